@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 from starlette.types import ASGIApp
+from tests.at_hand import at_hand
 from tests.client.reading import check_read
 from tests.contract.cast import TOKENS, Cast
 from tests.contract.matching import differences
@@ -50,7 +51,7 @@ Send = Callable[[Request], Awaitable[Answer]]
 @asynccontextmanager
 async def in_process(deps: Deps) -> AsyncGenerator[Send]:
     """Sends straight into our ASGI application."""
-    app: ASGIApp = build_app(deps, frozenset({"api"}))
+    app: ASGIApp = at_hand(build_app(deps, frozenset({"api"})))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
 
         async def send(request: Request) -> Answer:

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Raw, Struct, structs
 from starlette.types import Receive, Scope
 
-from callmark.kit.errors import InvalidInput, UnsupportedEncoding
-from callmark.surfaces.http import header_values, read_body
+from callmark.kit.errors import AppError, InvalidInput, UnsupportedEncoding
+from callmark.surfaces.http import announced_bytes, check_media_type, header_values, read_body
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for a body that is not JSON, or is nested past any use; a ValidationError is a DecodeError."""
@@ -56,9 +56,29 @@ async def read_text(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
     Raises UnsupportedEncoding, PayloadTooLarge as soon as it is known to pass the limit, NotUtf8.
     """
     check_encoding(scope)
-    body = await read_body(scope, receive, limit_bytes)
+    return as_text(await read_body(scope, receive, limit_bytes))
+
+
+def as_text(body: bytes) -> bytes:
+    """The body without a byte order mark. Raises NotUtf8."""
     check_utf8(body)
     return body.removeprefix(_BOM)
+
+
+async def body_at_hand(scope: Scope, receive: Receive, limit_bytes: int) -> bytes | None:
+    """The body where the whole of it has come and nothing in its head speaks against it; else None, and none is read.
+
+    So a request can be refused for another reason first, without a wait for its body.
+    """
+    connection = scope.get("extensions", {}).get("callmark.connection", {})
+    if not connection.get("is_whole") or not 0 < announced_bytes(scope) <= limit_bytes:
+        return None
+    try:
+        check_media_type(scope)
+        check_encoding(scope)
+    except AppError:
+        return None
+    return await read_body(scope, receive, limit_bytes)
 
 
 def mended(body: bytes | Raw, replacement: bytes = rb"\ufffd") -> bytes | None:

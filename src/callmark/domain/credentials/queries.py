@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from uuid import UUID
 
+from callmark.domain.credentials.admission import ADMITTED, AdmissionRequest, columns_of
 from callmark.domain.credentials.model import ApiKey
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Bucket
-from callmark.domain.policy.plan import MANAGEMENT, KeyAccess, key_access
+from callmark.domain.policy.plan import key_access
 from callmark.kit.db import Row, Tx
 
 _LIVE = (
@@ -31,54 +31,9 @@ def _key(row: Row) -> ApiKey:
     )
 
 
-class AdmissionRequest(NamedTuple):
-    """A request that wants to be admitted: who shows which token where, for which feature, out of which bucket."""
-
-    token_sha256: bytes
-    account_id: UUID
-    feature: KeyAccess | None
-    bucket: Bucket | None
-    at: datetime
-
-
 async def admit(tx: Tx, requests: Sequence[AdmissionRequest]) -> list[Row | None]:
-    """For each: its token's account and key, whether they are `allowed` here, and one request taken out of the bucket.
-
-    The bucket's `quota` is the account's own where an operator has set one. None: no live token of a live key. One
-    statement, so that revocation holds at once and nothing is cached. The token step is materialised: it runs once, and
-    only a valid and allowed token reaches its window. Windows are taken in the order of their keys, so that statements
-    at once cannot deadlock. Must run outside a transaction, so that a window's row is locked for this statement only.
-    """
-    rows = await tx.fetch(
-        """
-        WITH token AS MATERIALIZED (
-          SELECT n.sha256, n.at, n.bucket, n.per, n.number, t.account_id, t.key_id,
-            coalesce((a.limits -> n.bucket)::integer, n.quota) AS quota,
-            t.account_id = n.account AND a.state = 'active'
-              AND (n.feature IS NULL OR (n.feature = ANY (k.features)
-                AND (n.feature = ANY (a.features) OR n.feature = $8))) AS allowed
-          FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::integer[], $7::interval[])
-            WITH ORDINALITY AS n (sha256, account, feature, at, bucket, quota, per, number)
-          JOIN access_token t ON t.sha256 = n.sha256 AND t.expires_at > n.at
-          JOIN api_key k ON k.id = t.key_id AND k.revoked_at IS NULL
-          JOIN client_account a ON a.id = t.account_id
-          ORDER BY n.sha256, n.bucket, n.number
-        )
-        SELECT token.number, token.account_id, token.key_id, token.allowed, token.quota,
-          w.granted, w.remaining, w.reset_at
-        FROM token
-        LEFT JOIN LATERAL take_request(token.sha256, CASE WHEN token.allowed THEN token.bucket END, token.quota,
-          token.per, token.at) w ON true
-        """,
-        [one.token_sha256 for one in requests],
-        [one.account_id for one in requests],
-        [one.feature for one in requests],
-        [one.at for one in requests],
-        [one.bucket and one.bucket.name for one in requests],
-        [one.bucket and one.bucket.quota for one in requests],
-        [one.bucket and one.bucket.window for one in requests],
-        MANAGEMENT,
-    )
+    """For each what `admission.ADMITTED` gives, None where that gives no row. Must run outside a transaction."""
+    rows = await tx.fetch(f"WITH {ADMITTED} SELECT * FROM admitted", *columns_of(requests))
     found = {row["number"]: row for row in rows}
     return [found.get(number) for number in range(1, len(requests) + 1)]
 

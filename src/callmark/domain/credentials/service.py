@@ -12,6 +12,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.audit import service as audit
 from callmark.domain.credentials import queries
+from callmark.domain.credentials.admission import AdmissionRequest, admission_of
 from callmark.domain.credentials.model import (
     LONGEST_DESCRIPTION,
     LONGEST_NAME,
@@ -37,12 +38,10 @@ from callmark.domain.limits.model import (
     Allowance,
     Bucket,
     TooManyTokens,
-    allowance,
-    with_quota,
 )
 from callmark.domain.policy.model import Actor
-from callmark.domain.policy.plan import MANAGEMENT, KeyAccess, check_wanted
-from callmark.kit.db import Row, Tx
+from callmark.domain.policy.plan import KeyAccess, check_wanted
+from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, parse_uuid, random_text, random_uuid, sha256
 from callmark.kit.text import clean_line, kept_or
@@ -51,7 +50,6 @@ log = structlog.get_logger(__name__)
 
 _NOBODY = UUID(int=0)
 _REFUSED = "invalid api_key or key_id"
-_NO_MANAGEMENT = "not authorized: this needs an API key of the account with the access `management`"
 
 
 async def admit(
@@ -62,21 +60,18 @@ async def admit(
     Raises Unauthenticated (no live token of a live key) or Forbidden (another account's, a suspended account, a key or
     subscription without the feature). An allowance that is not granted is for the caller to answer.
     """
+    asked = admission_request(token, account, feature, bucket, deps.clock.now())
+    (row,) = await deps.gather(queries.admit, [asked])
+    return admission_of(asked, row)
+
+
+def admission_request(
+    token: str, account: str, feature: KeyAccess | None, bucket: Bucket | None, now: datetime
+) -> AdmissionRequest:
+    """The question of a request. Raises Unauthenticated for what can be no token."""
     if not looks_like_token(token):
         raise Unauthenticated
-    now = deps.clock.now()
-    asked = queries.AdmissionRequest(sha256(token), parse_uuid(account) or _NOBODY, feature, bucket, now)
-    (row,) = await deps.gather(queries.admit, [asked])
-    if row is None:
-        raise Unauthenticated
-    if not row["allowed"]:
-        raise Forbidden(_NO_MANAGEMENT) if feature is MANAGEMENT else Forbidden
-    return Admission(AccountId(row["account_id"]), KeyId(row["key_id"]), bucket and _left(bucket, row, now))
-
-
-def _left(bucket: Bucket, row: Row, now: datetime) -> Allowance:
-    mine = with_quota(bucket, row["quota"])
-    return allowance(mine, granted=row["granted"], remaining=row["remaining"], reset_at=row["reset_at"], now=now)
+    return AdmissionRequest(sha256(token), parse_uuid(account) or _NOBODY, feature, bucket, now)
 
 
 async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> NewToken:

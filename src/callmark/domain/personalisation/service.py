@@ -132,21 +132,28 @@ async def push_now(
     except Faulty:
         metrics.REAL_TIME[Outcome.INVALID].inc()
         raise
-    reach = handsets.reach_by(make, deps.settings.min_app_version)
     batch_id = BatchId(new_id())
     logs.bind(batch=str(batch_id))
     single = _single(account_id, good, known, now)
     await _insert(deps, batch_id, _insertable(single, batch_id, good, now + TAKEN_OVER_AFTER), claim)
+    return await push_written(deps, single, batch_id, make, began)
+
+
+async def push_written(
+    deps: Deps, single: OpenRecord, batch_id: BatchId, make: handsets.Make | None, began: datetime
+) -> PushResult:
+    """Pushes and settles a real-time record that is committed; its request `began` at that real instant."""
+    reach = handsets.reach_by(make, deps.settings.min_app_version)
     if reach is Reach.REACHABLE:
         taken_s = (deps.real_clock.now() - began).total_seconds()
         with aside(), patience.waiting() as left_s:
             within_s = max(min(deps.settings.real_time_deadline_s - taken_s, left_s - SETTLING_S), 0)
-            outcome, sent_at = await _push_one(deps, single, timedelta(seconds=within_s)), now
+            outcome, sent_at = await _push_one(deps, single, timedelta(seconds=within_s)), single.accepted_at
     else:
         outcome, sent_at = UNREACHABLE[reach], None
     await deps.gather(queries.settle, [Settlement(single.key, outcome, sent_at, deps.clock.now(), batch_id)])
     if outcome is Outcome.FAILED_TO_PUSH:
-        outcome = await _on_record(deps, account_id, single.key, outcome)
+        outcome = await _on_record(deps, single.account_id, single.key, outcome)
     metrics.REAL_TIME[outcome].inc()
     return PushResult(batch_id, outcome)
 

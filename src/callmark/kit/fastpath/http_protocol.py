@@ -99,8 +99,9 @@ class HttpProtocol(HttpToolsProtocol):
             self.cycle.transport = cast("asyncio.Transport", _OneWrite(self.transport))  # all that is used of one
 
     def on_message_complete(self) -> None:
-        """The body is complete."""
+        """The body is complete. The application may act on it before it would otherwise read it."""
         self._in_body = False
+        self.scope["extensions"]["callmark.connection"]["is_whole"] = True  # pyright: ignore[reportTypedDictNotRequiredAccess] - set when it began
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:

@@ -3,7 +3,9 @@
 Source: contract, sections 4 and 5 ("Call Personalisation (Bulk)", "(Real-time)", "Batch status"), D5, D8 to D10.
 """
 
-from callmark.domain.personalisation import service as personalisation
+from callmark.domain.deps import Deps
+from callmark.domain.personalisation import admitted_push, service as personalisation
+from callmark.domain.personalisation.admitted_push import ReadPush
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.service import PushResult
 from callmark.kit.clock import iso_ms
@@ -31,7 +33,8 @@ from callmark.surfaces.api.records import (
     shown_values,
 )
 from callmark.surfaces.api.request import ApiRequest, refuse
-from callmark.surfaces.api.route import Handler
+from callmark.surfaces.api.route import Handler, PushReader
+from callmark.surfaces.bodies import as_text
 from callmark.surfaces.http import Response, render
 
 
@@ -49,15 +52,30 @@ def push_bulk(generation: Generation) -> Handler:
     return handle
 
 
+def read_push(generation: Generation) -> PushReader:
+    """Reads the body of a real-time push before it is admitted; None for one with a fault, which then comes out."""
+
+    def read(deps: Deps, body: bytes) -> ReadPush | None:
+        try:
+            return admitted_push.read_push(deps, generation.rules, read_record(generation, as_text(body)))
+        except InvalidInput:
+            return None
+
+    return read
+
+
 def push_real_time(generation: Generation) -> Handler:
     """The handler of `POST …/dynamic_call_record`: answers with the outcome of the push (contract D10)."""
 
     async def handle(request: ApiRequest) -> Response:
-        record = read_record(generation, request.body)
         try:
-            result = await personalisation.push_now(
-                request.deps, request.account_id, generation.rules, record, claim=request.claim
-            )
+            if request.push:
+                result = await admitted_push.carry_out(request.deps, request.push)
+            else:
+                record = read_record(generation, request.body)
+                result = await personalisation.push_now(
+                    request.deps, request.account_id, generation.rules, record, claim=request.claim
+                )
         except Faulty as bad:
             raise invalid(generation, bad) from bad
         return await kept_alone(request, answer(result))

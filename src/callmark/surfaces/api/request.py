@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId, KeyId
+from callmark.domain.personalisation.admitted_push import AdmittedPush
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import KeyAccess
 from callmark.kit.errors import InvalidInput
@@ -37,6 +38,9 @@ class ApiRequest:
 
     features: frozenset[KeyAccess] = frozenset()
     """On a route where either of two features will do: which of them the token may use."""
+
+    push: AdmittedPush | None = None
+    """A real-time push that was written when it was admitted."""
 
     operator: Actor | None = None
     """On a route for operators: the token that asks."""

@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Literal
 
+from callmark.domain.deps import Deps
 from callmark.domain.limits.model import Bucket
+from callmark.domain.personalisation.admitted_push import ReadPush
 from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import Feature, KeyAccess
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response
 
 Handler = Callable[[ApiRequest], Awaitable[Response]]
+PushReader = Callable[[Deps, bytes], ReadPush | None]
 LARGEST_BODY_BYTES = 1 << 20
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """Methods whose body is read."""
@@ -102,6 +105,8 @@ class ApiRoute:
     """Whether it takes operator tokens, and no others."""
     largest_bytes: int = LARGEST_BODY_BYTES
     """How large a body may be."""
+    reads_push: PushReader | None = None
+    """Reads a body that is there already, so that what it asks for is done in the statement that admits it."""
 
     @property
     def features(self) -> tuple[KeyAccess, ...]:

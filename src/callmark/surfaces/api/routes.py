@@ -20,6 +20,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, TOKENS, Allowance, untouched
 from callmark.domain.operators.tokens import service as operator_tokens
+from callmark.domain.personalisation import admitted_push
+from callmark.domain.personalisation.admitted_push import AdmittedPush
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.policy.plan import Feature, KeyAccess
 from callmark.kit import patience
@@ -44,7 +46,7 @@ from callmark.surfaces.api.management.routes import MANAGEMENT_ROUTES
 from callmark.surfaces.api.numbers import delist_numbers, list_numbers, publish_numbers
 from callmark.surfaces.api.numbers_doc import DELIST_DOC, NUMBERS_DOC, PUBLISH_DOC
 from callmark.surfaces.api.operator.routes import OPERATOR_ROUTES
-from callmark.surfaces.api.personalisation import batch_status, push_bulk, push_real_time
+from callmark.surfaces.api.personalisation import batch_status, push_bulk, push_real_time, read_push
 from callmark.surfaces.api.personalisation_doc import bulk_doc, real_time_doc, status_doc
 from callmark.surfaces.api.rates import rate_headers
 from callmark.surfaces.api.records import V1, V2, V3
@@ -52,7 +54,7 @@ from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import WITH_BODY, ApiRoute, Family
 from callmark.surfaces.api.token import DOC as TOKEN_DOC, create_token
 from callmark.surfaces.api.waiting_room import ClientLine, WaitingRoom
-from callmark.surfaces.bodies import read_text
+from callmark.surfaces.bodies import as_text, body_at_hand, read_text
 from callmark.surfaces.http import (
     EACH_WAIT_S,
     Header,
@@ -89,13 +91,35 @@ _FEEDBACK = f"{_CLIENT}/openapi/feedback_stack/{{surveyId}}/export_report"
 ROUTES = (
     ApiRoute("POST", f"{_CLIENT}/token", create_token, doc=TOKEN_DOC, counts=TOKENS),
     ApiRoute("POST", _MANY, push_bulk(V1), _PUSH, BULK_V1, doc=bulk_doc(V1), keyed=True),
-    ApiRoute("POST", _ONE, push_real_time(V1), _PUSH, REAL_TIME, doc=real_time_doc(V1), keyed=True),
+    ApiRoute(
+        "POST", _ONE, push_real_time(V1), _PUSH, REAL_TIME, doc=real_time_doc(V1), keyed=True, reads_push=read_push(V1)
+    ),
     ApiRoute("GET", _MANY, batch_status(V1), _PUSH, doc=status_doc(V1)),
     ApiRoute("POST", f"/v2{_MANY}", push_bulk(V2), _PUSH, BATCH, _B, bulk_doc(V2), keyed=True),
-    ApiRoute("POST", f"/v2{_ONE}", push_real_time(V2), _PUSH, REAL_TIME, _B, real_time_doc(V2), keyed=True),
+    ApiRoute(
+        "POST",
+        f"/v2{_ONE}",
+        push_real_time(V2),
+        _PUSH,
+        REAL_TIME,
+        _B,
+        real_time_doc(V2),
+        keyed=True,
+        reads_push=read_push(V2),
+    ),
     ApiRoute("GET", f"/v2{_MANY}", batch_status(V2), _PUSH, doc=status_doc(V2)),
     ApiRoute("POST", f"/v3{_MANY}", push_bulk(V3), _PUSH, BATCH, _B, bulk_doc(V3), keyed=True),
-    ApiRoute("POST", f"/v3{_ONE}", push_real_time(V3), _PUSH, REAL_TIME, _B, real_time_doc(V3), keyed=True),
+    ApiRoute(
+        "POST",
+        f"/v3{_ONE}",
+        push_real_time(V3),
+        _PUSH,
+        REAL_TIME,
+        _B,
+        real_time_doc(V3),
+        keyed=True,
+        reads_push=read_push(V3),
+    ),
     ApiRoute("GET", f"/v3{_MANY}", batch_status(V3), _PUSH, doc=status_doc(V3)),
     ApiRoute("GET", f"{_CLIENT}/labels", list_labels, _PUSH, doc=LABELS_DOC),
     ApiRoute("POST", f"{_IN_SET}/publish", publish_numbers, _NUMBERS, doc=PUBLISH_DOC, keyed=True),
@@ -201,7 +225,7 @@ class Api:
     async def _answer(
         self, route: ApiRoute, path: dict[str, str], scope: Scope, receive: Receive, headers: list[Header]
     ) -> Response:
-        admission, features, operator = _NOBODY, _NONE, None
+        admission, features, operator, push, body = _NOBODY, _NONE, None, None, None
         address = client[0] if (client := scope["client"]) else ""
         if route.or_feature is not None:
             admission, features = await self._admit_by_any(route, path, bearer(scope))
@@ -212,24 +236,33 @@ class Api:
             token = bearer(scope)
             if not token:
                 raise Unauthenticated
-            admission = await credentials.admit(
-                self._deps, token, path["clientAccountId"], feature=route.feature, bucket=route.bucket
-            )
+            if route.reads_push and not keys_of(scope):
+                body = await body_at_hand(scope, receive, route.largest_bytes)
+            admission, push = await self._admit(route, token, path["clientAccountId"], body)
             scope["account"] = str(admission.account_id)
             if admission.allowance:
                 _take(admission.allowance, headers)
-        body = b""
-        if route.method in WITH_BODY:
+        if body is not None:
+            body = as_text(body)
+        elif route.method in WITH_BODY:
             check_media_type(scope)
             with aside():
                 body = await read_text(scope, receive, route.largest_bytes)
-        query = scope["query_string"].decode("latin-1")
-        asked = (admission.account_id, path, query, body, admission.key_id, address)
-        line = ClientLine(scope, receive, self._room)
-        request = ApiRequest(self._deps, *asked, line, features=features, operator=operator, headers=headers)
+        query, line = scope["query_string"].decode("latin-1"), ClientLine(scope, receive, self._room)
+        asked = (admission.account_id, path, query, body or b"", admission.key_id, address, line, None)
+        request = ApiRequest(self._deps, *asked, features=features, push=push, operator=operator, headers=headers)
         if route.keyed and (keys := keys_of(scope)):
             return await answer_once(route, request, keys, partial(_refused, route.family))
         return await route.handler(request)
+
+    async def _admit(
+        self, route: ApiRoute, token: str, account: str, body: bytes | None
+    ) -> tuple[Admission, AdmittedPush | None]:
+        """The admission, and the push that was written with it, where its body was at hand and without a fault."""
+        read = route.reads_push(self._deps, body) if route.reads_push and body is not None else None
+        if read is not None:
+            return await admitted_push.admit(self._deps, token, account, read)
+        return await credentials.admit(self._deps, token, account, feature=route.feature, bucket=route.bucket), None
 
     async def _admit_by_any(
         self, route: ApiRoute, path: dict[str, str], token: str
