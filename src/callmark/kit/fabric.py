@@ -22,9 +22,11 @@ from nats.errors import Error as NatsError, NoRespondersError
 from callmark.kit.errors import Unavailable, said
 from callmark.kit.fanout import Answer, Fanouts, Push, Returning
 from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscribe, subscribe_directly
+from callmark.kit.held_streams import HeldStreams, OnPush
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import NATS_RECONNECTS
 from callmark.kit.nats_servers import NO_FILES, NatsAccess, seeds, version_of
+from callmark.kit.tasks import SideTasks
 
 log = structlog.get_logger(__name__)
 
@@ -39,9 +41,6 @@ _NOT_YET = "not connected yet"
 
 _HERE = b"+"
 """What answers an empty payload to a handset's subject: its stream is open."""
-
-OnPush = Callable[[str, str, bytes], None]
-"""A gateway's callback: key (empty for a payload that wants no answer), reply subject, payload."""
 
 OnKey = Callable[[str], Coroutine[Any, Any, None]]
 """A callback for an acknowledgement for which no push waits: the record's key."""
@@ -66,11 +65,12 @@ class Fabric:
         self._inbox = f"_CM.{new_id().hex}"
         self._joined = False
         self._fanouts = Fanouts()
+        self.held = HeldStreams()
         self._on_late: OnKey = _ignore
         self._on_reconnect: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._listeners: list[tuple[str, OnMessage]] = []
         self._connecting: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._side = SideTasks("fabric_callback_failed")
         self._settled_from = 0.0
         self._trouble = _NOT_YET
 
@@ -89,9 +89,9 @@ class Fabric:
 
     async def close(self) -> None:
         """Closes the connection; pushes under way end as FABRIC_LOST."""
-        for task in [*self._tasks, *([self._connecting] if self._connecting else [])]:
-            task.cancel()
+        self._side.cancel()
         if self._connecting:
+            self._connecting.cancel()
             with contextlib.suppress(*_FAILED):
                 async with asyncio.timeout(1):
                     await self._client.close()
@@ -189,7 +189,7 @@ class Fabric:
         NATS_RECONNECTS.inc()
         self._settled_from = asyncio.get_running_loop().time() + RESETTLE_S
         for callback in self._on_reconnect:  # apart: a callback that fails must not look like a failed reconnection
-            self._apart(callback())
+            self._side.start(callback())
 
     async def _on_error(self, exc: Exception) -> None:
         if not isinstance(exc, _FAILED):  # a callback of ours failed
@@ -210,12 +210,6 @@ class Fabric:
             log.warning("nats_not_reached", error=text)
         self._trouble = text
 
-    def _apart(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs `work` beside the stream of messages, which must not wait for it."""
-        task = asyncio.get_running_loop().create_task(_logged(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     # senders --------------------------------------------------------------------------------------------------------
 
     def push(
@@ -234,17 +228,27 @@ class Fabric:
             self._fanouts.lose(pushes)
             return
         for push in pushes:
-            self._outbox.publish(f"{self._root}.handset.{push.number}", push.payload, f"{self._inbox}.p.{push.key}")
+            reply = f"{self._inbox}.p.{push.key}"
+            if not (push.stream and self.held.hand_over(push, reply)):
+                self._outbox.publish(f"{self._root}.handset.{push.number}", push.payload, reply)
+
+    def push_again(self, push: Push) -> None:
+        """Sends a push once more, to every stream of its handset; nobody waits for the answer."""
+        self._send([push._replace(stream="")])
 
     def _answered(self, subject: str, _reply: str, _payload: bytes, nobody: bool) -> None:  # noqa: FBT001 - see `Take`
         kind, _, key = subject[len(self._inbox) + 1 :].partition(".")
         if kind == "a":  # our gateway's acknowledgement found its sender gone
             if nobody:
-                self._apart(self._on_late(key))
+                self._side.start(self._on_late(key))
         elif nobody:
             self._fanouts.settle(key, Answer.NOT_CONNECTED)
-        elif not self._fanouts.settle(key, Answer.ACKNOWLEDGED):
-            self._apart(self._on_late(key))
+        else:
+            self._acknowledged(key)
+
+    def _acknowledged(self, key: str) -> None:
+        if not self._fanouts.settle(key, Answer.ACKNOWLEDGED):
+            self._side.start(self._on_late(key))
 
     # gateways ---------------------------------------------------------------------------------------------------------
 
@@ -299,7 +303,11 @@ class Fabric:
         """
         if not self.connected:
             return False
-        self._outbox.publish(reply, b"+", f"{self._inbox}.a.{reply.partition('.p.')[2]}")
+        inbox, _, key = reply.partition(".p.")
+        if inbox == self._inbox:  # this process sent the push
+            self._acknowledged(key)
+        else:
+            self._outbox.publish(reply, b"+", f"{self._inbox}.a.{key}")
         return True
 
     async def send_to_handset(self, number: str, payload: bytes) -> None:
@@ -348,7 +356,7 @@ class Fabric:
             if not msg.reply:  # announcements keep their order
                 await on_message(msg.data)
                 return
-            self._apart(answer(msg))  # a question that takes long holds up no other
+            self._side.start(answer(msg))  # a question that takes long holds up no other
 
         await subscribe(self._client, f"{self._root}.{topic}", receive)
 
@@ -389,12 +397,3 @@ class Fabric:
 
 async def _ignore(_: str) -> None:
     """Nobody asked for late acknowledgements."""
-
-
-async def _logged(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except Unavailable as exc:
-        log.warning("fabric_callback_failed", error=exc.reason)
-    except Exception:
-        log.exception("fabric_callback_failed")

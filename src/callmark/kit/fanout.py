@@ -32,6 +32,8 @@ class Push(NamedTuple):
     number: str
     key: str
     payload: bytes
+    stream: str = ""
+    """The handset's newest stream, where that is known: a process that holds it reaches it without NATS."""
 
 
 class Fanout:

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import structlog
 
+from callmark.kit.errors import Unavailable
+
 _T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
@@ -26,6 +28,33 @@ async def end(tasks: Iterable["asyncio.Task[Any]"], *, again_after_s: float = AG
             _, left = await asyncio.wait(left, timeout=again_after_s)
     if left:
         log.error("tasks_do_not_end", tasks=sorted(task.get_name() for task in left))
+
+
+class SideTasks:
+    """Work that runs beside what began it; what it raises is logged as `event`."""
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begins it."""
+        task = asyncio.get_running_loop().create_task(self._logged(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def cancel(self) -> None:
+        """Cancels all of it."""
+        for task in list(self._tasks):
+            task.cancel()
+
+    async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Unavailable as exc:
+            log.warning(self._event, error=exc.reason)
+        except Exception:
+            log.exception(self._event)
 
 
 async def run_all(*works: Coroutine[Any, Any, None], again_after_s: float = AGAIN_AFTER_S) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from starlette.types import Message
 from tests.engines import Engines
-from tests.factories import make_cast, phone
+from tests.factories import Cast, make_cast, phone
 from tests.surfaces.gateway.helpers import (
     Cut,
     Owner,
@@ -25,15 +25,18 @@ from tests.surfaces.gateway.helpers import (
     served,
     store_records,
 )
-from tests.waiting import until
+from tests.waiting import Growing, until
 
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import service as handsets
-from callmark.domain.personalisation import service as personalisation
+from callmark.domain.handsets import presence, service as handsets
+from callmark.domain.personalisation import admitted_push, service as personalisation
+from callmark.domain.personalisation.admitted_push import AdmittedPush
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.gateway.wire import Welcome
 
@@ -73,6 +76,60 @@ async def test_a_record_pushed_in_one_process_reaches_a_handset_of_another(deps:
         frame = await handset.receive("identity")
         await handset.send("ack", record=frame["record"])
         assert (await pushing).outcome is Outcome.SUCCESS
+
+
+async def admitted(deps: Deps, cast: Cast, receiver: str) -> AdmittedPush:
+    """A push that is admitted and written, and is yet to be sent."""
+    read = admitted_push.read_push(deps, V2, new_record(deps, cast, receiver))
+    assert read
+    return (await admitted_push.admit(deps, cast.token, str(cast.account.id), read))[1]
+
+
+async def overheard(second: Deps, number: PhoneNumber) -> Growing[str]:
+    """The keys of what is sent to a number by way of NATS."""
+    heard = Growing[str]()
+    await second.fabric.attach(number, lambda key, _reply, _payload: heard.append(key))
+    return heard
+
+
+async def test_the_newest_stream_is_reached_without_nats_by_its_own_process(deps: Deps, engines: Engines) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    async with (
+        another_process(deps, engines.nats_url) as second,
+        served(deps) as here,
+        online(here, owner.token) as handset,
+    ):
+        heard = await overheard(second, owner.number)
+        push_ = await admitted(deps, cast, owner.number)
+        pushing = asyncio.create_task(admitted_push.carry_out(deps, push_))
+        frame = await handset.receive("identity")
+        await handset.send("ack", record=frame["record"])
+        assert (await pushing).outcome is Outcome.SUCCESS
+        await deps.fabric.round_trip(5)
+        await second.fabric.round_trip(5)
+    assert heard == []
+
+
+@pytest.mark.parametrize("opens", ["before it is written", "after it is written"])
+async def test_a_stream_that_is_newer_than_the_one_here_is_told_too(deps: Deps, engines: Engines, opens: str) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    async with (
+        another_process(deps, engines.nats_url) as second,
+        served(deps) as here,
+        online(here, owner.token) as handset,
+    ):
+        heard = await overheard(second, owner.number)
+        if opens == "before it is written":
+            await presence.note_opened(second, new_id(), owner.number, "newer")
+        push_ = await admitted(deps, cast, owner.number)
+        if opens == "after it is written":
+            await presence.note_opened(second, new_id(), owner.number, "newer")
+        pushing = asyncio.create_task(admitted_push.carry_out(deps, push_))
+        frame = await handset.receive("identity")
+        await handset.send("ack", record=frame["record"])
+        assert (await pushing).outcome is Outcome.SUCCESS
+        await heard.until(bool)
+    assert [key.partition(".")[0] for key in heard] == [UUID(frame["id"]).hex]
 
 
 @asynccontextmanager

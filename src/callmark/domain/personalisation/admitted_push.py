@@ -117,4 +117,4 @@ async def carry_out(deps: Deps, admitted: AdmittedPush) -> PushResult:
         0,
     )
     make = (row["os"], row["app_version"]) if row["os"] else None
-    return await push_written(deps, single, admitted.batch_id, make, admitted.began)
+    return await push_written(deps, single, admitted.batch_id, make, admitted.began, row["stream"] or "")

@@ -31,7 +31,7 @@ _ADMIT_AND_WRITE = f"""
 WITH {ADMITTED}, found AS MATERIALIZED (
   SELECT a.*, n.caller, n.receiver, n.label_id, n.label_name AS wanted_name, n.call_reason, n.starts_at, n.ends_at,
     n.id, n.batch_id, n.at, n.due_at, l.name AS label_name, l.logo_sha256, h.account_id IS NOT NULL AS is_foreign,
-    CASE WHEN o.id IS NOT NULL THEN r.os END AS os, r.app_version,
+    CASE WHEN o.id IS NOT NULL THEN r.os END AS os, r.app_version, p.stream,
     a.granted AND l.id IS NOT NULL AND h.account_id IS NULL AS is_written
   FROM admitted a
   JOIN unnest($4::timestamptz[], $9::text[], $10::text[], $11::uuid[], $12::text[], $13::text[], $14::timestamptz[],
@@ -44,6 +44,7 @@ WITH {ADMITTED}, found AS MATERIALIZED (
     AND NOT n.allow_foreign
   LEFT JOIN registration r ON r.phone_number = n.receiver AND r.token_sha256 IS NOT NULL
   LEFT JOIN handset_app o ON o.id = r.app_id AND o.revoked_at IS NULL
+  LEFT JOIN presence p ON p.phone_number = n.receiver AND p.lost_at IS NULL
 ), batches AS (
   INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)
   SELECT batch_id, account_id, at, 1, ends_at, ends_at, due_at FROM found WHERE is_written
@@ -54,7 +55,7 @@ WITH {ADMITTED}, found AS MATERIALIZED (
     coalesce(nullif(wanted_name, ''), label_name), call_reason, starts_at, at, 'pending' FROM found WHERE is_written
 )
 SELECT number, account_id, key_id, allowed, quota, granted, remaining, reset_at, label_name, logo_sha256, is_foreign,
-  os, app_version, is_written
+  os, app_version, stream, is_written
 FROM found
 """
 

@@ -88,6 +88,9 @@ class Settlement(msgspec.Struct, frozen=True):
     ends_batch: BatchId | None = None
     """The batch that is done with this, its only record; None for records of a batch that a worker gives back."""
 
+    stream: str = ""
+    """The stream that it was pushed to alone, as its handset's newest; empty when it was pushed to all."""
+
 
 @dataclass(frozen=True)
 class Batch:

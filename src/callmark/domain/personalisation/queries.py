@@ -20,7 +20,7 @@ from callmark.domain.personalisation.model import (
     Settlement,
     StoredRecord,
 )
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.errors import Unavailable
 from callmark.kit.phone import PhoneNumber
 
@@ -140,8 +140,36 @@ async def insert_singles(tx: Tx, records: Sequence[AcceptedSingle]) -> None:
     )
 
 
-async def settle(tx: Tx, settlements: Sequence[Settlement]) -> None:
+_WRITE_OUTCOMES = """
+WITH moved AS (
+  UPDATE call_record r SET
+    outcome = s.outcome,
+    first_outcome = CASE WHEN r.outcome <> 'pending' THEN r.outcome END,
+    delivered_late_at = CASE WHEN r.outcome <> 'pending' THEN s.at END,
+    sent_at = coalesce(r.sent_at, s.sent_at),
+    settled_at = coalesce(r.settled_at, s.at)
+  FROM (SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[], $5::timestamptz[],
+    $6::timestamptz[], $7::uuid[]) LIMIT $10) AS s (receiver, ends_at, id, outcome, sent_at, at, ends_batch)
+  WHERE r.id = s.id AND r.ends_at BETWEEN $8 AND $9
+    AND r.receiver_number || '' = s.receiver AND r.ends_at - s.ends_at = interval '0'
+    AND r.outcome IS DISTINCT FROM 'success' AND r.outcome <> 'invalid'
+    AND (r.outcome = 'pending' OR s.outcome = 'success')
+  RETURNING s.ends_batch
+), done AS (
+  UPDATE batch SET due_at = NULL
+  WHERE id = ANY (ARRAY (SELECT ends_batch FROM moved WHERE ends_batch IS NOT NULL)) AND lease_id IS NULL
+)
+SELECT (SELECT count(*) FROM moved) AS written, ARRAY (
+  SELECT p.phone_number FROM unnest($11::text[], $12::text[]) AS s (receiver, stream)
+  JOIN presence p ON p.phone_number = s.receiver WHERE p.stream <> s.stream
+) AS elsewhere
+"""
+
+
+async def settle(tx: Tx, settlements: Sequence[Settlement]) -> list[bool]:
     """Writes outcomes, and ends the batches that are done with them; returns once a snapshot shows every one of them.
+
+    For each: whether its handset has a newer stream than the one that it was pushed to alone.
 
     `success` is final and overrides any failure (the timeline keeps the first outcome and the late delivery); a
     failure is written over `pending` only. An invalid record never changes. Rows are taken in key order, so that two
@@ -153,15 +181,22 @@ async def settle(tx: Tx, settlements: Sequence[Settlement]) -> None:
         if known is None or one.outcome is Outcome.SUCCESS:
             best[one.key] = one
     left = sorted(best.values(), key=lambda s: (s.key.receiver_number, s.key.ends_at, s.key.id))
+    moved = set[str]()
     for _ in range(_SETTLE_TRIES):
-        if not left or await _write_outcomes(tx, left) == len(left):
-            return
-        left = await _unwritten(tx, left)  # as a rule none: the others had this outcome, or success, before
+        if left:
+            written, elsewhere = await _write_outcomes(tx, left)
+            moved.update(elsewhere)
+            # As a rule none: the others had this outcome, or success, before.
+            left = await _unwritten(tx, left) if written < len(left) else []
+        if not left:
+            return [bool(s.stream) and s.key.receiver_number in moved for s in settlements]
     raise Unavailable(f"postgresql: the outcomes of {len(left)} call records were not written")
 
 
-async def _write_outcomes(tx: Tx, ordered: Sequence[Settlement]) -> int:
+async def _write_outcomes(tx: Tx, ordered: Sequence[Settlement]) -> tuple[int, list[str]]:
     """Writes these outcomes where they may be, and ends the batches of those written; how many, in one statement.
+
+    And the receivers whose newest stream is not the one that a settlement names.
 
     Receiver and end are compared in a form that no index and no pruning takes up, so that a record is found by its id
     alone, in the partitions of `ends_at`: with partitions left out both when a kept plan starts and for each row,
@@ -169,28 +204,10 @@ async def _write_outcomes(tx: Tx, ordered: Sequence[Settlement]) -> int:
     takes nothing away: it makes the planner expect one row. Expecting ten, it reads a day without statistics whole.
     """
     ends = [s.key.ends_at for s in ordered]
-    return await tx.fetchval(
-        """
-        WITH moved AS (
-          UPDATE call_record r SET
-            outcome = s.outcome,
-            first_outcome = CASE WHEN r.outcome <> 'pending' THEN r.outcome END,
-            delivered_late_at = CASE WHEN r.outcome <> 'pending' THEN s.at END,
-            sent_at = coalesce(r.sent_at, s.sent_at),
-            settled_at = coalesce(r.settled_at, s.at)
-          FROM (SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[], $5::timestamptz[],
-            $6::timestamptz[], $7::uuid[]) LIMIT $10) AS s (receiver, ends_at, id, outcome, sent_at, at, ends_batch)
-          WHERE r.id = s.id AND r.ends_at BETWEEN $8 AND $9
-            AND r.receiver_number || '' = s.receiver AND r.ends_at - s.ends_at = interval '0'
-            AND r.outcome IS DISTINCT FROM 'success' AND r.outcome <> 'invalid'
-            AND (r.outcome = 'pending' OR s.outcome = 'success')
-          RETURNING s.ends_batch
-        ), done AS (
-          UPDATE batch SET due_at = NULL
-          WHERE id = ANY (ARRAY (SELECT ends_batch FROM moved WHERE ends_batch IS NOT NULL)) AND lease_id IS NULL
-        )
-        SELECT count(*) FROM moved
-        """,
+    alone = [s for s in ordered if s.stream]
+    row = await fetch_one(
+        tx,
+        _WRITE_OUTCOMES,
         [s.key.receiver_number for s in ordered],
         ends,
         [s.key.id for s in ordered],
@@ -199,7 +216,10 @@ async def _write_outcomes(tx: Tx, ordered: Sequence[Settlement]) -> int:
         [s.at for s in ordered],
         [s.ends_batch for s in ordered],
         *(min(ends), max(ends), len(ends)),
+        [s.key.receiver_number for s in alone],
+        [s.stream for s in alone],
     )
+    return row["written"], row["elsewhere"]
 
 
 async def _unwritten(tx: Tx, ordered: Sequence[Settlement]) -> list[Settlement]:

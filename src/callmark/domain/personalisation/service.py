@@ -140,18 +140,24 @@ async def push_now(
 
 
 async def push_written(
-    deps: Deps, single: OpenRecord, batch_id: BatchId, make: handsets.Make | None, began: datetime
+    deps: Deps, single: OpenRecord, batch_id: BatchId, make: handsets.Make | None, began: datetime, stream: str = ""
 ) -> PushResult:
-    """Pushes and settles a real-time record that is committed; its request `began` at that real instant."""
+    """Pushes and settles a real-time record that is committed; its request `began` at that instant of the real clock.
+
+    `stream` is the handset's newest when the record was written, if that is known.
+    """
     reach = handsets.reach_by(make, deps.settings.min_app_version)
     if reach is Reach.REACHABLE:
         taken_s = (deps.real_clock.now() - began).total_seconds()
         with aside(), patience.waiting() as left_s:
             within_s = max(min(deps.settings.real_time_deadline_s - taken_s, left_s - SETTLING_S), 0)
-            outcome, sent_at = await _push_one(deps, single, timedelta(seconds=within_s)), single.accepted_at
+            outcome, sent_at = await _push_one(deps, single, timedelta(seconds=within_s), stream), single.accepted_at
     else:
         outcome, sent_at = UNREACHABLE[reach], None
-    await deps.gather(queries.settle, [Settlement(single.key, outcome, sent_at, deps.clock.now(), batch_id)])
+    settled = Settlement(single.key, outcome, sent_at, deps.clock.now(), batch_id, stream)
+    (has_newer_stream,) = await deps.gather(queries.settle, [settled])
+    if has_newer_stream and sent_at:
+        deps.fabric.push_again(as_push(deps, single))
     if outcome is Outcome.FAILED_TO_PUSH:
         outcome = await _on_record(deps, single.account_id, single.key, outcome)
     metrics.REAL_TIME[outcome].inc()
@@ -220,9 +226,9 @@ def _insertable(record: OpenRecord, batch_id: BatchId, good: GoodRecord, due_at:
     return AcceptedSingle(key.receiver_number, key.ends_at, *ids, *shown, record.accepted_at, due_at)
 
 
-async def _push_one(deps: Deps, record: OpenRecord, within: timedelta) -> Outcome:
+async def _push_one(deps: Deps, record: OpenRecord, within: timedelta, stream: str) -> Outcome:
     spans, ends = PushSpans([record]), {record.key.receiver_number: record.key.ends_at}
-    pushes = [as_push(deps, record, spans.traceparent(0))]
+    pushes = [as_push(deps, record, spans.traceparent(0), stream)]
     pushed = deps.fabric.push(pushes, within, partial(waking.expected, deps, ends))
     answers: list[Answer] = []
     async for group in pushed:
@@ -231,9 +237,10 @@ async def _push_one(deps: Deps, record: OpenRecord, within: timedelta) -> Outcom
     return Outcome.SUCCESS if answers == [Answer.ACKNOWLEDGED] else Outcome.FAILED_TO_PUSH
 
 
-def as_push(deps: Deps, record: OpenRecord, traceparent: str | None = None) -> Push:
+def as_push(deps: Deps, record: OpenRecord, traceparent: str | None = None, stream: str = "") -> Push:
     """The record as the fabric carries it."""
-    return Push(record.key.receiver_number, record.key.token(), encode_identity(record, deps.public_url, traceparent))
+    payload = encode_identity(record, deps.public_url, traceparent)
+    return Push(record.key.receiver_number, record.key.token(), payload, stream)
 
 
 async def batch_status(deps: Deps, account_id: AccountId, batch_id: UUID) -> list[StoredRecord]:

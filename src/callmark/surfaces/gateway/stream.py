@@ -119,6 +119,7 @@ class Stream:
         try:
             try:
                 attachment = await self._deps.fabric.attach(number, stream.push)
+                self._deps.fabric.held.add(stream.stream, stream.push)
                 await self._streams.close_ended([stream])
                 await presence.note_opened(self._deps, self._streams.id, number, stream.stream)
                 await self._streams.take_over(stream)
@@ -128,6 +129,7 @@ class Stream:
             return await self._read(stream, receive)
         finally:
             self._streams.remove(stream)
+            self._deps.fabric.held.remove(stream.stream)
             if attachment:
                 await self._deps.fabric.detach(attachment)
 
