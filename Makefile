@@ -7,7 +7,7 @@ STAMP := $(VENV)/.callmark
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 CHAOS_ARGS ?=
-CHECKS := types python clients sql imports words pages scripts sizes deploy rules
+CHECKS := types python clients sql imports words pages scripts sizes deploy rules licences audit bill
 MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 
 # Also where the environment keeps Python from writing bytecode beside its sources: each process starts in half the time.
@@ -34,7 +34,7 @@ test-e2e:
 	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) >$(STAMP)/e2e.log 2>&1; status=$$?; cat $(STAMP)/e2e.log; exit $$status
 
 # The checks run beside each other, each with its output in one piece.
-check: setup $(STAMP)/node ## Format, lint, types, generated clients, import rules, words, sizes, containers
+check: setup $(STAMP)/node ## Format, lint, types, generated clients, import rules, words, sizes, containers, licences, weaknesses
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going $(CHECKS:%=check-%)
 
 check-types:
@@ -81,6 +81,19 @@ check-deploy:
 	@$(BIN)/hadolint deploy/container/Containerfile
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 
+check-licences:
+	@$(BIN)/python -m tools.check_licences
+
+# Known weaknesses of what comes from outside. AUDIT_ARGS=--strict, before a release, fails where the services do not answer.
+check-audit:
+	@$(BIN)/python -m tools.check_audit $(AUDIT_ARGS)
+
+# Made again when what it lists changes.
+check-bill: $(STAMP)/bill.cdx.json
+
+$(STAMP)/bill.cdx.json: $(STAMP)/installed requirements/server.txt package-lock.json tools/sbom.py tools/licences.py
+	@$(BIN)/python -m tools.sbom $@
+
 pictures: setup $(STAMP)/chromium ## Takes the pictures of docs/images again
 	$(BIN)/python -m tools.pictures
 
@@ -105,7 +118,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 	tools/node.sh node_modules/@biomejs/biome/bin/biome check --write src/callmark/surfaces/static
 
-dist: setup ## The wheel and the sdist in dist/, built twice and compared
+dist: setup ## The wheel and the sdist in dist/, built twice and compared, and the bill of materials
 	@tools/dist.sh
 
 lock: $(STAMP)/uv ## Compiles requirements/ and package-lock.json again

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the wheel and the sdist into dist/, twice, and fails when the two builds differ.
+# Builds the wheel and the sdist into dist/, twice, and fails when the two builds differ; and the wheel's bill of materials.
 # Files are dated by SOURCE_DATE_EPOCH, by default the last commit, so that everyone gets the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,4 +14,7 @@ done
 sums() { (cd "$1" && sha256sum -- *.whl *.tar.gz); }
 diff <(sums dist) <(sums "$again") || { echo "two builds of the same commit differ; see the hashes above" >&2; exit 1; }
 .venv/bin/python -m tools.check_wheel dist/*.whl
+bill=$(basename dist/*.whl -py3-none-any.whl).cdx.json
+.venv/bin/python -m tools.sbom "dist/$bill"
 sums dist
+(cd dist && sha256sum -- "$bill")
