@@ -1,12 +1,14 @@
 """What a process takes in at once, and whose work it is."""
 
 from contextlib import ExitStack
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, strategies as st
 
+from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Unavailable
-from callmark.kit.workload import Workload, aside
+from callmark.kit.workload import LATE, Workload, aside
 
 
 def _take(load: Workload, held: ExitStack, owner: str, units: int = 1) -> bool:
@@ -28,20 +30,34 @@ def _fill(load: Workload, held: ExitStack, owner: str) -> int:
 
 def test_one_owner_gets_half_and_leaves_room_for_others() -> None:
     with ExitStack() as held:
-        load = Workload(100)
+        load = Workload(100, FakeClock())
         assert [_fill(load, held, owner) for owner in ("acme", "borealis", "corvus")] == [50, 25, 13]
         assert _fill(load, held, "acme") == 0
 
 
+def test_while_the_oldest_is_late_only_a_quarter_is_taken_in() -> None:
+    clock = FakeClock()
+    with ExitStack() as held:
+        load = Workload(100, clock)
+        assert _take(load, held, "acme")
+        with load.share("acme", 20):
+            clock.advance(LATE)
+            assert _take(load, held, "borealis")
+            clock.advance(timedelta(milliseconds=1))
+            assert _take(load, held, "corvus", 3)
+            assert not _take(load, held, "corvus", 1)
+    assert _fill(load, ExitStack(), "acme") == 50
+
+
 def test_what_is_done_makes_room() -> None:
-    load = Workload(10)
+    load = Workload(10, FakeClock())
     for _ in range(3):
         with ExitStack() as held:
             assert _fill(load, held, "acme") == 5
 
 
 def test_who_waits_for_someone_outside_holds_nothing() -> None:
-    load = Workload(2)
+    load = Workload(2, FakeClock())
     with load.share("acme", 1):
         with pytest.raises(Unavailable), load.share("acme", 1):
             pass
@@ -55,7 +71,7 @@ def test_who_waits_for_someone_outside_holds_nothing() -> None:
 def test_nothing_is_held_outside_of_a_request() -> None:
     with aside():
         pass
-    load = Workload(4)
+    load = Workload(4, FakeClock())
     with load.share("acme", 2):
         pass
     with load.share("acme", 4), aside(), aside():
@@ -64,7 +80,7 @@ def test_nothing_is_held_outside_of_a_request() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 30)), max_size=60))
 def test_an_owner_never_holds_more_than_is_left_free(wanted: list[tuple[str, int]]) -> None:
-    load, mine = Workload(64), dict.fromkeys("abc", 0)
+    load, mine = Workload(64, FakeClock()), dict.fromkeys("abc", 0)
     with ExitStack() as held:
         for owner, units in wanted:
             fits = mine[owner] + units <= 64 - sum(mine.values())

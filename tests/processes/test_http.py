@@ -123,6 +123,13 @@ async def test_a_head_that_does_not_end_is_refused(port: int) -> None:
     assert b'"message":"request head is larger than 65536 bytes"' in got
 
 
+async def test_a_long_head_is_refused_however_much_of_it_comes_at_once(port: int) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * (LARGEST_HEAD_BYTES + 1) + b"\r\n\r\n"
+    for size in (10_000, 60_000, len(head)):
+        got = await _answer(port, *(head[at : at + size] for at in range(0, len(head), size)))
+        assert b'"message":"request head is larger than 65536 bytes"' in got, size
+
+
 async def test_long_heads_below_the_bound_and_large_bodies_are_taken(port: int) -> None:
     long = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * (LARGEST_HEAD_BYTES - 2000) + b"\r\n\r\n"
     large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\nConnection: close\r\n\r\n" + b"b" * 500_000

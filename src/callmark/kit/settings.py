@@ -127,10 +127,10 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
     api_load: Annotated[
         int,
         Meta(
-            ge=256,
+            ge=800,
             le=100_000,
             description="Work that each process takes in at once for the API: a request counts 1, and 1 more for each"
-            " 16 KiB of its body. Beyond that it answers 503 at once; no account gets more than is left free.",
+            " 16 KiB of its body. Beyond that, or a quarter while it is behind, it answers 503 at once.",
         ),
     ] = 1024
     log_level: Annotated[

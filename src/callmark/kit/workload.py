@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime, timedelta
 
+from callmark.kit.clock import Clock
 from callmark.kit.errors import Unavailable
 from callmark.kit.metrics import counter
 
@@ -17,21 +19,30 @@ _REFUSED = counter(
 )
 
 
-class Workload:
-    """At most `most` units at once, shared fairly: an owner may hold as much as is left free.
+LATE = timedelta(seconds=0.5)
+"""What is in work for longer shows that the process is behind."""
 
-    So one owner alone gets half, two get a third each, ten an eleventh, and a newcomer always finds room. Nobody waits
-    for a place: a queue would hold requests whose clients have given up.
+_OF_IT_WHEN_LATE = 4
+
+
+class Workload:
+    """At most `most` units at once, a quarter while the oldest is late: a burst is taken in, a flood is not.
+
+    Shared fairly: an owner may hold as much as is left free. So one owner alone gets half, two get a third each, ten an
+    eleventh, and a newcomer always finds room. Nobody waits for a place: a queue would hold requests whose clients have
+    given up.
     """
 
-    def __init__(self, most: int) -> None:
-        self._free = most
+    def __init__(self, most: int, real_clock: Clock) -> None:
+        self._most, self._taken, self._clock = most, 0, real_clock
         self._held: Counter[str] = Counter()
+        self._since: dict[_Share, datetime] = {}
+        """Of each share, the oldest first."""
 
     @contextmanager
     def share(self, owner: str, units: int) -> Generator[None]:
         """Work of the owner within the block. Raises Unavailable at once when there is no room for it."""
-        if self._held[owner] + units > self._free:
+        if self._held[owner] + units > self._room():
             _REFUSED.inc()
             raise Unavailable("this process has as much work as it takes in (CALLMARK_API_LOAD)")
         share = _Share(self, owner, units)
@@ -43,30 +54,42 @@ class Workload:
             _share.reset(token)
             share.give_back()
 
-    def move(self, owner: str, units: int) -> None:
-        """Takes that much for the owner, or gives it back with a negative number."""
-        self._free -= units
-        self._held[owner] += units
-        if not self._held[owner]:
-            del self._held[owner]
+    def take(self, share: "_Share") -> None:
+        """Counts a share, asked or not."""
+        self._since[share] = self._clock.now()
+        self._taken += share.units
+        self._held[share.owner] += share.units
+
+    def give_back(self, share: "_Share") -> None:
+        """Counts it no longer."""
+        del self._since[share]
+        self._taken -= share.units
+        self._held[share.owner] -= share.units
+        if not self._held[share.owner]:
+            del self._held[share.owner]
+
+    def _room(self) -> int:
+        oldest = next(iter(self._since.values()), None)
+        is_late = oldest is not None and self._clock.now() - oldest > LATE
+        return (self._most // _OF_IT_WHEN_LATE if is_late else self._most) - self._taken
 
 
 class _Share:
     """What one request holds; nothing while it is aside, and once it is answered."""
 
-    __slots__ = ("_load", "_owner", "_units", "is_held")
+    __slots__ = ("_load", "is_held", "owner", "units")
 
     def __init__(self, load: Workload, owner: str, units: int) -> None:
-        self._load, self._owner, self._units = load, owner, units
+        self._load, self.owner, self.units = load, owner, units
         self.is_held = False
 
     def take(self) -> None:
         self.is_held = True
-        self._load.move(self._owner, self._units)
+        self._load.take(self)
 
     def give_back(self) -> None:
         self.is_held = False
-        self._load.move(self._owner, -self._units)
+        self._load.give_back(self)
 
 
 _share: ContextVar[_Share | None] = ContextVar("workload_share", default=None)

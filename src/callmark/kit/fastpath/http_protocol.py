@@ -25,6 +25,7 @@ SLOWEST_BODY_BYTES = 30_000
 MOST_UNREAD_BYTES = 4 << 20
 """What is taken of a body after its request has been answered; then the connection is closed."""
 
+_TOO_LONG = f"request head is larger than {LARGEST_HEAD_BYTES} bytes"
 _REASONS = {400: "Bad Request", 408: "Request Timeout"}
 _HOST = re.compile(rb"[^\s/\\?#@,\x00-\x20\x7f]*").fullmatch
 
@@ -64,6 +65,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         """Of a body, since its time limit began."""
         self._unread_bytes = 0
+        self._may_be_too_long = False
+        """Whether a head that ends within the bytes that came last can be longer than is allowed."""
         self._timer: asyncio.TimerHandle | None = None
         self._waiting_refusal: AppError | None = None
         """Of a request behind one that has not been answered yet."""
@@ -92,6 +95,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = None
         self.scope["http_version"] = self.parser.get_http_version()  # pyright: ignore[reportOptionalMemberAccess] - it is parsing
         self._check_host()
+        if self._may_be_too_long and self._head_size() > LARGEST_HEAD_BYTES:
+            self._fault = _TOO_LONG
+            raise ValueError(self._fault)
         self._in_body = True
         before = self.cycle
         super().on_headers_complete()
@@ -109,6 +115,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._waiting_refusal:
             return
         in_head = self._head_bytes is not None
+        self._may_be_too_long = (self._head_bytes or 0) + len(data) > LARGEST_HEAD_BYTES
         super().data_received(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             return
@@ -123,7 +130,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._head_bytes += len(data)
         if self._head_bytes > LARGEST_HEAD_BYTES:
-            self._refuse_in_turn(InvalidInput(f"request head is larger than {LARGEST_HEAD_BYTES} bytes"))
+            self._refuse_in_turn(InvalidInput(_TOO_LONG))
 
     def shutdown(self) -> None:
         """The server stops: an answer that waits or has no end hears it, so that it ends."""
@@ -149,6 +156,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._waiting_refusal and not answers_more and not self.transport.is_closing():
             self.loop.call_soon(self._refuse, self._waiting_refusal)  # a head without a body leaves at the turn's end
+
+    def _head_size(self) -> int:
+        """At least: without the spaces and line ends that a client chose."""
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _check_host(self) -> None:
         hosts = [value for name, value in self.headers if name == b"host"]

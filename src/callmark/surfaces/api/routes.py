@@ -180,7 +180,7 @@ class Api:
         self._deps = deps
         self._before = before
         self._room = WaitingRoom()
-        self._load = Workload(deps.settings.api_load)
+        self._load = Workload(deps.settings.api_load, deps.real_clock)
         self._by_length: dict[int, list[_Shape]] = {}
         for shape in _shapes(ROUTES):
             self._by_length.setdefault(len(shape.segments), []).append(shape)
