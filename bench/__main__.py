@@ -16,6 +16,7 @@ from rich.console import Console
 
 from bench import (
     baseline,
+    overload,
     p1_bulk_accept,
     p2_bulk_end_to_end,
     p3_real_time,
@@ -63,6 +64,7 @@ ALL = {
     "p17": Benchmark(p17_sip_calls.run, is_standard=False),
     "p18": Benchmark(p18_client.run, rounds=1, is_standard=False),
     "p19": Benchmark(p19_testing.run, rounds=1, is_standard=False),
+    "overload": Benchmark(overload.run, rounds=1, is_standard=False),
 }
 
 
