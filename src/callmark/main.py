@@ -79,6 +79,7 @@ OPERATOR_COMMANDS = {
     "handset-app": _Entry("callmark.surfaces.cli.handset_app:group", "Manage the credentials of handset apps."),
     "edge": _Entry("callmark.surfaces.cli.edge:group", "Manage edges, the call servers that have calls signed."),
     "stir": _Entry("callmark.surfaces.cli.stir:group", "Manage what calls are signed with, and trusted roots."),
+    "person": _Entry("callmark.surfaces.cli.person:group", "Export or erase what is kept about a phone number."),
     "audit": _Entry("callmark.surfaces.cli.audit:group", "Verify that nobody changed the audit log."),
     "record": _Entry("callmark.surfaces.cli.record:group", "Show call records and their timelines, or withdraw one."),
 }

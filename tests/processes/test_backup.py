@@ -6,15 +6,18 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from tests.e2e.serving import run
 from tests.engines import Engines, reachable_directory
 
+from callmark.domain.persons.service import KnownErasure, sql_again
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect
+from callmark.kit.db import connect, own_names
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import SetupError
+from callmark.kit.ids import new_id
 from callmark.kit.migrate import migrate
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
@@ -64,10 +67,20 @@ async def test_own_engines_are_backed_up_with_the_key_apart_and_restored_after_a
     assert "Aborted" in unsure.stderr
     async with connect(engines.dsn) as tx:
         id_ = await tx.fetchval("SELECT id FROM installation")
-    done = run("restore", only(folder), "--replace", "--yes", "--same-installation", "--json", **variables)
+    kept = [KnownErasure(new_id(), SystemClock().now(), b"digest", b"key") for _ in range(2)]
+    async with connect(engines.dsn) as tx:  # one was erased here, the other is in a list that was kept
+        await tx.execute(own_names(sql_again(kept[:1], SystemClock().now())))
+    list_ = folder / "erasures.json"
+    list_.write_bytes(msgspec.json.encode(kept[1:]))
+    restoring = ("restore", only(folder), "--replace", "--yes", "--same-installation", "--json", "--erasures", list_)
+    done = run(*restoring, **variables)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert (said["installation"], said["is_copy"], said["secret_key"]) == (str(id_), False, "CALLMARK_SECRET_KEY")
+    assert said["known_erasures"] == 2
+    async with connect(engines.dsn) as tx:
+        due = await tx.fetch("SELECT id FROM erasure WHERE due_at IS NOT NULL AND ended_at IS NULL ORDER BY id")
+    assert [row["id"] for row in due] == [one.id for one in kept]
 
 
 def test_a_directory_that_is_not_there_does_not_become_a_file(folder: Path) -> None:

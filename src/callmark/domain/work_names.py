@@ -15,4 +15,5 @@ class WorkName(StrEnum):
     ALERT_POSTS = "alert_posts"
     NUMBER_CODES = "number_codes"
     WAKE_UPS = "wake_ups"
+    ERASURES = "erasures"
     PERIODIC = "periodic"

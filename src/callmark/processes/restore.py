@@ -1,13 +1,16 @@
 """`callmark restore`: puts a backup into an empty database, or into the place of what is there."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 import click
 
+from callmark.domain.persons import service as persons
+from callmark.domain.persons.service import KnownErasure
 from callmark.kit import logs
 from callmark.kit.backups.archive import Archive, read_archive
 from callmark.kit.backups.restoring import check_idle, holds_anything, restore_backup
@@ -22,6 +25,9 @@ from callmark.processes.databases import settings_of, started_engine
 from callmark.surfaces.cli.session import json_option, yes_option
 from callmark.terminal import Output
 
+ERASURES_SINCE = 38
+"""The migration since which a database can hold erasures."""
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -33,10 +39,24 @@ from callmark.terminal import Output
     is_flag=True,
     help="Take the place of the installation that was backed up, which is gone. Without this, the result is a copy.",
 )
+@click.option(
+    "--erasures",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Erase these numbers again: what `callmark person digests` wrote after the backup was taken.",
+)
 @yes_option
 @json_option
 def restore(
-    *, file: Path, data: Path | None, replace: bool, no_migrate: bool, same_installation: bool, yes: bool, as_json: bool
+    *,
+    file: Path,
+    data: Path | None,
+    replace: bool,
+    no_migrate: bool,
+    same_installation: bool,
+    erasures: BinaryIO | None,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Restore a backup to an empty database, while no process runs on it.
 
@@ -46,23 +66,33 @@ def restore(
     logs.set_up("error")
     settings = settings_of(data)
     archive = _checked(file)
+    kept = persons.parse_known(erasures.read()) if erasures else []
 
-    async def run() -> UUID:
+    async def run() -> tuple[UUID, int]:
         async with _database(settings) as dsn:
-            await _clear_the_way(dsn, replace=replace, yes=yes)
+            again = [*kept, *await _clear_the_way(dsn, replace=replace, yes=yes)]
+            _check_schema(archive, again, no_migrate=no_migrate)
             with meter("Restoring", archive.dump_bytes) as note:
-                return await restore_backup(
+                restored = await restore_backup(
                     dsn,
                     archive,
                     SystemClock(),
                     as_copy=not same_installation,
                     replace=replace,
                     migrate=not no_migrate,
+                    also=persons.sql_again(again, SystemClock().now()),
                     programs=settings.postgres_bin,
                     note=note,
                 )
+            return restored, len(again)
 
-    _print(Output(as_json=as_json), settings, archive, asyncio.run(run()))
+    _print(Output(as_json=as_json), settings, archive, *asyncio.run(run()))
+
+
+def _check_schema(archive: Archive, again: Sequence[KnownErasure], *, no_migrate: bool) -> None:
+    """Raises SetupError where erasures that are to be done again would have no table."""
+    if again and no_migrate and ERASURES_SINCE not in archive.manifest.migrations:
+        raise SetupError("the backup's schema is too old to hold erasures; restore it without --no-migrate")
 
 
 def _checked(file: Path) -> Archive:
@@ -81,12 +111,12 @@ async def _database(settings: Settings) -> AsyncGenerator[str]:
             yield dsn
 
 
-async def _clear_the_way(dsn: str, *, replace: bool, yes: bool) -> None:
-    """Returns when the database may be filled. Raises SetupError that says what to do first."""
+async def _clear_the_way(dsn: str, *, replace: bool, yes: bool) -> list[KnownErasure]:
+    """The erasures that the database has, once it may be filled. Raises SetupError that says what to do first."""
     async with connect(dsn) as tx:
         await check_idle(tx, SystemClock())
         if not await holds_anything(tx):
-            return
+            return []
         name = await tx.fetchval("SELECT current_database()")
     if not replace:
         raise SetupError(
@@ -94,9 +124,11 @@ async def _clear_the_way(dsn: str, *, replace: bool, yes: bool) -> None:
         )
     if not yes:
         click.confirm(f"Replace everything in the database {name}?", abort=True, err=True)
+    async with connect(dsn) as tx:
+        return await persons.known_erasures(tx)
 
 
-def _print(output: Output, settings: Settings, archive: Archive, restored: UUID) -> None:
+def _print(output: Output, settings: Settings, archive: Archive, restored: UUID, known_erasures: int) -> None:
     manifest, key = archive.manifest, find_key(settings, archive.manifest.secret_key_mark)
     rows = {name: count for name, count in sorted(manifest.rows.items(), key=lambda row: -row[1]) if count}
     is_copy = restored != manifest.installation
@@ -106,6 +138,7 @@ def _print(output: Output, settings: Settings, archive: Archive, restored: UUID)
         "is_copy": is_copy,
         "rows": rows if output.as_json else "  ".join(f"{name} {count:,}" for name, count in rows.items()),
         "secret_key": key.where,
+        "known_erasures": known_erasures,
     }
     advice = [_KEY_MISSING.format(file=settings.data / FILE)] if manifest.secret_key_mark and not key.key else []
     advice += [_COPY] if is_copy else []

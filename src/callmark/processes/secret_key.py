@@ -15,6 +15,7 @@ import click
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import WebhookId
+from callmark.domain.persons import keys as erasure_keys
 from callmark.domain.signer_certificates import keys as signing_keys
 from callmark.domain.webhooks import secrets
 from callmark.kit import logs
@@ -111,11 +112,12 @@ async def rotate_key(deps: Deps, settings: Settings) -> Rotated:
         marked = await lock_key(tx)
         rest = await secrets.seal_rest(tx, new, known)
         signing = await signing_keys.seal_all(tx, new, known)
+        erased = await erasure_keys.seal_all(tx, new, known)
         if marked != mark(new):
             await set_key(tx, new, deps.real_clock.now())
     if settings.secret_key is None:
         settle_key(settings.data)
-    return Rotated(done.count + rest.count + signing.count, rest.unreadable, signing.unreadable)
+    return Rotated(done.count + rest.count + signing.count + erased, rest.unreadable, signing.unreadable)
 
 
 async def reset_key(deps: Deps, settings: Settings) -> int:
@@ -128,6 +130,7 @@ async def reset_key(deps: Deps, settings: Settings) -> int:
         count = 0
         if marked != mark(new):  # else a run before this one was interrupted after its commit
             await signing_keys.forget_all(tx, deps.real_clock.now())
+            await erasure_keys.forget_all(tx)
             count = await secrets.give_new_secrets(deps, tx, new, by=operator_at_terminal())
             await set_key(tx, new, None)
     if settings.secret_key is None:

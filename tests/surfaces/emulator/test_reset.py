@@ -22,6 +22,7 @@ KEPT = {
     "count_mark",
     "department",
     "edge",
+    "erasure",
     "emulator_state",
     "feature_set",
     "gateway",

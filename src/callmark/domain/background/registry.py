@@ -21,6 +21,7 @@ from callmark.domain.personalisation.daily_figures import alerts as day_alerts, 
 from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as uploads
+from callmark.domain.persons import erasing
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.sessions import service as sessions
 from callmark.domain.signed_calls import jobs as signed_calls
@@ -92,6 +93,7 @@ def row_works(deps: Deps, outbound: Outbound | None = None) -> list[Work]:
         posts.alert_posts(deps),
         proof_codes.number_codes(deps),
         waking.wake_ups(deps, outbound),
+        erasing.erasures(deps),
         periodic(deps),
     ]
 

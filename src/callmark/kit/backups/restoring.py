@@ -78,7 +78,7 @@ async def check_idle(tx: Tx, real: Clock) -> None:
         raise SetupError(f"processes run on this database ({len(alive)}: {kinds}). Stop all of them first")
 
 
-async def restore_backup(
+async def restore_backup(  # noqa: PLR0913 - what a restore can be asked for, all by name
     dsn: str,
     archive: Archive,
     real: Clock,
@@ -86,14 +86,16 @@ async def restore_backup(
     as_copy: bool,
     replace: bool = False,
     migrate: bool = True,
+    also: str = "",
     programs: Path | None = None,
     note: Note = lambda _: None,
 ) -> UUID:
     """Puts the backup into the database and brings its schema up (`migrate`): all of that or nothing.
 
     `as_copy` makes it an installation of its own that sends nothing (`kit.installation`), else it takes the place of
-    the one that was backed up. With `replace` everything that the schema holds is dropped. `note` gets the bytes of the
-    dump that were read. Gives the id of the installation that is there now. Raises SetupError.
+    the one that was backed up. With `replace` everything that the schema holds is dropped. `also` is SQL that runs at
+    the end, in the same transaction. `note` gets the bytes of the dump that were read. Gives the id of the installation
+    that is there now. Raises SetupError.
     """
     manifest = archive.manifest
     steps = _steps(manifest, migrate=migrate)
@@ -103,7 +105,7 @@ async def restore_backup(
         server = await server_of(tx, dsn, programs, oldest=manifest.pg_dump)
 
     with archive.dump() as pieces:
-        before, after = _before(manifest, replace=replace), _after(manifest, steps, real.now(), last)
+        before, after = _before(manifest, replace=replace), _after(manifest, steps, real.now(), f"{last};\n{also}")
         await load(server, manifest.namespace, _noted(pieces, note), before, after)
     return await _settle(dsn, manifest, steps)
 
@@ -163,7 +165,7 @@ def _after(manifest: Manifest, steps: Sequence[Migration], now: datetime, last: 
     parts = [f'\nSET search_path TO "{manifest.namespace}";', _COUNT.format(rows=rows, namespace=manifest.namespace)]
     for step in steps:
         parts += [step.sql, f"INSERT INTO schema_migration VALUES ({step.number}, '{step.name}', '{now.isoformat()}');"]
-    return "\n".join([*parts, f"{last};", "COMMIT;\n"])
+    return "\n".join([*parts, last, "COMMIT;\n"])
 
 
 async def _settle(dsn: str, manifest: Manifest, steps: Sequence[Migration]) -> UUID:

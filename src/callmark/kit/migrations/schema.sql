@@ -557,6 +557,39 @@ CREATE TABLE public.emulator_state (
 
 COMMENT ON TABLE public.emulator_state IS 'One row. Every API request of emulator mode looks at it; never read outside it.';
 
+CREATE TABLE public.erasure (
+    id uuid NOT NULL,
+    digest bytea NOT NULL,
+    sealed_key bytea,
+    phone_number text COLLATE pg_catalog."C",
+    is_listed boolean DEFAULT false NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    pass_number integer DEFAULT 1 NOT NULL,
+    pass_changes bigint DEFAULT 0 NOT NULL,
+    table_count integer DEFAULT 0 NOT NULL,
+    tables_done integer DEFAULT 0 NOT NULL,
+    last_table text,
+    counts json DEFAULT '{}'::json NOT NULL,
+    redacted uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    ended_at timestamp with time zone,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone
+);
+
+COMMENT ON TABLE public.erasure IS 'Kept for ever: a backup that is restored has the data again, and its number is known by the digest.';
+
+COMMENT ON COLUMN public.erasure.digest IS 'HMAC-SHA-256 of the number, with a key that is encrypted with the installation''s secret key in sealed_key.';
+
+COMMENT ON COLUMN public.erasure.sealed_key IS 'Null: the secret key was lost.';
+
+COMMENT ON COLUMN public.erasure.phone_number IS 'Null once it is done; or before, where the number is to be found by its digest.';
+
+COMMENT ON COLUMN public.erasure.is_listed IS 'A business had the number at the last look: what is about its own number stayed.';
+
+COMMENT ON COLUMN public.erasure.last_table IS 'Up to which table, in alphabetical order, this pass has come.';
+
 CREATE TABLE public.event (
     account_id uuid NOT NULL,
     number bigint NOT NULL,
@@ -1415,6 +1448,9 @@ ALTER TABLE ONLY public.edge
 ALTER TABLE ONLY public.emulator_state
     ADD CONSTRAINT emulator_state_pkey PRIMARY KEY (only_row);
 
+ALTER TABLE ONLY public.erasure
+    ADD CONSTRAINT erasure_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.event_counter
     ADD CONSTRAINT event_counter_pkey PRIMARY KEY (account_id);
 
@@ -1690,6 +1726,10 @@ CREATE INDEX delivery_webhook_newest ON ONLY public.delivery USING btree (webhoo
 CREATE INDEX delivery_rest_webhook_id_created_at_id_idx ON public.delivery_rest USING btree (webhook_id, created_at DESC, id DESC);
 
 CREATE UNIQUE INDEX department_name_unique ON public.department USING btree (account_id, lower(name));
+
+CREATE INDEX erasure_due ON public.erasure USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX erasure_newest ON public.erasure USING btree (requested_at DESC, id DESC);
 
 CREATE INDEX event_account_type ON ONLY public.event USING btree (account_id, event_type, created_at, number);
 

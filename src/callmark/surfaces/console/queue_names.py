@@ -9,6 +9,7 @@ WORK = {
     "alert_posts": "Alerts to channels",
     "number_codes": "Codes that prove numbers",
     "wake_ups": "Wake-ups of handsets",
+    "erasures": "Erasures of phone numbers",
 }
 PERIODIC = {
     "partitions": "Creates partitions for the coming days and drops old ones",

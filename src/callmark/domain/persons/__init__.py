@@ -1,0 +1,1 @@
+"""What the installation keeps about a phone number: exported for its person, and erased."""

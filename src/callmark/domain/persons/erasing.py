@@ -1,0 +1,229 @@
+"""Erases a number from every table, one table after the other, and looks again until a look finds nothing.
+
+What is done is written with each step, so whoever comes after a kill goes on where it stopped. An erasure ends only
+after a look at every table that changed nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import accumulate
+from uuid import UUID
+
+import structlog
+
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.chain import ERASED
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.ids import ErasureId
+from callmark.domain.log_downloads.model import FOLDER
+from callmark.domain.persons import keys, queries
+from callmark.domain.persons.masking import NumberMask
+from callmark.domain.persons.model import (
+    LISTED_TOO,
+    MOST_PASSES,
+    RULES,
+    TAKEN_OVER_AFTER,
+    WHOLE,
+    Erasure,
+    digest_of,
+)
+from callmark.domain.persons.queries import FoundRow, SearchedTable
+from callmark.domain.policy.model import SYSTEM
+from callmark.domain.work_names import WorkName
+from callmark.kit.db import Tx
+from callmark.kit.errors import SetupError, found
+from callmark.kit.object_store import files_of
+from callmark.kit.phone import PhoneNumber
+from callmark.kit.work import Claimed, Work
+
+log = structlog.get_logger(__name__)
+
+STEP_BLOCKS = 2048
+"""Blocks of a table that are read in one transaction: 16 MB."""
+_MOST_TABLES = 20
+"""Small ones are done together."""
+_AUDIT = "audit_entry"
+_PAUSE = timedelta(minutes=1)
+"""Before it is tried again where the secret key is missing."""
+Note = Callable[[Erasure], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a row: it goes, or gets other values; None: it stays as it is."""
+
+    deletes: bool
+    values: dict[str, object] | None
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything becomes of it."""
+        return self.deletes or bool(self.values)
+
+
+def erasures(deps: Deps) -> Work:
+    """The work of erasing, one number after the other."""
+
+    async def run(claimed: Claimed) -> None:
+        while await step(deps, ErasureId(claimed.row["id"])):
+            pass
+
+    return Work(name=WorkName.ERASURES, table="erasure", key="id", columns="id", run=run, at_once=1, retry_after=_PAUSE)
+
+
+async def run_here(deps: Deps, erasure_id: ErasureId, note: Note) -> Erasure:
+    """Does all of it in this process; `note` gets it after each table."""
+    while await step(deps, erasure_id):
+        await note(await _read(deps, erasure_id))
+    return await _read(deps, erasure_id)
+
+
+async def step(deps: Deps, erasure_id: ErasureId) -> bool:
+    """The next tables; False when it has ended. Safe to repeat and beside another one that does the same."""
+    one = await _read(deps, erasure_id)
+    if one.ended_at is not None:
+        return False
+    if one.phone_number is None:
+        return await _find_number(deps, one)
+    if one.last_table is None:
+        await _begin(deps, one, one.phone_number, 1)
+        return True
+    async with deps.db.connection() as tx:
+        tables = await queries.select_tables(tx)
+    left = [table for table in tables if table.key > one.last_table]
+    if not left:
+        return await _end_pass(deps, one, one.phone_number)
+    part, mask = _next_part(left), NumberMask(one.phone_number, keeps_business=one.is_listed)
+    for table in part:
+        await _erase_in(deps, one, table, mask)
+    done, due_at = len(tables) - len(left) + len(part), deps.clock.now() + TAKEN_OVER_AFTER
+    async with deps.db.connection() as tx:
+        await queries.update_progress(tx, one.id, done, len(tables), part[-1].key, due_at)
+    return True
+
+
+def _next_part(left: Sequence[SearchedTable]) -> Sequence[SearchedTable]:
+    """The next table, with those after it that are small."""
+    sizes = accumulate(table.blocks for table in left[:_MOST_TABLES])
+    return left[: max(sum(size <= STEP_BLOCKS for size in sizes), 1)]
+
+
+async def _begin(deps: Deps, one: Erasure, number: PhoneNumber, pass_number: int) -> None:
+    """Download files go with every look, and are made again when they are asked for; previewed workbooks go too.
+
+    The cells of a workbook are compressed, so no search finds a number in them.
+    """
+    files = files_of(deps.settings)
+    await files.delete(await files.names(FOLDER))
+    async with deps.db.transaction() as tx:
+        await queries.delete_workbooks(tx)
+        await queries.begin_pass(tx, one, listed=await queries.is_listed(tx, number), number=pass_number)
+
+
+async def _end_pass(deps: Deps, one: Erasure, number: PhoneNumber) -> bool:
+    await handsets.recheck(deps)
+    if one.pass_changes and one.pass_number < MOST_PASSES:
+        await _begin(deps, one, number, one.pass_number + 1)
+        return True
+    return await _finish(deps, one)
+
+
+async def _finish(deps: Deps, one: Erasure) -> bool:
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        if await queries.end_erasure(tx, one.id, now):
+            facts = {"rows": one.rows, "is_listed": one.is_listed, "redacted": [str(id_) for id_ in one.redacted]}
+            await audit.note(tx, SYSTEM, ERASED, str(one.id), account_id=None, at=now, **facts)
+    log.info("person_erased", erasure=str(one.id), rows=one.rows, passes=one.pass_number)
+    return False
+
+
+async def _erase_in(deps: Deps, one: Erasure, table: SearchedTable, mask: NumberMask) -> None:
+    for blocks in ranges_of(table):
+        async with deps.db.transaction() as tx:
+            count, redacted = 0, list[UUID]()
+            for row in await queries.lock_rows(tx, table, mask.number, blocks):
+                decision = decide(table, row, mask, is_listed=one.is_listed)
+                if decision.changes:
+                    redacted += await _carry_out(tx, table, row, decision, deps.clock.now())
+                    count += 1
+            if count:
+                await queries.add_changes(tx, one.id, table.of_table, count, redacted)
+
+
+async def _carry_out(tx: Tx, table: SearchedTable, row: FoundRow, decision: Decision, now: datetime) -> list[UUID]:
+    """Deletes or changes the row; the ids of the audit entries among them."""
+    if decision.deletes:
+        await queries.delete_row(tx, table, row)
+        return []
+    values = decision.values or {}
+    redacted: list[UUID] = []
+    if table.of_table == _AUDIT:
+        redacted, values = [await queries.find_entry_id(tx, row)], values | {"redacted_at": now}
+    await queries.update_row(tx, table, row, values)
+    return redacted
+
+
+def decide(table: SearchedTable, row: FoundRow, mask: NumberMask, *, is_listed: bool) -> Decision:
+    """What becomes of a row that has the digits somewhere."""
+    values = row.values
+    rule = RULES.get(table.of_table)
+    if rule and any(values.get(name) == mask.number for name in rule.of(is_listed=is_listed)):
+        return Decision(deletes=True, values=None)
+    if table.of_table in WHOLE and any(mask.is_in(value) for value in values.values()):
+        return Decision(deletes=True, values=None)
+    if is_listed and rule is None and table.of_table not in LISTED_TOO:
+        return Decision(deletes=False, values=None)
+    masked = {name: _masked(table.columns[name], value, mask) for name, value in values.items()}
+    left = rule.as_business if rule and is_listed else ()
+    changed = {name: new for name, new in masked.items() if new != values[name] and name not in left}
+    return Decision(deletes=False, values=changed or None)
+
+
+def _masked(kind: str, value: object, mask: NumberMask) -> object:
+    if isinstance(value, str) and kind in {"json", "jsonb"}:
+        return mask.json(value)
+    return mask.plain(value)
+
+
+def ranges_of(table: SearchedTable) -> Iterator[range]:
+    """The table's blocks in parts; what is added meanwhile is for the next look."""
+    for start in range(0, max(table.blocks, 1), STEP_BLOCKS):
+        yield range(start, start + STEP_BLOCKS)
+
+
+async def _find_number(deps: Deps, one: Erasure) -> bool:
+    """Looks for the numbers of all erasures that have digests alone, as after a restore; those not there have ended.
+
+    Raises SetupError without the secret key that their keys were encrypted with.
+    """
+    async with deps.db.connection() as tx:
+        nameless, tables = await queries.select_nameless(tx), await queries.select_tables(tx)
+    by_key: dict[bytes, dict[bytes, Erasure]] = {}
+    for other in nameless:
+        if (key := keys.opened(deps.settings, other.sealed_key)) is not None:
+            by_key.setdefault(key, {})[other.digest] = other
+        elif other.id == one.id:
+            raise SetupError("an erasure cannot be done again: the secret key it was made with is not here")
+    for table in tables:
+        await _look_for_digests(deps, table, by_key)
+    for other in (other for wanted in by_key.values() for other in wanted.values()):
+        if (left := await _read(deps, other.id)).phone_number is None:
+            await _finish(deps, left)
+    return (await _read(deps, one.id)).ended_at is None
+
+
+async def _look_for_digests(deps: Deps, table: SearchedTable, by_key: Mapping[bytes, Mapping[bytes, Erasure]]) -> None:
+    for blocks in ranges_of(table):
+        async with deps.db.transaction() as tx:
+            for digits in await queries.select_digit_runs(tx, table, blocks):
+                for key, wanted in by_key.items():
+                    if known := wanted.get(digest_of(key, digits)):
+                        await queries.update_number(tx, known.id, digits)
+
+
+async def _read(deps: Deps, erasure_id: ErasureId) -> Erasure:
+    async with deps.db.connection() as tx:
+        return found(await queries.select_erasure(tx, erasure_id), "no erasure with this id")

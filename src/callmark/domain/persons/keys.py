@@ -1,0 +1,53 @@
+"""The keys by which erased numbers are known: encrypted with the installation's secret key, kept with each erasure."""
+
+import secrets
+from collections.abc import Iterable
+
+from callmark.domain.persons import queries
+from callmark.kit.db import Tx
+from callmark.kit.errors import SetupError
+from callmark.kit.secret_key import Opener, sealer, sealer_of
+from callmark.kit.settings import Secret, Settings
+
+PURPOSE = "erased numbers"
+"""What the installation's secret key is used for here."""
+
+_OWNER = b"erasures"
+
+
+async def key_for_next(tx: Tx, settings: Settings) -> tuple[bytes, bytes]:
+    """A key for a new erasure, plain and encrypted: that of the newest, so that one look finds the numbers of all."""
+    newest = await queries.select_newest_key(tx)
+    if newest is not None and (key := opened(settings, newest)) is not None:
+        return key, newest
+    key = secrets.token_bytes(32)
+    return key, (await sealer(tx, settings, PURPOSE)).seal(key, _OWNER)
+
+
+def opened(settings: Settings, sealed_key: bytes | None) -> bytes | None:
+    """The key; None where no secret key here decrypts it."""
+    if sealed_key is None:
+        return None
+    try:
+        return Opener(settings, PURPOSE).open(sealed_key, _OWNER)
+    except SetupError:
+        return None
+
+
+async def forget_all(tx: Tx) -> None:
+    """The secret key is lost: numbers that were erased so far are not known again after a restore."""
+    await queries.forget_keys(tx)
+
+
+async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> int:
+    """Encrypts every key with `new`, in the transaction that makes it the installation's; how many. Safe to repeat."""
+    target, old = sealer_of(new, PURPOSE), [sealer_of(one, PURPOSE) for one in others]
+    count = 0
+    for erasure_id, sealed_key in await queries.select_sealed(tx):
+        if target.opened(sealed_key, _OWNER) is not None:
+            continue
+        plain = next((found for one in old if (found := one.opened(sealed_key, _OWNER)) is not None), None)
+        if plain is not None:
+            await queries.update_sealed(tx, erasure_id, target.seal(plain, _OWNER))
+            count += 1
+    return count

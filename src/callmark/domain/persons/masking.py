@@ -1,0 +1,109 @@
+"""Takes a phone number out of texts, JSON and bytes. Pure.
+
+Zeros stand where it was, as many as it had digits: no number begins with one, so that nobody takes them for a number.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import msgspec
+
+from callmark.kit.phone import PhoneNumber
+
+OF_BUSINESS = frozenset({"business_number", "businessNumber", "caller_number", "callerNumber", "caller"})
+"""Keys in JSON under which a number is the business's."""
+_OF_PERSON = frozenset({"client_number", "receiver_number"})
+_ALSO_THEIRS = "alternate_number"
+
+
+@dataclass(frozen=True)
+class NumberMask:
+    """Finds one number and replaces it; with `keeps_business` not where JSON says that it is a business's."""
+
+    number: PhoneNumber
+    keeps_business: bool = False
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(rf"(?<![0-9]){self.number}(?![0-9])")
+
+    @cached_property
+    def _bytes_pattern(self) -> re.Pattern[bytes]:
+        return re.compile(rf"(?<![0-9]){self.number}(?![0-9])".encode())
+
+    @property
+    def zeros(self) -> str:
+        """What stands in its place."""
+        return "0" * len(self.number)
+
+    def is_in(self, value: object) -> bool:
+        """Whether a text, bytes, or a list of texts has the number."""
+        match value:
+            case str():
+                return self._pattern.search(value) is not None
+            case bytes():
+                return self._bytes_pattern.search(value) is not None
+            case list():
+                return any(self.is_in(one) for one in cast("list[object]", value))
+            case _:
+                return False
+
+    def plain(self, value: object) -> object:
+        """A text, bytes or a list of texts without the number."""
+        match value:
+            case str():
+                return self._pattern.sub(self.zeros, value)
+            case bytes():
+                return self._bytes_pattern.sub(self.zeros.encode(), value)
+            case list():
+                return [self.plain(one) for one in cast("list[object]", value)]
+            case _:
+                return value
+
+    def json(self, text: str) -> str:
+        """JSON without the number; the same text where it had none that goes."""
+        if not self.is_in(text):
+            return text
+        before = msgspec.json.decode(text)
+        after = self._walked(before)
+        return text if after == before else msgspec.json.encode(after).decode()
+
+    def _walked(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
+        match value:
+            case Mapping():
+                return self._of_mapping(cast("Mapping[str, Any]", value))
+            case Sequence() if not isinstance(value, str):
+                return [self._walked(one) for one in cast("Sequence[Any]", value)]
+            case str():
+                return self.plain(value)
+            case int() | float() if not isinstance(value, bool) and value == int(self.number):
+                return 0
+            case _:
+                return value
+
+    def _of_mapping(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """What a person answered goes with the number that says who it was."""
+        is_theirs = any(found.get(key) == self.number for key in _OF_PERSON)
+        walked: dict[str, Any] = {}
+        for key, value in found.items():
+            if self.keeps_business and key in OF_BUSINESS:
+                walked[key] = value
+            elif is_theirs and key == _ALSO_THEIRS and isinstance(value, str):
+                walked[key] = "0" * len(value)
+            elif is_theirs and key == "responses":
+                walked[key] = _without_answers(value)
+            else:
+                walked[str(self.plain(key))] = self._walked(value)
+        return walked
+
+
+def _without_answers(responses: Any) -> Any:  # noqa: ANN401 - any JSON
+    if not isinstance(responses, list):
+        return responses
+    return [
+        cast("dict[str, Any]", one) | {"answer": ""} if isinstance(one, dict) else one
+        for one in cast("list[object]", responses)
+    ]

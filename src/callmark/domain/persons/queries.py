@@ -1,0 +1,308 @@
+"""The SQL of erasures: their rows, and the search in every table that there is.
+
+Tables are read in ranges of blocks, each in a transaction of its own, so that nobody waits long for a row.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+import msgspec
+
+from callmark.domain.ids import ErasureId
+from callmark.domain.persons.model import KEPT, READABLE_BYTES, SECRET, Erasure
+from callmark.kit.db import Row, Tx, own_names
+from callmark.kit.phone import PhoneNumber
+
+_COLUMNS = (
+    "id, digest, sealed_key, phone_number, is_listed, requested_by, requested_at, pass_number, pass_changes,"
+    " table_count, tables_done, last_table, counts, redacted, ended_at"
+)
+_TABLES = """
+SELECT n.nspname AS namespace, c.relname AS name, coalesce(p.relname, c.relname) AS of_table,
+  (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::bigint AS blocks,
+  array_agg(a.attname::text ORDER BY a.attnum) AS columns,
+  array_agg(format_type(a.atttypid, NULL) ORDER BY a.attnum) AS types
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname IN (current_schema(), 'emulator')
+  AND a.atttypid IN ('text'::regtype, 'json'::regtype, 'jsonb'::regtype, 'bytea'::regtype, 'text[]'::regtype)
+  AND (a.atttypid <> 'bytea'::regtype OR a.attname = ANY ($1::text[]))
+GROUP BY n.nspname, c.relname, p.relname, c.oid ORDER BY n.nspname || '.' || c.relname COLLATE "C"
+"""
+
+
+@dataclass(frozen=True)
+class SearchedTable:
+    """A table or a partition with its columns that can hold a number, and how many blocks it has."""
+
+    key: str
+    of_table: str
+    name: LiteralString
+    columns: Mapping[str, str]
+    blocks: int
+
+
+@dataclass(frozen=True)
+class FoundRow:
+    """A row that may have the number: where it is, and its columns that can hold one."""
+
+    place: str
+    values: Mapping[str, Any]
+
+
+async def select_tables(tx: Tx) -> list[SearchedTable]:
+    """Every table with columns that can hold a number and must not, in alphabetical order."""
+    return [
+        SearchedTable(
+            f"{row['namespace']}.{row['name']}",
+            row["of_table"],
+            own_names(f'"{row["namespace"]}"."{row["name"]}"'),
+            dict(zip(row["columns"], row["types"], strict=True)),
+            row["blocks"],
+        )
+        for row in await tx.fetch(_TABLES, list(READABLE_BYTES))
+        if row["of_table"] not in KEPT
+    ]
+
+
+async def lock_rows(tx: Tx, table: SearchedTable, number: str, blocks: range) -> list[FoundRow]:
+    """Rows of these blocks with the digits somewhere, locked."""
+    return [_found(row) for row in await tx.fetch(_search(table, "", "FOR UPDATE"), number, *_ends(blocks))]
+
+
+async def select_rows(tx: Tx, table: SearchedTable, number: str, blocks: range) -> list[tuple[FoundRow, str]]:
+    """As `lock_rows`, not locked, and each whole row as JSON without what is secret."""
+    whole = "to_jsonb(t) - ARRAY[" + ", ".join(f"'{name}'" for name in sorted(SECRET | _bytes_of(table))) + "]"
+    rows = await tx.fetch(_search(table, f", ({whole})::text AS whole", ""), number, *_ends(blocks))
+    return [(_found(row), row["whole"]) for row in rows]
+
+
+def _bytes_of(table: SearchedTable) -> set[str]:
+    return {name for name, kind in table.columns.items() if kind == "bytea"}
+
+
+def _search(table: SearchedTable, more: str, end: str) -> LiteralString:
+    columns = ", ".join(f't."{name}"' for name in table.columns)
+    has = " OR ".join(_has(name, kind) for name, kind in table.columns.items())
+    return own_names(
+        f"SELECT t.ctid::text AS place, {columns}{more} FROM {table.name} t"
+        f" WHERE t.ctid >= $2::text::tid AND t.ctid < $3::text::tid AND ({has}) {end}"
+    )
+
+
+def _has(name: str, kind: str) -> str:
+    if kind == "bytea":
+        return f"position(convert_to($1::text, 'UTF8') IN t.\"{name}\") > 0"
+    text = f"array_to_string(t.\"{name}\", ' ')" if kind == "text[]" else f't."{name}"::text'
+    return f"strpos({text}, $1::text) > 0"
+
+
+def _ends(blocks: range) -> tuple[str, str]:
+    return f"({blocks.start},0)", f"({blocks.stop},0)"
+
+
+def _found(row: Row) -> FoundRow:
+    return FoundRow(row["place"], {name: row[name] for name in row.keys() if name not in {"place", "whole"}})  # noqa: SIM118 - a record is no mapping
+
+
+async def select_digit_runs(tx: Tx, table: SearchedTable, blocks: range) -> list[str]:
+    """Everything in these blocks that could be a phone number, each once."""
+    texts = ", ".join(
+        f"encode(t.\"{name}\", 'escape')" if kind == "bytea" else f't."{name}"::text'
+        for name, kind in table.columns.items()
+    )
+    statement = own_names(
+        f"SELECT DISTINCT m[1] AS digits FROM {table.name} t, regexp_matches(concat_ws(' ', {texts}),"
+        " '(?<![0-9])[1-9][0-9]{6,14}(?![0-9])', 'g') m WHERE t.ctid >= $1::text::tid AND t.ctid < $2::text::tid"
+    )
+    return [row["digits"] for row in await tx.fetch(statement, *_ends(blocks))]
+
+
+async def delete_row(tx: Tx, table: SearchedTable, row: FoundRow) -> None:
+    """Deletes a locked row."""
+    await tx.execute(own_names(f"DELETE FROM {table.name} WHERE ctid = $1::text::tid"), row.place)
+
+
+async def update_row(tx: Tx, table: SearchedTable, row: FoundRow, values: Mapping[str, object]) -> None:
+    """Writes other values into a locked row."""
+    places = ", ".join(f'"{name}" = ${at}' for at, name in enumerate(values, 2))
+    await tx.execute(
+        own_names(f"UPDATE {table.name} SET {places} WHERE ctid = $1::text::tid"), row.place, *values.values()
+    )
+
+
+async def delete_workbooks(tx: Tx) -> None:
+    """Deletes the previewed files that are workbooks, which begin as every ZIP does."""
+    await tx.execute("DELETE FROM file_draft WHERE substr(content, 1, 2) = 'PK'::bytea")
+
+
+async def find_entry_id(tx: Tx, row: FoundRow) -> UUID:
+    """The id of a locked row of the audit log."""
+    return await tx.fetchval("SELECT id FROM audit_entry WHERE ctid = $1::text::tid", row.place)
+
+
+async def is_listed(tx: Tx, number: str) -> bool:
+    """Whether a business has the number. Primary key."""
+    return await tx.fetchval("SELECT EXISTS (SELECT FROM number WHERE phone_number = $1)", number)
+
+
+async def is_virtual(tx: Tx, number: str) -> bool:
+    """Whether the emulator plays a handset with the number."""
+    return await tx.fetchval("SELECT EXISTS (SELECT FROM virtual_handset WHERE phone_number = $1)", number)
+
+
+async def insert_erasure(
+    tx: Tx,
+    erasure_id: ErasureId,
+    digest: bytes,
+    sealed_key: bytes,
+    number: PhoneNumber,
+    requested_by: str,
+    now: datetime,
+    due_at: datetime,
+) -> None:
+    """A new erasure, due at that instant."""
+    await tx.execute(
+        "INSERT INTO erasure (id, digest, sealed_key, phone_number, requested_by, requested_at, due_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        erasure_id,
+        digest,
+        sealed_key,
+        number,
+        requested_by,
+        now,
+        due_at,
+    )
+
+
+async def select_erasure(tx: Tx, erasure_id: ErasureId) -> Erasure | None:
+    """The erasure."""
+    row = await tx.fetchrow(f"SELECT {_COLUMNS} FROM erasure WHERE id = $1", erasure_id)
+    return _erasure(row) if row else None
+
+
+async def select_running(tx: Tx, number: PhoneNumber) -> Erasure | None:
+    """The erasure of that number that has not ended. There are few such rows."""
+    row = await tx.fetchrow(f"SELECT {_COLUMNS} FROM erasure WHERE phone_number = $1 ORDER BY id LIMIT 1", number)
+    return _erasure(row) if row else None
+
+
+async def select_erasures(tx: Tx, after: tuple[datetime, UUID] | None, limit: int | None) -> list[Erasure]:
+    """Erasures, newest first, those after the key. Index erasure_newest."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM erasure WHERE $1::timestamptz IS NULL OR (requested_at, id) < ($1, $2::uuid)"
+        " ORDER BY requested_at DESC, id DESC LIMIT $3",
+        *(after or (None, None)),
+        limit,
+    )
+    return [_erasure(row) for row in rows]
+
+
+async def has_erasures(tx: Tx) -> bool:
+    """Whether the schema has their table."""
+    return await tx.fetchval("SELECT to_regclass('erasure') IS NOT NULL")
+
+
+async def select_nameless(tx: Tx) -> list[Erasure]:
+    """Erasures that have not ended and whose number is to be found by its digest."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM erasure WHERE phone_number IS NULL AND ended_at IS NULL")
+    return [_erasure(row) for row in rows]
+
+
+async def select_newest_key(tx: Tx) -> bytes | None:
+    """The encrypted key of the newest erasure, for the next one."""
+    return await tx.fetchval(
+        "SELECT sealed_key FROM erasure WHERE sealed_key IS NOT NULL ORDER BY requested_at DESC, id DESC LIMIT 1"
+    )
+
+
+async def update_number(tx: Tx, erasure_id: ErasureId, number: str) -> None:
+    """Writes which number it is, found by its digest."""
+    await tx.execute("UPDATE erasure SET phone_number = $2 WHERE id = $1 AND ended_at IS NULL", erasure_id, number)
+
+
+async def begin_pass(tx: Tx, one: Erasure, *, listed: bool, number: int) -> None:
+    """A look at every table begins."""
+    await tx.execute(
+        "UPDATE erasure SET pass_number = $2, pass_changes = 0, tables_done = 0, last_table = '', is_listed = $3"
+        " WHERE id = $1",
+        one.id,
+        number,
+        listed,
+    )
+
+
+async def add_changes(tx: Tx, erasure_id: ErasureId, table: str, count: int, redacted: Iterable[UUID]) -> None:
+    """Counts rows that were changed, in the transaction that changes them."""
+    await tx.execute(
+        "UPDATE erasure SET pass_changes = pass_changes + $3, redacted = redacted || $4::uuid[],"
+        " counts = (counts::jsonb || jsonb_build_object($2::text, coalesce((counts ->> $2)::bigint, 0) + $3))::json"
+        " WHERE id = $1",
+        erasure_id,
+        table,
+        count,
+        list(redacted),
+    )
+
+
+async def update_progress(tx: Tx, erasure_id: ErasureId, done: int, total: int, last: str, due_at: datetime) -> None:
+    """Says which table is through; who finds the erasure due at that instant goes on after it."""
+    await tx.execute(
+        "UPDATE erasure SET tables_done = $2, table_count = $3, last_table = $4, due_at = $5"
+        " WHERE id = $1 AND ended_at IS NULL",
+        erasure_id,
+        done,
+        total,
+        last,
+        due_at,
+    )
+
+
+async def end_erasure(tx: Tx, erasure_id: ErasureId, now: datetime) -> bool:
+    """It is done: the number goes. False when it had ended before."""
+    status = await tx.execute(
+        "UPDATE erasure SET ended_at = $2, phone_number = NULL, due_at = NULL WHERE id = $1 AND ended_at IS NULL",
+        erasure_id,
+        now,
+    )
+    return status != "UPDATE 0"
+
+
+async def select_sealed(tx: Tx) -> list[tuple[ErasureId, bytes]]:
+    """Every encrypted key, locked."""
+    rows = await tx.fetch("SELECT id, sealed_key FROM erasure WHERE sealed_key IS NOT NULL ORDER BY id FOR UPDATE")
+    return [(ErasureId(row["id"]), row["sealed_key"]) for row in rows]
+
+
+async def update_sealed(tx: Tx, erasure_id: ErasureId, sealed_key: bytes) -> None:
+    """Writes the key as it is encrypted now."""
+    await tx.execute("UPDATE erasure SET sealed_key = $2 WHERE id = $1", erasure_id, sealed_key)
+
+
+async def forget_keys(tx: Tx) -> None:
+    """No key can be decrypted any longer."""
+    await tx.execute("UPDATE erasure SET sealed_key = NULL")
+
+
+def _erasure(row: Row) -> Erasure:
+    return Erasure(
+        id=ErasureId(row["id"]),
+        digest=row["digest"],
+        sealed_key=row["sealed_key"],
+        phone_number=PhoneNumber(row["phone_number"]) if row["phone_number"] else None,
+        is_listed=row["is_listed"],
+        requested_by=row["requested_by"],
+        requested_at=row["requested_at"],
+        pass_number=row["pass_number"],
+        pass_changes=row["pass_changes"],
+        table_count=row["table_count"],
+        tables_done=row["tables_done"],
+        last_table=row["last_table"],
+        counts=msgspec.json.decode(row["counts"], type=dict[str, int]),
+        redacted=tuple(row["redacted"]),
+        ended_at=row["ended_at"],
+    )

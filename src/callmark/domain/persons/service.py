@@ -1,0 +1,144 @@
+"""Use cases: export what is kept about a number, have it erased, and know erased numbers again after a restore."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from callmark.domain.audit import service as audit
+from callmark.domain.deps import Deps
+from callmark.domain.ids import ErasureId
+from callmark.domain.persons import erasing, keys, queries
+from callmark.domain.persons.masking import NumberMask
+from callmark.domain.persons.model import TAKEN_OVER_AFTER, Erasure, digest_of
+from callmark.domain.policy.model import Actor
+from callmark.domain.work_names import WorkName
+from callmark.kit.db import Tx
+from callmark.kit.errors import Conflict, InvalidInput, found
+from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber, parse_loose
+
+log = structlog.get_logger(__name__)
+
+_BAD_NUMBER = "phone_number must be 7 to 15 digits, with the country code"
+
+
+@dataclass(frozen=True)
+class PersonExport:
+    """What is kept about a number: rows by table. `is_listed`: a business has it, and its own number is left out."""
+
+    phone_number: PhoneNumber
+    exported_at: datetime
+    is_listed: bool
+    tables: dict[str, list[dict[str, Any]]]
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(len(rows) for rows in self.tables.values())
+
+
+class KnownErasure(msgspec.Struct, frozen=True):
+    """An erasure as a list of them says it, which is kept beside backups; the number is not in it."""
+
+    id: UUID
+    requested_at: datetime
+    digest: bytes
+    sealed_key: bytes
+
+
+def parse_number(text: str) -> PhoneNumber:
+    """The number that somebody typed. Raises InvalidInput."""
+    number = parse_loose("".join(text.split()))
+    if number is None:
+        raise InvalidInput(_BAD_NUMBER, field="phone_number")
+    return number
+
+
+async def export_person(deps: Deps, number: PhoneNumber, *, by: Actor) -> PersonExport:
+    """Everything that an erasure would take, in every table; nothing is changed. Reads the whole database."""
+    async with deps.db.connection() as tx:
+        listed, tables = await queries.is_listed(tx, number), await queries.select_tables(tx)
+    mask, rows = NumberMask(number, keeps_business=listed), dict[str, list[dict[str, Any]]]()
+    for table in tables:
+        for blocks in erasing.ranges_of(table):
+            async with deps.db.connection() as tx:
+                for row, whole in await queries.select_rows(tx, table, number, blocks):
+                    if erasing.decide(table, row, mask, is_listed=listed).changes:
+                        rows.setdefault(table.of_table, []).append(msgspec.json.decode(whole))
+    now, made = deps.clock.now(), PersonExport(number, deps.clock.now(), listed, rows)
+    async with deps.db.transaction() as tx:
+        await audit.note(tx, by, "person.exported", f"…{number[-2:]}", account_id=None, at=now, rows=made.rows)
+    return made
+
+
+async def request_erasure(deps: Deps, number: PhoneNumber, *, by: Actor, here: bool = False) -> Erasure:
+    """Has everything about the number erased by a worker, or (`here`) by the caller; the one that runs, if one does.
+
+    Raises Conflict for a handset that the emulator plays: it would only come again.
+    """
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        if await queries.is_virtual(tx, number):
+            raise Conflict("the emulator plays a handset with this number; delete the virtual handset first")
+        if running := await queries.select_running(tx, number):
+            return running
+        key, sealed_key = await keys.key_for_next(tx, deps.settings)
+        id_ = ErasureId(new_id())
+        await queries.insert_erasure(
+            tx, id_, digest_of(key, number), sealed_key, number, by.name, now, now + TAKEN_OVER_AFTER if here else now
+        )
+        await audit.note(tx, by, "person.erasure_requested", str(id_), account_id=None, at=now)
+        made = found(await queries.select_erasure(tx, id_))
+        if not here:
+            tx.after_commit(partial(deps.wake, WorkName.ERASURES))
+    log.info("person_erasure_requested", erasure=str(id_))
+    return made
+
+
+async def get_erasure(deps: Deps, erasure_id: ErasureId) -> Erasure:
+    """The erasure. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        return found(await queries.select_erasure(tx, erasure_id), "no erasure with this id")
+
+
+async def list_erasures(deps: Deps, after: tuple[datetime, UUID] | None = None, limit: int = 50) -> list[Erasure]:
+    """Erasures, newest first, those after the key."""
+    async with deps.db.connection() as tx:
+        return await queries.select_erasures(tx, after, limit)
+
+
+async def known_erasures(tx: Tx) -> list[KnownErasure]:
+    """Every erasure, to be kept beside backups, oldest first; none where the schema is older."""
+    if not await queries.has_erasures(tx):
+        return []
+    every = await queries.select_erasures(tx, None, None)
+    return [
+        KnownErasure(one.id, one.requested_at, one.digest, one.sealed_key) for one in reversed(every) if one.sealed_key
+    ]
+
+
+def parse_known(content: bytes) -> list[KnownErasure]:
+    """The list that `callmark person digests` wrote. Raises InvalidInput."""
+    try:
+        return msgspec.json.decode(content, type=list[KnownErasure])
+    except msgspec.DecodeError as exc:
+        raise InvalidInput(f"this is no list of erased numbers: {exc}", field="erasures") from exc
+
+
+def sql_again(known: Sequence[KnownErasure], now: datetime) -> str:
+    """What a restore runs at its end: erasures that the backup does not have are to be done again, by any worker.
+
+    Every value in it is a UUID, an instant or hexadecimal digits.
+    """
+    return "".join(
+        "INSERT INTO erasure (id, digest, sealed_key, requested_by, requested_at, due_at) VALUES"
+        f" ('{one.id}', '\\x{one.digest.hex()}', '\\x{one.sealed_key.hex()}', 'restore',"
+        f" '{one.requested_at.isoformat()}', '{now.isoformat()}') ON CONFLICT (id) DO NOTHING;\n"
+        for one in known
+    )

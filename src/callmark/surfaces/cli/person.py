@@ -1,0 +1,97 @@
+"""`callmark person`: what is kept about a phone number, exported for its person or erased."""
+
+import sys
+from typing import BinaryIO
+
+import click
+import msgspec
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import ErasureId
+from callmark.domain.persons import erasing, service
+from callmark.domain.persons.model import Erasure
+from callmark.surfaces.cli.session import id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.terminal import Output, Row
+
+_COLUMNS = ("id", "state", "requested_by", "requested_at", "ended_at", "rows")
+_MOST = 500
+_number = click.argument("number")
+_LISTED = "A business has listed this number. What is about it as the business's own number stays."
+
+
+@click.group
+def group() -> None:
+    """Export or erase what the installation keeps about a phone number."""
+
+
+@group.command
+@_number
+@click.option("--output", type=click.File("wb"), default="-", metavar="FILE", help="Write it to a file.")
+@operator
+async def export(deps: Deps, out: Output, number: str, output: BinaryIO) -> None:  # noqa: ARG001 - it is JSON always
+    """Write everything that is kept about a phone number, as JSON. Reads the whole database."""
+    made = await service.export_person(deps, service.parse_number(number), by=operator_at_terminal())
+    output.write(msgspec.json.format(msgspec.json.encode(made)) + b"\n")
+
+
+@group.command
+@_number
+@yes_option
+@operator
+async def erase(deps: Deps, out: Output, number: str, *, yes: bool) -> None:
+    """Erase everything that is kept about a phone number; this cannot be undone.
+
+    It may be interrupted: a worker then does the rest. Run again it finds what is left.
+    """
+    wanted = service.parse_number(number)
+    sure(f"Erase everything about {wanted} in every account?", yes=yes)
+    made = await service.request_erasure(deps, wanted, by=operator_at_terminal(), here=True)
+    done = await erasing.run_here(deps, made.id, _tell)
+    out.item(_row(done), "Nothing about the number is left.", _LISTED if done.is_listed else "")
+
+
+async def _tell(one: Erasure) -> None:
+    if sys.stderr.isatty():
+        click.echo(
+            f"  look {one.pass_number}: {one.tables_done} of {one.table_count} tables, {one.rows} rows", err=True
+        )
+
+
+@group.command("list")
+@operator
+async def list_(deps: Deps, out: Output) -> None:
+    """List the newest erasures, also those that are done; their numbers are not known any longer."""
+    rows = [_row(one) for one in await service.list_erasures(deps, limit=_MOST)]
+    out.rows(rows, _COLUMNS, empty="No erasures yet.")
+
+
+@group.command
+@id_argument
+@operator
+async def show(deps: Deps, out: Output, id: ErasureId) -> None:
+    """Show how far an erasure is."""
+    out.item(_row(await service.get_erasure(deps, id)))
+
+
+@group.command
+@operator
+async def digests(deps: Deps, out: Output) -> None:  # noqa: ARG001 - it is JSON always
+    """Print digests of all erased numbers as JSON, for `callmark restore --erasures`. Keep them beside the backups."""
+    async with deps.db.connection() as tx:
+        click.echo(msgspec.json.format(msgspec.json.encode(await service.known_erasures(tx))))
+
+
+def _row(one: Erasure) -> Row:
+    return {
+        "id": one.id,
+        "state": one.state.value,
+        "number": one.shown_number or None,
+        "is_listed": one.is_listed,
+        "requested_by": one.requested_by,
+        "requested_at": one.requested_at,
+        "ended_at": one.ended_at,
+        "look": one.pass_number,
+        "tables_done": one.tables_done,
+        "table_count": one.table_count,
+        "rows": one.rows,
+    }

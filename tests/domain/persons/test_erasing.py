@@ -1,0 +1,275 @@
+"""A number is erased from every table that can hold one: afterwards a dump of the database does not have its digits."""
+
+import subprocess
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+from tests.engines import Engines
+from tests.factories import ALICE
+from tests.rows import ONE_ROW, columns_of, put_row, tables_of
+
+from callmark.domain.audit import sealing, service as audit
+from callmark.domain.deps import Deps
+from callmark.domain.ids import ErasureId
+from callmark.domain.log_downloads.model import FOLDER
+from callmark.domain.persons import erasing, service
+from callmark.domain.persons.model import KEPT, READABLE_BYTES, Erasure
+from callmark.kit.db import own_names
+from callmark.kit.engines.binaries import choose_postgres
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.object_store import files_of
+from callmark.kit.phone import PhoneNumber
+
+NUMBER = PhoneNumber("919900112233")
+OTHER = PhoneNumber("918800112299")
+HELD = {"text": NUMBER, "json": f'{{"to": "+{NUMBER}"}}', "jsonb": f'["{NUMBER}"]', "bytea": f"a,{NUMBER}".encode()}
+CODED = frozenset(
+    {
+        "state",
+        "outcome",
+        "source",
+        "channel",
+        "kind",
+        "way",
+        "cause",
+        "attest",
+        "verstat",
+        "call_type",
+        "event.event_type",
+        "file_draft.purpose",
+        "mailed_link.kind",
+    }
+)
+"""Text columns that hold one of a few words."""
+
+
+def dump_of(dsn: str) -> str:
+    """Everything that the database has, as text."""
+    parts = urlsplit(dsn)
+    program = choose_postgres(None, None).bin_dir / "pg_dump"
+    host = parse_qs(parts.query)["host"][0]
+    done = subprocess.run(
+        [program, "--data-only", "--host", host, "-U", parts.username or "", parts.path[1:]],
+        env={"PGPASSWORD": parts.password or "", "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def has(dump: str, number: str) -> bool:
+    """Whether the digits are in it: as text, or as bytes, which a dump shows in hexadecimal."""
+    return number in dump or number.encode().hex() in dump
+
+
+async def put_everywhere(deps: Deps, number: str) -> dict[str, str]:
+    """A row for each column of each table that can hold a number: which, by table and column."""
+    put: dict[str, str] = {}
+    async with deps.db.transaction() as tx:
+        for table in await tables_of(tx):
+            columns = {} if table in ONE_ROW or table in KEPT else await columns_of(tx, table)
+            for column, kind in columns.items():
+                if (
+                    f"{table}.{column}" in CODED
+                    or column in CODED
+                    or (kind == "bytea" and column not in READABLE_BYTES)
+                ):
+                    continue
+                if kind == "text[]" or kind in HELD:
+                    value: object = [number] if kind == "text[]" else HELD[kind]
+                    await put_row(tx, table, deps.clock.now(), {column: value, **_NEEDED.get((table, column), {})})
+                    put[f"{table}.{column}"] = kind
+    return put
+
+
+_NEEDED: dict[tuple[str, str], dict[str, object]] = {
+    ("callback_request", "handled_by_email"): {"state": "done", "handled_at": datetime(2026, 1, 1, tzinfo=UTC)},
+    ("delivery", "sample"): {"event_number": None},
+    ("call_record", "receiver_number"): {"caller_number": OTHER},
+}
+
+
+async def erased(deps: Deps, number: PhoneNumber = NUMBER) -> Erasure:
+    async def nothing(_: Erasure) -> None:
+        pass
+
+    made = await service.request_erasure(deps, number, by=ALICE, here=True)
+    return await erasing.run_here(deps, made.id, nothing)
+
+
+async def test_after_an_erasure_no_table_has_the_number(deps: Deps, engines: Engines) -> None:
+    put = await put_everywhere(deps, NUMBER)
+    assert len(put) > 80
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "file_draft", deps.clock.now(), {"content": b"PK\x03\x04 a workbook"})
+        await put_row(tx, "call_record", deps.clock.now(), {"receiver_number": OTHER, "caller_number": "918040001234"})
+        await put_row(tx, "event", deps.clock.now(), {"body": f'{{"client_number":"{OTHER}"}}'})
+    assert has(dump_of(engines.dsn), NUMBER)
+    done = await erased(deps)
+    after = dump_of(engines.dsn)
+    assert not has(after, NUMBER), next(line for line in after.splitlines() if has(line, NUMBER))
+    assert has(after, OTHER)
+    assert (done.phone_number, done.pass_number, done.is_listed) == (None, 2, False)
+    assert set(done.counts) == {name.partition(".")[0] for name in put}
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM file_draft WHERE content LIKE 'PK%'::bytea") == 0
+        for table in ("call", "registration", "wake_up", "presence", "callback_request"):
+            assert await tx.fetchval(_COUNT[table], NUMBER) == 0
+
+
+_COUNT: dict[str, Any] = {
+    "call": "SELECT count(*) FROM call WHERE receiver_number = $1",
+    "registration": "SELECT count(*) FROM registration WHERE phone_number = $1",
+    "wake_up": "SELECT count(*) FROM wake_up WHERE phone_number = $1",
+    "presence": "SELECT count(*) FROM presence WHERE phone_number = $1",
+    "callback_request": "SELECT count(*) FROM callback_request WHERE receiver_number = $1",
+}
+
+
+async def test_an_erasure_may_be_repeated_and_then_changes_nothing(deps: Deps) -> None:
+    await put_everywhere(deps, NUMBER)
+    first, second = await erased(deps), await erased(deps)
+    assert first.rows > 0
+    assert (second.rows, second.pass_number, second.digest) == (0, 1, first.digest)
+
+
+async def test_one_that_was_killed_goes_on_where_it_stopped(deps: Deps, engines: Engines) -> None:
+    await put_everywhere(deps, NUMBER)
+    made = await service.request_erasure(deps, NUMBER, by=ALICE)
+    for _ in range(2):  # then the process is killed
+        assert await erasing.step(deps, made.id)
+    half = await service.get_erasure(deps, made.id)
+    assert 0 < half.tables_done < half.table_count
+    again = await service.request_erasure(deps, NUMBER, by=ALICE)
+    assert again.id == made.id
+    while await erasing.step(deps, made.id):
+        pass
+    assert not await erasing.step(deps, made.id)
+    assert not has(dump_of(engines.dsn), NUMBER)
+    assert (await service.get_erasure(deps, made.id)).rows > half.rows
+
+
+async def test_rows_that_come_while_it_runs_are_found_by_the_next_look(deps: Deps, engines: Engines) -> None:
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "call", deps.clock.now(), {"receiver_number": NUMBER})
+    made = await service.request_erasure(deps, NUMBER, by=ALICE)
+    while not (found := await service.get_erasure(deps, made.id)).table_count or found.tables_done < found.table_count:
+        assert await erasing.step(deps, made.id)
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "call", deps.clock.now(), {"receiver_number": NUMBER})
+        await put_row(tx, "mail", deps.clock.now(), {"plain": f"call {NUMBER}"})
+        await put_row(tx, "wake_up", deps.clock.now(), {"phone_number": NUMBER})
+    while await erasing.step(deps, made.id):
+        pass
+    assert not has(dump_of(engines.dsn), NUMBER)
+
+
+async def test_of_a_listed_number_what_is_about_the_business_stays(deps: Deps) -> None:
+    now, asked = deps.clock.now(), {"client_number": OTHER, "business_number": NUMBER}
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "number", now, {"phone_number": NUMBER})
+        await put_row(tx, "call_record", now, {"caller_number": NUMBER, "receiver_number": OTHER})
+        await put_row(tx, "call_record", now, {"caller_number": OTHER, "receiver_number": NUMBER})
+        await put_row(tx, "event", now, {"body": msgspec.json.encode(asked).decode(), "number": 1})
+        await put_row(tx, "event", now, {"body": f'{{"client_number":"{NUMBER}"}}', "number": 2})
+        await put_row(tx, "audit_entry", now, {"subject": NUMBER})
+    done = await erased(deps)
+    assert (done.is_listed, dict(done.counts)) == (True, {"call_record": 1, "event": 1})
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT caller_number FROM call_record") == NUMBER
+        bodies = await tx.fetch("SELECT body FROM event ORDER BY number")
+        assert await tx.fetchval("SELECT count(*) FROM number") == 1
+    assert [msgspec.json.decode(row["body"]) for row in bodies] == [asked, {"client_number": "0" * 12}]
+
+
+async def test_the_audit_log_stays_verifiable_and_does_not_say_the_number(deps: Deps) -> None:
+    async with deps.db.transaction() as tx:
+        for subject in ("before", NUMBER, "after"):
+            await audit.note(tx, ALICE, "numbers.proven", subject, account_id=None, at=deps.clock.now(), of=NUMBER)
+    await sealing.seal_entries(deps)
+    done = await erased(deps)
+    await sealing.seal_entries(deps)
+    found = await sealing.verify(deps)
+    assert (found.faults, found.redacted, len(done.redacted)) == ([], 3, 3)
+    entries = await audit.list_entries(deps, None, audit.AuditFilter())
+    assert [one.action for one in entries if one.action.startswith("person.")] == [
+        "person.erased",
+        "person.erasure_requested",
+    ]
+    assert not any(NUMBER in f"{one.subject} {one.details}" for one in entries)
+
+
+async def test_download_files_go(deps: Deps) -> None:
+    files = files_of(deps.settings)
+
+    async def content() -> AsyncGenerator[bytes]:
+        yield NUMBER.encode()
+
+    await files.write(f"{FOLDER}/made.csv", content())
+    await erased(deps)
+    assert await files.names(FOLDER) == []
+
+
+async def test_a_handset_of_the_emulator_is_deleted_there(deps: Deps) -> None:
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "virtual_handset", deps.clock.now(), {"phone_number": NUMBER})
+    with pytest.raises(Conflict, match="delete the virtual handset first"):
+        await service.request_erasure(deps, NUMBER, by=ALICE)
+
+
+async def test_an_export_has_what_an_erasure_would_take(deps: Deps) -> None:
+    put = await put_everywhere(deps, NUMBER)
+    made = await service.export_person(deps, NUMBER, by=ALICE)
+    assert set(made.tables) == {name.partition(".")[0] for name in put}
+    assert NUMBER in msgspec.json.encode(made.tables["call_record"]).decode()
+    assert not {"token_sha256", "push_token"} & made.tables["registration"][0].keys()
+    again = await service.export_person(deps, NUMBER, by=ALICE)
+    assert again.rows == made.rows + 0
+    log = await audit.list_entries(deps, None, audit.AuditFilter())
+    assert [(one.action, one.subject) for one in log[:2]] == [("person.exported", "…33")] * 2
+    await erased(deps)
+    assert (await service.export_person(deps, NUMBER, by=ALICE)).tables == {}
+
+
+@pytest.mark.parametrize("text", ["", "12", "09900112233", "nine", "91990011223344556"])
+def test_what_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="phone_number"):
+        service.parse_number(text)
+    assert service.parse_number(" +91 99001 12233 ") == NUMBER
+
+
+async def test_after_a_restore_an_erased_number_is_found_by_its_digest(deps: Deps, engines: Engines) -> None:
+    gone = [await erased(deps), await erased(deps, OTHER)]
+    async with deps.db.transaction() as tx:
+        known = await service.known_erasures(tx)
+        await tx.execute("DELETE FROM erasure")  # the database of a backup from before
+    assert [one.id for one in known] == [one.id for one in gone]
+    await put_everywhere(deps, NUMBER)
+    async with deps.db.transaction() as tx:
+        for _ in range(2):
+            await tx.execute(
+                own_names(service.sql_again(service.parse_known(msgspec.json.encode(known)), deps.clock.now()))
+            )
+        assert await tx.fetchval("SELECT count(*) FROM erasure WHERE ended_at IS NULL") == 2
+    for one in known:
+        while await erasing.step(deps, ErasureId(one.id)):
+            pass
+    assert not has(dump_of(engines.dsn), NUMBER)
+    first, second = [await service.get_erasure(deps, one.id) for one in gone]
+    assert first.rows > 0
+    assert (second.rows, second.ended_at is not None) == (0, True)
+
+
+async def test_without_its_secret_key_an_erased_number_is_not_found(deps: Deps) -> None:
+    made = await erased(deps)
+    async with deps.db.transaction() as tx:
+        await tx.execute("UPDATE erasure SET ended_at = NULL, due_at = requested_at")
+    keyless = replace(deps, settings=msgspec.structs.replace(deps.settings, secret_key=None))
+    with pytest.raises(Exception, match="the secret key it was made with is not here"):
+        await erasing.step(keyless, made.id)

@@ -1,0 +1,65 @@
+"""`callmark person` and `callmark audit` as a shell runs them."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.engines import SECRET_KEY, Engines
+from tests.rows import put_row
+from tests.surfaces.cli.test_operator_commands import NOBODY, Here
+
+from callmark.domain.deps import Deps
+from callmark.domain.persons import service
+from callmark.kit.settings import read_settings
+
+NUMBER = "919900112233"
+
+
+@pytest.fixture
+def here(engines: Engines, tmp_path: Path) -> Here:
+    return Here(
+        read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=tmp_path)
+    )
+
+
+async def test_a_number_is_exported_and_erased(here: Here, deps: Deps, tmp_path: Path) -> None:
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "call", deps.clock.now(), {"receiver_number": NUMBER})
+    exported = msgspec.json.decode(await asyncio.to_thread(here.text, "person", "export", f"+{NUMBER}"))
+    assert [one["receiver_number"] for one in exported["tables"]["call"]] == [NUMBER]
+    file = tmp_path / "export.json"
+    await asyncio.to_thread(here.text, "person", "export", NUMBER, "--output", str(file))
+    assert msgspec.json.decode(file.read_bytes())["tables"] == exported["tables"]
+    done = await asyncio.to_thread(here.json, "person", "erase", NUMBER)
+    assert (done["state"], done["number"], done["rows"]) == ("done", None, 1)
+    said = await asyncio.to_thread(here.text, "person", "erase", NUMBER)
+    assert said.startswith("Nothing about the number is left.")
+    empty = msgspec.json.decode(await asyncio.to_thread(here.text, "person", "export", NUMBER))
+    assert empty["tables"] == {}
+    listed = await asyncio.to_thread(here.json, "person", "list")
+    assert [one["rows"] for one in listed] == [0, 1]
+    assert await asyncio.to_thread(here.json, "person", "show", done["id"]) == done
+    digests = service.parse_known((await asyncio.to_thread(here.text, "person", "digests")).encode())
+    assert [str(one.id) for one in digests] == [one["id"] for one in listed][::-1]
+
+
+def test_what_is_no_number_and_no_erasure_is_refused(here: Here) -> None:
+    assert here.error("person", "erase", "12").startswith("phone_number must be 7 to 15 digits")
+    assert here.error("person", "show", NOBODY) == "no erasure with this id"
+    assert here.text("person", "list") == "No erasures yet.\n"
+
+
+async def test_the_audit_log_is_verified_against_a_head_that_was_kept(here: Here, deps: Deps, tmp_path: Path) -> None:
+    await asyncio.to_thread(here.json, "account", "create", "--name", "Acme")
+    anchor = tmp_path / "anchors"
+    anchor.write_text(await asyncio.to_thread(here.text, "audit", "head"))
+    verified = await asyncio.to_thread(here.json, "audit", "verify", "--anchor", str(anchor))
+    assert (verified["faults"], verified["anchors"], verified["checked"]) == (0, 1, verified["number"])
+    assert (await asyncio.to_thread(here.json, "audit", "head"))["sha256"] == verified["sha256"]
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE audit_entry SET subject = 'Acne' WHERE subject = 'Acme'")
+    ended = await asyncio.to_thread(here.run, "audit", "verify")
+    assert ended.code == 1
+    assert "Faults in the audit log: 1." in ended.out
+    assert "what it says was changed after it was sealed" in ended.out
