@@ -12,6 +12,7 @@ from bench.report import Row, rate
 from bench.stage import Stage, numbers, psql, stage
 from callmark.domain.personalisation.batch_rows import COLUMNS
 from callmark.kit.db import own_names
+from callmark.kit.partitions import DAILY_TABLES
 
 BATCHES = 300
 SIZE = 500
@@ -56,7 +57,9 @@ async def _copy(on: Stage) -> float:
     file = on.data.parent / "rows.bin"
     async with on.deps.db.connection() as tx:
         day = own_names(await tx.fetchval("SELECT tableoid::regclass::text FROM call_record LIMIT 1"))
-        await tx.execute(f"CREATE TABLE ceiling (LIKE {day} INCLUDING ALL) WITH (fillfactor = 60)")
+        await tx.execute(
+            f"CREATE TABLE ceiling (LIKE {day} INCLUDING ALL) WITH (fillfactor = {DAILY_TABLES[0].fillfactor})"
+        )
     await asyncio.to_thread(_psql, dsn, f"\\copy (SELECT {columns} FROM call_record) TO '{file}' (FORMAT binary)")
     async with on.deps.db.connection() as tx:
         count = await tx.fetchval("SELECT count(*) FROM call_record")

@@ -40,7 +40,7 @@ class DailyTable:
 
 
 DAILY_TABLES = (
-    DailyTable("call_record", "ends_at", fillfactor="60", is_log=False),
+    DailyTable("call_record", "ends_at", fillfactor="47", is_log=False),
     DailyTable("event", "created_at"),
     DailyTable("delivery", "created_at", fillfactor="70"),
     DailyTable("attempt", "began_at"),
