@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,7 @@ from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric import Attachment, Fabric
 from callmark.kit.fanout import Answer, Push
+from callmark.kit.fastpath.nats_client import SteadyClient
 from callmark.kit.ids import new_id
 
 SOON = timedelta(milliseconds=150)
@@ -179,6 +181,45 @@ async def test_an_acknowledgement_whose_sender_has_gone_reaches_the_gateways_cal
 
     await until(noticed)
     assert await late.next() == "record-8"
+
+
+async def test_acknowledgements_of_one_moment_whose_sender_has_gone_all_reach_the_gateways_callback(
+    engines: Engines, installation: UUID, gateway: Fabric
+) -> None:
+    replies: list[str] = []
+    late = Keys()
+    gateway.on_late_acknowledgement(late)
+    await gateway.attach(PHONE, lambda _key, reply, _payload: replies.append(reply))
+    doomed = Fabric(engines.nats_url, installation)
+    await doomed.open()
+    answers = await push(doomed, *(Push(PHONE, f"record-{i}", b"x") for i in range(3)), within=SOON)
+    assert set(answers.values()) == {Answer.SILENT}
+    await doomed.close()
+
+    async def noticed() -> bool:
+        for reply in replies:
+            gateway.acknowledge(reply)
+        return not late.queue.empty()
+
+    await until(noticed)
+    assert {await late.next() for _ in range(3)} == {"record-0", "record-1", "record-2"}
+
+
+async def test_a_sender_of_an_older_version_gets_each_acknowledgement_on_the_reply_subject_of_its_push(
+    engines: Engines, installation: UUID, gateway: Fabric
+) -> None:
+    await attach_that_acknowledges(gateway, PHONE)
+    old: Any = SteadyClient()
+    await old.connect(engines.nats_url)
+    answer = await old.request(f"cm.{installation.hex}.handset.{PHONE}", b"x", old_style=True, timeout=2)
+    assert answer.data == b"+"
+    inbox = f"_CM.{new_id().hex}"
+    answers = await old.subscribe(f"{inbox}.p.>")
+    for key in ("r.1.2", "r.1.3"):
+        await old.publish(f"cm.{installation.hex}.handset.{PHONE}", b"x", reply=f"{inbox}.p.{key}")
+    come = [await answers.next_msg(timeout=2) for _ in range(2)]
+    assert [(one.subject, one.data) for one in come] == [(f"{inbox}.p.r.1.2", b"+"), (f"{inbox}.p.r.1.3", b"+")]
+    await old.close()
 
 
 async def test_a_record_pushed_again_while_it_waits_is_answered_once_and_the_first_waits_in_vain(

@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError, NoRespondersError
 
+from callmark.kit.acknowledgements import Acknowledgements, key_in, keys_in, new_inbox
 from callmark.kit.errors import Unavailable, said
 from callmark.kit.fanout import Answer, Fanouts, Push, Returning
 from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscribe, subscribe_directly
@@ -35,12 +36,10 @@ RESETTLE_S = 2
 
 PING_EVERY_S, MOST_UNANSWERED = 1, 3
 """A server that stops responding is left after four seconds: before the deadline of a bulk push."""
-
 _FAILED = (NatsError, OSError, asyncio.TimeoutError)
 _NOT_YET = "not connected yet"
 
-_HERE = b"+"
-"""What answers an empty payload to a handset's subject: its stream is open."""
+_HERE = b"+"  # what answers an empty payload to a handset's subject: its stream is open
 
 OnKey = Callable[[str], Coroutine[Any, Any, None]]
 """A callback for an acknowledgement for which no push waits: the record's key."""
@@ -62,7 +61,8 @@ class Fabric:
         self._root = f"cm.{installation.hex}"
         self._client = SteadyClient(access)
         self._outbox = Outbox(self._client)
-        self._inbox = f"_CM.{new_id().hex}"
+        self._inbox = new_inbox()
+        self._acknowledgements = Acknowledgements(self._inbox, self._outbox.publish)
         self._joined = False
         self._fanouts = Fanouts()
         self.held = HeldStreams()
@@ -140,8 +140,7 @@ class Fabric:
     def on_late_acknowledgement(self, callback: OnKey) -> None:
         """`callback` gets the key of each acknowledgement that no push waits for.
 
-        Either this process sent the push and had given it up, or this process's gateway acknowledged and NATS says
-        that the sender has gone.
+        This process sent the push and had given it up, or its gateway acknowledged and the sender has gone, says NATS.
         """
         self._on_late = callback
 
@@ -174,7 +173,7 @@ class Fabric:
                 with contextlib.suppress(*_FAILED):
                     await self._client.close()
                 self._joined, self._client = False, SteadyClient(self._access)
-                self._outbox = Outbox(self._client)
+                self._outbox.use(self._client)
                 await asyncio.sleep(0.5)
 
     async def _disconnected(self) -> None:
@@ -236,18 +235,20 @@ class Fabric:
         """Sends a push once more, to every stream of its handset; nobody waits for the answer."""
         self._send([push._replace(stream="")])
 
-    def _answered(self, subject: str, _reply: str, _payload: bytes, nobody: bool) -> None:  # noqa: FBT001 - see `Take`
+    def _answered(self, subject: str, _reply: str, payload: bytes, nobody: bool) -> None:  # noqa: FBT001 - see `Take`
         kind, _, key = subject[len(self._inbox) + 1 :].partition(".")
-        if kind == "a":  # our gateway's acknowledgement found its sender gone
-            if nobody:
-                self._side.start(self._on_late(key))
-        elif nobody:
+        if nobody and kind == "p":
             self._fanouts.settle(key, Answer.NOT_CONNECTED)
+        elif nobody:  # our gateway's acknowledgements found their sender gone
+            self._come_late(self._acknowledgements.not_taken(kind, key))
         else:
-            self._acknowledged(key)
+            self._acknowledged(keys_in(payload) if kind == "g" else [key])
 
-    def _acknowledged(self, key: str) -> None:
-        if not self._fanouts.settle(key, Answer.ACKNOWLEDGED):
+    def _acknowledged(self, keys: Sequence[str]) -> None:
+        self._come_late([key for key in keys if not self._fanouts.settle(key, Answer.ACKNOWLEDGED)])
+
+    def _come_late(self, keys: Sequence[str]) -> None:
+        for key in keys:
             self._side.start(self._on_late(key))
 
     # gateways ---------------------------------------------------------------------------------------------------------
@@ -260,7 +261,7 @@ class Fabric:
                 if reply:
                     self._outbox.publish(reply, _HERE)
                 return
-            on_push(reply.partition(".p.")[2], reply, payload)
+            on_push(key_in(reply), reply, payload)
 
         return await self.follow(f"handset.{number}", receive)
 
@@ -275,14 +276,12 @@ class Fabric:
         try:
             subscription = await subscribe_directly(self._client, f"{self._root}.{topic}", take)
             await self._until_in_force()
-        except _FAILED as exc:
+        except (*_FAILED, asyncio.CancelledError) as exc:
             if subscription:  # else it would be taken up again when NATS is back, for one that has gone
                 await self.detach(subscription)
+            if isinstance(exc, asyncio.CancelledError):  # it was given up meanwhile
+                raise
             raise Unavailable(f"nats: {said(exc)}") from exc
-        except asyncio.CancelledError:  # it was given up meanwhile
-            if subscription:
-                await self.detach(subscription)
-            raise
         return subscription
 
     async def _until_in_force(self) -> None:
@@ -305,9 +304,9 @@ class Fabric:
             return False
         inbox, _, key = reply.partition(".p.")
         if inbox == self._inbox:  # this process sent the push
-            self._acknowledged(key)
+            self._acknowledged([key])
         else:
-            self._outbox.publish(reply, b"+", f"{self._inbox}.a.{key}")
+            self._acknowledgements.add(reply)
         return True
 
     async def send_to_handset(self, number: str, payload: bytes) -> None:

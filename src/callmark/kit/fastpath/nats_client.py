@@ -175,6 +175,10 @@ class Outbox:
         self._client: Any = client
         self._waiting: list[bytes] = []
 
+    def use(self, client: Client) -> None:
+        """Writes to this connection from now on."""
+        self._client = client
+
     def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
         """Takes a message along. We make the subjects, so they are not checked here."""
         if not self._waiting:
