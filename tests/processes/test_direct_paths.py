@@ -66,6 +66,44 @@ async def test_whole_text_frames_are_handed_on_as_they_are_read_and_the_others_t
     assert (short, long) == ([b"one"], ["not mine", "in parts"])
 
 
+def _masked(first: int, payload: bytes, mask: bytes = b"\x01\xf2\x03\x84") -> bytes:
+    size = len(payload)
+    length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return bytes((first,)) + length + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+
+
+async def test_frames_are_handed_on_once_and_in_order_however_the_network_cuts_them() -> None:
+    taken: list[bytes] = []
+    texts = [b"a", b"b" * 125, "ü".encode() * 63, b"c" * 300, b"{}"]
+    pieces = [_masked(0x81, text) for text in texts]
+    pieces.insert(2, _masked(0x89, b"ping"))
+    pieces[-1:] = [_masked(0x01, b"{"), _masked(0x8A, b""), _masked(0x80, b"}"), _masked(0x81, b"last")]
+    whole, fed = b"".join(pieces), asyncio.Event()
+
+    def take(payload: bytes) -> bool:
+        taken.append(payload)
+        return True
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        frames: Frames = scope["extensions"]["callmark.frames"]
+        frames.take = take
+        feed = frames.protocol.data_received
+        for cut in range(len(whole)):
+            taken.clear()
+            feed(whole[:cut])
+            feed(whole[cut:])
+            said = await receive()  # what came in parts takes the long way, and what came after it
+            after = [(await receive())["text"]] if len(taken) == len(texts) - 1 else [taken.pop().decode()]
+            assert ([*taken], said["text"], after) == (texts[:-1], "{}", ["last"]), cut
+        fed.set()
+        await send({"type": "websocket.close"})
+
+    async with _serving(app) as port, connect(f"ws://{LOOPBACK}:{port}/", compression=None):
+        await asyncio.wait_for(fed.wait(), 5)
+
+
 class _Heard(asyncio.Protocol):
     """Keeps what was read at once, read by read, until the server closes."""
 

@@ -189,7 +189,7 @@ class HandsetConnection:
             self._replies[key] = reply
             if tracing.is_on():
                 self._begin_span(key, payload)
-            metrics.IDENTITIES_OUT.inc()
+            metrics.IDENTITIES_OUT.add()
         else:
             if self._withdrawn is not None:
                 self._withdrawn.add(_withdrawals.decode(payload).record.id)

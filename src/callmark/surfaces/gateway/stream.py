@@ -213,7 +213,7 @@ class Stream:
         if not (reply and self._deps.fabric.acknowledge(reply)):
             return False
         stream.frames_in += 1
-        metrics.ACKS_IN.inc()
+        metrics.ACKS_IN.add()
         stream.remember(frame.record.id)
         return True
 
@@ -240,7 +240,7 @@ async def send_page(deps: Deps, stream: HandsetConnection, held: Collection[UUID
                 stream.put(encode_identity(record, deps.public_url))
         for key in page.withdrawn:
             stream.put(encode_withdraw(key))
-    metrics.IDENTITIES_OUT.inc(len(page.missing))
+    metrics.IDENTITIES_OUT.add(len(page.missing))
     metrics.WITHDRAWALS_OUT.inc(len(page.withdrawn))
     await personalisation.acknowledge(deps, page.held)
     for key in page.held:
