@@ -9,6 +9,7 @@ import asyncio
 import base64
 import os
 import sys
+from functools import cache
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ AT_ONCE = 100
 
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 FINAL = 0x80
+_MEDIUM_TEXT = b"\x81\x7e"
+_ACK = b'{"type":"ack","id":"a","record":'
 
 
 class Handset(asyncio.Protocol):
@@ -30,6 +33,7 @@ class Handset(asyncio.Protocol):
         self._head = head
         self._transport: asyncio.Transport | None = None
         self._buffer: bytes = b""
+        self._is_open = False
         self.open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -41,8 +45,11 @@ class Handset(asyncio.Protocol):
             self.open.set_exception(exc or ConnectionResetError())
 
     def data_received(self, data: bytes) -> None:
+        if self._is_open and not self._buffer and data[:2] == _MEDIUM_TEXT and len(data) == 4 + _size(data):
+            self._acknowledge(data, 4)  # as a rule: one whole identity
+            return
         data = self._buffer + data
-        if not self.open.done():
+        if not self._is_open:
             head, whole, data = data.partition(b"\r\n\r\n")
             if not whole:
                 self._buffer = head
@@ -50,6 +57,7 @@ class Handset(asyncio.Protocol):
             if not head.startswith(b"HTTP/1.1 101 "):
                 self.open.set_exception(ConnectionError(head.decode()))
                 return
+            self._is_open = True
             self.open.set_result(None)
         at = 0
         while (end := self._frame(data, at)) > at:
@@ -62,25 +70,38 @@ class Handset(asyncio.Protocol):
             return at
         size, begin = data[at + 1], at + 2
         if size == 126:  # longer ones are not sent to a handset that only acknowledges
-            size, begin = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
+            size, begin = _size(data, at), at + 4
         if len(data) < begin + size:
             return at
         self._take(data[at] & 0x0F, data[begin : begin + size])
         return begin + size
 
     def _take(self, kind: int, payload: bytes) -> None:
-        if kind == TEXT and payload.startswith(b'{"type":"identity"'):  # the reference is sent back as it came
-            reference = payload.index(b'"record":') + 9
-            record = payload[reference : payload.index(b"}", reference) + 1]
-            self._send(TEXT, b'{"type":"ack","id":"a","record":%b}' % record)
+        if kind == TEXT:
+            self._acknowledge(payload, 0)
         elif kind == PING:
             self._send(PONG, payload)
 
+    def _acknowledge(self, data: bytes, at: int) -> None:
+        """Answers an identity, whose reference is sent back as it came; other frames are not for us."""
+        if data.startswith(b'{"type":"identity"', at):
+            begin = data.index(b'"record":', at) + 9
+            self._send(TEXT, _ACK + data[begin : data.index(b"}", begin) + 1] + b"}")
+
     def _send(self, kind: int, payload: bytes) -> None:
         assert self._transport
-        size = len(payload)
-        length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
-        self._transport.write(bytes((FINAL | kind,)) + length + b"\0\0\0\0" + payload)
+        self._transport.write(_head(kind, len(payload)) + payload)
+
+
+def _size(data: bytes, at: int = 0) -> int:
+    return data[at + 2] << 8 | data[at + 3]
+
+
+@cache
+def _head(kind: int, size: int) -> bytes:
+    """Of a frame whose mask changes nothing."""
+    length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return bytes((FINAL | kind,)) + length + b"\0\0\0\0"
 
 
 async def live(url: str, token: str, gate: asyncio.Semaphore) -> None:
