@@ -12,7 +12,7 @@ from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.personalisation.validation import KnownLabels, all_faults, judge
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import random_uuid
-from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
+from callmark.record_rules.fields import Fault, Faulty, Field, RecordValues
 from callmark.surfaces.api.records import UNREADABLE, V1, V2, V3, Generation, read_batch, read_record
 from callmark.surfaces.bodies import NotUtf8, check_utf8, mended
 from callmark.surfaces.gateway import wire as handset_wire
@@ -75,17 +75,17 @@ def fuzz_json_bodies(data: bytes) -> None:
 
 def _check_batch(generation: Generation, data: bytes) -> None:
     try:
-        records = read_batch(generation, data)
+        records, as_sent = read_batch(generation, data)
     except InvalidInput:
         return
     expected = _plain(data)
     assert isinstance(expected, dict)
     sent = cast("list[dict[str, Any]]", expected["call_records"])
     assert len(records) == len(sent)
-    for one, plain in zip(records, sent, strict=True):
-        _compare(generation, one.record, plain)
-        _judge(generation, one.record)
-        json.loads(one.as_sent())
+    for position, (one, plain) in enumerate(zip(records, sent, strict=True)):
+        _compare(generation, one, plain)
+        _judge(generation, one)
+        json.loads(as_sent(position))
 
 
 def _check_record(generation: Generation, data: bytes) -> None:
@@ -102,8 +102,9 @@ def _plain(data: bytes) -> object:
     return json.loads(mended(data, rb"\u0000") or data)
 
 
-def _compare(generation: Generation, record: NewRecord, plain: dict[str, Any]) -> None:
-    for value, name in zip(record, generation.names.values(), strict=True):
+def _compare(generation: Generation, record: RecordValues, plain: dict[str, Any]) -> None:
+    for field, name in generation.names.items():
+        value = getattr(record, field.value)
         wanted = plain.get(name)
         if value is UNREADABLE:
             assert _is_beyond(wanted), wanted
@@ -120,7 +121,7 @@ def _is_beyond(value: object) -> bool:
     return isinstance(value, int | float) and (math.isinf(value) or abs(value) >= _LARGEST)
 
 
-def _judge(generation: Generation, record: NewRecord) -> None:
+def _judge(generation: Generation, record: RecordValues) -> None:
     """The first of all faults is the one that is told."""
     every = [(one.field, one.fault) for one in all_faults(record, generation.rules, _KNOWN, _NOW_MS)]
     told = list[tuple[Field, Fault]]()

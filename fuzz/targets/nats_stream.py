@@ -70,6 +70,6 @@ def _run(parser_type: Any, pieces: list[bytes]) -> tuple[_Seen, bool]:  # noqa: 
             except StopIteration:
                 continue
             raise AssertionError("a parser waited")
-    except (ProtocolError, ValueError):  # for both, nats-py begins the connection again
+    except (ProtocolError, ValueError):  # the connection begins again
         return client.seen, True
     return client.seen, False

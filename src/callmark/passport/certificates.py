@@ -17,8 +17,14 @@ from callmark.passport.errors import PassportError, Reason
 MOST_BYTES = 64 * 1024
 """Of the file with a certificate and those that issued it."""
 _MOST_CERTIFICATES = 5
-UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
-"""What comes of a certificate whose key or extensions are not what they should be; they are read when asked for."""
+UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What comes of a certificate whose version, key or extensions are wrong; most of it is read only when asked for."""
 _UNDERSTOOD = {
     x509.BasicConstraints.oid,
     x509.KeyUsage.oid,
@@ -92,7 +98,7 @@ def read_chain(pem: bytes) -> list[x509.Certificate]:
         raise PassportError(Reason.BAD_IDENTITY_INFO, f"the certificate's file is longer than {MOST_BYTES} bytes")
     try:
         chain = x509.load_pem_x509_certificates(pem)
-    except ValueError as exc:
+    except UNREADABLE as exc:
         raise PassportError(Reason.BAD_IDENTITY_INFO, "there is no certificate in PEM") from exc
     if len(chain) > _MOST_CERTIFICATES:
         raise PassportError(Reason.BAD_IDENTITY_INFO, f"there are more than {_MOST_CERTIFICATES} certificates")

@@ -222,7 +222,16 @@ def _whole(found: Any, digits: str, region: str) -> str | NoNumber:  # noqa: ANN
     number = f"{found.country_code}{national}"
     if not _is_all(digits, str(found.country_code), national, region):
         return NoNumber(f"could mean +{number}; write it with its country code")
+    if national.startswith("0") and not _is_kept(number, national):
+        return NoNumber("not a phone number")
     return number if SHORTEST <= len(number) <= LONGEST else NoNumber("too short or too long for its country")
+
+
+def _is_kept(number: str, national: str) -> bool:
+    """Whether the number is read as itself: some countries begin numbers with 0, elsewhere it is one too many."""
+    import phonenumbers
+
+    return phonenumbers.national_significant_number(phonenumbers.parse(f"+{number}")) == national
 
 
 def _is_all(digits: str, country: str, national: str, region: str) -> bool:

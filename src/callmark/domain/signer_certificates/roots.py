@@ -136,7 +136,7 @@ def _read_file(pem: bytes) -> list[x509.Certificate]:
         raise InvalidInput(f"the file is larger than {MOST_FILE_BYTES} bytes", field="file")
     try:
         found = x509.load_pem_x509_certificates(pem)
-    except ValueError as exc:
+    except UNREADABLE as exc:
         raise InvalidInput("the file holds no certificate in PEM", field="file") from exc
     if len(found) > MOST_IN_FILE:
         raise InvalidInput(f"the file holds more than {MOST_IN_FILE} certificates", field="file")

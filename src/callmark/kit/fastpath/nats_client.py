@@ -15,7 +15,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
+from nats.errors import Error as NatsError, ProtocolError
 from nats.protocol.parser import Parser
 
 from callmark.kit.nats_servers import NO_FILES, NatsAccess
@@ -143,7 +143,12 @@ class DirectParser(Parser):
 
     async def parse(self, data: bytes = b"") -> None:
         """Handles every whole message of what has come so far."""
-        data = self._rest + data if self._rest else data
+        try:
+            await self._parse(self._rest + data if self._rest else data)
+        except (ValueError, IndexError) as exc:
+            raise ProtocolError("nats: malformed message") from exc
+
+    async def _parse(self, data: bytes) -> None:
         at = 0
         while (line_end := data.find(_LINE_END, at)) >= 0:
             words = data[at:line_end].split(b" ")
