@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser
 from tests.e2e.browsing import Demo, Tabs, chromium, started_demo
 from tests.e2e.console_browsing import ConsoleTabs
+from tests.e2e.leaks import leaks
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,6 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def only_demo() -> Generator[Demo]:
     with started_demo() as started:
         yield started
+        assert leaks(started.data) == []  # of all that the tests on it made it write
 
 
 @pytest.fixture(scope="module")

@@ -29,3 +29,18 @@ def test_a_line_and_its_end_are_one_write() -> None:
     assert len(stream.given) == 1
     assert stream.given[0].endswith("\n")
     assert json.loads(stream.given[0])["event"] == "something_happened"
+
+
+@pytest.mark.usefixtures("own_logs")
+def test_a_trace_holds_no_whole_phone_number_and_no_token() -> None:
+    stream = Writes()
+    logs.set_up("info", stream=stream)
+    token = "cmop_" + "a1B2c3D4" * 5
+    refused = f"Key (phone_number)=(918040001234) already exists, caller '+918040001234', {token}"
+    try:
+        {}[refused]
+    except KeyError:
+        structlog.get_logger().exception("it_broke")
+    said = json.loads(stream.getvalue())["exception"]
+    assert "Key (phone_number)=(9180…1234) already exists, caller '+9180…1234', …" in said
+    assert "test_logs.py" in said

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import socket
 import sys
 from typing import TextIO
@@ -15,6 +16,8 @@ bind = structlog.contextvars.bind_contextvars
 """`bind(request_id=…)` adds that to every line logged further down in the same task."""
 
 
+_NUMBER = re.compile(r"(?<![\w.-])(\+?\d{4})\d{4,7}(\d{4})(?![\w-])")
+_TOKEN = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{40,}")
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
@@ -34,6 +37,7 @@ def set_up(level: str, *, process: str = "command", stream: TextIO | None = None
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _shorten_in_traces,
     ]
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
@@ -54,6 +58,13 @@ def set_up(level: str, *, process: str = "command", stream: TextIO | None = None
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+def _shorten_in_traces(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An engine's refusal quotes the values that it refused: phone numbers and tokens are no matter of a log."""
+    if trace := event.get("exception"):
+        event["exception"] = _TOKEN.sub("…", _NUMBER.sub(r"\1…\2", trace))
+    return event
 
 
 def _as_json(event: object, **_: object) -> str:

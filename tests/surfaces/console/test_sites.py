@@ -65,6 +65,6 @@ async def test_another_sites_form_is_refused_and_both_addresses_are_told(
     assert deps.public_url in text_of(answer)
     assert BASE in text_of(answer)
     (line,) = [line for line in logged if line["event"] == "form_refused"]
-    assert line["path"] == "/console/keys/new"
+    assert line["route"] == "/console/keys/new"
     assert deps.public_url in line["expected"]
     assert "origin" in line

@@ -49,6 +49,7 @@ _SETTINGS = {
     "logging_collector": "off",
     "log_destination": "stderr",
     "log_line_prefix": "%m [%p] ",
+    "log_error_verbosity": "terse",  # DETAIL and CONTEXT quote values: phone numbers
 }
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 

@@ -7,6 +7,7 @@ from starlette.datastructures import UploadFile
 
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.surfaces.console.request import ConsoleRequest
+from callmark.surfaces.observed import route_of
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +65,13 @@ def check_text(request: ConsoleRequest) -> None:
 
 def _refuse(request: ConsoleRequest, said: str) -> None:
     expected = expected_origins(request)
-    log.warning("form_refused", path=request.path, origin=said[:200], expected=expected, address=request.origin.address)
+    log.warning(
+        "form_refused",
+        route=route_of(request.http.scope),
+        origin=said[:200],
+        expected=expected,
+        address=request.origin.address,
+    )
     raise Forbidden(
         f"This form was sent from {said[:200]}, but this console is at {' or '.join(expected)}. Open the console at"
         " that address and try again. Behind a reverse proxy, set CALLMARK_PUBLIC_URL to the address that browsers use."

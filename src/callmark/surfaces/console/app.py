@@ -19,6 +19,7 @@ from callmark.surfaces.console import admission, bodies, cookies, errors, kept_f
 from callmark.surfaces.console.pages import finish, is_secure
 from callmark.surfaces.console.request import HOME, ConsoleRequest, page_of, with_query
 from callmark.surfaces.console.route import Access, ConsoleRoute
+from callmark.surfaces.observed import route_of
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ class Console:
             except (AppError, HTTPException) as exc:
                 response = errors.page_of(request, exc)
             except Exception:
-                log.exception("page_failed", path=request.path, request_id=request.request_id)
+                log.exception("page_failed", route=route_of(http.scope), request_id=request.request_id)
                 response = errors.page_of(request, AppError("internal error"))
             return finish(request, response)
 

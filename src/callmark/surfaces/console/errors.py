@@ -11,6 +11,7 @@ from callmark.kit.errors import AppError, InvalidInput, PayloadTooLarge, TooMany
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest
+from callmark.surfaces.observed import route_of
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ def page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Respons
     try:
         return _page_of(request, error)
     except Exception:
-        log.exception("error_page_failed", path=request.path, request_id=request.request_id)
+        log.exception("error_page_failed", route=route_of(request.http.scope), request_id=request.request_id)
         return HTMLResponse(_BARE.format(_noted(request)), 500)
 
 

@@ -14,6 +14,7 @@ from callmark.kit import patience
 from callmark.kit.errors import AppError
 from callmark.surfaces.bodies import read_text
 from callmark.surfaces.http import Header, Response, bearer, check_media_type, header, render
+from callmark.surfaces.observed import route_of
 from callmark.surfaces.stir.errors import StirFault, render_fault
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,7 @@ class StirEndpoint:
         except AppError as exc:
             return render_fault(exc)
         except Exception:
-            log.exception("request_failed", path=scope["path"])
+            log.exception("request_failed", route=route_of(scope))
             return render_fault(AppError("internal error"))
 
 
