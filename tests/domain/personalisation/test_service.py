@@ -1,5 +1,7 @@
 """What a person or a key does to records, and the line of the audit log that says so."""
 
+from datetime import timedelta
+
 import pytest
 from tests.factories import Cast, Sent, make_cast, phone, submit_batch
 
@@ -8,9 +10,9 @@ from callmark.domain.accounts.model import AccountState
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditEntry, AuditFilter
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation import service
+from callmark.domain.personalisation import queries, service
 from callmark.domain.personalisation.batches import service as batches
-from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.model import Outcome, Settlement
 from callmark.domain.personalisation.validation import V2, RecordRefused
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.kit.clock import to_ms
@@ -88,3 +90,15 @@ async def test_a_push_by_hand_is_refused_with_everything_that_is_wrong(deps: Dep
     with pytest.raises(Forbidden, match="suspended"):
         await service.push_by_hand(deps, cast.account.id, new_record(deps, cast), by=ALICE)
     assert await audited(deps, cast) == []
+
+
+async def test_no_step_of_a_timeline_is_earlier_than_the_one_before_whatever_clocks_said(deps: Deps) -> None:
+    cast, now = await make_cast(deps), deps.clock.now()
+    batch = await submit_batch(deps, cast.account.id, V2, [Sent(new_record(deps, cast), lambda: b"{}")])
+    (record,) = await service.batch_status(deps, cast.account.id, batch.id)
+    before, sent = now - timedelta(seconds=1), now + timedelta(seconds=2)
+    async with deps.db.transaction() as tx:
+        await queries.settle(tx, [Settlement(record.key, Outcome.FAILED_TO_PUSH, sent, before)])
+        await queries.settle(tx, [Settlement(record.key, Outcome.SUCCESS, None, before)])
+    (read,) = await service.batch_status(deps, cast.account.id, batch.id)
+    assert read.settled_at == read.delivered_late_at == read.sent_at == sent

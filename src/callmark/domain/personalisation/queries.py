@@ -145,9 +145,9 @@ WITH moved AS (
   UPDATE call_record r SET
     outcome = s.outcome,
     first_outcome = CASE WHEN r.outcome <> 'pending' THEN r.outcome END,
-    delivered_late_at = CASE WHEN r.outcome <> 'pending' THEN s.at END,
+    delivered_late_at = CASE WHEN r.outcome <> 'pending' THEN greatest(s.at, r.settled_at) END,
     sent_at = coalesce(r.sent_at, s.sent_at),
-    settled_at = coalesce(r.settled_at, s.at)
+    settled_at = coalesce(r.settled_at, greatest(s.at, s.sent_at, r.accepted_at))
   FROM (SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[], $5::timestamptz[],
     $6::timestamptz[], $7::uuid[]) LIMIT $10) AS s (receiver, ends_at, id, outcome, sent_at, at, ends_batch)
   WHERE r.id = s.id AND r.ends_at BETWEEN $8 AND $9
@@ -172,8 +172,10 @@ async def settle(tx: Tx, settlements: Sequence[Settlement]) -> list[bool]:
     For each: whether its handset has a newer stream than the one that it was pushed to alone.
 
     `success` is final and overrides any failure (the timeline keeps the first outcome and the late delivery); a
-    failure is written over `pending` only. An invalid record never changes. Rows are taken in key order, so that two
-    statements at once cannot deadlock. Raises Unavailable when outcomes cannot be written, however often tried.
+    failure is written over `pending` only. An invalid record never changes. No step of the timeline is earlier than
+    the one before, although processes read their clocks before they write, and in another order. Rows are taken in key
+    order, so that two statements at once cannot deadlock. Raises Unavailable when outcomes cannot be written, however
+    often tried.
     """
     best: dict[RecordKey, Settlement] = {}
     for one in settlements:
