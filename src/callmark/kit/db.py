@@ -197,7 +197,7 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Tx]:
         """A connection for single statements, each its own transaction."""
-        async with self._held() as held, _cut_when_late(held):
+        async with self._held() as held, _cut_when_useless(held):
             yield held
 
     @asynccontextmanager
@@ -205,7 +205,7 @@ class Database:
         """A transaction: committed at the end of the block, rolled back by an exception."""
         async with self._held() as held:
             tx = Transaction(held)
-            async with held.transaction(), _cut_when_late(held):
+            async with held.transaction(), _cut_when_useless(held):
                 yield tx
         await tx.committed()
 
@@ -273,11 +273,15 @@ async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> Asy
 
 
 @asynccontextmanager
-async def _cut_when_late(held: "PooledConnection") -> AsyncGenerator[None]:
-    """Cuts a connection whose statement had no answer in time: asked to roll back, it would not answer either."""
+async def _cut_when_useless(held: "PooledConnection") -> AsyncGenerator[None]:
+    """Cuts a connection that would not even roll back.
+
+    A statement had no answer in time; or the server said that it ends the connection, which puts asyncpg out of step
+    until the end arrives.
+    """
     try:
         yield
-    except TimeoutError:
+    except (TimeoutError, asyncpg.InternalClientError):
         held.terminate()
         raise
 
