@@ -3,8 +3,10 @@
 import argparse
 import asyncio
 import random
+import signal
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from chaos.plan import FAULT_KINDS
@@ -38,7 +40,10 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     print(f"seed {seed}, {given.cycles} cycles; history and logs in {folder}", flush=True)
     order = Order(seed, given.cycles, kinds, given.hosts)
-    outcome = asyncio.run(run(order, folder, tell=lambda line: print(line, flush=True)))
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _, __: stopped.set())
+    outcome = asyncio.run(run(order, folder, tell=lambda line: print(line, flush=True), is_over=stopped.is_set))
     text = report(outcome)
     print(text)
     (folder / "violations.txt").write_text("\n".join(violation.text() for violation in outcome.violations))

@@ -81,7 +81,12 @@ class Serve:
     def _spawn(self) -> None:
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                self._argv, env=self._environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                self._argv,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C in the terminal is ours
             )
 
     async def _keep(self) -> None:

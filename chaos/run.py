@@ -115,8 +115,8 @@ class Run:
         return not left
 
 
-async def run(order: Order, folder: Path, *, tell: Callable[[str], None]) -> Outcome:
-    """Runs until the cycles are over, or a promise is broken; then the data are kept."""
+async def run(order: Order, folder: Path, *, tell: Callable[[str], None], is_over: Callable[[], bool]) -> Outcome:
+    """Runs until the cycles are over, `is_over` says so, or a promise is broken; then the data are kept."""
     outcome, keep, began = Outcome(order.seed), Keep(), monotonic()
     async with staged(folder, order.hosts, keep) as stage:
         kinds = [kind for kind in order.fault_kinds if kind != "full disk" or stage.engines.disk.can_be_full]
@@ -128,7 +128,7 @@ async def run(order: Order, folder: Path, *, tell: Callable[[str], None]) -> Out
                 took = await running.cycle(cycle)
                 outcome.cycles = cycle.number
                 tell(_line(cycle, took))
-                if stage.history.found:
+                if stage.history.found or is_over():
                     break
         except BaseException:
             keep.wanted = True

@@ -9,7 +9,7 @@ from chaos.checker.idempotency import Handsets, Idempotency
 from chaos.checker.invariant import Invariant, Violation
 from chaos.checker.limits import Limits
 from chaos.checker.records import Records
-from chaos.checker.state import Audit, Numbers, Queues, Resources
+from chaos.checker.state import Audit, Failures, Numbers, Queues, Resources
 
 
 class Checker:
@@ -26,6 +26,7 @@ class Checker:
             Limits(),
             Idempotency(),
             Audit(),
+            Failures(),
             Queues(),
             Resources(),
         ]

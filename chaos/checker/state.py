@@ -1,15 +1,28 @@
-"""What is there at the end of a cycle: numbers, the audit log, queues, and what processes use."""
+"""What is there at the end of a cycle: numbers, the audit log, unforeseen errors, queues, what processes use."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from statistics import median
 
-from chaos.checker.history import AnyEntry, Audited, Change, CycleEnd, Listed, Usage, Work
+from chaos.checker.history import (
+    Answer,
+    AnyEntry,
+    Audited,
+    Cancel,
+    Change,
+    CycleEnd,
+    Listed,
+    Push,
+    Request,
+    Usage,
+    Work,
+)
 from chaos.checker.invariant import Once, Violation, is_taken
 
 FEWEST_SAMPLES = 12
 MOST_GROWTH_KB = 48 * 1024
 MOST_MORE_DESCRIPTORS = 40
+UNFORESEEN = 500
 
 
 class Numbers:
@@ -84,6 +97,26 @@ class Audit:
             yield Violation(self.name, item, "was done, and no entry says so", [change])
         if change.key and len(entries) > 1:
             yield Violation(self.name, item, f"has {len(entries)} entries", [change, *entries.values()])
+
+
+class Failures:
+    """Whatever fails, clients get an answer that was foreseen: never a 500."""
+
+    name = "failures"
+
+    def __init__(self) -> None:
+        self._found: list[Violation] = []
+
+    def see(self, entry: AnyEntry) -> None:
+        """Every answer."""
+        if isinstance(entry, Answer | Cancel | Change | Push | Request) and entry.status == UNFORESEEN:
+            self._found.append(Violation(self.name, type(entry).__name__.lower(), "was answered 500", [entry]))
+
+    def broken(self, end: CycleEnd) -> Iterable[Violation]:
+        """Those since the last end."""
+        del end
+        found, self._found = self._found, []
+        return found
 
 
 class Queues:

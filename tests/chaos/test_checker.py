@@ -244,6 +244,12 @@ def test_a_change_without_its_entry_or_with_two_is_found() -> None:
     assert found(but(CHANGE, status=503), LIGHT) == []
 
 
+@pytest.mark.parametrize("entry", [PUSH, ANSWER, CHANGE, REQUEST])
+def test_an_unforeseen_error_is_found_and_a_refusal_is_none(entry: AnyEntry) -> None:
+    assert found(but(entry, status=500), LIGHT) == [("failures", "was answered 500")]
+    assert found(but(entry, status=503), LIGHT) == []
+
+
 def test_what_is_left_in_a_queue_at_rest_is_found() -> None:
     assert found(Work(work={"batches": 1, "mails": 0}, at=4), END) == [("queues", "1 are left at rest")]
 
