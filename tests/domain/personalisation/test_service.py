@@ -1,6 +1,10 @@
 """What a person or a key does to records, and the line of the audit log that says so."""
 
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from typing import cast as cast_to
 
 import pytest
 from tests.factories import Cast, Sent, make_cast, phone, submit_batch
@@ -16,6 +20,7 @@ from callmark.domain.personalisation.model import Outcome, Settlement
 from callmark.domain.personalisation.validation import V2, RecordRefused
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.kit.clock import to_ms
+from callmark.kit.db import Database
 from callmark.kit.errors import Conflict, Forbidden, NotFound
 from callmark.record_rules.fields import Fault, Field, NewRecord
 
@@ -102,3 +107,44 @@ async def test_no_step_of_a_timeline_is_earlier_than_the_one_before_whatever_clo
         await queries.settle(tx, [Settlement(record.key, Outcome.SUCCESS, None, before)])
     (read,) = await service.batch_status(deps, cast.account.id, batch.id)
     assert read.settled_at == read.delivered_late_at == read.sent_at == sent
+
+
+class Between:
+    """The database, where something happens after the n-th statement of a connection."""
+
+    def __init__(self, deps: Deps, after: int, happens: Callable[[], Awaitable[None]]) -> None:
+        self._db = deps.db
+        self._left = after
+        self._happens = happens
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator["Between"]:
+        async with self._db.connection() as self._tx:
+            yield self
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
+        async def run(*arguments: object) -> object:
+            found = await getattr(self._tx, name)(*arguments)
+            self._left -= 1
+            if self._left == 0:
+                await self._happens()
+            return found
+
+        return run
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+async def test_a_batch_that_is_done_shows_no_record_without_an_outcome(deps: Deps, after: int) -> None:
+    cast = await make_cast(deps)
+    batch = await submit_batch(deps, cast.account.id, V2, [Sent(new_record(deps, cast), lambda: b"{}")])
+    (record,) = await service.batch_status(deps, cast.account.id, batch.id)
+
+    async def settled() -> None:
+        async with deps.db.transaction() as tx:
+            one = Settlement(record.key, Outcome.SUCCESS, None, deps.clock.now(), ends_batch=batch.id)
+            await queries.settle(tx, [one])
+
+    db = cast_to(Database, Between(deps, after, settled))
+    page = await batches.read_page(replace(deps, db=db), cast.account.id, batch.id, after=-1, limit=1)
+    assert (page.is_done, page.records[0].outcome) != (True, Outcome.PENDING)
+    assert await batches.is_done(deps, cast.account.id, batch.id)

@@ -48,12 +48,13 @@ async def read_page(
 ) -> BatchRecords:
     """Up to `limit` records behind position `after`, of one outcome or (None) of any.
 
-    Raises NotFound, also for another account's batch.
+    A batch that is done shows no record without an outcome: that it is done is read first, and outcomes stay. Raises
+    NotFound, also for another account's batch.
     """
     async with deps.db.connection() as tx:
         batch = await _find(tx, account_id, batch_id)
-        records = await record_queries.records_of(tx, batch, after, limit, outcome)
-        return BatchRecords(batch, await queries.is_done(tx, batch), records)
+        done = await queries.is_done(tx, batch)
+        return BatchRecords(batch, done, await record_queries.records_of(tx, batch, after, limit, outcome))
 
 
 async def is_done(deps: Deps, account_id: AccountId, batch_id: UUID) -> bool:
