@@ -77,9 +77,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.handle_parser_exception()
 
     def _waits_for_frame(self) -> bool:
-        parser: Any = self.conn.parser
-        waits_in = parser.gi_yieldfrom
-        return waits_in is not None and waits_in.gi_code is _BETWEEN_FRAMES and self.conn.current_size is None
+        waiting: Any = self.conn.parser
+        while waiting.gi_yieldfrom is not None:
+            waiting = waiting.gi_yieldfrom
+        return waiting.gi_code is _BETWEEN_FRAMES and self.conn.current_size is None
 
     def _hand_on(self, data: bytes) -> int:
         """Where the first frame begins that is not short, not a whole text, not wanted, or not all there yet."""
