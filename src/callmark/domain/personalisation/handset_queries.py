@@ -58,7 +58,7 @@ async def newest_open_each(tx: Tx, asked: Sequence[RingingPair]) -> list[OpenRec
     """
     receivers, callers, instants, accounts = zip(*asked, strict=True)
     rows = await tx.fetch(
-        f"SELECT asked.position AS asked_position, {OPEN}"
+        f"SELECT {OPEN}, asked.position AS asked_position"
         " FROM unnest($1::text[], $2::text[], $3::timestamptz[], $6::uuid[])"
         " WITH ORDINALITY AS asked (receiver, caller, at, account_id, position) CROSS JOIN LATERAL ("
         " SELECT * FROM call_record c WHERE receiver_number = asked.receiver AND caller_number = asked.caller"

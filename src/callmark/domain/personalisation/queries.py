@@ -31,6 +31,7 @@ OPEN = (
     " r.starts_at, r.accepted_at, r.position"
 )
 """The columns of a record `r` with its label `l`, as a handset gets it."""
+_OPEN_COLUMNS = OPEN.count(",") + 1
 STORED = (
     "receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_id, label_name, call_reason,"
     " starts_at, accepted_at, outcome, fault_field, fault, submitted, sent_at, settled_at, first_outcome,"
@@ -62,18 +63,8 @@ def key_of_row(row: Row) -> RecordKey:
 
 
 def open_of_row(row: Row) -> OpenRecord:
-    """The record of a row with the columns `OPEN`."""
-    return OpenRecord(
-        key_of_row(row),
-        AccountId(row["account_id"]),
-        PhoneNumber(row["caller_number"]),
-        row["label_name"],
-        row["logo_sha256"],
-        row["call_reason"],
-        row["starts_at"],
-        row["accepted_at"],
-        row["position"],
-    )
+    """The record of a row that begins with the columns `OPEN`, which stand in the order of the record's fields."""
+    return OpenRecord(RecordKey(row[0], row[1], row[2]), *row[3:_OPEN_COLUMNS])
 
 
 def stored_of(row: Row) -> StoredRecord:
