@@ -100,12 +100,15 @@ pictures: setup $(STAMP)/chromium ## Takes the pictures of docs/images again
 bench: setup ## Each figure beside its ceiling in the same run: the standard set, also in build/bench.json
 	$(BIN)/python -m bench
 
-.PHONY: bench-check bench-baseline
+.PHONY: bench-check bench-baseline soak
 bench-check: bench ## The standard set, compared with bench/baseline.json; fails where something became worse
 	$(BIN)/python -m bench check
 
 bench-baseline: bench ## The standard set, stored as bench/baseline.json
 	$(BIN)/python -m bench baseline
+
+soak: setup ## An hour of mixed traffic at half load (BENCH_SOAK_MINUTES): what grows, if anything
+	$(BIN)/python -m bench soak
 
 # The fuzzer is not part of the environment: it is built for few versions of Python, and few people need it.
 FUZZ_MINUTES ?= 3

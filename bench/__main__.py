@@ -2,7 +2,8 @@
 
 `python -m bench` runs the standard set, `python -m bench p1 p3` only those, `python -m bench all` everything. The
 results are printed and written to `build/bench.json`; `python -m bench check` compares them with `bench/baseline.json`
-and fails where a measure became worse, `python -m bench baseline` stores them as the new baseline.
+and fails where a measure became worse, `python -m bench baseline` stores them as the new baseline. `python -m bench
+scale` is about several processes and hosts, `python -m bench soak` about an hour (`make soak`).
 """
 
 import asyncio
@@ -27,12 +28,15 @@ from bench import (
     p8_numbers,
     p9_export,
     p10_console,
+    p12_soak,
+    p13_reconnecting,
     p14_start,
     p15_signing,
     p17_sip_calls,
     p18_client,
     p19_testing,
     results,
+    scaling,
 )
 from bench.report import Row
 from callmark.kit import logs
@@ -59,12 +63,15 @@ ALL = {
     "p8": Benchmark(p8_numbers.run, rounds=1, is_standard=False),
     "p9": Benchmark(p9_export.run, is_standard=False),
     "p10": Benchmark(p10_console.run, rounds=1, is_standard=False),
+    "p12": Benchmark(p12_soak.run, rounds=1),
+    "p13": Benchmark(p13_reconnecting.run, rounds=1),
     "p14": Benchmark(p14_start.run),
     "p15": Benchmark(p15_signing.run, is_standard=False),
     "p17": Benchmark(p17_sip_calls.run, is_standard=False),
     "p18": Benchmark(p18_client.run, rounds=1, is_standard=False),
     "p19": Benchmark(p19_testing.run, rounds=1, is_standard=False),
     "overload": Benchmark(overload.run, rounds=1, is_standard=False),
+    "soak": Benchmark(p12_soak.run_whole, rounds=1, is_standard=False),
 }
 
 
@@ -74,6 +81,8 @@ def main() -> int:
     wanted = sys.argv[1:]
     if wanted == ["check"]:
         return check()
+    if wanted == ["scale"]:
+        return scaling.main()
     if wanted == ["baseline"]:
         found = results.load(results.LAST)
         results.save(baseline.renewed(baseline.read(), found), baseline.FILE)
@@ -84,7 +93,7 @@ def main() -> int:
 
 def _names(wanted: Sequence[str]) -> list[str]:
     if wanted == ["all"]:
-        return list(ALL)
+        return [name for name in ALL if name != "soak"]
     if unknown := [name for name in wanted if name not in ALL]:
         raise SystemExit(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(ALL)}")
     return list(wanted) or [name for name, one in ALL.items() if one.is_standard]

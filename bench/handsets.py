@@ -46,7 +46,7 @@ class Handset(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_open and not self._buffer and data[:2] == _MEDIUM_TEXT and len(data) == 4 + _size(data):
-            self._acknowledge(data, 4)  # as a rule: one whole identity
+            self.take_text(data, 4)  # as a rule: one whole identity
             return
         data = self._buffer + data
         if not self._is_open:
@@ -73,22 +73,22 @@ class Handset(asyncio.Protocol):
             size, begin = _size(data, at), at + 4
         if len(data) < begin + size:
             return at
-        self._take(data[at] & 0x0F, data[begin : begin + size])
+        self.take(data[at] & 0x0F, data[begin : begin + size])
         return begin + size
 
-    def _take(self, kind: int, payload: bytes) -> None:
+    def take(self, kind: int, payload: bytes) -> None:
         if kind == TEXT:
-            self._acknowledge(payload, 0)
+            self.take_text(payload, 0)
         elif kind == PING:
-            self._send(PONG, payload)
+            self.send(PONG, payload)
 
-    def _acknowledge(self, data: bytes, at: int) -> None:
-        """Answers an identity, whose reference is sent back as it came; other frames are not for us."""
+    def take_text(self, data: bytes, at: int) -> None:
+        """Answers an identity at `at`, whose reference is sent back as it came; other frames are not for us."""
         if data.startswith(b'{"type":"identity"', at):
             begin = data.index(b'"record":', at) + 9
-            self._send(TEXT, _ACK + data[begin : data.index(b"}", begin) + 1] + b"}")
+            self.send(TEXT, _ACK + data[begin : data.index(b"}", begin) + 1] + b"}")
 
-    def _send(self, kind: int, payload: bytes) -> None:
+    def send(self, kind: int, payload: bytes) -> None:
         assert self._transport
         self._transport.write(_head(kind, len(payload)) + payload)
 
@@ -104,16 +104,22 @@ def _head(kind: int, size: int) -> bytes:
     return bytes((FINAL | kind,)) + length + b"\0\0\0\0"
 
 
-async def live(url: str, token: str, gate: asyncio.Semaphore) -> None:
+def handshake(url: str, token: str) -> bytes:
+    """The request that opens a stream."""
     parts = urlsplit(url)
     head = (
         f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n"
         f"Authorization: Bearer {token}\r\n\r\n"
     )
+    return head.encode()
+
+
+async def live(url: str, token: str, gate: asyncio.Semaphore) -> None:
+    parts = urlsplit(url)
     async with gate, asyncio.timeout(60):
         _, handset = await asyncio.get_running_loop().create_connection(
-            lambda: Handset(head.encode()), parts.hostname or "", parts.port or 0
+            lambda: Handset(handshake(url, token)), parts.hostname or "", parts.port or 0
         )
         await handset.open
 

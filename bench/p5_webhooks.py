@@ -62,11 +62,11 @@ class Receivers:
 
 
 async def run() -> list[Row]:
-    async with _receivers() as there, stage(roles="api,worker", accounts_count=1, outgoing="127.0.0.0/8") as started:
+    async with receivers() as there, stage(roles="api,worker", accounts_count=1, outgoing="127.0.0.0/8") as started:
         ceiling = await _bare(f"{there.url}/ok")
         settings = msgspec.structs.replace(started.deps.settings, outgoing_networks="127.0.0.0/8")
         on = replace(started, deps=replace(started.deps, settings=settings))  # webhooks are created here
-        made = [await _subscribed(on, f"{there.url}/ok") for _ in range(ACCOUNTS)]
+        made = [await subscribed(on, f"{there.url}/ok") for _ in range(ACCOUNTS)]
         await _paused(on, made, paused=True)
         await asyncio.gather(*(_append(on, account, EVENTS // ACCOUNTS) for account, _ in made))
         before = seconds_by_kind(on.pid)
@@ -95,7 +95,7 @@ async def run() -> list[Row]:
 
 
 @asynccontextmanager
-async def _receivers() -> AsyncGenerator[Receivers]:
+async def receivers() -> AsyncGenerator[Receivers]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.receiver", stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -116,7 +116,7 @@ async def _bare(url: str) -> float:
     return float(out)
 
 
-async def _subscribed(on: Stage, url: str) -> tuple[AccountId, webhooks.WebhookId]:
+async def subscribed(on: Stage, url: str) -> tuple[AccountId, webhooks.WebhookId]:
     account = await accounts.create_account(on.deps, "Bench", by=SYSTEM)
     made = await webhooks.create_webhook(
         on.deps, account.id, name="bench", url=url, event_types=list(EventType), by=SYSTEM

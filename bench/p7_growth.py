@@ -7,7 +7,6 @@ are pushed to are spread, so that each has a page of the indexes to itself. `BEN
 """
 
 import asyncio
-import itertools
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,22 +15,20 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-import msgspec
-
 from bench.cpu import per_item, seconds_by_kind
 from bench.filling import CALLER, fill, make_days, receiver
-from bench.load import closed_loop, request
 from bench.p4_resolve import ask
+from bench.pushing import BATCH, batches, push_batches, push_singles, singles
 from bench.report import Row, ratio_of_costs
 from bench.stage import Stage, connected_handsets, registered, stage
-from callmark.kit.phone import PhoneNumber
 
 SIZES = [int(size) for size in os.environ.get("BENCH_P7", "1000000,4000000").split(",")]
 EACH = 10
 ROUNDS = 3
-BATCHES, SIZE = 60, 500
+BATCHES = 60
 PUSHES = 3000
-ASKING, ASK_S = 8, 3.0
+ASKING, ASK_S = 8, 4.0
+SETTLING_S = 2.0
 AIM = "≤ 1.15"
 
 
@@ -75,14 +72,14 @@ async def run() -> list[Row]:
 @asynccontextmanager
 async def _grown(size: int) -> AsyncGenerator[Grown]:
     receivers = size // EACH
-    pushed = [receiver(i * receivers // SIZE) for i in range(SIZE)]
+    pushed = [receiver(i * receivers // BATCH) for i in range(BATCH)]
     async with stage(roles="api,gateway,worker", accounts_count=8) as on:
         began = perf_counter()
         await fill(on, await make_days(on), receivers, EACH)
         print(f"p7: {size:,} records in {perf_counter() - began:.0f} s, {_disk_gb(on):.1f} GB on disk")
         tokens = await registered(on, [receiver(receivers - 1 - i) for i in range(ASKING)])
         async with connected_handsets(on, pushed):
-            yield Grown(size, on, _bulk(on, pushed), _real_time(on, pushed), tokens)
+            yield Grown(size, on, batches(on, pushed, BATCHES), singles(on, pushed, PUSHES), tokens)
 
 
 def _rows(size: int, cost: Cost, first: Cost) -> list[Row]:
@@ -96,11 +93,9 @@ def _rows(size: int, cost: Cost, first: Cost) -> list[Row]:
 
 async def _cost(grown: Grown) -> Cost:
     on = grown.on
-    async with on.deps.db.connection() as tx:
-        await tx.execute("CHECKPOINT")  # the writing of what came before is not to be charged to what comes
     cost = Cost(
-        await _spent(on, lambda: _push_bulk(on, grown.bulk)),
-        await _spent(on, lambda: _push_each(on, grown.one_by_one)),
+        await _spent(on, lambda: push_batches(on, grown.bulk)),
+        await _spent(on, lambda: push_singles(on, grown.one_by_one)),
         await _spent(on, lambda: _resolve(on, grown.tokens)),
     )
     for what, spent in zip(Cost._fields, cost, strict=True):
@@ -109,50 +104,14 @@ async def _cost(grown: Grown) -> Cost:
 
 
 async def _spent(on: Stage, work: Callable[[], Awaitable[int]]) -> Spent:
-    """What each item of `work`, which says how many it did, cost."""
+    """What each item of `work`, which says how many it did, cost; not what the work before it left to be done."""
+    async with on.deps.db.connection() as tx:
+        await tx.execute("CHECKPOINT")
+    await asyncio.sleep(SETTLING_S)
     before = seconds_by_kind(on.pid)
     items = await work()
     after = seconds_by_kind(on.pid)
     return Spent((after.total() - before.total()) / items * 1e6, per_item(before, after, items))
-
-
-def _bulk(on: Stage, receivers: Sequence[PhoneNumber]) -> list[bytes]:
-    made: list[bytes] = []
-    for account in on.accounts:
-        body = msgspec.json.encode({"call_records": [on.record(number, account) for number in receivers]})
-        url = f"{on.url}/v2/clients/{account.id}/dynamic_call_records"
-        made += [request(url, body, token) for token in account.tokens]
-    return list(itertools.islice(itertools.cycle(made), BATCHES))
-
-
-def _real_time(on: Stage, receivers: Sequence[PhoneNumber]) -> list[bytes]:
-    pairs = itertools.cycle([(account, token) for account in on.accounts for token in account.tokens])
-    made: list[bytes] = []
-    for number, (account, token) in zip(range(PUSHES), pairs, strict=False):
-        body = msgspec.json.encode(on.record(receivers[number % len(receivers)], account))
-        made.append(request(f"{on.url}/v2/clients/{account.id}/dynamic_call_record", body, token))
-    return made
-
-
-async def _push_bulk(on: Stage, ready: Sequence[bytes]) -> int:
-    await _send(on, ready, connections=4)
-    while True:
-        async with on.deps.db.connection() as tx:
-            if not await tx.fetchval("SELECT count(*) FROM batch WHERE due_at IS NOT NULL"):
-                return len(ready) * SIZE
-        await asyncio.sleep(0.05)
-
-
-async def _push_each(on: Stage, ready: Sequence[bytes]) -> int:
-    await _send(on, ready, connections=32)
-    return len(ready)
-
-
-async def _send(on: Stage, ready: Sequence[bytes], *, connections: int) -> None:
-    sending = itertools.chain(ready, itertools.repeat(None))
-    result = await closed_loop(on.url, lambda: next(sending), connections=connections)
-    if result.failures:
-        raise SystemExit(f"p7: {result.failures} of {len(ready)} requests were refused")
 
 
 async def _resolve(on: Stage, tokens: Sequence[str]) -> int:

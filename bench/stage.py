@@ -15,6 +15,7 @@ from uuid import UUID
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
+from callmark.domain.credentials.service import NewKey
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import SECRET_LENGTH, TOKEN_PREFIX
@@ -40,6 +41,7 @@ class Account:
 
     id: UUID
     label_id: UUID
+    key: NewKey
     tokens: list[str]
 
 
@@ -108,11 +110,17 @@ async def make_account(deps: Deps) -> Account:
     key = await credentials.create_key(
         deps, account.id, name="bench", features=[Feature.CALL_PERSONALISATION], by=SYSTEM
     )
-    tokens = [
-        (await credentials.create_token(deps, str(account.id), str(key.key_id), key.api_key)).token
+    made = Account(account.id, label.id, key, [])
+    return replace(made, tokens=await new_tokens(deps, made))
+
+
+async def new_tokens(deps: Deps, account: Account) -> list[str]:
+    """As many as an account gets in half an hour."""
+    id_, key = str(account.id), account.key
+    return [
+        (await credentials.create_token(deps, id_, str(key.key_id), key.api_key)).token
         for _ in range(TOKENS_PER_ACCOUNT)
     ]
-    return Account(account.id, label.id, tokens)
 
 
 async def make_label(deps: Deps, account: AccountId, label_type: LabelType) -> Label:

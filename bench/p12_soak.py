@@ -1,0 +1,175 @@
+"""P12: mixed traffic at half of what the installation can do, for an hour; what it holds must not grow.
+
+Sampled: memory without what processes share, open files (of NATS these are its connections), PostgreSQL's connections,
+the tables that should stay small and their dead rows, bytes for each record, how long work waits, and the latency of a
+real-time push. `bench.trend` says what is flat. `make soak` takes an hour, or `BENCH_SOAK_MINUTES`; the standard set
+has three minutes of it, which find only a fast leak.
+"""
+
+import asyncio
+import os
+from dataclasses import replace
+from time import perf_counter
+from typing import NamedTuple
+
+import msgspec
+
+from bench.cpu import kind_of, tree
+from bench.load import Result
+from bench.memory import memory_mb, open_files
+from bench.mixed_load import Mix, at_a_rate, capacity, mixed
+from bench.p5_webhooks import receivers, subscribed
+from bench.report import Row, cost
+from bench.stage import connected_handsets, numbers, registered, stage
+from bench.trend import Sample, Trend, trend
+from callmark.kit.db import Tx, fetch_one
+from callmark.kit.phone import PhoneNumber
+
+HOUR = 60.0
+SHORT = 3.0
+"""Minutes in the standard set."""
+ACCOUNTS, HANDSETS, ASKING, WEBHOOKS = 16, 500, 8, 5
+CALIBRATING_S = 20.0
+SAMPLES = 120
+LEAST_PAUSE_S = 1.0
+SMALL_TABLES = (
+    *("request_window", "presence", "gateway", "process", "webhook_queue", "waiting_delivery", "event_counter"),
+    *("uncounted_batch", "registration", "access_token", "periodic_job"),
+)
+"""Those that have as many rows as there are accounts, handsets, or things to do."""
+BOUNDS = {"MB": 4.0, "files": 4.0, "connections": 3.0, "%": 10.0, "B": 20.0, "s": 1.0, "ms": 10.0}
+"""What each may grow by in any case, by its unit."""
+CACHES_FILL = 4
+"""In a run of less than `LONG` minutes each may grow by so many times as much, because caches still fill."""
+LONG = 30
+
+
+class Measure(NamedTuple):
+    """What is sampled, and in which unit."""
+
+    name: str
+    unit: str
+
+
+class Soak:
+    """The samples of a run."""
+
+    def __init__(self, mix: Mix) -> None:
+        self._mix = mix
+        self._began = perf_counter()
+        self.samples: dict[Measure, list[Sample]] = {}
+
+    async def sample(self) -> None:
+        at_s = perf_counter() - self._began
+        found = self._of_processes() | await self._of_database()
+        pushes, self._mix.push_s = self._mix.push_s, []
+        if pushes:
+            found[Measure("latency p99 of a real-time push", "ms")] = Result(pushes).percentile_ms(0.99)
+        for measure, value in found.items():
+            self.samples.setdefault(measure, []).append(Sample(at_s, value))
+
+    def _of_processes(self) -> dict[Measure, float]:
+        memory, files = dict[str, float](), dict[str, float]()
+        for pid in tree(self._mix.on.pid):
+            kind = kind_of(pid)
+            memory[kind] = memory.get(kind, 0) + memory_mb(pid).own
+            files[kind] = files.get(kind, 0) + open_files(pid)
+        kinds = [kind for kind in memory if kind != "ended"]
+        return {Measure(f"memory: {kind}", "MB"): memory[kind] for kind in kinds} | {
+            Measure(f"open files: {kind}", "files"): files[kind] for kind in kinds if kind != "postgresql"
+        }
+
+    async def _of_database(self) -> dict[Measure, float]:
+        deps = self._mix.on.deps
+        async with deps.db.connection() as tx:
+            row = await fetch_one(tx, _SMALL, list(SMALL_TABLES))
+            records = await fetch_one(tx, _RECORDS)
+            waiting = await fetch_one(tx, _WAITING, deps.clock.now())
+            return {
+                Measure("PostgreSQL: connections", "connections"): await _connections(tx),
+                Measure("tables that stay small", "MB"): row["bytes"] / 1e6,
+                Measure("dead rows in them, beside all", "%"): 100 * row["dead"] / max(1, row["dead"] + row["live"]),
+                Measure("call records: bytes each, indexes included", "B"): records["bytes"] / max(1, records["live"]),
+                Measure("oldest batch that waits", "s"): waiting["batch_s"],
+                Measure("oldest delivery that waits", "s"): waiting["delivery_s"],
+            }
+
+
+_SMALL = """
+SELECT sum(pg_total_relation_size(relid))::float8 AS bytes, sum(n_dead_tup)::float8 AS dead,
+  sum(n_live_tup)::float8 AS live
+FROM pg_stat_user_tables WHERE relname = ANY ($1::text[])
+"""
+_RECORDS = """
+SELECT sum(pg_total_relation_size(relid))::float8 AS bytes, sum(n_live_tup)::float8 AS live
+FROM pg_stat_user_tables WHERE relname LIKE 'call\\_record\\_%'
+"""
+_WAITING = """
+SELECT coalesce(extract(epoch FROM $1::timestamptz - (SELECT min(accepted_at) FROM batch WHERE due_at IS NOT NULL)), 0)
+    ::float8 AS batch_s,
+  coalesce(extract(epoch FROM $1 - (SELECT min(created_at) FROM waiting_delivery)), 0)::float8 AS delivery_s
+"""
+
+
+async def _connections(tx: Tx) -> float:
+    return await tx.fetchval(
+        "SELECT count(*)::float8 FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        " AND application_name NOT LIKE '%operator%'"
+    )
+
+
+async def run() -> list[Row]:
+    """What the standard set has of it."""
+    return await soak(float(os.environ.get("BENCH_SOAK_MINUTES", SHORT)))
+
+
+async def run_whole() -> list[Row]:
+    return await soak(float(os.environ.get("BENCH_SOAK_MINUTES", HOUR)))
+
+
+async def soak(minutes: float) -> list[Row]:
+    async with (
+        receivers() as there,
+        stage(roles="api,gateway,worker", accounts_count=ACCOUNTS, outgoing="127.0.0.0/8") as started,
+    ):
+        settings = msgspec.structs.replace(started.deps.settings, outgoing_networks="127.0.0.0/8")
+        on = replace(started, deps=replace(started.deps, settings=settings))  # webhooks are created here
+        made = [(await subscribed(on, f"{there.url}/ok"))[0] for _ in range(WEBHOOKS)]
+        pushed = numbers(HANDSETS)
+        asking = await registered(on, [PhoneNumber(f"9197{number:08d}") for number in range(ASKING)])
+        async with connected_handsets(on, pushed), mixed(on, pushed, asking, made) as mix:
+            most = await capacity(mix, CALIBRATING_S, ASKING)
+            return await _soaked(mix, most / 2, minutes * 60)
+
+
+async def _soaked(mix: Mix, per_second: float, seconds: float) -> list[Row]:
+    soaking, records_before, began = Soak(mix), mix.records, perf_counter()
+    mix.push_s = []
+    over = asyncio.Event()
+    load = asyncio.create_task(at_a_rate(mix, per_second, over.is_set))
+    pause = max(LEAST_PAUSE_S, seconds / SAMPLES)
+    while not load.done() and perf_counter() - began < seconds:
+        await asyncio.sleep(pause)
+        await soaking.sample()
+    over.set()
+    turns = await load
+    rate = (mix.records - records_before) / (perf_counter() - began)
+    print(f"p12: {turns:,} turns of {per_second:.1f} a second, {rate:,.0f} records a second")
+    times = 1 if seconds >= LONG * 60 else CACHES_FILL
+    trends = {measure: trend(found, times * BOUNDS[measure.unit]) for measure, found in soaking.samples.items()}
+    growing = [measure.name for measure, one in trends.items() if not one.is_flat]
+    what = f"soak, {seconds / 60:.0f} min at half load: what grows, of {len(trends)}"
+    summary = cost("P12", what, ceiling=", ".join(growing), figure=len(growing), unit="", aim="0")
+    return [summary, *(_row(measure, one) for measure, one in trends.items())]
+
+
+def _row(measure: Measure, one: Trend) -> Row:
+    verdict = "flat" if one.is_flat else "GROWS"
+    return Row(
+        "P12",
+        f"… {measure.name}",
+        f"{one.first:,.1f} {measure.unit} at first",
+        f"{one.last:,.1f} {measure.unit}",
+        verdict,
+        f"{one.growth:+,.1f}, at most {one.allowance:,.1f}",
+    )
