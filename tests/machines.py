@@ -18,7 +18,7 @@ from callmark.kit.errors import AppError
 _T = TypeVar("_T")
 DEEP = os.environ.get("MODELS") == "deep"
 BOUNDS = settings(
-    max_examples=200 if DEEP else 8,
+    max_examples=200 if DEEP else 5,
     stateful_step_count=60 if DEEP else 20,
     derandomize=not DEEP,  # the same steps in every run of the suite
     deadline=None,

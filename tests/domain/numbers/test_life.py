@@ -1,19 +1,10 @@
 """Numbers under any order of requests, reviews and steps of workers, against a model of the contract's rules."""
 
-import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from pathlib import Path
 
-from hypothesis import HealthCheck, settings, strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import (
     check_counters,
@@ -24,8 +15,9 @@ from tests.domain.numbers.staging import (
     rows_of,
     run_jobs,
 )
-from tests.engines import SECRET_KEY, Engines
+from tests.engines import Engines
 from tests.factories import make_label
+from tests.machines import Machine, run_machine
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets.model import PhoneType
@@ -33,15 +25,8 @@ from callmark.domain.ids import AccountId, FeatureSetId, LabelId, ListingJobId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import imports, reviews, service as numbers
 from callmark.domain.numbers.model import Delisted, NumberState, Published, RequestStatus
-from callmark.kit.clock import FakeClock, SystemClock
-from callmark.kit.db import Database
-from callmark.kit.fabric import Fabric
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.settings import read_settings
-from callmark.kit.statement_batcher import StatementBatcher
 
-T = TypeVar("T")
 PENDING, LISTED, DELISTING, FAILED = NumberState
 
 
@@ -135,11 +120,9 @@ def _bucket(answer: Published | Delisted, one: str) -> str:
     return name
 
 
-class Life(RuleBasedStateMachine):
-    """Five places, six numbers; `runner` runs what is asked of the installation."""
+class NumberLife(Machine):
+    """Five places, six numbers."""
 
-    runner: ClassVar[asyncio.Runner]
-    deps: ClassVar[Deps]
     world: World
 
     @initialize()
@@ -197,10 +180,6 @@ class Life(RuleBasedStateMachine):
     def what_is_stored_is_what_the_model_knows(self) -> None:
         self.run(_compare(self.world))
 
-    def run(self, asked: Coroutine[Any, Any, T]) -> T:
-        """What a coroutine gives."""
-        return self.runner.run(asked)
-
 
 async def _publish(world: World, into: Place, asked: list[PhoneNumber], *, reviewed: bool) -> Published:
     deps = reviewing(world.deps) if reviewed else world.deps
@@ -218,30 +197,5 @@ async def _compare(world: World) -> None:
     await check_counters(world.deps, *accounts)
 
 
-async def _open(engines: Engines) -> Deps:
-    options = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY)
-    db = await Database.open(engines.dsn, size=4, name="test")
-    async with db.connection() as tx:
-        fabric = Fabric(engines.nats_url, await tx.fetchval("SELECT id FROM installation"), name="test")
-    await fabric.open()
-    gather = StatementBatcher(KeptConnections(engines.dsn, size=1, name="test"))  # which nothing here uses
-    return Deps(options, db, fabric, gather, FakeClock(), SystemClock(), "http://callmark.test")
-
-
-def test_every_order_of_events_keeps_the_rules(engines: Engines) -> None:
-    with asyncio.Runner() as runner:
-        deps = runner.run(_open(engines))
-        try:
-            run_state_machine_as_test(type("Here", (Life,), {"runner": runner, "deps": deps}), settings=_BOUNDED)
-        finally:
-            runner.run(deps.fabric.close())
-            runner.run(deps.db.close())
-
-
-_BOUNDED = settings(
-    max_examples=15,
-    stateful_step_count=20,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+def test_every_order_of_events_keeps_the_rules(engines: Engines, tmp_path: Path) -> None:
+    run_machine(NumberLife, engines, tmp_path)
