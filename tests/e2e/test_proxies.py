@@ -130,10 +130,12 @@ async def test_a_slow_sender_keeps_no_host_waiting(stage: Stage) -> None:
     writer.close()
 
 
-async def test_connections_to_hosts_are_used_again(stage: Stage) -> None:
+async def test_connections_to_hosts_are_used_again_and_browsers_are_told_to_keep_to_tls(stage: Stage) -> None:
     async with stage.client() as client:
         for _ in range(8):
-            assert (await client.get("/labels")).status_code == 200
+            answer = await client.get("/labels")
+            assert answer.status_code == 200
+            assert answer.headers["strict-transport-security"] == "max-age=31536000"
     assert sum(host.connections for host in stage.hosts) <= 2
     assert len(stage.requests) == 8
 
