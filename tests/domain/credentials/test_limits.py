@@ -1,8 +1,9 @@
 """Limits are exact, across connections and at their edges."""
 
 import asyncio
+import random
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from tests.factories import Cast, make_cast
@@ -14,6 +15,12 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
+
+TURNED = """
+UPDATE request_window SET instants = instants[2:] || instants[:1], newest = cardinality(instants) - 1
+WHERE newest = cardinality(instants) AND newest > 1
+"""
+"""Puts a window that stands in its order as an earlier version might have left it."""
 
 
 async def knock(deps: Deps, cast: Cast, bucket: Bucket) -> bool:
@@ -58,6 +65,25 @@ async def test_a_refused_request_says_when_to_come_back_and_does_not_count(deps:
     assert refused.allowance.retry_after_s == 15
     clock.advance(timedelta(seconds=15))
     assert await knock(deps, cast, BATCH)
+
+
+async def test_windows_count_as_a_list_of_every_request_does(deps: Deps, clock: FakeClock) -> None:
+    """Under clocks a little apart, changed limits, and windows that an earlier version wrote."""
+    chance, window = random.Random(15), timedelta(seconds=1)  # noqa: S311 - to play, not to hide
+    quota, granted, now = 3, list[datetime](), clock.now()
+    async with deps.db.connection() as tx:
+        for _ in range(400):
+            now += timedelta(milliseconds=chance.choice([-3, 0, 0, 1, 20, 100, 300, 1500]))
+            quota = chance.choice([1, 2, 5, 10]) if chance.random() < 0.05 else quota
+            if chance.random() < 0.05:
+                await tx.execute(TURNED)
+            row = await tx.fetchrow("SELECT * FROM take_request($1, 'b', $2, $3, $4)", b"t", quota, window, now)
+            assert row
+            at = max([now, *granted])
+            may = sum(one > at - window for one in granted) < quota
+            granted += [at] if may else []
+            counted = [one for one in granted if one > at - window][-quota:]
+            assert tuple(row) == (may, quota - len(counted), counted[0] + window)
 
 
 async def test_each_token_has_its_own_quota(deps: Deps) -> None:

@@ -3,36 +3,38 @@ CREATE FUNCTION public.take_request(p_token bytea, p_bucket text, p_quota intege
     AS $$
 DECLARE
   ring timestamptz[];
-  last integer;
-  oldest_at integer;
-  at timestamptz := p_now;
+  at timestamptz;
 BEGIN
   IF p_bucket IS NULL THEN
     RETURN;
   END IF;
-  SELECT w.instants, w.newest INTO ring, last FROM request_window w
-    WHERE w.token_sha256 = p_token AND w.bucket = p_bucket FOR UPDATE;
-  IF NOT FOUND THEN
-    INSERT INTO request_window AS w (token_sha256, bucket, instants, newest)
+  UPDATE request_window w SET instants = w.instants[2:] || greatest(p_now, w.instants[p_quota])
+    WHERE w.token_sha256 = p_token AND w.bucket = p_bucket AND cardinality(w.instants) = p_quota AND w.newest = p_quota
+      AND w.instants[1] <= greatest(p_now, w.instants[p_quota]) - p_window
+    RETURNING w.instants INTO ring;
+  granted := FOUND;
+  IF granted THEN
+    at := ring[p_quota];
+  ELSE
+    INSERT INTO request_window (token_sha256, bucket, instants, newest)
       VALUES (p_token, p_bucket, array_fill('-infinity'::timestamptz, ARRAY[p_quota]), p_quota)
       ON CONFLICT DO NOTHING;
-    SELECT w.instants, w.newest INTO ring, last FROM request_window w
+    SELECT w.instants[w.newest + 1:] || w.instants[:w.newest] INTO ring FROM request_window w
       WHERE w.token_sha256 = p_token AND w.bucket = p_bucket FOR UPDATE;
+    IF cardinality(ring) <> p_quota THEN
+      ring := array_fill('-infinity'::timestamptz, ARRAY[greatest(p_quota - cardinality(ring), 0)])
+        || ring[greatest(cardinality(ring) - p_quota, 0) + 1:];
+    END IF;
+    at := greatest(p_now, ring[p_quota]);
+    granted := ring[1] <= at - p_window;
+    IF granted THEN
+      ring := ring[2:] || at;
+      UPDATE request_window w SET instants = ring, newest = p_quota
+        WHERE w.token_sha256 = p_token AND w.bucket = p_bucket;
+    END IF;
   END IF;
-  IF cardinality(ring) <> p_quota THEN
-    ring := array_fill('-infinity'::timestamptz, ARRAY[greatest(p_quota - cardinality(ring), 0)])
-      || ARRAY(SELECT i FROM unnest(ring) i ORDER BY i OFFSET greatest(cardinality(ring) - p_quota, 0));
-    last := p_quota;
-  END IF;
-  at := greatest(p_now, ring[last]);
-  oldest_at := last % p_quota + 1;
-  granted := ring[oldest_at] <= at - p_window;
-  IF granted THEN
-    ring[oldest_at] := at;
-    UPDATE request_window w SET instants = ring, newest = oldest_at
-      WHERE w.token_sha256 = p_token AND w.bucket = p_bucket;
-  END IF;
-  SELECT p_quota - count(*), min(i) + p_window INTO remaining, reset_at FROM unnest(ring) i WHERE i > at - p_window;
+  remaining := width_bucket(at - p_window, ring);
+  reset_at := ring[remaining + 1] + p_window;
   RETURN NEXT;
 END $$;
 
