@@ -17,7 +17,8 @@ from callmark.kit.phone import PhoneNumber
 
 HANDSETS = 200
 REQUESTS = 6000
-RATE = 500
+RATES = {500: 10, 1000: 25}
+"""Pushes a second of the open loops, and how many milliseconds the slowest hundredth may take."""
 ECHO_PORT = 8799
 
 
@@ -31,12 +32,12 @@ async def run() -> list[Row]:
             before = seconds_by_kind(on.pid)
             figure = await _closed(on.url, ready)
             print(f"p3: processor time per push: {per_item(before, seconds_by_kind(on.pid), REQUESTS)}")
-            open_ = await open_loop(on.url, ready[: RATE * 6], per_second=RATE, connections=64)
+            opened = {a_second: await _open(on.url, ready, a_second) for a_second in RATES}
         async with _echo() as echo:
             ceiling = await _closed(echo, [request(f"{echo}/echo", body)] * REQUESTS)
-    if figure.failures or open_.failures:
-        print(f"p3: {figure.failures} and {open_.failures} requests were refused")
-    p99 = open_.percentile_ms(0.99)
+    refused = [one.failures for one in (figure, *opened.values())]
+    if any(refused):
+        print(f"p3: {refused} requests were refused")
     return [
         rate(
             "P3",
@@ -46,15 +47,7 @@ async def run() -> list[Row]:
             figure=figure.per_second,
             aim="≥ 0.12",
         ),
-        cost(
-            "P3",
-            f"… latency p99 at {RATE}/s",
-            ceiling=f"p50 {open_.percentile_ms(0.5):.1f} ms",
-            figure=p99,
-            unit="ms",
-            digits=1,
-            aim="≤ 10 ms",
-        ),
+        *(_latency(a_second, result) for a_second, result in opened.items()),
     ]
 
 
@@ -66,6 +59,22 @@ def _requests(on: Stage, receivers: list[PhoneNumber]) -> list[bytes]:
         body = msgspec.json.encode(on.record(receivers[number % len(receivers)], account))
         made.append(request(f"{on.url}/v2/clients/{account.id}/dynamic_call_record", body, token))
     return made
+
+
+def _latency(a_second: int, result: Result) -> Row:
+    return cost(
+        "P3",
+        f"… latency p99 at {a_second:,}/s",
+        ceiling=f"p50 {result.percentile_ms(0.5):.1f} ms",
+        figure=result.percentile_ms(0.99),
+        unit="ms",
+        digits=1,
+        aim=f"≤ {RATES[a_second]} ms",
+    )
+
+
+async def _open(url: str, ready: list[bytes], a_second: int) -> Result:
+    return await open_loop(url, ready[: a_second * 6], per_second=a_second, connections=64)
 
 
 async def _closed(url: str, ready: list[bytes]) -> Result:

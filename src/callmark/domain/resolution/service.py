@@ -78,11 +78,12 @@ _Found = tuple[OpenRecord | None, ListedCaller | Unlisted | None]
 
 async def _found(deps: Deps, receiver: PhoneNumber, caller: PhoneNumber, reach: Reach) -> _Found:
     """What there is to show; no record on a handset that cannot show records."""
-    ((record, listed),) = await deps.gather(_find_each, [RingingPair(receiver, caller, deps.clock.now())])
+    ((record, listed),) = await deps.gather(find_each, [RingingPair(receiver, caller, deps.clock.now())])
     return (record if reach is Reach.REACHABLE else None), listed
 
 
-async def _find_each(tx: Tx, asked: Sequence[RingingPair]) -> list[_Found]:
+async def find_each(tx: Tx, asked: Sequence[RingingPair]) -> list[_Found]:
+    """What there is to show for each call. Two statements, as a rule. Fits `deps.gather`."""
     records = await personalisation.newest_open_each(tx, asked)
     return list(zip(records, await _callers(tx, asked), strict=True))
 
