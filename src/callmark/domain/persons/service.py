@@ -25,7 +25,8 @@ from callmark.kit.phone import PhoneNumber, parse_loose
 
 log = structlog.get_logger(__name__)
 
-_BAD_NUMBER = "phone_number must be 7 to 15 digits, with the country code"
+BAD_NUMBER = "phone_number must be 7 to 15 digits, with the country code"
+IS_VIRTUAL = "the emulator plays a handset with this number; delete the virtual handset first"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def parse_number(text: str) -> PhoneNumber:
     """The number that somebody typed. Raises InvalidInput."""
     number = parse_loose("".join(text.split()))
     if number is None:
-        raise InvalidInput(_BAD_NUMBER, field="phone_number")
+        raise InvalidInput(BAD_NUMBER, field="phone_number")
     return number
 
 
@@ -85,7 +86,7 @@ async def request_erasure(deps: Deps, number: PhoneNumber, *, by: Actor, here: b
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
         if await queries.is_virtual(tx, number):
-            raise Conflict("the emulator plays a handset with this number; delete the virtual handset first")
+            raise Conflict(IS_VIRTUAL)
         if running := await queries.select_running(tx, number):
             return running
         key, sealed_key = await keys.key_for_next(tx, deps.settings)

@@ -106,6 +106,7 @@ OPERATOR = (
             Item("Health", "heartbeat", "/operator/health", Action.OPERATE),
             Item("Operators", "user-shield", "/operator/operators", Action.OPERATE),
             Item("Operator tokens", "key", "/operator/tokens", Action.OPERATE),
+            Item("Personal data", "user-circle", "/operator/persons", Action.OPERATE),
             Item("Audit log", "history", "/operator/audit", Action.OPERATE),
         ),
     ),

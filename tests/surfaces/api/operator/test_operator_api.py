@@ -60,7 +60,7 @@ async def statuses(program: Program, authorization: str) -> set[tuple[int, str]]
     """How every route of operators answers that credential."""
     found: set[tuple[int, str]] = set()
     for route in OPERATOR_ROUTES:
-        url = filled(route.path, {"clientAccountId": str(new_id())})
+        url = filled(route.path, {"clientAccountId": str(new_id()), "erasureId": str(new_id())})
         content = b"{}" if route.method in WITH_BODY else None
         headers = {"Authorization": authorization, "Content-Type": "application/json"}
         answer = await program.http.request(route.method, url, content=content, headers=headers)
@@ -225,7 +225,7 @@ async def test_an_unknown_account_is_not_found(program: Program) -> None:
         path = route.path.removeprefix(f"{OPERATOR_BASE}/")
         body = {"state": "active"} if path.endswith("}") else {"batch": 1}
         for unknown in (str(new_id()), "no-id"):
-            at = filled(path, {"clientAccountId": unknown})
+            at = filled(path, {"clientAccountId": unknown, "erasureId": unknown})
             status, _, _ = await program.refusal(route.method, at, body if route.method in WITH_BODY else None)
             assert status == 404, (route.method, path)
 

@@ -146,7 +146,8 @@ class ManagedRoute:
             if one.name not in _NAMES
         ]
         if "{" in self.path or any(name.endswith("_id") for name in self.sent):
-            found.append(_UNKNOWN_ACCOUNT if self.for_operators else _UNKNOWN_ID)
+            is_account = self.for_operators and self.path.startswith("accounts")
+            found.append(_UNKNOWN_ACCOUNT if is_account else _UNKNOWN_ID)
         if feature := PLAN.get(self.needs):
             found.append(ErrorDoc(403, "forbidden-error", f"{not_in_plan(feature)}.", "the account lacks the feature"))
         return found

@@ -1,0 +1,183 @@
+"""What is kept about a phone number: exported, erased, and how far erasures are."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from callmark.domain.ids import ErasureId
+from callmark.domain.persons import service as persons
+from callmark.domain.persons.model import Erasure, ErasureState
+from callmark.domain.policy.model import Action
+from callmark.kit.clock import iso_ms
+from callmark.surfaces.api.management.request import Listing, body_of, id_of
+from callmark.surfaces.api.management.route import PAGING, ManagedRoute, conflict, wrong
+from callmark.surfaces.api.management.shapes import AT, Id, Instant, NextAfter, instant
+from callmark.surfaces.api.operator.accounts import asking
+from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.http import Response, render
+
+_LISTING: Listing[Erasure, tuple[datetime, UUID]] = Listing(
+    tuple[datetime, UUID], lambda one: (one.requested_at, one.id)
+)
+
+
+class PersonBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Whose data it is about."""
+
+    phone_number: Annotated[str, Meta(description="7 to 15 digits with the country code; a leading `+` is allowed.")]
+
+
+class PersonExportView(msgspec.Struct):
+    """Everything that is kept about a phone number."""
+
+    phone_number: Annotated[str, Meta(description="The number, country code and digits.")]
+    exported_at: Annotated[Instant, Meta(description="When it was read, UTC.")]
+    is_listed: Annotated[
+        bool, Meta(description="Whether a business has listed the number; what is about it as such is left out.")
+    ]
+    tables: Annotated[
+        dict[str, list[dict[str, Any]]],
+        Meta(description="Rows by the table that they are stored in, without secrets. Columns can change."),
+    ]
+
+
+class ErasureView(msgspec.Struct):
+    """An erasure of everything about a phone number, which is no longer known once it is done."""
+
+    erasure_id: Annotated[Id, Meta(description="The erasure.")]
+    state: Annotated[ErasureState, Meta(description="`done` once a look at every table has found nothing.")]
+    requested_at: Annotated[Instant, Meta(description="When it was asked for, UTC.")]
+    ended_at: Annotated[Instant | None, Meta(description="When it was done, UTC.")]
+    is_listed: Annotated[
+        bool, Meta(description="Whether a business has listed the number; what is about it as such stays.")
+    ]
+    look: Annotated[int, Meta(description="How often it has begun to look at every table.")]
+    tables_done: Annotated[int, Meta(description="How many tables this look has done.")]
+    table_count: Annotated[int, Meta(description="How many tables there are.")]
+    rows: Annotated[int, Meta(description="How many rows were deleted, or have zeros in place of the number.")]
+
+
+class ErasureList(msgspec.Struct):
+    """A page of erasures."""
+
+    erasures: Annotated[list[ErasureView], Meta(description="The erasures, newest first.")]
+    next_after: NextAfter
+
+
+async def export_person(request: ApiRequest) -> Response:
+    """`POST persons/export`: the number is in the body, so that no log of addresses has it."""
+    number = persons.parse_number(body_of(request, PersonBody).phone_number)
+    made = await persons.export_person(request.deps, number, by=asking(request))
+    return render(PersonExportView(made.phone_number, iso_ms(made.exported_at), made.is_listed, made.tables))
+
+
+async def erase_person(request: ApiRequest) -> Response:
+    """`POST persons/erasures`: repeated while one of the number runs, it answers with that one."""
+    number = persons.parse_number(body_of(request, PersonBody).phone_number)
+    return render(_shown(await persons.request_erasure(request.deps, number, by=asking(request))))
+
+
+async def list_erasures(request: ApiRequest) -> Response:
+    """`GET persons/erasures?after=&limit=`."""
+    found = await persons.list_erasures(request.deps, _LISTING.after(request), _LISTING.limit(request) + 1)
+    rows, next_after = _LISTING.part(request, found)
+    return render(ErasureList([_shown(one) for one in rows], next_after))
+
+
+async def get_erasure(request: ApiRequest) -> Response:
+    """`GET persons/erasures/{erasureId}`."""
+    return render(_shown(await persons.get_erasure(request.deps, id_of(request, "erasureId", ErasureId))))
+
+
+def _shown(one: Erasure) -> ErasureView:
+    return ErasureView(
+        str(one.id),
+        one.state,
+        iso_ms(one.requested_at),
+        instant(one.ended_at),
+        one.is_listed,
+        one.pass_number,
+        one.tables_done,
+        one.table_count,
+        one.rows,
+    )
+
+
+_NUMBER = "919900112233"
+_SENT = {"phone_number": _NUMBER}
+_ERASURE = {
+    "erasure_id": "018f2f5e-9f0a-7b6c-8d1e-2f3a4b5c6d7e",
+    "state": "running",
+    "requested_at": AT,
+    "ended_at": None,
+    "is_listed": False,
+    "look": 1,
+    "tables_done": 40,
+    "table_count": 66,
+    "rows": 17,
+}
+_BAD_NUMBER = wrong("phone_number", persons.BAD_NUMBER, "it is no phone number")
+
+ROUTES = (
+    ManagedRoute(
+        "POST",
+        "persons/export",
+        export_person,
+        Action.OPERATE,
+        name="exportPerson",
+        summary="Export what is kept about a phone number",
+        description="Returns every row of the installation that has the number, in every account. It reads the whole"
+        " database: on a large one use the command.",
+        request=PersonBody,
+        sent=_SENT,
+        response=PersonExportView,
+        answer={
+            "phone_number": _NUMBER,
+            "exported_at": AT,
+            "is_listed": False,
+            "tables": {"wake_up": [{"phone_number": _NUMBER, "attempt_count": 1}]},
+        },
+        errors=(_BAD_NUMBER,),
+    ),
+    ManagedRoute(
+        "POST",
+        "persons/erasures",
+        erase_person,
+        Action.OPERATE,
+        name="erasePerson",
+        summary="Erase what is kept about a phone number",
+        description="Has everything about the number deleted, or the number replaced by zeros, in every account. A"
+        " worker does it; this cannot be undone. Repeated while one of the number runs, it returns that one.",
+        request=PersonBody,
+        sent=_SENT,
+        response=ErasureView,
+        answer=_ERASURE | {"tables_done": 0, "table_count": 0, "rows": 0},
+        errors=(_BAD_NUMBER, conflict(persons.IS_VIRTUAL, "the emulator plays a handset with the number")),
+    ),
+    ManagedRoute(
+        "GET",
+        "persons/erasures",
+        list_erasures,
+        Action.OPERATE,
+        name="listErasures",
+        summary="List erasures",
+        description="Returns erasures, newest first, also those that are done.",
+        response=ErasureList,
+        answer={"erasures": [_ERASURE], "next_after": None},
+        params=PAGING,
+    ),
+    ManagedRoute(
+        "GET",
+        "persons/erasures/{erasureId}",
+        get_erasure,
+        Action.OPERATE,
+        name="getErasure",
+        summary="Get an erasure",
+        description="Returns how far an erasure is.",
+        response=ErasureView,
+        answer=_ERASURE,
+    ),
+)

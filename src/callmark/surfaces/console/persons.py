@@ -1,0 +1,88 @@
+"""What is kept about a phone number, for operators: exported as a file, or erased."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import msgspec
+from starlette.responses import Response
+
+from callmark.domain.persons import service as persons
+from callmark.domain.persons.model import Erasure
+from callmark.domain.policy.model import Action
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
+
+URL = "/console/operator/persons"
+MOST_SHOWN = 50
+_NO_NUMBER = "Enter a phone number with its country code."
+_NOT_THE_SAME = "Enter the same number again."
+
+
+@dataclass(frozen=True)
+class PersonsPage(Page):
+    """Both forms, and the newest erasures; `is_running`: the page asks again."""
+
+    template: ClassVar[str] = "persons/persons.html"
+    export: Form
+    erase: Form
+    erasures: list[Erasure]
+    is_running: bool
+
+
+async def show(request: ConsoleRequest) -> Response:
+    """The forms and the table."""
+    return page(request, await _page(request))
+
+
+async def export(request: ConsoleRequest) -> Response:
+    """The file. The number comes in the form, so that no address has it."""
+    try:
+        number = _number(request.form, "number")
+    except InvalidInput as refused:
+        return page(request, await _page(request, export=request.form.refused(refused)), 422)
+    made = await persons.export_person(request.deps, number, by=request.by)
+    name = f"callmark-person-{made.exported_at:%Y%m%dT%H%M%SZ}.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(msgspec.json.format(msgspec.json.encode(made)), media_type="application/json", headers=headers)
+
+
+async def erase(request: ConsoleRequest) -> Response:
+    """Begins an erasure of the number that was typed twice."""
+    form = request.form
+    try:
+        await persons.request_erasure(request.deps, _number_typed_twice(form), by=request.by)
+    except InvalidInput as refused:
+        return page(request, await _page(request, erase=form.refused(refused)), 422)
+    except Conflict as exc:
+        refused = InvalidInput(exc.message, field="erased_number")
+        return page(request, await _page(request, erase=form.refused(refused)), 422)
+    return request.go(URL, "The erasure has started.")
+
+
+def _number_typed_twice(form: Form) -> PhoneNumber:
+    number = _number(form, "erased_number")
+    if _number(form, "again") != number:
+        raise InvalidInput(_NOT_THE_SAME, field="again")
+    return number
+
+
+async def _page(request: ConsoleRequest, export: Form | None = None, erase: Form | None = None) -> PersonsPage:
+    found = await persons.list_erasures(request.deps, limit=MOST_SHOWN)
+    return PersonsPage(export or Form(), erase or Form(), found, any(one.ended_at is None for one in found))
+
+
+def _number(form: Form, field: str) -> PhoneNumber:
+    try:
+        return persons.parse_number(form.text(field))
+    except InvalidInput:
+        raise InvalidInput(_NO_NUMBER, field=field) from None
+
+
+ROUTES = (
+    get("/operator/persons", show, Action.OPERATE),
+    post("/operator/persons/export", export, Action.OPERATE),
+    post("/operator/persons/erase", erase, Action.OPERATE),
+)

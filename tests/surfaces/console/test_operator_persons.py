@@ -1,0 +1,60 @@
+"""Personal data in the console: a number is exported as a file, and erased after it was typed twice."""
+
+import pytest
+from tests.rows import put_row
+from tests.surfaces.console.browser import Browser, Visitors, errors_of, make_business, make_operator, text_of
+
+from callmark.domain.deps import Deps
+from callmark.domain.persons import erasing, service
+
+URL = "/console/operator/persons"
+NUMBER = "919900112233"
+
+
+@pytest.fixture
+async def olive(deps: Deps, browse: Visitors) -> Browser:
+    return await browse.as_operator(await make_operator(deps))
+
+
+async def test_a_number_is_exported_and_erased(deps: Deps, olive: Browser) -> None:
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "call", deps.clock.now(), {"receiver_number": NUMBER})
+    file = await olive.post(f"{URL}/export", {"number": f" +91 99001 {NUMBER[-5:]} "})
+    assert (file.status_code, file.headers["cache-control"]) == (200, "no-store")
+    assert file.headers["content-disposition"].startswith('attachment; filename="callmark-person-')
+    assert file.json()["tables"]["call"][0]["receiver_number"] == NUMBER
+    page = await olive.follow(await olive.post(f"{URL}/erase", {"erased_number": f"+{NUMBER}", "again": NUMBER}))
+    assert "The erasure has started." in text_of(page)
+    assert ">Running<" in page.text
+    assert "hx-trigger" in page.text
+    assert NUMBER not in page.text
+    (made,) = await service.list_erasures(deps)
+    while await erasing.step(deps, made.id):
+        pass
+    page = await olive.get(URL)
+    assert ">Done<" in page.text
+    assert (await service.get_erasure(deps, made.id)).rows == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "typed", "field"),
+    [
+        ("export", {"number": "12"}, "number"),
+        ("erase", {"erased_number": "", "again": ""}, "erased_number"),
+        ("erase", {"erased_number": NUMBER, "again": ""}, "again"),
+        ("erase", {"erased_number": NUMBER, "again": "919900112234"}, "again"),
+    ],
+)
+async def test_what_is_wrong_is_said_at_its_field(
+    deps: Deps, olive: Browser, path: str, typed: dict[str, str], field: str
+) -> None:
+    page = await olive.post(f"{URL}/{path}", typed)
+    assert page.status_code == 422
+    assert field in errors_of(page)
+    assert await service.list_erasures(deps) == []
+
+
+async def test_a_business_does_not_see_it(deps: Deps, browse: Visitors) -> None:
+    alice = await browse.as_member((await make_business(deps)).admin)
+    assert (await alice.get(URL)).status_code in {403, 404}
+    assert (await alice.post(f"{URL}/erase", {"erased_number": NUMBER, "again": NUMBER})).status_code in {403, 404}
