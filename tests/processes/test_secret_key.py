@@ -1,7 +1,10 @@
 """The installation's secret key is replaced: planned, lost, interrupted, and beside running processes."""
 
+import asyncio
+from base64 import b64decode
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -15,11 +18,14 @@ from tests.engines import Engines
 from tests.factories import ALICE
 
 from callmark.domain.deps import Deps
+from callmark.domain.ids import WebhookId
 from callmark.domain.members import service as members
+from callmark.domain.persons import keys as erasure_keys, service as persons
+from callmark.domain.persons.model import digest_of
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.signer_certificates import roots, service as signer_certificates
-from callmark.domain.webhooks import secrets, service as webhooks
+from callmark.domain.webhooks import secrets, service as webhooks, signing
 from callmark.kit import checks
 from callmark.kit.errors import SetupError
 from callmark.kit.phone import PhoneNumber
@@ -28,7 +34,7 @@ from callmark.kit.settings import Secret, Settings, read_settings
 from callmark.kit.short_memory import ShortMemory
 from callmark.passport import Signer
 from callmark.processes.compose import open_deps
-from callmark.processes.secret_key import reset_key, rotate_key
+from callmark.processes.secret_key import count_left, drop_old_key, reset_key, rotate_key
 from callmark.surfaces.cli.session import operator_at_terminal
 
 
@@ -251,3 +257,66 @@ async def test_without_the_secret_key_a_call_goes_on_without_a_signature(here: H
     elsewhere = replace(here.stage.deps, settings=keyless)
     assert await signs(elsewhere, business, number) is None
     assert await signs(here.stage.deps, business, number)
+
+
+async def test_what_is_sealed_while_the_key_is_replaced_opens_with_the_new_key_alone(here: Here) -> None:
+    deps, of = here.stage.deps, here.stage.account_id
+    others = [replace(deps, settings=msgspec.structs.replace(deps.settings)) for _ in range(3)]
+    made = [await here.stage.created(f"https://hooks.acme.example/{number}", name=f"w{number}") for number in range(3)]
+    stop = asyncio.Event()
+    shown: dict[WebhookId, str] = {one.webhook.id: one.secret for one in made}
+
+    async def use(other: Deps, webhook_id: WebhookId) -> None:
+        """A process that began before gives a webhook new secrets, and reads those there are, all the time."""
+        while not stop.is_set():
+            rotated = await webhooks.rotate_secret(other, of, webhook_id, overlap=timedelta(), by=ALICE)
+            shown[webhook_id] = rotated.secret
+
+    users = [asyncio.create_task(use(other, one.webhook.id)) for other, one in zip(others, made, strict=True)]
+    for _ in range(3):
+        assert (await rotate_key(deps, here.settings)).left == 0
+        (here.data / OLD_FILE).unlink()
+        assert await count_left(deps, known_keys(here.settings)[0]) == 0
+    stop.set()
+    await asyncio.gather(*users)
+    (key,) = known_keys(here.settings)
+    assert await count_left(deps, key) == 0
+    async with deps.db.connection() as tx:
+        rows = await tx.fetch("SELECT id, sealed_secret FROM webhook")
+    opened = {row["id"]: signing.sealer_of(key).opened(row["sealed_secret"], row["id"].bytes) for row in rows}
+    assert opened == {id_: b64decode(secret.removeprefix("whsec_")) for id_, secret in shown.items()}
+
+
+async def test_the_key_of_erased_numbers_is_encrypted_again(here: Here) -> None:
+    deps = here.stage.deps
+    made = await persons.request_erasure(deps, PhoneNumber("919900112233"), by=ALICE)
+    assert (await rotate_key(deps, here.settings)).left == 0
+    assert await drop_old_key(deps, here.settings)
+    again = await persons.get_erasure(deps, made.id)
+    fresh = msgspec.structs.replace(here.settings, secret_key=None)
+    key = erasure_keys.opened(fresh, again.sealed_key)
+    assert key
+    assert digest_of(key, "919900112233") == made.digest
+    (here.data / FILE).unlink()
+    await reset_key(deps, here.settings)
+    assert (await persons.get_erasure(deps, made.id)).sealed_key is None
+
+
+async def test_the_old_key_goes_only_when_nothing_is_left_under_it(here: Here) -> None:
+    deps = here.stage.deps
+    await here.stage.created("https://hooks.acme.example/")
+    assert not await drop_old_key(deps, here.settings)
+    make_key(here.data, NEXT_FILE)
+    with pytest.raises(SetupError, match="is being replaced"):
+        await drop_old_key(deps, here.settings)
+    await rotate_key(deps, here.settings)
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE webhook SET sealed_secret = $1", b"x" * 60)
+    with pytest.raises(SetupError, match="1 secrets do not open"):
+        await drop_old_key(deps, here.settings)
+    assert (here.data / OLD_FILE).exists()
+    async with deps.db.connection() as tx:
+        await tx.execute("DELETE FROM webhook_queue")
+        await tx.execute("DELETE FROM webhook")
+    assert await drop_old_key(deps, here.settings)
+    assert not (here.data / OLD_FILE).exists()

@@ -20,7 +20,18 @@ from callmark.domain.signer_certificates import keys as signing_keys
 from callmark.domain.webhooks import secrets
 from callmark.kit import logs
 from callmark.kit.errors import SetupError
-from callmark.kit.secret_key import NEXT_FILE, known_keys, lock_key, make_key, mark, set_key, settle_key
+from callmark.kit.secret_key import (
+    NEXT_FILE,
+    OLD_FILE,
+    known_keys,
+    lock_key,
+    make_key,
+    mark,
+    marked_key,
+    read_key,
+    set_key,
+    settle_key,
+)
 from callmark.kit.settings import Secret, Settings, read_settings
 from callmark.processes.commands import DATA
 from callmark.processes.compose import open_deps
@@ -37,11 +48,13 @@ _SET_BOTH = (
 
 @dataclass(frozen=True)
 class Rotated:
-    """How many secrets were encrypted with the new key; the webhooks, and how many signing keys, that no key opens."""
+    """How many secrets were encrypted with the new key; what no key opens: webhooks, and how many signing keys."""
 
     count: int
     unreadable: list[WebhookId]
     unreadable_keys: int
+    left: int
+    """Secrets that the new key does not open, by a look after it became the installation's."""
 
 
 @click.group("secret-key")
@@ -59,6 +72,7 @@ def rotate(data: Path | None) -> None:
     """
     done = _run(data, rotate_key)
     click.echo(f"The secret key is replaced. Secrets that were re-encrypted: {done.count}.")
+    click.echo(f"Secrets that are left under another key: {done.left}.")
     if done.unreadable_keys:
         click.echo(
             f"No key here can decrypt {done.unreadable_keys} signing keys. Their calls go on without a signature."
@@ -95,6 +109,17 @@ def reset(data: Path | None, *, yes: bool) -> None:
     click.echo("Restart the processes that stopped because the key was missing.")
 
 
+@group.command("drop-old")
+@DATA
+@_YES
+def drop_old(data: Path | None, *, yes: bool) -> None:
+    """Delete the key that was replaced, once no backup needs it; refuses while a secret is left under it."""
+    if not yes:
+        click.confirm("Backups of before the replacement cannot be used without this key. Delete it?", abort=True)
+    was_there = _run(data, drop_old_key)
+    click.echo("The old secret key is deleted." if was_there else "There is no old secret key.")
+
+
 async def rotate_key(deps: Deps, settings: Settings) -> Rotated:
     """Makes the following key the installation's; `settings` are those of the environment, without a found key."""
     known = known_keys(settings)
@@ -117,7 +142,36 @@ async def rotate_key(deps: Deps, settings: Settings) -> Rotated:
             await set_key(tx, new, deps.real_clock.now())
     if settings.secret_key is None:
         settle_key(settings.data)
-    return Rotated(done.count + rest.count + signing.count + erased, rest.unreadable, signing.unreadable)
+    count = done.count + rest.count + signing.count + erased
+    return Rotated(count, rest.unreadable, signing.unreadable, await count_left(deps, new))
+
+
+async def count_left(deps: Deps, key: Secret) -> int:
+    """How many secrets the key does not open; of a webhook that has several, one."""
+    async with deps.db.transaction() as tx:
+        return (
+            len((await secrets.seal_rest(tx, key, [])).unreadable)
+            + (await signing_keys.seal_all(tx, key, [])).unreadable
+            + await erasure_keys.count_unreadable(tx, key)
+        )
+
+
+async def drop_old_key(deps: Deps, settings: Settings) -> bool:
+    """Deletes the key before the present one from the data directory; false where there is none.
+
+    Raises SetupError while a replacement is not finished, or the present key does not open every secret.
+    """
+    async with deps.db.connection() as tx:
+        marked = await marked_key(tx)
+    present = read_key(settings.data)
+    if present is None or mark(present) != marked or read_key(settings.data, NEXT_FILE) is not None:
+        raise SetupError("the key is being replaced, or is not in the data directory; run `callmark secret-key rotate`")
+    if left := await count_left(deps, present):
+        raise SetupError(f"{left} secrets do not open with the present key; run `callmark secret-key rotate` again")
+    old = settings.data.expanduser() / OLD_FILE
+    was_there = old.exists()
+    old.unlink(missing_ok=True)
+    return was_there
 
 
 async def reset_key(deps: Deps, settings: Settings) -> int:

@@ -35,6 +35,7 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.secret_key import set_key
 from callmark.kit.secret_value import Secret
 from callmark.kit.signed_posts import read_secret, shown_secret
 from callmark.kit.work import Worker
@@ -307,3 +308,26 @@ def test_codes_are_spread_over_all_of_them() -> None:
     assert len(codes) > 890
     assert {len(code) for code in codes} == {6}
     assert {code[0] for code in codes} == set("0123456789")
+
+
+async def test_while_the_secret_key_is_replaced_one_code_counts(stage: Stage) -> None:
+    first = stage.deps.settings.secret_key
+    assert first
+    code = await stage.send()
+    both = msgspec.structs.replace(stage.deps.settings, secret_key=Secret("n" * 32), old_secret_key=first)
+    after = replace(stage, deps=replace(stage.deps, settings=both))
+    async with after.deps.db.transaction() as tx:
+        await set_key(tx, Secret("n" * 32), after.deps.real_clock.now())
+        code_id = NumberCodeId(await tx.fetchval("SELECT id FROM number_code"))
+    with pytest.raises(InvalidInput, match="not the code"):
+        await after.prove(proof_codes.code_of(Secret("n" * 32), code_id))
+    await after.prove(code)
+    assert await after.state() is ProofState.PROVEN
+
+
+async def test_a_code_of_a_secret_key_that_is_lost_does_not_count(stage: Stage) -> None:
+    code = await stage.send()
+    other = msgspec.structs.replace(stage.deps.settings, secret_key=Secret("o" * 32))
+    after = replace(stage, deps=replace(stage.deps, settings=other))
+    with pytest.raises(Conflict, match="ask for a new one"):
+        await after.prove(code)

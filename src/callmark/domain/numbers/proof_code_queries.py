@@ -35,6 +35,16 @@ async def insert_code(
     )
 
 
+async def update_key_mark(tx: Tx, code_id: NumberCodeId, key_mark: bytes) -> None:
+    """Writes the mark of the secret key that the new code is derived with."""
+    await tx.execute("UPDATE number_code SET key_mark = $2 WHERE id = $1", code_id, key_mark)
+
+
+async def select_key_mark(tx: Tx, code_id: NumberCodeId) -> bytes | None:
+    """The mark of the secret key that the code is derived with."""
+    return await tx.fetchval("SELECT key_mark FROM number_code WHERE id = $1", code_id)
+
+
 async def select_newest(tx: Tx, account_id: AccountId, number: PhoneNumber) -> tuple[NumberCodeId, NumberCode] | None:
     """The newest code of the number that the account asked for. Index number_code_number."""
     row = await tx.fetchrow(_CODE + _NEWEST, account_id, number)

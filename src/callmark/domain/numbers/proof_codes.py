@@ -36,7 +36,7 @@ from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import Outbound, Patience, Unreachable, allowed_networks
 from callmark.kit.phone import PhoneNumber, shorten
-from callmark.kit.secret_key import current_key, derive, known_keys, marked_key
+from callmark.kit.secret_key import current_key, derive, known_keys, mark, marked_key
 from callmark.kit.secret_value import Secret
 from callmark.kit.signed_posts import read_secret, signed_headers
 from callmark.kit.work import Claimed, Work
@@ -80,6 +80,8 @@ async def send_code(
         await _check_bounds(tx, account_id, number, now)
         code_id, until = NumberCodeId(new_id()), now + CODE_LIFETIME
         await proof_code_queries.insert_code(tx, code_id, account_id, number, channel, by.email, now, until)
+        key = current_key(deps.settings, await marked_key(tx))
+        await proof_code_queries.update_key_mark(tx, code_id, mark(key))
         await audit.note(tx, by, "numbers.code_sent", number, account_id=account_id, at=now, channel=channel)
         tx.after_commit(partial(deps.wake, WorkName.NUMBER_CODES))
     return NumberCode(channel, now, until, CODE_TRIES, None, None)
@@ -107,7 +109,10 @@ async def prove_by_code(deps: Deps, account_id: AccountId, number: PhoneNumber, 
         if found is None or found[1].expires_at <= now or not found[1].tries_left:
             raise Conflict("there is no code that counts; ask for a new one")
         code_id, code = found
-        is_right = any(hmac.compare_digest(text, code_of(key, code_id)) for key in known_keys(deps.settings))
+        key = await _key_of(tx, deps, code_id)
+        if key is None:
+            raise Conflict("there is no code that counts; ask for a new one")
+        is_right = hmac.compare_digest(text, code_of(key, code_id))
         proof = NumberProof(ProofState.PROVEN, ProofWay(code.channel.value), by.email, now)
         if is_right:
             await proof_queries.put_proofs(tx, account_id, [number], proof)
@@ -119,6 +124,15 @@ async def prove_by_code(deps: Deps, account_id: AccountId, number: PhoneNumber, 
         return proof
     left = code.tries_left - 1
     raise InvalidInput(f"this is not the code; {left} {'try' if left == 1 else 'tries'} left", field="code")
+
+
+async def _key_of(tx: Tx, deps: Deps, code_id: NumberCodeId) -> Secret | None:
+    """The secret key that the code is derived with, also once another is the installation's: one code counts.
+
+    None where it is not here any longer.
+    """
+    marked = await proof_code_queries.select_key_mark(tx, code_id) or await marked_key(tx)
+    return next((key for key in known_keys(deps.settings) if marked is None or mark(key) == marked), None)
 
 
 def code_of(key: Secret, code_id: NumberCodeId) -> str:
@@ -182,7 +196,10 @@ async def _post(deps: Deps, code_id: NumberCodeId, claimed: Claimed) -> str | No
     if not url or secret is None:
         return "this installation sends no codes"
     async with deps.db.connection() as tx:
-        code = code_of(current_key(deps.settings, await marked_key(tx)), code_id)
+        key = await _key_of(tx, deps, code_id)
+    if key is None:
+        return "the secret key that the code was made with is not here"
+    code = code_of(key, code_id)
     row = claimed.row
     body = msgspec.json.encode(CodeHookPost(row["phone_number"], code, CodeChannel(row["channel"])))
     headers = signed_headers(code_id, body, [read_secret(secret.reveal())], deps.real_clock.now())

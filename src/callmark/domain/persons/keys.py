@@ -39,6 +39,12 @@ async def forget_all(tx: Tx) -> None:
     await queries.forget_keys(tx)
 
 
+async def count_unreadable(tx: Tx, key: Secret) -> int:
+    """How many keys this secret key does not open."""
+    one = sealer_of(key, PURPOSE)
+    return sum(one.opened(sealed, _OWNER) is None for _, sealed in await queries.select_sealed(tx))
+
+
 async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> int:
     """Encrypts every key with `new`, in the transaction that makes it the installation's; how many. Safe to repeat."""
     target, old = sealer_of(new, PURPOSE), [sealer_of(one, PURPOSE) for one in others]

@@ -909,10 +909,13 @@ CREATE TABLE public.number_code (
     due_at timestamp with time zone,
     lease_id uuid,
     leased_until timestamp with time zone,
+    key_mark bytea,
     CONSTRAINT number_code_channel CHECK ((channel = ANY (ARRAY['call'::text, 'sms'::text])))
 );
 
 COMMENT ON TABLE public.number_code IS 'Codes by which accounts prove numbers. The code itself is derived from the id and the secret key, and stored nowhere.';
+
+COMMENT ON COLUMN public.number_code.key_mark IS 'A mark of the secret key that the code is derived with; null: of before this column.';
 
 CREATE TABLE public.number_proof (
     phone_number text NOT NULL COLLATE pg_catalog."C",
