@@ -41,37 +41,40 @@ class HandsetAnswers:
     async def _verb(self, handset: Handset, verb: str, body: dict[str, Any]) -> Answer:
         return await self._stage.gateway.ask("POST", f"/handset/v1/{verb}", token=handset.token, body=body)
 
-    async def _resolve(self, chance: random.Random) -> None:
+    async def _resolve(self, chance: random.Random) -> bool:
         handset = chance.choice(list(self._stage.handsets.values()))
-        await self._verb(handset, "resolve", {"caller_number": chance.choice(self._stage.businesses).offers_on})
+        asked = {"caller_number": chance.choice(self._stage.businesses).offers_on}
+        return (await self._verb(handset, "resolve", asked)).is_taken
 
-    async def _call(self, chance: random.Random) -> None:
+    async def _call(self, chance: random.Random) -> bool:
         handset = chance.choice(list(self._stage.handsets.values()))
-        if handset.held:
-            frame = chance.choice(list(handset.held.values()))
-            call = {"call_id": _uuid(chance), "caller_number": frame["caller_number"], "record": frame["record"]}
-            for event in ("shown", chance.choice(["answered", "missed", "rejected"])):
-                await self._verb(handset, "call", {**call, "event": event, "source": "call_record"})
+        if not handset.held:
+            return False
+        frame = chance.choice(list(handset.held.values()))
+        call = {"call_id": _uuid(chance), "caller_number": frame["caller_number"], "record": frame["record"]}
+        events = ("shown", chance.choice(["answered", "missed", "rejected"]))
+        said = [await self._verb(handset, "call", {**call, "event": one, "source": "call_record"}) for one in events]
+        return all(answer.is_taken for answer in said)
 
-    async def _callback(self, chance: random.Random) -> None:
+    async def _callback(self, chance: random.Random) -> bool:
         business, handset = chance.choice(self._stage.businesses), chance.choice(list(self._stage.handsets.values()))
         marker = str(447_000_000_000 + self._names.next())
         body = {"request_id": _uuid(chance), "business_number": business.offers_on, "alternate_number": marker}
-        await self._answered(handset, business, "cmb", marker, body, _uuid(chance))
+        return await self._answered(handset, business, "cmb", marker, body, _uuid(chance))
 
-    async def _feedback(self, chance: random.Random) -> None:
+    async def _feedback(self, chance: random.Random) -> bool:
         business, handset = chance.choice(self._stage.businesses), chance.choice(list(self._stage.handsets.values()))
         call_id, marker = _uuid(chance), f"note {self._names.tag} {self._names.next()}"
         campaign = business.campaign
         answers = [{"question_id": campaign["questions"][0]["id"], "answer": marker}]
         body = {"call_id": call_id, "business_number": business.offers_on, "campaign_id": campaign["id"]}
-        await self._answered(
+        return await self._answered(
             handset, business, "user_feedback", marker, {**body, "call_type": "missed", "answers": answers}, call_id
         )
 
     async def _answered(
         self, handset: Handset, business: Business, kind: str, marker: str, body: dict[str, Any], call_id: str
-    ) -> None:
+    ) -> bool:
         """Reports a missed call and hands the answer over, now and until it is received."""
         call = {"call_id": call_id, "caller_number": business.offers_on, "event": "missed", "source": "none"}
 
@@ -97,8 +100,9 @@ class HandsetAnswers:
         self._kept[marker] = hand_over
         for _ in range(TRIES):
             if await hand_over():
-                return
+                return True
             await asyncio.sleep(PAUSE_S)
+        return False
 
 
 def _uuid(chance: random.Random) -> str:

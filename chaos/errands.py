@@ -53,27 +53,28 @@ class Errands:
         """Closes the browsers."""
         await self._console.close()
 
-    async def _list_numbers(self, chance: random.Random) -> None:
-        await self._numbers(chance, "publish")
+    async def _list_numbers(self, chance: random.Random) -> bool:
+        return await self._numbers(chance, "publish")
 
-    async def _delist_numbers(self, chance: random.Random) -> None:
-        await self._numbers(chance, "delist")
+    async def _delist_numbers(self, chance: random.Random) -> bool:
+        return await self._numbers(chance, "delist")
 
-    async def _numbers(self, chance: random.Random, how: str) -> None:
+    async def _numbers(self, chance: random.Random, how: str) -> bool:
         business = chance.choice(self._stage.businesses)
         feature_set = business.feature_sets[chance.choice(["Numbers one", "Numbers two"])]
         path = f"{business.path}/number_management/feature_sets/{feature_set}/numbers/{how}"
-        await business.ask("POST", path, body={"phone_numbers": chance.sample(POOL, AT_A_TIME)})
+        return (await business.ask("POST", path, body={"phone_numbers": chance.sample(POOL, AT_A_TIME)})).is_taken
 
-    async def _change(self, chance: random.Random) -> None:
+    async def _change(self, chance: random.Random) -> bool:
         business = chance.choice(self._stage.businesses)
         tag, number = self._names.tag, self._names.next()
         key, text = f"change-{tag}-{number}", f"About {tag} {number} of yours"
         self._unanswered[key] = (business, text)
         for _ in range(TRIES):
             if await self._try_create(business, key, text):
-                return
+                return True
             await asyncio.sleep(PAUSE_S)
+        return False
 
     async def _try_create(self, business: Business, key: str, text: str) -> bool:
         answer = await business.ask("POST", f"{business.extensions}/call_reasons", body={"call_reason": text}, key=key)
@@ -105,34 +106,34 @@ class Errands:
         answer = await business.ask("DELETE", f"{business.extensions}/call_reasons/{reason_id}")
         self._note_change(business, "call_reason.deleted", text, answer)
 
-    async def _change_on_console(self, chance: random.Random) -> None:
+    async def _change_on_console(self, chance: random.Random) -> bool:
         business = chance.choice(self._stage.businesses)
         text = f"Said {self._names.tag} {self._names.next()} by hand"
         answer = await self._console.add_call_reason(business, text)
         self._note_change(business, "call_reason.created", text, answer)
+        return answer.is_taken
 
-    async def _download(self, chance: random.Random) -> None:
+    async def _download(self, chance: random.Random) -> bool:
         business = chance.choice(self._stage.businesses)
         now = self._stage.clock.now_ms() // 1000
         query = {"from": str(now - 86_400), "to": str(now + 60)}
         asked = monotonic()
         link = await business.ask("GET", f"{business.path}/openapi/callback-logs/summary", query=query)
         if not link.is_taken:
-            return
+            return False
         file = await self._stage.api.ask("GET", link.body["url"])
-        if file.is_taken and len(file.body.encode()) == int(file.headers.get("content-length", "-1")):
-            rows = csv.DictReader(io.StringIO(file.body))
-            markers = [row["alternate_number"] for row in rows]
-            self._stage.history.note(
-                history.Download(account=business.account, kind="cmb", asked=asked, markers=markers)
-            )
+        if not file.is_taken or len(file.body.encode()) != int(file.headers.get("content-length", "-1")):
+            return False
+        markers = [row["alternate_number"] for row in csv.DictReader(io.StringIO(file.body))]
+        self._stage.history.note(history.Download(account=business.account, kind="cmb", asked=asked, markers=markers))
+        return True
 
-    async def _burst(self, chance: random.Random) -> None:
+    async def _burst(self, chance: random.Random) -> bool:
         bucket = chance.choice(list(LOWERED))
         business = self._stage.limited
-        await asyncio.gather(*(self._counted(business, bucket) for _ in range(BURST)))
+        return any(await asyncio.gather(*(self._counted(business, bucket) for _ in range(BURST))))
 
-    async def _counted(self, business: Business, bucket: str) -> None:
+    async def _counted(self, business: Business, bucket: str) -> bool:
         if bucket == "lint":
             answer = await business.ask("POST", f"{business.extensions}/lint?generation=v2", body={})
         else:
@@ -148,3 +149,4 @@ class Errands:
                 status=answer.status,
             )
         )
+        return answer.is_taken

@@ -44,4 +44,5 @@ class Load:
     async def _at(self, due: float, planned: Planned) -> None:
         await asyncio.sleep(max(0.0, due - monotonic()))
         self._stage.operations[planned.kind] += 1
-        await self._operations[planned.kind](random.Random(planned.draw))
+        if await self._operations[planned.kind](random.Random(planned.draw)):
+            self._stage.done[planned.kind] += 1

@@ -101,22 +101,22 @@ class Pushes:
         key = f"key-{self._names.tag}-{self._names.next()}" if chance.random() < 0.75 else ""
         return KeyedPush(business, key, path, body, real_time)
 
-    async def _bulk(self, chance: random.Random) -> None:
-        await self._pushed(self._push(chance, real_time=False))
+    async def _bulk(self, chance: random.Random) -> bool:
+        return await self._pushed(self._push(chance, real_time=False))
 
-    async def _real_time(self, chance: random.Random) -> None:
-        await self._pushed(self._push(chance, real_time=True))
+    async def _real_time(self, chance: random.Random) -> bool:
+        return await self._pushed(self._push(chance, real_time=True))
 
-    async def _pushed(self, push: KeyedPush) -> None:
+    async def _pushed(self, push: KeyedPush) -> bool:
         if not push.key:
-            await self._try_push(push)
-            return
+            return await self._try_push(push)
         self._recent.append(push)
         self._unanswered[push.key] = push
         for _ in range(TRIES):
             if await self._try_push(push):
-                return
+                return True
             await asyncio.sleep(PAUSE_S)
+        return False
 
     async def _try_push(self, push: KeyedPush) -> bool:
         answer = await push.business.ask("POST", push.path, body=push.body, key=push.key)
@@ -147,11 +147,12 @@ class Pushes:
             )
         )
 
-    async def _repeat(self, chance: random.Random) -> None:
+    async def _repeat(self, chance: random.Random) -> bool:
         """The same push by two requests at once."""
-        if self._recent:
-            push = chance.choice(list(self._recent))
-            await asyncio.gather(self._try_push(push), self._try_push(push))
+        if not self._recent:
+            return False
+        push = chance.choice(list(self._recent))
+        return any(await asyncio.gather(self._try_push(push), self._try_push(push)))
 
     def _client(self, business: Business) -> callmark.AsyncClient:
         return callmark.AsyncClient(
@@ -163,7 +164,7 @@ class Pushes:
             max_retries=3,
         )
 
-    async def _library(self, chance: random.Random) -> None:
+    async def _library(self, chance: random.Random) -> bool:
         which = chance.randrange(len(self._clients))
         business, client = self._stage.businesses[which], self._clients[which]
         record = self._record(chance, business)
@@ -177,8 +178,9 @@ class Pushes:
         except callmark.CallmarkError:
             pass
         self._note_push(push, Answer(status, sent, monotonic()), outcome)
+        return bool(status)
 
-    async def _library_many(self, chance: random.Random) -> None:
+    async def _library_many(self, chance: random.Random) -> bool:
         which = chance.randrange(len(self._clients))
         business, client = self._stage.businesses[which], self._clients[which]
         records = [self._record(chance, business) for _ in range(5)]
@@ -193,11 +195,12 @@ class Pushes:
         except callmark.CallmarkError:
             pass
         self._note_push(push, Answer(status, sent, monotonic(), {"batch_id": batch_id}), "")
+        return bool(status)
 
-    async def _cancel(self, chance: random.Random) -> None:
+    async def _cancel(self, chance: random.Random) -> bool:
         handset = chance.choice(list(self._stage.handsets.values()))
         if not handset.held:
-            return
+            return False
         record_id = chance.choice(list(handset.held))
         self._cancelled.add(record_id)
         for business in self._stage.businesses:
@@ -208,7 +211,8 @@ class Pushes:
                         record_id=record_id, sent=answer.sent, answered=answer.answered, status=answer.status
                     )
                 )
-                return
+                return answer.is_taken
+        return False
 
 
 def _outcome(answer: Answer) -> str:

@@ -18,9 +18,13 @@ def report(outcome: Outcome) -> str:
         f" {seen['Received']} arrivals at webhooks, {seen['Change']} changes, {seen['Request']} requests against"
         f" limits, {seen['Download']} downloads."
     )
-    tables = [*_table("Fault", outcome.faults), "", *_table("Operation", outcome.operations), ""]
+    faults = [f"| {kind} | {outcome.faults[kind]} |" for kind in sorted(outcome.faults)]
+    operations = [
+        f"| {kind} | {outcome.operations[kind]} | {outcome.done.get(kind, 0)} |" for kind in sorted(outcome.operations)
+    ]
+    tables = [*_head("Fault", "Times"), *faults, "", *_head("Operation", "Times", "Done at once"), *operations, ""]
     return "\n".join([headline, "", checked, "", *tables])
 
 
-def _table(what: str, counts: dict[str, int]) -> list[str]:
-    return [f"| {what} | Times |", "|---|---|", *(f"| {kind} | {counts[kind]} |" for kind in sorted(counts))]
+def _head(*columns: str) -> list[str]:
+    return [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]

@@ -42,6 +42,7 @@ class Outcome:
     cycles: int = 0
     seconds: float = 0.0
     operations: dict[str, int] = field(default_factory=dict[str, int])
+    done: dict[str, int] = field(default_factory=dict[str, int])
     faults: dict[str, int] = field(default_factory=dict[str, int])
     entries: dict[str, int] = field(default_factory=dict[str, int])
     violations: Sequence[Violation] = ()
@@ -137,6 +138,7 @@ async def run(order: Order, folder: Path, *, tell: Callable[[str], None], is_ove
             await running.close()
             outcome.seconds = monotonic() - began
             outcome.operations, outcome.faults = dict(stage.operations), dict(stage.faults)
+            outcome.done = dict(stage.done)
             outcome.entries = dict(stage.history.checker.seen)
             outcome.violations = stage.history.found
             keep.wanted = keep.wanted or bool(stage.history.found)

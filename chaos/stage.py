@@ -80,6 +80,8 @@ class Stage:
     """One with low limits."""
     handsets: dict[str, Handset]
     operations: Counter[str] = field(default_factory=Counter[str])
+    done: Counter[str] = field(default_factory=Counter[str])
+    """Operations that were answered as done within their cycle's load."""
     faults: Counter[str] = field(default_factory=Counter[str])
 
     async def read_clock(self) -> None:
