@@ -14,7 +14,7 @@ MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(STAMP)/bytecode
 
-.PHONY: setup demo test test-inside test-e2e check docs pictures bench chaos fuzz models lock assets format dist clean $(CHECKS:%=check-%)
+.PHONY: setup demo test test-inside test-e2e check docs pictures bench chaos fuzz fuzz-api models lock assets format dist clean $(CHECKS:%=check-%)
 
 setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with every extra, .venv/bin/callmark
 
@@ -115,6 +115,9 @@ FUZZ_MINUTES ?= 3
 fuzz: setup ## Each parser of outside bytes under a fuzzer, FUZZ_MINUTES each; FUZZ="heads frames" for some of them
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python 'atheris>=3'
 	$(BIN)/python -m fuzz --minutes $(FUZZ_MINUTES) $(FUZZ)
+
+fuzz-api: setup ## The API under requests made up from its document: many of each kind, and in a row by its links
+	MODELS=deep $(BIN)/python -m pytest tests/surfaces/reference/test_schemathesis.py -p no:randomly $(PYTEST_ARGS)
 
 models: setup ## The state machines of the tests with many examples, new ones in each run
 	MODELS=deep $(BIN)/python -m pytest -k test_life -p no:randomly $(PYTEST_ARGS)

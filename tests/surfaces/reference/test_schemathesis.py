@@ -4,12 +4,15 @@ Schemathesis makes the cases and judges the answers; they are sent here, in proc
 (a case every two seconds stays within the limits) and nothing leaves this test. The same cases are made in every run.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -21,8 +24,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.generation import GenerationMode
 from tests.documented import BUSINESS, Operation, document, operation_of, operations
 from tests.domain.numbers.staging import labelled_set
+from tests.engines import Engines
 from tests.factories import Cast, make_cast, phone
 from tests.listed import make_listed
+from tests.machines import BOUNDS, DEEP
+from tests.opened import opened_deps
 from tests.surfaces.api.management.managing import EVERYTHING, make_everything
 
 from callmark.domain.deps import Deps
@@ -38,12 +44,14 @@ from callmark.surfaces.api.management.route import BASE, OPERATOR_BASE, TAG
 from callmark.surfaces.app import build_app
 
 Case = Any  # schemathesis types its cases by the schema they come from
-CASES, MANAGEMENT_CASES = 8, 3
+CASES, MANAGEMENT_CASES = (200, 100) if DEEP else (8, 3)
+FLOWS, STEPS = 100, 20
 TEXTS = ("label_name", "call_reason", "dynamic_label_name", "dynamic_call_reason")
 """Of each kind for each operation; the management API has many, of a few kinds."""
 WAITING = re.compile(r"wait_s=(?:[12]?[0-9]|30)(?=&|$)")
 """A wait that is right by the document, which would be one of this test's."""
 BETWEEN = timedelta(seconds=2)
+transport: Any = import_module("schemathesis.core.transport")
 _checks: Any = import_module("schemathesis.specs.openapi.checks")  # typed in a part only
 CHECKS = [
     import_module("schemathesis.checks").not_a_server_error,
@@ -111,6 +119,12 @@ def elements_of(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON
 
 @pytest.fixture
 async def run(deps: Deps, clock: FakeClock) -> AsyncGenerator[Run]:
+    async with started(deps, clock) as here:
+        yield here
+
+
+@asynccontextmanager
+async def started(deps: Deps, clock: FakeClock) -> AsyncGenerator[Run]:
     """A started application with a batch of one record in it, an event of each type and a feature set."""
     cast = await make_cast(deps, features=EVERYTHING)
     transport = httpx.ASGITransport(build_app(deps, frozenset({"api"})))
@@ -206,7 +220,7 @@ def _drawn(operation: Any, mode: GenerationMode) -> list[Case]:  # noqa: ANN401 
 
     @settings(
         max_examples=MANAGEMENT_CASES if operation.path.startswith(BASE) and TAG in operation.tags else CASES,
-        derandomize=True,
+        derandomize=not DEEP,
         database=None,
         deadline=None,
         phases=[Phase.generate],
@@ -232,3 +246,30 @@ def _plain(kwargs: dict[str, Any]) -> dict[str, Any]:
         for name in ("method", "url", "headers", "params", "json", "data", "cookies")
         if name in kwargs
     }
+
+
+@pytest.mark.skipif(not DEEP, reason="takes minutes; run it with `make fuzz-api`")
+def test_what_one_answer_tells_is_used_in_the_next_requests(engines: Engines, tmp_path: Path) -> None:
+    """Requests in a row, by the links between operations that Schemathesis finds in the document."""
+    clock = FakeClock()
+    with asyncio.Runner() as runner:
+        opened = opened_deps(engines, clock, tmp_path)
+        begun = started(runner.run(opened.__aenter__()), clock)
+        here = runner.run(begun.__aenter__())
+        machine: Any = schemathesis.openapi.from_dict(document()).as_state_machine()
+
+        class Flow(machine):
+            """Sends each case to the application, and judges its answer."""
+
+            def call(self, case: Case, **_: Any) -> object:
+                answer = runner.run(here.send(here.within_reach(case)))
+                return transport.Response.from_httpx(answer, verify=False)
+
+            def validate_response(self, response: object, case: Case, **_: Any) -> None:
+                case.validate_response(response, checks=CHECKS)
+
+        try:
+            Flow.run(settings=settings(BOUNDS, max_examples=FLOWS, stateful_step_count=STEPS))
+        finally:
+            runner.run(begun.__aexit__(None, None, None))
+            runner.run(opened.__aexit__(None, None, None))
