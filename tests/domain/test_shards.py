@@ -41,7 +41,13 @@ from callmark.domain.ids import (
 from callmark.domain.labels import service as labels
 from callmark.domain.limits.model import REAL_TIME
 from callmark.domain.numbers import caller_queries as callers
-from callmark.domain.personalisation import handset_queries, queries as records, service as personalisation
+from callmark.domain.personalisation import (
+    admitted_push_queries,
+    handset_queries,
+    queries as records,
+    service as personalisation,
+)
+from callmark.domain.personalisation.admitted_push_queries import WantedPush
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, RingingPair, Settlement
 from callmark.domain.personalisation.queries import AcceptedSingle
 from callmark.domain.personalisation.service import Submitted
@@ -96,6 +102,8 @@ GROUPS = {
 """Which tables have the rows of one key on one node."""
 
 NOT_THERE = {
+    "a real-time push is admitted and written": "one statement looks up by token, by caller and by receiver, and"
+    " writes by receiver and by account",
     "a real-time record is inserted": "one statement writes the record (by receiver) and its batch (by account)",
     "an outcome is settled": "finds the record by its id alone (decision 13), and its batch by its id",
     "a handset connects: its token": "the token says nothing of the number, so every shard is asked",
@@ -131,6 +139,12 @@ class Stored:
         return AcceptedSingle(
             *(self.receiver, self.ends_at, RecordId(new_id()), BatchId(new_id()), self.cast.account.id, self.caller),
             *(self.cast.label.id, "Acme", None, self.now - timedelta(hours=1), self.now, self.now),
+        )
+
+    def wanted(self) -> WantedPush:
+        return WantedPush(
+            *(self.caller, self.receiver, self.cast.label.id, "Acme", None, self.now, self.ends_at),
+            *(RecordId(new_id()), BatchId(new_id()), self.now, False),
         )
 
     def record(self) -> NewRecord:
@@ -174,18 +188,19 @@ def statements() -> dict[str, Statement]:
 
 
 def _of_accounts() -> dict[str, Statement]:
-    def admission(on: Stored) -> AdmissionRequest:
-        key = Feature.CALL_PERSONALISATION
-        return AdmissionRequest(sha256(on.cast.token), on.cast.account.id, key, REAL_TIME, on.now)
-
     return {
-        "a request is admitted": lambda tx, on: credentials.admit(tx, [admission(on)]),
+        "a request is admitted": lambda tx, on: credentials.admit(tx, [_admission(on)]),
         "an account's tokens are counted": lambda tx, on: credentials.tokens_since(tx, on.cast.account.id, on.now),
         "a label is looked up": lambda tx, on: labels.dynamic_each(tx, [(on.cast.account.id, on.cast.label.id)]),
         "who holds a caller": lambda tx, on: callers.select_holders(tx, [on.caller]),
         "what a caller is listed as": lambda tx, on: callers.select_callers(tx, [on.caller]),
         "a batch is found by its id": lambda tx, on: records.find_batch(tx, on.batch),
     }
+
+
+def _admission(on: Stored) -> AdmissionRequest:
+    feature = Feature.CALL_PERSONALISATION
+    return AdmissionRequest(sha256(on.cast.token), on.cast.account.id, feature, REAL_TIME, on.now)
 
 
 def _of_records() -> dict[str, Statement]:
@@ -198,6 +213,9 @@ def _of_records() -> dict[str, Statement]:
             Transaction(tx), on.deps, on.cast.account.id, V2, Submitted([on.record()], _as_sent)
         ),
         "a real-time record is inserted": lambda tx, on: records.insert_singles(tx, [on.single()]),
+        "a real-time push is admitted and written": lambda tx, on: admitted_push_queries.admit_and_write(
+            tx, [(_admission(on), on.wanted())]
+        ),
         "an outcome is settled": lambda tx, on: _settled(tx, settlement(on)),
         "a record is withdrawn": lambda tx, on: records.withdraw(tx, settlement(on).key, on.now),
         "a batch's records are read for its status": lambda tx, on: records.records_of(tx, on.batch_row()),
