@@ -3,7 +3,7 @@
 import re
 from uuid import UUID
 
-from tests.factories import make_cast, make_label, phone, submit_batch
+from tests.factories import Sent, make_cast, make_label, phone, submit_batch
 from tests.surfaces.api.management.managing import make_everything
 from tests.surfaces.console.browser import make_operator
 from tests.surfaces.gateway.helpers import make_handset
@@ -81,7 +81,7 @@ def _unknown(id_: str) -> str:
 async def _pushed(deps: Deps, account_id: AccountId) -> World:
     label, now, receiver = await make_label(deps, account_id), to_ms(deps.clock.now()), phone()
     new = NewRecord(CALLER, receiver, str(label.id), None, _REASON, now, now + 3_600_000)
-    batch = await submit_batch(deps, account_id, V2, [personalisation.Submitted(new, lambda: b"{}")])
+    batch = await submit_batch(deps, account_id, V2, [Sent(new, lambda: b"{}")])
     (record,) = await personalisation.timelines(deps, batch.id, None)
     return {"batchId": str(batch.id), "recordId": str(record.key.id), "receiver": receiver}
 
