@@ -11,6 +11,7 @@ from fuzz.cutting import ways
 
 _DIRECT, _QUEUED = 1, 2
 _HEADERS = re.compile(rb"(\d{1,9})[ \t]+(\d{1,9})[ \t]*\r\n")
+_OTHER_SPACES = re.compile(rb"[\t\v\f]|(?<!\r)\n|\r(?!\n)|  ")
 _Seen = list[tuple[Any, ...]]
 
 
@@ -53,6 +54,8 @@ def fuzz_nats_stream(data: bytes) -> None:
         return  # no server says so, and nothing follows from it
     seen = [_run(nats_client.DirectParser, pieces) for pieces in ways(data)]
     assert seen[0] == seen[1] == seen[2], seen
+    if _OTHER_SPACES.search(data):
+        return  # nats-py divides words at them too; no server writes any
     theirs = _run(Parser, [data])
     if not theirs[1] and not seen[0][1]:
         assert seen[0][0] == theirs[0], (seen[0], theirs)
