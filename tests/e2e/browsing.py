@@ -162,13 +162,14 @@ class Tabs:
     complaints: list[str] = field(default_factory=list[str])
     away: bool = False
 
-    def open(self, path: str, *, width: int = 1200, dark: bool = False) -> Page:
-        """A tab on `path`."""
+    def open(self, path: str, *, width: int = 1200, dark: bool = False, session: Any = None) -> Page:  # noqa: ANN401 - Playwright's
+        """A tab on `path`, with the cookies of `session`."""
         context = self.browser.new_context(
             base_url=self.base_url,
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
+            storage_state=session,
         )
         page = context.new_page()
         page.on("console", lambda message: self._complain(message.type, message.text))

@@ -11,13 +11,18 @@ from tests.e2e.browsing import Demo, Tabs
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+COLOURS = ["color-contrast", "link-in-text-block"]
 PHONE = 390
 _REFUSED = re.compile(r"status of 4\d\d \(")
-_LOOKS = """() => document.documentElement.dataset.bsTheme + " " + [...new Set([...document.querySelectorAll("*")].map(
+_THEME = "() => document.documentElement.dataset.bsTheme"
+_LOOKS = """() => [...new Set([...document.querySelectorAll("*")].map(
   one => one.tagName + [...one.attributes].filter(a => !["id", "href", "src", "action", "value"].includes(a.name)
     && !a.name.startsWith("data-")).map(a => a.name + (["class", "role", "type"].includes(a.name) ? a.value : ""))))]
   .sort().join(" ")"""
-_judged: set[str] = set()
+_judged: dict[str, set[str]] = {}
+"""The themes in which pages of these elements were judged."""
+_sessions: dict[tuple[str, str], Any] = {}
+"""Cookies of who has signed in, by demo and email: most tests are not about signing in."""
 
 
 @dataclass
@@ -30,8 +35,11 @@ class ConsoleTabs:
     def signed_in(self, role: str = "admin", *, account: int = 0, width: int = 1280, dark: bool = False) -> Page:
         """A tab signed in as the account's first member of that role, or as the `operator`."""
         who = self.member(role, account)
-        page = self.tabs.open("/console/sign-in", width=width, dark=dark)
-        sign_in(page, who["email"], who["password"])
+        key = self.tabs.base_url, who["email"]
+        page = self.tabs.open("/console", width=width, dark=dark, session=_sessions.get(key))
+        if "/console/sign-in" in page.url:  # the first time, or a test has ended the session
+            sign_in(page, who["email"], who["password"])
+            _sessions[key] = page.context.storage_state()
         return page
 
     def complaints(self) -> list[str]:
@@ -62,16 +70,17 @@ _SETTLED = """() => Promise.allSettled(document.getAnimations()
 def check_page(page: Page) -> None:
     """Asserts what every page keeps: accessible by axe-core's rules, and nothing sticks out sideways.
 
-    Pages of the same elements in the same theme are judged by axe-core once, because that takes half a second.
+    Pages of the same elements are judged by axe-core once, because that takes half a second, and in the other theme by
+    the rules for colours alone.
     Complaints of the browser are collected: a fixture asserts `ConsoleTabs.complaints()` to be empty at a test's end.
     """
     expect(page.locator("main")).to_be_visible()
     page.wait_for_load_state()
     page.evaluate(_SETTLED)
-    looks = page.evaluate(_LOOKS)
-    if looks not in _judged:
-        judge(page)
-        _judged.add(looks)
+    themes, theme = _judged.setdefault(page.evaluate(_LOOKS), set()), page.evaluate(_THEME)
+    if theme not in themes:
+        judge(page, COLOURS if themes else RULES)
+        themes.add(theme)
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), (
         f"{page.url} is wider than the screen"
     )
@@ -81,9 +90,9 @@ def check_page(page: Page) -> None:
     assert not cut, f"a table of {page.url} is wider than its card"
 
 
-def judge(page: Page) -> None:
+def judge(page: Page, rules: list[str]) -> None:
     session: Any = page.context.new_cdp_session(page)  # evaluates past the page's own content security policy
-    options = f"{{runOnly: {RULES!r}, resultTypes: ['violations']}}"
+    options = f"{{runOnly: {rules!r}, resultTypes: ['violations']}}"
     source = AXE.read_text() + f";axe.run({options}).then(r => JSON.stringify(r.violations))"
     result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})
     session.detach()
@@ -100,3 +109,23 @@ def looked_at(page: Page) -> None:
     page.set_viewport_size({"width": PHONE, "height": 844})
     check_page(page)
     page.set_viewport_size(size)
+
+
+def looked_at_in_both_themes(page: Page) -> None:
+    """Checks the page at its own width, and on a phone in the other theme: an open page follows the system."""
+    check_page(page)
+    theme, size = page.evaluate(_THEME), page.viewport_size
+    assert size
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    page.emulate_media(color_scheme="light" if theme == "dark" else "dark")
+    expect(page.locator("html")).not_to_have_attribute("data-bs-theme", theme)
+    check_page(page)
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=theme)
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+
+
+def fits_a_phone(page: Page) -> None:
+    """Asserts that nothing sticks out sideways on a phone; the page stays one of a phone."""
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), f"{page.url} is wider than a phone"
