@@ -18,6 +18,7 @@ from tests.opened import opened_deps
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
+from callmark.kit.limits import importing
 
 LEAN = Path(__file__).parent / "lean"
 
@@ -43,6 +44,13 @@ def pytest_report_header() -> str:
     """Which PostgreSQL servers the tests that want every one run against."""
     here = ", ".join(f"{found.major} ({found.origin})" for found in postgres_candidates(None))
     return f"postgresql: {here}; others from {OLDEST_POSTGRES} on are tested too once they are installed"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """The modules of all tests are imported."""
+    with importing():
+        return (yield)
 
 
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no types
