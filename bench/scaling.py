@@ -103,9 +103,12 @@ def main() -> int:
     for layout in LAYOUTS:
         print(f"{layout.name} …", flush=True)
         try:
-            found.append((layout, *asyncio.run(measure(layout))))
+            bulk, single = asyncio.run(measure(layout))
         except (subprocess.CalledProcessError, FileNotFoundError) as exc:
             print(f"{layout.name}: not on this machine: {exc}")
+        else:  # the tables come at the end; a long run should not lose what it has
+            print(f"{layout.name}: {_middle(bulk.rates):,.0f} records, {_middle(single.rates):,.0f} pushes a second")
+            found.append((layout, bulk, single))
     console = Console(width=150)
     console.print(_table("A record in bulk, accepted to acknowledged", [(one, bulk) for one, bulk, _ in found]))
     console.print(_table("A real-time push", [(one, single) for one, _, single in found]))
@@ -120,7 +123,7 @@ async def measure(layout: Layout) -> tuple[Measured, Measured]:
             await stack.enter_async_context(layout.around())
         on = await stack.enter_async_context(engines(layout.nats()))
         hosts = [await stack.enter_async_context(_host(on, spec)) for spec in layout.hosts]
-        stages = [await stack.enter_async_context(_stage(on, number, one)) for number, one in enumerate(hosts)]
+        stages = [await stack.enter_async_context(_stage(on, number, hosts)) for number in range(len(hosts))]
         pids = [*on.pids, *(one.pid for one in hosts)]
         many = [batches(one, _receivers(number), BATCHES // len(stages)) for number, one in enumerate(stages)]
         each = [singles(one, _receivers(number), PUSHES // len(stages)) for number, one in enumerate(stages)]
@@ -148,10 +151,14 @@ async def _host(on: Engines, spec: HostSpec) -> AsyncGenerator[Host]:
 
 
 @asynccontextmanager
-async def _stage(on: Engines, number: int, one: Host) -> AsyncGenerator[Stage]:
-    """Accounts and handsets of their own for each host."""
+async def _stage(on: Engines, number: int, hosts: Sequence[Host]) -> AsyncGenerator[Stage]:
+    """Accounts and receivers of their own for each host; the receivers' handsets are connected to the next one."""
+    here, elsewhere = hosts[number], hosts[(number + 1) % len(hosts)]
     near = replace(on, nats=replace(on.nats, url=on.nats.url.replace("0.0.0.0", "127.0.0.1")))  # noqa: S104 - the address that stands for all in its URL
-    async with staged(near, one, accounts_count=8) as stage, connected_handsets(stage, _receivers(number)):
+    async with (
+        staged(near, here, accounts_count=8) as stage,
+        connected_handsets(replace(stage, url=elsewhere.url), _receivers(number)),
+    ):
         yield stage
 
 
