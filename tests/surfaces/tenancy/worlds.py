@@ -18,6 +18,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.uploads import service as uploads
 from callmark.domain.personalisation.uploads.model import UploadRow
 from callmark.domain.personalisation.validation import V2
+from callmark.domain.persons import service as persons
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import FilePurpose, PreviewedFile
@@ -63,6 +64,7 @@ async def make_world(deps: Deps, account_id: AccountId) -> World:
             "surveyId": found["campaignId"],
             "clientAccountId": str(account_id),
             "listFileId": str(list_file.id),
+            "erasureId": str((await persons.request_erasure(deps, phone(), by=SYSTEM)).id),
         }
     )
 
