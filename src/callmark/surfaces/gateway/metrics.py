@@ -1,34 +1,11 @@
 """What a gateway process counts."""
 
-import asyncio
-
-from prometheus_client import Counter
-
-from callmark.kit.metrics import counter, gauge
+from callmark.kit.metrics import Tally, counter, gauge
 
 CONNECTED = gauge("callmark_handsets_connected", "Handset streams open in this process.")
 FRAMES_IN = counter("callmark_handset_frames_received_total", "Frames from handsets, by type.", ["type"])
 FRAMES_OUT = counter("callmark_handset_frames_sent_total", "Frames to handsets, by type.", ["type"])
 ENDED = counter("callmark_handset_streams_ended_total", "Handset streams that ended, by close code.", ["code"])
-
-
-class Tally:
-    """Counts what comes by the thousand, for one increase of a counter in each turn of the event loop."""
-
-    def __init__(self, counter: Counter) -> None:
-        self._counter = counter
-        self._count = 0
-
-    def add(self, count: int = 1) -> None:
-        """Counts `count` more."""
-        if not self._count:
-            asyncio.get_running_loop().call_soon(self._hand_on)
-        self._count += count
-
-    def _hand_on(self) -> None:
-        count, self._count = self._count, 0
-        self._counter.inc(count)
-
 
 IDENTITIES_OUT = Tally(FRAMES_OUT.labels("identity"))
 ACKS_IN = Tally(FRAMES_IN.labels("ack"))
