@@ -13,7 +13,7 @@ from callmark.client.cli.reading import FileOptions, FileRow, Role
 from callmark.client.records import CallRecord
 from callmark.instants import read_instant, to_ms
 from callmark.record_rules import fields
-from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord
+from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord, RecordValues
 from callmark.record_rules.words import FAULT_WORDS, text_hint
 from callmark.tables.phones import read_phone
 
@@ -124,7 +124,7 @@ class RowJudge:
         found = self._phone(text)
         return found if isinstance(found, str) else None
 
-    def _label(self, new: NewRecord) -> str:
+    def _label(self, new: RecordValues) -> str:
         text = str(new.label_id or "")
         if not text:
             if new.label_name:
