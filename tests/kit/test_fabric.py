@@ -5,11 +5,13 @@ import shutil
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from datetime import timedelta
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+import uvloop
 from tests.engines import Engines, reachable_directory
 from tests.suspending import suspended
 from tests.waiting import in_task, until
@@ -373,3 +375,23 @@ async def test_without_nats_nobody_can_be_asked(sender: Fabric) -> None:
     with pytest.raises(Unavailable):
         await sender.ask_all("count", 1, SOON)
     assert sender.server_version == ()
+
+
+def test_a_message_for_a_connection_that_has_just_ended_is_lost_without_an_error(
+    engines: Engines, installation: UUID
+) -> None:
+    errors: list[dict[str, Any]] = []
+
+    async def lose_nats() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        fabric = Fabric(engines.nats_url, installation, name="sender")
+        await fabric.open()
+        ends_below_the_client = attrgetter("_client._transport._io_writer.transport.abort")(fabric)
+        ends_below_the_client()
+        assert fabric.connected
+        fabric.push_again(Push(PHONE, "key", b"{}"))
+        await asyncio.sleep(0)
+        await fabric.close()
+
+    uvloop.run(lose_nats())
+    assert errors == []

@@ -7,6 +7,7 @@ promise; tests/kit/test_fabric.py would notice a change.
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -193,4 +194,6 @@ class Outbox:
     def _write(self) -> None:
         waiting, self._waiting = self._waiting, []
         if self._client.is_connected:
-            self._client._transport.write(b"".join(waiting))  # noqa: SLF001 - see above
+            # uvloop raises where the connection has ended and the client has not heard of it yet.
+            with contextlib.suppress(RuntimeError):
+                self._client._transport.write(b"".join(waiting))  # noqa: SLF001 - see above
