@@ -29,7 +29,7 @@ def doctor(engines: Engines, deps: Deps, tmp_path: Path) -> Doctor:
 
 async def test_a_copy_needs_no_mail_server(doctor: Doctor, engines: Engines, deps: Deps) -> None:
     async with deps.db.transaction() as tx:
-        await mail.enqueue(tx, to="a@acme.example", subject="Hi", text="Hi", html="Hi", now=deps.clock.now())
+        await mail.enqueue(tx, to="a@acme.example", subject="Hi", text="Hi", html="Hi", now=deps.real_clock.now())
     assert (await doctor.problem()).name == "mail"
     await execute(engines, "UPDATE installation SET held_at = now()")
     found = (await doctor.examine())["mail"]

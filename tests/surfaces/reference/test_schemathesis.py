@@ -36,6 +36,7 @@ from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import CampaignId
 from callmark.domain.operators.tokens import service as operator_tokens
+from callmark.domain.persons import service as persons
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.ids import random_uuid
@@ -135,6 +136,8 @@ async def started(deps: Deps, clock: FakeClock) -> AsyncGenerator[Run]:
         here = Run(deps, clock, http, cast, operator.secret, known)
         here.known |= await _one_record(here) | await _one_event_of_each_type(here)
         here.known["featureSetId"] = str((await labelled_set(deps, cast.account.id, "Delivery default")).id)
+        erasure = await persons.request_erasure(deps, persons.parse_number(phone()), by=SYSTEM)
+        here.known["erasureId"] = str(erasure.id)
         here.known["caller"] = (await make_listed(deps, account_id=cast.account.id, name="Returns")).number
         yield here
 
