@@ -97,6 +97,16 @@ def run(*arguments: str | Path, **variables: str) -> "subprocess.CompletedProces
     )
 
 
+@contextmanager
+def explained_by(errors: Path) -> Generator[None]:
+    """What a process said on standard error goes with what fails within the block."""
+    try:
+        yield
+    except AssertionError as exc:
+        exc.add_note(errors.read_text())
+        raise
+
+
 def fetch(url: str) -> tuple[int, bytes]:
     """Status and body of a GET; status 0 when nobody answers."""
     try:

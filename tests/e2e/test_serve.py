@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from tests.alerting import Looks, judge
-from tests.e2e.serving import Serve, fetch, run, serving, start, tree, until, watched
+from tests.e2e.serving import Serve, explained_by, fetch, run, serving, start, tree, until, watched
 from tests.engines import reachable_directory
 from tests.scraping import Scrape, Series, read_scrape
 from tests.suspending import suspend
@@ -260,7 +260,11 @@ def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directo
         CALLMARK_POSTGRES_DSN=there["postgres_dsn"],
         CALLMARK_NATS_URL=there["nats_url"],
     )
-    until(lambda: len(tree(process.pid)) == 2)  # itself and one HTTP process: no engines, no worker
+    errors = directory / "joining.errors"
+    joined = Serve(process, directory / "joining", errors)
+    with explained_by(errors):
+        until(lambda: any(line["event"] == "ready" for line in joined.log))
+        assert len(tree(process.pid)) == 2  # itself and one HTTP process: no engines, no worker
     assert not (directory / "joining").exists()
     process.send_signal(signal.SIGTERM)
     assert process.wait(5) == 0

@@ -72,6 +72,15 @@ async def place_of(tx: Tx, data: Path | None) -> str:
     return ", ".join(part for part in found if part)
 
 
+async def _place_of_server(tx: Tx) -> str:
+    """The machine place of an embedded database that another process has started here; empty if nobody may know."""
+    try:
+        directory = await tx.fetchval("SHOW data_directory")
+    except asyncpg.InsufficientPrivilegeError:
+        return ""
+    return machine_place(Path(directory).parent)
+
+
 async def check_place(tx: Tx, place: str) -> None:
     """Remembers the place of a database that is started for the first time.
 
@@ -81,7 +90,7 @@ async def check_place(tx: Tx, place: str) -> None:
         return
     await tx.execute("UPDATE installation SET place = $1 WHERE place IS NULL", place)
     recorded = await tx.fetchval("SELECT place FROM installation")
-    if recorded != place:
+    if recorded != place and recorded != f"{place}, {await _place_of_server(tx)}":
         raise SetupError(
             f"this is a copy of another installation's database, or it was moved: it was in {recorded}, and is in"
             f" {place}. If the other one still runs or may run again, run `callmark installation renew`: the copy then"
