@@ -209,7 +209,7 @@ async def test_a_batch_wakes_each_phone_once(waking: Deps, fcm: FakeFcm, cast: C
 
 async def test_one_that_wakes_too_late_has_a_late_delivery(waking: Deps, fcm: FakeFcm, cast: Cast) -> None:
     owner = await sleeping(waking)
-    quick = replace(waking, settings=msgspec.structs.replace(waking.settings, real_time_deadline_s=0.5))
+    quick = replace(waking, settings=msgspec.structs.replace(waking.settings, real_time_deadline_s=1.5))
     async with served(waking) as address, working(waking):
         record = await push(quick, cast, owner.number)
         assert record.outcome is Outcome.FAILED_TO_PUSH
