@@ -39,7 +39,7 @@ async def stop_leftovers(name: str, find: Callable[[], list[int]], how: signal.S
     if not (left := find()):
         return
     log.warning("leftover_engine_stopped", engine=name, pids=left)
-    _send(left, how)
+    _send([pid for pid in left if _parent(pid) not in left], how)
     try:
         async with asyncio.timeout(GRACE_S):
             await _all_gone(find)
@@ -51,6 +51,14 @@ async def stop_leftovers(name: str, find: Callable[[], list[int]], how: signal.S
 async def _all_gone(find: Callable[[], list[int]]) -> None:
     while find():  # noqa: ASYNC110 - not our children, so nobody tells us
         await asyncio.sleep(0.02)
+
+
+def _parent(pid: int) -> int | None:
+    """Who started it. A child that was just forked still looks like its server, and means another thing by a signal."""
+    try:
+        return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def _send(pids: list[int], how: signal.Signals) -> None:
