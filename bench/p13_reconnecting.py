@@ -9,8 +9,6 @@ import asyncio
 import itertools
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +22,7 @@ from bench.cpu import kind_of, tree
 from bench.hosts import Engines, Host, engines, free_port, host, staged
 from bench.load import Connection, request
 from bench.report import Row, cost
-from bench.stage import Stage, numbers, registered
+from bench.stage import Stage, handset_process, numbers
 from callmark.kit.limits import allow_many_files
 from callmark.kit.phone import PhoneNumber
 
@@ -76,18 +74,7 @@ async def _both(on: Engines) -> AsyncGenerator[tuple[Stage, Host]]:
 
 @asynccontextmanager
 async def _fleet(stage: Stage, gateway: Host) -> AsyncGenerator[Fleet]:
-    tokens = await registered(replace(stage, url=gateway.url), numbers(COUNT))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.reconnecting", f"{gateway.url}/handset/v1/stream"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdin
-    assert process.stdout
-    process.stdin.write("\n".join(tokens).encode() + b"\n\n")
-    await process.stdin.drain()
-    if (await process.stdout.readline()).strip() != b"connected":
-        raise SystemExit("the handsets could not connect")
+    process = await handset_process("bench.reconnecting", replace(stage, url=gateway.url), numbers(COUNT))
     try:
         yield Fleet(process)
     finally:

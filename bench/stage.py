@@ -159,15 +159,11 @@ async def registered(on: Stage, receivers: Sequence[PhoneNumber]) -> list[str]:
     return tokens
 
 
-@asynccontextmanager
-async def connected_handsets(stage_: Stage, receivers: Sequence[PhoneNumber]) -> AsyncGenerator[None]:
-    """All receivers registered and connected through the gateway, acknowledging at once, in a separate process."""
+async def handset_process(module: str, stage_: Stage, receivers: Sequence[PhoneNumber]) -> asyncio.subprocess.Process:
+    """The process of a module that plays all receivers, registered, once it has connected them."""
     tokens = await registered(stage_, receivers)
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bench.handsets",
-        f"{stage_.url}/handset/v1/stream",
+        *(sys.executable, "-m", module, f"{stage_.url}/handset/v1/stream"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -177,6 +173,13 @@ async def connected_handsets(stage_: Stage, receivers: Sequence[PhoneNumber]) ->
     await process.stdin.drain()
     if (await process.stdout.readline()).strip() != b"connected":
         raise SystemExit("the handsets could not connect")
+    return process
+
+
+@asynccontextmanager
+async def connected_handsets(stage_: Stage, receivers: Sequence[PhoneNumber]) -> AsyncGenerator[None]:
+    """All receivers registered and connected through the gateway, acknowledging at once, in a separate process."""
+    process = await handset_process("bench.handsets", stage_, receivers)
     try:
         yield
     finally:
