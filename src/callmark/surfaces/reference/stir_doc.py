@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from callmark.domain.signed_calls.model import NotAuthorised
 from callmark.domain.signed_calls.signing import SIGNED_WITHIN
 from callmark.kit.errors import (
     AppError,
@@ -64,10 +65,10 @@ def _fault(error: AppError, when: str) -> ErrorDoc:
 _SIGNING = Doc(
     summary="Sign a call",
     description=(
-        "The `Identity` headers of a call that leaves. The caller's number must be listed and proven, by the edge's "
-        "own account where it has one. `attest` is the most that you can answer for; a call that was announced, or "
-        "whose business announces none, is attested as far as that. A name, reason and icon follow in a header of the "
-        "kind `rcd`."
+        "The `Identity` headers of a call that leaves. The caller must be a number that an account has proven, listed "
+        "or named in an open record: the edge's own account, where it has one. A proven number is attested in full, "
+        "another in part; neither more than `attest`. What the phone shows stands in a header of the kind `rcd`, or "
+        "in the first one where the certificate does not list the number."
     ),
     tag=_CALLS,
     request=wire.SigningBody,
@@ -91,7 +92,8 @@ _SIGNING = Doc(
         _fault(StirFault(400, "SVC4001", "origid"), "one of the five is missing"),
         _fault(InvalidInput(f"iat must be within {SIGNED_WITHIN.seconds} s of now"), "a clock that is wrong"),
         _fault(wire.invalid(f"orig {_NUMBER_FAULT}"), "no telephone number"),
-        _fault(Forbidden("the account has no certificate to sign with"), "no certificate, or its number is not proven"),
+        _fault(NotAuthorised(), "the number is of no account, or of another one than the edge's"),
+        _fault(NotAuthorised("the account has no certificate to sign with"), "neither issued nor imported"),
     ),
 )
 _VERIFICATION = Doc(
@@ -158,7 +160,9 @@ _CALL = Doc(
     params=(_REQUEST_ID,),
     errors=(
         _fault(wire.invalid("outcome must be answered, missed or rejected"), "another word"),
-        _fault(Forbidden("the call is not of this edge's account"), "another edge reported it"),
+        _fault(
+            NotAuthorised("the call is not of this edge's account"), "the edge has an account, and it is another one"
+        ),
     ),
 )
 _OPERATIONS = (
