@@ -110,6 +110,9 @@ bench-baseline: bench ## The standard set, stored as bench/baseline.json
 soak: setup ## An hour of mixed traffic at half load (BENCH_SOAK_MINUTES): what grows, if anything
 	$(BIN)/python -m bench soak
 
+chaos: setup ## Parts die under load and every promise is checked: 30 cycles; CHAOS_ARGS="--seed 7 --cycles 1000 --report FILE"
+	$(BIN)/python -m chaos $(CHAOS_ARGS)
+
 # The fuzzer is not part of the environment: it is built for few versions of Python, and few people need it.
 FUZZ_MINUTES ?= 3
 fuzz: setup ## Each parser of outside bytes under a fuzzer, FUZZ_MINUTES each; FUZZ="heads frames" for some of them

@@ -40,7 +40,8 @@ RUN_BY = {
     "examples/receivers/README.md": "tests/examples/test_receivers.py",
 }
 MOST_UNTESTED = 30
-_TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+_MAKEFILE = (ROOT / "Makefile").read_text()
+_TARGETS = set(re.findall(r"^([a-z0-9-]+):", _MAKEFILE, re.MULTILINE))
 _PATHS = [one.path.split("/") for of in DOCUMENTS for one in operations(of)]
 
 
@@ -99,6 +100,19 @@ def test_shell_lines_name_only_what_exists(block: Block) -> None:
     for path in re.findall(r"(?<=\$BASE_URL)/[^\s\"')]+", block.text):
         sent = path.partition("?")[0].split("/")
         assert any(begins_with(known, sent) for known in _PATHS), path
+
+
+def test_pages_name_only_targets_of_make_that_exist() -> None:
+    pages = [page for page in (*PAGES, ROOT / "SECURITY.md") if page.name != "CHANGELOG.md"]
+    named = {one for page in pages for one in re.findall(r"`make ((?!-)[a-z0-9-]+)[^`]*`", page.read_text())}
+    assert named > {"bench", "chaos", "check-audit", "demo", "test"}
+    assert named - _TARGETS == set()
+
+
+def test_what_make_calls_a_target_has_a_rule() -> None:
+    phony = set(re.findall(r"(?<=[ ])[a-z0-9-]+", " ".join(re.findall(r"^\.PHONY:.*", _MAKEFILE, re.MULTILINE))))
+    assert phony > {"demo", "soak"}
+    assert phony - _TARGETS == set()
 
 
 def begins_with(known: list[str], sent: list[str]) -> bool:
