@@ -43,7 +43,9 @@ def _run(pieces: list[bytes]) -> tuple[list[_Request], list[int]]:
     config = Config(app, ws="none", log_config=None, access_log=False, lifespan="off")
     config.load()
     options: Any = {"config": config, "server_state": ServerState(), "app_state": {}, "_loop": _turns.loop}
-    make = partial(HttpProtocol, render_refusal=render_error, head_within_s=60, body_silent_s=60)
+    make = partial(
+        HttpProtocol, render_refusal=render_error, most_connections=1_000, head_within_s=60, body_silent_s=60
+    )
     protocol, wire = make(**options), Wire()
     wire.set_protocol(protocol)
     protocol.connection_made(wire)

@@ -1,6 +1,6 @@
 """What a process takes in at once, and whose work it is."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Unavailable
-from callmark.kit.workload import LATE, Workload, aside
+from callmark.kit.workload import LATE, Workload, aside, belongs_to
 
 
 def _take(load: Workload, held: ExitStack, owner: str, units: int = 1) -> bool:
@@ -76,6 +76,48 @@ def test_nothing_is_held_outside_of_a_request() -> None:
         pass
     with load.share("acme", 4), aside(), aside():
         pass
+
+
+def _fill_as_stranger(load: Workload, held: ExitStack, address: str) -> int:
+    """How much of it everyone at an address gets who wants all and shows no token."""
+    count = 0
+    with suppress(Unavailable):
+        while True:
+            held.enter_context(load.strange_share(address, 1))
+            count += 1
+    return count
+
+
+def test_strangers_of_any_number_leave_a_quarter() -> None:
+    with ExitStack() as held:
+        load = Workload(100, FakeClock())
+        addresses = [f"192.0.2.{host}" for host in range(1, 200)]
+        assert [_fill_as_stranger(load, held, one) for one in addresses][:3] == [50, 25, 0]
+        assert _fill(load, held, "acme") == 13
+        assert _fill(load, held, "borealis") == 6
+
+
+def test_a_line_has_one_share_however_many_addresses_it_has() -> None:
+    with ExitStack() as held:
+        load = Workload(100, FakeClock())
+        assert [_fill_as_stranger(load, held, f"2001:db8::{host}") for host in range(1, 5)] == [50, 0, 0, 0]
+
+
+def test_who_shows_who_they_are_is_no_stranger_any_more() -> None:
+    load = Workload(8, FakeClock())
+    with load.strange_share("192.0.2.1", 4):
+        with pytest.raises(Unavailable), load.strange_share("192.0.2.1", 1):
+            pass
+        assert belongs_to("acme")
+        with load.strange_share("192.0.2.1", 2):
+            assert _fill(load, ExitStack(), "acme") == 0
+        assert not belongs_to("borealis")
+    assert not belongs_to("acme")
+    with load.strange_share("192.0.2.1", 4):
+        with aside():
+            assert belongs_to("acme")
+        assert _fill(load, ExitStack(), "acme") == 0
+    assert _fill(load, ExitStack(), "acme") == 4
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 30)), max_size=60))

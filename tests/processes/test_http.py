@@ -117,6 +117,29 @@ async def test_what_is_no_http_is_refused_in_the_error_envelope(port: int, sent:
     assert json.loads(body) == {"slug": "invalid-input", "message": "request is not valid HTTP"}
 
 
+async def test_beyond_the_most_connections_a_client_is_refused_until_one_has_gone() -> None:
+    server, stop = Server(hello, open_socket(LOOPBACK, 0), most_connections=2), asyncio.Event()
+    running = asyncio.create_task(server.run_until(stop))
+    await asyncio.wait_for(server.up.wait(), 5)
+    asked = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    idle = [await asyncio.open_connection(LOOPBACK, server.port) for _ in range(2)]
+    for reader, writer in idle:
+        writer.write(asked)
+        assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 ")
+    head, _, body = (await _answer(server.port)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"\r\nretry-after: 1\r\n" in head
+    assert json.loads(body)["slug"] == "service-unavailable"
+    last = asked.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    idle[0][1].write(last)
+    assert (await idle[0][0].read()).endswith(b"hello")
+    assert (await _answer(server.port, last)).endswith(b"hello")
+    for _, writer in idle:
+        writer.close()
+    stop.set()
+    await running
+
+
 async def test_a_head_that_does_not_end_is_refused(port: int) -> None:
     begun = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: "
     got = await _answer(port, begun, b"a" * (LARGEST_HEAD_BYTES - len(begun)), b"a")

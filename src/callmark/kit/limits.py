@@ -5,6 +5,8 @@ import resource
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
+_KEPT_FILES = 512
+
 
 def allow_many_files() -> int:
     """Raises the limit of open files to what this process may have at most, one each for a connection; the limit."""
@@ -15,6 +17,12 @@ def allow_many_files() -> int:
         return wanted
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return most
+
+
+def most_connections() -> int:
+    """How many connections of clients leave enough files for engines, data and calls to the outside."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(files - _KEPT_FILES, files // 2)
 
 
 def collect_garbage_rarely() -> None:

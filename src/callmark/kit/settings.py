@@ -129,8 +129,9 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
         Meta(
             ge=800,
             le=100_000,
-            description="Work that each process takes in at once for the API: a request counts 1, and 1 more for each"
-            " 16 KiB of its body. Beyond that, or a quarter while it is behind, it answers 503 at once.",
+            description="Work that each process takes in at once for the API and from handsets that ask over HTTP: a"
+            " request counts 1, and 1 more for each 16 KiB of its body. Beyond that, or a quarter while it is behind,"
+            " it answers 503 at once.",
         ),
     ] = 1024
     log_level: Annotated[

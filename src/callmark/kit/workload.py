@@ -6,10 +6,11 @@ of a body) is no work: who waits steps aside (`aside`) and comes back unasked.
 
 from collections import Counter
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 
+from callmark.kit.addresses import network_of
 from callmark.kit.clock import Clock
 from callmark.kit.errors import Unavailable
 from callmark.kit.metrics import counter
@@ -22,7 +23,14 @@ _REFUSED = counter(
 LATE = timedelta(seconds=0.5)
 """What is in work for longer shows that the process is behind."""
 
+_BYTES_OF_A_UNIT = 16 * 1024
 _OF_IT_WHEN_LATE = 4
+_OF_IT_FOR_STRANGERS = 3 / 4
+
+
+def units_of(body_bytes: int) -> int:
+    """What a request with such a body counts."""
+    return 1 + body_bytes // _BYTES_OF_A_UNIT
 
 
 class Workload:
@@ -31,21 +39,31 @@ class Workload:
     Shared fairly: an owner may hold as much as is left free. So one owner alone gets half, two get a third each, ten an
     eleventh, and a newcomer always finds room. Nobody waits for a place: a queue would hold requests whose clients have
     given up.
+
+    Who has not shown who they are is a stranger from an address. All strangers together leave a quarter free, however
+    many addresses they have.
     """
 
     def __init__(self, most: int, real_clock: Clock) -> None:
         self._most, self._taken, self._clock = most, 0, real_clock
         self._held: Counter[str] = Counter()
+        self._strangers_hold = 0
         self._since: dict[_Share, datetime] = {}
         """Of each share, the oldest first."""
 
-    @contextmanager
-    def share(self, owner: str, units: int) -> Generator[None]:
+    def share(self, owner: str, units: int) -> AbstractContextManager[None]:
         """Work of the owner within the block. Raises Unavailable at once when there is no room for it."""
-        if self._held[owner] + units > self._room():
+        return self._within(_Share(self, owner, units, is_strange=False))
+
+    def strange_share(self, address: str, units: int) -> AbstractContextManager[None]:
+        """Work of whoever sent it from that address, until they show who they are (`belongs_to`). Raises as `share`."""
+        return self._within(_Share(self, f"from {network_of(address)}", units, is_strange=True))
+
+    @contextmanager
+    def _within(self, share: "_Share") -> Generator[None]:
+        if not self._has_room(share):
             _REFUSED.inc()
             raise Unavailable("this process has as much work as it takes in (CALLMARK_API_LOAD)")
-        share = _Share(self, owner, units)
         share.take()
         token = _share.set(share)
         try:
@@ -57,30 +75,38 @@ class Workload:
     def take(self, share: "_Share") -> None:
         """Counts a share, asked or not."""
         self._since[share] = self._clock.now()
-        self._taken += share.units
-        self._held[share.owner] += share.units
+        self.count(share, share.units)
 
     def give_back(self, share: "_Share") -> None:
         """Counts it no longer."""
         del self._since[share]
-        self._taken -= share.units
-        self._held[share.owner] -= share.units
+        self.count(share, -share.units)
+
+    def count(self, share: "_Share", units: int) -> None:
+        """So much more, or less, is held by the owner of the share."""
+        self._taken += units
+        self._held[share.owner] += units
+        if share.is_strange:
+            self._strangers_hold += units
         if not self._held[share.owner]:
             del self._held[share.owner]
 
-    def _room(self) -> int:
+    def _has_room(self, share: "_Share") -> bool:
         oldest = next(iter(self._since.values()), None)
         is_late = oldest is not None and self._clock.now() - oldest > LATE
-        return (self._most // _OF_IT_WHEN_LATE if is_late else self._most) - self._taken
+        most = self._most // _OF_IT_WHEN_LATE if is_late else self._most
+        if share.is_strange and self._strangers_hold + share.units > most * _OF_IT_FOR_STRANGERS:
+            return False
+        return self._held[share.owner] + share.units <= most - self._taken
 
 
 class _Share:
     """What one request holds; nothing while it is aside, and once it is answered."""
 
-    __slots__ = ("_load", "is_held", "owner", "units")
+    __slots__ = ("_load", "is_held", "is_strange", "owner", "units")
 
-    def __init__(self, load: Workload, owner: str, units: int) -> None:
-        self._load, self.owner, self.units = load, owner, units
+    def __init__(self, load: Workload, owner: str, units: int, *, is_strange: bool) -> None:
+        self._load, self.owner, self.units, self.is_strange = load, owner, units, is_strange
         self.is_held = False
 
     def take(self) -> None:
@@ -90,6 +116,12 @@ class _Share:
     def give_back(self) -> None:
         self.is_held = False
         self._load.give_back(self)
+
+    def move_to(self, owner: str) -> None:
+        held = self.units if self.is_held else 0
+        self._load.count(self, -held)
+        self.owner, self.is_strange = owner, False
+        self._load.count(self, held)
 
 
 _share: ContextVar[_Share | None] = ContextVar("workload_share", default=None)
@@ -107,3 +139,12 @@ def aside() -> Generator[None]:
         yield
     finally:
         share.take()
+
+
+def belongs_to(owner: str) -> bool:
+    """From now on it is the owner's work, asked or not. False when it was known from the start whose work it is."""
+    share = _share.get()
+    if share is None or not share.is_strange:
+        return False
+    share.move_to(owner)
+    return True

@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
+from callmark.kit import limits
 from callmark.kit.addresses import parse_networks
 from callmark.kit.fastpath.http_protocol import BODY_SILENT_S, HEAD_WITHIN_S, HttpProtocol
 from callmark.kit.fastpath.websockets import WebSocketProtocol
@@ -43,6 +44,7 @@ class Server(uvicorn.Server):
     """A uvicorn server that leaves signals to the process and says when it serves.
 
     `trusted_proxies`: addresses and networks, separated by commas, whose `X-Forwarded-For` and `…-Proto` are used.
+    `most_connections` may be open at once; None: as many as its limit of open files allows.
     `head_within_s`, `body_silent_s` and `reads_nothing_s` bound how long a client may let a request or an answer wait.
     """
 
@@ -52,12 +54,17 @@ class Server(uvicorn.Server):
         sock: socket.socket,
         *,
         trusted_proxies: str = "",
+        most_connections: int | None = None,
         head_within_s: float = HEAD_WITHIN_S,
         body_silent_s: float = BODY_SILENT_S,
         reads_nothing_s: float = READS_NOTHING_S,
     ) -> None:
         protocol: Any = partial(
-            HttpProtocol, render_refusal=render_error, head_within_s=head_within_s, body_silent_s=body_silent_s
+            HttpProtocol,
+            render_refusal=render_error,
+            most_connections=limits.most_connections() if most_connections is None else most_connections,
+            head_within_s=head_within_s,
+            body_silent_s=body_silent_s,
         )
         super().__init__(
             uvicorn.Config(

@@ -17,6 +17,7 @@ from callmark.domain.log_downloads.service import Downloads
 from callmark.kit import patience
 from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound
 from callmark.kit.health import readyz as ready
+from callmark.kit.workload import Workload
 from callmark.surfaces import assets, downloads, logos, reference
 from callmark.surfaces.api.routes import Api, Before
 from callmark.surfaces.http import EACH_WAIT_S, ErrorBody, Response, help_link, render, render_error
@@ -30,7 +31,7 @@ _API_PATHS = ("/clients/", "/v2/", "/v3/", "/extensions/")
 def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
     """The application of `roles`, with the emulator's routes in emulator mode; its lifespan starts and stops them."""
     routes: list[BaseRoute] = [*_health(deps), *logos.routes(deps), *reference.routes(deps, roles), *assets.routes()]
-    files = Downloads(deps)
+    files, load = Downloads(deps), Workload(deps.settings.api_load, deps.real_clock)
     routes += downloads.routes(files)
     parts: list[_Part] = [(_nothing, files.close)]
     before: Before | None = None
@@ -38,7 +39,7 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
     if "gateway" in roles:
         from callmark.surfaces.gateway.app import Gateway
 
-        gateway = Gateway(deps)
+        gateway = Gateway(deps, load)
         stream = gateway.stream
         parts.append((gateway.start, gateway.stop))
         routes += gateway.routes
@@ -63,7 +64,7 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
     whole.middleware_stack = ExceptionMiddleware(whole.router, handlers=_HANDLERS)
     rest = _guarded(whole, deps)
     stream = _guarded(stream, deps) if stream else None
-    direct = _split(Api(deps, before) if "api" in roles else rest, rest)
+    direct = _split(Api(deps, load, before) if "api" in roles else rest, rest)
     return Observed(direct if stream is None else _beside(stream, direct))
 
 

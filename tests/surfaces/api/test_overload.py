@@ -8,21 +8,32 @@ from uuid import uuid4
 import httpx
 import msgspec
 import pytest
+from starlette.types import ASGIApp
 from tests.factories import make_cast
 
+from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.surfaces.app import build_app
 
-LOAD, ALONE = 800, 400
-"""The least that the setting allows, and what of it one account gets."""
+LOAD, ALONE, QUARTER = 800, 400, 200
+"""The least that the setting allows, what of it one account gets, and what strangers leave."""
 
 
 @pytest.fixture
 def client(deps: Deps) -> httpx.AsyncClient:
+    return client_at(with_load(deps), "127.0.0.1")
+
+
+def with_load(deps: Deps) -> ASGIApp:
     settings = msgspec.structs.replace(deps.settings, api_load=LOAD)
-    app = build_app(replace(deps, settings=settings, real_clock=FakeClock()), frozenset({"api"}))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://callmark.test")
+    return build_app(replace(deps, settings=settings, real_clock=FakeClock()), frozenset({"api"}))
+
+
+def client_at(app: ASGIApp, address: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, client=(address, 1234))
+    return httpx.AsyncClient(transport=transport, base_url="http://callmark.test")
 
 
 async def test_beyond_its_load_a_process_answers_503_at_once(deps: Deps, client: httpx.AsyncClient) -> None:
@@ -31,6 +42,8 @@ async def test_beyond_its_load_a_process_answers_503_at_once(deps: Deps, client:
     async def ask(account: str, token: str) -> httpx.Response:
         return await client.get(f"/clients/{account}/labels", headers={"Authorization": f"Bearer {token}"})
 
+    for known in (busy, calm):
+        assert (await ask(str(known.account.id), known.token)).status_code == 200
     async with deps.db.transaction() as tx:
         await tx.execute("LOCK TABLE access_token IN ACCESS EXCLUSIVE MODE")  # nothing that is taken in is done
         of_busy = [asyncio.create_task(ask(str(busy.account.id), busy.token)) for _ in range(ALONE + 40)]
@@ -48,6 +61,43 @@ async def test_beyond_its_load_a_process_answers_503_at_once(deps: Deps, client:
     }
     assert refused.headers["Retry-After"] == "1"
     assert (await ask(str(busy.account.id), busy.token)).status_code == 200
+
+
+@pytest.mark.parametrize("addresses", [1, 40])
+async def test_strangers_take_no_account_s_share(deps: Deps, addresses: int) -> None:
+    cast, app = await make_cast(deps), with_load(deps)
+    url, guessed = f"/clients/{cast.account.id}/labels", "a" * len(cast.token)
+    mine, *others = [client_at(app, f"192.0.2.{host}") for host in range(1, addresses + 2)]
+
+    async def ask(client: httpx.AsyncClient, token: str) -> httpx.Response:
+        return await client.get(url, headers={"Authorization": f"Bearer {token}"})
+
+    assert (await ask(mine, cast.token)).status_code == 200
+    async with deps.db.transaction() as tx:
+        await tx.execute("LOCK TABLE access_token IN ACCESS EXCLUSIVE MODE")  # nothing that is taken in is done
+        flood = [asyncio.create_task(ask(one, guessed)) for one in others for _ in range(LOAD // addresses)]
+        assert (await next(asyncio.as_completed(flood))).status_code == 503
+        of_account = [asyncio.create_task(ask(mine, cast.token)) for _ in range(QUARTER // 2)]
+        await asyncio.sleep(0)
+    assert [one.status_code for one in await asyncio.gather(*of_account)] == [200] * (QUARTER // 2)
+    assert {one.status_code for one in await asyncio.gather(*flood)} == {401, 503}
+
+
+async def test_a_token_that_has_ended_is_a_stranger_s(deps: Deps, client: httpx.AsyncClient) -> None:
+    cast = await make_cast(deps)
+    url, headers = f"/clients/{cast.account.id}/labels", {"Authorization": f"Bearer {cast.token}"}
+    assert (await client.get(url, headers=headers)).status_code == 200
+    for key in await credentials.list_keys(deps, cast.account.id):
+        await credentials.delete_key(deps, cast.account.id, key.id, by=SYSTEM)
+    assert (await client.get(url, headers=headers)).status_code == 401
+    other = await make_cast(deps)
+    async with deps.db.transaction() as tx:
+        await tx.execute("LOCK TABLE access_token IN ACCESS EXCLUSIVE MODE")
+        flood = [asyncio.create_task(client.get(url, headers=headers)) for _ in range(ALONE + 1)]
+        assert (await next(asyncio.as_completed(flood))).status_code == 503
+        beside = client.get(url, headers={"Authorization": f"Bearer {other.token}"})
+        assert (await beside).status_code == 503  # from the same address, not seen before
+    assert {one.status_code for one in await asyncio.gather(*flood)} == {401, 503}
 
 
 async def test_a_large_body_counts_more_and_one_that_is_too_large_is_told_so(

@@ -28,6 +28,7 @@ from callmark.kit.clock import to_ms
 from callmark.kit.fabric import Fabric
 from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.workload import Workload
 from callmark.record_rules.fields import NewRecord
 from callmark.surfaces.gateway.app import Gateway
 from callmark.surfaces.gateway.wire import FRAME_BYTES, PING_S, SILENCE_S
@@ -106,7 +107,7 @@ def ref(record: StoredRecord) -> Frame:
 @asynccontextmanager
 async def served(deps: Deps, *, frame_bytes: int = FRAME_BYTES) -> AsyncGenerator[str]:
     """A gateway on a server of its own; its address without the scheme."""
-    gateway = Gateway(deps)
+    gateway = Gateway(deps, Workload(deps.settings.api_load, deps.real_clock))
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         Starlette(routes=gateway.routes),

@@ -24,6 +24,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
+from callmark.kit.workload import Workload
 from callmark.surfaces.gateway.app import Gateway
 
 DUBAI = "2026-01-03T09:30:00+04:00"
@@ -91,7 +92,9 @@ async def scene(deps: Deps, request: pytest.FixtureRequest) -> AsyncGenerator[Sc
 
             yield Scene(deps, listed, campaign, owner, say)
     else:
-        transport = httpx.ASGITransport(Starlette(routes=Gateway(deps).routes))
+        transport = httpx.ASGITransport(
+            Starlette(routes=Gateway(deps, Workload(deps.settings.api_load, deps.real_clock)).routes)
+        )
         auth = {"Authorization": f"Bearer {owner.token}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test", headers=auth) as client:
 
@@ -266,7 +269,9 @@ async def test_a_handset_speaks_for_its_own_calls_only(deps: Deps, scene: Scene)
 
 async def test_ten_long_answers_go_by_plain_http(deps: Deps) -> None:
     owner = await make_handset(deps, phone())
-    transport = httpx.ASGITransport(Starlette(routes=Gateway(deps).routes))
+    transport = httpx.ASGITransport(
+        Starlette(routes=Gateway(deps, Workload(deps.settings.api_load, deps.real_clock)).routes)
+    )
     auth = {"Authorization": f"Bearer {owner.token}"}
     answers = [{"question_id": str(random_uuid()), "answer": "अ" * 1000} for _ in range(10)]
     body = {

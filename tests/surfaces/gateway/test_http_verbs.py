@@ -1,10 +1,13 @@
 """The verbs as plain HTTP, and registrations."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from itertools import islice
 from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 from tests.documented import check_answer
 from tests.factories import make_cast, phone
 from tests.surfaces.gateway.helpers import (
@@ -26,7 +29,9 @@ from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.ids import random_uuid
+from callmark.kit.workload import Workload
 from callmark.surfaces.app import build_app
+from callmark.surfaces.gateway.app import Gateway
 
 BASE = "http://callmark.test/handset/v1/"
 
@@ -280,3 +285,19 @@ async def test_paths_methods_and_media_types_answer_in_the_envelope(client: http
     assert (await client.post("sync", content=b"{}" + b" " * (16 * 1024 - 2), headers=auth)).status_code == 200
     assert error(await client.get("stream"))[:2] == (400, "invalid-input")
     assert (await client.post("sync", json={})).status_code == 401
+
+
+async def test_beyond_the_load_of_a_process_handsets_are_refused_at_once(deps: Deps) -> None:
+    app = Starlette(routes=Gateway(deps, Workload(8, deps.real_clock)).routes)
+    headers = {"Authorization": "Bearer unknown"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://callmark.test") as http:
+        async with deps.db.transaction() as tx:
+            await tx.execute("LOCK TABLE registration IN ACCESS EXCLUSIVE MODE")  # nothing that is taken in is done
+            asking = [
+                asyncio.create_task(http.post("/handset/v1/sync", json={"held": []}, headers=headers)) for _ in range(7)
+            ]
+            refused = [await one for one in islice(asyncio.as_completed(asking), 3)]
+        answers = await asyncio.gather(*asking)
+    assert [one.status_code for one in refused] == [503] * 3
+    assert [one.status_code for one in answers] == [401] * 4 + [503] * 3
+    assert refused[0].headers["Retry-After"] == "1"

@@ -7,8 +7,9 @@ from typing import Any, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from callmark.kit.errors import AppError, InvalidInput, RequestTimedOut
+from callmark.kit.errors import AppError, InvalidInput, RequestTimedOut, Unavailable
 from callmark.kit.ids import new_id
+from callmark.kit.metrics import counter
 
 LARGEST_HEAD_BYTES = 65_536
 """What has to be read of a request before its headers are complete; a longer head is refused."""
@@ -25,8 +26,11 @@ SLOWEST_BODY_BYTES = 30_000
 MOST_UNREAD_BYTES = 4 << 20
 """What is taken of a body after its request has been answered; then the connection is closed."""
 
+_REFUSED = counter(
+    "callmark_connections_refused_total", "Connections refused because the process had as many open as it may have."
+)
 _TOO_LONG = f"request head is larger than {LARGEST_HEAD_BYTES} bytes"
-_REASONS = {400: "Bad Request", 408: "Request Timeout"}
+_REASONS = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}
 _HOST = re.compile(rb"[^\s/\\?#@,\x00-\x20\x7f]*").fullmatch
 
 
@@ -42,21 +46,29 @@ RenderRefusal = Callable[[AppError], Refusal]
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with eight differences.
+    """uvicorn's, with nine differences.
 
     The application may cut the connection without an answer (the emulator's sinks do); it may ask to hear that the
     server stops (`on_shutdown` and `is_stopping`, for answers that wait or have no end); what is no HTTP gets the error
     envelope too (contract D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in
     one write; a request without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2);
-    a refusal comes in its turn, behind the answers to the requests before it;
+    a refusal comes in its turn, behind the answers to the requests before it; a connection beyond the most that may be
+    open is refused, so that engines keep theirs;
     and a connection on which nothing comes is closed, before a request, within its head and within its body.
     """
 
     def __init__(
-        self, *args: Any, render_refusal: RenderRefusal, head_within_s: float, body_silent_s: float, **options: Any
+        self,
+        *args: Any,
+        render_refusal: RenderRefusal,
+        most_connections: int,
+        head_within_s: float,
+        body_silent_s: float,
+        **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self._render_refusal = render_refusal
+        self._most_connections = most_connections
         self._head_within_s = head_within_s
         self._body_silent_s = body_silent_s
         self._head_bytes: int | None = None
@@ -77,6 +89,10 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         """A client has connected; its first request is waited for."""
         super().connection_made(transport)
+        if len(self.connections) > self._most_connections:
+            _REFUSED.inc()
+            self._refuse(Unavailable("this process has as many connections as it may have open"))
+            return
         self._wait(self._head_within_s)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -34,12 +34,13 @@ from callmark.kit.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from callmark.kit.workload import Workload, aside
+from callmark.kit.workload import Workload, aside, belongs_to, units_of
 from callmark.surfaces.api.announced_calls import ANNOUNCED_CALL_ROUTES
 from callmark.surfaces.api.events import EVENT_ROUTES
 from callmark.surfaces.api.extensions import EXTENSION_ROUTES
 from callmark.surfaces.api.feature_sets import DOC as FEATURE_SETS_DOC, list_feature_sets
 from callmark.surfaces.api.idempotency import answer_once, keys_of
+from callmark.surfaces.api.known_tokens import KnownTokens
 from callmark.surfaces.api.labels import DOC as LABELS_DOC, list_labels
 from callmark.surfaces.api.log_downloads import CALLBACKS_DOC, FEEDBACK_DOC, callback_logs, feedback_logs
 from callmark.surfaces.api.management.routes import MANAGEMENT_ROUTES
@@ -74,7 +75,6 @@ REAL_TIME_S = 2.8
 
 The rest is for the work itself: when twenty pushes gave up at once on a busy machine, it took 0.1 s.
 """
-_BYTES_OF_A_UNIT = 16 * 1024
 _NOBODY = Admission(AccountId(UUID(int=0)), KeyId(UUID(int=0)), None)
 _NONE: frozenset[KeyAccess] = frozenset()
 _PUSH = Feature.CALL_PERSONALISATION
@@ -176,11 +176,12 @@ Before = Callable[[ApiRoute], Awaitable[None]]
 class Api:
     """The API as an ASGI application; `before`, if any, runs before every route (emulator: faults)."""
 
-    def __init__(self, deps: Deps, before: Before | None = None) -> None:
+    def __init__(self, deps: Deps, load: Workload, before: Before | None = None) -> None:
         self._deps = deps
         self._before = before
         self._room = WaitingRoom()
-        self._load = Workload(deps.settings.api_load, deps.real_clock)
+        self._load = load
+        self._tokens = KnownTokens()
         self._by_length: dict[int, list[_Shape]] = {}
         for shape in _shapes(ROUTES):
             self._by_length.setdefault(len(shape.segments), []).append(shape)
@@ -198,11 +199,13 @@ class Api:
             if self._before is not None:
                 await self._before(route)
             total_s = REAL_TIME_S if route.bucket is REAL_TIME else inf
-            with self._share(route, path, scope), patience.of(total_s=total_s, each_s=EACH_WAIT_S):
+            with self._share(route, scope), patience.of(total_s=total_s, each_s=EACH_WAIT_S):
                 answer = await self._answer(route, path, scope, receive, headers)
         except InvalidInput as exc:
             answer = _refused(family, exc)
         except AppError as exc:
+            if isinstance(exc, Unauthenticated):
+                self._tokens.forget(bearer(scope))
             answer = render_error(exc, with_field=family is Family.OURS)
         await answer.send(send, headers)
 
@@ -217,29 +220,41 @@ class Api:
                 return route, dict(zip(shape.names, values, strict=True))
         raise NotFound
 
-    def _share(self, route: ApiRoute, path: dict[str, str], scope: Scope) -> AbstractContextManager[None]:
-        """The request's share of the process, for the account that its path names: to look it up is work already."""
-        units = 1 + min(announced_bytes(scope), route.largest_bytes) // _BYTES_OF_A_UNIT
-        return self._load.share(path.get("clientAccountId", ""), units)
+    def _share(self, route: ApiRoute, scope: Scope) -> AbstractContextManager[None]:
+        """The request's share of the process, for whoever has shown its token before; to look them up is work already.
+
+        Not for the account that the path names: everyone could take that account's share.
+        """
+        units = units_of(min(announced_bytes(scope), route.largest_bytes))
+        if owner := self._tokens.bearer(bearer(scope)):
+            return self._load.share(owner, units)
+        return self._load.strange_share(_address(scope), units)
+
+    def _is_of(self, token: str, owner: str) -> None:
+        """The request has been admitted as the owner's."""
+        if belongs_to(owner):
+            self._tokens.remember(token, owner)
 
     async def _answer(
         self, route: ApiRoute, path: dict[str, str], scope: Scope, receive: Receive, headers: list[Header]
     ) -> Response:
         admission, features, operator, push, body = _NOBODY, _NONE, None, None, None
-        address = client[0] if (client := scope["client"]) else ""
+        address, token = _address(scope), bearer(scope)
         if route.or_feature is not None:
-            admission, features = await self._admit_by_any(route, path, bearer(scope))
+            admission, features = await self._admit_by_any(route, path, token)
             scope["account"] = str(admission.account_id)
+            self._is_of(token, scope["account"])
         elif route.for_operators:
-            operator = await self._admit_operator(bearer(scope), address, headers)
+            operator = await self._admit_operator(token, address, headers)
+            self._is_of(token, f"operator {operator.email}")
         elif route.feature is not None:
-            token = bearer(scope)
             if not token:
                 raise Unauthenticated
             if route.reads_push and not keys_of(scope):
                 body = await body_at_hand(scope, receive, route.largest_bytes)
             admission, push = await self._admit(route, token, path["clientAccountId"], body)
             scope["account"] = str(admission.account_id)
+            self._is_of(token, scope["account"])
             if admission.allowance:
                 _take(admission.allowance, headers)
         if body is not None:
@@ -281,6 +296,10 @@ class Api:
         found = await operator_tokens.admit(self._deps, token)
         _take(found.allowance, headers)
         return Actor(ActorKind.OPERATOR_API, found.created_by_email, address=address, key_name=found.token_name)
+
+
+def _address(scope: Scope) -> str:
+    return client[0] if (client := scope["client"]) else ""
 
 
 def _take(allowance: Allowance, headers: list[Header]) -> None:

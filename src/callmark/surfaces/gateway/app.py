@@ -16,6 +16,7 @@ from callmark.domain.handsets.model import COUNT, RECHECK, TAKEOVER, Registratio
 from callmark.kit.errors import AppError
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.workload import Workload
 from callmark.surfaces.gateway import metrics
 from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.gateway.http_verbs import Twin
@@ -39,7 +40,7 @@ RESTARTING = (1012, "the gateway restarts")
 class Gateway:
     """Routes under `/handset/v1`, and the streams that came in through them."""
 
-    def __init__(self, deps: Deps) -> None:
+    def __init__(self, deps: Deps, load: Workload) -> None:
         self._deps = deps
         self.id = new_id()
         self._streams: dict[PhoneNumber, tuple[HandsetConnection, ...]] = {}
@@ -49,7 +50,7 @@ class Gateway:
         self.stream = Stream(deps, self)
         self.routes: list[BaseRoute] = [
             WebSocketRoute("/handset/v1/stream", self.stream, name="handset_stream"),
-            Route("/handset/v1/{verb:path}", Twin(deps), name="handset"),
+            Route("/handset/v1/{verb:path}", Twin(deps, load), name="handset"),
         ]
 
     async def start(self) -> None:

@@ -13,10 +13,11 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import RecordRef, identity_of
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound, Unauthenticated
+from callmark.kit.workload import Workload, aside, belongs_to, units_of
 from callmark.surfaces.bodies import read_text
 from callmark.surfaces.gateway import verbs, wire
 from callmark.surfaces.gateway.numbers import number_of
-from callmark.surfaces.http import Response, bearer, check_media_type, render, render_error
+from callmark.surfaces.http import Response, announced_bytes, bearer, check_media_type, render, render_error
 
 Body = TypeVar("Body")
 
@@ -32,12 +33,16 @@ class Request:
 
     async def handset(self) -> Registration:
         """The registration whose token was sent. Raises Unauthenticated."""
-        return await handsets.authenticate(self.deps, self.credential)
+        found = await handsets.authenticate(self.deps, self.credential)
+        belongs_to(found.phone_number)
+        return found
 
     async def body(self, kind: type[Body], limit_bytes: int = wire.FRAME_BYTES) -> Body:
         """The body as `kind`. Raises UnsupportedMedia, PayloadTooLarge, InvalidInput."""
         check_media_type(self.scope)
-        return wire.decode_body(kind, await read_text(self.scope, self.receive, limit_bytes))
+        with aside():
+            body = await read_text(self.scope, self.receive, limit_bytes)
+        return wire.decode_body(kind, body)
 
 
 async def register(request: Request) -> Response:
@@ -141,8 +146,9 @@ TABLE: dict[str, dict[str, Handler]] = {
 class Twin:
     """The ASGI application behind `/handset/v1/`."""
 
-    def __init__(self, deps: Deps) -> None:
+    def __init__(self, deps: Deps, load: Workload) -> None:
         self._deps = deps
+        self._load = load
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; errors in the Family A envelope. A bug goes on to the layer that logs it."""
@@ -163,7 +169,9 @@ class Twin:
         request = Request(self._deps, bearer(scope), scope, receive)
         if not request.credential and handler is not stream:
             raise Unauthenticated
-        return await handler(request)
+        address, units = scope["client"][0], units_of(min(announced_bytes(scope), wire.FEEDBACK_BODY_BYTES))
+        with self._load.strange_share(address, units):
+            return await handler(request)
 
 
 def _known(scope: Scope) -> bool:
