@@ -9,16 +9,19 @@ promise; tests/kit/test_fabric.py would notice a change.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 import structlog
-from nats.aio.client import Client
+from nats.aio.client import DEFAULT_BUFFER_SIZE, Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError, ProtocolError
 from nats.protocol.parser import Parser
 
+from callmark.kit.errors import said
 from callmark.kit.nats_servers import NO_FILES, NatsAccess
 
 log = structlog.get_logger(__name__)
@@ -30,8 +33,38 @@ _LINE_END = b"\r\n"
 _QUOTE = "'"
 
 
+class SteadyTransport(TcpTransport):
+    """A connection that has ended is a ConnectionError under every event loop: uvloop's is a RuntimeError."""
+
+    def write(self, payload: bytes) -> None:
+        """Sends it. Raises ConnectionError."""
+        with _ended():
+            super().write(payload)
+
+    def writelines(self, payload: list[bytes]) -> None:
+        """Sends all of them. Raises ConnectionError."""
+        with _ended():
+            super().writelines(payload)
+
+    def cut(self) -> None:
+        """Ends the connection at once; what was not sent yet is not sent."""
+        if self._io_writer is not None:
+            self._io_writer.transport.abort()
+
+
+@contextlib.contextmanager
+def _ended() -> Generator[None]:
+    try:
+        yield
+    except RuntimeError as exc:
+        raise ConnectionResetError(str(exc)) from exc
+
+
 class SteadyClient(Client):
-    """nats-py's client, which hands on direct subscriptions' messages, with four differences.
+    """nats-py's client, which hands on direct subscriptions' messages, with five differences.
+
+    It tries again whatever ended a try to come back, and whatever ended the tasks that read and ping. nats-py foresees
+    few errors there; after any other it has no connection, or a dead one, and never makes another.
 
     Its reader survives a flush given up. nats-py leaves the future of such a flush in line, and the PONG that comes for
     it at last raises in the reader. That ends, and the connection hears nothing more, yet counts as good until its
@@ -72,19 +105,55 @@ class SteadyClient(Client):
 
     async def _connect_to_server(self, s: Any) -> None:  # noqa: ANN401 - nats-py keeps its type to itself
         self._hang_up()  # nats-py drops a connection that it could not complete, and leaves it open
-        await super()._connect_to_server(s)
+        s.last_attempt = time.monotonic()
+        transport = SteadyTransport()
+        await transport.connect(s.uri, buffer_size=DEFAULT_BUFFER_SIZE, connect_timeout=self.options["connect_timeout"])
+        self._transport = transport
+
+    async def _attempt_reconnect(self) -> None:
+        while True:
+            try:
+                await super()._attempt_reconnect()
+            except Exception as exc:  # noqa: BLE001 - or this process would be without NATS until it is started again
+                await self._error_cb(_foreseen(exc))
+                self._hang_up()
+                self._status = Client.RECONNECTING
+                await asyncio.sleep(self.options["reconnect_time_wait"])
+            else:
+                return
+
+    async def _read_loop(self) -> None:
+        await self._watched(super()._read_loop())
+
+    async def _ping_interval(self) -> None:
+        await self._watched(super()._ping_interval())
+
+    async def _watched(self, loop: Coroutine[Any, Any, None]) -> None:
+        """Runs a task of the connection; when it has ended, and nobody noticed, the connection has too."""
+        cause: Exception = NatsError("nats: the connection ended")
+        try:
+            await loop
+        except Exception as exc:  # noqa: BLE001 - as above
+            cause = _foreseen(exc)
+        tasks: list[Any] = [vars(self)["_reading_task"], vars(self)["_ping_interval_task"]]
+        if self.is_connected and asyncio.current_task() in tasks:
+            await self._process_op_err(cause)
 
     def _hang_up(self) -> None:
         """Cuts the connection, if there is one."""
-        transport: Any = self._transport
-        if transport is not None and transport:
-            transport._io_writer.transport.abort()  # noqa: SLF001 - see above
+        if isinstance(self._transport, SteadyTransport):
+            self._transport.cut()
 
     async def _process_pong(self) -> None:
         line: list[Any] = vars(self)["_pongs"]  # an untyped list in nats-py
         if line and line[0].done():
             line[0] = asyncio.get_running_loop().create_future()
         await super()._process_pong()
+
+
+def _foreseen(exc: Exception) -> Exception:
+    """An error of the kinds that a `Fabric` takes for a lost connection, in place of any other."""
+    return exc if isinstance(exc, NatsError | OSError | asyncio.TimeoutError) else NatsError(f"nats: {said(exc)}")
 
 
 async def subscribe(client: Client, subject: str, on_message: Callable[[Msg], Awaitable[None]]) -> Subscription:
@@ -194,6 +263,5 @@ class Outbox:
     def _write(self) -> None:
         waiting, self._waiting = self._waiting, []
         if self._client.is_connected:
-            # uvloop raises where the connection has ended and the client has not heard of it yet.
-            with contextlib.suppress(RuntimeError):
+            with contextlib.suppress(OSError):  # it has ended, and the client has not heard of it yet
                 self._client._transport.write(b"".join(waiting))  # noqa: SLF001 - see above
