@@ -14,7 +14,7 @@ from tests.factories import Cast, make_cast, phone
 from tests.listed import make_listed, offer_everything
 from tests.markdown import blocks
 from tests.surfaces.emulator.running import Emulated, emulated
-from tests.surfaces.gateway.helpers import CALLER, push
+from tests.surfaces.gateway.helpers import CALLER, push, push_patiently
 from tests.waiting import until
 
 from callmark.domain.calls import service as calls
@@ -126,7 +126,7 @@ async def test_the_app_is_woken_shows_who_calls_reports_and_asks_to_be_called_ba
     streams = way == "stream" and await knows_streams()
     async with running_phone(emulator, number, streams=streams) as app:
         await app.next("registered")
-        record = await push(deps, cast, number)
+        record = await push_patiently(deps, cast, number)
         assert (await app.next("woken"))["by"] in ({"stream"} if streams else {"http", "stream"})
         await received(emulator, cast, record)
         assert (await app.next("asleep"))["held"] == 1

@@ -172,7 +172,7 @@ async def test_five_wrong_tries_end_a_code(stage: Stage) -> None:
 
 async def test_tries_that_come_at_once_count_each(stage: Stage) -> None:
     code = await stage.send()
-    wrong = others(code, 40)
+    wrong = others(code, 2 * CODE_TRIES)  # no more than there are connections: each waits for the one before
     results = await asyncio.gather(*(stage.prove(one) for one in wrong), return_exceptions=True)
     assert sum(isinstance(one, InvalidInput) for one in results) == CODE_TRIES
     assert sum(isinstance(one, Conflict) for one in results) == len(wrong) - CODE_TRIES
@@ -215,8 +215,8 @@ async def test_a_number_that_was_delisted_and_taken_by_another_has_had_its_codes
 async def test_an_account_gets_so_many_codes_a_day(stage: Stage) -> None:
     many = phones(CODES_OF_ACCOUNT)
     await stage.acme.publish(*many)
-    asked = [proof_codes.send_code(stage.deps, stage.acme.account_id, one, SMS, by=ALICE) for one in many]
-    await asyncio.gather(*asked)
+    for one in many:
+        await proof_codes.send_code(stage.deps, stage.acme.account_id, one, SMS, by=ALICE)
     with pytest.raises(TooManyRequests):
         await proof_codes.send_code(stage.deps, stage.acme.account_id, stage.number, SMS, by=ALICE)
 

@@ -3,17 +3,15 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from tests.factories import Cast, make_cast, phone
 from tests.surfaces.emulator.running import Emulated, emulated
 from tests.surfaces.emulator.watching import watching
-from tests.surfaces.gateway.helpers import CALLER, new_record, outcome_of, push, store_records
+from tests.surfaces.gateway.helpers import CALLER, new_record, outcome_of, push, push_patiently, store_records
 from tests.waiting import until
 
 from callmark.domain.calls import service as calls
@@ -60,12 +58,6 @@ async def asleep(emulator: Emulated, number: str) -> None:
     await until(sleeps)
 
 
-async def push_patiently(emulator: Emulated, cast: Cast, number: str) -> StoredRecord:
-    """A push that waits longer than those of the other tests, whatever else this machine does."""
-    patient = msgspec.structs.replace(emulator.deps.settings, real_time_deadline_s=30)
-    return await push(replace(emulator.deps, settings=patient), cast, number)
-
-
 async def is_delivered_late(emulator: Emulated, cast: Cast, record: StoredRecord) -> bool:
     found = await personalisation.find_record(emulator.deps, cast.account.id, record.key.id)
     return found.outcome is Outcome.SUCCESS and found.delivered_late_at is not None
@@ -75,7 +67,7 @@ async def test_a_push_wakes_it_and_then_it_sleeps_again(emulator: Emulated, cast
     number = phone()
     made = await emulator.make(number, script=SLEEPS)
     assert (made["online"], made["connected"], made["asleep"]) == (True, False, True)
-    assert (await push_patiently(emulator, cast, number)).outcome is Outcome.SUCCESS
+    assert (await push_patiently(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
     await asleep(emulator, number)
     shown = await emulator.call(number, CALLER)
     assert (shown["name"], shown["source"]) == ("Acme Deliveries", "call_record")
@@ -143,7 +135,7 @@ async def test_the_platform_learns_from_the_push_service_that_the_app_is_gone(em
 
     await until(gone)
     await emulator.make(number, script=SLEEPS)
-    assert (await push_patiently(emulator, cast, number)).outcome is Outcome.SUCCESS
+    assert (await push_patiently(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
 
 
 async def test_a_restored_snapshot_sleeps_and_is_woken_and_a_reset_leaves_nothing(
@@ -157,7 +149,7 @@ async def test_a_restored_snapshot_sleeps_and_is_woken_and_a_reset_leaves_nothin
     assert (await emulator.http.post(f"{snapshot}/restore", json={})).status_code == 200
     there = await listed(emulator, number)
     assert (there["asleep"], there["connected"]) == (True, False)
-    assert (await push_patiently(emulator, cast, number)).outcome is Outcome.SUCCESS
+    assert (await push_patiently(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
     assert (await emulator.http.post("/emulator/v1/reset", json={})).status_code == 200
     assert (await push(emulator.deps, cast, number)).outcome is Outcome.NOT_REGISTERED
 

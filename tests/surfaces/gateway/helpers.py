@@ -93,6 +93,12 @@ async def push(deps: Deps, cast: Cast, receiver: str, **changed: object) -> Stor
     return record
 
 
+async def push_patiently(deps: Deps, cast: Cast, receiver: str) -> StoredRecord:
+    """A push that waits longer than those of the other tests, whatever else this machine does."""
+    patient = msgspec.structs.replace(deps.settings, real_time_deadline_s=30)
+    return await push(replace(deps, settings=patient), cast, receiver)
+
+
 async def outcome_of(deps: Deps, cast: Cast, record_id: UUID) -> Outcome:
     """What has become of a record."""
     return (await personalisation.find_record(deps, cast.account.id, record_id)).outcome
