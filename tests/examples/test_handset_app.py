@@ -126,7 +126,7 @@ async def test_the_app_is_woken_shows_who_calls_reports_and_asks_to_be_called_ba
     streams = way == "stream" and await knows_streams()
     async with running_phone(emulator, number, streams=streams) as app:
         await app.next("registered")
-        record = await push_patiently(deps, cast, number)
+        record = await push_patiently(deps, cast, number, within_s=30 if streams else 4)
         assert (await app.next("woken"))["by"] in ({"stream"} if streams else {"http", "stream"})
         await received(emulator, cast, record)
         assert (await app.next("asleep"))["held"] == 1

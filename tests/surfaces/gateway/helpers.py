@@ -93,9 +93,9 @@ async def push(deps: Deps, cast: Cast, receiver: str, **changed: object) -> Stor
     return record
 
 
-async def push_patiently(deps: Deps, cast: Cast, receiver: str) -> StoredRecord:
+async def push_patiently(deps: Deps, cast: Cast, receiver: str, *, within_s: float = 30) -> StoredRecord:
     """A push that waits longer than those of the other tests, whatever else this machine does."""
-    patient = msgspec.structs.replace(deps.settings, real_time_deadline_s=30)
+    patient = msgspec.structs.replace(deps.settings, real_time_deadline_s=within_s)
     return await push(replace(deps, settings=patient), cast, receiver)
 
 
