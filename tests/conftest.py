@@ -18,7 +18,7 @@ from tests.opened import opened_deps
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
-from callmark.kit.limits import importing
+from callmark.kit.limits import collect_garbage_rarely, importing
 
 LEAN = Path(__file__).parent / "lean"
 
@@ -33,6 +33,10 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+# A checker of addresses that no document of ours has, and which takes a second to import; `jsonschema` does without.
+_modules: dict[str, Any] = sys.modules
+_modules["rfc3987_syntax"] = None
 
 # For the processes that tests start: see tests/lean.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(LEAN), os.environ.get("PYTHONPATH"))))
@@ -50,7 +54,9 @@ def pytest_report_header() -> str:
 def pytest_collection() -> Generator[None, object, object]:
     """The modules of all tests are imported."""
     with importing():
-        return (yield)
+        collected = yield
+    collect_garbage_rarely()  # as the processes of the product
+    return collected
 
 
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no types
