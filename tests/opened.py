@@ -6,7 +6,6 @@ from pathlib import Path
 from uuid import UUID
 
 from tests.engines import SECRET_KEY, Engines
-from tests.waiting import patiently
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import Clock, SystemClock
@@ -16,14 +15,17 @@ from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.settings import read_settings
 from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 
+PATIENT_S = 60.0
+"""On a machine that is busy with other tests a connection takes seconds; the product would refuse after two."""
+
 
 @asynccontextmanager
 async def opened_deps(engines: Engines, clock: Clock, data: Path) -> AsyncGenerator[Deps]:
     """On the database of `engines`; the product clock is `clock`, the real one is real."""
     settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=data)
-    db = await Database.open(engines.dsn, size=settings.pool_size, name="test")
-    gathered = KeptConnections(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered")
-    fabric = Fabric(engines.nats_url, await patiently(lambda: _installation(db)), name="test")
+    db = await Database.open(engines.dsn, size=settings.pool_size, name="test", acquire_within_s=PATIENT_S)
+    gathered = KeptConnections(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered", connect_within_s=PATIENT_S)
+    fabric = Fabric(engines.nats_url, await _installation(db), name="test")
     await fabric.open()
     yield Deps(settings, db, fabric, StatementBatcher(gathered), clock, SystemClock(), "http://callmark.test")
     await fabric.close()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from tests.opened import PATIENT_S
 
 from callmark.domain.deps import Deps
 from callmark.kit.db import Database, own_names
@@ -54,7 +55,7 @@ class WatchedDatabase(Database):
 @asynccontextmanager
 async def watched(deps: Deps) -> AsyncGenerator[tuple[Deps, WatchedDatabase]]:
     """The same, on a pool that notes its statements."""
-    db = await WatchedDatabase.open(deps.settings.reached_postgres, size=2, name="watched")
+    db = await WatchedDatabase.open(deps.settings.reached_postgres, size=2, name="watched", acquire_within_s=PATIENT_S)
     db.statements = []
     yield replace(deps, db=db), db
     await db.close()

@@ -29,8 +29,17 @@ class KeptConnections:
     whose plan does not depend on them; over partitions, planning costs more than running.
     """
 
-    def __init__(self, dsn: str, *, size: int, name: str, primary: Primary | None = None) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        size: int,
+        name: str,
+        primary: Primary | None = None,
+        connect_within_s: float = ACQUIRE_TIMEOUT_S,
+    ) -> None:
         self._primary = primary or Primary(dsn)
+        self._connect_within_s = connect_within_s
         self._settings = server_settings(name) | {"plan_cache_mode": "force_generic_plan"}
         self._size = size
         self._slots = asyncio.Semaphore(size)
@@ -89,7 +98,7 @@ class KeptConnections:
 
     async def _connect(self) -> "BareConnection":
         return await self._primary.connect(
-            timeout=ACQUIRE_TIMEOUT_S,
+            timeout=self._connect_within_s,
             command_timeout=STATEMENT_TIMEOUT_S,
             server_settings=self._settings,
         )
