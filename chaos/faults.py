@@ -16,8 +16,8 @@ from chaos.receiver import Mood
 from chaos.stage import Stage
 
 JUMPS_S = (1, 7, 61, 125, 600)
-FORGETS = frozenset({"kill postgresql", "kill everything", "full disk", "clock jump"})
-"""After these, windows of limits begin again: PostgreSQL has crashed, or the clock has moved."""
+FORGETS = frozenset({"kill postgresql", "kill everything", "full disk"})
+"""After these, windows of limits begin again, because PostgreSQL has crashed; also after `Stage.move_clock`."""
 
 
 class Faults:

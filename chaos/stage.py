@@ -11,7 +11,7 @@ from time import monotonic, time
 
 from chaos.api import Api
 from chaos.checker.check import Checker
-from chaos.checker.history import AnyEntry, Webhook, written
+from chaos.checker.history import AnyEntry, Fault, Webhook, written
 from chaos.checker.invariant import Violation
 from chaos.engines import Engines
 from chaos.handset import Handset
@@ -91,8 +91,10 @@ class Stage:
             self.clock.was_read(answer.body["now"])
 
     async def move_clock(self, seconds: float) -> None:
-        """Forward."""
+        """Forward; windows of limits, which this clock measures, may begin again."""
+        began = monotonic()
         answer = await self.api.ask("POST", "/emulator/v1/clock", body={"advance_s": seconds})
+        self.history.note(Fault(kind="clock moved", began=began, ended=monotonic(), forgets=True))
         if answer.is_taken:
             self.clock.was_read(answer.body["now"])
 
