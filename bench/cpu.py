@@ -10,6 +10,7 @@ KINDS = {
     "child http": "api and gateway",
     "child worker": "worker",
     "child handsets": "virtual handsets",
+    "child all-roles": "all roles",
     "nats-server": "nats",
     "postgres": "postgresql",
 }

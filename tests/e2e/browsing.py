@@ -101,22 +101,16 @@ class Demo:
         """Moves the product's clock."""
         assert self.http.post("/emulator/v1/clock", json={"advance_s": seconds}).status_code == 200
 
-    def kill(self, kind: str) -> None:
-        """`kill -9` of the process of this kind (http, handsets); returns when its supervisor has started another."""
-        killed = self._pids(kind)
-        assert killed, f"there is no {kind} process"
+    def kill(self) -> None:
+        """`kill -9` of the process that does everything; returns when its supervisor has started another."""
+        killed = self._pids()
+        assert len(killed) == 1
         os.kill(killed[0], signal.SIGKILL)
-        until(lambda: set(self._pids(kind)) - set(killed))
+        until(lambda: set(self._pids()) - set(killed))
 
-    def _pids(self, kind: str) -> list[int]:
+    def _pids(self) -> list[int]:
         lines = {pid: Path(f"/proc/{pid}/cmdline") for pid in children(self.process.pid)}
-        return [pid for pid, line in lines.items() if f"child\0{kind}\0" in _read(line)]
-
-    def is_connected(self, number: str) -> bool:
-        """Whether the handset's stream to the gateway is open."""
-        answer = self.http.get("/emulator/v1/handsets")
-        found: list[dict[str, Any]] = answer.json() if answer.status_code == 200 else []
-        return any(one["phone_number"] == number and one["connected"] for one in found)
+        return [pid for pid, line in lines.items() if "callmark.processes.child" in _read(line)]
 
 
 def _read(file: Path) -> str:

@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e import browsing
 from tests.e2e.browsing import CALLER, Demo, Tabs, overflowing, ring, state_of
-from tests.e2e.serving import until
 
 REASON = "Your parcel arrives today"
 STRANGER = "918049998888"
@@ -155,24 +154,16 @@ TEXTS = (
 )
 
 
-def test_it_comes_back_by_itself_after_its_gateway_was_killed(demo: Demo, tabs: Tabs) -> None:
+def test_it_comes_back_by_itself_after_the_process_of_its_handset_and_gateway_was_killed(
+    demo: Demo, tabs: Tabs
+) -> None:
     number = demo.handset()
     page = tabs.handset(number)
     tabs.away = True
-    demo.kill("http")
+    demo.kill()
     expect(state_of(page)).to_have_text("reconnecting…")
     expect(state_of(page)).to_have_text("connected", timeout=30_000)
     tabs.away = False
-    assert demo.push(number)["status_info"]["status"] == "success"
-    expect(page.locator("[data-held] li")).to_have_count(1)
-
-
-def test_it_takes_its_handset_back_after_the_farm_was_killed(demo: Demo, tabs: Tabs) -> None:
-    number = demo.handset()
-    page = tabs.handset(number)
-    demo.kill("handsets")
-    until(lambda: demo.is_connected(number))
-    expect(state_of(page)).to_have_text("connected", timeout=30_000)
     assert demo.push(number)["status_info"]["status"] == "success"
     expect(page.locator("[data-held] li")).to_have_count(1)
     assert demo.call(number, "missed")["outcome"] == "missed"

@@ -27,6 +27,7 @@ from callmark.kit.db import own_names
 from callmark.kit.health import Health
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.metrics import declared
+from callmark.kit.roles import ALL_ROLES
 from callmark.record_rules.fields import Faulty
 from callmark.surfaces.metrics import describe
 from callmark.worker.run import run_due_once
@@ -144,6 +145,13 @@ async def test_of_several_processes_the_eldest_tells_what_the_database_knows(dep
         await until(has_gone)
     async with living(deps, "http") as next_one:
         assert tells(await scrape(next_one))
+
+
+async def test_a_process_that_does_everything_stands_for_all_kinds(deps: Deps) -> None:
+    async with living(deps, ALL_ROLES) as alone:
+        assert (await scrape(alone)).all("callmark_processes", "kind") == {ALL_ROLES: 1}
+        async with living(deps, "worker") as second:
+            assert (await scrape(second)).all("callmark_processes", "kind") == {}  # the eldest tells
 
 
 async def test_without_postgresql_a_page_has_what_the_process_knows_itself(deps: Deps) -> None:

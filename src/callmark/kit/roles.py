@@ -1,8 +1,25 @@
 """What a process may do; `callmark serve` runs all of them, or those that are named."""
 
+from collections.abc import Iterable
+
 HTTP_ROLES = frozenset({"api", "console", "gateway", "stir"})
 """What the HTTP processes do, each all of those that are chosen."""
 ROLES = HTTP_ROLES | {"worker"}
+
+ALL_ROLES = "all-roles"
+"""The kind of the one process that does everything, for a platform of one developer (demo, test session)."""
+PROCESS_KINDS = {
+    "http": frozenset({"http"}),
+    "worker": frozenset({"worker"}),
+    "handsets": frozenset({"handsets"}),
+    ALL_ROLES: frozenset({"http", "worker", "handsets"}),
+}
+"""The kinds of process that an installation consists of, and which kinds each of them stands for."""
+
+
+def stand_in_kinds(kinds: Iterable[str]) -> set[str]:
+    """What processes of these kinds do, as the kinds that do each alone."""
+    return {one for kind in kinds for one in PROCESS_KINDS.get(kind, {kind})}
 
 
 def parse_roles(text: str) -> frozenset[str]:

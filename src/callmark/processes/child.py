@@ -1,7 +1,8 @@
 """The program of every child process: `python -m callmark.processes.child KIND …`, its settings on `--settings-fd`.
 
-Kinds: `http` (all HTTP roles given), `worker`, and `handsets` (the emulator's virtual handsets). It writes one JSON
-line to `--ready-fd` once it serves or cannot, and ends on SIGTERM. It dies with its parent (see `engines.child.spawn`).
+Kinds: `http` (all HTTP roles given), `worker`, `handsets` (the emulator's virtual handsets), and `all-roles` (all of
+these). It writes one JSON line to `--ready-fd` once it serves or cannot, and ends on SIGTERM. It dies with its parent
+(see `engines.child.spawn`).
 Here is what a parent knows of it too; what it does is in `child_work`.
 """
 
@@ -10,6 +11,7 @@ import argparse
 import msgspec
 
 from callmark.kit.limits import importing
+from callmark.kit.roles import PROCESS_KINDS
 
 
 class Ready(msgspec.Struct):
@@ -29,7 +31,7 @@ class ChildHealth(msgspec.Struct):
 def main() -> None:
     """Reads the command line, runs the process, and exits 1 with one clear line when it cannot."""
     parser = argparse.ArgumentParser(prog="callmark.processes.child")
-    parser.add_argument("kind", choices=["http", "worker", "handsets"])
+    parser.add_argument("kind", choices=list(PROCESS_KINDS))
     parser.add_argument("--index", type=int, required=True)
     parser.add_argument("--admin-port", type=int, default=0)
     parser.add_argument("--roles", default="")
@@ -38,7 +40,9 @@ def main() -> None:
     parser.add_argument("--board-fd", type=int)
     args = parser.parse_args()
     with importing():
-        from callmark.processes.child_work import work
+        from callmark.processes.child_work import load, work
+
+        load(PROCESS_KINDS[args.kind], frozenset(args.roles.split(",")))
     work(args)
 
 

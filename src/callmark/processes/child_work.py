@@ -8,7 +8,8 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from callmark.kit.errors import AppError
 from callmark.kit.health import Health
 from callmark.kit.limits import allow_many_files, collect_garbage_rarely
 from callmark.kit.process_metrics import name_process, watch_loop
+from callmark.kit.roles import PROCESS_KINDS
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.tasks import run_all
 from callmark.kit.tracing import traced_process
@@ -32,7 +34,7 @@ from callmark.processes.http import Server, admin_app, serve_until
 from callmark.processes.ports import open_socket
 from callmark.processes.reach import public_url
 from callmark.processes.worker import run_beside
-from callmark.worker.run import prepare
+from callmark.worker.run import check, prepare, run_worker
 
 log = structlog.get_logger(__name__)
 
@@ -55,13 +57,23 @@ class _ParentPipe:
             self._descriptor = None
 
 
+def load(does: frozenset[str], roles: frozenset[str]) -> None:
+    """Imports what will be needed, so that it is there by the time the settings come."""
+    if "http" in does:
+        import_module("callmark.surfaces.app").load(roles)
+    if "handsets" in does:
+        import_module("callmark.surfaces.emulator.farm")
+    if {"http", "handsets"} <= does:
+        import_module("callmark.surfaces.emulator.app")
+
+
 def work(args: argparse.Namespace) -> None:
     """Runs the process that `child` was asked for; exits 1 with one clear line when it cannot."""
     settings = read_settings(_given(args.settings_fd))
     allow_many_files()
     name = f"{args.kind}-{args.index}"
     logs.set_up(settings.log_level, process=name)
-    name_process(name, args.roles if args.kind == "http" else args.kind)
+    name_process(name, args.roles if "http" in PROCESS_KINDS[args.kind] else args.kind)
     line = _ParentPipe(args.ready_fd)
     health = Health()
     if args.board_fd is not None:
@@ -89,28 +101,29 @@ def _given(descriptor: int) -> dict[str, str]:
 async def _run(
     settings: Settings, kind: str, admin_port: int, roles: frozenset[str], line: _ParentPipe, health: Health
 ) -> None:
-    health.roles = roles - {"worker"} if kind == "http" else frozenset({kind} - {"handsets"})
-    signals = Signals(settings.drain_s if kind == "http" else 0)
+    does = PROCESS_KINDS[kind]
+    health.roles = (roles - {"worker"} if "http" in does else frozenset()) | does & {"worker"}
+    signals = Signals(settings.drain_s if "http" in does else 0)
     if settings.emulator:
-        settings = _with_push_service(settings, kind)
+        settings = _with_push_service(settings, is_worker="worker" in does)
     async with traced_process(settings, kind), open_deps(settings, kind, health=health) as deps:
         try:
-            await _serve(deps, kind, admin_port, roles, line, signals)
+            await _serve(deps, does, admin_port, roles, line, signals)
         except Exception:
             signal.alarm(LAST_SECONDS)  # what does not let itself be ended must not keep a failed process alive
             raise
 
 
-def _with_push_service(settings: Settings, kind: str) -> Settings:
+def _with_push_service(settings: Settings, *, is_worker: bool) -> Settings:
     from callmark.surfaces.emulator import push_account
 
-    if kind == "worker":
+    if is_worker:
         push_account.keep_account(settings, public_url(settings))
     return push_account.with_push_service(settings, public_url(settings))
 
 
 async def _serve(
-    deps: Deps, kind: str, admin_port: int, roles: frozenset[str], line: _ParentPipe, signals: "Signals"
+    deps: Deps, does: frozenset[str], admin_port: int, roles: frozenset[str], line: _ParentPipe, signals: "Signals"
 ) -> None:
     stop = asyncio.Event()
     deps.fabric.on_late_acknowledgement(functools.partial(personalisation.acknowledge_token, deps))
@@ -119,35 +132,43 @@ async def _serve(
         admin_app(deps), open_socket(deps.settings.admin_host, admin_port, reuse_port=False, option="--admin-port")
     )
     servers = [admin]
-    if kind == "http":
+    if "http" in does:
         from callmark.surfaces.app import build_app
 
         sock = open_socket(deps.settings.host, deps.settings.port)
         servers.append(Server(build_app(deps, roles), sock, trusted_proxies=deps.settings.trusted_proxies))
+    up = asyncio.Event()
+
+    def is_up() -> None:
+        line.tell(Ready(admin.port))
+        up.set()
+
     works = [
-        serve_until(stop, servers, lambda: line.tell(Ready(admin.port))),
+        serve_until(stop, servers, is_up),
         signals.drained(deps.health, servers, stop),
         run_beside(stop, watch_loop()),
     ]
-    if background := _background(kind, deps):
-        works.append(run_beside(stop, background(deps)))
+    works += [run_beside(stop, _begun_after(up, background, deps)) for background in _backgrounds(does, deps)]
     collect_garbage_rarely()
     await run_all(*works)
 
 
-def _background(kind: str, deps: Deps) -> Callable[[Deps], Coroutine[Any, Any, None]] | None:
-    """What runs beside the servers. Raises SetupError when it could not run."""
-    if kind == "worker":
-        from callmark.worker.run import check, run_worker
+async def _begun_after(up: asyncio.Event, work: Callable[[Deps], Coroutine[Any, Any, None]], deps: Deps) -> None:
+    """Begins once the servers answer: all queues are looked at first, which would keep a start waiting."""
+    await up.wait()
+    await work(deps)
 
+
+def _backgrounds(does: frozenset[str], deps: Deps) -> Iterator[Callable[[Deps], Coroutine[Any, Any, None]]]:
+    """What runs beside the servers. Raises SetupError when it could not run."""
+    if "worker" in does:
         check(deps)
-        return run_worker
-    if kind == "handsets":
+        yield run_worker
+    if "handsets" in does:
         from callmark.surfaces.emulator.farm import run_farm
 
         deps.health.ask("handsets", lambda: "are not started yet")
-        return run_farm
-    return None
+        yield run_farm
 
 
 class Signals:

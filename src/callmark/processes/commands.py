@@ -39,12 +39,19 @@ def serve(**options: object) -> None:
 
 
 async def _serve(settings: Settings, roles: frozenset[str]) -> None:
-    handsets = ["handsets"] if settings.emulator and "gateway" in roles else []
-    manager, supervisor = ServiceManager.of(), Supervisor(settings, roles, settings.processes, handsets)
+    manager, supervisor = ServiceManager.of(), Supervisor(settings, roles, _kinds(settings, roles))
     async with supervisor as running:
         if sys.stderr.isatty():
             _say_where(running, roles)
         await manager.keep_told(supervisor.view)
+
+
+def _kinds(settings: Settings, roles: frozenset[str]) -> list[str]:
+    """The child processes that it takes: each does one thing, so that they do not slow down each other."""
+    http = ["http"] * settings.processes if roles & HTTP_ROLES else []
+    worker = ["worker"] if "worker" in roles else []
+    handsets = ["handsets"] if settings.emulator and "gateway" in roles else []
+    return http + worker + handsets
 
 
 def _say_where(running: Running, roles: frozenset[str]) -> None:

@@ -53,7 +53,8 @@ async def open_deps(
         primary = Primary(dsn)
         db = await Database.open(dsn, size=settings.pool_size, name=f"callmark {kind}", primary=primary)
         stack.push_async_callback(db.close)
-        gathered = KeptConnections(dsn, size=GATHER_CONNECTIONS, name=f"callmark {kind} gathered", primary=primary)
+        size = max(1, min(GATHER_CONNECTIONS, settings.pool_size - 2))
+        gathered = KeptConnections(dsn, size=size, name=f"callmark {kind} gathered", primary=primary)
         stack.push_async_callback(gathered.close)
         installation = await _installation(db, wait)
         keyed = await _with_secret_key(db, settings) if with_key else settings

@@ -21,7 +21,7 @@ from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.installation import check_place, place_of
 from callmark.kit.migrate import migrate
-from callmark.kit.roles import HTTP_ROLES
+from callmark.kit.roles import ALL_ROLES, stand_in_kinds
 from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.tasks import end
@@ -67,7 +67,7 @@ class Supervisor:
 
     `prepare` runs on the migrated schema before the children start, with the settings they will have. With `log_files`
     the children log to `logs/<name>.log` of the data directory instead of standard error.
-    `processes` counts HTTP processes; the role `worker` and each kind in `extra_children` is one process more.
+    `kinds` has the kind of each child process (`kit.roles`), in the order of their admin ports.
     A start without its engines or its HTTP processes fails. Any other part that cannot start is tried again without
     end, as is every part that ends later. To be entered from the main thread.
     """
@@ -76,8 +76,7 @@ class Supervisor:
         self,
         settings: Settings,
         roles: frozenset[str],
-        processes: int = 1,
-        extra_children: Sequence[str] = (),
+        kinds: Sequence[str],
         *,
         report: Report = report_to_terminal,
         prepare: Prepare | None = None,
@@ -85,8 +84,8 @@ class Supervisor:
     ) -> None:
         self._settings = settings
         self._roles = roles
-        self._processes = processes if roles & HTTP_ROLES else 0
-        self._extra = extra_children
+        self._kinds = kinds
+        self._serves_http = "http" in stand_in_kinds(kinds)
         self._report = report
         self._prepare = prepare
         self._log_files = log_files
@@ -113,11 +112,11 @@ class Supervisor:
     async def _start(self) -> Running:
         settings = self._settings
         directory = self._take_directory()
-        if self._processes:
+        if self._serves_http:
             sock = hold_port(settings.host, settings.port)
             self._stack.callback(sock.close)
             settings = msgspec.structs.replace(settings, port=sock.getsockname()[1])
-        self._refuse_taken_admin_ports(settings.port if self._processes else 0)
+        self._refuse_taken_admin_ports(settings.port if self._serves_http else 0)
         engines = self._engines(settings)
         children = self._begin_children(directory)
         settings = await self._start_engines(engines, settings)
@@ -149,7 +148,8 @@ class Supervisor:
         failed: dict[str, str] = {}
         for child, result in zip(children, results, strict=True):
             if isinstance(result, BaseException):
-                if child.kind == "http" or not self._processes or not isinstance(result, (SetupError, OSError)):
+                is_needed = not self._serves_http or "http" in stand_in_kinds([child.kind])
+                if is_needed or not isinstance(result, (SetupError, OSError)):
                     raise result
                 failed[child.name] = str(result)
             else:
@@ -171,7 +171,8 @@ class Supervisor:
         """The engines that are ours to run, to be stopped last."""
         found: list[EmbeddedPostgres | EmbeddedNats] = []
         if settings.embedded_postgres:
-            found.append(EmbeddedPostgres(settings.data, bin_dir=settings.postgres_bin))
+            is_small = list(self._kinds) == [ALL_ROLES]
+            found.append(EmbeddedPostgres(settings.data, bin_dir=settings.postgres_bin, is_small=is_small))
         if settings.embedded_nats:
             found.append(EmbeddedNats(settings.data, program=settings.nats_bin))
         self._stack.push_async_callback(_stop_all, found, ENGINES_WITHIN_S)
@@ -222,11 +223,6 @@ class Supervisor:
             self._board.say(child.name, "is starting")
             child.begin()
         return children
-
-    @property
-    def _kinds(self) -> list[str]:
-        """The kind of each child, in the order of their admin ports."""
-        return ["http"] * self._processes + ["worker"] * ("worker" in self._roles) + list(self._extra)
 
     def _refuse_taken_admin_ports(self, public: int) -> None:
         """Raises SetupError for one that someone else listens on, or we: a child would come too late with it."""

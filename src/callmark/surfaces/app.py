@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from typing import Any
 
 from starlette.applications import Starlette
@@ -26,6 +27,20 @@ from callmark.surfaces.observed import Observed
 
 STREAM_PATH = "/handset/v1/stream"
 _API_PATHS = ("/clients/", "/v2/", "/v3/", "/extensions/")
+
+
+_MODULES = {
+    "gateway": "callmark.surfaces.gateway.app",
+    "stir": "callmark.surfaces.stir.app",
+    "console": "callmark.surfaces.console.routes",
+}
+"""What only a process of this role needs."""
+
+
+def load(roles: frozenset[str]) -> None:
+    """Imports what `build_app` will need."""
+    for role in roles & _MODULES.keys():
+        import_module(_MODULES[role])
 
 
 def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:

@@ -28,6 +28,7 @@ from callmark.domain.operators import service as operators
 from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.ids import new_id, random_text
+from callmark.kit.roles import ALL_ROLES
 from callmark.surfaces.cli.session import operator_at_terminal
 
 QUEUES = "/console/operator/queues"
@@ -130,6 +131,15 @@ async def test_health_tells_of_engines_and_live_processes(deps: Deps, olive: Bro
     page = await olive.get(HEALTH)
     assert "Silent" in row_of(page.text, "Web: API, gateway, console")
     await worker.stop()
+
+
+async def test_a_process_that_does_everything_is_all_that_health_asks_for(deps: Deps, olive: Browser) -> None:
+    alone = LiveProcess(ALL_ROLES, deps.db, deps.fabric, ProductClock(SystemClock()), SystemClock())
+    await alone.start()
+    page = await olive.get(HEALTH)
+    assert "no report from" not in text_of(page)
+    assert "Running" in row_of(page.text, "All roles and virtual handsets")
+    await alone.stop()
 
 
 async def test_health_says_that_nats_is_away(deps: Deps, olive: Browser) -> None:

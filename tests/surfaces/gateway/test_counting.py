@@ -9,17 +9,19 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import directory, service as handsets
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.ids import new_id
+from callmark.kit.roles import ALL_ROLES
 
 
-@pytest.fixture
-async def two_processes(deps: Deps) -> None:
+@pytest.fixture(params=["http", ALL_ROLES])
+async def two_processes(deps: Deps, request: pytest.FixtureRequest) -> None:
     """Two processes that serve HTTP are known to live."""
     async with deps.db.connection() as tx:
         await tx.execute(
             "INSERT INTO process (id, kind, started_at, heartbeat_at, clock_version)"
-            " SELECT id, 'http', $2, $2, 0 FROM unnest($1::uuid[]) id",
+            " SELECT id, $3, $2, $2, 0 FROM unnest($1::uuid[]) id",
             [new_id(), new_id()],
             deps.real_clock.now(),
+            request.param,
         )
 
 

@@ -26,6 +26,7 @@ from callmark.kit.installation import held_since
 from callmark.kit.metrics import ReadMetric
 from callmark.kit.migrate import schema_number
 from callmark.kit.partitions import days_ahead
+from callmark.kit.roles import ALL_ROLES, stand_in_kinds
 
 log = structlog.get_logger(__name__)
 
@@ -107,7 +108,9 @@ class FleetMetrics:
     async def _look(self) -> list[Metric]:
         deps = self._deps
         async with deps.db.connection() as tx:
-            if deps.health.process_id and not await is_eldest(tx, deps.real_clock, deps.health.process_id, KINDS):
+            if deps.health.process_id and not await is_eldest(
+                tx, deps.real_clock, deps.health.process_id, (*KINDS, ALL_ROLES)
+            ):
                 return []
             queues = await background.look_at_row_works(deps, tx)
             periodic = await background.list_periodic(deps, tx)
@@ -140,7 +143,7 @@ async def _engine(deps: Deps, tx: Tx) -> list[Metric]:
     ahead = await days_ahead(tx, deps.clock.now().astimezone(UTC).date())
     return [
         _DAYS.of({(table,): days for table, days in ahead.items()}),
-        _PROCESSES.of({(kind,): alive[kind] for kind in {*KINDS, *alive}}),
+        _PROCESSES.of({(kind,): alive[kind] for kind in {*KINDS} - stand_in_kinds(alive) | alive.keys()}),
         _SCHEMA.of(await schema_number(tx)),
         _HELD.of(await held_since(tx) is not None),
         _CONNECTIONS.of(used),

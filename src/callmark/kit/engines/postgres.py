@@ -54,18 +54,27 @@ _SETTINGS = {
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
 
+_SMALL = {"max_connections": "50", "shared_buffers": "64MB", "autovacuum_max_workers": "1"}
+_READS_BY_PROCESSES_SINCE = 18
+"""The version of PostgreSQL that has processes for reading, three of them unless told otherwise."""
+
+
 class EmbeddedPostgres:
     """A PostgreSQL server on `data` (`<data>/postgres`); may be started again after `stop` or after it died.
 
-    `durable=False` is for tests: nothing is forced to disk.
+    `durable=False` is for tests: nothing is forced to disk. `is_small` takes little memory and few processes: for the
+    platform of one developer.
     """
 
     name = "postgresql"
 
-    def __init__(self, data: Path, *, bin_dir: Path | None = None, durable: bool = True) -> None:
+    def __init__(
+        self, data: Path, *, bin_dir: Path | None = None, durable: bool = True, is_small: bool = False
+    ) -> None:
         self._data = DataDirectory(data)
         self._bin_setting = bin_dir
         self._durable = durable
+        self._is_small = is_small
         self._child: Child | None = None
         self._socket = Path()
         self.dsn = ""
@@ -180,7 +189,8 @@ class EmbeddedPostgres:
         partial.rename(self._data.postgres)
 
     def _spawn(self, found: PostgresBinaries, run_dir: Path) -> Child:
-        settings = _SETTINGS | {"unix_socket_directories": str(run_dir)} | ({} if self._durable else _NOT_DURABLE)
+        settings = _SETTINGS | {"unix_socket_directories": str(run_dir)}
+        settings |= ({} if self._durable else _NOT_DURABLE) | (_small(found.major) if self._is_small else {})
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         argv = [found.bin_dir / "postgres", "-D", self._data.named(self._data.postgres), *options]
         with open_log(self._data, self.name) as log_file:
@@ -220,6 +230,10 @@ def data_version(data: Path) -> int | None:
 
 def _dsn(run_dir: Path, password: str, database: str) -> str:
     return f"postgresql://{ROLE}:{quote(password)}@/{database}?{urlencode({'host': str(run_dir)})}"
+
+
+def _small(version: int) -> dict[str, str]:
+    return _SMALL | ({"io_method": "sync"} if version >= _READS_BY_PROCESSES_SINCE else {})
 
 
 async def _greeting(socket: Path) -> None:

@@ -10,23 +10,23 @@ from pathlib import Path
 from time import perf_counter
 
 import click
-import httpx
 import msgspec
 
 from callmark.kit import logs
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.errors import SetupError
-from callmark.kit.roles import ROLES
+from callmark.kit.limits import importing
+from callmark.kit.roles import ALL_ROLES, ROLES
 from callmark.kit.settings import Settings, default_data_dir, demo_data_dir, read_settings
-from callmark.processes.compose import open_deps
 from callmark.processes.demo.credentials import Credentials, read_credentials, write_credentials
-from callmark.processes.demo.preparing import prepare, until_ready
-from callmark.processes.demo.story import Story
 from callmark.processes.demo.teller import Teller
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.sip_lab.programs import demand_programs
 from callmark.processes.supervisor import Running, Supervisor
 from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk
+
+_POOL_SIZE = 4
+"""Each connection is a process of PostgreSQL with megabytes of its own; short statements of one process need few."""
 
 
 @click.command()
@@ -57,10 +57,12 @@ def demo(
 
 
 def demo_settings(port: int | None, data: Path | None) -> Settings:
-    """Embedded engines, emulator mode, and a data directory that is never a real installation's by default."""
+    """Embedded engines, emulator mode, few connections, and by default never a real installation's data directory."""
     settings = read_settings(port=port, data=data, emulator=True)
     if settings.data == default_data_dir():
         settings = msgspec.structs.replace(settings, data=demo_data_dir())
+    if settings.pool_size == Settings().pool_size:
+        settings = msgspec.structs.replace(settings, pool_size=_POOL_SIZE)
     return msgspec.structs.replace(settings, postgres_dsn=None, nats_url=None, nats_credentials=None, nats_ca=None)
 
 
@@ -83,19 +85,13 @@ class _Demo:
         data = DataDirectory(self.settings.data).path
         teller.heading(f"Callmark demo in {data}")
         supervisor = Supervisor(
-            self.settings, ROLES, 1, ["handsets"], report=_report, prepare=self._prepare, log_files=True
+            self.settings, ROLES, [ALL_ROLES], report=_report, prepare=self._prepare, log_files=True
         )
         async with supervisor as running:
             teller.step("engines, schema, two accounts and all processes are running", began)
-            assert self.credentials  # noqa: S101 - `_prepare` has run
-            async with (
-                httpx.AsyncClient(base_url=running.base_url, trust_env=False, timeout=20) as http,
-                open_deps(running.settings, "demo") as deps,
-            ):
-                self.good = await Story(http, self.credentials, teller, deps, sip=self.sip).tell()
-                if self.once:
-                    return
-                await until_ready(running.base_url)
+            await self._tell(teller, running)
+            if self.once:
+                return
             self._say_where(teller, running)
             if self.browser:
                 await _open_page(running.base_url)
@@ -103,10 +99,29 @@ class _Demo:
 
     async def _prepare(self, settings: Settings) -> None:
         """Seeds, and writes the credentials, before anything answers requests."""
+        with importing():  # here and not above, so that the children's imports begin before
+            from callmark.processes.demo.preparing import prepare
+
         await prepare(settings)
         self.credentials = read_credentials(settings.data / CREDENTIALS_JSON)
         if self.credentials_file and self.credentials:
             write_credentials(self.credentials_file, self.credentials)
+
+    async def _tell(self, teller: Teller, running: Running) -> None:
+        import httpx
+
+        from callmark.processes.compose import open_deps
+        from callmark.processes.demo.preparing import until_ready
+        from callmark.processes.demo.story import Story
+
+        assert self.credentials  # noqa: S101 - `_prepare` has run
+        async with (
+            httpx.AsyncClient(base_url=running.base_url, trust_env=False, timeout=20) as http,
+            open_deps(running.settings, "demo") as deps,
+        ):
+            self.good = await Story(http, self.credentials, teller, deps, sip=self.sip).tell()
+            if not self.once:
+                await until_ready(running.base_url)
 
     def _say_where(self, teller: Teller, running: Running) -> None:
         data = running.settings.data

@@ -23,6 +23,7 @@ from callmark.domain.sessions.model import MemberState
 from callmark.domain.structure.model import NodeKind
 from callmark.domain.webhooks.deliveries.health import HealthState
 from callmark.domain.webhooks.model import DeliveryState
+from callmark.kit.roles import ALL_ROLES
 from callmark.record_rules.fields import Fault, Field
 from callmark.surfaces.console import queue_names
 
@@ -336,6 +337,7 @@ PROCESSES = {
     "http": "Web: API, gateway, console",
     "worker": "Worker",
     "handsets": "Virtual handsets",
+    ALL_ROLES: "All roles and virtual handsets",
     "operator": "Operator command",
 }
 
