@@ -21,11 +21,26 @@ from tests.waiting import until
 from callmark.kit.db import connect
 from callmark.kit.engines import binaries
 from callmark.kit.engines.data_directory import DataDirectory, Installation, read_installation
-from callmark.kit.engines.leftovers import nats_of, postgres_of
+from callmark.kit.engines.leftovers import nats_of, postgres_of, stop_leftovers
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.owner import Owner, engine_owner
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
+
+FORKED = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+read, write = os.pipe()
+child = os.fork()
+if not child:
+    os.close(write)
+    os.read(read, 1)  # until its server ends
+    os._exit(signal.SIGINT in signal.sigpending())
+print(child, flush=True)
+signal.sigwait({signal.SIGINT})
+os.close(write)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user can be played by root only")
 
@@ -98,6 +113,17 @@ async def test_a_second_supervisor_stops_the_server_that_a_killed_one_left(direc
         assert await first.wait() == 0  # it was asked to shut down, not killed
         async with connect(dsn) as tx:
             assert await tx.fetchval("SELECT 1") == 1
+
+
+async def test_of_a_leftover_only_the_server_is_asked_to_end() -> None:
+    """Of PostgreSQL 18, some processes take the signal for something else, and then the server ends with 1."""
+    server = await asyncio.create_subprocess_exec(sys.executable, "-c", FORKED, stdout=subprocess.PIPE)
+    assert server.stdout
+    child = int(await server.stdout.readline())
+    await stop_leftovers(
+        "server", lambda: [pid for pid in (child, server.pid) if Path(f"/proc/{pid}").exists()], signal.SIGINT
+    )
+    assert await server.wait() == 0
 
 
 async def test_a_server_that_was_told_to_end_does_not_wait_for_open_connections(directory: Path) -> None:
