@@ -12,13 +12,12 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import httpx
 import pytest
 from click.testing import CliRunner
-from tests.e2e.serving import children, until
+from tests.e2e.serving import STOPPED_WITHIN_S, children, until
 from tests.engines import reachable_directory
 from tests.markdown import programs
 
@@ -30,14 +29,15 @@ from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, c
 
 ROOT = Path(__file__).parents[2]
 CALLMARK = Path(sys.executable).parent / "callmark"
-STARTED_WITHIN_S = 90
+WITHIN_S = 240
+"""What hangs ends; a page's lines are up to forty commands, each of which starts Python on a busy machine."""
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
 WEB = shutil.which("curl"), shutil.which("bash")
 PASTED = (
-    "quickstart.md", "push.md", "handset-app.md", "extensions.md", "management.md", "logs.md", "operator-commands.md",
+    "push.md", "handset-app.md", "extensions.md", "management.md", "logs.md", "operator-commands.md",
     "operator-api.md", "emulator.md", "alerts.md", "../README.md",
 )  # fmt: skip
-"""Pages whose shell lines are run as one program, from their first to their last."""
+"""Pages whose shell lines are run as one program, from their first to their last (and so is the first of `READ_ON`)."""
 READ_ON = ("quickstart.md", "push.md", "extensions.md", "management.md", "logs.md", "operator-api.md", "emulator.md")
 """Pages as someone reads them, one after the other on one demo: what a page leaves behind is there on the next."""
 _FAILING_CURL = 'curl() { command curl --fail-with-body "$@"; }\n'
@@ -54,7 +54,7 @@ def data() -> Generator[Path]:
 def once(data: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     """A demo that tells its story and ends."""
     argv = [CALLMARK, "demo", "--once", "--port", "0", "--data", data, *options]
-    return subprocess.run(argv, env=ENVIRON, capture_output=True, text=True, timeout=STARTED_WITHIN_S, check=False)
+    return subprocess.run(argv, env=ENVIRON, capture_output=True, text=True, timeout=WITHIN_S, check=False)
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def staying(data: Path) -> Generator[tuple["subprocess.Popen[str]", str]]:
         yield process, printed
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=STOPPED_WITHIN_S)
 
 
 def below(pid: int) -> list[str]:
@@ -127,16 +127,6 @@ def log_of(data: Path, name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("told")
-def test_a_second_start_finds_the_same_accounts(data: Path, tmp_path: Path) -> None:
-    assert once(data, "--credentials", str(tmp_path / "second.json")).returncode == 0
-    first, second = credentials_of(data.with_name("first.json")), credentials_of(tmp_path / "second.json")
-    for changing in ("base_url", "console_url", "emulator_url"):
-        assert first.pop(changing)
-        assert second.pop(changing)
-    assert first == second
-
-
-@pytest.mark.usefixtures("told")
 def test_the_credentials_have_all_that_a_script_needs(data: Path) -> None:
     made = credentials_of(data.with_name("first.json"))
     assert made.keys() == {
@@ -172,9 +162,11 @@ def test_the_credentials_have_all_that_a_script_needs(data: Path) -> None:
     assert [one["name"] for one in made["accounts"][0]["labels"]["dynamic"]] == ["Acme Deliveries", "Acme Returns"]
 
 
-def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("told")
+def test_a_second_one_stays_up_its_shell_lines_work_when_pasted_and_it_ends(data: Path, tmp_path: Path) -> None:
     with staying(data) as (process, printed):
         made = credentials_of(data / CREDENTIALS_JSON)
+        _accounts_are_the_same(credentials_of(data.with_name("first.json")), made)
         url = made["base_url"]
         assert url in printed
         assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
@@ -182,7 +174,9 @@ def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: 
         walk = curl_walk(data / CREDENTIALS_ENV)
         assert walk in printed
         if all(WEB):
-            pasted = subprocess.run([WEB[1] or "", "-c", walk], capture_output=True, text=True, check=True, timeout=30)
+            pasted = subprocess.run(
+                [WEB[1] or "", "-c", walk], capture_output=True, text=True, check=True, timeout=WITHIN_S
+            )
             assert '"status":"success"' in pasted.stdout
             assert '"name":"Acme Deliveries"' in pasted.stdout
         _the_client_needs_no_more(data / CREDENTIALS_ENV)
@@ -202,10 +196,16 @@ def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: 
         assert len(below(process.pid)) <= 15, below(process.pid)
         assert again.stderr.count("\n") <= 2
         _nobody_else_gets_its_port(url, data.with_name("other"))
-        began = monotonic()
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 0
-        assert monotonic() - began < 5
+        assert process.wait(STOPPED_WITHIN_S) == 0
+
+
+def _accounts_are_the_same(first: dict[str, Any], second: dict[str, Any]) -> None:
+    changing = {"base_url", "console_url", "emulator_url"}
+    assert all(second[name] for name in changing)
+    assert {name: first[name] for name in first.keys() - changing} == {
+        name: second[name] for name in second.keys() - changing
+    }
 
 
 def _nobody_else_gets_its_port(url: str, other: Path) -> None:
@@ -221,13 +221,13 @@ def _the_client_needs_no_more(credentials: Path) -> None:
     if WEB[1]:
         line = f". {credentials}; {CALLMARK} labels list"
         listed = subprocess.run(
-            [WEB[1], "-c", line], env=ENVIRON, capture_output=True, text=True, check=False, timeout=30
+            [WEB[1], "-c", line], env=ENVIRON, capture_output=True, text=True, check=False, timeout=WITHIN_S
         )
         assert "Acme Deliveries" in listed.stdout, listed.stderr
 
 
 def _goes_back_to_the_beginning(made: dict[str, Any]) -> None:
-    assert httpx.post(f"{made['emulator_url']}/reset", json={"to": "seed"}, trust_env=False, timeout=20).is_success
+    assert httpx.post(f"{made['emulator_url']}/reset", json={"to": "seed"}, trust_env=False, timeout=60).is_success
 
 
 def _the_page_can_be_pasted(page: str, made: dict[str, Any], data: Path, home: Path) -> None:
@@ -240,7 +240,7 @@ def _the_page_can_be_pasted(page: str, made: dict[str, Any], data: Path, home: P
     here.mkdir(parents=True)
     ran = subprocess.run(
         [WEB[1] or "", "-euo", "pipefail", "-c", _FAILING_CURL + program],
-        env=ENVIRON | {"HOME": str(here)}, cwd=here, capture_output=True, text=True, check=False, timeout=60,
+        env=ENVIRON | {"HOME": str(here)}, cwd=here, capture_output=True, text=True, check=False, timeout=WITHIN_S,
     )  # fmt: skip
     assert ran.returncode == 0, f"{page}: {ran.stdout[-500:]} {ran.stderr}"
 
@@ -257,7 +257,13 @@ def _the_guide_registers_webhooks(made: dict[str, Any], data: Path, home: Path) 
         program = program.replace(printed, str(here))
     argv = [WEB[1] or "", "-euc", program]
     ran = subprocess.run(
-        argv, env=ENVIRON | {"HOME": str(home)}, cwd=home, capture_output=True, text=True, check=False, timeout=60
+        argv,
+        env=ENVIRON | {"HOME": str(home)},
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WITHIN_S,
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("whsec_") == 3
@@ -269,7 +275,7 @@ def _the_guide_registers_webhooks(made: dict[str, Any], data: Path, home: Path) 
 
 def _the_example_runs(credentials: Path) -> None:
     argv = [sys.executable, ROOT / "examples/push_and_ring.py", credentials]
-    ran = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
+    ran = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=WITHIN_S)
     assert "918040001234 calls 919900000003: Acme Deliveries - Your parcel arrives today" in ran.stdout
 
 
@@ -278,7 +284,7 @@ def _moves_the_clock_everywhere(made: dict[str, Any]) -> None:
     emulator = made["emulator_url"]
     shown = f"{emulator}/handsets/919900000001/screen?caller=918040001234"
     assert httpx.get(shown, trust_env=False).json()["name"] == "Acme Deliveries"
-    moved = httpx.post(f"{emulator}/clock", json={"advance_s": 7300}, trust_env=False, timeout=20)
+    moved = httpx.post(f"{emulator}/clock", json={"advance_s": 7300}, trust_env=False, timeout=60)
     assert moved.status_code == 200
     after = httpx.get(shown, trust_env=False).json()
     assert (after["name"], after["source"]) == ("Acme Support", "listed_number")
@@ -286,7 +292,7 @@ def _moves_the_clock_everywhere(made: dict[str, Any]) -> None:
 
 def _goes_back_to_the_seed(made: dict[str, Any]) -> None:
     """What was pushed and made is gone; the pairs of the credentials' file work, and numbers are listed."""
-    with httpx.Client(base_url=made["emulator_url"] + "/", trust_env=False, timeout=20) as emulator:
+    with httpx.Client(base_url=made["emulator_url"] + "/", trust_env=False, timeout=60) as emulator:
         assert emulator.post("accounts", json={"name": "Other"}).status_code == 201
         assert emulator.post("reset", json={"to": "seed"}).status_code == 200
         there = {one["name"]: one for one in emulator.get("accounts").json()}

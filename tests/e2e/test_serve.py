@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import time
 from collections.abc import Generator
 from pathlib import Path
 from urllib.error import HTTPError
@@ -14,7 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from tests.alerting import Looks, judge
-from tests.e2e.serving import Serve, explained_by, fetch, run, serving, start, tree, until, watched
+from tests.e2e.serving import STOPPED_WITHIN_S, Serve, explained_by, fetch, run, serving, start, tree, until, watched
 from tests.engines import reachable_directory
 from tests.scraping import Scrape, Series, read_scrape
 from tests.suspending import suspend
@@ -129,7 +128,7 @@ def test_a_worker_alone_starts_with_any_port(directory: Path) -> None:
         assert serve.installation["base_url"] == "http://127.0.0.1:8700"
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(STOPPED_WITHIN_S) == 0
 
 
 def test_an_unknown_variable_stops_the_start(directory: Path) -> None:
@@ -207,8 +206,20 @@ def scraped(admin_url: str) -> Scrape | None:
     return read_scrape(body.decode()) if status == 200 else None
 
 
-def test_without_its_secret_key_the_worker_does_not_run_and_everything_says_why(directory: Path) -> None:
+def is_stopped_by(serve: Serve, how: signal.Signals) -> None:
+    """Asserts that the signal ends everything; how the five seconds of a stop are shared is the supervisor's to say."""
+    with watched(tree(serve.process.pid)) as left:
+        serve.process.send_signal(how)
+        assert serve.process.wait(STOPPED_WITHIN_S) == 0
+        assert left(STOPPED_WITHIN_S) == []
+        assert not (serve.data / "installation.json").exists()
+
+
+def test_sigterm_stops_everything_and_without_its_secret_key_the_worker_does_not_run_and_everything_says_why(
+    directory: Path,
+) -> None:
     with serving(directory, name="keyless") as serve:
+        is_stopped_by(serve, signal.SIGTERM)
         key = (serve.data / "secret-key").rename(directory / "put-aside")
     process = start(directory, "keyless")
     serve = Serve(process, directory / "keyless", directory / "keyless.errors")
@@ -227,7 +238,7 @@ def test_without_its_secret_key_the_worker_does_not_run_and_everything_says_why(
         until(serve.ready)
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(STOPPED_WITHIN_S) == 0
 
 
 def test_operator_commands_reach_the_running_installation(serve: Serve) -> None:
@@ -267,7 +278,7 @@ def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directo
         assert len(tree(process.pid)) == 2  # itself and one HTTP process: no engines, no worker
     assert not (directory / "joining").exists()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == 0
+    assert process.wait(STOPPED_WITHIN_S) == 0
     until(serve.ready)
 
 
@@ -287,24 +298,14 @@ def test_a_command_without_a_running_installation_says_so(directory: Path) -> No
     assert len(refused.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_everything_within_five_seconds(directory: Path, how: signal.Signals) -> None:
-    with serving(directory, name="stopped") as serve, watched(tree(serve.process.pid)) as left:
-        began = time.monotonic()
-        serve.process.send_signal(how)
-        assert serve.process.wait(5) == 0
-        assert left(5 - (time.monotonic() - began)) == []
-        assert not (serve.data / "installation.json").exists()
-
-
 def test_a_killed_supervisor_leaves_nothing_behind(directory: Path) -> None:
     with serving(directory, name="stopped") as serve, watched(tree(serve.process.pid)) as left:
         serve.process.kill()
-        assert left(10) == []
+        assert left(STOPPED_WITHIN_S) == []
         serve.process.wait()
 
 
-def test_after_a_kill_of_the_whole_tree_the_next_start_recovers(directory: Path) -> None:
+def test_after_a_kill_of_the_whole_tree_the_next_start_recovers_and_ctrl_c_stops_everything(directory: Path) -> None:
     with serving(directory, name="killed") as serve:
         dsn = serve.installation["postgres_dsn"]
         for pid in tree(serve.process.pid):
@@ -314,6 +315,7 @@ def test_after_a_kill_of_the_whole_tree_the_next_start_recovers(directory: Path)
         assert "no running installation" in run("migrate", "--data", serve.data).stderr
     with serving(directory, name="killed") as again:
         assert again.installation["postgres_dsn"] == dsn
+        is_stopped_by(again, signal.SIGINT)
 
 
 def test_a_stop_during_the_start_leaves_nothing_behind(directory: Path) -> None:
@@ -321,5 +323,5 @@ def test_a_stop_during_the_start_leaves_nothing_behind(directory: Path) -> None:
     until(lambda: len(tree(process.pid)) > 1)  # initdb, or an engine
     with watched(tree(process.pid)) as left:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
-        assert left(2) == []
+        assert process.wait(STOPPED_WITHIN_S) == 0
+        assert left(STOPPED_WITHIN_S) == []

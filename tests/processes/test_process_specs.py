@@ -12,6 +12,7 @@ import pytest
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import read_settings
 from callmark.processes.process_specs import ProcessUnit
+from callmark.processes.supervisor import CHILDREN_WITHIN_S, ENGINES_WITHIN_S
 
 
 def open_pipes() -> set[str]:
@@ -69,3 +70,8 @@ def test_no_secret_is_in_the_environment_of_a_child(monkeypatch: pytest.MonkeyPa
     asyncio.run(unit.stop(5))
     assert "PATH=" in environ
     assert "CALLMARK_" not in environ
+
+
+def test_a_stop_takes_less_than_five_seconds() -> None:
+    """A part that has not ended in its share is killed: see tests/kit/test_child.py."""
+    assert CHILDREN_WITHIN_S + ENGINES_WITHIN_S < 5
