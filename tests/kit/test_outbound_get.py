@@ -10,7 +10,7 @@ from tests.served import served_here
 from callmark.kit.addresses import LOOPBACK
 from callmark.kit.outbound import Answered, Outbound, Patience, Unreachable
 
-QUICK = Patience(connect_s=0.3, read_s=0.3, total_s=0.5)
+ENOUGH = Patience(connect_s=30, read_s=30, total_s=60)
 MOST = 8192
 
 
@@ -47,7 +47,7 @@ async def files() -> AsyncGenerator[tuple[Files, str]]:
 
 
 async def test_a_get_has_no_body_and_gives_the_whole_answer() -> None:
-    async with files() as (made, there), Outbound(LOOPBACK, patience=QUICK) as outbound:
+    async with files() as (made, there), Outbound(LOOPBACK, patience=ENOUGH) as outbound:
         got = await outbound.get(f"{there}/small?v=1", MOST)
     assert isinstance(got, Answered)
     assert (got.status, got.body, got.is_success) == (200, b"x" * 5000, True)
@@ -59,7 +59,7 @@ async def test_a_get_has_no_body_and_gives_the_whole_answer() -> None:
     ("name", "why"), [("large", "longer than 8 KiB"), ("chunked", "longer than 8 KiB"), ("half", "broke off")]
 )
 async def test_a_get_is_no_success_when_the_answer_is_too_long_or_in_part(name: str, why: str) -> None:
-    async with files() as (_, there), Outbound(LOOPBACK, patience=QUICK) as outbound:
+    async with files() as (_, there), Outbound(LOOPBACK, patience=ENOUGH) as outbound:
         got = await outbound.get(f"{there}/{name}", MOST)
     assert isinstance(got, Answered)
     assert not got.is_success
@@ -68,14 +68,14 @@ async def test_a_get_is_no_success_when_the_answer_is_too_long_or_in_part(name: 
 
 
 async def test_a_get_does_not_follow_a_redirect() -> None:
-    async with files() as (made, there), Outbound(LOOPBACK, patience=QUICK) as outbound:
+    async with files() as (made, there), Outbound(LOOPBACK, patience=ENOUGH) as outbound:
         got = await outbound.get(f"{there}/moved", MOST)
     assert isinstance(got, Answered)
     assert (got.status, got.is_success, len(made.seen)) == (302, False, 1)
 
 
 async def test_a_get_passes_the_gate() -> None:
-    async with files() as (made, there), Outbound((), patience=QUICK) as outbound:
+    async with files() as (made, there), Outbound((), patience=ENOUGH) as outbound:
         got = await outbound.get(f"{there}/small", MOST)
     assert isinstance(got, Unreachable)
     assert "is not called" in got.error

@@ -32,7 +32,7 @@ def environ(manager: socket.socket, **more: str) -> dict[str, str]:
 
 async def heard(manager: socket.socket) -> dict[str, str]:
     """The next message's lines."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         text = (await asyncio.get_running_loop().sock_recv(manager, 4096)).decode()
     return dict(line.split("=", 1) for line in text.splitlines())
 

@@ -29,7 +29,7 @@ async def test_it_serves_on_and_closes_connections_until_its_time_is_over_or_a_s
     health, stop = Health(), asyncio.Event()
     server = Server(hello, open_socket(LOOPBACK, 0))
     running = asyncio.create_task(server.run_until(stop))
-    await asyncio.wait_for(server.up.wait(), 5)
+    await asyncio.wait_for(server.up.wait(), 30)
     draining = asyncio.create_task(Signals(30).drained(health, [server], stop))
     await asyncio.sleep(0)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -37,7 +37,7 @@ async def test_it_serves_on_and_closes_connections_until_its_time_is_over_or_a_s
     async def says_so() -> bool:
         return health.is_stopping
 
-    await until(says_so, 5)
+    await until(says_so, 30)
     assert signal.alarm(60) > 30  # the kernel gives it this time, and the time to end
     assert not stop.is_set()
 
@@ -48,9 +48,9 @@ async def test_it_serves_on_and_closes_connections_until_its_time_is_over_or_a_s
         writer.close()
         return b"connection: close" in head and head.startswith(b"HTTP/1.1 200")
 
-    await until(closes, 5)
+    await until(closes, 30)
     os.kill(os.getpid(), signal.SIGTERM)
-    await asyncio.wait_for(stop.wait(), 5)
+    await asyncio.wait_for(stop.wait(), 30)
     await asyncio.gather(draining, running)
 
 
@@ -59,5 +59,5 @@ async def test_without_such_a_time_it_stops_at_once() -> None:
     draining = asyncio.create_task(Signals(0).drained(health, [], stop))
     await asyncio.sleep(0)
     os.kill(os.getpid(), signal.SIGTERM)
-    await asyncio.wait_for(stop.wait(), 5)
+    await asyncio.wait_for(stop.wait(), 30)
     await draining

@@ -46,7 +46,7 @@ async def _who(scope: Scope, receive: Receive, send: Send) -> None:
 async def test_a_visitor_is_who_a_trusted_proxy_says(trusted: str, seen: bytes) -> None:
     server, stop = Server(_who, open_socket(LOOPBACK, 0), trusted_proxies=trusted), asyncio.Event()
     running = asyncio.create_task(server.run_until(stop))
-    await asyncio.wait_for(server.up.wait(), 5)
+    await asyncio.wait_for(server.up.wait(), 30)
     got = await _answer(server.port, b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n")
     stop.set()
     await running
@@ -69,7 +69,7 @@ async def test_behind_several_proxies_a_visitor_is_the_last_that_is_none_of_them
     trusted = "127.0.0.1, 10.0.0.0/8"
     server, stop = Server(_who, open_socket(LOOPBACK, 0), trusted_proxies=trusted), asyncio.Event()
     running = asyncio.create_task(server.run_until(stop))
-    await asyncio.wait_for(server.up.wait(), 5)
+    await asyncio.wait_for(server.up.wait(), 30)
     lines = "".join(f"X-Forwarded-For: {line}\r\n" for line in forwarded)
     got = await _answer(server.port, f"GET / HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
     stop.set()
@@ -81,7 +81,7 @@ async def test_behind_several_proxies_a_visitor_is_the_last_that_is_none_of_them
 async def port() -> AsyncGenerator[int]:
     server, stop = Server(hello, open_socket(LOOPBACK, 0)), asyncio.Event()
     running = asyncio.create_task(server.run_until(stop))
-    await asyncio.wait_for(server.up.wait(), 5)
+    await asyncio.wait_for(server.up.wait(), 30)
     yield server.port
     stop.set()
     await running
@@ -93,7 +93,7 @@ async def _answer(port: int, *sent: bytes) -> bytes:
     for part in sent:
         writer.write(part)
         await writer.drain()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         got = await reader.read()
     writer.close()
     return got
@@ -120,7 +120,7 @@ async def test_what_is_no_http_is_refused_in_the_error_envelope(port: int, sent:
 async def test_beyond_the_most_connections_a_client_is_refused_until_one_has_gone() -> None:
     server, stop = Server(hello, open_socket(LOOPBACK, 0), most_connections=2), asyncio.Event()
     running = asyncio.create_task(server.run_until(stop))
-    await asyncio.wait_for(server.up.wait(), 5)
+    await asyncio.wait_for(server.up.wait(), 30)
     asked = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     idle = [await asyncio.open_connection(LOOPBACK, server.port) for _ in range(2)]
     for reader, writer in idle:
@@ -163,7 +163,7 @@ async def test_the_head_of_an_answer_does_not_wait_for_a_body_that_takes_its_tim
     gate = _gates["/slow"] = asyncio.Event()
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
     writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         head = await reader.readuntil(b"\r\n\r\n")
         gate.set()
         body = await reader.read()
@@ -212,7 +212,7 @@ async def impatient() -> AsyncGenerator[int]:
     server = Server(hello, open_socket(LOOPBACK, 0), head_within_s=0.05, body_silent_s=0.05)
     stop = asyncio.Event()
     running = asyncio.create_task(server.run_until(stop))
-    await asyncio.wait_for(server.up.wait(), 5)
+    await asyncio.wait_for(server.up.wait(), 30)
     yield server.port
     stop.set()
     await running
@@ -242,7 +242,7 @@ async def test_bytes_that_trickle_do_not_prolong_a_head(impatient: int) -> None:
     reader, writer = await asyncio.open_connection(LOOPBACK, impatient)
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n")
     trickle = asyncio.create_task(_trickle(writer))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         got = await reader.readuntil(b"\r\n")  # what is still on its way when the server closes makes the end a reset
     trickle.cancel()
     writer.close()
@@ -261,7 +261,7 @@ async def test_an_answer_that_takes_its_time_is_not_cut_off(impatient: int) -> N
     writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     silent = await _answer(impatient)  # a connection that was opened later is closed meanwhile
     gate.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         got = await reader.read()
     writer.close()
     assert silent == b""
@@ -290,7 +290,7 @@ async def test_bytes_that_trickle_do_not_prolong_a_body(impatient: int) -> None:
     reader, writer = await asyncio.open_connection(LOOPBACK, impatient)
     writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n")
     trickle = asyncio.create_task(_trickle(writer))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         got = await reader.readuntil(b"\r\n")
     trickle.cancel()
     writer.close()
@@ -310,7 +310,7 @@ async def _much(scope: Scope, receive: Receive, send: Send) -> None:
 async def hasty() -> AsyncGenerator[int]:
     server, stop = Server(_much, open_socket(LOOPBACK, 0), reads_nothing_s=0.1), asyncio.Event()
     running = asyncio.create_task(server.run_until(stop))
-    await asyncio.wait_for(server.up.wait(), 5)
+    await asyncio.wait_for(server.up.wait(), 30)
     yield server.port
     stop.set()
     await running

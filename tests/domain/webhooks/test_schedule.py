@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from aiohttp import web
-from tests.domain.webhooks.receiving import Stage, drip, hang, receiver, reset, staged, status
+from tests.domain.webhooks.receiving import QUICK, Stage, drip, hang, receiver, reset, staged, status
 from tests.factories import ALICE
 
 from callmark.domain.accounts import service as accounts
@@ -29,6 +29,13 @@ _SECOND = timedelta(seconds=1)
 @pytest.fixture
 async def stage(deps: Deps) -> AsyncGenerator[Stage]:
     async with staged(deps) as made:
+        yield made
+
+
+@pytest.fixture
+async def hasty(deps: Deps) -> AsyncGenerator[Stage]:
+    """The same, where an answer has half a second."""
+    async with staged(deps, QUICK) as made:
         yield made
 
 
@@ -193,19 +200,19 @@ async def test_another_accounts_webhook_gets_nothing(stage: Stage) -> None:
         assert await stage.run_due() == 0
 
 
-async def test_how_a_receiver_fails_is_told_in_words(stage: Stage, clock: FakeClock) -> None:
+async def test_how_a_receiver_fails_is_told_in_words(hasty: Stage, clock: FakeClock) -> None:
     told: dict[str, str | None] = {}
     async with receiver() as there:
-        webhook = await stage.webhook(there.url)
-        await stage.append()
+        webhook = await hasty.webhook(there.url)
+        await hasty.append()
         for name, answer in (("hang", hang), ("reset", reset), ("status", status(404))):
             there.answer = answer
-            await stage.run_due()
-            told[name] = (await stage.only()).attempts[-1].error
+            await hasty.run_due()
+            told[name] = (await hasty.only()).attempts[-1].error
             clock.advance(SCHEDULE[len(told) - 1])
-    await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, url="http://127.0.0.1:1/", by=ALICE)
-    await stage.run_due()
-    told["closed port"] = (await stage.only()).attempts[-1].error
+    await webhooks.update_webhook(hasty.deps, hasty.account_id, webhook.id, url="http://127.0.0.1:1/", by=ALICE)
+    await hasty.run_due()
+    told["closed port"] = (await hasty.only()).attempts[-1].error
     assert told == {
         "hang": "the answer took longer than 0.5 s",
         "reset": "the connection was closed without an answer",
@@ -214,12 +221,12 @@ async def test_how_a_receiver_fails_is_told_in_words(stage: Stage, clock: FakeCl
     }
 
 
-async def test_an_answer_that_never_ends_is_a_failure_whatever_its_status(stage: Stage) -> None:
+async def test_an_answer_that_never_ends_is_a_failure_whatever_its_status(hasty: Stage) -> None:
     async with receiver(drip) as there:
-        await stage.webhook(there.url)
-        await stage.append()
-        await stage.run_due()
-    found = await stage.only()
+        await hasty.webhook(there.url)
+        await hasty.append()
+        await hasty.run_due()
+    found = await hasty.only()
     assert found.delivery.state is DeliveryState.RESCHEDULED
     (attempt,) = found.attempts
     assert (attempt.status, attempt.note) == (200, None)

@@ -33,7 +33,7 @@ from callmark.surfaces.app import build_app
 from callmark.surfaces.emulator import sink_store
 from callmark.worker.run import prepare
 
-QUICK = Patience(connect_s=0.5, read_s=0.3, total_s=0.6)
+ENOUGH = Patience(connect_s=30, read_s=30, total_s=60)
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ async def test_the_whole_schedule_is_driven_against_a_sink_and_ends_in_a_mail(
     )
     async with deps.db.transaction() as tx:
         event = await events.append(tx, account.id, EventType.CALL_ME_BACK, {"is_interested": True}, clock.now())
-    async with Outbound(LOOPBACK, patience=QUICK) as outbound:
+    async with Outbound(LOOPBACK, patience=ENOUGH) as outbound:
         for pause in (timedelta(), *SCHEDULE):
             clock.advance(pause)
             assert await DeliveryWorker(deps, Dispatcher(deps, outbound, mail.enqueue)).run_due() == 1
@@ -245,7 +245,7 @@ async def test_a_reset_forgets_mails_sinks_and_what_webhooks_were_sent(deps: Dep
         async with deps.db.transaction() as tx:
             await events.append(tx, account, EventType.CALL_ME_BACK, {}, deps.clock.now())
             await mail.enqueue(tx, to="a@b.example", subject="s", text="t", html="h", now=deps.clock.now())
-        async with Outbound(LOOPBACK, patience=QUICK) as outbound:
+        async with Outbound(LOOPBACK, patience=ENOUGH) as outbound:
             assert await DeliveryWorker(emulator.deps, Dispatcher(emulator.deps, outbound, mail.enqueue)).run_due() == 1
         async with deps.db.connection() as tx:  # as the platform pauses one that has failed for five days
             await tx.execute("UPDATE webhook SET paused_at = $1, paused_for_failing = true", deps.clock.now())
