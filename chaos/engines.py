@@ -160,6 +160,11 @@ class Engines:
         self.disk.unmount()
 
     @property
+    def logs(self) -> Path:
+        """Where both write theirs."""
+        return self.folder / "data" / "logs"
+
+    @property
     def kept(self) -> Path:
         """Where the data are after a violation."""
         return self.folder.with_name(self.folder.name + "-kept")

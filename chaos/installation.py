@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from chaos.api import Api
 from chaos.processes import children, command, send, tree, until_gone
@@ -127,6 +128,13 @@ class Installation:
         """What a `callmark` command prints. Raises CalledProcessError."""
         argv = [*COMMAND, *arguments]
         return subprocess.run(argv, env=self.environ, check=True, capture_output=True, text=True).stdout
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Of its settings, and what they are."""
+        password = urlsplit(self.environ["CALLMARK_POSTGRES_DSN"]).password
+        assert password
+        return {SECRET_KEY: "the secret key", unquote(password): "the password of PostgreSQL"}
 
     def start(self) -> None:
         """Starts both; `until_ready` waits for them."""

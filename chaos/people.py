@@ -35,6 +35,8 @@ class Business:
     campaign: dict[str, Any] = field(default_factory=dict[str, Any])
     offers_on: str = ""
     """The listed number whose calls offer callbacks and feedback."""
+    secrets: dict[str, str] = field(default_factory=dict[str, str])
+    """All that ever opened something of it, and what that is."""
     _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -64,6 +66,7 @@ class Business:
                 answer = await self.api.ask("POST", f"{self.path}/token", body=pair)
                 if answer.is_taken:
                     self.token = answer.body["token"]
+                    self.secrets[self.token] = "a token"
 
     async def made(self, path: str, body: object = None, method: str = "POST") -> Any:
         """What a request of the management API answers while everything works. Raises RuntimeError."""
@@ -96,6 +99,7 @@ async def make_business(operator: str, api: Api, name: str, limits: dict[str, in
         made["members"][0]["password"],
         {label["type"]: label["id"] for label in made["labels"]},
     )
+    business.secrets = {business.api_key: "an API key", business.password: "a password"}
     path = f"/extensions/v1/operator/accounts/{business.account}/limits"
     limited = await api.ask("PATCH", path, token=operator, body=limits)
     if not limited.is_taken:
@@ -132,7 +136,8 @@ async def give_offers(business: Business, number: str) -> None:
 async def make_webhooks(business: Business, url: str, names: list[str]) -> list[Webhook]:
     """One for each name; each is a path of the receiver."""
     for name in names:
-        await business.made("webhooks", {"name": name, "url": f"{url}/{name}", "event_types": EVENT_KINDS})
+        made = await business.made("webhooks", {"name": name, "url": f"{url}/{name}", "event_types": EVENT_KINDS})
+        business.secrets[made["secret"]] = "the secret of a webhook"
     return [Webhook(account=business.account, name=name, kinds=EVENT_KINDS) for name in names]
 
 

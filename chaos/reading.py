@@ -9,6 +9,7 @@ from typing import Any
 
 from chaos.api import Answer
 from chaos.checker import history
+from chaos.leaks import LogSearch
 from chaos.load import Load
 from chaos.people import Business
 from chaos.processes import descriptors, memory_kb
@@ -35,6 +36,7 @@ class Reading:
         self._after: dict[str, int] = defaultdict(int)
         self._audit_seen: dict[str, str] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
+        self._search = LogSearch()
 
     async def of_cycle(self) -> None:
         """What can be read at any time."""
@@ -72,6 +74,13 @@ class Reading:
                         at=monotonic(),
                     )
                 )
+
+    async def logs(self) -> None:
+        """What the platform and its engines have written meanwhile, searched for secrets and phone numbers."""
+        stage = self._stage
+        files = [*stage.history.path.parent.glob("*.log"), *stage.engines.logs.glob("*.log")]
+        for entry in await asyncio.to_thread(self._search.look, files, stage.secrets):
+            stage.history.note(entry)
 
     @property
     def is_settled(self) -> bool:

@@ -74,6 +74,7 @@ class Run:
         await self._rest(DEEP_REST_S if cycle.deep else LIGHT_REST_S, deep=cycle.deep)
         if cycle.deep:
             await self._reading.at_rest()
+            await self._reading.logs()
         await self._stage.read_clock()
         self._stage.history.note(
             CycleEnd(cycle=cycle.number, now_ms=self._stage.clock.now_ms(), at=monotonic(), deep=cycle.deep)

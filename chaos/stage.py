@@ -20,6 +20,7 @@ from chaos.people import (
     LOWERED,
     RAISED,
     Business,
+    Credentials,
     give_offers,
     make_business,
     make_credentials,
@@ -79,6 +80,7 @@ class Stage:
     limited: Business
     """One with low limits."""
     handsets: dict[str, Handset]
+    credentials: Credentials
     operations: Counter[str] = field(default_factory=Counter[str])
     done: Counter[str] = field(default_factory=Counter[str])
     """Operations that were answered as done within their cycle's load."""
@@ -97,6 +99,15 @@ class Stage:
         self.history.note(Fault(kind="clock moved", began=began, ended=monotonic(), forgets=True))
         if answer.is_taken:
             self.clock.was_read(answer.body["now"])
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """All that opens something, and what that is."""
+        found = self.platform.secrets | {handset.token: "a handset's token" for handset in self.handsets.values()}
+        found |= {self.credentials.operator: "an operator token", self.credentials.handset_app: "a handset app's key"}
+        for business in (*self.businesses, self.limited):
+            found |= business.secrets
+        return found
 
     @property
     def reasons(self) -> dict[str, dict[str, str]]:
@@ -134,7 +145,8 @@ async def staged(folder: Path, hosts: int, keep: "Keep") -> AsyncGenerator[Stage
             phone: Handset(phone, token, platform.back.url, clock.now_ms)
             for phone, token in (await register(credentials.handset_app, gateway)).items()
         }
-        stage = Stage(engines, platform, history, clock, api, gateway, receiver, made[:2], made[2], handsets)
+        people = (receiver, made[:2], made[2], handsets, credentials)
+        stage = Stage(engines, platform, history, clock, api, gateway, *people)
         await stage.read_clock()
         for handset in handsets.values():
             handset.start()

@@ -9,7 +9,7 @@ from chaos.checker.idempotency import Handsets, Idempotency
 from chaos.checker.invariant import Invariant, Violation
 from chaos.checker.limits import Limits
 from chaos.checker.records import Records
-from chaos.checker.state import Audit, Failures, Numbers, Queues, Resources
+from chaos.checker.state import Audit, Failures, Numbers, Queues, QuietLogs, Resources
 
 
 class Checker:
@@ -29,6 +29,7 @@ class Checker:
             Failures(),
             Queues(),
             Resources(),
+            QuietLogs(),
         ]
         self.seen: Counter[str] = Counter()
         """How many entries of each kind."""

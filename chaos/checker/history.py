@@ -217,6 +217,15 @@ class Usage(Entry, frozen=True, kw_only=True, tag="usage"):
     at: float
 
 
+class LogRead(Entry, frozen=True, kw_only=True, tag="log"):
+    """What was read of a log since the last look; `holds`: secrets and phone numbers, by what stands around them."""
+
+    file: str
+    read_bytes: int
+    holds: list[str]
+    at: float
+
+
 class CycleEnd(Entry, frozen=True, kw_only=True, tag="cycle_end"):
     """All was healed, and what is seen was read. `deep`: every promise is due, none may be outstanding."""
 
@@ -247,6 +256,7 @@ AnyEntry = (
     | Held
     | Work
     | Usage
+    | LogRead
     | CycleEnd
 )
 

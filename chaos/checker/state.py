@@ -12,6 +12,7 @@ from chaos.checker.history import (
     Change,
     CycleEnd,
     Listed,
+    LogRead,
     Push,
     Request,
     Usage,
@@ -138,6 +139,26 @@ class Queues:
             for queue, left in self._last.work.items():
                 if left:
                     yield Violation(self.name, queue, f"{left} are left at rest", [self._last])
+
+
+class QuietLogs:
+    """No log holds a secret or a whole phone number."""
+
+    name = "logs"
+
+    def __init__(self) -> None:
+        self._found: list[Violation] = []
+
+    def see(self, entry: AnyEntry) -> None:
+        """What a log holds."""
+        if isinstance(entry, LogRead):
+            self._found += [Violation(self.name, entry.file, f"holds {one}", [entry]) for one in entry.holds]
+
+    def broken(self, end: CycleEnd) -> Iterable[Violation]:
+        """Those since the last end."""
+        del end
+        found, self._found = self._found, []
+        return found
 
 
 class Resources:

@@ -21,6 +21,7 @@ from chaos.checker.history import (
     Fault,
     Held,
     Listed,
+    LogRead,
     Named,
     Push,
     Received,
@@ -252,6 +253,12 @@ def test_an_unforeseen_error_is_found_and_a_refusal_is_none(entry: AnyEntry) -> 
 
 def test_what_is_left_in_a_queue_at_rest_is_found() -> None:
     assert found(Work(work={"batches": 1, "mails": 0}, at=4), END) == [("queues", "1 are left at rest")]
+
+
+def test_a_log_that_holds_a_secret_is_found() -> None:
+    quiet = LogRead(file="front.log", read_bytes=70, holds=[], at=4)
+    assert found(quiet, LIGHT) == []
+    assert found(quiet, but(quiet, holds=["a token: …"]), quiet, LIGHT) == [("logs", "holds a token: …")]
 
 
 def _used(memory_kb: int, descriptors: int) -> Usage:

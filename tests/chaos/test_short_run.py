@@ -22,4 +22,5 @@ async def test_three_cycles_of_load_and_faults_break_no_promise(tmp_path: Path) 
     assert outcome.entries["Push"] > 0
     assert outcome.entries["Held"] > 0
     assert outcome.entries["Received"] > 0
+    assert outcome.entries["LogRead"] == 3  # of the platform and of both engines
     assert report(outcome).startswith("Seed 0: 3 cycles")
