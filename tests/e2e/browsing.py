@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -129,11 +129,11 @@ def to_ms_of(iso: str) -> int:
 
 
 @contextmanager
-def started_demo() -> Generator[Demo]:
+def started_demo(settings: Mapping[str, str]) -> Generator[Demo]:
     """A demo on a data directory of its own, until the block ends."""
     directory = reachable_directory()
     argv = [CALLMARK, "demo", "--no-browser", "--port", "0", "--data", directory / "data"]
-    process = subprocess.Popen(argv, env=ENVIRON, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(argv, env={**ENVIRON, **settings}, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
         printed = next((line for line in process.stdout if "Ctrl-C stops it" in line), "")

@@ -5,6 +5,7 @@ from collections.abc import Generator
 import pytest
 from playwright.sync_api import Browser
 from tests.e2e.browsing import Demo, Tabs, chromium, started_demo
+from tests.e2e.collector import collector
 from tests.e2e.console_browsing import ConsoleTabs
 from tests.e2e.leaks import leaks
 
@@ -17,9 +18,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def only_demo() -> Generator[Demo]:
-    with started_demo() as started:
+    with collector() as (address, traces), started_demo({"CALLMARK_OTLP_ENDPOINT": address}) as started:
         yield started
-        assert leaks(started.data) == []  # of all that the tests on it made it write
+        assert leaks(started.data, traces) == []  # of all that the tests on it made it write
 
 
 @pytest.fixture(scope="module")

@@ -9,21 +9,21 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
-from tests.e2e.serving import ENVIRON
+from tests.e2e.provoked import LAST_ASKED, provoked, secrets_of
+from tests.e2e.serving import ENVIRON, until
 
 SECRET_FILES = ("secret-key", "emulator-token", "postgres-password", "virtual-handsets-credential")
-SECRET_KEYS = {"api_key", "password", "emulator_token", "handset_app_key", "token", "secret"}
-"""What credentials and answers call their secrets."""
 OPENING_TABLES = {"mail", "virtual_handset", "sink_request"}
 """Tables that hold what opens something: letters with links, and what belongs to the emulator."""
 _LINK = re.compile(r"/console/(?:reset|invitations|alerts/confirm|alerts/stop)/([\w-]+)")
+_CODE = re.compile(r"(\d{6}) is your Callmark code")
 _PHONE = re.compile(r"(?<![\w.-])\+?(91\d{10})(?!\w)")
 _NUMBERS = (
     "SELECT phone_number FROM registration UNION SELECT phone_number FROM number UNION"
@@ -32,50 +32,27 @@ _NUMBERS = (
 _TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 
 
-def leaks(data: Path) -> list[str]:
-    """Where the running demo on that directory wrote a secret or a whole phone number."""
+def leaks(data: Path, traces: Sequence[bytes]) -> list[str]:
+    """Where the running demo on that directory, or its traces, told a secret or a whole phone number."""
     installation = json.loads((data / "installation.json").read_text())
-    secrets = set(_secrets_of(json.loads((data / "demo-credentials.json").read_text())))
-    secrets |= {_value_of(data / name) for name in SECRET_FILES} | _provoked(installation["base_url"])
+    secrets = set(secrets_of(json.loads((data / "demo-credentials.json").read_text())))
+    secrets |= {_value_of(data / name) for name in SECRET_FILES} | provoked(installation["base_url"], data)
     rows, numbers = asyncio.run(_stored(installation["postgres_dsn"]))
     mailed = set(_LINK.findall("\n".join(rows["mail"])))
     assert len(secrets) > len(SECRET_FILES)
+    codes = set(_CODE.findall("\n".join(rows["mail"])))
     assert mailed
+    assert codes
     assert numbers
     found: list[str] = []
-    for where, text in _written(data, installation):
+    until(lambda: any(LAST_ASKED.encode() in sent for sent in traces))
+    written = [*_written(data, installation), ("traces", b"\n".join(traces).decode(errors="replace"))]
+    for where, text in written:
         found += [f"{where}: a secret"] if _holds(text, secrets | mailed) else []
+        found += [f"{where}: a code" for code in codes if _holds_code(text, code)]
         found += [f"{where}: the number {number[:4]}…" for number in set(_PHONE.findall(text)) & numbers]
     kept = {table: "\n".join(told) for table, told in rows.items() if table not in OPENING_TABLES}
     return found + [f"the table {table}: a secret" for table, text in kept.items() if _holds(text, secrets)]
-
-
-def _provoked(base_url: str) -> set[str]:
-    """Secrets of things made for this: each is used, and sent where it does not belong, as a number is."""
-    with httpx.Client(base_url=base_url, trust_env=False, timeout=20) as http:
-        member = {"email": "lena@leaks.example", "name": "Lena"}
-        made = http.post("/emulator/v1/accounts", json={"name": "Leaks", "members": [member]}).json()
-        key, member, account = made["keys"][0], made["members"][0], made["client_account_id"]
-        pair = {"key_id": key["key_id"], "api_key": key["api_key"]}
-        token: str = http.post(f"/clients/{account}/token", json=pair).json()["token"]
-        hook = {"client_account_id": account, "url": f"{base_url}/emulator/v1/sinks/leaks"}
-        secret: str = http.post("/emulator/v1/webhooks", json=hook).json()["secret"]
-        number = http.get("/emulator/v1/handsets").json()[0]["phone_number"]
-        evil = {"Origin": "https://evil.example"}
-        page = http.get("/console/forgot").text
-        csrf = re.findall(r'name="csrf" value="([^"]+)"', page)[0]
-        http.post("/console/forgot", data={"email": member["email"], "csrf": csrf})
-        http.post("/console/sign-in", data={"email": member["email"], "password": member["password"]}, headers=evil)
-        for wrong in (token, secret, key["api_key"], number):
-            auth = {"Authorization": f"Bearer {wrong}", "X-Request-Id": f"{wrong}!"}
-            http.get(f"/extensions/v1/clients/{account}/numbers/{wrong}?text={wrong}", headers=auth)
-            http.post(f"/console/numbers/{wrong}/delist", data={"csrf": wrong}, headers=evil)
-            http.get(f"/emulator/v1/handsets/{wrong}/screen?caller={wrong}", headers=evil | auth)
-            http.get(f"/console/reset/{wrong}")
-            http.get(f"/downloads/{wrong}")
-            http.post("/handset/v1/sync", json={"held": [wrong]}, headers=auth)
-            http.post("/stir/v1/calls", json={"orig": wrong}, headers=auth)
-        return {*_secrets_of(made), token, secret}
 
 
 def _value_of(path: Path) -> str:
@@ -84,22 +61,14 @@ def _value_of(path: Path) -> str:
     return text.partition("=")[2] or text
 
 
+def _holds_code(text: str, code: str) -> bool:
+    """Whether a line that speaks of a code has it; six digits alone may be a process or an instant."""
+    lines = (line for line in text.splitlines() if code in line)
+    return any("code" in line and re.search(rf"(?<![\w.\[]){code}(?!\w)", line) for line in lines)
+
+
 def _holds(text: str, secrets: Iterable[str]) -> bool:
     return any(secret in text for secret in secrets)
-
-
-def _secrets_of(told: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401 - any JSON
-    match told:
-        case dict():
-            for name, inside in told.items():  # pyright: ignore[reportUnknownVariableType] - JSON
-                yield from _secrets_of(inside, str(name))  # pyright: ignore[reportUnknownArgumentType] - JSON
-        case list():
-            for inside in told:  # pyright: ignore[reportUnknownVariableType] - JSON
-                yield from _secrets_of(inside, key)
-        case str() if key in SECRET_KEYS:
-            yield told
-        case _:
-            pass
 
 
 def _written(data: Path, installation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
