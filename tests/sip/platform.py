@@ -89,13 +89,18 @@ class Platform:
     asked: Growing[str] = field(default_factory=Growing[str])
     """The paths of requests, when they come in."""
     reports: Growing[dict[str, Any]] = field(default_factory=Growing[dict[str, Any]])
+    knows_edge: bool = True
+    """Whether it takes reports; without, it answers 401."""
+    refused: Growing[dict[str, Any]] = field(default_factory=Growing[dict[str, Any]])
+    """Reports that it answered 401."""
     _counted: set[str] = field(default_factory=set[str])
 
     def forget(self) -> None:
         """As at the start."""
-        self.said, self.held = {}, None
+        self.said, self.held, self.knows_edge = {}, None, True
         self.asked.clear()
         self.reports.clear()
+        self.refused.clear()
         self._counted.clear()
 
     async def report_of(self, call_id: str) -> dict[str, Any]:
@@ -145,6 +150,9 @@ class Platform:
         return found
 
     async def report(self, request: web.Request) -> web.Response:
+        if not self.knows_edge:
+            self.refused.append(await request.json())
+            return web.json_response({}, status=401)
         self.reports.append(await request.json())
         return web.json_response({})
 

@@ -1,5 +1,7 @@
 """Calls that come to the callee's network with a name that nobody vouches for ring without it."""
 
+import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -111,3 +113,34 @@ async def test_of_many_identities_the_first_eight_are_looked_at(lab: Lab) -> Non
     placed = await lab.spoofed(*bad, bad[0], lab.platform.headers()[1])
     assert placed.ringing
     assert placed.ringing.name is None
+
+
+FORGED = """INVITE sip:{callee}@127.0.0.1:{elsewhere} SIP/2.0\r
+Via: SIP/2.0/UDP 127.0.0.1:{own};branch=z9hG4bKforged\r
+Max-Forwards: 70\r
+From: <sip:+{caller}@acme.example>;tag=a\r
+To: <sip:+{callee}@acme.example>;tag=b\r
+Call-ID: forged@acme.example\r
+CSeq: 2 INVITE\r
+Contact: <sip:127.0.0.1:{own}>\r
+Route: <sip:127.0.0.1:{proxy};lr{mark}>\r
+Content-Length: 0\r
+\r
+"""
+
+
+@pytest.mark.parametrize("mark", ["", ";call=0123456789abcdef0123456789abcdef", ";ftag=a;call="])
+@pytest.mark.parametrize("side", ["originating", "terminating"])
+async def test_a_request_in_a_call_that_no_proxy_let_through_is_sent_nowhere(lab: Lab, side: str, mark: str) -> None:
+    proxy = lab.network.originating_port if side == "originating" else lab.network.terminating_port
+    with socket.socket(type=socket.SOCK_DGRAM) as caller, socket.socket(type=socket.SOCK_DGRAM) as elsewhere:
+        for one in (caller, elsewhere):
+            one.bind(("127.0.0.1", 0))
+            one.settimeout(0)
+        names = {"own": caller.getsockname()[1], "elsewhere": elsewhere.getsockname()[1], "proxy": proxy, "mark": mark}
+        caller.sendto(FORGED.format(caller=CALLER, callee=CALLEE, **names).encode(), ("127.0.0.1", proxy))
+        async with asyncio.timeout(10):
+            answer = await asyncio.get_running_loop().sock_recv(caller, 4096)
+        assert answer.startswith(b"SIP/2.0 403 ")
+        with pytest.raises(BlockingIOError):
+            elsewhere.recv(4096)

@@ -84,6 +84,17 @@ async def test_while_the_service_is_down_calls_ring_without_a_name_and_reports_c
     assert (report["outcome"], report["shown"]) == ("rejected", False)
 
 
+async def test_while_the_service_does_not_know_the_proxy_s_token_reports_are_kept(lab: Lab) -> None:
+    lab.platform.knows_edge = False
+    dialling = lab.dialling()
+    await lab.network.call(dialling, Ending.DECLINE)
+    await lab.platform.refused.until(lambda all_: any(one["call_id"] == dialling.call_id for one in all_))
+    lab.platform.knows_edge = True
+    report = await lab.platform.report_of(dialling.call_id)
+    assert (report["outcome"], report["shown"]) == ("rejected", True)
+    assert report["seconds_ago"] >= 1
+
+
 async def test_a_service_that_hangs_holds_calls_up_for_a_second_and_then_no_longer(lab: Lab, tmp_path: Path) -> None:
     port = lab.network.phone.port
     async with proxies(tmp_path, stir_url=lab.way.url, token="cmedge_test", callee_port=port, ring_s=2) as ports:

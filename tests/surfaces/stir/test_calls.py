@@ -47,6 +47,30 @@ async def test_a_signed_call_becomes_one_of_its_record(there: Network, clock: Fa
     assert (call.details.verification, call.details.duration_s) == (Verification.PASSED, 42)
 
 
+async def test_a_late_report_says_how_long_ago_the_call_ended(there: Network, clock: FakeClock) -> None:
+    receiver = phone()
+    record = await there.announce(receiver)
+    began = clock.now()
+    await there.verify(headers_of(await there.sign(receiver)), receiver)
+    clock.advance(timedelta(minutes=40))
+    await there.verify(headers_of(await there.sign(receiver)), receiver)  # another call of the same record
+    clock.advance(timedelta(hours=3))
+    late = timedelta(hours=3, minutes=40) - timedelta(seconds=50)
+    answer = await there.post("calls", outcome(there, receiver, seconds_ago=int(late.total_seconds())))
+    assert answer.json()["record_id"] == str(record.key.id)
+    (call,) = await calls.calls_of_record(there.deps, record.key.id)
+    assert (call.shown_at, call.ended_at, call.reported_at) == (began, began + timedelta(seconds=50), clock.now())
+    assert call.details.verification == Verification.PASSED
+
+
+async def test_a_call_that_was_declined_at_once_is_the_signed_one_by_a_clock_of_whole_seconds(there: Network) -> None:
+    receiver = phone()
+    record = await there.announce(receiver)
+    await there.sign(receiver)
+    declined = outcome(there, receiver, outcome="rejected", seconds=0, shown=False, seconds_ago=1)
+    assert (await there.post("calls", declined)).json()["record_id"] == str(record.key.id)
+
+
 async def test_the_first_report_of_a_call_stands(there: Network) -> None:
     receiver = phone()
     await there.announce(receiver)
@@ -139,6 +163,8 @@ async def test_a_report_with_the_call_id_of_another_account_s_call_is_about_anot
         ({"outcome": "failed"}, "outcome must be"),
         ({"seconds": -1}, "seconds must be"),
         ({"seconds": 86_401}, "seconds must be"),
+        ({"seconds_ago": -1}, "seconds_ago must be"),
+        ({"seconds_ago": 86_401}, "seconds_ago must be"),
         ({"shown": 1}, "shown"),
     ],
 )

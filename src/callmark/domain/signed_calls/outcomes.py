@@ -15,8 +15,11 @@ from callmark.domain.signed_calls.model import NotAuthorised, SignedCall, Verifi
 from callmark.kit.phone import PhoneNumber
 
 LONGEST_CALL = timedelta(days=1)
+LATEST_REPORT = timedelta(days=1)
 _RINGS_FOR = timedelta(minutes=5)
-"""How long before it was answered, or given up, a call was signed at the most; and how late its end may be reported."""
+"""How long before it was answered, or given up, a call was signed at the most, and a short delay of the report."""
+_WHOLE_SECONDS = timedelta(seconds=2)
+"""By so much less than `seconds_ago` the report may have waited: clients count the seconds that a clock shows."""
 _CALL_IDS = UUID("5f6c5b0e-9f0b-4a53-8d0e-6b1f0a7f2c1d")
 """The namespace in which a caller's call ids of SIP are ids of calls.
 
@@ -39,6 +42,8 @@ class CallOutcome:
     outcome: CallEvent
     seconds: int
     shown: bool
+    seconds_ago: int = 0
+    """How long the report had to wait."""
 
 
 async def report_outcome(deps: Deps, edge: Edge, outcome: CallOutcome) -> Call:
@@ -49,16 +54,17 @@ async def report_outcome(deps: Deps, edge: Edge, outcome: CallOutcome) -> Call:
     than the edge's.
     """
     now = deps.clock.now()
-    began = now - timedelta(seconds=outcome.seconds)
+    ended = now - timedelta(seconds=outcome.seconds_ago)
+    began = ended - timedelta(seconds=outcome.seconds)
     async with deps.db.connection() as tx:
-        since = began - _RINGS_FOR
-        signed = await queries.newest_signed(tx, outcome.receiver, outcome.caller, since)
-        verified = await queries.newest_verified(tx, outcome.receiver, outcome.caller, since)
+        since, until = began - _RINGS_FOR, min(ended + _WHOLE_SECONDS, now)
+        signed = await queries.newest_signed(tx, outcome.receiver, outcome.caller, since, until)
+        verified = await queries.newest_verified(tx, outcome.receiver, outcome.caller, since, until)
     source, record_id = await _identity(deps, edge, outcome, signed, began)
     if signed is None and verified is not None and verified.verstat is Verstat.FAILED:
         source, record_id = CallSource.NONE, None
     seen_at = verified.verified_at if verified else signed.signed_at if signed else began
-    return await calls.report_ended(deps, _call(outcome, source, record_id, seen_at, now, verified))
+    return await calls.report_ended(deps, _call(outcome, source, record_id, seen_at, ended, now, verified))
 
 
 async def _identity(
@@ -82,6 +88,7 @@ def _call(
     source: CallSource,
     record_id: UUID | None,
     seen_at: datetime,
+    ended: datetime,
     now: datetime,
     verified: VerifiedCall | None,
 ) -> Call:
@@ -93,7 +100,7 @@ def _call(
         record_id=record_id,
         shown_at=seen_at if outcome.shown else None,
         outcome=outcome.outcome,
-        ended_at=now,
+        ended_at=ended,
         reported_at=now,
         details=CallDetails(_VERDICTS[verified.verstat] if verified else None, outcome.seconds or None),
     )

@@ -55,14 +55,17 @@ async def select_signed_each(tx: Tx, tokens: Sequence[SignedToken]) -> list[Sign
     return [found.get(position) for position in range(1, len(tokens) + 1)]
 
 
-async def newest_signed(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, since: datetime) -> SignedCall | None:
-    """The pair's call that was signed last, not before `since`. Index `signed_call_once`, over the pair's calls."""
+async def newest_signed(
+    tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, since: datetime, until: datetime
+) -> SignedCall | None:
+    """The pair's call that was signed last in that time. Index `signed_call_once`, over the pair's calls."""
     row = await tx.fetchrow(
-        "SELECT * FROM signed_call WHERE receiver_number = $1 AND caller_number = $2 AND signed_at >= $3"
+        "SELECT * FROM signed_call WHERE receiver_number = $1 AND caller_number = $2 AND signed_at BETWEEN $3 AND $4"
         " ORDER BY signed_at DESC, id DESC LIMIT 1",
         receiver,
         caller,
         since,
+        until,
     )
     return _signed(row) if row else None
 
@@ -153,18 +156,21 @@ async def insert_verified(tx: Tx, calls: Sequence[VerifiedCall]) -> None:
     )
 
 
-async def newest_verified(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, since: datetime) -> VerifiedCall | None:
-    """The pair's call that was verified last, not before `since`. Index `verified_call_pair`.
+async def newest_verified(
+    tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, since: datetime, until: datetime
+) -> VerifiedCall | None:
+    """The pair's call that was verified last in that time. Index `verified_call_pair`.
 
     Verified by an edge of the operator or of the call's account: what another account asked says nothing of the call.
     """
     row = await tx.fetchrow(
         "SELECT v.* FROM verified_call v JOIN edge e ON e.id = v.edge_id"
-        " WHERE v.receiver_number = $1 AND v.caller_number = $2 AND v.verified_at >= $3"
+        " WHERE v.receiver_number = $1 AND v.caller_number = $2 AND v.verified_at BETWEEN $3 AND $4"
         " AND (e.account_id IS NULL OR e.account_id = v.account_id) ORDER BY v.verified_at DESC LIMIT 1",
         receiver,
         caller,
         since,
+        until,
     )
     return _verified(row) if row else None
 

@@ -105,8 +105,9 @@ async def _has_foreign_token(deps: Deps, request: VerificationRequest, verdicts:
         return False
     age = deps.real_clock.now() - datetime.fromtimestamp(min(dates), UTC)
     async with deps.db.connection() as tx:
-        since = deps.clock.now() - min(max(age, timedelta()), _OLDEST_TOKEN) - SIGNED_WITHIN
-        return await queries.newest_signed(tx, request.receiver, request.caller, since) is None
+        now = deps.clock.now()
+        since = now - min(max(age, timedelta()), _OLDEST_TOKEN) - SIGNED_WITHIN
+        return await queries.newest_signed(tx, request.receiver, request.caller, since, now) is None
 
 
 async def _judge_all(

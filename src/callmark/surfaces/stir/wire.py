@@ -18,7 +18,7 @@ from callmark.domain.signed_calls.model import (
     VerificationRequest,
     Verstat,
 )
-from callmark.domain.signed_calls.outcomes import LONGEST_CALL, CallOutcome
+from callmark.domain.signed_calls.outcomes import LATEST_REPORT, LONGEST_CALL, CallOutcome
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.passport import Attestation, call_info, canonical_number
@@ -217,6 +217,7 @@ class CallOutcomeBody(Struct):
     ] = UNSET
     seconds: Annotated[int, Meta(description="How long people talked.")] = 0
     shown: Annotated[bool, Meta(description="Whether the phone had a verified name to show.")] = False
+    seconds_ago: Annotated[int, Meta(description="How long ago it ended, of a report that had to wait.")] = 0
 
 
 class CallAnswer(Struct):
@@ -239,7 +240,9 @@ def read_outcome(body: bytes) -> CallOutcome:
         raise invalid("outcome must be answered, missed or rejected")
     if not 0 <= told.seconds <= LONGEST_CALL.total_seconds():
         raise invalid("seconds must be between 0 and those of a day")
-    return CallOutcome(call_id, caller, receiver, _OUTCOMES[outcome], told.seconds, told.shown)
+    if not 0 <= told.seconds_ago <= LATEST_REPORT.total_seconds():
+        raise invalid("seconds_ago must be between 0 and those of a day")
+    return CallOutcome(call_id, caller, receiver, _OUTCOMES[outcome], told.seconds, told.shown, told.seconds_ago)
 
 
 def call_answer(call: Call) -> CallAnswer:
