@@ -56,8 +56,10 @@ def fuzz_nats_stream(data: bytes) -> None:
     assert seen[0] == seen[1] == seen[2], seen
     if _OTHER_SPACES.search(data):
         return  # nats-py divides words at them too; no server writes any
+    if seen[0][1]:
+        return
     theirs = _run(Parser, [data])
-    if not theirs[1] and not seen[0][1]:
+    if not theirs[1]:
         assert seen[0][0] == theirs[0], (seen[0], theirs)
 
 

@@ -30,6 +30,7 @@ Take = Callable[[str, str, bytes, bool], None]
 """Gets subject, reply subject, payload, and whether it is NATS saying that nobody listens; it must not block."""
 
 _LINE_END = b"\r\n"
+_ERROR = b"-ERR"
 _QUOTE = "'"
 
 
@@ -227,6 +228,10 @@ class DirectParser(Parser):
                 end += int(words[-1]) + 2
                 if len(data) < end:
                     break
+            elif (
+                data[at:line_end].strip().upper() == _ERROR
+            ):  # nats-py looks for its text, and ends on an AttributeError
+                raise ValueError("an error without a text")
             if not (words[0] == b"MSG" and self._hand_on(words, data[line_end + 2 : end - 2])):
                 await super().parse(data[at:end])
             at = end
