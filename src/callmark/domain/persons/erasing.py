@@ -119,7 +119,8 @@ async def _begin(deps: Deps, one: Erasure, number: PhoneNumber, pass_number: int
     await files.delete(await files.names(FOLDER))
     async with deps.db.transaction() as tx:
         await queries.delete_workbooks(tx)
-        await queries.begin_pass(tx, one, listed=await queries.is_listed(tx, number), number=pass_number)
+        listed, tables = await queries.is_listed(tx, number), await queries.select_tables(tx)
+        await queries.begin_pass(tx, one, listed=listed, number=pass_number, table_count=len(tables))
 
 
 async def _end_pass(deps: Deps, one: Erasure, number: PhoneNumber) -> bool:

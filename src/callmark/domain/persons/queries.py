@@ -225,14 +225,15 @@ async def update_number(tx: Tx, erasure_id: ErasureId, number: str) -> None:
     await tx.execute("UPDATE erasure SET phone_number = $2 WHERE id = $1 AND ended_at IS NULL", erasure_id, number)
 
 
-async def begin_pass(tx: Tx, one: Erasure, *, listed: bool, number: int) -> None:
+async def begin_pass(tx: Tx, one: Erasure, *, listed: bool, number: int, table_count: int) -> None:
     """A look at every table begins."""
     await tx.execute(
-        "UPDATE erasure SET pass_number = $2, pass_changes = 0, tables_done = 0, last_table = '', is_listed = $3"
-        " WHERE id = $1",
+        "UPDATE erasure SET pass_number = $2, pass_changes = 0, tables_done = 0, table_count = $4, last_table = '',"
+        " is_listed = $3 WHERE id = $1",
         one.id,
         number,
         listed,
+        table_count,
     )
 
 

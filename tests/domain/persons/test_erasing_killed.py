@@ -1,0 +1,87 @@
+"""`callmark person erase` is killed in the middle: what it had begun is whole, and the next one finishes it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+from tests.domain.persons.test_erasing import NUMBER, dump_of, has, put_everywhere
+from tests.engines import SECRET_KEY, Engines
+from tests.waiting import until
+
+from callmark.domain.audit import sealing, service as audit
+from callmark.domain.deps import Deps
+from callmark.domain.persons import service
+
+_WAITS_FOR_IT = """
+SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+  JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+  WHERE c.relname = 'registration' AND NOT l.granted)
+"""
+
+
+@asynccontextmanager
+async def erase(engines: Engines, data: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """The command, in a process of its own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
+    settings = {
+        "CALLMARK_POSTGRES_DSN": engines.dsn,
+        "CALLMARK_NATS_URL": engines.nats_url,
+        "CALLMARK_SECRET_KEY": SECRET_KEY,
+        "CALLMARK_DATA": str(data),
+    }
+    command = [sys.executable, "-m", "callmark.main", "person", "erase", NUMBER, "--yes", "--json"]
+    process = await asyncio.create_subprocess_exec(*command, env=inherited | settings, stdout=asyncio.subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@asynccontextmanager
+async def locked(engines: Engines, table: str) -> AsyncGenerator[None]:
+    """Within the block nobody else can lock a row of the table."""
+    holder: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(engines.dsn)
+    try:
+        async with holder.transaction():
+            await holder.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+            yield
+    finally:
+        await holder.close()
+
+
+async def test_an_erasing_process_that_is_killed_leaves_whole_rows_and_the_next_one_finishes(
+    deps: Deps, engines: Engines, tmp_path: Path
+) -> None:
+    put = await put_everywhere(deps, NUMBER)
+
+    async def waits() -> bool:
+        async with deps.db.connection() as tx:
+            return await tx.fetchval(_WAITS_FOR_IT)
+
+    async with locked(engines, "registration"), erase(engines, tmp_path) as first:
+        await until(waits)
+        first.kill()
+        assert await first.wait() < 0
+    (half,) = await service.list_erasures(deps)
+    assert half.ended_at is None
+    assert half.phone_number == NUMBER
+    assert half.rows > 0
+    assert half.tables_done < half.table_count
+    assert has(dump_of(engines.dsn), NUMBER)
+    async with erase(engines, tmp_path) as second:
+        assert await second.wait() == 0
+    (done,) = await service.list_erasures(deps)
+    assert (done.id, done.phone_number, done.ended_at is not None) == (half.id, None, True)
+    assert set(half.counts) < set(done.counts) == {name.partition(".")[0] for name in put}
+    assert not has(dump_of(engines.dsn), NUMBER)
+    log = await audit.list_entries(deps, None, audit.AuditFilter())
+    told = [(one.action, one.subject) for one in log if one.action.startswith("person.")]
+    assert told == [("person.erased", str(done.id)), ("person.erasure_requested", str(done.id))]
+    await sealing.seal_entries(deps)
+    assert (await sealing.verify(deps)).faults == []
