@@ -17,8 +17,11 @@ from callmark.kit.errors import AppError
 
 _T = TypeVar("_T")
 DEEP = os.environ.get("MODELS") == "deep"
+EXAMPLES = int(os.environ.get("MODELS_EXAMPLES") or 200)
+"""Of each machine, with `make models`."""
+
 BOUNDS = settings(
-    max_examples=200 if DEEP else 5,
+    max_examples=EXAMPLES if DEEP else 5,
     stateful_step_count=60 if DEEP else 20,
     derandomize=not DEEP,  # the same steps in every run of the suite
     deadline=None,
