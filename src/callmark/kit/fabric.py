@@ -26,8 +26,9 @@ from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscr
 from callmark.kit.held_streams import HeldStreams, OnPush
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import NATS_RECONNECTS
-from callmark.kit.nats_servers import NO_FILES, NatsAccess, seeds, version_of
+from callmark.kit.nats_servers import NO_FILES, NatsAccess, Trouble, seeds, version_of
 from callmark.kit.tasks import SideTasks
+from callmark.kit.untold import MISSED, Untold
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,6 @@ RESETTLE_S = 2
 PING_EVERY_S, MOST_UNANSWERED = 1, 3
 """A server that stops responding is left after four seconds: before the deadline of a bulk push."""
 _FAILED = (NatsError, OSError, asyncio.TimeoutError)
-_NOT_YET = "not connected yet"
 
 _HERE = b"+"  # what answers an empty payload to a handset's subject: its stream is open
 
@@ -59,7 +59,8 @@ class Fabric:
         self._access = access
         self._name = name
         self._root = f"cm.{installation.hex}"
-        self._client = SteadyClient(access)
+        self._untold = Untold()
+        self._client = SteadyClient(access, self._untold)
         self._outbox = Outbox(self._client)
         self._inbox = new_inbox()
         self._acknowledgements = Acknowledgements(self._inbox, self._outbox.publish)
@@ -72,7 +73,7 @@ class Fabric:
         self._connecting: asyncio.Task[None] | None = None
         self._side = SideTasks("fabric_callback_failed")
         self._settled_from = 0.0
-        self._trouble = _NOT_YET
+        self._trouble = Trouble()
 
     # life -----------------------------------------------------------------------------------------------------------
 
@@ -85,7 +86,7 @@ class Fabric:
         self._connecting = asyncio.create_task(self._connect())
         await asyncio.wait({self._connecting}, timeout=2)
         if not self.connected:
-            log.warning("nats_not_reached", error=self._trouble)
+            log.warning("nats_not_reached", error=self._trouble.text)
 
     async def close(self) -> None:
         """Closes the connection; pushes under way end as FABRIC_LOST."""
@@ -105,12 +106,12 @@ class Fabric:
     @property
     def trouble(self) -> str:
         """Why there is no connection, as the last try to make one ended; empty while there is one."""
-        return "" if self.connected else self._trouble
+        return "" if self.connected else self._trouble.text
 
     async def round_trip(self, within_s: float) -> None:
         """Returns when the server has answered. Raises Unavailable when it does not, within that time."""
         if not self.connected:
-            raise Unavailable(f"nats: not connected: {self._trouble}")
+            raise Unavailable(f"nats: not connected: {self._trouble.text}")
         try:
             async with asyncio.timeout(within_s):
                 await self._client.flush(timeout=math.ceil(within_s) + 1)
@@ -168,19 +169,20 @@ class Fabric:
                     subscribed += 1
                 self._joined = True  # no await since the last look at the listeners
                 await self._until_in_force()
+                self._tell_untold()
             except Exception as exc:  # noqa: BLE001 - whatever it is, without a log line no one learns why everything waits
-                self._note(exc)
+                self._trouble.note(exc)
                 with contextlib.suppress(*_FAILED):
                     await self._client.close()
-                self._joined, self._client = False, SteadyClient(self._access)
+                self._joined, self._client = False, SteadyClient(self._access, self._untold)
                 self._outbox.use(self._client)
                 await asyncio.sleep(0.5)
 
     async def _disconnected(self) -> None:
         if not self._client.is_closed:
-            log.warning("nats_lost")
-            self._trouble = "the connection was lost"
+            self._trouble.lost()
         self._settled_from = math.inf  # it counts as connected a moment before `_reconnected` hears of it
+        self._untold.lost()
         self._fanouts.lose_all()
 
     async def _reconnected(self) -> None:
@@ -189,6 +191,11 @@ class Fabric:
         self._settled_from = asyncio.get_running_loop().time() + RESETTLE_S
         for callback in self._on_reconnect:  # apart: a callback that fails must not look like a failed reconnection
             self._side.start(callback())
+        self._tell_untold()
+
+    def _tell_untold(self) -> None:
+        for message, numbers in self._untold.announcements():
+            self._outbox.publish(f"{self._root}.{MISSED}", message, numbers=numbers)
 
     async def _on_error(self, exc: Exception) -> None:
         if not isinstance(exc, _FAILED):  # a callback of ours failed
@@ -196,18 +203,7 @@ class Fabric:
         elif self.connected:
             log.debug("nats_error", error=said(exc))
         else:
-            self._note(exc)
-
-    def _note(self, exc: Exception) -> None:
-        """Says why there is no connection: once for each reason, because the tries continue without end.
-
-        A server that refuses us says why and then cuts the connection; the cut alone says less than what is known.
-        """
-        if isinstance(exc, ConnectionResetError) and self._trouble != _NOT_YET:
-            return
-        if (text := said(exc)) != self._trouble:
-            log.warning("nats_not_reached", error=text)
-        self._trouble = text
+            self._trouble.note(exc)
 
     # senders --------------------------------------------------------------------------------------------------------
 
@@ -224,12 +220,13 @@ class Fabric:
 
     def _send(self, pushes: Sequence[Push]) -> None:
         if not self.connected:
+            self._untold.missed([push.number for push in pushes])
             self._fanouts.lose(pushes)
             return
         for push in pushes:
             reply = f"{self._inbox}.p.{push.key}"
             if not (push.stream and self.held.hand_over(push, reply)):
-                self._outbox.publish(f"{self._root}.handset.{push.number}", push.payload, reply)
+                self._outbox.publish(f"{self._root}.handset.{push.number}", push.payload, reply, (push.number,))
 
     def push_again(self, push: Push) -> None:
         """Sends a push once more, to every stream of its handset; nobody waits for the answer."""
@@ -312,7 +309,9 @@ class Fabric:
     async def send_to_handset(self, number: str, payload: bytes) -> None:
         """A payload that wants no answer (a withdrawal); lost where nobody listens; the next sync repeats it."""
         if self.connected:
-            self._outbox.publish(f"{self._root}.handset.{number}", payload)
+            self._outbox.publish(f"{self._root}.handset.{number}", payload, numbers=(number,))
+        else:
+            self._untold.missed([number])
 
     async def is_connected(self, number: str, within: timedelta) -> bool:
         """Whether a gateway holds that handset's stream at this moment; the handset hears nothing of the question.

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -133,8 +134,8 @@ async def test_a_stream_that_is_newer_than_the_one_here_is_told_too(deps: Deps, 
 
 
 @asynccontextmanager
-async def behind_a_relay(deps: Deps, engines: Engines) -> AsyncGenerator[tuple[str, Cut]]:
-    """A gateway that reaches NATS through a relay: its address, and the relay."""
+async def relayed(deps: Deps, engines: Engines) -> AsyncGenerator[tuple[Deps, Cut]]:
+    """A process that reaches NATS through a relay: what it has, and the relay."""
     url = urlsplit(engines.nats_url)
     assert url.hostname
     assert url.port
@@ -142,10 +143,17 @@ async def behind_a_relay(deps: Deps, engines: Engines) -> AsyncGenerator[tuple[s
     await relay.join()
     through = engines.nats_url.replace(f":{url.port}", f":{relay.port}")
     try:
-        async with another_process(deps, through) as second, served(second) as address:
-            yield address, relay
+        async with another_process(deps, through) as second:
+            yield second, relay
     finally:
         await relay.cut()
+
+
+@asynccontextmanager
+async def behind_a_relay(deps: Deps, engines: Engines) -> AsyncGenerator[tuple[str, Cut]]:
+    """A gateway that reaches NATS through a relay: its address, and the relay."""
+    async with relayed(deps, engines) as (second, relay), served(second) as address:
+        yield address, relay
 
 
 async def test_after_a_lost_fabric_every_handset_is_synced_again(deps: Deps, engines: Engines) -> None:
@@ -163,6 +171,35 @@ async def test_after_a_lost_fabric_every_handset_is_synced_again(deps: Deps, eng
         await handset.settled()
     assert identity["id"] == str(missed.key.id)
     assert withdrawal["record"]["id"] == str(gone.key.id)
+
+
+@pytest.mark.parametrize("when", ["at once", "when it has heard of it"])
+async def test_what_a_sender_could_not_tell_while_it_alone_had_lost_the_fabric_is_told_later(
+    deps: Deps, engines: Engines, when: str
+) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    async with (
+        relayed(deps, engines) as (sender, relay),
+        served(deps) as here,
+        online(here, owner.token) as handset,
+    ):
+        (gone,) = await store_records(deps, cast, new_record(deps, cast, owner.number))
+        assert await handset.sync([str(gone.key.id)]) == ([], None)
+        await relay.cut()
+        if when != "at once":
+            await until(partial(is_lost, sender))
+        missed = await push(sender, cast, owner.number)
+        await personalisation.withdraw_record(sender, cast.account.id, gone.key.id, by=SYSTEM)
+        await relay.join()
+        identity = await handset.receive("identity")
+        withdrawal = await handset.receive("withdraw")
+    assert missed.outcome is Outcome.FAILED_TO_PUSH
+    assert identity["id"] == str(missed.key.id)
+    assert withdrawal["record"]["id"] == str(gone.key.id)
+
+
+async def is_lost(sender: Deps) -> bool:
+    return not sender.fabric.connected
 
 
 async def test_an_acknowledgement_while_the_fabric_is_lost_is_written_down(deps: Deps, engines: Engines) -> None:

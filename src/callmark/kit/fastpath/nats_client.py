@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 import structlog
@@ -23,6 +23,7 @@ from nats.protocol.parser import Parser
 
 from callmark.kit.errors import said
 from callmark.kit.nats_servers import NO_FILES, NatsAccess
+from callmark.kit.untold import Untold
 
 log = structlog.get_logger(__name__)
 
@@ -77,10 +78,11 @@ class SteadyClient(Client):
     not at all; nats-py sends the password to a server that offers none.
     """
 
-    def __init__(self, access: NatsAccess = NO_FILES) -> None:
+    def __init__(self, access: NatsAccess = NO_FILES, untold: Untold | None = None) -> None:
         super().__init__()
         self._ps = DirectParser(self)
         self._access = access
+        self.untold = untold or Untold()
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
@@ -145,7 +147,12 @@ class SteadyClient(Client):
         if isinstance(self._transport, SteadyTransport):
             self._transport.cut()
 
+    async def _send_ping(self, future: "asyncio.Future[Any] | None" = None) -> None:
+        self.untold.asked()
+        await super()._send_ping(future)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
+
     async def _process_pong(self) -> None:
+        self.untold.answered()
         line: list[Any] = vars(self)["_pongs"]  # an untyped list in nats-py
         if line and line[0].done():
             line[0] = asyncio.get_running_loop().create_future()
@@ -249,24 +256,33 @@ class DirectParser(Parser):
 
 
 class Outbox:
-    """What one turn of the event loop publishes, for one write. Lost, as all that is under way, when NATS is."""
+    """What one turn of the event loop publishes, for one write. Lost, as all that is under way, when NATS is.
 
-    def __init__(self, client: Client) -> None:
-        self._client: Any = client
+    The numbers of the handsets that it was for are told to the client's `Untold`.
+    """
+
+    def __init__(self, client: SteadyClient) -> None:
+        self.use(client)
         self._waiting: list[bytes] = []
+        self._numbers: list[str] = []
 
-    def use(self, client: Client) -> None:
+    def use(self, client: SteadyClient) -> None:
         """Writes to this connection from now on."""
-        self._client = client
+        self._client: Any = client
 
-    def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
+    def publish(self, subject: str, payload: bytes, reply: str = "", numbers: Sequence[str] = ()) -> None:
         """Takes a message along. We make the subjects, so they are not checked here."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._write)
         self._waiting += (f"PUB {subject} {reply} {len(payload)}\r\n".encode(), payload, _LINE_END)
+        self._numbers += numbers
 
     def _write(self) -> None:
         waiting, self._waiting = self._waiting, []
+        numbers, self._numbers = self._numbers, []
         if self._client.is_connected:
             with contextlib.suppress(OSError):  # it has ended, and the client has not heard of it yet
                 self._client._transport.write(b"".join(waiting))  # noqa: SLF001 - see above
+                self._client.untold.wrote(numbers)
+                return
+        self._client.untold.missed(numbers)

@@ -16,6 +16,7 @@ from callmark.domain.handsets.model import COUNT, RECHECK, TAKEOVER, Registratio
 from callmark.kit.errors import AppError
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.untold import MISSED, named_in
 from callmark.kit.workload import Workload
 from callmark.surfaces.gateway import metrics
 from callmark.surfaces.gateway.connection import HandsetConnection
@@ -58,6 +59,7 @@ class Gateway:
         await self._deps.fabric.listen(TAKEOVER, self._on_takeover)
         await self._deps.fabric.listen(RECHECK, self._on_recheck)
         await self._deps.fabric.listen(COUNT, self._on_count)
+        await self._deps.fabric.listen(MISSED, self._on_missed)
         self._deps.fabric.on_reconnect(self._on_reconnect)
         self.run(self._keep_checking())
         self.run(self._keep_beating())
@@ -125,6 +127,14 @@ class Gateway:
 
     async def _on_count(self, _: bytes) -> bytes:
         return str(len(self._streams)).encode()
+
+    async def _on_missed(self, announcement: bytes) -> None:
+        numbers = named_in(announcement)
+        if numbers is None:
+            await self._on_reconnect()
+            return
+        streams = [stream for number in numbers for stream in self._streams.get(PhoneNumber(number), ())]
+        self.run(self._sync_again(iter(streams)))
 
     async def _on_reconnect(self) -> None:
         if self._refreshing:
