@@ -1,7 +1,8 @@
 """What every HTTP surface shares: reading a body within its limit, answers, and errors in the Family A envelope."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated
@@ -52,6 +53,21 @@ class Response:
         length = (b"content-length", str(len(self.body)).encode())
         await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers, length, *extra]})
         await send({"type": "http.response.body", "body": self.body})
+
+
+@dataclass(slots=True)
+class StreamedResponse(Response):
+    """An answer that is written while it is made; what goes wrong meanwhile ends the connection, and not the answer."""
+
+    parts: AsyncGenerator[bytes] = field(kw_only=True)
+
+    async def send(self, send: Send, extra: Sequence[Header] = ()) -> None:
+        """Writes part after part, as the client reads them."""
+        await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers, *extra]})
+        async with aclosing(self.parts) as parts:
+            async for part in parts:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 class ErrorBody(msgspec.Struct):

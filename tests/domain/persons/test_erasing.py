@@ -225,20 +225,6 @@ async def test_a_handset_of_the_emulator_is_deleted_there(deps: Deps) -> None:
         await service.request_erasure(deps, NUMBER, by=ALICE)
 
 
-async def test_an_export_has_what_an_erasure_would_take(deps: Deps) -> None:
-    put = await put_everywhere(deps, NUMBER)
-    made = await service.export_person(deps, NUMBER, by=ALICE)
-    assert set(made.tables) == {name.partition(".")[0] for name in put}
-    assert NUMBER in msgspec.json.encode(made.tables["call_record"]).decode()
-    assert not {"token_sha256", "push_token"} & made.tables["registration"][0].keys()
-    again = await service.export_person(deps, NUMBER, by=ALICE)
-    assert again.rows == made.rows + 0
-    log = await audit.list_entries(deps, None, audit.AuditFilter())
-    assert [(one.action, one.subject) for one in log[:2]] == [("person.exported", "…33")] * 2
-    await erased(deps)
-    assert (await service.export_person(deps, NUMBER, by=ALICE)).tables == {}
-
-
 @pytest.mark.parametrize("text", ["", "12", "09900112233", "nine", "91990011223344556"])
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="phone_number"):

@@ -1,10 +1,8 @@
-"""Use cases: export what is kept about a number, have it erased, and know erased numbers again after a restore."""
+"""Use cases: have what is kept about a number erased, and know erased numbers again after a restore."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -13,8 +11,7 @@ import structlog
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
-from callmark.domain.persons import erasing, keys, queries
-from callmark.domain.persons.masking import NumberMask
+from callmark.domain.persons import keys, queries
 from callmark.domain.persons.model import TAKEN_OVER_AFTER, Erasure, digest_of
 from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
@@ -27,21 +24,6 @@ log = structlog.get_logger(__name__)
 
 BAD_NUMBER = "phone_number must be 7 to 15 digits, with the country code"
 IS_VIRTUAL = "the emulator plays a handset with this number; delete the virtual handset first"
-
-
-@dataclass(frozen=True)
-class PersonExport:
-    """What is kept about a number: rows by table. `is_listed`: a business has it, and its own number is left out."""
-
-    phone_number: PhoneNumber
-    exported_at: datetime
-    is_listed: bool
-    tables: dict[str, list[dict[str, Any]]]
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return sum(len(rows) for rows in self.tables.values())
 
 
 class KnownErasure(msgspec.Struct, frozen=True):
@@ -59,23 +41,6 @@ def parse_number(text: str) -> PhoneNumber:
     if number is None:
         raise InvalidInput(BAD_NUMBER, field="phone_number")
     return number
-
-
-async def export_person(deps: Deps, number: PhoneNumber, *, by: Actor) -> PersonExport:
-    """Everything that an erasure would take, in every table; nothing is changed. Reads the whole database."""
-    async with deps.db.connection() as tx:
-        listed, tables = await queries.is_listed(tx, number), await queries.select_tables(tx)
-    mask, rows = NumberMask(number, keeps_business=listed), dict[str, list[dict[str, Any]]]()
-    for table in tables:
-        for blocks in erasing.ranges_of(table):
-            async with deps.db.connection() as tx:
-                for row, whole in await queries.select_rows(tx, table, number, blocks):
-                    if erasing.decide(table, row, mask, is_listed=listed).changes:
-                        rows.setdefault(table.of_table, []).append(msgspec.json.decode(whole))
-    now, made = deps.clock.now(), PersonExport(number, deps.clock.now(), listed, rows)
-    async with deps.db.transaction() as tx:
-        await audit.note(tx, by, "person.exported", f"…{number[-2:]}", account_id=None, at=now, rows=made.rows)
-    return made
 
 
 async def request_erasure(deps: Deps, number: PhoneNumber, *, by: Actor, here: bool = False) -> Erasure:

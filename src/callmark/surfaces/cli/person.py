@@ -8,7 +8,7 @@ import msgspec
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
-from callmark.domain.persons import erasing, service
+from callmark.domain.persons import erasing, exporting, service
 from callmark.domain.persons.model import Erasure
 from callmark.surfaces.cli.session import id_argument, operator, operator_at_terminal, sure, yes_option
 from callmark.terminal import Output, Row
@@ -30,8 +30,10 @@ def group() -> None:
 @operator
 async def export(deps: Deps, out: Output, number: str, output: BinaryIO) -> None:  # noqa: ARG001 - it is JSON always
     """Write everything that is kept about a phone number, as JSON. Reads the whole database."""
-    made = await service.export_person(deps, service.parse_number(number), by=operator_at_terminal())
-    output.write(msgspec.json.format(msgspec.json.encode(made)) + b"\n")
+    made = await exporting.export_person(deps, service.parse_number(number), by=operator_at_terminal())
+    async for part in exporting.indented(made):
+        output.write(part)
+    output.write(b"\n")
 
 
 @group.command

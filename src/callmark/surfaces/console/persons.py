@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from callmark.domain.persons import service as persons
+from callmark.domain.persons import exporting, service as persons
 from callmark.domain.persons.model import Erasure
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
@@ -43,10 +42,10 @@ async def export(request: ConsoleRequest) -> Response:
         number = _number(request.form, "number")
     except InvalidInput as refused:
         return page(request, await _page(request, export=request.form.refused(refused)), 422)
-    made = await persons.export_person(request.deps, number, by=request.by)
+    made = await exporting.export_person(request.deps, number, by=request.by)
     name = f"callmark-person-{made.exported_at:%Y%m%dT%H%M%SZ}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return Response(msgspec.json.format(msgspec.json.encode(made)), media_type="application/json", headers=headers)
+    return StreamingResponse(exporting.indented(made), media_type="application/json", headers=headers)
 
 
 async def erase(request: ConsoleRequest) -> Response:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from callmark.domain.ids import ErasureId
-from callmark.domain.persons import service as persons
+from callmark.domain.persons import exporting, service as persons
 from callmark.domain.persons.model import Erasure, ErasureState
 from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_ms
@@ -17,7 +17,7 @@ from callmark.surfaces.api.management.route import PAGING, ManagedRoute, conflic
 from callmark.surfaces.api.management.shapes import AT, Id, Instant, NextAfter, instant
 from callmark.surfaces.api.operator.accounts import asking
 from callmark.surfaces.api.request import ApiRequest
-from callmark.surfaces.http import Response, render
+from callmark.surfaces.http import Response, StreamedResponse, render
 
 _LISTING: Listing[Erasure, tuple[datetime, UUID]] = Listing(
     tuple[datetime, UUID], lambda one: (one.requested_at, one.id)
@@ -70,8 +70,8 @@ class ErasureList(msgspec.Struct):
 async def export_person(request: ApiRequest) -> Response:
     """`POST persons/export`: the number is in the body, so that no log of addresses has it."""
     number = persons.parse_number(body_of(request, PersonBody).phone_number)
-    made = await persons.export_person(request.deps, number, by=asking(request))
-    return render(PersonExportView(made.phone_number, iso_ms(made.exported_at), made.is_listed, made.tables))
+    made = await exporting.export_person(request.deps, number, by=asking(request))
+    return StreamedResponse(200, parts=exporting.as_json(made, iso_ms(made.exported_at)))
 
 
 async def erase_person(request: ApiRequest) -> Response:
@@ -130,7 +130,7 @@ ROUTES = (
         name="exportPerson",
         summary="Export what is kept about a phone number",
         description="Returns every row of the installation that has the number, in every account. It reads the whole"
-        " database: on a large one use the command.",
+        " database, and answers while it reads; an answer that ends before its JSON does is not complete.",
         request=PersonBody,
         sent=_SENT,
         response=PersonExportView,

@@ -1,0 +1,63 @@
+"""What is kept about a number, while it is read: the same JSON as of all at once."""
+
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+from tests.domain.persons.test_erasing import NUMBER, erased, put_everywhere
+from tests.factories import ALICE
+from tests.rows import put_row
+
+from callmark.domain.audit import service as audit
+from callmark.domain.deps import Deps
+from callmark.domain.persons import exporting
+
+
+async def exported(deps: Deps) -> dict[str, Any]:
+    made = await exporting.export_person(deps, NUMBER, by=ALICE)
+    return msgspec.json.decode(b"".join([part async for part in exporting.as_json(made, "now")]))
+
+
+async def told(deps: Deps) -> list[tuple[str, str, object]]:
+    """What the audit log says of exports, oldest first."""
+    entries = await audit.list_entries(deps, None, audit.AuditFilter(action="person.exported"))
+    return [(one.action, one.subject, one.details["rows"]) for one in reversed(entries)]
+
+
+async def test_an_export_has_what_an_erasure_would_take(deps: Deps) -> None:
+    put = await put_everywhere(deps, NUMBER)
+    made = await exported(deps)
+    assert set(made["tables"]) == {name.partition(".")[0] for name in put}
+    assert list(made) == ["phone_number", "exported_at", "is_listed", "tables"]
+    assert (made["phone_number"], made["exported_at"], made["is_listed"]) == (NUMBER, "now", False)
+    assert NUMBER in str(made["tables"]["call_record"])
+    assert not {"token_sha256", "push_token"} & made["tables"]["registration"][0].keys()
+    again = await exported(deps)
+    assert again["tables"] == made["tables"]
+    count = sum(map(len, made["tables"].values()))
+    assert await told(deps) == [("person.exported", "…33", count)] * 2
+    await erased(deps)
+    assert (await exported(deps))["tables"] == {}
+
+
+async def test_the_file_is_the_same_json_with_line_ends(deps: Deps) -> None:
+    for put in (False, True):
+        if put:
+            await put_everywhere(deps, NUMBER)
+        made = await exporting.export_person(deps, NUMBER, by=ALICE)
+        text = b"".join([part async for part in exporting.indented(made)])
+        assert text == msgspec.json.format(text)
+        assert msgspec.json.decode(text)["tables"] == (await exported(deps))["tables"]
+
+
+async def test_it_is_handed_on_table_by_table_and_noted_when_nobody_reads_on(deps: Deps) -> None:
+    async with deps.db.transaction() as tx:
+        for table in ("call", "registration"):
+            column = "receiver_number" if table == "call" else "phone_number"
+            await put_row(tx, table, deps.clock.now(), {column: NUMBER})
+    made = await exporting.export_person(deps, NUMBER, by=ALICE)
+    async with aclosing(exporting.as_json(made, "now")) as parts:
+        begun = [await anext(parts) for _ in range(2)]
+    assert begun[1].startswith(b'"call":[{')
+    assert b"registration" not in b"".join(begun)
+    assert await told(deps) == [("person.exported", "…33", 1)]
