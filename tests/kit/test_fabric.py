@@ -56,6 +56,8 @@ def own_directory() -> Generator[Path]:
 
 
 async def push(fabric: Fabric, *pushes: Push, within: timedelta = ENOUGH) -> dict[int, Answer]:
+    if len(pushes) == 1:  # as real-time pushes are sent
+        return {0: await fabric.push_one(pushes[0], within)}
     return {position: answer async for group in fabric.push(pushes, within) for position, answer in group}
 
 

@@ -55,9 +55,7 @@ class Fabric:
     """One process's connection to NATS."""
 
     def __init__(self, url: str, installation: UUID, *, access: NatsAccess = NO_FILES, name: str = "callmark") -> None:
-        self._url = url
-        self._access = access
-        self._name = name
+        self._url, self._access, self._name = url, access, name
         self._root = f"cm.{installation.hex}"
         self._untold = Untold()
         self._client = SteadyClient(access, self._untold)
@@ -72,8 +70,7 @@ class Fabric:
         self._listeners: list[tuple[str, OnMessage]] = []
         self._connecting: asyncio.Task[None] | None = None
         self._side = SideTasks("fabric_callback_failed")
-        self._settled_from = 0.0
-        self._trouble = Trouble()
+        self._settled_from, self._trouble = 0.0, Trouble()
 
     # life -----------------------------------------------------------------------------------------------------------
 
@@ -217,6 +214,11 @@ class Fabric:
         """
         deadline = asyncio.get_running_loop().time() + within.total_seconds()
         return self._fanouts.run(pushes, deadline, self._send, returning)
+
+    async def push_one(self, push: Push, within: timedelta, returning: Returning | None = None) -> Answer:
+        """As `push`, for one: its answer."""
+        deadline = asyncio.get_running_loop().time() + within.total_seconds()
+        return await self._fanouts.run_one(push, deadline, self._send, returning)
 
     def _send(self, pushes: Sequence[Push]) -> None:
         if not self.connected:

@@ -81,6 +81,20 @@ def _tell(waiter: "asyncio.Future[bool]", *, news: bool) -> None:
         waiter.set_result(news)
 
 
+class _LonePush:
+    """A push that waits alone, for its one answer."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def answered(self, _key: str, answer: Answer) -> None:
+        """Takes its answer; the first counts."""
+        if not self.answer.done():
+            self.answer.set_result(answer)
+
+
 class Resending:
     """The pushes of one fan-out whose handsets were not connected and are expected back."""
 
@@ -120,7 +134,7 @@ class Fanouts:
     """The fan-outs under way. An answer names the key of its push alone."""
 
     def __init__(self) -> None:
-        self._of_key: dict[str, Fanout] = {}
+        self._of_key: dict[str, Fanout | _LonePush] = {}
 
     async def run(
         self,
@@ -144,6 +158,36 @@ class Fanouts:
         finally:
             again.stop()
             self.abandon(fanout)
+
+    async def run_one(
+        self, push: Push, deadline: float, send: Callable[[Sequence[Push]], None], returning: Returning | None
+    ) -> Answer:
+        """The answer of a push, as `run` gives it: without a generator and a set of what is open, for most pushes."""
+        again: Resending | None = None
+        try:
+            answer = await self._answer_to(push, deadline, send)
+            while returning and answer is Answer.NOT_CONNECTED:
+                again = again or Resending(send)
+                if not await again.among((push,), ((0, answer),), returning):
+                    break
+                answer = await self._answer_to(push, deadline, again.later)
+            return answer
+        finally:
+            if again:
+                again.stop()
+
+    async def _answer_to(self, push: Push, deadline: float, send: Callable[[Sequence[Push]], None]) -> Answer:
+        """Sends it, and waits for its next answer; SILENT at the deadline."""
+        self.settle(push.key, Answer.SILENT)
+        self._of_key[push.key] = lone = _LonePush()
+        timer = asyncio.get_running_loop().call_at(deadline, lone.answered, push.key, Answer.SILENT)
+        try:
+            send((push,))
+            return await lone.answer
+        finally:
+            timer.cancel()
+            if self._of_key.get(push.key) is lone:
+                del self._of_key[push.key]
 
     def begin(self, pushes: Sequence[Push]) -> Fanout:
         """Waits for answers to `pushes` from now on.

@@ -144,6 +144,33 @@ async def test_who_is_not_back_in_time_was_not_reached(deps: Deps) -> None:
     async def returning(numbers: Collection[str]) -> Collection[str]:
         return numbers
 
-    pushes = [Push(phone(), "away", b"{}")]
-    groups = [group async for group in deps.fabric.push(pushes, timedelta(milliseconds=250), returning)]
+    away = Push(phone(), "away", b"{}")
+    groups = [group async for group in deps.fabric.push([away], timedelta(milliseconds=250), returning)]
     assert groups == [[(0, Answer.SILENT)]]
+    assert await deps.fabric.push_one(away, timedelta(milliseconds=250), returning) is Answer.SILENT
+
+
+async def test_a_push_alone_reaches_one_that_comes_back(deps: Deps) -> None:
+    near, asked = phone(), asyncio.Event()
+
+    async def returning(numbers: Collection[str]) -> Collection[str]:
+        asked.set()
+        return numbers
+
+    def on_push(_key: str, reply: str, _payload: bytes) -> None:
+        deps.fabric.acknowledge(reply)
+
+    pushing = asyncio.create_task(deps.fabric.push_one(Push(near, "near", b"{}"), timedelta(seconds=5), returning))
+    await asyncio.wait_for(asked.wait(), 5)
+    attached = await deps.fabric.attach(near, on_push)
+    assert await pushing is Answer.ACKNOWLEDGED
+    await deps.fabric.detach(attached)
+
+
+async def test_a_push_alone_to_one_that_is_not_expected_ends_at_once(deps: Deps) -> None:
+    async def returning(_: Collection[str]) -> Collection[str]:
+        return ()
+
+    async with asyncio.timeout(2):
+        answer = await deps.fabric.push_one(Push(phone(), "far", b"{}"), timedelta(seconds=30), returning)
+    assert answer is Answer.NOT_CONNECTED

@@ -1,7 +1,6 @@
 """Use cases of call personalisation: submit a batch, push one now, read status, acknowledge, withdraw."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -78,8 +77,7 @@ class Submitted(NamedTuple):
     `validation.Field`; missing ones left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushResult:
+class PushResult(NamedTuple):
     """The outcome of a real-time push."""
 
     batch_id: BatchId
@@ -228,13 +226,10 @@ def _insertable(record: OpenRecord, batch_id: BatchId, good: GoodRecord, due_at:
 
 async def _push_one(deps: Deps, record: OpenRecord, within: timedelta, stream: str) -> Outcome:
     spans, ends = PushSpans([record]), {record.key.receiver_number: record.key.ends_at}
-    pushes = [as_push(deps, record, spans.traceparent(0), stream)]
-    pushed = deps.fabric.push(pushes, within, partial(waking.expected, deps, ends))
-    answers: list[Answer] = []
-    async for group in pushed:
-        spans.answered(group)
-        answers += [answer for _, answer in group]
-    return Outcome.SUCCESS if answers == [Answer.ACKNOWLEDGED] else Outcome.FAILED_TO_PUSH
+    push = as_push(deps, record, spans.traceparent(0), stream)
+    answer = await deps.fabric.push_one(push, within, partial(waking.expected, deps, ends))
+    spans.answered([(0, answer)])
+    return Outcome.SUCCESS if answer is Answer.ACKNOWLEDGED else Outcome.FAILED_TO_PUSH
 
 
 def as_push(deps: Deps, record: OpenRecord, traceparent: str | None = None, stream: str = "") -> Push:
