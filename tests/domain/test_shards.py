@@ -144,7 +144,7 @@ class Stored:
     def wanted(self) -> WantedPush:
         return WantedPush(
             *(self.caller, self.receiver, self.cast.label.id, "Acme", None, self.now, self.ends_at),
-            *(RecordId(new_id()), BatchId(new_id()), self.now, False),
+            *(RecordId(new_id()), BatchId(new_id()), timedelta(), False),
         )
 
     def record(self) -> NewRecord:

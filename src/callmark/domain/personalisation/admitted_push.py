@@ -90,7 +90,7 @@ async def admit(deps: Deps, token: str, account: str, push: ReadPush) -> tuple[A
         good.ends_at,
         key.id,
         batch_id,
-        push.now + TAKEN_OVER_AFTER,
+        TAKEN_OVER_AFTER,
         deps.settings.foreign_callers == "allow",
     )
     row: Row | None

@@ -1,11 +1,11 @@
 """The SQL of a real-time push that is admitted and written at once."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from callmark.domain.credentials.admission import ADMITTED, AdmissionRequest, columns_of
+from callmark.domain.credentials.admission import ADMITTED_ALIKE, AdmissionRequest, alike_columns_of
 from callmark.domain.ids import BatchId, RecordId
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
@@ -23,31 +23,32 @@ class WantedPush(NamedTuple):
     ends_at: datetime
     id: RecordId
     batch_id: BatchId
-    due_at: datetime
+    due_after: timedelta
+    """When a worker takes over. This and the next are the same for all pushes of a process."""
     allow_foreign: bool
 
 
 _ADMIT_AND_WRITE = f"""
-WITH {ADMITTED}, found AS MATERIALIZED (
+WITH {ADMITTED_ALIKE}, found AS MATERIALIZED (
   SELECT a.*, n.caller, n.receiver, n.label_id, n.label_name AS wanted_name, n.call_reason, n.starts_at, n.ends_at,
-    n.id, n.batch_id, n.at, n.due_at, l.name AS label_name, l.logo_sha256, h.account_id IS NOT NULL AS is_foreign,
+    n.id, n.batch_id, n.at, l.name AS label_name, l.logo_sha256, h.account_id IS NOT NULL AS is_foreign,
     CASE WHEN o.id IS NOT NULL THEN r.os END AS os, r.app_version, p.stream,
     a.granted AND l.id IS NOT NULL AND h.account_id IS NULL AS is_written
   FROM admitted a
-  JOIN unnest($4::timestamptz[], $9::text[], $10::text[], $11::uuid[], $12::text[], $13::text[], $14::timestamptz[],
-    $15::timestamptz[], $16::uuid[], $17::uuid[], $18::timestamptz[], $19::boolean[]) WITH ORDINALITY
-    AS n (at, caller, receiver, label_id, label_name, call_reason, starts_at, ends_at, id, batch_id, due_at,
-      allow_foreign, number) ON n.number = a.number
+  JOIN unnest($3::timestamptz[], $11::text[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::timestamptz[],
+    $17::timestamptz[], $18::uuid[], $19::uuid[]) WITH ORDINALITY
+    AS n (at, caller, receiver, label_id, label_name, call_reason, starts_at, ends_at, id, batch_id, number)
+    ON n.number = a.number
   LEFT JOIN label l
     ON l.id = n.label_id AND l.account_id = a.account_id AND l.deleted_at IS NULL AND l.label_type = 'dynamic'
   LEFT JOIN number h ON h.phone_number = n.caller AND h.state <> 'failed' AND h.account_id <> a.account_id
-    AND NOT n.allow_foreign
+    AND NOT $10::boolean
   LEFT JOIN registration r ON r.phone_number = n.receiver AND r.token_sha256 IS NOT NULL
   LEFT JOIN handset_app o ON o.id = r.app_id AND o.revoked_at IS NULL
   LEFT JOIN presence p ON p.phone_number = n.receiver AND p.lost_at IS NULL
 ), batches AS (
   INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)
-  SELECT batch_id, account_id, at, 1, ends_at, ends_at, due_at FROM found WHERE is_written
+  SELECT batch_id, account_id, at, 1, ends_at, ends_at, at + $9::interval FROM found WHERE is_written
 ), records AS (
   INSERT INTO call_record (receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_id,
     label_name, call_reason, starts_at, accepted_at, outcome)
@@ -64,9 +65,12 @@ async def admit_and_write(tx: Tx, asked: Sequence[tuple[AdmissionRequest, Wanted
     """For each what `ADMITTED` gives, what is known of its label, caller and handset, and whether it `is_written`.
 
     It is when it was admitted, its allowance granted, its label is one of the account's and its caller no other
-    account's. None where no live token was shown. Must run outside a transaction, as `ADMITTED` says.
+    account's. None where no live token was shown. All are for the same feature and bucket. Must run outside a
+    transaction, as `ADMITTED` says.
     """
     requests, wanted = zip(*asked, strict=True)
-    rows = await tx.fetch(_ADMIT_AND_WRITE, *columns_of(requests), *map(list, zip(*wanted, strict=True)))
+    alike = wanted[0].due_after, wanted[0].allow_foreign
+    columns = list(zip(*wanted, strict=True))[:-2]
+    rows = await tx.fetch(_ADMIT_AND_WRITE, *alike_columns_of(requests), *alike, *columns)
     found = {row["number"]: row for row in rows}
     return [found.get(number) for number in range(1, len(asked) + 1)]
