@@ -33,6 +33,8 @@ ERROR_PAGES = "/docs/errors/"
 """Where each error has a page of its own, under its slug."""
 _SECOND = timedelta(seconds=1)
 
+_ANNOUNCED = "callmark.announced_bytes"
+
 _LENGTH_DIGITS = 20
 """No body is so long that its length has more."""
 
@@ -154,8 +156,11 @@ def check_media_type(scope: Scope) -> None:
 
 def announced_bytes(scope: Scope) -> int:
     """The length of the body as its head tells it, of any number of digits; 0 where it tells none."""
-    told = (header(scope, b"content-length") or "").lstrip("0")
-    return int(told[:_LENGTH_DIGITS]) if told.isascii() and told.isdigit() else 0
+    known: int | None = scope.get(_ANNOUNCED)
+    if known is None:
+        told = (header(scope, b"content-length") or "").lstrip("0")
+        known = scope[_ANNOUNCED] = int(told[:_LENGTH_DIGITS]) if told.isascii() and told.isdigit() else 0
+    return known
 
 
 async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:

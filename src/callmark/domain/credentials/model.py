@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Allowance
 from callmark.domain.policy.plan import KeyAccess
@@ -57,8 +59,7 @@ class NewToken:
     left: Allowance
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True):
     """A request that may go on, or (its allowance not granted) one that came too soon."""
 
     account_id: AccountId

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
 
+import msgspec
+
 from callmark.kit.errors import InvalidInput, TooManyRequests
 
 
@@ -99,8 +101,7 @@ def with_quota(bucket: Bucket, quota: int) -> Bucket:
     return bucket if quota == bucket.quota else replace(bucket, quota=quota)
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(msgspec.Struct, frozen=True):
     """What one request found in its bucket: may it go on, how many more may now, when is the next place free."""
 
     bucket: Bucket

@@ -7,8 +7,8 @@ keeps its answer once it has one (`kept_alone`).
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 
+from msgspec import structs
 from starlette.types import Scope
 
 from callmark.domain.idempotency import service as idempotency
@@ -65,7 +65,7 @@ async def answer_once(
     if isinstance(claim, KeptAnswer):
         lead = [help_link(InvalidInput.slug)] if claim.status == InvalidInput.status else []
         return Response(claim.status, claim.body, [JSON, NO_STORE, _REPLAYED, *lead])
-    request = replace(request, claim=claim)
+    request = structs.replace(request, claim=claim)
     try:
         return await route.handler(request)
     except InvalidInput as exc:

@@ -1,8 +1,9 @@
 """What a handler of the API gets (one admitted request), and how it reads the query."""
 
-from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import parse_qs
+
+import msgspec
 
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency.model import Claim
@@ -15,8 +16,7 @@ from callmark.surfaces.api.waiting_room import ClientLine
 from callmark.surfaces.http import Header
 
 
-@dataclass(frozen=True, slots=True)
-class ApiRequest:
+class ApiRequest(msgspec.Struct, frozen=True, eq=False):
     """One request: admitted (`account_id` set) unless its route needs no token; `path` holds the path's parameters."""
 
     deps: Deps
@@ -45,7 +45,7 @@ class ApiRequest:
     operator: Actor | None = None
     """On a route for operators: the token that asks."""
 
-    headers: list[Header] = field(default_factory=list[Header])
+    headers: list[Header] = msgspec.field(default_factory=list[Header])
     """What goes with the answer, whatever it will be; the handler may change it."""
 
     def query_values(self, name: str) -> list[str]:

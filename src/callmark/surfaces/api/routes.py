@@ -1,9 +1,8 @@
 """The API's one table of routes, and how a request goes through it: match, admit, read, handle, answer."""
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Annotated
@@ -150,23 +149,40 @@ class FamilyB(msgspec.Struct):
     status_info: Annotated[FaultOut, Meta(description="The fault.")]
 
 
-@dataclass(frozen=True)
 class _Shape:
-    """Routes that share a path: its fixed segments (None for a parameter), and the route of each method."""
+    """Routes that share a path: its fixed segments and its parameters by their places, and the route of each method."""
 
-    segments: tuple[str | None, ...]
-    names: tuple[str, ...]
-    methods: dict[str, ApiRoute]
+    def __init__(self, path: str) -> None:
+        parts = path.split("/")[1:]
+        self.size = len(parts)
+        self.last = None if parts[-1].startswith("{") else parts[-1]
+        self._fixed = [(at, part) for at, part in enumerate(parts) if not part.startswith("{")]
+        self._named = [(at, part[1:-1]) for at, part in enumerate(parts) if part.startswith("{")]
+        self.methods: dict[str, ApiRoute] = {}
+
+    def values(self, parts: Sequence[str]) -> dict[str, str] | None:
+        """The parameters in a path of as many segments; None when it is another path."""
+        for at, fixed in self._fixed:
+            if parts[at] != fixed:
+                return None
+        found = {name: parts[at] for at, name in self._named}
+        return found if all(found.values()) else None
 
 
-def _shapes(routes: tuple[ApiRoute, ...]) -> list[_Shape]:
-    shapes: dict[str, _Shape] = {}
+_Shapes = dict[tuple[int, str | None], list[_Shape]]
+"""Those that may fit, in the table's order, by the number of segments and the last one (None: one of no other key)."""
+
+
+def _shapes(routes: Iterable[ApiRoute]) -> _Shapes:
+    by_path: dict[str, _Shape] = {}
     for route in routes:
-        parts = route.path.split("/")[1:]
-        fixed = tuple(None if part.startswith("{") else part for part in parts)
-        names = tuple(part[1:-1] for part in parts if part.startswith("{"))
-        shapes.setdefault(route.path, _Shape(fixed, names, {})).methods[route.method] = route
-    return list(shapes.values())
+        by_path.setdefault(route.path, _Shape(route.path)).methods[route.method] = route
+    shapes = list(by_path.values())
+    return {
+        (size, last): [shape for shape in shapes if shape.size == size and shape.last in (None, last)]
+        for size in {shape.size for shape in shapes}
+        for last in {None, *(shape.last for shape in shapes)}
+    }
 
 
 Before = Callable[[ApiRoute], Awaitable[None]]
@@ -182,9 +198,7 @@ class Api:
         self._room = WaitingRoom()
         self._load = load
         self._tokens = KnownTokens()
-        self._by_length: dict[int, list[_Shape]] = {}
-        for shape in _shapes(ROUTES):
-            self._by_length.setdefault(len(shape.segments), []).append(shape)
+        self._shapes = _shapes(ROUTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; every error of ours comes out in the envelope of its route."""
@@ -211,13 +225,13 @@ class Api:
 
     def _match(self, method: str, path: str) -> tuple[ApiRoute, dict[str, str]]:
         parts = path.split("/")[1:]
-        for shape in self._by_length.get(len(parts), ()):
-            if all(part if fixed is None else fixed == part for fixed, part in zip(shape.segments, parts, strict=True)):
+        size = len(parts)
+        for shape in self._shapes.get((size, parts[-1])) or self._shapes.get((size, None), ()):
+            if (values := shape.values(parts)) is not None:
                 route = shape.methods.get(method)
                 if route is None:
                     raise MethodNotAllowed(tuple(shape.methods))
-                values = [part for fixed, part in zip(shape.segments, parts, strict=True) if fixed is None]
-                return route, dict(zip(shape.names, values, strict=True))
+                return route, values
         raise NotFound
 
     def _share(self, route: ApiRoute, scope: Scope) -> AbstractContextManager[None]:
