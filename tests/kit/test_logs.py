@@ -2,6 +2,9 @@
 
 import io
 import json
+import logging
+import os
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
@@ -44,3 +47,25 @@ def test_a_trace_holds_no_whole_phone_number_and_no_token() -> None:
     said = json.loads(stream.getvalue())["exception"]
     assert "Key (phone_number)=(9180…1234) already exists, caller '+9180…1234', …" in said
     assert "test_logs.py" in said
+
+
+@pytest.mark.usefixtures("own_logs")
+def test_our_lines_and_those_of_libraries_look_alike() -> None:
+    stream = Writes()
+    logs.set_up("info", process="http-0", stream=stream)
+    before = datetime.now(UTC)
+    try:
+        {}["918040001234"]
+    except KeyError:
+        structlog.get_logger().warning("ours", exc_info=True, pid=7)
+        logging.getLogger("library").warning("theirs", exc_info=True)
+    ours, theirs = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (ours["event"], theirs["event"]) == ("ours", "theirs")
+    assert (ours["pid"], theirs["pid"]) == (7, os.getpid())
+    assert ours.keys() == theirs.keys()
+    for line in (ours, theirs):
+        assert (line["level"], line["process"]) == ("warning", "http-0")
+        assert line["exception"].endswith("KeyError: '9180…1234'")
+        assert line["timestamp"].endswith("Z")
+        at = datetime.fromisoformat(line["timestamp"])
+        assert before - timedelta(microseconds=1) <= at <= datetime.now(UTC)

@@ -86,8 +86,8 @@ async def wait_for(answer: "asyncio.Future[_T]") -> _T:
 
     Every real-time push waits here four times: a bare timer costs half of what `asyncio.timeout` does.
     """
-    patience, seconds = _patience.get(), left_s()
-    if patience is None or seconds == math.inf:
+    patience = _patience.get()
+    if patience is None or (seconds := max(min(patience.total_s, patience.each_s), 0.0)) == math.inf:
         return await answer
     began = monotonic()
     timer = answer.get_loop().call_later(seconds, _give_up, answer)

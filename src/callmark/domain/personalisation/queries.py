@@ -4,7 +4,7 @@ Every statement that reaches a record carries bounds on `ends_at`, so that the p
 however many there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -168,12 +168,7 @@ async def settle(tx: Tx, settlements: Sequence[Settlement]) -> list[bool]:
     order, so that two statements at once cannot deadlock. Raises Unavailable when outcomes cannot be written, however
     often tried.
     """
-    best: dict[RecordKey, Settlement] = {}
-    for one in settlements:
-        known = best.get(one.key)
-        if known is None or one.outcome is Outcome.SUCCESS:
-            best[one.key] = one
-    left = sorted(best.values(), key=lambda s: (s.key.receiver_number, s.key.ends_at, s.key.id))
+    left = sorted(_one_each(settlements), key=lambda s: (s.key.receiver_number, s.key.ends_at, s.key.id))
     moved = set[str]()
     for _ in range(_SETTLE_TRIES):
         if left:
@@ -184,6 +179,17 @@ async def settle(tx: Tx, settlements: Sequence[Settlement]) -> list[bool]:
         if not left:
             return [bool(s.stream) and s.key.receiver_number in moved for s in settlements]
     raise Unavailable(f"postgresql: the outcomes of {len(left)} call records were not written")
+
+
+def _one_each(settlements: Sequence[Settlement]) -> Collection[Settlement]:
+    """One for each record, a success where there is one; as a rule there is one for each already."""
+    if len({one.key.id for one in settlements}) == len(settlements):
+        return settlements
+    best: dict[RecordKey, Settlement] = {}
+    for one in settlements:
+        if one.outcome is Outcome.SUCCESS or one.key not in best:
+            best[one.key] = one
+    return best.values()
 
 
 async def _write_outcomes(tx: Tx, ordered: Sequence[Settlement]) -> tuple[int, list[str]]:
@@ -204,7 +210,7 @@ async def _write_outcomes(tx: Tx, ordered: Sequence[Settlement]) -> tuple[int, l
         [s.key.receiver_number for s in ordered],
         ends,
         [s.key.id for s in ordered],
-        [s.outcome.value for s in ordered],
+        [s.outcome for s in ordered],
         [s.sent_at for s in ordered],
         [s.at for s in ordered],
         [s.ends_batch for s in ordered],
@@ -229,7 +235,7 @@ async def _unwritten(tx: Tx, ordered: Sequence[Settlement]) -> list[Settlement]:
         [s.key.receiver_number for s in ordered],
         ends,
         [s.key.id for s in ordered],
-        [s.outcome.value for s in ordered],
+        [s.outcome for s in ordered],
         min(ends),
         max(ends),
     )
