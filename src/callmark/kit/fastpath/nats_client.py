@@ -32,6 +32,8 @@ Take = Callable[[str, str, bytes, bool], None]
 
 _LINE_END = b"\r\n"
 _ERROR = b"-ERR"
+_WORDS = {b"MSG": (4, 5), b"HMSG": (5, 6)}
+"""How many words the line of a message can have: a reply is optional."""
 _QUOTE = "'"
 
 
@@ -231,7 +233,9 @@ class DirectParser(Parser):
         while (line_end := data.find(_LINE_END, at)) >= 0:
             words = data[at:line_end].split(b" ")
             end = line_end + 2
-            if words[0] in {b"MSG", b"HMSG"}:
+            if (counts := _WORDS.get(words[0])) is not None:
+                if len(words) not in counts:  # nats-py would look for the rest in the lines that follow
+                    raise ValueError("a message's line has too few words, or too many")
                 end += int(words[-1]) + 2
                 if len(data) < end:
                     break
