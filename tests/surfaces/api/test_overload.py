@@ -15,6 +15,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
+from callmark.surfaces.api.known_tokens import KnownTokens
 from callmark.surfaces.app import build_app
 
 LOAD, ALONE, QUARTER = 800, 400, 200
@@ -112,3 +113,14 @@ async def test_a_large_body_counts_more_and_one_that_is_too_large_is_told_so(
     assert beyond.status_code == 413
     stranger = await client.get(f"/clients/{uuid4()}/labels")
     assert stranger.status_code == 401
+
+
+def test_beyond_the_most_the_token_that_was_used_longest_ago_is_forgotten() -> None:
+    known = KnownTokens(most=2)
+    for token in ("first", "second"):
+        known.remember(token, f"of {token}")
+    assert known.bearer("first") == "of first"
+    known.remember("third", "of third")
+    assert [known.bearer(token) for token in ("first", "second", "third")] == ["of first", None, "of third"]
+    known.forget("third")
+    assert [known.bearer(token) for token in ("third", "", "a" * 65_000)] == [None] * 3
