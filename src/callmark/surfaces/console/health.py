@@ -99,7 +99,8 @@ def _alive(processes: list[Heartbeat]) -> CheckResult:
             detail=f"no report from: {', '.join(missing)}",
             advice="Run `callmark serve` to start all roles.",
         )
-    return CheckResult("processes", ok=True, detail=f"{sum(beat.is_alive for beat in processes)} processes report")
+    count = sum(beat.is_alive for beat in processes)
+    return CheckResult("processes", ok=True, detail="1 process reports" if count == 1 else f"{count} processes report")
 
 
 async def _mail(deps: Deps, tx: Tx) -> CheckResult:
