@@ -161,6 +161,29 @@ async def test_a_kept_connection_that_the_receiver_closed_is_no_failure() -> Non
         assert there.connections == 2
 
 
+async def test_each_request_on_a_kept_connection_has_its_whole_time() -> None:
+    requests = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        while await reader.readuntil(b"{}"):
+            requests += 1
+            if requests == 1:
+                await asyncio.sleep(0.2)
+                writer.write(OK)
+
+    loop = asyncio.get_running_loop()
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+    async with Outbound(LOOPBACK, patience=Patience(connect_s=2, read_s=2, total_s=0.8)) as outbound:
+        assert isinstance(await post(outbound, url), Answered)
+        began = loop.time()
+        assert error(await post(outbound, url)) == "not finished within 0.8 s"
+        assert loop.time() - began > 0.75
+    listening.close()
+    assert requests == 2
+
+
 async def test_a_fresh_connection_that_is_cut_is_a_failure() -> None:
     async with server(None) as there, Outbound(LOOPBACK, patience=ENOUGH) as outbound:
         result = await post(outbound, f"http://127.0.0.1:{there.port}/")

@@ -11,6 +11,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -44,8 +45,7 @@ class Patience:
     total_s: float = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """An answer came. `headers` and `body` are its beginnings, `note` says what was odd about it.
 
     `error` is set when it did not come to its end in time: then it is no success, whatever its status (contract D48).
@@ -81,6 +81,15 @@ class _Request(NamedTuple):
 
     place: Destination
     sent: bytes
+
+
+class _Address(NamedTuple):
+    """What a request says of the address that it is for."""
+
+    place: Destination
+    target: str
+    host: str
+    authorization: str
 
 
 class Outbound:
@@ -186,6 +195,20 @@ def _request(url: str, headers: Mapping[str, str], body: bytes | None) -> _Reque
 
     Raises ValueError for what cannot be called.
     """
+    address = _read(url)
+    lines = [f"{'GET' if body is None else 'POST'} {address.target} HTTP/1.1", f"Host: {address.host}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if address.authorization:
+        lines.append(f"Authorization: {address.authorization}")
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    head = "\r\n".join([*lines, "", ""])
+    return _Request(address.place, head.encode() + (body or b""))
+
+
+@lru_cache(maxsize=1000)
+def _read(url: str) -> _Address:
+    """The parts of an address, which most often is called again and again. Raises ValueError."""
     found = _URL.fullmatch(url.partition("#")[0])
     if not found or not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError(url)
@@ -195,15 +218,11 @@ def _request(url: str, headers: Mapping[str, str], body: bytes | None) -> _Reque
         raise ValueError(url)
     place = Destination(parts.hostname, parts.port or _PORTS[scheme], scheme == "https")
     target = found[3] if found[3].startswith("/") else f"/{found[3]}"
-    lines = [f"{'GET' if body is None else 'POST'} {target} HTTP/1.1", f"Host: {_host(place)}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    authorization = ""
     if parts.username is not None:
         pair = unquote_to_bytes(parts.username) + b":" + unquote_to_bytes(parts.password or "")
-        lines.append(f"Authorization: Basic {b64encode(pair).decode()}")
-    if body is not None:
-        lines.append(f"Content-Length: {len(body)}")
-    head = "\r\n".join([*lines, "", ""])
-    return _Request(place, head.encode() + (body or b""))
+        authorization = f"Basic {b64encode(pair).decode()}"
+    return _Address(place, target, _host(place), authorization)
 
 
 def _host(place: Destination) -> str:

@@ -106,8 +106,9 @@ class OutboundConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reader: AnswerReader | None = None
         self._over: asyncio.Future[None] | None = None
-        self._heard_at = 0.0
+        self._heard_at = self._read_s = self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -123,7 +124,8 @@ class OutboundConnection(asyncio.Protocol):
         assert self._transport  # noqa: S101 - it was opened
         self._reader, self._over = reader, self._loop.create_future()
         self._heard_at = self._loop.time()
-        self._watch(read_s, deadline)
+        self._read_s, self._deadline = read_s, deadline
+        self._watch()
         self._transport.write(request)
         try:
             await self._over
@@ -131,8 +133,6 @@ class OutboundConnection(asyncio.Protocol):
             self._transport.abort()
             raise
         finally:
-            if self._timer:
-                self._timer.cancel()
             self._reader = self._over = None
         if not reader.may_keep:
             self._transport.abort()
@@ -162,6 +162,8 @@ class OutboundConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends the present answer: complete when its reader says so, else cut."""
+        if self._timer:
+            self._timer.cancel()
         if self._reader is None or self._over is None or self._over.done():
             return
         self._reader.end()
@@ -170,17 +172,30 @@ class OutboundConnection(asyncio.Protocol):
         else:
             self._over.set_exception(ConnectionCut(is_reset=isinstance(exc, ConnectionError)))
 
-    def _watch(self, read_s: float, deadline: float) -> None:
-        """Looks at the clock when the first of both limits may be over; data does not move the timer."""
-        now = self._loop.time()
+    def _watch(self) -> None:
+        """Sees to it that the clock is looked at when the first of both limits may be over.
+
+        Neither data nor the end of an exchange moves the timer: one that looks early enough is left as it is.
+        """
+        at = min(self._heard_at + self._read_s, self._deadline)
+        if self._timer and self._looks_at <= at:
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._looks_at = at
+        self._timer = self._loop.call_at(at, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
         if self._reader is None or self._over is None or self._over.done():
             return
-        if now >= deadline:
+        now = self._loop.time()
+        if now >= self._deadline:
             self._over.set_exception(ReceiverTooSlow(self._reader))
-        elif now >= self._heard_at + read_s:
+        elif now >= self._heard_at + self._read_s:
             self._over.set_exception(ReceiverSilent(self._reader))
         else:
-            self._timer = self._loop.call_at(min(self._heard_at + read_s, deadline), self._watch, read_s, deadline)
+            self._watch()
 
 
 class OutboundConnections:

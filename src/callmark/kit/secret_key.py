@@ -192,16 +192,29 @@ async def sealer(tx: Tx, settings: Settings, purpose: str) -> Sealer:
 
 
 class Opener:
-    """Decrypts secrets of one purpose with any key that this process can find, also one that came after its start."""
+    """Decrypts secrets of one purpose with any key that this process can find, also one that came after its start.
 
-    def __init__(self, settings: Settings, purpose: str) -> None:
+    It remembers up to `most_kept` of those that it has decrypted.
+    """
+
+    def __init__(self, settings: Settings, purpose: str, *, most_kept: int = 0) -> None:
         self._settings, self._purpose = settings, purpose
         self._sealers = [sealer_of(key, purpose) for key in known_keys(settings)]
+        self._most_kept = most_kept
+        self._kept: dict[tuple[bytes, bytes], bytes] = {}
 
     def open(self, sealed: bytes, owner: bytes) -> bytes:
         """What was sealed. Raises SetupError when no key here fits."""
+        kept = self._kept.get((sealed, owner))
+        return self._opened(sealed, owner) if kept is None else kept
+
+    def _opened(self, sealed: bytes, owner: bytes) -> bytes:
         for one in chain(self._sealers, self._look_up()):
             if (found := one.opened(sealed, owner)) is not None:
+                if len(self._kept) >= self._most_kept:
+                    self._kept.clear()
+                if self._most_kept:
+                    self._kept[sealed, owner] = found
                 return found
         raise SetupError("a secret cannot be decrypted: CALLMARK_SECRET_KEY is not the one it was stored with")
 

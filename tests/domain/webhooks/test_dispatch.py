@@ -23,7 +23,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation import partitions
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.model import DeliveryState
+from callmark.domain.webhooks.dispatch.dispatcher import MOST_AHEAD
+from callmark.domain.webhooks.model import MOST_IN_FLIGHT, DeliveryState
 from callmark.kit.clock import FakeClock
 from callmark.kit.db import DatabaseConnection
 from callmark.kit.fabric import Fabric, OnMessage
@@ -132,6 +133,35 @@ async def test_nothing_is_sent_twice_while_results_come_in_and_more_is_looked_fo
         counts = Counter(request.event_id for request in there.requests)
     await connections.close()
     assert set(counts.values()) == {1}
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+async def test_what_was_found_before_a_pause_is_sent_only_if_it_is_next(stage: Stage, *, is_told: bool) -> None:
+    worker = stage.worker()
+    lease = worker.dispatcher.work.leases_owner
+    assert lease
+    begun_until_then = 0
+
+    async def pause_at_the_twentieth(_: web.Request) -> web.Response:
+        nonlocal begun_until_then
+        if len(there.requests) == 20:
+            await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
+            if is_told:
+                lease.look_again()
+            begun_until_then = len(there.requests)
+        return web.Response()
+
+    async with receiver(pause_at_the_twentieth) as there:
+        webhook = await stage.webhook(there.url)
+        await stage.append(120)
+        await worker.run_due()
+        begun = len(there.requests)
+        await webhooks.resume_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
+        await worker.run_due()
+        counts = Counter(request.event_id for request in there.requests)
+    found = 0 if is_told else MOST_AHEAD
+    assert 20 <= begun <= begun_until_then + 2 * (MOST_IN_FLIGHT + found)  # a look may have begun before the pause
+    assert (len(counts), set(counts.values())) == (120, {1})
 
 
 async def test_a_worker_with_few_places_gives_every_webhook_its_turn(stage: Stage) -> None:

@@ -1,6 +1,5 @@
 """Pure rules of webhooks: names, addresses, the schedule, what an answer means."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -74,8 +73,8 @@ def test_no_answer_is_a_failure() -> None:
 
 
 def test_the_eighth_failure_is_the_last() -> None:
-    assert judge(answered(500), replace(DUE, failures=6), NOW, NOW).due_at == NOW + SCHEDULE[6]
-    verdict = judge(answered(500), replace(DUE, failures=7), NOW, NOW)
+    assert judge(answered(500), DUE._replace(failures=6), NOW, NOW).due_at == NOW + SCHEDULE[6]
+    verdict = judge(answered(500), DUE._replace(failures=7), NOW, NOW)
     assert (verdict.state, verdict.due_at) == (DeliveryState.FAILED, None)
 
 

@@ -121,8 +121,7 @@ class Configuration:
     event_types: frozenset[EventType]
 
 
-@dataclass(frozen=True, slots=True)
-class DueDelivery:
+class DueDelivery(NamedTuple):
     """A delivery whose next attempt is due. `failures` counts those of the present schedule, `attempt_count` all."""
 
     delivery_id: DeliveryId
@@ -145,8 +144,7 @@ class DueDelivery:
         return len(self.to.event_types) == len(EventType) or event_type_of(self.body) in self.to.event_types
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One HTTP request of a delivery. `began_at` is of the product clock.
 
     `error` says in words what went wrong, None after a success; `note` what was odd about an answer that was read.
@@ -165,8 +163,7 @@ class Attempt:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What an attempt makes of its delivery; `due_at` is its next attempt's instant, None when there is none."""
 
     state: DeliveryState

@@ -141,6 +141,7 @@ async def update_webhook(
             await outages.begin_again(tx, webhook_id)
         facts = {**_facts(new), "is_address_new": old.url != new.url}
         await _note(tx, by, "webhook.changed", new, new.updated_at, **facts)
+        tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
     return new
 
 
@@ -199,6 +200,7 @@ async def rotate_secret(
         await queries.update_secrets(tx, webhook_id, changed, now)
         hours = round(overlap.total_seconds() / 3600)
         await _note(tx, by, "webhook.rotated", webhook, now, overlap_hours=hours)
+        tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
     log.info("webhook_secret_rotated", webhook=str(webhook_id))
     until = max((one.until for one in changed.old), default=None)
     return NewSecret(replace(webhook, updated_at=now, old_secret_until=until), shown_secret(secret))
@@ -225,8 +227,7 @@ async def _set_paused(deps: Deps, account_id: AccountId, webhook_id: WebhookId, 
         new = replace(old, paused_at=now if paused else None, paused_for_failing=False, updated_at=now)
         await queries.update_webhook(tx, new)
         await outages.begin_again(tx, webhook_id)
-        if not paused:
-            tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
+        tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
     log.info("webhook_paused" if paused else "webhook_resumed", webhook=str(webhook_id))
     return new
 

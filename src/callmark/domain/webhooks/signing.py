@@ -14,6 +14,7 @@ PURPOSE = "webhook secrets"
 """What the installation's secret key is used for here."""
 
 _SECRET_BYTES = 24
+_MOST_KEPT = 2000
 
 
 def new_secret() -> bytes:
@@ -33,7 +34,7 @@ async def sealer(tx: Tx, settings: Settings) -> Sealer:
 
 def opener(settings: Settings) -> Opener:
     """What decrypts webhook secrets."""
-    return Opener(settings, PURPOSE)
+    return Opener(settings, PURPOSE, most_kept=_MOST_KEPT)
 
 
 def living(secrets_: Secrets, webhook_id: WebhookId, opener: Opener, now: datetime) -> list[bytes]:

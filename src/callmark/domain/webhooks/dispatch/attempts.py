@@ -23,6 +23,8 @@ class MadeAttempt(NamedTuple):
 
 async def make(deps: Deps, outbound: Outbound, opener: Opener, due: DueDelivery) -> MadeAttempt:
     """Posts a delivery's body once, by the configuration that `due` carries. Writes nothing."""
+    if due.traceparent is None:
+        return await _make(deps, outbound, opener, due, None)
     facts = {"event": str(due.event_id), "webhook": str(due.to.webhook_id), "attempt": due.attempt_count + 1}
     with tracing.following(due.traceparent, "POST webhook", SpanKind.CLIENT, **facts) as span:
         made = await _make(deps, outbound, opener, due, span.traceparent)

@@ -7,8 +7,10 @@ attempted again, so a receiver may see an event twice, with the same id.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from time import perf_counter
 
 import structlog
@@ -31,12 +33,19 @@ from callmark.kit.tasks import end
 from callmark.kit.work import POLL, Claimed, OwnerLease, Work
 
 log = structlog.get_logger(__name__)
+_seconds = cache(WORK_SECONDS.labels)
 
 MOST_HELD = 1000
 """Webhooks that one worker attends to at once."""
 
+MOST_AHEAD = 8
+"""Deliveries of a webhook that a look finds beyond the room, where attempts end quickly."""
+
 _TURN = timedelta(seconds=10)
 """How long a webhook is attended to while others wait for their turn."""
+
+AHEAD_FOR_S = 0.25
+"""How long what a look found beyond the room may be begun without another look, which could find it changed."""
 
 _RECORD_TRIES = 10
 
@@ -47,15 +56,21 @@ STOP_WITHIN_S = 1.5
 class _Attention:
     """A webhook under our lease, and what is under way for it."""
 
-    def __init__(self, lease: HeldWebhook) -> None:
+    def __init__(self, lease: HeldWebhook, is_turn_over: Callable[[], bool]) -> None:
         self.lease = lease
+        self.is_turn_over = is_turn_over
         self.in_flight: set[DeliveryId] = set()
         self.running: set[asyncio.Task[None]] = set()
         self.news = asyncio.Event()
         self.look = True
         """Whether something may be due that is not under way."""
         self.more = False
-        """Whether our last look found as much as there was room for: then there may be more behind it."""
+        """Whether our last look found as much as it asked for: then there may be more behind it."""
+        self._ahead: deque[DueDelivery] = deque()
+        self._ahead_until = 0.0
+        self._looked_at = 0.0
+        self._is_looking = False
+        self._has_news = False
         self.pauses: AccountId | None = None
         """Set once the webhook has failed for so long that it may have to be paused: whose it is.
 
@@ -70,9 +85,56 @@ class _Attention:
         return len(self.in_flight) < MOST_IN_FLIGHT
 
     def look_again(self) -> None:
-        """Something may have become due."""
-        self.look = True
+        """Something may have become due, or have changed."""
+        self.look = self._has_news = True
         self.news.set()
+
+    def begin_look(self) -> int:
+        """Forgets what the last look found; how much to look for beyond the room. Nothing where attempts are slow."""
+        now = asyncio.get_running_loop().time()
+        is_quick = self.more and now - self._looked_at < AHEAD_FOR_S
+        self._ahead.clear()
+        self._is_looking, self._has_news, self._looked_at = True, False, now
+        return MOST_AHEAD if is_quick else 0
+
+    def end_look(self, wanted: Sequence[DueDelivery] = ()) -> Sequence[DueDelivery]:
+        """Of what was found, that for which there is room now, as under way; the rest is kept for a moment."""
+        room = MOST_IN_FLIGHT - len(self.in_flight)
+        self._is_looking = False
+        self._ahead.extend(wanted[room:])
+        self._ahead_until = self._looked_at + AHEAD_FOR_S
+        self.in_flight.update(due.delivery_id for due in wanted[:room])
+        self._look_for_more()
+        return wanted[:room]
+
+    def ended(self, due: DueDelivery) -> DueDelivery | None:
+        """An attempt has ended; what is to be begun in its place at once, as under way."""
+        self.in_flight.discard(due.delivery_id)
+        following = self._next_ahead()
+        if following:
+            self.in_flight.add(following.delivery_id)
+        else:
+            self._look_for_more()
+            self.news.set()
+        return following
+
+    def begin_nothing_more(self) -> None:
+        """What was found and not begun stays due."""
+        self.look = self.look or bool(self._ahead)
+        self._ahead.clear()
+
+    def _next_ahead(self) -> DueDelivery | None:
+        if not self._ahead:
+            return None
+        is_late = asyncio.get_running_loop().time() > self._ahead_until
+        if is_late or self._has_news or self.pauses or self.rests or self.is_turn_over():
+            self.begin_nothing_more()
+            return None
+        return self._ahead.popleft()
+
+    def _look_for_more(self) -> None:
+        if self.more and self.has_room and not self._ahead and not self._is_looking:
+            self.look = True
 
 
 class Dispatcher:
@@ -111,7 +173,7 @@ class Dispatcher:
 
     async def _attend(self, claimed: Claimed) -> datetime | None:
         """Makes every attempt of a webhook that is due, until there is none, or its turn is over."""
-        held = _Attention(_lease(claimed))
+        held = _Attention(_lease(claimed), claimed.is_turn_over)
         self._held.add(held)
         try:
             while held.look or held.in_flight or held.pauses:
@@ -128,6 +190,7 @@ class Dispatcher:
                     await held.news.wait()
         finally:
             self._held.discard(held)
+            held.begin_nothing_more()
             await _let_end(held.running)
         return self._deps.clock.now() + POLL if held.rests else None
 
@@ -146,22 +209,22 @@ class Dispatcher:
     async def _start_due(self, held: _Attention) -> None:
         # What is under way now may end while we read: what becomes of it is not this look's.
         held.look, under_way = False, frozenset(held.in_flight)
-        search = DueSearch(held.lease, under_way, self._deps.clock.now(), self._deps.real_clock.now())
+        ahead = held.begin_look()
+        search = DueSearch(held.lease, under_way, self._deps.clock.now(), self._deps.real_clock.now(), ahead)
         try:
             (found,) = await self._deps.gather(dispatch_queries.take_due, [search])
             await self._end_unwanted(held, [due for due in found if not due.is_wanted])
         except AppError as exc:
             log.warning("dispatch_put_off", webhook=str(held.lease.webhook_id), error=exc.detail)
+            held.end_look()
             held.look = True
             await self._deps.real_clock.sleep(POLL)
             return
-        held.more = len(found) >= search.room
-        for due in found:
-            if due.is_wanted:
-                held.in_flight.add(due.delivery_id)
-                task = asyncio.create_task(self._make_attempt(due, held))
-                held.running.add(task)
-                task.add_done_callback(held.running.discard)
+        held.more = len(found) >= search.most
+        for due in held.end_look([due for due in found if due.is_wanted]):
+            task = asyncio.create_task(self._make_attempts(due, held))
+            held.running.add(task)
+            task.add_done_callback(held.running.discard)
 
     async def _end_unwanted(self, held: _Attention, found: Sequence[DueDelivery]) -> None:
         """No attempt for a webhook that was deleted or has left the event's type (contract, section 9.2, D54)."""
@@ -171,6 +234,13 @@ class Dispatcher:
             await self._deps.gather(recording.record, [EndedAttempt(due, None, gone, now) for due in found])
             metrics.count_unwanted(len(found))
             held.look = True  # there may be more
+
+    async def _make_attempts(self, first: DueDelivery, held: _Attention) -> None:
+        """Attempts one delivery after the other, as long as there is one to follow at once."""
+        due: DueDelivery | None = first
+        while due:
+            await self._make_attempt(due, held)
+            due = held.ended(due)
 
     async def _make_attempt(self, due: DueDelivery, held: _Attention) -> None:
         began = perf_counter()
@@ -192,10 +262,7 @@ class Dispatcher:
             # It keeps its place, so that a receiver is not called in a loop.
             await self._deps.real_clock.sleep(10 * POLL)
         finally:
-            WORK_SECONDS.labels(WorkName.DELIVERIES, result).observe(perf_counter() - began)
-            held.in_flight.discard(due.delivery_id)
-            held.look = held.look or held.more
-            held.news.set()
+            _seconds(WorkName.DELIVERIES, result).observe(perf_counter() - began)
 
     async def _record(self, ended: EndedAttempt) -> None:
         """Writes the result, patiently: an event that was delivered should not be sent again for want of a note."""

@@ -89,17 +89,21 @@ class HeldWebhook(NamedTuple):
 
 
 class DueSearch(NamedTuple):
-    """What is asked about a webhook that has room: which deliveries are due, without those under way."""
+    """What is asked about a webhook that has room: which deliveries are due, without those under way.
+
+    `ahead` is how many of them are wanted beyond the room.
+    """
 
     held: HeldWebhook
     under_way: Collection[DeliveryId]
     now: datetime
     real_now: datetime
+    ahead: int = 0
 
     @property
-    def room(self) -> int:
-        """How many attempts more may be under way, at least one."""
-        return MOST_IN_FLIGHT - len(self.under_way)
+    def most(self) -> int:
+        """How many are wanted, at least one."""
+        return MOST_IN_FLIGHT - len(self.under_way) + self.ahead
 
 
 class EndedAttempt(NamedTuple):
@@ -146,8 +150,8 @@ async def give_back(
 async def take_due(tx: Tx, searches: Sequence[DueSearch]) -> list[list[DueDelivery]]:
     """The first due deliveries of each webhook, by due instant and number; none when it is paused or not held any more.
 
-    None either while the installation sends nothing. As many as there is room for, without those under way; of a
-    deleted webhook more, to end them. Index waiting_delivery_due.
+    None either while the installation sends nothing. As many as are wanted, without those under way; of a deleted
+    webhook more, to end them. Index waiting_delivery_due.
     """
     rows = await tx.fetch(
         f"""
@@ -171,7 +175,7 @@ async def take_due(tx: Tx, searches: Sequence[DueSearch]) -> list[list[DueDelive
         [one.now for one in searches],
         [one.real_now for one in searches],
         _as_wide([one.under_way for one in searches]),
-        [one.room for one in searches],
+        [one.most for one in searches],
         _MOST_ENDED,
     )
     found: dict[UUID, list[DueDelivery]] = {}
