@@ -63,7 +63,7 @@ async def test_a_batch_tells_of_each_record(
     batch = await clients.batches.create(rows)
     assert (batch.is_settled, batch.counts["pending"]) == (False, 3)
     await platform.push_due()
-    await batch.wait(timeout=10)
+    await batch.wait(timeout=60)
     assert [result.status for result in batch.records] == ["success", "error", "invalid"]
     assert batch.records[1].message == "Not a Truecaller user"
     assert batch.records[2].field == "receiver"
@@ -76,7 +76,7 @@ async def test_a_batch_tells_of_each_record(
 async def test_our_own_routes(platform: Platform, client: callmark.AsyncClient) -> None:
     batch = await client.batches.create([platform.record(), platform.record(receiver="12")])
     await platform.push_due()
-    await batch.wait(timeout=10)
+    await batch.wait(timeout=60)
     record_id = batch.records[0].record_id or ""
     assert (await client.records.get(record_id)).outcome == "success"
     assert [step.what for step in await client.records.timeline(record_id)] == ["accepted", "sent", "settled"]

@@ -29,7 +29,7 @@ def test_axe_finds_nothing_on_a_page_of_the_demo(browser: Browser, demo: Demo, p
     tabs = Tabs(browser, str(demo.http.base_url))
     try:
         page = tabs.open(path, width=1280, dark=True)
-        expect(page.locator(PAGES[path]).first).to_be_visible(timeout=60_000)
+        expect(page.locator(PAGES[path]).first).to_be_visible()
         looked_at(page)
         dark = page.evaluate(_COLOURS)
         page.emulate_media(color_scheme="light")  # an open page follows the system

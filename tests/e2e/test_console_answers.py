@@ -83,10 +83,10 @@ def test_a_failed_event_is_sent_again_and_the_page_follows(console: ConsoleTabs)
     assert http.post(f"/emulator/v1/handsets/{receiver}/call-me-back", json=asked).status_code == 200
     page.goto("/console/webhook-events")
     page.locator("tbody tr", has_text="late").get_by_role("link").first.click()
-    expect(page.get_by_text("The last attempt failed. We will try again.")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("The last attempt failed. We will try again.")).to_be_visible()
     http.put("/emulator/v1/sinks/late", json={"status": 200})
     page.get_by_role("button", name="Try now").click()
-    expect(page.get_by_text("The receiver answered with a 2xx.")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("The receiver answered with a 2xx.")).to_be_visible()
     expect(page.locator(".an-attempt")).to_have_count(2)
 
 

@@ -62,7 +62,7 @@ def list_ten_thousand(page: Page, directory: Path) -> None:
     expect(page.get_by_text("no number here")).to_be_visible()
     looked_at(page)
     page.get_by_role("button", name="Append").click()
-    expect(page.get_by_text("10,000 done")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("10,000 done")).to_be_visible()
     looked_at(page)
     page.get_by_role("link", name="List 10,000 numbers").first.click()
     looked_at(page)
@@ -110,7 +110,7 @@ def rewrite_to_two(page: Page) -> None:
     page.get_by_label(re.compile("^Delist all numbers that are not in the list")).check()
     page.get_by_role("button", name="Rewrite").click()
     # What was begun is said once, and a quick job's page has come again with its end by then.
-    expect(page.get_by_text("9,948 done")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("9,948 done")).to_be_visible()
     page.goto("/console/numbers/jobs")
     looked_at(page)
 

@@ -80,7 +80,7 @@ def test_usage_follows_requests_by_itself(console: ConsoleTabs) -> None:
     tokens = page.locator(".card", has_text="Tokens created").locator(".cs-figure")
     before = int(tokens.inner_text())
     new_token(console)
-    expect(tokens).to_have_text(str(before + 1), timeout=8000)
+    expect(tokens).to_have_text(str(before + 1))
 
 
 def test_a_copied_command_works_in_a_shell(console: ConsoleTabs) -> None:

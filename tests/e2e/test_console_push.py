@@ -107,7 +107,7 @@ def test_a_file_is_uploaded_followed_and_its_results_downloaded(console: Console
     expect(page.get_by_role("heading", name="First rows on a phone")).to_be_visible()
     looked_at(page)
     page.get_by_role("button", name="Push 1,501 records").click()
-    expect(page.get_by_role("heading", name="1,502 records")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("heading", name="1,502 records")).to_be_visible()
     expect(page.get_by_text("1 pushed · 1,500 not pushed · 1 invalid")).to_be_visible()
     looked_at(page)
     with page.expect_download() as saved:

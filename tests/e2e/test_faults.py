@@ -226,5 +226,5 @@ async def test_a_real_time_push_under_way_when_its_server_stops_is_answered(engi
         platform.process.terminate()
         answer = await pushing
         assert answer.json() == {"status_info": {"status": "error", "message": "Failed to push"}}
-        assert await asyncio.wait_for(platform.process.wait(), 5) == 0
+        assert await asyncio.wait_for(platform.process.wait(), 30) == 0
         await silent.leave()

@@ -53,11 +53,11 @@ def sent_logo(page: Page) -> Image.Image:
 
 
 def ticked(page: Page, count: int) -> None:
-    expect(page.locator(".cs-step-done")).to_have_count(count, timeout=15_000)
+    expect(page.locator(".cs-step-done")).to_have_count(count)
 
 
 def phone_is_connected(page: Page) -> None:
-    expect(page.locator("[data-first-state]")).to_have_text("Phone: connected", timeout=15_000)
+    expect(page.locator("[data-first-state]")).to_have_text("Phone: connected")
 
 
 def press_focused(page: Page, name: str) -> None:
@@ -95,7 +95,7 @@ def test_a_newcomer_walks_from_a_name_to_a_webhook(console: ConsoleTabs) -> None
     line = page.locator("pre code").inner_text()
     made = subprocess.run(["/bin/bash", "-c", line], capture_output=True, text=True, check=True)
     assert json.loads(made.stdout)["token"]
-    expect(page.get_by_text("First request received")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("First request received")).to_be_visible()
     page.goto("/console")
     ticked(page, 3)
     miss_a_call(page)
@@ -107,7 +107,7 @@ def miss_a_call(page: Page) -> None:
     """The last step."""
     page.get_by_role("button", name="Set it up").click()
     ring = page.get_by_role("button", name="Ring", exact=True)
-    expect(ring).to_be_visible(timeout=15_000)
+    expect(ring).to_be_visible()
     phone_is_connected(page)
     ring.press("Enter")
     expect(page.get_by_role("button", name="Answer")).to_be_focused()

@@ -162,7 +162,7 @@ def test_it_comes_back_by_itself_after_the_process_of_its_handset_and_gateway_wa
     tabs.away = True
     demo.kill()
     expect(state_of(page)).to_have_text("reconnecting…")
-    expect(state_of(page)).to_have_text("connected", timeout=30_000)
+    expect(state_of(page)).to_have_text("connected")
     tabs.away = False
     assert demo.push(number)["status_info"]["status"] == "success"
     expect(page.locator("[data-held] li")).to_have_count(1)
@@ -208,7 +208,7 @@ def test_a_tab_that_nobody_sees_lets_its_stream_go_and_shows_all_when_it_is_seen
     )
     expect(about).to_contain_text("open in a tab")
     page.evaluate(BECOMES, "hidden")
-    expect(about).not_to_contain_text("open in a tab", timeout=10_000)
+    expect(about).not_to_contain_text("open in a tab")
     demo.push(number)
     assert demo.call(number, "rejected")["outcome"] == "rejected"
     expect(page.locator("[data-history] li")).to_have_count(0)
@@ -253,8 +253,8 @@ def test_a_handset_that_is_changed_installed_anew_or_removed_by_others_follows(d
     assert demo.push(number)["status_info"]["status"] != "success"
     expect(page.locator("[data-kind]")).to_contain_text("drop_every 1")
     assert demo.http.patch(path, json={"app_version": "0.9.0", "script": {}}).status_code == 200
-    expect(page.locator("[data-kind]")).to_contain_text("app 0.9.0", timeout=10_000)
-    expect(state_of(page)).to_have_text("connected", timeout=10_000)
+    expect(page.locator("[data-kind]")).to_contain_text("app 0.9.0")
+    expect(state_of(page)).to_have_text("connected")
     expect(page.locator("[data-held] li")).to_have_count(0)
     assert demo.http.delete(path).status_code == 204
     expect(page.locator("[data-state-why]")).to_contain_text("removed")

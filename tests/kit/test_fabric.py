@@ -71,7 +71,7 @@ class Keys:
         self.queue.put_nowait(key)
 
     async def next(self) -> str:
-        return await asyncio.wait_for(self.queue.get(), 2)
+        return await asyncio.wait_for(self.queue.get(), 30)
 
 
 async def is_connected(fabric: Fabric) -> bool:
@@ -287,10 +287,10 @@ async def test_losing_nats_ends_pushes_under_way_and_everything_works_again_when
     assert await push(sender, Push(PHONE, "r2", b"answer")) == {0: Answer.FABRIC_LOST}
     assert not sender.connected
     with pytest.raises(Unavailable):
-        await asyncio.wait_for(gateway.attach("919900000002", in_task(on_push)), 3)
+        await asyncio.wait_for(gateway.attach("919900000002", in_task(on_push)), 30)
 
     assert await nats.start() == url
-    await asyncio.wait_for(back.wait(), 5)
+    await asyncio.wait_for(back.wait(), 30)
     await until(partial(is_connected, sender))
     assert not sender.settled  # gateways get two seconds to come back
     assert await push(sender, Push(PHONE, "r3", b"answer")) == {0: Answer.ACKNOWLEDGED}

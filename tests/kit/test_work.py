@@ -200,7 +200,7 @@ async def test_no_more_run_at_once_than_allowed(chores: Chores) -> None:
             done.set()
 
     working = asyncio.create_task(chores.worker().run([chores.work(count, at_once=2)]))
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), 30)
     working.cancel()
     await asyncio.wait([working])
     assert most == 2
@@ -250,7 +250,7 @@ async def test_a_run_that_only_waits_gives_its_place_to_the_next_and_keeps_its_l
         await answered.wait()
 
     working = asyncio.create_task(chores.worker().run([chores.work(wait_for_an_answer, at_once=1)]))
-    await asyncio.wait_for(all_wait.wait(), 5)
+    await asyncio.wait_for(all_wait.wait(), 30)
     assert await chores.worker().claim(chores.work(), 10) == []
     answered.set()
     await until(partial(is_done, chores, "alice 2"))
@@ -284,7 +284,7 @@ async def test_a_leased_owner_is_told_of_news_and_given_back_when_it_has_nothing
 
     work = owning(chores, until_news, lambda: news.set() if started.is_set() else None)
     working = asyncio.create_task(chores.worker().run([work]))
-    await asyncio.wait_for(started.wait(), 5)
+    await asyncio.wait_for(started.wait(), 30)
     await chores.deps.fabric.announce(wake_topic(work.name))
     await until(partial(is_done, chores, "alice"))
     working.cancel()
@@ -303,7 +303,7 @@ async def test_an_owners_turn_is_over_when_others_wait_for_its_place(chores: Cho
         chores.ran.append(f"{claimed.row['name']} {claimed.is_turn_over()}")
 
     working = asyncio.create_task(chores.worker().run([owning(chores, while_it_is_its_turn, at_once=1)]))
-    await asyncio.wait_for(started.wait(), 5)
+    await asyncio.wait_for(started.wait(), 30)
     chores.real.advance(timedelta(seconds=11))
     let_go.set()
     await until(partial(is_done, chores, "alice"))

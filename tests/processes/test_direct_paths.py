@@ -32,7 +32,7 @@ async def _serving(app: ASGIApp) -> AsyncGenerator[int]:
 
     server, stop = Server(with_lifespan, open_socket(LOOPBACK, 0)), asyncio.Event()
     running = asyncio.create_task(server.run_until(stop))
-    await asyncio.wait_for(server.up.wait(), 5)
+    await asyncio.wait_for(server.up.wait(), 30)
     yield server.port
     stop.set()
     await running
@@ -109,7 +109,7 @@ async def test_frames_are_handed_on_once_and_in_order_however_the_network_cuts_t
         await send({"type": "websocket.close"})
 
     async with _serving(app) as port, connect(f"ws://{LOOPBACK}:{port}/", compression=None):
-        await asyncio.wait_for(fed.wait(), 5)
+        await asyncio.wait_for(fed.wait(), 30)
 
 
 class _Heard(asyncio.Protocol):
@@ -135,6 +135,6 @@ async def test_a_small_answer_is_read_at_once() -> None:
     async with _serving(app) as port:
         client, _ = await asyncio.get_running_loop().create_connection(lambda: heard, LOOPBACK, port)
         client.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        await asyncio.wait_for(heard.closed.wait(), 5)
+        await asyncio.wait_for(heard.closed.wait(), 30)
     assert len(heard.reads) == 1, heard.reads
     assert heard.reads[0].endswith(b"\r\n\r\nhello")

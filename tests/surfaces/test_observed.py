@@ -23,7 +23,7 @@ async def _cut(app: Observed) -> list[Message]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     running = asyncio.create_task(app(_SCOPE, receive, send))
-    await asyncio.wait_for(_waiting.wait(), 5)
+    await asyncio.wait_for(_waiting.wait(), 30)
     running.cancel()
     await asyncio.wait({running})
     return sent

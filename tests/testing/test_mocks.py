@@ -38,7 +38,7 @@ def test_pushes_of_every_generation(generation: Literal[1, 2, 3]) -> None:
         assert ours.push(**RECORD).status == "success"
         batch = ours.batches.create([RECORD])
         assert batch.batch_id == BATCH
-        batch.wait(timeout=1)
+        batch.wait(timeout=30)
         assert batch.counts["success"] == 1
         assert [one.status for one in ours.push_many([RECORD] * 3)] == ["success"] * 3
         assert len(ours.batches.get(BATCH).records) == 3

@@ -128,7 +128,7 @@ async def test_nothing_is_sent_twice_while_results_come_in_and_more_is_looked_fo
         await stage.webhook(there.url)
         await stage.append(40)
         working = asyncio.create_task(stage.worker(slow).run())
-        await until(lambda: all_delivered(stage), within_s=10)
+        await until(lambda: all_delivered(stage))
         await stop(working)
         counts = Counter(request.event_id for request in there.requests)
     await connections.close()
@@ -206,21 +206,24 @@ class Ear:
 
     def __init__(self) -> None:
         self.wake: OnMessage | None = None
+        self.listening = asyncio.Event()
 
     async def listen(self, _: str, on_message: OnMessage) -> None:
         self.wake = on_message
+        self.listening.set()
 
 
 async def test_a_stop_that_comes_with_news_is_not_missed(stage: Stage) -> None:
     ear = Ear()
     deps = replace(stage.deps, fabric=cast("Fabric", ear))
     working = asyncio.create_task(stage.worker(deps).run())
+    await asyncio.wait_for(ear.listening.wait(), 30)
     await asyncio.wait([working], timeout=0.1)  # it waits for news now
     assert ear.wake
     await ear.wake(b"")
     await asyncio.sleep(0)
     working.cancel()
-    assert await asyncio.wait([working], timeout=2) == ({working}, set())
+    assert await asyncio.wait([working], timeout=30) == ({working}, set())
 
 
 async def test_an_attempt_that_another_worker_overtook_moves_nothing(stage: Stage) -> None:

@@ -134,7 +134,7 @@ async def test_a_forgotten_handsets_stream_is_closed(deps: Deps, olive: Browser)
 
     await deps.fabric.listen("handsets.recheck", on_recheck)
     await olive.post(f"{LIST}/{number}/forget")
-    await asyncio.wait_for(rechecked.wait(), 5)
+    await asyncio.wait_for(rechecked.wait(), 30)
 
 
 async def test_the_open_streams_of_all_gateways_are_counted(deps: Deps, olive: Browser) -> None:

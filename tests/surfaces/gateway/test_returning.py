@@ -128,7 +128,7 @@ async def test_only_those_expected_back_are_waited_for(deps: Deps) -> None:
             come.set()
 
     sending = asyncio.create_task(send())
-    await asyncio.wait_for(come.wait(), 5)
+    await asyncio.wait_for(come.wait(), 30)
     assert answers == [(1, Answer.NOT_CONNECTED)]
 
     def on_push(_key: str, reply: str, _payload: bytes) -> None:
