@@ -20,6 +20,7 @@ from tests.waiting import until
 
 from callmark.kit.db import connect
 from callmark.kit.engines import binaries
+from callmark.kit.engines.child import run
 from callmark.kit.engines.data_directory import DataDirectory, Installation, read_installation
 from callmark.kit.engines.leftovers import nats_of, postgres_of, stop_leftovers
 from callmark.kit.engines.nats import EmbeddedNats
@@ -124,6 +125,34 @@ async def test_of_a_leftover_only_the_server_is_asked_to_end() -> None:
         "server", lambda: [pid for pid in (child, server.pid) if Path(f"/proc/{pid}").exists()], signal.SIGINT
     )
     assert await server.wait() == 0
+
+
+def has_ended(status: Path) -> bool:
+    """Whether the process of this file of /proc has; one that nobody asked for yet is still listed."""
+    try:
+        return "State:\tZ" in status.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+async def test_a_short_program_that_is_given_up_ends_with_all_that_it_started(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    script = f"sleep 300 & echo $! > {told}.new && mv {told}.new {told}; wait"
+    running = asyncio.create_task(run(["/bin/sh", "-c", script], env=binaries.ENVIRONMENT))
+
+    async def has_begun() -> bool:
+        return told.exists()
+
+    await until(has_begun)
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    status = Path(f"/proc/{told.read_text().strip()}/status")
+
+    async def is_gone() -> bool:
+        return has_ended(status)
+
+    await until(is_gone)
 
 
 async def test_a_server_that_was_told_to_end_does_not_wait_for_open_connections(directory: Path) -> None:

@@ -119,12 +119,19 @@ def spawn(
 async def run(
     argv: Sequence[str | Path], *, env: Mapping[str, str], owner: Owner | None = None, cwd: Path | None = None
 ) -> tuple[int, str]:
-    """Exit status and output (both streams) of a short program."""
+    """Exit status and output (both streams) of a short program; when we are cancelled, it ends with all it started."""
     read, write = os.pipe()
     with FileIO(read) as output:
         with FileIO(write, "w") as end:
             child = spawn(str(argv[0]), argv, env=env, owner=owner, output=end, cwd=cwd)
-        text = await _read_all(output)
+        try:
+            text = await _read_all(output)
+        except asyncio.CancelledError:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            await child.wait()
+            await _read_all(output)  # until the last of them has let go of it
+            raise
     return await child.wait(), text.decode(errors="replace")
 
 
