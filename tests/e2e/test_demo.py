@@ -193,7 +193,7 @@ def test_a_second_one_stays_up_its_shell_lines_work_when_pasted_and_it_ends(data
         again = once(data)
         assert again.returncode == 1
         assert "is in use by a running Callmark" in again.stderr
-        assert len(below(process.pid)) <= 15, below(process.pid)
+        until(lambda: len(below(process.pid)) <= 15)  # PostgreSQL has one more for a moment, now and then
         assert again.stderr.count("\n") <= 2
         _nobody_else_gets_its_port(url, data.with_name("other"))
         process.send_signal(signal.SIGINT)
