@@ -17,7 +17,7 @@ _PASTED = "+91 80 4000 1234\n+91 80 4000 1236\n080 4000 1237\n+91 80 4000 1238\n
 
 
 def main() -> None:
-    with started_demo() as demo, chromium() as browser:
+    with started_demo({}) as demo, chromium() as browser:
         tabs = Tabs(browser, str(demo.http.base_url).rstrip("/"))
         _fill(demo)
         _ringing(demo, tabs)
