@@ -22,6 +22,8 @@ DISK_MB = 3072
 GONE_WITHIN_S = 10.0
 _DSN = re.compile(r"//(\w+):([^@]+)@/(\w+)\?host=(.*)")
 
+FILL_TRIES = 50
+
 
 class Disk:
     """A file system in memory that can be full: its size is changed to what is used, and back.
@@ -42,8 +44,15 @@ class Disk:
 
     def fill(self) -> None:
         """Nothing more can be written."""
-        used = shutil.disk_usage(self.folder).used
-        self._mount(["-o", f"remount,size={used}", str(self.folder)])
+        for left in reversed(range(FILL_TRIES)):
+            used = shutil.disk_usage(self.folder).used
+            try:
+                self._mount(["-o", f"remount,size={used}", str(self.folder)])
+            except subprocess.CalledProcessError:  # more was written in between
+                if not left:
+                    raise
+            else:
+                return
 
     def free(self) -> None:
         """As it was."""
