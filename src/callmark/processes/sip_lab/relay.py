@@ -29,6 +29,8 @@ class Relay:
         self._state = RelayState.CLOSED
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self.accepted = 0
+        """How many have connected."""
 
     @property
     def url(self) -> str:
@@ -47,6 +49,7 @@ class Relay:
             self._server = await asyncio.start_server(self._accept, LOOPBACK, self._port)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
         self._open.add(writer)
         try:
             if self._state is RelayState.OPEN:
