@@ -33,6 +33,7 @@ class Reading:
         self._records: dict[str, Business] = {}
         """Records to be read each on its own: pushed in real time, or by a push whose answer was lost."""
         self._known: set[str] = set()
+        self._read_at: dict[str, float] = defaultdict(float)
         self._after: dict[str, int] = defaultdict(int)
         self._audit_seen: dict[str, str] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
@@ -115,10 +116,11 @@ class Reading:
 
     async def _read_batch(self, business: Business, batch_id: str) -> None:
         path = f"{business.extensions}/batches/{batch_id}"
+        began = monotonic()
         body = await self._got(business.ask("GET", path, query={"limit": str(PAGE)}))
         ids = [record["record_id"] for record in body["records"]]
         for record in body["records"]:
-            self._note_record(record)
+            self._note_record(record, began)
             self._known.add(record["record_id"])
             self._records.pop(record["record_id"], None)
         self._stage.history.note(
@@ -135,15 +137,20 @@ class Reading:
 
     async def _read_record(self, business: Business, record_id: str) -> None:
         for asked in (business, *(one for one in self._stage.businesses if one is not business)):
+            began = monotonic()
             answer = await self._asked(asked.ask("GET", f"{asked.extensions}/records/{record_id}"))
             if answer.is_taken:
-                self._note_record(answer.body)
+                self._note_record(answer.body, began)
                 if answer.body["outcome"] != "pending":
                     self._records.pop(record_id, None)
                 return
         raise NotReadError(f"record {record_id} cannot be read")
 
-    def _note_record(self, said: dict[str, Any]) -> None:
+    def _note_record(self, said: dict[str, Any], began: float) -> None:
+        """Unless it was read in the meantime: of two readings at once, nobody knows which is the later one."""
+        if began < self._read_at[said["record_id"]]:
+            return
+        self._read_at[said["record_id"]] = monotonic()
         shown = said if said["outcome"] != "invalid" else said["submitted"]
         self._stage.history.note(
             history.Record(
@@ -151,7 +158,7 @@ class Reading:
                 reason=shown["call_reason"],
                 receiver=shown["receiver_number"],
                 outcome=said["outcome"],
-                at=monotonic(),
+                at=began,
                 ends_ms=shown["ends_at"],
                 batch_id=said["batch_id"],
                 first_outcome=said["first_outcome"],

@@ -94,7 +94,7 @@ class Fault(Entry, frozen=True, kw_only=True, tag="fault"):
 
 
 class Record(Entry, frozen=True, kw_only=True, tag="record"):
-    """What the platform says of a call record."""
+    """What the platform says of a call record; asked for at `at`."""
 
     record_id: str
     reason: str
