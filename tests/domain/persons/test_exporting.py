@@ -61,3 +61,10 @@ async def test_it_is_handed_on_table_by_table_and_noted_when_nobody_reads_on(dep
     assert begun[1].startswith(b'"call":[{')
     assert b"registration" not in b"".join(begun)
     assert await told(deps) == [("person.exported", "…33", 1)]
+
+
+async def test_an_export_of_which_nothing_is_read_is_noted_too(deps: Deps) -> None:
+    made = await exporting.export_person(deps, NUMBER, by=ALICE)
+    (entry,) = await audit.list_entries(deps, None, audit.AuditFilter(action="person.export_begun"))
+    assert (entry.subject, await told(deps)) == ("…33", [])
+    await made.parts.aclose()

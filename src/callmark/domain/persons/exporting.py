@@ -14,6 +14,7 @@ from callmark.domain.persons import erasing, queries
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.queries import SearchedTable
 from callmark.domain.policy.model import Actor
+from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
 
 _SILENT_S = 10.0
@@ -31,13 +32,18 @@ class PersonExport:
     exported_at: datetime
     is_listed: bool
     parts: AsyncGenerator[Part]
-    """To be read once; the audit log has it at the end, also when that is before all was read."""
+    """To be read once."""
 
 
 async def export_person(deps: Deps, number: PhoneNumber, *, by: Actor) -> PersonExport:
-    """Everything that an erasure would take, in every table; nothing is changed. Reads the whole database."""
-    async with deps.db.connection() as tx:
+    """Everything that an erasure would take, in every table; nothing is changed. Reads the whole database.
+
+    The audit log has it before anything is handed on, and how many rows there were at the end: whoever hangs up, or
+    kills this process, keeps what was sent until then.
+    """
+    async with deps.db.transaction() as tx:
         listed, tables = await queries.is_listed(tx, number), await queries.select_tables(tx)
+        await _note(tx, deps, number, by, "person.export_begun")
     tables.sort(key=lambda table: (table.of_table, table.key))
     parts = _parts(deps, NumberMask(number, keeps_business=listed), tables, by, is_listed=listed)
     return PersonExport(number, deps.clock.now(), listed, parts)
@@ -61,14 +67,31 @@ async def _parts(
                 yield table.of_table, rows
     finally:
         async with deps.db.transaction() as tx:
-            now, subject = deps.clock.now(), f"…{mask.number[-2:]}"
-            await audit.note(tx, by, "person.exported", subject, account_id=None, at=now, rows=count)
+            await _note(tx, deps, mask.number, by, "person.exported", rows=count)
 
 
-async def as_json(made: PersonExport, exported_at: str) -> AsyncGenerator[bytes]:
+async def _note(tx: Tx, deps: Deps, number: PhoneNumber, by: Actor, action: str, **facts: object) -> None:
+    await audit.note(tx, by, action, f"…{number[-2:]}", account_id=None, at=deps.clock.now(), **facts)
+
+
+def as_json(made: PersonExport, exported_at: str) -> AsyncGenerator[bytes]:
     """One JSON object, `tables` last in it, in pieces."""
-    head = {"phone_number": made.phone_number, "exported_at": exported_at, "is_listed": made.is_listed}
-    yield msgspec.json.encode(head)[:-1] + b',"tables":{'
+    return _written(made, exported_at, is_indented=False)
+
+
+def indented(made: PersonExport) -> AsyncGenerator[bytes]:
+    """The same for people, as a file."""
+    return _written(made, made.exported_at, is_indented=True)
+
+
+async def _written(made: PersonExport, exported_at: str | datetime, *, is_indented: bool) -> AsyncGenerator[bytes]:
+    line = [b"\n" + b"  " * depth if is_indented else b"" for depth in range(4)]
+    colon = b": " if is_indented else b":"
+    head = msgspec.json.encode(
+        {"phone_number": made.phone_number, "exported_at": exported_at, "is_listed": made.is_listed}
+    )
+    whole = (msgspec.json.format(head) if is_indented else head).removesuffix(line[0] + b"}")
+    yield whole + b"," + line[1] + b'"tables"' + colon + b"{"
     last, spoke = "", monotonic()
     async with aclosing(made.parts) as parts:
         async for table, rows in parts:
@@ -77,29 +100,9 @@ async def as_json(made: PersonExport, exported_at: str) -> AsyncGenerator[bytes]
                     spoke = monotonic()
                     yield b" "
                 continue
-            before = b"," if table == last else (b"]," if last else b"") + msgspec.json.encode(table) + b":["
+            begun = (line[2] + b"]," if last else b"") + line[2] + msgspec.json.encode(table) + colon + b"["
+            before = b"," if table == last else begun
             last, spoke = table, monotonic()
-            yield before + b",".join(rows)
-    yield b"]}}" if last else b"}}"
-
-
-async def indented(made: PersonExport) -> AsyncGenerator[bytes]:
-    """The same for people, as a file."""
-    head = {
-        "phone_number": made.phone_number,
-        "exported_at": made.exported_at,
-        "is_listed": made.is_listed,
-    }
-    yield msgspec.json.format(msgspec.json.encode(head))[:-2] + b',\n  "tables": {'
-    last = ""
-    async with aclosing(made.parts) as parts:
-        async for table, rows in parts:
-            if not rows:
-                continue
-            before = b"," if table == last else (b"\n    ]," if last else b"") + b'\n    "%s": [' % table.encode()
-            last = table
-            yield before + b",".join(_INDENT + msgspec.json.format(row).replace(b"\n", _INDENT) for row in rows)
-    yield b"\n    ]\n  }\n}" if last else b"}\n}"
-
-
-_INDENT = b"\n      "
+            shown = [msgspec.json.format(row).replace(b"\n", line[3]) for row in rows] if is_indented else rows
+            yield before + b",".join(line[3] + row for row in shown)
+    yield (line[2] + b"]" + line[1] if last else b"") + b"}" + line[0] + b"}"
