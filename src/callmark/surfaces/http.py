@@ -154,6 +154,11 @@ def check_media_type(scope: Scope) -> None:
         raise UnsupportedMedia
 
 
+def address_of(scope: Scope) -> str:
+    """Where a request comes from; empty where nobody can know (a socket without addresses)."""
+    return client[0] if (client := scope["client"]) else ""
+
+
 def announced_bytes(scope: Scope) -> int:
     """The length of the body as its head tells it, of any number of digits; 0 where it tells none."""
     known: int | None = scope.get(_ANNOUNCED)

@@ -59,6 +59,7 @@ from callmark.surfaces.http import (
     EACH_WAIT_S,
     Header,
     Response,
+    address_of,
     announced_bytes,
     bearer,
     check_media_type,
@@ -242,7 +243,7 @@ class Api:
         units = units_of(min(announced_bytes(scope), route.largest_bytes))
         if owner := self._tokens.bearer(bearer(scope)):
             return self._load.share(owner, units)
-        return self._load.strange_share(_address(scope), units)
+        return self._load.strange_share(address_of(scope), units)
 
     def _is_of(self, token: str, owner: str) -> None:
         """The request has been admitted as the owner's."""
@@ -253,7 +254,7 @@ class Api:
         self, route: ApiRoute, path: dict[str, str], scope: Scope, receive: Receive, headers: list[Header]
     ) -> Response:
         admission, features, operator, push, body = _NOBODY, _NONE, None, None, None
-        address, token = _address(scope), bearer(scope)
+        address, token = address_of(scope), bearer(scope)
         if route.or_feature is not None:
             admission, features = await self._admit_by_any(route, path, token)
             scope["account"] = str(admission.account_id)
@@ -310,10 +311,6 @@ class Api:
         found = await operator_tokens.admit(self._deps, token)
         _take(found.allowance, headers)
         return Actor(ActorKind.OPERATOR_API, found.created_by_email, address=address, key_name=found.token_name)
-
-
-def _address(scope: Scope) -> str:
-    return client[0] if (client := scope["client"]) else ""
 
 
 def _take(allowance: Allowance, headers: list[Header]) -> None:

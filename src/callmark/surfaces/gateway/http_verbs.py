@@ -17,7 +17,7 @@ from callmark.kit.workload import Workload, aside, belongs_to, units_of
 from callmark.surfaces.bodies import read_text
 from callmark.surfaces.gateway import verbs, wire
 from callmark.surfaces.gateway.numbers import number_of
-from callmark.surfaces.http import Response, announced_bytes, bearer, check_media_type, render, render_error
+from callmark.surfaces.http import Response, address_of, announced_bytes, bearer, check_media_type, render, render_error
 
 Body = TypeVar("Body")
 
@@ -169,8 +169,8 @@ class Twin:
         request = Request(self._deps, bearer(scope), scope, receive)
         if not request.credential and handler is not stream:
             raise Unauthenticated
-        address, units = scope["client"][0], units_of(min(announced_bytes(scope), wire.FEEDBACK_BODY_BYTES))
-        with self._load.strange_share(address, units):
+        units = units_of(min(announced_bytes(scope), wire.FEEDBACK_BODY_BYTES))
+        with self._load.strange_share(address_of(scope), units):
             return await handler(request)
 
 
