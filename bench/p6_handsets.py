@@ -10,11 +10,9 @@ from pathlib import Path
 
 from bench.cpu import tree
 from bench.report import Row, cost, ratio_of_costs
-from bench.stage import numbers, registered, stage
-from callmark.kit.limits import allow_many_files
+from bench.stage import most_handsets, numbers, registered, stage
 
-SPARE_FILES = 200
-COUNT = min(int(os.environ.get("BENCH_HANDSETS", "20000")), allow_many_files() - SPARE_FILES)
+COUNT = min(int(os.environ.get("BENCH_HANDSETS", "20000")), most_handsets())
 ECHO_PORT = 8798
 
 

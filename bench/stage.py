@@ -28,11 +28,20 @@ from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import to_ms
 from callmark.kit.engines.binaries import choose_postgres
 from callmark.kit.ids import random_text, sha256
+from callmark.kit.limits import allow_many_files, most_connections
 from callmark.kit.phone import PhoneNumber
 from callmark.processes.compose import open_operator_deps
 
 TOKENS_PER_ACCOUNT = 10
 CALLMARK = str(Path(sys.executable).parent / "callmark")
+_OTHER_CONNECTIONS = 16
+"""Of the benchmark itself, beside its handsets."""
+
+
+def most_handsets() -> int:
+    """How many one process of the platform takes here; a process inherits the limit of files that this one has."""
+    allow_many_files()
+    return most_connections() - _OTHER_CONNECTIONS
 
 
 @dataclass(frozen=True)
