@@ -180,14 +180,18 @@ class Fanouts:
         """Sends it, and waits for its next answer; SILENT at the deadline."""
         self.settle(push.key, Answer.SILENT)
         self._of_key[push.key] = lone = _LonePush()
-        timer = asyncio.get_running_loop().call_at(deadline, lone.answered, push.key, Answer.SILENT)
+        timer = asyncio.get_running_loop().call_at(deadline, self._give_up, push.key, lone)
         try:
             send((push,))
             return await lone.answer
         finally:
             timer.cancel()
-            if self._of_key.get(push.key) is lone:
-                del self._of_key[push.key]
+            self._give_up(push.key, lone)
+
+    def _give_up(self, key: str, lone: _LonePush) -> None:
+        """Stops waiting: an answer that is read from now on is late, even before the task that waited has woken up."""
+        if self._of_key.get(key) is lone:
+            self.settle(key, Answer.SILENT)
 
     def begin(self, pushes: Sequence[Push]) -> Fanout:
         """Waits for answers to `pushes` from now on.
