@@ -1,11 +1,24 @@
 """Which handsets a process names when it is back at NATS: those of what the server did not confirm."""
 
+import pytest
+
 from callmark.kit.untold import MOST, Untold, named_in
+
+MANY = [str(number) for number in range(MOST + 1)]
 
 
 def named(untold: Untold) -> list[str]:
     """Whom its announcements name; each handset once."""
     return [number for message, _ in untold.announcements() for number in named_in(message) or ["everyone"]]
+
+
+def announce(untold: Untold) -> list[bytes]:
+    """Writes its announcements to the server."""
+    written: list[bytes] = []
+    for message, numbers in untold.announcements():
+        written.append(message)
+        untold.wrote(numbers)
+    return written
 
 
 def test_what_was_written_before_an_answered_ping_has_arrived() -> None:
@@ -40,13 +53,27 @@ def test_an_answer_to_the_ping_of_an_earlier_connection_confirms_nothing() -> No
     assert named(untold) == ["1"]
 
 
-def test_an_announcement_that_gets_lost_is_made_again() -> None:
+@pytest.mark.parametrize("missed", [["1", "2"], MANY], ids=["some", "everyone"])
+def test_an_announcement_that_gets_lost_is_made_again(missed: list[str]) -> None:
     untold = Untold()
-    untold.missed(["1", "2"])
-    for _, numbers in untold.announcements():
-        untold.wrote(numbers)
+    untold.missed(missed)
+    announced = announce(untold)
     untold.lost()
-    assert named(untold) == ["1", "2"]
+    again = announce(untold)
+    assert again == announced
+    untold.asked()
+    untold.answered()
+    untold.lost()
+    assert named(untold) == []
+
+
+def test_an_announcement_that_cannot_be_written_is_made_again() -> None:
+    untold = Untold()
+    untold.missed(MANY)
+    for _, numbers in untold.announcements():
+        untold.missed(numbers)
+    assert named(untold) == ["everyone"]
+    assert named(untold) == []
 
 
 def test_a_long_list_is_several_announcements() -> None:
@@ -58,6 +85,6 @@ def test_a_long_list_is_several_announcements() -> None:
 
 def test_too_many_are_everyone() -> None:
     untold = Untold()
-    untold.missed([str(number) for number in range(MOST + 1)])
+    untold.missed(MANY)
     assert named(untold) == ["everyone"]
     assert named(untold) == []

@@ -16,6 +16,8 @@ MOST = 100_000
 """Beyond so many numbers everyone is synced."""
 
 _A_MESSAGE = 1000
+_EVERY_NUMBER = EVERYONE.decode()
+"""In the place of a number: an announcement to everyone that may not have arrived is made again too."""
 
 
 class Untold:
@@ -36,7 +38,7 @@ class Untold:
     def missed(self, numbers: Iterable[str]) -> None:
         """Something for them could not be written."""
         self._missed.update(numbers)
-        if len(self._missed) > MOST:
+        if len(self._missed) > MOST or _EVERY_NUMBER in self._missed:
             self._missed.clear()
             self._too_many = True
 
@@ -62,7 +64,7 @@ class Untold:
         numbers, self._missed = sorted(self._missed), set()
         if self._too_many:
             self._too_many = False
-            yield EVERYONE, []
+            yield EVERYONE, [_EVERY_NUMBER]
             return
         for begin in range(0, len(numbers), _A_MESSAGE):
             some = numbers[begin : begin + _A_MESSAGE]
