@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
-from callmark.kit.tasks import end, run_all
+from callmark.kit.tasks import end, run_all, to_the_end
 
 
 async def _swallowing(times: int, ended: list[str]) -> None:
@@ -53,3 +54,39 @@ async def test_all_that_end_well_end_well() -> None:
 
     await run_all(work(1), work(2))
     assert sorted(done) == [1, 2]
+
+
+class CleanUp:
+    """Work that waits until it may go on, and then fails if it is to."""
+
+    def __init__(self, *, fails: bool) -> None:
+        self.may_go_on, self.has_gone_on = asyncio.Event(), asyncio.Event()
+        self._fails = fails
+
+    async def run(self) -> None:
+        await self.may_go_on.wait()
+        self.has_gone_on.set()
+        if self._fails:
+            raise ValueError("no room")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_work_that_is_to_be_done_goes_on_when_who_waits_is_cancelled(*, fails: bool) -> None:
+    work = CleanUp(fails=fails)
+    waiting = asyncio.create_task(to_the_end(work.run(), "not_cleaned_up"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    with capture_logs() as logged:
+        work.may_go_on.set()
+        await work.has_gone_on.wait()
+        await asyncio.sleep(0)
+    assert [line["event"] for line in logged] == ["not_cleaned_up"] * fails
+
+
+async def test_who_waits_for_work_that_is_to_be_done_hears_how_it_ended() -> None:
+    work = CleanUp(fails=True)
+    work.may_go_on.set()
+    with pytest.raises(ValueError, match="no room"):
+        await to_the_end(work.run(), "not_cleaned_up")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -55,6 +56,32 @@ class SideTasks:
             log.warning(self._event, error=exc.reason)
         except Exception:
             log.exception(self._event)
+
+
+_left: set["asyncio.Task[None]"] = set()
+"""Held here, because an event loop does not hold its tasks."""
+
+
+async def to_the_end(work: Coroutine[Any, Any, None], event: str) -> None:
+    """Returns when `work` has ended. Who is cancelled meanwhile leaves it running: what it raises is logged as `event`.
+
+    For a clean-up that waits: an anyio scope that is cancelled cancels every wait in it, also those of a `finally`.
+    """
+    task = asyncio.create_task(work)
+    _left.add(task)
+    task.add_done_callback(_left.discard)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(partial(_log_failed, event))
+        raise
+
+
+def _log_failed(event: str, task: "asyncio.Task[None]") -> None:
+    if task.cancelled():
+        log.error(event, error="cancelled")
+    elif error := task.exception():
+        log.error(event, exc_info=error)
 
 
 async def run_all(*works: Coroutine[Any, Any, None], again_after_s: float = AGAIN_AFTER_S) -> None:

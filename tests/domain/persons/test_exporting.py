@@ -1,12 +1,16 @@
 """What is kept about a number, while it is read: the same JSON as of all at once."""
 
+import asyncio
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
+from starlette.responses import StreamingResponse
+from starlette.types import Message
 from tests.domain.persons.test_erasing import NUMBER, erased, put_everywhere
 from tests.factories import ALICE
 from tests.rows import put_row
+from tests.waiting import until
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
@@ -61,6 +65,23 @@ async def test_it_is_handed_on_table_by_table_and_noted_when_nobody_reads_on(dep
     assert begun[1].startswith(b'"call":[{')
     assert b"registration" not in b"".join(begun)
     assert await told(deps) == [("person.exported", "…33", 1)]
+
+
+async def test_the_end_is_noted_though_starlette_cancels_whatever_waits_when_a_browser_hangs_up(deps: Deps) -> None:
+    await put_everywhere(deps, NUMBER)
+    hung_up = asyncio.Event()
+
+    async def receive() -> Message:
+        await hung_up.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            hung_up.set()
+
+    made = await exporting.export_person(deps, NUMBER, by=ALICE)
+    await StreamingResponse(exporting.indented(made))({"type": "http"}, receive, send)
+    await until(lambda: told(deps), within_s=20)
 
 
 async def test_an_export_of_which_nothing_is_read_is_noted_too(deps: Deps) -> None:

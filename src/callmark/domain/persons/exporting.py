@@ -16,6 +16,7 @@ from callmark.domain.persons.queries import SearchedTable
 from callmark.domain.policy.model import Actor
 from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.tasks import to_the_end
 
 _SILENT_S = 10.0
 """Proxies end an answer that says nothing for a minute. A blank between two words of JSON means nothing."""
@@ -66,8 +67,12 @@ async def _parts(
                 count += len(rows)
                 yield table.of_table, rows
     finally:
-        async with deps.db.transaction() as tx:
-            await _note(tx, deps, mask.number, by, "person.exported", rows=count)
+        await to_the_end(_note_end(deps, mask.number, by, count), "person_export_not_noted")
+
+
+async def _note_end(deps: Deps, number: PhoneNumber, by: Actor, count: int) -> None:
+    async with deps.db.transaction() as tx:
+        await _note(tx, deps, number, by, "person.exported", rows=count)
 
 
 async def _note(tx: Tx, deps: Deps, number: PhoneNumber, by: Actor, action: str, **facts: object) -> None:
