@@ -9,11 +9,14 @@ from tests.engines import SECRET_KEY, Engines
 from tests.rows import put_row
 from tests.surfaces.cli.test_operator_commands import NOBODY, Here
 
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.persons import service
 from callmark.kit.settings import read_settings
 
 NUMBER = "919900112233"
+MORE_THAN_A_BUFFER = 50
+"""Calls, which fill the buffer of a file."""
 
 
 @pytest.fixture
@@ -42,6 +45,16 @@ async def test_a_number_is_exported_and_erased(here: Here, deps: Deps, tmp_path:
     assert await asyncio.to_thread(here.json, "person", "show", done["id"]) == done
     digests = service.parse_known((await asyncio.to_thread(here.text, "person", "digests")).encode())
     assert [str(one.id) for one in digests] == [one["id"] for one in listed][::-1]
+
+
+async def test_the_end_of_an_export_is_noted_when_it_cannot_be_written(here: Here, deps: Deps) -> None:
+    async with deps.db.transaction() as tx:
+        for _ in range(MORE_THAN_A_BUFFER):
+            await put_row(tx, "call", deps.clock.now(), {"receiver_number": NUMBER})
+    ended = await asyncio.to_thread(here.run, "person", "export", NUMBER, "--output", "/dev/full")
+    assert ended.code == 1
+    (entry,) = await audit.list_entries(deps, None, audit.AuditFilter(action="person.exported"))
+    assert entry.details["rows"] == MORE_THAN_A_BUFFER
 
 
 def test_what_is_no_number_and_no_erasure_is_refused(here: Here) -> None:

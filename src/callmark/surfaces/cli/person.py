@@ -1,6 +1,7 @@
 """`callmark person`: what is kept about a phone number, exported for its person or erased."""
 
 import sys
+from contextlib import aclosing
 from typing import BinaryIO
 
 import click
@@ -31,8 +32,9 @@ def group() -> None:
 async def export(deps: Deps, out: Output, number: str, output: BinaryIO) -> None:  # noqa: ARG001 - it is JSON always
     """Write everything that is kept about a phone number, as JSON. Reads the whole database."""
     made = await exporting.export_person(deps, service.parse_number(number), by=operator_at_terminal())
-    async for part in exporting.indented(made):
-        output.write(part)
+    async with aclosing(exporting.indented(made)) as parts:  # or its end is noted when the database is closed already
+        async for part in parts:
+            output.write(part)
     output.write(b"\n")
 
 
