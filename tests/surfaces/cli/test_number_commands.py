@@ -64,6 +64,8 @@ async def test_an_operator_decides_about_proofs(here: Here, acme: Business, tmp_
     assert (await run(here, "proof", "show", str(asked[0].id)))["letter_name"] == "letter.pdf"
     file = tmp_path / "letter.pdf"
     saved = await run(here, "proof", "letter", str(asked[0].id), "--output", str(file))
+    full = await asyncio.to_thread(here.error, "number", "proof", "letter", str(asked[0].id), "--output", "/dev/full")
+    assert full == "cannot write /dev/full: No space left on device"
     assert (file.read_bytes(), saved["media_type"], saved["bytes"]) == (letter.content, "application/pdf", 8)
     assert (await run(here, "proof", "approve", str(asked[0].id)))["state"] == "approved"
     why = "The letter names another company"

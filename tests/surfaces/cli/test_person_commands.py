@@ -47,12 +47,17 @@ async def test_a_number_is_exported_and_erased(here: Here, deps: Deps, tmp_path:
     assert [str(one.id) for one in digests] == [one["id"] for one in listed][::-1]
 
 
+def test_an_export_that_is_not_written_whole_fails(here: Here) -> None:
+    said = here.error("person", "export", NUMBER, "--output", "/dev/full")
+    assert said == "cannot write /dev/full: No space left on device"
+
+
 async def test_the_end_of_an_export_is_noted_when_it_cannot_be_written(here: Here, deps: Deps) -> None:
     async with deps.db.transaction() as tx:
         for _ in range(MORE_THAN_A_BUFFER):
             await put_row(tx, "call", deps.clock.now(), {"receiver_number": NUMBER})
-    ended = await asyncio.to_thread(here.run, "person", "export", NUMBER, "--output", "/dev/full")
-    assert ended.code == 1
+    said = await asyncio.to_thread(here.error, "person", "export", NUMBER, "--output", "/dev/full")
+    assert said == "cannot write /dev/full: No space left on device"
     (entry,) = await audit.list_entries(deps, None, audit.AuditFilter(action="person.exported"))
     assert entry.details["rows"] == MORE_THAN_A_BUFFER
 

@@ -12,7 +12,7 @@ from callmark.domain.numbers.model import MOST_NUMBERS, NumberFilter, NumberStat
 from callmark.domain.numbers.proof_model import ProofRequest, ProofState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.phone import PhoneNumber
-from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal
+from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, written
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "account_name", "number_count", "examples", "letter_name", "requested_by_email", "requested_at")
@@ -53,7 +53,8 @@ async def show(deps: Deps, out: Output, id: ProofRequestId) -> None:
 async def letter(deps: Deps, out: Output, id: ProofRequestId, output: BinaryIO) -> None:
     """Save the letter of authorisation of a request."""
     found = await proofs.read_letter(deps, id)
-    output.write(found.content)
+    with written(output):
+        output.write(found.content)
     out.item({"name": found.name, "media_type": found.media_type, "bytes": len(found.content)})
 
 

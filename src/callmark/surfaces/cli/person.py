@@ -11,7 +11,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
 from callmark.domain.persons import erasing, exporting, service
 from callmark.domain.persons.model import Erasure
-from callmark.surfaces.cli.session import id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.surfaces.cli.session import id_argument, operator, operator_at_terminal, sure, written, yes_option
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "state", "requested_by", "requested_at", "ended_at", "rows")
@@ -32,10 +32,11 @@ def group() -> None:
 async def export(deps: Deps, out: Output, number: str, output: BinaryIO) -> None:  # noqa: ARG001 - it is JSON always
     """Write everything that is kept about a phone number, as JSON. Reads the whole database."""
     made = await exporting.export_person(deps, service.parse_number(number), by=operator_at_terminal())
-    async with aclosing(exporting.indented(made)) as parts:  # or its end is noted when the database is closed already
-        async for part in parts:
-            output.write(part)
-    output.write(b"\n")
+    with written(output):
+        async with aclosing(exporting.indented(made)) as parts:  # or its end is noted when the database is closed
+            async for part in parts:
+                output.write(part)
+        output.write(b"\n")
 
 
 @group.command

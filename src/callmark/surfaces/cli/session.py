@@ -11,10 +11,10 @@ import os
 import shlex
 import socket
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -97,6 +97,20 @@ async def _run(opening: AbstractAsyncContextManager[Deps], use: Callable[[Deps],
                 "Warning: NATS cannot be reached. Connected handsets get the changes at their next sync.", err=True
             )
         await use(deps)
+
+
+@contextmanager
+def written(output: BinaryIO) -> Generator[None]:
+    """Writes to a file in the block, and all of it by its end; what cannot be written is said in one line."""
+    try:
+        yield
+        output.flush()
+    except BrokenPipeError:  # who reads has enough: click ends the command without a word
+        raise
+    except OSError as exc:
+        with suppress(OSError):
+            output.close()  # or click does, and what is still to be written fails again
+        raise click.ClickException(f"cannot write {output.name}: {exc.strerror or exc}") from exc
 
 
 def operator_at_terminal() -> Actor:
