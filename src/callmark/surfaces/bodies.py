@@ -14,7 +14,7 @@ from msgspec import Raw, Struct, structs
 from starlette.types import Receive, Scope
 
 from callmark.kit.errors import AppError, InvalidInput, UnsupportedEncoding
-from callmark.surfaces.http import announced_bytes, check_media_type, header_values, read_body
+from callmark.surfaces.http import announced_bytes, check_media_type, connection_of, header_values, read_body
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for a body that is not JSON, or is nested past any use; a ValidationError is a DecodeError."""
@@ -70,8 +70,7 @@ async def body_at_hand(scope: Scope, receive: Receive, limit_bytes: int) -> byte
 
     So a request can be refused for another reason first, without a wait for its body.
     """
-    connection = scope.get("extensions", {}).get("callmark.connection", {})
-    if not connection.get("is_whole") or not 0 < announced_bytes(scope) <= limit_bytes:
+    if not connection_of(scope).get("is_whole") or not 0 < announced_bytes(scope) <= limit_bytes:
         return None
     try:
         check_media_type(scope)

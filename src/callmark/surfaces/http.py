@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -157,6 +157,11 @@ def check_media_type(scope: Scope) -> None:
 def address_of(scope: Scope) -> str:
     """Where a request comes from; empty where nobody can know (a socket without addresses)."""
     return client[0] if (client := scope["client"]) else ""
+
+
+def connection_of(scope: Scope) -> dict[str, Any]:
+    """What an answer may ask of the client's connection, and tell it (`HttpProtocol`); empty under another server."""
+    return scope.get("extensions", {}).get("callmark.connection", {})
 
 
 def announced_bytes(scope: Scope) -> int:

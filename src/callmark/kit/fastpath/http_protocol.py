@@ -46,15 +46,16 @@ RenderRefusal = Callable[[AppError], Refusal]
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with nine differences.
+    """uvicorn's, with ten differences.
 
-    The application may cut the connection without an answer (the emulator's sinks do); it may ask to hear that the
-    server stops (`on_shutdown` and `is_stopping`, for answers that wait or have no end); what is no HTTP gets the error
-    envelope too (contract D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in
-    one write; a request without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2);
-    a refusal comes in its turn, behind the answers to the requests before it; a connection beyond the most that may be
-    open is refused, so that engines keep theirs;
-    and a connection on which nothing comes is closed, before a request, within its head and within its body.
+    The application may cut the connection without an answer (the emulator's sinks do); it may ask whether the client
+    has gone (`is_gone`), because what is sent then is dropped without a word; it may ask to hear that the server stops
+    (`on_shutdown` and `is_stopping`, for answers that wait or have no end); what is no HTTP gets the error envelope too
+    (contract D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in one write; a
+    request without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2); a refusal
+    comes in its turn, behind the answers to the requests before it; a connection beyond the most that may be open is
+    refused, so that files are left for the connections to the engines; and a connection on which nothing comes is
+    closed, before a request, within its head and within its body.
     """
 
     def __init__(
@@ -79,6 +80,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._unread_bytes = 0
         self._may_be_too_long = False
         """Whether a head that ends within the bytes that came last can be longer than is allowed."""
+        self._answering: Any = None
+        """The request that is being answered, or was last; None before the first. `cycle` is the newest that came."""
         self._timer: asyncio.TimerHandle | None = None
         self._waiting_refusal: AppError | None = None
         """Of a request behind one that has not been answered yet."""
@@ -96,9 +99,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._wait(self._head_within_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """The connection is gone: the answer under way hears it. uvicorn tells the newest request, which may wait."""
         self._wait(None)
         super().connection_lost(exc)
+        if self._answering and not self._answering.response_complete:
+            self._answering.scope["extensions"]["callmark.connection"]["is_gone"] = True
+            self._answering.disconnected = True
+            self._answering.message_event.set()
 
     def on_message_begin(self) -> None:
         """A request begins: its scope is made."""
@@ -151,9 +158,8 @@ class HttpProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """The server stops: an answer that waits or has no end hears it, so that it ends."""
         super().shutdown()
-        cycle: Any = self.cycle  # None before the first request
-        if cycle and not cycle.response_complete:
-            connection = cycle.scope["extensions"]["callmark.connection"]
+        if self._answering and not self._answering.response_complete:
+            connection = self._answering.scope["extensions"]["callmark.connection"]
             connection["is_stopping"] = True  # for one that only begins to wait
             connection.get("on_shutdown", _nothing)()
 
@@ -165,6 +171,10 @@ class HttpProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, which it has logged
         """Refuses what could not be parsed."""
         self._refuse_in_turn(InvalidInput(self._fault))
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401 - as uvicorn's
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """An answer has left: the next one's turn."""

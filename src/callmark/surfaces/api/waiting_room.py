@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
-from typing import Any
 
 from starlette.types import Receive, Scope
 
 from callmark.domain.ids import AccountId
 from callmark.kit.errors import TooManyRequests, Unavailable
 from callmark.kit.tasks import end
+from callmark.surfaces.http import connection_of
 
 MOST_OF_ACCOUNT, MOST = 20, 500
 """Requests that wait in one process at once: of one account, and of all."""
@@ -45,7 +45,7 @@ class ClientLine:
 
     def __init__(self, scope: Scope, receive: Receive, room: WaitingRoom) -> None:
         self.room = room
-        self._connection: dict[str, Any] = scope.get("extensions", {}).get("callmark.connection", {})
+        self._connection = connection_of(scope)
         self._receive = receive
         self.is_left = False
 
