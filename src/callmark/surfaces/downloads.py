@@ -1,11 +1,12 @@
 """`GET /downloads/<token>`: the file behind a signed link, for anyone who holds the link (contract, section 8)."""
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from callmark.domain.log_downloads.model import FileFormat
 from callmark.domain.log_downloads.service import Download, Downloads
+from callmark.surfaces.streaming import Streaming
 
 _MEDIA_TYPES = {FileFormat.CSV: "text/csv; charset=utf-8", FileFormat.NDJSON: "application/x-ndjson"}
 _HEADERS = {
@@ -22,7 +23,7 @@ def routes(downloads: Downloads) -> list[Route]:
 
     async def download(request: Request) -> Response:
         found = await downloads.open(request.path_params["token"])
-        return StreamingResponse(found.stored.chunks, headers=_headers(found))
+        return Streaming(found.stored.chunks, headers=_headers(found))
 
     return [Route("/downloads/{token}", download, methods=["GET"])]
 

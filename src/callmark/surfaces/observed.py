@@ -18,7 +18,7 @@ from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import histogram
 from callmark.kit.tracing import SpanKind
-from callmark.surfaces.http import header, internal_error, render_error
+from callmark.surfaces.http import connection_of, header, internal_error, render_error
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +33,8 @@ _is_quiet = re.compile(r"/healthz|/readyz(/\w+)?|/metrics").fullmatch
 _HEAD = "callmark.head"
 
 
-class _HeadAnswered(Exception):
-    """Ends an application that goes on with the body of an answer to HEAD."""
+class _NobodyReads(Exception):
+    """Ends an application that goes on with the body of an answer to HEAD, or to a client that has hung up."""
 
 
 def is_head(scope: Scope) -> bool:
@@ -60,11 +60,11 @@ class Observed:
         logs.bind(request_id=request_id)
         bare = scope["method"] == "HEAD"
         inner = {**scope, "method": "GET", _HEAD: True} if bare else scope
-        answer = _Answer(send, request_id, bare=bare)
+        answer = _Answer(scope, send, request_id, bare=bare)
         app = self._traced if tracing.is_on() and not _is_quiet(scope["path"]) else self._app
         try:
             await app(inner, receive, answer.send)
-        except _HeadAnswered:
+        except _NobodyReads:
             pass
         except asyncio.CancelledError:  # the server is shutting down, and this request took longer than it waits
             log.warning("request_cut", route=route_of(inner))
@@ -110,9 +110,10 @@ class Observed:
 class _Answer:
     """An answer on its way out; `status` 0 before its head. A `bare` one is whole with its head."""
 
-    __slots__ = ("_bare", "_request_id", "_send", "status")
+    __slots__ = ("_bare", "_request_id", "_scope", "_send", "status")
 
-    def __init__(self, send: Send, request_id: str, *, bare: bool) -> None:
+    def __init__(self, scope: Scope, send: Send, request_id: str, *, bare: bool) -> None:
+        self._scope = scope
         self._send = send
         self._request_id = (b"x-request-id", request_id.encode())
         self._bare = bare
@@ -126,16 +127,16 @@ class _Answer:
             await self._send(message)
             if self._bare:
                 await self._send({"type": "http.response.body", "body": b""})
+        elif message.get("more_body", False) and (self._bare or connection_of(self._scope).get("is_gone")):
+            raise _NobodyReads  # uvicorn drops what is sent to one that is gone, and the application goes on to its end
         elif not self._bare:
             await self._send(message)
-        elif message.get("more_body", False):
-            raise _HeadAnswered
 
 
 async def _cut(scope: Scope, receive: Receive, exc: Exception) -> None:
     """Ends an answer that has begun and cannot go on: only the connection tells. Raises where it cannot be cut."""
-    connection = scope.get("extensions", {}).get("callmark.connection")
-    if connection is None:
+    connection = connection_of(scope)
+    if not connection:
         raise exc
     connection["cut"]()
     while (await receive())["type"] != "http.disconnect":

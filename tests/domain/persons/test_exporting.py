@@ -5,7 +5,6 @@ from contextlib import aclosing
 from typing import Any
 
 import msgspec
-from starlette.responses import StreamingResponse
 from starlette.types import Message
 from tests.domain.persons.test_erasing import NUMBER, erased, put_everywhere
 from tests.factories import ALICE
@@ -15,6 +14,7 @@ from tests.waiting import until
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.persons import exporting
+from callmark.surfaces.streaming import Streaming
 
 
 async def exported(deps: Deps) -> dict[str, Any]:
@@ -80,7 +80,7 @@ async def test_the_end_is_noted_though_starlette_cancels_whatever_waits_when_a_b
             hung_up.set()
 
     made = await exporting.export_person(deps, NUMBER, by=ALICE)
-    await StreamingResponse(exporting.indented(made))({"type": "http"}, receive, send)
+    await Streaming(exporting.indented(made))({"type": "http"}, receive, send)
     await until(lambda: told(deps), within_s=20)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSetState, PlacedFeatureSet
@@ -30,6 +30,7 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.proof_form import ProofFormPage
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.streaming import Streaming
 
 LIST = "/console/numbers"
 _PAGE = 50
@@ -132,7 +133,7 @@ async def export(request: ConsoleRequest) -> Response:
     """All that the filters leave, as CSV."""
     headers = {"Content-Disposition": 'attachment; filename="callmark-numbers.csv"'}
     lines = _lines(number_search.all_numbers(request.deps, request.account_id, request.by.scope, _wanted(request)))
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    return Streaming(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 async def _lines(pages: AsyncIterator[list[NumberDetails]]) -> AsyncIterator[str]:

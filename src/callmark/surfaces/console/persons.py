@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from callmark.domain.persons import exporting, service as persons
 from callmark.domain.persons.model import Erasure
@@ -13,6 +13,7 @@ from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.streaming import Streaming
 
 URL = "/console/operator/persons"
 MOST_SHOWN = 50
@@ -45,7 +46,7 @@ async def export(request: ConsoleRequest) -> Response:
     made = await exporting.export_person(request.deps, number, by=request.by)
     name = f"callmark-person-{made.exported_at:%Y%m%dT%H%M%SZ}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return StreamingResponse(exporting.indented(made), media_type="application/json", headers=headers)
+    return Streaming(exporting.indented(made), media_type="application/json", headers=headers)
 
 
 async def erase(request: ConsoleRequest) -> Response:

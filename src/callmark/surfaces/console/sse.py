@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 
 import msgspec
-from starlette.responses import StreamingResponse
+
+from callmark.surfaces.streaming import Streaming
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -18,11 +19,11 @@ class Progress(msgspec.Struct, frozen=True):
     url: str = ""
 
 
-def stream(events: AsyncIterator[Progress]) -> StreamingResponse:
+def stream(events: AsyncIterator[Progress]) -> Streaming:
     """An answer that sends each event as it comes, and ends with them."""
 
     async def lines() -> AsyncIterator[bytes]:
         async for event in events:
             yield b"event: progress\ndata: " + msgspec.json.encode(event) + b"\n\n"
 
-    return StreamingResponse(lines(), media_type="text/event-stream", headers=HEADERS)
+    return Streaming(lines(), media_type="text/event-stream", headers=HEADERS)

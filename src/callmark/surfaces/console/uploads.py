@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from callmark.domain.ids import BatchId, UploadId
 from callmark.domain.personalisation.model import Outcome
@@ -22,6 +22,7 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get
 from callmark.surfaces.cursors import InstantKey
+from callmark.surfaces.streaming import Streaming
 
 LIST = "/console/uploads"
 _PAGER: Pager[Upload, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), uploads.PAGE)
@@ -106,7 +107,7 @@ async def download(request: ConsoleRequest) -> Response:
         or "upload"
     )
     headers = {"Content-Disposition": f'attachment; filename="{name}-results.csv"'}
-    return StreamingResponse(_csv(request, upload_id), media_type="text/csv; charset=utf-8", headers=headers)
+    return Streaming(_csv(request, upload_id), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 async def _csv(request: ConsoleRequest, upload_id: UploadId) -> AsyncGenerator[bytes]:

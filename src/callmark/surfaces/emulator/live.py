@@ -14,7 +14,6 @@ from functools import partial
 import msgspec
 import structlog
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
 from starlette.routing import BaseRoute
 
 from callmark.domain.deps import Deps
@@ -26,7 +25,8 @@ from callmark.surfaces.emulator import control, wire
 from callmark.surfaces.emulator.audience import WALL
 from callmark.surfaces.emulator.gestures import Gesture
 from callmark.surfaces.emulator.routing import json_route
-from callmark.surfaces.http import Response, render
+from callmark.surfaces.http import Response, connection_of, render
+from callmark.surfaces.streaming import Streaming
 
 log = structlog.get_logger(__name__)
 
@@ -119,11 +119,11 @@ class Live:
         await self._deps.fabric.listen(control.CHANGED, self._on_change)
         await self._deps.fabric.listen(control.CLOCK_MOVED, self._on_clock)
 
-    async def watch(self, request: Request) -> StreamingResponse:
+    async def watch(self, request: Request) -> Streaming:
         """What one handset shows, as events."""
         return self._stream(request, wire.phone(request.path_params["phone"], "the phone number in the path"))
 
-    async def watch_wall(self, request: Request) -> StreamingResponse:
+    async def watch_wall(self, request: Request) -> Streaming:
         """What all handsets show, as events."""
         return self._stream(request, WALL)
 
@@ -136,15 +136,13 @@ class Live:
 
     # streams ----------------------------------------------------------------------------------------------------------
 
-    def _stream(self, request: Request, phone: PhoneNumber) -> StreamingResponse:
+    def _stream(self, request: Request, phone: PhoneNumber) -> Streaming:
         if self._streams >= MOST_STREAMS:
             raise Unavailable("emulator: too many pages are open")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         reader = _ScreenReader()
-        connection = request.scope.get("extensions", {}).get("callmark.connection")
-        if connection is not None:
-            connection["on_shutdown"] = reader.end
-        return StreamingResponse(self._events(phone, reader), media_type="text/event-stream", headers=headers)
+        connection_of(request.scope)["on_shutdown"] = reader.end
+        return Streaming(self._events(phone, reader), media_type="text/event-stream", headers=headers)
 
     async def _events(self, phone: PhoneNumber, reader: _ScreenReader) -> AsyncIterator[bytes]:
         """Everything at first, then what is new; the clock each time, which is the heartbeat too.
