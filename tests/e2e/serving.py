@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import select
 import signal
@@ -16,7 +17,11 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+import structlog
+from click.testing import CliRunner
 from tests.waiting import FIRST_PAUSE_S, GROWS, LONGEST_PAUSE_S
+
+from callmark.main import cli
 
 COMMAND = [sys.executable, "-m", "callmark.main"]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
@@ -97,6 +102,26 @@ def run(*arguments: str | Path, **variables: str) -> "subprocess.CompletedProces
     return subprocess.run(
         [*COMMAND, *arguments], env=ENVIRON | variables, capture_output=True, text=True, check=False, timeout=30
     )
+
+
+def run_here(*arguments: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """A `callmark` command in the process of the tests: for what is refused before anything is started or logged.
+
+    To start a process takes a second of the processor's; that what is refused ends one is shown by a case of each kind.
+    """
+    argv = [str(argument) for argument in arguments]
+    none = dict.fromkeys(name for name in os.environ if name not in ENVIRON)
+    usual, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        ended = CliRunner(env=none | variables).invoke(cli, argv)
+    finally:
+        structlog.configure(**usual)
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    if ended.exception and not isinstance(ended.exception, SystemExit):
+        raise ended.exception
+    return subprocess.CompletedProcess(argv, ended.exit_code, ended.stdout, ended.stderr)
 
 
 @contextmanager

@@ -6,13 +6,15 @@ from collections.abc import Generator
 from urllib.parse import urlsplit
 
 import pytest
-from tests.e2e.serving import run
+from tests.e2e.serving import run, run_here
 from tests.engines import Engines
 
 from callmark.kit.db import connect, own_names
 from callmark.kit.ids import new_id
 
 COMMANDS = [["migrate"], ["serve", "--port", "0"], ["account", "list"]]
+STARTED = {"password": "serve", "database": "migrate", "right": "account"}
+"""Which command is a process of its own for each refusal; the others run in the process of the tests."""
 
 
 @pytest.fixture
@@ -29,9 +31,10 @@ async def _execute(dsn: str, statement: str) -> None:
         await tx.execute(own_names(statement))
 
 
-def _refusal(command: list[str], dsn: str, engines: Engines) -> str:
+def _refusal(of: str, command: list[str], dsn: str, engines: Engines) -> str:
     """What the command says: one line on standard error, soon."""
-    ended = run(*command, CALLMARK_POSTGRES_DSN=dsn, CALLMARK_NATS_URL=engines.nats_url)
+    ran = run if command[0] == STARTED[of] else run_here
+    ended = ran(*command, CALLMARK_POSTGRES_DSN=dsn, CALLMARK_NATS_URL=engines.nats_url)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert len(ended.stderr.splitlines()) == 1, ended.stderr
     return ended.stderr
@@ -40,24 +43,24 @@ def _refusal(command: list[str], dsn: str, engines: Engines) -> str:
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_wrong_password_or_database_is_one_line(engines: Engines, command: list[str]) -> None:
     wrong_password = engines.dsn.replace(f":{urlsplit(engines.dsn).password}@", ":guess@")
-    said = _refusal(command, wrong_password, engines)
+    said = _refusal("password", command, wrong_password, engines)
     assert "password authentication failed" in said
     assert "Correct user and password in CALLMARK_POSTGRES_DSN" in said
     no_database = re.sub(r"@/\w+\?", "@/nowhere?", engines.dsn)
-    said = _refusal(command, no_database, engines)
+    said = _refusal("database", command, no_database, engines)
     assert 'database "nowhere" does not exist' in said
     assert "Create that database" in said
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_missing_right_is_one_line(engines: Engines, stranger: str, command: list[str]) -> None:
-    said = _refusal(command, stranger, engines)
+    said = _refusal("right", command, stranger, engines)
     assert "permission denied" in said
     assert "Give the user of CALLMARK_POSTGRES_DSN that right" in said
 
 
 def test_doctor_says_it_too(engines: Engines, stranger: str) -> None:
-    report = run("doctor", CALLMARK_POSTGRES_DSN=stranger, CALLMARK_NATS_URL=engines.nats_url)
+    report = run_here("doctor", CALLMARK_POSTGRES_DSN=stranger, CALLMARK_NATS_URL=engines.nats_url)
     assert report.returncode == 1
     assert "permission denied" in report.stdout
     assert "Give the user of CALLMARK_POSTGRES_DSN that right" in report.stdout
