@@ -18,7 +18,7 @@ from typing import IO, Any
 import httpx
 import msgspec
 from tests.e2e.serving import COMMAND, ENVIRON, children
-from tests.engines import SECRET_KEY, reachable_directory
+from tests.engines import SECRET_KEY, Engines, reachable_directory
 from tests.factories import Cast, make_cast, phone
 from tests.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
@@ -49,14 +49,14 @@ class OwnEngines:
     dsn: str = ""
     nats_url: str = ""
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """What makes `callmark serve` use them."""
-        return ENVIRON | {
-            "CALLMARK_POSTGRES_DSN": self.dsn,
-            "CALLMARK_NATS_URL": self.nats_url,
-            "CALLMARK_SECRET_KEY": SECRET_KEY,
-        }
+
+def environ_of(engines: Engines | OwnEngines) -> dict[str, str]:
+    """What makes `callmark serve` use them."""
+    return ENVIRON | {
+        "CALLMARK_POSTGRES_DSN": engines.dsn,
+        "CALLMARK_NATS_URL": engines.nats_url,
+        "CALLMARK_SECRET_KEY": SECRET_KEY,
+    }
 
 
 @asynccontextmanager
@@ -74,7 +74,7 @@ async def own_engines() -> AsyncGenerator[OwnEngines]:
 
 
 @asynccontextmanager
-async def deps_of(engines: OwnEngines) -> AsyncGenerator[Deps]:
+async def deps_of(engines: Engines | OwnEngines) -> AsyncGenerator[Deps]:
     """`Deps` on those engines, by the real clock."""
     settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY)
     async with open_deps(settings, "test") as deps:
@@ -88,6 +88,7 @@ class Serving:
     url: str
     process: asyncio.subprocess.Process
     client: httpx.AsyncClient = field(repr=False)
+    errors: IO[bytes] = field(repr=False)
 
     def kill_child(self, kind: str) -> None:
         """`kill -9` of one child."""
@@ -116,7 +117,7 @@ async def serving(environ: dict[str, str], *options: str) -> AsyncGenerator[Serv
         try:
             async with httpx.AsyncClient(base_url=url, timeout=10) as client:
                 await until_ready(client)
-                yield Serving(url, process, client)
+                yield Serving(url, process, client, errors)
         finally:
             if process.returncode is None:
                 process.terminate()
@@ -125,9 +126,8 @@ async def serving(environ: dict[str, str], *options: str) -> AsyncGenerator[Serv
 
 
 def show_failures(errors: IO[bytes]) -> None:
-    """Prints what went wrong inside, for pytest to show beside a failed test."""
-    errors.seek(0)
-    for line in errors.read().decode().splitlines():
+    """Prints what went wrong inside, for pytest to show beside a failed test; the process may still write there."""
+    for line in os.pread(errors.fileno(), os.fstat(errors.fileno()).st_size, 0).decode().splitlines():
         if not line.startswith("{") or "exception" in line:
             sys.stdout.write(line.replace("\\n", "\n") + "\n")
 

@@ -13,10 +13,13 @@ from tests.e2e.play import (
     Business,
     Handset,
     OwnEngines,
+    Serving,
     business,
     deps_of,
+    environ_of,
     own_engines,
     serving,
+    show_failures,
     until_ready,
 )
 from tests.e2e.serving import tree
@@ -28,9 +31,23 @@ from callmark.domain.deps import Deps
 
 @pytest.fixture(scope="module")
 async def engines() -> AsyncGenerator[OwnEngines]:
-    """Who stops or kills one starts it again; each test has processes and a business of its own on them."""
+    """Who stops or kills one starts it again; each test has a business of its own on them."""
     async with own_engines() as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+async def shared(engines: OwnEngines) -> AsyncGenerator[Serving]:
+    async with serving(environ_of(engines)) as started:
+        yield started
+
+
+@pytest.fixture
+async def platform(shared: Serving) -> AsyncGenerator[Serving]:
+    """One platform for the tests that it outlives; what they kill has come back when the next begins."""
+    await until_ready(shared.client)
+    yield shared
+    show_failures(shared.errors)
 
 
 async def test_a_record_pushed_through_one_installation_reaches_a_handset_on_the_other_and_limits_are_shared(
@@ -38,8 +55,8 @@ async def test_a_record_pushed_through_one_installation_reaches_a_handset_on_the
 ) -> None:
     async with (
         deps_of(engines) as deps,
-        serving(engines.environ, "--roles", "api,gateway", "--processes", "2") as one,
-        serving(engines.environ, "--roles", "api,gateway,worker") as two,
+        serving(environ_of(engines), "--roles", "api,gateway", "--processes", "2") as one,
+        serving(environ_of(engines), "--roles", "api,gateway,worker") as two,
     ):
         acme = await business(deps, 2)
         here, there = Handset(), Handset()
@@ -66,8 +83,10 @@ async def _empty_batch(acme: Business, client: httpx.AsyncClient) -> int:
     return (await client.post(url, json={"call_records": []}, headers=acme.auth)).status_code
 
 
-async def test_a_killed_worker_loses_no_record_and_a_killed_gateway_leaves_none_pending(engines: OwnEngines) -> None:
-    async with deps_of(engines) as deps, serving(engines.environ) as platform:
+async def test_a_killed_worker_loses_no_record_and_a_killed_gateway_leaves_none_pending(
+    engines: OwnEngines, platform: Serving
+) -> None:
+    async with deps_of(engines) as deps:
         acme = await business(deps, 40)
         silent = [Handset(acknowledges=False) for _ in range(20)]
         await asyncio.gather(*(h.stay(platform.url, t) for h, t in zip(silent, acme.tokens, strict=False)))
@@ -108,8 +127,10 @@ async def _lapse_leases(deps: Deps) -> None:
         await tx.execute("UPDATE batch SET leased_until = $1 WHERE lease_id IS NOT NULL", deps.real_clock.now())
 
 
-async def test_without_nats_real_time_fails_in_time_and_bulk_waits_until_it_is_back(engines: OwnEngines) -> None:
-    async with deps_of(engines) as deps, serving(engines.environ) as platform:
+async def test_without_nats_real_time_fails_in_time_and_bulk_waits_until_it_is_back(
+    engines: OwnEngines, platform: Serving
+) -> None:
+    async with deps_of(engines) as deps:
         acme = await business(deps, 2)
         handset = Handset()
         await handset.stay(platform.url, acme.tokens[0])
@@ -129,28 +150,29 @@ async def test_without_nats_real_time_fails_in_time_and_bulk_waits_until_it_is_b
         await handset.leave()
 
 
-async def test_without_postgresql_the_answer_is_503_and_it_recovers_without_a_restart(engines: OwnEngines) -> None:
-    async with serving(engines.environ) as platform:
-        async with deps_of(engines) as deps:
-            acme = await business(deps, 1)
-            made = await _tokens(acme, platform.client, 9)
-            assert made == [200] * 9
-        os.kill(engines.postgres.pid, signal.SIGKILL)
-        await engines.postgres.wait()
-        down = await acme.push_now(platform.client, acme.receivers[0])
-        assert down.status_code == 503
-        assert down.headers["retry-after"] == "1"
-        assert down.json() == {
-            "slug": "service-unavailable",
-            "message": "service unavailable. please try again later.",
-        }
-        not_ready = await platform.client.get("/readyz")
-        assert not_ready.status_code == 503
-        assert "postgresql" in not_ready.text
-        await engines.postgres.start()
-        await until_ready(platform.client)
-        assert (await acme.push_now(platform.client, acme.receivers[0])).status_code == 200
-        assert await _tokens(acme, platform.client, 2) == [429, 429]  # ten of ten were made before the crash
+async def test_without_postgresql_the_answer_is_503_and_it_recovers_without_a_restart(
+    engines: OwnEngines, platform: Serving
+) -> None:
+    async with deps_of(engines) as deps:
+        acme = await business(deps, 1)
+        made = await _tokens(acme, platform.client, 9)
+        assert made == [200] * 9
+    os.kill(engines.postgres.pid, signal.SIGKILL)
+    await engines.postgres.wait()
+    down = await acme.push_now(platform.client, acme.receivers[0])
+    assert down.status_code == 503
+    assert down.headers["retry-after"] == "1"
+    assert down.json() == {
+        "slug": "service-unavailable",
+        "message": "service unavailable. please try again later.",
+    }
+    not_ready = await platform.client.get("/readyz")
+    assert not_ready.status_code == 503
+    assert "postgresql" in not_ready.text
+    await engines.postgres.start()
+    await until_ready(platform.client)
+    assert (await acme.push_now(platform.client, acme.receivers[0])).status_code == 200
+    assert await _tokens(acme, platform.client, 2) == [429, 429]  # ten of ten were made before the crash
 
 
 async def _tokens(acme: Business, client: httpx.AsyncClient, count: int) -> list[int]:
@@ -160,9 +182,9 @@ async def _tokens(acme: Business, client: httpx.AsyncClient, count: int) -> list
 
 
 async def test_a_real_time_record_whose_process_died_before_it_settled_is_finished_by_a_worker(
-    engines: OwnEngines,
+    engines: OwnEngines, platform: Serving
 ) -> None:
-    async with deps_of(engines) as deps, serving(engines.environ) as platform:
+    async with deps_of(engines) as deps:
         acme = await business(deps, 1)
         silent = Handset(acknowledges=False)
         await silent.stay(platform.url, acme.tokens[0])
@@ -194,7 +216,7 @@ async def _ignoring(pushing: Awaitable[object]) -> None:
 
 
 async def test_while_postgresql_hangs_real_time_is_answered(engines: OwnEngines) -> None:
-    async with deps_of(engines) as deps, serving(engines.environ, "--roles", "api") as platform:
+    async with deps_of(engines) as deps, serving(environ_of(engines), "--roles", "api") as platform:
         acme = await business(deps, 1)
         assert (await acme.push_now(platform.client, acme.receivers[0])).status_code == 200
         with suspended(tree(engines.postgres.pid)):
@@ -213,7 +235,7 @@ async def test_while_postgresql_hangs_real_time_is_answered(engines: OwnEngines)
 
 
 async def test_a_real_time_push_under_way_when_its_server_stops_is_answered(engines: OwnEngines) -> None:
-    async with deps_of(engines) as deps, serving(engines.environ) as platform:
+    async with deps_of(engines) as deps, serving(environ_of(engines)) as platform:
         acme = await business(deps, 1)
         silent = Handset(acknowledges=False)
         await silent.stay(platform.url, acme.tokens[0])

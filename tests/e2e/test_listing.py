@@ -1,12 +1,11 @@
 """Listing with started processes: a worker killed in the middle of a job leaves nothing undone or done twice."""
 
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-import pytest
 from tests.actors import OPERATOR
 from tests.domain.numbers.staging import Business, check_counters, make_business, phones, reviewing, states_of
-from tests.e2e.play import OwnEngines, Serving, deps_of, own_engines, serving
+from tests.e2e.play import Serving, deps_of, environ_of, serving
+from tests.engines import Engines
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
@@ -20,14 +19,8 @@ LISTED_BEFORE = 4 * STEP
 """How many are listed when the worker is killed, in the middle of its fifth step."""
 
 
-@pytest.fixture
-async def engines() -> AsyncGenerator[OwnEngines]:
-    async with own_engines() as started:
-        yield started
-
-
-async def test_a_worker_killed_in_the_middle_of_a_job_leaves_every_number_listed_once(engines: OwnEngines) -> None:
-    async with serving(engines.environ, "--roles", "api,worker") as serve, deps_of(engines) as deps:
+async def test_a_worker_killed_in_the_middle_of_a_job_leaves_every_number_listed_once(engines: Engines) -> None:
+    async with serving(environ_of(engines), "--roles", "api,worker") as serve, deps_of(engines) as deps:
         business = await make_business(deps)
         job_id = await killed_in_the_middle(deps, business, serve)
         job = await job_with(deps, business, job_id, MOST_NUMBERS)

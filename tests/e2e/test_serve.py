@@ -13,7 +13,19 @@ from urllib.request import Request, urlopen
 
 import pytest
 from tests.alerting import Looks, judge
-from tests.e2e.serving import STOPPED_WITHIN_S, Serve, explained_by, fetch, run, serving, start, tree, until, watched
+from tests.e2e.serving import (
+    STOPPED_WITHIN_S,
+    Serve,
+    explained_by,
+    fetch,
+    run,
+    run_here,
+    serving,
+    start,
+    tree,
+    until,
+    watched,
+)
 from tests.engines import reachable_directory
 from tests.scraping import Scrape, Series, read_scrape
 from tests.suspending import suspend
@@ -81,7 +93,7 @@ def test_an_admin_port_in_use_is_named_even_where_it_could_be_shared(directory: 
         port = _two_free_ports()
         taken.bind(("127.0.0.1", port))
         taken.listen()
-        refused = run("serve", "--data", directory / "never", "--port", "0", "--admin-port", str(port - at))
+        refused = run_here("serve", "--data", directory / "never", "--port", "0", "--admin-port", str(port - at))
     assert refused.returncode == 1
     assert f"port {port} " in refused.stderr
     assert "--admin-port" in refused.stderr
@@ -101,19 +113,19 @@ def _two_free_ports() -> int:
 def test_an_admin_port_is_never_the_public_one(directory: Path, at: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    refused = run("serve", "--data", directory / "never", "--port", str(port), "--admin-port", str(port - at))
+    refused = run_here("serve", "--data", directory / "never", "--port", str(port), "--admin-port", str(port - at))
     assert refused.returncode == 1
     assert f"port {port} is the public one" in refused.stderr
     assert not (directory / "never/postgres").exists()
 
 
 def test_admin_ports_that_do_not_exist_are_refused(directory: Path) -> None:
-    refused = run("serve", "--data", directory / "never", "--port", "0", "--admin-port", "65535")
+    refused = run_here("serve", "--data", directory / "never", "--port", "0", "--admin-port", "65535")
     assert refused.returncode == 1
     assert "too few ports" in refused.stderr
 
 
-def test_a_worker_alone_starts_with_any_port(directory: Path) -> None:
+def test_a_worker_alone_starts_with_any_port_and_sigterm_stops_everything(directory: Path) -> None:
     process = start(directory, "alone", "--roles", "worker")
     serve = Serve(process, directory / "alone", directory / "alone.errors")
 
@@ -127,8 +139,7 @@ def test_a_worker_alone_starts_with_any_port(directory: Path) -> None:
         assert process.poll() is None, serve.errors.read_text()
         assert serve.installation["base_url"] == "http://127.0.0.1:8700"
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(STOPPED_WITHIN_S) == 0
+        is_stopped_by(serve, signal.SIGTERM)
 
 
 def test_an_unknown_variable_stops_the_start(directory: Path) -> None:
@@ -139,7 +150,7 @@ def test_an_unknown_variable_stops_the_start(directory: Path) -> None:
 
 
 def test_an_unknown_role_is_refused(directory: Path) -> None:
-    assert "unknown role cook" in run("serve", "--data", directory / "never", "--roles", "api,cook").stderr
+    assert "unknown role cook" in run_here("serve", "--data", directory / "never", "--roles", "api,cook").stderr
 
 
 @pytest.mark.parametrize("program", ["bin/postgres", "nats-server", "child http", "child worker"])
@@ -215,30 +226,52 @@ def is_stopped_by(serve: Serve, how: signal.Signals) -> None:
         assert not (serve.data / "installation.json").exists()
 
 
-def test_sigterm_stops_everything_and_without_its_secret_key_the_worker_does_not_run_and_everything_says_why(
+def test_an_installation_is_killed_lacks_its_secret_key_is_left_by_its_supervisor_and_is_stopped(
     directory: Path,
 ) -> None:
-    with serving(directory, name="keyless") as serve:
-        is_stopped_by(serve, signal.SIGTERM)
-        key = (serve.data / "secret-key").rename(directory / "put-aside")
-    process = start(directory, "keyless")
-    serve = Serve(process, directory / "keyless", directory / "keyless.errors")
+    """One after the other on the same data, because each start takes seconds."""
+    with serving(directory, name="killed") as serve:
+        dsn = serve.installation["postgres_dsn"]
+        kill_the_whole_tree(serve)
+    key = (directory / "killed/secret-key").rename(directory / "put-aside")
+    process = start(directory, "killed")
+    recovered = Serve(process, directory / "killed", directory / "killed.errors")
     try:
-        until(lambda: "secret key is missing" in serve.readiness().get("worker-1", ""))
-        assert fetch(serve.installation["base_url"] + "/healthz")[0] == 200
-        why = [line for line in serve.log if line["event"] == "process_cannot_run"]
-        assert why
-        assert "CALLMARK_SECRET_KEY" in why[-1]["error"]
-        assert not any("exception" in line for line in serve.log)
-        report = run("doctor", "--data", serve.data)
-        assert report.returncode == 1
-        assert "problem  secret key" in report.stdout
-        assert "problem  worker-1: " in report.stdout
-        key.rename(serve.data / "secret-key")
-        until(serve.ready)
+        says_that_its_secret_key_is_missing(recovered)
+        assert recovered.installation["postgres_dsn"] == dsn
+        key.rename(directory / "killed/secret-key")
+        until(recovered.ready)
+        with watched(tree(process.pid)) as left:
+            process.kill()  # the supervisor alone: it leaves nothing behind
+            assert left(STOPPED_WITHIN_S) == []
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(STOPPED_WITHIN_S) == 0
+        process.kill()
+        process.wait()
+    with serving(directory, name="killed") as again:
+        is_stopped_by(again, signal.SIGINT)  # Ctrl-C
+
+
+def kill_the_whole_tree(serve: Serve) -> None:
+    """`kill -9` of all; commands then find nothing that runs."""
+    for pid in tree(serve.process.pid):
+        with contextlib.suppress(ProcessLookupError):  # a child may have ended with its parent
+            os.kill(pid, signal.SIGKILL)
+    serve.process.wait()
+    assert "no running installation" in run("migrate", "--data", serve.data).stderr
+
+
+def says_that_its_secret_key_is_missing(serve: Serve) -> None:
+    """Asserts that the worker does not run, the rest does, and everything says why."""
+    until(lambda: "secret key is missing" in serve.readiness().get("worker-1", ""))
+    assert fetch(serve.installation["base_url"] + "/healthz")[0] == 200
+    why = [line for line in serve.log if line["event"] == "process_cannot_run"]
+    assert why
+    assert "CALLMARK_SECRET_KEY" in why[-1]["error"]
+    assert not any("exception" in line for line in serve.log)
+    report = run("doctor", "--data", serve.data)
+    assert report.returncode == 1
+    assert "problem  secret key" in report.stdout
+    assert "problem  worker-1: " in report.stdout
 
 
 def test_operator_commands_reach_the_running_installation(serve: Serve) -> None:
@@ -284,7 +317,7 @@ def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directo
 
 def test_doctor_says_which_engines_are_away_and_why() -> None:
     away = {"CALLMARK_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/x", "CALLMARK_NATS_URL": "nats://127.0.0.1:1"}
-    report = run("doctor", **away)
+    report = run_here("doctor", **away)
     assert report.returncode == 1
     problems = [line for line in report.stdout.splitlines() if line.startswith("problem")]
     assert len(problems) == 2
@@ -292,30 +325,10 @@ def test_doctor_says_which_engines_are_away_and_why() -> None:
 
 
 def test_a_command_without_a_running_installation_says_so(directory: Path) -> None:
-    refused = run("migrate", "--data", directory / "nowhere")
+    refused = run_here("migrate", "--data", directory / "nowhere")
     assert refused.returncode == 1
     assert "no running installation" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
-
-
-def test_a_killed_supervisor_leaves_nothing_behind(directory: Path) -> None:
-    with serving(directory, name="stopped") as serve, watched(tree(serve.process.pid)) as left:
-        serve.process.kill()
-        assert left(STOPPED_WITHIN_S) == []
-        serve.process.wait()
-
-
-def test_after_a_kill_of_the_whole_tree_the_next_start_recovers_and_ctrl_c_stops_everything(directory: Path) -> None:
-    with serving(directory, name="killed") as serve:
-        dsn = serve.installation["postgres_dsn"]
-        for pid in tree(serve.process.pid):
-            with contextlib.suppress(ProcessLookupError):  # a child may have ended with its parent
-                os.kill(pid, signal.SIGKILL)
-        serve.process.wait()
-        assert "no running installation" in run("migrate", "--data", serve.data).stderr
-    with serving(directory, name="killed") as again:
-        assert again.installation["postgres_dsn"] == dsn
-        is_stopped_by(again, signal.SIGINT)
 
 
 def test_a_stop_during_the_start_leaves_nothing_behind(directory: Path) -> None:

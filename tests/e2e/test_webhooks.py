@@ -2,14 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from random import SystemRandom
 
 import msgspec
-import pytest
 from tests.domain.webhooks.receiving import PAYLOAD, Receiver, receiver
-from tests.e2e.play import OwnEngines, deps_of, own_engines, serving
+from tests.e2e.play import deps_of, environ_of, serving
+from tests.engines import Engines
 from tests.factories import ALICE
 from tests.waiting import until
 
@@ -30,12 +29,6 @@ EVENTS = 100
 """Of each account: 2,000 in all (10,000 were tried by hand)."""
 
 NETWORKS = "127.0.0.0/8"
-
-
-@pytest.fixture
-async def engines() -> AsyncGenerator[OwnEngines]:
-    async with own_engines() as started:
-        yield started
 
 
 async def subscribed(deps: Deps, url: str) -> AccountId:
@@ -73,9 +66,9 @@ async def states(deps: Deps) -> Counter[str]:
 
 
 async def test_a_worker_killed_at_random_moments_loses_no_event_and_repeats_have_the_same_id(
-    engines: OwnEngines,
+    engines: Engines,
 ) -> None:
-    environ = engines.environ | {"CALLMARK_OUTGOING_NETWORKS": NETWORKS}
+    environ = environ_of(engines) | {"CALLMARK_OUTGOING_NETWORKS": NETWORKS}
     async with receiver() as there, serving(environ, "--roles", "api,worker") as serve, deps_of(engines) as deps:
         settings = msgspec.structs.replace(deps.settings, outgoing_networks=NETWORKS)
         allowing = replace(deps, settings=settings)
