@@ -1,12 +1,14 @@
-"""Ids: new ones, as texts, and as people copy them from pages."""
+"""Ids: new ones, as texts, and as people copy them from pages; random texts."""
 
 import pickle
+import string
+from collections import Counter
 from uuid import RFC_4122, UUID
 
 import msgspec
 import pytest
 
-from callmark.kit.ids import id_part, new_id, parse_uuid
+from callmark.kit.ids import id_part, new_id, parse_uuid, random_text
 
 WRITTEN = "01a2164b-3d29-738a-9cc7-b41bc4ff658d"
 
@@ -65,3 +67,14 @@ def test_anything_else_is_no_id(text: str) -> None:
 )
 def test_a_part_of_an_id_is_known(typed: str, part: str | None) -> None:
     assert id_part(typed) == part
+
+
+def test_a_random_text_is_as_long_as_asked_and_has_each_letter_and_digit_alike_often() -> None:
+    for length in range(300):
+        assert len(random_text(length)) == length
+        assert random_text(length + 3, prefix="ab_").startswith("ab_")
+        assert len(random_text(length + 3, prefix="ab_")) == length + 3
+    counts = Counter(random_text(620_000))
+    assert set(counts) == set(string.ascii_letters + string.digits)
+    assert max(abs(count - 10_000) for count in counts.values()) < 800  # eight standard deviations
+    assert random_text(32) != random_text(32)

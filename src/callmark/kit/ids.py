@@ -13,7 +13,11 @@ import uuid_utils
 from asyncpg.pgproto import pgproto
 
 _ID_PART = re.compile(r"[0-9a-f-]{4,36}")
-_ALPHABET = string.ascii_letters + string.digits
+_ALPHABET = (string.ascii_letters + string.digits).encode()
+_EVENLY = len(_ALPHABET) * 4
+"""Random bytes below it fall on each letter alike; those from it on are left out."""
+_LETTER_OF = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
+_LEFT_OUT = bytes(range(_EVENLY, 256))
 
 
 def new_id() -> UUID:
@@ -33,7 +37,10 @@ def random_uuid() -> UUID:
 
 def random_text(length: int, *, prefix: str = "") -> str:
     """`length` characters of letters and digits in all, beginning with the recognisable `prefix`."""
-    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length - len(prefix)))
+    wanted, found = length - len(prefix), b""
+    while len(found) < wanted:
+        found += secrets.token_bytes(wanted + wanted // 8).translate(_LETTER_OF, _LEFT_OUT)
+    return prefix + found[:wanted].decode()
 
 
 def sha256(secret: str) -> bytes:
