@@ -38,6 +38,10 @@ structlog.configure(
 _modules: dict[str, Any] = sys.modules
 _modules["rfc3987_syntax"] = None
 
+# httpx looks for it at every request to an application in the same process, to learn whether trio runs: through all
+# folders of modules, for a quarter of a millisecond. It is not installed.
+_modules["sniffio"] = None
+
 # For the processes that tests start: see tests/lean.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(LEAN), os.environ.get("PYTHONPATH"))))
 
