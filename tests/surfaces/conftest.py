@@ -1,0 +1,28 @@
+"""What every test of a surface shares: passwords are cheap, and what pages are made of is read once."""
+
+from collections.abc import Generator
+from functools import cache
+
+import pytest
+
+from callmark.domain.sessions import passwords
+from callmark.surfaces import assets
+from callmark.surfaces.console import pages
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Generator[None]:
+    """Hashes of little memory; what the product's cost is, `tests/domain/sessions/test_passwords.py` says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_MEMORY_KIB", 64)
+        patch.setattr(passwords, "_ITERATIONS", 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pages_read_once() -> Generator[None]:
+    """A page looks at fifty files, whether somebody has changed them; here nobody does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages.env, "auto_reload", False)
+        patch.setitem(pages.env.globals, "static", cache(assets.url))
+        yield
