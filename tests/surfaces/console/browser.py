@@ -30,6 +30,7 @@ from callmark.kit.ids import random_text
 from callmark.surfaces import assets
 from callmark.surfaces.console import cookies, display_names
 from callmark.surfaces.console.app import Console
+from callmark.surfaces.console.pages import is_secure
 from callmark.surfaces.console.routes import TABLE
 from callmark.surfaces.observed import Observed
 
@@ -168,15 +169,32 @@ class Visitors:
         return browser
 
 
+class _Shared(Console):
+    """A console that one test after the other uses: to make and compile its routes takes as long as a few pages."""
+
+    def __init__(self, deps: Deps) -> None:
+        super().__init__(deps, TABLE)
+        self.app = Starlette(routes=[*assets.routes(), *self.routes])
+        self.app.router.redirect_slashes = False
+
+    def serve(self, deps: Deps) -> Starlette:
+        """The application, of another installation from now on."""
+        self._deps, self._secure = deps, is_secure(deps.public_url)
+        return self.app
+
+
+_idle: list[_Shared] = []
+
+
 @asynccontextmanager
 async def visitors(deps: Deps) -> AsyncGenerator[Visitors]:
     """The console in process."""
-    app = Starlette(routes=[*assets.routes(), *Console(deps, TABLE).routes])
-    app.router.redirect_slashes = False
-    made = Visitors(deps, app)
+    console = _idle.pop() if _idle else _Shared(deps)
+    made = Visitors(deps, console.serve(deps))
     yield made
     for http in made.opened:
         await http.aclose()
+    _idle.append(console)
 
 
 class _Text(HTMLParser):
