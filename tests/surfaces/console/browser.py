@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html import unescape
-from html.parser import HTMLParser
 from uuid import UUID
 
 import httpx
@@ -36,6 +35,7 @@ from callmark.surfaces.observed import Observed
 
 PASSWORD = "four unrelated words here"
 BASE = "http://callmark.test"
+_TAG = re.compile(r"""<!--.*?-->|</?[A-Za-z!](?:[^"'>]|"[^"]*"|'[^']*')*>""", re.DOTALL)
 _hashes: list[str] = []
 
 
@@ -197,20 +197,9 @@ async def visitors(deps: Deps) -> AsyncGenerator[Visitors]:
     _idle.append(console)
 
 
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
-
-
 def text_of(response: httpx.Response) -> str:
     """What a page says, without its tags, in single spaces."""
-    parser = _Text()
-    parser.feed(response.text)
-    return " ".join(" ".join(parser.parts).split())
+    return " ".join(unescape(_TAG.sub(" ", response.text)).split())
 
 
 def shown_number(phone_number: str) -> str:
