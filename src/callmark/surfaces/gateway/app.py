@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -21,6 +22,7 @@ from callmark.kit.workload import Workload
 from callmark.surfaces.gateway import metrics
 from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.gateway.http_verbs import Twin
+from callmark.surfaces.gateway.resyncs import Resyncs
 from callmark.surfaces.gateway.stream import Stream, send_page
 
 log = structlog.get_logger(__name__)
@@ -29,7 +31,6 @@ RECHECK_EVERY = timedelta(seconds=30)
 """How long a stream may outlive its registration when the announcement of its end was lost."""
 
 CHECKED_AT_ONCE = 1000
-SYNCED_AT_ONCE = 8
 STOP_WITHIN_S = 2.0
 
 FORGOTTEN = (4401, "the registration has ended")
@@ -47,6 +48,7 @@ class Gateway:
         self._streams: dict[PhoneNumber, tuple[HandsetConnection, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Task[None] | None = None
+        self._resyncs = Resyncs[HandsetConnection](deps.real_clock, partial(_sync_whole, deps), self.run)
         self._stopping = False
         self.stream = Stream(deps, self)
         self.routes: list[BaseRoute] = [
@@ -134,7 +136,7 @@ class Gateway:
             await self._on_reconnect()
             return
         streams = [stream for number in numbers for stream in self._streams.get(PhoneNumber(number), ())]
-        self.run(self._sync_again(iter(streams)))
+        self._resyncs.add(streams)
 
     async def _on_reconnect(self) -> None:
         if self._refreshing:
@@ -182,20 +184,7 @@ class Gateway:
                 break
             except AppError:
                 await self._deps.real_clock.sleep(timedelta(seconds=1))
-        streams = iter(self.streams())
-        async with asyncio.TaskGroup() as group:
-            for _ in range(SYNCED_AT_ONCE):
-                group.create_task(self._sync_again(streams))
-
-    async def _sync_again(self, streams: Iterator[HandsetConnection]) -> None:
-        for stream in streams:  # shared between the tasks: each takes the next
-            while not stream.closing:
-                try:
-                    await _sync_whole(self._deps, stream)
-                    break
-                except AppError as exc:
-                    log.warning("handset_not_synced", error=exc.detail)
-                    await self._deps.real_clock.sleep(timedelta(seconds=1))
+        self._resyncs.add(self.streams())
 
     def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Runs `work` beside the streams."""
