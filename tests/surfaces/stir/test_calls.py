@@ -71,6 +71,19 @@ async def test_a_call_that_was_declined_at_once_is_the_signed_one_by_a_clock_of_
     assert (await there.post("calls", declined)).json()["record_id"] == str(record.key.id)
 
 
+async def test_a_call_that_a_host_with_a_faster_clock_signed_and_verified_is_that_one(
+    there: Network, clock: FakeClock
+) -> None:
+    receiver = phone()
+    record = await there.announce(receiver)
+    await there.verify(headers_of(await there.sign(receiver)), receiver)
+    clock.advance(-timedelta(seconds=1))  # the host of the report
+    missed = outcome(there, receiver, outcome="missed", seconds=0)
+    assert (await there.post("calls", missed)).json()["record_id"] == str(record.key.id)
+    (call,) = await calls.calls_of_record(there.deps, record.key.id)
+    assert call.details.verification == Verification.PASSED
+
+
 async def test_the_first_report_of_a_call_stands(there: Network) -> None:
     receiver = phone()
     await there.announce(receiver)

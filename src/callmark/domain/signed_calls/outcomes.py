@@ -19,7 +19,10 @@ LATEST_REPORT = timedelta(days=1)
 _RINGS_FOR = timedelta(minutes=5)
 """How long before it was answered, or given up, a call was signed at the most, and a short delay of the report."""
 _WHOLE_SECONDS = timedelta(seconds=2)
-"""By so much less than `seconds_ago` the report may have waited: clients count the seconds that a clock shows."""
+"""By so much less than `seconds_ago` the report may have waited: clients count the seconds that a clock shows.
+
+And by so much the clock of the host that signed may be ahead of ours.
+"""
 _CALL_IDS = UUID("5f6c5b0e-9f0b-4a53-8d0e-6b1f0a7f2c1d")
 """The namespace in which a caller's call ids of SIP are ids of calls.
 
@@ -57,7 +60,7 @@ async def report_outcome(deps: Deps, edge: Edge, outcome: CallOutcome) -> Call:
     ended = now - timedelta(seconds=outcome.seconds_ago)
     began = ended - timedelta(seconds=outcome.seconds)
     async with deps.db.connection() as tx:
-        since, until = began - _RINGS_FOR, min(ended + _WHOLE_SECONDS, now)
+        since, until = began - _RINGS_FOR, ended + _WHOLE_SECONDS
         signed = await queries.newest_signed(tx, outcome.receiver, outcome.caller, since, until)
         verified = await queries.newest_verified(tx, outcome.receiver, outcome.caller, since, until)
     source, record_id = await _identity(deps, edge, outcome, signed, began)
