@@ -2,13 +2,19 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from os import SEEK_END
 from pathlib import Path
 from time import monotonic
 
 from chaos.checker.history import LogRead
 
-PHONE = re.compile(rb"(?<![\w.-])\+?(91(?:80|98)\d{8})(?!\w)")
-"""All that a run uses begin like this. The shortened form (`9180…1234`) is allowed."""
+PHONE = re.compile(
+    rb"(?:(?<![0-9A-Za-z])(?<![0-9a-f]{4}-)(?<!\d\.)|(?<=%2[Bb])|(?<=\\u002[Bb])|(?<=\\[nrt]))\+?(91(?:80|98)\d{8})(?!\w)"
+)
+"""All that a run uses begin like this, also in an address or a subject of NATS; ends of ids and fractions are none.
+
+The shortened form (`9180…1234`) is allowed.
+"""
 
 _SHOWN_BYTES = 80
 
@@ -26,13 +32,17 @@ class LogSearch:
         return [self._look(file, looked, names) for file in sorted(files)]
 
     def _look(self, file: Path, secrets: re.Pattern[bytes], names: Mapping[bytes, str]) -> LogRead:
-        text, begun = file.read_bytes(), self._read.get(file, 0)
-        begun = begun if begun <= len(text) else 0  # begun anew
-        self._read[file] = text.rfind(b"\n") + 1
-        lines = text[begun:].splitlines()
+        begun = self._read.get(file, 0)
+        with file.open("rb") as log:
+            if begun > log.seek(0, SEEK_END):  # begun anew
+                begun = 0
+            log.seek(begun)
+            text = log.read()
+        self._read[file] = begun + text.rfind(b"\n") + 1
+        lines = text.splitlines()
         holds = [f"{names[found[0]]}: {_around(line, found)}" for line in lines for found in secrets.finditer(line)]
         holds += [f"a phone number: {_around(line, found)}" for line in lines for found in PHONE.finditer(line)]
-        return LogRead(file=file.name, read_bytes=len(text) - begun, holds=holds, at=monotonic())
+        return LogRead(file=file.name, read_bytes=len(text), holds=holds, at=monotonic())
 
 
 def _around(line: bytes, found: re.Match[bytes]) -> str:
