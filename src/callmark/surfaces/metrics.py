@@ -14,6 +14,7 @@ _DECLARING = (
     "callmark.domain.personalisation.metrics",
     "callmark.domain.signed_calls.metrics",
     "callmark.domain.webhooks.dispatch.metrics",
+    "callmark.kit.fastpath.http_protocol",
     "callmark.surfaces.gateway.metrics",
     "callmark.surfaces.observed",
 )
