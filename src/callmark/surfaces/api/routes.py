@@ -1,9 +1,9 @@
 """The API's one table of routes, and how a request goes through it: match, admit, read, handle, answer."""
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cache, partial
 from math import inf
 from typing import Annotated
 from uuid import UUID
@@ -174,9 +174,11 @@ _Shapes = dict[tuple[int, str | None], list[_Shape]]
 """Those that may fit, in the table's order, by the number of segments and the last one (None: one of no other key)."""
 
 
-def _shapes(routes: Iterable[ApiRoute]) -> _Shapes:
+@cache
+def _shapes() -> _Shapes:
+    """Those of the table, the same for every application."""
     by_path: dict[str, _Shape] = {}
-    for route in routes:
+    for route in ROUTES:
         by_path.setdefault(route.path, _Shape(route.path)).methods[route.method] = route
     shapes = list(by_path.values())
     return {
@@ -199,7 +201,7 @@ class Api:
         self._room = WaitingRoom()
         self._load = load
         self._tokens = KnownTokens()
-        self._shapes = _shapes(ROUTES)
+        self._shapes = _shapes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; every error of ours comes out in the envelope of its route."""
