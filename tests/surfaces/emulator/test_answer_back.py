@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from tests.actors import ALICE
 from tests.factories import make_cast, phone
 from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
@@ -216,9 +215,9 @@ async def test_the_magic_receiver_asks_to_be_called_back_after_each_missed_call(
     assert (newest.slot_starts_at, newest.is_interested) == (None, True)
 
 
-@pytest.mark.parametrize("zone", ["", "Mars/Olympus"])
-async def test_a_script_with_a_zone_that_is_none_is_refused(emulator: Emulated, zone: str) -> None:
-    body = {"phone_number": phone(), "script": {"time_zone": zone}}
-    answer = await emulator.http.post("/emulator/v1/handsets", json=body)
-    assert answer.status_code == 400
-    assert answer.json()["message"].startswith("script.time_zone is not a time zone name")
+async def test_a_script_with_a_zone_that_is_none_is_refused(emulator: Emulated) -> None:
+    for zone in ("", "Mars/Olympus"):
+        body = {"phone_number": phone(), "script": {"time_zone": zone}}
+        answer = await emulator.http.post("/emulator/v1/handsets", json=body)
+        assert answer.status_code == 400, zone
+        assert answer.json()["message"].startswith("script.time_zone is not a time zone name"), zone

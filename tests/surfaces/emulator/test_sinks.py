@@ -138,25 +138,31 @@ async def test_two_processes_on_one_port_share_what_is_set_and_recorded(emulator
     assert len(await requests(emulator, "orders")) == 20
 
 
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        ({"status": 99}, "status is invalid"),
-        ({"status": "200"}, "status is invalid"),
-        ({"delay_s": -1}, "delay_s is invalid"),
-        ({"delay_s": 121}, "delay_s is invalid"),
-        ({"drip": "slowly"}, "drip is invalid"),
-        ({"headers": {"A\n": "b"}}, "cannot be sent"),
-        ({"headers": {"A": "b\r\nC: d"}}, "cannot be sent"),
-        ({"headers": {"Content-Length": "3"}}, "set by the server"),
-        ({"speed": 3}, "known: status, delay_s, headers, body, drip, reset"),
-        ([], "must be a JSON object"),
-    ],
-)
-async def test_what_a_sink_cannot_do_is_told(emulator: Emulated, body: object, says: str) -> None:
-    answer = await emulator.http.put("/emulator/v1/sinks/orders", json=body)
-    assert (answer.status_code, answer.json()["slug"]) == (400, "invalid-input")
-    assert says in answer.json()["message"]
+_IMPOSSIBLE: list[tuple[object, str]] = [
+    ({"status": 99}, "status is invalid"),
+    ({"status": "200"}, "status is invalid"),
+    ({"delay_s": -1}, "delay_s is invalid"),
+    ({"delay_s": 121}, "delay_s is invalid"),
+    ({"drip": "slowly"}, "drip is invalid"),
+    ({"headers": {"A\n": "b"}}, "cannot be sent"),
+    ({"headers": {"A": "b\r\nC: d"}}, "cannot be sent"),
+    ({"headers": {"Content-Length": "3"}}, "set by the server"),
+    ({"speed": 3}, "known: status, delay_s, headers, body, drip, reset"),
+    ([], "must be a JSON object"),
+]
+
+
+async def test_what_a_sink_cannot_do_is_told(emulator: Emulated) -> None:
+    found: list[str] = []
+    for body, says in _IMPOSSIBLE:
+        answer = await emulator.http.put("/emulator/v1/sinks/orders", json=body)
+        if not _is_refused(answer) or says not in answer.json()["message"]:
+            found.append(f"{body} is to be refused with {says!r}: {answer.status_code} {answer.text}")
+    assert found == []
+
+
+def _is_refused(answer: httpx.Response) -> bool:
+    return answer.status_code == 400 and answer.json()["slug"] == "invalid-input"
 
 
 async def test_other_names_and_methods_are_refused(emulator: Emulated) -> None:
@@ -263,8 +269,10 @@ async def test_a_reset_forgets_mails_sinks_and_what_webhooks_were_sent(deps: Dep
 NUL = [({"body": "\0"}, "body"), ({"headers": {"X-A": "a\0"}}, "headers.X-A"), ({"headers": {"X\0": ""}}, "headers")]
 
 
-@pytest.mark.parametrize(("body", "field"), NUL)
-async def test_a_text_with_a_nul_is_refused_by_its_name(emulator: Emulated, body: object, field: str) -> None:
-    answer = await emulator.http.put("/emulator/v1/sinks/orders", json=body)
-    assert (answer.status_code, answer.json()["slug"]) == (400, "invalid-input")
-    assert answer.json()["message"].startswith(field)
+async def test_a_text_with_a_nul_is_refused_by_its_name(emulator: Emulated) -> None:
+    found: list[str] = []
+    for body, field in NUL:
+        answer = await emulator.http.put("/emulator/v1/sinks/orders", json=body)
+        if not _is_refused(answer) or not answer.json()["message"].startswith(field):
+            found.append(f"{body} is to be refused by its {field}: {answer.status_code} {answer.text}")
+    assert found == []
