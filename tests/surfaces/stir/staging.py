@@ -98,6 +98,14 @@ class Network:
         return answer.json()["verificationResponse"]
 
 
+def not_refused(sent: object, answer: httpx.Response, message_id: str, said: str) -> list[str]:
+    """What is wrong with the answer to a request that must be refused with this message about its value."""
+    told = answer.json().get("requestError", {}).get("serviceException", {})
+    if answer.status_code == 400 and told.get("messageId") == message_id and said in told["variables"][0]:
+        return []
+    return [f"{sent} is to be refused with {message_id} {said!r}: {answer.status_code} {answer.text}"]
+
+
 def headers_of(signed: Json) -> list[str]:
     """All headers of an answer."""
     return [signed["identity"], *signed["identityHeaders"]]

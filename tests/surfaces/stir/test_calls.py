@@ -7,7 +7,7 @@ import httpx
 import pytest
 from tests.factories import make_cast, phone
 from tests.listed import make_listed
-from tests.surfaces.stir.staging import Network, headers_of, make_edge, network
+from tests.surfaces.stir.staging import Network, headers_of, make_edge, network, not_refused
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource, Verification
@@ -165,27 +165,26 @@ async def test_a_report_with_the_call_id_of_another_account_s_call_is_about_anot
     assert answer.json()["call_id"] != own["call_id"]
 
 
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"call_id": ""}, "call_id must have"),
-        ({"call_id": "x" * 256}, "call_id must have"),
-        ({"call_id": "a\r\nb"}, "call_id must have"),
-        ({"orig": "anonymous"}, "orig must be"),
-        ({"dest": ["12025551000"]}, "dest"),
-        ({"outcome": "failed"}, "outcome must be"),
-        ({"seconds": -1}, "seconds must be"),
-        ({"seconds": 86_401}, "seconds must be"),
-        ({"seconds_ago": -1}, "seconds_ago must be"),
-        ({"seconds_ago": 86_401}, "seconds_ago must be"),
-        ({"shown": 1}, "shown"),
-    ],
-)
-async def test_a_wrong_value_is_named(there: Network, changed: dict[str, object], said: str) -> None:
-    answer = await there.post("calls", outcome(there, phone(), **changed))
-    told = answer.json()["requestError"]["serviceException"]
-    assert (answer.status_code, told["messageId"]) == (400, "SVC4005")
-    assert said in told["variables"][0]
+_WRONG: list[tuple[dict[str, object], str]] = [
+    ({"call_id": ""}, "call_id must have"),
+    ({"call_id": "x" * 256}, "call_id must have"),
+    ({"call_id": "a\r\nb"}, "call_id must have"),
+    ({"orig": "anonymous"}, "orig must be"),
+    ({"dest": ["12025551000"]}, "dest"),
+    ({"outcome": "failed"}, "outcome must be"),
+    ({"seconds": -1}, "seconds must be"),
+    ({"seconds": 86_401}, "seconds must be"),
+    ({"seconds_ago": -1}, "seconds_ago must be"),
+    ({"seconds_ago": 86_401}, "seconds_ago must be"),
+    ({"shown": 1}, "shown"),
+]
+
+
+async def test_a_wrong_value_is_named(there: Network) -> None:
+    found: list[str] = []
+    for changed, said in _WRONG:
+        found += not_refused(changed, await there.post("calls", outcome(there, phone(), **changed)), "SVC4005", said)
+    assert found == []
 
 
 async def test_what_is_missing_is_named(there: Network) -> None:

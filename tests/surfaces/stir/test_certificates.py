@@ -49,12 +49,12 @@ async def test_a_certificate_is_public_and_may_be_kept_for_ever(client: httpx.As
     assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.parametrize(
-    "serial", ["1f01", "01f00", "1F00", "0", "f" * 41, "..%2f..%2fetc%2fpasswd", "1f00%00", "1f0\u0660", "' OR true --"]
-)
-async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient, serial: str) -> None:
-    answer = await client.get(f"/stir/v1/certs/{serial}.pem")
-    assert (answer.status_code, answer.json()["slug"]) == (404, "not-found")
+async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient) -> None:
+    path = "..%2f..%2fetc%2fpasswd"
+    serials = ("1f01", "01f00", "1F00", "0", "f" * 41, path, "1f00%00", "1f0\u0660", "' OR true --")
+    answers = {serial: await client.get(f"/stir/v1/certs/{serial}.pem") for serial in serials}
+    told = {serial: (answer.status_code, answer.json().get("slug")) for serial, answer in answers.items()}
+    assert told == dict.fromkeys(serials, (404, "not-found"))
 
 
 async def test_other_roles_do_not_serve_it(deps: Deps, client: httpx.AsyncClient) -> None:

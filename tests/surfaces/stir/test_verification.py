@@ -157,12 +157,12 @@ async def test_a_token_of_another_key_does_not_count(there: Network) -> None:
     assert await refused(there, forged, receiver) == (438, "the signature does not match")
 
 
-@pytest.mark.parametrize("seconds", [-61, 120, -3600])
-async def test_a_token_of_another_minute_does_not_count(there: Network, seconds: int) -> None:
+async def test_a_token_of_another_minute_does_not_count(there: Network) -> None:
     receiver, signer = phone(), await own_signer(there)
-    old = claims(there, receiver, reason="x")
-    header = signer.sign(replace(old, issued_at=old.issued_at + seconds), Kind.RCD)
-    assert (await refused(there, header, receiver))[0] == 403
+    for seconds in (-61, 120, -3600):
+        old = claims(there, receiver, reason="x")
+        header = signer.sign(replace(old, issued_at=old.issued_at + seconds), Kind.RCD)
+        assert (await refused(there, header, receiver))[0] == 403, seconds
 
 
 async def test_a_root_that_is_no_longer_trusted_does_not_count(there: Network) -> None:
