@@ -51,8 +51,8 @@ async def test_a_head_request_gets_the_headers_alone(deps: Deps, client: httpx.A
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-@pytest.mark.parametrize("name", ["0" * 64, "0" * 63, "A" * 64, "x", "..%2f..%2fetc%2fpasswd", "0" * 63 + "\u0663"])
-async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient, name: str) -> None:
-    answer = await client.get(f"/logos/{name}.png")
-    assert answer.status_code == 404
-    assert answer.json() == {"slug": "not-found", "message": "resource not found"}
+async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient) -> None:
+    names = ("0" * 64, "0" * 63, "A" * 64, "x", "..%2f..%2fetc%2fpasswd", "0" * 63 + "\u0663")
+    answers = {name: await client.get(f"/logos/{name}.png") for name in names}
+    told = {name: (answer.status_code, answer.json()) for name, answer in answers.items()}
+    assert told == dict.fromkeys(names, (404, {"slug": "not-found", "message": "resource not found"}))

@@ -85,26 +85,27 @@ async def test_names_of_another_generation_and_misspelt_ones_are_told_with_the_r
     assert [one["hint"] for one in as_v3["faults"]] == [f"write +{CALLER}"]
 
 
-@pytest.mark.parametrize(
-    ("body", "code", "message"),
-    [
-        (b"{", "malformed", "malformed JSON"),
-        (b"[]", "malformed", "malformed JSON"),
-        (b"{}", "required", "call_records is required"),
-        (b'{"call_records": {}}', "invalid", "call_records is invalid"),
-        (b'{"call_records": []}', "size", "call_records must contain between 1 and 500 records"),
-        (b'{"callRecords": []}', "required", "call_records is required"),
-    ],
-)
+WHOLE = [
+    (b"{", "malformed", "malformed JSON"),
+    (b"[]", "malformed", "malformed JSON"),
+    (b"{}", "required", "call_records is required"),
+    (b'{"call_records": {}}', "invalid", "call_records is invalid"),
+    (b'{"call_records": []}', "size", "call_records must contain between 1 and 500 records"),
+    (b'{"callRecords": []}', "required", "call_records is required"),
+]
+
+
 async def test_a_body_that_is_wrong_as_a_whole_is_a_fault_in_the_answer(
-    acme: Business, body: bytes, code: str, message: str
+    acme: Business, subtests: pytest.Subtests
 ) -> None:
-    told = await lint(acme, body)
-    (fault,) = told["faults"]
-    assert (told["accepted"], fault["index"], fault["code"]) == (False, None, code)
-    real = await acme.http.post(f"/v2/clients/{acme.cast.account.id}/dynamic_call_records", content=body)
-    assert fault["message"] == real.json()["status_info"]["message"] == f"Request body is invalid: {message}"
-    assert ("hint" in fault) == (b"callRecords" in body)
+    for body, code, message in WHOLE:
+        with subtests.test(body=body):
+            told = await lint(acme, body)
+            (fault,) = told["faults"]
+            assert (told["accepted"], fault["index"], fault["code"]) == (False, None, code)
+            real = await acme.http.post(f"/v2/clients/{acme.cast.account.id}/dynamic_call_records", content=body)
+            assert fault["message"] == real.json()["status_info"]["message"] == f"Request body is invalid: {message}"
+            assert ("hint" in fault) == (b"callRecords" in body)
 
 
 async def test_elements_that_are_no_objects_and_records_too_many_do_not_hide_the_other_faults(acme: Business) -> None:

@@ -102,11 +102,12 @@ async def test_a_feedback_file_holds_every_answer_from_the_instant_on(
     assert [row["responded_at"] for row in found] == ["1767261601", "1767261602"]
 
 
-@pytest.mark.parametrize("token", ["x", "a.b", "..", "%00", "%F0%9F%99%8F", "x" * 5_000])
-async def test_a_link_that_is_not_ours_is_404(http: httpx.AsyncClient, token: str) -> None:
-    answer = await http.get(f"/downloads/{token}")
-    assert answer.status_code == 404
-    assert answer.json().keys() == {"slug", "message"}
+async def test_a_link_that_is_not_ours_is_404(http: httpx.AsyncClient, subtests: pytest.Subtests) -> None:
+    for token in ("x", "a.b", "..", "%00", "%F0%9F%99%8F", "x" * 5_000):
+        with subtests.test(token=token[:20]):
+            answer = await http.get(f"/downloads/{token}")
+            assert answer.status_code == 404
+            assert answer.json().keys() == {"slug", "message"}
 
 
 async def test_a_link_that_was_tampered_with_is_404(http: httpx.AsyncClient, cast: Cast, listed: Listed) -> None:

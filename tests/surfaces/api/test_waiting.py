@@ -176,11 +176,13 @@ async def test_without_nats_a_request_looks_again_and_again(engines: Engines, de
         assert numbers(await asking) == [1]
 
 
-@pytest.mark.parametrize("wait_s", ["-1", "31", "1.5", "x", "9" * 5000])
-@pytest.mark.parametrize("path", ["events", "batches/00000000-0000-7000-8000-000000000000"])
-async def test_a_wait_that_cannot_be_read_is_refused(scene: Scene, path: str, wait_s: str) -> None:
-    answer = await scene.business.ask(path, wait_s=wait_s)
-    assert (answer.status_code, answer.json()) == (400, {"slug": "invalid-input", "message": "wait_s is invalid"})
+async def test_a_wait_that_cannot_be_read_is_refused(scene: Scene, subtests: pytest.Subtests) -> None:
+    told = {"slug": "invalid-input", "message": "wait_s is invalid"}
+    for path in ("events", "batches/00000000-0000-7000-8000-000000000000"):
+        for wait_s in ("-1", "31", "1.5", "x", "9" * 5000):
+            with subtests.test(path=path, wait_s=wait_s[:5]):
+                answer = await scene.business.ask(path, wait_s=wait_s)
+                assert (answer.status_code, answer.json()) == (400, told)
 
 
 async def test_nobody_waits_for_a_batch_that_is_not_there(scene: Scene) -> None:

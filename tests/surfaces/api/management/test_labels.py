@@ -57,15 +57,16 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("field", "value"), WRONG)
-async def test_a_field_that_breaks_a_rule_is_named(alice: Manager, field: str, value: object) -> None:
-    assert await alice.refusal("POST", "labels", NEW | {field: value}) == (400, field)
+async def test_a_field_that_breaks_a_rule_is_named(alice: Manager, subtests: pytest.Subtests) -> None:
     label = alice.cast.label.id
-    if field != "label_type":
-        assert await alice.refusal("PATCH", f"labels/{label}", {field: value}) == (400, field)
-    rest = {name: kept for name, kept in NEW.items() if name != field}
-    assert await alice.refusal("POST", "labels", rest) == (400, field)
-    assert await alice.actions() == []
+    for field, value in WRONG:
+        with subtests.test(field=field, value=value):
+            assert await alice.refusal("POST", "labels", NEW | {field: value}) == (400, field)
+            if field != "label_type":
+                assert await alice.refusal("PATCH", f"labels/{label}", {field: value}) == (400, field)
+            rest = {name: kept for name, kept in NEW.items() if name != field}
+            assert await alice.refusal("POST", "labels", rest) == (400, field)
+            assert await alice.actions() == []
 
 
 async def test_a_label_that_a_feature_set_shows_cannot_be_deleted(deps: Deps, alice: Manager) -> None:
