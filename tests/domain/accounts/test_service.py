@@ -1,11 +1,13 @@
 """Accounts on a real database."""
 
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
 from tests.actors import ALICE
 from tests.auditing import log_of
+from tests.waiting import Growing
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -13,8 +15,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
+from callmark.domain.work_names import WorkName
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.work import wake_topic
 
 
 async def test_a_new_account_is_active_and_has_every_feature(deps: Deps) -> None:
@@ -30,6 +34,22 @@ async def test_accounts_are_listed_oldest_first(deps: Deps, clock: FakeClock) ->
     second = await accounts.create_account(deps, "second", by=SYSTEM)
     listed = await accounts.list_accounts(deps)
     assert listed.index(first) < listed.index(second)
+
+
+@pytest.mark.parametrize("state", AccountState)
+async def test_whoever_works_for_an_account_hears_that_it_is_suspended_or_restored(
+    deps: Deps, state: AccountState
+) -> None:
+    made = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    woken = Growing[WorkName]()
+    for work in WorkName:
+        await deps.fabric.listen(wake_topic(work), partial(_note, woken, work))
+    await accounts.update_account(deps, made.id, state=state, by=SYSTEM)
+    await woken.until(lambda heard: {WorkName.SWITCHES, WorkName.BATCHES, WorkName.DELIVERIES} <= set(heard), 20)
+
+
+async def _note(woken: Growing[WorkName], work: WorkName, _: bytes) -> None:
+    woken.append(work)
 
 
 async def test_an_update_changes_what_it_names_and_nothing_else(deps: Deps) -> None:

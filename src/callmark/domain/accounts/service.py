@@ -95,7 +95,7 @@ async def update_account(
             name = kept_or((await lock_account(tx, account_id)).name, name, model.account_name)
         if state is not None:
             await queries.note_switch(tx, account_id, state, deps.clock.now())
-            tx.after_commit(partial(deps.wake, WorkName.SWITCHES, WorkName.BATCHES))
+            tx.after_commit(partial(deps.wake, WorkName.SWITCHES, WorkName.BATCHES, WorkName.DELIVERIES))
         wanted = (name, features, state, requires_code, announced_calls_only)
         account = _found(await queries.update_account(tx, account_id, *wanted))
         changed: dict[str, object] = {}
