@@ -323,9 +323,12 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
         return self.nats_url.reveal()
 
 
-def read_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+def read_settings(
+    environ: Mapping[str, str] | None = None, *, defaults: Mapping[str, object] | None = None, **overrides: object
+) -> Settings:
     """The settings of `environ` (this process's by default) with `overrides` (command options; None means not given).
 
+    `defaults` are those of a command that has its own.
     `X_FILE` gives the value of `X` from a file. Raises SetupError that names the variable and what is wrong with it.
     """
     source = os.environ if environ is None else environ
@@ -342,6 +345,7 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: object)
     for name in values:
         if name not in known:
             raise SetupError(f"unknown setting {PREFIX}{name.upper()}. Run `callmark settings` to see all settings.")
+    values = {**(defaults or {}), **values}
     values |= {name: value for name, value in overrides.items() if value is not None}
     try:
         return msgspec.convert(values, Settings, strict=False, dec_hook=_decode)

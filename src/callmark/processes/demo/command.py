@@ -58,11 +58,9 @@ def demo(
 
 def demo_settings(port: int | None, data: Path | None) -> Settings:
     """Embedded engines, emulator mode, few connections, and by default never a real installation's data directory."""
-    settings = read_settings(port=port, data=data, emulator=True)
+    settings = read_settings(defaults={"pool_size": _POOL_SIZE}, port=port, data=data, emulator=True)
     if settings.data == default_data_dir():
         settings = msgspec.structs.replace(settings, data=demo_data_dir())
-    if settings.pool_size == Settings().pool_size:
-        settings = msgspec.structs.replace(settings, pool_size=_POOL_SIZE)
     return msgspec.structs.replace(settings, postgres_dsn=None, nats_url=None, nats_credentials=None, nats_ca=None)
 
 
