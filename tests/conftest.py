@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 import structlog
 from tests.databases import Databases
-from tests.engines import Engines, RunningEngines
+from tests.engines import TEMPLATE_WITH_DAYS, Engines, RunningEngines
 from tests.opened import opened_deps
 
 from callmark.domain.deps import Deps
@@ -98,6 +98,16 @@ def running(request: pytest.FixtureRequest) -> Engines:
 def databases(running: Engines) -> Generator[Databases]:
     """Where a test, or a module whose tests share an installation, gets a database of its own."""
     with Databases(running) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def databases_with_days(running: Engines) -> Generator[Databases]:
+    """As `databases`, with the days that a worker makes; for a directory or module whose tests prepare the platform.
+
+    It says so with a fixture `databases` that returns this one.
+    """
+    with Databases(running, TEMPLATE_WITH_DAYS) as made:
         yield made
 
 

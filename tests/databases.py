@@ -1,4 +1,4 @@
-"""A database for each test: made from the migrated template, emptied after the test and used again."""
+"""A database for each test: made from a migrated template, emptied after the test and used again."""
 
 import asyncio
 import threading
@@ -127,8 +127,9 @@ class Databases:
     every kind and scope can use it.
     """
 
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: Engines, template: LiteralString = TEMPLATE) -> None:
         self._engines = engines
+        self._template: LiteralString = template
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._taken: dict[str, _Made] = {}
@@ -184,7 +185,7 @@ class Databases:
 
     async def _make(self) -> _Made:
         name = own_names(f"callmark_{random_text(12).lower()}")
-        await self._maintain(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
+        await self._maintain(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}" STRATEGY file_copy')
         dsn = named(self._engines.dsn, name)
         db = await Database.open(f"{dsn}&{_NO_TRIGGERS}", size=1, name="tests")
         async with db.transaction() as tx:

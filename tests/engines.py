@@ -1,4 +1,4 @@
-"""Engines of a test run, started once, with a template database migrated once."""
+"""Engines of a test run, started once, with template databases migrated once."""
 
 import asyncio
 import os
@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import LiteralString
 from urllib.parse import unquote
 
-from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect, own_names
+from callmark.kit.clock import FakeClock, SystemClock
+from callmark.kit.db import Database, connect, own_names
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import ROLE, EmbeddedPostgres
 from callmark.kit.ids import new_id, random_text
 from callmark.kit.migrate import migrate, migrations
+from callmark.kit.partitions import LOG_DAYS, keep_days
 
 TEMPLATE = "callmark_template"
+TEMPLATE_WITH_DAYS = "callmark_template_days"
+"""Of databases that have the days which a worker makes at the instant where the clock of a test stands first."""
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 2 << 30  # noqa: S108 - not a fixed name in it
 _ONE_ROUND = "SELECT set_config(name, '1', false) FROM pg_settings WHERE name = 'scram_iterations'"
 _PASSWORD = re.compile("//[^:]+:([^@]+)@")
@@ -48,7 +51,7 @@ class RunningEngines:
         self._nats = EmbeddedNats(self.directory / "data")
 
     def start(self) -> Engines:
-        """Both engines, and the migrated template."""
+        """Both engines, and the migrated templates."""
         return asyncio.run(self._start())
 
     def stop(self) -> None:
@@ -60,6 +63,8 @@ class RunningEngines:
         dsn, nats_url = await asyncio.gather(self._postgres.start(), self._nats.start())
         await _execute(dsn, f'CREATE DATABASE "{TEMPLATE}"')
         await migrate(named(dsn, TEMPLATE), SystemClock())
+        await _execute(dsn, f'CREATE DATABASE "{TEMPLATE_WITH_DAYS}" TEMPLATE "{TEMPLATE}"')
+        await _make_days(named(dsn, TEMPLATE_WITH_DAYS))
         await _let_logins_be_quick(dsn)
         return Engines(dsn, nats_url)
 
@@ -97,6 +102,12 @@ async def _let_logins_be_quick(dsn: str) -> None:
     async with connect(dsn) as tx:
         if await tx.fetchval(_ONE_ROUND):
             await tx.execute(own_names(f"ALTER ROLE {ROLE} PASSWORD '{unquote(_PASSWORD.findall(dsn)[0])}'"))
+
+
+async def _make_days(dsn: str) -> None:
+    db = await Database.open(dsn, size=1, name="tests")
+    await keep_days(db, FakeClock().now(), LOG_DAYS)
+    await db.close()
 
 
 async def _execute(dsn: str, statement: LiteralString, *args: object) -> None:

@@ -2,18 +2,24 @@
 
 from collections.abc import Generator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
 from tests.databases import CATALOGS, Databases
-from tests.engines import Engines
-from tests.factories import make_branch, make_cast, make_feature_set
+from tests.engines import TEMPLATE_WITH_DAYS, Engines
+from tests.factories import Sent, make_branch, make_cast, make_feature_set, phone, submit_batch
 from tests.opened import opened_deps
 
-from callmark.kit.clock import FakeClock
+from callmark.domain.deps import Deps
+from callmark.domain.personalisation.validation import V2
+from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.db import Tx, connect, own_names
 from callmark.kit.errors import Unavailable
+from callmark.kit.partitions import DAILY_TABLES, DAYS_AHEAD, days_ahead
+from callmark.record_rules.fields import NewRecord
+from callmark.worker.run import prepare
 
 _TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 _SINK_REQUEST = (
@@ -66,6 +72,29 @@ async def test_a_database_that_comes_back_is_like_a_new_one(own: Databases, cloc
     assert again.dsn == used.dsn != new.dsn
     assert await installation_of(again) not in (first, await installation_of(new))
     assert await contents(again) == await contents(new)
+
+
+async def _submit_a_record(deps: Deps) -> None:
+    cast, now = await make_cast(deps), deps.clock.now()
+    ends_at = to_ms(now + timedelta(hours=1))
+    record = NewRecord("918040001234", phone(), str(cast.label.id), None, None, to_ms(now), ends_at)
+    await submit_batch(deps, cast.account.id, V2, [Sent(record, lambda: b"{}")])
+
+
+async def test_one_with_days_comes_back_after_the_platform_was_prepared_on_it(
+    running: Engines, clock: FakeClock, tmp_path: Path
+) -> None:
+    with Databases(running, TEMPLATE_WITH_DAYS) as own:
+        used = own.take()
+        async with opened_deps(used, clock, tmp_path) as deps:
+            async with deps.db.connection() as tx:
+                assert await days_ahead(tx, clock.now().date()) == {table.name: DAYS_AHEAD for table in DAILY_TABLES}
+            await prepare(deps)
+            await _submit_a_record(deps)
+        own.give_back(used)
+        new, again = own.take(), own.take()
+        assert again.dsn == used.dsn != new.dsn
+        assert await contents(again) == await contents(new)
 
 
 async def _sql(engines: Engines, statement: LiteralString) -> None:

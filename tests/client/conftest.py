@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import Databases
 from tests.factories import Cast, make_cast
 from tests.surfaces.api.extending import hold_all, register
 from tests.surfaces.emulator.running import Emulated, emulated
@@ -49,6 +50,12 @@ class Platform:
         """Rows of a table."""
         async with self.deps.db.connection() as tx:
             return await tx.fetchval(f"SELECT count(*) FROM {table}")  # pyright: ignore[reportArgumentType] - ours
+
+
+@pytest.fixture(scope="session")
+def databases(databases_with_days: Databases) -> Databases:
+    """Most tests here prepare the platform, which then finds its days made."""
+    return databases_with_days
 
 
 @pytest.fixture

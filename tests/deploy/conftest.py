@@ -1,7 +1,14 @@
-"""What tests of alerts share: a process that has answered nothing yet."""
+"""What tests of alerts share: a process that has answered nothing yet, and databases with days."""
 
 import pytest
+from tests.databases import Databases
 from tests.scraping import forget_requests
+
+
+@pytest.fixture(scope="session")
+def databases(databases_with_days: Databases) -> Databases:
+    """Here a worker has made its days."""
+    return databases_with_days
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,11 +5,18 @@ from pathlib import Path
 
 import pytest
 from tests.client.conftest import Platform, options_of
+from tests.databases import Databases
 from tests.factories import make_cast
 from tests.surfaces.emulator.running import emulated
 
 from callmark.domain.deps import Deps
 from callmark.worker.run import prepare
+
+
+@pytest.fixture(scope="session")
+def databases(databases_with_days: Databases) -> Databases:
+    """Most tests here prepare the platform, which then finds its days made."""
+    return databases_with_days
 
 
 @pytest.fixture

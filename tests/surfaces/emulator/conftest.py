@@ -2,10 +2,17 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from tests.databases import Databases
 from tests.surfaces.emulator.running import Emulated, emulated
 
 from callmark.domain.deps import Deps
 from callmark.worker.run import prepare
+
+
+@pytest.fixture(scope="session")
+def databases(databases_with_days: Databases) -> Databases:
+    """Most tests here prepare the platform, which then finds its days made."""
+    return databases_with_days
 
 
 @pytest.fixture

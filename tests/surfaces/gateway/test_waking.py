@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from tests.databases import Databases
 from tests.domain.webhooks.receiving import Handler, Received, receiver
 from tests.factories import Cast, make_cast, phone
 from tests.surfaces.gateway.helpers import Owner, new_record, online, outcome_of, push, served, store_records
@@ -104,6 +105,12 @@ def credentials(url: str) -> dict[str, str]:
     ).decode()
     about = {"type": "service_account", "project_id": "ring-app", "client_email": "callmark@ring-app.example"}
     return about | {"private_key": pem, "token_uri": f"{url}/token"}
+
+
+@pytest.fixture(scope="session")
+def databases(databases_with_days: Databases) -> Databases:
+    """Here a worker has made its days."""
+    return databases_with_days
 
 
 @pytest.fixture
