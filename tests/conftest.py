@@ -1,5 +1,6 @@
 """Fixtures for every test: real engines, a fake product clock, and no way out of this machine."""
 
+import functools
 import ipaddress
 import os
 import socket
@@ -16,6 +17,7 @@ from tests.engines import TEMPLATE_WITH_DAYS, Engines, RunningEngines
 from tests.opened import opened_deps
 
 from callmark.domain.deps import Deps
+from callmark.domain.labels import logo
 from callmark.kit.clock import FakeClock
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
 from callmark.kit.limits import collect_garbage_rarely, importing
@@ -130,6 +132,14 @@ async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGener
     """What use cases get, on this test's database; the product clock is `clock`, the real one is real."""
     async with opened_deps(engines, clock, tmp_path / "data") as opened:
         yield opened
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logos_judged_once() -> Generator[None]:
+    """Nearly every test has a label, with the same logo. Tests of the judgement imported the function before this."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logo, "clean_logo", functools.lru_cache(logo.clean_logo))
+        yield
 
 
 @pytest.fixture

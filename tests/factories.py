@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from typing import NamedTuple
 
@@ -34,6 +35,7 @@ ALICE = Actor(ActorKind.MEMBER, "alice@acme.example")
 """An admin of the account."""
 
 
+@cache
 def logo(size: int = 200) -> bytes:
     """A square PNG."""
     out = BytesIO()
