@@ -2,8 +2,10 @@
 
 import importlib
 import importlib.util
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -163,16 +165,22 @@ def _line(exc: AppError) -> str:
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Callmark: verified business caller ID."""
-    context.obj = _open_installation
+    context.obj = _run_on_installation
 
 
-def _open_installation(data: Path | None) -> object:
-    """The operator commands' way into a running installation (`Opener` of `surfaces.cli.session`)."""
+def _run_on_installation(data: Path | None, use: Callable[[Any], Awaitable[None]]) -> None:
+    """The operator commands' way into a running installation (`Entrance` of `surfaces.cli.session`)."""
+    import asyncio
+
     from callmark.kit import logs
     from callmark.processes.compose import open_operator_deps
 
+    async def run() -> None:
+        async with open_operator_deps(data) as deps:
+            await use(deps)
+
     logs.set_up("error")  # a command says itself what it did; standard output is its answer alone
-    return open_operator_deps(data)
+    asyncio.run(run())
 
 
 if __name__ == "__main__":

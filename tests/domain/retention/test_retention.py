@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -123,7 +123,11 @@ async def test_the_command_says_what_is_overdue_by_its_exit_status(deps: Deps) -
 def run(deps: Deps, *args: str) -> Result:
     """The command as it ended, run by a script."""
 
-    def opened(_: object) -> AbstractAsyncContextManager[Deps]:
-        return open_deps(deps.settings, "operator")
+    def run_on_it(_: object, use: Callable[[Deps], Awaitable[None]]) -> None:
+        asyncio.run(use_on_it(use))
 
-    return CliRunner().invoke(retention, args, obj=opened)
+    async def use_on_it(use: Callable[[Deps], Awaitable[None]]) -> None:
+        async with open_deps(deps.settings, "operator") as opened:
+            await use(opened)
+
+    return CliRunner().invoke(retention, args, obj=run_on_it)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,10 @@ async def acme(deps: Deps) -> Business:
 
 
 @pytest.fixture
-def here(engines: Engines) -> Here:
-    return Here(read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY))
+def here(engines: Engines) -> Generator[Here]:
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY)
+    with Here(settings) as made:
+        yield made
 
 
 def of(acme: Business) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The operator's commands as a shell runs them, against real engines."""
 
+import asyncio
 import io
 import json
 import os
@@ -7,12 +8,13 @@ import pty
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 import pytest
@@ -101,38 +103,55 @@ class Shell(Runner):
         return ended.returncode
 
 
-@dataclass
 class Here(Runner):
-    """Runs a command's group in this process, which is quicker; errors end it as `callmark.main` does."""
+    """Runs a command's group in this process, which is quicker; errors end it as `callmark.main` does.
 
-    settings: Settings
+    To open the engines takes longer than most commands: those of a test share what they run on, and the loop.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loop = asyncio.Runner()
+        self._opened = AsyncExitStack()
+        self._deps: Deps
+
+    def __enter__(self) -> Self:
+        self._deps = self._loop.run(self._opened.enter_async_context(self.open()))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.run(self._opened.aclose())
+        self._loop.close()
 
     def run(self, *args: str) -> Ended:
         """The command as it ended, run by a script: no terminal."""
         group = import_module(f"callmark.surfaces.cli.{args[0].replace('-', '_')}").group
         with structlog.testing.capture_logs():
-            ended = CliRunner().invoke(group, args[1:], obj=self.open)
+            ended = CliRunner().invoke(group, args[1:], obj=self._run)
         if isinstance(ended.exception, AppError):
             return Ended(1, ended.stdout, f"Error: {ended.exception.message}\n")
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
 
-    def open(self, data: Path | None) -> AbstractAsyncContextManager[Deps]:
+    def open(self) -> AbstractAsyncContextManager[Deps]:
         """As `callmark.main` opens an installation that the settings name."""
+        return open_deps(self._settings, "operator")
+
+    def _run(self, data: Path | None, use: Callable[[Deps], Coroutine[None, None, None]]) -> None:
         assert data is None
-        return open_deps(self.settings, "operator")
+        self._loop.run(use(self._deps))
 
 
 @pytest.fixture
-def here(engines: Engines) -> Here:
-    return Here(
-        read_settings(
-            {},
-            postgres_dsn=engines.dsn,
-            nats_url=engines.nats_url,
-            secret_key=SECRET_KEY,
-            public_url="https://calls.example",
-        )
+def here(engines: Engines) -> Generator[Here]:
+    settings = read_settings(
+        {},
+        postgres_dsn=engines.dsn,
+        nats_url=engines.nats_url,
+        secret_key=SECRET_KEY,
+        public_url="https://calls.example",
     )
+    with Here(settings) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`callmark operator`, and how a member gets into the console, as an operator types them."""
 
 import asyncio
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ PASSWORD = "four unrelated words here"
 
 
 @pytest.fixture
-def here(engines: Engines) -> Here:
-    return Here(read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY))
+def here(engines: Engines) -> Generator[Here]:
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY)
+    with Here(settings) as made:
+        yield made
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def password_file(tmp_path: Path) -> str:
 
 async def signs_in(here: Here, email: str, password: str = PASSWORD) -> bool:
     """Whether the console takes that address and password."""
-    async with here.open(None) as deps:
+    async with here.open() as deps:
         return isinstance(await sessions.sign_in(deps, email, password, Origin(random_text(8), "")), SignedIn)
 
 
@@ -99,7 +102,7 @@ def test_an_owner_gets_a_place_that_exists(here: Here) -> None:
 
 async def mails_to(here: Here, email: str) -> list[str]:
     """Subjects of the mails to that address."""
-    async with here.open(None) as deps, deps.db.connection() as tx:
+    async with here.open() as deps, deps.db.connection() as tx:
         return [row["subject"] for row in await tx.fetch("SELECT subject FROM mail WHERE recipient = $1", email)]
 
 
@@ -123,7 +126,7 @@ def test_an_operator_token_is_shown_once_listed_and_revoked(here: Here) -> None:
 
 async def is_admitted(here: Here, token: str) -> bool:
     """Whether the operator API takes the token."""
-    async with here.open(None) as deps:
+    async with here.open() as deps:
         try:
             await operator_tokens.admit(deps, token)
         except Unauthenticated:

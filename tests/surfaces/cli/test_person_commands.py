@@ -1,6 +1,7 @@
 """`callmark person` and `callmark audit` as a shell runs them."""
 
 import asyncio
+from collections.abc import Generator
 from pathlib import Path
 
 import msgspec
@@ -20,10 +21,12 @@ MORE_THAN_A_BUFFER = 50
 
 
 @pytest.fixture
-def here(engines: Engines, tmp_path: Path) -> Here:
-    return Here(
-        read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=tmp_path)
+def here(engines: Engines, tmp_path: Path) -> Generator[Here]:
+    settings = read_settings(
+        {}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=tmp_path
     )
+    with Here(settings) as made:
+        yield made
 
 
 async def test_a_number_is_exported_and_erased(here: Here, deps: Deps, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Commands of features that an account's plan lacks (contract D49)."""
 
+from collections.abc import Generator
 from importlib import import_module
 
 import click
@@ -13,8 +14,10 @@ from callmark.surfaces.cli.session import PLAN
 
 
 @pytest.fixture
-def here(engines: Engines) -> Here:
-    return Here(read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY))
+def here(engines: Engines) -> Generator[Here]:
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY)
+    with Here(settings) as made:
+        yield made
 
 
 @pytest.mark.parametrize("module", PLAN)

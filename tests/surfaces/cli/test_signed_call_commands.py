@@ -2,6 +2,7 @@
 
 import asyncio
 import shlex
+from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +22,10 @@ from callmark.passport import NumberRange, TnAuthList, make_key
 
 
 @pytest.fixture
-def here(engines: Engines) -> Here:
-    return Here(read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY))
+def here(engines: Engines) -> Generator[Here]:
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY)
+    with Here(settings) as made:
+        yield made
 
 
 @pytest.fixture

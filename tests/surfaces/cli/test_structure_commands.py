@@ -1,5 +1,6 @@
 """`callmark structure` and `callmark feature-set` as a shell runs them."""
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from callmark.kit.settings import read_settings
 
 
 @pytest.fixture
-def here(engines: Engines) -> Here:
-    return Here(read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY))
+def here(engines: Engines) -> Generator[Here]:
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY)
+    with Here(settings) as made:
+        yield made
 
 
 @pytest.fixture

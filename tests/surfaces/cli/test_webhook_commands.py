@@ -1,7 +1,7 @@
 """`callmark webhook` as a shell runs it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,16 +27,16 @@ async def stage(deps: Deps) -> AsyncGenerator[Stage]:
 
 
 @pytest.fixture
-def here(engines: Engines) -> Here:
-    return Here(
-        read_settings(
-            {},
-            postgres_dsn=engines.dsn,
-            nats_url=engines.nats_url,
-            secret_key=SECRET_KEY,
-            outgoing_networks="127.0.0.0/8",
-        )
+def here(engines: Engines) -> Generator[Here]:
+    settings = read_settings(
+        {},
+        postgres_dsn=engines.dsn,
+        nats_url=engines.nats_url,
+        secret_key=SECRET_KEY,
+        outgoing_networks="127.0.0.0/8",
     )
+    with Here(settings) as made:
+        yield made
 
 
 async def run(here: Here, *args: str) -> Any:  # noqa: ANN401 - whatever the command answers

@@ -1,10 +1,9 @@
 """One operator command: open the engines, run the use case, print its answer; `callmark.main` prints errors and logs.
 
 How to reach a running installation is the composition root's to know: it hands over its way in as the click context's
-`obj` (an `Opener`), because a surface imports nothing from above.
+`obj` (an `Entrance`), because a surface imports nothing from above.
 """
 
-import asyncio
 import functools
 import getpass
 import os
@@ -12,7 +11,7 @@ import shlex
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,8 +24,8 @@ from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.policy.plan import Feature
 from callmark.terminal import Output
 
-Opener = Callable[[Path | None], AbstractAsyncContextManager[Deps]]
-"""Opens `Deps` of the installation running on that data directory, or of the one the settings name."""
+Entrance = Callable[[Path | None, Callable[[Deps], Awaitable[None]]], None]
+"""Runs what a command does on the `Deps` of the installation on that data directory, or of the one in the settings."""
 
 PLAN = {
     "record": Feature.CALL_PERSONALISATION,
@@ -77,26 +76,21 @@ def operator(work: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     @click.pass_context
     @functools.wraps(work)
     def command(context: click.Context, *, data: Path | None, as_json: bool, **options: Any) -> None:
-        opener: Opener = context.find_root().obj
+        run: Entrance = context.find_root().obj
         feature = PLAN.get(work.__module__.rpartition(".")[2])
 
         async def use(deps: Deps) -> None:
+            if not deps.fabric.connected:
+                click.echo(
+                    "Warning: NATS cannot be reached. Connected handsets get the changes at their next sync.", err=True
+                )
             if feature and options.get("account"):
                 await accounts.check_plan(deps, AccountId(options["account"]), feature)
             await work(deps, Output(as_json=as_json), **options)
 
-        asyncio.run(_run(opener(data), use))
+        run(data, use)
 
     return command
-
-
-async def _run(opening: AbstractAsyncContextManager[Deps], use: Callable[[Deps], Awaitable[None]]) -> None:
-    async with opening as deps:
-        if not deps.fabric.connected:
-            click.echo(
-                "Warning: NATS cannot be reached. Connected handsets get the changes at their next sync.", err=True
-            )
-        await use(deps)
 
 
 @contextmanager
