@@ -26,7 +26,8 @@ from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscr
 from callmark.kit.held_streams import HeldStreams, OnPush
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import NATS_RECONNECTS
-from callmark.kit.nats_servers import NO_FILES, NatsAccess, Trouble, seeds, version_of
+from callmark.kit.nats_servers import NO_FILES, NatsAccess, seeds, version_of
+from callmark.kit.nats_trouble import Trouble
 from callmark.kit.tasks import SideTasks
 from callmark.kit.untold import MISSED, Untold
 
@@ -165,6 +166,7 @@ class Fabric:
                     await self._subscribe(*self._listeners[subscribed])
                     subscribed += 1
                 self._joined = True  # no await since the last look at the listeners
+                self._trouble.is_over(self.server)
                 await self._until_in_force()
                 self._tell_untold()
             except Exception as exc:  # noqa: BLE001 - whatever it is, without a log line no one learns why everything waits
@@ -183,7 +185,7 @@ class Fabric:
         self._fanouts.lose_all()
 
     async def _reconnected(self) -> None:
-        log.info("nats_back", server=self.server)
+        self._trouble.is_over(self.server)
         NATS_RECONNECTS.inc()
         self._settled_from = asyncio.get_running_loop().time() + RESETTLE_S
         for callback in self._on_reconnect:  # apart: a callback that fails must not look like a failed reconnection
@@ -365,8 +367,7 @@ class Fabric:
 
         Raises Unavailable without NATS.
         """
-        come: list[bytes] = []
-        enough = asyncio.Event()
+        come, enough = list[bytes](), asyncio.Event()
 
         def take(_subject: str, _reply: str, payload: bytes, nobody: bool) -> None:  # noqa: FBT001 - see `Take`
             if not nobody:

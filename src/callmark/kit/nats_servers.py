@@ -5,14 +5,9 @@ import ssl
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import structlog
-
-from callmark.kit.errors import SetupError, said
+from callmark.kit.errors import SetupError
 from callmark.kit.settings import Settings
 
-log = structlog.get_logger(__name__)
-
-_NOT_YET = "not connected yet"
 _USER_JWT, _SEED_BEGINS, _USER_SEED = "BEGIN NATS USER JWT", "BEGIN USER NKEY SEED", re.compile(r"\s*SU[A-Z2-7]{56}\s*")
 
 
@@ -59,29 +54,6 @@ class NatsAccess(NamedTuple):
             return {}
         kind = "nkeys_seed" if _USER_SEED.fullmatch(_read(self.credentials)) else "user_credentials"
         return {kind: str(self.credentials)}
-
-
-class Trouble:
-    """Why there is no connection."""
-
-    def __init__(self) -> None:
-        self.text = _NOT_YET
-
-    def lost(self) -> None:
-        """The connection has ended."""
-        log.warning("nats_lost")
-        self.text = "the connection was lost"
-
-    def note(self, exc: Exception) -> None:
-        """A try to connect failed: says so once for each reason, because the tries continue without end.
-
-        A server that refuses us says why and then cuts the connection; the cut alone says less than what is known.
-        """
-        if isinstance(exc, ConnectionResetError) and self.text != _NOT_YET:
-            return
-        if (text := said(exc)) != self.text:
-            log.warning("nats_not_reached", error=text)
-        self.text = text
 
 
 NO_FILES = NatsAccess()
