@@ -1,6 +1,6 @@
 """Ids and secrets. Ids are UUIDv7 from the real clock, so that they sort by age and index well.
 
-Their class is asyncpg's, a UUID like any other, which is made, written as text and sent in a fraction of the time.
+Their class is `QuickUuid`, a UUID like any other.
 """
 
 import hashlib
@@ -10,7 +10,8 @@ import string
 from uuid import UUID
 
 import uuid_utils
-from asyncpg.pgproto import pgproto
+
+from callmark.kit.fastpath.uuids import QuickUuid
 
 _ID_PART = re.compile(r"[0-9a-f-]{4,36}")
 _ALPHABET = (string.ascii_letters + string.digits).encode()
@@ -22,7 +23,7 @@ _LEFT_OUT = bytes(range(_EVENLY, 256))
 
 def new_id() -> UUID:
     """A fresh UUIDv7; later ones of one process sort after earlier ones."""
-    return pgproto.UUID(uuid_utils.uuid7().bytes)
+    return QuickUuid(uuid_utils.uuid7().bytes)
 
 
 def new_id_bytes() -> bytes:
@@ -61,6 +62,6 @@ def parse_uuid(text: str) -> UUID | None:
     if text.count("-") != 4:  # noqa: PLR2004 - as above
         return None
     try:
-        return pgproto.UUID(text)
+        return QuickUuid(text)
     except ValueError:
         return None

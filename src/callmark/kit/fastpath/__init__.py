@@ -6,6 +6,7 @@
 - `http_protocol`: uvicorn's `HttpToolsProtocol`, its `cycle` and its callbacks; tests/processes/test_http.py.
 - `websockets`: uvicorn's `WebSocketsSansIOProtocol`, its queue and its flags; tests/surfaces/gateway.
 - `kept_connections`: asyncpg without its pool; tests/kit/test_kept_connections.py.
+- `uuids`: asyncpg's `pgproto.UUID`; tests/kit/test_ids.py.
 
 That uvicorn still leads to these paths shows in tests/processes/test_direct_paths.py. What they bring, and what else
 was considered: docs/decisions/0012-hot-path-parts.md.
