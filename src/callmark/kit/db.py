@@ -169,10 +169,10 @@ class PoolState:
 class Database:
     """A pool of connections. Every way in raises `Unavailable` when PostgreSQL cannot be reached."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", primary: Primary, acquire_within_s: float) -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", primary: Primary, connected_within_s: float) -> None:
         self._pool = pool
         self._primary = primary
-        self._acquire_within_s = acquire_within_s
+        self._connected_within_s = connected_within_s
         self._waiting = 0
 
     @classmethod
@@ -183,7 +183,7 @@ class Database:
         size: int,
         name: str = "callmark",
         primary: Primary | None = None,
-        acquire_within_s: float = ACQUIRE_TIMEOUT_S,
+        connected_within_s: float = ACQUIRE_TIMEOUT_S,
     ) -> Self:
         """A pool of at most `size` connections, made as they are needed (the engine may be away at this moment).
 
@@ -196,12 +196,12 @@ class Database:
                 min_size=0,
                 max_size=size,
                 command_timeout=STATEMENT_TIMEOUT_S,
-                timeout=max(5.0, acquire_within_s),
+                timeout=max(5.0, connected_within_s),
                 connect=primary.connect,
                 reset=_keep_session,
                 server_settings=server_settings(name),
             )
-        return cls(pool, primary, acquire_within_s)
+        return cls(pool, primary, connected_within_s)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Tx]:
@@ -245,7 +245,7 @@ class Database:
             with named_when_lost(), patience.waiting() as left_s:
                 loop = asyncio.get_running_loop()
                 ends_at = loop.time() + left_s
-                held = await self._acquire(min(self._acquire_within_s, left_s))
+                held = await self._acquire(min(self._connected_within_s, left_s))
                 timer = None if math.isinf(ends_at) else loop.call_at(ends_at, cut, held)
                 try:
                     yield held

@@ -55,7 +55,9 @@ class WatchedDatabase(Database):
 @asynccontextmanager
 async def watched(deps: Deps) -> AsyncGenerator[tuple[Deps, WatchedDatabase]]:
     """The same, on a pool that notes its statements."""
-    db = await WatchedDatabase.open(deps.settings.reached_postgres, size=2, name="watched", acquire_within_s=PATIENT_S)
+    db = await WatchedDatabase.open(
+        deps.settings.reached_postgres, size=2, name="watched", connected_within_s=PATIENT_S
+    )
     db.statements = []
     yield replace(deps, db=db), db
     await db.close()

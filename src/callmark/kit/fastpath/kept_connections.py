@@ -36,10 +36,10 @@ class KeptConnections:
         size: int,
         name: str,
         primary: Primary | None = None,
-        connect_within_s: float = ACQUIRE_TIMEOUT_S,
+        connected_within_s: float = ACQUIRE_TIMEOUT_S,
     ) -> None:
         self._primary = primary or Primary(dsn)
-        self._connect_within_s = connect_within_s
+        self._connected_within_s = connected_within_s
         self._settings = server_settings(name) | {"plan_cache_mode": "force_generic_plan"}
         self._size = size
         self._slots = asyncio.Semaphore(size)
@@ -98,7 +98,7 @@ class KeptConnections:
 
     async def _connect(self) -> "BareConnection":
         return await self._primary.connect(
-            timeout=self._connect_within_s,
+            timeout=self._connected_within_s,
             command_timeout=STATEMENT_TIMEOUT_S,
             server_settings=self._settings,
         )
