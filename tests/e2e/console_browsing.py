@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 COLOURS = ["color-contrast", "link-in-text-block"]
 PHONE = 390
 _REFUSED = re.compile(r"status of 4\d\d \(")
-_THEME = "() => document.documentElement.dataset.bsTheme"
+_THEME = """() => document.documentElement.dataset.bsTheme
+  ?? (document.documentElement.classList.contains("dark-mode") ? "dark" : "light")"""
+"""The pages of `/docs` say it by a class."""
 _LOOKS = """() => [...new Set([...document.querySelectorAll("*")].map(
   one => one.tagName + [...one.attributes].filter(a => !["id", "href", "src", "action", "value"].includes(a.name)
     && !a.name.startsWith("data-")).map(a => a.name + (["class", "role", "type"].includes(a.name) ? a.value : ""))))]
-  .sort().join(" ")"""
+  .sort().join(" ").replace("HTMLclassdark-mode", "HTMLclass")"""
 _judged: dict[str, set[str]] = {}
 """The themes in which pages of these elements were judged."""
 _sessions: dict[tuple[str, str], Any] = {}
@@ -90,10 +93,17 @@ def check_page(page: Page) -> None:
     assert not cut, f"a table of {page.url} is wider than its card"
 
 
+@cache
+def _axe() -> str:
+    return AXE.read_text()
+
+
 def judge(page: Page, rules: list[str]) -> None:
     session: Any = page.context.new_cdp_session(page)  # evaluates past the page's own content security policy
+    if not page.evaluate("'axe' in window"):  # a page stays open for other widths and the other theme
+        session.send("Runtime.evaluate", {"expression": _axe()})
     options = f"{{runOnly: {rules!r}, resultTypes: ['violations']}}"
-    source = AXE.read_text() + f";axe.run({options}).then(r => JSON.stringify(r.violations))"
+    source = f"axe.run({options}).then(r => JSON.stringify(r.violations))"
     result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})
     session.detach()
     found = json.loads(result["result"]["value"])
