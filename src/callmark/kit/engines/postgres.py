@@ -51,7 +51,13 @@ _SETTINGS = {
     "log_line_prefix": "%m [%p] ",
     "log_error_verbosity": "terse",  # DETAIL and CONTEXT quote values: phone numbers
 }
-_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+_NOT_DURABLE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "autovacuum": "off",  # what it writes of a test's tables, and when, is not the test's doing
+}
 
 
 _SMALL = {"max_connections": "50", "shared_buffers": "64MB", "autovacuum_max_workers": "1"}
@@ -62,8 +68,8 @@ _READS_BY_PROCESSES_SINCE = 18
 class EmbeddedPostgres:
     """A PostgreSQL server on `data` (`<data>/postgres`); may be started again after `stop` or after it died.
 
-    `durable=False` is for tests: nothing is forced to disk. `is_small` takes little memory and few processes: for the
-    platform of one developer.
+    `durable=False` is for tests: nothing is forced to disk, nothing is vacuumed. `is_small` takes little memory and few
+    processes: for the platform of one developer.
     """
 
     name = "postgresql"
