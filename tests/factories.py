@@ -18,9 +18,9 @@ from callmark.domain.feature_sets.model import FeatureSet, NewFeatureSet
 from callmark.domain.ids import AccountId, FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
-from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation import accepting
+from callmark.domain.personalisation.accepting import Submitted
 from callmark.domain.personalisation.model import Batch
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import Rules
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.domain.policy.plan import Feature, KeyAccess
@@ -78,7 +78,7 @@ async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, sent: Se
         return sent[position].as_sent()
 
     async with deps.db.transaction() as tx:
-        return await personalisation.submit_batch(
+        return await accepting.submit_batch(
             tx, deps, account_id, rules, Submitted([one.record for one in sent], as_sent)
         )
 

@@ -46,7 +46,7 @@ from callmark.kit.errors import Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.process_metrics import name_process, watch_loop
-from callmark.kit.work import Worker
+from callmark.kit.worker import Worker
 from callmark.passport import TnAuthList
 from callmark.surfaces.api.routes import ROUTES
 from callmark.surfaces.app import build_app
@@ -347,7 +347,7 @@ async def test_a_mail_server_that_has_gone(well: Deps) -> None:
     here = replace(well, settings=msgspec.structs.replace(well.settings, **gone))
     before = await scrape(here)
     await enqueue(here)
-    await Worker(here.db, here.fabric, here.clock, here.real_clock).run_due(mail_jobs.mails(here))
+    await Worker(here.db, here.gather, here.fabric, here.clock, here.real_clock).run_due(mail_jobs.mails(here))
     judge({HOST: Looks(before, await scrape(here))}, "CallmarkMailsFail")
 
 

@@ -44,13 +44,13 @@ from callmark.domain.numbers import caller_queries as callers
 from callmark.domain.personalisation import (
     admitted_push_queries,
     handset_queries,
+    pushing_queries,
     queries as records,
-    service as personalisation,
 )
+from callmark.domain.personalisation.accepting import Submitted, submit_batch
 from callmark.domain.personalisation.admitted_push_queries import WantedPush
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, RingingPair, Settlement
 from callmark.domain.personalisation.queries import AcceptedSingle
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
@@ -109,6 +109,7 @@ NOT_THERE = {
     "a handset connects: its token": "the token says nothing of the number, so every shard is asked",
     "a batch's records are read for its status": "a batch has receivers on every shard",
     "a worker reads a batch's records to push them": "a batch has receivers on every shard",
+    "a worker looks at a batch that it has pushed": "a batch has receivers on every shard",
     "a batch is found by its id": "the id says nothing of the account",
     "the calls that showed a record": "asked by the record's id alone",
     "an event's deliveries are made": "one statement writes by account (delivery) and by webhook (what waits)",
@@ -209,7 +210,7 @@ def _of_records() -> dict[str, Statement]:
         return Settlement(key, Outcome.SUCCESS, on.now, on.now, BatchId(new_id()))
 
     return {
-        "a batch and its record are written": lambda tx, on: personalisation.submit_batch(
+        "a batch and its record are written": lambda tx, on: submit_batch(
             Transaction(tx), on.deps, on.cast.account.id, V2, Submitted([on.record()], _as_sent)
         ),
         "a real-time record is inserted": lambda tx, on: records.insert_singles(tx, [on.single()]),
@@ -219,7 +220,8 @@ def _of_records() -> dict[str, Statement]:
         "an outcome is settled": lambda tx, on: _settled(tx, settlement(on)),
         "a record is withdrawn": lambda tx, on: records.withdraw(tx, settlement(on).key, on.now),
         "a batch's records are read for its status": lambda tx, on: records.records_of(tx, on.batch_row()),
-        "a worker reads a batch's records to push them": lambda tx, on: records.pending_of(tx, on.batch_row()),
+        "a worker reads a batch's records to push them": lambda tx, on: pushing_queries.to_push(tx, [on.batch_row()]),
+        "a worker looks at a batch that it has pushed": lambda tx, on: pushing_queries.look_again(tx, [on.batch_row()]),
         "what shows when it rings": lambda tx, on: handset_queries.newest_open_each(
             tx, [RingingPair(on.receiver, on.caller, on.now)]
         ),

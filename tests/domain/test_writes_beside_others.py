@@ -21,7 +21,6 @@ from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, BatchId, DeliveryId, EventId, RecordId, WebhookId
 from callmark.domain.personalisation import queries
-from callmark.domain.personalisation.batch_rows import BatchRows
 from callmark.domain.personalisation.batches import queries as batch_queries
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, Settlement
 from callmark.domain.personalisation.sweeping import queries as sweep_queries
@@ -31,7 +30,6 @@ from callmark.domain.webhooks.dispatch import queries as dispatch_queries, recor
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import SystemClock
-from callmark.kit.copy_format import HEADER, TRAILER
 from callmark.kit.db import Database, DatabaseConnection, Tx, connect, own_names
 from callmark.kit.engines.binaries import PostgresBinaries, postgres_candidates
 from callmark.kit.engines.postgres import EmbeddedPostgres
@@ -146,8 +144,7 @@ async def make_batch(
         for position, key in enumerate(keys)
     ]
     async with server.connection() as tx:
-        none = BatchRows(HEADER + TRAILER, 0, batch.ends_from, batch.ends_to)
-        await queries.insert_batch(tx, batch, due_at, none, None)
+        await queries.insert_batches(tx, [queries.NewBatch(batch, due_at, None, b"")])
         await tx.copy_records_to_table("call_record", records=rows, columns=columns.split(", "))
     return batch, keys
 

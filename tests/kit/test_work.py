@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import LiteralString
+from uuid import UUID
 
 import pytest
 from tests.waiting import until
@@ -14,8 +15,9 @@ from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.db import own_names
 from callmark.kit.errors import Unavailable
-from callmark.kit.ids import random_text
-from callmark.kit.work import LEASE, Claimed, OwnerLease, Work, Worker, finish, wake_topic
+from callmark.kit.ids import new_id, random_text
+from callmark.kit.work import LEASE, Claimed, OwnerLease, Work, wake_topic
+from callmark.kit.worker import Worker
 
 Run = Callable[[Claimed], Awaitable[datetime | None]]
 
@@ -51,9 +53,20 @@ class Chores:
         async with self.deps.db.connection() as tx:
             return await tx.fetchval(f"SELECT due_at FROM {self.table} WHERE name = $1", name)
 
+    async def leased(self) -> dict[str, UUID]:
+        async with self.deps.db.connection() as tx:
+            rows = await tx.fetch(f"SELECT name, lease_id FROM {self.table} WHERE leased_until IS NOT NULL")
+        return {row["name"]: row["lease_id"] for row in rows}
+
     def work(self, run: Run | None = None, *, at_once: int = 10) -> Work:
         return Work(
-            name=self.table, table=self.table, key="name", columns="name", run=run or self.run_once, at_once=at_once
+            name=self.table,
+            table=self.table,
+            key="name",
+            key_type="text",
+            columns="name",
+            run=run or self.run_once,
+            at_once=at_once,
         )
 
     def shared(self, run: Run | None = None, *, at_once: int = 10, share: int = 100) -> Work:
@@ -61,7 +74,7 @@ class Chores:
         return replace(self.work(run, at_once=at_once), owner="owner", share=share)
 
     def worker(self) -> Worker:
-        return Worker(self.deps.db, self.deps.fabric, self.clock, self.real)
+        return Worker(self.deps.db, self.deps.gather, self.deps.fabric, self.clock, self.real)
 
     async def run_once(self, claimed: Claimed) -> None:
         self.ran.append(claimed.row["name"])
@@ -104,6 +117,18 @@ async def test_a_dead_workers_row_is_claimed_again_when_its_lease_has_run_out(ch
     assert await chores.worker().claim(work, 1) == []
     chores.real.advance(timedelta(microseconds=1))
     assert len(await chores.worker().claim(work, 1)) == 1
+
+
+async def test_rows_are_given_back_together_each_with_its_own_next_instant(chores: Chores) -> None:
+    await chores.make("again", "done", "taken over")
+    work, later = chores.work(), chores.clock.now() + timedelta(hours=1)
+    held = {one.row["name"]: one.lease_id for one in await chores.worker().claim(work, 3)}
+    ended = [("again", held["again"], later), ("done", held["done"], None), ("taken over", new_id(), None)]
+    await chores.deps.gather(work.finish, ended)
+    assert await chores.due_at("again") == later
+    assert await chores.due_at("done") is None
+    assert await chores.due_at("taken over") == chores.clock.now()
+    assert await chores.leased() == {"taken over": held["taken over"]}
 
 
 async def test_a_late_worker_does_not_finish_what_another_has_taken_over(chores: Chores) -> None:
@@ -267,7 +292,7 @@ def owning(chores: Chores, run: Run, look_again: Callable[[], None] = lambda: No
 
     async def give_back(claimed: Claimed, due_at: datetime | None) -> bool:
         async with chores.deps.db.connection() as tx:
-            await finish(tx, chores.work(), claimed, due_at)
+            await chores.work().finish(tx, [(claimed.row[0], claimed.lease_id, due_at)])
         return due_at is not None and due_at <= chores.clock.now()
 
     lease = OwnerLease("name <> 'shut'", give_back, look_again, turn=timedelta(seconds=10), ends_within=timedelta(2))

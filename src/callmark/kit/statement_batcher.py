@@ -25,14 +25,14 @@ Statement = Callable[[DatabaseConnection, Sequence[Any]], Awaitable[Sequence[Any
 It gets a connection outside a transaction, and opens one where one statement is not enough.
 """
 
-_Waiting = list[tuple[Sequence[Any], asyncio.Future[Sequence[Any]]]]
-"""Callers' items and where their results go."""
+_Waiting = list[tuple[Sequence[Any], int, asyncio.Future[Sequence[Any]]]]
+"""Callers' items, how much they weigh, and where their results go."""
 
 GATHER_CONNECTIONS = 8
 """One for each gathered statement of a process, and one to spare."""
 
-MOST_ITEMS = 4000
-"""Items in one gathered statement: enough to amortise a commit, few enough to keep its latency small."""
+MOST_WEIGHT = 4000
+"""Of the items in one gathered statement: enough to amortise a commit, few enough to keep its latency small."""
 
 
 class _Line:
@@ -53,15 +53,16 @@ class StatementBatcher:
         self._lines: dict[Statement, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, statement: Statement, items: Sequence[Any]) -> Sequence[Any]:
+    async def __call__(self, statement: Statement, items: Sequence[Any], *, weight: int | None = None) -> Sequence[Any]:
         """The results of `items` once they are committed; raises what the statement raised.
 
-        Empty for a statement that gives none. Raises `Unavailable` without PostgreSQL.
+        Empty for a statement that gives none. They weigh one each, if nothing else is said: the rows that an item reads
+        or writes where these are many. Raises `Unavailable` without PostgreSQL.
         """
         line = self._lines.get(statement) or self._lines.setdefault(statement, _Line(statement))
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Sequence[Any]] = loop.create_future()
-        line.waiting.append((items, done))
+        line.waiting.append((items, len(items) if weight is None else weight, done))
         if not line.is_running:
             line.is_running = True
             task = loop.create_task(self._drain(line))
@@ -83,7 +84,7 @@ class StatementBatcher:
     async def _commit(self, line: _Line, taken: _Waiting, *, again: bool = False) -> None:
         try:
             async with self._connections.connection() as tx:
-                results = await line.statement(tx, [item for items, _ in taken for item in items])
+                results = await line.statement(tx, [item for items, _, _ in taken for item in items])
         except Exception as exc:  # noqa: BLE001 - whatever it is belongs to the callers
             if is_between_days(exc.__cause__) and not again:
                 await self._commit(line, taken, again=True)
@@ -93,30 +94,30 @@ class StatementBatcher:
                 for one in taken:
                     await self._commit(line, [one])
         else:
-            line.items.observe(sum(len(items) for items, _ in taken))
+            line.items.observe(sum(len(items) for items, _, _ in taken))
             _resolve(taken, results or ())
 
 
 def _take(line: _Line) -> _Waiting:
-    line.waiting = [one for one in line.waiting if not one[1].done()]
+    line.waiting = [one for one in line.waiting if not one[2].done()]
     count = size = 0
-    for items, _ in line.waiting:
-        if count and size + len(items) > MOST_ITEMS:
+    for _, weight, _ in line.waiting:
+        if count and size + weight > MOST_WEIGHT:
             break
-        count, size = count + 1, size + len(items)
+        count, size = count + 1, size + weight
     taken, line.waiting = line.waiting[:count], line.waiting[count:]
     return taken
 
 
 def _resolve(taken: _Waiting, results: Sequence[Any]) -> None:
     at = 0
-    for items, done in taken:
+    for items, _, done in taken:
         if not done.done():  # else its caller was cancelled; the items are done anyway
             done.set_result(results[at : at + len(items)])
         at += len(items)
 
 
 def _fail(taken: _Waiting, failure: Exception) -> None:
-    for _, done in taken:
+    for _, _, done in taken:
         if not done.done():
             done.set_exception(failure)

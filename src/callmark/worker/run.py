@@ -7,7 +7,7 @@ from callmark.domain.handsets import presence
 from callmark.domain.personalisation import partitions
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.kit.outbound import Outbound, allowed_networks
-from callmark.kit.work import Worker
+from callmark.kit.worker import Worker
 
 
 async def run_worker(deps: Deps) -> None:
@@ -36,4 +36,4 @@ async def run_due_once(deps: Deps) -> int:
 
 
 def _worker(deps: Deps) -> Worker:
-    return Worker(deps.db, deps.fabric, deps.clock, deps.real_clock, deps.health)
+    return Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock, deps.health)

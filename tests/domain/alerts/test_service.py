@@ -31,7 +31,7 @@ from callmark.domain.policy.model import Role
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound, TooManyRequests
 from callmark.kit.ids import new_id
-from callmark.kit.work import Worker
+from callmark.kit.worker import Worker
 
 PAUSED = [AlertKind.WEBHOOK_PAUSED.value]
 OPS = "ops@elsewhere.example"
@@ -71,7 +71,7 @@ async def channel(stage: Stage, url: str) -> Recipient:
 
 
 async def run_posts(stage: Stage) -> None:
-    worker = Worker(stage.deps.db, stage.deps.fabric, stage.deps.clock, stage.deps.real_clock)
+    worker = Worker(stage.deps.db, stage.deps.gather, stage.deps.fabric, stage.deps.clock, stage.deps.real_clock)
     await worker.run_due(posts.alert_posts(stage.deps))
 
 

@@ -35,7 +35,7 @@ from callmark.kit.health import readyz
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.installation import KEEP, RENEW, check_place, held_since, place_of
 from callmark.kit.short_memory import ShortMemory
-from callmark.kit.work import Worker
+from callmark.kit.worker import Worker
 from callmark.surfaces.cli.session import operator_at_terminal
 
 
@@ -71,7 +71,7 @@ async def enqueue(deps: Deps) -> None:
 
 
 async def send_mails(deps: Deps) -> int:
-    return await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run_due(jobs.mails(deps))
+    return await Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock).run_due(jobs.mails(deps))
 
 
 async def test_a_copy_delivers_nothing_until_it_is_released(stage: Stage) -> None:

@@ -31,7 +31,7 @@ async def default_of(deps: Deps, account_id: AccountId) -> Label | None:
 
 async def known(deps: Deps, account_id: AccountId, *ids: LabelId) -> set[str]:
     async with deps.db.connection() as tx:
-        return {label.name for label in (await labels.dynamic_labels(tx, account_id, ids)).values()}
+        return {label.name for label in await labels.dynamic_each(tx, [(account_id, one) for one in ids]) if label}
 
 
 async def test_a_new_label_is_there_and_its_logo_is_served_by_content(deps: Deps) -> None:

@@ -18,7 +18,7 @@ from callmark.kit import smtp
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import Settings, read_settings
-from callmark.kit.work import Worker
+from callmark.kit.worker import Worker
 from callmark.processes.doctor import CheckResult, examine
 
 FROM = "Callmark <no-reply@callmark.example>"
@@ -47,7 +47,7 @@ class Post:
 
     async def run_due(self) -> int:
         work = jobs.mails(self.deps)
-        worker = Worker(self.deps.db, self.deps.fabric, self.deps.clock, self.deps.real_clock)
+        worker = Worker(self.deps.db, self.deps.gather, self.deps.fabric, self.deps.clock, self.deps.real_clock)
         return await worker.run_due(work) if work.ready() else 0
 
     async def kept(self) -> list[Mail]:
@@ -175,7 +175,9 @@ async def test_a_repeat_after_a_killed_worker_has_the_same_message_id(post: Post
     async with mail_server() as inbox:
         post = post.at(inbox)
         await post.enqueue()
-        killed = Worker(post.deps.db, post.deps.fabric, post.deps.clock, FakeClock())  # its lease is of long ago
+        killed = Worker(
+            post.deps.db, post.deps.gather, post.deps.fabric, post.deps.clock, FakeClock()
+        )  # its lease is of long ago
         (claimed,) = await killed.claim(jobs.mails(post.deps), 1)
         assert await smtp.send(post.settings, queries.mail_of(claimed.row)) is None
         assert await post.run_due() == 1

@@ -19,7 +19,7 @@ from callmark.domain.numbers import jobs, service as numbers
 from callmark.domain.numbers.model import Delisted, Published
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.work import Worker
+from callmark.kit.worker import Worker
 
 Row = tuple[str, FeatureSetId]
 """A number's state, and the feature set it is in."""
@@ -83,7 +83,7 @@ def some_of(numbers: Sequence[PhoneNumber], count: int, seed: int) -> list[Phone
 
 async def run_jobs(deps: Deps) -> None:
     """A worker carries out every listing job that is due, also those that other tests left."""
-    await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run_due(jobs.listing_jobs(deps))
+    await Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock).run_due(jobs.listing_jobs(deps))
 
 
 async def rows_of(deps: Deps, account_id: AccountId) -> dict[str, Row]:

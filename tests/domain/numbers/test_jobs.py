@@ -26,7 +26,8 @@ from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
-from callmark.kit.work import LEASE, Worker
+from callmark.kit.work import LEASE
+from callmark.kit.worker import Worker
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ async def test_a_worker_that_dies_in_the_middle_leaves_the_rest_to_the_next(acme
         job_id, final = (await acme.delist(*many)).job_id, {}
     assert job_id
     real = FakeClock()
-    first, second = (Worker(acme.deps.db, acme.deps.fabric, acme.deps.clock, real) for _ in range(2))
+    first, second = (Worker(acme.deps.db, acme.deps.gather, acme.deps.fabric, acme.deps.clock, real) for _ in range(2))
     work = jobs.listing_jobs(acme.deps)
     held = {claimed.row["id"] for claimed in await first.claim(work, 100)}
     assert job_id in held

@@ -38,7 +38,7 @@ from callmark.kit.phone import PhoneNumber
 from callmark.kit.secret_key import set_key
 from callmark.kit.secret_value import Secret
 from callmark.kit.signed_posts import read_secret, shown_secret
-from callmark.kit.work import Worker
+from callmark.kit.worker import Worker
 
 SECRET = shown_secret(b"0123456789abcdef01234567")
 SMS, CALL = CodeChannel.SMS, CodeChannel.CALL
@@ -81,7 +81,9 @@ class Stage:
     async def work(self) -> None:
         """A worker sends what is due."""
         deps = self.deps
-        await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run_due(proof_codes.number_codes(deps))
+        await Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock).run_due(
+            proof_codes.number_codes(deps)
+        )
 
     async def prove(self, code: str) -> None:
         """Alice types it."""

@@ -11,7 +11,7 @@ from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.personalisation.batch_rows import COLUMNS, BatchHead, write_rows
 from callmark.domain.personalisation.validation import V1, V2, V3, KnownLabels, Rules, console_rules, judge
 from callmark.kit.clock import LAST_MS, from_ms, to_ms
-from callmark.kit.copy_format import HEADER, TRAILER, instant
+from callmark.kit.copy_format import instant
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import Faulty, NewRecord
 
@@ -61,11 +61,9 @@ def fields_of(row: bytes) -> Iterator[bytes | None]:
         at += 4 + max(size, 0)
 
 
-def rows_in(copied: bytes) -> Iterator[dict[str, bytes | None]]:
-    assert copied.startswith(HEADER)
-    assert copied.endswith(TRAILER)
+def rows_in(rows: bytes) -> Iterator[dict[str, bytes | None]]:
     begins = int.to_bytes(len(COLUMNS), 2, "big") + b"\0\0\0\x10" + HEAD.batch_id.bytes
-    for row in copied.removeprefix(HEADER).removesuffix(TRAILER).split(begins)[1:]:
+    for row in rows.split(begins)[1:]:
         yield dict(zip(COLUMNS, fields_of(begins + row), strict=True))
 
 
@@ -114,7 +112,7 @@ def test_a_value_met_before_does_not_hide_a_bad_one(changes: list[NewRecord], co
 
 def check(records: Sequence[NewRecord], rules: Rules, known: KnownLabels) -> None:
     made = write_rows(HEAD, rules, known, records, lambda position: b'{"at":%d}' % position)
-    found = list(rows_in(made.copied))
+    found = list(rows_in(made.rows))
     ids = [row.pop("id") for row in found]
     assert all(one and UUID(bytes=one).version == 7 for one in ids)
     assert len(set(ids)) == len(records)

@@ -14,7 +14,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation import jobs, service
 from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.kit.clock import FakeClock
-from callmark.kit.work import Worker
+from callmark.kit.worker import Worker
 
 CROWD = 77
 
@@ -48,7 +48,9 @@ async def connected(deps: Deps, *, acknowledges: bool) -> AsyncGenerator[Handset
 
 @asynccontextmanager
 async def working(deps: Deps) -> AsyncGenerator[None]:
-    worker = asyncio.create_task(Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run([jobs.batches(deps)]))
+    worker = asyncio.create_task(
+        Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock).run([jobs.batches(deps)])
+    )
     yield
     worker.cancel()
     await asyncio.wait([worker])

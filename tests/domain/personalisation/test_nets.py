@@ -6,8 +6,7 @@ from tests.domain.personalisation.test_daily_figures import count_all, long_afte
 from tests.factories import Cast, make_cast
 
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation import service
-from callmark.domain.personalisation.batches import queries as batch_queries
+from callmark.domain.personalisation import pushing_queries, service
 from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.kit.clock import FakeClock
@@ -89,7 +88,8 @@ async def test_a_batch_is_done_when_none_of_its_records_is_pending(deps: Deps) -
 
     async def is_done() -> bool:
         async with deps.db.connection() as tx:
-            return (await batch_queries.look_at(tx, batch))[1]
+            (pushed,) = await pushing_queries.look_again(tx, [batch])
+        return pushed.is_done
 
     await service.acknowledge(deps, [first.key])
     assert not await is_done()

@@ -15,7 +15,7 @@ from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import FilePurpose
 from callmark.kit.errors import InvalidInput, NotFound
-from callmark.kit.work import Worker
+from callmark.kit.worker import Worker
 from callmark.record_rules.fields import Field
 from callmark.tables.reader import Reading
 
@@ -51,7 +51,7 @@ async def take(deps: Deps, cast: Cast, text: str | bytes, *, region: str = "") -
 
 async def run(deps: Deps) -> int:
     """Submits what is due."""
-    return await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run_due(jobs.uploads(deps))
+    return await Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock).run_due(jobs.uploads(deps))
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ async def test_two_workers_at_the_same_upload_leave_one_batch_for_each_part(deps
     cast = await make_cast(deps)
     upload = await take(deps, cast, "receiver\n" + "\n".join(phone() for _ in range(600)))
     work = jobs.uploads(deps)
-    (claimed,) = await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).claim(work, 1)
+    (claimed,) = await Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock).claim(work, 1)
     await asyncio.gather(*(work.run(claimed) for _ in range(4)))  # the lease of a slow worker has run out
     async with deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM batch WHERE account_id = $1", cast.account.id) == 2

@@ -24,7 +24,7 @@ from callmark.domain.webhooks.model import Delivery, DeliveryDetails, Webhook
 from callmark.kit.addresses import LOOPBACK
 from callmark.kit.db import Tx
 from callmark.kit.outbound import Outbound, Patience
-from callmark.kit.work import Worker
+from callmark.kit.worker import Worker
 
 ENOUGH = Patience(connect_s=30, read_s=30, total_s=60)
 """For receivers that answer, on a machine that is busy with other tests."""
@@ -144,7 +144,7 @@ class DeliveryWorker:
 
     @property
     def worker(self) -> Worker:
-        return Worker(self.deps.db, self.deps.fabric, self.deps.clock, self.deps.real_clock)
+        return Worker(self.deps.db, self.deps.gather, self.deps.fabric, self.deps.clock, self.deps.real_clock)
 
     async def run(self) -> None:
         await self.worker.run([self.dispatcher.work])

@@ -13,8 +13,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import LEASE, Claim, IdempotencyKey
 from callmark.domain.ids import KeyId
-from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation import accepting
+from callmark.domain.personalisation.accepting import Submitted
 from callmark.domain.personalisation.validation import V1
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import StillRunning
@@ -212,7 +212,7 @@ async def test_a_batch_whose_key_is_no_longer_its_own_is_not_written(deps: Deps,
 
     async def work() -> None:
         async with deps.db.transaction() as tx:
-            await personalisation.submit_batch(tx, deps, account, V1, Submitted([NewRecord(*[None] * 7)], as_sent))
+            await accepting.submit_batch(tx, deps, account, V1, Submitted([NewRecord(*[None] * 7)], as_sent))
             await surface.kept(tx, request, surface.Response(200))
 
     with pytest.raises(StillRunning):

@@ -31,7 +31,8 @@ from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as upload_jobs, service as uploads
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
-from callmark.kit.work import LEASE, Work, Worker
+from callmark.kit.work import LEASE, Work
+from callmark.kit.worker import Worker
 
 
 @dataclass
@@ -49,7 +50,9 @@ class Scene:
             await self.work(switches.switches(self.deps))
 
     async def work(self, work: Work) -> None:
-        await Worker(self.deps.db, self.deps.fabric, self.deps.clock, self.deps.real_clock).run_due(work)
+        await Worker(self.deps.db, self.deps.gather, self.deps.fabric, self.deps.clock, self.deps.real_clock).run_due(
+            work
+        )
 
     async def source(self, handset: Handset) -> str:
         return (await handset.ask("resolve", "resolved", caller_number=CALLER))["source"]
@@ -158,9 +161,11 @@ async def test_a_worker_that_died_while_telling_is_followed_by_another(scene: Sc
         await scene.switch(AccountState.SUSPENDED, tell=False)
         real = FakeClock(scene.deps.real_clock.now())
         work = switches.switches(scene.deps)
-        assert await Worker(scene.deps.db, scene.deps.fabric, scene.deps.clock, real).claim(work, 9)  # and dies
+        assert await Worker(scene.deps.db, scene.deps.gather, scene.deps.fabric, scene.deps.clock, real).claim(
+            work, 9
+        )  # and dies
         real.advance(LEASE * 2)
-        await Worker(scene.deps.db, scene.deps.fabric, scene.deps.clock, real).run_due(work)
+        await Worker(scene.deps.db, scene.deps.gather, scene.deps.fabric, scene.deps.clock, real).run_due(work)
         await handset.receive("withdraw")
 
 

@@ -79,7 +79,9 @@ def periodic(deps: Deps) -> Work:
         await job(deps)
         return deps.clock.now() + every
 
-    return Work(name=WorkName.PERIODIC, table="periodic_job", key="name", columns="name", run=run, at_once=4)
+    return Work(
+        name=WorkName.PERIODIC, table="periodic_job", key="name", key_type="text", columns="name", run=run, at_once=4
+    )
 
 
 def row_works(deps: Deps, outbound: Outbound | None = None) -> list[Work]:

@@ -82,6 +82,7 @@ def wake_ups(deps: Deps, outbound: Outbound | None) -> Work:
         name=WorkName.WAKE_UPS,
         table="wake_up",
         key="phone_number",
+        key_type="text",
         columns="phone_number, wanted_until, attempt_count, due_at",
         run=run,
         at_once=64,

@@ -1,6 +1,6 @@
 """The SQL of labels and logos."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -79,12 +79,6 @@ async def select_dynamic_page(tx: Tx, account_id: AccountId, skip: int, limit: i
 async def select_for_records(tx: Tx, account_id: AccountId) -> list[Label]:
     """The account's living dynamic labels, the default first, then the oldest. Index label_account_newest."""
     rows = await tx.fetch(f"{_DYNAMIC} account_id = $1 ORDER BY is_default DESC, created_at, id", account_id)
-    return [_label(row) for row in rows]
-
-
-async def select_dynamic(tx: Tx, account_id: AccountId, ids: Collection[UUID]) -> list[Label]:
-    """The account's living dynamic labels among `ids`, in no order; by primary key."""
-    rows = await tx.fetch(f"{_DYNAMIC} id = ANY ($2::uuid[]) AND account_id = $1", account_id, ids)
     return [_label(row) for row in rows]
 
 

@@ -1,7 +1,7 @@
 """Use cases of labels and their logos. Source: contract, sections 6 and 12.2."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict, Unpack
 from uuid import UUID
@@ -139,13 +139,6 @@ async def delete_label(deps: Deps, account_id: AccountId, label_id: LabelId, *, 
 async def static_label_exists(tx: Tx, account_id: AccountId, label_id: LabelId) -> bool:
     """Whether the account has this living static label; then it cannot be deleted until the transaction ends."""
     return await queries.hold_static(tx, account_id, label_id)
-
-
-async def dynamic_labels(tx: Tx, account_id: AccountId, ids: Collection[UUID]) -> dict[UUID, Label]:
-    """The account's living dynamic labels among `ids`, by id; one query (none for no ids)."""
-    if not ids:
-        return {}
-    return {label.id: label for label in await queries.select_dynamic(tx, account_id, ids)}
 
 
 async def dynamic_each(tx: Tx, wanted: Sequence[tuple[AccountId, UUID]]) -> list[Label | None]:

@@ -14,7 +14,7 @@ from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome
 from callmark.domain.personalisation.validation import GoodRecord, KnownLabels, Rules, caller_of, judge
 from callmark.kit.clock import from_ms, to_ms
-from callmark.kit.copy_format import HEADER, NULL, TRAILER, field, instant, instant_ms, int16, text
+from callmark.kit.copy_format import NULL, field, instant, instant_ms, int16, text
 from callmark.kit.ids import new_id_bytes
 from callmark.record_rules import fields
 from callmark.record_rules.fields import Faulty, RecordValues
@@ -39,9 +39,12 @@ _Value = TypeVar("_Value")
 
 
 class BatchRows(NamedTuple):
-    """A batch's rows in the format of COPY, how many of them are good, and between which instants they end."""
+    """A batch's rows in the format of COPY, how many of them are good, and between which instants they end.
 
-    copied: bytes
+    What comes before the first and after the last row of a COPY is not among them.
+    """
+
+    rows: bytes
     good: int
     ends_from: datetime
     ends_to: datetime
@@ -168,4 +171,4 @@ def write_rows(
     """The rows of 1 to 500 records; `as_sent` gives a bad one's values as JSON, by its position."""
     writer = _RowWriter(head, rules, known)
     rows = writer.rows(records, as_sent)
-    return BatchRows(b"".join((HEADER, *rows, TRAILER)), len(rows) - writer.bad, *writer.ends())
+    return BatchRows(b"".join(rows), len(rows) - writer.bad, *writer.ends())

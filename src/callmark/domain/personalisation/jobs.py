@@ -2,23 +2,23 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 from callmark.domain import news
-from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets, waking
 from callmark.domain.handsets.model import Reach
-from callmark.domain.personalisation import metrics, queries
+from callmark.domain.personalisation import metrics, pushing_queries, queries
 from callmark.domain.personalisation.batches.service import look_again
 from callmark.domain.personalisation.model import OpenRecord, Outcome, RecordKey, Settlement
 from callmark.domain.personalisation.push_spans import PushSpans
+from callmark.domain.personalisation.pushing_queries import Pending, ToPush
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
-from callmark.domain.personalisation.suspension.jobs import LOOK_AFTER, tell_if_suspended
+from callmark.domain.personalisation.suspension.jobs import LOOK_AFTER, withdraw_pushed
 from callmark.domain.work_names import WorkName
 from callmark.kit import tracing
 from callmark.kit.fanout import Answer
@@ -65,41 +65,44 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
     """
     began = deps.real_clock.now()
     batch = queries.batch_of(claimed.row)
-    async with deps.db.connection() as tx:
-        if await accounts.is_suspended(tx, batch.account_id):
-            return deps.clock.now() + LOOK_AFTER
-        pending = await queries.pending_of(tx, batch)
-        if not pending:  # handsets have asked for the rest
-            await news.tell(deps, news.of_batch(batch.id))
-            return None
-        reach = await handsets.reach(tx, {r.key.receiver_number for r in pending}, deps.settings.min_app_version)
-    now = deps.clock.now()
-    refused, sendable = _sort_out(pending, reach, now)
+    found: ToPush
+    (found,) = await deps.gather(pushing_queries.to_push, [batch], weight=batch.record_count)
+    if found.is_suspended:
+        return deps.clock.now() + LOOK_AFTER
+    if not found.pending:  # handsets have asked for the rest
+        await news.tell(deps, news.of_batch(batch.id))
+        return None
+    refused, sendable = _sort_out(found.pending, deps.settings.min_app_version, deps.clock.now())
     await _settle(deps, refused)
     lost = await _fan_out(deps, sendable, claimed.only_waits)
-    if is_done := await look_again(deps, batch):
+    pushed = await look_again(deps, batch)
+    if pushed.is_done:
         await news.tell(deps, news.of_batch(batch.id))
-    await tell_if_suspended(deps, batch)
+    if pushed.is_suspended:
+        await withdraw_pushed(deps, batch)
     log.info(
         "batch_pushed",
         batch=str(batch.id),
         pushed=len(sendable) - lost,
         refused=len(refused),
         lost=lost,
-        is_done=is_done,
+        is_done=pushed.is_done,
         ms=round((deps.real_clock.now() - began).total_seconds() * 1000),
     )
-    return None if is_done else deps.clock.now() + AGAIN_AFTER
+    return None if pushed.is_done else deps.clock.now() + AGAIN_AFTER
 
 
 def _sort_out(
-    pending: Sequence[OpenRecord], reach: Mapping[PhoneNumber, Reach], now: datetime
+    pending: Sequence[Pending], min_app_version: str, now: datetime
 ) -> tuple[list[Settlement], list[OpenRecord]]:
     """What can be settled without a push (window over, receiver not reachable), and what is to be pushed."""
     refused: list[Settlement] = []
     sendable: list[OpenRecord] = []
-    for record in pending:
-        found = reach[record.key.receiver_number]
+    reaches: dict[handsets.Make | None, Reach] = {}
+    for record, make in pending:
+        if make not in reaches:
+            reaches[make] = handsets.reach_by(make, min_app_version)
+        found = reaches[make]
         if record.key.ends_at < now:
             refused.append(Settlement(record.key, Outcome.FAILED_TO_PUSH, None, now))
         elif found is Reach.REACHABLE:

@@ -1,6 +1,6 @@
 """What the judge must know from outside a record: the account's labels, and which callers others have listed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -34,25 +34,45 @@ class _LookedUp(NamedTuple):
     make: handsets.Make | None
 
 
+class Mentioned(NamedTuple):
+    """Records of an account, and the rules by which they are read."""
+
+    account_id: AccountId
+    rules: Rules
+    records: Sequence[RecordValues]
+
+
 async def known_to(
-    tx: Tx, account_id: AccountId, rules: Rules, records: Iterable[RecordValues], *, allow_foreign: bool
+    tx: Tx, account_id: AccountId, rules: Rules, records: Sequence[RecordValues], *, allow_foreign: bool
 ) -> KnownLabels:
-    """What these records of an account may mean: one statement for labels, one more when a record leaves its label out.
+    """As `known_to_each`, of one account."""
+    (known,) = await known_to_each(tx, [Mentioned(account_id, rules, records)], allow_foreign=allow_foreign)
+    return known
+
+
+async def known_to_each(tx: Tx, mentioned: Sequence[Mentioned], *, allow_foreign: bool) -> list[KnownLabels]:
+    """What the records of each may mean: one statement for labels, one for each account that leaves a label out.
 
     And one for all callers, unless foreign ones are allowed (setting `foreign_callers`).
     """
-    texts, written = set[str](), set[str]()
-    for record in records:
-        texts.add(record.label_id if isinstance(record.label_id, str) else "")
-        if isinstance(record.caller, str):
-            written.add(record.caller)
-    ids = {text: found for text in texts if (found := parse_uuid(text))}
-    by_id = await labels.dynamic_labels(tx, account_id, ids.values()) if ids else {}
-    by_text = {text: by_id[label_id] for text, label_id in ids.items() if label_id in by_id}
-    default = await labels.default_dynamic_label(tx, account_id) if "" in texts else None
-    callers = set[PhoneNumber]() if allow_foreign else {found for one in written if (found := rules.parse_phone(one))}
-    holders = await numbers.holders(tx, callers)
-    return KnownLabels(by_text, default, frozenset(one for one, holder in holders.items() if holder != account_id))
+    texts = [{one.label_id if isinstance(one.label_id, str) else "" for one in each.records} for each in mentioned]
+    ids = [{text: found for text in some if (found := parse_uuid(text))} for some in texts]
+    wanted = list({(each.account_id, one) for each, of in zip(mentioned, ids, strict=True) for one in of.values()})
+    by_id = dict(zip(wanted, await labels.dynamic_each(tx, wanted) if wanted else (), strict=True))
+    callers = [set[PhoneNumber]() if allow_foreign else _callers(each) for each in mentioned]
+    holders = await numbers.holders(tx, set[PhoneNumber]().union(*callers))
+    known: list[KnownLabels] = []
+    for each, some, of, theirs in zip(mentioned, texts, ids, callers, strict=True):
+        by_text = {text: label for text, one in of.items() if (label := by_id[each.account_id, one])}
+        default = await labels.default_dynamic_label(tx, each.account_id) if "" in some else None
+        foreign = frozenset(one for one in theirs if holders.get(one, each.account_id) != each.account_id)
+        known.append(KnownLabels(by_text, default, foreign))
+    return known
+
+
+def _callers(mentioned: Mentioned) -> set[PhoneNumber]:
+    written = {one.caller for one in mentioned.records if isinstance(one.caller, str)}
+    return {found for one in written if (found := mentioned.rules.parse_phone(one))}
 
 
 async def look_up_one(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from callmark.domain.ids import AccountId, BatchId, LabelId, RecordId
-from callmark.domain.personalisation.batch_rows import COLUMNS, BatchRows
+from callmark.domain.personalisation.batch_rows import COLUMNS
 from callmark.domain.personalisation.model import (
     MOST_RECORDS,
     Batch,
@@ -20,6 +20,7 @@ from callmark.domain.personalisation.model import (
     Settlement,
     StoredRecord,
 )
+from callmark.kit.copy_format import HEADER, TRAILER
 from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.errors import Unavailable
 from callmark.kit.phone import PhoneNumber
@@ -31,7 +32,7 @@ OPEN = (
     " r.starts_at, r.accepted_at, r.position"
 )
 """The columns of a record `r` with its label `l`, as a handset gets it."""
-_OPEN_COLUMNS = OPEN.count(",") + 1
+OPEN_COLUMNS = OPEN.count(",") + 1
 STORED = (
     "receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_id, label_name, call_reason,"
     " starts_at, accepted_at, outcome, fault_field, fault, submitted, sent_at, settled_at, first_outcome,"
@@ -57,6 +58,16 @@ class AcceptedSingle(NamedTuple):
     due_at: datetime
 
 
+class NewBatch(NamedTuple):
+    """A batch to write; not due when no record of it is to be pushed."""
+
+    batch: Batch
+    due_at: datetime | None
+    traceparent: str | None
+    rows: bytes
+    """Of its records, as `BatchRows` has them."""
+
+
 def key_of_row(row: Row) -> RecordKey:
     """The key of a row with its columns."""
     return RecordKey(PhoneNumber(row["receiver_number"]), row["ends_at"], RecordId(row["id"]))
@@ -64,7 +75,7 @@ def key_of_row(row: Row) -> RecordKey:
 
 def open_of_row(row: Row) -> OpenRecord:
     """The record of a row that begins with the columns `OPEN`, which stand in the order of the record's fields."""
-    return OpenRecord(RecordKey(row[0], row[1], row[2]), *row[3:_OPEN_COLUMNS])
+    return OpenRecord(RecordKey(row[0], row[1], row[2]), *row[3:OPEN_COLUMNS])
 
 
 def stored_of(row: Row) -> StoredRecord:
@@ -92,21 +103,23 @@ def stored_of(row: Row) -> StoredRecord:
     )
 
 
-async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, rows: BatchRows, traceparent: str | None) -> None:
-    """Writes a batch and, by COPY, its records; in the caller's transaction."""
+async def insert_batches(tx: Tx, batches: Sequence[NewBatch]) -> None:
+    """Writes batches and, by COPY, their records; in the caller's transaction."""
     await tx.execute(
         "INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at, traceparent)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        batch.id,
-        batch.account_id,
-        batch.accepted_at,
-        batch.record_count,
-        batch.ends_from,
-        batch.ends_to,
-        due_at,
-        traceparent,
+        " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::int[], $5::timestamptz[],"
+        " $6::timestamptz[], $7::timestamptz[], $8::text[])",
+        [new.batch.id for new in batches],
+        [new.batch.account_id for new in batches],
+        [new.batch.accepted_at for new in batches],
+        [new.batch.record_count for new in batches],
+        [new.batch.ends_from for new in batches],
+        [new.batch.ends_to for new in batches],
+        [new.due_at for new in batches],
+        [new.traceparent for new in batches],
     )
-    await tx.copy_to_table("call_record", source=memoryview(rows.copied), columns=COLUMNS, format="binary")
+    copied = memoryview(b"".join((HEADER, *(new.rows for new in batches), TRAILER)))
+    await tx.copy_to_table("call_record", source=copied, columns=COLUMNS, format="binary")
 
 
 async def insert_singles(tx: Tx, records: Sequence[AcceptedSingle]) -> None:
@@ -281,19 +294,6 @@ async def records_of(
         outcome,
     )
     return [stored_of(row) for row in rows]
-
-
-async def pending_of(tx: Tx, batch: Batch) -> list[OpenRecord]:
-    """A batch's records that have no outcome yet, in the order of submission."""
-    rows = await tx.fetch(
-        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"
-        " WHERE r.batch_id = $1 AND r.ends_at BETWEEN $2 AND $3 AND r.outcome = 'pending' AND r.withdrawn_at IS NULL"
-        " ORDER BY r.position",
-        batch.id,
-        batch.ends_from,
-        batch.ends_to,
-    )
-    return [open_of_row(row) for row in rows]
 
 
 async def find_record(tx: Tx, account_id: AccountId, record_id: UUID) -> StoredRecord | None:

@@ -1,6 +1,9 @@
-"""Use cases of call personalisation: submit a batch, push one now, read status, acknowledge, withdraw."""
+"""Use cases of call personalisation: push one record now, read status, acknowledge, withdraw.
 
-from collections.abc import Callable, Collection, Sequence
+Batches are taken in by `accepting`.
+"""
+
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -18,12 +21,10 @@ from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId, BatchId, RecordId
 from callmark.domain.personalisation import handset_queries, metrics, queries
-from callmark.domain.personalisation.batch_rows import BatchHead, write_rows
 from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
-from callmark.domain.personalisation.known import known_to, look_up_one
+from callmark.domain.personalisation.known import look_up_one
 from callmark.domain.personalisation.model import (
-    Batch,
     OpenRecord,
     Outcome,
     RecordKey,
@@ -42,16 +43,15 @@ from callmark.domain.personalisation.validation import (
     judge,
 )
 from callmark.domain.policy.model import Actor
-from callmark.domain.work_names import WorkName
-from callmark.kit import logs, patience, tracing
+from callmark.kit import logs, patience
 from callmark.kit.clock import to_ms
-from callmark.kit.db import Transaction, Tx
+from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.kit.workload import aside
-from callmark.record_rules.fields import Faulty, NewRecord, RecordValues
+from callmark.record_rules.fields import Faulty, NewRecord
 
 log = structlog.get_logger(__name__)
 
@@ -68,44 +68,11 @@ UNREACHABLE = {
 }
 
 
-class Submitted(NamedTuple):
-    """The records of a batch as they came in, 1 to 500."""
-
-    records: Sequence[RecordValues]
-    as_sent: Callable[[int], bytes]
-    """A JSON object of the values of a record that turns out bad, by its position: exactly as sent, under the names of
-    `validation.Field`; missing ones left out."""
-
-
 class PushResult(NamedTuple):
     """The outcome of a real-time push."""
 
     batch_id: BatchId
     outcome: Outcome
-
-
-async def submit_batch(tx: Transaction, deps: Deps, account_id: AccountId, rules: Rules, submitted: Submitted) -> Batch:
-    """The batch, written with all its records; good ones will be pushed once committed, bad ones carry their fault.
-
-    The batch row is the work: due now. Records keep their order.
-    """
-    now = deps.clock.now()
-    batch_id = BatchId(new_id())
-    allow_foreign = deps.settings.foreign_callers == "allow"
-    logs.bind(batch=str(batch_id))
-    known = await known_to(tx, account_id, rules, submitted.records, allow_foreign=allow_foreign)
-    rows = write_rows(BatchHead(batch_id, account_id, now), rules, known, *submitted)
-    batch = Batch(batch_id, account_id, now, len(submitted.records), rows.ends_from, rows.ends_to)
-    await queries.insert_batch(tx, batch, now if rows.good else None, rows, tracing.current())
-    if rows.good:
-        tx.after_commit(partial(deps.wake, WorkName.BATCHES))
-    if invalid := batch.record_count - rows.good:
-        tx.after_commit(partial(_count_invalid, invalid))
-    return batch
-
-
-async def _count_invalid(count: int) -> None:
-    metrics.BULK[Outcome.INVALID].inc(count)
 
 
 async def push_now(

@@ -4,9 +4,9 @@ Source: contract, sections 4 and 5 ("Call Personalisation (Bulk)", "(Real-time)"
 """
 
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation import admitted_push, service as personalisation
+from callmark.domain.personalisation import accepting, admitted_push, service as personalisation
 from callmark.domain.personalisation.admitted_push import ReadPush
-from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.service import PushResult
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
@@ -44,10 +44,14 @@ def push_bulk(generation: Generation) -> Handler:
     async def handle(request: ApiRequest) -> Response:
         submitted = read_batch(generation, request.body)
         deps = request.deps
+        if request.claim is None:
+            return answer(await accepting.submit_alone(deps, request.account_id, generation.rules, submitted))
         async with deps.db.transaction() as tx:
-            batch = await personalisation.submit_batch(tx, deps, request.account_id, generation.rules, submitted)
-            out = BatchOut(str(batch.id)) if generation.newer else _uploaded(str(batch.id))
-            return await kept(tx, request, render(out))
+            batch = await accepting.submit_batch(tx, deps, request.account_id, generation.rules, submitted)
+            return await kept(tx, request, answer(batch))
+
+    def answer(batch: Batch) -> Response:
+        return render(BatchOut(str(batch.id)) if generation.newer else _uploaded(str(batch.id)))
 
     return handle
 

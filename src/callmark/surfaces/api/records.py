@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Raw
 
 from callmark.domain.personalisation import validation
+from callmark.domain.personalisation.accepting import Submitted
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome, StoredRecord
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import Rules
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import InvalidInput

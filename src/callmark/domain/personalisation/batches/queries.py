@@ -53,19 +53,6 @@ async def withdrawn_of(tx: Tx, batch: Batch, now: datetime) -> list[RecordKey]:
     return [RecordKey(PhoneNumber(row["receiver_number"]), row["ends_at"], RecordId(row["id"])) for row in rows]
 
 
-async def look_at(tx: Tx, batch: Batch) -> tuple[bool, bool]:
-    """Whether any record of the batch was ever withdrawn, and whether every one has an outcome. As `is_done`."""
-    row = await tx.fetchrow(
-        "SELECT withdrawn_at IS NOT NULL, NOT EXISTS (SELECT FROM call_record r WHERE r.batch_id = $1"
-        " AND r.ends_at BETWEEN $2 AND $3 AND r.outcome = 'pending' AND r.withdrawn_at IS NULL)"
-        " FROM batch WHERE id = $1",
-        batch.id,
-        batch.ends_from,
-        batch.ends_to,
-    )
-    return (row[0], row[1]) if row else (False, True)  # without a row it was forgotten, with its records
-
-
 async def is_done(tx: Tx, batch: Batch) -> bool:
     """Whether every record of the batch has an outcome. As `records_of` otherwise."""
     return not await tx.fetchval(

@@ -11,11 +11,12 @@ from callmark.domain import news
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.personalisation import queries as record_queries
+from callmark.domain.personalisation import pushing_queries, queries as record_queries
 from callmark.domain.personalisation.batches import queries
 from callmark.domain.personalisation.batches.model import Stages, stages
 from callmark.domain.personalisation.handset_messages import encode_withdraw
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, StoredRecord
+from callmark.domain.personalisation.pushing_queries import Pushed
 from callmark.domain.policy.model import Actor
 from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
@@ -99,17 +100,18 @@ async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID, *, b
     )
 
 
-async def look_again(deps: Deps, batch: Batch) -> bool:
-    """For a worker that has just pushed the batch: whether every record has an outcome now.
+async def look_again(deps: Deps, batch: Batch) -> Pushed:
+    """For a worker that has just pushed the batch: how it is now.
 
     What was withdrawn meanwhile may have overtaken its push; handsets are told again.
     """
-    now = deps.clock.now()
-    async with deps.db.connection() as tx:
-        has_withdrawals, is_done = await queries.look_at(tx, batch)
-        keys = await queries.withdrawn_of(tx, batch, now) if has_withdrawals else []
-    await _tell(deps, keys)
-    return is_done
+    pushed: Pushed
+    (pushed,) = await deps.gather(pushing_queries.look_again, [batch])
+    if pushed.has_withdrawals:
+        async with deps.db.connection() as tx:
+            keys = await queries.withdrawn_of(tx, batch, deps.clock.now())
+        await _tell(deps, keys)
+    return pushed
 
 
 async def _tell(deps: Deps, keys: Sequence[RecordKey]) -> None:

@@ -51,11 +51,10 @@ def switches(deps: Deps) -> Work:
     )
 
 
-async def tell_if_suspended(deps: Deps, batch: Batch) -> None:
-    """For a worker that has just pushed the batch: its account may have been suspended meanwhile."""
+async def withdraw_pushed(deps: Deps, batch: Batch) -> None:
+    """For a worker that has just pushed the batch of an account that was suspended meanwhile."""
     async with deps.db.connection() as tx:
-        if await accounts.is_suspended(tx, batch.account_id):
-            await _withdraw(deps, await queries.open_of(tx, [batch], deps.clock.now()))
+        await _withdraw(deps, await queries.open_of(tx, [batch], deps.clock.now()))
 
 
 async def _run(deps: Deps, account_id: AccountId, switched_at: datetime) -> datetime | None:
