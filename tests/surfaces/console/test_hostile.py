@@ -1,9 +1,7 @@
-"""What no page of ours sends: strange characters, forged positions, guesses without end, and other methods."""
+"""What no page of ours sends: strange characters, forged addresses, guesses without end, and other methods."""
 
-import re
-from base64 import urlsafe_b64encode
 from datetime import timedelta
-from pathlib import Path
+from itertools import product
 
 import pytest
 from starlette.responses import Response
@@ -24,50 +22,27 @@ from callmark.domain.members.model import Member
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
-from callmark.surfaces.console import app, cookies
+from callmark.surfaces.console import cookies
 from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
-from callmark.surfaces.cursors import encode_key
 
 NEW = "quite another four words"
-_SOURCES = [path.read_text() for path in Path(app.__file__).parent.glob("*.py")]
-_PARAMETERS = {*re.findall(r'query\("(\w+)"\)', "".join(_SOURCES)), "after", "before"}
-_FORGED = (
-    "a\0b",
-    "9" * 400,
-    "9999-12-31",
-    "0001-01-01",
-    "2026-13-45",
-    encode_key(("x", "y")),
-    encode_key(("9999-12-31T23:59:59+00:00", "\0")),
-    encode_key(("2026-01-01T00:00:00", "no id")),
-    encode_key(("2026-01-01T00:00:00+00:00", "no id", "no number")),
-    urlsafe_b64encode(b"[" * 1_500).decode(),
-)
+_ADDRESSES = ("http://[", "http://[x]/", "//", "javascript:alert(1)")
+_SAID_IN = ("Referer", "HX-Current-URL", "Host", "Origin")
+_FROM_A_PAGE = {"Sec-Fetch-Site": "same-origin", "HX-Request": "true"}
 
 
-@pytest.mark.parametrize("forged", _FORGED, ids=range(len(_FORGED)))
-async def test_no_address_makes_a_page_fail(business: Business, browse: Visitors, forged: str) -> None:
-    alice = await browse.as_member(business.admin)
-    for entry in TABLE:
-        if entry.method == "GET" and "{" not in entry.path and not entry.path.startswith("/operator"):
-            answer = await alice.http.get(f"/console{entry.path}", params=dict.fromkeys(_PARAMETERS, forged))
-            assert answer.status_code in {200, 303, 400, 422}, (entry.path, answer.status_code)
-
-
-@pytest.mark.parametrize("address", ["http://[", "http://[x]/", "//", "javascript:alert(1)"])
-@pytest.mark.parametrize("name", ["Referer", "HX-Current-URL", "Host", "Origin"])
-@pytest.mark.parametrize("site", [{}, {"Sec-Fetch-Site": "same-origin", "HX-Request": "true"}])
-async def test_no_address_that_a_browser_says_makes_a_page_fail(
-    business: Business, browse: Visitors, name: str, address: str, site: dict[str, str]
-) -> None:
-    said = {name: address, **site}
-    for browser in (await browse.as_member(business.admin), browse()):
-        asked = await browser.http.get("/console/keys?q=1", headers=said)
-        assert asked.status_code in {200, 303}
-        sent = await browser.http.post("/console/keys/new", data={"csrf": "x", "name": "dialer"}, headers=said)
-        assert sent.status_code in {200, 303, 403}
+async def test_no_address_that_a_browser_says_makes_a_page_fail(business: Business, browse: Visitors) -> None:
+    alice, found = await browse.as_member(business.admin), list[str]()
+    for address, name, site in product(_ADDRESSES, _SAID_IN, ({}, _FROM_A_PAGE)):
+        said: dict[str, str] = {name: address, **site}
+        for browser in (alice, browse()):
+            asked = await browser.http.get("/console/keys?q=1", headers=said)
+            sent = await browser.http.post("/console/keys/new", data={"csrf": "x", "name": "dialer"}, headers=said)
+            if asked.status_code not in {200, 303} or sent.status_code not in {200, 303, 403}:
+                found.append(f"{said}, {'alice' if browser is alice else 'stranger'}: {asked}, {sent}")
+    assert found == []
 
 
 async def test_no_field_with_a_nul_makes_a_form_fail(business: Business, browse: Visitors) -> None:
@@ -88,16 +63,15 @@ async def test_an_address_longer_than_any_is_answered_like_an_unknown_one(browse
     assert answer.status_code == (401 if page.endswith("sign-in") else 303)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-@pytest.mark.parametrize("path", ["/console", "/console/keys", "/console/nowhere"])
-async def test_another_method_is_told_by_a_page_with_its_headers(
-    business: Business, browse: Visitors, method: str, path: str
-) -> None:
-    alice = await browse.as_member(business.admin)
-    answer = await alice.http.request(method, path)
-    assert answer.status_code == 405
-    assert "Acme" in text_of(answer)
-    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+async def test_another_method_is_told_by_a_page_with_its_headers(business: Business, browse: Visitors) -> None:
+    alice, found = await browse.as_member(business.admin), list[str]()
+    methods, paths = ("POST", "PUT", "DELETE", "OPTIONS"), ("/console", "/console/keys", "/console/nowhere")
+    for method, path in product(methods, paths):
+        answer = await alice.http.request(method, path)
+        policy = answer.headers.get("content-security-policy", "")
+        if answer.status_code != 405 or "Acme" not in text_of(answer) or "frame-ancestors 'none'" not in policy:
+            found.append(f"{method} {path}: {answer}, {policy}, {text_of(answer)[:80]}")
+    assert found == []
 
 
 def test_behind_https_no_other_host_and_no_plain_request_gets_the_cookie() -> None:

@@ -1,6 +1,9 @@
 """What no page of ours sends: odd ids in paths, damaged cookies, fields that are no text. A page each time, no 5xx."""
 
 import re
+from base64 import urlsafe_b64encode
+from itertools import product
+from pathlib import Path
 
 import httpx
 import pytest
@@ -8,45 +11,27 @@ from tests import nasty
 from tests.surfaces.console.browser import BASE, Browser, Business, Visitors, make_operator, text_of
 
 from callmark.domain.deps import Deps
-from callmark.surfaces.console import cookies
+from callmark.surfaces.console import app, cookies
 from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
 from callmark.surfaces.cursors import encode_key
 
 SEGMENTS = (*nasty.SEGMENTS[:5], "-1", "9" * 400, "..%2F..", "%F0%9F%9A%9A", "00000000-0000-0000-0000-000000000000")
-QUERY = (
-    *(
-        "account",
-        "after",
-        "app",
-        "before",
-        "caller",
-        "draft",
-        "feature_set",
-        "from",
-        "mode",
-        "next",
-        "on",
-        "os",
-        "page",
-    ),
-    *(
-        "place",
-        "process",
-        "q",
-        "range",
-        "seen",
-        "seen_in",
-        "sent",
-        "set",
-        "state",
-        "then",
-        "to",
-        "type",
-        "version",
-        "zone",
-    ),
+_SOURCES = "".join(path.read_text() for path in Path(app.__file__).parent.glob("*.py"))
+QUERY = sorted({*re.findall(r'query\("(\w+)"\)', _SOURCES), "after", "before", "from", "page", "range", "to"})
+"""Every parameter that a page reads."""
+FORGED = (
+    *nasty.QUERIES,
+    "9999-12-31",
+    "0001-01-01",
+    "2026-13-45",
+    encode_key(("x", "y")),
+    encode_key(("9999-12-31T23:59:59+00:00", "\0")),
+    encode_key(("2026-01-01T00:00:00", "no id")),
+    encode_key(("2026-01-01T00:00:00+00:00", "no id", "no number")),
+    urlsafe_b64encode(b"[" * 1_200).decode(),
 )
+_WITHOUT_IDS = [one for one in TABLE if one.method == "GET" and "{" not in one.path]
 NOBODY = "00000000-0000-0000-0000-000000000000"
 INSTANTS = (
     *("0001-01-01T00:00:00", "9999-12-31T23:59:59.999999", "2026-01-01", "2026-01-01T00:00:00"),
@@ -85,86 +70,101 @@ async def everybody(deps: Deps, business: Business, browse: Visitors) -> list[Br
     return [await browse.as_member(business.admin), operator, acting]
 
 
-@pytest.mark.parametrize("at", range(len(SEGMENTS)))
-async def test_no_path_makes_a_page_fail(business: Business, everybody: list[Browser], at: int) -> None:
-    segment = SEGMENTS[at]
-    for entry in nasty.third((one for one in TABLE if "{" in one.path), at):
-        for first in {segment, str(business.account.id)} if entry.path.count("{") > 1 else {segment}:
-            parts = re.sub(r"\{\w+\}", first, entry.path, count=1)
-            path = re.sub(r"\{\w+\}", segment, parts)
-            for browser in everybody if "/operator/" in path else everybody[::2]:
-                await _ask(browser, entry.method, f"/console{path}")
+async def test_no_path_makes_a_page_fail(business: Business, everybody: list[Browser]) -> None:
+    found: list[str] = []
+    for at, segment in enumerate(SEGMENTS):
+        for entry in nasty.third((one for one in TABLE if "{" in one.path), at):
+            for first in {segment, str(business.account.id)} if entry.path.count("{") > 1 else {segment}:
+                parts = re.sub(r"\{\w+\}", first, entry.path, count=1)
+                path = re.sub(r"\{\w+\}", segment, parts)
+                for browser in everybody if "/operator/" in path else everybody[::2]:
+                    found += await _wrong(browser, entry.method, f"/console{path}")
+    assert found + await _gone(everybody) == []
 
 
-@pytest.mark.parametrize("of_round", range(5))
-async def test_no_query_makes_a_page_fail(everybody: list[Browser], of_round: int) -> None:
-    values = nasty.QUERIES[of_round:] + nasty.QUERIES[:of_round]
-    asked = "&".join(f"{name}={values[at * 5 % len(values)]}" for at, name in enumerate(QUERY))
-    for entry in TABLE:
-        if entry.method == "GET" and "{" not in entry.path:
+async def test_no_query_makes_a_page_fail(everybody: list[Browser]) -> None:
+    """Each value in every parameter at once, or each parameter with another one."""
+    found: list[str] = []
+    for of_round, value in enumerate(FORGED):
+        others = [FORGED[(of_round + at * 5) % len(FORGED)] for at, _ in enumerate(QUERY)]
+        for at, entry in enumerate(nasty.third(_WITHOUT_IDS, of_round)):
+            values = others if (at + of_round // 3) % 2 else [value] * len(QUERY)
+            asked = "&".join(f"{name}={one}" for name, one in zip(QUERY, values, strict=True))
             browser = everybody[1 if "/operator/" in entry.path else of_round % 2 * 2]
-            await _ask(browser, "GET", f"/console{entry.path}?{asked}")
+            found += await _wrong(browser, "GET", f"/console{entry.path}?{asked}")
+    assert found + await _gone(everybody) == []
 
 
-@pytest.mark.parametrize("at", range(len(INSTANTS)))
-async def test_no_position_in_a_list_makes_a_page_fail(everybody: list[Browser], at: int) -> None:
-    instant = INSTANTS[at]
-    for entry in nasty.third((one for one in TABLE if one.method == "GET" and "{" not in one.path), at):
-        rest = (NOBODY, 5) if entry.path == "/records" else ("9199001122",) if entry.path == "/numbers" else (NOBODY,)
-        key = encode_key((instant, *rest))
-        browser = everybody[1 if "/operator/" in entry.path else 0]
-        await _ask(browser, "GET", f"/console{entry.path}?after={key}&before={key}")
+async def test_no_position_in_a_list_makes_a_page_fail(everybody: list[Browser]) -> None:
+    found: list[str] = []
+    for at, instant in enumerate(INSTANTS):
+        for entry in nasty.third(_WITHOUT_IDS, at):
+            rest = (
+                (NOBODY, 5) if entry.path == "/records" else ("9199001122",) if entry.path == "/numbers" else (NOBODY,)
+            )
+            key = encode_key((instant, *rest))
+            browser = everybody[1 if "/operator/" in entry.path else 0]
+            found += await _wrong(browser, "GET", f"/console{entry.path}?after={key}&before={key}")
+    assert found == []
 
 
-@pytest.mark.parametrize("of_round", nasty.ROUNDS)
-async def test_no_header_makes_a_page_fail(browse: Visitors, everybody: list[Browser], of_round: int) -> None:
+async def test_no_header_makes_a_page_fail(browse: Visitors, everybody: list[Browser]) -> None:
+    found: list[str] = []
     routes = [one for one in TABLE if "{" not in one.path and one.path not in LEAVING]
-    for at, entry in enumerate(nasty.third(routes, of_round)):
+    of_rounds = [(one, at_entry) for one in nasty.ROUNDS for at_entry in enumerate(nasty.third(routes, one))]
+    for of_round, (at, entry) in of_rounds:
         browser = everybody[1 if "/operator/" in entry.path else 0]
         length = {b"content-length": LENGTHS[at % len(LENGTHS)]}
         for more, without in ((length, ()), (length, OF_SITES), ({b"content-type": FORM}, OF_SITES)):
             sent = {**nasty.headers(of_round, without=without), **more}
-            await _ask(browser if at % 4 else browse(), entry.method, f"/console{entry.path}", sent)
-    for browser in everybody:
-        assert (await browser.get("/console/me")).status_code == 200
+            found += await _wrong(browser if at % 4 else browse(), entry.method, f"/console{entry.path}", sent)
+    assert found + await _gone(everybody) == []
 
 
-async def _ask(browser: Browser, method: str, path: str, headers: dict[bytes, bytes] | None = None) -> httpx.Response:
-    """A page of ours, or a redirect to one."""
+async def _wrong(browser: Browser, method: str, path: str, headers: dict[bytes, bytes] | None = None) -> list[str]:
+    """Nothing for a page of ours, or a redirect to one; else what came."""
     url = httpx.URL(BASE).copy_with(raw_path=path.encode())
     data = {"csrf": browser.csrf, "name": "a", "email": "a"} if method == "POST" else None
     answer = await browser.http.request(method, url, data=data, headers=headers)
-    assert answer.status_code in PAGES, (method, path[:80], answer.status_code)
-    assert answer.headers["x-request-id"]
-    if answer.status_code >= 400:
-        assert answer.headers["content-type"].startswith("text/html"), (method, path[:80])
-    return answer
+    is_page = answer.status_code < 400 or answer.headers["content-type"].startswith("text/html")
+    if answer.status_code in PAGES and answer.headers["x-request-id"] and is_page:
+        return []
+    return [f"{method} {path[:200]}, {headers}: {answer}, {answer.headers}"]
 
 
-@pytest.mark.parametrize("name", COOKIES)
-async def test_a_damaged_cookie_is_ignored(business: Business, browse: Visitors, name: str) -> None:
-    alice = await browse.as_member(business.admin)
-    for value in GARBAGE:
+async def _gone(everybody: list[Browser]) -> list[str]:
+    """Who is not signed in any more, or does not act for the account any more."""
+    pages = ("/console/keys", "/console/operator/accounts", "/console/keys")
+    return [page for page, one in zip(pages, everybody, strict=True) if (await one.get(page)).status_code != 200]
+
+
+async def test_a_damaged_cookie_is_ignored(business: Business, browse: Visitors) -> None:
+    alice, found = await browse.as_member(business.admin), list[str]()
+    paths = ("/console/sign-in", "/console", "/console/sign-in/code", "/console/nowhere")
+    for name, value in product(COOKIES, GARBAGE):
         sent = {b"Cookie": f"{name}={value}".encode("latin-1")}
-        for path in ("/console/sign-in", "/console", "/console/sign-in/code", "/console/nowhere"):
+        for path in paths:
             answer = await browse().http.get(path, headers=sent)
-            assert answer.status_code in {200, 303, 404}, (value, path)
             posted = await browse().http.post(path, headers=sent, data={"csrf": "a"})
-            assert posted.status_code in {303, 403, 405}, (value, path)
+            if answer.status_code not in {200, 303, 404} or posted.status_code not in {303, 403, 405}:
+                found.append(f"{name}={value} to {path}: {answer}, {posted}")
         if name != cookies.SESSION:
+            alice = await browse.as_member(business.admin)
             alice.http.cookies.set(name, value.encode("latin-1").decode("ascii", "replace").replace("\ufffd", "y"))
-            assert (await alice.http.get("/console/keys")).status_code == 200, value
+            if (asked := await alice.http.get("/console/keys")).status_code != 200:
+                found.append(f"{name}={value} of alice: {asked}")
+    assert found == []
 
 
-@pytest.mark.parametrize("body", NOT_TEXT, ids=range(len(NOT_TEXT)))
-async def test_a_field_that_is_no_text_is_told_with_its_place(everybody: list[Browser], body: bytes) -> None:
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    for entry in TABLE:
+async def test_a_field_that_is_no_text_is_told_with_its_place(everybody: list[Browser]) -> None:
+    form, found = {"Content-Type": "application/x-www-form-urlencoded"}, list[str]()
+    for body, entry in product(NOT_TEXT, TABLE):
         if entry.method == "POST" and "{" not in entry.path and entry.needs is not Access.ANYBODY:
             browser = everybody[1 if entry.path.startswith("/operator/") else 0]
             answer = await browser.http.post(f"/console{entry.path}", content=body, headers=form)
-            assert answer.status_code == 400, entry.path
-            assert "is not UTF-8" in text_of(answer)
+            if answer.status_code != 400 or "is not UTF-8" not in text_of(answer):
+                found.append(f"{body!r} to {entry.path}: {answer}")
+    assert found == []
 
 
 async def test_a_part_of_a_form_that_is_no_text_is_told_with_its_place(business: Business, browse: Visitors) -> None:
