@@ -140,20 +140,20 @@ async def test_a_sign_in_page_that_was_open_for_long_is_shown_again(business: Bu
     assert "Please try again" in text_of(await alice.follow(answer))
 
 
-@pytest.mark.parametrize(
-    ("wanted", "location"),
-    [
-        ("/console/records?state=invalid&q=a%2F%2Fb", "/console/records?state=invalid&q=a%2F%2Fb"),
-        ("/console/batches?since=2026-01-02&until=2026-01-03", "/console/batches?since=2026-01-02&until=2026-01-03"),
-        ("/console?x=1", "/console?x=1"),
-    ],
+_WANTED = (
+    "/console/records?state=invalid&q=a%2F%2Fb",
+    "/console/batches?since=2026-01-02&until=2026-01-03",
+    "/console?x=1",
 )
-async def test_the_page_that_was_asked_for_keeps_its_query(
-    business: Business, browse: Visitors, wanted: str, location: str
-) -> None:
-    alice = browse()
-    answer = await alice.get(wanted)
-    assert await _sign_in(alice, business.admin, answer.headers["location"]) == location
+
+
+async def test_the_page_that_was_asked_for_keeps_its_query(business: Business, browse: Visitors) -> None:
+    found: list[str] = []
+    for wanted in _WANTED:
+        alice = browse()
+        answer = await alice.get(wanted)
+        found.append(await _sign_in(alice, business.admin, answer.headers["location"]))
+    assert found == [*_WANTED]
 
 
 async def test_the_page_keeps_its_query_when_a_code_is_asked_for(
@@ -174,24 +174,26 @@ async def test_a_search_that_finds_no_session_leads_back_to_its_page(browse: Vis
     assert answer.headers["hx-redirect"] == "/console/sign-in?next=%2Fconsole%2Frecords%3Fq%3D12"
 
 
-@pytest.mark.parametrize(
-    "evil",
-    [
-        "https://evil.example/console",
-        "//evil.example/console",
-        "/console//evil",
-        "/console/\\evil",
-        "/console\t//evil",
-        "/console/\n/evil",
-        "/consolex",
-        "/console/x?y#//evil",
-    ],
+_EVIL = (
+    "https://evil.example/console",
+    "//evil.example/console",
+    "/console//evil",
+    "/console/\\evil",
+    "/console\t//evil",
+    "/console/\n/evil",
+    "/consolex",
+    "/console/x?y#//evil",
 )
-async def test_nobody_is_sent_elsewhere_by_what_stands_in_next(business: Business, browse: Visitors, evil: str) -> None:
-    alice = browse()
-    await alice.get("/console/sign-in")
-    form = {"email": business.admin.email, "password": PASSWORD, "next": evil}
-    assert (await alice.post("/console/sign-in", form)).headers["location"] == "/console"
+
+
+async def test_nobody_is_sent_elsewhere_by_what_stands_in_next(business: Business, browse: Visitors) -> None:
+    found: dict[str, str] = {}
+    for evil in _EVIL:
+        alice = browse()
+        await alice.get("/console/sign-in")
+        form = {"email": business.admin.email, "password": PASSWORD, "next": evil}
+        found[evil] = (await alice.post("/console/sign-in", form)).headers["location"]
+    assert found == dict.fromkeys(_EVIL, "/console")
 
 
 @pytest.mark.parametrize("path", ["/console/labels/new"])

@@ -69,19 +69,21 @@ async def test_an_edge_of_an_account_leads_to_it(deps: Deps, olive: Browser) -> 
     assert str(account_id) in (await olive.get(f"{LIST}/new?account={account_id}")).text
 
 
-@pytest.mark.parametrize(
-    ("typed", "field"),
-    [
-        ({"name": ""}, "name"),
-        ({"name": "x" * 101}, "name"),
-        ({"name": "Trunk", "account_id": "01a2"}, "account_id"),
-        ({"name": "Trunk", "account_id": "00000000-0000-7000-8000-000000000000"}, "account_id"),
-    ],
+_WRONG: tuple[tuple[dict[str, str], str], ...] = (
+    ({"name": ""}, "name"),
+    ({"name": "x" * 101}, "name"),
+    ({"name": "Trunk", "account_id": "01a2"}, "account_id"),
+    ({"name": "Trunk", "account_id": "00000000-0000-7000-8000-000000000000"}, "account_id"),
 )
-async def test_a_wrong_field_is_named(olive: Browser, typed: dict[str, str], field: str) -> None:
-    refused = await olive.post(f"{LIST}/new", typed)
-    assert refused.status_code == 422
-    assert field in errors_of(refused)
+
+
+async def test_a_wrong_field_is_named(olive: Browser) -> None:
+    found: list[str] = []
+    for typed, field in _WRONG:
+        refused = await olive.post(f"{LIST}/new", typed)
+        if refused.status_code != 422 or field not in errors_of(refused):
+            found.append(f"{typed}: {refused}, {errors_of(refused)}")
+    assert found == []
 
 
 async def test_a_member_sees_none_of_it(deps: Deps, browse: Visitors) -> None:

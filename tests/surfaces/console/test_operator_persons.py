@@ -36,22 +36,22 @@ async def test_a_number_is_exported_and_erased(deps: Deps, olive: Browser) -> No
     assert (await service.get_erasure(deps, made.id)).rows == 1
 
 
-@pytest.mark.parametrize(
-    ("path", "typed", "field"),
-    [
-        ("export", {"number": "12"}, "number"),
-        ("erase", {"erased_number": "", "again": ""}, "erased_number"),
-        ("erase", {"erased_number": NUMBER, "again": ""}, "again"),
-        ("erase", {"erased_number": NUMBER, "again": "919900112234"}, "again"),
-    ],
+_WRONG: tuple[tuple[str, dict[str, str], str], ...] = (
+    ("export", {"number": "12"}, "number"),
+    ("erase", {"erased_number": "", "again": ""}, "erased_number"),
+    ("erase", {"erased_number": NUMBER, "again": ""}, "again"),
+    ("erase", {"erased_number": NUMBER, "again": "919900112234"}, "again"),
 )
-async def test_what_is_wrong_is_said_at_its_field(
-    deps: Deps, olive: Browser, path: str, typed: dict[str, str], field: str
-) -> None:
-    page = await olive.post(f"{URL}/{path}", typed)
-    assert page.status_code == 422
-    assert field in errors_of(page)
-    assert await service.list_erasures(deps) == []
+
+
+async def test_what_is_wrong_is_said_at_its_field(deps: Deps, olive: Browser) -> None:
+    found: list[str] = []
+    for path, typed, field in _WRONG:
+        page = await olive.post(f"{URL}/{path}", typed)
+        erasures = await service.list_erasures(deps)
+        if page.status_code != 422 or field not in errors_of(page) or erasures:
+            found.append(f"{path} {typed}: {page}, {errors_of(page)}, {erasures}")
+    assert found == []
 
 
 async def test_a_business_does_not_see_it(deps: Deps, browse: Visitors) -> None:

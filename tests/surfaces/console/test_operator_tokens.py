@@ -84,21 +84,23 @@ async def test_an_expired_token_is_listed_as_such(
     assert "/revoke" in row
 
 
-@pytest.mark.parametrize(
-    ("typed", "field"),
-    [
-        ({"name": ""}, "name"),
-        ({"name": "x" * 101}, "name"),
-        ({"name": "Billing", "days": "0"}, "days"),
-        ({"name": "Billing", "days": "3651"}, "days"),
-        ({"name": "Billing", "days": "soon"}, "days"),
-        ({"name": "Billing", "days": "\u0664"}, "days"),
-    ],
+_WRONG: tuple[tuple[dict[str, str], str], ...] = (
+    ({"name": ""}, "name"),
+    ({"name": "x" * 101}, "name"),
+    ({"name": "Billing", "days": "0"}, "days"),
+    ({"name": "Billing", "days": "3651"}, "days"),
+    ({"name": "Billing", "days": "soon"}, "days"),
+    ({"name": "Billing", "days": "\u0664"}, "days"),
 )
-async def test_a_wrong_field_is_named(olive: Browser, typed: dict[str, str], field: str) -> None:
-    refused = await olive.post(f"{LIST}/new", typed)
-    assert refused.status_code == 422
-    assert field in errors_of(refused)
+
+
+async def test_a_wrong_field_is_named(olive: Browser) -> None:
+    found: list[str] = []
+    for typed, field in _WRONG:
+        refused = await olive.post(f"{LIST}/new", typed)
+        if refused.status_code != 422 or field not in errors_of(refused):
+            found.append(f"{typed}: {refused}, {errors_of(refused)}")
+    assert found == []
 
 
 async def test_a_name_that_is_taken_is_refused(olive: Browser) -> None:

@@ -50,14 +50,13 @@ async def test_a_member_signs_in_with_any_case_and_goes_where_it_wanted(business
     assert (await alice.get("/console/keys")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "evil", ["https://evil.example", "//evil.example", "/console//evil", "/console/\\evil", "/other"]
-)
-async def test_nobody_is_sent_to_another_site_after_signing_in(business: Business, browse: Visitors, evil: str) -> None:
-    alice = browse()
-    await alice.get("/console/sign-in")
-    answer = await alice.post("/console/sign-in", {"email": business.admin.email, "password": PASSWORD, "next": evil})
-    assert answer.headers["location"] == "/console"
+async def test_nobody_is_sent_to_another_site_after_signing_in(business: Business, browse: Visitors) -> None:
+    found: dict[str, str] = {}
+    for evil in ("https://evil.example", "//evil.example", "/console//evil", "/console/\\evil", "/other"):
+        alice, form = browse(), {"email": business.admin.email, "password": PASSWORD, "next": evil}
+        await alice.get("/console/sign-in")
+        found[evil] = (await alice.post("/console/sign-in", form)).headers["location"]
+    assert found == dict.fromkeys(found, "/console")
 
 
 async def test_the_session_is_a_new_one_at_every_sign_in(business: Business, browse: Visitors) -> None:
@@ -126,9 +125,10 @@ async def test_ten_wrong_passwords_close_the_door_for_a_quarter_of_an_hour(
 async def test_one_address_that_tries_many_people_is_stopped(business: Business, browse: Visitors) -> None:
     address = "198.51.100.77"
     browser = browse(address)
+    await browser.get("/console/sign-in")
     for number in range(100):
-        status = await enter(browser, f"guess-{number}-{random_text(5)}@acme.example", "wrong wrong wrong")
-        assert status == 401
+        guess = {"email": f"guess-{number}-{random_text(5)}@acme.example", "password": "wrong wrong wrong"}
+        assert (await browser.post("/console/sign-in", guess)).status_code == 401
     assert await enter(browser, business.admin.email) == 429
     assert await enter(browse("198.51.100.78"), business.admin.email) == 303
 
