@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import pytest
+from tests.cases import for_each
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/callmark"
@@ -26,8 +26,9 @@ def test_the_page_names_enough_to_be_worth_checking() -> None:
     assert len(named()) > 80
 
 
-@pytest.mark.parametrize(("path", "name"), named())
-def test_what_the_page_names_exists(path: str, name: str) -> None:
+@for_each(named())
+def test_what_the_page_names_exists(place: tuple[str, str]) -> None:
+    path, name = place
     file = file_of(path)
     assert file.exists(), f"{path} is not there"
     if name:

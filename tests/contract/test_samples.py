@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.cases import for_each
 from tests.contract.cast import Cast
 from tests.contract.play import Player, TablePlayer, in_process
 from tests.contract.templates import Json
@@ -45,7 +46,7 @@ async def test_every_record_of_a_table_fares_as_recorded(deps: Deps, name: str, 
             await cast.leave()
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@for_each(SAMPLES)
 def test_a_sample_says_what_it_stands_for(name: str) -> None:
     sample = SAMPLES[name]
     assert sample["source"]

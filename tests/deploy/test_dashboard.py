@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.alerting import PROMTOOL
+from tests.cases import for_each
 from tools.sources import ROOT
 
 from callmark.surfaces.metrics import describe
@@ -34,7 +34,7 @@ def test_each_query_is_promql(tmp_path: Path) -> None:
     assert f"{len(QUERIES)} rules found" in done.stdout
 
 
-@pytest.mark.parametrize("query", QUERIES)
+@for_each(QUERIES)
 def test_each_query_names_metrics_and_labels_that_there_are(query: str) -> None:
     metrics = named(query)
     assert metrics

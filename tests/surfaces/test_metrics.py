@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from tests.cases import for_each
 from tests.domain.personalisation.test_service import new_record
 from tests.domain.webhooks.receiving import receiver, staged, status
 from tests.factories import Sent, make_cast, submit_batch
@@ -57,7 +58,7 @@ def test_no_module_makes_a_metric_that_the_reference_cannot_know() -> None:
     assert [path.name for path in source.rglob("*.py") if makes.search(path.read_text())] == ["metrics.py"]
 
 
-@pytest.mark.parametrize("one", declared(), ids=lambda one: one.name)
+@for_each(declared(), lambda one: one.name)
 def test_names_and_labels_follow_the_rules(one: object) -> None:
     told = next(known for known in describe() if known == one)
     assert re.fullmatch(r"callmark_[a-z_]+", told.name)

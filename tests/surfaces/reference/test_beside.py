@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
+from tests.cases import for_each
 from tests.documented import DOCUMENTS, EMULATOR, HANDSET, STIR, Operation, document, misfits, operations
 
 from callmark.domain.deps import Deps
@@ -21,10 +22,8 @@ from callmark.surfaces.stir.app import StirRoutes
 
 BESIDE = (HANDSET, EMULATOR, STIR)
 by_document = pytest.mark.parametrize("of", BESIDE)
-by_operation = pytest.mark.parametrize(
-    "operation",
-    [one for of in BESIDE for one in operations(of)],
-    ids=lambda one: f"{one.of}-{one.told['operationId']}",
+by_operation = for_each(
+    [one for of in BESIDE for one in operations(of)], lambda one: f"{one.of}-{one.told['operationId']}"
 )
 
 
@@ -98,10 +97,9 @@ def test_security_errors_and_parameters_are_told(operation: Operation) -> None:
     assert all(param["description"].endswith(".") for param in told["parameters"])
 
 
-@pytest.mark.parametrize(
-    ("of", "name"), [(of, name) for of in BESIDE for name in document(of)["components"]["schemas"]]
-)
-def test_every_field_has_a_description(of: str, name: str) -> None:
+@for_each([(of, name) for of in BESIDE for name in document(of)["components"]["schemas"]])
+def test_every_field_has_a_description(case: tuple[str, str]) -> None:
+    of, name = case
     schema = document(of)["components"]["schemas"][name]
     fields = cast("dict[str, Any]", schema.get("properties", {}))
     assert schema["description"]

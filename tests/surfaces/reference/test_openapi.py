@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from tests.cases import for_each
 from tests.documented import BUSINESS, Operation, document, misfits, operations
 
 from callmark.surfaces.api.route import ApiRoute
 from callmark.surfaces.api.routes import ROUTES
 from callmark.surfaces.reference.openapi import openapi
 
-by_operation = pytest.mark.parametrize("operation", operations(BUSINESS), ids=lambda one: one.told["operationId"])
-by_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+by_operation = for_each(operations(BUSINESS), lambda one: one.told["operationId"])
+by_route = for_each(ROUTES, lambda route: f"{route.method} {route.path}")
 
 
 def test_the_document_is_valid() -> None:
@@ -69,7 +70,7 @@ def test_every_error_names_its_slug_or_field_and_its_message(operation: Operatio
             assert example["summary"]
 
 
-@pytest.mark.parametrize("name", document()["components"]["schemas"])
+@for_each(document()["components"]["schemas"])
 def test_every_field_has_a_description(name: str) -> None:
     schema = document()["components"]["schemas"][name]
     bare = [field for field, told in schema.get("properties", {}).items() if not told.get("description")]
