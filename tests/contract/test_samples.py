@@ -32,16 +32,17 @@ async def test_the_server_answers_as_recorded(deps: Deps, name: str) -> None:
             await cast.leave()
 
 
-@pytest.mark.parametrize("way", ["real_time", "bulk"])
 @pytest.mark.parametrize("name", TABLES)
-async def test_every_record_of_a_table_fares_as_recorded(deps: Deps, name: str, way: str) -> None:
+async def test_every_record_of_a_table_fares_as_recorded(deps: Deps, subtests: pytest.Subtests, name: str) -> None:
     sample = {"given": {"handsets": ONLINE}} | SAMPLES[name]
     cast = Cast(deps, sample)
     async with in_process(cast.deps) as send:
         try:
             await cast.enter()
             player = TablePlayer(cast, send, sample)
-            await (player.real_time() if way == "real_time" else player.bulk())
+            for way in (player.real_time, player.bulk):
+                with subtests.test(way=way.__name__):
+                    await way()
         finally:
             await cast.leave()
 
