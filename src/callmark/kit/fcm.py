@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -93,7 +94,7 @@ def read_service_account(path: Path) -> ServiceAccount:
     """The credentials in that file. Raises SetupError."""
     try:
         account = msgspec.json.decode(path.read_bytes(), type=ServiceAccount)
-        _key_of(account)
+        _key_of(account.private_key)
     except OSError as exc:
         raise SetupError(f"CALLMARK_FCM_CREDENTIALS_FILE: cannot read {path}: {exc.strerror}") from exc
     except (msgspec.DecodeError, ValueError) as exc:
@@ -108,7 +109,7 @@ class Fcm:
 
     def __init__(self, account: ServiceAccount, url: str, outbound: Outbound, real_clock: Clock) -> None:
         self._account = account
-        self._key = _key_of(account)
+        self._key = _key_of(account.private_key)
         self._address = f"{url.rstrip('/')}/v1/projects/{account.project_id}/messages:send"
         self._outbound = outbound
         self._clock = real_clock
@@ -190,8 +191,10 @@ class Fcm:
         return f"{signed}.{to_base64url(signature)}"
 
 
-def _key_of(account: ServiceAccount) -> rsa.RSAPrivateKey:
-    key = serialization.load_pem_private_key(account.private_key.encode(), password=None)
+@lru_cache(maxsize=1)
+def _key_of(private_key: str) -> rsa.RSAPrivateKey:
+    """Kept, because OpenSSL checks a key when it is read, which takes a tenth of a second."""
+    key = serialization.load_pem_private_key(private_key.encode(), password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError("its private key is not RSA")  # noqa: TRY004 - a value of the file, not of ours
     return key
