@@ -78,7 +78,7 @@ def _latency(a_second: int, result: Result, flushes: Sequence[float]) -> Row:
 
 
 async def _open(url: str, ready: list[bytes], a_second: int) -> Result:
-    return await open_loop(url, ready[: a_second * 6], per_second=a_second, connections=64)
+    return await open_loop(url, ready, per_second=a_second, connections=64)
 
 
 async def _closed(url: str, ready: list[bytes]) -> Result:

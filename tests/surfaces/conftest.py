@@ -10,7 +10,7 @@ from callmark.surfaces import assets
 from callmark.surfaces.console import pages
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def cheap_passwords() -> Generator[None]:
     """Hashes of little memory; what the product's cost is, `tests/domain/sessions/test_passwords.py` says."""
     with pytest.MonkeyPatch.context() as patch:
@@ -19,7 +19,7 @@ def cheap_passwords() -> Generator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def pages_read_once() -> Generator[None]:
     """A page looks at fifty files, whether somebody has changed them; here nobody does."""
     with pytest.MonkeyPatch.context() as patch:
