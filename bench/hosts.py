@@ -147,7 +147,7 @@ async def _until_ready(url: str, serving: "subprocess.Popen[bytes]", log: Path) 
 async def staged(on: Engines, api: Host, *, accounts_count: int) -> AsyncGenerator[Stage]:
     """Accounts of the installation, whose requests go to the host `api`."""
     nats = {"nats_url": on.nats.url, "nats_ca": on.nats.ca}
-    settings = read_settings({}, postgres_dsn=on.dsn, secret_key=SECRET_KEY, defaults=None, **nats)
+    settings = read_settings({}, postgres_dsn=on.dsn, secret_key=SECRET_KEY, **nats)
     async with open_deps(settings, "bench") as deps:
         made = [await make_account(deps) for _ in range(accounts_count)]
         yield Stage(api.url, on.folder / "data", deps, made, api.pid)

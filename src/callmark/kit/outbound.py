@@ -49,6 +49,7 @@ class Answered(NamedTuple):
     """An answer came. `headers` and `body` are its beginnings, `note` says what was odd about it.
 
     `error` is set when it did not come to its end in time: then it is no success, whatever its status (contract D48).
+    A tuple, because one is made for each attempt: a frozen dataclass takes longer to make.
     """
 
     status: int
@@ -195,7 +196,7 @@ def _request(url: str, headers: Mapping[str, str], body: bytes | None) -> _Reque
 
     Raises ValueError for what cannot be called.
     """
-    address = _read(url)
+    address = _address_of(url)
     lines = [f"{'GET' if body is None else 'POST'} {address.target} HTTP/1.1", f"Host: {address.host}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if address.authorization:
@@ -207,7 +208,7 @@ def _request(url: str, headers: Mapping[str, str], body: bytes | None) -> _Reque
 
 
 @lru_cache(maxsize=1000)
-def _read(url: str) -> _Address:
+def _address_of(url: str) -> _Address:
     """The parts of an address, which most often is called again and again. Raises ValueError."""
     found = _URL.fullmatch(url.partition("#")[0])
     if not found or not url.isascii() or not url.isprintable() or " " in url:

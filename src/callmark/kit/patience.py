@@ -63,7 +63,7 @@ def left_s() -> float:
 
 
 class _Waiting:
-    """A wait that counts."""
+    """A wait that is taken off the patience."""
 
     __slots__ = ("_began",)
 

@@ -17,8 +17,8 @@ PROCESS_KINDS = {
 """The kinds of process that an installation consists of, and which kinds each of them stands for."""
 
 
-def stand_in_kinds(kinds: Iterable[str]) -> set[str]:
-    """What processes of these kinds do, as the kinds that do each alone."""
+def kinds_done_by(kinds: Iterable[str]) -> set[str]:
+    """The kinds of process whose work is done by processes of `kinds`: their own, and each for one of all roles."""
     return {one for kind in kinds for one in PROCESS_KINDS.get(kind, {kind})}
 
 

@@ -324,7 +324,7 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 def read_settings(
-    environ: Mapping[str, str] | None = None, *, defaults: Mapping[str, object] | None = None, **overrides: object
+    environ: Mapping[str, str] | None = None, defaults: Mapping[str, object] | None = None, /, **overrides: object
 ) -> Settings:
     """The settings of `environ` (this process's by default) with `overrides` (command options; None means not given).
 

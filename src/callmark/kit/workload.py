@@ -105,10 +105,10 @@ class _Share:
             _REFUSED.inc()
             raise Unavailable("this process has as much work as it takes in (CALLMARK_API_LOAD)")
         self.take()
-        self._token = _share.set(self)
+        self._token = _current_share.set(self)
 
     def __exit__(self, *_: object) -> None:
-        _share.reset(self._token)
+        _current_share.reset(self._token)
         self.give_back()
 
     def take(self) -> None:
@@ -126,7 +126,7 @@ class _Share:
         self._load.count(self, held)
 
 
-_share: ContextVar[_Share | None] = ContextVar("workload_share", default=None)
+_current_share: ContextVar[_Share | None] = ContextVar("workload_share", default=None)
 
 
 class _Aside:
@@ -138,7 +138,7 @@ class _Aside:
         self._left: _Share | None
 
     def __enter__(self) -> None:
-        share = _share.get()
+        share = _current_share.get()
         self._left = share if share and share.is_held else None
         if self._left:
             self._left.give_back()
@@ -155,7 +155,7 @@ def aside() -> AbstractContextManager[None]:
 
 def belongs_to(owner: str) -> bool:
     """From now on it is the owner's work, asked or not. False when it was known from the start whose work it is."""
-    share = _share.get()
+    share = _current_share.get()
     if share is None or not share.is_strange:
         return False
     share.move_to(owner)

@@ -33,7 +33,7 @@ DATA = click.option("--data", type=click.Path(path_type=Path), help="Data direct
 @click.option("--force", "emulator_force", is_flag=True, default=None, help="Allow emulator mode beyond loopback.")
 def serve(**options: object) -> None:
     """Run the platform until SIGTERM or Ctrl-C. An option here wins over its setting (`callmark settings`)."""
-    settings = read_settings(None, defaults=None, **options)
+    settings = read_settings(**options)
     logs.set_up(settings.log_level, process="supervisor")
     run_until_stopped(_serve(settings, settings.chosen_roles))
 

@@ -21,7 +21,7 @@ from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.installation import check_place, place_of
 from callmark.kit.migrate import migrate
-from callmark.kit.roles import ALL_ROLES, stand_in_kinds
+from callmark.kit.roles import ALL_ROLES, kinds_done_by
 from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.tasks import end
@@ -85,7 +85,7 @@ class Supervisor:
         self._settings = settings
         self._roles = roles
         self._kinds = kinds
-        self._serves_http = "http" in stand_in_kinds(kinds)
+        self._serves_http = "http" in kinds_done_by(kinds)
         self._report = report
         self._prepare = prepare
         self._log_files = log_files
@@ -148,7 +148,7 @@ class Supervisor:
         failed: dict[str, str] = {}
         for child, result in zip(children, results, strict=True):
             if isinstance(result, BaseException):
-                is_needed = not self._serves_http or "http" in stand_in_kinds([child.kind])
+                is_needed = not self._serves_http or "http" in kinds_done_by([child.kind])
                 if is_needed or not isinstance(result, (SetupError, OSError)):
                     raise result
                 failed[child.name] = str(result)

@@ -13,10 +13,8 @@ import msgspec
 
 from callmark.kit import logs
 from callmark.kit.errors import AppError
-from callmark.kit.limits import importing
 from callmark.kit.roles import ALL_ROLES, ROLES
-from callmark.kit.settings import Settings
-from callmark.processes.demo.command import demo_settings
+from callmark.processes.demo.command import demo_settings, prepare_demo
 from callmark.processes.demo.credentials import read_credentials
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.supervisor import Supervisor
@@ -25,7 +23,7 @@ from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
 
 async def _run(data: Path, port: int) -> None:
     settings = demo_settings(port, data)
-    supervisor = Supervisor(settings, ROLES, [ALL_ROLES], report=_report, prepare=_prepare, log_files=True)
+    supervisor = Supervisor(settings, ROLES, [ALL_ROLES], report=_report, prepare=prepare_demo, log_files=True)
     async with supervisor as running:
         from callmark.processes.demo.preparing import until_ready
 
@@ -34,13 +32,6 @@ async def _run(data: Path, port: int) -> None:
         sys.stdout.write(f"{msgspec.json.encode(made).decode()}\n")
         sys.stdout.flush()
         await _end_of_input()
-
-
-async def _prepare(settings: Settings) -> None:
-    with importing():  # here and not above, so that the children's imports begin before
-        from callmark.processes.demo.preparing import prepare
-
-    await prepare(settings)
 
 
 async def _end_of_input() -> None:

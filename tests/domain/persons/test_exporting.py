@@ -88,4 +88,4 @@ async def test_an_export_of_which_nothing_is_read_is_noted_too(deps: Deps) -> No
     made = await exporting.export_person(deps, NUMBER, by=ALICE)
     (entry,) = await audit.list_entries(deps, None, audit.AuditFilter(action="person.export_begun"))
     assert (entry.subject, await told(deps)) == ("…33", [])
-    await made.parts.aclose()
+    await made.tables.aclose()

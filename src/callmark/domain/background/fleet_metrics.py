@@ -26,7 +26,7 @@ from callmark.kit.installation import held_since
 from callmark.kit.metrics import ReadMetric
 from callmark.kit.migrate import schema_number
 from callmark.kit.partitions import days_ahead
-from callmark.kit.roles import ALL_ROLES, stand_in_kinds
+from callmark.kit.roles import ALL_ROLES, kinds_done_by
 
 log = structlog.get_logger(__name__)
 
@@ -143,7 +143,7 @@ async def _engine(deps: Deps, tx: Tx) -> list[Metric]:
     ahead = await days_ahead(tx, deps.clock.now().astimezone(UTC).date())
     return [
         _DAYS.of({(table,): days for table, days in ahead.items()}),
-        _PROCESSES.of({(kind,): alive[kind] for kind in {*KINDS} - stand_in_kinds(alive) | alive.keys()}),
+        _PROCESSES.of({(kind,): alive[kind] for kind in {*KINDS} - kinds_done_by(alive) | alive.keys()}),
         _SCHEMA.of(await schema_number(tx)),
         _HELD.of(await held_since(tx) is not None),
         _CONNECTIONS.of(used),

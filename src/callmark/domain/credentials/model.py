@@ -60,7 +60,10 @@ class NewToken:
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """A request that may go on, or (its allowance not granted) one that came too soon."""
+    """A request that may go on, or (its allowance not granted) one that came too soon.
+
+    A Struct, because one is made for each request: a frozen dataclass takes longer to make.
+    """
 
     account_id: AccountId
     key_id: KeyId

@@ -11,7 +11,7 @@ from callmark.domain.ids import HandsetAppId
 from callmark.kit.errors import NotFound, Unavailable
 from callmark.kit.heartbeats import heartbeats
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.roles import stand_in_kinds
+from callmark.kit.roles import kinds_done_by
 
 MOST_COUNTED = 100_000
 _WITHIN = timedelta(seconds=1)
@@ -50,7 +50,7 @@ async def connected_among(deps: Deps, numbers: Sequence[PhoneNumber]) -> set[Pho
 async def count_connected(deps: Deps) -> int | None:
     """How many streams the gateways hold at this moment; None when not every one could be asked."""
     beats = await heartbeats(deps.db, deps.real_clock)
-    alive = sum(beat.is_alive and _GATEWAYS_RUN_IN in stand_in_kinds([beat.kind]) for beat in beats)
+    alive = sum(beat.is_alive and _GATEWAYS_RUN_IN in kinds_done_by([beat.kind]) for beat in beats)
     try:
         answers = await deps.fabric.ask_all(COUNT, alive, _WITHIN)
     except Unavailable:

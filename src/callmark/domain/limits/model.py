@@ -102,7 +102,10 @@ def with_quota(bucket: Bucket, quota: int) -> Bucket:
 
 
 class Allowance(msgspec.Struct, frozen=True):
-    """What one request found in its bucket: may it go on, how many more may now, when is the next place free."""
+    """What one request found in its bucket: may it go on, how many more may now, when is the next place free.
+
+    A Struct, because one is made for each request: a frozen dataclass takes longer to make.
+    """
 
     bucket: Bucket
     granted: bool

@@ -32,22 +32,22 @@ class PersonExport:
     phone_number: PhoneNumber
     exported_at: datetime
     is_listed: bool
-    parts: AsyncGenerator[Part]
-    """To be read once."""
+    tables: AsyncGenerator[Part]
+    """To be read once; a table of many rows comes in several parts."""
 
 
 async def export_person(deps: Deps, number: PhoneNumber, *, by: Actor) -> PersonExport:
     """Everything that an erasure would take, in every table; nothing is changed. Reads the whole database.
 
-    The audit log has it before anything is handed on, and how many rows there were at the end: whoever hangs up, or
-    kills this process, keeps what was sent until then.
+    The audit log has it before anything is handed on, because whoever hangs up, or kills this process, keeps what was
+    sent until then. How many rows were read is noted at its end.
     """
     async with deps.db.transaction() as tx:
         listed, tables = await queries.is_listed(tx, number), await queries.select_tables(tx)
         await _note(tx, deps, number, by, "person.export_begun")
     tables.sort(key=lambda table: (table.of_table, table.key))
-    parts = _parts(deps, NumberMask(number, keeps_business=listed), tables, by, is_listed=listed)
-    return PersonExport(number, deps.clock.now(), listed, parts)
+    found = _parts(deps, NumberMask(number, keeps_business=listed), tables, by, is_listed=listed)
+    return PersonExport(number, deps.clock.now(), listed, found)
 
 
 async def _parts(
@@ -90,24 +90,24 @@ def indented(made: PersonExport) -> AsyncGenerator[bytes]:
 
 
 async def _written(made: PersonExport, exported_at: str | datetime, *, is_indented: bool) -> AsyncGenerator[bytes]:
-    line = [b"\n" + b"  " * depth if is_indented else b"" for depth in range(4)]
+    line_ends = [b"\n" + b"  " * depth if is_indented else b"" for depth in range(4)]
     colon = b": " if is_indented else b":"
     head = msgspec.json.encode(
         {"phone_number": made.phone_number, "exported_at": exported_at, "is_listed": made.is_listed}
     )
-    whole = (msgspec.json.format(head) if is_indented else head).removesuffix(line[0] + b"}")
-    yield whole + b"," + line[1] + b'"tables"' + colon + b"{"
+    beginning = (msgspec.json.format(head) if is_indented else head).removesuffix(line_ends[0] + b"}")
+    yield beginning + b"," + line_ends[1] + b'"tables"' + colon + b"{"
     last, spoke = "", monotonic()
-    async with aclosing(made.parts) as parts:
+    async with aclosing(made.tables) as parts:
         async for table, rows in parts:
             if not rows:
                 if monotonic() - spoke > _SILENT_S:
                     spoke = monotonic()
                     yield b" "
                 continue
-            begun = (line[2] + b"]," if last else b"") + line[2] + msgspec.json.encode(table) + colon + b"["
+            begun = (line_ends[2] + b"]," if last else b"") + line_ends[2] + msgspec.json.encode(table) + colon + b"["
             before = b"," if table == last else begun
             last, spoke = table, monotonic()
-            shown = [msgspec.json.format(row).replace(b"\n", line[3]) for row in rows] if is_indented else rows
-            yield before + b",".join(line[3] + row for row in shown)
-    yield (line[2] + b"]" + line[1] if last else b"") + b"}" + line[0] + b"}"
+            shown = [msgspec.json.format(row).replace(b"\n", line_ends[3]) for row in rows] if is_indented else rows
+            yield before + b",".join(line_ends[3] + row for row in shown)
+    yield (line_ends[2] + b"]" + line_ends[1] if last else b"") + b"}" + line_ends[0] + b"}"

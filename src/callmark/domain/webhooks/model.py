@@ -121,6 +121,7 @@ class Configuration:
     event_types: frozenset[EventType]
 
 
+# Tuples, from here on, because they are made for each attempt: a frozen dataclass takes longer to make.
 class DueDelivery(NamedTuple):
     """A delivery whose next attempt is due. `failures` counts those of the present schedule, `attempt_count` all."""
 

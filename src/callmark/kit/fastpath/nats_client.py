@@ -239,9 +239,8 @@ class DirectParser(Parser):
                 end += int(words[-1]) + 2
                 if len(data) < end:
                     break
-            elif (
-                data[at:line_end].strip().upper() == _ERROR
-            ):  # nats-py looks for its text, and ends on an AttributeError
+            elif data[at:line_end].strip().upper() == _ERROR:
+                # nats-py looks for its text, and ends on an AttributeError
                 raise ValueError("an error without a text")
             if not (words[0] == b"MSG" and self._hand_on(words, data[line_end + 2 : end - 2])):
                 await super().parse(data[at:end])

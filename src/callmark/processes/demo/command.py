@@ -58,10 +58,18 @@ def demo(
 
 def demo_settings(port: int | None, data: Path | None) -> Settings:
     """Embedded engines, emulator mode, few connections, and by default never a real installation's data directory."""
-    settings = read_settings(defaults={"pool_size": _POOL_SIZE}, port=port, data=data, emulator=True)
+    settings = read_settings(None, {"pool_size": _POOL_SIZE}, port=port, data=data, emulator=True)
     if settings.data == default_data_dir():
         settings = msgspec.structs.replace(settings, data=demo_data_dir())
     return msgspec.structs.replace(settings, postgres_dsn=None, nats_url=None, nats_credentials=None, nats_ca=None)
+
+
+async def prepare_demo(settings: Settings) -> None:
+    """Seeds the sample accounts. What that takes is imported here, so that the children's imports begin before."""
+    with importing():
+        from callmark.processes.demo.preparing import prepare
+
+    await prepare(settings)
 
 
 @dataclass
@@ -97,10 +105,7 @@ class _Demo:
 
     async def _prepare(self, settings: Settings) -> None:
         """Seeds, and writes the credentials, before anything answers requests."""
-        with importing():  # here and not above, so that the children's imports begin before
-            from callmark.processes.demo.preparing import prepare
-
-        await prepare(settings)
+        await prepare_demo(settings)
         self.credentials = read_credentials(settings.data / CREDENTIALS_JSON)
         if self.credentials_file and self.credentials:
             write_credentials(self.credentials_file, self.credentials)

@@ -171,7 +171,10 @@ class _Shape:
 
 
 _Shapes = dict[tuple[int, str | None], list[_Shape]]
-"""Those that may fit, in the table's order, by the number of segments and the last one (None: one of no other key)."""
+"""Those that may fit, in the table's order, by the number of segments and the last one.
+
+None as the last one is for a path whose own is the last of no route: only those that end in a parameter may fit.
+"""
 
 
 @cache

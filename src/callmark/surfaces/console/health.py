@@ -13,7 +13,7 @@ from callmark.kit import checks, smtp
 from callmark.kit.checks import CheckResult
 from callmark.kit.db import Tx
 from callmark.kit.heartbeats import Heartbeat, clock_offset, heartbeats
-from callmark.kit.roles import stand_in_kinds
+from callmark.kit.roles import kinds_done_by
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get, post
@@ -90,7 +90,7 @@ def _nats(deps: Deps) -> CheckResult:
 
 
 def _alive(processes: list[Heartbeat]) -> CheckResult:
-    alive = stand_in_kinds(beat.kind for beat in processes if beat.is_alive)
+    alive = kinds_done_by(beat.kind for beat in processes if beat.is_alive)
     missing = [kind for kind in _KINDS if kind not in alive]
     if missing:
         return CheckResult(
