@@ -77,10 +77,7 @@ async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, sent: Se
     def as_sent(position: int) -> bytes:
         return sent[position].as_sent()
 
-    async with deps.db.transaction() as tx:
-        return await accepting.submit_batch(
-            tx, deps, account_id, rules, Submitted([one.record for one in sent], as_sent)
-        )
+    return await accepting.submit_batch(deps, account_id, rules, Submitted([one.record for one in sent], as_sent))
 
 
 @dataclass(frozen=True)

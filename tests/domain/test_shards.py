@@ -47,7 +47,7 @@ from callmark.domain.personalisation import (
     pushing_queries,
     queries as records,
 )
-from callmark.domain.personalisation.accepting import Submitted, submit_batch
+from callmark.domain.personalisation.accepting import Submitted, submit_batch_in
 from callmark.domain.personalisation.admitted_push_queries import WantedPush
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, RingingPair, Settlement
 from callmark.domain.personalisation.queries import AcceptedSingle
@@ -210,7 +210,7 @@ def _of_records() -> dict[str, Statement]:
         return Settlement(key, Outcome.SUCCESS, on.now, on.now, BatchId(new_id()))
 
     return {
-        "a batch and its record are written": lambda tx, on: submit_batch(
+        "a batch and its record are written": lambda tx, on: submit_batch_in(
             Transaction(tx), on.deps, on.cast.account.id, V2, Submitted([on.record()], _as_sent)
         ),
         "a real-time record is inserted": lambda tx, on: records.insert_singles(tx, [on.single()]),

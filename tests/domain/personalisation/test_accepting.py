@@ -27,7 +27,7 @@ def _as_sent(_: int) -> bytes:
 
 
 async def submit(deps: Deps, cast: Cast, records: Sequence[NewRecord]) -> Batch:
-    return await accepting.submit_alone(deps, cast.account.id, V2, Submitted(records, _as_sent))
+    return await accepting.submit_batch(deps, cast.account.id, V2, Submitted(records, _as_sent))
 
 
 async def stored(deps: Deps, batch: Batch) -> list[tuple[str, str | None, str | None]]:
@@ -78,7 +78,7 @@ async def test_a_batch_that_cannot_be_written_spoils_no_other(deps: Deps) -> Non
     spoilt = Submitted([new_record(deps, cast, receiver="nobody")], unreadable)
     answers = await asyncio.gather(
         submit(deps, cast, [new_record(deps, cast)]),
-        accepting.submit_alone(deps, cast.account.id, V2, spoilt),
+        accepting.submit_batch(deps, cast.account.id, V2, spoilt),
         submit(deps, cast, [new_record(deps, cast)]),
         return_exceptions=True,
     )

@@ -212,7 +212,7 @@ async def test_a_batch_whose_key_is_no_longer_its_own_is_not_written(deps: Deps,
 
     async def work() -> None:
         async with deps.db.transaction() as tx:
-            await accepting.submit_batch(tx, deps, account, V1, Submitted([NewRecord(*[None] * 7)], as_sent))
+            await accepting.submit_batch_in(tx, deps, account, V1, Submitted([NewRecord(*[None] * 7)], as_sent))
             await surface.kept(tx, request, surface.Response(200))
 
     with pytest.raises(StillRunning):

@@ -51,18 +51,20 @@ class _Written(NamedTuple):
     good: int
 
 
-async def submit_batch(tx: Transaction, deps: Deps, account_id: AccountId, rules: Rules, submitted: Submitted) -> Batch:
+async def submit_batch_in(
+    tx: Transaction, deps: Deps, account_id: AccountId, rules: Rules, submitted: Submitted
+) -> Batch:
     """The batch, written with all its records in the caller's transaction."""
     (written,) = await _write(tx, [_submission(deps, account_id, rules, submitted)])
     tx.after_commit(partial(_announce, deps, written))
     return written.batch
 
 
-async def submit_alone(deps: Deps, account_id: AccountId, rules: Rules, submitted: Submitted) -> Batch:
-    """As `submit_batch`, committed on return; a small one in one transaction with others of the same moment."""
+async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, submitted: Submitted) -> Batch:
+    """As `submit_batch_in`, committed on return; a small one in one transaction with others of the same moment."""
     if len(submitted.records) > SMALL:
         async with deps.db.transaction() as tx:
-            return await submit_batch(tx, deps, account_id, rules, submitted)
+            return await submit_batch_in(tx, deps, account_id, rules, submitted)
     submission = _submission(deps, account_id, rules, submitted)
     written: _Written
     (written,) = await deps.gather(_write_small, [submission], weight=len(submitted.records))

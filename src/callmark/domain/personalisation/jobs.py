@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -130,16 +131,17 @@ async def _push_and_settle(deps: Deps, records: Sequence[OpenRecord]) -> int:
     spans = PushSpans(records)
     pushes = [as_push(deps, record, spans.traceparent(i)) for i, record in enumerate(records)]
     ends = _last_ends([record.key for record in records])
-    async for group in deps.fabric.push(pushes, within, partial(waking.expected, deps, ends)):
-        spans.answered(group)
-        at = deps.clock.now()
-        settled = [
-            Settlement(records[i].key, _outcome(answer), sent_at, at)
-            for i, answer in group
-            if answer is not Answer.FABRIC_LOST
-        ]
-        lost += len(group) - len(settled)
-        await _settle(deps, settled)
+    async with aclosing(deps.fabric.push(pushes, within, partial(waking.expected, deps, ends))) as groups:
+        async for group in groups:
+            spans.answered(group)
+            at = deps.clock.now()
+            settled = [
+                Settlement(records[i].key, _outcome(answer), sent_at, at)
+                for i, answer in group
+                if answer is not Answer.FABRIC_LOST
+            ]
+            lost += len(group) - len(settled)
+            await _settle(deps, settled)
     return lost
 
 

@@ -45,9 +45,9 @@ def push_bulk(generation: Generation) -> Handler:
         submitted = read_batch(generation, request.body)
         deps = request.deps
         if request.claim is None:
-            return answer(await accepting.submit_alone(deps, request.account_id, generation.rules, submitted))
+            return answer(await accepting.submit_batch(deps, request.account_id, generation.rules, submitted))
         async with deps.db.transaction() as tx:
-            batch = await accepting.submit_batch(tx, deps, request.account_id, generation.rules, submitted)
+            batch = await accepting.submit_batch_in(tx, deps, request.account_id, generation.rules, submitted)
             return await kept(tx, request, answer(batch))
 
     def answer(batch: Batch) -> Response:

@@ -5,6 +5,7 @@ moment; this work tells the connected ones, which do not ask. It may run twice, 
 told again is ignored, as is an identity that is held. Handsets that are not connected hear of it with their next sync.
 """
 
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -101,8 +102,13 @@ async def _bring_back(deps: Deps, records: list[OpenRecord]) -> None:
     within, sent_at = timedelta(seconds=deps.settings.real_time_deadline_s), deps.clock.now()
     if not records:
         return
-    async for group in deps.fabric.push([as_push(deps, record) for record in records], within):
-        at = deps.clock.now()
-        held = [records[i].key for i, answer in group if answer is Answer.ACKNOWLEDGED]
-        if held:
-            await deps.gather(record_queries.settle, [Settlement(key, Outcome.SUCCESS, sent_at, at) for key in held])
+    async with aclosing(deps.fabric.push([as_push(deps, record) for record in records], within)) as groups:
+        async for group in groups:
+            at = deps.clock.now()
+            held = [
+                Settlement(records[i].key, Outcome.SUCCESS, sent_at, at)
+                for i, answer in group
+                if answer is Answer.ACKNOWLEDGED
+            ]
+            if held:
+                await deps.gather(record_queries.settle, held)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation.accepting import Submitted, submit_batch
+from callmark.domain.personalisation.accepting import Submitted, submit_batch_in
 from callmark.domain.personalisation.suspension.jobs import LOOK_AFTER
 from callmark.domain.personalisation.uploads import model, queries
 from callmark.domain.personalisation.uploads.model import Upload
@@ -77,7 +77,7 @@ async def _submit_next(deps: Deps, upload: Upload) -> bool:
 
     with suppress(_Taken):  # then the other's batch stands, and ours was rolled back
         async with deps.db.transaction() as tx:
-            batch = await submit_batch(tx, deps, upload.account_id, rules, Submitted(records, as_sent))
+            batch = await submit_batch_in(tx, deps, upload.account_id, rules, Submitted(records, as_sent))
             if not await queries.mark_submitted(tx, upload.id, part, batch.id):
                 raise _Taken("this part is already submitted")
     return True
