@@ -24,7 +24,10 @@ OPENING_TABLES = {"mail", "virtual_handset", "sink_request"}
 """Tables that hold what opens something: letters with links, and what belongs to the emulator."""
 _LINK = re.compile(r"/console/(?:reset|invitations|alerts/confirm|alerts/stop)/([\w-]+)")
 _CODE = re.compile(r"(\d{6}) is your Callmark code")
-_PHONE = re.compile(r"(?<![\w.-])\+?(91\d{10})(?!\w)")
+_PHONE = re.compile(
+    r"(?:(?<![0-9A-Za-z])(?<![0-9a-f]{4}-)(?<!\d\.)|(?<=%2[Bb])|(?<=\\u002[Bb])|(?<=\\[nrt]))\+?(91\d{10})(?!\w)"
+)
+"""Also in an address or a subject of NATS; ends of ids and fractions are none (as in `chaos.leaks`)."""
 _NUMBERS = (
     "SELECT phone_number FROM registration UNION SELECT phone_number FROM number UNION"
     " SELECT caller_number FROM call_record UNION SELECT receiver_number FROM call_record"
