@@ -1,7 +1,7 @@
 """A browser without a window for the console: follows the pages' own forms, in process, signed in as anybody."""
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html import unescape
@@ -218,6 +218,16 @@ def errors_of(response: httpx.Response) -> dict[str, str]:
     errors = {name: " ".join(re.sub(r"<[^>]+>", "", said).split()) for name, said in found}
     whole = re.search(r'alert-danger" role="alert">(.*?)</div>', response.text, re.DOTALL)
     return {name: unescape(said) for name, said in errors.items()} | ({"": unescape(whole[1])} if whole else {})
+
+
+async def not_named(browser: Browser, url: str, wrong: Sequence[tuple[Mapping[str, str], str]]) -> list[str]:
+    """Those of the forms, each with its wrong field, that are taken, or refused without a word beside that field."""
+    found: list[str] = []
+    for typed, name in wrong:
+        refused = await browser.post(url, typed)
+        if refused.status_code != 422 or name not in errors_of(refused):
+            found.append(f"{typed}: {refused}, {errors_of(refused)}")
+    return found
 
 
 async def invite_token(deps: Deps, member: Member) -> str:

@@ -6,10 +6,10 @@ import pytest
 from tests.surfaces.console.browser import (
     Browser,
     Visitors,
-    errors_of,
     links_of,
     make_business,
     make_operator,
+    not_named,
     text_of,
 )
 
@@ -78,12 +78,7 @@ _WRONG: tuple[tuple[dict[str, str], str], ...] = (
 
 
 async def test_a_wrong_field_is_named(olive: Browser) -> None:
-    found: list[str] = []
-    for typed, field in _WRONG:
-        refused = await olive.post(f"{LIST}/new", typed)
-        if refused.status_code != 422 or field not in errors_of(refused):
-            found.append(f"{typed}: {refused}, {errors_of(refused)}")
-    assert found == []
+    assert await not_named(olive, f"{LIST}/new", _WRONG) == []
 
 
 async def test_a_member_sees_none_of_it(deps: Deps, browse: Visitors) -> None:

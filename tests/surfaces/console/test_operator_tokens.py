@@ -11,6 +11,7 @@ from tests.surfaces.console.browser import (
     links_of,
     make_business,
     make_operator,
+    not_named,
     text_of,
 )
 
@@ -95,12 +96,7 @@ _WRONG: tuple[tuple[dict[str, str], str], ...] = (
 
 
 async def test_a_wrong_field_is_named(olive: Browser) -> None:
-    found: list[str] = []
-    for typed, field in _WRONG:
-        refused = await olive.post(f"{LIST}/new", typed)
-        if refused.status_code != 422 or field not in errors_of(refused):
-            found.append(f"{typed}: {refused}, {errors_of(refused)}")
-    assert found == []
+    assert await not_named(olive, f"{LIST}/new", _WRONG) == []
 
 
 async def test_a_name_that_is_taken_is_refused(olive: Browser) -> None:
