@@ -13,6 +13,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import partitions, queries, service as personalisation
+from callmark.domain.personalisation.accepting import SMALL
 from callmark.domain.personalisation.model import Batch, Outcome, RingingPair, Settlement, StoredRecord
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.validation import V1
@@ -88,21 +89,23 @@ async def test_a_record_that_waited_for_its_day_s_partition_is_written_into_it(
             await maker.execute("CREATE TABLE a_day (LIKE call_record INCLUDING ALL)")
             await maker.execute(f"ALTER TABLE call_record ATTACH PARTITION a_day FOR VALUES {day}")
             real_time = asyncio.create_task(personalisation.push_now(deps, cast.account.id, V1, record))
-            bulk = asyncio.create_task(submit(deps, cast, record))
-            await both_wait(engines.dsn)
+            small = asyncio.create_task(submit(deps, cast, record))
+            large = asyncio.create_task(submit(deps, cast, *[record] * (SMALL + 1)))
+            await until_waiting(engines.dsn, 3)
         assert (await real_time).outcome is Outcome.NOT_REGISTERED
-        with pytest.raises(Unavailable):
-            await bulk
-        assert await maker.fetchval("SELECT count(*) FROM a_day") == 1
+        assert (await small).record_count == 1
+        with pytest.raises(Unavailable):  # its transaction is its own, and is not begun again
+            await large
+        assert await maker.fetchval("SELECT count(*) FROM a_day") == 2
 
 
-async def both_wait(dsn: str) -> None:
-    """Returns when two statements wait for a lock."""
+async def until_waiting(dsn: str, count: int) -> None:
+    """Returns when so many statements wait for a lock."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with connect(dsn) as tx:
 
         async def wait() -> bool:
-            return await tx.fetchval(waiting) == 2
+            return await tx.fetchval(waiting) == count
 
         await until(wait)
 
