@@ -26,7 +26,9 @@ class KeptConnections:
     """At most `size` connections, made as they are needed, each for one statement after the other.
 
     They keep plans: a statement is planned once for each connection and not for the values of each run. For statements
-    whose plan does not depend on them; over partitions, planning costs more than running.
+    whose plan does not depend on them; over partitions, planning costs more than running. They never read a table from
+    end to end where an index leads to the rows: a plan that is made while a table is small, or its statistics are of
+    another hour, would go on to do so when it is large.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class KeptConnections:
     ) -> None:
         self._primary = primary or Primary(dsn)
         self._connected_within_s = connected_within_s
-        self._settings = server_settings(name) | {"plan_cache_mode": "force_generic_plan"}
+        self._settings = server_settings(name) | {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
         self._size = size
         self._slots = asyncio.Semaphore(size)
         self._resting: list[tuple[BareConnection, float]] = []
