@@ -226,8 +226,8 @@ def _of_records() -> dict[str, Statement]:
             tx, [RingingPair(on.receiver, on.caller, on.now)]
         ),
         "why nothing shows": lambda tx, on: handset_queries.latest_of_pair(tx, on.receiver, on.caller, on.now, None),
-        "a handset's records, for its sync": lambda tx, on: handset_queries.for_handset(
-            tx, on.receiver, on.now, (on.now, random_uuid()), 200
+        "a handset's records, for its sync": lambda tx, on: handset_queries.page_each(
+            tx, [handset_queries.WantedPage(on.receiver, on.now, (on.now, random_uuid()), 200)]
         ),
         "a handset's withdrawn records": lambda tx, on: handset_queries.withdrawn_among(
             tx, on.receiver, on.now, [random_uuid()]
@@ -248,8 +248,8 @@ def _of_handsets() -> dict[str, Statement]:
     ended = presence_queries.StreamEnded
     return {
         "a receiver's handset is looked up": lambda tx, on: handsets.makes_of(tx, [on.receiver]),
-        "the registration that lives": lambda tx, on: handsets.live_generations(tx, [on.receiver]),
-        "a handset connects: its token": lambda tx, _: handsets.find_by_token(tx, sha256("some token")),
+        "the registration that lives": lambda tx, on: handsets.live_generation_each(tx, [on.receiver]),
+        "a handset connects: its token": lambda tx, _: handsets.find_by_token_each(tx, [sha256("some token")]),
         "a handset's stream is open": lambda tx, on: presence_queries.note(
             tx, [opened(on.receiver, "s", random_uuid())]
         ),

@@ -137,24 +137,26 @@ async def count_live(tx: Tx, app_id: HandsetAppId | None, most: int) -> int:
     )
 
 
-async def find_by_token(tx: Tx, token_sha256: bytes) -> Registration | None:
-    """The live registration with this token. Index `registration_token_unique`."""
-    row = await tx.fetchrow(
-        "SELECT r.phone_number, r.generation, r.os, r.app_version FROM registration r"
-        " JOIN handset_app a ON a.id = r.app_id WHERE r.token_sha256 = $1 AND a.revoked_at IS NULL",
-        token_sha256,
+async def find_by_token_each(tx: Tx, tokens_sha256: Sequence[bytes]) -> list[Registration | None]:
+    """The live registration with each token. Index `registration_token_unique`. Fits `deps.gather`."""
+    rows = await tx.fetch(
+        "SELECT r.token_sha256, r.phone_number, r.generation, r.os, r.app_version FROM registration r"
+        " JOIN handset_app a ON a.id = r.app_id WHERE r.token_sha256 = ANY ($1::bytea[]) AND a.revoked_at IS NULL",
+        tokens_sha256,
     )
-    return _registration(row) if row else None
+    found = {row["token_sha256"]: _registration(row) for row in rows}
+    return [found.get(token) for token in tokens_sha256]
 
 
-async def live_generations(tx: Tx, phones: Sequence[PhoneNumber]) -> dict[PhoneNumber, int]:
-    """The live generation of each number that has one."""
+async def live_generation_each(tx: Tx, phones: Sequence[PhoneNumber]) -> list[int | None]:
+    """The live generation of each number, None without one. Fits `deps.gather`."""
     rows = await tx.fetch(
         "SELECT r.phone_number, r.generation FROM registration r JOIN handset_app a ON a.id = r.app_id"
         " WHERE r.phone_number = ANY ($1::text[]) AND r.token_sha256 IS NOT NULL AND a.revoked_at IS NULL",
         phones,
     )
-    return {PhoneNumber(row["phone_number"]): row["generation"] for row in rows}
+    found = {row["phone_number"]: row["generation"] for row in rows}
+    return [found.get(phone) for phone in phones]
 
 
 async def makes_of(tx: Tx, phones: Collection[PhoneNumber]) -> list[tuple[PhoneNumber, str, str]]:

@@ -130,8 +130,8 @@ async def forget(deps: Deps, token: str) -> None:
 
 async def authenticate(deps: Deps, token: str) -> Registration:
     """The live registration with this token. Raises Unauthenticated."""
-    async with deps.db.connection() as tx:
-        registration = await queries.find_by_token(tx, sha256(token))
+    registration: Registration | None
+    (registration,) = await deps.gather(queries.find_by_token_each, [sha256(token)])
     if registration is None:
         raise Unauthenticated
     return registration
@@ -144,9 +144,8 @@ async def announce_stream(deps: Deps, registration: Registration, stream: str) -
 
 async def ended_among(deps: Deps, registrations: Collection[Registration]) -> dict[PhoneNumber, int | None]:
     """Those of `registrations` that do not live any more: number → the generation that lives now, None without one."""
-    async with deps.db.connection() as tx:
-        live = await queries.live_generations(tx, [r.phone_number for r in registrations])
-    return {r.phone_number: now for r in registrations if (now := live.get(r.phone_number)) != r.generation}
+    live = await deps.gather(queries.live_generation_each, [r.phone_number for r in registrations])
+    return {r.phone_number: now for r, now in zip(registrations, live, strict=True) if now != r.generation}
 
 
 async def reach(tx: Tx, receivers: Collection[PhoneNumber], min_app_version: str) -> dict[PhoneNumber, Reach]:

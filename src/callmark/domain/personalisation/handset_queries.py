@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from callmark.domain.ids import AccountId
@@ -11,25 +12,41 @@ from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
 
 
-async def for_handset(
-    tx: Tx, receiver: PhoneNumber, now: datetime, after: tuple[datetime, UUID], limit: int
-) -> list[OpenRecord]:
-    """A receiver's valid, not withdrawn records whose window is open or to come, by (ends_at, id) after `after`.
+class WantedPage(NamedTuple):
+    """A page of a handset's records: those after (ends_at, id) that are open, or to come, at an instant."""
 
-    None of a suspended account (contract D51). Primary key index; partitions that ended before now are pruned.
+    receiver: PhoneNumber
+    now: datetime
+    after: tuple[datetime, UUID]
+    limit: int
+
+
+async def page_each(tx: Tx, asked: Sequence[WantedPage]) -> list[list[OpenRecord]]:
+    """For each page: the receiver's valid, not withdrawn records by (ends_at, id).
+
+    None of a suspended account (contract D51). Primary key index; partitions that ended before now are pruned. Fits
+    `deps.gather`.
     """
+    receivers, instants, after, limits = zip(*asked, strict=True)
+    ends_at, ids = zip(*after, strict=True)
     rows = await tx.fetch(
-        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"
-        " WHERE r.receiver_number = $1 AND r.ends_at > $2 AND (r.ends_at, r.id) > ($3, $4)"
-        " AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid'"
-        " AND EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active')"
-        " ORDER BY r.ends_at, r.id LIMIT $5",
-        receiver,
-        now,
-        *after,
-        limit,
+        f"SELECT {OPEN}, asked.position AS asked_position"
+        " FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::uuid[], $5::int[])"
+        " WITH ORDINALITY AS asked (receiver, now, ends_at, id, at_most, position) CROSS JOIN LATERAL ("
+        " SELECT * FROM call_record c WHERE receiver_number = asked.receiver AND c.ends_at > $6"
+        " AND c.ends_at > asked.now AND (c.ends_at, c.id) > (asked.ends_at, asked.id)"
+        " AND withdrawn_at IS NULL AND outcome <> 'invalid'"
+        " AND EXISTS (SELECT FROM client_account a WHERE a.id = c.account_id AND a.state = 'active')"
+        " ORDER BY c.ends_at, c.id LIMIT asked.at_most) r JOIN label l ON l.id = r.label_id"
+        " ORDER BY asked.position, r.ends_at, r.id",
+        *(receivers, instants, ends_at, ids, limits),
+        min(instants),
     )
-    return [open_of_row(row) for row in rows]
+    pages = [list[OpenRecord]() for _ in asked]
+    for row in rows:
+        position: int = row["asked_position"]
+        pages[position - 1].append(open_of_row(row))
+    return pages
 
 
 async def withdrawn_among(tx: Tx, receiver: PhoneNumber, now: datetime, ids: Collection[UUID]) -> list[RecordKey]:

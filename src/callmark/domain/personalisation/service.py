@@ -58,6 +58,9 @@ log = structlog.get_logger(__name__)
 TAKEN_OVER_AFTER = timedelta(seconds=10)
 """When a worker takes over a real-time record whose process did not settle it."""
 
+_PAGE_WEIGHT = 20
+"""Of a page of a handset's records among gathered items: most handsets have few."""
+
 SETTLING_S = 0.3
 """What is kept of a request's time for writing down the outcome of a push."""
 
@@ -274,8 +277,10 @@ async def records_for_handset(
 ) -> list[OpenRecord]:
     """Valid, not withdrawn records whose window is open or to come, by (ends_at, id), up to `limit` after `after`."""
     now = deps.clock.now()
-    async with deps.db.connection() as tx:
-        return await handset_queries.for_handset(tx, receiver, now, after or (now, UUID(int=0)), limit)
+    wanted = handset_queries.WantedPage(receiver, now, after or (now, UUID(int=0)), limit)
+    page: list[OpenRecord]
+    (page,) = await deps.gather(handset_queries.page_each, [wanted], weight=_PAGE_WEIGHT)
+    return page
 
 
 async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUID]) -> list[RecordKey]:
