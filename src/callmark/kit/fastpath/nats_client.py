@@ -209,6 +209,12 @@ async def subscribe_directly(client: Client, subject: str, take: Take) -> Subscr
     return subscription
 
 
+async def until_in_force(client: Client) -> None:
+    """Returns when the server has the subscriptions that were made before."""
+    for _ in range(2):  # nats-py writes a PING at once, but the SUB before it from another task, which may come later
+        await client.flush(timeout=2)
+
+
 class DirectParser(Parser):
     """Cuts what has been read into messages; those without headers of direct subscriptions nats-py never sees."""
 
