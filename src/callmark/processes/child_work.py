@@ -31,7 +31,7 @@ from callmark.processes.board import read_board
 from callmark.processes.child import Ready
 from callmark.processes.compose import open_deps
 from callmark.processes.http import Server, admin_app, serve_until
-from callmark.processes.ports import open_socket
+from callmark.processes.ports import open_socket, open_sockets
 from callmark.processes.reach import public_url
 from callmark.processes.worker import run_beside
 from callmark.worker.run import check, prepare, run_worker
@@ -135,8 +135,8 @@ async def _serve(
     if "http" in does:
         from callmark.surfaces.app import build_app
 
-        sock = open_socket(deps.settings.host, deps.settings.port)
-        servers.append(Server(build_app(deps, roles), sock, trusted_proxies=deps.settings.trusted_proxies))
+        socks = open_sockets(deps.settings.host, deps.settings.port)
+        servers.append(Server(build_app(deps, roles), *socks, trusted_proxies=deps.settings.trusted_proxies))
     up = asyncio.Event()
 
     def is_up() -> None:

@@ -41,7 +41,7 @@ def _as_connected(trusted_proxies: str) -> str:
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to the process and says when it serves.
+    """A uvicorn server on `socks`, all of one port, that leaves signals to the process and says when it serves.
 
     `trusted_proxies`: addresses and networks, separated by commas, whose `X-Forwarded-For` and `…-Proto` are used.
     `most_connections` may be open at once; None: as many as its limit of open files allows.
@@ -51,8 +51,7 @@ class Server(uvicorn.Server):
     def __init__(
         self,
         app: ASGIApp,
-        sock: socket.socket,
-        *,
+        *socks: socket.socket,
         trusted_proxies: str = "",
         most_connections: int | None = None,
         head_within_s: float = HEAD_WITHIN_S,
@@ -85,14 +84,14 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=STOP_WITHIN_S,
             )
         )
-        self._sock = sock
+        self._socks = socks
         self._stalled = StalledConnections(lambda: self.server_state.connections, reads_nothing_s)
         self.up = asyncio.Event()
 
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return self._sock.getsockname()[1]
+        return self._socks[0].getsockname()[1]
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -128,7 +127,7 @@ class Server(uvicorn.Server):
 
     async def _guarded(self) -> None:
         try:
-            await self.serve([self._sock])
+            await self.serve(list(self._socks))
         except SystemExit as exc:  # how uvicorn says that the application's start failed, which it has logged
             raise RuntimeError("the application did not start") from exc
 

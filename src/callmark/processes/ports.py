@@ -4,6 +4,9 @@ import socket
 
 from callmark.kit.errors import SetupError
 
+_SOCKETS = 16
+"""Of a process that takes connections from clients."""
+
 
 def open_socket(host: str, port: int, *, reuse_port: bool = True, option: str = "--port") -> socket.socket:
     """A bound socket, not yet listening. Raises SetupError, which names the `option`, when it cannot be had."""
@@ -23,6 +26,16 @@ def open_socket(host: str, port: int, *, reuse_port: bool = True, option: str = 
             f"cannot listen on port {port} of {host}: {exc.strerror}. Choose another port with {option}."
         ) from exc
     return sock
+
+
+def open_sockets(host: str, port: int) -> list[socket.socket]:
+    """Bound sockets of one port, not yet listening, between which the kernel shares connections out. Raises SetupError.
+
+    uvloop takes one connection of each socket in a turn of its loop. When thousands of handsets come back at once, one
+    socket would take them more slowly than they are served, and its full queue would make them try again ever later.
+    """
+    first = open_socket(host, port)
+    return [first, *(open_socket(host, first.getsockname()[1]) for _ in range(_SOCKETS - 1))]
 
 
 def hold_port(host: str, port: int) -> socket.socket:

@@ -1,0 +1,46 @@
+"""Sockets to listen on."""
+
+import asyncio
+import socket
+from contextlib import ExitStack
+
+import uvloop
+
+from callmark.processes.ports import open_sockets
+
+BURST = 64
+
+
+def test_a_burst_of_connections_is_taken_in_few_turns_of_the_loop() -> None:
+    """uvloop takes one connection of each socket in a turn: with one socket it would need as many turns."""
+    assert uvloop.run(_turns_to_take_a_burst()) < BURST / 2
+
+
+async def _turns_to_take_a_burst() -> int:
+    loop, taken, turns = asyncio.get_running_loop(), list[_Taken](), 0
+    socks = open_sockets("127.0.0.1", 0)
+    address = socks[0].getsockname()
+    assert {sock.getsockname() for sock in socks} == {address}
+    servers = [await loop.create_server(lambda: _Taken(taken), sock=sock) for sock in socks]
+    with ExitStack() as clients:
+        for _ in range(BURST):
+            clients.enter_context(socket.create_connection(address))
+        while len(taken) < BURST:
+            turns += 1
+            await asyncio.sleep(0)
+        for one in taken:
+            one.transport.abort()
+    for server in servers:
+        server.close()
+    return turns
+
+
+class _Taken(asyncio.Protocol):
+    transport: asyncio.Transport
+
+    def __init__(self, taken: list["_Taken"]) -> None:
+        self._taken = taken
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # pyright: ignore[reportAttributeAccessIssue] - uvloop's is no subclass
+        self._taken.append(self)
