@@ -54,6 +54,8 @@ class Handset(asyncio.Protocol):
             if not whole:
                 self._buffer = head
                 return
+            if self.open.done():  # who connected has given up
+                return
             if not head.startswith(b"HTTP/1.1 101 "):
                 self.open.set_exception(ConnectionError(head.decode()))
                 return
