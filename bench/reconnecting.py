@@ -53,9 +53,9 @@ class Fleet:
 class Returning(Handset):
     """One stream of a handset that asks for what it missed."""
 
-    def __init__(self, head: bytes, fleet: Fleet) -> None:
+    def __init__(self, head: bytes, fleet: Fleet, held: set[str]) -> None:
         super().__init__(head)
-        self._fleet = fleet
+        self._fleet, self._held = fleet, held
         loop = asyncio.get_running_loop()
         self.synced: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
@@ -69,13 +69,15 @@ class Returning(Handset):
             self.ended.set_result(None)
 
     def ask(self, cursor: object = None) -> None:
-        self.send(TEXT, msgspec.json.encode({"type": "sync", "id": "s", "held": [], "cursor": cursor}))
+        self.send(TEXT, msgspec.json.encode({"type": "sync", "id": "s", "held": list(self._held), "cursor": cursor}))
 
     def take_text(self, data: bytes, at: int) -> None:
         super().take_text(data, at)
         if data.startswith(b'{"type":"identity"', at):
             begin = data.index(b'"record":{"id":"', at) + 16
-            self._fleet.records.add(data[begin : begin + 36])
+            record = data[begin : begin + 36]
+            self._fleet.records.add(record)
+            self._held.add(record.decode())
         elif data.startswith(b'{"type":"synced"', at):
             if cursor := msgspec.json.decode(data[at:])["cursor"]:
                 self.ask(cursor)
@@ -85,17 +87,18 @@ class Returning(Handset):
 
 async def stay(url: str, number: int, token: str, fleet: Fleet, gate: asyncio.Semaphore) -> None:
     """One handset, without end; the first time it takes its turn."""
+    held = set[str]()
     async with gate:
-        stream = await _connected(url, number, token, fleet)
+        stream = await _connected(url, number, token, fleet, held)
     fleet.came_back()
     while True:
         await stream.ended
         fleet.lost_at.append(perf_counter())
-        stream = await _connected(url, number, token, fleet, wait_s=FIRST_WAIT_S)
+        stream = await _connected(url, number, token, fleet, held, wait_s=FIRST_WAIT_S)
         fleet.came_back()
 
 
-async def _connected(url: str, number: int, token: str, fleet: Fleet, wait_s: float = 0.0) -> Returning:
+async def _connected(url: str, number: int, token: str, fleet: Fleet, held: set[str], wait_s: float = 0.0) -> Returning:
     """A stream that has synced; waits a random part of a delay that doubles (docs/gateway.md)."""
     parts = urlsplit(url)
     local = (f"127.0.0.{2 + number % ADDRESSES}", 0)
@@ -105,7 +108,7 @@ async def _connected(url: str, number: int, token: str, fleet: Fleet, wait_s: fl
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(60):
                 _, stream = await asyncio.get_running_loop().create_connection(
-                    lambda: Returning(handshake(url, token), fleet),
+                    lambda: Returning(handshake(url, token), fleet, held),
                     parts.hostname or "",
                     parts.port or 0,
                     local_addr=local,

@@ -229,8 +229,8 @@ def _of_records() -> dict[str, Statement]:
         "a handset's records, for its sync": lambda tx, on: handset_queries.page_each(
             tx, [handset_queries.WantedPage(on.receiver, on.now, (on.now, random_uuid()), 200)]
         ),
-        "a handset's withdrawn records": lambda tx, on: handset_queries.withdrawn_among(
-            tx, on.receiver, on.now, [random_uuid()]
+        "a handset's withdrawn records": lambda tx, on: handset_queries.withdrawn_each(
+            tx, [handset_queries.HeldRecords(on.receiver, on.now, [random_uuid()])]
         ),
     }
 

@@ -9,9 +9,10 @@ from tests.domain.personalisation.test_service import new_record
 from tests.factories import make_cast, phone
 
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation import handset_queries
-from callmark.domain.personalisation.handset_queries import WantedPage
+from callmark.domain.personalisation import handset_queries, service
+from callmark.domain.personalisation.handset_queries import HeldRecords, WantedPage
 from callmark.domain.personalisation.model import OpenRecord
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.db import DatabaseConnection
 
@@ -38,6 +39,25 @@ async def test_each_handset_gets_its_own_page(deps: Deps) -> None:
     async with deps.db.connection() as tx:
         pages = await handset_queries.page_each(tx, asked)
     assert [_hours(page, now) for page in pages] == [[1, 2], [], [5, 6], [3, 4], [4]]
+
+
+async def test_each_handset_is_told_what_is_withdrawn_of_what_it_holds(deps: Deps) -> None:
+    cast, now = await make_cast(deps), deps.clock.now()
+    one, other = phone(), phone()
+    batch = await submit(deps, cast, [new_record(deps, cast, receiver=who) for who in (one, one, one, other, other)])
+    keys = [record.key for record in await service.batch_status(deps, cast.account.id, batch.id)]
+    for withdrawn in (keys[0], keys[1], keys[3]):
+        await service.withdraw_record(deps, cast.account.id, withdrawn.id, by=SYSTEM)
+    ids = [key.id for key in keys]
+    asked = [
+        HeldRecords(one, now, [ids[0], ids[2], ids[3]]),
+        HeldRecords(other, now, [ids[4]]),
+        HeldRecords(other, now, ids),
+        HeldRecords(one, keys[0].ends_at, ids),
+    ]
+    async with deps.db.connection() as tx:
+        told = await handset_queries.withdrawn_each(tx, asked)
+    assert told == [[keys[0]], [], [keys[3]], []]
 
 
 async def test_a_page_reads_no_records_of_others(deps: Deps) -> None:

@@ -49,20 +49,37 @@ async def page_each(tx: Tx, asked: Sequence[WantedPage]) -> list[list[OpenRecord
     return pages
 
 
-async def withdrawn_among(tx: Tx, receiver: PhoneNumber, now: datetime, ids: Collection[UUID]) -> list[RecordKey]:
-    """Those of a receiver's records among `ids` that are withdrawn, windows that ended left out.
+class HeldRecords(NamedTuple):
+    """What a handset holds at an instant, by the records' ids."""
 
-    While its account is suspended a record is withdrawn, too (contract D51).
+    receiver: PhoneNumber
+    now: datetime
+    ids: Collection[UUID]
+
+
+async def withdrawn_each(tx: Tx, asked: Sequence[HeldRecords]) -> list[list[RecordKey]]:
+    """For each handset: those of its records that are withdrawn, windows that ended left out.
+
+    While its account is suspended a record is withdrawn, too (contract D51). Primary key index. Fits `deps.gather`.
     """
     rows = await tx.fetch(
-        "SELECT receiver_number, ends_at, id FROM call_record r"
-        " WHERE receiver_number = $1 AND ends_at > $2 AND id = ANY ($3::uuid[]) AND (withdrawn_at IS NOT NULL"
-        " OR NOT EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active'))",
-        receiver,
-        now,
-        list(ids),
+        "SELECT r.receiver_number, r.ends_at, r.id, asked.position"
+        " FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS asked (receiver, now, position)"
+        " CROSS JOIN LATERAL (SELECT * FROM call_record c"
+        " WHERE receiver_number = asked.receiver AND c.ends_at > $3 AND c.ends_at > asked.now"
+        " AND (withdrawn_at IS NOT NULL"
+        " OR NOT EXISTS (SELECT FROM client_account a WHERE a.id = c.account_id AND a.state = 'active'))) r"
+        " ORDER BY asked.position, r.ends_at, r.id",
+        [held.receiver for held in asked],
+        [held.now for held in asked],
+        min(held.now for held in asked),
     )
-    return [key_of_row(row) for row in rows]
+    withdrawn = [list[RecordKey]() for _ in asked]
+    for row in rows:
+        position: int = row["position"]
+        if row["id"] in asked[position - 1].ids:
+            withdrawn[position - 1].append(key_of_row(row))
+    return withdrawn
 
 
 async def newest_open_each(tx: Tx, asked: Sequence[RingingPair]) -> list[OpenRecord | None]:

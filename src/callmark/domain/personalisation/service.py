@@ -287,8 +287,10 @@ async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUI
     """Which of the records with these ids the receiver's handset must drop."""
     if not ids:
         return []
-    async with deps.db.connection() as tx:
-        return await handset_queries.withdrawn_among(tx, receiver, deps.clock.now(), ids)
+    held = handset_queries.HeldRecords(receiver, deps.clock.now(), frozenset(ids))
+    withdrawn: list[RecordKey]
+    (withdrawn,) = await deps.gather(handset_queries.withdrawn_each, [held])
+    return withdrawn
 
 
 async def newest_open_each(tx: Tx, asked: Sequence[RingingPair]) -> list[OpenRecord | None]:

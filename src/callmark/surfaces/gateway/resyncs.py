@@ -12,7 +12,7 @@ from callmark.kit.errors import AppError
 log = structlog.get_logger(__name__)
 
 SYNCED_AT_ONCE = 8
-"""Of one process: fewer than a pool has connections by default."""
+"""Of one process, so that streams which come meanwhile are served too."""
 
 AGAIN_AFTER = timedelta(seconds=1)
 
