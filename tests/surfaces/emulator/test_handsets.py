@@ -5,10 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.factories import make_cast, phone
 from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
 from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push
 from tests.waiting import until
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosedError
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent
@@ -175,6 +178,25 @@ async def test_a_number_registered_on_another_device_is_lost_to_the_handset(emul
     why = (await emulator.screen(number, CALLER))["why"]
     assert "another device" in why
     assert (await emulator.make(number))["connected"] is True
+
+
+async def test_a_handset_that_finds_its_stream_closed_says_what_became_of_it(
+    emulator: Emulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks may hear of the end before the handset knows the reason."""
+    number = phone()
+    await emulator.make(number)
+    _, credential = await handsets.create_app(emulator.deps, "Another app", by=SYSTEM)
+    takeovers = list[asyncio.Task[object]]()
+
+    async def closed(*_: object, **__: object) -> None:
+        taking = handsets.register(emulator.deps, credential, number, OS.ANDROID, "4.2.0")
+        takeovers.append(asyncio.create_task(taking))
+        raise ConnectionClosedError(None, None)
+
+    monkeypatch.setattr(ClientConnection, "send", closed)
+    assert "another device" in (await emulator.screen(number, CALLER))["why"]
+    await asyncio.gather(*takeovers)
 
 
 async def test_magic_receivers_are_there_from_the_start(emulator: Emulated) -> None:

@@ -75,6 +75,7 @@ class Handset:
         "_stream",
         "_syncing",
         "_wake_up",
+        "_was_synced",
         "held",
         "is_asleep",
         "lost",
@@ -85,7 +86,7 @@ class Handset:
 
     def __init__(self, row: VirtualHandset, network: Network) -> None:
         self.row = row
-        self.ready = asyncio.Event()
+        self.ready, self.synced = asyncio.Event(), asyncio.Event()
         self._network = network
         self.held = HeldIdentities()
         self._ids = count(1)
@@ -95,8 +96,7 @@ class Handset:
         self._beside = BesideStream()
         self._life: asyncio.Task[None] | None = None
         self._stream: ClientConnection | None = None
-        self.synced = asyncio.Event()
-        self._syncing = False
+        self._syncing = self._was_synced = False
         self._wake_up = WakeUp()
         self.is_asleep = False
         self.lost = ""
@@ -189,7 +189,7 @@ class Handset:
                 code, lasted = await self._hold_stream()
                 failures = 0 if lasted else failures
             except AppError as exc:
-                log.info("handset_not_connected", phone=shorten(self.row.phone_number), error=_text(exc))
+                log.info("handset_not_connected", phone=shorten(self.row.phone_number), error=exc.detail)
             except Exception:
                 log.exception("handset_failed", phone=shorten(self.row.phone_number))
             if code in _LOST:
@@ -249,14 +249,14 @@ class Handset:
             while True:
                 await self._take(await stream.recv(decode=False))
         except ConnectionClosed as exc:
-            return (exc.rcvd.code if exc.rcvd else NO_CODE), self.connected
+            return (exc.rcvd.code if exc.rcvd else NO_CODE), self._was_synced
         finally:
             self._disconnected()
             await stream.close()
 
     def _disconnected(self) -> None:
         self._stream = None
-        self._syncing = False
+        self._syncing = self._was_synced = False
         self.synced.clear()
         self._beside.end()
         self._asking.lose()
@@ -321,7 +321,11 @@ class Handset:
     async def _send(self, frame: AckFrame | _Question) -> None:
         if self._stream is None:
             raise Unavailable("gateway: not connected")
-        await self._stream.send(encode(frame), text=True)
+        try:
+            await self._stream.send(encode(frame), text=True)
+        except ConnectionClosed:
+            self.synced.clear()  # what reads the stream, and learns why it ended, may hear of it after us
+            raise
 
     async def _ask(self, frame: _Question) -> Answer:
         """The answer to a frame. Raises as `Asking.ask` does."""
@@ -336,6 +340,7 @@ class Handset:
         """Gets what it missed; then sends the reports that nobody has received yet."""
         awake_for_s = self.row.script.awake_for_s if self.ready.is_set() else 0  # as it starts, it only syncs
         await self._catch_up()
+        self._was_synced = True
         self.synced.set()
         if not self.row.script.sleeps:
             self.ready.set()
@@ -393,7 +398,3 @@ class Handset:
             await self._send(report)
 
         self._beside.run(again)
-
-
-def _text(exc: Exception) -> str:
-    return str(getattr(exc, "reason", exc)) or type(exc).__name__
