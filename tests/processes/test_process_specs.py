@@ -55,15 +55,11 @@ async def test_a_child_that_has_begun_and_is_not_needed_ends_and_leaves_nothing_
 def test_a_child_whose_settings_never_come_ends_by_itself() -> None:
     read, write = os.pipe()
     os.close(write)  # as the end of the supervisor does
-    argv = [sys.executable, "-P", "-X", "importtime"]
-    argv += ["-m", "callmark.processes.child", "all-roles", "--index=0", "--ready-fd=1"]
+    argv = [sys.executable, "-P", "-m", "callmark.processes.child", "worker", "--index=0", "--ready-fd=1"]
     argv.append(f"--settings-fd={read}")
     ended = subprocess.run(argv, pass_fds=[read], check=False, capture_output=True, timeout=30)
     os.close(read)
-    told = [line for line in ended.stderr.splitlines() if not line.startswith(b"import time:")]
-    assert (ended.returncode, ended.stdout, told) == (1, b"", [])
-    assert {b"structlog.dev", b"httpx._main"} <= set(ended.stderr.split())
-    assert not {b"rich.text", b"pygments.util"} & set(ended.stderr.split())  # no child writes to a terminal
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, b"", b"")
 
 
 def test_no_secret_is_in_the_environment_of_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
