@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from itertools import product
 
 import pytest
 from hypothesis import given, strategies as st
@@ -180,3 +181,35 @@ def _outcome(parts: Sequence[bytes]) -> tuple[int | None, list[tuple[str, str]]]
             reader.end()
         return reader.status, reader.headers
     return None
+
+
+_HEADERS = (
+    *(b"Content-Length: 3", b"content-length:3", b"Content-Length: 03", b"Content-Length: 3, 3"),
+    *(b"Transfer-Encoding: identity", b"Transfer-Encoding: chunked", b"Connection: close", b"Connection: keep-alive"),
+    *(b"Set-Cookie: a=b; Path=/", b"Server: made up", b"Server: made up ", b"Empty: ", b"X_Y: z", b"Z: \xe9"),
+)
+_STATUS_LINES = (
+    b"HTTP/1.1 200 OK",
+    b"HTTP/1.1 503 No",
+    b"HTTP/1.1 204 No Content",
+    b"HTTP/1.1 200",
+    b"HTTP/1.0 200 OK",
+)
+
+
+def test_an_answer_in_one_piece_is_read_as_one_in_two() -> None:
+    """The direct path of an ordinary answer takes only what comes in one piece."""
+    heads = [
+        (line, *headers) for line in _STATUS_LINES for count in range(3) for headers in product(_HEADERS, repeat=count)
+    ]
+    for head, body in product(heads, (b"", b"ab", b"abc")):
+        whole = b"\r\n".join([*head, b"", body])
+        assert _all_of([whole]) == _all_of([whole[:1], whole[1:]]), whole
+
+
+def _all_of(parts: Sequence[bytes]) -> tuple[object, ...]:
+    reader = AnswerReader()
+    fed = [reader.feed(part) for part in parts]
+    reader.end()
+    says = (reader.status, reader.headers, bytes(reader.body), reader.notes, reader.may_keep, reader.is_whole)
+    return (*says, fed[-1])

@@ -7,6 +7,7 @@ What was odd is in `notes`. A connection is kept only after an answer whose end 
 
 import re
 from collections.abc import Callable
+from operator import methodcaller
 
 KEPT_BYTES = 4096
 """How much of a body is kept."""
@@ -26,6 +27,11 @@ _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?")
 _CHUNK_SIZE_BEGUN = re.compile(rb"[ \t]*[0-9a-fA-F]{0,15}[ \t]*(?:;.*)?\r?")
 _TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BODILESS = frozenset({101, 204, 304})
+_ORDINARY = re.compile(rb"HTTP/1\.1 ([2-5]\d\d) [ -~]*\r\n((?:[A-Za-z0-9-]+: [!-~](?:[ -~]*[!-~])?\r\n)+)\r\n")
+"""A head as nearly every server writes it."""
+_ORDINARY_BYTES = 4096
+_NOT_ORDINARY = frozenset({"transfer-encoding", "connection"})
+_divided = methodcaller("partition", ": ")
 _LONGEST_CHUNK_LINE = 4096
 _OVERLONG = "the head was longer than 256 KiB and was not read to its end"
 
@@ -60,6 +66,8 @@ class AnswerReader:
 
     def feed(self, data: bytes) -> bool:
         """Takes what has come; whether the answer is complete now. Raises NotHttp."""
+        if self.status is None and not self._buffer and not self._head_bytes and self._take_ordinary(data):
+            return True
         self._buffer += data
         while not self.is_done and self._step():
             pass
@@ -93,6 +101,22 @@ class AnswerReader:
     def header(self, name: str) -> str | None:
         """The first header of this lower-case name."""
         return next((value for key, value in self.headers if key.lower() == name), None)
+
+    def _take_ordinary(self, data: bytes) -> bool:
+        """The direct path of a short answer without anything odd that comes in one piece; False: the normal path."""
+        found = _ORDINARY.match(data) if len(data) <= _ORDINARY_BYTES else None
+        if not found or (status := int(found[1])) in _BODILESS:
+            return False
+        headers = [(name, value) for name, _, value in map(_divided, found[2].decode().split("\r\n")[:-1])]
+        by_name = {name.lower(): value for name, value in headers}
+        length, body = by_name.get("content-length", ""), data[found.end() :]
+        if len(by_name) < len(headers) or len(headers) > _MANY_HEADERS or not by_name.keys().isdisjoint(_NOT_ORDINARY):
+            return False
+        if length != str(len(body)) or len(body) > min(self._kept, self._most):
+            return False
+        self.status, self.headers, self.may_keep, self.is_done = status, headers, True, True
+        self.body += body
+        return True
 
     # head -------------------------------------------------------------------------------------------------------------
 
