@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,6 +10,7 @@ from uuid import UUID
 from callmark import __version__
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets begin with
+_USER_AGENT = f"Callmark/{__version__}"
 
 
 def shown_secret(secret: bytes) -> str:
@@ -31,13 +31,16 @@ def read_secret(text: str) -> bytes:
 
 def signed_headers(message_id: UUID, body: bytes, secrets: Iterable[bytes], real_now: datetime) -> dict[str, str]:
     """All headers that we set ourselves. The timestamp is of the real clock: a verifier refuses a shifted one."""
-    timestamp = str(int(real_now.timestamp()))
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    digests = (base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode() for secret in secrets)
+    message, timestamp = str(message_id), str(int(real_now.timestamp()))
+    signed = f"{message}.{timestamp}.".encode() + body
     return {
         "Content-Type": "application/json",
-        "User-Agent": f"Callmark/{__version__}",
-        "webhook-id": str(message_id),
+        "User-Agent": _USER_AGENT,
+        "webhook-id": message,
         "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join(f"v1,{digest}" for digest in digests),
+        "webhook-signature": " ".join([_signature(secret, signed) for secret in secrets]),
     }
+
+
+def _signature(secret: bytes, signed: bytes) -> str:
+    return f"v1,{base64.b64encode(hmac.digest(secret, signed, 'sha256')).decode()}"
