@@ -32,7 +32,10 @@ async def note(tx: Tx, ends: Collection[AttemptEnd]) -> None:
     known = await queries.lock_outages(tx, {one.webhook_id for one in ends})
     now_known = dict(known)
     for one in sorted(ends, key=lambda one: one.at):
-        outage = now_known.get(one.webhook_id) or Outage(one.webhook_id)
+        outage = now_known.get(one.webhook_id)
+        if outage is None and one.is_success:
+            continue  # a success of a webhook that works is nearly every attempt
+        outage = outage or Outage(one.webhook_id)
         now_known[one.webhook_id] = model.after_attempt(outage, one.at, is_success=one.is_success)
     changed = [one for one in now_known.values() if one != known.get(one.webhook_id, Outage(one.webhook_id))]
     if changed:
