@@ -22,13 +22,12 @@ from nats.errors import Error as NatsError, NoRespondersError
 from callmark.kit.acknowledgements import Acknowledgements, key_in, keys_in, new_inbox
 from callmark.kit.errors import Unavailable, said
 from callmark.kit.fanout import Answer, Fanouts, Push, Returning
-from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscribe, subscribe_directly, until_in_force
+from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscribe, subscribe_directly
 from callmark.kit.held_streams import HeldStreams, OnPush
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import NATS_RECONNECTS
 from callmark.kit.nats_servers import NO_FILES, NatsAccess, seeds, version_of
 from callmark.kit.nats_trouble import Trouble
-from callmark.kit.shared_rounds import SharedRounds
 from callmark.kit.tasks import SideTasks
 from callmark.kit.untold import MISSED, Untold
 
@@ -73,7 +72,6 @@ class Fabric:
         self._connecting: asyncio.Task[None] | None = None
         self._side = SideTasks("fabric_callback_failed")
         self._settled_from, self._trouble = 0.0, Trouble()
-        self._in_force = SharedRounds(lambda: until_in_force(self._client))
 
     # life -----------------------------------------------------------------------------------------------------------
 
@@ -169,7 +167,7 @@ class Fabric:
                     subscribed += 1
                 self._joined = True  # no await since the last look at the listeners
                 self._trouble.is_over(self.server)
-                await self._in_force.next()
+                await self._client.until_in_force()
                 self._tell_untold()
             except Exception as exc:  # noqa: BLE001 - whatever it is, without a log line no one learns why everything waits
                 self._trouble.note(exc)
@@ -275,10 +273,10 @@ class Fabric:
         """
         if not self.connected:
             raise Unavailable("nats: not connected")
-        subscription: Subscription | None = None
+        client, subscription = self._client, None  # another one may take its place
         try:
-            subscription = await subscribe_directly(self._client, f"{self._root}.{topic}", take)
-            await self._in_force.next()
+            subscription = await subscribe_directly(client, f"{self._root}.{topic}", take)
+            await client.until_in_force()
         except (*_FAILED, asyncio.CancelledError) as exc:
             if subscription:  # else it would be taken up again when NATS is back, for one that has gone
                 await self.detach(subscription)
@@ -341,7 +339,7 @@ class Fabric:
         if self._joined:
             await self._subscribe(topic, on_message)
             with contextlib.suppress(*_FAILED):  # without NATS it comes into force with the reconnection
-                await self._in_force.next()
+                await self._client.until_in_force()
 
     async def _subscribe(self, topic: str, on_message: OnMessage) -> None:
         async def answer(msg: Msg) -> None:

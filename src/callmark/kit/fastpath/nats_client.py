@@ -23,6 +23,7 @@ from nats.protocol.parser import Parser
 
 from callmark.kit.errors import said
 from callmark.kit.nats_servers import NO_FILES, NatsAccess
+from callmark.kit.shared_rounds import SharedRounds
 from callmark.kit.untold import Untold
 
 log = structlog.get_logger(__name__)
@@ -65,7 +66,7 @@ def _ended() -> Generator[None]:
 
 
 class SteadyClient(Client):
-    """nats-py's client, which hands on direct subscriptions' messages, with five differences.
+    """nats-py's client, which hands on direct subscriptions' messages, with six differences.
 
     It tries again whatever ended a try to come back, and whatever ended the tasks that read and ping. nats-py foresees
     few errors there; after any other it has no connection, or a dead one, and never makes another.
@@ -78,6 +79,9 @@ class SteadyClient(Client):
     It connects again after any error that a server names before it hangs up (it is full, the user's rights were read
     again, its token has ended); nats-py takes most of them as the end. And it speaks TLS where that was asked for, or
     not at all; nats-py sends the password to a server that offers none.
+
+    A flush ends with its connection: nats-py has it wait until its time is up, and one that begins while there is no
+    connection returns as if all were well. Subscriptions made at once share their flush (`until_in_force`).
     """
 
     def __init__(self, access: NatsAccess = NO_FILES, untold: Untold | None = None) -> None:
@@ -85,6 +89,21 @@ class SteadyClient(Client):
         self._ps = DirectParser(self)
         self._access = access
         self.untold = untold or Untold()
+        self._rounds = SharedRounds(self._round_trips)
+
+    async def until_in_force(self) -> None:
+        """Returns when the server has the subscriptions made before. Raises NatsError, at once when it is lost."""
+        await self._rounds.next()
+
+    async def _round_trips(self) -> None:
+        for _ in range(2):  # a PING is written at once, but the SUB before it by another task, which may come later
+            self._expect_connection()
+            await self.flush(timeout=2)
+        self._expect_connection()
+
+    def _expect_connection(self) -> None:
+        if not self.is_connected:
+            raise NatsError("nats: the connection ended")
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
@@ -106,7 +125,16 @@ class SteadyClient(Client):
     async def _process_op_err(self, e: Exception) -> None:
         if not self.is_closed and not self.is_reconnecting:
             self._hang_up()
+            self._end_flushes(e)
         await super()._process_op_err(e)
+
+    def _end_flushes(self, cause: Exception) -> None:
+        """No PONG will come for them; nats-py has each wait until its time is up."""
+        line: list[asyncio.Future[Any]] = vars(self)["_pongs"]
+        for pong in line:
+            if not pong.done():
+                pong.set_exception(_foreseen(cause))
+                pong.exception()  # nobody may wait for it
 
     async def _connect_to_server(self, s: Any) -> None:  # noqa: ANN401 - nats-py keeps its type to itself
         self._hang_up()  # nats-py drops a connection that it could not complete, and leaves it open
@@ -207,12 +235,6 @@ async def subscribe_directly(client: Client, subject: str, take: Take) -> Subscr
     while early.qsize():
         inner._pending_queue.put_nowait(early.get_nowait())  # noqa: SLF001 - as above
     return subscription
-
-
-async def until_in_force(client: Client) -> None:
-    """Returns when the server has the subscriptions that were made before."""
-    for _ in range(2):  # nats-py writes a PING at once, but the SUB before it from another task, which may come later
-        await client.flush(timeout=2)
 
 
 class DirectParser(Parser):
