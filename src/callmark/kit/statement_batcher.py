@@ -29,7 +29,7 @@ _Waiting = list[tuple[Sequence[Any], int, asyncio.Future[Sequence[Any]]]]
 """Callers' items, how much they weigh, and where their results go."""
 
 GATHER_CONNECTIONS = 8
-"""One for each gathered statement of a process, and one to spare."""
+"""Of a process. There are more gathered statements than that; one that finds all of them busy waits a moment."""
 
 MOST_WEIGHT = 4000
 """Of the items in one gathered statement: enough to amortise a commit, few enough to keep its latency small."""

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 
+from tests.domain.personalisation.full_day import fill_day, rows_read
 from tests.domain.personalisation.test_service import new_record
 from tests.factories import Cast, Sent, make_cast, submit_batch
 
@@ -115,16 +115,8 @@ async def test_what_is_left_to_push_is_told_for_each_of_several_batches(deps: De
 
 async def test_a_worker_finds_the_records_of_a_small_batch_beside_a_large_one(deps: Deps) -> None:
     """Statistics that know one batch alone make a plan for as many records in every batch."""
-    cast, now = await make_cast(deps), deps.clock.now()
-    async with deps.db.connection() as tx:
-        await tx.execute(
-            "INSERT INTO call_record (receiver_number, ends_at, id, batch_id, account_id, position, caller_number,"
-            " label_id, label_name, starts_at, accepted_at, outcome, settled_at)"
-            " SELECT '9198' || n, $1, gen_random_uuid(), $2, $2, 0, '918040001234', $3, 'Acme', $1, $1, 'success', $1"
-            " FROM generate_series(10000000, 10020000) n",
-            *(now + timedelta(hours=1), cast.account.id, cast.label.id),
-        )
-        await tx.execute("ANALYZE call_record")
+    cast = await make_cast(deps)
+    await fill_day(deps, cast)
     batch = await submit(deps, cast, [new_record(deps, cast)])
 
     async def read_in_passing(tx: DatabaseConnection, batches: Sequence[Batch]) -> list[int]:
@@ -132,11 +124,7 @@ async def test_a_worker_finds_the_records_of_a_small_batch_beside_a_large_one(de
             (found,) = await pushing_queries.to_push(tx, batches)
             await pushing_queries.look_again(tx, batches)
             assert len(found.pending) == 1
-            read = (
-                "SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_xact_user_tables"
-                " WHERE relname ~ '^call_record'"
-            )
-            return [await tx.fetchval(read)]
+            return [await rows_read(tx)]
 
     (rows,) = await deps.gather(read_in_passing, [batch])
     assert rows < 10

@@ -30,15 +30,16 @@ async def page_each(tx: Tx, asked: Sequence[WantedPage]) -> list[list[OpenRecord
     receivers, instants, after, limits = zip(*asked, strict=True)
     ends_at, ids = zip(*after, strict=True)
     rows = await tx.fetch(
-        f"SELECT {OPEN}, asked.position AS asked_position"
+        "SELECT page.*, asked.position AS asked_position"
         " FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::uuid[], $5::int[])"
         " WITH ORDINALITY AS asked (receiver, now, ends_at, id, at_most, position) CROSS JOIN LATERAL ("
-        " SELECT * FROM call_record c WHERE receiver_number = asked.receiver AND c.ends_at > $6"
-        " AND c.ends_at > asked.now AND (c.ends_at, c.id) > (asked.ends_at, asked.id)"
-        " AND withdrawn_at IS NULL AND outcome <> 'invalid'"
-        " AND EXISTS (SELECT FROM client_account a WHERE a.id = c.account_id AND a.state = 'active')"
-        " ORDER BY c.ends_at, c.id LIMIT asked.at_most) r JOIN label l ON l.id = r.label_id"
-        " ORDER BY asked.position, r.ends_at, r.id",
+        f" SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"
+        " WHERE r.receiver_number = asked.receiver AND r.ends_at > $6"
+        " AND r.ends_at > asked.now AND (r.ends_at, r.id) > (asked.ends_at, asked.id)"
+        " AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid'"
+        " AND EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active')"
+        " ORDER BY r.ends_at, r.id LIMIT asked.at_most) page"
+        " ORDER BY asked.position, page.ends_at, page.id",
         *(receivers, instants, ends_at, ids, limits),
         min(instants),
     )
@@ -60,7 +61,9 @@ class HeldRecords(NamedTuple):
 async def withdrawn_each(tx: Tx, asked: Sequence[HeldRecords]) -> list[list[RecordKey]]:
     """For each handset: those of its records that are withdrawn, windows that ended left out.
 
-    While its account is suspended a record is withdrawn, too (contract D51). Primary key index. Fits `deps.gather`.
+    While its account is suspended a record is withdrawn, too (contract D51). Primary key index; the records of each
+    receiver are read once, however many ids it holds (OFFSET keeps the planner from looking for each id). Fits
+    `deps.gather`.
     """
     rows = await tx.fetch(
         "SELECT r.receiver_number, r.ends_at, r.id, asked.position"
@@ -68,17 +71,20 @@ async def withdrawn_each(tx: Tx, asked: Sequence[HeldRecords]) -> list[list[Reco
         " CROSS JOIN LATERAL (SELECT * FROM call_record c"
         " WHERE receiver_number = asked.receiver AND c.ends_at > $3 AND c.ends_at > asked.now"
         " AND (withdrawn_at IS NOT NULL"
-        " OR NOT EXISTS (SELECT FROM client_account a WHERE a.id = c.account_id AND a.state = 'active'))) r"
+        " OR NOT EXISTS (SELECT FROM client_account a WHERE a.id = c.account_id AND a.state = 'active')) OFFSET 0) r"
+        " JOIN unnest($4::bigint[], $5::uuid[]) AS held (position, id)"
+        " ON held.position = asked.position AND held.id = r.id"
         " ORDER BY asked.position, r.ends_at, r.id",
         [held.receiver for held in asked],
         [held.now for held in asked],
         min(held.now for held in asked),
+        [position for position, held in enumerate(asked, 1) for _ in held.ids],
+        [record_id for held in asked for record_id in held.ids],
     )
     withdrawn = [list[RecordKey]() for _ in asked]
     for row in rows:
         position: int = row["position"]
-        if row["id"] in asked[position - 1].ids:
-            withdrawn[position - 1].append(key_of_row(row))
+        withdrawn[position - 1].append(key_of_row(row))
     return withdrawn
 
 

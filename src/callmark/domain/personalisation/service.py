@@ -58,8 +58,8 @@ log = structlog.get_logger(__name__)
 TAKEN_OVER_AFTER = timedelta(seconds=10)
 """When a worker takes over a real-time record whose process did not settle it."""
 
-_PAGE_WEIGHT = 20
-"""Of a page of a handset's records among gathered items: most handsets have few."""
+_FIRST_PAGE_WEIGHT = 40
+"""Of a first page of a handset's records among gathered items: most handsets have few. A further one may be full."""
 
 SETTLING_S = 0.3
 """What is kept of a request's time for writing down the outcome of a push."""
@@ -279,7 +279,8 @@ async def records_for_handset(
     now = deps.clock.now()
     wanted = handset_queries.WantedPage(receiver, now, after or (now, UUID(int=0)), limit)
     page: list[OpenRecord]
-    (page,) = await deps.gather(handset_queries.page_each, [wanted], weight=_PAGE_WEIGHT)
+    weight = limit if after else _FIRST_PAGE_WEIGHT
+    (page,) = await deps.gather(handset_queries.page_each, [wanted], weight=weight)
     return page
 
 
@@ -289,7 +290,7 @@ async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUI
         return []
     held = handset_queries.HeldRecords(receiver, deps.clock.now(), frozenset(ids))
     withdrawn: list[RecordKey]
-    (withdrawn,) = await deps.gather(handset_queries.withdrawn_each, [held])
+    (withdrawn,) = await deps.gather(handset_queries.withdrawn_each, [held], weight=len(held.ids))
     return withdrawn
 
 
