@@ -3,11 +3,12 @@
 import contextlib
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
-from callmark.kit.http_answer import MOST_HEAD_BYTES, AnswerReader, NotHttp
+from callmark.kit.http_answer import KEPT_BYTES, MOST_HEAD_BYTES, AnswerReader, NotHttp, read_plain
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
@@ -198,17 +199,28 @@ _STATUS_LINES = (
 
 
 def test_an_answer_in_one_piece_is_read_as_one_in_two() -> None:
-    """The direct path of an ordinary answer takes only what comes in one piece."""
+    """A plain answer is read in one step if it comes in one piece; most of these are not plain."""
     heads = [
         (line, *headers) for line in _STATUS_LINES for count in range(3) for headers in product(_HEADERS, repeat=count)
     ]
-    for head, body in product(heads, (b"", b"ab", b"abc")):
-        whole = b"\r\n".join([*head, b"", body])
-        assert _all_of([whole]) == _all_of([whole[:1], whole[1:]]), whole
+    answers = [b"\r\n".join([*head, b"", body]) for head, body in product(heads, (b"", b"ab", b"abc"))]
+    for whole, most in product(answers, (None, 2)):
+        assert _all_of([whole], most) == _all_of([whole[:1], whole[1:]], most), whole
+    plain = sum(read_plain(whole) is not None for whole in answers)
+    assert plain == 2 * (1 + 2 * 3)  # two status lines; a length alone, or before or after three other headers
 
 
-def _all_of(parts: Sequence[bytes]) -> tuple[object, ...]:
-    reader = AnswerReader()
+def test_what_is_long_is_not_plain() -> None:
+    for length in (100, KEPT_BYTES, KEPT_BYTES + 1):
+        whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (length, b"x" * length)
+        assert _all_of([whole]) == _all_of([whole[:1], whole[1:]])
+    many = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n%s\r\n" % b"".join(b"a%d: b\r\n" % n for n in range(101))
+    assert _all_of([many]) == _all_of([many[:1], many[1:]])
+    assert "there were 102 headers" in _all_of([many])[3]
+
+
+def _all_of(parts: Sequence[bytes], most: int | None = None) -> tuple[Any, ...]:
+    reader = AnswerReader(most)
     fed = [reader.feed(part) for part in parts]
     reader.end()
     says = (reader.status, reader.headers, bytes(reader.body), reader.notes, reader.may_keep, reader.is_whole)
