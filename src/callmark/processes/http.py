@@ -1,4 +1,4 @@
-"""HTTP servers of one process: the public application on its own SO_REUSEPORT socket, and the loopback admin port."""
+"""HTTP servers of one process: the public application on its own SO_REUSEPORT sockets, and the loopback admin port."""
 
 import asyncio
 import socket

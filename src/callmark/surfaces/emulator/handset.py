@@ -255,8 +255,7 @@ class Handset:
             await stream.close()
 
     def _disconnected(self) -> None:
-        self._stream = None
-        self._syncing = self._was_synced = False
+        self._stream, self._syncing, self._was_synced = None, False, False
         self.synced.clear()
         self._beside.end()
         self._asking.lose()
@@ -319,12 +318,13 @@ class Handset:
         self._asking.answered(frame)
 
     async def _send(self, frame: AckFrame | _Question) -> None:
-        if self._stream is None:
+        if (stream := self._stream) is None:
             raise Unavailable("gateway: not connected")
         try:
-            await self._stream.send(encode(frame), text=True)
+            await stream.send(encode(frame), text=True)
         except ConnectionClosed:
-            self.synced.clear()  # what reads the stream, and learns why it ended, may hear of it after us
+            if stream is self._stream:  # what reads it, and learns why it ended, may hear of it after us
+                self.synced.clear()
             raise
 
     async def _ask(self, frame: _Question) -> Answer:
