@@ -36,6 +36,7 @@ _ERROR = b"-ERR"
 _WORDS = {b"MSG": (4, 5), b"HMSG": (5, 6)}
 """How many words the line of a message can have: a reply is optional."""
 _QUOTE = "'"
+ROUND_TRIP_WITHIN_S = 2.0
 
 
 class SteadyTransport(TcpTransport):
@@ -80,8 +81,8 @@ class SteadyClient(Client):
     again, its token has ended); nats-py takes most of them as the end. And it speaks TLS where that was asked for, or
     not at all; nats-py sends the password to a server that offers none.
 
-    A flush ends with its connection: nats-py has it wait until its time is up, and one that begins while there is no
-    connection returns as if all were well. Subscriptions made at once share their flush (`until_in_force`).
+    A round trip ends with its connection, and those that wait at once share one (`until_in_force`). nats-py's flush
+    waits until its time is up, and returns as if all were well when it begins while there is no connection.
     """
 
     def __init__(self, access: NatsAccess = NO_FILES, untold: Untold | None = None) -> None:
@@ -90,20 +91,23 @@ class SteadyClient(Client):
         self._access = access
         self.untold = untold or Untold()
         self._rounds = SharedRounds(self._round_trips)
+        self._pong: asyncio.Future[bool] | None = None
 
     async def until_in_force(self) -> None:
-        """Returns when the server has the subscriptions made before. Raises NatsError, at once when it is lost."""
+        """Returns when the server has the subscriptions made before.
+
+        Raises NatsError or OSError as soon as the connection ends, TimeoutError when no answer comes in time.
+        """
         await self._rounds.next()
 
     async def _round_trips(self) -> None:
         for _ in range(2):  # a PING is written at once, but the SUB before it by another task, which may come later
-            self._expect_connection()
-            await self.flush(timeout=2)
-        self._expect_connection()
-
-    def _expect_connection(self) -> None:
-        if not self.is_connected:
-            raise NatsError("nats: the connection ended")
+            if not self.is_connected:
+                raise NatsError("nats: the connection ended")
+            self._pong = asyncio.get_running_loop().create_future()
+            await self._send_ping(self._pong)
+            async with asyncio.timeout(ROUND_TRIP_WITHIN_S):
+                await self._pong
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
@@ -125,16 +129,9 @@ class SteadyClient(Client):
     async def _process_op_err(self, e: Exception) -> None:
         if not self.is_closed and not self.is_reconnecting:
             self._hang_up()
-            self._end_flushes(e)
+            if self._pong and not self._pong.done():
+                self._pong.set_exception(_foreseen(e))
         await super()._process_op_err(e)
-
-    def _end_flushes(self, cause: Exception) -> None:
-        """No PONG will come for them; nats-py has each wait until its time is up."""
-        line: list[asyncio.Future[Any]] = vars(self)["_pongs"]
-        for pong in line:
-            if not pong.done():
-                pong.set_exception(_foreseen(cause))
-                pong.exception()  # nobody may wait for it
 
     async def _connect_to_server(self, s: Any) -> None:  # noqa: ANN401 - nats-py keeps its type to itself
         self._hang_up()  # nats-py drops a connection that it could not complete, and leaves it open
