@@ -48,7 +48,7 @@ async def test_a_push_says_what_became_of_it(
     with pytest.raises(callmark.InvalidRecord, match="10 and 100") as raised:
         await clients.push(**platform.record(reason="short"))
     assert raised.value.field == "reason"
-    clock.advance(timedelta(seconds=1))  # it stands still, and the client's idea of it goes on
+    clock.advance(timedelta(minutes=1))  # it stands still, and the client's idea of it goes on
     shows = await client.resolve("918040001234", ONLINE)
     assert shows.identity
     assert shows.identity.call_reason == "Your parcel arrives today"
@@ -73,8 +73,9 @@ async def test_a_batch_tells_of_each_record(
     assert again.records[0].record.caller.removeprefix("+") == "918040001234"
 
 
-async def test_our_own_routes(platform: Platform, client: callmark.AsyncClient) -> None:
-    batch = await client.batches.create([platform.record(), platform.record(receiver="12")])
+async def test_our_own_routes(platform: Platform, clock: FakeClock, client: callmark.AsyncClient) -> None:
+    starts_at = clock.now()  # it stands still, and the client's idea of it goes on
+    batch = await client.batches.create([platform.record(starts_at=starts_at), platform.record(receiver="12")])
     await platform.push_due()
     await batch.wait(timeout=60)
     record_id = batch.records[0].record_id or ""

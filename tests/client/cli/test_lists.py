@@ -78,7 +78,8 @@ async def test_what_would_show_and_why(platform: Platform, commands: Commands) -
     before = await commands.run("resolve", "918040001234", ONLINE)
     assert (before.exit_code, "none" in before.stdout) == (0, True)
     async with platform.client() as client:
-        await client.push(**platform.record(reason="Your parcel arrives today"))
+        starts_at = platform.deps.clock.now()  # it stands still, and the client's idea of it goes on
+        await client.push(**platform.record(reason="Your parcel arrives today", starts_at=starts_at))
     found = await commands.answer("resolve", "+918040001234", ONLINE)
     assert (found["shows"], found["identity"]["call_reason"]) == ("call_record", "Your parcel arrives today")
     assert "Your parcel arrives today" in (await commands.run("resolve", "918040001234", ONLINE)).stdout
