@@ -8,8 +8,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 LAST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, where instants on the wire end."""
 
-_SHORTEST_MS = 12
-"""Digits of epoch milliseconds since 1973; shorter numbers are not taken for instants."""
+_DIGITS_OF_MS = 13
+"""Of epoch milliseconds from 2001 to 2286. Others are seconds, dates without separators, or no instants at all."""
 
 
 def from_ms(ms: int) -> datetime:
@@ -34,9 +34,9 @@ def iso_us(instant: datetime) -> str:
 
 @lru_cache(maxsize=4096)
 def read_instant(text: str, zone: tzinfo) -> datetime | None:
-    """An instant in ISO 8601 (without an offset: in `zone`) or in epoch milliseconds; None for anything else."""
+    """An instant in ISO 8601 (without an offset: in `zone`) or in epoch milliseconds of 13 digits; None for others."""
     if text.isascii() and text.isdigit():
-        return from_ms(int(text)) if _SHORTEST_MS <= len(text) <= _SHORTEST_MS + 3 else None
+        return from_ms(int(text)) if len(text) == _DIGITS_OF_MS else None
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -48,6 +48,24 @@ async def test_each_fault_has_row_column_field_code_reason_and_hint(nobody: Comm
     assert "4 rows, 2 at fault" in text.stderr
 
 
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("20260301100000", "if this is a date, write it as 2026-01-31T18:00"),
+        ("20260301", "if this is a date, write it as 2026-01-31T18:00"),
+        ("1767261600", "this looks like seconds; write milliseconds, or a duration such as 2h"),
+        ("356938035643809", "write 2026-01-31T18:00, epoch milliseconds, or a duration such as 2h, 90m or 1d"),
+    ],
+)
+async def test_figures_that_are_no_milliseconds_are_named(
+    nobody: Commands, tmp_path: Path, written: str, hint: str
+) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(f"{HEAD}918040001234,919900000001,{LABEL},Acme,Your parcel arrives today,{written},,2h\n")
+    (fault, *_) = await found(nobody, file)
+    assert (fault["field"], fault["code"], fault["hint"]) == ("starts_at", "invalid", hint)
+
+
 async def test_a_misspelt_column_has_the_nearest_right_name(nobody: Commands, tmp_path: Path) -> None:
     file = tmp_path / "orders.csv"
     file.write_text("reciever,reason\n919900000001,Your parcel arrives today\n")

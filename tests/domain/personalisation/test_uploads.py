@@ -269,6 +269,11 @@ def test_every_part_has_something_to_submit() -> None:
         ("0001-01-01T00:00", None),
         ("tomorrow", None),
         ("9" * 40, None),
+        ("9" * 15, None),
+        ("253402300800000", None),  # the first millisecond after the year 9999
+        ("20260301100000", None),  # a date without separators, which would be the year 2612
+        ("202603011000", None),
+        ("9999-12-31T23:00-05:00", None),
     ],
 )
 def test_times_are_read_as_iso_or_as_milliseconds(text: str, instant: datetime | None) -> None:

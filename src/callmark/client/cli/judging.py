@@ -32,6 +32,8 @@ _DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONG_AGO_S = 100_000_000_000
 """More seconds since 1970 than any instant of use has, and fewer milliseconds."""
+_DIGITS_OF_DATES = (8, 12, 14)
+"""Of 20260131, 202601311800 and 20260131180000, as other programs export dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +178,11 @@ class RowJudge:
 
 
 def _time_hint(text: str) -> str:
-    if text.isascii() and text.isdigit() and int(text[:20]) < _LONG_AGO_S:
-        return "this looks like seconds; write milliseconds, or a duration such as 2h"
+    if text.isascii() and text.isdigit():
+        if len(text) in _DIGITS_OF_DATES:
+            return "if this is a date, write it as 2026-01-31T18:00"
+        if int(text[:20]) < _LONG_AGO_S:
+            return "this looks like seconds; write milliseconds, or a duration such as 2h"
     if ", " in text:
         return "give ends_at or expires_in, not both"
     return "write 2026-01-31T18:00, epoch milliseconds, or a duration such as 2h, 90m or 1d"

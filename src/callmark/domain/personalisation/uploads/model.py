@@ -101,9 +101,16 @@ def filled(row: UploadRow, defaults: RowDefaults) -> UploadRow:
             name,
             reason or defaults.call_reason,
             _as_iso(starts, defaults.starts_at, defaults.zone),
-            _as_iso(ends, start + defaults.lasts if start else None, defaults.zone),
+            _as_iso(ends, _end(start, defaults.lasts), defaults.zone),
         ],
     )
+
+
+def _end(start: datetime | None, lasts: timedelta) -> datetime | None:
+    try:
+        return start + lasts if start else None
+    except OverflowError:  # a start in the last hours of the year 9999: without an end the judge refuses it
+        return None
 
 
 def _as_iso(text: str, default: datetime | None, zone: tzinfo) -> str:
