@@ -137,7 +137,7 @@ def test_what_stands_above_a_header_is_passed_over_and_lines_are_counted_as_an_e
 def test_a_title_above_numbers_without_a_header_is_told() -> None:
     found = read_numbers(f"Our numbers of March\n{ONE},Pune\n{TWO},Agra\n".encode())
     assert (found.numbers, found.unused) == ([ONE, TWO], ["column 2"])
-    assert [line.text for line in found.skipped] == ["Our numbers of March"]
+    assert found.skipped == ["line 1: Our numbers of March"]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -47,9 +47,26 @@ class NumberFile:
         return [self.table.name(at) for at in range(self.table.width) if at not in used and _has_text(self.table, at)]
 
     @property
-    def skipped(self) -> Sequence[Line]:
+    def skipped(self) -> list[str]:
         """Lines above the header, such as a title."""
-        return self.table.before
+        return [f"line {line.number}: {line.text}" for line in self.table.before]
+
+    @property
+    def column_names(self) -> list[str]:
+        """Where the numbers stand, if the file names its columns or has several."""
+        return [self.table.name(at) for at in self.columns] if self.table.names or len(self.columns) > 1 else []
+
+
+def how_it_was_read(
+    columns: Sequence[str], unused: Sequence[str], skipped: Sequence[str], notes: Sequence[str]
+) -> list[str]:
+    """Lines for a person: where the numbers were found, what of the file was not used, and what else was noticed."""
+    return [
+        *([f"Numbers from: {', '.join(columns)}."] if columns else []),
+        *([f"Columns that were not used: {', '.join(unused)}."] if unused else []),
+        *(f"Not used: {line}" for line in skipped),
+        *notes,
+    ]
 
 
 def read_numbers(data: bytes, *, column: str = "", reading: Reading | None = None) -> NumberFile:

@@ -44,6 +44,21 @@ async def test_numbers_of_a_file_are_listed_and_delisted_with_results_by_bucket(
     assert unknown.exit_code == 3
 
 
+async def test_numbers_without_a_country_code_are_listed_only_when_someone_says_so(
+    platform: Platform, commands: Commands, tmp_path: Path
+) -> None:
+    made = (await make_listed(platform.deps, account_id=platform.cast.account.id)).feature_set_id
+    file = tmp_path / "numbers.csv"
+    file.write_text("name,phone\nDesk,8040001234\n")
+    refused = await commands.run("numbers", "publish", made, file)
+    assert refused.exit_code == 2
+    assert "Columns that were not used: name." in refused.stderr
+    assert "1 number fits no country: +8040001234." in refused.stderr
+    assert "give --region, or --yes" in refused.stderr
+    listed = await commands.answer("numbers", "publish", made, file, "--region", "IN")
+    assert listed["new_numbers"] == ["918040001234"]
+
+
 async def test_what_is_no_list_of_numbers_is_wrong_usage(commands: Commands, tmp_path: Path) -> None:
     empty = tmp_path / "empty.csv"
     empty.write_text("phone\n")

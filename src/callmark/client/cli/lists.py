@@ -13,7 +13,7 @@ from callmark.client.cli.progress import counted, meter
 from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, command, end, yes_option
 from callmark.client.inventory import BUCKETS, NumberBuckets
 from callmark.tables.model import TableError
-from callmark.tables.numbers import NumberFile, read_numbers
+from callmark.tables.numbers import NumberFile, how_it_was_read, read_numbers, without_plan
 from callmark.tables.reader import Reading
 
 _OF_OTHERS = ("others_numbers", "other_feature_set_numbers", "other_phonetype_numbers", "invalid_numbers")
@@ -99,13 +99,17 @@ _region = click.option(
 @_file
 @_column
 @_region
+@yes_option
 @command
-def publish(session: CommandSession, feature_set_id: str, file: Path, column: str, region: str) -> None:
+def publish(session: CommandSession, feature_set_id: str, file: Path, column: str, region: str, *, yes: bool) -> None:
     """Put the numbers of a file into a feature set and list them.
 
-    FILE is CSV, a text with a number a line, an Excel workbook, or - for standard input.
+    FILE is CSV, a text with a number a line, an Excel workbook, or - for standard input. With --yes it also lists
+    numbers that fit no country.
     """
     listed = _read(file, column, region)
+    if not yes and not region and without_plan(listed.numbers):  # `_read` has said which
+        raise WrongUse("nothing was listed: give --region, or --yes if these numbers are right")
     with session.client() as client:
         _change(session, listed, partial(client.numbers.publish, feature_set_id), NOT_LISTED)
 
@@ -134,6 +138,8 @@ def _read(file: Path, column: str, region: str) -> NumberFile:
         found = read_numbers(content, column=column, reading=Reading(region=known_region(region)))
     except TableError as exc:
         raise WrongUse(f"{file}: {exc.message}") from exc
+    for line in how_it_was_read(found.column_names, found.unused, found.skipped, found.table.notes):
+        click.echo(line, err=True)
     for one in found.unread[:_SHOWN]:
         click.echo(f"line {one.line}: {one.text!r}: {one.why}", err=True)
     if len(found.unread) > _SHOWN:

@@ -4,6 +4,7 @@ import click
 
 from callmark.domain.numbers.model import Delisted, ListingJob, NumberDetails, Published, RequestStatus
 from callmark.domain.numbers.number_list_parser import NumberList
+from callmark.tables.numbers import how_it_was_read
 from callmark.terminal import Output, Row
 
 MOST_SHOWN = 20
@@ -40,7 +41,7 @@ def print_rejected(out: Output, listed: NumberList) -> None:
     """What was not used, and the lines that give no number, on standard error; in JSON they are in the answer."""
     if out.as_json:
         return
-    for told in _told(listed):
+    for told in how_it_was_read(listed.columns, listed.unused, listed.skipped, listed.notes):
         click.echo(told, err=True)
     if not listed.rejected:
         return
@@ -49,12 +50,6 @@ def print_rejected(out: Output, listed: NumberList) -> None:
         click.echo(f"  line {one.line}: {one.text!r}: {one.why}", err=True)
     if len(listed.rejected) > MOST_SHOWN:
         click.echo(f"  … and {len(listed.rejected) - MOST_SHOWN} more (--json has all)", err=True)
-
-
-def _told(listed: NumberList) -> list[str]:
-    columns = [f"Numbers from: {', '.join(listed.columns)}."] if listed.columns else []
-    unused = [f"Columns that were not used: {', '.join(listed.unused)}."] if listed.unused else []
-    return [*columns, *unused, *(f"Not used: {line}" for line in listed.skipped), *listed.notes]
 
 
 def rejected_count(listed: NumberList) -> str:
