@@ -197,7 +197,7 @@ def test_every_option_of_serve_is_a_setting() -> None:
         (None, "whsec_MDEyMzQ1Njc4OQ==", "set both"),
         ("http://codes.example/send", "whsec_MDEyMzQ1Njc4OQ==", "must begin with https://"),
         ("ftp://127.0.0.1/send", "whsec_MDEyMzQ1Njc4OQ==", "must begin with https://"),
-        ("https://", "whsec_MDEyMzQ1Njc4OQ==", "must begin with https://"),
+        ("https://", "whsec_MDEyMzQ1Njc4OQ==", "must name a host"),
         ("https://codes.example/send", "MDEyMzQ1Njc4OQ==", "must be whsec_ and base64"),
         ("https://codes.example/send", "whsec_", "must be whsec_ and base64"),
         ("https://codes.example/send", "whsec_secret!", "must be whsec_ and base64"),

@@ -45,6 +45,22 @@ def collector_url(text: str) -> str:
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
 
 
+def service_url(text: str) -> str:
+    """`http` or `https`, a host, maybe a port, a path and a query: where requests are sent. Empty stays empty."""
+    if not text.strip():
+        return ""
+    parts = _split(text.strip())
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise ValueError("it must begin with https:// or http://")
+    if "@" in parts.netloc:
+        raise ValueError("it must not contain a user name or a password")
+    if "#" in text or not text.isascii():
+        raise ValueError("it must not have a fragment (#…), and other letters than those of ASCII are written as %…")
+    host, port = _host(parts.hostname or ""), _port(parts)
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}{query}"
+
+
 def object_store(text: str) -> str:
     """`s3://bucket` or `s3://bucket/prefix`, without a slash at the end. Empty stays empty."""
     if not text.strip():
@@ -70,7 +86,7 @@ def postgres_dsn(text: str) -> str:
 def nats_urls(text: str) -> str:
     """Servers separated by commas, each `nats://…`, `tls://…` or a bare host. Errors never repeat the text."""
     urls = [part.strip() for part in text.split(",") if part.strip()]
-    if not urls or any("://" in url and url.lower().partition("://")[0] not in {"nats", "tls"} for url in urls):
+    if not urls or not all(_is_of_nats(url) for url in urls):
         raise ValueError("it must be one or more URLs, separated by commas, such as nats://nats.example.com:4222")
     return ",".join(urls)
 
@@ -88,6 +104,18 @@ def host_name(text: str) -> str:
     except ValueError as exc:
         hint = ", without a port" if ":" in host else ""
         raise ValueError(f"it must be a host name or an address{hint}") from exc
+
+
+def host_names(text: str) -> str:
+    """Names and addresses as `host_name`, separated by commas."""
+    return ",".join(filter(None, map(host_name, text.split(","))))
+
+
+def _is_of_nats(url: str) -> bool:
+    scheme, colon, rest = url.rpartition("://")
+    if colon and scheme.lower() not in {"nats", "tls"}:
+        return False
+    return bool(rest.rpartition("@")[2].strip("/").partition(":")[0])
 
 
 def _split(text: str) -> SplitResult:

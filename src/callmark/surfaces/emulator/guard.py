@@ -65,9 +65,8 @@ class Guard:
         self._public = urlsplit(deps.public_url)
         self._token = emulator_token(deps.settings)
         self._on_loopback = _is_loopback(deps.settings.host)
-        configured = {name.strip().lower() for name in deps.settings.emulator_hosts.split(",")}
-        self._names = {deps.settings.host.lower(), (self._public.hostname or "").lower(), *configured} - {""}
-        self._partners = configured - {""}
+        self._partners = set(deps.settings.emulator_hosts.split(",")) - {""}
+        self._names = {deps.settings.host, self._public.hostname or "", *self._partners} - {""}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on what may come in."""
