@@ -90,16 +90,20 @@ async def test_numbers_have_no_gap_when_transactions_fail_and_run_at_once(alice:
 
 @pytest.mark.parametrize(
     ("feature", "seen"),
-    [(Feature.CALL_ME_BACK, [True, False]), (Feature.USER_FEEDBACK, [False, True])],
+    [
+        (Feature.CALL_ME_BACK, [True, False, False]),
+        (Feature.USER_FEEDBACK, [False, True, False]),
+        (Feature.NUMBER_MANAGEMENT, [False, False, True]),
+    ],
 )
 async def test_a_token_sees_the_types_of_its_features_and_the_numbers_of_all(
     deps: Deps, alice: Business, feature: Feature, seen: list[bool]
 ) -> None:
     bob = await make_cast(deps, features=frozenset({feature}))
-    for kind in (EventType.CALL_ME_BACK, EventType.USER_FEEDBACK):
+    for kind in EventType:
         await append(deps, bob.account.id, kind)
     page = await ask_as(alice, bob.token, str(bob.account.id))
-    assert numbers(page) == [1, 2]
+    assert numbers(page) == [1, 2, 3]
     assert [event["event"] is not None for event in page["events"]] == seen
 
 
@@ -108,7 +112,7 @@ async def ask_as(business: Business, token: str, account: str) -> dict[str, Any]
     return (await business.http.get(f"/extensions/v1/clients/{account}/events", headers=headers)).json()
 
 
-async def test_a_token_without_either_feature_and_a_strangers_are_refused(deps: Deps, alice: Business) -> None:
+async def test_a_token_without_any_of_the_features_and_a_strangers_are_refused(deps: Deps, alice: Business) -> None:
     charlie = await make_cast(deps, features=frozenset({Feature.CALL_PERSONALISATION}))
     await several(alice, EventType.CALL_ME_BACK)
     own, foreign = str(charlie.account.id), str(alice.cast.account.id)

@@ -69,8 +69,8 @@ DOC = Doc(
         "Returns the account's events of the last 30 days in order: the same payloads that"
         " webhooks receive. Use it when your receiver was down or cannot be called. Repeat"
         " the request with `next_after` until it equals `last_number`. Numbers have no gaps;"
-        " numbers missing at the start are older than 30 days. Access to one of the two"
-        " features is enough: events of other features have a number, and `event` is null."
+        " numbers missing at the start are older than 30 days. Access to the feature of one kind"
+        " of event is enough: events of other features have a number, and `event` is null."
         " With `wait_s`, an answer without events waits for the first one."
     ),
     tag="Extensions",
@@ -131,6 +131,6 @@ EVENT_ROUTES = (
         list_events,
         Feature.CALL_ME_BACK,
         doc=DOC,
-        or_feature=Feature.USER_FEEDBACK,
+        or_features=(Feature.USER_FEEDBACK, Feature.NUMBER_MANAGEMENT),
     ),
 )

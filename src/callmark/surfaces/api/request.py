@@ -40,7 +40,7 @@ class ApiRequest(msgspec.Struct, frozen=True, eq=False):
     """The right to do a request that carries an idempotency key."""
 
     features: frozenset[KeyAccess] = frozenset()
-    """On a route where either of two features will do: which of them the token may use."""
+    """On a route where each of several features will do: which of them the token may use."""
 
     push: AdmittedPush | None = None
     """A real-time push that was written when it was admitted."""

@@ -97,8 +97,8 @@ class ApiRoute:
     """Whether it reads `Idempotency-Key`."""
     counts: Bucket | None = None
     """What the handler itself counts in; announced on every answer, and put right by the handler once it knows."""
-    or_feature: Feature | None = None
-    """Another feature that will do instead; only on a route without a bucket, where asking twice counts nothing."""
+    or_features: tuple[Feature, ...] = ()
+    """Other features that will do instead; only on a route without a bucket, where asking again counts nothing."""
     needs: Action | None = None
     """What a route of the management API does, for the policy of keys."""
     for_operators: bool = False
@@ -111,4 +111,4 @@ class ApiRoute:
     @property
     def features(self) -> tuple[KeyAccess, ...]:
         """Every feature that will do; none for a route that needs no token."""
-        return tuple(one for one in (self.feature, self.or_feature) if one)
+        return (self.feature, *self.or_features) if self.feature else ()

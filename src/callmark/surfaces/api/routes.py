@@ -241,7 +241,7 @@ class Api:
         raise NotFound
 
     def _share(self, route: ApiRoute, scope: Scope) -> AbstractContextManager[None]:
-        """The request's share of the process, for whoever has shown its token before; to look them up is work already.
+        """The request's share of the process, by the owner of a token seen before; a lookup would be work already.
 
         Not for the account that the path names: everyone could take that account's share.
         """
@@ -260,7 +260,7 @@ class Api:
     ) -> Response:
         admission, features, operator, push, body = _NOBODY, _NONE, None, None, None
         address, token = address_of(scope), bearer(scope)
-        if route.or_feature is not None:
+        if route.or_features:
             admission, features = await self._admit_by_any(route, path, token)
             scope["account"] = str(admission.account_id)
             self._is_of(token, scope["account"])
