@@ -1,6 +1,6 @@
 """Commands of features that an account's plan lacks (contract D49)."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from importlib import import_module
 
 import click
@@ -20,19 +20,27 @@ def here(engines: Engines) -> Generator[Here]:
         yield made
 
 
-@pytest.mark.parametrize("module", PLAN)
+@pytest.mark.parametrize("module", PLAN.keys() - {"number_proof"})
 def test_every_command_about_an_account_is_refused_without_its_feature(here: Here, module: str) -> None:
     account = here.json("account", "create", "--name", "Acme", "--features", "none")["client_account_id"]
-    group: click.Group = import_module(f"callmark.surfaces.cli.{module}").group
-    about = [one for one in group.commands.values() if any(p.name == "account" and p.required for p in one.params)]
+    about = [*_about_an_account(import_module(f"callmark.surfaces.cli.{module}").group, [module.replace("_", "-")])]
     assert about
-    for command in about:
-        args = [module.replace("_", "-"), str(command.name)]
+    for words, command in about:
+        args = [*words]
         for parameter in command.params:
             if parameter.required:
                 value = account if parameter.name == "account" else _value(parameter)
                 args += [parameter.opts[0], value] if isinstance(parameter, click.Option) else [value]
         assert "is not part of your plan" in here.error(*args), args
+
+
+def _about_an_account(group: click.Group, words: list[str]) -> Iterator[tuple[list[str], click.Command]]:
+    """The group's commands that want an account, those of groups in it too, each with the words before its options."""
+    for name, one in group.commands.items():
+        if isinstance(one, click.Group):
+            yield from _about_an_account(one, [*words, name])
+        elif any(p.name == "account" and p.required for p in one.params):
+            yield [*words, name], one
 
 
 def _value(parameter: click.Parameter) -> str:

@@ -31,6 +31,7 @@ PLAN = {
     "record": Feature.CALL_PERSONALISATION,
     "feature_set": Feature.NUMBER_MANAGEMENT,
     "number": Feature.NUMBER_MANAGEMENT,
+    "number_proof": Feature.NUMBER_MANAGEMENT,
     "callback": Feature.CALL_ME_BACK,
     "campaign": Feature.USER_FEEDBACK,
 }
