@@ -16,7 +16,7 @@ from callmark.domain.personalisation.search import service as search
 from callmark.domain.personalisation.search.service import BatchFilter, ListedBatch
 from callmark.domain.policy.model import Action
 from callmark.kit.ids import id_part
-from callmark.kit.zones import zone_or_utc
+from callmark.kit.zones import time_zone
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import midnight
@@ -62,7 +62,7 @@ class BatchDetailsPage(Page):
 async def show_batches(request: ConsoleRequest) -> Response:
     """All batches, by date and state."""
     since, until, state = _date(request.query("since")), _date(request.query("until")), request.query("state")
-    zone = zone_or_utc(request.query("zone")) if request.query("zone") else request.zone
+    zone = time_zone(request.query("zone"), "zone") if request.query("zone") else request.zone
     wanted = BatchFilter(
         midnight(since, zone) if since else None,
         midnight(until + timedelta(days=1), zone) if until else None,
