@@ -46,7 +46,7 @@ def test_the_same_seed_loses_the_same_pushes_of_a_handset_whatever_others_do(see
     again, other = Behaviour(NUMBER, conditions), Behaviour(OTHER, conditions)
     mixed = [(again.loses(script), other.loses(script)) for _ in first]
     assert [mine for mine, _ in mixed] == first
-    again.begin_anew()
+    again.start_over()
     assert losses(again, script) == first
 
 

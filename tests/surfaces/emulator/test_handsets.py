@@ -109,6 +109,19 @@ async def test_what_a_withdrawn_record_had_superseded_shows_again_also_offline(e
     assert f"{older.key.id}" in (await emulator.screen(number, CALLER))["why"]
 
 
+async def test_what_a_record_withdrawn_meanwhile_had_superseded_comes_back_with_the_stream(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number)
+    older = await push(emulator.deps, cast, number)
+    newer = await push(emulator.deps, cast, number)
+    await emulator.change(number, online=False)
+    await personalisation.withdraw_record(emulator.deps, cast.account.id, newer.key.id, by=SYSTEM)
+    await emulator.change(number, online=True)
+    assert (await _listed(emulator, number))["held"] == 1
+    await emulator.change(number, online=False)
+    assert f"{older.key.id}" in (await emulator.screen(number, CALLER))["why"]
+
+
 async def test_a_full_handset_refuses_what_may_show_tells_how_often_and_takes_again_when_windows_have_ended(
     emulator: Emulated, clock: FakeClock
 ) -> None:

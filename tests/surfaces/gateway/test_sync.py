@@ -80,14 +80,19 @@ async def test_a_held_record_counts_as_acknowledged_and_is_not_sent_again(deps: 
     assert await outcome_of(deps, cast, missing.key.id) is Outcome.PENDING
 
 
-async def test_a_held_record_that_was_withdrawn_meanwhile_is_taken_back(deps: Deps, address: str) -> None:
+async def test_a_held_record_that_was_withdrawn_meanwhile_is_taken_back_before_others_come(
+    deps: Deps, address: str
+) -> None:
+    """A handset drops what comes while it holds a newer record of the caller."""
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
-    (record,) = await store_records(deps, cast, new_record(deps, cast, owner.number))
+    older, record = await store_records(
+        deps, cast, new_record(deps, cast, owner.number), new_record(deps, cast, owner.number)
+    )
     await personalisation.withdraw_record(deps, cast.account.id, record.key.id, by=SYSTEM)
     async with online(address, owner.token) as handset:
-        (frame,), _ = await handset.sync([str(record.key.id)])
-    assert frame["type"] == "withdraw"
-    assert frame["record"] == ref(record)
+        (withdrawal, identity), _ = await handset.sync([str(record.key.id)])
+    assert (withdrawal["type"], withdrawal["record"]) == ("withdraw", ref(record))
+    assert (identity["type"], identity["id"]) == ("identity", str(older.key.id))
 
 
 async def test_many_records_come_in_pages_of_200(deps: Deps, address: str) -> None:

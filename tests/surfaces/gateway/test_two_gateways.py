@@ -166,8 +166,8 @@ async def test_after_a_lost_fabric_every_handset_is_synced_again(deps: Deps, eng
         assert missed.outcome is Outcome.FAILED_TO_PUSH
         await personalisation.withdraw_record(deps, cast.account.id, gone.key.id, by=SYSTEM)
         await relay.join()
-        identity = await handset.receive("identity")
         withdrawal = await handset.receive("withdraw")
+        identity = await handset.receive("identity")
         await handset.settled()
     assert identity["id"] == str(missed.key.id)
     assert withdrawal["record"]["id"] == str(gone.key.id)
@@ -191,8 +191,8 @@ async def test_what_a_sender_could_not_tell_while_it_alone_had_lost_the_fabric_i
         missed = await push(sender, cast, owner.number)
         await personalisation.withdraw_record(sender, cast.account.id, gone.key.id, by=SYSTEM)
         await relay.join()
-        identity = await handset.receive("identity")
         withdrawal = await handset.receive("withdraw")
+        identity = await handset.receive("identity")
     assert missed.outcome is Outcome.FAILED_TO_PUSH
     assert identity["id"] == str(missed.key.id)
     assert withdrawal["record"]["id"] == str(gone.key.id)

@@ -44,7 +44,7 @@ class Asking:
         return came
 
     def answered(self, frame: Answer | Failed) -> None:
-        """An answer came; one that nobody waits for any more is dropped."""
+        """An answer came; one that nobody waits for is dropped."""
         answer = self._asked.get(frame.re or "")
         if answer and not answer.done():
             answer.set_result(frame)

@@ -67,9 +67,9 @@ class Behaviour:
     def __init__(self, number: PhoneNumber, conditions: Conditions) -> None:
         self._number = number
         self._conditions = conditions
-        self.begin_anew()
+        self.start_over()
 
-    def begin_anew(self) -> None:
+    def start_over(self) -> None:
         """Counts from one and draws from the beginning."""
         seed = self._conditions.seed
         self._pushes = 0

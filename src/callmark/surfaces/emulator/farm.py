@@ -197,7 +197,7 @@ class Farm:
         async with self._deps.db.connection() as tx:
             self._conditions.seed = await store.select_seed(tx)
         for handset in self._handsets.values():
-            handset.begin_anew()
+            handset.start_over()
 
     async def _take_faults(self) -> None:
         async with self._deps.db.connection() as tx:
@@ -277,7 +277,7 @@ class Farm:
             }
             row = replace(handset.row, **given)
             if change.script is not msgspec.UNSET:
-                handset.begin_anew()
+                handset.start_over()
             same_app = (row.os, row.app_version) == (handset.row.os, handset.row.app_version)
             same_sleep = row.script.sleeps == handset.row.script.sleeps
             if same_app and same_sleep and row.online == handset.row.online:
@@ -314,7 +314,7 @@ class Farm:
         log.info("handset_removed", phone=shorten(phone))
 
     def _wake(self, push_token: str) -> None:
-        """Raises NotFound when the app that had this token is not installed any more."""
+        """Raises NotFound when the app that had this token is no longer installed."""
         handset = self._handsets.get(phone_of(push_token))
         if handset is None or handset.row.push_token != push_token:
             raise NotFound("no app has this token")

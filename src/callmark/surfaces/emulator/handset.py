@@ -24,13 +24,13 @@ from callmark.surfaces.emulator import awoken
 from callmark.surfaces.emulator.asking import TRY_AGAIN, Answer, Asking
 from callmark.surfaces.emulator.behaviour import Behaviour
 from callmark.surfaces.emulator.beside_stream import BesideStream
+from callmark.surfaces.emulator.catching_up import CatchUp
 from callmark.surfaces.emulator.held import HeldIdentities
 from callmark.surfaces.emulator.model import Memory, Seen, VirtualHandset
 from callmark.surfaces.emulator.network import Network
 from callmark.surfaces.emulator.reports import Reports
 from callmark.surfaces.emulator.wake_up import WakeUp, new_push_token
 from callmark.surfaces.gateway.wire import (
-    MOST_HELD,
     AckFrame,
     CallFrame,
     Failed,
@@ -60,7 +60,7 @@ class Handset:
     """One virtual handset: `row` is what it is now, `held` its memory.
 
     `ready` is set once it is as online as it should be, `synced` while its stream is open and synced. `lost` says, to
-    be read after its number, that somebody else took its place at the gateway; it is empty while nobody has.
+    be read after its number, that someone else took its place at the gateway; it is empty while nobody has.
     `is_asleep` while it waits to be woken.
     """
 
@@ -68,12 +68,12 @@ class Handset:
         "_asking",
         "_behaviour",
         "_beside",
+        "_catch_up",
         "_ids",
         "_life",
         "_network",
         "_reports",
         "_stream",
-        "_syncing",
         "_wake_up",
         "_was_synced",
         "held",
@@ -96,7 +96,8 @@ class Handset:
         self._beside = BesideStream()
         self._life: asyncio.Task[None] | None = None
         self._stream: ClientConnection | None = None
-        self._syncing = self._was_synced = False
+        self._catch_up = CatchUp()
+        self._was_synced = False
         self._wake_up = WakeUp()
         self.is_asleep = False
         self.lost = ""
@@ -152,6 +153,7 @@ class Handset:
         """It becomes `row`, holding nothing; to be called while stopped."""
         self.row = row
         self.held.clear()
+        self._reports = Reports()
         self._changed()
 
     def forget(self) -> bool:
@@ -159,12 +161,12 @@ class Handset:
 
         False when it cannot, because it is not as online as it should be, or is about to sync.
         """
-        if self._syncing or self.lost or self.connected != self.is_wanted:
+        if self._catch_up.is_running or self.lost or self.connected != self.is_wanted:
             return False
         self._beside.end()
-        self.held = HeldIdentities()
+        self.held.clear()
         self._reports = Reports()
-        self.begin_anew()
+        self.start_over()
         self._changed()
         return True
 
@@ -173,9 +175,9 @@ class Handset:
         self.row = row
         self._changed()
 
-    def begin_anew(self) -> None:
+    def start_over(self) -> None:
         """Its count of pushes and its draws at random start over."""
-        self._behaviour.begin_anew()
+        self._behaviour.start_over()
 
     async def _live(self) -> None:
         failures = 0
@@ -255,7 +257,7 @@ class Handset:
             await stream.close()
 
     def _disconnected(self) -> None:
-        self._stream, self._syncing, self._was_synced = None, False, False
+        self._stream, self._catch_up, self._was_synced = None, CatchUp(), False
         self.synced.clear()
         self._beside.end()
         self._asking.lose()
@@ -272,11 +274,12 @@ class Handset:
             case Identity():
                 await self._push_came(frame)
             case Withdraw():
-                if self.held.withdraw(frame.record.id) and not self._syncing:
-                    self._beside.run(self._catch_up)
+                if self.held.withdraw(frame.record.id) and self._catch_up.begin():
+                    self._beside.run(self._catch_up_now)
                 self._changed()
             case Welcome():
                 self._wake_up.drop()
+                self._catch_up.begin()
                 self._beside.run(self._sync)
             case Synced() | Resolved() | Received():
                 self._answered(frame)
@@ -288,7 +291,7 @@ class Handset:
     async def _push_came(self, identity: Identity) -> None:
         if self._behaviour.forgot(identity.id):
             return
-        if not self._syncing and identity.id not in self.held and self._behaviour.loses(self.row.script):
+        if not self._catch_up.is_running and identity.id not in self.held and self._behaviour.loses(self.row.script):
             return
         has_room = self.held.hold(identity, self._network.now_ms())
         self._changed()
@@ -339,7 +342,12 @@ class Handset:
     async def _sync(self) -> None:
         """Gets what it missed; then sends the reports that nobody has received yet."""
         awake_for_s = self.row.script.awake_for_s if self.ready.is_set() else 0  # as it starts, it only syncs
-        await self._catch_up()
+        try:
+            await self._catch_up_now()
+        except AppError:  # refused for good: the next stream begins afresh
+            if self._stream:
+                await self._stream.close()
+            raise
         self._was_synced = True
         self.synced.set()
         if not self.row.script.sleeps:
@@ -351,21 +359,13 @@ class Handset:
             await self._network.pause(awake_for_s)
             await self._stream.close()
 
-    async def _catch_up(self) -> None:
-        """Gets what it misses, page by page."""
-        self._syncing = True
-        self.held.drop_ended(self._network.now_ms())
-        for held in self.held.pages(MOST_HELD):
-            cursor, more = None, True
-            while more:
-                try:
-                    answer = await self._ask(SyncFrame(id=self._id("s"), held=held, cursor=cursor))
-                except Unavailable:
-                    await self._network.pause(1)
-                    continue
-                assert isinstance(answer, Synced)  # noqa: S101 - what answers a sync
-                cursor, more = answer.cursor, answer.cursor is not None
-        self._syncing = False
+    async def _catch_up_now(self) -> None:
+        await self._catch_up.run(self._ask_for_page, self.held, self._network)
+
+    async def _ask_for_page(self, held: list[UUID], cursor: str | None) -> Synced:
+        answer = await self._ask(SyncFrame(id=self._id("s"), held=held, cursor=cursor))
+        assert isinstance(answer, Synced)  # noqa: S101 - what answers a sync
+        return answer
 
     # calls ------------------------------------------------------------------------------------------------------------
 

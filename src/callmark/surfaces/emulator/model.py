@@ -16,7 +16,7 @@ from callmark.surfaces.emulator.own_zone import zone_of
 LONGEST_DELAY_S = 3600
 LONGEST_SLEEP_S = 7 * 86_400
 MOST_RINGS = 10
-"""After so many rings a caller gives up."""
+"""After this many rings a caller gives up."""
 
 
 class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -32,7 +32,7 @@ class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     """Loses that share of pushes, drawn at random for each (by the seed, where one is set)."""
 
     answers_after_rings: Annotated[int, Meta(ge=0, le=MOST_RINGS)] = 0
-    """Answers a call that asks for no outcome after so many rings; 0 lets it ring out."""
+    """Answers a call that asks for no outcome after this many rings; 0 lets it ring out."""
 
     rejects: bool = False
     """Rejects a call that asks for no outcome at its first ring, whatever else is set."""
@@ -53,7 +53,7 @@ class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     """The push service takes its wake-ups, and none arrives."""
 
     time_zone: Annotated[str, Meta(max_length=64)] | None = None
-    """Its own time zone, by name or as an offset from UTC: slots are told in it. None: that of its number."""
+    """Its own time zone, by name or as an offset from UTC: slots are written in it. None: that of its number."""
 
 
 class VirtualHandset(Struct, frozen=True, kw_only=True):

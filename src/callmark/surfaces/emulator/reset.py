@@ -1,7 +1,7 @@
 """Back to an earlier state: what `POST reset` does, and restoring a snapshot, step by step; each may be done again.
 
-No process keeps in memory what tables say, but for the product clock and the handsets, which are told. Workers hold
-leases on rows; no row comes back with one, and what a worker writes for a row that has gone changes nothing.
+No process keeps in memory what tables say, but for the product clock and the handsets, which are reset too. Workers
+hold leases on rows; no row comes back with one, and what a worker writes for a row that has gone changes nothing.
 """
 
 from collections.abc import Awaitable, Callable
@@ -81,7 +81,7 @@ WITH ended AS (
 )
 UPDATE webhook_queue q SET is_paused = false FROM ended WHERE q.webhook_id = ended.id
 """
-"""What the platform paused goes on; what someone paused stays so."""
+"""What the platform paused continues; what someone paused stays so."""
 
 _KEEP_TOKENS = "CREATE TEMP TABLE kept_token ON COMMIT DROP AS SELECT * FROM access_token"
 

@@ -39,7 +39,7 @@ NO_CODE = 1005
 RESTARTING_CODE = 1012
 
 _GOODBYES = frozenset({1000, 1001, 4400, 4401, 4409, 4410})
-"""Ends after which the handset, or this device of it, is not expected back: it left by itself, or it may not return."""
+"""Ends after which the handset, or this device of it, is not expected back: it left itself, or may not return."""
 
 SUBPROTOCOL = "callmark.v1"
 _BEARER = "bearer."
@@ -235,11 +235,11 @@ async def send_page(deps: Deps, stream: HandsetConnection, held: Collection[UUID
     """Queues one page of a sync and settles what the handset holds of it; the cursor of the next page."""
     with stream.withdrawn_meanwhile() as meanwhile:
         page = await verbs.read_page(deps, stream.registration, held, cursor)
+        for key in page.withdrawn:  # first: a record that one of these superseded would be dropped as it comes
+            stream.put(encode_withdraw(key))
         for record in page.missing:
             if record.key.id not in meanwhile:
                 stream.put(encode_identity(record, deps.public_url))
-        for key in page.withdrawn:
-            stream.put(encode_withdraw(key))
     metrics.IDENTITIES_OUT.add(len(page.missing))
     metrics.WITHDRAWALS_OUT.inc(len(page.withdrawn))
     await personalisation.acknowledge(deps, page.held)

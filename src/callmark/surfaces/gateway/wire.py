@@ -25,15 +25,15 @@ FEEDBACK_BODY_BYTES = 64 * 1024
 MOST_FROM_SERVER_BYTES = 256 * 1024
 """What a handset should bear: a week of slots and two campaigns' questions of the greatest length, and room."""
 
-MOST_HELD = 200
+MOST_IDS_A_SYNC = 200
 MOST_ACKS = 200
 
 Body = TypeVar("Body")
 FrameId = Annotated[str, Meta(min_length=1, max_length=64)]
-Held = Annotated[list[UUID], Meta(max_length=MOST_HELD)]
+Held = Annotated[list[UUID], Meta(max_length=MOST_IDS_A_SYNC)]
 ShortText = Annotated[str, Meta(max_length=64)]
 Region = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")]
-"""The country in which numbers of a body may stand in their national form; ISO 3166, two letters."""
+"""The country whose national form numbers of a body may have; ISO 3166, two letters."""
 
 MOST_DURATION_S = 7 * 86_400
 
@@ -49,7 +49,7 @@ class SyncBody(Struct, kw_only=True, frozen=True):
 
 
 class ResolveBody(Struct, kw_only=True, frozen=True):
-    """Who is ringing. `time_zone` is the handset's own, by name or as an offset from UTC: slots are told in it."""
+    """Who is ringing. `time_zone` is the handset's own, by name or as an offset from UTC: slots are written in it."""
 
     caller_number: ShortText
     region: Region | None = None

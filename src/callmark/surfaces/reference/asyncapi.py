@@ -179,8 +179,8 @@ FROM_HANDSET = (
     ),
     Frame(
         wire.SyncFrame,
-        f"The ids of the records that the handset holds (at most {wire.MOST_HELD}). The server"
-        " answers with `identity` and `withdraw` frames for what has changed, then `synced`."
+        f"The ids of the records that the handset holds (at most {wire.MOST_IDS_A_SYNC}). The server"
+        " answers with `withdraw` and `identity` frames for what has changed, then `synced`."
         " Held ids count as acknowledgements.",
         {"id": "s1", "held": [RECORD["id"]], "cursor": None},
         ("identity", "withdraw", "synced", "error"),

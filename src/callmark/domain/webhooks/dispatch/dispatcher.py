@@ -1,8 +1,8 @@
 """Makes the attempts that are due, at most four of a webhook at once over all workers.
 
-A worker leases the webhook, not the delivery (`kit.work.OwnerLease`). Whoever holds a webhook makes all its attempts,
-so the bound is kept without asking anybody, an attempt costs one gathered write, and a receiver that hangs keeps only
-its own webhook busy. A worker that dies leaves a lease that runs out; what it had under way is still due and is
+A worker leases the webhook, not the delivery (`kit.work.OwnerLease`), and makes all its attempts while it holds it. So
+the bound is kept without asking others, an attempt costs one gathered write, and a receiver that does not respond keeps
+only its own webhook busy. A worker that dies leaves a lease that runs out; what it had under way is still due and is
 attempted again, so a receiver may see an event twice, with the same id.
 """
 
@@ -35,7 +35,7 @@ from callmark.kit.work import POLL, Claimed, OwnerLease, Work
 log = structlog.get_logger(__name__)
 _seconds = cache(WORK_SECONDS.labels)
 
-MOST_HELD = 1000
+MOST_DUE_HELD = 1000
 """Webhooks that one worker attends to at once."""
 
 MOST_AHEAD = 8
@@ -140,7 +140,7 @@ class _Attention:
 class Dispatcher:
     """Attends to webhooks. `enqueue` takes the mails about deliveries that have failed and are not tried again."""
 
-    def __init__(self, deps: Deps, outbound: Outbound, enqueue: Enqueue, *, most_held: int = MOST_HELD) -> None:
+    def __init__(self, deps: Deps, outbound: Outbound, enqueue: Enqueue, *, most_held: int = MOST_DUE_HELD) -> None:
         self._deps = deps
         self._enqueue = enqueue
         self._outbound = outbound
@@ -203,7 +203,7 @@ class Dispatcher:
                 if await dispatch_queries.lock_held(tx, held.lease, self._deps.real_clock.now()):
                     await outages.pause_if_due(tx, self._deps, account_id, held.lease.webhook_id)
         except AppError as exc:
-            log.warning("pause_put_off", webhook=str(held.lease.webhook_id), error=exc.detail)
+            log.warning("pause_postponed", webhook=str(held.lease.webhook_id), error=exc.detail)
             held.rests = True
 
     async def _start_due(self, held: _Attention) -> None:
@@ -215,7 +215,7 @@ class Dispatcher:
             (found,) = await self._deps.gather(dispatch_queries.take_due, [search])
             await self._end_unwanted(held, [due for due in found if not due.is_wanted])
         except AppError as exc:
-            log.warning("dispatch_put_off", webhook=str(held.lease.webhook_id), error=exc.detail)
+            log.warning("dispatch_postponed", webhook=str(held.lease.webhook_id), error=exc.detail)
             held.end_look()
             held.look = True
             await self._deps.real_clock.sleep(POLL)
@@ -265,7 +265,7 @@ class Dispatcher:
             _seconds(WorkName.DELIVERIES, result).observe(perf_counter() - began)
 
     async def _record(self, ended: EndedAttempt) -> None:
-        """Writes the result, patiently: an event that was delivered should not be sent again for want of a note."""
+        """Writes the result, patiently: an event that was delivered should not be sent again."""
         for left in reversed(range(_RECORD_TRIES)):
             try:
                 if ended.verdict.state is DeliveryState.FAILED:

@@ -32,7 +32,11 @@ function send(type, fields) {
   return `${type}-${ids}`;
 }
 
-const sync = (cursor) => send("sync", { held: [...held.keys()].slice(0, 200), cursor });
+let run = []; // the ids that a run of `sync` names, the same in each of its frames
+function sync(cursor) {
+  if (cursor === null) run = [...held.keys()].slice(0, 200);
+  send("sync", { held: run, cursor });
+}
 
 const takes = {
   welcome(frame) {
