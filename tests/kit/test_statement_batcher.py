@@ -29,13 +29,14 @@ class Ledger:
     def __init__(self) -> None:
         self.sets: list[int] = []
 
-    async def write(self, tx: Tx, items: Sequence[UUID]) -> None:
+    async def write(self, tx: Tx, items: Sequence[UUID]) -> Sequence[UUID]:
         self.sets.append(len(items))
         await tx.execute(
             "INSERT INTO client_account (id, name, state, features, created_at)"
             " SELECT i, 'gathered', 'active', '{}', '2026-01-01Z' FROM unnest($1::uuid[]) i",
             list(items),
         )
+        return items
 
 
 async def count(deps: Deps, ids: Sequence[UUID]) -> int:
@@ -72,15 +73,16 @@ async def test_one_bad_item_spoils_only_itself(deps: Deps, gather: StatementBatc
 async def test_a_domain_error_of_one_item_is_only_its_callers(gather: StatementBatcher) -> None:
     bad = new_id()
 
-    async def refuse(tx: Tx, items: Sequence[UUID]) -> None:
+    async def refuse(tx: Tx, items: Sequence[UUID]) -> Sequence[UUID]:
         await tx.execute("SELECT 1")
         if bad in items:
             raise Conflict("not that one")
+        return items
 
     results = await asyncio.gather(
         *(gather(refuse, [one]) for one in [new_id(), bad, new_id()]), return_exceptions=True
     )
-    assert [type(result) for result in results] == [tuple, Conflict, tuple]
+    assert [type(result) for result in results] == [list, Conflict, list]
 
 
 async def test_a_caller_that_gives_up_does_not_hold_up_the_others(deps: Deps, gather: StatementBatcher) -> None:

@@ -1,15 +1,19 @@
-"""Subscriptions that are being made when NATS dies."""
+"""Subscriptions that are being made when NATS dies or we leave, and those that were only for a question."""
 
 import asyncio
 import os
 import shutil
 import signal
 from collections.abc import Generator
+from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.engines import reachable_directory
+from tests.engines import Engines, reachable_directory
 from tests.suspending import suspended
+from tests.waiting import until
 
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable
@@ -45,6 +49,50 @@ async def test_subscriptions_under_way_when_nats_dies_are_refused_at_once(
         await nats.stop()
     assert all(isinstance(one, Unavailable) for one in came)
     assert "no answer" not in str([getattr(one, "reason", "") for one in came])  # neither waited until its time was up
+
+
+async def test_a_subscription_under_way_when_we_leave_is_refused_at_once(own_directory: Path) -> None:
+    nats = EmbeddedNats(own_directory / "data")
+    gateway = Fabric(await nats.start(), new_id(), name="gateway")
+    try:
+        await gateway.open()
+        with suspended([nats.pid]):
+            attaching = asyncio.create_task(gateway.attach("919900000001", _ignore))
+            await asyncio.sleep(0.05)
+            await gateway.close()
+            (came,) = await asyncio.gather(attaching, return_exceptions=True)
+    finally:
+        await gateway.close()
+        await nats.stop()
+    assert isinstance(came, Unavailable)
+    assert "closed" in str(getattr(came, "reason", "")), came
+
+
+async def test_a_question_that_is_given_up_leaves_no_subscription(engines: Engines) -> None:
+    fabric = Fabric(engines.nats_url, new_id(), name="asks")
+    await fabric.open()
+    before = len(_subscriptions(fabric))
+
+    async def answer(_: bytes) -> bytes:
+        return b"yes"
+
+    await fabric.listen("count", answer)
+    assert await fabric.ask_all("count", 1, timedelta(seconds=5)) == [b"yes"]
+    asking = asyncio.create_task(fabric.ask_all("count", 2, timedelta(seconds=60)))
+
+    async def waits() -> bool:
+        return len(_subscriptions(fabric)) == before + 2
+
+    await until(waits)
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert len(_subscriptions(fabric)) == before + 1  # the listener's
+    await fabric.close()
+
+
+def _subscriptions(fabric: Fabric) -> Any:  # noqa: ANN401 - of nats-py, untyped
+    """What nats-py would subscribe to again after a reconnection."""
+    return attrgetter("_client._subs")(fabric)
 
 
 def _ignore(_key: str, _reply: str, _payload: bytes) -> None: ...

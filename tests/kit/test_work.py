@@ -1,4 +1,4 @@
-"""Due work: claimed once, leased, given back, put off."""
+"""Due work: claimed once, leased, given back, postponed."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -142,7 +142,7 @@ async def test_a_late_worker_does_not_finish_what_another_has_taken_over(chores:
     assert await chores.due_at("sweep") == chores.clock.now()
 
 
-async def test_failed_work_is_put_off(chores: Chores) -> None:
+async def test_failed_work_is_postponed(chores: Chores) -> None:
     await chores.make("sweep")
 
     async def fail(_: Claimed) -> None:
@@ -152,7 +152,7 @@ async def test_failed_work_is_put_off(chores: Chores) -> None:
     assert await chores.due_at("sweep") == chores.clock.now() + timedelta(seconds=1)
 
 
-async def test_a_bug_is_put_off_further_and_does_not_stop_the_others(chores: Chores) -> None:
+async def test_a_bug_is_postponed_further_and_does_not_stop_the_others(chores: Chores) -> None:
     await chores.make("bad", "good")
 
     async def stumble(claimed: Claimed) -> None:

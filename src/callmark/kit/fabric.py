@@ -29,12 +29,12 @@ from callmark.kit.metrics import NATS_RECONNECTS
 from callmark.kit.nats_servers import NO_FILES, NatsAccess, seeds, version_of
 from callmark.kit.nats_trouble import Trouble
 from callmark.kit.tasks import SideTasks
-from callmark.kit.untold import MISSED, Untold
+from callmark.kit.unconfirmed_numbers import MISSED, UnconfirmedNumbers
 
 log = structlog.get_logger(__name__)
 
 RESETTLE_S = 2
-"""After NATS came back: how long senders give gateways to subscribe again (design, section 2)."""
+"""After NATS came back: how long senders give gateways to subscribe again."""
 
 PING_EVERY_S, MOST_UNANSWERED = 1, 3
 """A server that stops responding is left after four seconds: before the deadline of a bulk push."""
@@ -58,8 +58,8 @@ class Fabric:
     def __init__(self, url: str, installation: UUID, *, access: NatsAccess = NO_FILES, name: str = "callmark") -> None:
         self._url, self._access, self._name = url, access, name
         self._root = f"cm.{installation.hex}"
-        self._untold = Untold()
-        self._client = SteadyClient(access, self._untold)
+        self._unconfirmed = UnconfirmedNumbers()
+        self._client = SteadyClient(access, self._unconfirmed)
         self._outbox = Outbox(self._client)
         self._inbox = new_inbox()
         self._acknowledgements = Acknowledgements(self._inbox, self._outbox.publish)
@@ -112,7 +112,7 @@ class Fabric:
             raise Unavailable(f"nats: not connected: {self._trouble.text}")
         try:
             async with asyncio.timeout(within_s):
-                await self._client.flush(timeout=math.ceil(within_s) + 1)
+                await self._client.until_in_force()
         except _FAILED as exc:
             raise Unavailable("nats: no answer in time") from exc
 
@@ -168,12 +168,13 @@ class Fabric:
                 self._joined = True  # no await since the last look at the listeners
                 self._trouble.is_over(self.server)
                 await self._client.until_in_force()
-                self._tell_untold()
+                self._announce_unconfirmed()
             except Exception as exc:  # noqa: BLE001 - whatever it is, without a log line no one learns why everything waits
+                self._joined = False  # before the wait: nobody may subscribe with what is being closed
                 self._trouble.note(exc)
                 with contextlib.suppress(*_FAILED):
                     await self._client.close()
-                self._joined, self._client = False, SteadyClient(self._access, self._untold)
+                self._client = SteadyClient(self._access, self._unconfirmed)
                 self._outbox.use(self._client)
                 await asyncio.sleep(0.5)
 
@@ -181,7 +182,7 @@ class Fabric:
         if not self._client.is_closed:
             self._trouble.lost()
         self._settled_from = math.inf  # it counts as connected a moment before `_reconnected` hears of it
-        self._untold.lost()
+        self._unconfirmed.lost()
         self._fanouts.lose_all()
 
     async def _reconnected(self) -> None:
@@ -190,10 +191,10 @@ class Fabric:
         self._settled_from = asyncio.get_running_loop().time() + RESETTLE_S
         for callback in self._on_reconnect:  # apart: a callback that fails must not look like a failed reconnection
             self._side.start(callback())
-        self._tell_untold()
+        self._announce_unconfirmed()
 
-    def _tell_untold(self) -> None:
-        for message, numbers in self._untold.announcements():
+    def _announce_unconfirmed(self) -> None:
+        for message, numbers in self._unconfirmed.announcements():
             self._outbox.publish(f"{self._root}.{MISSED}", message, numbers=numbers)
 
     async def _on_error(self, exc: Exception) -> None:
@@ -224,7 +225,7 @@ class Fabric:
 
     def _send(self, pushes: Sequence[Push]) -> None:
         if not self.connected:
-            self._untold.missed([push.number for push in pushes])
+            self._unconfirmed.missed([push.number for push in pushes])
             self._fanouts.lose(pushes)
             return
         for push in pushes:
@@ -309,7 +310,7 @@ class Fabric:
         if self.connected:
             self._outbox.publish(f"{self._root}.handset.{number}", payload, numbers=(number,))
         else:
-            self._untold.missed([number])
+            self._unconfirmed.missed([number])
 
     async def is_connected(self, number: str, within: timedelta) -> bool:
         """Whether a gateway holds that handset's stream at this moment; the handset hears nothing of the question.
@@ -372,11 +373,13 @@ class Fabric:
         reply = f"{self._inbox}q.{new_id().hex}"
         try:
             subscription = await subscribe_directly(self._client, reply, take)
-            await self._client.publish(f"{self._root}.{topic}", b"", reply)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(within.total_seconds()):
-                    await enough.wait()
-            await self.detach(subscription)
+            try:
+                await self._client.publish(f"{self._root}.{topic}", b"", reply)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(within.total_seconds()):
+                        await enough.wait()
+            finally:
+                await self.detach(subscription)
         except _FAILED as exc:
             raise Unavailable(f"nats: {topic}: {said(exc)}") from exc
         return come

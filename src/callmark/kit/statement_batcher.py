@@ -11,7 +11,7 @@ that no other plan could be better, and planning over partitions was measured to
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from callmark.kit import patience
 from callmark.kit.db import DatabaseConnection, is_between_days
@@ -19,7 +19,9 @@ from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.metrics import GATHERED_ITEMS
 
-Statement = Callable[[DatabaseConnection, Sequence[Any]], Awaitable[Sequence[Any] | None]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Statement = Callable[[DatabaseConnection, Sequence[Item]], Awaitable[Sequence[Result] | None]]
 """Does all items in one SQL statement, of all callers; gives a result for each, in order, or None at all.
 
 It gets a connection outside a transaction, and opens one where one statement is not enough.
@@ -38,7 +40,7 @@ MOST_WEIGHT = 4000
 class _Line:
     """Those waiting for one statement, in order of arrival."""
 
-    def __init__(self, statement: Statement) -> None:
+    def __init__(self, statement: Statement[Any, Any]) -> None:
         self.statement = statement
         self.waiting: _Waiting = []
         self.is_running = False
@@ -50,10 +52,12 @@ class StatementBatcher:
 
     def __init__(self, connections: KeptConnections) -> None:
         self._connections = connections
-        self._lines: dict[Statement, _Line] = {}
+        self._lines: dict[Statement[Any, Any], _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, statement: Statement, items: Sequence[Any], *, weight: int | None = None) -> Sequence[Any]:
+    async def __call__(
+        self, statement: Statement[Item, Result], items: Sequence[Item], *, weight: int | None = None
+    ) -> Sequence[Result]:
         """The results of `items` once they are committed; raises what the statement raised.
 
         Empty for a statement that gives none. They weigh one each, if nothing else is said: the rows that an item reads

@@ -24,7 +24,7 @@ from nats.protocol.parser import Parser
 from callmark.kit.errors import said
 from callmark.kit.nats_servers import NO_FILES, NatsAccess
 from callmark.kit.shared_rounds import SharedRounds
-from callmark.kit.untold import Untold
+from callmark.kit.unconfirmed_numbers import UnconfirmedNumbers
 
 log = structlog.get_logger(__name__)
 
@@ -85,11 +85,11 @@ class SteadyClient(Client):
     waits until its time is up, and returns as if all were well when it begins while there is no connection.
     """
 
-    def __init__(self, access: NatsAccess = NO_FILES, untold: Untold | None = None) -> None:
+    def __init__(self, access: NatsAccess = NO_FILES, unconfirmed: UnconfirmedNumbers | None = None) -> None:
         super().__init__()
         self._ps = DirectParser(self)
         self._access = access
-        self.untold = untold or Untold()
+        self.unconfirmed = unconfirmed or UnconfirmedNumbers()
         self._rounds = SharedRounds(self._round_trips)
         self._pong: asyncio.Future[bool] | None = None
 
@@ -105,9 +105,20 @@ class SteadyClient(Client):
             if not self.is_connected:
                 raise NatsError("nats: the connection ended")
             self._pong = asyncio.get_running_loop().create_future()
-            await self._send_ping(self._pong)
-            async with asyncio.timeout(ROUND_TRIP_WITHIN_S):
-                await self._pong
+            try:
+                await self._send_ping(self._pong)
+                async with asyncio.timeout(ROUND_TRIP_WITHIN_S):
+                    await self._pong
+            finally:
+                self._pong = None
+
+    def _end_round_trip(self, cause: Exception) -> None:
+        if self._pong and not self._pong.done():
+            self._pong.set_exception(cause)
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 - nats-py's own signature
+        self._end_round_trip(NatsError("nats: the connection was closed"))
+        await super()._close(status, do_cbs)
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
@@ -129,8 +140,7 @@ class SteadyClient(Client):
     async def _process_op_err(self, e: Exception) -> None:
         if not self.is_closed and not self.is_reconnecting:
             self._hang_up()
-            if self._pong and not self._pong.done():
-                self._pong.set_exception(_foreseen(e))
+            self._end_round_trip(_foreseen(e))
         await super()._process_op_err(e)
 
     async def _connect_to_server(self, s: Any) -> None:  # noqa: ANN401 - nats-py keeps its type to itself
@@ -175,11 +185,11 @@ class SteadyClient(Client):
             self._transport.cut()
 
     async def _send_ping(self, future: "asyncio.Future[Any] | None" = None) -> None:
-        self.untold.asked()
+        self.unconfirmed.asked()
         await super()._send_ping(future)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
 
     async def _process_pong(self) -> None:
-        self.untold.answered()
+        self.unconfirmed.answered()
         line: list[Any] = vars(self)["_pongs"]  # an untyped list in nats-py
         if line and line[0].done():
             line[0] = asyncio.get_running_loop().create_future()
@@ -286,7 +296,7 @@ class DirectParser(Parser):
 class Outbox:
     """What one turn of the event loop publishes, for one write. Lost, as all that is under way, when NATS is.
 
-    The numbers of the handsets that it was for are told to the client's `Untold`.
+    The numbers of the handsets that it was for go to the client's `UnconfirmedNumbers`.
     """
 
     def __init__(self, client: SteadyClient) -> None:
@@ -311,6 +321,6 @@ class Outbox:
         if self._client.is_connected:
             with contextlib.suppress(OSError):  # it has ended, and the client has not heard of it yet
                 self._client._transport.write(b"".join(waiting))  # noqa: SLF001 - see above
-                self._client.untold.wrote(numbers)
+                self._client.unconfirmed.wrote(numbers)
                 return
-        self._client.untold.missed(numbers)
+        self._client.unconfirmed.missed(numbers)

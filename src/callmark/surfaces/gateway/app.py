@@ -17,11 +17,11 @@ from callmark.domain.handsets.model import COUNT, RECHECK, TAKEOVER, Registratio
 from callmark.kit.errors import AppError
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.untold import MISSED, named_in
+from callmark.kit.unconfirmed_numbers import MISSED, named_in
 from callmark.kit.workload import Workload
 from callmark.surfaces.gateway import metrics
 from callmark.surfaces.gateway.connection import HandsetConnection
-from callmark.surfaces.gateway.http_verbs import Twin
+from callmark.surfaces.gateway.http_verbs import HttpVerbs
 from callmark.surfaces.gateway.resyncs import Resyncs
 from callmark.surfaces.gateway.stream import Stream, send_page
 
@@ -53,7 +53,7 @@ class Gateway:
         self.stream = Stream(deps, self)
         self.routes: list[BaseRoute] = [
             WebSocketRoute("/handset/v1/stream", self.stream, name="handset_stream"),
-            Route("/handset/v1/{verb:path}", Twin(deps, load), name="handset"),
+            Route("/handset/v1/{verb:path}", HttpVerbs(deps, load), name="handset"),
         ]
 
     async def start(self) -> None:

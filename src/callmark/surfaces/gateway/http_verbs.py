@@ -143,7 +143,7 @@ TABLE: dict[str, dict[str, Handler]] = {
 }
 
 
-class Twin:
+class HttpVerbs:
     """The ASGI application behind `/handset/v1/`."""
 
     def __init__(self, deps: Deps, load: Workload) -> None:
@@ -151,7 +151,7 @@ class Twin:
         self._load = load
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; errors in the Family A envelope. A bug goes on to the layer that logs it."""
+        """One request; errors in the Family A envelope. A bug is passed on to the layer that logs it."""
         scope["route"] = f"/handset/v1/{scope['path_params']['verb']}" if _known(scope) else "other"
         try:
             answer = await self._answer(scope, receive)

@@ -13,14 +13,14 @@ MISSED = "handsets.missed"
 
 EVERYONE = b"*"
 MOST = 100_000
-"""Beyond so many numbers everyone is synced."""
+"""Beyond this many numbers everyone is synced."""
 
 _A_MESSAGE = 1000
 _EVERY_NUMBER = EVERYONE.decode()
 """In the place of a number: an announcement to everyone that may not have arrived is made again too."""
 
 
-class Untold:
+class UnconfirmedNumbers:
     """The numbers of one process."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Untold:
         self._written = set()
 
     def announcements(self) -> Iterator[tuple[bytes, list[str]]]:
-        """What is to be announced to `MISSED`, each with its numbers; from then on they count as told."""
+        """What is to be announced to `MISSED`, each with its numbers; from then on they count as announced."""
         numbers, self._missed = sorted(self._missed), set()
         if self._too_many:
             self._too_many = False
