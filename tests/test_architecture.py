@@ -36,6 +36,18 @@ def test_what_the_page_names_exists(place: tuple[str, str]) -> None:
         assert re.search(defined, file.read_text(), re.MULTILINE), f"{path} defines no {name}"
 
 
+def test_every_thing_of_the_domain_is_named() -> None:
+    folders = {f"domain/{found.parent.name}/" for found in (SOURCE / "domain").glob("*/__init__.py")}
+    assert len(folders) > 30
+    assert folders - {path for path, _ in named()} == set()
+
+
+def test_a_word_can_be_looked_up_in_the_glossary() -> None:
+    words = re.findall(r"^\| `?([^|`]+?)`? \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
+    assert len(words) > 100
+    assert words[1:] == sorted(words[1:], key=str.casefold)
+
+
 def repeated(sources: list[Path], pattern: str) -> list[str]:
     names = Counter(name for path in sources for name in re.findall(pattern, path.read_text(), re.MULTILINE))
     assert len(names) > 50
