@@ -1,4 +1,4 @@
-"""Fails on source files past 400 lines, Python functions past 40, and lines of pages, scripts and styles past 120."""
+"""Fails on source files past 400 lines, Python functions past 40, and lines of anything but Python past 120."""
 
 import ast
 import sys
@@ -10,11 +10,14 @@ from tools.sources import ROOT, sources
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 40
 LONGEST_LINE = 120
+PAGES = ("*.md", "docs/**/*.md", "examples/**/*.md")
 
 
 def main() -> int:
     """0, or 1 with a line for each finding."""
     found = [fault for path in sources(".py", ".js", ".css", ".html") for fault in faults(path)]
+    pages = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern))]
+    found += [fault for path in pages for fault in long_lines(path, prose(path.read_text()))]
     sys.stdout.writelines(f"{fault}\n" for fault in found)
     return 1 if found else 0
 
@@ -32,9 +35,24 @@ def faults(path: Path) -> Iterator[str]:
                 if length > LONGEST_FUNCTION:
                     yield f"{name}:{function.lineno}: {function.name} has {length} lines (at most {LONGEST_FUNCTION})"
         return
+    yield from long_lines(path, lines)
+
+
+def long_lines(path: Path, lines: list[str]) -> Iterator[str]:
+    """Which lines are too long."""
     for number, line in enumerate(lines, 1):
         if len(line) > LONGEST_LINE:
-            yield f"{name}:{number}: {len(line)} columns (at most {LONGEST_LINE})"
+            yield f"{path.relative_to(ROOT)}:{number}: {len(line)} columns (at most {LONGEST_LINE})"
+
+
+def prose(markdown: str) -> list[str]:
+    """The lines, with nothing in place of code, tables and HTML."""
+    is_code, lines = False, list[str]()
+    for line in markdown.splitlines():
+        is_fence = line.lstrip().startswith("```")
+        is_code ^= is_fence
+        lines.append("" if is_code or is_fence or line.lstrip().startswith(("|", "<")) else line)
+    return lines
 
 
 if __name__ == "__main__":
