@@ -31,7 +31,6 @@ INVALID_INPUT = "invalid-input"
 TOKEN_FAULT = "50011"  # noqa: S105 - a code
 """The original's way to refuse a token: `500/50011 - Failed to parse token`. Source: contract 1.6."""
 _OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
-_UNAUTHENTICATED = 401
 _BY_STATUS: dict[int, type[APIStatusError]] = {
     401: AuthenticationError,
     403: PermissionDenied,

@@ -53,7 +53,8 @@ class Tx(Protocol):
     """What queries take: a connection, inside a transaction or (for single statements) outside one.
 
     A statement is a `LiteralString`: put together from constants of our code and never from what someone sent, which
-    the type checker enforces. Names that are only known at run time go through `own_names`.
+    the type checker enforces. That is why these are not asyncpg's own types, which take any text. Names that are only
+    known at run time go through `own_names`.
     """
 
     async def execute(self, query: LiteralString, *args: object) -> str:

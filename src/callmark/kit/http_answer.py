@@ -29,16 +29,14 @@ _TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BODILESS = frozenset({101, 204, 304})
 _LONGEST_CHUNK_LINE = 4096
 _OVERLONG = "the head was longer than 256 KiB and was not read to its end"
+_PLAIN_HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d) [ -~]*\r\n((?:[A-Za-z0-9-]+: [!-~](?:[ -~]*[!-~])?\r\n)+)\r\n")
+_LONGEST_PLAIN = 4096
+_KEEP_ALIVE = "keep-alive"
+_divided = methodcaller("partition", ": ")
 
 
 class NotHttp(ValueError):
     """What came is no answer of HTTP/1."""
-
-
-_PLAIN_HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d) [ -~]*\r\n((?:[A-Za-z0-9-]+: [!-~](?:[ -~]*[!-~])?\r\n)+)\r\n")
-_LONGEST_PLAIN = 4096
-_KEPT = "keep-alive"
-_divided = methodcaller("partition", ": ")
 
 
 def read_plain(data: bytes) -> tuple[int, list[tuple[str, str]], bytes] | None:
@@ -54,7 +52,7 @@ def read_plain(data: bytes) -> tuple[int, list[tuple[str, str]], bytes] | None:
     body = data[found.end() :]
     if len(by_name) < len(headers) or len(headers) > _MANY_HEADERS or "transfer-encoding" in by_name:
         return None
-    if by_name.get("content-length") != str(len(body)) or by_name.get("connection", _KEPT).lower() != _KEPT:
+    if by_name.get("content-length") != str(len(body)) or by_name.get("connection", _KEEP_ALIVE).lower() != _KEEP_ALIVE:
         return None
     return status, headers, body
 
@@ -338,4 +336,4 @@ class AnswerReader:
 
     def _says_keep(self) -> bool:
         said = {part.lower() for part in self._parts_of("connection")}
-        return "keep-alive" in said if self._is_old else "close" not in said
+        return _KEEP_ALIVE in said if self._is_old else "close" not in said

@@ -33,7 +33,7 @@ def default_data_dir() -> Path:
 
 
 def demo_data_dir() -> Path:
-    """Where `callmark demo` does, unless it is told otherwise."""
+    """Where `callmark demo` does by default."""
     return default_data_dir().with_name("callmark-demo")
 
 
@@ -51,8 +51,7 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
         Secret | None,
         Meta(
             description="URL of an existing NATS (2.10 or newer), `nats://` or `tls://`, or several, separated by"
-            " commas;"
-            " unset starts the embedded one."
+            " commas; unset starts the embedded one."
         ),
     ] = None
     nats_credentials: Annotated[
@@ -178,16 +177,14 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
             ge=0,
             le=1_000_000,
             description="How many callbacks one receiver may request from one business number within 24 hours, and"
-            " how many times"
-            " it may answer the number's campaigns; 0 means no limit. The emulator has no limit.",
+            " how many times it may answer the number's campaigns; 0 means no limit. The emulator has no limit.",
         ),
     ] = 50
     trusted_proxies: Annotated[
         str,
         Meta(
             description="Addresses or networks of reverse proxies in front, separated by commas; the console's"
-            " sign-in limit and"
-            " audit log take a visitor's address from their `X-Forwarded-For`."
+            " sign-in limit and audit log take a visitor's address from their `X-Forwarded-For`."
         ),
     ] = ""
     secret_key: Annotated[
@@ -274,8 +271,7 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
     emulator_hosts: Annotated[
         str,
         Meta(
-            description="Host names that may reach the emulator, in addition to loopback and the public URL,"
-            " separated by"
+            description="Host names that may reach the emulator, besides loopback and the public URL, separated by"
             " commas; pages on these hosts may use it too."
         ),
     ] = ""
@@ -287,6 +283,16 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
         setting_rules.check(self)
         if self.emulator:
             msgspec.structs.force_setattr(self, "answers_a_day", 0)
+
+    @property
+    def allows_plain_http(self) -> bool:
+        """Whether what signed calls name may be at `http` addresses: in the emulator, which has no certificate."""
+        return self.emulator
+
+    @property
+    def catches_mails(self) -> bool:
+        """Whether mails are shown instead of sent."""
+        return self.emulator
 
     @property
     def embedded_postgres(self) -> bool:

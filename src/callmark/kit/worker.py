@@ -192,8 +192,8 @@ class Worker:
         try:
             due_at = await work.run(claimed)
         except AppError as exc:
-            result, due_at = "put_off", self._clock.now() + work.retry_after
-            log.warning("work_put_off", work=work.name, key=str(claimed.row[0]), error=exc.detail)
+            result, due_at = "postponed", self._clock.now() + work.retry_after
+            log.warning("work_postponed", work=work.name, key=str(claimed.row[0]), error=exc.detail)
         except Exception:
             result, due_at = "failed", self._clock.now() + 10 * work.retry_after
             log.exception("work_failed", work=work.name, key=str(claimed.row[0]))

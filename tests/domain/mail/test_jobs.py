@@ -1,4 +1,4 @@
-"""Mails: queued in a transaction, sent through a real mail server, refused, put off, given up, caught."""
+"""Mails: queued in a transaction, sent through a real mail server, refused, postponed, given up, caught."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta

@@ -1,6 +1,6 @@
 """The SQL of the audit log's chain."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 
 from callmark.domain.audit.chain import START, AuditSeal, SealableEntry, SealedEntry
@@ -101,19 +101,6 @@ async def prune(tx: Tx, up_to: AuditSeal, now: datetime) -> int:
 async def select_oldest(tx: Tx) -> datetime | None:
     """When the first entry was written that is kept. Index audit_entry_newest."""
     return await tx.fetchval("SELECT at FROM audit_entry ORDER BY at, id LIMIT 1")
-
-
-async def update_redacted(tx: Tx, entries: Iterable[tuple[AuditId, str, str]], now: datetime) -> None:
-    """Replaces subject and details of entries that said a number which is erased; their seals stay."""
-    rows = list(entries)
-    await tx.execute(
-        "UPDATE audit_entry e SET subject = r.subject, details = r.details::json, redacted_at = $4"
-        " FROM unnest($1::uuid[], $2::text[], $3::text[]) r (id, subject, details) WHERE e.id = r.id",
-        [entry_id for entry_id, _, _ in rows],
-        [subject for _, subject, _ in rows],
-        [details for _, _, details in rows],
-        now,
-    )
 
 
 def _seal(row: Row) -> AuditSeal:

@@ -18,7 +18,7 @@ async def icon_of(deps: Deps, logo_sha256: bytes, side: int = SHOWN_SIDE) -> Bra
 
     None without that logo, and where icons have no `https` address: only the emulator signs `http` ones.
     """
-    if not deps.settings.emulator and not deps.public_url.startswith("https://"):
+    if not deps.settings.allows_plain_http and not deps.public_url.startswith("https://"):
         return None
     png = await deps.memory.get(("brand icon", logo_sha256, side), _KEPT_S, partial(_png_of, deps, logo_sha256, side))
     if png is None:

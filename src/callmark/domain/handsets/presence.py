@@ -1,8 +1,8 @@
 """Who was connected a moment ago: pushes wait for a handset whose stream ended through no wish of its own.
 
 A gateway notes each stream when it opens and when it ends. That it has gone itself it notes once, for all its streams;
-when it was killed, whoever starts next finds its last beat old and notes it then. So after an outage of whatever length
-handsets have their time from the moment when they can come back.
+when it was killed, the next that starts finds its last beat old and notes it then. So after an outage of
+any length handsets have their time from the moment when they can come back.
 """
 
 from collections.abc import Collection
@@ -49,7 +49,7 @@ async def returning(deps: Deps, numbers: Collection[str]) -> set[str]:
     asked = list(set(numbers))
     since = deps.real_clock.now() - RETURNS_WITHIN
     try:
-        found = await deps.gather(presence_queries.lost_since, [(number, since) for number in asked])
+        found = await deps.gather(presence_queries.lost_since, [(PhoneNumber(number), since) for number in asked])
     except AppError as exc:
         log.warning("presence_not_known", error=exc.detail)
         return set(asked)

@@ -113,24 +113,23 @@ async def register(
         if app_id is None:
             raise Unauthenticated
         made = await queries.put_registration(tx, app_id, phone, os, version, sha256(token), push, deps.clock.now())
-    await announce(deps, Takeover(phone, made.generation))
+        tx.after_commit(partial(announce, deps, Takeover(phone, made.generation)))
     log.info("handset_registered", phone=shorten(phone), generation=made.generation, os=os.value, app_version=version)
     return Registered(made, token)
 
 
 async def forget(deps: Deps, token: str) -> None:
-    """Ends the registration with this token and its streams; the number is no user any more. Raises Unauthenticated."""
+    """Ends the registration with this token and its streams: the number has no handset then. Raises Unauthenticated."""
     async with deps.db.transaction() as tx:
         ended = await queries.forget(tx, sha256(token), deps.clock.now())
-    if ended is None:
-        raise Unauthenticated
-    await announce(deps, Takeover(ended.phone_number, ended.generation, forgotten=True))
+        if ended is None:
+            raise Unauthenticated
+        tx.after_commit(partial(announce, deps, Takeover(ended.phone_number, ended.generation, forgotten=True)))
     log.info("handset_forgotten", phone=shorten(ended.phone_number), generation=ended.generation)
 
 
 async def authenticate(deps: Deps, token: str) -> Registration:
     """The live registration with this token. Raises Unauthenticated."""
-    registration: Registration | None
     (registration,) = await deps.gather(queries.find_by_token_each, [sha256(token)])
     if registration is None:
         raise Unauthenticated
@@ -143,7 +142,7 @@ async def announce_stream(deps: Deps, registration: Registration, stream: str) -
 
 
 async def ended_among(deps: Deps, registrations: Collection[Registration]) -> dict[PhoneNumber, int | None]:
-    """Those of `registrations` that do not live any more: number → the generation that lives now, None without one."""
+    """Those of `registrations` that have ended: number → the generation that is live now, None without one."""
     live = await deps.gather(queries.live_generation_each, [r.phone_number for r in registrations])
     return {r.phone_number: now for r, now in zip(registrations, live, strict=True) if now != r.generation}
 

@@ -5,7 +5,7 @@ fetches what is for it. While it wakes, the push is sent again until its deadlin
 lost a moment ago; what comes later is a late delivery.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -51,7 +51,7 @@ async def expected(deps: Deps, ends: Mapping[PhoneNumber, datetime], numbers: Co
     now = deps.clock.now()
     try:
         wanted = [WantedWakeUp(number, ends[number], now) for number in absent]
-        able: Sequence[bool] = await deps.gather(waking_queries.put_wake_ups, wanted) if wanted else ()
+        able = await deps.gather(waking_queries.put_wake_ups, wanted) if wanted else ()
     except AppError as exc:
         log.warning("wake_up_not_written", error=exc.detail)
         return near

@@ -35,7 +35,7 @@ def mails(deps: Deps) -> Work:
 
     async def run(claimed: Claimed) -> datetime | None:
         mail = queries.mail_of(claimed.row)
-        if settings.emulator:
+        if settings.catches_mails:
             async with db.connection() as tx:
                 await queries.update_outcome(tx, claimed, MailState.CAUGHT, clock.now())
             return None
@@ -59,7 +59,7 @@ def mails(deps: Deps) -> Work:
         at_once=4,
         owner="recipient",
         share=2,
-        ready=lambda: settings.emulator or bool(settings.smtp_host),
+        ready=lambda: settings.catches_mails or bool(settings.smtp_host),
         is_outgoing=True,
     )
 
@@ -74,5 +74,5 @@ async def keep_mails(deps: Deps) -> None:
     settings = deps.settings
     async with deps.db.connection() as tx:
         await queries.delete_older(tx, deps.clock.now() - timedelta(days=settings.mail_retention_days))
-        if not (settings.emulator or settings.smtp_host) and (waiting := await queries.count_waiting(tx)):
+        if not (settings.catches_mails or settings.smtp_host) and (waiting := await queries.count_waiting(tx)):
             log.warning("mails_wait", count=waiting, advice="set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM")

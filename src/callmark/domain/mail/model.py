@@ -9,10 +9,10 @@ from callmark.kit.smtp import OutgoingMail
 LONGEST_SUBJECT = 200
 
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
-"""Before each retry, from the failure before it; the last goes on."""
+"""Before each retry, from the failure before it; the last is repeated."""
 
 GIVES_UP_AFTER = timedelta(days=4)
-"""A mail that could not be sent for so long, or waited so long for settings, is not sent any more."""
+"""A mail that could not be sent for this long, or waited this long for settings, is given up."""
 
 
 class MailState(StrEnum):

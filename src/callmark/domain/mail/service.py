@@ -18,7 +18,7 @@ from callmark.kit.settings import Settings
 async def enqueue(tx: Tx, *, to: str, subject: str, text: str, html: str, now: datetime) -> None:
     """The mail will be sent once the transaction is committed, within about a second. `now` is of the product clock.
 
-    A subject is one line; what cannot stand in one is dropped from it.
+    A subject is one line; what a line cannot hold is dropped from it.
     """
     line = " ".join("".join(c if c.isprintable() else " " for c in subject).split())[:LONGEST_SUBJECT]
     await queries.insert_mail(tx, to, line, text.replace("\0", ""), html.replace("\0", ""), now)
@@ -57,7 +57,7 @@ async def forget_all(tx: Tx) -> None:
 async def check(tx: Tx, settings: Settings) -> CheckResult:
     """Whether mails go out; asks the mail server."""
     waiting = await queries.count_waiting(tx)
-    if settings.emulator:
+    if settings.catches_mails:
         return CheckResult("mail", ok=True, detail="the emulator catches mails")
     told = f"mails that wait: {waiting}"
     if await held_since(tx):

@@ -66,7 +66,6 @@ async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, submitte
         async with deps.db.transaction() as tx:
             return await submit_batch_in(tx, deps, account_id, rules, submitted)
     submission = _submission(deps, account_id, rules, submitted)
-    written: _Written
     (written,) = await deps.gather(_write_small, [submission], weight=len(submitted.records))
     await _announce(deps, written)
     return written.batch

@@ -93,7 +93,6 @@ async def admit(deps: Deps, token: str, account: str, push: ReadPush) -> tuple[A
         TAKEN_OVER_AFTER,
         deps.settings.foreign_callers == "allow",
     )
-    row: Row | None
     (row,) = await deps.gather(queries.admit_and_write, [(asked, wanted)])
     return admission_of(asked, row), AdmittedPush(push, row, key, batch_id, began)
 

@@ -17,7 +17,7 @@ from callmark.domain.personalisation import metrics, pushing_queries, queries
 from callmark.domain.personalisation.batches.service import look_again
 from callmark.domain.personalisation.model import OpenRecord, Outcome, RecordKey, Settlement
 from callmark.domain.personalisation.push_spans import PushSpans
-from callmark.domain.personalisation.pushing_queries import Pending, ToPush
+from callmark.domain.personalisation.pushing_queries import Pending
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
 from callmark.domain.personalisation.suspension.jobs import LOOK_AFTER, withdraw_pushed
 from callmark.domain.work_names import WorkName
@@ -66,7 +66,6 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
     """
     began = deps.real_clock.now()
     batch = queries.batch_of(claimed.row)
-    found: ToPush
     (found,) = await deps.gather(pushing_queries.to_push, [batch], weight=batch.record_count)
     if found.is_suspended:
         return deps.clock.now() + LOOK_AFTER

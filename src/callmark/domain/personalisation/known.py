@@ -90,7 +90,6 @@ async def look_up_one(
             known = await known_to(tx, account_id, rules, (record,), allow_foreign=allow_foreign)
             return known, (await handsets.makes(tx, (receiver,))).get(receiver) if receiver else None
     caller = None if allow_foreign else _phone(record.caller, rules)
-    found: _LookedUp
     (found,) = await deps.gather(_look_up_each, [_Lookup(account_id, label_id, caller, receiver)])
     foreign = frozenset({caller}) if caller and found.is_foreign else frozenset[PhoneNumber]()
     return KnownLabels({str(text): found.label} if found.label else {}, None, foreign), found.make

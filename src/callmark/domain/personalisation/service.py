@@ -278,7 +278,6 @@ async def records_for_handset(
     """Valid, not withdrawn records whose window is open or to come, by (ends_at, id), up to `limit` after `after`."""
     now = deps.clock.now()
     wanted = handset_queries.WantedPage(receiver, now, after or (now, UUID(int=0)), limit)
-    page: list[OpenRecord]
     weight = limit if after else _FIRST_PAGE_WEIGHT
     (page,) = await deps.gather(handset_queries.page_each, [wanted], weight=weight)
     return page
@@ -289,7 +288,6 @@ async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUI
     if not ids:
         return []
     held = handset_queries.HeldRecords(receiver, deps.clock.now(), frozenset(ids))
-    withdrawn: list[RecordKey]
     (withdrawn,) = await deps.gather(handset_queries.withdrawn_each, [held], weight=len(held.ids))
     return withdrawn
 

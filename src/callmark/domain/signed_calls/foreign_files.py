@@ -1,6 +1,6 @@
 """Certificates and icons that tokens name, from wherever they are: our own without a request, others through the gate.
 
-Whoever places a call chooses these addresses. So little is fetched, in little time, and rarely twice.
+The caller chooses these addresses. So little is fetched, in little time, and rarely twice.
 """
 
 import asyncio
@@ -127,7 +127,7 @@ class ForeignFiles:
     async def _read(self, url: str, most_bytes: int) -> bytes:
         if self._is_own(url):
             return await self._own(url.removeprefix(self._deps.public_url))
-        if not url.startswith("https://") and not self._deps.settings.emulator:
+        if not url.startswith("https://") and not self._deps.settings.allows_plain_http:
             raise NotFetched("it is not an https address")
         answer = await self._outbound.get(url, most_bytes)
         if isinstance(answer, Unreachable):

@@ -122,7 +122,7 @@ async def _judge(deps: Deps, files: ForeignFiles, header: str, call: CallParties
     try:
         passport = read_identity(header)
         now = deps.real_clock.now()
-        check_call(passport, call, now=now, plain_http=deps.settings.emulator)
+        check_call(passport, call, now=now, plain_http=deps.settings.allows_plain_http)
         roots = await trusted_roots(deps)
         certificate = await files.certificate(passport.x5u, roots, now, deadline)
         return HeaderVerdict(passport, verify_signed(passport, call, certificate), None)

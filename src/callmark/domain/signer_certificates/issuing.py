@@ -29,7 +29,7 @@ from callmark.passport.certificates import issue, make_key
 MOST_ICONS = 100
 """An account with more logos has certificates that leave icons open: else they would be too long."""
 OLD_ICONS_KEPT = timedelta(days=2)
-"""A record can show a logo for a day after its label has another: so long a certificate goes on permitting it."""
+"""A record can show a logo for a day after its label has another: a certificate permits it for that time."""
 EXCLUDED_CLAIMS = ("div", "rph", "sph")
 """Claims of other kinds of token, which no account's certificate is for."""
 
@@ -58,9 +58,9 @@ def renewal_of(
     root_key: ec.EllipticCurvePrivateKey,
     now: datetime,
     *,
-    anew: bool = False,
+    replace_all: bool = False,
 ) -> Renewal:
-    """What makes `current` say what they should. Nothing, when they do; with `anew` all are replaced.
+    """What makes `current` say what they should. Nothing, when they do; with `replace_all` all are replaced.
 
     The content of the certificates is compared, not a note about it: what is signed is what counts.
     """
@@ -70,7 +70,7 @@ def renewal_of(
     made: list[tuple[StoredCertificate, ec.EllipticCurvePrivateKey]] = []
     for start, numbers in lots_of(facts.numbers, sorted(left), root.provider_code):
         there = left.get(start)
-        if there is not None and not anew and _is_right(there, facts, numbers, root, now):
+        if there is not None and not replace_all and _is_right(there, facts, numbers, root, now):
             del left[start]
         else:
             made.append(_make(facts, numbers, _permitted(facts.icons, kept_icons), root, root_key, start, now))

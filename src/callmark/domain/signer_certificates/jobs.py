@@ -19,7 +19,7 @@ async def keep_certificates(deps: Deps) -> None:
 
     A call for a number or an icon that is new renews them at once; this finds what calls do not: numbers that have
     gone, other names, and certificates that are about to end. Those that were imported are for the operator to replace,
-    who is told in time (`callmark_certificate_ends_seconds`).
+    who is notified in time (`callmark_certificate_ends_seconds`).
     """
     now, after = deps.real_clock.now(), UUID(int=0)
     async with deps.db.transaction() as tx:

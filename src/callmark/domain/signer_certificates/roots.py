@@ -22,7 +22,7 @@ from callmark.kit.text import clean_line
 from callmark.passport.certificates import UNREADABLE, make_key, make_root
 
 KEPT_S = 5.0
-"""How long a process goes on with the roots that it has read."""
+"""How long a process uses the roots that it has read."""
 MOST_FILE_BYTES = 1 << 20
 MOST_IN_FILE = 200
 LONGEST_NAME = 64  # of a common name (RFC 5280, appendix A.1)

@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 _UNKNOWN = "no certificate with this serial number"
 KEPT_S = 5.0
-"""How long a process goes on with the certificates that it has read."""
+"""How long a process uses the certificates that it has read."""
 COUNTS_AFTER_RETIRED = timedelta(minutes=2)
 """How long calls that were signed with it last may be on their way: tokens are fresh for one minute."""
 _PARSED_S = 3600.0
@@ -46,7 +46,7 @@ _TRIED_S = 1.0
 
 
 WARNED_BEFORE = {"imported": timedelta(days=14), "issued": timedelta(days=5)}
-"""How long before its end a certificate is told of; ours should have been replaced by then."""
+"""How long before its end a certificate is reported; ours should have been replaced by then."""
 _WHEN_LATE = {
     "imported": "Import the successor: `callmark stir certificate import`; retire one that nobody needs.",
     "issued": "Start a worker: it replaces those of this installation's own root.",
@@ -140,11 +140,11 @@ async def _tried(deps: Deps, account_id: AccountId, caller: PhoneNumber, icon: B
 
 
 async def renew(
-    deps: Deps, account_id: AccountId, *, icon: BrandIcon | None = None, anew: bool = False, by: Actor = SYSTEM
+    deps: Deps, account_id: AccountId, *, icon: BrandIcon | None = None, replace_all: bool = False, by: Actor = SYSTEM
 ) -> bool:
     """Makes the certificates of our own root say what they should; whether that changed any.
 
-    `icon` is to be permitted too. With `anew` all are replaced, with new keys. Without a root of our own: nothing.
+    `icon` is to be permitted too. With `replace_all` all are replaced, with new keys. Without an own root: nothing.
     """
     pngs = [one.png for one in await _icons(deps, account_id)] + ([icon.png] if icon else [])
     async with deps.db.transaction() as tx:
@@ -157,7 +157,7 @@ async def renew(
         issued = [row for row in await queries.select_in_use(tx, account_id) if not row[0].is_imported]
         current = [one for row in issued if (one := _readable(deps, *row)) is not None]
         now = deps.real_clock.now()
-        renewal = issuing.renewal_of(facts, current, root, root_key, now, anew=anew)
+        renewal = issuing.renewal_of(facts, current, root, root_key, now, replace_all=replace_all)
         renewal.outdated.extend({stored.id for stored, _ in issued} - {one.stored.id for one in current})
         await _write(deps, tx, renewal)
         for stored, _ in renewal.made:
@@ -177,7 +177,7 @@ async def issue_certificates(deps: Deps, account_id: AccountId, *, by: Actor) ->
     async with deps.db.connection() as tx:
         if await queries.select_own_root(tx) is None:
             raise Conflict("this installation has no root of its own; make one with `callmark stir root create`")
-    if not await renew(deps, account_id, anew=True, by=by):
+    if not await renew(deps, account_id, replace_all=True, by=by):
         raise Conflict("the account has no number that is proven and listed in a published feature set")
     async with deps.db.connection() as tx:
         return [stored for stored, _ in await queries.select_in_use(tx, account_id) if not stored.is_imported]
@@ -231,7 +231,7 @@ async def check(tx: Tx, settings: Settings, public_url: str, now: datetime) -> C
     name, first = "signed calls", await queries.select_ends(tx)
     if not first:
         return CheckResult(name, ok=True, detail="no certificate is in use")
-    if not settings.emulator and not public_url.startswith("https://"):
+    if not settings.allows_plain_http and not public_url.startswith("https://"):
         advice = "Set CALLMARK_PUBLIC_URL to an https:// address."
         return CheckResult(name, ok=False, detail=f"certificates cannot be got from {public_url}", advice=advice)
     told = ", ".join(f"{kind} until {until:%Y-%m-%d}" for kind, until in sorted(first.items()))
@@ -275,7 +275,7 @@ def read_signing(deps: Deps, stored: StoredCertificate, sealed_key: bytes) -> Si
     certificate = read_chain(stored.chain.encode())[0]
     allowed, limits = read_authority(certificate)
     key = keys.opened(keys.opener(deps.settings), sealed_key, stored.id.bytes)
-    signer = Signer(key, url_of(deps, stored), plain_http=deps.settings.emulator)
+    signer = Signer(key, url_of(deps, stored), plain_http=deps.settings.allows_plain_http)
     return SigningCertificate(stored, certificate, allowed, limits, signer)
 
 
@@ -314,7 +314,7 @@ def _readable(deps: Deps, stored: StoredCertificate, sealed_key: bytes) -> Signi
 
 
 def _note_unreadable(stored: StoredCertificate, exc: SetupError) -> None:
-    """Without its key the call goes on without a signature."""
+    """Without its key the call continues without a signature."""
     log.warning("signing_key_unreadable", certificate_id=str(stored.id), error=exc.detail)
 
 

@@ -103,9 +103,8 @@ async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID, *, b
 async def look_again(deps: Deps, batch: Batch) -> Pushed:
     """For a worker that has just pushed the batch: how it is now.
 
-    What was withdrawn meanwhile may have overtaken its push; handsets are told again.
+    What was withdrawn meanwhile may have overtaken its push; handsets are notified again.
     """
-    pushed: Pushed
     (pushed,) = await deps.gather(pushing_queries.look_again, [batch])
     if pushed.has_withdrawals:
         async with deps.db.connection() as tx:

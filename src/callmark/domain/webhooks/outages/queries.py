@@ -1,7 +1,6 @@
 """The SQL of outages."""
 
 from collections.abc import Collection, Sequence
-from uuid import UUID
 
 from callmark.domain.ids import WebhookId
 from callmark.domain.webhooks.outages.model import Outage
@@ -19,16 +18,6 @@ async def lock_outages(tx: Tx, webhook_ids: Collection[WebhookId]) -> dict[Webho
         list(webhook_ids),
     )
     return {(one := _outage(row)).webhook_id: one for row in rows}
-
-
-async def select_of_account(tx: Tx, account_id: UUID) -> list[Outage]:
-    """Those of the account's existing webhooks."""
-    rows = await tx.fetch(
-        f"SELECT {_OUTAGE} FROM webhook_outage o JOIN webhook w ON w.id = o.webhook_id"
-        " WHERE w.account_id = $1 AND w.deleted_at IS NULL",
-        account_id,
-    )
-    return [_outage(row) for row in rows]
 
 
 async def save_outages(tx: Tx, outages: Sequence[Outage]) -> None:
@@ -56,7 +45,7 @@ async def save_outages(tx: Tx, outages: Sequence[Outage]) -> None:
 
 
 async def select_watched(tx: Tx) -> list[WebhookId]:
-    """Webhooks with an outage about which something may have to be told: none that rests, and none of a suspension."""
+    """Webhooks with an outage that may have to be announced: none that rests, and none of a suspension."""
     rows = await tx.fetch(
         "SELECT o.webhook_id FROM webhook_outage o JOIN webhook w ON w.id = o.webhook_id"
         " JOIN client_account a ON a.id = w.account_id"
