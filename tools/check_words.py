@@ -1,8 +1,8 @@
-"""Fails on words that our texts for people avoid: pages, scripts of pages, commands, errors, reference and docs.
+"""Fails on words that our texts avoid: pages, scripts of pages, commands, errors, reference, docs and docstrings.
 
 The words, and what to write instead, are in `tools/avoided_words.toml`; a file that needs one in its normal sense is
-named there too. Code names are not checked: in Markdown what is between backquotes or in a code block is skipped, in
-Python and JavaScript only texts are read.
+named there too. Code names are not checked: in Markdown and docstrings what is between backquotes or in a code block is
+skipped, in Python and JavaScript only texts are read.
 """
 
 import ast
@@ -44,8 +44,7 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
     """The texts of a file for people, each with the line on which it begins."""
     source = path.read_text()
     if path.suffix == ".py":
-        inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-        yield from _python_texts(source, help_texts="cli" in inside.parts)
+        yield from _python_texts(source)
     elif path.suffix == ".js":
         bare = _JS_COMMENT.sub(_blank, source)
         for match in _JS_TEXT.finditer(bare):
@@ -56,13 +55,13 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
         yield 1, _NOT_PROSE.sub(_blank, source)
 
 
-def _python_texts(source: str, *, help_texts: bool) -> Iterator[tuple[int, str]]:
-    """String literals; docstrings only where they are a command's help."""
+def _python_texts(source: str) -> Iterator[tuple[int, str]]:
+    """String literals, and docstrings without the code in them."""
     tree = ast.parse(source)
-    skipped: set[int] = set() if help_texts else {id(text) for text in map(_docstring, ast.walk(tree)) if text}
+    docstrings = {id(text) for text in map(_docstring, ast.walk(tree)) if text}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
-            yield node.lineno, node.value
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, _NOT_PROSE.sub(_blank, node.value) if id(node) in docstrings else node.value
 
 
 def _docstring(node: ast.AST) -> ast.Constant | None:

@@ -222,7 +222,7 @@ class AsyncLogs(_Resource):
 
 
 class AsyncEventCursor:
-    """Iterates over events up to the newest; `after` is what to store. Iterating again goes on with newer ones."""
+    """Iterates over events up to the newest; `after` is what to store. Iterating again continues with newer ones."""
 
     def __init__(self, core: Core, shell: AsyncShell, log: EventLog, limit: int) -> None:
         self._core = core
@@ -232,7 +232,7 @@ class AsyncEventCursor:
 
     @property
     def after(self) -> int:
-        """The number of the last event that was handed over; `events.list(after=…)` goes on behind it."""
+        """The number of the last event that was handed over; `events.list(after=…)` continues after it."""
         return self._log.after
 
     def __aiter__(self) -> "AsyncEventCursor":

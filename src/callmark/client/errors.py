@@ -105,7 +105,7 @@ class InvalidRecord(BadRequest):
 
 
 class AuthenticationError(APIStatusError):
-    """401: the key pair is not valid (any more), or a fresh token was refused."""
+    """401: the key pair is not valid (or no longer), or a fresh token was refused."""
 
     advice = "Check the account id, key id and secret of the API key, or create a new key in the console"
 

@@ -38,7 +38,7 @@ class Send(Struct, frozen=True):
 
 
 class Pause(Struct, frozen=True):
-    """Waits so many seconds."""
+    """Waits that many seconds."""
 
     seconds: float
 

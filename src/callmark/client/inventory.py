@@ -79,7 +79,7 @@ class FeatureSet(Struct, frozen=True, kw_only=True):
 
 
 class NumberBuckets(Struct, frozen=True, kw_only=True):
-    """What becomes of each number, by bucket (docs/numbers.md); of a long list, of all its requests together."""
+    """What happens to each number, by bucket (docs/numbers.md); of a long list, of all its requests together."""
 
     status: str = "pending"
     """`failed` if none of the numbers can be processed."""

@@ -68,7 +68,7 @@ def push(core: Core, record: CallRecord, key: str | None) -> Flow[PushResult]:
 
 
 def _is_made_of_now(record: CallRecord) -> bool:
-    """Whether the window is from now for a time that the server allows, so that it cannot be at fault by itself."""
+    """Whether the window is from now for a time that the server allows, so that it cannot be wrong on its own."""
     return record.starts_at is None and record.expires_in is not None and NO_TIME < record.expires_in <= LONGEST_WINDOW
 
 

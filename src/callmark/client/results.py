@@ -1,4 +1,4 @@
-"""What became of records, read from the answers of all three generations as one (contract 4.3 to 5.5, D9, D10)."""
+"""The outcomes of records, read from the answers of all three generations as one (contract 4.3 to 5.5, D9, D10)."""
 
 import re
 from collections import Counter, defaultdict, deque
@@ -33,7 +33,7 @@ STATUSES: tuple[Status, ...] = (PENDING, SUCCESS, ERROR, INVALID)
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """What became of a real-time push."""
+    """The outcome of a real-time push."""
 
     status: Literal["success", "error"]
     message: str
@@ -46,7 +46,7 @@ class PushResult:
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:
-    """What became of one record of a batch."""
+    """The outcome of one record of a batch."""
 
     record: CallRecord
     status: Status

@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait: pure rules over errors and what the server told."""
+"""When to try again, and how long to wait: pure rules over errors and what the server said."""
 
 from collections.abc import Callable
 from typing import TypeVar

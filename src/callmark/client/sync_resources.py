@@ -215,7 +215,7 @@ class Logs(_Resource):
 
 
 class EventCursor:
-    """Iterates over events up to the newest; `after` is what to store. Iterating again goes on with newer ones."""
+    """Iterates over events up to the newest; `after` is what to store. Iterating again continues with newer ones."""
 
     def __init__(self, core: Core, shell: Shell, log: EventLog, limit: int) -> None:
         self._core = core
@@ -225,7 +225,7 @@ class EventCursor:
 
     @property
     def after(self) -> int:
-        """The number of the last event that was handed over; `events.list(after=…)` goes on behind it."""
+        """The number of the last event that was handed over; `events.list(after=…)` continues after it."""
         return self._log.after
 
     def __iter__(self) -> "EventCursor":

@@ -65,7 +65,7 @@ class ProductClock:
 
 
 class FakeClock:
-    """A clock that stands still until a test moves it; sleepers wake when it passes their instant."""
+    """A clock that a test moves; sleepers wake when it passes their instant."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, 10, tzinfo=UTC)) -> None:
         self._now = start

@@ -73,7 +73,7 @@ class InvalidInput(AppError):
 
 
 class InvalidHeader(AppError):
-    """Change the header `name`. Told in Family A on every route: no field of the body is meant."""
+    """Change the header `name`. Answered in Family A on every route: no field of the body is meant."""
 
     slug = "invalid-input"
     status = 400
@@ -114,7 +114,7 @@ class NotFound(AppError):
 
 
 class LinkExpired(AppError):
-    """Ask for a new link; a download's is good for ten minutes."""
+    """Ask for a new link; a download's is valid for ten minutes."""
 
     slug = "link-expired"
     status = 410

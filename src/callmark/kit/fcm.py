@@ -50,7 +50,7 @@ class Woken:
 
 @dataclass(frozen=True, slots=True)
 class TokenGone:
-    """The app is not installed any more; its token never works again."""
+    """The app is no longer installed; its token never works again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def read_service_account(path: Path) -> ServiceAccount:
 
 
 class Fcm:
-    """One project's messages. Its access token is fetched when it is first needed, and anew before it ends."""
+    """One project's messages. Its access token is fetched when it is first needed, and again before it ends."""
 
     def __init__(self, account: ServiceAccount, url: str, outbound: Outbound, real_clock: Clock) -> None:
         self._account = account

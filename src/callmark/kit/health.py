@@ -34,7 +34,7 @@ _WRITE = "SELECT pg_logical_emit_message(true, 'callmark.ready', ''), count(*) F
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing that must be right; `reason` says what is wrong, or of what is right, what to know all the same."""
+    """One thing that must be right; `reason` says what is wrong, or, of what is right, what is still worth knowing."""
 
     name: str
     ok: bool

@@ -16,7 +16,7 @@ from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError
 
 NOT_HELD: LiteralString = "NOT EXISTS (SELECT FROM installation WHERE held_at IS NOT NULL)"
-"""The condition of every claim of work that leaves this machine. One row is looked at, once a statement."""
+"""The condition of every claim of work that leaves this machine. It reads one row, once a statement."""
 
 KEEP: LiteralString = "UPDATE installation SET place = NULL; DELETE FROM process"
 """For a restore: the same installation, in a place that its next start finds out."""
@@ -34,7 +34,7 @@ async def held_since(tx: Tx) -> datetime | None:
 
 
 def told_held(since: datetime) -> str:
-    """What operators are told of that."""
+    """What operators read about that."""
     return (
         f"nothing is sent since {iso_ms(since)}, no webhook and no mail: this is a copy."
         " `callmark installation release` ends that"

@@ -1,7 +1,7 @@
 """Metrics: declared here or beside the code that they tell of, listed by `describe`, printed by `render`.
 
 What happens is counted where it happens (`counter`, `histogram`). What is the case is read when someone asks
-(`ReadMetric`). A label has few values, known beforehand: never a phone number, never the id of an account.
+(`ReadMetric`). A label has few values, known in advance: never a phone number, never the id of an account.
 """
 
 import asyncio

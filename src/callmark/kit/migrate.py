@@ -15,7 +15,7 @@ from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
 
 LOCK = 0x63616C6C6D61726B  # "callmark"
-"""Whoever changes the schema of a database holds this advisory lock."""
+"""A process that changes the schema of a database holds this advisory lock."""
 
 _FILES = resources.files("callmark.kit.migrations")
 

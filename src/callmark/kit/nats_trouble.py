@@ -1,4 +1,4 @@
-"""Why a process has no connection to NATS: told once for each reason, because the tries continue without end."""
+"""Why a process has no connection to NATS: logged once for each reason, because the tries continue without end."""
 
 import structlog
 

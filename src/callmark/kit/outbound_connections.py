@@ -173,7 +173,7 @@ class OutboundConnection(asyncio.Protocol):
             self._over.set_exception(ConnectionCut(is_reset=isinstance(exc, ConnectionError)))
 
     def _watch(self) -> None:
-        """Sees to it that the clock is looked at when the first of both limits may be over.
+        """Sees to it that the clock is read when the first of both limits may be over.
 
         Neither data nor the end of an exchange moves the timer: one that looks early enough is left as it is.
         """

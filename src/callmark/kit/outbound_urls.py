@@ -10,7 +10,7 @@ LONGEST_URL = 2048
 
 
 def outbound_url(text: str, allowed: Sequence[Network]) -> str:
-    """The address, which is called exactly as it stands here (contract D38).
+    """The address, which is called exactly as it is written here (contract D38).
 
     Raises InvalidInput for what is no `http` or `https` address, is longer than 2,048 characters, or plainly leads
     into the platform's own network. What a name leads to is checked by each attempt.

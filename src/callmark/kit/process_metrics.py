@@ -77,7 +77,7 @@ def code_version() -> tuple[str, str]:
 
 
 async def watch_loop() -> None:
-    """Measures without end how late the event loop comes round."""
+    """Measures without end how late the event loop is."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + _EVERY_S

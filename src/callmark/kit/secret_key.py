@@ -194,7 +194,7 @@ async def sealer(tx: Tx, settings: Settings, purpose: str) -> Sealer:
 class Opener:
     """Decrypts secrets of one purpose with any key that this process can find, also one that came after its start.
 
-    It remembers what it has decrypted: `most_kept` secrets, and then it forgets all of them and begins anew.
+    It remembers what it has decrypted: `most_kept` secrets, and then it forgets all of them and begins again.
     """
 
     def __init__(self, settings: Settings, purpose: str, *, most_kept: int = 0) -> None:

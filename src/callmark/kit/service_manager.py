@@ -1,4 +1,4 @@
-"""What the service manager that started this process (systemd) is told: that it serves, still works, and stops.
+"""What this process tells the service manager that started it (systemd): that it serves, still works, and stops.
 
 The protocol is that of sd_notify(3): a datagram with lines to the socket in `NOTIFY_SOCKET`.
 """
@@ -15,11 +15,11 @@ log = structlog.get_logger(__name__)
 
 _SEND_WITHIN_S = 1.0
 _LOOK_EVERY_S = 5.0
-"""How often troubles are looked at where no watchdog asks more often."""
+"""How often troubles are checked where no watchdog asks more often."""
 
 
 class View(NamedTuple):
-    """What the manager is told in each turn."""
+    """What the manager learns in each turn."""
 
     works: bool
     """Whether this process does its own work; if not, the watchdog is not answered, and the manager starts it again."""
@@ -28,7 +28,7 @@ class View(NamedTuple):
 
 
 class ServiceManager:
-    """The manager's side of the socket; without one nothing is told."""
+    """The manager's side of the socket; without one nothing is sent."""
 
     def __init__(self, address: str = "", watchdog_s: float = 0) -> None:
         self._address = f"\0{address[1:]}" if address.startswith("@") else address

@@ -29,6 +29,6 @@ class SharedRounds:
 
 
 def _take_note(run: "asyncio.Task[None]") -> None:
-    """Nobody may wait for it any more; its failure is no news then."""
+    """Nobody may be waiting for it by now; its failure is no news then."""
     if not run.cancelled():
         run.exception()

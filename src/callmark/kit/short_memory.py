@@ -21,7 +21,7 @@ class _Kept:
 
 
 class ShortMemory:
-    """Gets each value once, however many ask for it at the same time; a failure is told to them and not kept."""
+    """Gets each value once for all who ask at the same time. A failure is raised for each of them and not kept."""
 
     def __init__(self, now: Callable[[], float] = monotonic, most: int = MOST_VALUES) -> None:
         self._now, self._most = now, most

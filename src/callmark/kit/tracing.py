@@ -1,8 +1,8 @@
 """Traces by OpenTelemetry: one trace from a request to the handset and the webhook (docs/tracing.md).
 
 Off, unless `CALLMARK_OTLP_ENDPOINT` is set: then nothing of OpenTelemetry is imported, `span` is one comparison, and no
-row or frame carries anything. A trace goes on in another process by its `traceparent` (W3C Trace Context): in a header,
-in a row, in the frame for the handset.
+row or frame carries anything. A trace continues in another process by its `traceparent` (W3C Trace Context): in a
+header, in a row, in the frame for the handset.
 """
 
 import asyncio

@@ -4,7 +4,7 @@ A row is the work: it is claimed in sets with `FOR UPDATE SKIP LOCKED` and a lea
 finished with its next due instant (or none). A worker that dies leaves a lease that runs out; the row is then claimed
 again, so every run must be harmless to repeat. `due_at` is a product instant, leases are real ones.
 
-Where rows have owners, each owner's oldest take turns, and one owner has so many running at most, over all workers. A
+Where rows have owners, each owner's oldest take turns, and one owner has a limited number running, over all workers. A
 run that has nothing left to do but wait for someone outside says so (`Claimed.only_waits`): it keeps its lease and
 gives its place to the next (docs/decisions/0013-effects-shares-returns.md).
 

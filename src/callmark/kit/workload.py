@@ -39,7 +39,7 @@ class Workload:
     eleventh, and a newcomer always finds room. Nobody waits for a place: a queue would hold requests whose clients have
     given up.
 
-    Who has not shown who they are is a stranger from an address. All strangers together leave a quarter free, however
+    A client that has not shown who it is counts by its address. All of these together leave a quarter free, however
     many addresses they have.
     """
 
@@ -55,7 +55,7 @@ class Workload:
         return _Share(self, owner, units, is_strange=False)
 
     def strange_share(self, address: str, units: int) -> AbstractContextManager[None]:
-        """Work of whoever sent it from that address, until they show who they are (`belongs_to`). Raises as `share`."""
+        """Work of an unknown client at that address, until it shows who it is (`belongs_to`). Raises as `share`."""
         return _Share(self, f"from {network_of(address)}", units, is_strange=True)
 
     def take(self, share: "_Share") -> None:

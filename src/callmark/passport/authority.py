@@ -40,7 +40,7 @@ class NumberRange:
 
 @dataclass(frozen=True, slots=True)
 class TnAuthList:
-    """The numbers and service provider codes that a certificate speaks for."""
+    """The numbers and service provider codes that a certificate covers."""
 
     numbers: frozenset[str] = frozenset()
     ranges: tuple[NumberRange, ...] = ()

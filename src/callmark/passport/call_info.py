@@ -39,7 +39,7 @@ class CallInfo:
 def call_info(icon: str | None, reason: str | None, *, integrity: str | None = None) -> str:
     """The header's value for verified data; empty when there is nothing to say.
 
-    The reason stands beside the icon, because some phones read the first value only.
+    The reason is beside the icon, because some phones read the first value only.
     """
     if icon:
         return str(CallInfo(icon, "icon", reason, verified=True, integrity=integrity))

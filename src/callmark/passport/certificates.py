@@ -273,7 +273,7 @@ def _unsupported(detail: str) -> PassportError:
 
 
 def read_authority(certificate: x509.Certificate) -> tuple[TnAuthList, tuple[ClaimConstraints, ...]]:
-    """What a certificate says that its holder may sign, whoever issued it. Raises PassportError."""
+    """What a certificate says that its holder may sign, regardless of its issuer. Raises PassportError."""
     try:
         return _numbers(certificate), tuple(_limits(certificate))
     except UNREADABLE as exc:

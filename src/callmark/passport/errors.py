@@ -8,7 +8,7 @@ class Reason(Enum):
 
     NO_IDENTITY = (428, "Use Identity Header")
     BAD_IDENTITY_INFO = (436, "Bad Identity Info")
-    """The certificate cannot be got from its address, or what is there is no certificate."""
+    """The certificate cannot be got from its address, or what the address gives is no certificate."""
     UNSUPPORTED_CREDENTIAL = (437, "Unsupported Credential")
     """The certificate is there, but does not count: unknown root, out of its time, or not for this number."""
     INVALID_IDENTITY = (438, "Invalid Identity Header")

@@ -58,7 +58,7 @@ class Board:
         return dict(self._state.notices)
 
     def silent_s(self) -> float:
-        """Seconds since the part was looked at that was not looked at the longest."""
+        """Seconds since the part was checked whose last check is the oldest."""
         return self._now() - min(self._said_at.values(), default=self._now())
 
     def close(self) -> None:

@@ -154,7 +154,7 @@ async def _serve(
 
 
 async def _begun_after(up: asyncio.Event, work: Callable[[Deps], Coroutine[Any, Any, None]], deps: Deps) -> None:
-    """Begins once the servers answer: all queues are looked at first, which would keep a start waiting."""
+    """Begins once the servers answer: all queues are read first, which would keep a start waiting."""
     await up.wait()
     await work(deps)
 
@@ -189,7 +189,7 @@ class Signals:
         self._first.set()
 
     async def drained(self, health: Health, servers: Sequence[Server], stop: asyncio.Event) -> None:
-        """Waits for the first signal, says that this process stops, and sets `stop` when nothing new comes any more."""
+        """Waits for the first signal, says that this process stops, and sets `stop` when nothing new comes."""
         await self._first.wait()
         health.is_stopping = True
         for server in servers:

@@ -1,4 +1,4 @@
-"""`callmark restore`: puts a backup into an empty database, or into the place of what is there."""
+"""`callmark restore`: puts a backup into an empty database, or in the place of what it holds."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence

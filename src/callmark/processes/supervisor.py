@@ -40,7 +40,7 @@ ENGINES_WITHIN_S = 1.1
 """Together under the five seconds in which everything has to be gone; the children's is more than any request takes."""
 
 LONGEST_SILENCE_S = 120.0
-"""Longer than the longest start of a part and the pause before it: whoever looks after a part has noted something."""
+"""Longer than the longest start of a part and the pause before it: the task of each part has noted something."""
 
 Prepare = Callable[[Settings], Awaitable[None]]
 """Makes what must be there before the first request."""
@@ -106,7 +106,7 @@ class Supervisor:
         await self._stack.aclose()
 
     def view(self) -> View:
-        """For the service manager. It works while every part is looked at or tried again, whatever is wrong with it."""
+        """For the service manager. It works while every part is checked or tried again, whatever is wrong with it."""
         return View(self._board.silent_s() < LONGEST_SILENCE_S, self._board.notices)
 
     async def _start(self) -> Running:

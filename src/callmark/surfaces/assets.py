@@ -1,4 +1,4 @@
-"""Styles, scripts and icons of every page: addressed by content, so that they may be kept for ever; compressed once.
+"""Styles, scripts and icons of every page: addressed by content, so that they may be kept without end; compressed once.
 
 A page asks for `url("console/console.css")`, which carries the beginning of the file's hash; a file asked for without
 it (or with an old one) is still served, to be asked for again.
@@ -58,7 +58,7 @@ def missing() -> list[str]:
 
 
 def routes() -> list[BaseRoute]:
-    """`GET /static/…`: the files that are there at the start, by name; no path that somebody sends is ever opened."""
+    """`GET /static/…`: the files that are there at the start, by name; no path that someone sends is ever opened."""
     files = {str(path.relative_to(FOLDER)): path for path in FOLDER.rglob("*") if path.is_file()}
 
     async def serve(request: Request) -> Response:

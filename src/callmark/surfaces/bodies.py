@@ -41,7 +41,7 @@ def check_encoding(scope: Scope) -> None:
 
 
 def check_utf8(body: bytes) -> None:
-    """Raises NotUtf8. The whole body is looked at, also keys and values that nobody reads."""
+    """Raises NotUtf8. The whole body is checked, also keys and values that nobody reads."""
     if body.isascii():
         return
     try:

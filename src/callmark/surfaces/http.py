@@ -39,7 +39,7 @@ _LENGTH_DIGITS = 20
 """No body is so long that its length has more."""
 
 EACH_WAIT_S = 8.0
-"""How long a request waits for an engine each time: a page or an answer is better late than never, but not for ever."""
+"""How long a request waits for an engine each time: a page or an answer is better late than never, not without end."""
 
 
 @dataclass(slots=True)

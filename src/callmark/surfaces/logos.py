@@ -1,4 +1,4 @@
-"""`GET /logos/<sha256>.png`: logos, public and cacheable for ever because their address is their content."""
+"""`GET /logos/<sha256>.png`: logos, public and cacheable without end because their address is their content."""
 
 from starlette.requests import Request
 from starlette.responses import Response

@@ -34,7 +34,7 @@ _HEAD = "callmark.head"
 
 
 class _NobodyReads(Exception):
-    """Ends an application that goes on with the body of an answer to HEAD, or to a client that has hung up."""
+    """Ends an application that continues with the body of an answer to HEAD, or to a client that has hung up."""
 
 
 def is_head(scope: Scope) -> bool:

@@ -111,7 +111,7 @@ def find_header(lines: Sequence[Line], known: Callable[[str], int], is_value: Ca
     """Where the header is among the first lines; -1 when there is none.
 
     It is the row with the names that are best known: `known` says how well, 0 for not at all, 1 for words that could
-    also stand in a title. Without one it is the row above the first that has a value, where it has as many cells as
+    also be part of a title. Without one it is the row above the first that has a value, where it has as many cells as
     that and no digits of a number.
     """
     first = lines[:_HEADER_WITHIN]

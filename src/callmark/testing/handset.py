@@ -53,7 +53,7 @@ class ShownScreen(Struct, frozen=True):
     why: str = ""
     """The cause in words, for people who read a failed test."""
     outcome: CallOutcome | None = None
-    """How the call ended; None of a screen that was only looked at."""
+    """How the call ended; None of a screen that was only viewed."""
     offers: ScreenOffers = ScreenOffers()
 
 

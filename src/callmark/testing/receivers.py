@@ -32,7 +32,7 @@ class RecordedRequest(Struct, frozen=True):
 
 
 class EmulatorSink:
-    """A receiver of webhooks inside the emulator: records each request, and answers as it is told."""
+    """A receiver of webhooks inside the emulator: records each request, and answers as configured."""
 
     def __init__(self, name: str, control: Control) -> None:
         self.name = name

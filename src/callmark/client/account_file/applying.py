@@ -83,7 +83,7 @@ def _api(core: Core, step: ApiStep, ids: dict[Key, str]) -> Flow[DoneStep]:
 
 
 def _deleted(core: Core, call: Call) -> Flow[None]:
-    """What is not there any more is deleted: by a try whose answer was lost, or by somebody else."""
+    """What no longer exists counts as deleted: by a try whose answer was lost, or by someone else."""
     try:
         yield from core.fetch(call, dict[str, Any])
     except NotFound:

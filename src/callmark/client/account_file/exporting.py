@@ -18,7 +18,7 @@ MOST_INLINE = 50
 """More numbers of a feature set go into a file of their own."""
 _NAME = re.compile(r"[^a-z0-9]+")
 _USUAL: dict[str, object] = {"description": "", "is_default": False, "options": [], "paused": False}
-"""What a new thing has without being told; left out of the file where that is what there is."""
+"""What a new thing has by default; left out of the file where it is unchanged."""
 
 
 class Exported(Struct):

@@ -120,7 +120,7 @@ async def update_limits(tx: Tx, account_id: AccountId, limits: AccountLimits) ->
 
 
 async def note_switch(tx: Tx, account_id: AccountId, state: AccountState, now: datetime) -> None:
-    """Where this changes the account's state, makes the work of telling handsets due, from whoever does it now."""
+    """Where this changes the account's state, makes the work of telling handsets due, and ends the lease on it."""
     await tx.execute(
         """
         INSERT INTO account_switch (account_id, switched_at, due_at)

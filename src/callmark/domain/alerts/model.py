@@ -54,7 +54,7 @@ class RecipientKind(StrEnum):
 
 @dataclass(frozen=True)
 class Alert:
-    """What is told: a subject, paragraphs, and where to act, as (what it leads to, address)."""
+    """What an alert says: a subject, paragraphs, and where to act, as (what it leads to, address)."""
 
     kind: AlertKind
     account_id: AccountId

@@ -46,7 +46,7 @@ async def add_role(
 async def add_email(
     deps: Deps, account_id: AccountId, email: str, alert_kinds: Collection[str], *, by: Actor
 ) -> Recipient:
-    """An address gets alerts once whoever reads it has followed the link that is sent to it.
+    """An address gets alerts once its reader has followed the link that is sent to it.
 
     Raises InvalidInput, Conflict for an address that has them already, TooManyRequests after many mails to it.
     """
@@ -119,7 +119,7 @@ async def change_kinds(
 
 
 async def remove(deps: Deps, account_id: AccountId, recipient_id: RecipientId, *, by: Actor) -> Recipient:
-    """The recipient gets nothing any more. Raises NotFound, Conflict for the admins."""
+    """The recipient gets no more alerts. Raises NotFound, Conflict for the admins."""
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         one = _only(await alerts.list_in(tx, account_id), recipient_id)
@@ -131,7 +131,7 @@ async def remove(deps: Deps, account_id: AccountId, recipient_id: RecipientId, *
 
 
 async def find_by_link(deps: Deps, purpose: LinkPurpose, token: str) -> tuple[Recipient, str]:
-    """Whose link it is, and the account's name. Raises NotFound for a link that is not valid, or not any more."""
+    """Whose link it is, and the account's name. Raises NotFound for a link that is not valid, or no longer."""
     recipient_id = links.opened(known_keys(deps.settings), purpose, token)
     async with deps.db.connection() as tx:
         one = found(await queries.select_recipient(tx, recipient_id), "this link is not valid")
@@ -155,7 +155,7 @@ async def confirm(deps: Deps, token: str, by_address: str) -> Recipient:
 
 
 async def stop(deps: Deps, token: str, by_address: str) -> Recipient:
-    """The address gets no alerts any more. Raises NotFound, also when it is repeated."""
+    """The address gets no more alerts. Raises NotFound, also when it is repeated."""
     one, _ = await find_by_link(deps, LinkPurpose.STOP, token)
     async with deps.db.transaction() as tx:
         await queries.delete_recipient(tx, one.id)
@@ -164,7 +164,7 @@ async def stop(deps: Deps, token: str, by_address: str) -> Recipient:
 
 
 def _reader(one: Recipient, address: str) -> Actor:
-    """Whoever reads the mails of that address; the link is all that is known of them."""
+    """The reader of that address's mails; the link is all that is known of them."""
     return replace(SYSTEM, email=one.email or "", address=address)
 
 

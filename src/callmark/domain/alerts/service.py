@@ -1,4 +1,4 @@
-"""Use cases of alerts: tell whoever has chosen to be told."""
+"""Use cases of alerts: send them to the recipients that have chosen them."""
 
 from datetime import datetime
 from functools import partial

@@ -1,4 +1,4 @@
-"""Use cases of announced calls: a business says that it calls, and whoever resolves a call asks whether it did."""
+"""Use cases of announced calls: a business says that it calls, and the lookup of a call asks whether it did."""
 
 from collections.abc import Sequence
 from datetime import datetime

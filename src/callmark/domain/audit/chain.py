@@ -17,7 +17,7 @@ from callmark.kit.errors import InvalidInput
 
 _CONTENT, _SEAL = b"callmark audit entry 1\n", b"callmark audit seal 1\n"
 MOST_FAULTS = 100
-"""More are counted, and not told one by one."""
+"""More are counted, and not listed one by one."""
 ERASED, PRUNED = "person.erased", "audit.pruned"
 """Actions of entries that say which entries were redacted, and which deleted because of their age."""
 
@@ -66,7 +66,7 @@ class SealableEntry:
 
 @dataclass(frozen=True)
 class SealedEntry:
-    """An entry with its seal as it is stored; `is_redacted`: it does not say any more what its digest was made of."""
+    """An entry with its seal as it is stored; `is_redacted`: it no longer says what its digest was made of."""
 
     entry: SealableEntry
     content_sha256: bytes
@@ -76,7 +76,7 @@ class SealedEntry:
 
 @dataclass(frozen=True)
 class AuditFault:
-    """What does not fit, and where: a place in the chain, and the entry that stands there, if one does."""
+    """What does not fit, and where: a place in the chain, and the entry in it, if there is one."""
 
     number: int
     entry_id: AuditId | None

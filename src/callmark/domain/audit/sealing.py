@@ -19,7 +19,7 @@ from callmark.kit.db import Tx
 log = structlog.get_logger(__name__)
 
 SEALED_WITHIN = timedelta(minutes=1)
-"""An entry that has no seal after so long is told of: nothing seals, or somebody took its seal away."""
+"""An entry that has no seal after this time is reported: nothing seals, or someone took its seal away."""
 _STEP = 500
 _PAGE = 2000
 
@@ -51,7 +51,7 @@ async def newest_seal(deps: Deps) -> AuditSeal:
 async def verify(deps: Deps, anchors: Sequence[AuditSeal] = ()) -> AuditVerification:
     """Computes every seal again and compares; `anchors` are seals that were kept elsewhere.
 
-    Everything is as of one moment, while the log goes on.
+    Everything is as of one moment, while the log grows.
     """
     async with deps.db.transaction() as tx:
         await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

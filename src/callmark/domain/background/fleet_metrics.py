@@ -1,6 +1,6 @@
 """What the database knows of the whole installation, as metrics: one process reads it for all.
 
-That is the eldest process that serves requests or does work. Others leave these metrics out, so that each fact is told
+That is the eldest process that serves requests or does work. Others leave these metrics out, so that each fact is given
 once, and PostgreSQL is asked once, however many processes are scraped.
 """
 

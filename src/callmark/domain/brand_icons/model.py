@@ -15,7 +15,7 @@ SHOWN_SIDE = 128
 
 @dataclass(frozen=True, slots=True)
 class BrandIcon:
-    """An icon and its public address, which is its content: what is there never changes."""
+    """An icon and its public address, which is its content, so it never changes."""
 
     url: str
     sha256: bytes

@@ -9,7 +9,7 @@ async def select_icon(tx: Tx, logo_sha256: bytes, side: int) -> bytes | None:
 
 
 async def insert_icon(tx: Tx, sha256: bytes, logo_sha256: bytes, side: int, png: bytes) -> None:
-    """Stores what was drawn; what is there already stays, because its address was signed."""
+    """Stores what was drawn; an icon that exists stays, because its address was signed."""
     await tx.execute(
         "INSERT INTO brand_icon (sha256, logo_sha256, side, png) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         sha256,

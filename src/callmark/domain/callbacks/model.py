@@ -152,7 +152,7 @@ def taken_by(request: CallbackRequest, email: str, now: datetime) -> CallbackReq
 
 
 def done_by(request: CallbackRequest, email: str, now: datetime) -> CallbackRequest:
-    """The request, done by `email`, whoever had taken it; unchanged when it was done already."""
+    """The request, done by `email`, even if someone else had taken it; unchanged when it was done already."""
     if request.state is RequestState.DONE:
         return request
     return replace(request, state=RequestState.DONE, handled_by_email=email, handled_at=now)

@@ -27,7 +27,7 @@ async def list_requests(
 ) -> list[CallbackRequest]:
     """Up to `limit` of the account's wanted requests, newest first, those that follow the one of id `after`.
 
-    Raises NotFound when there is none of the id `after` (any more).
+    Raises NotFound when the id `after` does not exist, or no longer.
     """
     async with deps.db.connection() as tx:
         before = None
@@ -48,7 +48,7 @@ async def list_to_do(
 ) -> list[CallbackRequest]:
     """As `list_requests`, inside the scope; first come those whose slot has passed and who wait for a call still.
 
-    Raises NotFound when there is none at `after` (any more).
+    Raises NotFound when there is none at `after`, or no longer.
     """
     due = deps.clock.now() - SLOT
     async with deps.db.connection() as tx:

@@ -111,7 +111,7 @@ async def update_campaign(
     """The draft after the change (None leaves a part as it is).
 
     `questions` are all of them, in their new order; `order` only changes that, and names each of them once. Raises
-    NotFound, InvalidInput, or Conflict when it is not a draft any more.
+    NotFound, InvalidInput, or Conflict when it is no longer a draft.
     """
     async with deps.db.transaction() as tx:
         old = await _locked_draft(tx, account_id, campaign_id, by.scope)
@@ -131,7 +131,7 @@ async def update_campaign(
 async def make_live(deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, by: Actor) -> Campaign:
     """The campaign, live: from the next call on it is offered where its feature set's numbers are listed.
 
-    Raises NotFound, InvalidInput for a draft without a question, or Conflict: not a draft any more, the feature set's
+    Raises NotFound, InvalidInput for a draft without a question, or Conflict: no longer a draft, the feature set's
     survey switch is off, or another campaign of the feature set is live for one of its call types.
     """
     async with deps.db.transaction() as tx:

@@ -1,4 +1,4 @@
-"""The first steps of a new account: which are done, by what is there, and what the demo prepares for the last one."""
+"""The first steps of a new account: which are done, by what exists, and what the demo prepares for the last one."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -44,7 +44,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class FirstSteps:
-    """What is there of each step.
+    """What exists of each step.
 
     `label` is a dynamic label; `key` one that was used if there is any, else the newest; `delivered` the newest event
     that reached a webhook. `is_prepared`: the demo's number is listed with Call Me Back, and a webhook leads to the
@@ -111,7 +111,7 @@ async def push_to_demo(deps: Deps, account_id: AccountId, *, by: Actor) -> Store
 async def prepare_demo(deps: Deps, account_id: AccountId, sink_url: str, *, by: Actor) -> None:
     """Lists the demo's calling number with Call Me Back, and points a webhook at the demo's receiver.
 
-    Safe to ask for again, and for several members at once: what is there is left. Raises Forbidden when the account's
+    Safe to ask for again, and for several members at once: what exists stays. Raises Forbidden when the account's
     plan lacks what the step needs, NotFound without a label, and what making a label, a feature set or a webhook is
     refused with.
     """

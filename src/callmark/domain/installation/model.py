@@ -1,4 +1,4 @@
-"""How an installation stands, and what became of it."""
+"""Whether an installation is the original or a copy, and its history."""
 
 from dataclasses import dataclass
 from datetime import datetime

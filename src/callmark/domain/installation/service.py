@@ -53,7 +53,7 @@ async def renew(tx: Tx, place: str, now: datetime, *, by: Actor) -> UUID:
 
 
 async def keep(tx: Tx, place: str, now: datetime, *, by: Actor) -> None:
-    """Records that the same installation is now in this place: the original does not run any more."""
+    """Records that the same installation is now in this place: the original no longer runs."""
     before = (await queries.select_state(tx))["place"] or ""
     await queries.update_place(tx, place)
     await audit.note(tx, by, "installation.moved", _SUBJECT, account_id=None, at=now, before=before, place=place)

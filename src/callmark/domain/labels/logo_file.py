@@ -1,6 +1,6 @@
 """The parts of a PNG that make up its picture, read before any decoder sees the file.
 
-What is thrown away anyway (texts, dates, programs' own data) is not looked at, so that it can neither refuse a file nor
+What is thrown away anyway (texts, dates, programs' own data) is not read, so that it can neither refuse a file nor
 do harm. What is left is written as a file of its own for the decoder.
 """
 

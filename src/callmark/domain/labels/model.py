@@ -56,5 +56,5 @@ def label_name(text: str) -> str:
 
 
 def logo_address(public_url: str, logo_sha256: bytes) -> str:
-    """Where a logo is served; by its content, so that what is there never changes."""
+    """Where a logo is served: by its content, so that the file at an address never changes."""
     return f"{public_url}/logos/{logo_sha256.hex()}.png"

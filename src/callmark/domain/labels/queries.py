@@ -37,7 +37,7 @@ async def insert_label(tx: Tx, label: Label) -> None:
 
 
 async def select_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Label | None:
-    """The account's living label of any type, or None."""
+    """The account's active label of any type, or None."""
     row = await tx.fetchrow(
         f"{_SELECT} WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",
         account_id,
@@ -57,7 +57,7 @@ async def lock_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Label 
 
 
 async def select_labels(tx: Tx, account_id: AccountId) -> list[Label]:
-    """The account's living labels of both types, newest first. Index label_account_newest."""
+    """The account's active labels of both types, newest first. Index label_account_newest."""
     rows = await tx.fetch(
         f"{_SELECT} WHERE account_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC",
         account_id,
@@ -66,7 +66,7 @@ async def select_labels(tx: Tx, account_id: AccountId) -> list[Label]:
 
 
 async def select_dynamic_page(tx: Tx, account_id: AccountId, skip: int, limit: int) -> list[Label]:
-    """Up to `limit` living dynamic labels after the newest `skip`, newest first. Index label_account_newest."""
+    """Up to `limit` active dynamic labels after the newest `skip`, newest first. Index label_account_newest."""
     rows = await tx.fetch(
         f"{_DYNAMIC} account_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3",
         account_id,
@@ -77,20 +77,20 @@ async def select_dynamic_page(tx: Tx, account_id: AccountId, skip: int, limit: i
 
 
 async def select_for_records(tx: Tx, account_id: AccountId) -> list[Label]:
-    """The account's living dynamic labels, the default first, then the oldest. Index label_account_newest."""
+    """The account's active dynamic labels, the default first, then the oldest. Index label_account_newest."""
     rows = await tx.fetch(f"{_DYNAMIC} account_id = $1 ORDER BY is_default DESC, created_at, id", account_id)
     return [_label(row) for row in rows]
 
 
 async def select_dynamic_each(tx: Tx, wanted: Sequence[tuple[AccountId, UUID]]) -> list[Label | None]:
-    """For each (account, label id): the account's living dynamic label, or None; by primary key."""
+    """For each (account, label id): the account's active dynamic label, or None; by primary key."""
     rows = await tx.fetch(f"{_DYNAMIC} id = ANY ($1::uuid[])", [label_id for _, label_id in wanted])
     found = {(label.account_id, label.id): label for label in map(_label, rows)}
     return [found.get((account_id, LabelId(label_id))) for account_id, label_id in wanted]
 
 
 async def select_default_dynamic(tx: Tx, account_id: AccountId) -> Label | None:
-    """The living dynamic label marked default, else the oldest, else None."""
+    """The active dynamic label marked default, else the oldest, else None."""
     row = await tx.fetchrow(f"{_DYNAMIC} account_id = $1 ORDER BY is_default DESC, created_at, id LIMIT 1", account_id)
     return _label(row) if row else None
 
@@ -116,7 +116,7 @@ async def clear_default(tx: Tx, account_id: AccountId) -> None:
 
 
 async def hold_static(tx: Tx, account_id: AccountId, label_id: LabelId) -> bool:
-    """Whether the account has this living static label; then it cannot be deleted until the transaction ends."""
+    """Whether the account has this active static label; then it cannot be deleted until the transaction ends."""
     found = await tx.fetchval(
         "SELECT id FROM label WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL AND label_type = 'static'"
         " FOR KEY SHARE",
@@ -127,9 +127,9 @@ async def hold_static(tx: Tx, account_id: AccountId, label_id: LabelId) -> bool:
 
 
 async def mark_deleted(tx: Tx, account_id: AccountId, label_id: LabelId, now: datetime) -> Label | None:
-    """Ends a living label; what it was, None when there was none. The row stays, because records name it.
+    """Ends a active label; what it was, None when there was none. The row stays, because records name it.
 
-    Conflict when a feature set has it, whose reference is to a living label (0004_pre_add_structure_and_numbers.sql).
+    Conflict when a feature set has it, whose reference is to a active label (0004_pre_add_structure_and_numbers.sql).
     """
     try:
         row = await tx.fetchrow(

@@ -67,13 +67,13 @@ async def create_label_in(tx: Tx, deps: Deps, account_id: AccountId, *, by: Acto
 
 
 async def get_label(deps: Deps, account_id: AccountId, label_id: LabelId) -> Label:
-    """The account's living label of either type; NotFound when it has none of this id."""
+    """The account's active label of either type; NotFound when it has none of this id."""
     async with deps.db.connection() as tx:
         return found(await queries.select_label(tx, account_id, label_id), _UNKNOWN)
 
 
 async def list_labels(deps: Deps, account_id: AccountId) -> list[Label]:
-    """The account's living labels of both types, newest first. NotFound for an unknown account."""
+    """The account's active labels of both types, newest first. NotFound for an unknown account."""
     await accounts.get_account(deps, account_id)
     async with deps.db.connection() as tx:
         return await queries.select_labels(tx, account_id)
@@ -86,7 +86,7 @@ async def list_for_records(deps: Deps, account_id: AccountId) -> list[Label]:
 
 
 async def list_dynamic(deps: Deps, account_id: AccountId, *, page: int, limit: int) -> list[Label]:
-    """Page `page` (from 1) of the account's living dynamic labels, `limit` a page, newest first; empty past the end."""
+    """Page `page` (from 1) of the account's active dynamic labels, `limit` a page, newest first; empty past the end."""
     skip = min((page - 1) * limit, _LAST_OFFSET)
     async with deps.db.connection() as tx:
         return await queries.select_dynamic_page(tx, account_id, skip, limit)
@@ -126,7 +126,7 @@ async def update_label(
 
 
 async def delete_label(deps: Deps, account_id: AccountId, label_id: LabelId, *, by: Actor) -> Label:
-    """Ends the label and returns it: new records cannot name it any more; those pushed before still show it.
+    """Ends the label and returns it: new records can no longer name it; those pushed before still show it.
 
     Raises NotFound, or Conflict while a feature set has it.
     """
@@ -137,12 +137,12 @@ async def delete_label(deps: Deps, account_id: AccountId, label_id: LabelId, *, 
 
 
 async def static_label_exists(tx: Tx, account_id: AccountId, label_id: LabelId) -> bool:
-    """Whether the account has this living static label; then it cannot be deleted until the transaction ends."""
+    """Whether the account has this active static label; then it cannot be deleted until the transaction ends."""
     return await queries.hold_static(tx, account_id, label_id)
 
 
 async def dynamic_each(tx: Tx, wanted: Sequence[tuple[AccountId, UUID]]) -> list[Label | None]:
-    """For each (account, label id): the account's living dynamic label of this id, or None. One statement."""
+    """For each (account, label id): the account's active dynamic label of this id, or None. One statement."""
     return await queries.select_dynamic_each(tx, wanted)
 
 

@@ -2,7 +2,7 @@
 
 The counting itself is the SQL function `take_request` (an exact sliding window), which the admission statement of
 `credentials` calls, so that authentication and limit are one round trip and exact across processes.
-Assumption: an answer 429 does not count, else a client that keeps knocking would lock itself out for ever.
+Assumption: an answer 429 does not count, else a client that keeps asking would lock itself out without end.
 """
 
 from collections.abc import Mapping
@@ -97,7 +97,7 @@ def largest(name: str) -> int:
 
 
 def with_quota(bucket: Bucket, quota: int) -> Bucket:
-    """The bucket, holding so many."""
+    """The bucket, holding that many."""
     return bucket if quota == bucket.quota else replace(bucket, quota=quota)
 
 
@@ -137,5 +137,5 @@ def allowance(bucket: Bucket, *, granted: bool, remaining: int, reset_at: dateti
 
 
 def untouched(bucket: Bucket) -> Allowance:
-    """What is told of a bucket to someone who may not learn what others have taken out of it."""
+    """What is said of a bucket to someone who may not learn what others have taken out of it."""
     return Allowance(bucket, granted=True, remaining=bucket.quota, reset_in=timedelta())

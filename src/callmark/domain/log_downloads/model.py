@@ -86,5 +86,5 @@ def object_name(digest: str, file: LogFile, expires_at: datetime) -> str:
 
 
 def is_old(name: str, now: datetime) -> bool:
-    """Whether nobody reads the file of this name any more."""
+    """Whether nobody reads the file of this name now."""
     return name.rpartition("/")[2] < f"{now - KEPT:%Y%m%dT%H%M%SZ}"

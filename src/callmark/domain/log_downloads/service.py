@@ -152,7 +152,7 @@ class Downloads:
         await asyncio.gather(*writing, return_exceptions=True)
 
     async def _written(self, name: str, file: LogFile) -> None:
-        """Returns when the file is there. The writing goes on when who asked for it has left: he will ask again."""
+        """Returns when the file is there. It is written also when the one who asked has left: they will ask again."""
         task = self._writing.get(name)
         if task is None:
             task = self._writing[name] = asyncio.create_task(self._write(name, file))

@@ -106,7 +106,7 @@ async def update_member(
 ) -> Member:
     """The member after the change (None leaves a part as it is); a new role without a new place owns nothing yet.
 
-    Whoever is not active any more is signed out at once. Raises NotFound, InvalidInput.
+    A member who is no longer active is signed out at once. Raises NotFound, InvalidInput.
     """
     async with deps.db.transaction() as tx:
         old = _found(await queries.lock_member(tx, account_id, member_id))
@@ -179,7 +179,7 @@ async def invite_member(
     """A new member, to whom the invitation is on its way; it names `inviter`.
 
     Who is a member elsewhere is answered like anyone: only its own mail says so, and of several invitations to one
-    address, the first that is accepted gets it. Operators are told. Raises NotFound, InvalidInput, Conflict.
+    address, the first that is accepted gets it. Operators are notified. Raises NotFound, InvalidInput, Conflict.
     """
     place = await _granted(deps, account_id, by, role, node_id)
     shown = name.strip() or email.strip().partition("@")[0]

@@ -17,7 +17,7 @@ _WHY = {
 async def select_callers(
     tx: Tx, callers: Sequence[PhoneNumber], *, also_suspended: bool = False
 ) -> list[ListedCaller | Unlisted | None]:
-    """What each of the numbers is listed as, in their order, whoever asks; None for one no account holds. Primary keys.
+    """What each number is listed as, in their order, for any account; None for one that nobody holds. Primary keys.
 
     Offers that are not part of the account's plan are off (contract D49).
     """

@@ -142,7 +142,7 @@ class WhyUnlisted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """A number that an account holds, and that shows nothing of its own all the same."""
+    """A number that an account holds, and that still shows nothing of its own."""
 
     account_id: AccountId
     why: WhyUnlisted

@@ -84,7 +84,7 @@ async def counts_within(tx: Tx, account_id: AccountId, within: NodeFilter) -> li
 # pages, newest first --------------------------------------------------------------------------------------------------
 
 NEAR = 10_000
-"""Up to so many rows are passed over in the table itself; further ones as keys in an index alone."""
+"""Up to this many rows are skipped in the table itself; further ones as keys in an index alone."""
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ async def find_code(deps: Deps, account_id: AccountId, number: PhoneNumber) -> N
 async def prove_by_code(deps: Deps, account_id: AccountId, number: PhoneNumber, text: str, *, by: Actor) -> NumberProof:
     """The proof, when `text` is the newest code. A wrong one counts as a try, also when the answer is lost.
 
-    Raises InvalidInput about `code`, Conflict when no code counts (any more), else as `send_code`.
+    Raises InvalidInput about `code`, Conflict when no code counts, or no longer, else as `send_code`.
     """
     text = text.strip()
     if len(text) != _DIGITS or not (text.isascii() and text.isdigit()):
@@ -168,7 +168,7 @@ def number_codes(deps: Deps) -> Work:
 
 
 async def forget_old_codes(deps: Deps) -> None:
-    """Forgets codes that no bound counts any more."""
+    """Forgets codes that no limit counts any longer."""
     async with deps.db.connection() as tx:
         await proof_code_queries.delete_before(tx, deps.clock.now() - CODES_WITHIN)
 

@@ -43,7 +43,7 @@ class ProofWay(StrEnum):
 
 
 class CodeChannel(StrEnum):
-    """How a code reaches whoever holds the number."""
+    """How a code reaches the holder of the number."""
 
     CALL = "call"
     SMS = "sms"

@@ -109,7 +109,7 @@ async def get_request(deps: Deps, account_id: AccountId, scope: Scope, request_i
 
 
 async def proofs_of(deps: Deps, numbers: Collection[PhoneNumber]) -> dict[PhoneNumber, NumberProof]:
-    """The proof of each of the numbers, whoever holds them."""
+    """The proof of each of the numbers, of any account."""
     async with deps.db.connection() as tx:
         there = await proof_queries.select_proofs(tx, numbers)
     return {number: there.get(number, UNPROVEN) for number in numbers}
@@ -177,7 +177,7 @@ async def refuse_numbers(
 
 
 async def forget_old_requests(deps: Deps) -> None:
-    """Forgets letters that prove nothing any more."""
+    """Forgets letters that no longer prove anything."""
     async with deps.db.connection() as tx:
         await proof_queries.delete_unused(tx, deps.clock.now() - KEPT)
 

@@ -71,7 +71,7 @@ async def act_for(deps: Deps, session: Session, account_id: AccountId, *, by: Ac
 
 
 async def stop_acting(deps: Deps, session: Session, *, by: Actor) -> None:
-    """The operator's session acts for nobody any more."""
+    """The operator's session no longer acts for an account."""
     acted_for = session.account_id
     if acted_for is None:
         return

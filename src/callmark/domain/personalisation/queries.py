@@ -74,7 +74,7 @@ def key_of_row(row: Row) -> RecordKey:
 
 
 def open_of_row(row: Row) -> OpenRecord:
-    """The record of a row that begins with the columns `OPEN`, which stand in the order of the record's fields."""
+    """The record of a row that begins with the columns `OPEN`, which have the order of the record's fields."""
     return OpenRecord(RecordKey(row[0], row[1], row[2]), *row[3:OPEN_COLUMNS])
 
 

@@ -1,6 +1,6 @@
 """Erases a number from every table, one table after the other, and looks again until a look finds nothing.
 
-What is done is written with each step, so whoever comes after a kill goes on where it stopped. An erasure ends only
+What is done is written with each step, so the next worker after a kill continues where it stopped. An erasure ends only
 after a look at every table that changed nothing.
 """
 
@@ -52,7 +52,7 @@ Note = Callable[[Erasure], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a row: it goes, or gets other values; None: it stays as it is."""
+    """What happens to a row: it is deleted, or gets other values; None: it stays as it is."""
 
     deletes: bool
     values: dict[str, object] | None
@@ -168,7 +168,7 @@ async def _carry_out(tx: Tx, table: SearchedTable, row: FoundRow, decision: Deci
 
 
 def decide(table: SearchedTable, row: FoundRow, mask: NumberMask, *, is_listed: bool) -> Decision:
-    """What becomes of a row that has the digits somewhere."""
+    """What happens to a row that has the digits somewhere."""
     values = row.values
     rule = RULES.get(table.of_table)
     if rule and any(values.get(name) == mask.number for name in rule.of(is_listed=is_listed)):

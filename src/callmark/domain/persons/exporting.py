@@ -39,8 +39,8 @@ class PersonExport:
 async def export_person(deps: Deps, number: PhoneNumber, *, by: Actor) -> PersonExport:
     """Everything that an erasure would take, in every table; nothing is changed. Reads the whole database.
 
-    The audit log has it before anything is handed on, because whoever hangs up, or kills this process, keeps what was
-    sent until then. How many rows were read is noted at its end.
+    The audit log has it before anything is handed on, because a client that disconnects, or kills this process,
+    keeps what was sent until then. How many rows were read is noted at its end.
     """
     async with deps.db.transaction() as tx:
         listed, tables = await queries.is_listed(tx, number), await queries.select_tables(tx)

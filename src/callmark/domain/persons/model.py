@@ -12,7 +12,7 @@ from callmark.domain.ids import ErasureId
 from callmark.kit.phone import PhoneNumber, shorten
 
 MOST_PASSES = 8
-"""After so many looks at every table it ends, however often the number comes again: others go on using it."""
+"""After this many passes over every table it ends, even if the number comes again: others keep using it."""
 TAKEN_OVER_AFTER = timedelta(minutes=1)
 """A command that does it itself and is killed leaves the rest to a worker after so long."""
 

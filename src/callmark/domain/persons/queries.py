@@ -251,7 +251,7 @@ async def add_changes(tx: Tx, erasure_id: ErasureId, table: str, count: int, red
 
 
 async def update_progress(tx: Tx, erasure_id: ErasureId, done: int, total: int, last: str, due_at: datetime) -> None:
-    """Says which table is through; who finds the erasure due at that instant goes on after it."""
+    """Says which table is through; who finds the erasure due at that instant continues after it."""
     await tx.execute(
         "UPDATE erasure SET tables_done = $2, table_count = $3, last_table = $4, due_at = $5"
         " WHERE id = $1 AND ended_at IS NULL",

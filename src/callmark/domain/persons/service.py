@@ -36,7 +36,7 @@ class KnownErasure(msgspec.Struct, frozen=True):
 
 
 def parse_number(text: str) -> PhoneNumber:
-    """The number that somebody typed. Raises InvalidInput."""
+    """The number that someone typed. Raises InvalidInput."""
     number = parse_loose("".join(text.split()))
     if number is None:
         raise InvalidInput(BAD_NUMBER, field="phone_number")

@@ -112,7 +112,7 @@ PLAN: dict[Action, Feature] = {
     Action.FEEDBACK_VIEW: Feature.USER_FEEDBACK,
     Action.FEEDBACK_MANAGE: Feature.USER_FEEDBACK,
 }
-"""Which feature an action is part of; the account must have it, whoever acts for it (contract D49)."""
+"""Which feature an action is part of; the account must have it, for every actor (contract D49)."""
 
 _FOR_PEOPLE = frozenset(
     {

@@ -1,4 +1,4 @@
-"""Use cases of files that are previewed. A file belongs to its account; whoever uses it takes it away, once."""
+"""Use cases of files that are previewed. A file belongs to its account and is used once."""
 
 from collections.abc import Mapping
 from uuid import UUID

@@ -78,7 +78,7 @@ class ShownSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """What a receiver would see now, told to one account: `identity` only if it is the account's own."""
+    """What a receiver would see now, as one account may know it: `identity` only if it is the account's own."""
 
     shows: ShownSource
     identity: Identity | ListedIdentity | None

@@ -28,7 +28,7 @@ from callmark.kit.phone import PhoneNumber
 async def resolve(deps: Deps, registration: Registration, caller: PhoneNumber, zone: tzinfo) -> Resolution:
     """What shows on this handset when `caller` rings now, and what may be offered afterwards, in the handset's `zone`.
 
-    Two statements, for the record and for the number, shared with whoever asks at the same moment; one more for each
+    Two statements, for the record and for the number, shared by all who ask at the same moment; one more for each
     of Call Me Back and survey where a listed number's switch is on, and one to say why when nothing shows.
     """
     reach = reach_of(registration.os, registration.app_version, deps.settings.min_app_version)
@@ -112,7 +112,7 @@ async def resolve_for_network(
     """Whose call it is on the telephone network, and what it shows there, now or `at` an instant.
 
     A proven number belongs to its account, any other to the account whose record is open for the pair.
-    With `account_id` only that account's records are asked. Shared with whoever asks at the same moment.
+    With `account_id` only that account's records are asked. Shared by all who ask at the same moment.
     """
     ((record, listed),) = await deps.gather(
         _find_on_network_each, [RingingPair(receiver, caller, at or deps.clock.now(), account_id)]

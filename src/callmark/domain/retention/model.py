@@ -38,7 +38,7 @@ class KeptKind:
 
 @dataclass(frozen=True)
 class KindState:
-    """A kind as it stands: when its oldest row was made, None for no row."""
+    """A kind now: when its oldest row was made, None for no row."""
 
     kind: KeptKind
     oldest_at: datetime | None

@@ -30,7 +30,7 @@ async def hand_to_session(deps: Deps, session: Session, kind: str, content: byte
 
 
 async def hand_to_person(deps: Deps, person: Person, kind: str, content: bytes) -> str:
-    """A token that gives the content once, for 30 minutes, to this person; of nobody, to whoever has the token."""
+    """A token that gives the content once, for 30 minutes, to this person; without one, to anyone who has the token."""
     token = random_text(TOKEN_LENGTH)
     expires_at = deps.clock.now() + FORM_LIFETIME
     async with deps.db.connection() as tx:

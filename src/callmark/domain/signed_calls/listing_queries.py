@@ -24,7 +24,7 @@ class Steps(NamedTuple):
 
     @property
     def key(self) -> CallKey:
-        """Where it stands in the list."""
+        """Its place in the list."""
         return self.at, self.id
 
 

@@ -134,7 +134,7 @@ class CountedToken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HeaderVerdict:
-    """What became of one `Identity` header: `verified`, or `error` says why not."""
+    """The result for one `Identity` header: `verified`, or `error` says why not."""
 
     passport: Passport | None
     verified: Verified | None

@@ -13,7 +13,7 @@ SAME_CALL = timedelta(minutes=2)
 """Two causes of one caller and receiver within this time are taken for the same call."""
 PERIOD = timedelta(hours=1)
 MOST_IN_PERIOD = 60
-"""For one account and cause; an attack of thousands of calls is told by these, and counted whole by the metric.
+"""For one account and cause; an attack of thousands of calls raises these, and is counted whole by the metric.
 
 For each cause, because anyone on the network can bring the one about, and must not silence the others.
 """

@@ -29,10 +29,10 @@ _RAISED = counter(
 async def raise_possible_spoof(
     deps: Deps, account_id: AccountId, caller: PhoneNumber, receiver: PhoneNumber, cause: SpoofCause
 ) -> bool:
-    """Tells the account of a call from its number that it may not have made; whether it was told.
+    """Tells the account of a call from its number that it may not have made; whether an event was written.
 
     Once for each call, and at most `MOST_IN_PERIOD` times an hour for each cause. A fault is logged and not raised: it
-    must not decide what becomes of the call.
+    must not decide how the call continues.
     """
     _RAISED.labels(cause.value).inc()
     spoof = PossibleSpoof(new_id(), account_id, caller, receiver, cause, deps.clock.now())

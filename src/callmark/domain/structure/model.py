@@ -111,7 +111,7 @@ class Node:
     """A unit in its place. `path` and `trail` are ids and names from the top to itself.
 
     One that is not `is_mine` is outside someone's scope and only on the way to what is inside: nothing else of it is
-    told.
+    shown.
     """
 
     unit: Unit

@@ -185,7 +185,7 @@ async def rotate_secret(
 ) -> NewSecret:
     """A new secret; the present one signs beside it for `overlap` (at most seven days), so that receivers can change.
 
-    One that was replaced earlier goes on until its own overlap ends (contract D53b). Raises NotFound, InvalidInput,
+    One that was replaced earlier stays valid until its own overlap ends (contract D53b). Raises NotFound, InvalidInput,
     Conflict when too many would sign at once.
     """
     if not timedelta() <= overlap <= LONGEST_OVERLAP:
@@ -212,7 +212,7 @@ async def pause_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId
 
 
 async def resume_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, by: Actor) -> Webhook:
-    """Attempts what has become due meanwhile, and goes on. Safe to repeat. Raises NotFound."""
+    """Attempts what has become due meanwhile, and continues. Safe to repeat. Raises NotFound."""
     return await _set_paused(deps, account_id, webhook_id, paused=False, by=by)
 
 

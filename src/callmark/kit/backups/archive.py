@@ -199,7 +199,7 @@ def _header(name: str, size: int, manifest: Manifest) -> bytes:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Removes unfinished backups that nobody writes any more."""
+    """Removes unfinished backups that nobody is writing."""
     for left in folder.glob(f".*{_PARTIAL}"):
         with contextlib.suppress(OSError), left.open("rb") as file:  # being written, or somebody else's
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -48,7 +48,7 @@ class Client:
         self._reads = reads
 
     def yield_to_others(self) -> None:
-        """Lets programs that somebody waits for go first."""
+        """Lets programs that someone waits for go first."""
         with suppress(ProcessLookupError):  # it has ended already, which `check` finds
             os.setpriority(os.PRIO_PROCESS, self._child.pid, _POLITE)
 

@@ -28,7 +28,7 @@ _HELD: LiteralString = """
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass
         AND (d.deptype = 'e' OR c.relkind = 'S' AND d.deptype IN ('i', 'a')))
 """
-"""What a schema holds that somebody made there: nothing of an extension, and no sequence of a column."""
+"""What a schema holds that someone made there: nothing of an extension, and no sequence of a column."""
 
 _EMPTY = """
     DO $empty$

@@ -1,4 +1,4 @@
-"""Takes a backup: one snapshot of the database, dumped, counted and described while everything goes on."""
+"""Takes a backup: one snapshot of the database, dumped, counted and described while everything keeps running."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager

@@ -1,7 +1,7 @@
 """The log files of engines and of the demo's processes: appended to, with one older file kept, bounded while they run.
 
 A child inherits its file open and writes to it for as long as it lives. So a file that has grown is copied and then
-emptied in place: whoever appends goes on at its new end. A line that comes between the two is lost.
+emptied in place: its writer continues at its new end. A line that comes between the two is lost.
 """
 
 import asyncio

@@ -62,7 +62,7 @@ _NOT_DURABLE = {
 
 _SMALL = {"max_connections": "50", "shared_buffers": "64MB", "autovacuum_max_workers": "1"}
 _READS_BY_PROCESSES_SINCE = 18
-"""The version of PostgreSQL that has processes for reading, three of them unless told otherwise."""
+"""The version of PostgreSQL that has processes for reading, three of them by default."""
 
 
 class EmbeddedPostgres:

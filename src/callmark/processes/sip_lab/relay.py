@@ -1,4 +1,4 @@
-"""A way to the platform that can be shut: what the proxies reach when the signing service is down, or hangs."""
+"""A way to the platform that can be shut: what the proxies reach when the signing service is down or silent."""
 
 import asyncio
 from collections.abc import AsyncGenerator

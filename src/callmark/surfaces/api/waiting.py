@@ -52,7 +52,7 @@ def wait_of(request: ApiRequest) -> timedelta:
 async def wait_until(
     request: ApiRequest, topic: str, look: Callable[[], Awaitable[_T]], is_enough: Callable[[_T], bool]
 ) -> _T:
-    """What `look` gives: at once when it is enough, else once it is, or what is there when `wait_s` is over.
+    """What `look` gives: at once when it is enough, else once it is, or what exists when `wait_s` is over.
 
     `topic` is where news of it is announced. Raises TooManyRequests and Unavailable when too many wait.
     """

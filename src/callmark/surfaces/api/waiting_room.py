@@ -1,4 +1,4 @@
-"""Where requests wait (`surfaces.api.waiting`): so many places, and each client's line, by which it may leave."""
+"""Where requests wait (`surfaces.api.waiting`): a number of places, and each client's line, by which it may leave."""
 
 import asyncio
 from collections import Counter

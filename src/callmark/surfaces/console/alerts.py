@@ -1,4 +1,4 @@
-"""Alerts: who is told what, and by which way."""
+"""Alerts: who gets which, and by which way."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -70,7 +70,7 @@ class AlertLinkPage(Page):
 
 @dataclass(frozen=True)
 class DeadAlertLinkPage(Page):
-    """A link that is not valid, or not any more."""
+    """A link that is not valid, or no longer."""
 
     template: ClassVar[str] = "alerts/dead_link.html"
 

@@ -126,7 +126,7 @@ async def finish(request: ConsoleRequest) -> Response:
 
 
 async def reopen(request: ConsoleRequest) -> Response:
-    """On the list again, for whoever takes it."""
+    """On the list again, for anyone to take."""
     return await _step(request, work_list.reopen, "is new again")
 
 

@@ -51,7 +51,7 @@ class PlacedCampaign:
 
 @dataclass(frozen=True)
 class QuestionField:
-    """A question as it stands in the form: options one a line, `is_new` when a button has just added it."""
+    """A question as the form has it: options one a line, `is_new` when a button has just added it."""
 
     id: str
     kind: QuestionKind
@@ -185,7 +185,7 @@ def question_fields(campaign: Campaign) -> list[QuestionField]:
 
 
 def sent_questions(form: Form) -> list[QuestionField]:
-    """The questions of a form that was sent, at most so many as one more than a campaign may have."""
+    """The questions of a form that was sent, at most one more than a campaign may have."""
     names = ("question_id", "question_kind", "question_text", "question_options")
     rows = zip_longest(*(form.all(name) for name in names), fillvalue="")
     kinds = set(QuestionKind)

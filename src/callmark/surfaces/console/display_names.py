@@ -111,7 +111,7 @@ JOB_COLOURS = {JobState.IN_REVIEW: "orange", JobState.RUNNING: "azure", JobState
 
 
 def count(number: int, thing: str) -> str:
-    """So many of a thing: `1 number`, `1,200 numbers`, `no processes`."""
+    """A count of things: `1 number`, `1,200 numbers`, `no processes`."""
     plural = (
         f"{thing}es"
         if thing.endswith(("s", "ch", "sh", "x"))

@@ -22,7 +22,7 @@ from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import Access, get
 
 MOST = 1_000
-"""Where counting of what waits stops: more is told as "1,000+"."""
+"""Where counting of what waits stops: more is shown as "1,000+"."""
 
 
 @dataclass(frozen=True)

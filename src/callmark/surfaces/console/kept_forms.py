@@ -101,7 +101,7 @@ async def keep_for_session(route: ConsoleRoute, request: ConsoleRequest) -> Resp
 
 
 async def show(request: ConsoleRequest) -> Response:
-    """The form that waits; it may be looked at again until its time is over."""
+    """The form that waits; it may be opened again until its time is over."""
     assert request.session  # noqa: S101 - the route's admission has seen to it
     content = await handovers.look(request.deps, request.session, _KIND, str(request.http.path_params["token"]))
     if content is None:

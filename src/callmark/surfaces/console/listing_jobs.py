@@ -25,7 +25,7 @@ _PAGE, _FOLLOWED = 50, 2
 _JobKey = tuple[datetime, ListingJobId]
 _PAGER: Pager[ListingJob, _JobKey] = Pager(_JobKey, lambda one: (one.requested_at, one.id), _PAGE, "before")
 _TICK, _TICKS = timedelta(milliseconds=500), 600
-"""How often a job is looked at, and after how many times the browser is to ask again."""
+"""How often a job is read, and after how many times the browser is to ask again."""
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ class Menu:
 
 
 def menu_of(request: ConsoleRequest, paths: Collection[str]) -> Menu:
-    """The menu of somebody who is signed in, of the pages there are, on the page that is asked for."""
+    """The menu of someone who is signed in, of the pages there are, on the page that is asked for."""
     in_account = request.in_account
 
     def shown(items: tuple[Item, ...]) -> tuple[Item, ...]:

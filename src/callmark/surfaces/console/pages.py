@@ -53,7 +53,7 @@ class Layout:
     account_name: str
     role: Role | None
     own_place: policy.Path
-    """The place in the structure that an owner owns; empty for everybody else."""
+    """The place in the structure that an owner owns; empty for everyone else."""
     email: str
     name: str
     is_operator: bool

@@ -45,7 +45,7 @@ async def show_reviews(request: ConsoleRequest) -> Response:
 
 
 async def letter(request: ConsoleRequest) -> Response:
-    """The letter of a request, as a download: what somebody uploaded is never shown as a page of ours."""
+    """The letter of a request, as a download: what someone uploaded is never shown as a page of ours."""
     request_id = request.id(ProofRequestId)
     found = await proofs.read_letter(request.deps, request_id)
     headers = {

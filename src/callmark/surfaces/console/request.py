@@ -36,7 +36,7 @@ class Form:
 
     @classmethod
     def of(cls, **values: str | list[str]) -> "Form":
-        """A form filled in beforehand."""
+        """A form that is filled in already."""
         return cls({name: [value] if isinstance(value, str) else value for name, value in values.items()})
 
     def text(self, name: str) -> str:
@@ -79,7 +79,7 @@ class ConsoleRequest:
 
     @property
     def live_session(self) -> Session:
-        """The session. Not on pages for everybody."""
+        """The session. Not on pages for everyone."""
         assert self.session  # noqa: S101 - the route's admission has seen to it
         return self.session
 
@@ -96,7 +96,7 @@ class ConsoleRequest:
 
     @property
     def in_account(self) -> bool:
-        """Whether somebody is signed in and acts for an account; an operator may act for none."""
+        """Whether someone is signed in and acts for an account; an operator may act for none."""
         return self.session is not None and self.session.account_id is not None
 
     @property
@@ -179,7 +179,7 @@ class ConsoleRequest:
 
 
 def page_of(url: str) -> str:
-    """Path and query of the page that a browser says it shows; empty for what is no address, whoever sent it."""
+    """Path and query of the page that a browser says it shows; empty for what is no address of ours."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -79,7 +79,7 @@ class DeadLinkPage(Page):
 
 
 async def show_sign_in(request: ConsoleRequest) -> Response:
-    """The form; who is signed in goes on."""
+    """The form; who is signed in is sent to the next page."""
     if request.session:
         return request.go(_next(request.query("next")))
     return _sign_in_page(request, Form(), _next(request.query("next")))
@@ -140,7 +140,7 @@ async def show_forgot(request: ConsoleRequest) -> Response:
 
 
 async def forgot(request: ConsoleRequest) -> Response:
-    """Answers the same whoever the address belongs to."""
+    """Answers the same for every address."""
     form = request.form
     try:
         await links.ask_for_reset(request.deps, form.text("email"), request.origin)

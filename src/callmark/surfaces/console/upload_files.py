@@ -109,7 +109,7 @@ async def show_form(request: ConsoleRequest) -> Response:
 
 
 async def send(request: ConsoleRequest) -> Response:
-    """Keeps the file, and goes to its preview: what is wrong with the form is told there, and nothing is sent twice."""
+    """Keeps the file, and goes to its preview: faults of the form are shown there, and nothing is sent twice."""
     form = request.form
     try:
         file = request.file("file")

@@ -225,7 +225,7 @@ async def delete(request: ConsoleRequest) -> Response:
 
 
 async def show_recover(request: ConsoleRequest) -> Response:
-    """Since the oldest event that failed, so that whoever comes from the mail about it finds it; else the last day."""
+    """Since the oldest event that failed, so that a reader of the mail about it finds it; else the last day."""
     webhook = await _webhook(request)
     oldest = await deliveries.oldest_recoverable(request.deps, request.account_id, webhook.id)
     since = local_text(oldest or request.deps.clock.now() - timedelta(days=1), request.zone)

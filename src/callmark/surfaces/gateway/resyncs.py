@@ -18,7 +18,7 @@ AGAIN_AFTER = timedelta(seconds=1)
 
 
 class Closable(Protocol):
-    """A stream; one that is closing need not be synced any more."""
+    """A stream; one that is closing need not be synced."""
 
     @property
     def closing(self) -> object:

@@ -1,7 +1,7 @@
 """What each error means and what to do: for the pages that answers link to, and for the documentation's site.
 
 An answer names an error by its slug. A call record that cannot be shown has a fault or an outcome of its own; those are
-no answers, but stand in the batch status and in timelines.
+no answers, but appear in the batch status and in timelines.
 """
 
 from typing import NamedTuple

@@ -20,7 +20,7 @@ from callmark.surfaces.stir.errors import StirFault, render_fault
 log = structlog.get_logger(__name__)
 
 ENGINES_WITHIN_S = 0.9
-"""How long a question waits for our engines: a proxy waits a second, and then the call goes on without a name."""
+"""How long a question waits for our engines: a proxy waits a second, and then the call continues without a name."""
 _TO_ECHO = re.compile(r"[!-~]{1,256}").fullmatch
 _ACCEPTED = re.compile(r"(?:^|,)\s*(?:\*/\*|application/\*|application/(?:[\w.-]+\+)?json)\s*(?:[;,]|$)", re.IGNORECASE)
 

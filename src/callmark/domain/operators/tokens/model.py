@@ -70,7 +70,7 @@ def token_name(text: str) -> str:
 
 
 def expiry(days: int | None, now: datetime) -> datetime | None:
-    """When a token that is valid for so many days expires; None never. Raises InvalidInput."""
+    """When a token that is valid for that many days expires; None never. Raises InvalidInput."""
     if days is None:
         return None
     if not 1 <= days <= MOST_DAYS:

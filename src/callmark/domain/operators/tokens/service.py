@@ -26,7 +26,7 @@ _UNKNOWN = "no operator token with this id"
 
 
 async def create_token(deps: Deps, name: str, *, days: int | None = None, by: Actor) -> NewOperatorToken:
-    """The new token, shown this once; it expires after so many days (None: never).
+    """The new token, shown this once; it expires after that many days (None: never).
 
     Raises InvalidInput, and Conflict when one that is not revoked has the name.
     """

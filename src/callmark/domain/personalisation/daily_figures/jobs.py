@@ -32,7 +32,7 @@ _MOST_STEPS = 25
 
 
 async def count_days(deps: Deps) -> None:
-    """Counts what has come since the last time, in steps of bounded size; at most so many, then others have a turn."""
+    """Counts what has come since the last time, in steps of bounded size; after a limit others have a turn."""
     for _ in range(_MOST_STEPS):
         if not await _count_batches(deps):
             break
@@ -46,7 +46,7 @@ async def count_days(deps: Deps) -> None:
 async def _count_batches(deps: Deps) -> bool:
     """One step; whether there may be more. Each batch is counted once: the mark moves in the same transaction.
 
-    One that is nobody's work any more while records of it have no outcome is not counted: it is due again.
+    One that no worker has left to do while records of it have no outcome is not counted: it is due again.
     """
     async with deps.db.transaction() as tx:
         _, mark = await queries.lock_mark(tx, "batches")
@@ -57,7 +57,7 @@ async def _count_batches(deps: Deps) -> bool:
         outcomes = await queries.outcomes_of(tx, done)
         left = [batch for batch in done if Outcome.PENDING in outcomes.get(batch.id, {})]
         if later := [batch for batch, is_done in step if not is_done] + left:
-            await queries.put_off(tx, later)
+            await queries.postpone(tx, later)
         if left:
             await queries.make_due_again(tx, left, deps.clock.now())
         await queries.add(tx, _added([batch for batch in done if batch not in left], outcomes))

@@ -93,7 +93,7 @@ async def newest_batches(tx: Tx, account_id: AccountId, limit: int) -> list[tupl
     return [(batch_of(row), row["is_done"]) for row in rows]
 
 
-async def put_off(tx: Tx, batches: Sequence[Batch]) -> None:
+async def postpone(tx: Tx, batches: Sequence[Batch]) -> None:
     """Remembers batches that are to be counted once they are done."""
     await tx.execute(
         "INSERT INTO uncounted_batch (batch_id, account_id, accepted_at, record_count)"
@@ -126,7 +126,7 @@ async def take_done(tx: Tx, limit: int) -> list[Batch]:
 
 
 async def make_due_again(tx: Tx, batches: Sequence[Batch], now: datetime) -> None:
-    """Those of the batches that are nobody's work any more are a worker's again."""
+    """Makes due again those of the batches that no worker has left to do."""
     await tx.execute(
         "UPDATE batch SET due_at = $2 WHERE id = ANY ($1::uuid[]) AND due_at IS NULL",
         [batch.id for batch in batches],
@@ -135,7 +135,7 @@ async def make_due_again(tx: Tx, batches: Sequence[Batch], now: datetime) -> Non
 
 
 async def outcomes_of(tx: Tx, batches: Collection[Batch]) -> dict[BatchId, dict[str, int]]:
-    """How many records of each of these batches had which outcome first (a late delivery is told by `late_between`).
+    """How many records of each of these batches had which outcome first (late deliveries: `late_between`).
 
     Index `call_record_batch`, partitions pruned by the range of all.
     """
@@ -210,7 +210,7 @@ async def select_days(tx: Tx, account_id: AccountId, since: date) -> list[Row]:
 
 
 async def select_beside_week(tx: Tx, day: date, fewest: int) -> list[DayBesideWeek]:
-    """That day of each active account that has so many records of it, beside the seven days before."""
+    """That day of each active account that has that many records of it, beside the seven days before."""
     rows = await tx.fetch(
         """
         SELECT d.account_id, d.day, d.accepted, d.invalid, d.success AS pushed, d.success + d.not_registered

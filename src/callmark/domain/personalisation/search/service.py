@@ -133,7 +133,7 @@ async def find_records(
 
 
 async def _walk(tx: Tx, account_id: AccountId, wanted: RecordFilter, after: RecordPosition | None) -> FoundRecords:
-    """Batch by batch from the newest, until a page is full, all is seen, or enough is looked at."""
+    """Batch by batch from the newest, until a page is full, all is seen, or enough has been read."""
     found: list[StoredRecord] = []
     at, visited = after, 0
     while True:

@@ -1,8 +1,8 @@
 """What a suspension does to open records: withdrawn from handsets at once, brought back when it ends (contract D51).
 
-Nothing is written to the records. Whatever a handset asks for (sync, resolve) goes by the account's state of that
+Nothing is written to the records. What a handset asks for (sync, resolve) depends on the account's state of that
 moment; this work tells the connected ones, which do not ask. It may run twice, or die half way: a withdrawal that is
-told again is ignored, as is an identity that is held. Handsets that are not connected hear of it with their next sync.
+said again is ignored, as is an identity that is held. Handsets that are not connected hear of it with their next sync.
 """
 
 from contextlib import aclosing
@@ -27,7 +27,7 @@ from callmark.kit.work import Claimed, Work
 log = structlog.get_logger(__name__)
 
 AGAIN_AFTER = timedelta(seconds=10)
-"""When handsets are told once more: a push that was under way may have overtaken what they were told first."""
+"""When handsets are notified once more: a push that was under way may have overtaken the first notice."""
 LOOK_AFTER = timedelta(seconds=30)
 """How often a batch, or an upload, of a suspended account looks whether it may go on; reinstating makes it due."""
 _AFTER_LOSS = timedelta(seconds=2)
@@ -82,7 +82,7 @@ async def _page(
 ) -> tuple[list[Batch], list[OpenRecord]] | None:
     """The next batches whose records may be open, newest first, and those that are; None when there are no more.
 
-    None as well once the account was switched again: that has made the work due again, from whoever does it.
+    None as well once the account was switched again: that has made the work due again and ended this lease.
     """
     now = deps.clock.now()
     async with deps.db.connection() as tx:
@@ -98,7 +98,7 @@ async def _withdraw(deps: Deps, records: list[OpenRecord]) -> None:
 
 
 async def _bring_back(deps: Deps, records: list[OpenRecord]) -> None:
-    """Pushes again what handsets were told to drop. Who does not answer gets it with the next sync, as ever."""
+    """Pushes again what handsets had to drop. One that does not answer gets it with its next sync, as always."""
     within, sent_at = timedelta(seconds=deps.settings.real_time_deadline_s), deps.clock.now()
     if not records:
         return

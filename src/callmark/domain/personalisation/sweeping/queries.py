@@ -95,7 +95,7 @@ async def fail_ended_in(tx: Tx, part: RecordPartition, blocks: range, now: datet
 
 
 async def swept_to(tx: Tx) -> datetime | None:
-    """Up to which instant every record was looked at; None: never."""
+    """Up to which instant every record was checked; None: never."""
     return await tx.fetchval("SELECT nullif(up_to_at, '-infinity') FROM count_mark WHERE what = 'swept'")
 
 

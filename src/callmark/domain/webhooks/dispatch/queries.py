@@ -148,7 +148,7 @@ async def give_back(
 
 
 async def take_due(tx: Tx, searches: Sequence[DueSearch]) -> list[list[DueDelivery]]:
-    """The first due deliveries of each webhook, by due instant and number; none when it is paused or not held any more.
+    """The first due deliveries of each webhook, by due instant and number; none when it is paused or no longer held.
 
     None either while the installation sends nothing. As many as are wanted, without those under way; of a deleted
     webhook more, to end them. Index waiting_delivery_due.
@@ -290,7 +290,7 @@ async def delete_older(tx: Tx, oldest: datetime) -> None:
 
 
 async def count_backlog(tx: Tx, now: datetime, real_now: datetime, most: int) -> Row:
-    """Deliveries that wait, of up to `most` looked at, and the first due instant of all. Index waiting_delivery_due."""
+    """Deliveries that wait, of up to `most` rows, and the first due instant of all. Index waiting_delivery_due."""
     return await fetch_one(
         tx,
         """

@@ -1,4 +1,4 @@
-"""What people are told about a webhook that fails, is paused, or works again."""
+"""The alerts about a webhook that fails, is paused, or works again."""
 
 from datetime import datetime
 

@@ -9,7 +9,7 @@ from callmark.domain.webhooks.outages import alerts as outage_alerts, model, que
 
 
 async def watch_outages(deps: Deps) -> None:
-    """Tells what is due about each webhook, once, in the transaction that notes that it was told."""
+    """Announces what is due about each webhook, once, in the transaction that notes it."""
     async with deps.db.transaction() as tx:
         await queries.delete_of_deleted(tx)
         watched = await queries.select_watched(tx)

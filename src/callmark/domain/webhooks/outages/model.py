@@ -31,7 +31,7 @@ LAPSES_AFTER = 2 * max(SCHEDULE)
 
 
 class Notice(StrEnum):
-    """What is told about a webhook."""
+    """What is announced about a webhook."""
 
     FAILING = "failing"
     STILL_FAILING = "still_failing"
@@ -73,13 +73,13 @@ def after_attempt(outage: Outage, at: datetime, *, is_success: bool) -> Outage:
 def begun_again(outage: Outage) -> Outage:
     """The outage once someone resumed the webhook or changed its address: its time is counted from the next failure.
 
-    The next outage may be announced at once; that it works again still has to be told, if it was announced.
+    The next outage may be announced at once; that it works again still has to be, if it was announced.
     """
     return Outage(outage.webhook_id, is_open=outage.is_open)
 
 
 def after_look(outage: Outage, now: datetime) -> tuple[Outage, Notice | None]:
-    """What is to be told at `now`, and the outage once it was."""
+    """What is to be announced at `now`, and the outage once it was."""
     if outage.failing_since is None:
         return _after_end(outage, now)
     given = sum(now - outage.failing_since >= after for after in NOTICES)
@@ -104,7 +104,7 @@ def has_failed_for_long(failing_since: datetime | None, now: datetime) -> bool:
 
 
 def is_over(outage: Outage, now: datetime) -> bool:
-    """Whether nothing of it is needed any more."""
+    """Whether nothing of it is needed now."""
     is_quiet = outage.announced_at is None or now - outage.announced_at >= QUIET
     return is_quiet and not outage.is_open and outage.failing_since is None
 

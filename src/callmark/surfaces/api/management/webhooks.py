@@ -107,7 +107,7 @@ class WebhookChangeBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RotationBody(msgspec.Struct, forbid_unknown_fields=True):
-    """How long the present secret goes on."""
+    """How long the present secret stays valid."""
 
     overlap_hours: Annotated[
         Annotated[int, Meta(ge=0, le=LONGEST_OVERLAP_HOURS)],
