@@ -5,7 +5,11 @@ from typing import NamedTuple
 
 
 class Memory(NamedTuple):
-    """Megabytes of a process, its part of what it shares with others included; `own` is without shared memory."""
+    """Megabytes of a process: `pss` with its part of what it shares with others; `own` is what it allocated itself.
+
+    So `own` has neither shared memory nor pages of files, such as its program's: the kernel reads these in as they are
+    needed and drops them as it likes, and half of NATS are such pages.
+    """
 
     pss: float
     own: float
@@ -18,7 +22,7 @@ def memory_mb(pid: int) -> Memory:
     except (OSError, ValueError):
         return Memory(0.0, 0.0)
     kb = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines[1:])}
-    return Memory(kb["Pss"] / 1024, (kb["Pss"] - kb.get("Pss_Shmem", 0)) / 1024)
+    return Memory(kb["Pss"] / 1024, kb["Pss_Anon"] / 1024)
 
 
 def open_files(pid: int) -> int:

@@ -1,9 +1,9 @@
 """P12: mixed traffic at half of what the installation can do, for an hour; what it holds must not grow.
 
-Sampled: memory without what processes share, open files (of NATS these are its connections), PostgreSQL's connections,
-the tables that should stay small and their dead rows, bytes for each record, how long work waits, and the latency of a
-real-time push. `bench.trend` says what is flat. `make soak` takes an hour, or `BENCH_SOAK_MINUTES`; the standard set
-has three minutes of it, which find only a fast leak.
+Sampled: memory that processes allocated themselves, open files (of NATS these are its connections), PostgreSQL's
+connections, the tables that should stay small and their dead rows, bytes for each record, how long work waits, and the
+latency of a real-time push. `bench.trend` says what is flat. `make soak` takes an hour, or `BENCH_SOAK_MINUTES`; the
+standard set has three minutes of it, which find only a fast leak.
 """
 
 import asyncio
