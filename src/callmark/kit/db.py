@@ -303,27 +303,30 @@ def server_settings(name: str) -> dict[str, str]:
 
 @contextmanager
 def named_when_lost() -> Generator[None]:
-    """Turns what a lost engine raises into `Unavailable`, and what one says no with into `EngineRefuses`.
+    """Raises what `name_when_lost` makes of an error."""
+    try:
+        yield
+    except Exception as exc:
+        if (named := name_when_lost(exc)) is None:
+            raise
+        raise named from exc
+
+
+def name_when_lost(exc: BaseException) -> Unavailable | EngineRefuses | None:
+    """What an error of a lost engine is for us: `Unavailable`, or `EngineRefuses` if it says no; None for any other.
 
     asyncpg's InterfaceError is both: a connection that closed under us, and our own misuse, which stays a bug.
     """
-    try:
-        yield
-    except _REFUSALS as exc:
-        advice = next(advice for kind, advice in _REFUSED.items() if isinstance(exc, kind))
-        raise EngineRefuses(f"postgresql: {exc}", advice) from exc
-    except asyncpg.InterfaceError as exc:
-        if "clos" not in str(
-            exc
-        ):  # "connection is closed", "connection was closed in the middle of …", "pool is closing"
-            raise
-        raise Unavailable(f"postgresql: {exc}") from exc
-    except LOST as exc:
-        raise Unavailable(f"postgresql: {said(exc)}") from exc
-    except asyncpg.CheckViolationError as exc:
-        if not is_between_days(exc):
-            raise
-        raise Unavailable("postgresql: a day's partition was made at this moment") from exc
+    if isinstance(exc, _REFUSALS):
+        return EngineRefuses(f"postgresql: {exc}", next(say for kind, say in _REFUSED.items() if isinstance(exc, kind)))
+    if isinstance(exc, asyncpg.InterfaceError):
+        # "connection is closed", "connection was closed in the middle of …", "pool is closing"
+        return Unavailable(f"postgresql: {exc}") if "clos" in str(exc) else None
+    if isinstance(exc, LOST):
+        return Unavailable(f"postgresql: {said(exc)}")
+    if is_between_days(exc):
+        return Unavailable("postgresql: a day's partition was made at this moment")
+    return None
 
 
 def is_between_days(exc: BaseException | None) -> bool:

@@ -4,7 +4,6 @@ Work is counted in units, from taking a request in to its answer. Waiting for so
 of a body) is no work: who waits steps aside (`aside`) and comes back unasked.
 """
 
-from collections import Counter
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from datetime import datetime, timedelta
@@ -45,7 +44,7 @@ class Workload:
 
     def __init__(self, most: int, real_clock: Clock) -> None:
         self._most, self._taken, self._clock = most, 0, real_clock
-        self._held: Counter[str] = Counter()
+        self._held: dict[str, int] = {}
         self._strangers_hold = 0
         self._since: dict[_Share, datetime] = {}
         """Of each share, the oldest first."""
@@ -58,10 +57,14 @@ class Workload:
         """Work of an unknown client at that address, until it shows who it is (`belongs_to`). Raises as `share`."""
         return _Share(self, f"from {network_of(address)}", units, is_strange=True)
 
-    def take(self, share: "_Share") -> None:
-        """Counts a share, asked or not."""
-        self._since[share] = self._clock.now()
+    def take(self, share: "_Share", *, is_asked: bool) -> bool:
+        """Counts a share, unless it is asked for and there is no room for it; whether it did."""
+        now = self._clock.now()
+        if is_asked and not self._has_room(share, now):
+            return False
+        self._since[share] = now
         self.count(share, share.units)
+        return True
 
     def give_back(self, share: "_Share") -> None:
         """Counts it no longer."""
@@ -71,20 +74,20 @@ class Workload:
     def count(self, share: "_Share", units: int) -> None:
         """So much more, or less, is held by the owner of the share."""
         self._taken += units
-        self._held[share.owner] += units
         if share.is_strange:
             self._strangers_hold += units
-        if not self._held[share.owner]:
-            del self._held[share.owner]
+        if held := self._held.get(share.owner, 0) + units:
+            self._held[share.owner] = held
+        else:
+            self._held.pop(share.owner, None)
 
-    def has_room(self, share: "_Share") -> bool:
-        """Whether the owner may take it now."""
+    def _has_room(self, share: "_Share", now: datetime) -> bool:
         oldest = next(iter(self._since.values()), None)
-        is_late = oldest is not None and self._clock.now() - oldest > LATE
+        is_late = oldest is not None and now - oldest > LATE
         most = self._most // _OF_IT_WHEN_LATE if is_late else self._most
         if share.is_strange and self._strangers_hold + share.units > most * _OF_IT_FOR_STRANGERS:
             return False
-        return self._held[share.owner] + share.units <= most - self._taken
+        return self._held.get(share.owner, 0) + share.units <= most - self._taken
 
 
 class _Share:
@@ -101,10 +104,10 @@ class _Share:
         self.is_held = False
 
     def __enter__(self) -> None:
-        if not self._load.has_room(self):
+        if not self._load.take(self, is_asked=True):
             _REFUSED.inc()
             raise Unavailable("this process has as much work as it takes in (CALLMARK_API_LOAD)")
-        self.take()
+        self.is_held = True
         self._token = _current_share.set(self)
 
     def __exit__(self, *_: object) -> None:
@@ -112,8 +115,7 @@ class _Share:
         self.give_back()
 
     def take(self) -> None:
-        self.is_held = True
-        self._load.take(self)
+        self.is_held = self._load.take(self, is_asked=False)
 
     def give_back(self) -> None:
         self.is_held = False

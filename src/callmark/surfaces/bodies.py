@@ -35,7 +35,8 @@ class NotUtf8(InvalidInput):
 
 def check_encoding(scope: Scope) -> None:
     """Raises UnsupportedEncoding for a body that is compressed; `identity` says that it is not."""
-    codings = b",".join(header_values(scope, b"content-encoding")).split(b",")
+    sent = header_values(scope, b"content-encoding")
+    codings = b",".join(sent).split(b",") if sent else ()
     if any(coding.strip().lower() not in (b"", b"identity") for coding in codings):
         raise UnsupportedEncoding
 

@@ -34,6 +34,7 @@ ERROR_PAGES = "/docs/errors/"
 _SECOND = timedelta(seconds=1)
 
 _ANNOUNCED = "callmark.announced_bytes"
+_BY_NAME = "callmark.headers"
 
 _LENGTH_DIGITS = 20
 """No body is so long that its length has more."""
@@ -119,17 +120,23 @@ def internal_error() -> Response:
     return render_error(AppError("internal error"))
 
 
+def _by_name(scope: Scope) -> dict[bytes, bytes]:
+    """The first value of each header; made once, because a request is asked for a dozen of them."""
+    known: dict[bytes, bytes] | None = scope.get(_BY_NAME)
+    if known is None:
+        known = scope[_BY_NAME] = dict(reversed(scope["headers"]))
+    return known
+
+
 def header(scope: Scope, name: bytes) -> str | None:
     """A request header by its lower-case name, None when not sent."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return value.decode("latin-1")
-    return None
+    value = _by_name(scope).get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:
     """Every value of a request header by its lower-case name."""
-    return [value for key, value in scope["headers"] if key == name]
+    return [value for key, value in scope["headers"] if key == name] if name in _by_name(scope) else []
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

@@ -5,14 +5,14 @@ statement takes 10 (docs/performance.md). Single statements need none of its oth
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import asyncpg
 
-from callmark.kit.db import ACQUIRE_TIMEOUT_S, STATEMENT_TIMEOUT_S, DatabaseConnection, named_when_lost, server_settings
-from callmark.kit.errors import Unavailable
+from callmark.kit.db import ACQUIRE_TIMEOUT_S, STATEMENT_TIMEOUT_S, DatabaseConnection, name_when_lost, server_settings
+from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.primary import Primary
 
 TRUSTED_S = 300.0
@@ -49,32 +49,37 @@ class KeptConnections:
         self._busy: set[BareConnection] = set()
         self._closing = False
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[DatabaseConnection]:
+    def connection(self) -> AbstractAsyncContextManager[DatabaseConnection]:
         """A connection for single statements. Raises Unavailable when PostgreSQL cannot be reached."""
         if self._closing:
             raise Unavailable("postgresql: this process is ending")
-        async with self._slots:
-            try:
-                with named_when_lost():
-                    async with self._held() as held:
-                        yield held
-            except Unavailable as exc:
-                self._primary.failed(exc.__cause__)
-                raise
+        return _Held(self)
 
-    @asynccontextmanager
-    async def _held(self) -> AsyncGenerator["BareConnection"]:
-        held = self._rested() or await self._connect()
-        self._busy.add(held)
+    async def take(self) -> "BareConnection":
+        """One that rests, or a new one, once fewer than `size` are in use. Raises what asyncpg raises."""
+        await self._slots.acquire()
         try:
-            yield held
-        except (TimeoutError, asyncio.CancelledError):  # its statement may be running still
-            held.terminate()
+            held = self._rested() or await self._connect()
+        except BaseException:
+            self._slots.release()
             raise
-        finally:
-            self._busy.discard(held)
-            self._resting.append((held, asyncio.get_running_loop().time()))
+        self._busy.add(held)
+        return held
+
+    def give_back(self, held: "BareConnection") -> None:
+        """It rests until it is taken again."""
+        self._busy.discard(held)
+        self._resting.append((held, asyncio.get_running_loop().time()))
+        self._slots.release()
+
+    def named(self, exc: BaseException) -> AppError | None:
+        """The error in our words, if it is one of a lost engine: then the next connection may go to another server."""
+        named = name_when_lost(exc)
+        if isinstance(named, Unavailable):
+            self._primary.failed(exc)
+        elif isinstance(exc, Unavailable):
+            self._primary.failed(exc.__cause__)
+        return named
 
     async def close(self) -> None:
         """Closes the connections; those still busy after two seconds are cut."""
@@ -104,3 +109,31 @@ class KeptConnections:
             command_timeout=STATEMENT_TIMEOUT_S,
             server_settings=self._settings,
         )
+
+
+class _Held:
+    """A connection within a block. A class, because every statement enters it: generators take 8 µs longer."""
+
+    __slots__ = ("_connections", "_held")
+
+    def __init__(self, connections: KeptConnections) -> None:
+        self._connections = connections
+        self._held: BareConnection
+
+    async def __aenter__(self) -> DatabaseConnection:
+        try:
+            self._held = await self._connections.take()
+        except Exception as exc:
+            if (named := self._connections.named(exc)) is None:
+                raise
+            raise named from exc
+        return self._held
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(exc, TimeoutError | asyncio.CancelledError):  # its statement may be running still
+            self._held.terminate()
+        self._connections.give_back(self._held)
+        if exc is not None and (named := self._connections.named(exc)):
+            raise named from exc

@@ -17,7 +17,7 @@ from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, KeyReused, StillRunning
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ApiRoute, ErrorDoc, ParamDoc
-from callmark.surfaces.http import JSON, NO_STORE, Header, Response, help_link
+from callmark.surfaces.http import JSON, NO_STORE, Header, Response, header_values, help_link
 
 _REPLAYED: Header = (b"idempotent-replayed", b"true")
 
@@ -46,7 +46,7 @@ KEY_ERRORS = (
 
 def keys_of(scope: Scope) -> list[str]:
     """The values of the request's `Idempotency-Key` headers; empty for nearly every request."""
-    return [value.decode("latin-1") for name, value in scope["headers"] if name == b"idempotency-key"]
+    return [value.decode("latin-1") for value in header_values(scope, b"idempotency-key")]
 
 
 async def answer_once(

@@ -3,6 +3,8 @@
 Source: contract, sections 4 and 5 ("Call Personalisation (Bulk)", "(Real-time)", "Batch status"), D5, D8 to D10.
 """
 
+import msgspec
+
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import accepting, admitted_push, service as personalisation
 from callmark.domain.personalisation.admitted_push import ReadPush
@@ -36,6 +38,8 @@ from callmark.surfaces.api.request import ApiRequest, refuse
 from callmark.surfaces.api.route import Handler, PushReader
 from callmark.surfaces.bodies import as_text
 from callmark.surfaces.http import Response, render
+
+_PROCESSED = msgspec.json.encode(RealTimeOut(StatusInfo("success", message="Record processed successfully")))
 
 
 def push_bulk(generation: Generation) -> Handler:
@@ -86,8 +90,7 @@ def push_real_time(generation: Generation) -> Handler:
 
     def answer(result: PushResult) -> Response:
         if result.outcome is Outcome.SUCCESS:
-            done = StatusInfo("success", message="Record processed successfully")
-            return render(RealTimeOut(done) if generation.newer else _uploaded(str(result.batch_id)))
+            return Response(200, _PROCESSED) if generation.newer else render(_uploaded(str(result.batch_id)))
         why = CATALOGUE[result.outcome]
         return render(RealTimeOut(StatusInfo("error", message=why)) if generation.newer else UploadedOut("error", why))
 
