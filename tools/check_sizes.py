@@ -1,4 +1,7 @@
-"""Fails on source files past 400 lines, Python functions past 40, and lines of anything but Python past 120."""
+"""Fails on source files past 400 lines, Python functions past 40, and lines of anything but Python past 120.
+
+Also on code between backquotes in our pages that continues on the next line.
+"""
 
 import ast
 import sys
@@ -17,7 +20,9 @@ def main() -> int:
     """0, or 1 with a line for each finding."""
     found = [fault for path in sources(".py", ".js", ".css", ".html") for fault in faults(path)]
     pages = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern))]
-    found += [fault for path in pages for fault in long_lines(path, prose(path.read_text()))]
+    for path in pages:
+        lines = prose(path.read_text())
+        found += [*long_lines(path, lines), *broken_code(path, lines)]
     sys.stdout.writelines(f"{fault}\n" for fault in found)
     return 1 if found else 0
 
@@ -43,6 +48,13 @@ def long_lines(path: Path, lines: list[str]) -> Iterator[str]:
     for number, line in enumerate(lines, 1):
         if len(line) > LONGEST_LINE:
             yield f"{path.relative_to(ROOT)}:{number}: {len(line)} columns (at most {LONGEST_LINE})"
+
+
+def broken_code(path: Path, lines: list[str]) -> Iterator[str]:
+    """Code in a sentence that continues on the next line: nobody finds it by searching for it."""
+    for number, line in enumerate(lines, 1):
+        if line.count("`") % 2 and "``" not in line:
+            yield f"{path.relative_to(ROOT)}:{number}: code between backquotes is broken over two lines"
 
 
 def prose(markdown: str) -> list[str]:
