@@ -1,6 +1,7 @@
 """Embedded engines: private, recovered after a kill, on the directory they are given."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -292,6 +293,18 @@ async def test_nats_asks_for_its_credential_and_listens_on_loopback_only(engines
     with pytest.raises(NatsError):
         await client.connect(f"nats://127.0.0.1:{parts.port}", allow_reconnect=False, error_cb=quiet)
     await client.close()
+
+
+async def test_nats_remembers_few_ended_connections_also_with_a_configuration_of_before(directory: Path) -> None:
+    async with EmbeddedNats(directory / "data") as url:
+        pass
+    file = directory / "data/nats/nats.conf"
+    before = json.loads(file.read_text())
+    file.write_text(json.dumps({name: value for name, value in before.items() if name != "max_closed_clients"}))
+    async with EmbeddedNats(directory / "data") as again:
+        assert again == url
+    assert json.loads(file.read_text()) == before
+    assert before["max_closed_clients"] < 1000
 
 
 async def test_nats_keeps_its_port_and_credential(directory: Path) -> None:
