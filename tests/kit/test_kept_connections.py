@@ -70,14 +70,36 @@ async def test_a_statement_that_was_given_up_takes_its_connection_along(kept: Ke
         assert used[0] not in {await tx.fetchval("SELECT pg_backend_pid()") for tx in (one, two)}
 
 
+async def test_one_who_gives_up_waiting_takes_no_place_along(kept: KeptConnections) -> None:
+    async with kept.connection(), kept.connection():
+        third = asyncio.create_task(backend(kept))
+        await asyncio.sleep(0)
+        third.cancel()
+        await asyncio.wait({third})
+    async with kept.connection(), kept.connection():
+        assert third.cancelled()
+
+
+async def test_one_who_waits_when_all_are_closed_is_refused(kept: KeptConnections) -> None:
+    async with kept.connection(), kept.connection():
+        third = asyncio.create_task(backend(kept))
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(kept.close())
+        await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="unavailable"):
+        await third
+    await closing
+
+
 async def test_they_outlive_their_engine() -> None:
     directory: Path = reachable_directory()
     engine = EmbeddedPostgres(directory / "data", durable=False)
     kept = KeptConnections(await engine.start(), size=1, name="kept")
     before = await backend(kept)
     await engine.stop()
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as refused:
         await backend(kept)
+    assert isinstance(refused.value.__cause__, OSError | asyncpg.PostgresError | asyncpg.InterfaceError)
     await engine.start()
     assert await backend(kept) != before
     await kept.close()

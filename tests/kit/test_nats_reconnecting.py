@@ -113,6 +113,29 @@ def test_whatever_meets_a_new_connection_there_is_another(
     run(comes_back(MISHAPS[mishap]))
 
 
+async def settles_after(mishap: tuple[int, bytes]) -> None:
+    server = ScriptedServer()
+    server.next = [mishap]
+    fabric = Fabric(server.url, new_id())
+
+    async def is_settled() -> bool:
+        return fabric.settled
+
+    try:
+        await fabric.open()
+        await until(is_settled)
+        assert server.next == []
+    finally:
+        await fabric.close()
+        server.close()
+
+
+@pytest.mark.parametrize("mishap", ["reset as the subscriptions come", "nonsense as the subscriptions come"])
+def test_a_first_connection_that_fails_half_made_settles_later(mishap: str) -> None:
+    """Work that pushes waits until it has."""
+    asyncio.run(settles_after(MISHAPS[mishap]))
+
+
 class EndingClient(SteadyClient):
     """Its connections end below it, the next `times` times, just before it writes."""
 

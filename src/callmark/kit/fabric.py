@@ -114,7 +114,7 @@ class Fabric:
             async with asyncio.timeout(within_s):
                 await self._client.until_in_force()
         except _FAILED as exc:
-            raise Unavailable("nats: no answer in time") from exc
+            raise Unavailable(f"nats: {'no answer in time' if isinstance(exc, TimeoutError) else said(exc)}") from exc
 
     @property
     def server(self) -> str:
@@ -162,15 +162,16 @@ class Fabric:
                 )
                 await subscribe_directly(self._client, f"{self._inbox}.>", self._answered)
                 subscribed = 0
-                while subscribed < len(self._listeners):  # more may be added while we wait for the server
-                    await self._subscribe(*self._listeners[subscribed])
-                    subscribed += 1
-                self._joined = True  # no await since the last look at the listeners
+                while not self._joined:
+                    for listener in self._listeners[subscribed:]:
+                        await self._subscribe(*listener)
+                        subscribed += 1
+                    await self._client.until_in_force()
+                    self._joined = subscribed == len(self._listeners)  # more may have been added meanwhile
+                self._settled_from = min(self._settled_from, asyncio.get_running_loop().time() + RESETTLE_S)
                 self._trouble.is_over(self.server)
-                await self._client.until_in_force()
                 self._announce_unconfirmed()
             except Exception as exc:  # noqa: BLE001 - whatever it is, without a log line no one learns why everything waits
-                self._joined = False  # before the wait: nobody may subscribe with what is being closed
                 self._trouble.note(exc)
                 with contextlib.suppress(*_FAILED):
                     await self._client.close()

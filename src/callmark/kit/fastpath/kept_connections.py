@@ -5,7 +5,7 @@ statement takes 10 (docs/performance.md). Single statements need none of its oth
 """
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import asyncpg
 
 from callmark.kit.db import ACQUIRE_TIMEOUT_S, STATEMENT_TIMEOUT_S, DatabaseConnection, name_when_lost, server_settings
 from callmark.kit.errors import AppError, Unavailable
-from callmark.kit.primary import Primary
+from callmark.kit.primary import LOST, Primary
 
 TRUSTED_S = 300.0
 """How long a connection may rest: something on the way may have dropped one that rested longer, without a word."""
@@ -51,15 +51,22 @@ class KeptConnections:
 
     def connection(self) -> AbstractAsyncContextManager[DatabaseConnection]:
         """A connection for single statements. Raises Unavailable when PostgreSQL cannot be reached."""
+        self._check_open()
+        return _Held(self)
+
+    def _check_open(self) -> None:
         if self._closing:
             raise Unavailable("postgresql: this process is ending")
-        return _Held(self)
 
     async def take(self) -> "BareConnection":
         """One that rests, or a new one, once fewer than `size` are in use. Raises what asyncpg raises."""
         await self._slots.acquire()
         try:
+            self._check_open()
             held = self._rested() or await self._connect()
+            if self._closing:
+                held.terminate()
+            self._check_open()
         except BaseException:
             self._slots.release()
             raise
@@ -89,7 +96,8 @@ class KeptConnections:
                 for _ in range(self._size):
                     await self._slots.acquire()
                 for held, _ in self._resting:
-                    await held.close()
+                    with suppress(*LOST):
+                        await held.close()
         except TimeoutError:
             for held in (*self._busy, *(held for held, _ in self._resting)):
                 held.terminate()
@@ -132,8 +140,10 @@ class _Held:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(exc, TimeoutError | asyncio.CancelledError):  # its statement may be running still
-            self._held.terminate()
-        self._connections.give_back(self._held)
+        try:
+            if isinstance(exc, TimeoutError | asyncio.CancelledError):  # its statement may be running still
+                self._held.terminate()
+        finally:
+            self._connections.give_back(self._held)
         if exc is not None and (named := self._connections.named(exc)):
             raise named from exc
