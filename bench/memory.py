@@ -22,7 +22,7 @@ def memory_mb(pid: int) -> Memory:
     except (OSError, ValueError):
         return Memory(0.0, 0.0)
     kb = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines[1:])}
-    return Memory(kb["Pss"] / 1024, kb["Pss_Anon"] / 1024)
+    return Memory(kb["Pss"] / 1024, kb.get("Pss_Anon", kb["Pss"] - kb.get("Pss_Shmem", 0)) / 1024)
 
 
 def open_files(pid: int) -> int:

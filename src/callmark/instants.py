@@ -36,7 +36,7 @@ def iso_us(instant: datetime) -> str:
 def read_instant(text: str, zone: tzinfo) -> datetime | None:
     """An instant in ISO 8601 (without an offset: in `zone`) or in epoch milliseconds of 13 digits; None for others."""
     if text.isascii() and text.isdigit():
-        return from_ms(int(text)) if len(text) == _DIGITS_OF_MS else None
+        return from_ms(int(text)) if len(text) == _DIGITS_OF_MS and text[0] != "0" else None
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

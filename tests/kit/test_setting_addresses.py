@@ -72,7 +72,7 @@ def test_a_public_url_that_cannot_be_meant_stops_the_start(given: str, why: str)
         ("CALLMARK_HOST", "LOCALHOST", "localhost"),
         ("CALLMARK_HOST", "[::1]", "::1"),
         ("CALLMARK_SMTP_HOST", " Mail.Example.com ", "mail.example.com"),
-        ("CALLMARK_EMULATOR_HOSTS", " Devbox , [::1],,", "devbox,::1"),
+        ("CALLMARK_EMULATOR_HOSTS", " Devbox. , [::1],,", "devbox,::1"),
         ("CALLMARK_FCM_URL", "HTTP://Fcm.example:9000/v1?a=b", "http://fcm.example:9000/v1?a=b"),
     ],
 )
@@ -104,6 +104,7 @@ def test_the_other_addresses_have_one_spelling_too(variable: str, given: str, us
         ("CALLMARK_NATS_URL", "nats://nats.example.com:4222, amqp://callmark:geheim@mq.example.com"),
         ("CALLMARK_NATS_URL", " , "),
         ("CALLMARK_NATS_URL", "nats://"),
+        ("CALLMARK_NATS_URL", "nats:///x"),
         ("CALLMARK_NATS_URL", "nats://callmark:geheim@:4222"),
         ("CALLMARK_EMULATOR_HOSTS", "http://devbox"),
         ("CALLMARK_EMULATOR_HOSTS", "devbox:8700"),

@@ -108,14 +108,15 @@ def host_name(text: str) -> str:
 
 def host_names(text: str) -> str:
     """Names and addresses as `host_name`, separated by commas."""
-    return ",".join(filter(None, map(host_name, text.split(","))))
+    return ",".join(host.removesuffix(".") for host in map(host_name, text.split(",")) if host)
 
 
 def _is_of_nats(url: str) -> bool:
     scheme, colon, rest = url.rpartition("://")
     if colon and scheme.lower() not in {"nats", "tls"}:
         return False
-    return bool(rest.rpartition("@")[2].strip("/").partition(":")[0])
+    host = rest.rpartition("@")[2].partition("/")[0]
+    return bool(host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0])
 
 
 def _split(text: str) -> SplitResult:

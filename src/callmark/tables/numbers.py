@@ -151,14 +151,14 @@ def not_under(line: Line, code: int | None, number: str) -> str:
     return f"its country code, {said}, stands in another column; write it before the number, or choose the country"
 
 
-def without_plan(numbers: Iterable[str]) -> list[str]:
-    """A note on those of the first numbers that no country could have: they may lack their country code."""
-    looked_at = list(islice(numbers, _LOOKED_AT))
+def without_plan(numbers: Iterable[str], most: int | None = _LOOKED_AT) -> list[str]:
+    """A note on those of the first `most` numbers that no country could have: they may lack their country code."""
+    looked_at = list(islice(numbers, most))
     strange = [number for number in looked_at if not has_plan(number)]
     if not strange:
         return []
     shown = ", ".join(f"+{number}" for number in strange[:_SHOWN])
-    among = f" of the first {len(looked_at)}" if len(looked_at) == _LOOKED_AT else ""
+    among = f" of the first {len(looked_at)}" if len(looked_at) == most else ""
     count = "1 number fits" if len(strange) == 1 else f"{len(strange)}{among} numbers fit"
     return [f"{count} no country: {shown}. If the country code is missing, choose the country."]
 

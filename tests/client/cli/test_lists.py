@@ -54,7 +54,15 @@ async def test_numbers_without_a_country_code_are_listed_only_when_someone_says_
     assert refused.exit_code == 2
     assert "Columns that were not used: name." in refused.stderr
     assert "1 number fits no country: +8040001234." in refused.stderr
-    assert "give --region, or --yes" in refused.stderr
+    assert "Nothing was listed: give --region, or --yes" in refused.stderr
+    file.write_text("phone\n" + "".join(f"9180400{n:05d}\n" for n in range(300)) + "8040001234\n")
+    late = await commands.run("numbers", "publish", made, file)
+    assert (late.exit_code, "fits no country: +8040001234" in late.stderr) == (2, True)
+    file.write_text("phone\n+8040001234\n")
+    assert (await commands.run("numbers", "publish", made, file, "--region", "IN")).exit_code == 2
+    anyway = await commands.answer("numbers", "publish", made, file, "--yes")
+    assert anyway["new_numbers"] == ["8040001234"]
+    file.write_text("name,phone\nDesk,8040001234\n")
     listed = await commands.answer("numbers", "publish", made, file, "--region", "IN")
     assert listed["new_numbers"] == ["918040001234"]
 

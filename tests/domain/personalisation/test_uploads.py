@@ -270,6 +270,7 @@ def test_every_part_has_something_to_submit() -> None:
         ("tomorrow", None),
         ("9" * 40, None),
         ("9" * 15, None),
+        ("0000000000000", None),
         ("253402300800000", None),  # the first millisecond after the year 9999
         ("20260301100000", None),  # a date without separators, which would be the year 2612
         ("202603011000", None),

@@ -99,17 +99,16 @@ _region = click.option(
 @_file
 @_column
 @_region
-@yes_option
+@click.option("--yes", is_flag=True, help="Also list numbers that fit no country.")
 @command
 def publish(session: CommandSession, feature_set_id: str, file: Path, column: str, region: str, *, yes: bool) -> None:
     """Put the numbers of a file into a feature set and list them.
 
-    FILE is CSV, a text with a number a line, an Excel workbook, or - for standard input. With --yes it also lists
-    numbers that fit no country.
+    FILE is CSV, a text with a number a line, an Excel workbook, or - for standard input.
     """
     listed = _read(file, column, region)
-    if not yes and not region and without_plan(listed.numbers):  # `_read` has said which
-        raise WrongUse("nothing was listed: give --region, or --yes if these numbers are right")
+    if not yes and (strange := without_plan(listed.numbers, most=None)):
+        raise WrongUse(f"{strange[0]} Nothing was listed: give --region, or --yes if these numbers are right.")
     with session.client() as client:
         _change(session, listed, partial(client.numbers.publish, feature_set_id), NOT_LISTED)
 

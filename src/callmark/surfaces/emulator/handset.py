@@ -182,7 +182,7 @@ class Handset:
     async def _live(self) -> None:
         failures = 0
         while True:
-            code = None
+            code, lasted = None, False
             try:
                 if self.row.token is None:
                     await self._register()
@@ -199,7 +199,7 @@ class Handset:
                 break
             if code == TOKEN_ENDED:
                 self.row = msgspec.structs.replace(self.row, token=None)
-            if code == GOODBYE and self.row.script.sleeps:
+            if code == GOODBYE and lasted and self.row.script.sleeps:
                 await self._sleep()
                 continue
             failures += 1
@@ -342,12 +342,7 @@ class Handset:
     async def _sync(self) -> None:
         """Gets what it missed; then sends the reports that nobody has received yet."""
         awake_for_s = self.row.script.awake_for_s if self.ready.is_set() else 0  # as it starts, it only syncs
-        try:
-            await self._catch_up_now()
-        except AppError:  # refused for good: the next stream begins afresh
-            if self._stream:
-                await self._stream.close()
-            raise
+        await self._catch_up_now()
         self._was_synced = True
         self.synced.set()
         if not self.row.script.sleeps:
@@ -360,7 +355,12 @@ class Handset:
             await self._stream.close()
 
     async def _catch_up_now(self) -> None:
-        await self._catch_up.run(self._ask_for_page, self.held, self._network)
+        try:
+            await self._catch_up.run(self._ask_for_page, self.held, self._network)
+        except AppError:  # refused permanently: the next stream begins again
+            if self._stream:
+                await self._stream.close()
+            raise
 
     async def _ask_for_page(self, held: list[UUID], cursor: str | None) -> Synced:
         answer = await self._ask(SyncFrame(id=self._id("s"), held=held, cursor=cursor))
