@@ -108,10 +108,6 @@ def test_the_other_addresses_have_one_spelling_too(variable: str, given: str, us
         ("CALLMARK_NATS_URL", "nats://callmark:geheim@:4222"),
         ("CALLMARK_EMULATOR_HOSTS", "http://devbox"),
         ("CALLMARK_EMULATOR_HOSTS", "devbox:8700"),
-        ("CALLMARK_NUMBER_CODE_URL", "https://codes.example/send it"),
-        ("CALLMARK_NUMBER_CODE_URL", "https://codes.example:0/send"),
-        ("CALLMARK_NUMBER_CODE_URL", "https://codes.example/\u00fc"),
-        ("CALLMARK_NUMBER_CODE_URL", "https://alice:geheim@codes.example/send"),
         ("CALLMARK_FCM_URL", "fcm.example"),
     ],
 )

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
 from operator import attrgetter
 from pathlib import Path
@@ -28,42 +28,55 @@ def own_directory() -> Generator[Path]:
     shutil.rmtree(path)
 
 
+@pytest.fixture
+async def own_nats(own_directory: Path) -> AsyncGenerator[EmbeddedNats]:
+    nats = EmbeddedNats(own_directory / "data")
+    await nats.start()
+    yield nats
+    await nats.stop()
+
+
+@pytest.fixture
+async def gateway(own_nats: EmbeddedNats) -> AsyncGenerator[Fabric]:
+    fabric = Fabric(own_nats.url, new_id(), name="gateway")
+    await fabric.open()
+    yield fabric
+    await fabric.close()
+
+
+async def attaching(gateway: Fabric, number: str) -> asyncio.Task[object]:
+    """A subscription that waits for the server, which does not answer."""
+    before = len(_subscriptions(gateway))
+    task = asyncio.create_task(gateway.attach(number, _ignore))
+
+    async def waits() -> bool:
+        return len(_subscriptions(gateway)) == before + 1 and attrgetter("_client._pong")(gateway) is not None
+
+    await until(waits)
+    return task
+
+
 async def test_subscriptions_under_way_when_nats_dies_are_refused_at_once(
-    own_directory: Path,
+    own_nats: EmbeddedNats, gateway: Fabric
 ) -> None:
     """One waits for its own round trip, the other for the next one, which would begin without a connection."""
-    nats = EmbeddedNats(own_directory / "data")
-    gateway = Fabric(await nats.start(), new_id(), name="gateway")
-    try:
-        await gateway.open()
-        with suspended([nats.pid]):
-            first = asyncio.create_task(gateway.attach("919900000001", _ignore))
-            await asyncio.sleep(0.05)
-            second = asyncio.create_task(gateway.attach("919900000002", _ignore))
-            await asyncio.sleep(0.05)
-            assert not first.done()
-            os.kill(nats.pid, signal.SIGKILL)
-        came = await asyncio.gather(first, second, return_exceptions=True)
-    finally:
-        await gateway.close()
-        await nats.stop()
+    with suspended([own_nats.pid]):
+        first = await attaching(gateway, "919900000001")
+        second = await attaching(gateway, "919900000002")
+        assert not first.done()
+        os.kill(own_nats.pid, signal.SIGKILL)
+    came = await asyncio.gather(first, second, return_exceptions=True)
     assert all(isinstance(one, Unavailable) for one in came)
     assert "no answer" not in str([getattr(one, "reason", "") for one in came])  # neither waited until its time was up
 
 
-async def test_a_subscription_under_way_when_we_leave_is_refused_at_once(own_directory: Path) -> None:
-    nats = EmbeddedNats(own_directory / "data")
-    gateway = Fabric(await nats.start(), new_id(), name="gateway")
-    try:
-        await gateway.open()
-        with suspended([nats.pid]):
-            attaching = asyncio.create_task(gateway.attach("919900000001", _ignore))
-            await asyncio.sleep(0.05)
-            await gateway.close()
-            (came,) = await asyncio.gather(attaching, return_exceptions=True)
-    finally:
+async def test_a_subscription_under_way_when_we_leave_is_refused_at_once(
+    own_nats: EmbeddedNats, gateway: Fabric
+) -> None:
+    with suspended([own_nats.pid]):
+        waiting = await attaching(gateway, "919900000001")
         await gateway.close()
-        await nats.stop()
+        (came,) = await asyncio.gather(waiting, return_exceptions=True)
     assert isinstance(came, Unavailable)
     assert "closed" in str(getattr(came, "reason", "")), came
 

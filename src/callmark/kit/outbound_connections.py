@@ -311,6 +311,6 @@ class OutboundConnections:
 @cache
 def _default_tls() -> ssl.SSLContext:
     context = ssl.create_default_context()
-    with contextlib.suppress(NotImplementedError):
+    with contextlib.suppress(NotImplementedError):  # an OpenSSL without ALPN: the receiver chooses
         context.set_alpn_protocols(["http/1.1"])
     return context

@@ -23,9 +23,8 @@ def public_url(text: str) -> str:
     """
     if not text.strip():
         return ""
-    parts, example = _split(text.strip()), "such as https://calls.example.com"
-    if parts.scheme not in _DEFAULT_PORTS:
-        raise ValueError(f"it must begin with http:// or https://, {example}")
+    example = "such as https://calls.example.com"
+    parts = _split_web(text, f"http:// or https://, {example}")
     _check_bare(text, parts)
     if parts.path.strip("/"):
         raise ValueError(f"it must not have a path, because pages and API are served from the root: {example}")
@@ -37,28 +36,22 @@ def collector_url(text: str) -> str:
     """`http` or `https`, a host, maybe a port and a path, without a slash at the end. Empty stays empty."""
     if not text.strip():
         return ""
-    parts = _split(text.strip())
-    if parts.scheme not in _DEFAULT_PORTS:
-        raise ValueError("it must begin with http:// or https://, such as http://localhost:4318")
+    parts = _split_web(text, "http:// or https://, such as http://localhost:4318")
     _check_bare(text, parts)
-    host, port = _host(parts.hostname or ""), _port(parts)
-    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+    return _origin(parts) + parts.path.rstrip("/")
 
 
 def service_url(text: str) -> str:
     """`http` or `https`, a host, maybe a port, a path and a query: where requests are sent. Empty stays empty."""
     if not text.strip():
         return ""
-    parts = _split(text.strip())
-    if parts.scheme not in _DEFAULT_PORTS:
-        raise ValueError("it must begin with https:// or http://")
-    if "@" in parts.netloc:
-        raise ValueError("it must not contain a user name or a password")
-    if "#" in text or not text.isascii():
-        raise ValueError("it must not have a fragment (#…), and other letters than those of ASCII are written as %…")
-    host, port = _host(parts.hostname or ""), _port(parts)
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}{query}"
+    parts = _split_web(text, "https:// or http://")
+    _check_nobody(parts)
+    if "#" in text:
+        raise ValueError("it must not have a fragment (#…)")
+    if not f"{parts.path}{parts.query}".isascii():
+        raise ValueError("its path must be in ASCII: write other letters percent-encoded, such as %C3%BC")
+    return _origin(parts) + parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 def object_store(text: str) -> str:
@@ -128,9 +121,25 @@ def _split(text: str) -> SplitResult:
         raise ValueError(f"it is not a URL ({exc})") from exc
 
 
-def _check_bare(text: str, parts: SplitResult) -> None:
+def _split_web(text: str, wanted: str) -> SplitResult:
+    parts = _split(text.strip())
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise ValueError(f"it must begin with {wanted}")
+    return parts
+
+
+def _origin(parts: SplitResult) -> str:
+    host, port = _host(parts.hostname or ""), _port(parts)
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+
+
+def _check_nobody(parts: SplitResult) -> None:
     if "@" in parts.netloc:
         raise ValueError("it must not contain a user name or a password")
+
+
+def _check_bare(text: str, parts: SplitResult) -> None:
+    _check_nobody(parts)
     if "?" in text or "#" in text:
         raise ValueError("it must not have a query (?…) or a fragment (#…)")
 

@@ -98,9 +98,7 @@ def _check_number_codes(settings: "Settings") -> None:
     if secret is None:
         return
     parts = urlsplit(url)
-    if not parts.hostname or (
-        parts.scheme != "https" and (parts.scheme, parts.hostname in _LOOPBACK) != ("http", True)
-    ):
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
         raise SetupError("CALLMARK_NUMBER_CODE_URL must begin with https://, or with http:// and this machine's name")
     try:
         read_secret(secret.reveal())

@@ -53,8 +53,8 @@ async def test_numbers_without_a_country_code_are_listed_only_when_someone_says_
     refused = await commands.run("numbers", "publish", made, file)
     assert refused.exit_code == 2
     assert "Columns that were not used: name." in refused.stderr
-    assert "1 number fits no country: +8040001234." in refused.stderr
-    assert "Nothing was listed: give --region, or --yes" in refused.stderr
+    assert refused.stderr.count("1 number fits no country: +8040001234.") == 1
+    assert "nothing was listed: give --region, or --yes" in refused.stderr
     file.write_text("phone\n" + "".join(f"9180400{n:05d}\n" for n in range(300)) + "8040001234\n")
     late = await commands.run("numbers", "publish", made, file)
     assert (late.exit_code, "fits no country: +8040001234" in late.stderr) == (2, True)

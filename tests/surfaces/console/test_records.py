@@ -138,6 +138,8 @@ async def test_batches_are_listed_by_date_and_state_and_paged_by_key(
     assert "2 not pushed · 1 invalid" in text_of(last)
     assert str(old.id) in (await alice.get("/console/batches", until="2026-01-01")).text
     assert str(old.id) not in (await alice.get("/console/batches", since="2026-01-02")).text
+    nowhere = await alice.get("/console/batches", until="2026-01-01", zone="Nowhere/City")
+    assert (nowhere.status_code, "Zone is not a time zone name" in text_of(nowhere)) == (400, True)
     done = await alice.get("/console/batches", state="done", since="no date")
     assert done.text.count('data-label="Batch id"') == 1
 

@@ -103,7 +103,7 @@ class RowJudge:
             name or None,
             reason or None,
             start,
-            self._end(start, ends, lasts),
+            self._end(start if isinstance(start, int) else now_ms, ends, lasts),
         )
         try:
             return JudgedRow(row, receiver, self._record(new, now_ms), [])
@@ -142,8 +142,11 @@ class RowJudge:
         found = read_instant(text, self._zone)
         return to_ms(found) if found else text
 
-    def _end(self, start: object, ends: str, lasts: str) -> object:
-        """The end in milliseconds, what is no instant as it is written, or None. Both at once are no instant."""
+    def _end(self, start: int, ends: str, lasts: str) -> object:
+        """The end in milliseconds, what is no instant as it is written, or None. Both at once are no instant.
+
+        A start that is no instant is a fault of its own, and not one of the duration after it.
+        """
         if ends and lasts:
             return f"{ends}, {lasts}"
         if ends:
@@ -152,7 +155,7 @@ class RowJudge:
         duration = read_duration(text) if text else None
         if duration is None:
             return text or None
-        return start + duration // timedelta(milliseconds=1) if isinstance(start, int) else None
+        return start + duration // timedelta(milliseconds=1)
 
     def _told(self, bad: Faulty, new: NewRecord, row: FileRow) -> RowFault:
         role = ROLES[bad.field]
@@ -168,7 +171,7 @@ class RowJudge:
                 found = self._phone(text)
                 return "" if isinstance(found, str) else found.why
             case Fault.INVALID if bad.field in (Field.STARTS_AT, Field.ENDS_AT):
-                return _time_hint(text)
+                return _time_hint(text, "" if bad.field is Field.STARTS_AT else ", or a duration such as 2h")
             case Fault.INVALID:
                 return "write the id of a label: callmark labels list"
             case Fault.LABEL:
@@ -177,12 +180,12 @@ class RowJudge:
                 return text_hint(bad.fault, text)
 
 
-def _time_hint(text: str) -> str:
+def _time_hint(text: str, or_duration: str) -> str:
     if text.isascii() and text.isdigit():
         if len(text) in _DIGITS_OF_DATES:
             return "if this is a date, write it as 2026-01-31T18:00"
         if int(text[:20]) < _LONG_AGO_S:
-            return "this looks like seconds; write milliseconds, or a duration such as 2h"
+            return f"this looks like seconds; write milliseconds{or_duration}"
     if ", " in text:
         return "give ends_at or expires_in, not both"
-    return "write 2026-01-31T18:00, epoch milliseconds, or a duration such as 2h, 90m or 1d"
+    return f"write 2026-01-31T18:00 or epoch milliseconds{or_duration}"

@@ -107,8 +107,12 @@ def publish(session: CommandSession, feature_set_id: str, file: Path, column: st
     FILE is CSV, a text with a number a line, an Excel workbook, or - for standard input.
     """
     listed = _read(file, column, region)
-    if not yes and (strange := without_plan(listed.numbers, most=None)):
-        raise WrongUse(f"{strange[0]} Nothing was listed: give --region, or --yes if these numbers are right.")
+    strange = [] if yes else without_plan(listed.numbers, most=None)
+    for line in strange:
+        if line not in listed.table.notes:  # `_read` has said those
+            click.echo(line, err=True)
+    if strange:
+        raise WrongUse("nothing was listed: give --region, or --yes if these numbers are right")
     with session.client() as client:
         _change(session, listed, partial(client.numbers.publish, feature_set_id), NOT_LISTED)
 

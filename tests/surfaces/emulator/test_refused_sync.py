@@ -1,0 +1,85 @@
+"""A handset whose sync is refused begins again with a stream, also one that would sleep after a sync."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.factories import phone
+from tests.waiting import until
+from websockets.exceptions import ConnectionClosedOK
+from websockets.frames import Close
+
+from callmark.domain.handsets.model import OS
+from callmark.kit.ids import new_id
+from callmark.surfaces.emulator.behaviour import Conditions
+from callmark.surfaces.emulator.handset import GOODBYE, Handset
+from callmark.surfaces.emulator.model import Script, VirtualHandset
+from callmark.surfaces.gateway.wire import Failed, Synced, SyncFrame, Welcome, decode_frame, encode
+
+
+class Stream:
+    """A gateway's stream that refuses every sync, or takes it."""
+
+    def __init__(self, *, refuses: bool) -> None:
+        self._refuses = refuses
+        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._frames.put_nowait(encode(Welcome(new_id(), "919900000001", 1, 0)))
+
+    async def recv(self, *, decode: bool) -> bytes:
+        assert not decode
+        if (frame := await self._frames.get()) is None:
+            raise ConnectionClosedOK(Close(GOODBYE, ""), None)
+        return frame
+
+    async def send(self, data: bytes, *, text: bool) -> None:
+        assert text
+        frame = decode_frame(data.decode())
+        if isinstance(frame, SyncFrame):
+            refused = Failed(new_id(), frame.id, "invalid-input", "cursor is invalid")
+            self._frames.put_nowait(encode(refused if self._refuses else Synced(new_id(), frame.id, None)))
+
+    async def close(self) -> None:
+        self._frames.put_nowait(None)
+
+
+class Gateways:
+    """In place of `Network`: the first stream refuses, all others do not."""
+
+    def __init__(self) -> None:
+        self.conditions = Conditions()
+        self.streams = 0
+
+    async def connect(self, _: str) -> Stream:
+        self.streams += 1
+        return Stream(refuses=self.streams == 1)
+
+    async def pause(self, _: float) -> None: ...
+
+    async def back_off(self, _: int) -> None: ...
+
+    def on_change(self, _: str) -> None: ...
+
+    def now_ms(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("sleeps", [False, True])
+async def test_a_handset_whose_sync_is_refused_comes_with_another_stream(*, sleeps: bool) -> None:
+    network: Any = Gateways()
+    row = VirtualHandset(
+        phone_number=phone(),
+        os=OS.ANDROID,
+        app_version="5.0.0",
+        online=True,
+        script=Script(sleeps=sleeps),
+        token="token",
+    )
+    handset = Handset(row, network)
+    handset.start()
+
+    async def is_done() -> bool:
+        return handset.is_asleep if sleeps else handset.connected
+
+    await until(is_done)
+    assert network.streams == 2
+    await handset.stop()
