@@ -1,10 +1,10 @@
-"""A phone that sleeps is woken through Firebase Cloud Messaging, here a server that speaks its documented protocol."""
+"""A phone that sleeps is woken through Firebase Cloud Messaging."""
 
 import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from tests.databases import Databases
-from tests.domain.webhooks.receiving import Handler, Received, receiver
+from tests.domain.webhooks.receiving import Handler, receiver
 from tests.factories import Cast, make_cast, phone
+from tests.surfaces.gateway.fake_fcm import FakeFcm, credentials
 from tests.surfaces.gateway.helpers import Owner, new_record, online, outcome_of, push, served, store_records
 from tests.waiting import until
 
@@ -33,10 +32,9 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
 from callmark.kit.fcm import read_service_account
 from callmark.kit.ids import random_uuid
-from callmark.passport.encoding import from_base64url
+from callmark.kit.worker import Worker
 from callmark.worker.run import run_due_once, run_worker
 
-KEY = rsa.generate_private_key(65537, 2048)
 APP_TOKEN = "fcm:APA91b-of-an-app"
 GONE: dict[str, Any] = {
     "error": {
@@ -57,54 +55,6 @@ DELAYS: list[tuple[tuple[int, dict[str, Any], dict[str, str]], timedelta]] = [
     ((503, {"error": {"code": 503, "status": "UNAVAILABLE", "message": "later"}}, {}), timedelta(seconds=1)),
     ((500, {}, {}), timedelta(seconds=1)),
 ]
-
-
-@dataclass
-class FakeFcm:
-    """Access tokens for who signs with our key, and answers to messages as the test sets them."""
-
-    url: str
-    requests: list[Received]
-    answers: list[tuple[int, dict[str, Any], dict[str, str]]] = field(default_factory=list[Any])
-    tokens: int = 0
-
-    def messages(self) -> list[dict[str, Any]]:
-        """What was sent to apps."""
-        return [json.loads(one.body)["message"] for one in self.requests if one.target.endswith("messages:send")]
-
-    async def answer(self, request: web.Request) -> web.Response:
-        if request.path == "/token":
-            form = await request.post()
-            check_assertion(str(form["assertion"]), self.url)
-            self.tokens += 1
-            return web.json_response(
-                {"access_token": f"ya29.{self.tokens}", "expires_in": 3599, "token_type": "Bearer"}
-            )
-        assert request.path == "/v1/projects/ring-app/messages:send"
-        if request.headers["Authorization"] != f"Bearer ya29.{self.tokens}":
-            return web.json_response({"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "no"}}, status=401)
-        if self.answers:
-            status, body, headers = self.answers.pop(0)
-            return web.json_response(body, status=status, headers=headers)
-        return web.json_response({"name": "projects/ring-app/messages/0:1"})
-
-
-def check_assertion(assertion: str, url: str) -> None:
-    head, claims, signature = assertion.split(".")
-    assert json.loads(from_base64url(head, "head")) == {"alg": "RS256", "typ": "JWT"}
-    told = json.loads(from_base64url(claims, "claims"))
-    assert (told["iss"], told["aud"]) == ("callmark@ring-app.example", f"{url}/token")
-    assert told["exp"] - told["iat"] == 3600
-    signed, proof = f"{head}.{claims}".encode(), from_base64url(signature, "signature")
-    KEY.public_key().verify(proof, signed, padding.PKCS1v15(), hashes.SHA256())
-
-
-def credentials(url: str) -> dict[str, str]:
-    pem = KEY.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-    about = {"type": "service_account", "project_id": "ring-app", "client_email": "callmark@ring-app.example"}
-    return about | {"private_key": pem, "token_uri": f"{url}/token"}
 
 
 @pytest.fixture(scope="session")
@@ -259,10 +209,23 @@ async def test_without_a_token_or_credentials_nothing_is_sent_and_the_push_fails
     assert fcm.messages() == []
 
 
-async def ask_to_wake(deps: Deps, owner: Owner) -> None:
+async def ask_to_wake(deps: Deps, owner: Owner, wanted_by: str = "", lasts: timedelta = timedelta(hours=1)) -> None:
     """What a push to a handset without a stream does: its wake-up is due afterwards."""
-    ends = {owner.number: deps.clock.now() + timedelta(hours=1)}
-    assert await waking_up.expected(deps, ends, [owner.number]) == {owner.number}
+    ends = {owner.number: deps.clock.now() + lasts}
+    assert await waking_up.expected(deps, wanted_by, ends, [owner.number]) == {owner.number}
+
+
+async def test_a_batch_delays_neither_another_account_nor_a_real_time_push(waking: Deps, clock: FakeClock) -> None:
+    one, other = random_uuid(), random_uuid()
+    wanted = [waking_up.batches_of(one)] * 4 + [waking_up.real_time_of(one), waking_up.batches_of(other)]
+    owners = [await sleeping(waking) for _ in wanted]
+    for owner, wanted_by in zip(owners, wanted, strict=True):
+        await ask_to_wake(waking, owner, wanted_by)
+        clock.advance(timedelta(seconds=1))
+    await ask_to_wake(waking, owners[3], waking_up.real_time_of(other))
+    worker = Worker(waking.db, waking.gather, waking.fabric, clock, waking.real_clock)
+    claimed = await worker.claim(waking_up.wake_ups(waking, None), 4)
+    assert {row.row["phone_number"] for row in claimed} == {owners[i].number for i in (0, 3, 4, 5)}
 
 
 async def test_the_end_of_an_app_ends_its_registration(waking: Deps, fcm: FakeFcm, cast: Cast) -> None:
@@ -297,6 +260,42 @@ async def test_the_newest_wake_ups_are_kept_for_timelines(waking: Deps, fcm: Fak
     assert kept == [began + PAUSE * 2 * i for i in range(2, MOST_KEPT + 2)]
     assert await waking_up.sent_between(waking, owner.number, began, kept[1]) == kept[:2]
     assert await waking_up.sent_between(waking, phone(), began, clock.now()) == []
+
+
+def kept_for(fcm: FakeFcm) -> list[int]:
+    """For how many seconds the push service keeps each message, should the phone be out of reach."""
+    return [int(message["android"]["ttl"].removesuffix("s")) for message in fcm.messages()]
+
+
+async def test_a_record_that_ends_later_is_waked_for_until_it_ends(
+    waking: Deps, fcm: FakeFcm, clock: FakeClock
+) -> None:
+    """A message for a record of a minute is not kept for a phone that is out of reach for two."""
+    owner = await sleeping(waking)
+    await ask_to_wake(waking, owner, lasts=timedelta(minutes=1))
+    await run_due_once(waking)
+    for lasts in (timedelta(minutes=1) - timedelta(seconds=1), timedelta(days=1)):
+        clock.advance(PAUSE / 4)
+        await ask_to_wake(waking, owner, lasts=lasts)
+        await run_due_once(waking)
+    assert kept_for(fcm) == [60, 86_400]
+
+
+async def test_a_record_that_comes_while_the_message_is_on_its_way_is_waked_for_until_it_ends(
+    waking: Deps, fcm: FakeFcm, clock: FakeClock
+) -> None:
+    taken, busy = await sleeping(waking), await sleeping(waking)
+    await ask_to_wake(waking, taken, lasts=timedelta(minutes=1))
+    fcm.meanwhile = [ask_to_wake(waking, taken, lasts=timedelta(days=1))]
+    await run_due_once(waking)
+    await run_due_once(waking)
+    assert kept_for(fcm) == [60, 86_400]
+    await ask_to_wake(waking, busy, lasts=timedelta(seconds=1))
+    fcm.meanwhile, fcm.answers = [ask_to_wake(waking, busy, lasts=timedelta(days=1))], [(503, {}, {})]
+    await run_due_once(waking)
+    clock.advance(waking_up.FIRST_RETRY)
+    await run_due_once(waking)
+    assert kept_for(fcm)[2:] == [1, 86_399]
 
 
 @pytest.mark.parametrize(("answer", "after"), DELAYS)

@@ -7,13 +7,14 @@ lost a moment ago; what comes later is a late delivery.
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service, waking_queries
 from callmark.domain.handsets.model import Takeover
-from callmark.domain.handsets.waking_queries import WantedWakeUp
+from callmark.domain.handsets.waking_queries import Attempt, WantedWakeUp
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import AppError
 from callmark.kit.fcm import Fcm, MessageRefused, NotNow, TokenGone, Woke, Woken, read_service_account
@@ -38,11 +39,21 @@ _RESULTS: Mapping[type[Woke], str] = {
 }
 
 
-async def expected(deps: Deps, ends: Mapping[PhoneNumber, datetime], numbers: Collection[str]) -> set[str]:
+def batches_of(account_id: UUID) -> str:
+    """The owner of wake-ups for an account's batches. Owners take turns, so no batch delays another account."""
+    return str(account_id)
+
+
+def real_time_of(account_id: UUID) -> str:
+    """The owner of wake-ups for an account's real-time pushes: its own batches do not delay them either."""
+    return f"{account_id} real time"
+
+
+async def expected(deps: Deps, owner: str, ends: Mapping[PhoneNumber, datetime], numbers: Collection[str]) -> set[str]:
     """Those of numbers without a stream whose handsets come in a moment: they lost it, or are being woken.
 
     Also those that lost it are woken: the phone may have ended the app, or its goodbye is not written yet. `ends` says
-    until when there is something to show on each.
+    until when there is something to show on each, `owner` whose wake-ups they are.
     """
     near = await presence.returning(deps, numbers)
     if deps.settings.fcm_credentials_file is None:
@@ -50,7 +61,7 @@ async def expected(deps: Deps, ends: Mapping[PhoneNumber, datetime], numbers: Co
     absent = [PhoneNumber(number) for number in set(numbers)]
     now = deps.clock.now()
     try:
-        wanted = [WantedWakeUp(number, ends[number], now) for number in absent]
+        wanted = [WantedWakeUp(owner, number, ends[number], now) for number in absent]
         able = await deps.gather(waking_queries.put_wake_ups, wanted) if wanted else ()
     except AppError as exc:
         log.warning("wake_up_not_written", error=exc.detail)
@@ -86,6 +97,7 @@ def wake_ups(deps: Deps, outbound: Outbound | None) -> Work:
         columns="phone_number, wanted_until, attempt_count, due_at",
         run=run,
         at_once=64,
+        owner="owner",
         ready=lambda: fcm is not None and fcm.is_free,
         is_outgoing=True,
     )
@@ -93,25 +105,26 @@ def wake_ups(deps: Deps, outbound: Outbound | None) -> Work:
 
 async def _wake(deps: Deps, fcm: Fcm, claimed: Claimed) -> datetime | None:
     number, until = PhoneNumber(claimed.row["phone_number"]), claimed.row["wanted_until"]
-    now, attempts = deps.clock.now(), claimed.row["attempt_count"] + 1
+    now, count = deps.clock.now(), claimed.row["attempt_count"]
     async with deps.db.connection() as tx:
         token = await waking_queries.find_push_token(tx, number)
-    if token is None or until <= now:
-        return None
+        if token is None or until <= now:
+            return await waking_queries.end_attempt(tx, number, claimed.lease_id, Attempt(count, until, now))
     woke = await fcm.wake(token, {"type": "callmark.wake", "phone_number": number}, (until - now).total_seconds())
     WAKE_UPS.labels(_RESULTS[type(woke)]).inc()
     if isinstance(woke, TokenGone):
         await _forget(deps, number, token)
-    _tell(number, woke, attempts)
+    _tell(number, woke, count + 1)
     now = deps.clock.now()
-    due_at = now + _pause(woke, attempts) if isinstance(woke, NotNow) else None
-    due_at = due_at if due_at and due_at < until else None
-    sent_at = now if isinstance(woke, Woken) else None
+    attempt = Attempt(
+        count + 1,
+        until,
+        now,
+        sent_at=now if isinstance(woke, Woken) else None,
+        retry_at=now + _pause(woke, count + 1) if isinstance(woke, NotNow) else None,
+    )
     async with deps.db.connection() as tx:
-        await waking_queries.end_attempt(
-            tx, number, claimed.lease_id, attempts=attempts, sent_at=sent_at, due_at=due_at
-        )
-    return due_at
+        return await waking_queries.end_attempt(tx, number, claimed.lease_id, attempt)
 
 
 async def _forget(deps: Deps, number: PhoneNumber, token: str) -> None:

@@ -17,8 +17,12 @@ MOST_KEPT = 20
 
 
 class WantedWakeUp(NamedTuple):
-    """A handset that is to be woken before `until`, when the last record for it has ended."""
+    """A handset that is to be woken before `until`, when the last record for it has ended.
 
+    Owners take turns: see `waking.batches_of` and `waking.real_time_of`.
+    """
+
+    owner: str
     number: PhoneNumber
     until: datetime
     now: datetime
@@ -27,25 +31,29 @@ class WantedWakeUp(NamedTuple):
 async def put_wake_ups(connection: DatabaseConnection, wanted: Sequence[WantedWakeUp]) -> list[bool]:
     """Makes a wake-up due for each whose app can be woken; whether it can.
 
-    One that was sent less than `PAUSE` ago stands: the handset fetches everything when it wakes. Primary keys of
-    registration and wake_up; in the order of numbers, so that two of these never wait for each other.
+    One that was sent less than `PAUSE` ago stands if the push service keeps it as long as this one: the handset fetches
+    everything when it wakes. One that is due keeps its place in time and goes to who wants it last: it is not to wait
+    behind a batch of another. Primary keys of registration and wake_up; in the order of numbers, so that two of these
+    never wait for each other.
     """
     rows = await connection.fetch(
         """
         WITH able AS (
-          SELECT a.number, max(a.until) AS until, max(a.now) AS now
-          FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS a (number, until, now)
+          SELECT a.number, max(a.until) AS until, max(a.now) AS now, max(a.owner) AS owner
+          FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $5::text[]) AS a (number, until, now, owner)
           JOIN registration r ON r.phone_number = a.number JOIN handset_app p ON p.id = r.app_id
           WHERE r.token_sha256 IS NOT NULL AND r.push_token IS NOT NULL AND p.revoked_at IS NULL
           GROUP BY a.number
         ), made AS (
-          INSERT INTO wake_up AS w (phone_number, wanted_until, due_at)
-          SELECT number, until, now FROM able ORDER BY number
+          INSERT INTO wake_up AS w (phone_number, wanted_until, due_at, owner)
+          SELECT number, until, now, owner FROM able ORDER BY number
           ON CONFLICT (phone_number) DO UPDATE SET
             wanted_until = greatest(w.wanted_until, excluded.wanted_until),
             attempt_count = CASE WHEN w.due_at IS NULL THEN 0 ELSE w.attempt_count END,
-            due_at = CASE WHEN w.due_at IS NULL AND w.sent_at > excluded.due_at - $4::interval THEN NULL
-              ELSE coalesce(w.due_at, excluded.due_at) END
+            due_at = CASE WHEN w.due_at IS NULL AND w.sent_at > excluded.due_at - $4::interval
+              AND w.wanted_until >= excluded.wanted_until THEN NULL
+              ELSE coalesce(w.due_at, excluded.due_at) END,
+            owner = excluded.owner
         )
         SELECT number FROM able
         """,
@@ -53,6 +61,7 @@ async def put_wake_ups(connection: DatabaseConnection, wanted: Sequence[WantedWa
         [one.until for one in wanted],
         [one.now for one in wanted],
         PAUSE,
+        [one.owner for one in wanted],
     )
     able = {row["number"] for row in rows}
     return [one.number in able for one in wanted]
@@ -67,21 +76,35 @@ async def find_push_token(tx: Tx, phone: PhoneNumber) -> str | None:
     )
 
 
-async def end_attempt(
-    tx: Tx, phone: PhoneNumber, lease_id: UUID, *, attempts: int, sent_at: datetime | None, due_at: datetime | None
-) -> None:
-    """Writes what an attempt came to, under its lease."""
-    await tx.execute(
-        "UPDATE wake_up SET attempt_count = $3, sent_at = coalesce($4, sent_at), due_at = $5, lease_id = NULL,"
-        " leased_until = NULL, sent_ats = CASE WHEN $4::timestamptz IS NULL THEN sent_ats"
+class Attempt(NamedTuple):
+    """What an attempt came to: it was for records until `until`, and is to be made again at `retry_at`, if at all."""
+
+    number: int
+    until: datetime
+    now: datetime
+    sent_at: datetime | None = None
+    retry_at: datetime | None = None
+
+
+async def end_attempt(tx: Tx, phone: PhoneNumber, lease_id: UUID, attempt: Attempt) -> datetime | None:
+    """Writes what an attempt came to, under its lease; when the next is due.
+
+    It is due at once if a record that ends later came while it ran: the message was not kept that long for the phone.
+    """
+    return await tx.fetchval(
+        "UPDATE wake_up SET attempt_count = $3, sent_at = coalesce($4, sent_at), lease_id = NULL, leased_until = NULL,"
+        " due_at = CASE WHEN $5::timestamptz < wanted_until THEN $5 WHEN wanted_until > $7 THEN $8::timestamptz END,"
+        " sent_ats = CASE WHEN $4::timestamptz IS NULL THEN sent_ats"
         " ELSE (sent_ats || $4::timestamptz)[greatest(cardinality(sent_ats) + 2 - $6::integer, 1):] END"
-        " WHERE phone_number = $1 AND lease_id = $2",
+        " WHERE phone_number = $1 AND lease_id = $2 RETURNING due_at",
         phone,
         lease_id,
-        attempts,
-        sent_at,
-        due_at,
+        attempt.number,
+        attempt.sent_at,
+        attempt.retry_at,
         MOST_KEPT,
+        attempt.until,
+        attempt.now,
     )
 
 

@@ -197,7 +197,8 @@ def _insertable(record: OpenRecord, batch_id: BatchId, good: GoodRecord, due_at:
 async def _push_one(deps: Deps, record: OpenRecord, within: timedelta, stream: str) -> Outcome:
     spans, ends = PushSpans([record]), {record.key.receiver_number: record.key.ends_at}
     push = as_push(deps, record, spans.traceparent(0), stream)
-    answer = await deps.fabric.push_one(push, within, partial(waking.expected, deps, ends))
+    owner = waking.real_time_of(record.account_id)
+    answer = await deps.fabric.push_one(push, within, partial(waking.expected, deps, owner, ends))
     spans.answered([(0, answer)])
     return Outcome.SUCCESS if answer is Answer.ACKNOWLEDGED else Outcome.FAILED_TO_PUSH
 

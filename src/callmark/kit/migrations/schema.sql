@@ -1274,13 +1274,16 @@ CREATE TABLE public.wake_up (
     due_at timestamp with time zone,
     lease_id uuid,
     leased_until timestamp with time zone,
-    sent_ats timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL
+    sent_ats timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    owner text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C"
 )
 WITH (fillfactor='70');
 
 COMMENT ON TABLE public.wake_up IS 'One row a phone number that was ever woken. wanted_until is when the last record to show has ended.';
 
 COMMENT ON COLUMN public.wake_up.sent_ats IS 'The newest wake-ups that the push service has taken, oldest first.';
+
+COMMENT ON COLUMN public.wake_up.owner IS 'Who wants it and takes turns: an account''s batches, or its real-time pushes.';
 
 CREATE TABLE public.webhook (
     id uuid NOT NULL,
@@ -1868,7 +1871,7 @@ CREATE INDEX waiting_delivery_created ON public.waiting_delivery USING btree (cr
 
 CREATE INDEX waiting_delivery_due ON public.waiting_delivery USING btree (webhook_id, due_at, event_number);
 
-CREATE INDEX wake_up_due ON public.wake_up USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX wake_up_due_owner ON public.wake_up USING btree (owner, due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX webhook_account ON public.webhook USING btree (account_id);
 
