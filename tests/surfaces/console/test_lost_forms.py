@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from html import escape, unescape
+from urllib.parse import unquote
 
 import pytest
 from tests.surfaces.console.browser import (
@@ -72,8 +73,22 @@ async def test_a_kept_form_is_shown_to_its_owner_and_to_nobody_else(
     shown = await alice.get(onward)
     assert shown.status_code == 404
     assert "dialer" not in text_of(shown)
-    again = await browse.as_member(business.admin)
-    assert "dialer & co" in text_of(await again.get(onward))
+    assert (await (await browse.as_member(business.admin)).get(onward)).status_code == 404  # in another browser
+    await alice.post("/console/sign-out", {})
+    assert await _sign_in(alice, business.admin, f"/console/sign-in?next={onward}") == onward
+    assert "dialer & co" in text_of(await alice.get(onward))
+
+
+async def test_a_strangers_form_is_not_shown_to_who_follows_its_address(business: Business, browse: Visitors) -> None:
+    """It would stand on a page of ours, with a button that sends it in the name of who is signed in."""
+    stranger = browse()
+    planted = await stranger.http.post("/console/keys/new", data=FORM, headers=OURS)
+    onward = unquote(planted.headers["location"]).partition("next=")[2]
+    assert onward.startswith("/console/kept-forms/")
+    alice = await browse.as_member(business.admin)
+    shown = await alice.get(onward)
+    assert shown.status_code == 404
+    assert "dialer" not in shown.text
 
 
 async def test_a_kept_form_waits_for_half_an_hour(business: Business, browse: Visitors, clock: FakeClock) -> None:

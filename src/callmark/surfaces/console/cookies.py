@@ -18,7 +18,7 @@ from starlette.responses import Response
 from callmark.domain.sessions.model import CODE_LIFETIME, DEVICE_LIFETIME
 from callmark.kit.ids import random_text
 
-SESSION, VISITOR, CODE, DEVICE, FLASH, THEME, PERSON = (
+SESSION, VISITOR, CODE, DEVICE, FLASH, THEME, PERSON, FORMS = (
     "callmark_session",
     "callmark_visitor",
     "callmark_code",
@@ -26,6 +26,7 @@ SESSION, VISITOR, CODE, DEVICE, FLASH, THEME, PERSON = (
     "callmark_said",
     "callmark_theme",
     "callmark_person",
+    "callmark_forms",
 )
 _CSRF_BYTES = 32
 _LONGEST_FLASH = 600
@@ -71,6 +72,11 @@ def code(token: str) -> Cookie:
 def device(token: str) -> Cookie:
     """What makes the browser known."""
     return Cookie(DEVICE, token, DEVICE_LIFETIME)
+
+
+def forms(secret: str, lifetime: timedelta) -> Cookie:
+    """What opens the forms that are kept for this browser."""
+    return Cookie(FORMS, secret, lifetime)
 
 
 def flash(said: str, kind: str) -> Cookie:

@@ -1,9 +1,13 @@
 """Forms that arrive after their session ended, or with a token of an earlier one: what was typed is not lost.
 
-It waits for thirty minutes, encrypted, for the person whose browser sent it; after the sign-in a page shows it and
-sends it again when that person says so. Passwords and files are not kept, and the page says so.
+It waits for thirty minutes, encrypted, for the person and the browser that sent it; after the sign-in a page shows it
+and sends it again when that person says so. Passwords and files are not kept, and the page says so.
+
+Who is not signed in can have any form kept, and knows its address. So the address alone opens nothing: it takes a
+cookie that the same answer set. So nobody's form stands before another person with a button that sends it.
 """
 
+import hmac
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
@@ -14,10 +18,10 @@ from starlette.responses import RedirectResponse, Response
 
 from callmark.domain.ids import MemberId, OperatorId
 from callmark.domain.sessions import handovers
-from callmark.domain.sessions.model import Person
+from callmark.domain.sessions.model import TOKEN_LENGTH, Person
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.errors import AppError, Forbidden, TooManyRequests
-from callmark.kit.ids import parse_uuid
+from callmark.kit.ids import parse_uuid, random_text, sha256
 from callmark.surfaces.console import admission, bodies, cookies
 from callmark.surfaces.console.pages import Page, is_secure, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, page_of, with_query
@@ -44,6 +48,8 @@ class KeptForm(msgspec.Struct):
     had_password: bool
     page: str
     """The page it stood on, as far as the browser said."""
+    browser: bytes = b""
+    """The SHA-256 of the cookie that opens it."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,8 @@ async def show(request: ConsoleRequest) -> Response:
     if content is None:
         return page(request, NoFormPage(), 404)
     kept = msgspec.msgpack.decode(content, type=KeptForm)
+    if not hmac.compare_digest(kept.browser, sha256(_browser(request))):
+        return page(request, NoFormPage(), 404)
     return page(request, KeptFormPage(kept.path, kept.fields, kept.files, kept.had_password, kept.page or HOME))
 
 
@@ -136,6 +144,8 @@ def _typed(kept: KeptForm) -> bool:
 
 async def _hand_over(request: ConsoleRequest, kept: KeptForm, person: Person) -> str:
     """A token for the form; empty when it is too large, or when too many come from there."""
+    browser = _browser(request) or random_text(TOKEN_LENGTH)
+    kept.browser = sha256(browser)
     content = msgspec.msgpack.encode(kept)
     if len(content) > _LARGEST_BYTES:
         return ""
@@ -143,7 +153,13 @@ async def _hand_over(request: ConsoleRequest, kept: KeptForm, person: Person) ->
         await throttle.take(request.deps, throttle.KEPT_FORM, request.origin.network)
     except TooManyRequests:
         return ""
+    request.new_cookies.append(cookies.forms(browser, handovers.FORM_LIFETIME))
     return await handovers.hand_to_person(request.deps, person, _KIND, content)
+
+
+def _browser(request: ConsoleRequest) -> str:
+    """What this browser got with the first form that was kept for it; empty when it has none."""
+    return cookies.read(request.http, cookies.FORMS, secure=is_secure(request.deps.public_url))
 
 
 def _person(request: ConsoleRequest) -> Person:
