@@ -53,4 +53,14 @@ async def test_what_no_limit_counts_is_dropped(deps: Deps, clock: FakeClock) -> 
     clock.advance(timedelta(hours=2))
     await throttle.forget_old_tries(deps)
     async with deps.db.connection() as tx:
-        assert not await tx.fetchval("SELECT true FROM throttle WHERE who = $1", who)
+        assert not await tx.fetchval("SELECT true FROM throttle WHERE who = lower($1)", who)
+
+
+async def test_an_address_counts_once_in_whatever_case_the_database_finds_its_owner(deps: Deps) -> None:
+    for who in ("alice@acme.example", "Alice@acme.example", "ALICE@ACME.EXAMPLE"):
+        await throttle.take(deps, LIMIT, who)
+    with pytest.raises(TooManyRequests):
+        await throttle.take(deps, LIMIT, "aLICE@acme.example")
+    async with deps.db.transaction() as tx:
+        await throttle.forget(tx, LIMIT, "ALICE@acme.example")
+    await throttle.take(deps, LIMIT, "alice@acme.example")

@@ -22,7 +22,7 @@ from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.members import service as members
-from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.sessions.model import MemberState
 from callmark.kit.ids import random_text
 
@@ -42,6 +42,29 @@ async def test_an_admin_invites_and_the_mail_leads_in(deps: Deps, business: Busi
     (entry,) = await audit.list_entries(deps, business.account.id, AuditFilter(action="member.invited"))
     assert (entry.subject, entry.actor_email) == (email, business.admin.email)
     assert re.split(" . ", str(entry.details["place"])) == ["Logistics", "Delivery", "Last mile"]
+
+
+async def test_an_address_gets_five_invitations_an_hour_and_what_was_typed_stays(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    """Members choose a part of the text, and the address need not be of anyone who knows them."""
+    alice, email = await browse.as_member(business.admin), _address()
+    form = {"email": email, "name": "Bo", "role": f"process_owner:{business.process}"}
+    assert (await alice.post("/console/members/invite", form)).status_code == 303
+    (invited,) = [one for one in await members.list_members(deps, business.account.id) if one.email == email]
+    again = [await alice.post(f"/console/members/{invited.id}/invite-again") for _ in range(5)]
+    assert [answer.status_code for answer in again] == [303] * 4 + [429]
+    await members.delete_member(deps, business.account.id, invited.id, by=SYSTEM)
+    refused = await alice.post("/console/members/invite", form)
+    assert refused.status_code == 429
+    assert "Try again in 60 minutes" in errors_of(refused)["email"]
+    assert 'value="Bo"' in refused.text
+    olive = Actor(ActorKind.OPERATOR, "olive@operator.example")
+    node, role = business.process, Role.PROCESS_OWNER
+    invite = members.invite_member(
+        deps, business.account.id, by=olive, inviter="Olive", email=email, name="", role=role, node_id=node
+    )
+    assert (await invite).email == email
 
 
 @pytest.mark.parametrize(

@@ -160,10 +160,11 @@ async def update_key(
 ) -> ApiKey:
     """The key with what was given changed; its tokens act by the new features at once. Raises NotFound."""
     async with deps.db.transaction() as tx:
+        plan = (await accounts.lock_account(tx, account_id)).features  # first, as where tokens are made
         key = _found(await queries.lock_key(tx, account_id, key_id))
         if features is not None:
             features = frozenset(features)
-            check_wanted((await accounts.lock_account(tx, account_id)).features, features, key.features, "features")
+            check_wanted(plan, features, key.features, "features")
         changed = replace(
             key,
             name=kept_or(key.name, name, _name),

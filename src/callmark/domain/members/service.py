@@ -22,6 +22,7 @@ from callmark.domain.members.model import (
 from callmark.domain.policy.model import Actor, Role, may_give
 from callmark.domain.sessions import links, service as sessions
 from callmark.domain.sessions.model import EMAIL_TAKEN, MemberState, email_address, person_name
+from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.structure import service as structure
 from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
@@ -179,11 +180,13 @@ async def invite_member(
     """A new member, to whom the invitation is on its way; it names `inviter`.
 
     Who is a member elsewhere is answered like anyone: only its own mail says so, and of several invitations to one
-    address, the first that is accepted gets it. Operators are notified. Raises NotFound, InvalidInput, Conflict.
+    address, the first that is accepted gets it. Operators are notified. Raises NotFound, InvalidInput, Conflict,
+    TooManyRequests.
     """
     place = await _granted(deps, account_id, by, role, node_id)
     shown = name.strip() or email.strip().partition("@")[0]
     member = _new_member(deps, account_id, email, shown, role, MemberState.INVITED, place.id if place else None)
+    await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
         await accounts.find_account(tx, account_id)
         if by.is_operator and await sessions.find_person(tx, member.email):
@@ -195,10 +198,11 @@ async def invite_member(
 
 
 async def invite_again(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor, inviter: str) -> Member:
-    """Sends a new link; the old one works no more. Raises NotFound, Conflict (no longer invited)."""
+    """Sends a new link; the old one works no more. Raises NotFound, Conflict (no longer invited), TooManyRequests."""
     member = await _changeable(deps, account_id, member_id, by)
     if member.state is not MemberState.INVITED:
         raise Conflict("this member has already accepted the invitation")
+    await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
         await _invite(deps, tx, member, inviter)
         await _note(deps, tx, by, "member.invited_again", member)
@@ -231,8 +235,12 @@ async def revoke_access(deps: Deps, account_id: AccountId, member_id: MemberId, 
 
 
 async def restore_access(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor, inviter: str) -> Member:
-    """The member may sign in again; one that never has is invited again. Raises NotFound."""
+    """The member may sign in again; one that never has is invited again. Raises NotFound, TooManyRequests."""
     member = await _changeable(deps, account_id, member_id, by)
+    async with deps.db.connection() as tx:
+        is_invited_again = not await sessions.has_password(tx, member.person)
+    if is_invited_again:
+        await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
         state = MemberState.ACTIVE if await sessions.has_password(tx, member.person) else MemberState.INVITED
         changed = await _change(tx, _found(await queries.lock_member(tx, account_id, member_id)), state=state)
@@ -313,6 +321,13 @@ async def _delete(deps: Deps, tx: Transaction, account_id: AccountId, member_id:
     await queries.delete_member(tx, account_id, member_id)
     await _note(deps, tx, by, "member.deleted", member, role=member.role)
     return member
+
+
+async def _take_invitation(deps: Deps, member: Member, by: Actor) -> None:
+    """Counts a mail to someone who may never have heard of the account. Operators send as many as are needed."""
+    if not by.is_operator:
+        await throttle.take(deps, throttle.MAIL, member.email)
+        await throttle.take(deps, throttle.INVITATIONS, str(member.account_id))
 
 
 async def _invite(deps: Deps, tx: Tx, member: Member, inviter: str) -> None:

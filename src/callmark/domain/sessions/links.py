@@ -57,7 +57,7 @@ async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
     """
     email = email.strip()
     await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.network)
-    await throttle.take(deps, throttle.MAIL, email.casefold())
+    await throttle.take(deps, throttle.MAIL, email)
     token, now = random_text(TOKEN_LENGTH), deps.clock.now()
     async with deps.db.transaction() as tx:
         known = await queries.select_known(tx, email)
@@ -105,7 +105,7 @@ async def reset_password(deps: Deps, token: str, password: str, origin: Origin) 
     async with deps.db.transaction() as tx:
         known = await _known(deps, tx, LinkKind.PASSWORD_RESET, token)
         await replace_password(tx, known.person, hashed)
-        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, known.email.casefold())
+        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, known.email)
         await note_own(tx, known, "password.reset", origin.address, deps.clock.now())
 
 

@@ -61,6 +61,13 @@ async def select_known_person(tx: Tx, person: Person) -> KnownPerson | None:
     return _known(row) if row else None
 
 
+async def lock_known_person(tx: Tx, person: Person) -> KnownPerson | None:
+    """As `select_known_person`; its password and its state stay so until the transaction ends."""
+    await tx.execute("SELECT FROM member WHERE id = $1 FOR NO KEY UPDATE", person.member_id)
+    await tx.execute("SELECT FROM operator_user WHERE id = $1 FOR NO KEY UPDATE", person.operator_id)
+    return await select_known_person(tx, person)
+
+
 async def set_password(tx: Tx, person: Person, password_hash: str) -> None:
     """Stores a person's password. Conflict when someone else uses its address by now."""
     try:

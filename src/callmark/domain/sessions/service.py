@@ -43,6 +43,7 @@ log = structlog.get_logger(__name__)
 SUSPENDED = "This account is suspended. Please contact the operator of this installation."
 _WRONG = "The email or the password is wrong."
 _WRONG_CODE = "This code is wrong or no longer valid."
+_NOT_CURRENT = "this is not your current password"
 
 
 async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device: str = "") -> SignedIn | CodeSent:
@@ -53,7 +54,7 @@ async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device:
     """
     email = email.strip()
     await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.network)
-    await throttle.take(deps, throttle.SIGN_IN_EMAIL, email.casefold())
+    await throttle.take(deps, throttle.SIGN_IN_EMAIL, email)
     async with deps.db.connection() as tx:
         known = await queries.select_known(tx, email)
     right = await is_password(password, known.password_hash if known else None)
@@ -63,13 +64,26 @@ async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device:
     if known.account_state is AccountState.SUSPENDED:
         raise Forbidden(SUSPENDED)
     async with deps.db.transaction() as tx:
-        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, email.casefold())
+        if not await _is_unchanged(tx, known):
+            raise Unauthenticated(_WRONG)
+        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, email)
         await throttle.give_back(tx, throttle.SIGN_IN_ADDRESS, origin.network)
         if not await _needs_code(deps, tx, known, device):
             return SignedIn(await begin_session(deps, tx, known.person, origin))
     await throttle.take(deps, throttle.SIGN_IN_CODE, str(known.person.member_id))
     async with deps.db.transaction() as tx:
+        if not await _is_unchanged(tx, known):
+            raise Unauthenticated(_WRONG)
         return await _send_code(deps, tx, known)
+
+
+async def _is_unchanged(tx: Tx, known: KnownPerson) -> bool:
+    """Whether the password that was right still is, and the person as it was; nothing of it changes in `tx`.
+
+    To check a password takes a while, in which its owner may choose another one, or an admin revoke the access.
+    """
+    now = await queries.lock_known_person(tx, known.person)
+    return now is not None and (now.password_hash, now.member_state) == (known.password_hash, known.member_state)
 
 
 async def confirm_code(deps: Deps, token: str, code: str, origin: Origin, *, remember: bool) -> SignedIn:
@@ -154,14 +168,16 @@ async def change_password(deps: Deps, session: Session, old: str, new: str, addr
 
     Raises InvalidInput for a wrong old or an unusable new one, TooManyRequests after too many wrong ones.
     """
-    await throttle.take(deps, throttle.SIGN_IN_EMAIL, session.email.casefold())
+    await throttle.take(deps, throttle.SIGN_IN_EMAIL, session.email)
     async with deps.db.connection() as tx:
         known = await queries.select_known_person(tx, session.person)
     if known is None or not await is_password(old, known.password_hash):
-        raise InvalidInput("this is not your current password", field="old_password")
+        raise InvalidInput(_NOT_CURRENT, field="old_password")
     hashed = await hash_new_password(new, session.email, session.name)
     async with deps.db.transaction() as tx:
-        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, session.email.casefold())
+        if not await _is_unchanged(tx, known):
+            raise InvalidInput(_NOT_CURRENT, field="old_password")
+        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, session.email)
         await replace_password(tx, session.person, hashed, but=session.id)
         await note_own(tx, known, "password.changed", address, deps.clock.now())
 

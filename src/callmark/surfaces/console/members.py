@@ -12,10 +12,11 @@ from callmark.domain.members import service as members
 from callmark.domain.members.model import GrantableRole, VisibleMember
 from callmark.domain.policy.model import Action, Role
 from callmark.domain.sessions.model import MemberState
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -83,6 +84,9 @@ async def invite(request: ConsoleRequest) -> Response:
         )
     except (InvalidInput, Conflict) as refused:
         return page(request, InvitePage(form.refused(refused), await _options(request)), 422)
+    except TooManyRequests as refused:
+        form = Form(form.values, {"email": retry_text(refused)})
+        return page(request, InvitePage(form, await _options(request)), refused.status)
     return request.go(LIST, f"An invitation is on its way to {member.email}.")
 
 

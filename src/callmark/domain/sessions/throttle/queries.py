@@ -1,4 +1,7 @@
-"""The SQL of tries: one row for each limit and who tries, with the instants that still count."""
+"""The SQL of tries: one row for each limit and who tries, with the instants that still count.
+
+Who tries is lowered here, as addresses are where they are compared: by the database's locale. Some let "İ" be an "i".
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +16,7 @@ async def lock_tries(tx: Tx, what: str, who: str) -> list[datetime]:
     """
     row = await fetch_one(
         tx,
-        "INSERT INTO throttle (what, who, instants) VALUES ($1, $2, '{}')"
+        "INSERT INTO throttle (what, who, instants) VALUES ($1, lower($2), '{}')"
         " ON CONFLICT (what, who) DO UPDATE SET instants = throttle.instants RETURNING instants",
         what,
         who,
@@ -23,19 +26,19 @@ async def lock_tries(tx: Tx, what: str, who: str) -> list[datetime]:
 
 async def update_tries(tx: Tx, what: str, who: str, instants: Sequence[datetime]) -> None:
     """Writes the tries of a locked row."""
-    await tx.execute("UPDATE throttle SET instants = $3 WHERE what = $1 AND who = $2", what, who, instants)
+    await tx.execute("UPDATE throttle SET instants = $3 WHERE what = $1 AND who = lower($2)", what, who, instants)
 
 
 async def delete_tries(tx: Tx, what: str, who: str) -> None:
     """Forgets them all."""
-    await tx.execute("DELETE FROM throttle WHERE what = $1 AND who = $2", what, who)
+    await tx.execute("DELETE FROM throttle WHERE what = $1 AND who = lower($2)", what, who)
 
 
 async def drop_newest(tx: Tx, what: str, who: str) -> None:
     """Forgets the newest, if there is one."""
     await tx.execute(
         "UPDATE throttle SET instants = trim_array(instants, 1)"
-        " WHERE what = $1 AND who = $2 AND cardinality(instants) > 0",
+        " WHERE what = $1 AND who = lower($2) AND cardinality(instants) > 0",
         what,
         who,
     )
