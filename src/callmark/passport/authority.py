@@ -1,9 +1,10 @@
 """What a STIR certificate allows its holder: numbers (RFC 8226, section 9) and claims (section 8; RFC 9118)."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from cryptography.x509.oid import ObjectIdentifier
 
@@ -15,9 +16,18 @@ from callmark.passport.numbers import canonical_number, is_canonical
 TN_AUTH_LIST = ObjectIdentifier("1.3.6.1.5.5.7.1.26")
 CLAIM_CONSTRAINTS = ObjectIdentifier("1.3.6.1.5.5.7.1.27")
 ENHANCED_CLAIM_CONSTRAINTS = ObjectIdentifier("1.3.6.1.5.5.7.1.33")
+ADDRESS_OF_TN_AUTH_LIST = ObjectIdentifier("1.3.6.1.5.5.7.48.14")
 _CODE, _RANGE, _NUMBER = der.explicit(0), der.explicit(1), der.explicit(2)
 _MUST, _PERMITTED, _EXCLUDED = der.explicit(0), der.explicit(1), der.explicit(2)
 _LEAST_COUNT = 2
+
+
+class Run(NamedTuple):
+    """Numbers of one length without a gap, from `first` up to the one before `end`."""
+
+    length: int
+    first: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +42,11 @@ class NumberRange:
             return False
         return 0 <= int(number) - int(self.start) < self.count
 
-    def is_in(self, other: Self) -> bool:
-        """Whether every number of this range is in the other one."""
-        end = int(self.start) + self.count - int(other.start)
-        return self.start in other and end <= other.count
+    @property
+    def run(self) -> Run:
+        """The same numbers; a count beyond the last number of that length adds none."""
+        length, first = len(self.start), int(self.start)
+        return Run(length, first, min(first + self.count, 10**length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,38 @@ class TnAuthList:
     def covers(self, number: str) -> bool:
         """Whether `number` is one of the list's numbers. Provider codes name none."""
         return number in self.numbers or any(number in one for one in self.ranges)
+
+    def covers_all(self, other: Self) -> bool:
+        """Whether each number of the other list is one of this list's, however they are spread over ranges."""
+        if any(not number.isdigit() and number not in self.numbers for number in other.numbers):
+            return False
+        runs = self.runs()
+        for one in other.runs():
+            at = bisect_right(runs, (one.length, one.first), key=lambda run: (run.length, run.first)) - 1
+            if at < 0 or runs[at].length != one.length or runs[at].end < one.end:
+                return False
+        return True
+
+    def may_pass_on(self, other: Self) -> bool:
+        """Whether who has this list may give another one the other list (RFC 9060, section 4: it is encompassed).
+
+        Which numbers belong to a provider's code is in the networks' databases alone. So a list with a code may pass on
+        any number, but no other code.
+        """
+        if not set(other.provider_codes) <= set(self.provider_codes):
+            return False
+        return bool(self.provider_codes) or self.covers_all(other)
+
+    def runs(self) -> list[Run]:
+        """Its numbers that are digits, in order; what follows each other is one run."""
+        single = [Run(len(one), int(one), int(one) + 1) for one in self.numbers if one.isdigit()]
+        runs: list[Run] = []
+        for one in sorted([*single, *(each.run for each in self.ranges)]):
+            if runs and runs[-1].length == one.length and one.first <= runs[-1].end:
+                runs[-1] = runs[-1]._replace(end=max(one.end, runs[-1].end))
+            else:
+                runs.append(one)
+        return runs
 
     def encode(self) -> bytes:
         """The extension's value. Raises ValueError for an empty list."""

@@ -64,12 +64,18 @@ def make_issuer(
     key: ec.EllipticCurvePublicKey,
     issuer: x509.Certificate,
     issuer_key: ec.EllipticCurvePrivateKey,
+    numbers: TnAuthList | None = None,
     *,
     now: datetime,
     days: int = 365,
 ) -> x509.Certificate:
-    """A certificate between the root and the signers: its holder may issue theirs."""
+    """A certificate between the root and the signers: its holder may issue theirs.
+
+    With `numbers` it is a delegate's (RFC 9060), which may pass on these alone. Raises ValueError for an empty list.
+    """
     builder = _builder(_name(name), issuer.subject, key, issuer_key.public_key(), now, days, ca=True)
+    if numbers is not None:
+        builder = _with(builder, authority.TN_AUTH_LIST, numbers.encode())
     return builder.sign(issuer_key, hashes.SHA256())
 
 
@@ -124,7 +130,7 @@ def check_chain(
         raise _unsupported("the signer's key is not on the curve P-256")
     try:
         limits = tuple(found for one in path for found in _limits(one))
-        return SignerCertificate(signer, key, _numbers(signer), limits, min(one.not_valid_after_utc for one in path))
+        return SignerCertificate(signer, key, _delegated(path), limits, min(one.not_valid_after_utc for one in path))
     except UNREADABLE as exc:
         raise _unsupported(f"an extension cannot be read: {exc}") from exc
 
@@ -199,10 +205,41 @@ def _usage(extensions: x509.Extensions) -> x509.KeyUsage | None:
 
 
 def _numbers(signer: x509.Certificate) -> TnAuthList:
-    found = _raw(signer, authority.TN_AUTH_LIST)
+    found = _scope(signer)
     if found is None:
         raise _unsupported("the signer's certificate has no TNAuthList")
-    return TnAuthList.decode(found)
+    return found
+
+
+def _delegated(path: Sequence[x509.Certificate]) -> TnAuthList:
+    """The signer's numbers, where nobody on the way passed on more than they had (RFC 9060, section 4).
+
+    Below a certificate with a TNAuthList each has one. RFC 9060 knows no delegate without it, and to pass the list
+    above on to one would give it numbers that nobody wrote down.
+    """
+    numbers = below = _numbers(path[0])
+    for certificate in path[1:]:
+        scope = _scope(certificate)
+        if scope and not below:
+            raise _unsupported("a certificate without a TNAuthList was issued below one that has it")
+        if scope and below and not scope.may_pass_on(below):
+            raise _unsupported("a certificate is for numbers or codes that its issuer's is not for")
+        below = scope
+    return numbers
+
+
+def _scope(certificate: x509.Certificate) -> TnAuthList | None:
+    """Its TNAuthList. One that stands elsewhere (RFC 8226, section 10.1) is not read, and cannot be ignored."""
+    found = _raw(certificate, authority.TN_AUTH_LIST)
+    if found is not None:
+        return TnAuthList.decode(found)
+    try:
+        addresses = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except x509.ExtensionNotFound:
+        return None
+    if any(one.access_method == authority.ADDRESS_OF_TN_AUTH_LIST for one in addresses):
+        raise _unsupported("the TNAuthList of a certificate is at an address, which is not read")
+    return None
 
 
 def _limits(certificate: x509.Certificate) -> list[ClaimConstraints]:

@@ -67,11 +67,11 @@ class Authority:
         return issue("Acme", key.public_key(), self.issuer, self.issuer_key, numbers, now=now, days=days), key
 
 
-def make_authority(now: datetime) -> Authority:
-    """One that nobody trusts yet."""
+def make_authority(now: datetime, numbers: TnAuthList | None = None) -> Authority:
+    """One that nobody trusts yet; with `numbers` it may pass on these alone."""
     root_key, issuer_key = make_key(), make_key()
     root = make_root("STI-CA root", root_key, now=now - timedelta(days=100))
-    return Authority(root, make_issuer("STI-CA", issuer_key.public_key(), root, root_key, now=now), issuer_key)
+    return Authority(root, make_issuer("STI-CA", issuer_key.public_key(), root, root_key, numbers, now=now), issuer_key)
 
 
 def pem(*certificates: x509.Certificate) -> bytes:

@@ -199,6 +199,13 @@ def strangers_chain(authority: Authority, deps: Deps) -> Files:
     return Files(pem(leaf, make_authority(deps.real_clock.now()).issuer), key_pem(key))
 
 
+def beyond_its_issuer(authority: Authority, deps: Deps) -> Files:  # noqa: ARG001 - one of many
+    now = deps.real_clock.now()
+    delegate = make_authority(now, TnAuthList.of(["12025559999"]))
+    leaf, key = delegate.issue(TnAuthList.of([NUMBER]), now=now)
+    return Files(pem(leaf, delegate.issuer), key_pem(key))
+
+
 def too_many(authority: Authority, deps: Deps) -> Files:
     leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
     return Files(pem(*[leaf] * 6), key_pem(key))
@@ -245,6 +252,7 @@ def cut(authority: Authority, deps: Deps) -> Files:
         (rsa_key, "certificate", "P-256"),
         (an_issuer, "certificate", "put the signer's first"),
         (strangers_chain, "certificate", "do not lead to it"),
+        (beyond_its_issuer, "certificate", "its issuer.s is not for"),
         (too_many, "certificate", "more than 5"),
         (huge, "certificate", "longer than"),
         (nothing, "certificate", "no certificate in PEM"),

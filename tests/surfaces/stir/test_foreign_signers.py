@@ -188,6 +188,8 @@ async def test_hostile_certificates_do_not_count(there: Abroad) -> None:
     other = make_issuer("Other", other_key.public_key(), make_root("One", one_key, now=now), one_key, now=now)
     circle = issue("Acme", key, one, one_key, numbers, now=now)
     no_ca = issue("Mallory", key, there.certificate, there.key, numbers, now=now)
+    delegate = make_issuer("Delegate", one_key.public_key(), *by, TnAuthList.of([phone()]), now=now)
+    beyond = issue("Big Bank", key, delegate, one_key, numbers, now=now)
     cases = {
         "/expired.pem": (pem(expired, there.authority.issuer), "expired"),
         "/early.pem": (pem(early, there.authority.issuer), "not valid yet"),
@@ -195,6 +197,7 @@ async def test_hostile_certificates_do_not_count(there: Abroad) -> None:
         "/rogue.pem": (pem(rogue, rogue_root), "does not lead to a trusted root"),
         "/circle.pem": (pem(circle, one, other), "does not lead to a trusted root"),
         "/no-ca.pem": (pem(no_ca, there.certificate, there.authority.issuer), "may not issue any"),
+        "/beyond.pem": (pem(beyond, delegate, there.authority.issuer), "its issuer's is not for"),
     }
     for path, (content, said) in cases.items():
         code, why = await there.refusal(path, content)

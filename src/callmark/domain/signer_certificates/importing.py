@@ -36,9 +36,7 @@ def read_import(pem: bytes, key_pem: bytes, now: datetime) -> tuple[list[x509.Ce
 
 def covers_all(new: TnAuthList, old: TnAuthList) -> bool:
     """Whether `new` allows everything that `old` does, so that it can take its place."""
-    if not set(old.provider_codes) <= set(new.provider_codes):
-        return False
-    return all(map(new.covers, old.numbers)) and all(any(map(one.is_in, new.ranges)) for one in old.ranges)
+    return set(old.provider_codes) <= set(new.provider_codes) and new.covers_all(old)
 
 
 def _read(pem: bytes) -> Sequence[x509.Certificate]:
