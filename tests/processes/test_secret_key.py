@@ -12,7 +12,7 @@ import pytest
 import standardwebhooks
 from tests.auditing import log_of
 from tests.domain.numbers.staging import Business
-from tests.domain.signer_certificates.staging import make_signing_business
+from tests.domain.signer_certificates.staging import make_signing_business, signer_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import Engines
 from tests.factories import ALICE
@@ -24,7 +24,7 @@ from callmark.domain.persons import keys as erasure_keys, service as persons
 from callmark.domain.persons.model import digest_of
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
-from callmark.domain.signer_certificates import roots, service as signer_certificates
+from callmark.domain.signer_certificates import roots
 from callmark.domain.webhooks import secrets, service as webhooks, signing
 from callmark.kit import checks
 from callmark.kit.errors import SetupError
@@ -228,7 +228,7 @@ async def test_a_secret_that_no_key_opens_is_named_and_does_not_stop_a_rotation(
 async def signs(deps: Deps, business: Business, number: PhoneNumber) -> Signer | None:
     """Who signs a call, in a process that knows nothing yet."""
     fresh = replace(deps, memory=ShortMemory())
-    return await signer_certificates.signer_of(fresh, business.account_id, number)
+    return await signer_of(fresh, business.account_id, number)
 
 
 async def test_calls_are_signed_with_the_same_key_after_a_rotation_and_with_none_after_a_reset(here: Here) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from tests.databases import Databases
-from tests.domain.signer_certificates.staging import make_signing_business
+from tests.domain.signer_certificates.staging import make_signing_business, signer_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import Engines
 from tests.factories import ALICE
@@ -22,7 +22,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.installation import service as installations
 from callmark.domain.installation.model import Dropped, InstallationState
 from callmark.domain.mail import jobs, service as mail
-from callmark.domain.signer_certificates import roots, service as signer_certificates
+from callmark.domain.signer_certificates import roots
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import DeliveryState
@@ -239,9 +239,9 @@ async def test_a_held_installation_is_ready_and_says_so(deps: Deps) -> None:
 
 async def test_a_copy_signs_no_calls_with_the_originals_keys(deps: Deps) -> None:
     business, (number, *_) = await make_signing_business(deps)
-    assert await signer_certificates.signer_of(replace(deps, memory=ShortMemory()), business.account_id, number)
+    assert await signer_of(replace(deps, memory=ShortMemory()), business.account_id, number)
     await renewed(deps)
-    assert await signer_certificates.signer_of(replace(deps, memory=ShortMemory()), business.account_id, number) is None
+    assert await signer_of(replace(deps, memory=ShortMemory()), business.account_id, number) is None
     async with deps.db.connection() as tx:
         for table in ("trust_root", "signer_certificate"):
             assert await tx.fetchval(f"SELECT count(*) FROM {table} WHERE sealed_key IS NOT NULL") == 0

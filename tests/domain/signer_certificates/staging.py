@@ -10,14 +10,29 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from tests.actors import OPERATOR
 from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
 
+from callmark.domain.brand_icons.model import BrandIcon
 from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
 from callmark.domain.numbers import proofs
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.signer_certificates import roots
+from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.short_memory import ShortMemory
-from callmark.passport import TnAuthList, issue, make_issuer, make_key, make_root
+from callmark.passport import (
+    ClaimConstraints,
+    Claims,
+    Kind,
+    Party,
+    RichCallData,
+    Signer,
+    TnAuthList,
+    issue,
+    make_digests,
+    make_issuer,
+    make_key,
+    make_root,
+)
 
 
 def public(deps: Deps) -> Deps:
@@ -60,11 +75,12 @@ class Authority:
     issuer_key: ec.EllipticCurvePrivateKey
 
     def issue(
-        self, numbers: TnAuthList, *, now: datetime, days: int = 30
+        self, numbers: TnAuthList, constraints: ClaimConstraints | None = None, *, now: datetime, days: int = 30
     ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         """A signer's certificate and its key."""
         key = make_key()
-        return issue("Acme", key.public_key(), self.issuer, self.issuer_key, numbers, now=now, days=days), key
+        made = issue("Acme", key.public_key(), self.issuer, self.issuer_key, numbers, constraints, now=now, days=days)
+        return made, key
 
 
 def make_authority(now: datetime, numbers: TnAuthList | None = None) -> Authority:
@@ -83,3 +99,14 @@ def key_pem(key: ec.EllipticCurvePrivateKey, password: bytes | None = None) -> b
     """A key's PEM file."""
     hidden = BestAvailableEncryption(password) if password else NoEncryption()
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, hidden)
+
+
+async def signer_of(
+    deps: Deps, account_id: AccountId, caller: PhoneNumber, kind: Kind = Kind.RCD, icon: BrandIcon | None = None
+) -> Signer | None:
+    """Who signs a call of the account that shows a name and the icon."""
+    rcd = RichCallData("Acme", icon.url if icon else None)
+    digests = make_digests(rcd.as_json(), {icon.url: icon.png} if icon else {})
+    claims = Claims(orig=Party.of(caller), dest=Party.of("12025550199"), issued_at=0, rcd=rcd, digests=digests)
+    chosen = await signer_certificates.signer_of(deps, account_id, caller, kind, [claims], icon)
+    return chosen.signer if chosen else None

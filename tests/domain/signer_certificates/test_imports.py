@@ -20,6 +20,7 @@ from tests.domain.signer_certificates.staging import (
     make_signing_business,
     pem,
     public,
+    signer_of,
 )
 
 from callmark.domain.accounts import service as accounts
@@ -58,7 +59,7 @@ async def test_an_imported_certificate_signs_and_counts_for_those_who_trust_its_
     stored = await signer_certificates.import_certificate(here, account_id, file, key_pem(key), by=OPERATOR)
     assert stored.chain.encode() == pem(leaf, authority.issuer)
     number = PhoneNumber(NUMBER)
-    signer = await signer_certificates.signer_of(here, account_id, number)
+    signer = await signer_of(here, account_id, number)
     assert signer
     header = signer.rich_call_data(number, ["12025550199"], RichCallData("Acme"), now=now)
     assert await roots.trusted_roots(here) == []
@@ -81,7 +82,7 @@ async def test_a_successor_takes_its_predecessors_place_and_ours_takes_over_when
         stored = await signer_certificates.import_certificate(
             here, business.account_id, file, key_pem(key), by=OPERATOR
         )
-        signer = await signer_certificates.signer_of(here, business.account_id, number)
+        signer = await signer_of(here, business.account_id, number)
         assert signer
         assert signer.x5u == signer_certificates.url_of(here, stored)
         urls.append(signer.x5u)
@@ -89,12 +90,12 @@ async def test_a_successor_takes_its_predecessors_place_and_ours_takes_over_when
     assert [one.retired_at is None for one in states] == [True, False]
     clock.advance(timedelta(days=15))
     await keep_certificates(here)
-    signer = await signer_certificates.signer_of(at(deps, clock), business.account_id, number)
+    signer = await signer_of(at(deps, clock), business.account_id, number)
     assert signer
     assert signer.x5u == urls[1]  # never renewed by us
     clock.advance(timedelta(days=6))
     await keep_certificates(here)
-    signer = await signer_certificates.signer_of(at(deps, clock), business.account_id, number)
+    signer = await signer_of(at(deps, clock), business.account_id, number)
     assert signer
     assert signer.x5u not in urls
 
@@ -110,7 +111,7 @@ async def test_a_certificate_for_a_range_stays_until_one_is_for_all_of_it(deps: 
     ]:
         leaf, key = authority.issue(allowed, now=now)
         await signer_certificates.import_certificate(here, account_id, pem(leaf), key_pem(key), by=OPERATOR)
-        assert await signer_certificates.signer_of(here, account_id, PhoneNumber("12025551050"))
+        assert await signer_of(here, account_id, PhoneNumber("12025551050"))
         every = await signer_certificates.list_certificates(here, account_id)
         assert sum(one.retired_at is None for one in every) == in_use
 
@@ -119,10 +120,10 @@ async def test_the_operators_certificate_attests_calls_of_every_account(deps: De
     here, account_id = public(deps), await account_of(deps)
     leaf, key = authority.issue(TnAuthList.of(codes=["709J"]), now=deps.real_clock.now())
     stored = await signer_certificates.import_certificate(here, None, pem(leaf), key_pem(key), by=OPERATOR)
-    signer = await signer_certificates.signer_of(here, account_id, phones(1)[0], Kind.SHAKEN)
+    signer = await signer_of(here, account_id, phones(1)[0], Kind.SHAKEN)
     assert signer
     assert signer.x5u.endswith(f"/{stored.serial}.pem")
-    assert await signer_certificates.signer_of(here, account_id, phones(1)[0], Kind.RCD) is None
+    assert await signer_of(here, account_id, phones(1)[0], Kind.RCD) is None
 
 
 @dataclass
@@ -287,10 +288,10 @@ async def test_a_retired_certificate_signs_nothing_more_and_can_still_be_got(dep
     here, account_id = public(deps), await account_of(deps)
     leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
     stored = await signer_certificates.import_certificate(here, account_id, pem(leaf), key_pem(key), by=OPERATOR)
-    assert await signer_certificates.signer_of(here, account_id, PhoneNumber(NUMBER))
+    assert await signer_of(here, account_id, PhoneNumber(NUMBER))
     for _ in range(2):
         await signer_certificates.retire_certificate(here, stored.serial, by=OPERATOR)
-        assert await signer_certificates.signer_of(here, account_id, PhoneNumber(NUMBER)) is None
+        assert await signer_of(here, account_id, PhoneNumber(NUMBER)) is None
     assert await signer_certificates.chain_pem(deps, stored.serial) == stored.chain
     async with deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM signer_certificate WHERE sealed_key IS NOT NULL") == 0

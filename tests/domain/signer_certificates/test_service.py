@@ -8,7 +8,7 @@ import pytest
 from tests.actors import ALICE, OPERATOR
 from tests.auditing import log_of
 from tests.domain.numbers.staging import make_business, phones, run_jobs
-from tests.domain.signer_certificates.staging import at, logo_of, make_signing_business, prove, public
+from tests.domain.signer_certificates.staging import at, logo_of, make_signing_business, prove, public, signer_of
 from tests.factories import make_label
 
 from callmark.domain.accounts import service as accounts
@@ -56,7 +56,7 @@ async def icon_of(deps: Deps, sha256: bytes) -> BrandIcon:
 async def signer(
     deps: Deps, account_id: AccountId, caller: PhoneNumber, kind: Kind = Kind.RCD, icon: BrandIcon | None = None
 ) -> Signer:
-    found = await signer_certificates.signer_of(deps, account_id, caller, kind, icon)
+    found = await signer_of(deps, account_id, caller, kind, icon)
     assert found is not None
     return found
 
@@ -81,9 +81,7 @@ async def verify_there(deps: Deps, header: str, caller: PhoneNumber) -> Verified
 async def test_a_certificate_is_issued_when_a_call_first_needs_it_and_then_used_again(deps: Deps) -> None:
     business, (first, *_) = await make_signing_business(deps)
     here, there = public(deps), public(deps)
-    signers = await asyncio.gather(
-        *(signer_certificates.signer_of(one, business.account_id, first) for one in (here, there, here, there))
-    )
+    signers = await asyncio.gather(*(signer_of(one, business.account_id, first) for one in (here, there, here, there)))
     (stored,) = await in_use(deps, business.account_id)
     assert {one and one.x5u for one in signers} == {f"https://calls.example/stir/v1/certs/{stored.serial}.pem"}
     allowed, _ = read_authority(read_chain(stored.chain.encode())[0])
@@ -99,7 +97,7 @@ async def test_what_is_signed_with_it_counts_for_those_who_trust_the_root(deps: 
         "/icn": True
     }
     stranger = phones(1)[0]
-    assert await signer_certificates.signer_of(here, business.account_id, stranger) is None
+    assert await signer_of(here, business.account_id, stranger) is None
     with_code = await signer(here, business.account_id, stranger, Kind.SHAKEN)
     header = with_code.shaken(stranger, [CALLEE], Attestation.PARTIAL, ORIGID, now=here.real_clock.now())
     assert (await verify_there(here, header, stranger)).claims.attest is Attestation.PARTIAL
@@ -112,7 +110,7 @@ async def test_a_number_that_is_proven_now_can_be_signed_for_at_once(deps: Deps)
     more = phones(2)
     await business.publish(*more)
     await run_jobs(deps)
-    assert await signer_certificates.signer_of(here, business.account_id, more[0]) is None
+    assert await signer_of(here, business.account_id, more[0]) is None
     await prove(deps, business, more)
     after = await signer(here, business.account_id, more[0])
     assert after.x5u != before.x5u
@@ -126,7 +124,7 @@ async def test_another_accounts_number_is_not_signed_for(deps: Deps) -> None:
     business, _ = await make_signing_business(deps)
     other, theirs = await make_business(deps), phones(1)
     await prove(deps, other, theirs)
-    assert await signer_certificates.signer_of(public(deps), business.account_id, theirs[0]) is None
+    assert await signer_of(public(deps), business.account_id, theirs[0]) is None
 
 
 async def test_a_new_logo_is_permitted_at_once_and_the_old_one_for_the_records_that_still_show_it(deps: Deps) -> None:
@@ -238,12 +236,12 @@ async def test_nothing_is_signed_with_a_certificate_whose_time_is_over(deps: Dep
 async def test_without_a_root_of_its_own_nothing_is_issued(deps: Deps) -> None:
     business, numbers = await make_business(deps), phones(1)
     await prove(deps, business, numbers)
-    assert await signer_certificates.signer_of(public(deps), business.account_id, numbers[0]) is None
+    assert await signer_of(public(deps), business.account_id, numbers[0]) is None
     with pytest.raises(Conflict, match="no root of its own"):
         await signer_certificates.issue_certificates(deps, business.account_id, by=OPERATOR)
     await roots.create_root(deps, "Test root", None, by=SYSTEM)
-    assert await signer_certificates.signer_of(public(deps), business.account_id, numbers[0])
-    assert await signer_certificates.signer_of(public(deps), business.account_id, numbers[0], Kind.SHAKEN)
+    assert await signer_of(public(deps), business.account_id, numbers[0])
+    assert await signer_of(public(deps), business.account_id, numbers[0], Kind.SHAKEN)
 
 
 async def test_an_account_without_proven_numbers_signs_with_the_code_or_not_at_all(deps: Deps) -> None:
@@ -251,12 +249,12 @@ async def test_an_account_without_proven_numbers_signs_with_the_code_or_not_at_a
     business, here = await make_business(deps), public(deps)
     with pytest.raises(Conflict, match="no number that is proven"):
         await signer_certificates.issue_certificates(here, business.account_id, by=OPERATOR)
-    assert await signer_certificates.signer_of(here, business.account_id, phones(1)[0], Kind.SHAKEN) is None
+    assert await signer_of(here, business.account_id, phones(1)[0], Kind.SHAKEN) is None
     await roots.remove_root(deps, root.id, by=OPERATOR)
     await roots.create_root(deps, "Another", "test", by=SYSTEM)
     here = public(deps)
-    assert await signer_certificates.signer_of(here, business.account_id, phones(1)[0], Kind.SHAKEN)
-    assert await signer_certificates.signer_of(here, business.account_id, phones(1)[0], Kind.RCD) is None
+    assert await signer_of(here, business.account_id, phones(1)[0], Kind.SHAKEN)
+    assert await signer_of(here, business.account_id, phones(1)[0], Kind.RCD) is None
 
 
 async def test_issuing_anew_replaces_key_and_certificate_and_is_in_the_audit_log(deps: Deps) -> None:
@@ -281,7 +279,7 @@ async def test_a_removed_root_signs_nothing_more(deps: Deps) -> None:
     await signer(public(deps), business.account_id, number)
     await roots.remove_root(deps, (await roots.own_root(deps)).id, by=OPERATOR)
     assert await in_use(deps, business.account_id) == []
-    assert await signer_certificates.signer_of(public(deps), business.account_id, number) is None
+    assert await signer_of(public(deps), business.account_id, number) is None
 
 
 async def test_ten_thousand_scattered_numbers_are_in_certificates_that_every_verifier_reads(deps: Deps) -> None:

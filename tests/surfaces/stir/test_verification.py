@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from tests.domain.signer_certificates.staging import signer_of
 from tests.factories import phone
 from tests.surfaces.stir.staging import Network, claims_of, count, headers_of, make_edge, network
 
@@ -19,7 +20,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signed_calls import jobs
 from callmark.domain.signed_calls.service import calls_on_network
 from callmark.domain.signer_certificates import roots
-from callmark.domain.signer_certificates.service import retire_certificate, signer_of
+from callmark.domain.signer_certificates.service import retire_certificate
 from callmark.kit.clock import FakeClock, SystemClock
 from callmark.passport import (
     Attestation,

@@ -1,6 +1,7 @@
 """Signs a call: finds out whose it is and what it shows, signs that, and remembers it before anyone can verify it."""
 
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from callmark.domain.brand_icons import service as brand_icons
@@ -22,11 +23,12 @@ from callmark.domain.signed_calls.model import (
     weaker,
 )
 from callmark.domain.signer_certificates import service as signer_certificates
+from callmark.domain.signer_certificates.model import ChosenSigner
 from callmark.domain.spoof_alarms.model import SpoofCause
 from callmark.domain.spoof_alarms.service import raise_possible_spoof
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import new_id
-from callmark.passport import Attestation, Claims, Kind, Party, RichCallData, Signer, make_digests
+from callmark.passport import Attestation, Claims, Kind, Party, RichCallData, make_digests
 
 
 class _Shown(NamedTuple):
@@ -36,11 +38,16 @@ class _Shown(NamedTuple):
     reason: str | None
     icon: BrandIcon | None
 
-    def told_in(self, claims: Claims) -> Claims:
-        """The claims with this in them, and with the digest of the icon."""
+    def forms_of(self, claims: Claims) -> list[Claims]:
+        """The claims with this in them, the best first: a certificate may forbid the reason, or the icon.
+
+        With the icon goes its digest.
+        """
         rcd = RichCallData(self.name, self.icon.url if self.icon else None)
         contents = {self.icon.url: self.icon.png} if self.icon else {}
-        return replace(claims, rcd=rcd, digests=make_digests(rcd.as_json(), contents), reason=self.reason)
+        whole = replace(claims, rcd=rcd, digests=make_digests(rcd.as_json(), contents), reason=self.reason)
+        plain = replace(whole, rcd=RichCallData(self.name), digests={})
+        return [whole, replace(whole, reason=None), plain, replace(plain, reason=None)]
 
 
 async def sign_call(deps: Deps, edge: Edge, request: SigningRequest) -> SignedHeaders:
@@ -138,7 +145,8 @@ async def _signed(
 
     A token of the kind `rcd` counts for a number in the certificate only. Without such a certificate the name stands
     inside the token of the kind `shaken`, for which the provider's code in a certificate speaks (RFC 9795, section 13).
-    Raises NotAuthorised where nobody can sign.
+    So it does beside one of the kind `rcd` where every certificate demands it. Raises NotAuthorised where nobody can
+    sign.
     """
     call = Claims(
         orig=Party.of(request.caller),
@@ -146,23 +154,19 @@ async def _signed(
         issued_at=int(request.issued_at.timestamp()),
     )
     attested = replace(call, attest=attest, origid=str(request.origid))
+    choose = partial(signer_certificates.signer_of, deps, owner, request.caller)
     shown = await _shown(deps, found)
-    if shown and found.proven:
-        signer = await signer_certificates.signer_of(deps, owner, request.caller, Kind.RCD, shown.icon)
-        if signer:
-            branded = signer.sign(shown.told_in(call), Kind.RCD)
-            return SignedHeaders((await _shaken_signer(deps, owner, request)).sign(attested, Kind.SHAKEN), [branded])
-    if shown and shown.icon:
-        signer = await signer_certificates.signer_of(deps, owner, request.caller, Kind.SHAKEN, shown.icon)
-        if signer:
-            return SignedHeaders(signer.sign(shown.told_in(attested), Kind.SHAKEN), [])
-        shown = shown._replace(icon=None)  # no certificate permits it
-    claims = shown.told_in(attested) if shown else attested
-    return SignedHeaders((await _shaken_signer(deps, owner, request)).sign(claims, Kind.SHAKEN), [])
+    if shown is None:
+        return SignedHeaders(_sign_shaken(await choose(Kind.SHAKEN, [attested])), [])
+    if found.proven and (branded := await choose(Kind.RCD, shown.forms_of(call), shown.icon)):
+        shaken = await choose(Kind.SHAKEN, [attested])
+        shaken = shaken or await choose(Kind.SHAKEN, shown.forms_of(attested), shown.icon)
+        return SignedHeaders(_sign_shaken(shaken), [branded.sign(Kind.RCD)])
+    forms = [*shown.forms_of(attested), attested]
+    return SignedHeaders(_sign_shaken(await choose(Kind.SHAKEN, forms, shown.icon)), [])
 
 
-async def _shaken_signer(deps: Deps, owner: AccountId, request: SigningRequest) -> Signer:
-    signer = await signer_certificates.signer_of(deps, owner, request.caller, Kind.SHAKEN)
-    if signer is None:
+def _sign_shaken(chosen: ChosenSigner | None) -> str:
+    if chosen is None:
         raise NotAuthorised("the account has no certificate to sign with")
-    return signer
+    return chosen.sign(Kind.SHAKEN)

@@ -4,13 +4,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cryptography import x509
 
 from callmark.domain.ids import AccountId, SignerCertificateId, TrustRootId
 from callmark.passport.authority import ClaimConstraints, TnAuthList
+from callmark.passport.claims import Claims, Kind
 from callmark.passport.digests import ICON, digest
 from callmark.passport.encoding import signed_form
+from callmark.passport.errors import InvalidPassport
 from callmark.passport.verifying import Signer
 
 LIFE = timedelta(days=30)
@@ -69,6 +72,26 @@ class SigningCertificate:
         claim = icon_claim(png)
         limits = [one.permitted[ICON_CLAIM] for one in self.constraints if ICON_CLAIM in one.permitted]
         return all(claim in one for one in limits)
+
+    def permits(self, claims: Claims) -> bool:
+        """Whether verifiers take these claims from its holder."""
+        try:
+            for limits in self.constraints:
+                limits.check(claims.as_json())
+        except InvalidPassport:
+            return False
+        return True
+
+
+class ChosenSigner(NamedTuple):
+    """Who signs, and the claims that the certificate permits."""
+
+    signer: Signer
+    claims: Claims
+
+    def sign(self, kind: Kind) -> str:
+        """The `Identity` header. Raises InvalidPassport."""
+        return self.signer.sign(self.claims, kind)
 
 
 def icon_claim(png: bytes) -> str:

@@ -21,7 +21,7 @@ from callmark.domain.policy.model import SYSTEM, Actor
 from callmark.domain.signer_certificates import importing, issuing, keys, queries
 from callmark.domain.signer_certificates.issuing import IssuedFacts, Renewal
 from callmark.domain.signer_certificates.lots import lot_at
-from callmark.domain.signer_certificates.model import SigningCertificate, StoredCertificate, is_in_time
+from callmark.domain.signer_certificates.model import ChosenSigner, SigningCertificate, StoredCertificate, is_in_time
 from callmark.kit.checks import CheckResult
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound, SetupError, found
@@ -30,7 +30,7 @@ from callmark.kit.secret_key import sealer
 from callmark.kit.settings import Settings
 from callmark.passport.authority import TnAuthList
 from callmark.passport.certificates import read_authority, read_chain
-from callmark.passport.claims import Kind
+from callmark.passport.claims import Claims, Kind
 from callmark.passport.verifying import Signer
 
 log = structlog.get_logger(__name__)
@@ -87,17 +87,24 @@ async def chain_that_signs(deps: Deps, serial: str) -> str:
 
 
 async def signer_of(
-    deps: Deps, account_id: AccountId, caller: PhoneNumber, kind: Kind = Kind.RCD, icon: BrandIcon | None = None
-) -> Signer | None:
-    """Who signs a token of that kind for a call of the account from `caller`, with that icon; None: nobody can.
+    deps: Deps,
+    account_id: AccountId,
+    caller: PhoneNumber,
+    kind: Kind,
+    forms: Sequence[Claims],
+    icon: BrandIcon | None = None,
+) -> ChosenSigner | None:
+    """Who signs a token of that kind for a call of the account from `caller`, and with which claims; None: nobody can.
 
-    Its certificate counts now, lists the number and permits the icon. Where the installation owns a root it is issued
-    when it is first needed, and again when the account's numbers or logos have changed. `shaken`, also with
-    an icon in it, is signed too with a certificate that has a provider code instead of the number: the account's, or
-    else the operator's.
+    `forms` are the claims that would do, the best first, and `icon` is the one in the first of them. The certificate
+    counts now, lists the number and permits the claims. Where the installation owns a root it is issued when it is
+    first needed, and again when the account's numbers or logos have changed. `shaken`, also with an icon in it, is
+    signed too with a certificate that has a provider code instead of the number: the account's, or else the operator's.
     """
-    if signer := _choose(await _in_use(deps, account_id), deps, caller, kind, icon):
-        return signer
+    now = deps.real_clock.now()
+    there = await _in_use(deps, account_id)
+    if chosen := _choose(there, now, caller, kind, forms, of_issued=forms[:1]):  # rather than sign less, renew ours
+        return chosen
     try:
         is_worth_a_look = await _tried(deps, account_id, caller, icon)
     except SetupError as exc:  # without the secret key the call goes on without a signature
@@ -105,18 +112,32 @@ async def signer_of(
         is_worth_a_look = False
     if is_worth_a_look:
         deps.memory.forget(_key(account_id))
-        if signer := _choose(await _in_use(deps, account_id), deps, caller, kind, icon):
-            return signer
-    return _choose(await _in_use(deps, None), deps, caller, kind, icon)
+    for owner in (account_id, None):
+        if chosen := _choose(await _in_use(deps, owner), now, caller, kind, forms, of_issued=forms):
+            return chosen
+    return None
 
 
-def _choose(there: _InUse, deps: Deps, caller: PhoneNumber, kind: Kind, icon: BrandIcon | None) -> Signer | None:
-    now = deps.real_clock.now()
+def _choose(
+    there: _InUse,
+    now: datetime,
+    caller: PhoneNumber,
+    kind: Kind,
+    forms: Sequence[Claims],
+    *,
+    of_issued: Sequence[Claims],
+) -> ChosenSigner | None:
+    """The first certificate that permits one of the forms, with the best that it permits; of ours one of `of_issued`.
+
+    An imported one signs less before ours signs more: verifiers on the network trust its authority, and not us.
+    """
     for one in there.for_number(caller):
-        if not is_in_time(one.stored, now) or not (icon is None or one.permits_icon(icon.png)):
+        is_for_it = one.numbers.covers(caller) or (kind is Kind.SHAKEN and one.numbers.provider_codes)
+        if not is_for_it or not is_in_time(one.stored, now):
             continue
-        if one.numbers.covers(caller) or (kind is Kind.SHAKEN and one.numbers.provider_codes):
-            return one.signer
+        for claims in forms if one.stored.is_imported else of_issued:
+            if one.permits(claims):
+                return ChosenSigner(one.signer, claims)
     return None
 
 
