@@ -141,6 +141,36 @@ async def test_a_new_logo_is_permitted_at_once_and_the_old_one_for_the_records_t
     assert await show(public(deps), business.account_id, number, old) == {"/icn": True}
 
 
+async def test_with_very_many_logos_the_certificate_leaves_icons_open(deps: Deps) -> None:
+    business, (number, *_) = await make_signing_business(deps)
+    here = public(deps)
+    await signer(here, business.account_id, number, icon=await icon_of(here, await logo_of(deps, business)))
+    (label,) = await labels.list_labels(deps, business.account_id)
+    logos = [LabelChange(logo_png=drawn_logo.initial_logo(letter)) for letter in "NO"]
+    changed = [await labels.update_label(deps, business.account_id, label.id, one, by=ALICE) for one in logos]
+    async with deps.db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO logo SELECT sha256(n::text::bytea), png FROM logo, generate_series(1, 100) n"
+            " WHERE sha256 = $1",
+            changed[-1].logo_sha256,
+        )
+        await tx.execute(
+            "INSERT INTO label (id, account_id, label_type, name, category, sub_category, logo_sha256, is_default,"
+            " created_by_email, created_at) SELECT gen_random_uuid(), account_id, label_type, n::text, category,"
+            " sub_category, sha256(n::text::bytea), false, created_by_email, created_at"
+            " FROM label, generate_series(1, 100) n WHERE account_id = $1",
+            business.account_id,
+        )
+    urls: set[str] = set()
+    for icon in [await icon_of(here, one.logo_sha256) for one in changed]:
+        assert await show(here, business.account_id, number, icon) == {"/icn": True}
+        urls.add((await signer(here, business.account_id, number, icon=icon)).x5u)
+    assert len(urls) == 1
+    (stored,) = await in_use(deps, business.account_id)
+    await keep_certificates(here)
+    assert await in_use(deps, business.account_id) == [stored]
+
+
 async def test_a_new_logo_is_also_permitted_in_a_call_that_is_only_attested(deps: Deps) -> None:
     business, (number, *_) = await make_signing_business(deps)
     here, stranger = public(deps), phones(1)[0]

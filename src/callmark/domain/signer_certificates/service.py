@@ -165,9 +165,11 @@ async def renew(
 ) -> bool:
     """Makes the certificates of our own root say what they should; whether that changed any.
 
-    `icon` is to be permitted too. With `replace_all` all are replaced, with new keys. Without an own root: nothing.
+    `icon` is to be permitted too; an account with more logos than a certificate can list has all icons permitted. With
+    `replace_all` all are replaced, with new keys. Without an own root: nothing.
     """
-    pngs = [one.png for one in await _icons(deps, account_id)] + ([icon.png] if icon else [])
+    icons = await _icons(deps, account_id)
+    pngs = [] if icons is None else [one.png for one in [*icons, *([icon] if icon else [])]]
     async with deps.db.transaction() as tx:
         account = await accounts.lock_account(tx, account_id)  # so that of several at once one issues
         own = await queries.select_own_root(tx)
@@ -339,11 +341,11 @@ def _note_unreadable(stored: StoredCertificate, exc: SetupError) -> None:
     log.warning("signing_key_unreadable", certificate_id=str(stored.id), error=exc.detail)
 
 
-async def _icons(deps: Deps, account_id: AccountId) -> list[BrandIcon]:
-    """Of every label that the account has now."""
+async def _icons(deps: Deps, account_id: AccountId) -> list[BrandIcon] | None:
+    """Of every label that the account has now; None where they are too many for a certificate."""
     logos = {label.logo_sha256 for label in await labels.list_labels(deps, account_id)}
     if len(logos) > issuing.MOST_ICONS:
-        return []
+        return None
     icons = [await brand_icons.icon_of(deps, logo) for logo in sorted(logos)]
     return [icon for icon in icons if icon is not None]
 
