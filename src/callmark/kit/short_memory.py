@@ -24,14 +24,14 @@ class ShortMemory:
     """Gets each value once for all who ask at the same time. A failure is raised for each of them and not kept."""
 
     def __init__(self, now: Callable[[], float] = monotonic, most: int = MOST_VALUES) -> None:
-        self._now, self._most = now, most
+        self.now, self._most = now, most
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
 
     async def get(self, key: Hashable, seconds: float, make: Callable[[], Awaitable[_T]]) -> _T:
         """The value of `key`, at most `seconds` old; `make` gets it. Raises what `make` raised."""
         kept = self._kept.get(key)
-        if kept is None or self._now() >= kept.until:
-            kept = self._kept[key] = _Kept(asyncio.ensure_future(_made(make)), self._now() + seconds)
+        if kept is None or self.now() >= kept.until:
+            kept = self._kept[key] = _Kept(asyncio.ensure_future(_made(make)), self.now() + seconds)
             kept.task.add_done_callback(partial(self._drop_failed, key))
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)

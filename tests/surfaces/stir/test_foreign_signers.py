@@ -25,6 +25,7 @@ from callmark.domain.signed_calls.verification import verify_call
 from callmark.domain.signer_certificates import roots
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.short_memory import ShortMemory
 from callmark.passport import RichCallData, Signer, TnAuthList, issue, make_issuer, make_key, make_root
 
 EDGE = Edge(EdgeId(new_id()), "proxy", None, datetime.now(UTC))
@@ -39,17 +40,30 @@ class Host:
     asked: list[str] = field(default_factory=list[str])
     began: asyncio.Event = field(default_factory=asyncio.Event)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
+    is_down: bool = False
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
         self.began.set()
         if request.path.startswith("/slow"):
             await self.let_go.wait()
+        if self.is_down:
+            raise web.HTTPServiceUnavailable
         if request.path == "/moved":
             raise web.HTTPFound("/acme.pem")
         if request.path not in self.files:
             raise web.HTTPNotFound
         return web.Response(body=self.files[request.path])
+
+
+@dataclass
+class Seconds:
+    """The clock by which files are kept."""
+
+    now: float = 0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @dataclass
@@ -59,6 +73,7 @@ class Abroad:
     deps: Deps
     files: ForeignFiles
     host: Host
+    clock: Seconds
     url: str
     authority: Authority
     caller: PhoneNumber
@@ -90,15 +105,15 @@ class Abroad:
 @asynccontextmanager
 async def abroad(deps: Deps) -> AsyncGenerator[Abroad]:
     now = datetime.now(UTC)
-    authority, caller, host, app = make_authority(now), phone(), Host(), web.Application()
+    authority, caller, host, clock, app = make_authority(now), phone(), Host(), Seconds(), web.Application()
     certificate, key = authority.issue(TnAuthList.of([caller]), now=now)
     await roots.add_roots(deps, pem(authority.root), by=SYSTEM)
     app.router.add_get("/{path:.*}", host.serve)
     here = replace(deps, settings=msgspec.structs.replace(deps.settings, emulator=True))
     async with served_here(app) as url:
-        files = ForeignFiles(here)
+        files = ForeignFiles(here, ShortMemory(clock))
         host.files["/acme.pem"] = pem(certificate, authority.issuer)
-        yield Abroad(here, files, host, url, authority, caller, certificate, key)
+        yield Abroad(here, files, host, clock, url, authority, caller, certificate, key)
         host.let_go.set()
         await files.close()
 
@@ -159,6 +174,38 @@ async def test_a_failure_is_kept_for_a_moment(there: Abroad) -> None:
         code, why = await there.refusal("/nothing.pem")
         assert (code, why) == (436, "there is no certificate at the token's x5u: the answer was 404")
     assert there.host.asked == ["/nothing.pem"]
+
+
+async def test_a_certificate_that_counted_outlasts_an_outage_of_its_host_by_an_hour(there: Abroad) -> None:
+    async def call() -> Verstat:
+        receiver = phone()
+        return (await there.verify(there.header(receiver), receiver)).verstat
+
+    assert await call() is Verstat.PASSED
+    there.host.is_down = True
+    for seconds in (301, 60, 3000):
+        there.clock.now += seconds
+        assert await call() is Verstat.PASSED
+    assert there.host.asked == ["/acme.pem"] * 4
+    there.clock.now += 300
+    assert (await there.refusal("/acme.pem"))[1].endswith("the answer was 503")
+    there.host.is_down = False
+    there.clock.now += 11
+    assert await call() is Verstat.PASSED
+    del there.host.files["/acme.pem"]  # its owner has taken it away
+    there.clock.now += 301
+    assert (await there.refusal("/acme.pem"))[1].endswith("the answer was 404")
+
+
+async def test_a_call_names_three_certificates_at_most(there: Abroad) -> None:
+    receiver, paths = phone(), [f"/{name}.pem" for name in "abcde"]
+    there.host.files |= dict.fromkeys(paths, there.host.files["/acme.pem"])
+    headers = [there.header(receiver, path) for path in [*paths, paths[0]]]
+    asked = VerificationRequest(headers, there.caller, receiver, None)
+    verdict = await verify_call(there.deps, there.files, EDGE, asked)
+    problems = [one.error and one.error.detail for one in verdict.verdicts]
+    assert problems == [None] * 3 + ["the call names more than 3 certificates"] * 2 + [None]
+    assert sorted(there.host.asked) == paths[:3]
 
 
 async def test_no_redirect_is_followed(there: Abroad) -> None:

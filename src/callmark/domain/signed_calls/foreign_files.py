@@ -5,6 +5,7 @@ The caller chooses these addresses. So little is fetched, in little time, and ra
 
 import asyncio
 import re
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,33 +27,40 @@ WITHIN_S = 0.8
 MOST_ICON_BYTES = 128 * 1024
 _PATIENCE = Patience(connect_s=1, read_s=1, total_s=1)
 _KEPT_S = 300
+_KEPT_IN_OUTAGE_S = 3600
+"""For a certificate that counted before, while its host does not answer."""
 _OWN_KEPT_S = 10
 """For files of our own, which cost no request: a certificate that is retired soon counts no more."""
 _FAILURE_KEPT_S = 10
 _MOST_KEPT = 500
 _MOST_AT_ONCE = 64
+_GONE = {404, 410}
 _OWN_CERTIFICATE = re.compile(r"/stir/v1/certs/([0-9a-f]{1,40})\.pem")
 _OWN_ICON = re.compile(r"/brand/([0-9a-f]{64})-(\d{2,3})x\2\.png")
 
 
 class NotFetched(Exception):
-    """There is nothing at an address, or not soon enough; the text says why."""
+    """There is nothing at an address, or not soon enough; the text says why. `is_gone`: its host says that."""
+
+    def __init__(self, why: str, *, is_gone: bool = False) -> None:
+        super().__init__(why)
+        self.is_gone = is_gone
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What was found, or (`body` None) why nothing, and at which instant of the loop's clock."""
+    """What was found (`body`), or why nothing, and at which instant of the memory's clock."""
 
-    body: bytes | None
-    error: str
     at: float
+    body: bytes = b""
+    error: NotFetched | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """A chain that counted for these roots."""
+    """A file whose chain counted for these roots."""
 
-    chain: bytes
+    file: _File
     roots: Sequence[x509.Certificate]
     certificate: SignerCertificate
 
@@ -60,11 +68,11 @@ class _Checked:
 class ForeignFiles:
     """Keeps files for some minutes, failures for some seconds, and its connections until it is closed."""
 
-    def __init__(self, deps: Deps) -> None:
+    def __init__(self, deps: Deps, files: ShortMemory | None = None) -> None:
         self._deps = deps
         self._outbound = Outbound(allowed_networks(deps.settings), patience=_PATIENCE)
-        self._files = ShortMemory(most=_MOST_KEPT)
-        self._checked: dict[str, _Checked] = {}
+        self._files = files or ShortMemory(most=_MOST_KEPT)
+        self._checked: OrderedDict[str, _Checked] = OrderedDict()
         self._fetching = 0
 
     async def close(self) -> None:
@@ -76,53 +84,65 @@ class ForeignFiles:
     ) -> SignerCertificate:
         """The signer's certificate at `url`, when it leads to one of `roots`. Raises PassportError."""
         try:
-            chain = await self._get(url, MOST_CHAIN_BYTES, deadline)
+            file = await self._get(url, MOST_CHAIN_BYTES, deadline)
         except NotFetched as exc:
-            raise PassportError(Reason.BAD_IDENTITY_INFO, f"there is no certificate at the token's x5u: {exc}") from exc
-        kept = self._checked.get(url)
-        if kept and kept.chain is chain and kept.roots == roots and now <= kept.certificate.valid_until:
-            return kept.certificate
-        certificate = check_chain(read_chain(chain), roots, now=now)
-        if len(self._checked) >= _MOST_KEPT:
-            self._checked.clear()
-        self._checked[url] = _Checked(chain, roots, certificate)
-        return certificate
+            before = self._of_before(url, exc)
+            if before is None:
+                why = f"there is no certificate at the token's x5u: {exc}"
+                raise PassportError(Reason.BAD_IDENTITY_INFO, why) from exc
+            file = before
+        checked = self._checked.get(url)
+        if not checked or checked.file is not file or checked.roots != roots or now > checked.certificate.valid_until:
+            checked = _Checked(file, roots, check_chain(read_chain(file.body), roots, now=now))
+        self._checked[url] = checked
+        self._checked.move_to_end(url)
+        while len(self._checked) > _MOST_KEPT:
+            self._checked.popitem(last=False)
+        return checked.certificate
+
+    def _of_before(self, url: str, error: NotFetched) -> _File | None:
+        """The file whose chain counted before, where that still counts although it cannot be fetched again.
+
+        Not where its host says that it is gone, and never one of ours: what is retired here counts no more.
+        """
+        checked = self._checked.get(url)
+        if checked is None or error.is_gone or self._is_own(url):
+            return None
+        return checked.file if self._files.now() <= checked.file.at + _KEPT_IN_OUTAGE_S else None
 
     async def icon(self, url: str, deadline: float) -> bytes | None:
         """The bytes at the address of an icon, or None."""
         try:
-            return await self._get(url, MOST_ICON_BYTES, deadline)
+            return (await self._get(url, MOST_ICON_BYTES, deadline)).body
         except NotFetched:
             return None
 
-    async def _get(self, url: str, most_bytes: int, deadline: float) -> bytes:
-        loop = asyncio.get_running_loop()
+    async def _get(self, url: str, most_bytes: int, deadline: float) -> _File:
         make, key = partial(self._found, url, most_bytes), (url, most_bytes)
         kept_s = _OWN_KEPT_S if self._is_own(url) else _KEPT_S
         try:
             async with asyncio.timeout_at(deadline):
                 file = await self._files.get(key, kept_s, make)
-                if file.body is None and loop.time() > file.at + _FAILURE_KEPT_S:
+                if file.error and self._files.now() > file.at + _FAILURE_KEPT_S:
                     self._files.forget(key)
                     file = await self._files.get(key, kept_s, make)
         except TimeoutError as exc:  # it is still being fetched, for the next call
             raise NotFetched("no answer in time") from exc
-        if file.body is None:
-            raise NotFetched(file.error)
-        return file.body
+        if file.error:
+            raise NotFetched(str(file.error), is_gone=file.error.is_gone)
+        return file
 
     async def _found(self, url: str, most_bytes: int) -> _File:
-        at = asyncio.get_running_loop().time()
-        if self._fetching >= _MOST_AT_ONCE:
-            return _File(None, "too many are being fetched", at - _FAILURE_KEPT_S)
+        at = self._files.now()
+        if self._fetching >= _MOST_AT_ONCE and not self._is_own(url):
+            return _File(at - _FAILURE_KEPT_S, error=NotFetched("too many are being fetched"))
         self._fetching += 1
         try:
-            body = await self._read(url, most_bytes)
+            return _File(at, await self._read(url, most_bytes))
         except NotFetched as exc:
-            return _File(None, str(exc), at)
+            return _File(at, error=exc)
         finally:
             self._fetching -= 1
-        return _File(body, "", at)
 
     async def _read(self, url: str, most_bytes: int) -> bytes:
         if self._is_own(url):
@@ -133,7 +153,7 @@ class ForeignFiles:
         if isinstance(answer, Unreachable):
             raise NotFetched(answer.error)
         if not answer.is_success:
-            raise NotFetched(answer.error or f"the answer was {answer.status}")
+            raise NotFetched(answer.error or f"the answer was {answer.status}", is_gone=answer.status in _GONE)
         return answer.body
 
     def _is_own(self, url: str) -> bool:

@@ -46,6 +46,8 @@ from callmark.passport import (
 
 _OLDEST_TOKEN = timedelta(days=1)
 """How far back the signing of a token is looked for that does not name it: its date may be anything."""
+_MOST_CERTIFICATES = 3
+"""Of a call: of its provider, of the business and of a third party. More could occupy fetches that others need."""
 _REPLAYED = PassportError(Reason.STALE_DATE, "the token has counted for a call before")
 _NO_IDENTITY = PassportError(Reason.NO_IDENTITY, "the call has no Identity header")
 
@@ -114,20 +116,31 @@ async def _judge_all(
     deps: Deps, files: ForeignFiles, request: VerificationRequest, deadline: float
 ) -> list[HeaderVerdict]:
     call = CallParties(request.caller, request.receiver)
-    return await asyncio.gather(*(_judge(deps, files, header, call, deadline) for header in request.headers))
+    x5us: set[str] = set()
+    return await asyncio.gather(*(_judge(deps, files, header, call, deadline, x5us) for header in request.headers))
 
 
-async def _judge(deps: Deps, files: ForeignFiles, header: str, call: CallParties, deadline: float) -> HeaderVerdict:
+async def _judge(
+    deps: Deps, files: ForeignFiles, header: str, call: CallParties, deadline: float, x5us: set[str]
+) -> HeaderVerdict:
+    """The verdict on one header; `x5us` gathers the addresses of certificates that the call's headers name."""
     passport = None
     try:
         passport = read_identity(header)
         now = deps.real_clock.now()
         check_call(passport, call, now=now, plain_http=deps.settings.allows_plain_http)
+        _count_certificate(x5us, passport.x5u)
         roots = await trusted_roots(deps)
         certificate = await files.certificate(passport.x5u, roots, now, deadline)
         return HeaderVerdict(passport, verify_signed(passport, call, certificate), None)
     except PassportError as exc:
         return HeaderVerdict(passport, None, exc)
+
+
+def _count_certificate(x5us: set[str], x5u: str) -> None:
+    if x5u not in x5us and len(x5us) == _MOST_CERTIFICATES:
+        raise PassportError(Reason.BAD_IDENTITY_INFO, f"the call names more than {_MOST_CERTIFICATES} certificates")
+    x5us.add(x5u)
 
 
 def _tokens(
