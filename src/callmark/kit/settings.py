@@ -225,8 +225,8 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
     outgoing_networks: Annotated[
         str,
         Meta(
-            description="Private networks that webhooks may reach, separated by commas, such as `10.1.0.0/16`;"
-            " other private addresses are refused."
+            description="Private networks that outgoing requests may reach, separated by commas, such as `10.1.0.0/16`:"
+            " webhooks, but also certificates and icons whose address any caller chooses. Others are refused."
         ),
     ] = ""
     fcm_credentials_file: Annotated[
