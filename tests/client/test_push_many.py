@@ -1,6 +1,7 @@
 """Lists of any length: order, pace, memory, faults."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -167,6 +168,57 @@ def test_an_error_comes_after_all_that_is_known() -> None:
         found.extend(result.status for result in results)
     assert len(found) == 1000
     assert "pending" not in found
+
+
+@pytest.mark.parametrize(
+    ("fails", "kind", "counts"),
+    [
+        ("outcomes", callmark.ServerError, {"pending": 2000}),
+        ("source", ZeroDivisionError, {"success": 1350, "error": 150}),
+        ("progress", ZeroDivisionError, {"success": 450, "error": 50}),
+    ],
+)
+def test_what_was_accepted_is_handed_over_before_any_error(
+    fails: str, kind: type[Exception], counts: dict[str, int]
+) -> None:
+    server = Batches()
+
+    def serve(request: Request) -> Reply:
+        return error(502) if fails == "outcomes" and request.method == "GET" else server(request)
+
+    def source() -> Iterator[Row]:
+        yield from records(1750)
+        if fails == "source":
+            raise ZeroDivisionError
+        yield from records(250)
+
+    def report(_: Progress) -> None:
+        if fails == "progress":
+            raise ZeroDivisionError
+
+    played, found = Played(serve), list[callmark.RecordResult]()
+    with pytest.raises(kind):
+        found.extend(played.iterate(LongList(played.core(), report, wait=True).run(source())))
+    assert Counter(result.status for result in found) == counts
+    assert {result.batch_id for result in found} == set(server.batches)
+    if fails == "outcomes":
+        assert sum(request.method == "GET" for request in played.requests) == 3  # of the first batch, and no other
+
+
+def test_a_key_that_a_dead_process_holds_is_waited_for_but_not_for_ever() -> None:
+    server = Batches()
+    held_s = 30.0
+
+    def serve(request: Request) -> Reply:
+        return error(409, "conflict", retry_after="1") if played.time.seconds < held_s else server(request)
+
+    played = Played(serve)
+    found = list(played.iterate(LongList(played.core(), None, wait=True).run(records(3))))
+    assert ([result.status for result in found], len(server.batches)) == (["success"] * 3, 1)
+    held_s, played = 3600.0, Played(serve)
+    with pytest.raises(callmark.Conflict):
+        list(played.iterate(LongList(played.core(), None, wait=True).run(records(3))))
+    assert 60 < played.time.seconds < 120
 
 
 def test_without_waiting_every_record_is_pending_in_its_batch() -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 import callmark
+from callmark.testing import mock_router
 
 OPTIONS: dict[str, Any] = {"base_url": "http://callmark.test", "account_id": "acc", "key_id": "k", "api_key": "s"}
 Respond = Callable[[httpx.Request], httpx.Response]
@@ -134,3 +135,25 @@ def test_a_download_is_whole_or_not_there(tmp_path: Path, way: str) -> None:
     assert rows == [{"a": "1", "b": "2\n3"}]
     assert set(seen) == {"none"}
     assert [one.name for one in tmp_path.iterdir()] == ["log.csv"]
+
+
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_what_an_iterable_raises_comes_after_what_was_sent(way: str) -> None:
+    found: list[callmark.RecordResult] = []
+
+    def source() -> Iterator[dict[str, Any]]:
+        yield from [{"caller": "918040001234", "receiver": "919900000001", "ends_at": 1}] * 501
+        raise LookupError
+
+    def with_threads() -> None:
+        with callmark.Client(**OPTIONS) as client:
+            found.extend(client.push_many(source()))
+
+    async def with_tasks() -> None:
+        async with callmark.AsyncClient(**OPTIONS) as client:
+            async for result in client.push_many(source()):
+                found.append(result)  # noqa: PERF401 - what comes before an error counts too
+
+    with mock_router(), pytest.raises(LookupError):
+        with_threads() if way == "threads" else asyncio.run(with_tasks())
+    assert [result.status for result in found] == ["success"] * 500

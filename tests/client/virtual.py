@@ -113,7 +113,11 @@ class Played:
                 self.time.seconds += effect.seconds
                 return flow.send(None)
             case Take():
-                return flow.send(_taken(effect))
+                try:
+                    rows = _taken(effect)
+                except Exception as exc:  # noqa: BLE001 - as the shells do
+                    return flow.throw(exc)
+                return flow.send(rows)
             case _:
                 raise AssertionError(effect)
 

@@ -35,7 +35,7 @@ class Call(Struct, frozen=True):
     """The rate limit it counts in (contract D7); empty if none."""
     idempotency_key: str = ""
     is_patient: bool = False
-    """Part of a long list: being refused by a rate limit is waited for much longer."""
+    """Part of a long list: a rate limit, or a first try that still holds its key, is waited for much longer."""
 
 
 def part(text: object) -> str:

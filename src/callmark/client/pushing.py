@@ -201,22 +201,20 @@ class LongList:
         self._on_progress = on_progress
         self._wait = wait
         self._sent = self._done = 0
+        self._has_more = self._can_read = True
+        self._failed: Exception | None = None
         self._counts: dict[str, int] = dict.fromkeys(STATUSES, 0)
 
     def run(self, source: Iterator[Any] | AsyncIterator[Any]) -> Stream[RecordResult]:
-        """Results in the order of the source. An error ends it after everything that is known was handed over."""
+        """Results in the order of the source. An error ends it after everything that is known was handed over.
+
+        A caller who lost the id of a batch that the server has would push its records again, under another key.
+        """
         under_way: deque[_Part] = deque()
-        failed: CallmarkError | None = None
-        has_more = True
-        while has_more or under_way:
-            if has_more and len(under_way) < (MOST_UNDER_WAY if self._wait else 1):
-                rows = yield from take(source, MOST_IN_A_BATCH)
-                has_more = bool(rows)
-                if rows:
-                    try:
-                        under_way.append((yield from self._started(rows)))
-                    except CallmarkError as exc:
-                        failed, has_more = exc, False
+        most = MOST_UNDER_WAY if self._wait else 1
+        while self._has_more or under_way:
+            if self._has_more and len(under_way) < most:
+                yield from self._send_some(source, under_way)
                 continue
             part = under_way.popleft()
             yield from self._settle(part)
@@ -224,8 +222,26 @@ class LongList:
                 self._count(result)
                 yield Emit(result)
             self._report()
-        if failed:
-            raise failed
+        if self._failed is not None:
+            raise self._failed
+
+    def _send_some(self, source: Iterator[Any] | AsyncIterator[Any], under_way: deque[_Part]) -> Flow[None]:
+        try:
+            rows = yield from take(source, MOST_IN_A_BATCH)
+            if not rows:
+                self._has_more = False
+                return
+            under_way.append((yield from self._started(rows)))
+        except Exception as exc:  # noqa: BLE001 - raised at the end; the source is the caller's, and may raise anything
+            self._end(exc)
+        else:
+            self._report()
+
+    def _end(self, exc: Exception) -> None:
+        """Sends no more. The first error is the one that is raised."""
+        self._has_more = False
+        if self._failed is None:
+            self._failed = exc
 
     def _started(self, rows: Sequence[object]) -> Flow[_Part]:
         core = self._core
@@ -248,17 +264,21 @@ class LongList:
             part.batch = BatchState(batch_id, pending, sent)
         part.began = core.environment.monotonic()
         self._sent += len(rows)
-        self._report()
         return part
 
     def _settle(self, part: _Part) -> Flow[None]:
-        if part.batch is None or not self._wait:
+        """Waits for the outcomes. If they cannot be read, this part and the later ones stay as they are."""
+        if part.batch is None or not self._wait or not self._can_read:
             return
         waited = self._core.environment.monotonic() - part.began
         try:
-            part.batch = yield from wait_for(self._core, part.batch, max(SETTLES_WITHIN_S - waited, 0.0))
-        except WaitTimeout:
-            part.batch = yield from read_batch(self._core, part.batch.batch_id, part.batch.sent)
+            try:
+                part.batch = yield from wait_for(self._core, part.batch, max(SETTLES_WITHIN_S - waited, 0.0))
+            except WaitTimeout:
+                part.batch = yield from read_batch(self._core, part.batch.batch_id, part.batch.sent)
+        except CallmarkError as exc:
+            self._can_read = False
+            self._end(exc)
 
     def _count(self, result: RecordResult) -> None:
         self._done += 1
@@ -266,4 +286,7 @@ class LongList:
 
     def _report(self) -> None:
         if self._on_progress:
-            self._on_progress(Progress(self._sent, self._done, dict(self._counts)))
+            try:
+                self._on_progress(Progress(self._sent, self._done, dict(self._counts)))
+            except Exception as exc:  # noqa: BLE001 - raised at the end; the function is the caller's
+                self._end(exc)

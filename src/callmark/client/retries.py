@@ -23,6 +23,9 @@ LONGEST_WAIT_S = 60.0
 limits (contract 1.7)."""
 PATIENT_TRIES = 20
 """How often a long list waits for its turn (429) before it gives up: twenty minutes of the widest window."""
+PATIENT_TRIES_OF_A_KEY = 60
+"""How often a long list waits for the first try under its key (409, a second each): if the process that took it died,
+the server holds the key for 30 s."""
 _REDIRECT, _TIMEOUT, _SERVER = 300, 408, 500
 
 
@@ -40,7 +43,7 @@ class Retries:
             try:
                 return (yield from once())
             except CallmarkError as exc:
-                if is_patient and isinstance(exc, RateLimited) and waited < PATIENT_TRIES:
+                if is_patient and waited < _patience(exc):
                     waited += 1
                     tried -= 1
                 if tried >= self._most or not may_repeat(exc):
@@ -59,6 +62,13 @@ class Retries:
             return backoff
         # Everyone who was refused would come back in the same instant: a part of the back-off spreads them.
         return None if told > LONGEST_WAIT_S else told + backoff / 10
+
+
+def _patience(exc: CallmarkError) -> int:
+    """How often a long list waits for this before it counts as a fault."""
+    if isinstance(exc, RateLimited):
+        return PATIENT_TRIES
+    return PATIENT_TRIES_OF_A_KEY if isinstance(exc, Conflict) and may_repeat(exc) else 0
 
 
 def may_repeat(exc: CallmarkError) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, assert_never
 import anyio
 import httpx
 
-from callmark.client.errors import APIConnectionError, APITimeoutError, CallmarkError
+from callmark.client.errors import APIConnectionError, APITimeoutError
 from callmark.client.flow import Answer, Effect, Emit, Flow, Pause, Request, Save, Send, Stream, Take
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Shell:
             while True:
                 try:
                     reply = self._do(effect)
-                except CallmarkError as exc:
+                except Exception as exc:  # noqa: BLE001 - the operation decides when to raise it
                     effect = flow.throw(exc)
                 else:
                     effect = flow.send(reply)
@@ -52,7 +52,7 @@ class Shell:
                     continue
                 try:
                     reply = self._do(effect)
-                except CallmarkError as exc:
+                except Exception as exc:  # noqa: BLE001 - the operation decides when to raise it
                     effect = flow.throw(exc)
                 else:
                     effect = flow.send(reply)
@@ -112,7 +112,7 @@ class AsyncShell:
             while True:
                 try:
                     reply = await self._do(effect)
-                except CallmarkError as exc:
+                except Exception as exc:  # noqa: BLE001 - the operation decides when to raise it
                     effect = flow.throw(exc)
                 else:
                     effect = flow.send(reply)
@@ -132,7 +132,7 @@ class AsyncShell:
                     continue
                 try:
                     reply = await self._do(effect)
-                except CallmarkError as exc:
+                except Exception as exc:  # noqa: BLE001 - the operation decides when to raise it
                     effect = flow.throw(exc)
                 else:
                     effect = flow.send(reply)
