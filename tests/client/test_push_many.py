@@ -93,11 +93,20 @@ def test_results_come_in_order_with_their_records(generation: Generation) -> Non
 
 
 def test_a_bad_row_is_a_result_among_the_others() -> None:
-    rows = [*records(3), {"receiver": "1"}, None, *records(2), {"caler": "1"}]
+    odd = [RECORD | {"reason": "half an emoji \ud83d"}, RECORD | {"ends_at": 2**64}]
+    rows = [*records(3), {"receiver": "1"}, None, *records(2), {"caler": "1"}, *odd]
     _, results = push_many(Batches(), rows)
     found = list(results)
-    assert [result.status for result in found] == ["success"] * 3 + ["invalid"] * 2 + ["success"] * 2 + ["invalid"]
-    assert [result.field for result in found if result.status == "invalid"] == ["caller", None, "caler"]
+    assert [result.status for result in found] == [
+        *["success"] * 3,
+        *["invalid"] * 2,
+        *["success"] * 2,
+        *["invalid"] * 3,
+    ]
+    assert [result.field for result in found if result.status == "invalid"] == [
+        *["caller", None, "caler"],
+        *["reason", "ends_at"],
+    ]
     assert found[3].record.receiver == "1"
 
 

@@ -157,3 +157,15 @@ def test_what_an_iterable_raises_comes_after_what_was_sent(way: str) -> None:
     with mock_router(), pytest.raises(LookupError):
         with_threads() if way == "threads" else asyncio.run(with_tasks())
     assert [result.status for result in found] == ["success"] * 500
+
+
+def test_texts_that_cannot_be_sent_are_errors_of_the_tree() -> None:
+    half = "\ud83d"
+    with mock_router() as router, callmark.Client(**OPTIONS) as client:
+        with pytest.raises(callmark.BadRequest, match="cannot be sent"):
+            client.calls.announce("dialler-1", caller=half, receiver="919900000001")
+        with pytest.raises(callmark.BadRequest, match="cannot be sent"):
+            client.numbers.publish("set", [half])
+        client.resolve(half, "919900000001")
+        client.records.get(half)
+        assert router["readRecord"].calls.last.request.url.path.endswith("/records/?")

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from callmark.client.answers import check, decoded
 from callmark.client.environment import Environment
-from callmark.client.errors import AuthenticationError, CallmarkError
+from callmark.client.errors import AuthenticationError, BadRequest, CallmarkError
 from callmark.client.flow import Answer, Flow, Request, send
 from callmark.client.options import Options
 from callmark.client.retries import Pacer, Retries
@@ -40,7 +40,7 @@ class Call(Struct, frozen=True):
 
 def part(text: object) -> str:
     """A text as one segment of a path."""
-    return quote(str(text), safe="")
+    return quote(str(text), safe="", errors="replace")
 
 
 class Core:
@@ -134,7 +134,7 @@ class Core:
         return answer
 
     def _request(self, call: Call, token: str) -> Request:
-        url = self.options.base_url + call.path + (f"?{urlencode(call.query)}" if call.query else "")
+        url = self.options.base_url + call.path + (f"?{urlencode(call.query, errors='replace')}" if call.query else "")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": USER_AGENT}
         if call.body is not None:
             headers["Content-Type"] = "application/json"
@@ -144,5 +144,8 @@ class Core:
 
 
 def encode(value: Any) -> bytes:  # noqa: ANN401 - anything that JSON can say
-    """A body."""
-    return msgspec.json.encode(value)
+    """A body. Raises BadRequest for what JSON cannot say: half of a character, a number of more than 64 bits."""
+    try:
+        return msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError) as exc:
+        raise BadRequest(f"this cannot be sent: {exc}", status=0) from exc

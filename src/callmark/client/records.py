@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 from callmark.client.errors import InvalidRecord
@@ -17,6 +17,8 @@ from callmark.client.options import Generation
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_WINDOW = timedelta(hours=24)
 _MS = timedelta(milliseconds=1)
+_MOST_MS = 2**53
+"""The largest number that every reader of JSON takes as it was written."""
 Instant: TypeAlias = datetime | int
 """An aware datetime, or epoch milliseconds."""
 Json: TypeAlias = dict[str, Any]
@@ -67,11 +69,16 @@ def read_record(source: object) -> CallRecord:
     if not isinstance(source, Mapping):
         raise InvalidRecord(f"a record is a dict or a CallRecord, not {type(source).__name__}", field=None)
     values: Json = {}
-    for key, value in source.items():  # pyright: ignore[reportUnknownVariableType] - anybody's mapping
-        name = _field_of(str(key))  # pyright: ignore[reportUnknownArgumentType] - see above
-        if value is not None and value != "":
+    for key, value in cast("Mapping[object, object]", source).items():
+        name = _field_of(str(key))
+        if value is not None and not _is_empty(value):
             values[name] = str(value) if isinstance(value, UUID) else value
     return CallRecord(**values)
+
+
+def _is_empty(value: object) -> bool:
+    """Whether it is the empty text; what a table has for a missing value may refuse to be compared with one."""
+    return isinstance(value, str) and not value
 
 
 def rough_record(source: object) -> CallRecord:
@@ -104,9 +111,7 @@ def wire_record(record: CallRecord, generation: Generation, now_ms: int) -> Json
     for name in ("label_id", "name", "reason"):
         value = getattr(record, name)
         if value is not None:
-            if not isinstance(value, str | UUID):
-                raise InvalidRecord(f"{name} must be a text, not {type(value).__name__}", field=name)
-            out[spelling.get(name, name)] = str(value)
+            out[spelling.get(name, name)] = _text(str(value) if isinstance(value, UUID) else value, name)
     out["starts_at"] = starts_at
     out["ends_at"] = _end(record, starts_at)
     return out
@@ -114,12 +119,23 @@ def wire_record(record: CallRecord, generation: Generation, now_ms: int) -> Json
 
 def _number(value: object, field: str, generation: Generation) -> str:
     """With a `+` in generation 3, without one before (contract D25). The rest is the server's to judge."""
-    if value is None or value == "":
+    if value is None or _is_empty(value):
         raise InvalidRecord(f"{field} is required", field=field)
+    text = _text(value, field)
+    digits = text[1:] if text[0] == "+" and text[1:2].isdigit() else text
+    return f"+{digits}" if generation == 3 and digits[0].isdigit() else digits  # noqa: PLR2004 - the third generation
+
+
+def _text(value: object, field: str) -> str:
+    """The value if it is a text that can be sent. Raises InvalidRecord."""
     if not isinstance(value, str):
         raise InvalidRecord(f"{field} must be a text, not {type(value).__name__}", field=field)
-    digits = value[1:] if value[0] == "+" and value[1:2].isdigit() else value
-    return f"+{digits}" if generation == 3 and digits[0].isdigit() else digits  # noqa: PLR2004 - the third generation
+    text = str.__str__(value)  # what it holds, also if it is the member of an enumeration
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidRecord(f"{field} has half of a character (a lone surrogate)", field=field) from exc
+    return text
 
 
 def _end(record: CallRecord, starts_at: int) -> int:
@@ -141,11 +157,16 @@ def _end(record: CallRecord, starts_at: int) -> int:
 def to_ms(value: object, field: str) -> int:
     """Epoch milliseconds of an aware datetime, or the number itself. Raises InvalidRecord."""
     if isinstance(value, datetime):
-        if value.utcoffset() is None:
-            raise InvalidRecord(f"{field} has no time zone; use datetime.now(UTC) or add tzinfo", field=field)
-        return (value - EPOCH) // _MS
+        try:
+            if value.utcoffset() is not None:
+                return int((value - EPOCH) // _MS)
+        except Exception as exc:  # of a zone, or of a datetime, that is not Python's own: pandas.NaT is one
+            raise InvalidRecord(f"{field} is no instant: {exc}", field=field) from exc
+        raise InvalidRecord(f"{field} has no time zone; use datetime.now(UTC) or add tzinfo", field=field)
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        if abs(value) > _MOST_MS:
+            raise InvalidRecord(f"{field} is no instant: epoch milliseconds have 13 digits", field=field)
+        return int(value)
     raise InvalidRecord(
         f"{field} must be a datetime with a time zone or epoch milliseconds, not {type(value).__name__}", field=field
     )
