@@ -152,8 +152,11 @@ def test_any_library_of_standard_webhooks_signs_alike() -> None:
         ({"webhook-signature": "v1,AAAA"}, "no signature fits"),
         ({"webhook-signature": "v1,!!!! v2,x"}, "no signature fits"),
         ({"webhook-signature": ""}, "no signature fits"),
+        ({"webhook-signature": "v1,\u00e9"}, "no signature fits"),
+        ({"webhook-id": "\udce9"}, "no signature fits"),
         ({"webhook-id": "another"}, "no signature fits"),
         ({"webhook-timestamp": ""}, "not a webhook of ours"),
+        ({"webhook-timestamp": "9" * 310}, "not a webhook of ours"),
         ({"webhook-timestamp": "5"}, "ago"),
         ({"webhook-timestamp": "9999999999"}, "in the future"),
     ],
@@ -168,6 +171,8 @@ def test_a_changed_body_is_refused() -> None:
     body = event("cmb", CALLBACK)
     with pytest.raises(callmark.WebhookVerificationError):
         callmark.webhooks.unwrap(body + b" ", signed(body), secret=SECRET)
+    with pytest.raises(callmark.WebhookVerificationError):
+        callmark.webhooks.unwrap(body.decode() + "\ud800", signed(body), secret=SECRET)
 
 
 def test_the_tolerance_is_the_callers() -> None:
