@@ -40,8 +40,15 @@ def test_pushes_of_every_generation(generation: Literal[1, 2, 3]) -> None:
         assert batch.batch_id == BATCH
         batch.wait(timeout=30)
         assert batch.counts["success"] == 1
-        assert [one.status for one in ours.push_many([RECORD] * 3)] == ["success"] * 3
-        assert len(ours.batches.get(BATCH).records) == 3
+        found = list(ours.push_many([RECORD] * 501))
+        assert {one.status for one in found} == {"success"}
+        others = {one.batch_id for one in found}
+        assert len(others | {BATCH}) == 3
+        assert sorted(len(ours.batches.get(str(one)).records) for one in others) == [1, 500]
+        assert len(ours.batches.get(BATCH).records) == 1
+        keyed = [RECORD | {"starts_at": datetime.now(UTC)}]
+        again = [ours.batches.create(keyed, idempotency_key="order-17").batch_id for _ in range(2)]
+        assert len({*again, *others, BATCH}) == 4
         assert router[f"pushRecordV{generation}"].call_count == 1
 
 

@@ -1,11 +1,13 @@
 """A respx router that answers every route of the API with its documented example, for tests without any process."""
 
 import re
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib import resources
 from typing import Any, TypeAlias, cast
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -13,6 +15,7 @@ import respx
 from msgspec import Struct
 
 Json: TypeAlias = dict[str, Any]
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class DocumentedAnswer(Struct, frozen=True):
@@ -51,21 +54,23 @@ def mock_router(*, base_url: str = "") -> respx.MockRouter:
 
     Routes have the names of the API reference: `router["pushRecordV2"].respond(503)` changes one answer, and
     `router["pushRecordV2"].calls` is what was sent. With `base_url` only requests below it are answered, else those to
-    any address. The token is of this moment, so that the clocks agree, and the status of a batch shows the records that
-    were pushed last, as delivered.
+    any address. The token is of this moment, so that the clocks agree. The first batch has the documented id, each
+    later one an id of its own, and its status shows its records as delivered.
     """
-    pushed: dict[str, list[Json]] = {}
+    batches: defaultdict[str, _Batches] = defaultdict(_Batches)
     router = _DocumentedRouter(assert_all_called=False)
     below = re.escape(base_url.rstrip("/")) if base_url else "https?://[^/]+"
     for answer in documented_answers():
         path = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(answer.path))
         route = router.route(method=answer.method, url__regex=rf"^{below}{path}(\?.*)?$", name=answer.name)
-        route.mock(side_effect=_answering(answer, pushed))
+        route.mock(side_effect=_answering(answer, batches))
     return router
 
 
-def _answering(answer: DocumentedAnswer, pushed: dict[str, list[Json]]) -> Callable[[httpx.Request], httpx.Response]:
-    """`pushed` has the newest batch of each generation."""
+def _answering(
+    answer: DocumentedAnswer, batches: Mapping[str, "_Batches"]
+) -> Callable[[httpx.Request], httpx.Response]:
+    """`batches` are those of each generation."""
     kind, _, generation = answer.name.partition("V")
 
     def make(request: httpx.Request) -> httpx.Response:
@@ -73,12 +78,37 @@ def _answering(answer: DocumentedAnswer, pushed: dict[str, list[Json]]) -> Calla
         if kind == "createToken":
             body = body | {"created_at": datetime.now(UTC).isoformat()}
         elif kind == "pushBatch":
-            pushed[generation] = _records(request)
-        elif kind == "readBatchStatus" and generation in pushed:
-            body = _status(body, pushed[generation])
+            body = batches[generation].pushed(request, body)
+        elif kind == "readBatchStatus":
+            body = batches[generation].status(request, body)
         return httpx.Response(answer.status, json=body)
 
     return make
+
+
+class _Batches:
+    """What was pushed on the routes of one generation, by batch id."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, list[Json]] = {}
+        self._ids_by_key: dict[str, str] = {}
+
+    def pushed(self, request: httpx.Request, documented: Json) -> Json:
+        """The documented answer with the id of a new batch, or of the one that was made under the same key."""
+        [(field, text)] = [(name, value) for name, value in documented.items() if _ID.search(value)]
+        [first] = _ID.findall(text)
+        key = request.headers.get("Idempotency-Key", "")
+        batch_id = self._ids_by_key.get(key) or str(UUID(int=UUID(first).int + len(self._records)))
+        if key:
+            self._ids_by_key[key] = batch_id
+        self._records[batch_id] = _records(request)
+        return documented | {field: text.replace(first, batch_id)}
+
+    def status(self, request: httpx.Request, documented: Any) -> Any:  # noqa: ANN401 - JSON of either shape
+        """The documented status with a row for each record of the batch; as it is for one that was not pushed here."""
+        batch_id = request.url.params.get("batchId", "")
+        records = self._records.get(batch_id)
+        return documented if records is None else _status(documented, batch_id, records)
 
 
 def _records(request: httpx.Request) -> list[Json]:
@@ -88,11 +118,12 @@ def _records(request: httpx.Request) -> list[Json]:
         return []
 
 
-def _status(body: Any, records: list[Json]) -> Any:  # noqa: ANN401 - JSON of either shape
-    """The documented status with a row for each record, as the first of the documented ones: it was delivered."""
+def _status(body: Any, batch_id: str, records: list[Json]) -> Any:  # noqa: ANN401 - JSON of either shape
+    """A row for each record as the first of the documented ones: it was delivered."""
     if isinstance(body, dict):
         whole = cast("Json", body)
-        return whole | {"data": _status(whole["data"], records)}
+        return whole | {"batch_id": batch_id, "data": _status(whole["data"], batch_id, records)}
     documented: Json = body[0]
     bare = documented | dict.fromkeys(documented.keys() & {"call_reason", "dynamic_call_reason"})
+    bare |= dict.fromkeys(documented.keys() & {"batch_id"}, batch_id)
     return [bare | {name: value for name, value in record.items() if name in bare} for record in records]
