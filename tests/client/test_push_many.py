@@ -13,7 +13,7 @@ from tests.client.virtual import RECORD, Played, Reply, answer, body_of, error, 
 import callmark
 from callmark.client.flow import Answer, Request
 from callmark.client.options import Generation
-from callmark.client.pushing import LongList, Progress, create_batch, read_batch, wait_for
+from callmark.client.pushing import LongList, Progress, create_batch, push, read_batch, wait_for
 
 HOUR = timedelta(hours=1)
 Row = dict[str, Any]
@@ -299,11 +299,26 @@ def test_a_batch_has_one_to_five_hundred() -> None:
     assert (raised.value.index, raised.value.field) == (1, "ends_at")
 
 
+def test_a_call_under_its_own_key_has_the_same_values_when_it_is_repeated() -> None:
+    played = Played(Batches())
+    row = next(records(1))
+    with pytest.raises(callmark.InvalidRecord, match="record 0: starts_at is required with idempotency_key") as raised:
+        played.run(create_batch(played.core(), [row], "order-17"))
+    assert (raised.value.index, raised.value.field) == (0, "starts_at")
+    with pytest.raises(callmark.InvalidRecord, match="starts_at is required with idempotency_key"):
+        played.run(push(played.core(), callmark.CallRecord(**row), "order-17"))
+    for key in ("Bestellung-\u00e4", "order\n17"):
+        with pytest.raises(callmark.BadRequest, match="idempotency_key has printable ASCII characters"):
+            played.run(create_batch(played.core(), [row | {"starts_at": 1767261600000}], key))
+    assert played.requests == []
+
+
 def test_waiting_ends_in_time_or_with_a_word() -> None:
     server = Batches()
     server.looks_needed = 10**9
     played = Played(server)
-    state = played.run(create_batch(played.core(), records(2), "mine"))
+    rows = [row | {"starts_at": 1767261600000} for row in records(2)]
+    state = played.run(create_batch(played.core(), rows, "mine"))
     assert headers_of(played.requests[0])["Idempotency-Key"] == "mine"
     with pytest.raises(callmark.WaitTimeout, match="2 of 2 records"):
         played.run(wait_for(played.core(), state, 5))

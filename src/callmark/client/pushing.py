@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from callmark.client.core import Call, Core, encode
-from callmark.client.errors import APIStatusError, CallmarkError, InvalidRecord, NotFound, WaitTimeout
+from callmark.client.errors import APIStatusError, BadRequest, CallmarkError, InvalidRecord, NotFound, WaitTimeout
 from callmark.client.flow import Emit, Flow, Pause, Stream, take
 from callmark.client.records import LONGEST_WINDOW, CallRecord, Json, RecordLike, read_record, rough_record, wire_record
 from callmark.client.results import (
@@ -54,12 +54,14 @@ OnProgress = Callable[[Progress], None]
 
 def push(core: Core, record: CallRecord, key: str | None) -> Flow[PushResult]:
     """One record, answered once its receiver's handset was reached or not."""
+    _check_key(key)
+    _check_repeatable(record, key)
     now_ms = yield from core.server_now_ms()
     try:
         return (yield from _pushed(core, record, key, now_ms))
     except InvalidRecord as exc:
         # The window was right when it was made of our idea of the server's clock: look whether that has moved.
-        if exc.field != "ends_at" or key or not _is_made_of_now(record):
+        if exc.field != "ends_at" or not _is_made_of_now(record):
             raise
         if not (yield from core.has_moved_clock(now_ms)):
             raise
@@ -83,6 +85,21 @@ def _pushed(core: Core, record: CallRecord, key: str | None, now_ms: int) -> Flo
     return (yield from core.exchange(call, read_push, is_push=True))
 
 
+def _check_key(key: str | None) -> None:
+    if key and not (key.isascii() and key.isprintable()):
+        raise BadRequest("idempotency_key has printable ASCII characters only", status=0, field="idempotency_key")
+
+
+def _check_repeatable(record: CallRecord, key: str | None) -> None:
+    """Raises InvalidRecord for a record that is another one when the call is repeated, which its own key is for."""
+    if key and record.starts_at is None:
+        raise InvalidRecord(
+            "starts_at is required with idempotency_key: now is another instant when the call is repeated, and the "
+            "server refuses the key with other values",
+            field="starts_at",
+        )
+
+
 @dataclass(slots=True)
 class BatchState:
     """A batch as it was last seen."""
@@ -100,11 +117,13 @@ class BatchState:
 
 def create_batch(core: Core, records: Iterable[RecordLike], key: str | None) -> Flow[BatchState]:
     """Sends 1 to 500 records as one batch. Raises InvalidRecord with its `index` for one that cannot be written."""
+    _check_key(key)
     now_ms = yield from core.server_now_ms()
     sent: list[tuple[CallRecord, Json]] = []
     for index, source in enumerate(records):
         try:
             record = read_record(source)
+            _check_repeatable(record, key)
             sent.append((record, wire_record(record, core.options.generation, now_ms)))
         except InvalidRecord as exc:
             raise InvalidRecord(f"record {index}: {exc.message}", field=exc.field, index=index) from exc

@@ -117,7 +117,8 @@ class Client:
         Numbers are country code and digits. Times are aware datetimes or epoch milliseconds; `starts_at` is now if left
         out, and exactly one of `ends_at` and `expires_in` is given, at most 24 hours later. A receiver that cannot be
         reached is a result (`status` `error`); a fault of the record raises InvalidRecord. Retries carry one
-        `Idempotency-Key`; pass your own to repeat a push later, within 24 hours (docs/extensions.md).
+        `Idempotency-Key`; pass your own to repeat a push later, within 24 hours (docs/extensions.md). It needs
+        `starts_at`: now would be another instant then, and the server refuses a key with other values.
         """
         record = CallRecord(caller, receiver, label_id, name, reason, starts_at, ends_at, expires_in)
         return self._shell.run(pushing.push(self._core, record, idempotency_key))

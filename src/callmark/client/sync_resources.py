@@ -73,6 +73,7 @@ class Batches(_Resource):
         """Sends 1 to 500 dicts or CallRecords as one batch; it is pushed after this returns.
 
         Raises InvalidRecord, with its `index`, for a record that cannot be written. Other faults are in its result.
+        With your own `idempotency_key` each record needs `starts_at`, so that a repeated call has the same values.
         """
         state = self._shell.run(pushing.create_batch(self._core, records, idempotency_key))
         return Batch(self._core, self._shell, state)
