@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from tests.books import book
+from tests.client.cli.test_lint import GOOD, HEAD
 
 from callmark.main import CLIENT_COMMANDS
 
@@ -52,9 +54,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here
 
 
-def run(base: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+def run(base: Path, *args: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Python with the base install alone."""
-    environment = {"PYTHONPATH": f"{base}:{SOURCE}", "PATH": "/usr/bin:/bin", "HOME": str(base)}
+    environment = {"PYTHONPATH": f"{base}:{SOURCE}", "PATH": "/usr/bin:/bin", "HOME": str(base), **variables}
     return subprocess.run(
         [sys.executable, "-S", *args], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
@@ -102,6 +104,18 @@ def test_an_account_file_can_be_json_and_yaml_says_how_to_get_it(base: Path, tmp
         done = run(base, "-m", "callmark.main", "plan", str(tmp_path / name))
         assert done.returncode == 2
         assert told in done.stderr
+
+
+def test_files_are_read_in_utc_without_zones_and_a_workbook_says_how_to_get_it(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEAD + GOOD)
+    (tmp_path / "a.xlsx").write_bytes(book([["phone"], ["919900000001"]]))
+    for words, exit_code, told in (
+        (["a.csv"], 0, "1 row, 0 at fault"),
+        (["a.csv", "--time-zone", "Asia/Kolkata"], 2, "pip install tzdata"),
+        (["a.xlsx"], 2, "an Excel workbook needs `pip install 'callmark[files]'`"),
+    ):
+        done = run(base, "-m", "callmark.main", "lint", str(tmp_path / words[0]), *words[1:], PYTHONTZPATH="")
+        assert (done.returncode, told in done.stderr) == (exit_code, True), done.stderr
 
 
 def test_help_names_what_can_be_run(base: Path) -> None:

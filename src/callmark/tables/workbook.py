@@ -54,6 +54,8 @@ def read(data: bytes, sheet: str = "") -> Sheet:
         return _read(data, sheet, has_formulas=has_formulas, hidden_rows=hidden_rows)
     except TableError:
         raise
+    except ModuleNotFoundError as exc:
+        raise TableError("an Excel workbook needs `pip install 'callmark[files]'`; or save it as CSV") from exc
     except (MemoryError, RecursionError):
         raise TableError("this workbook is too large; save the sheet as CSV") from None
     except Exception as exc:

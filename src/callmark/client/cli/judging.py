@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from functools import lru_cache, partial
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import click
 
@@ -68,11 +68,16 @@ def read_duration(text: str) -> timedelta | None:
 
 
 def zone_of(text: str) -> tzinfo:
-    """A time zone by its name. Raises UsageError."""
+    """A time zone by its name; UTC also where no others are known. Raises UsageError."""
+    if text == "UTC":
+        return UTC
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        raise click.UsageError(f"--time-zone {text}: not a time zone that is known here, such as Asia/Kolkata") from exc
+        why = "not a time zone that is known here, such as Asia/Kolkata"
+        if not available_timezones():
+            why = "this machine knows no time zones; `pip install tzdata` brings them"
+        raise click.UsageError(f"--time-zone {text}: {why}") from exc
 
 
 class RowJudge:
