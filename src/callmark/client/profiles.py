@@ -60,11 +60,14 @@ def read_profiles(path: Path) -> dict[str, Profile]:
 
 
 def write_profile(path: Path, name: str, profile: Profile) -> None:
-    """Adds or replaces a profile; the file gets mode 0600 and is replaced whole or not at all."""
+    """Adds or replaces a profile; the file gets mode 0600 and is replaced whole or not at all. Raises CallmarkError."""
     profiles = read_profiles(path) | {name: profile}
     text = "\n".join(_table(one, profiles[one]) for one in sorted(profiles))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_private(path, text.encode())
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, text.encode())
+    except OSError as exc:
+        raise CallmarkError(f"cannot write {path}: {exc.strerror}") from exc
 
 
 def _table(name: str, profile: Profile) -> str:

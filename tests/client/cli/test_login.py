@@ -80,3 +80,12 @@ async def test_a_profile_on_the_command_line_is_stronger_than_variables(
     assert (missing.exit_code, "callmark login --profile prod" in missing.stderr) == (2, True)
     elsewhere = f"http://127.0.0.1:{free_port()}"
     assert (await commands.run("labels", "list", "--base-url", elsewhere)).exit_code == 4
+
+
+async def test_commands_work_where_nothing_can_be_written(platform: Platform, commands: Commands) -> None:
+    config_of(commands).parent.parent.mkdir()
+    config_of(commands).parent.symlink_to("/proc/self")  # it is there, and not even root can make a file in it
+    rows = await commands.answer("labels", "list")
+    assert [row["id"] for row in rows] == [str(platform.cast.label.id)]
+    done = await commands.run("login", typed=typed(platform))
+    assert (done.exit_code, "cannot write" in done.stderr) == (2, True)

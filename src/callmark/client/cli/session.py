@@ -4,6 +4,7 @@
 """
 
 import functools
+import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -103,6 +104,8 @@ def token_store() -> TokenStore:
     path = config_file().with_name(TOKENS_FILE)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):  # a directory that is there may still be read-only
+            pass
     except OSError:
         return MemoryTokenStore()
     return FileTokenStore(path)
