@@ -35,6 +35,8 @@ def _check_extensions(data: bytes) -> None:
         numbers = TnAuthList.decode(data)
         assert TnAuthList.decode(numbers.encode()) == numbers
         numbers.covers("12025551000")
+        assert numbers.covers_all(numbers)
+        assert numbers.may_pass_on(numbers)
     for enhanced in (True, False):
         with contextlib.suppress(DerError):
             limits = ClaimConstraints.decode(data, enhanced=enhanced)
