@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from time import perf_counter
 
 import msgspec
@@ -22,13 +23,17 @@ from callmark.kit.phone import PhoneNumber
 BATCH, PUSHES, RESOLVES, EVENTS = 200, 5, 2, 2
 """Of a turn: records in its batch, real-time pushes, calls that ring, events for a webhook; and one status is read."""
 QUESTION = '{"type": "resolve", "id": "r", "caller_number": "918040001234"}'
+MOST_TRIES, RETRY_S = 30, 1.0
 RENEW_TOKENS_S = 1900.0
 """An account may get ten tokens in half an hour; they live for one."""
 
 
 @dataclass
 class Mix:
-    """Everyone that takes part; `push_s` are the latencies of real-time pushes since someone last took them."""
+    """Everyone that takes part.
+
+    `push_s` are the latencies of real-time pushes since someone last took them, `refused` when something was.
+    """
 
     on: Stage
     receivers: Sequence[PhoneNumber]
@@ -37,6 +42,7 @@ class Mix:
     tokens: Iterator[tuple[Account, str]]
     records: int = 0
     push_s: list[float] = field(default_factory=list[float])
+    refused: list[float] = field(default_factory=list[float])
     turns: Iterator[int] = field(default_factory=itertools.count)
 
     async def turn(self) -> None:
@@ -51,7 +57,7 @@ class Mix:
             await socket.send(QUESTION)
             await socket.recv()
         url = f"{self.on.url}/v2/clients/{account.id}/dynamic_call_records?batchId={batch}"
-        await _sent(connection, request(url, b"", token, "GET"))
+        await self._sent(connection, request(url, b"", token, "GET"))
         for step in range(EVENTS):
             await self._append(self.subscribed[(number + step) % len(self.subscribed)])
         self.free.put_nowait((connection, socket))
@@ -61,12 +67,12 @@ class Mix:
         body = msgspec.json.encode({"call_records": [self.on.record(one, account) for one in chosen]})
         url = f"{self.on.url}/v2/clients/{account.id}/dynamic_call_records"
         self.records += BATCH
-        return msgspec.json.decode(await _sent(connection, request(url, body, token)))["batch_id"]
+        return msgspec.json.decode(await self._sent(connection, request(url, body, token)))["batch_id"]
 
     async def _push_one(self, connection: Connection, account: Account, token: str, number: int) -> None:
         body = msgspec.json.encode(self.on.record(self.receivers[number % len(self.receivers)], account))
         began = perf_counter()
-        await _sent(connection, request(f"{self.on.url}/v2/clients/{account.id}/dynamic_call_record", body, token))
+        await self._sent(connection, request(f"{self.on.url}/v2/clients/{account.id}/dynamic_call_record", body, token))
         self.push_s.append(perf_counter() - began)
         self.records += 1
 
@@ -74,6 +80,19 @@ class Mix:
         async with self.on.deps.db.transaction() as tx:
             await events.append(tx, account, EventType.CALL_ME_BACK, PAYLOAD, self.on.deps.clock.now())
         await self.on.deps.wake(WorkName.DELIVERIES)
+
+    async def _sent(self, connection: Connection, wanted: bytes) -> bytes:
+        """The answer's body. A 503 is sent again after a second, as clients do, and counted."""
+        body = b""
+        for _ in range(MOST_TRIES):
+            status, body = await connection.send(wanted)
+            if status == HTTPStatus.OK:
+                return body
+            if status != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise SystemExit(f"refused with {status}: {body[:300]!r}")
+            self.refused.append(perf_counter())
+            await asyncio.sleep(RETRY_S)
+        raise SystemExit(f"refused {MOST_TRIES} times: {body[:300]!r}")
 
     async def keep_tokens_fresh(self) -> None:
         """Gets new tokens in time, without end."""
@@ -85,13 +104,6 @@ class Mix:
 def spread(accounts: Sequence[tuple[Account, list[str]]]) -> Iterator[tuple[Account, str]]:
     """Accounts and tokens in turns, without end."""
     return itertools.cycle([(account, token) for account, tokens in accounts for token in tokens])
-
-
-async def _sent(connection: Connection, wanted: bytes) -> bytes:
-    status, body = await connection.send(wanted)
-    if status != 200:
-        raise SystemExit(f"refused with {status}: {body[:300]!r}")
-    return body
 
 
 @asynccontextmanager

@@ -155,6 +155,11 @@ async def _soaked(mix: Mix, per_second: float, seconds: float) -> list[Row]:
     turns = await load
     rate = (mix.records - records_before) / (perf_counter() - began)
     print(f"p12: {turns:,} turns of {per_second:.1f} a second, {rate:,.0f} records a second")
+    if mix.refused:
+        at = ", ".join(f"{instant - began:.0f}" for instant in mix.refused[:20])
+        print(
+            f"p12: {len(mix.refused):,} requests were refused with 503 and sent again, {at} seconds after the beginning"
+        )
     times = 1 if seconds >= LONG * 60 else CACHES_FILL
     trends = {measure: trend(found, times * BOUNDS[measure.unit]) for measure, found in soaking.samples.items()}
     growing = [measure.name for measure, one in trends.items() if not one.is_flat]
