@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from itertools import islice
 from uuid import uuid4
 
@@ -9,11 +10,16 @@ import httpx
 import msgspec
 import pytest
 from starlette.types import ASGIApp
-from tests.factories import make_cast
+from tests.domain.webhooks.receiving import hang, receiver
+from tests.factories import ALICE, Cast, make_cast
 
+from callmark.domain.alerts import recipients
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.events.model import EventType
 from callmark.domain.policy.model import SYSTEM
+from callmark.domain.policy.plan import ALL_ACCESS
+from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import FakeClock
 from callmark.surfaces.api.known_tokens import KnownTokens
 from callmark.surfaces.app import build_app
@@ -124,3 +130,33 @@ def test_beyond_the_most_the_token_that_was_used_longest_ago_is_forgotten() -> N
     assert [known.bearer(token) for token in ("first", "second", "third")] == ["of first", None, "of third"]
     known.forget("third")
     assert [known.bearer(token) for token in ("third", "", "a" * 65_000)] == [None] * 3
+
+
+async def test_a_process_that_waits_for_a_receiver_takes_in_as_much_as_before(deps: Deps) -> None:
+    clock = FakeClock()
+    settings = msgspec.structs.replace(deps.settings, api_load=LOAD, outgoing_networks="127.0.0.0/8")
+    deps = replace(deps, settings=settings, real_clock=clock)
+    alice, bob = await make_cast(deps, features=frozenset(ALL_ACCESS)), await make_cast(deps)
+    client = client_at(build_app(deps, frozenset({"api"})), "127.0.0.1")
+
+    async def ask(cast: Cast, url: str, content: bytes) -> int:
+        headers = {"Authorization": f"Bearer {cast.token}", "Content-Type": "application/json"}
+        return (await client.post(url.format(cast.account.id), content=content, headers=headers)).status_code
+
+    async with receiver(hang) as slow:
+        made = await webhooks.create_webhook(
+            deps, alice.account.id, name="slow", url=slow.url, event_types=[*EventType], by=ALICE
+        )
+        chat = await recipients.add_channel(deps, alice.account.id, "#slow", slow.url, ["webhook_paused"], by=ALICE)
+        base = "/extensions/v1/clients/{}"
+        tests = [f"{base}/webhooks/{made.webhook.id}/test", *[f"{base}/alert_recipients/{chat.id}/test"] * 19]
+        waiting = [asyncio.create_task(ask(alice, url, b"")) for url in tests]
+        await slow.has(len(tests))
+        clock.advance(timedelta(seconds=1))
+        large = b'{"call_records":[' + b" " * 1_000_000 + b"]}"
+        pushes = (ask(bob, "/v2/clients/{}/dynamic_call_records", large) for _ in range(3))
+        assert await asyncio.gather(*pushes) == [400] * 3
+        assert await ask(alice, tests[0], b"") == 429  # they have places of their own
+        for one in waiting:
+            one.cancel()
+        await asyncio.wait(waiting)

@@ -17,6 +17,7 @@ from callmark.kit.errors import Conflict
 from callmark.kit.installation import held_since
 from callmark.kit.outbound import Outbound, Patience, Unreachable, allowed_networks
 from callmark.kit.work import Claimed, Work
+from callmark.kit.workload import aside
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +76,8 @@ async def send_test(deps: Deps, account_id: AccountId, recipient_id: RecipientId
         raise Conflict("this installation is a copy that sends nothing until its operator releases it")
     sample = _sample(deps, account_id, account.name)
     body = model.post_body(sample, account.name, deps.clock.now(), is_test=True)
-    error = await _post(deps, recipient.url, body)
+    with aside():
+        error = await _post(deps, recipient.url, body)
     async with deps.db.transaction() as tx:
         await queries.update_result(tx, recipient_id, deps.clock.now(), error)
         facts = {"is_success": error is None}

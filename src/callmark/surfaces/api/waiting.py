@@ -30,15 +30,13 @@ WAIT_PARAM = ParamDoc(
     " of an account may wait at once.",
     {"type": "integer", "minimum": 0, "maximum": LONGEST_S, "default": 0},
 )
-WAIT_ERRORS = (
-    bad("wait_s is invalid", f"not a whole number from 0 to {LONGEST_S}"),
-    ErrorDoc(
-        429,
-        TooManyRequests.slug,
-        TooManyRequests(AGAIN_AFTER).message,
-        f"{MOST_OF_ACCOUNT} requests of the account are waiting already",
-    ),
+TOO_MANY_WAIT = ErrorDoc(
+    429,
+    TooManyRequests.slug,
+    TooManyRequests(AGAIN_AFTER).message,
+    f"{MOST_OF_ACCOUNT} requests of the account are waiting already",
 )
+WAIT_ERRORS = (bad("wait_s is invalid", f"not a whole number from 0 to {LONGEST_S}"), TOO_MANY_WAIT)
 
 
 def wait_of(request: ApiRequest) -> timedelta:

@@ -32,6 +32,7 @@ from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.installation import held_since
 from callmark.kit.outbound import Outbound, allowed_networks
+from callmark.kit.workload import aside
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +92,8 @@ async def send_test(
     if is_held:
         raise Conflict("this installation is a copy that sends nothing until its operator releases it")
     due = _sample(to, kind, deps.clock.now())
-    made = await attempts.make(deps, outbound, signing.opener(deps.settings), due)
+    with aside():
+        made = await attempts.make(deps, outbound, signing.opener(deps.settings), due)
     delivery = _ended(due, kind, made, deps.clock.now())
     body = due.body.decode()
     async with deps.db.transaction() as tx:

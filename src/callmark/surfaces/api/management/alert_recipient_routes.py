@@ -11,6 +11,7 @@ from callmark.surfaces.api.management.alert_recipients import (
 )
 from callmark.surfaces.api.management.route import PAGING, ManagedRoute, conflict, wrong
 from callmark.surfaces.api.management.shapes import AT
+from callmark.surfaces.api.waiting import TOO_MANY_WAIT
 
 _ONE = "alert_recipients/{recipientId}"
 _CHANNEL = {
@@ -103,7 +104,7 @@ ROUTES = (
         description="Posts a sample once, and returns the channel with what came of it in `last_error`.",
         response=AlertRecipientView,
         answer=_CHANNEL,
-        errors=(conflict("only a channel can be tested", "the recipient is no channel"),),
+        errors=(conflict("only a channel can be tested", "the recipient is no channel"), TOO_MANY_WAIT),
     ),
     ManagedRoute(
         "DELETE",

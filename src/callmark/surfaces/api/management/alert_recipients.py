@@ -111,10 +111,12 @@ async def change_recipient(request: ApiRequest) -> Response:
 
 
 async def test_recipient(request: ApiRequest) -> Response:
-    """`POST alert_recipients/{recipientId}/test`."""
+    """`POST alert_recipients/{recipientId}/test`. It waits for the channel."""
     body_of(request, NoBody)
     of = request.deps, request.account_id, _id(request)
-    return render(_shown(await posts.send_test(*of, by=await actor_of(request))))
+    by = await actor_of(request)
+    with request.line.room.place(request.account_id):
+        return render(_shown(await posts.send_test(*of, by=by)))
 
 
 async def delete_recipient(request: ApiRequest) -> Response:

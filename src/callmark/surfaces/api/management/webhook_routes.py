@@ -22,6 +22,7 @@ from callmark.surfaces.api.management.webhooks import (
     WebhookView,
 )
 from callmark.surfaces.api.route import ParamDoc
+from callmark.surfaces.api.waiting import TOO_MANY_WAIT
 
 _ONE = "webhooks/{webhookId}"
 _DELIVERY_PATH = "webhook_deliveries/{deliveryId}"
@@ -188,6 +189,7 @@ ROUTES = (
         sent={"event_type": "cmb"},
         response=DeliveryView,
         answer=_DETAILS | {"event_number": None, "attempt_count": 1, "attempts": [_ATTEMPT | {"number": 1}]},
+        errors=(TOO_MANY_WAIT,),
     ),
     ManagedRoute(
         "POST",

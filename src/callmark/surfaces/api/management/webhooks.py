@@ -206,11 +206,13 @@ async def resume_webhook(request: ApiRequest) -> Response:
 
 
 async def test_webhook(request: ApiRequest) -> Response:
-    """`POST webhooks/{webhookId}/test`."""
+    """`POST webhooks/{webhookId}/test`. It waits for the receiver, which may take a minute."""
     body = body_of(request, WebhookTestBody)
     kind = EventType.CALL_ME_BACK if body.event_type is UNSET else body.event_type
     of = request.deps, request.account_id, _id(request)
-    tried = await deliveries.send_test(*of, kind, by=await actor_of(request))
+    by = await actor_of(request)
+    with request.line.room.place(request.account_id):
+        tried = await deliveries.send_test(*of, kind, by=by)
     made: DeliveryView = delivery_view(tried)
     return render(made)
 
