@@ -286,7 +286,9 @@ async def test_every_failed_delivery_is_recovered_beside_another_change_of_some(
         deliveries = await make_deliveries(server, webhook_id, DeliveryState.FAILED)
 
         async def recover(tx: Tx, webhook_id: WebhookId = webhook_id) -> None:
-            assert await delivery_queries.recover(tx, webhook_id, NOW - timedelta(days=3), TYPES, NOW) == ROWS
+            after = NOW - timedelta(days=3), delivery_queries.NO_ID
+            found = await delivery_queries.lock_recoverable(tx, webhook_id, after, NOW, TYPES, STORED)
+            assert await delivery_queries.reopen(tx, found, NOW) == ROWS
 
         await server.beside(touch(deliveries[:2]), recover)
         assert await states(server, webhook_id) == {"pending": ROWS}

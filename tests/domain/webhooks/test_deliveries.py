@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from functools import partial
 
@@ -18,6 +19,7 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
+from callmark.domain.work_names import WorkName
 from callmark.kit import migrate
 from callmark.kit.clock import FakeClock
 from callmark.kit.db import own_names
@@ -175,6 +177,31 @@ async def test_what_failed_since_an_instant_is_counted_and_then_recovered(stage:
         assert await stage.run_due() == 3
         assert len(there.requests) == before + 3
     assert Counter(one.state for one in await stage.log()) == {DeliveryState.FAILED: 2, DeliveryState.SUCCESS: 4}
+
+
+@dataclass(frozen=True)
+class EagerDeps(Deps):
+    """Deliveries are attempted the moment their workers are woken."""
+
+    attempt: Callable[[], Awaitable[object]] = field(kw_only=True)
+
+    async def wake(self, *works: WorkName) -> None:
+        if WorkName.DELIVERIES in works:
+            await self.attempt()
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+async def test_what_is_stopped_again_while_more_is_recovered_is_sent_once(stage: Stage, at_once: int) -> None:
+    gone = [410] * 20  # an end, for a recovery that has none
+    async with receiver(status(*gone, 200)) as there:
+        webhook = await stage.webhook(there.url, gone=True)
+        (event, *_) = await stage.append(4)
+        await stage.run_due()
+        assert {one.state for one in await stage.log()} == {DeliveryState.STOPPED}
+        parts = {one.name: getattr(stage.deps, one.name) for one in fields(stage.deps)}
+        of = EagerDeps(**parts, attempt=stage.run_due), stage.account_id, webhook.id
+        assert await deliveries.recover(*of, since=event.created_at, by=ALICE, at_once=at_once) == 4
+    assert sorted(Counter(one.event_id for one in there.requests).values()) == [2, 2, 2, 2]
 
 
 async def test_what_waits_for_a_webhook_is_counted_up_to_a_most(stage: Stage) -> None:

@@ -1,6 +1,7 @@
 """The SQL of the delivery log: reading it, and sending again what is in it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -15,7 +16,8 @@ _DELIVERY = (
     " d.state, d.attempt_count, q.due_at AS next_attempt_at, d.ended_at"
 )
 _FROM = "delivery d JOIN webhook w ON w.id = d.webhook_id LEFT JOIN waiting_delivery q ON q.delivery_id = d.id"
-_CHUNK = 2000
+NO_ID = UUID(int=0)
+"""Below every id."""
 
 
 class DeliveryFilter(NamedTuple):
@@ -153,23 +155,30 @@ async def make_due(tx: Tx, webhook_id: WebhookId, now: datetime) -> None:
     await tx.execute("UPDATE webhook_queue SET due_at = least(due_at, $2) WHERE webhook_id = $1", webhook_id, now)
 
 
+@dataclass(frozen=True, slots=True)
+class Recoverable:
+    """How many deliveries can be recovered, and when the events of the oldest and the newest were created."""
+
+    count: int
+    oldest_at: datetime | None
+    newest_at: datetime | None
+
+
 async def look_for_recoverable(
     tx: Tx, webhook_id: WebhookId, since: datetime, types: Collection[EventType]
-) -> tuple[int, datetime | None]:
-    """How many deliveries of events of these types since then ended without success, and the oldest one's event.
-
-    Index delivery_webhook_newest.
-    """
+) -> Recoverable:
+    """The deliveries of events of these types since then that ended without success. Index delivery_webhook_newest."""
     row = await fetch_one(
         tx,
-        "SELECT count(*), min(created_at) FROM delivery WHERE webhook_id = $1 AND created_at >= $2"
+        "SELECT count(*), min(created_at) AS oldest_at, max(created_at) AS newest_at FROM delivery"
+        " WHERE webhook_id = $1 AND created_at >= $2"
         " AND state = ANY ($3::text[]) AND event_number IS NOT NULL AND event_type = ANY ($4::text[])",
         webhook_id,
         since,
         list(RECOVERABLE),
         list(types),
     )
-    return row[0], row[1]
+    return Recoverable(**row)
 
 
 async def count_waiting(tx: Tx, webhook_id: WebhookId, most: int) -> int:
@@ -181,22 +190,38 @@ async def count_waiting(tx: Tx, webhook_id: WebhookId, most: int) -> int:
     )
 
 
-async def recover(tx: Tx, webhook_id: WebhookId, since: datetime, types: Collection[EventType], now: datetime) -> int:
-    """Starts the schedule again for some of `look_for_recoverable`, oldest first; how many, 0 at last.
+async def lock_recoverable(
+    tx: Tx,
+    webhook_id: WebhookId,
+    after: tuple[datetime, UUID],
+    until: datetime,
+    types: Collection[EventType],
+    most: int,
+) -> list[tuple[datetime, UUID]]:
+    """Up to `most` of `look_for_recoverable`, by (created_at, id), oldest first; they stay locked.
 
-    Must run in a transaction: rows are locked first, and changed by a statement whose snapshot shows them as locked.
+    Those above `after` whose event was created by `until`. Index delivery_webhook_newest.
     """
-    chosen = await tx.fetch(
-        "SELECT id, created_at FROM delivery WHERE webhook_id = $1 AND created_at >= $2 AND state = ANY ($3::text[])"
-        " AND event_number IS NOT NULL AND event_type = ANY ($5::text[]) ORDER BY created_at, id LIMIT $4 FOR UPDATE",
+    rows = await tx.fetch(
+        "SELECT created_at, id FROM delivery WHERE webhook_id = $1 AND created_at BETWEEN $2 AND $7"
+        " AND (created_at, id) > ($2, $6::uuid) AND state = ANY ($3::text[]) AND event_number IS NOT NULL"
+        " AND event_type = ANY ($5::text[]) ORDER BY created_at, id LIMIT $4 FOR UPDATE",
         webhook_id,
-        since,
+        after[0],
         list(RECOVERABLE),
-        _CHUNK,
+        most,
         list(types),
+        after[1],
+        until,
     )
-    if not chosen:
-        return 0
+    return [(row["created_at"], row["id"]) for row in rows]
+
+
+async def reopen(tx: Tx, found: Sequence[tuple[datetime, UUID]], now: datetime) -> int:
+    """Starts the schedule of these deliveries again, which are given oldest first; how many.
+
+    In the transaction that locked them: a statement of its own has a snapshot that shows them as locked.
+    """
     return await tx.fetchval(
         """
         WITH reopened AS (
@@ -212,9 +237,9 @@ async def recover(tx: Tx, webhook_id: WebhookId, since: datetime, types: Collect
         )
         SELECT count(*) FROM reopened
         """,
-        [row["id"] for row in chosen],
-        chosen[0]["created_at"],
-        chosen[-1]["created_at"],
+        [one_id for _, one_id in found],
+        found[0][0],
+        found[-1][0],
         now,
     )
 

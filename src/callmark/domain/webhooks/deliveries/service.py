@@ -16,7 +16,7 @@ from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from callmark.domain.policy.model import Actor
 from callmark.domain.webhooks import queries, service as webhooks, signing
 from callmark.domain.webhooks.deliveries import queries as delivery_queries, samples
-from callmark.domain.webhooks.deliveries.queries import DeliveryFilter
+from callmark.domain.webhooks.deliveries.queries import DeliveryFilter, Recoverable
 from callmark.domain.webhooks.dispatch import attempts
 from callmark.domain.webhooks.dispatch.attempts import MadeAttempt
 from callmark.domain.webhooks.model import (
@@ -26,6 +26,7 @@ from callmark.domain.webhooks.model import (
     DeliveryDetails,
     DeliveryState,
     DueDelivery,
+    Webhook,
 )
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict, NotFound
@@ -37,6 +38,8 @@ from callmark.kit.workload import aside
 log = structlog.get_logger(__name__)
 
 __all__ = ["DeliveryFilter"]
+
+_RECOVERED_AT_ONCE = 2000
 
 
 async def list_deliveries(
@@ -131,45 +134,58 @@ async def resend(deps: Deps, account_id: AccountId, delivery_id: DeliveryId, *, 
     return replace(delivery, next_attempt_at=now)
 
 
-async def recover(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, since: datetime, by: Actor) -> int:
+async def recover(
+    deps: Deps,
+    account_id: AccountId,
+    webhook_id: WebhookId,
+    *,
+    since: datetime,
+    by: Actor,
+    at_once: int = _RECOVERED_AT_ONCE,
+) -> int:
     """Sends again every event created at or after `since` whose delivery failed or was stopped; how many.
 
-    Each starts the schedule from its beginning. Safe to repeat: what waits again is not counted. Raises NotFound.
+    Each starts the schedule from its beginning, once, also when it has ended without success again by then. `at_once`
+    are written in a transaction. Safe to repeat: what waits again is not counted. Raises NotFound.
     """
     webhook = await webhooks.get_webhook(deps, account_id, webhook_id)
-    oldest, count = max(since, oldest_shown(deps.clock.now())), 0
-    while True:
-        async with deps.db.transaction() as tx:  # in parts, so that none holds rows for long
+    found, count = await _recoverable(deps, webhook, since), 0
+    after = (found.oldest_at, delivery_queries.NO_ID) if found.oldest_at else None
+    while after and found.newest_at:  # in parts, so that none holds rows for long; each begins after the one before
+        async with deps.db.transaction() as tx:
             now = deps.clock.now()
-            part = await delivery_queries.recover(tx, webhook_id, oldest, webhook.event_types, now)
-            if not part:
-                facts = {"webhook_id": str(webhook_id), "since": since.isoformat(), "deliveries": count}
-                await audit.note(tx, by, "webhook.recovered", webhook.name, account_id=account_id, at=now, **facts)
-                break
-            await delivery_queries.make_due(tx, webhook_id, now)
-            tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
-        count += part
+            part = await delivery_queries.lock_recoverable(
+                tx, webhook_id, after, found.newest_at, webhook.event_types, at_once
+            )
+            if part:
+                count += await delivery_queries.reopen(tx, part, now)
+                await delivery_queries.make_due(tx, webhook_id, now)
+                tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
+        after = part[-1] if len(part) == at_once else None
+    async with deps.db.transaction() as tx:
+        facts = {"webhook_id": str(webhook_id), "since": since.isoformat(), "deliveries": count}
+        at = deps.clock.now()
+        await audit.note(tx, by, "webhook.recovered", webhook.name, account_id=account_id, at=at, **facts)
     log.info("deliveries_recovered", webhook=str(webhook_id), count=count)
     return count
 
 
 async def count_recoverable(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, since: datetime) -> int:
     """How many deliveries `recover` would send again. Raises NotFound."""
-    return (await _recoverable(deps, account_id, webhook_id, since))[0]
+    webhook = await webhooks.get_webhook(deps, account_id, webhook_id)
+    return (await _recoverable(deps, webhook, since)).count
 
 
 async def oldest_recoverable(deps: Deps, account_id: AccountId, webhook_id: WebhookId) -> datetime | None:
     """When the oldest event was created that `recover` could send again; None without any. Raises NotFound."""
-    return (await _recoverable(deps, account_id, webhook_id, oldest_shown(deps.clock.now())))[1]
+    webhook = await webhooks.get_webhook(deps, account_id, webhook_id)
+    return (await _recoverable(deps, webhook, oldest_shown(deps.clock.now()))).oldest_at
 
 
-async def _recoverable(
-    deps: Deps, account_id: AccountId, webhook_id: WebhookId, since: datetime
-) -> tuple[int, datetime | None]:
-    types = (await webhooks.get_webhook(deps, account_id, webhook_id)).event_types
+async def _recoverable(deps: Deps, webhook: Webhook, since: datetime) -> Recoverable:
+    oldest = max(since, oldest_shown(deps.clock.now()))
     async with deps.db.connection() as tx:
-        oldest = max(since, oldest_shown(deps.clock.now()))
-        return await delivery_queries.look_for_recoverable(tx, webhook_id, oldest, types)
+        return await delivery_queries.look_for_recoverable(tx, webhook.id, oldest, webhook.event_types)
 
 
 def _ended(due: DueDelivery, kind: EventType, made: MadeAttempt, ended_at: datetime) -> Delivery:
