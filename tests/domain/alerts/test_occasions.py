@@ -52,6 +52,24 @@ async def test_a_replaced_secret_is_announced_a_day_before_it_ends(
         assert await count_mails(deps) == (2 if said else 0)
 
 
+async def test_each_of_two_overlaps_is_announced_before_its_own_end(deps: Deps, clock: FakeClock) -> None:
+    async with staged(deps) as stage:
+        await make_members(stage)
+        webhook = await stage.webhook("https://hooks.example.com/x")
+        began_at = clock.now()
+        for overlap in (48, 168):
+            of = stage.deps, stage.account_id, webhook.id
+            await webhooks.rotate_secret(*of, overlap=overlap * HOUR, by=ALICE)
+        for after, mails in ((23, 0), (24, 2), (143, 2), (144, 4)):
+            clock.advance(began_at + after * HOUR - clock.now())
+            await watch_overlaps(stage.deps)
+            assert await count_mails(deps) == mails
+        async with deps.db.connection() as tx:
+            texts = [one.text for one in await mail.list_mails(tx, 100)]
+    for end in (48, 168):
+        assert sum(f"{began_at + end * HOUR:%-d %B %Y at %H:%M} UTC" in text for text in texts) == 2
+
+
 async def count_mails(deps: Deps) -> int:
     async with deps.db.connection() as tx:
         return len(await mail.list_mails(tx, 100))

@@ -200,6 +200,12 @@ async def test_a_secret_is_rotated_with_the_overlap_that_was_chosen(desk: Desk, 
     assert new.old_secret_until == (until if hours != "0" else None)
     refused = await desk.alice.post(f"{LIST}/{made.webhook.id}/rotate", {"overlap": "169"})
     assert errors_of(refused) == {"overlap": "Choose how long to keep the current secret"}
+    if hours == "24":
+        assert "An old secret is still valid. It expires" in text_of(await desk.alice.get(LIST))
+        await desk.alice.post(f"{LIST}/{made.webhook.id}/rotate", {"overlap": "1"})
+        (listed, asked) = [text_of(await desk.alice.get(at)) for at in (LIST, f"{LIST}/{made.webhook.id}/rotate")]
+        assert "2 old secrets are still valid. The next one expires in 1 hour" in listed
+        assert "2 older secrets are also still valid. The next one expires in 1 hour" in asked
 
 
 async def test_the_log_is_filtered_and_paged_by_key(desk: Desk, clock: FakeClock) -> None:

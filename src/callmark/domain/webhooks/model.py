@@ -65,7 +65,7 @@ RECOVERABLE = frozenset({DeliveryState.FAILED, DeliveryState.STOPPED})
 
 @dataclass(frozen=True)
 class Webhook:
-    """An endpoint of an account; `old_secret_until` is when the last of its replaced secrets stops signing."""
+    """An endpoint of an account; `old_secrets_until` is when each of its replaced secrets stops signing, or did."""
 
     id: WebhookId
     account_id: AccountId
@@ -78,7 +78,7 @@ class Webhook:
     created_at: datetime
     updated_at: datetime
     paused_at: datetime | None = None
-    old_secret_until: datetime | None = None
+    old_secrets_until: tuple[datetime, ...] = ()
     paused_for_failing: bool = False
     """Whether the platform paused it, because it had failed for long."""
 
@@ -88,6 +88,15 @@ class Webhook:
         if self.paused_at is None:
             return None
         return PauseReason.FAILING if self.paused_for_failing else PauseReason.REQUESTED
+
+    @property
+    def old_secret_until(self) -> datetime | None:
+        """When the last of the replaced secrets stops signing; None without any."""
+        return max(self.old_secrets_until, default=None)
+
+    def overlap_ends(self, now: datetime) -> list[datetime]:
+        """When each of the replaced secrets that still sign stops, the next one first."""
+        return sorted(until for until in self.old_secrets_until if until > now)
 
 
 class OldSecret(NamedTuple):

@@ -1,6 +1,6 @@
 """Says that a replaced secret is about to stop signing, so that no receiver still verifies with it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import service as alerts
@@ -15,28 +15,28 @@ QUIET_AFTER_CHANGE = timedelta(hours=12)
 
 
 async def watch_overlaps(deps: Deps) -> None:
-    """Tells of each overlap once."""
+    """Tells of the end of each overlap once; a webhook may have several."""
     now = deps.clock.now()
+    last = now + WARNED_BEFORE
     async with deps.db.connection() as tx:
-        found = await queries.select_with_overlap_until(tx, now + WARNED_BEFORE, now - QUIET_AFTER_CHANGE)
+        found = await queries.select_with_overlap_end(tx, now, last, now - QUIET_AFTER_CHANGE)
     for webhook in found:
-        if webhook.old_secret_until is None or not now < webhook.old_secret_until <= now + WARNED_BEFORE:
-            continue
-        async with deps.db.transaction() as tx:
-            account = await accounts.find_account(tx, webhook.account_id)
-            what = f"{webhook.id} {webhook.old_secret_until.isoformat()}"
-            await alerts.tell_once(tx, deps, _alert(deps, webhook, account.name), what)
+        for until in (one for one in webhook.overlap_ends(now) if one <= last):
+            async with deps.db.transaction() as tx:
+                account = await accounts.find_account(tx, webhook.account_id)
+                alert = _alert(deps, webhook, account.name, until)
+                await alerts.tell_once(tx, deps, alert, f"{webhook.id} {until.isoformat()}")
 
 
-def _alert(deps: Deps, webhook: Webhook, account_name: str) -> Alert:
+def _alert(deps: Deps, webhook: Webhook, account_name: str, until: datetime) -> Alert:
     return Alert(
         AlertKind.OVERLAP_ENDING,
         webhook.account_id,
         f"{account_name}: an old secret of webhook {webhook.name} ends soon",
         [
             f"The secret of the webhook {webhook.name} of {account_name} was rotated.",
-            f"The one before it stops signing on {webhook.old_secret_until:%-d %B %Y at %H:%M} UTC.",
-            "Make sure that your receiver verifies events with the new secret.",
+            f"A secret that was replaced stops signing on {until:%-d %B %Y at %H:%M} UTC.",
+            "Make sure that your receiver verifies events with the newest secret.",
         ],
         [("Open the webhook", f"{deps.public_url}/console/webhooks#hook-{webhook.id}")],
     )

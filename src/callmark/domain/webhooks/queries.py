@@ -9,8 +9,7 @@ from callmark.kit.db import Row, Tx, fetch_one
 
 _WEBHOOK = (
     "id, account_id, name, url, event_types, honours_retry_after, stops_on_gone, created_by_email, created_at,"
-    " updated_at, paused_at, paused_for_failing,"
-    " (SELECT max(until) FROM unnest(old_secrets_until) AS old (until)) AS old_secret_until"
+    " updated_at, paused_at, paused_for_failing, old_secrets_until"
 )
 
 
@@ -122,12 +121,14 @@ async def update_secrets(tx: Tx, webhook_id: WebhookId, secrets: Secrets, now: d
     )
 
 
-async def select_with_overlap_until(tx: Tx, until: datetime, changed_before: datetime) -> list[Webhook]:
-    """Webhooks of active accounts with a replaced secret that ends by then, changed last before that instant."""
+async def select_with_overlap_end(tx: Tx, after: datetime, until: datetime, changed_before: datetime) -> list[Webhook]:
+    """Webhooks of active accounts with a replaced secret that ends in that time, changed last before that instant."""
     rows = await tx.fetch(
-        f"SELECT {_WEBHOOK} FROM webhook WHERE deleted_at IS NULL AND $1 >= ANY (old_secrets_until)"
-        " AND updated_at <= $2 AND account_id IN (SELECT id FROM client_account WHERE state = 'active')"
+        f"SELECT {_WEBHOOK} FROM webhook WHERE deleted_at IS NULL"
+        " AND EXISTS (SELECT FROM unnest(old_secrets_until) AS old (until) WHERE until > $1 AND until <= $2)"
+        " AND updated_at <= $3 AND account_id IN (SELECT id FROM client_account WHERE state = 'active')"
         " ORDER BY account_id, id",
+        after,
         until,
         changed_before,
     )
@@ -186,6 +187,6 @@ def _webhook(row: Row) -> Webhook:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         paused_at=row["paused_at"],
-        old_secret_until=row["old_secret_until"],
+        old_secrets_until=tuple(row["old_secrets_until"]),
         paused_for_failing=row["paused_for_failing"],
     )

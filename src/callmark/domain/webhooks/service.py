@@ -202,8 +202,8 @@ async def rotate_secret(
         await _note(tx, by, "webhook.rotated", webhook, now, overlap_hours=hours)
         tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
     log.info("webhook_secret_rotated", webhook=str(webhook_id))
-    until = max((one.until for one in changed.old), default=None)
-    return NewSecret(replace(webhook, updated_at=now, old_secret_until=until), shown_secret(secret))
+    until = tuple(one.until for one in changed.old)
+    return NewSecret(replace(webhook, updated_at=now, old_secrets_until=until), shown_secret(secret))
 
 
 async def pause_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, by: Actor) -> Webhook:
