@@ -25,7 +25,7 @@ PERIODIC = {
     "old_audit_entries": "Deletes old entries of the audit log",
     "old_callback_requests": "Deletes old Call Me Back requests",
     "old_idempotency_keys": "Deletes old idempotency keys",
-    "old_deliveries": "Deletes old deliveries of paused webhooks",
+    "old_deliveries": "Deletes old deliveries of paused webhooks, and secrets of deleted ones",
     "old_exports": "Deletes old download files",
     "old_mails": "Deletes old emails",
     "certificates": "Renews the certificates that calls are signed with",

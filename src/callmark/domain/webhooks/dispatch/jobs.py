@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
-from callmark.domain.webhooks import signing
+from callmark.domain.webhooks import queries, signing
 from callmark.domain.webhooks.dispatch import queries as dispatch_queries
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
 from callmark.kit.outbound import Outbound
@@ -23,6 +23,10 @@ def deliveries(deps: Deps, outbound: Outbound) -> Work:
 
 
 async def forget_old_deliveries(deps: Deps) -> None:
-    """Drops what still waits (for a paused webhook) when its days in the log are over."""
+    """Drops what still waits (for a paused webhook) when its days in the log are over.
+
+    Also secrets of webhooks that an earlier version deleted.
+    """
     async with deps.db.connection() as tx:
+        await queries.delete_secrets_of_deleted(tx)
         await dispatch_queries.delete_older(tx, deps.clock.now() - timedelta(days=deps.settings.event_retention_days))
