@@ -12,7 +12,10 @@ from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 from tests.engines import SECRET_KEY, Engines
 from tests.surfaces.cli.test_operator_commands import Here
 
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.settings import read_settings
 from callmark.surfaces.cli.session import where_again
@@ -112,6 +115,13 @@ async def test_deliveries_are_tried_looked_at_resent_and_recovered(here: Here, s
         assert len(first + rest) == 2
         text = await asyncio.to_thread(here.text, "webhook", "delivery", stopped["id"], *account)
         assert "number" in text
+        resend = ("webhook", "resend", stopped["id"], *account)
+        assert "Sending it again now." in await asyncio.to_thread(here.text, *resend)
+        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.SUSPENDED, by=SYSTEM)
+        assert "which is suspended" in await asyncio.to_thread(here.text, *resend)
+        await run(here, "pause", webhook["id"], *account)
+        assert "when you resume the webhook" in await asyncio.to_thread(here.text, *resend)
+        assert "when you resume the webhook" in await asyncio.to_thread(here.text, "webhook", *recover)
 
 
 @pytest.mark.parametrize(("data", "option"), [(None, ""), (Path("/srv/my data"), " --data '/srv/my data'")])

@@ -127,7 +127,7 @@ async def update_webhook(
 ) -> Webhook:
     """The webhook after the change, which rules every attempt from now on.
 
-    Also those of events that wait already; the types rule which new events it gets. Raises as `create_webhook` does.
+    Also those of events that wait already: of a type that is removed they are not sent. Raises as `create_webhook`.
     """
     async with deps.db.transaction() as tx:
         account = await accounts.lock_account(tx, account_id)

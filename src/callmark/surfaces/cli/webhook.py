@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, DeliveryId, WebhookId
@@ -135,7 +137,11 @@ async def show(deps: Deps, out: Output, id: WebhookId, account: AccountId) -> No
 @account_option
 @click.option("--name", help="A new name.")
 @click.option("--url", help="A new URL; attempts that are already due go there too.")
-@click.option("--events", type=EventTypes(), help="Event types, separated by commas; applies to new events.")
+@click.option(
+    "--events",
+    type=EventTypes(),
+    help="Event types, separated by commas; waiting events of a type that you remove are not sent.",
+)
 @click.option(
     "--honour-retry-after/--ignore-retry-after",
     default=None,
@@ -286,9 +292,10 @@ async def delivery(deps: Deps, out: Output, id: DeliveryId, account: AccountId) 
 @account_option
 @operator
 async def resend(deps: Deps, out: Output, id: DeliveryId, account: AccountId) -> None:
-    """Send one delivery again, now."""
+    """Send one delivery again, now; to a paused webhook, when you resume it."""
     again = await delivery_log.resend(deps, account, id, by=operator_at_terminal())
-    out.item(_delivery_row(again), "Sending it again now.")
+    waits = await _waits(deps, account, again.webhook_id)
+    out.item(_delivery_row(again), f"It will be sent {waits}." if waits else "Sending it again now.")
 
 
 @group.command
@@ -300,7 +307,7 @@ async def resend(deps: Deps, out: Output, id: DeliveryId, account: AccountId) ->
 async def recover(
     deps: Deps, out: Output, id: WebhookId, account: AccountId, since: datetime, *, dry_run: bool
 ) -> None:
-    """Send again every failed event since a given time."""
+    """Send again every failed event since a given time; to a paused webhook, when you resume it."""
     instant = _utc(since)
     if instant is None:
         raise InvalidInput("since is required", field="since")
@@ -311,8 +318,19 @@ async def recover(
         else await delivery_log.recover(*of, since=instant, by=operator_at_terminal())
     )
     what = "1 delivery" if count == 1 else f"{count} deliveries"
-    said = f"Sent again: {what}." if not dry_run else f"To be sent again: {what}."
+    waits = "" if dry_run else await _waits(deps, account, id)
+    done = f"To be sent {waits}" if waits else "Sent again"
+    said = f"{'To be sent again' if dry_run else done}: {what}."
     out.done({"count": count, "dry_run": dry_run}, said)
+
+
+async def _waits(deps: Deps, account: AccountId, webhook_id: WebhookId) -> str:
+    """When a delivery that is due is sent; empty for at once."""
+    if (await webhooks.get_webhook(deps, account, webhook_id)).paused_at:
+        return "when you resume the webhook, which is paused"
+    if (await accounts.get_account(deps, account)).state is AccountState.SUSPENDED:
+        return "when the account, which is suspended, is active again"
+    return ""
 
 
 def _utc(instant: datetime | None) -> datetime | None:

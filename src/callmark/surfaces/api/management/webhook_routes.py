@@ -198,8 +198,8 @@ ROUTES = (
         Action.WEBHOOKS_MANAGE,
         name="recoverWebhook",
         summary="Send failed events again",
-        description="Sends every event since an instant again whose delivery failed or was stopped. You can safely"
-        " repeat the request.",
+        description="Sends every event since an instant again whose delivery failed or was stopped; to a paused webhook"
+        " when it is resumed. You can safely repeat the request.",
         request=RecoveryBody,
         sent={"since": "2026-01-01T00:00:00Z", "dry_run": True},
         response=RecoveryView,
@@ -241,7 +241,7 @@ ROUTES = (
         Action.WEBHOOKS_MANAGE,
         name="resendWebhookDelivery",
         summary="Resend a webhook delivery",
-        description="Makes the next attempt due now, also after a success.",
+        description="Makes the next attempt due now, also after a success. A paused webhook gets it when resumed.",
         response=DeliverySummary,
         answer=_DELIVERY | {"state": "pending", "next_attempt_at": AT, "ended_at": None},
         errors=(conflict("the webhook of this delivery has been deleted", "it is a test, or the webhook is gone"),),
