@@ -7,6 +7,9 @@ from msgspec import Meta
 
 _AS_RECORDS = " 0: as long as call records."
 
+LEAST_EVENT_DAYS = 7
+"""All retries of a webhook take 3 days, 6 hours and 38 minutes, and twice that if its receiver asks for pauses."""
+
 
 class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Days to keep things; part of `Settings`, and last in its lists."""
@@ -31,10 +34,10 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
     event_retention_days: Annotated[
         int,
         Meta(
-            ge=1,
+            ge=LEAST_EVENT_DAYS,
             le=30,
-            description="Days to keep events, deliveries and attempts. Businesses are promised 30; with fewer, a log"
-            " download of older days is empty.",
+            description="Days to keep events, deliveries and attempts; 7 is what the retries of a webhook can take."
+            " Businesses are promised 30; with fewer, a log download of older days is empty.",
         ),
     ] = 30
     mail_retention_days: Annotated[

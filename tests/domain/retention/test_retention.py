@@ -15,6 +15,8 @@ from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.domain.retention import service
 from callmark.domain.retention.model import KeptKind, kinds_of
+from callmark.domain.webhooks.model import SCHEDULE
+from callmark.kit.retention_settings import LEAST_EVENT_DAYS
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 from callmark.surfaces.cli.retention import retention
@@ -25,7 +27,7 @@ SETTINGS = {
     "callback_retention_days": 8,
     "answer_retention_days": 9,
     "signed_call_retention_days": 6,
-    "event_retention_days": 5,
+    "event_retention_days": 7,
     "mail_retention_days": 5,
     "audit_retention_days": 20,
 }
@@ -98,10 +100,12 @@ def test_a_kind_without_a_setting_of_its_own_is_kept_as_long_as_records() -> Non
     }
 
 
-@pytest.mark.parametrize("days", [0, 31])
-def test_events_are_kept_for_a_month_at_most_because_no_longer_time_shows(days: int) -> None:
+@pytest.mark.parametrize("days", [6, 31])
+def test_events_are_kept_as_long_as_retries_take_and_for_a_month_at_most(days: int) -> None:
+    slowest = 2 * sum(SCHEDULE, timedelta())  # a receiver may double each pause
+    assert timedelta(days=LEAST_EVENT_DAYS - 1) < slowest < timedelta(days=LEAST_EVENT_DAYS)
     with pytest.raises(
-        Exception, match="CALLMARK_EVENT_RETENTION_DAYS is invalid: it must be a whole number from 1 to 30"
+        Exception, match="CALLMARK_EVENT_RETENTION_DAYS is invalid: it must be a whole number from 7 to 30"
     ):
         read_settings({"CALLMARK_EVENT_RETENTION_DAYS": str(days)})
 
