@@ -14,7 +14,7 @@ import structlog
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service, waking_queries
 from callmark.domain.handsets.model import Takeover
-from callmark.domain.handsets.waking_queries import Attempt, WantedWakeUp
+from callmark.domain.handsets.waking_queries import AttemptedWakeUp, WantedWakeUp
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import AppError
 from callmark.kit.fcm import Fcm, MessageRefused, NotNow, TokenGone, Woke, Woken, read_service_account
@@ -109,14 +109,14 @@ async def _wake(deps: Deps, fcm: Fcm, claimed: Claimed) -> datetime | None:
     async with deps.db.connection() as tx:
         token = await waking_queries.find_push_token(tx, number)
         if token is None or until <= now:
-            return await waking_queries.end_attempt(tx, number, claimed.lease_id, Attempt(count, until, now))
+            return await waking_queries.end_attempt(tx, number, claimed.lease_id, AttemptedWakeUp(count, until, now))
     woke = await fcm.wake(token, {"type": "callmark.wake", "phone_number": number}, (until - now).total_seconds())
     WAKE_UPS.labels(_RESULTS[type(woke)]).inc()
     if isinstance(woke, TokenGone):
         await _forget(deps, number, token)
     _tell(number, woke, count + 1)
     now = deps.clock.now()
-    attempt = Attempt(
+    attempt = AttemptedWakeUp(
         count + 1,
         until,
         now,

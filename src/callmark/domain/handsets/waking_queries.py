@@ -76,7 +76,7 @@ async def find_push_token(tx: Tx, phone: PhoneNumber) -> str | None:
     )
 
 
-class Attempt(NamedTuple):
+class AttemptedWakeUp(NamedTuple):
     """What an attempt came to: it was for records until `until`, and is to be made again at `retry_at`, if at all."""
 
     number: int
@@ -86,7 +86,7 @@ class Attempt(NamedTuple):
     retry_at: datetime | None = None
 
 
-async def end_attempt(tx: Tx, phone: PhoneNumber, lease_id: UUID, attempt: Attempt) -> datetime | None:
+async def end_attempt(tx: Tx, phone: PhoneNumber, lease_id: UUID, attempt: AttemptedWakeUp) -> datetime | None:
     """Writes what an attempt came to, under its lease; when the next is due.
 
     It is due at once if a record that ends later came while it ran: the message was not kept that long for the phone.
