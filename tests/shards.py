@@ -73,13 +73,23 @@ class Metered:
         self.used: list[dict[str, int]] = []
         """For each statement: how many shards of which table, without those tables of which it used none."""
 
-    async def execute(self, query: LiteralString, *args: object) -> str:
+    async def execute(
+        self,
+        query: LiteralString,
+        *args: object,
+        timeout: float | None = None,  # noqa: ASYNC109 - as `Tx` has it
+    ) -> str:
         before = await self._uses()
-        return await self._noted(before, await self._tx.execute(query, *args))
+        return await self._noted(before, await self._tx.execute(query, *args, timeout=timeout))
 
-    async def fetch(self, query: LiteralString, *args: object) -> list[Row]:
+    async def fetch(
+        self,
+        query: LiteralString,
+        *args: object,
+        timeout: float | None = None,  # noqa: ASYNC109 - as `Tx` has it
+    ) -> list[Row]:
         before = await self._uses()
-        return await self._noted(before, await self._tx.fetch(query, *args))
+        return await self._noted(before, await self._tx.fetch(query, *args, timeout=timeout))
 
     async def fetchrow(self, query: LiteralString, *args: object) -> Row | None:
         before = await self._uses()

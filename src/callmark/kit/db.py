@@ -57,12 +57,22 @@ class Tx(Protocol):
     known at run time go through `own_names`.
     """
 
-    async def execute(self, query: LiteralString, *args: object) -> str:
-        """Runs a statement; its command tag."""
+    async def execute(
+        self,
+        query: LiteralString,
+        *args: object,
+        timeout: float | None = None,  # noqa: ASYNC109 - asyncpg's own parameter
+    ) -> str:
+        """Runs a statement; its command tag. `timeout` (seconds) is for one that may take longer than others."""
         ...
 
-    async def fetch(self, query: LiteralString, *args: object) -> list[Row]:
-        """Runs a statement; all rows that it returns."""
+    async def fetch(
+        self,
+        query: LiteralString,
+        *args: object,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> list[Row]:
+        """Runs a statement; all rows that it returns. `timeout` as above."""
         ...
 
     async def fetchrow(self, query: LiteralString, *args: object) -> Row | None:

@@ -1,16 +1,20 @@
-"""Tables with a partition a day: days are made ahead of time and dropped after their retention."""
+"""Tables with a partition a day: days are made ahead of time and dropped after their retention.
 
-from collections.abc import Iterable
+Rows of a day without a partition are in the rest, the default partition, and move when the day is made. They cannot
+move piece by piece, because what has left the rest is nowhere to be seen until its day is attached. So everyone waits
+while a day moves, and one on which much ends is made early (docs/decisions/0071-busy-days.md).
+"""
+
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import LiteralString
 
-import asyncpg
 import structlog
 
 from callmark.kit.db import Database, Tx, own_names
-from callmark.kit.errors import Unavailable
+from callmark.kit.errors import EngineRefuses, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -18,10 +22,22 @@ DAYS_AHEAD = 8
 LOG_DAYS = 30
 """How long events, deliveries and attempts are shown. Source: contract, section 9.1."""
 
+MANY = 50_000
+"""Rows of a later day that give it a partition early: they move in a second on a busy machine."""
+MOVE_WITHIN_S = 3600.0
+"""However long it takes: a move that is undone is begun again, and there is more to move each time."""
+
 _LOCK = 0x63616C6C5F726563  # "call_rec"
 _DAY = timedelta(days=1)
-_LOCK_WAIT: LiteralString = "1s"
-"""For a table: while we wait, everyone who comes after us waits too."""
+_LOCK_WAIT: LiteralString = "1500ms"
+"""For a table: while we wait, everyone who comes after us waits too. An autovacuum gives way after a second."""
+_LONG_HELD = (
+    "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+    " WHERE l.relation = $1::text::regclass AND l.granted AND a.datname = current_database()"
+    " AND l.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() - interval '5 s'"
+    " AND a.backend_type = 'client backend')"
+)
+"""Whether it would be in vain to wait for the table: a backup or a long export reads it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,11 @@ class DailyTable:
         """The name of a day's partition."""
         return own_names(f"{self.name}_{day:%Y%m%d}")
 
+    @property
+    def rest(self) -> LiteralString:
+        """The name of its default partition."""
+        return f"{self.name}_rest"
+
 
 DAILY_TABLES = (
     DailyTable("call_record", "ends_at", fillfactor="47", is_log=False),
@@ -47,37 +68,34 @@ DAILY_TABLES = (
 )
 
 
-async def keep_days(db: Database, now: datetime, record_days: int, event_days: int = LOG_DAYS) -> None:
+async def keep_days(
+    db: Database, now: datetime, record_days: int, event_days: int = LOG_DAYS, *, many: int = MANY
+) -> None:
     """Makes the days from yesterday to eight ahead of `now` in every table, and drops those past their retention.
 
-    `record_days` is the retention of call records, `event_days` that of the logs. A transaction for each table; safe to
-    run by many at once. A table that a long reader holds (a backup) is left for the next run while it has today and
-    tomorrow.
+    Later days too that have `many` rows already. `record_days` is the retention of call records, `event_days` that of
+    the logs. Safe to run by many at once: while one works, others leave a table to it that has today and tomorrow. A
+    table that cannot be had now, because a backup reads it or a move took too long, is left for the next run. Raises
+    Unavailable, after all tables, for one without today or tomorrow.
     """
     today = now.astimezone(UTC).date()
+    failed: Unavailable | None = None
     for table in DAILY_TABLES:
+        oldest = today - ((event_days if table.is_log else record_days) + 1) * _DAY
         try:
-            await _keep_days_of(db, table, today, today - ((event_days if table.is_log else record_days) + 1) * _DAY)
+            await _keep_days_of(db, table, today, oldest, many)
         except Unavailable as exc:
-            if not isinstance(exc.__cause__, asyncpg.LockNotAvailableError) or not await _has_days(db, table, today):
-                raise
-            log.info("days_wait_for_lock", table=table.name)
+            log.warning("days_not_kept", table=table.name, error=exc.reason)
+            if isinstance(exc, EngineRefuses) or not await _has_near_days(db, table, today):
+                failed = failed or exc
+    if failed:
+        raise failed
 
 
-async def _keep_days_of(db: Database, table: DailyTable, today: date, oldest: date) -> None:
-    async with db.transaction() as tx:
-        await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-        await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
-        days = await _days(tx, table)
-        for day in (today + offset * _DAY for offset in range(-1, DAYS_AHEAD + 1)):
-            if day not in days:
-                await _make(tx, table, day)
-        await _drop(tx, table, days, oldest)
-
-
-async def _has_days(db: Database, table: DailyTable, today: date) -> bool:
-    async with db.connection() as tx:
-        return {today, today + _DAY} <= await _days(tx, table)
+async def have_near_days(db: Database, now: datetime) -> bool:
+    """Whether today and tomorrow have a partition in every table."""
+    today = now.astimezone(UTC).date()
+    return all([await _has_near_days(db, table, today) for table in DAILY_TABLES])
 
 
 async def days_ahead(tx: Tx, today: date) -> dict[str, int]:
@@ -89,6 +107,73 @@ async def days_ahead(tx: Tx, today: date) -> dict[str, int]:
     return ahead
 
 
+async def _keep_days_of(db: Database, table: DailyTable, today: date, oldest: date, many: int) -> None:
+    async with db.connection() as tx:
+        days, rest = await _days(tx, table), await _rows_of_rest(tx, table)
+    near = {today + offset * _DAY for offset in range(-1, DAYS_AHEAD + 1)}
+    busy = {day for day, rows in rest.items() if rows >= many and today < day < date.max}
+    missing = sorted((near | busy).difference(days))
+    await _make_days(db, table, today, [day for day in missing if day not in rest])
+    await _drop_days(db, table, today, sorted(day for day in days if day < oldest))
+    if any(day < oldest for day in rest):
+        async with db.connection() as tx:
+            await tx.execute(
+                f"DELETE FROM {table.rest} WHERE {table.column} < $1", _start(oldest), timeout=MOVE_WITHIN_S
+            )
+    for day in missing:
+        if day in rest:
+            await _make_days(db, table, today, [day])
+
+
+async def _make_days(db: Database, table: DailyTable, today: date, wanted: Collection[date]) -> None:
+    if not wanted:
+        return
+    async with db.transaction() as tx:
+        if not await _is_alone(tx, table, today):
+            return
+        days = await _days(tx, table)
+        for day in wanted:
+            if day not in days:
+                await _make(tx, table, day)
+
+
+async def _drop_days(db: Database, table: DailyTable, today: date, old: Collection[date]) -> None:
+    if not old:
+        return
+    async with db.transaction() as tx:
+        if not await _is_alone(tx, table, today):
+            return
+        days = await _days(tx, table)
+        for day in old:
+            if day in days:
+                await tx.execute(f"DROP TABLE {table.of(day)}")
+                log.info("partition_dropped", table=table.name, day=str(day))
+
+
+async def _is_alone(tx: Tx, table: DailyTable, today: date) -> bool:
+    """Makes this transaction the only one that makes and drops days, and has it wait for tables for a moment only.
+
+    False while another one is that, and today and tomorrow are there. Raises Unavailable while the rest is read long.
+    """
+    if not await tx.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
+        if _near(today) <= await _days(tx, table):
+            return False
+        await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
+    if await tx.fetchval(_LONG_HELD, table.rest):
+        raise Unavailable(f"postgresql: a long transaction reads {table.rest}")
+    return True
+
+
+def _near(today: date) -> set[date]:
+    return {today, today + _DAY}
+
+
+async def _has_near_days(db: Database, table: DailyTable, today: date) -> bool:
+    async with db.connection() as tx:
+        return _near(today) <= await _days(tx, table)
+
+
 async def _days(tx: Tx, table: DailyTable) -> set[date]:
     rows = await tx.fetch(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
@@ -98,28 +183,39 @@ async def _days(tx: Tx, table: DailyTable) -> set[date]:
     return {date.fromisoformat(row["relname"][-8:]) for row in rows}
 
 
+async def _rows_of_rest(tx: Tx, table: DailyTable) -> dict[date, int]:
+    """How many rows of which day have no partition of their own. Reads the rest from end to end."""
+    rows = await tx.fetch(
+        f"SELECT ({table.column} AT TIME ZONE 'UTC')::date AS day, count(*) AS rows FROM {table.rest} GROUP BY 1",
+        timeout=MOVE_WITHIN_S,
+    )
+    return {row["day"]: row["rows"] for row in rows}
+
+
 async def _make(tx: Tx, table: DailyTable, day: date) -> None:
-    """Creates a day's table, moves what of that day had gone to the rest, and attaches it."""
+    """Creates a day's table, moves what of that day had gone to the rest, and attaches it.
+
+    The rest is locked first. A row that came to it meanwhile could not be attached around, and one that waits to change
+    a row that has moved would hold the lock that attaching needs. Attaching makes the indexes, at once for all rows.
+    """
     name, start, end = table.of(day), _start(day), _start(day + _DAY)
-    await tx.execute(f"CREATE TABLE {name} (LIKE {table.name} INCLUDING ALL) WITH (fillfactor = {table.fillfactor})")
+    await tx.execute(f"LOCK TABLE {table.rest} IN ACCESS EXCLUSIVE MODE")
     await tx.execute(
-        f"WITH moved AS (DELETE FROM {table.name}_rest WHERE {table.column} >= $1 AND {table.column} < $2 RETURNING *)"
+        f"CREATE TABLE {name} (LIKE {table.name} INCLUDING ALL EXCLUDING INDEXES)"
+        f" WITH (fillfactor = {table.fillfactor})"
+    )
+    await tx.execute(
+        f"WITH moved AS (DELETE FROM {table.rest} WHERE {table.column} >= $1 AND {table.column} < $2 RETURNING *)"
         f" INSERT INTO {name} SELECT * FROM moved",
         start,
         end,
+        timeout=MOVE_WITHIN_S,
     )
     await tx.execute(
         f"ALTER TABLE {table.name} ATTACH PARTITION {name}"
-        + own_names(f" FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')")
+        + own_names(f" FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"),
+        timeout=MOVE_WITHIN_S,
     )
-
-
-async def _drop(tx: Tx, table: DailyTable, days: Iterable[date], oldest: date) -> None:
-    for day in sorted(days):
-        if day < oldest:
-            await tx.execute(f"DROP TABLE {table.of(day)}")
-            log.info("partition_dropped", table=table.name, day=str(day))
-    await tx.execute(f"DELETE FROM {table.name}_rest WHERE {table.column} < $1", _start(oldest))
 
 
 def _start(day: date) -> datetime:

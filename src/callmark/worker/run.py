@@ -23,8 +23,8 @@ def check(deps: Deps) -> None:
 
 
 async def prepare(deps: Deps) -> None:
-    """What must be there before the first request: the partitions of the coming days, the periodic jobs' rows."""
-    await partitions.keep_partitions(deps)
+    """What must be there before the first request: partitions of today and tomorrow, the periodic jobs' rows."""
+    await partitions.begin_partitions(deps)
     await presence.find_lost(deps)
     await background.add_periodic_jobs(deps)
 

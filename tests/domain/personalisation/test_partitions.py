@@ -21,9 +21,10 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.db import connect, own_names
 from callmark.kit.errors import Conflict, Unavailable
+from callmark.kit.partitions import days_ahead, keep_days
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import NewRecord
-from callmark.worker.run import run_due_once
+from callmark.worker.run import prepare, run_due_once
 
 
 def new_record(cast: Cast, receiver: str, starts_at: datetime, ends_at: datetime) -> NewRecord:
@@ -133,6 +134,51 @@ async def test_days_are_made_later_while_a_backup_reads_their_table(
                 await partitions.keep_partitions(deps)
         await partitions.keep_partitions(deps)
         assert await tx.fetchval(days) > before
+
+
+async def test_a_day_on_which_much_ends_is_made_early_and_holds_what_came_before(deps: Deps, clock: FakeClock) -> None:
+    clock.advance(timedelta(days=18_000))
+    cast, now = await make_cast(deps), clock.now()
+    await keep_days(deps.db, now, 30)
+    busy = [new_record(cast, phone(), now + timedelta(days=29.9), now + timedelta(days=30))] * 3
+    far = await submit(deps, cast, *busy)
+    quiet = await submit(deps, cast, new_record(cast, phone(), now + timedelta(days=31), now + timedelta(days=31.1)))
+    await asyncio.gather(*(keep_days(deps.db, now, 30, many=3) for _ in range(3)))
+    records = await personalisation.timelines(deps, far.id, None)
+    assert {await partition_of(deps, record) for record in records} == {f"call_record_{far.ends_to:%Y%m%d}"}
+    assert [record.outcome for record in records] == [Outcome.PENDING] * 3
+    assert await partition_of(deps, await only(deps, quiet)) == "call_record_rest"
+
+
+MOVES_TAKE_TOO_LONG: tuple[LiteralString, LiteralString] = (
+    "CREATE FUNCTION too_long() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE query_canceled; END $$",
+    "CREATE TRIGGER too_long BEFORE DELETE ON call_record_rest FOR EACH ROW EXECUTE FUNCTION too_long()",
+)
+
+
+async def test_a_move_that_takes_too_long_keeps_no_other_day_and_no_process_waiting(
+    deps: Deps, clock: FakeClock, engines: Engines
+) -> None:
+    clock.advance(timedelta(days=14_000))
+    cast, now = await make_cast(deps), clock.now()
+    await partitions.keep_partitions(deps)
+    far = await submit(deps, cast, new_record(cast, phone(), now + timedelta(days=8.9), now + timedelta(days=9)))
+    async with connect(engines.dsn) as tx:
+        for statement in MOVES_TAKE_TOO_LONG:
+            await tx.execute(statement)
+        clock.advance(timedelta(days=2))
+        await partitions.keep_partitions(deps)
+        ahead = await days_ahead(tx, clock.now().date())
+        assert ahead == {"call_record": 6, "event": 8, "delivery": 8, "attempt": 8}
+        clock.advance(timedelta(days=7))  # it is the day that cannot be made
+        with pytest.raises(Unavailable):
+            await partitions.keep_partitions(deps)
+        await prepare(deps)
+        assert await partition_of(deps, await only(deps, far)) == "call_record_rest"
+        await tx.execute("DROP FUNCTION too_long CASCADE")
+        await partitions.keep_partitions(deps)
+        assert set((await days_ahead(tx, clock.now().date())).values()) == {8}
+    assert await partition_of(deps, await only(deps, far)) == f"call_record_{far.ends_to:%Y%m%d}"
 
 
 async def test_the_ring_time_look_up_visits_the_days_of_an_open_window_only(deps: Deps, clock: FakeClock) -> None:

@@ -1,12 +1,35 @@
 """The days of the tables that are partitioned by day, and what else goes with old call records."""
 
+import asyncio
 from datetime import datetime, timedelta
+
+import structlog
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import queries
-from callmark.kit.partitions import keep_days
+from callmark.kit.errors import EngineRefuses, Unavailable
+from callmark.kit.partitions import have_near_days, keep_days
+
+log = structlog.get_logger(__name__)
 
 _DAY = timedelta(days=1)
+_START_WAITS_S = 20.0
+"""Of the minute that a process has for its start."""
+
+
+async def begin_partitions(deps: Deps) -> None:
+    """For a process that starts: makes days where today or tomorrow has none; the rest is for the periodic job.
+
+    A start does not fail for want of days: until the job has made them, rows go to the rest. Raises EngineRefuses.
+    """
+    try:
+        async with asyncio.timeout(_START_WAITS_S):
+            if not await have_near_days(deps.db, deps.clock.now()):
+                await keep_partitions(deps)
+    except EngineRefuses:
+        raise
+    except (Unavailable, TimeoutError) as exc:
+        log.warning("days_left_to_worker", error=exc.reason if isinstance(exc, Unavailable) else "no time")
 
 
 async def keep_partitions(deps: Deps) -> None:
