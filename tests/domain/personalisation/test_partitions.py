@@ -181,6 +181,35 @@ async def test_a_move_that_takes_too_long_keeps_no_other_day_and_no_process_wait
     assert await partition_of(deps, await only(deps, far)) == f"call_record_{far.ends_to:%Y%m%d}"
 
 
+EARLIER_BATCHES = """
+INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to)
+SELECT (lpad(to_hex(n), 12, '0') || '7000' || repeat('80', 8))::uuid, $1, o.old, 1, o.old,
+  CASE WHEN n = 2 THEN $3 ELSE o.old END FROM generate_series(1, 6000) n, (SELECT $2::timestamptz AS old) o
+"""
+
+
+async def test_old_batches_go_piece_by_piece_and_those_that_end_late_stay(
+    deps: Deps, clock: FakeClock, engines: Engines
+) -> None:
+    cast = await make_cast(deps)
+    async with connect(engines.dsn) as holder, connect(engines.dsn) as tx:
+        old, ends_late = clock.now() - timedelta(days=40), clock.now() + timedelta(days=5)
+        await tx.execute(EARLIER_BATCHES, cast.account.id, old, ends_late)
+
+        async def left() -> int:
+            return await tx.fetchval("SELECT count(*) FROM batch")
+
+        async def has_first_piece_gone() -> bool:
+            return await left() == 1001
+
+        async with holder.transaction():
+            await holder.execute("SELECT FROM batch ORDER BY id DESC LIMIT 1 FOR UPDATE")
+            dropping = asyncio.create_task(partitions.drop_old_batches(deps))
+            await until(has_first_piece_gone)
+        await dropping
+        assert await left() == 1
+
+
 async def test_the_ring_time_look_up_visits_the_days_of_an_open_window_only(deps: Deps, clock: FakeClock) -> None:
     clock.advance(timedelta(days=12_000))
     await partitions.keep_partitions(deps)

@@ -70,6 +70,16 @@ async def test_what_is_too_old_is_overdue_until_the_jobs_have_run(deps: Deps) ->
     assert list(left) == ["audit entries"]  # the line that says what was deleted of the log
 
 
+async def test_an_old_batch_is_overdue_also_behind_one_that_was_made_before_and_ends_late(deps: Deps) -> None:
+    for days in (20, -40):
+        async with deps.db.transaction() as tx:
+            ends_to = deps.clock.now() + timedelta(days=days)
+            await put_row(tx, "batch", deps.clock.now() - timedelta(days=50), {"ends_to": ends_to})
+    assert await overdue(deps) == {"call records"}
+    await PERIODIC["old_batches"][1](deps)
+    assert await overdue(deps) == set()
+
+
 async def test_what_is_younger_than_its_setting_stays(deps: Deps) -> None:
     deps = with_settings(deps)
     kinds = kinds_of(deps.settings)

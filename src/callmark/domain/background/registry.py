@@ -39,7 +39,7 @@ Job = Callable[[Deps], Awaitable[object]]
 
 PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "partitions": (timedelta(minutes=1), partitions.keep_partitions),
-    "old_batches": (timedelta(days=1), partitions.drop_old_batches),
+    "old_batches": (timedelta(hours=6), partitions.drop_old_batches),
     "dead_sessions": (timedelta(hours=1), sessions.forget_dead),
     "dead_tokens": (timedelta(minutes=30), credentials.forget_dead_tokens),
     "old_calls": (timedelta(days=1), calls.drop_old_calls),

@@ -105,9 +105,15 @@ async def delete_campaign(tx: Tx, campaign_id: CampaignId) -> None:
     await tx.execute("DELETE FROM campaign WHERE id = $1", campaign_id)
 
 
-async def drop_answered_before(tx: Tx, instant: datetime) -> None:
-    """Deletes answers given before the instant. Reads the whole table, once a day."""
-    await tx.execute("DELETE FROM feedback WHERE responded_at < $1", instant)
+async def drop_answered_before(tx: Tx, instant: datetime, most: int) -> int:
+    """Deletes those of the `most` first answers that were given before the instant; how many. Primary key."""
+    tag = await tx.execute(
+        "DELETE FROM feedback WHERE id = ANY (ARRAY (SELECT id FROM feedback ORDER BY id LIMIT $2))"
+        " AND responded_at < $1",
+        instant,
+        most,
+    )
+    return int(tag.rsplit(" ", 1)[-1])
 
 
 async def insert_feedback(tx: Tx, feedback: Feedback) -> bool:

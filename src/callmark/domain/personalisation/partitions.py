@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
@@ -15,6 +16,7 @@ log = structlog.get_logger(__name__)
 _DAY = timedelta(days=1)
 _START_WAITS_S = 20.0
 """Of the minute that a process has for its start."""
+_BATCHES_A_PIECE = 5_000
 
 
 async def begin_partitions(deps: Deps) -> None:
@@ -47,7 +49,12 @@ async def keep_partitions_at(deps: Deps, now: datetime) -> None:
 
 
 async def drop_old_batches(deps: Deps) -> None:
-    """Forgets batches whose records have all been dropped."""
+    """Forgets batches whose records have all been dropped.
+
+    In the order of their ids, up to those that were accepted too late to have ended so long ago.
+    """
     oldest = deps.clock.now() - (deps.settings.retention_days + 2) * _DAY
-    async with deps.db.transaction() as tx:
-        await queries.delete_batches_before(tx, oldest)
+    after: UUID | None = UUID(int=0)
+    while after is not None:
+        async with deps.db.connection() as tx:
+            after = await queries.delete_batches_before(tx, oldest, after, _BATCHES_A_PIECE)

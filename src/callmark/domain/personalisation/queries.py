@@ -326,6 +326,25 @@ async def note_withdrawal(tx: Tx, batch_id: BatchId, now: datetime) -> None:
     await tx.execute("UPDATE batch SET withdrawn_at = $2 WHERE id = $1", batch_id, now)
 
 
-async def delete_batches_before(tx: Tx, oldest: datetime) -> None:
-    """Forgets batches that are done and whose last window ended before that instant."""
-    await tx.execute("DELETE FROM batch WHERE ends_to < $1 AND due_at IS NULL", oldest)
+async def delete_batches_before(tx: Tx, oldest: datetime, after: UUID, limit: int) -> UUID | None:
+    """Of the `limit` batches after that id, forgets those that are done and whose last window ended before `oldest`.
+
+    The id to go on after; None at the end, and where batches were accepted since, which end later still. Primary key:
+    with an index on `ends_to` every push would write one more. A batch that ends late stays among the first to be read.
+    """
+    row = await tx.fetchrow(
+        """
+        WITH piece AS (
+          SELECT id, accepted_at, ends_to < $1 AND due_at IS NULL AS is_old FROM batch
+          WHERE id > $2 ORDER BY id LIMIT $3
+        ), gone AS (
+          DELETE FROM batch WHERE id = ANY (ARRAY (SELECT id FROM piece WHERE is_old)) AND due_at IS NULL
+        )
+        SELECT id, accepted_at < $1 AND (SELECT count(*) FROM piece) = $3 AS may_be_more FROM piece
+        ORDER BY id DESC LIMIT 1
+        """,
+        oldest,
+        after,
+        limit,
+    )
+    return row["id"] if row and row["may_be_more"] else None

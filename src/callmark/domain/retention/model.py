@@ -19,11 +19,15 @@ _A_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class KeptTable:
-    """A table, and the column that says how old a row is; `by_id` finds the oldest by its id where no index does."""
+    """A table, and the column that says how old a row is; `by_id` finds the oldest by its id where no index does.
+
+    With `made`, the column of when a row was made, `column` may be any later instant.
+    """
 
     name: LiteralString
     column: LiteralString
     by_id: bool = False
+    made: LiteralString = ""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,12 @@ class KindState:
 
 
 _CHOSEN: tuple[tuple[str, str, str, tuple[KeptTable, ...]], ...] = (
-    ("call records", "retention_days", "retention_days", (KeptTable("call_record", "ends_at"),)),
+    (
+        "call records",
+        "retention_days",
+        "retention_days",
+        (KeptTable("call_record", "ends_at"), KeptTable("batch", "ends_to", made="accepted_at")),
+    ),
     ("calls", "call_retention_days", "call_days", (KeptTable("call", "reported_at"),)),
     (
         "Call Me Back requests",
@@ -103,9 +112,14 @@ def kinds_of(settings: Settings) -> list[KeptKind]:
     ]
 
 
+def overdue_before(kind: KeptKind, now: datetime) -> datetime | None:
+    """What is older than that is past its time and past what the jobs need; None: nothing is."""
+    if kind.period is None:
+        return None
+    return now - kind.period - (_SLACK if kind.period > _A_DAY else _SHORT_SLACK)
+
+
 def state_of(kind: KeptKind, oldest_at: datetime | None, now: datetime) -> KindState:
-    """How the kind stands: overdue when its oldest row is past its time and past what the jobs need."""
-    if oldest_at is None or kind.period is None:
-        return KindState(kind, oldest_at, is_overdue=False)
-    slack = _SLACK if kind.period > _A_DAY else _SHORT_SLACK
-    return KindState(kind, oldest_at, is_overdue=oldest_at < now - kind.period - slack)
+    """How the kind stands, by its oldest row."""
+    before = overdue_before(kind, now)
+    return KindState(kind, oldest_at, is_overdue=bool(oldest_at and before and oldest_at < before))

@@ -11,7 +11,7 @@ from callmark.kit.settings import Settings
 
 async def look(tx: Tx, settings: Settings, now: datetime) -> list[KindState]:
     """How every kind stands; `now` is of the product clock."""
-    return [model.state_of(kind, await _oldest(tx, kind), now) for kind in model.kinds_of(settings)]
+    return [model.state_of(kind, await _oldest(tx, kind, now), now) for kind in model.kinds_of(settings)]
 
 
 async def check(tx: Tx, settings: Settings, now: datetime) -> CheckResult:
@@ -24,6 +24,7 @@ async def check(tx: Tx, settings: Settings, now: datetime) -> CheckResult:
     return CheckResult("retention", ok=False, detail=f"kept for too long: {names}", advice=advice)
 
 
-async def _oldest(tx: Tx, kind: KeptKind) -> datetime | None:
-    found = [await queries.select_oldest(tx, table) for table in kind.tables]
+async def _oldest(tx: Tx, kind: KeptKind, now: datetime) -> datetime | None:
+    before = model.overdue_before(kind, now)
+    found = [await queries.select_oldest(tx, table, before) for table in kind.tables]
     return min((at for at in found if at is not None), default=None)

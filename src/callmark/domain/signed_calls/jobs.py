@@ -5,6 +5,7 @@ from datetime import timedelta
 from callmark.domain.deps import Deps
 from callmark.domain.signed_calls import queries
 from callmark.domain.signed_calls.model import COUNTS_ONCE_FOR
+from callmark.kit.pieces import delete_in_pieces
 
 
 async def forget_counted_tokens(deps: Deps) -> None:
@@ -16,6 +17,5 @@ async def forget_counted_tokens(deps: Deps) -> None:
 async def drop_old_calls(deps: Deps) -> None:
     """Deletes what was signed and verified longer ago than it is kept. Safe to repeat."""
     before = deps.clock.now() - timedelta(days=deps.settings.signed_call_days)
-    async with deps.db.transaction() as tx:
-        await queries.drop_signed_before(tx, before)
-        await queries.drop_verified_before(tx, before)
+    await delete_in_pieces(deps.db, lambda tx, most: queries.drop_signed_before(tx, before, most))
+    await delete_in_pieces(deps.db, lambda tx, most: queries.drop_verified_before(tx, before, most))

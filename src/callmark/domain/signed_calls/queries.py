@@ -82,9 +82,14 @@ async def signed_among(tx: Tx, ids: Sequence[SignedCallId]) -> dict[SignedCallId
     return {one.id: one for one in map(_signed, rows)}
 
 
-async def drop_signed_before(tx: Tx, instant: datetime) -> int:
-    """Deletes what was signed before `instant`; how many. Index `signed_call_signed`."""
-    status = await tx.execute("DELETE FROM signed_call WHERE signed_at < $1", instant)
+async def drop_signed_before(tx: Tx, instant: datetime, most: int) -> int:
+    """Deletes what of the `most` first was signed before `instant`; how many. Primary key."""
+    status = await tx.execute(
+        "DELETE FROM signed_call WHERE id = ANY (ARRAY (SELECT id FROM signed_call ORDER BY id LIMIT $2))"
+        " AND signed_at < $1",
+        instant,
+        most,
+    )
     return int(status.rsplit(" ", 1)[-1])
 
 
@@ -187,9 +192,14 @@ async def verified_among(tx: Tx, ids: Sequence[VerifiedCallId]) -> dict[Verified
     return {one.id: one for one in map(_verified, rows)}
 
 
-async def drop_verified_before(tx: Tx, instant: datetime) -> int:
-    """Deletes what was verified before `instant`; how many. Index `verified_call_verified`."""
-    status = await tx.execute("DELETE FROM verified_call WHERE verified_at < $1", instant)
+async def drop_verified_before(tx: Tx, instant: datetime, most: int) -> int:
+    """Deletes what of the `most` first was verified before `instant`; how many. Primary key."""
+    status = await tx.execute(
+        "DELETE FROM verified_call WHERE id = ANY (ARRAY (SELECT id FROM verified_call ORDER BY id LIMIT $2))"
+        " AND verified_at < $1",
+        instant,
+        most,
+    )
     return int(status.rsplit(" ", 1)[-1])
 
 

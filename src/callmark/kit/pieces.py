@@ -1,0 +1,20 @@
+"""Deleting many rows in pieces, each its own transaction.
+
+In one statement they could take longer than a statement may: then it is undone, and begun again with more to delete.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from callmark.kit.db import Database, Tx
+
+PIECE = 10_000
+
+
+async def delete_in_pieces(db: Database, delete: Callable[[Tx, int], Awaitable[int]]) -> int:
+    """Runs `delete`, which deletes at most so many rows and says how many, until it deletes fewer; how many in all."""
+    count, gone = 0, PIECE
+    while gone == PIECE:
+        async with db.connection() as tx:
+            gone = await delete(tx, PIECE)
+        count += gone
+    return count
