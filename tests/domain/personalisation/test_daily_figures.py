@@ -149,3 +149,23 @@ async def test_a_batch_whose_transaction_is_still_open_is_not_passed_by(deps: De
     await count_all(deps)
     async with deps.db.connection() as other:
         assert await other.fetchval("SELECT up_to_id FROM count_mark WHERE what = 'batches'") == batch.id
+
+
+WAITING = """
+INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)
+SELECT (lpad(to_hex(n), 12, '0') || '7000' || repeat('80', 8))::uuid, $1, $2, 1, $2, $2, 'infinity'
+FROM generate_series(1, 5001) n
+"""
+
+
+async def test_any_number_of_batches_that_wait_keeps_no_other_from_being_counted(deps: Deps) -> None:
+    suspended, cast = await make_cast(deps), await make_cast(deps)
+    async with deps.db.connection() as tx:
+        await tx.execute(WAITING, suspended.account.id, deps.clock.now())
+    await submit(deps, cast, 3)
+    await count_all(deps)  # none is done
+    await worker.run_due_once(deps)
+    await count_all(deps)
+    async with deps.db.connection() as tx:
+        counted = await tx.fetch("SELECT account_id, accepted, not_registered FROM record_day")
+    assert [tuple(row) for row in counted] == [(cast.account.id, 3, 3)]

@@ -120,13 +120,18 @@ async def test_batches_wait_for_the_end_of_the_suspension(scene: Scene) -> None:
     assert await outcome_of(scene.deps, scene.cast, record.key.id) is Outcome.FAILED_TO_PUSH  # it is not connected
 
 
-async def test_a_batch_whose_window_ends_during_the_suspension_fails(scene: Scene, clock: FakeClock) -> None:
+async def test_a_batch_whose_window_ends_during_the_suspension_fails_and_is_done(
+    scene: Scene, clock: FakeClock
+) -> None:
     await scene.switch(AccountState.SUSPENDED)
     (record,) = await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
     await scene.work(jobs.batches(scene.deps))
     clock.advance(timedelta(hours=2))
     await sweep(scene.deps)
     assert await outcome_of(scene.deps, scene.cast, record.key.id) is Outcome.FAILED_TO_PUSH
+    await scene.work(jobs.batches(scene.deps))
+    async with scene.deps.db.connection() as tx:  # it is done, though the account is suspended still
+        assert await tx.fetchval("SELECT due_at FROM batch WHERE id = $1", record.batch_id) is None
 
 
 async def test_an_upload_goes_on_when_the_account_is_active_again(scene: Scene) -> None:

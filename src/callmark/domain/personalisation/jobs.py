@@ -15,7 +15,7 @@ from callmark.domain.handsets import service as handsets, waking
 from callmark.domain.handsets.model import Reach
 from callmark.domain.personalisation import metrics, pushing_queries, queries
 from callmark.domain.personalisation.batches.service import look_again
-from callmark.domain.personalisation.model import OpenRecord, Outcome, RecordKey, Settlement
+from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement
 from callmark.domain.personalisation.push_spans import PushSpans
 from callmark.domain.personalisation.pushing_queries import Pending
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
@@ -67,9 +67,9 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
     began = deps.real_clock.now()
     batch = queries.batch_of(claimed.row)
     (found,) = await deps.gather(pushing_queries.to_push, [batch], weight=batch.record_count)
-    if found.is_suspended:
+    if found.is_suspended and not await _is_settled(deps, batch):
         return deps.clock.now() + LOOK_AFTER
-    if not found.pending:  # handsets have asked for the rest
+    if not found.pending:  # handsets have asked for the rest, or its windows ended while its account was suspended
         await news.tell(deps, news.of_batch(batch.id))
         return None
     refused, sendable = _sort_out(found.pending, deps.settings.min_app_version, deps.clock.now())
@@ -90,6 +90,11 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
         ms=round((deps.real_clock.now() - began).total_seconds() * 1000),
     )
     return None if pushed.is_done else deps.clock.now() + AGAIN_AFTER
+
+
+async def _is_settled(deps: Deps, batch: Batch) -> bool:
+    (left,) = await deps.gather(pushing_queries.look_again, [batch])
+    return left.is_done
 
 
 def _sort_out(

@@ -5,7 +5,7 @@ by an index of its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -16,7 +16,7 @@ from callmark.domain.personalisation.daily_figures import queries
 from callmark.domain.personalisation.daily_figures.queries import Added
 from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.domain.work_names import WorkName
-from callmark.kit.clock import to_ms
+from callmark.kit.clock import from_ms, to_ms
 from callmark.kit.db import Tx
 
 log = structlog.get_logger(__name__)
@@ -46,13 +46,14 @@ async def count_days(deps: Deps) -> None:
 async def _count_batches(deps: Deps) -> bool:
     """One step; whether there may be more. Each batch is counted once: the mark moves in the same transaction.
 
-    One that no worker has left to do while records of it have no outcome is not counted: it is due again.
+    One that no worker has left to do while records of it have no outcome is not counted: it is due again. The mark's
+    instant says from which id on remembered batches are looked at next; without one, from the first.
     """
     async with deps.db.transaction() as tx:
-        _, mark = await queries.lock_mark(tx, "batches")
+        looked_to, mark = await queries.lock_mark(tx, "batches")
         new = await queries.batches_between(tx, mark, await _settled_ids(deps, tx), _BATCHES_A_STEP)
         step = _first_of(new)
-        before = await queries.take_done(tx, _RECORDS_A_STEP // 500)
+        before, looked_to_id = await queries.take_done(tx, _first_id(looked_to), _RECORDS_A_STEP // 500)
         done = before + [batch for batch, is_done in step if is_done]
         outcomes = await queries.outcomes_of(tx, done)
         left = [batch for batch in done if Outcome.PENDING in outcomes.get(batch.id, {})]
@@ -61,20 +62,28 @@ async def _count_batches(deps: Deps) -> bool:
         if left:
             await queries.make_due_again(tx, left, deps.clock.now())
         await queries.add(tx, _added([batch for batch in done if batch not in left], outcomes))
-        if step:
-            await queries.set_mark(tx, "batches", None, step[-1][0].id)
+        if step or _instant_of(looked_to_id) != looked_to:
+            await queries.set_mark(tx, "batches", _instant_of(looked_to_id), step[-1][0].id if step else mark)
     if left:
         log.warning("batches_due_again", batches=[str(batch.id) for batch in left])
         await deps.wake(WorkName.BATCHES)
-    return len(step) < len(new) or len(new) == _BATCHES_A_STEP or bool(before)
+    return len(step) < len(new) or len(new) == _BATCHES_A_STEP or bool(before) or looked_to_id is not None
 
 
 async def _settled_ids(deps: Deps, tx: Tx) -> UUID:
     """Below it, every batch that will ever be written is written: no transaction begun so early is still open."""
     now = deps.real_clock.now()
     oldest = await queries.oldest_writer(tx)
-    until = min(now, oldest) if oldest else now
-    return UUID(int=to_ms(until - _SKEW) << 80)  # a UUIDv7 begins with 48 bits of milliseconds
+    return _first_id((min(now, oldest) if oldest else now) - _SKEW)
+
+
+def _first_id(at: datetime | None) -> UUID:
+    """The first that a batch accepted at that instant may have; the first of all where there is none."""
+    return UUID(int=to_ms(at) << 80 if at and at.year > 1 else 0)  # a UUIDv7 begins with 48 bits of milliseconds
+
+
+def _instant_of(batch_id: UUID | None) -> datetime | None:
+    return from_ms(batch_id.int >> 80) if batch_id else None
 
 
 def _first_of(batches: Sequence[tuple[Batch, bool]]) -> list[tuple[Batch, bool]]:

@@ -105,24 +105,34 @@ async def postpone(tx: Tx, batches: Sequence[Batch]) -> None:
     )
 
 
-async def take_done(tx: Tx, limit: int) -> list[Batch]:
-    """Takes remembered batches that are done by now, among the oldest 5,000; those that are gone are forgotten."""
+async def take_done(tx: Tx, after: UUID, limit: int) -> tuple[list[Batch], UUID | None]:
+    """Takes remembered batches that are done by now, among the next 5,000; those that are gone are forgotten.
+
+    And the id to go on after, None at the end: any number of batches may wait for long, whose accounts are suspended.
+    """
+    last = await tx.fetchval(
+        "SELECT batch_id FROM uncounted_batch WHERE batch_id > $1 ORDER BY batch_id OFFSET 4999 LIMIT 1", after
+    )
     rows = await tx.fetch(
         """
-        WITH oldest AS (SELECT batch_id FROM uncounted_batch ORDER BY batch_id LIMIT 5000), gone AS (
-          DELETE FROM uncounted_batch u WHERE u.batch_id IN (SELECT batch_id FROM oldest)
+        WITH looked_at AS (
+          SELECT batch_id FROM uncounted_batch WHERE batch_id > $2 ORDER BY batch_id LIMIT 5000
+        ), gone AS (
+          DELETE FROM uncounted_batch u WHERE u.batch_id IN (SELECT batch_id FROM looked_at)
             AND NOT EXISTS (SELECT FROM batch b WHERE b.id = u.batch_id)
         ), done AS (
-          SELECT b.id FROM oldest o JOIN batch b ON b.id = o.batch_id WHERE b.due_at IS NULL ORDER BY b.id LIMIT $1
+          SELECT b.id FROM looked_at o JOIN batch b ON b.id = o.batch_id WHERE b.due_at IS NULL ORDER BY b.id LIMIT $1
         ), taken AS (
           DELETE FROM uncounted_batch u USING done d WHERE u.batch_id = d.id RETURNING u.batch_id
         )
         SELECT id, account_id, accepted_at, record_count, ends_from, ends_to FROM batch
-        WHERE id IN (SELECT batch_id FROM taken)
+        WHERE id IN (SELECT batch_id FROM taken) ORDER BY id
         """,
         limit,
+        after,
     )
-    return [batch_of(row) for row in rows]
+    taken = [batch_of(row) for row in rows]
+    return taken, taken[-1].id if len(taken) == limit else last
 
 
 async def make_due_again(tx: Tx, batches: Sequence[Batch], now: datetime) -> None:
