@@ -11,7 +11,7 @@ PIECE = 10_000
 
 
 async def delete_in_pieces(db: Database, delete: Callable[[Tx, int], Awaitable[int]]) -> int:
-    """Runs `delete`, which deletes at most so many rows and says how many, until it deletes fewer; how many in all."""
+    """Runs `delete`, which deletes up to that many rows and says how many, until it finds fewer; how many in all."""
     count, gone = 0, PIECE
     while gone == PIECE:
         async with db.connection() as tx:

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from tests.domain.personalisation.test_daily_figures import submit
 from tests.factories import make_cast
 
@@ -65,9 +67,43 @@ async def test_batches_are_listed_newest_first_by_state_with_their_outcomes(deps
     cast = await make_cast(deps)
     for count in range(search.BATCH_PAGE + 2):
         await submit(deps, cast, count % 2, bad=1)
-    first, after = await search.list_batches(deps, cast.account.id, BatchFilter(), None)
-    rest, end = await search.list_batches(deps, cast.account.id, BatchFilter(), after)
-    assert (len(first), len(rest), end) == (search.BATCH_PAGE, 2, None)
-    assert first[1].outcomes == {Outcome.PENDING: 1, Outcome.INVALID: 1}
-    done, _ = await search.list_batches(deps, cast.account.id, BatchFilter(is_done=True), None)
-    assert {len(one.outcomes) for one in done} == {1}
+    first = await search.list_batches(deps, cast.account.id, BatchFilter(), None)
+    rest = await search.list_batches(deps, cast.account.id, BatchFilter(), first.next)
+    assert (len(first.batches), len(rest.batches), rest.next) == (search.BATCH_PAGE, 2, None)
+    assert first.batches[1].outcomes == {Outcome.PENDING: 1, Outcome.INVALID: 1}
+    done = await search.list_batches(deps, cast.account.id, BatchFilter(is_done=True), None)
+    assert {len(one.outcomes) for one in done.batches} == {1}
+    working = await search.list_batches(deps, cast.account.id, BatchFilter(is_done=False), None)
+    assert len(working.batches) + len(done.batches) == search.BATCH_PAGE + 2
+
+
+LATER_BATCHES = """
+INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to)
+SELECT gen_random_uuid(), $1, $2::timestamptz + n * interval '1 s', 1, $2, $2 FROM generate_series(1, 20000) n
+"""
+
+
+async def test_a_batch_far_back_is_found_by_its_id_by_its_state_and_by_a_part_of_its_id_page_by_page(
+    deps: Deps,
+) -> None:
+    cast, charlie = await make_cast(deps), await make_cast(deps)
+    wanted = await submit(deps, cast, 1)
+    async with deps.db.connection() as tx:
+        await tx.execute(LATER_BATCHES, cast.account.id, wanted.accepted_at)
+
+    async def found(by: BatchFilter) -> list[BatchId]:
+        page = await search.list_batches(deps, cast.account.id, by, None)
+        assert (page.next, page.back_to) == (None, None)
+        return [one.batch.id for one in page.batches]
+
+    whole, part = str(wanted.id), str(wanted.id)[-12:]
+    assert await found(BatchFilter(id_part=whole)) == [wanted.id]
+    assert await found(BatchFilter(is_done=False)) == [wanted.id]
+    assert await found(BatchFilter(id_part=whole, is_done=True)) == []
+    assert await found(BatchFilter(id_part=whole, until=wanted.accepted_at)) == []
+    assert await found(BatchFilter(id_part=part, until=wanted.accepted_at + timedelta(seconds=1))) == [wanted.id]
+    assert (await search.list_batches(deps, charlie.account.id, BatchFilter(id_part=whole), None)).batches == []
+    page = await search.list_batches(deps, cast.account.id, BatchFilter(id_part=part), None)
+    assert (page.batches, page.back_to) == ([], wanted.accepted_at + timedelta(seconds=1))
+    page = await search.list_batches(deps, cast.account.id, BatchFilter(id_part=part), page.next)
+    assert ([one.batch.id for one in page.batches], page.back_to) == ([wanted.id], None)

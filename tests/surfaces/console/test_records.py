@@ -83,8 +83,8 @@ async def test_a_record_is_pushed_by_hand_and_its_outcome_shown_at_once(
 
 async def newest(deps: Deps, business: Business) -> Batch:
     """The business's last batch."""
-    listed, _ = await search.list_batches(deps, business.account.id, BatchFilter(), None)
-    return listed[0].batch
+    found = await search.list_batches(deps, business.account.id, BatchFilter(), None)
+    return found.batches[0].batch
 
 
 async def test_everything_wrong_with_a_push_is_said_beside_its_field_and_input_is_kept(

@@ -20,9 +20,9 @@ _BATCHES_A_PIECE = 5_000
 
 
 async def begin_partitions(deps: Deps) -> None:
-    """For a process that starts: makes days where today or tomorrow has none; the rest is for the periodic job.
+    """For a process that starts: makes days where today or tomorrow has none. Other days are for the periodic job.
 
-    A start does not fail for want of days: until the job has made them, rows go to the rest. Raises EngineRefuses.
+    A start does not fail without days: until the job has made them, rows go to the rest. Raises EngineRefuses.
     """
     try:
         async with asyncio.timeout(_START_WAITS_S):

@@ -13,7 +13,7 @@ from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.batches.model import Stages
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.search import service as search
-from callmark.domain.personalisation.search.service import BatchFilter, ListedBatch
+from callmark.domain.personalisation.search.service import BatchFilter, FoundBatches
 from callmark.domain.policy.model import Action
 from callmark.kit.ids import id_part
 from callmark.kit.zones import time_zone
@@ -33,7 +33,7 @@ class BatchesPage(Page):
     """A page of batches, newest first."""
 
     template: ClassVar[str] = "batches/list.html"
-    batches: list[ListedBatch]
+    found: FoundBatches
     since: str
     until: str
     state: str
@@ -69,9 +69,10 @@ async def show_batches(request: ConsoleRequest) -> Response:
         _STATES.get(state),
         id_part(request.query("q")) or "",
     )
-    is_possible = bool(wanted.id_part) or not request.query("q").strip()
     after = decode_key(request.query("after"), InstantKey)
-    listed, last = await search.list_batches(request.deps, request.account_id, wanted, after)
+    found = FoundBatches([], None)
+    if wanted.id_part or not request.query("q").strip():  # else no id can begin or end like that
+        found = await search.list_batches(request.deps, request.account_id, wanted, after)
     filters = {
         "since": _day(since),
         "until": _day(until),
@@ -82,9 +83,9 @@ async def show_batches(request: ConsoleRequest) -> Response:
     return page(
         request,
         BatchesPage(
-            listed if is_possible else [],
+            found,
             **filters,
-            next=with_query(LIST, **filters, after=encode_key(last)) if last and is_possible else "",
+            next=with_query(LIST, **filters, after=encode_key(found.next)) if found.next else "",
             first=with_query(LIST, **filters) if after else "",
         ),
     )

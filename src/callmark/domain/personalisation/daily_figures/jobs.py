@@ -47,7 +47,7 @@ async def _count_batches(deps: Deps) -> bool:
     """One step; whether there may be more. Each batch is counted once: the mark moves in the same transaction.
 
     One that no worker has left to do while records of it have no outcome is not counted: it is due again. The mark's
-    instant says from which id on remembered batches are looked at next; without one, from the first.
+    instant says from which id on remembered batches come next; without one, from the first.
     """
     async with deps.db.transaction() as tx:
         looked_to, mark = await queries.lock_mark(tx, "batches")

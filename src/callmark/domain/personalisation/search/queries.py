@@ -12,6 +12,18 @@ from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
 
 _BATCH = "id, account_id, accepted_at, record_count, ends_from, ends_to, due_at IS NULL AS is_done"
+_LISTED = (
+    "account_id = $1 AND accepted_at >= coalesce($2::timestamptz, '-infinity')"
+    " AND accepted_at < coalesce($3::timestamptz, 'infinity') AND (accepted_at, id)"
+    " < (coalesce($4::timestamptz, 'infinity'), coalesce($5::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))"
+)
+"""An account's batches accepted between, after a key. In a form that the index takes up whatever is left out."""
+
+
+async def find_batch(tx: Tx, account_id: AccountId, batch_id: UUID) -> tuple[Batch, bool] | None:
+    """An account's batch and whether it is done. Primary key."""
+    row = await tx.fetchrow(f"SELECT {_BATCH} FROM batch WHERE id = $1 AND account_id = $2", batch_id, account_id)
+    return (batch_of(row), row["is_done"]) if row else None
 
 
 async def select_batches(
@@ -19,32 +31,58 @@ async def select_batches(
     account_id: AccountId,
     *,
     between: tuple[datetime | None, datetime | None],
-    is_done: bool | None,
     after: tuple[datetime, UUID] | None,
     limit: int,
-    id_part: str = "",
+    is_working: bool = False,
 ) -> list[tuple[Batch, bool]]:
     """An account's batches accepted between, newest first, after the key; each with whether it is done.
 
-    `id_part`: only those whose id begins or ends so.
-
-    Index batch_account_newest.
+    Index batch_account_newest; where they must be worked at, batch_due_account_id when these are few.
     """
+    working: LiteralString = " AND due_at IS NOT NULL" if is_working else ""
     rows = await tx.fetch(
-        f"SELECT {_BATCH} FROM batch WHERE account_id = $1"
-        " AND ($2::timestamptz IS NULL OR accepted_at >= $2) AND ($3::timestamptz IS NULL OR accepted_at < $3)"
-        " AND ($4::boolean IS NULL OR (due_at IS NULL) = $4)"
-        " AND ($5::timestamptz IS NULL OR (accepted_at, id) < ($5, $6::uuid))"
-        " AND ($8 = '' OR right(id::text, length($8)) = $8 OR starts_with(id::text, $8))"
-        " ORDER BY accepted_at DESC, id DESC LIMIT $7",
+        f"SELECT {_BATCH} FROM batch WHERE {_LISTED}{working} ORDER BY accepted_at DESC, id DESC LIMIT $6",
         account_id,
         *between,
-        is_done,
         *(after or (None, None)),
         limit,
-        id_part,
     )
     return [(batch_of(row), row["is_done"]) for row in rows]
+
+
+async def filter_batches(
+    tx: Tx,
+    account_id: AccountId,
+    *,
+    between: tuple[datetime | None, datetime | None],
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+    most: int,
+    is_done: bool | None,
+    id_part: str,
+) -> tuple[list[tuple[Batch, bool]], tuple[datetime, UUID] | None]:
+    """Those of an account's next `most` batches that are done (or not), and whose id begins or ends so, up to `limit`.
+
+    And the key of the last that was read, None where there are no more. Index batch_account_newest.
+    """
+    looked_at = (account_id, *between, *(after or (None, None)))
+    rows = await tx.fetch(
+        f"""
+        SELECT * FROM (
+          SELECT {_BATCH} FROM batch WHERE {_LISTED} ORDER BY accepted_at DESC, id DESC LIMIT $6
+        ) b WHERE ($7::boolean IS NULL OR is_done = $7)
+          AND ($8 = '' OR right(id::text, length($8)) = $8 OR starts_with(id::text, $8))
+        ORDER BY accepted_at DESC, id DESC LIMIT $9
+        """,
+        *looked_at,
+        *(most, is_done, id_part, limit),
+    )
+    last = await tx.fetchrow(
+        f"SELECT accepted_at, id FROM batch WHERE {_LISTED} ORDER BY accepted_at DESC, id DESC OFFSET $6 LIMIT 1",
+        *looked_at,
+        most - 1,
+    )
+    return [(batch_of(row), row["is_done"]) for row in rows], (last["accepted_at"], last["id"]) if last else None
 
 
 async def batches_from(tx: Tx, account_id: AccountId, at: datetime, batch_id: UUID, limit: int) -> list[Batch]:

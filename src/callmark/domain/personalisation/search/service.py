@@ -24,6 +24,8 @@ PAGE = 50
 BATCH_PAGE = 25
 _MOST_VISITED = 10_000
 _VISITED_AT_ONCE = 2_500
+_MOST_BATCHES = 20_000
+"""Batches that a page looks at whose filter no index serves."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,13 @@ class BatchFilter:
     until: datetime | None = None
     is_done: bool | None = None
     id_part: str = ""
-    """How the id begins or ends; empty does not filter."""
+    """How the id begins or ends, or all of it; empty does not filter."""
+
+    def fits(self, batch: Batch, is_done: bool) -> bool:  # noqa: FBT001 - a pair, as queries give it
+        """Whether the batch passes, whatever its id."""
+        is_since = self.since is None or batch.accepted_at >= self.since
+        is_until = self.until is None or batch.accepted_at < self.until
+        return is_since and is_until and self.is_done in {None, is_done}
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,15 @@ class ListedBatch:
     batch: Batch
     is_done: bool
     outcomes: dict[Outcome, int]
+
+
+@dataclass(frozen=True)
+class FoundBatches:
+    """A page of batches. `next`: where to go on, None at the end; `back_to`: how far back was looked in vain."""
+
+    batches: list[ListedBatch]
+    next: tuple[datetime, UUID] | None
+    back_to: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -83,26 +100,45 @@ class FoundRecords:
 
 async def list_batches(
     deps: Deps, account_id: AccountId, wanted: BatchFilter, after: tuple[datetime, UUID] | None
-) -> tuple[list[ListedBatch], tuple[datetime, UUID] | None]:
-    """A page of the account's batches, newest first, and the key of the next one."""
+) -> FoundBatches:
+    """A page of the account's batches, newest first."""
     async with deps.db.connection() as tx:
-        found = await queries.select_batches(
-            tx,
-            account_id,
-            between=(wanted.since, wanted.until),
-            is_done=wanted.is_done,
-            after=after,
-            limit=BATCH_PAGE + 1,
-            id_part=wanted.id_part,
-        )
+        found, looked_to = await _find_batches(tx, account_id, wanted, after)
         shown = found[:BATCH_PAGE]
         rows = await queries.outcomes_by_batch(tx, [batch for batch, _ in shown])
     outcomes: dict[BatchId, dict[Outcome, int]] = {}
     for row in rows:
         outcomes.setdefault(BatchId(row["batch_id"]), {})[Outcome(row["outcome"])] = row["n"]
     listed = [ListedBatch(batch, is_done, outcomes.get(batch.id, {})) for batch, is_done in shown]
-    last = shown[-1][0] if len(found) > BATCH_PAGE else None
-    return listed, (last.accepted_at, last.id) if last else None
+    if len(found) > BATCH_PAGE:
+        last = shown[-1][0]
+        return FoundBatches(listed, (last.accepted_at, last.id))
+    return FoundBatches(listed, looked_to, looked_to[0] if looked_to else None)
+
+
+async def _find_batches(
+    tx: Tx, account_id: AccountId, wanted: BatchFilter, after: tuple[datetime, UUID] | None
+) -> tuple[list[tuple[Batch, bool]], tuple[datetime, UUID] | None]:
+    """A page and one more; and up to where was looked in vain, if there is more to look at."""
+    if batch_id := parse_uuid(wanted.id_part):
+        one = await queries.find_batch(tx, account_id, batch_id)
+        return [one] if one and wanted.fits(*one) else [], None
+    between, limit = (wanted.since, wanted.until), BATCH_PAGE + 1
+    if not wanted.id_part and not wanted.is_done:
+        is_working = wanted.is_done is False
+        return await queries.select_batches(
+            tx, account_id, between=between, after=after, limit=limit, is_working=is_working
+        ), None
+    return await queries.filter_batches(
+        tx,
+        account_id,
+        between=between,
+        after=after,
+        limit=limit,
+        most=_MOST_BATCHES,
+        is_done=wanted.is_done,
+        id_part=wanted.id_part,
+    )
 
 
 async def find_records(
@@ -165,7 +201,7 @@ async def _next_batches(tx: Tx, account_id: AccountId, wanted: RecordFilter, at:
     """The batches to look into next: enough for a page, or many where few records will be wanted."""
     most = _VISITED_AT_ONCE if wanted.is_narrow else 2 * PAGE
     if at is None:
-        first = await queries.select_batches(tx, account_id, between=(None, None), is_done=None, after=None, limit=1)
+        first = await queries.select_batches(tx, account_id, between=(None, None), after=None, limit=1)
         if not first:
             return []
         at = RecordPosition(first[0][0].accepted_at, first[0][0].id, -1)
