@@ -61,8 +61,15 @@ def list_ten_thousand(page: Page, directory: Path) -> None:
     expect(page.get_by_text("New: 10,000")).to_be_visible()
     expect(page.get_by_text("no number here")).to_be_visible()
     looked_at(page)
+    page.route("**/progress", lambda route: route.fulfill(status=429), times=1)  # it is asked for again
     page.get_by_role("button", name="Append").click()
+    expect(page.get_by_text("10,000 numbers are being listed.")).to_be_visible()
+    page.get_by_role("link", name="Skip to content").press("Enter")  # leaves a fragment in the address
+    pasted = page.get_by_label("Or paste numbers")
+    pasted.fill("typed while the job ran")
     expect(page.get_by_text("10,000 done")).to_be_visible()
+    expect(pasted).to_have_value("typed while the job ran")
+    expect(page.get_by_text("10,000 numbers are being listed.")).to_be_visible()
     looked_at(page)
     page.get_by_role("link", name="List 10,000 numbers").first.click()
     looked_at(page)
@@ -109,7 +116,7 @@ def rewrite_to_two(page: Page) -> None:
     looked_at(page)
     page.get_by_label(re.compile("^Delist all numbers that are not in the list")).check()
     page.get_by_role("button", name="Rewrite").click()
-    # What was begun is said once, and a quick job's page has come again with its end by then.
+    expect(page.get_by_text("9,948 numbers are being delisted.")).to_be_visible()
     expect(page.get_by_text("9,948 done")).to_be_visible()
     page.goto("/console/numbers/jobs")
     looked_at(page)

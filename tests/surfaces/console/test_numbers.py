@@ -164,12 +164,18 @@ async def test_a_jobs_progress_is_streamed_until_it_has_ended(deps: Deps, busine
     assert stream.headers["content-type"].startswith("text/event-stream")
     assert '"done":3,"total":3' in stream.text
     assert '"finished":true' in stream.text
-    await numbers.publish(deps, business.account.id, here, phones(1), by=ALICE)
+    pending = phones(1)
+    await numbers.publish(deps, business.account.id, here, pending, by=ALICE)
     (running, _) = await reviews.list_jobs(deps, business.account.id, WHOLE_ACCOUNT)
-    for page in (f"{SETS}/{here}/listing", f"{NUMBERS}/jobs", f"{NUMBERS}/jobs/{running.id}"):
-        shown = (await alice.get(page)).text
-        assert f'data-progress="{NUMBERS}/jobs/{running.id}/progress"' in shown
-        assert f'data-progress="{NUMBERS}/jobs/{job.id}/progress"' not in shown
+    at, number = f"{SETS}/{here}/listing", f"{NUMBERS}/{pending[0]}"
+    shown = [await alice.get(page) for page in (at, f"{NUMBERS}/jobs", f"{NUMBERS}/jobs/{running.id}", number)]
+    shown += [await alice.post(f"{at}/apply", {"mode": "none"}), await alice.post(f"{number}/prove", {"code": "1"})]
+    for page in shown:
+        assert f'data-progress="{NUMBERS}/jobs/{running.id}/progress"' in page.text
+        assert "console/progress.js" in page.text
+        assert f'data-progress="{NUMBERS}/jobs/{job.id}/progress"' not in page.text
+        (address,) = set(re.findall(r'data-refreshed="([^"]+)"', page.text))  # a page that can be asked for
+        assert (await alice.get(address)).status_code == 200
 
 
 async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(deps: Deps, business: Business) -> None:

@@ -51,7 +51,7 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
     await worker.run_due_once(deps)  # the batch is pushed
     stream = await alice.get(f"{path}/progress")
     last = stream.text.strip().rpartition("data: ")[2]
-    assert msgspec.json.decode(last) == {"done": 2, "total": 2, "text": "Done", "finished": True, "url": ""}
+    assert msgspec.json.decode(last) == {"done": 2, "total": 2, "text": "Done", "finished": True}
     shown = text_of(await alice.get(path))
     assert "1 not pushed · 1 invalid" in shown
     assert "Line Receiver What is wrong 3" in shown

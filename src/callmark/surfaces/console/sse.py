@@ -1,4 +1,4 @@
-"""Long work as a stream of events that a progress bar follows (`data-progress` in static/console/console.js)."""
+"""Long work as a stream of events that a progress bar follows (`data-progress` in static/console/progress.js)."""
 
 from collections.abc import AsyncIterator
 
@@ -10,13 +10,12 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far work is. `url`: where the page goes once it is `finished`; empty reloads it."""
+    """How far work is. Once it is `finished`, the page shows what came of it."""
 
     done: int
     total: int
     text: str = ""
     finished: bool = False
-    url: str = ""
 
 
 def stream(events: AsyncIterator[Progress]) -> Streaming:

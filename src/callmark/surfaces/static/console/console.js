@@ -192,29 +192,6 @@ document.querySelectorAll("[data-theme-form]").forEach((form) => {
   });
 });
 
-/* Long work (sse.py). */
-function follow(box) {
-  const source = new EventSource(box.dataset.progress);
-  source.addEventListener("progress", (event) => {
-    const { done, total, text, finished, url } = JSON.parse(event.data);
-    const bar = box.querySelector("progress");
-    bar.max = total || 1;
-    bar.value = done;
-    box.querySelector("[data-progress-count]").textContent =
-      `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
-    if (text) box.querySelector("[data-progress-text]").textContent = text;
-    if (finished) {
-      source.close();
-      location.assign(url || location.href);
-    }
-  });
-}
-const ready = (root) => root.querySelectorAll("[data-progress]").forEach(follow);
-ready(document);
-document.addEventListener("htmx:load", (event) => {
-  if (event.target !== document.body) ready(event.target);
-});
-
 /* A table that is wider than its card scrolls: by the keyboard too. */
 const reach = new ResizeObserver((entries) => {
   for (const { target } of entries) {
@@ -222,7 +199,9 @@ const reach = new ResizeObserver((entries) => {
     else target.removeAttribute("tabindex");
   }
 });
-document.querySelectorAll(".table-responsive").forEach((box) => reach.observe(box));
-document.addEventListener("htmx:load", (event) => {
-  event.target.querySelectorAll?.(".table-responsive").forEach((box) => reach.observe(box));
-});
+function reachable(root) {
+  for (const box of root.querySelectorAll(".table-responsive")) reach.observe(box);
+}
+reachable(document);
+document.addEventListener("htmx:load", (event) => reachable(event.target));
+document.addEventListener("refreshed", (event) => reachable(event.target)); // by progress.js
