@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 from tests.e2e.console_browsing import ConsoleTabs, check_page, fits_a_phone, looked_at_in_both_themes
 
 from callmark.surfaces.console import display_names
@@ -74,13 +74,34 @@ def test_an_apps_credential_is_copied_once(console: ConsoleTabs) -> None:
     expect(page.get_by_text("Ring for iOS was revoked.")).to_be_visible()
 
 
-def test_usage_follows_requests_by_itself(console: ConsoleTabs) -> None:
+_HIDES = "is => Object.defineProperty(document, 'hidden', {configurable: true, get: () => is})"
+
+
+def test_usage_follows_requests_unless_nobody_looks_or_the_keyboard_is_in_it(console: ConsoleTabs) -> None:
     page = console.signed_in("admin")
+    page.clock.install()
     page.goto("/console/usage")
     tokens = page.locator(".card", has_text="Tokens created").locator(".cs-figure")
     before = int(tokens.inner_text())
+    link = page.locator("#live").get_by_role("link", name="Manage Webhooks")
+    link.focus()
+    asked: list[Request] = []
+
+    def note(request: Request) -> None:
+        asked.append(request)
+
+    page.on("request", note)
+    page.clock.run_for(10_000)
+    expect(link).to_be_focused()
+    link.blur()
+    page.evaluate(_HIDES, arg=True)
+    page.clock.run_for(10_000)
+    assert asked == []
+    page.evaluate(_HIDES, arg=False)
     new_token(console)
+    page.clock.run_for(2_000)
     expect(tokens).to_have_text(str(before + 1))
+    assert asked[0].headers["x-callmark-poll"] == "yes"
 
 
 def test_a_copied_command_works_in_a_shell(console: ConsoleTabs) -> None:

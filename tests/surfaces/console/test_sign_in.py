@@ -136,11 +136,15 @@ async def test_one_address_that_tries_many_people_is_stopped(business: Business,
 async def test_a_session_ends_when_idle_and_in_any_case_after_a_week(
     business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
-    idle, busy = await browse.as_member(business.admin), await browse.as_member(business.admin)
+    idle, open_page, busy = [await browse.as_member(business.admin) for _ in range(3)]
     for _ in range(13):
         clock.advance(timedelta(hours=11, minutes=59))
         if _ == 0:
             assert (await idle.get("/console")).status_code == 200
+            for poll in ({"X-Callmark-Poll": "yes"}, {"Accept": "text/event-stream"}):
+                assert (await open_page.http.get("/console", headers=poll)).status_code == 200
+        else:
+            assert (await open_page.get("/console")).status_code == 303
         assert (await busy.get("/console")).status_code == 200
     assert (await idle.get("/console")).status_code == 303
     clock.advance(timedelta(hours=13))

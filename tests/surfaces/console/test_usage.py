@@ -86,3 +86,6 @@ async def test_the_page_asks_for_its_figures_again_by_itself(business: Business,
     assert 'hx-get="/console/usage"' in page.text
     assert 'hx-select="#live"' in page.text
     assert page.text.count('id="live"') == 1
+    refused = await alice.post("/console/numbers/chosen")
+    await alice.http.get(USAGE, headers={"HX-Request": "true", "X-Callmark-Poll": "yes"})  # in another tab
+    assert "Select numbers first." in text_of(await alice.follow(refused))

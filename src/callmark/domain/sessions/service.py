@@ -124,14 +124,17 @@ async def begin_session(deps: Deps, tx: Tx, person: Person, origin: Origin) -> s
     return token
 
 
-async def find_session(deps: Deps, token: str) -> Session | None:
-    """The live session of a token: not ended, not idle for 12 hours, not older than 7 days."""
+async def find_session(deps: Deps, token: str, *, is_use: bool = True) -> Session | None:
+    """The live session of a token: not ended, not idle for 12 hours, not older than 7 days.
+
+    `is_use`: whether someone uses it now; otherwise it stays idle.
+    """
     if len(token) != TOKEN_LENGTH:
         return None
     now = deps.clock.now()
     async with deps.db.connection() as tx:
         found = await queries.select_session(tx, sha256(token), now - LONGEST, now - IDLE)
-        if found and now - found.seen_at >= SEEN_EVERY:
+        if found and is_use and now - found.seen_at >= SEEN_EVERY:
             await queries.touch_session(tx, found.id, now)
     return found
 

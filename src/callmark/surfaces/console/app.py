@@ -61,7 +61,7 @@ class Console:
         """The request with its session, or with the cookie that its forms are bound to when it has none."""
         anonymous = self._anonymous(http)
         token = cookies.read(http, cookies.SESSION, secure=self._secure)
-        session = await sessions.find_session(self._deps, token) if token else None
+        session = await sessions.find_session(self._deps, token, is_use=not anonymous.is_poll) if token else None
         if session:
             http.scope["account"] = str(session.account_id or "operator")
             person = kept_forms.person_cookie(session.person)

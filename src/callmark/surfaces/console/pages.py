@@ -86,9 +86,9 @@ def page(request: ConsoleRequest, context: Page, status: int = 200) -> Response:
 
 
 def layout_of(request: ConsoleRequest) -> Layout:
-    """The layout of this visit's page; a message is shown once."""
+    """The layout of this visit's page; a message is shown once, and kept while another tab polls."""
     secure = is_secure(request.deps.public_url)
-    said = cookies.read_flash(request.http, secure=secure)
+    said = None if request.is_poll else cookies.read_flash(request.http, secure=secure)
     if said:
         request.new_cookies.append(cookies.Cookie(cookies.FLASH, ""))
     theme = cookies.read(request.http, cookies.THEME, secure=secure)

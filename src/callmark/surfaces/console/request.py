@@ -163,6 +163,12 @@ class ConsoleRequest:
         """Whether htmx asks, for a part of the page."""
         return self.http.headers.get("hx-request") == "true"
 
+    @property
+    def is_poll(self) -> bool:
+        """Whether an open page asks automatically, by htmx or for a progress bar; nobody need be in front of it."""
+        sent = self.http.headers
+        return "x-callmark-poll" in sent or sent.get("accept") == "text/event-stream"
+
     def may(self, action: Action, path: Path = ()) -> bool:
         """Whether to show a button."""
         return self.in_account and may(self.by, self.live_session.features, action, path)

@@ -205,3 +205,13 @@ function reachable(root) {
 reachable(document);
 document.addEventListener("htmx:load", (event) => reachable(event.target));
 document.addEventListener("refreshed", (event) => reachable(event.target)); // by progress.js
+
+/* What a page asks again and again is marked, because nobody has used the session by that. It rests while nobody looks,
+   and while the keyboard is inside, unless htmx can put it back: it does so by ids. */
+document.addEventListener("htmx:configRequest", (event) => {
+  const { elt, headers, triggeringEvent } = event.detail;
+  if (triggeringEvent) return;
+  const focused = document.activeElement;
+  if (document.hidden || (elt.contains(focused) && !focused.id)) event.preventDefault();
+  else headers["X-Callmark-Poll"] = "yes";
+});
