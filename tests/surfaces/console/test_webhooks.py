@@ -177,14 +177,23 @@ async def test_a_webhook_is_paused_and_resumed_and_deleted_with_what_waits(desk:
     assert "Paused" in text_of(paused)
     await desk.stage.append(2)
     await desk.stage.run_due()
+    (delivery, _) = await desk.stage.log()
+    waits = await desk.alice.get(f"{EVENTS}/{delivery.id}")
+    assert "The webhook is paused. The event is sent when it is resumed." in text_of(waits)
+    assert "every 2s" not in waits.text
+    assert "after it is resumed" in text_of(await desk.alice.get(EVENTS))
+    tried = await desk.alice.follow(await desk.alice.post(f"{EVENTS}/{delivery.id}/resend"))
+    assert "The event is sent when the webhook is resumed." in text_of(tried)
     asked = text_of(await desk.alice.get(f"{LIST}/{webhook.id}/delete"))
     assert "2 deliveries that are still waiting" in asked
     await desk.alice.post(f"{LIST}/{webhook.id}/resume")
+    assert "every 2s" in (await desk.alice.get(f"{EVENTS}/{delivery.id}")).text
     assert (await webhooks.get_webhook(desk.stage.deps, desk.business.account.id, webhook.id)).paused_at is None
     gone = await desk.alice.follow(await desk.alice.post(f"{LIST}/{webhook.id}/delete"))
     assert "orders was deleted" in text_of(gone)
     assert (await desk.alice.get(f"{LIST}/{webhook.id}/edit")).status_code == 404
-    assert await desk.actions() == ["webhook.created", "webhook.paused", "webhook.resumed", "webhook.deleted"]
+    done = ["webhook.created", "webhook.paused", "delivery.resent", "webhook.resumed", "webhook.deleted"]
+    assert await desk.actions() == done
 
 
 @pytest.mark.parametrize(("hours", "said"), [("0", "no longer valid"), ("24", "valid for 24 hours")])
@@ -262,6 +271,7 @@ async def test_what_failed_is_counted_first_and_then_sent_again(desk: Desk, cloc
     began = clock.now()
     async with receiver(status(500)) as there:
         webhook = await desk.stage.webhook(there.url)
+        paused = await desk.stage.webhook(there.url, name="paused")
         await desk.stage.append(3)
         for pause in (timedelta(), *SCHEDULE):
             clock.advance(pause)
@@ -273,12 +283,16 @@ async def test_what_failed_is_counted_first_and_then_sent_again(desk: Desk, cloc
     assert {one.state.value for one in await desk.stage.log()} == {"failed"}
     sent = await desk.alice.follow(await desk.alice.post(f"{LIST}/{webhook.id}/recover/send", since))
     assert "3 deliveries are being sent again" in text_of(sent)
+    await desk.alice.post(f"{LIST}/{paused.id}/pause")
+    sent = await desk.alice.follow(await desk.alice.post(f"{LIST}/{paused.id}/recover/send", since))
+    assert "3 deliveries are sent when the webhook is resumed." in text_of(sent)
     assert {one.state.value for one in await desk.stage.log()} == {"pending"}
     nothing = await desk.alice.post(f"{LIST}/{webhook.id}/recover", since)
     assert "Nothing to recover" in text_of(nothing)
     wrong = await desk.alice.post(f"{LIST}/{webhook.id}/recover", {"since": "yesterday"})
     assert errors_of(wrong) == {"since": "Choose a day and a time"}
-    assert await desk.actions() == ["webhook.created", "webhook.recovered"]
+    recovered = ["webhook.recovered", "webhook.paused", "webhook.recovered"]
+    assert await desk.actions() == ["webhook.created", "webhook.created", *recovered]
 
 
 async def test_names_are_never_taken_for_markup_and_anothers_webhook_is_not_there(desk: Desk, deps: Deps) -> None:

@@ -61,7 +61,8 @@ class DeliveriesPage(Page):
 class DeliveryPage(Page):
     """One delivery: the body it sends, and every attempt, newest first.
 
-    `is_close`: the next attempt is due, so that it is worth looking again in a moment.
+    `is_close`: the next attempt is due, so that it is worth looking again in a moment. `is_paused`: it waits until
+    someone resumes its webhook.
     """
 
     template: ClassVar[str] = "deliveries/delivery.html"
@@ -72,6 +73,7 @@ class DeliveryPage(Page):
     is_close: bool
     may_resend: bool
     is_webhook_there: bool
+    is_paused: bool
 
 
 async def show_list(request: ConsoleRequest) -> Response:
@@ -103,20 +105,23 @@ async def show_list(request: ConsoleRequest) -> Response:
 async def show_delivery(request: ConsoleRequest) -> Response:
     """One delivery."""
     found = await deliveries.delivery_details(request.deps, request.account_id, request.id(DeliveryId))
-    endpoints = await webhooks.list_webhooks(request.deps, request.account_id)
     delivery = found.delivery
-    is_there = any(webhook.id == delivery.webhook_id for webhook in endpoints)
+    webhook = await _webhook_of(request, delivery)
+    is_waiting = delivery.state in _WAITING
+    is_paused = is_waiting and webhook is not None and webhook.paused_at is not None
+    soon = request.deps.clock.now() + _SOON
+    is_due = delivery.next_attempt_at is not None and delivery.next_attempt_at <= soon
     return page(
         request,
         DeliveryPage(
             delivery,
             _pretty(found.body),
             [ShownAttempt(one, _text(one.answer_body)) for one in reversed(found.attempts)],
-            is_waiting=delivery.state in _WAITING,
-            is_close=delivery.next_attempt_at is not None
-            and delivery.next_attempt_at <= request.deps.clock.now() + _SOON,
-            may_resend=is_there and not delivery.is_test and delivery.state in RESENDABLE | _WAITING,
-            is_webhook_there=is_there,
+            is_waiting=is_waiting,
+            is_close=is_due and webhook is not None and not is_paused,
+            may_resend=webhook is not None and not delivery.is_test and delivery.state in RESENDABLE | _WAITING,
+            is_webhook_there=webhook is not None,
+            is_paused=is_paused,
         ),
     )
 
@@ -126,10 +131,19 @@ async def resend(request: ConsoleRequest) -> Response:
     delivery_id = request.id(DeliveryId)
     to = f"{LIST}/{delivery_id}"
     try:
-        await deliveries.resend(request.deps, request.account_id, delivery_id, by=request.by)
+        resent = await deliveries.resend(request.deps, request.account_id, delivery_id, by=request.by)
     except Conflict as refused:
         return request.go(to, f"Not sent again: {refused.message}.", "danger")
+    webhook = await _webhook_of(request, resent)
+    if webhook and webhook.paused_at:
+        return request.go(to, "The event is sent when the webhook is resumed.", "warning")
     return request.go(to, "The event is being sent again.")
+
+
+async def _webhook_of(request: ConsoleRequest, delivery: Delivery) -> Webhook | None:
+    """Where the delivery goes; None when that is deleted."""
+    endpoints = await webhooks.list_webhooks(request.deps, request.account_id)
+    return next((one for one in endpoints if one.id == delivery.webhook_id), None)
 
 
 def _filters(wanted: dict[str, str], now: datetime, after: InstantKey | None) -> tuple[DeliveryFilter, bool]:

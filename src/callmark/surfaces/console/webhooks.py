@@ -253,10 +253,9 @@ async def recover(request: ConsoleRequest) -> Response:
     except InvalidInput as refused:
         return page(request, RecoverPage(webhook, request.form.refused(refused), None), 422)
     verb = "is" if count == 1 else "are"
-    return request.go(
-        f"/console/webhook-events?webhook={webhook.id}",
-        f"{display_names.count(count, 'delivery').capitalize()} {verb} being sent again.",
-    )
+    done = "sent when the webhook is resumed" if webhook.paused_at else "being sent again"
+    said = f"{display_names.count(count, 'delivery').capitalize()} {verb} {done}."
+    return request.go(f"/console/webhook-events?webhook={webhook.id}", said)
 
 
 class _WebhookFields(TypedDict):
