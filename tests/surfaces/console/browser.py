@@ -213,11 +213,21 @@ def links_of(response: httpx.Response) -> set[str]:
 
 
 def errors_of(response: httpx.Response) -> dict[str, str]:
-    """What a page says beside its fields, by field; the whole form's trouble under ""."""
+    """What a page says beside its fields, by field; the whole form's trouble under "". Fields lead to what is said."""
     found = re.findall(r'id="([\w-]+)-error">(.*?)</div>', response.text, re.DOTALL)
+    for name, _ in found:
+        assert _leads_there(response.text, f"{name}-error"), f"no field leads to what is said about {name}"
     errors = {name: " ".join(re.sub(r"<[^>]+>", "", said).split()) for name, said in found}
     whole = re.search(r'alert-danger" role="alert">(.*?)</div>', response.text, re.DOTALL)
     return {name: unescape(said) for name, said in errors.items()} | ({"": unescape(whole[1])} if whole else {})
+
+
+def _leads_there(html: str, error_id: str) -> bool:
+    """Whether a field is marked as wrong and described by the error, or the error is said by itself."""
+    fields = re.findall(r"<(?:input|select|textarea)\b[^>]*>", html)
+    described = re.compile(rf'aria-describedby="[^"]*\b{re.escape(error_id)}\b')
+    is_marked = any('aria-invalid="true"' in field and described.search(field) for field in fields)
+    return is_marked or f'role="alert" id="{error_id}"' in html
 
 
 async def not_named(browser: Browser, url: str, wrong: Sequence[tuple[Mapping[str, str], str]]) -> list[str]:
