@@ -1,12 +1,17 @@
 """Account settings, the audit log, and an operator who acts for a business."""
 
+import re
+from pathlib import Path
+
 from tests.auditing import log_of
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_operator, text_of
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.audit import model as audit_model
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
+from callmark.surfaces.console.audit import ACTIONS
 
 
 async def test_an_admin_changes_the_name_and_asks_for_codes(deps: Deps, business: Business, browse: Visitors) -> None:
@@ -73,3 +78,11 @@ async def test_a_change_that_fails_leaves_no_line_in_the_log(deps: Deps, busines
         await credentials.create_key(deps, business.account.id, name=f"k{number}", features=[], by=SYSTEM)
     await alice.post("/console/keys/new", {"name": "sixth", "features": "call_me_back"})
     assert await log_of(deps, business.account.id) == []
+
+
+def test_the_filter_of_the_audit_log_offers_every_action_that_a_use_case_notes() -> None:
+    domain = Path(audit_model.__file__).parents[1]
+    found = {name for file in domain.rglob("*.py") for name in re.findall(r'"([a-z_]+\.[a-z_]+)"', file.read_text())}
+    others = {"callmark.answer", "callmark.wake", "handsets.count", "handsets.recheck"}  # of traces and of the fabric
+    made = {"webhook.resumed"}  # of two parts in the code
+    assert sorted(ACTIONS) == sorted(found - others | made)

@@ -77,6 +77,10 @@ ACTIONS = (
     "listing.rejected",
     "password.changed",
     "password.reset",
+    "person.erasure_requested",
+    "person.erased",
+    "person.export_begun",
+    "person.exported",
     "record.pushed",
     "record.withdrawn",
     "trust_root.created",
@@ -89,6 +93,7 @@ ACTIONS = (
     "alerts.stopped",
     "alerts.removed",
     "alerts.tested",
+    "audit.pruned",
     "webhook.created",
     "webhook.changed",
     "webhook.tested",
@@ -117,7 +122,7 @@ ACTIONS = (
     "operator_token.created",
     "operator_token.revoked",
 )
-"""What the filter offers: every action that a use case notes."""
+"""What the filter offers: every action that a use case notes (a test compares)."""
 _PAGER: Pager[AuditEntry, InstantKey] = Pager(InstantKey, lambda one: (one.at, one.id), PAGE)
 
 
