@@ -109,6 +109,7 @@ async def test_handsets_are_found_by_the_beginning_of_their_number_os_version_an
     second = await olive.get(next_page)
     assert [one for one in numbers if shown_number(one) in text_of(second)] == numbers[50:]
     assert "No matches" in text_of(await olive.get(LIST, q=prefix, version="9"))
+    assert "No matches" in text_of(await olive.get(LIST, q="Nina"))
     assert (await olive.get(LIST, os="symbian", app="nonsense", after="nonsense", q="'; --")).status_code == 200
 
 

@@ -116,11 +116,15 @@ ALL_STATES = frozenset(RequestState)
 
 @dataclass(frozen=True)
 class RequestFilter:
-    """Which requests of an account; None leaves a part out. `receiver`: the digits a number begins with."""
+    """Which requests of an account; None leaves a part out.
+
+    `receiver`: the digits a receiver's number begins with; `number`: those, or those of the one to call instead.
+    """
 
     states: frozenset[RequestState] = ALL_STATES
     feature_set_id: FeatureSetId | None = None
     receiver: str = ""
+    number: str = ""
 
 
 @dataclass(frozen=True)

@@ -173,12 +173,13 @@ async def select_requests(
 
     Only to the feature sets `among` (None: to all). `overdue`: only those that are not done and whose slot began by
     that instant, or only the others. Index callback_request_account_newest, or callback_request_to_do when nothing done
-    is wanted; callback_request_once for a receiver.
+    is wanted; callback_request_once for a receiver. A `number` reads on in the account's until enough fit.
     """
     not_done = "" if RequestState.DONE in wanted.states else " AND state <> 'done'"
     begins = " AND receiver_number >= $7 AND receiver_number < $7 || ':'" if wanted.receiver else " AND $7 = ''"
     rows = await tx.fetch(
         f"SELECT {_REQUEST} FROM callback_request WHERE account_id = $1 AND state = ANY ($2::text[]){not_done}{begins}"
+        " AND ($11 = '' OR starts_with(receiver_number, $11) OR starts_with(alternate_number, $11))"
         " AND ($6::uuid[] IS NULL OR feature_set_id = ANY ($6)) AND ($10::uuid IS NULL OR feature_set_id = $10)"
         " AND ($8::timestamptz IS NULL OR (state <> 'done' AND coalesce(slot_starts_at <= $8, false)) = $9)"
         " AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4)) ORDER BY requested_at DESC, id DESC LIMIT $5",
@@ -190,6 +191,7 @@ async def select_requests(
         wanted.receiver,
         *(overdue or (None, None)),
         wanted.feature_set_id,
+        wanted.number,
     )
     return [_request(row) for row in rows]
 

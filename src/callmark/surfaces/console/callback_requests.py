@@ -30,7 +30,7 @@ from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
-from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form, first_digits, with_query
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/callbacks"
@@ -90,9 +90,8 @@ async def show_list(request: ConsoleRequest) -> Response:
     state = request.query("state") if request.query("state") in VIEWS else ""
     wanted = {"state": state, "q": request.query("q"), "set": request.query("set")}
     feature_set_id, after, now = parse_uuid(wanted["set"]), _after(request), request.deps.clock.now()
-    narrowed = RequestFilter(
-        VIEWS[state], FeatureSetId(feature_set_id) if feature_set_id else None, _digits(wanted["q"])
-    )
+    set_id = FeatureSetId(feature_set_id) if feature_set_id else None
+    narrowed = RequestFilter(VIEWS[state], set_id, number=first_digits(wanted["q"]))
     deps, account_id, scope = request.deps, request.account_id, request.by.scope
     found = await work_list.list_to_do(deps, account_id, scope, narrowed, after=after, limit=_PAGE + 1)
     zones = {one.feature_set_id: one.time_zone for one in await callbacks.list_configs(deps, account_id)}
@@ -189,11 +188,6 @@ def _slot(found: CallbackRequest, zone: ZoneInfo) -> str:
         return ""
     start, end = found.slot_starts_at.astimezone(zone), (found.slot_starts_at + SLOT).astimezone(zone)
     return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}–{end:%H:%M} {start.tzname()}"  # noqa: RUF001 - a range
-
-
-def _digits(text: str) -> str:
-    """What a number begins with, as people write it: `+91 99…`."""
-    return "".join(character for character in text if character.isascii() and character.isdigit())
 
 
 ROUTES = (

@@ -15,7 +15,7 @@ from callmark.kit.phone import PhoneNumber, parse_digits, parse_loose
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, with_query
+from callmark.surfaces.console.request import ConsoleRequest, first_digits, with_query
 from callmark.surfaces.console.route import get
 
 LIST = "/console/operator/handsets"
@@ -99,10 +99,9 @@ async def forget(request: ConsoleRequest) -> Response:
 
 
 def _wanted(request: ConsoleRequest) -> HandsetFilter:
-    digits = "".join(character for character in request.query("q") if character in "0123456789")
     os, app_id = request.query("os"), parse_uuid(request.query("app"))
     return HandsetFilter(
-        number=digits[:_LONGEST_DIGITS],
+        number=first_digits(request.query("q"))[:_LONGEST_DIGITS],
         os=OS(os) if os in set(OS) else None,
         app_version=request.query("version").strip(),
         app_id=HandsetAppId(app_id) if app_id else None,

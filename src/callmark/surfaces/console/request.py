@@ -193,6 +193,12 @@ def page_of(url: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
+def first_digits(text: str) -> str:
+    """What a number begins with, as people type it: `+91 99…`. What has no digit at all begins no number."""
+    found = "".join(character for character in text if character.isascii() and character.isdigit())
+    return found or ("x" if text.strip() else "")
+
+
 def with_query(path: str, **parts: str) -> str:
     """A path with those query parameters that are not empty."""
     kept: Mapping[str, str] = {name: value for name, value in parts.items() if value}

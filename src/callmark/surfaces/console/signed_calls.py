@@ -16,7 +16,7 @@ from callmark.domain.spoof_alarms import service as spoof_alarms
 from callmark.domain.spoof_alarms.model import PossibleSpoof
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, with_query
+from callmark.surfaces.console.request import ConsoleRequest, first_digits, with_query
 from callmark.surfaces.console.route import get
 from callmark.surfaces.console.signer_certificates import PAGER as CERTIFICATES, CertificateLine, line_of
 from callmark.surfaces.cursors import InstantKey, decode_key, encode_key
@@ -81,7 +81,7 @@ async def show_calls(request: ConsoleRequest) -> Response:
     place = await place_of(request)
     wanted = {"q": request.query("q").strip(), "verdict": request.query("verdict")}
     verstat = Verstat(wanted["verdict"]) if wanted["verdict"] in set(Verstat) else None
-    narrowed = NetworkCallFilter(verstat, _digits(wanted["q"]))
+    narrowed = NetworkCallFilter(verstat, first_digits(wanted["q"]))
     after = decode_key(request.query("after"), InstantKey)
     found = await listing.list_calls(request.deps, place.account_id, narrowed, after)
     return page(
@@ -122,12 +122,6 @@ async def place_of(request: ConsoleRequest) -> NetworkPlace:
         return NetworkPlace(request.account_id, LIST)
     account = await accounts.get_account(request.deps, request.id(AccountId))
     return NetworkPlace(account.id, f"/console/operator/accounts/{account.id}/signed-calls", account.name)
-
-
-def _digits(text: str) -> str:
-    """What a number begins with, as people write it; what has no digit at all begins no number."""
-    found = "".join(character for character in text if character.isascii() and character.isdigit())
-    return found or ("x" if text else "")
 
 
 ROUTES = (
