@@ -107,7 +107,7 @@ async def test_a_campaign_is_built_without_scripts_and_made_live(
     assert "was created as a draft" in text_of(made)
     asked = text_of(await paul.get(f"{LIST}/{campaign.id}/live"))
     assert "You can no longer change its questions." in asked
-    assert "1 number in Last mile calls" in asked
+    assert "calls from the number in Last mile calls" in asked
     shown = await paul.follow(await paul.post(f"{LIST}/{campaign.id}/live"))
     assert "Delivery check is live." in text_of(shown)
     assert "No answers yet" in text_of(shown)

@@ -105,7 +105,7 @@ async def test_a_set_is_published_and_unpublished_and_each_says_what_happens(
     assert (await only_set(deps, business)).state is FeatureSetState.PUBLISHED
     unlabelled = await alice.post(f"{at}/edit", {"name": "Doorstep"})
     assert "needs a label" in errors_of(unlabelled)["label"]
-    assert "show nothing from the next call" in text_of(await alice.get(f"{at}/unpublish"))
+    assert "It has no numbers, so no call changes." in text_of(await alice.get(f"{at}/unpublish"))
     await alice.follow(await alice.post(f"{at}/unpublish"))
     assert "only a published feature set" in text_of(await alice.follow(await alice.post(f"{at}/unpublish")))
     log = await log_of(deps, business.account.id)
@@ -143,7 +143,7 @@ async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
     )
     lost = text_of(await alice.get(f"{SETS}/{made.id}/delete"))
     assert "configuration Weekdays is deleted too" in lost
-    assert "no answers to them: Was it fine?" in lost
+    assert "feedback campaign, which has no answers, goes with it: Was it fine?" in lost
     await numbers.publish(deps, business.account.id, made.id, [phone()], by=ALICE)
     assert "It holds 1 number." in text_of(await alice.get(f"{SETS}/{made.id}/delete"))
     refused = await alice.follow(await alice.post(f"{SETS}/{made.id}/delete"))

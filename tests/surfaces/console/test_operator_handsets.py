@@ -70,7 +70,7 @@ async def test_a_revoked_app_ends_its_registrations(deps: Deps, olive: Browser) 
     app, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
     made = await handsets.register(deps, credential, phone(), OS.ANDROID, "1.0")
     asked = text_of(await olive.get(f"{APPS}/{app.id}/revoke"))
-    assert "end immediately (1 handset)." in asked
+    assert "ends immediately (1 handset)." in asked
     page = await olive.follow(await olive.post(f"{APPS}/{app.id}/revoke"))
     assert "Ring app was revoked." in text_of(page)
     assert f"{APPS}/{app.id}/revoke" not in links_of(page)

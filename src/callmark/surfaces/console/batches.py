@@ -17,6 +17,7 @@ from callmark.domain.personalisation.search.service import BatchFilter, FoundBat
 from callmark.domain.policy.model import Action
 from callmark.kit.ids import id_part
 from callmark.kit.zones import time_zone
+from callmark.surfaces.console import counted
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import midnight
@@ -127,7 +128,7 @@ async def ask_withdraw(request: ConsoleRequest) -> Page:
     """Says what is taken back."""
     stages = await batches.count_stages(request.deps, request.account_id, request.id(BatchId))
     lost = [
-        f"Up to {stages.valid:,} identities are removed from their handsets and no longer show.",
+        counted.identities_removed(stages.valid),
         "Records whose window has ended do not change.",
         "This cannot be undone. To show them again, push the records again.",
     ]
@@ -137,7 +138,8 @@ async def ask_withdraw(request: ConsoleRequest) -> Page:
 async def withdraw(request: ConsoleRequest) -> Response:
     """Takes back what has not ended."""
     done = await batches.withdraw_batch(request.deps, request.account_id, request.id(BatchId), by=request.by)
-    return request.go(f"{LIST}/{done.batch.id}", f"{done.withdrawn:,} records were withdrawn.")
+    said, kind = counted.records_withdrawn(done.withdrawn), "success" if done.withdrawn else "warning"
+    return request.go(f"{LIST}/{done.batch.id}", said, kind)
 
 
 def _date(text: str) -> date | None:

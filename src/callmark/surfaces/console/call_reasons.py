@@ -88,7 +88,8 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     """Says what is lost, or which feature sets keep it."""
     reason, used_by = await _reason(request)
     if used_by:
-        reasons = [shown_by(used_by), "Give them another call reason first."]
+        them = display_names.agree(len(used_by), "it", "them")
+        reasons = [shown_by(used_by), f"Give {them} another call reason first."]
         next_step = ("Feature sets", "/console/feature-sets")
         return Blocked(f"“{reason.text}” cannot be removed yet", reasons, next_step, LIST)
     lost = ["Feature sets can no longer use it.", "This cannot be undone."]

@@ -16,7 +16,7 @@ from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import display_names
+from callmark.surfaces.console import counted, display_names
 from callmark.surfaces.console.campaign_builder import (
     LIST,
     PlacedCampaign,
@@ -166,7 +166,7 @@ async def ask_live(request: ConsoleRequest) -> Page:
         title=f"Make {campaign.name} live?",
         lost=[
             f"It asks after {kinds} calls, from the next call.",
-            f"It asks receivers of calls from the {display_names.count(one.number_count, 'number')} in {one.name}.",
+            counted.numbers_ask(one.number_count, one.name),
             "You can no longer change its questions.",
         ],
         button="Make live",
@@ -215,11 +215,10 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     found = await find_campaign(request)
     campaign = found.campaign
     answered = await feedback.count_answers_to(request.deps, request.account_id, campaign.id)
-    questions = display_names.count(len(campaign.questions), "question")
     return Confirm(
         title=f"Delete {campaign.name}?",
         lost=[
-            f"This permanently deletes {questions} and {display_names.count(answered, 'answer')}.",
+            counted.campaign_deleted(len(campaign.questions), answered),
             "Events already sent stay in the log for 30 days.",
         ],
         button="Delete campaign",

@@ -122,6 +122,11 @@ def count(number: int, thing: str) -> str:
     return f"1 {thing}" if number == 1 else f"{number:,} {plural}" if number else f"no {plural}"
 
 
+def agree(number: int, one: str, more: str) -> str:
+    """What goes with a count: `1 number leaves`, `2 numbers leave`, `no numbers leave`."""
+    return one if number == 1 else more
+
+
 LABEL_TYPES = {LabelType.DYNAMIC: "Dynamic", LabelType.STATIC: "Static"}
 LABEL_HINTS = {
     LabelType.DYNAMIC: "for call records that you push to one receiver for a limited time",

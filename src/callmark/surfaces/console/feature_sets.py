@@ -21,7 +21,7 @@ from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import Node, flat
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import display_names
+from callmark.surfaces.console import counted, display_names
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
@@ -158,8 +158,7 @@ async def ask_unpublish(request: ConsoleRequest) -> Page:
     placed = await placed_of(request)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
     lost = [
-        f"Its {display_names.count(one.number_count, 'number')} show nothing from the next call.",
-        "They stay listed and nothing is deleted. Publish the feature set again to restore it.",
+        *counted.numbers_hidden(one.number_count),
         "Call Me Back and User Feedback are off until then.",
     ]
     return Confirm(f"Unpublish {one.name}?", lost, "Unpublish", back)
@@ -198,9 +197,10 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     placed = await placed_of(request)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
     if one.number_count:
+        them = display_names.agree(one.number_count, "it", "them")
         reasons = [
-            f"It holds {display_names.count(one.number_count, 'number')}. Delist them first.",
-            "To hide them temporarily, unpublish the feature set instead.",
+            f"It holds {display_names.count(one.number_count, 'number')}. Delist {them} first.",
+            f"To hide {them} temporarily, unpublish the feature set instead.",
         ]
         to = ("Delist its numbers", f"{back}/listing")
         return Blocked(f"{one.name} cannot be deleted yet", reasons, to, back)
@@ -209,8 +209,7 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     if gone.callback_config:
         lost.append(f"Its Call Me Back configuration {gone.callback_config} is deleted too.")
     if gone.campaigns:
-        names, answers = ", ".join(gone.campaigns), display_names.count(gone.answer_count, "answer")
-        lost.append(f"Its feedback campaigns go with it, and {answers} to them: {names}.")
+        lost.append(counted.campaigns_deleted(gone.campaigns, gone.answer_count))
     lost.append("This cannot be undone.")
     return Confirm(f"Delete {one.name}?", lost, "Delete feature set", back)
 
@@ -300,7 +299,7 @@ async def _moving(request: ConsoleRequest, placed: PlacedFeatureSet, form: Form,
         return page(
             request, Blocked(f"{one.name} cannot be moved", ["There is no other process to move it to."], None, back)
         )
-    text = f"Its {display_names.count(one.number_count, 'number')} move with it and show the same as before."
+    text = counted.numbers_move(one.number_count)
     return page(
         request, MovePage(f"Move {one.name}", text, "Move to", options_of(offered), form, f"{back}/move", back), status
     )

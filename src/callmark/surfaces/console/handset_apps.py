@@ -10,7 +10,7 @@ from callmark.domain.handsets.model import LONGEST_NAME, HandsetApp
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.console import display_names
+from callmark.surfaces.console import counted
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -80,15 +80,10 @@ async def ask_revoke(request: ConsoleRequest) -> Page:
     """Says what ends."""
     app = await handsets.get_app(request.deps, request.id(HandsetAppId))
     count = await directory.count_registrations(request.deps, app.id)
-    told = (
-        f"over {directory.MOST_COUNTED:,} handsets"
-        if count > directory.MOST_COUNTED
-        else display_names.count(count, "handset")
-    )
     return Confirm(
         title=f"Revoke {app.name}?",
         lost=[
-            f"Its registrations end immediately ({told}). These handsets no longer show anything.",
+            counted.registrations_end(count, directory.MOST_COUNTED),
             "Its credential stops working. This cannot be undone.",
         ],
         button="Revoke app",

@@ -152,7 +152,8 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     label = await _label(request)
     uses = await feature_sets.list_uses(request.deps, request.account_id)
     if used_by := uses.of_labels.get(label.id):
-        reasons = [shown_by(used_by), "Give them another label first."]
+        them = display_names.agree(len(used_by), "it", "them")
+        reasons = [shown_by(used_by), f"Give {them} another label first."]
         return Blocked(f"{label.name} cannot be deleted yet", reasons, FEATURE_SETS, LIST)
     lost = [f"The label id {label.id} can no longer be used in new call records."]
     if label.is_default:

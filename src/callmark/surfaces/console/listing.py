@@ -20,7 +20,7 @@ from callmark.domain.policy.model import Action, Path
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import PreviewedFile
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.console import display_names
+from callmark.surfaces.console import counted, display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.list_files import (
@@ -179,11 +179,7 @@ async def apply(request: ConsoleRequest) -> Response:
 async def ask_delist_all(request: ConsoleRequest) -> Page:
     """Says what ends."""
     one = (await _find_set(request)).feature_set
-    lost = [
-        f"{display_names.count(one.number_count, 'number').capitalize()} in {one.name} leave your account.",
-        "Their calls then show nothing, and another business can list them.",
-        "The feature set stays.",
-    ]
+    lost = [*counted.numbers_leave(one.number_count, one.name), "The feature set stays."]
     return Confirm(f"Delist every number of {one.name}?", lost, "Delist all", f"{_at(one.id)}/listing")
 
 
@@ -293,7 +289,7 @@ def _did(done: ListOutcome) -> bool:
 
 def _said(done: ListOutcome) -> str:
     parts = [
-        f"{display_names.count(count, 'number')} {'is' if count == 1 else 'are'} being {what}"
+        f"{display_names.count(count, 'number')} {display_names.agree(count, 'is', 'are')} being {what}"
         for count, what in ((done.coming_count, "listed"), (done.going_count, "delisted"))
         if count
     ]

@@ -21,7 +21,7 @@ from callmark.kit.clock import iso_us
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
-from callmark.surfaces.console import display_names
+from callmark.surfaces.console import counted, display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.feature_sets import FeatureSetIdentity, identity_of, place_options
@@ -168,8 +168,7 @@ async def delist(request: ConsoleRequest) -> Response:
     """Delists what was chosen and confirmed."""
     chosen = _chosen(request.form)
     count = await imports.delist_chosen(request.deps, request.account_id, chosen, by=request.by)
-    said = f"{display_names.count(count, 'number').capitalize()} {_are(count)} being delisted."
-    return request.go(LIST, said, "success" if count else "warning")
+    return request.go(LIST, counted.numbers_being(count, "delisted"), "success" if count else "warning")
 
 
 async def show_number(request: ConsoleRequest) -> Response:
@@ -224,7 +223,7 @@ async def _publish_again(request: ConsoleRequest, chosen: list[PhoneNumber], bac
         return request.go(
             back, "None of the selected numbers has failed. You can only publish failed numbers again.", "warning"
         )
-    return request.go(back, f"{display_names.count(count, 'number').capitalize()} {_are(count)} being listed again.")
+    return request.go(back, counted.numbers_being(count, "listed again"))
 
 
 _GROUPED = "Numbers in a number group cannot be delisted here. List them in a feature set first."
@@ -257,10 +256,6 @@ def _wanted(request: ConsoleRequest) -> NumberFilter:
         parse_uuid(request.query("set")),
         ProofState(proof) if proof in set(ProofState) else None,
     )
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
 
 
 def number_in_path(request: ConsoleRequest) -> PhoneNumber:

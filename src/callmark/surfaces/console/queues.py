@@ -44,6 +44,8 @@ async def send_again(request: ConsoleRequest) -> Response:
 async def send_all_again(request: ConsoleRequest) -> Response:
     """Makes every mail that could not be sent due now."""
     count = await background.send_all_again(request.deps, by=request.by)
+    if not count:
+        return request.go(URL, "There are no unsent emails.", "warning")
     return request.go(URL, f"Sending {display_names.count(count, 'email')} again.")
 
 

@@ -14,7 +14,7 @@ from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE, CatalogueEntry
 from callmark.domain.structure.model import LONGEST_NAME, Node, NodeKind, flat
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console import display_names
+from callmark.surfaces.console import counted, display_names
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -279,11 +279,9 @@ def _renaming(node: Node, form: Form) -> NamePage:
 
 
 def _moving(node: Node, options: list[Node], form: Form) -> MovePage:
-    sets = display_names.count(len(node.all_sets), "feature set")
-    numbers = display_names.count(node.number_count, "number")
     return MovePage(
         f"Move {node.name}",
-        f"It moves with {sets} and {numbers}. What its numbers show stays the same.",
+        counted.place_moves(len(node.all_sets), node.number_count),
         "Move to",
         options_of(options),
         form,

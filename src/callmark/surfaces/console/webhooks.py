@@ -16,7 +16,7 @@ from callmark.domain.webhooks.deliveries import health, service as deliveries
 from callmark.domain.webhooks.deliveries.health import WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, Webhook
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console import display_names
+from callmark.surfaces.console import counted
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import instant, local_text
@@ -204,13 +204,11 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     """Says what is lost."""
     webhook = await _webhook(request)
     waiting = await _count_waiting(request, webhook)
-    count = display_names.count(waiting, "delivery").capitalize()
-    more = " or more" if waiting >= MOST_COUNTED else ""
     return Confirm(
         title=f"Delete {webhook.name}?",
         lost=[
             "It gets no more events.",
-            f"{count}{more} that are still waiting will not be sent." if waiting else "No deliveries are waiting.",
+            counted.deliveries_lost(waiting, MOST_COUNTED),
             "Its secret is deleted. Past deliveries stay in the log for 30 days.",
         ],
         button="Delete webhook",
@@ -252,10 +250,8 @@ async def recover(request: ConsoleRequest) -> Response:
         count = await deliveries.recover(request.deps, request.account_id, webhook.id, since=since, by=request.by)
     except InvalidInput as refused:
         return page(request, RecoverPage(webhook, request.form.refused(refused), None), 422)
-    verb = "is" if count == 1 else "are"
-    done = "sent when the webhook is resumed" if webhook.paused_at else "being sent again"
-    said = f"{display_names.count(count, 'delivery').capitalize()} {verb} {done}."
-    return request.go(f"/console/webhook-events?webhook={webhook.id}", said)
+    said = counted.deliveries_recovered(count, is_paused=webhook.paused_at is not None)
+    return request.go(f"/console/webhook-events?webhook={webhook.id}", said, "success" if count else "warning")
 
 
 class _WebhookFields(TypedDict):
