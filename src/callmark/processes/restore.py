@@ -151,5 +151,5 @@ _KEY_MISSING = (
 )
 _COPY = (
     "It is a copy with an id of its own. Nothing is sent until `callmark installation release`: no webhook, no mail."
-    " To take the place of an installation that is gone, restore with --same-installation."
+    " It signs no calls. To take the place of an installation that is gone, restore with --same-installation."
 )
