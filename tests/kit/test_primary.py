@@ -17,7 +17,7 @@ from callmark.kit import patience
 from callmark.kit.db import Database, Transaction, connect, own_names
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
-from callmark.kit.primary import Host, Primary, hosts_of
+from callmark.kit.primary import Host, Primary, hosts_of, with_host
 
 _PORT = "SELECT current_setting('port')::integer"
 
@@ -38,6 +38,7 @@ _PORT = "SELECT current_setting('port')::integer"
 )
 def test_hosts_are_read_as_libpq_reads_them(dsn: str, hosts: list[Host]) -> None:
     assert hosts_of(dsn) == hosts
+    assert [hosts_of(with_host(dsn, host)) for host in hosts] == [[host] for host in hosts]
 
 
 @pytest.mark.parametrize("dsn", ["postgresql://a,b/db?port=1,2,3", "postgresql://a:x,b/db"])

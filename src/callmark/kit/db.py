@@ -292,6 +292,12 @@ async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> Asy
                 await held.close(timeout=2)
 
 
+async def dsn_of_primary(dsn: str) -> str:
+    """The DSN with the server that takes writes as its only host. Raises as `connect`."""
+    with named_when_lost():
+        return await Primary(dsn).dsn_of_server()
+
+
 @asynccontextmanager
 async def _cut_when_useless(held: "PooledConnection") -> AsyncGenerator[None]:
     """Cuts a connection that would not even roll back.

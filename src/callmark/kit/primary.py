@@ -9,7 +9,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 from weakref import WeakSet
 
 import asyncpg
@@ -92,6 +92,16 @@ class Primary:
             made = await self._to_primary(hosts, timeout, options)
         self._made.add(made)
         return made
+
+    async def dsn_of_server(self) -> str:
+        """The DSN with the primary as its only host, for programs that choose among several in another way.
+
+        libpq takes the first host that accepts a connection, also a standby. Raises what `connect` raises.
+        """
+        hosts = hosts_of(self._dsn)
+        if len(hosts) < 2:  # noqa: PLR2004 - as above
+            return self._dsn
+        return with_host(self._dsn, await self._look_beside(hosts))
 
     def failed(self, cause: BaseException | None) -> None:
         """A connection failed so: perhaps another server takes writes now, which is found out beside."""
@@ -205,6 +215,19 @@ def hosts_of(dsn: str) -> list[Host]:
         return [_host(name, (ports * len(names))[i] if ports else "") for i, name in enumerate(names)]
     except ValueError as exc:
         raise asyncpg.ClientConfigurationError(f"a port is not a number: {exc}") from exc
+
+
+def with_host(dsn: str, host: Host) -> str:
+    """The DSN with that host as its only one."""
+    parts = urlsplit(dsn)
+    user, at, _ = parts.netloc.rpartition("@")
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name not in {"host", "port"}]
+    if host.name.startswith("/"):
+        where, query = "", [*query, ("host", host.name), ("port", str(host.port))]
+    else:
+        where = f"[{host.name}]:{host.port}" if ":" in host.name else str(host)
+    asked = urlencode(query, quote_via=quote)  # libpq takes no "+" for a space
+    return f"{parts.scheme}://{user}{at}{where}{parts.path}" + (f"?{asked}" if asked else "")
 
 
 def _host(text: str, port: str) -> Host:

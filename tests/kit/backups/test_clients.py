@@ -3,16 +3,21 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 from tests.e2e.serving import children
 from tests.engines import Engines
+from tests.kit.backups.backing_up import backed_up
+from tests.postgres_pair import postgres_pair
 
 from callmark.kit.backups.clients import running
+from callmark.kit.backups.restoring import restore_backup
 from callmark.kit.backups.snapshot import server_of
+from callmark.kit.clock import SystemClock
 from callmark.kit.db import connect
 from callmark.kit.errors import SetupError
+from callmark.kit.migrate import migrate
 
 
 def password_of(dsn: str) -> str:
@@ -28,11 +33,18 @@ def with_a_session_setting(dsn: str) -> str:
     return f"{dsn}&work_mem=8MB&application_name=me"
 
 
+def without_a_host_before_the_query(dsn: str) -> str:
+    parts = urlsplit(dsn)
+    (folder,) = parse_qs(parts.query)["host"]
+    user, password = parts.username or "", parts.password or ""
+    return f"postgresql://{parts.path}?host={quote(folder)}&user={user}&password={password}"
+
+
 def shown_of(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
 
 
-@pytest.mark.parametrize("spelling", [str, in_the_query, with_a_session_setting])
+@pytest.mark.parametrize("spelling", [str, in_the_query, with_a_session_setting, without_a_host_before_the_query])
 async def test_they_connect_with_the_same_address_and_hide_its_password(
     engines: Engines, spelling: Callable[[str], str]
 ) -> None:
@@ -50,6 +62,16 @@ async def test_they_connect_with_the_same_address_and_hide_its_password(
         await psql.check()
     assert "psql" in shown
     assert password_of(engines.dsn) not in shown
+
+
+async def test_of_several_servers_they_use_the_one_that_takes_writes(tmp_path: Path) -> None:
+    """The standby is named first, as after a failover: libpq alone would take it."""
+    async with postgres_pair() as pair:
+        await migrate(pair.dsn, SystemClock())
+        archive = await backed_up(pair.dsn, tmp_path / "b.tar")
+        await restore_backup(pair.dsn, archive, SystemClock(), replace=True, as_copy=False)
+        async with connect(pair.dsn) as tx:
+            assert await tx.fetchval("SELECT id FROM installation") == archive.manifest.installation
 
 
 async def test_what_a_program_says_of_its_fault_is_passed_on(engines: Engines) -> None:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from typing import IO
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from callmark.kit.backups.archive import PIECE_BYTES
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries
@@ -24,9 +24,11 @@ _POLITE = 10
 """Niceness of pg_dump, which compresses: pushes go first where processors are few."""
 _OF_LIBPQ = re.compile(
     r"application_name|channel_binding|connect_timeout|dbname|gssencmode|host|hostaddr|krbsrvname|load_balance_hosts"
-    r"|options|passfile|port|require_auth|ssl\w+|target_session_attrs|user"
+    r"|options|passfile|port|require_auth|ssl\w+|user"
 )
 """Parameters of an address that these programs know; asyncpg takes others for settings of its sessions."""
+_READ_WRITE = {"PGTARGETSESSIONATTRS": "read-write"}
+"""Of several servers that the environment names, the programs take one as asyncpg does here: never a standby."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +178,9 @@ def _address(dsn: str) -> tuple[str, dict[str, str]]:
     name, _, password = user.partition(":")
     query = parse_qsl(parts.query)
     password = unquote(password) or next((value for key, value in query if key == "password"), "")
-    kept = urlencode([(key, value) for key, value in query if _OF_LIBPQ.fullmatch(key)])
-    address = urlunsplit(parts._replace(netloc=f"{name}{at}{hosts}", query=kept))
-    return address, {"PGPASSWORD": password} if password else {}
+    kept = [(key, value) for key, value in query if _OF_LIBPQ.fullmatch(key)]
+    address = f"{parts.scheme}://{name}{at}{hosts}{parts.path}?{urlencode(kept, quote_via=quote)}"
+    return address, _READ_WRITE | ({"PGPASSWORD": password} if password else {})
 
 
 def _inherited() -> dict[str, str]:

@@ -13,7 +13,7 @@ from callmark.kit.backups.clients import load
 from callmark.kit.backups.manifest import Manifest
 from callmark.kit.backups.snapshot import Note, server_of
 from callmark.kit.clock import Clock
-from callmark.kit.db import Tx, connect, own_names
+from callmark.kit.db import Tx, connect, dsn_of_primary, own_names
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import heartbeats_of
 from callmark.kit.installation import FORGET_SIGNING_KEYS, KEEP, RENEW
@@ -102,6 +102,7 @@ async def restore_backup(  # noqa: PLR0913 - what a restore can be asked for, al
     manifest = archive.manifest
     steps = _steps(manifest, migrate=migrate)
     last = _last(set(manifest.migrations) | {step.number for step in steps}, as_copy=as_copy)
+    dsn = await dsn_of_primary(dsn)
     async with connect(dsn) as tx:
         await _check_target(tx, manifest)
         server = await server_of(tx, dsn, programs, oldest=manifest.pg_dump)

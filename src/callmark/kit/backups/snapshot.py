@@ -11,7 +11,7 @@ from callmark.kit.backups.archive import ArchiveWriter, new_archive
 from callmark.kit.backups.clients import PostgresServer, dump
 from callmark.kit.backups.manifest import Manifest
 from callmark.kit.clock import Clock
-from callmark.kit.db import Tx, connect, fetch_one, own_names
+from callmark.kit.db import Tx, connect, dsn_of_primary, fetch_one, own_names
 from callmark.kit.engines.binaries import choose_clients
 from callmark.kit.errors import SetupError
 from callmark.kit.migrate import applied_steps
@@ -34,6 +34,7 @@ async def take_backup(
 
     `programs` is where pg_dump is looked for, as in `choose_clients`.
     """
+    dsn = await dsn_of_primary(dsn)  # a snapshot is known to the server that made it, and to no other
     async with _snapshot(dsn) as (tx, snapshot):
         server = await server_of(tx, dsn, programs)
         manifest = await _describe(tx, server, real)
