@@ -75,6 +75,18 @@ def test_services_wait_for_what_they_need_and_come_back() -> None:
     assert "migrate" in SERVICES["worker"]["depends_on"]
 
 
+def test_an_upgrade_changes_nothing_that_the_old_containers_need() -> None:
+    """Compose runs this service while they still serve, and replaces them after it."""
+    assert SERVICES["migrate"]["command"] == ["migrate", "--phase", "pre"]
+    assert "compose.yaml run --rm migrate migrate --phase post" in (ROOT / "docs/deploying.md").read_text()
+
+
+def test_the_log_of_postgresql_quotes_no_values_of_rows() -> None:
+    assert "log_error_verbosity=terse" in SERVICES["postgres"]["command"]
+    for sample in ("postgresql/callmark.conf", "patroni/patroni.yml"):
+        assert re.search(r"^ *log_error_verbosity( =|:) terse", (DEPLOY / sample).read_text(), re.MULTILINE), sample
+
+
 def test_callmark_runs_as_nobody_who_may_do_anything() -> None:
     for service in platform_services().values():
         assert service["read_only"]

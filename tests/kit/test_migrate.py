@@ -56,6 +56,11 @@ async def test_post_steps_wait_for_pre_steps(empty: str) -> None:
         await migrate.migrate(empty, SystemClock(), phase="post")
 
 
+async def test_a_first_installation_leaves_no_step_for_later(empty: str) -> None:
+    assert await migrate.migrate(empty, SystemClock(), phase="pre") == migrate.migrations()
+    assert await migrate.migrate(empty, SystemClock(), phase="post") == []
+
+
 def test_no_step_changes_how_long_it_or_a_later_one_waits() -> None:
     """The runner sets both for each step; `SET` without `LOCAL` would hold for the connection, so for later steps."""
     ours = re.compile(r"\b(SET|RESET)\s+(SESSION\s+)?\w+_timeout\b|\bset_config\(", re.IGNORECASE)

@@ -69,6 +69,7 @@ async def migrate(
 ) -> list[Migration]:
     """Runs the steps that have not run yet (of `phase` only, when given) and gives them; safe to run by many at once.
 
+    On an empty database `pre` runs every step: no older code is there for which a later one would have to wait.
     Each step is one transaction that waits for locks two seconds at most, because a running platform waits behind it;
     then it lets others pass and tries again, `within` that time for all steps. `tell` gets a line for each step that
     is done and for each wait. Raises SetupError when the locks are not to be had, a step takes too long, or the
@@ -134,7 +135,8 @@ def _due(applied: set[int], phase: str | None) -> list[Migration]:
     missing = outstanding(applied)
     if phase == "post" and any(m.phase == "pre" for m in missing):
         raise SetupError("some pre steps have not run yet; run `callmark migrate --phase pre` first")
-    return [m for m in missing if phase in (None, m.phase)]
+    is_first = not applied
+    return [m for m in missing if is_first or phase in (None, m.phase)]
 
 
 def outstanding(applied: set[int]) -> list[Migration]:
