@@ -1,7 +1,8 @@
 """Keeping a part running: pauses grow, nothing that a part does ends the keeper, one that hangs is killed."""
 
 import asyncio
-from collections.abc import Mapping
+import errno
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -38,11 +39,11 @@ class Flickering:
 AT_ONCE = Pace(0, 0, 0, 0)
 
 
-async def kept(part: Flickering) -> tuple[list[str], Board]:
+async def kept(part: Flickering, on_start: Callable[[], object] = lambda: None) -> tuple[list[str], Board]:
     """What is told and noted of a part until it has had enough."""
     told: list[str] = []
     board = Board()
-    keeping = asyncio.create_task(keep(part, told.append, board, pace=AT_ONCE))
+    keeping = asyncio.create_task(keep(part, told.append, board, on_start=on_start, pace=AT_ONCE))
     await asyncio.wait_for(part.enough.wait(), 30)
     keeping.cancel()
     await asyncio.wait({keeping})
@@ -58,6 +59,14 @@ async def test_a_part_that_keeps_ending_is_started_for_ever_and_told_of() -> Non
     assert "flickering ended unexpectedly (killed by SIGKILL), 5 times in a row; restarting it" in told
 
 
+async def test_a_part_is_kept_although_its_start_cannot_be_written_down() -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    told, _ = await kept(Flickering(), full)
+    assert told.count("flickering is back") >= restart_policy.MANY
+
+
 @pytest.mark.parametrize("failure", [SetupError("port taken"), OSError("no memory"), ValueError("a bug")])
 async def test_a_failing_start_is_noted_and_tried_again(failure: Exception) -> None:
     class Stuck(Flickering):
@@ -68,6 +77,31 @@ async def test_a_failing_start_is_noted_and_tried_again(failure: Exception) -> N
     told, board = await kept(Stuck())
     assert str(failure) in told[1]
     assert str(failure) in read_board(board.fd).notices["flickering"]
+
+
+async def test_a_start_that_takes_long_is_looked_after_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the watchdog of systemd would end everything while a database recovers."""
+    monkeypatch.setattr(restart_policy, "NOTE_EVERY_S", 0)
+
+    class Noted(Board):
+        often = 0
+
+        def say(self, part: str, trouble: str) -> None:
+            super().say(part, trouble)
+            self.often += 1
+            if self.often == 10:
+                part_.enough.set()
+
+    class Slow(Flickering):
+        async def start(self) -> None:
+            await asyncio.Event().wait()
+
+    part_, board = Slow(), Noted()
+    keeping = asyncio.create_task(keep(part_, lambda _: None, board, pace=AT_ONCE))
+    await asyncio.wait_for(part_.enough.wait(), 30)
+    assert board.says("flickering") == "ended (killed by SIGKILL); restarting"
+    keeping.cancel()
+    await asyncio.wait({keeping})
 
 
 async def test_one_that_hangs_is_noted_and_killed() -> None:

@@ -26,6 +26,9 @@ ANSWER_WITHIN_S = 2.0
 MOST_SILENT = 4
 """Checks in a row without an answer after which a unit is taken not to respond: about twelve seconds."""
 
+NOTE_EVERY_S = 20.0
+"""How often a start that has not ended is noted."""
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -84,10 +87,10 @@ async def keep(
             ends += 1
             _tell(unit, how, ends, report, board)
             await asyncio.sleep(pace.pause_s(ends))
-            how = await _try_start(unit)
+            how = await _try_start(unit, board)
         board.count_restarts(unit.name, 1)
         await note(unit, board)
-        on_start()
+        _announce(unit, on_start)
         log.warning("unit_back", unit=unit.name, pid=unit.pid)
         report(f"{unit.name} is back")
 
@@ -111,8 +114,9 @@ def _tell(unit: Unit, how: str, ends: int, report: Report, board: Notices) -> No
     report(f"{unit.name} ended unexpectedly ({how}){often}; restarting it")
 
 
-async def _try_start(unit: Unit) -> str:
+async def _try_start(unit: Unit, board: Notices) -> str:
     """How it failed; empty when it runs."""
+    noting = asyncio.create_task(_note_start(unit, board))
     try:
         await unit.start()
     except (SetupError, OSError) as exc:
@@ -120,7 +124,24 @@ async def _try_start(unit: Unit) -> str:
     except Exception as exc:  # nothing may end the keeper
         log.exception("unit_not_started", unit=unit.name)
         return repr(exc)
+    finally:
+        await end([noting])
     return ""
+
+
+async def _note_start(unit: Unit, board: Notices) -> None:
+    """Repeats what is noted: a database may recover for a long time, and is looked after meanwhile."""
+    while True:
+        await asyncio.sleep(NOTE_EVERY_S)
+        board.say(unit.name, board.says(unit.name))
+
+
+def _announce(unit: Unit, on_start: Callable[[], object]) -> None:
+    """Calls `on_start`. On a full disk it fails, as a rule; what others read then is from the start before."""
+    try:
+        on_start()
+    except Exception:  # nothing may end the keeper
+        log.exception("start_not_announced", unit=unit.name)
 
 
 async def _end_of(unit: Unit, board: Notices, pace: Pace) -> str:
