@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from importlib import import_module
 
 from callmark import domain
-from callmark.domain.background.registry import PERIODIC, works
+from callmark.domain.background.registry import PERIODIC, periodic, works
+from callmark.domain.background.service import list_periodic
 from callmark.domain.deps import Deps
 from callmark.domain.work_names import WorkName
 from callmark.kit.outbound import Outbound
+from callmark.kit.worker import Worker
 
 
 def clearing_jobs() -> Iterator[object]:
@@ -32,3 +34,16 @@ def test_every_job_that_clears_away_comes_round_by_itself() -> None:
 async def test_every_kind_of_work_is_done_once_and_none_has_a_name_that_nobody_wakes(deps: Deps) -> None:
     async with Outbound(()) as outbound:
         assert Counter(work.name for work in works(deps, outbound)) == Counter(WorkName)
+
+
+async def test_a_job_that_only_a_newer_version_knows_is_left_to_it(deps: Deps) -> None:
+    """Its first worker adds it, while older ones still run."""
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        await tx.execute("INSERT INTO periodic_job (name, due_at) VALUES ('of_tomorrow', $1), ('sweep', $1)", now)
+    worker = Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock)
+    assert await worker.run_due(periodic(deps)) == 1
+    async with deps.db.connection() as tx:
+        row = await tx.fetchrow("SELECT due_at, lease_id FROM periodic_job WHERE name = 'of_tomorrow'")
+        assert row == (now, None)
+        assert [job.name for job in await list_periodic(deps, tx)] == ["sweep"]

@@ -75,7 +75,8 @@ class Work:
     `most_held` are leased by it. With `owner` (a column), only the oldest `share` due rows of an owner run, over all
     workers, and of several owners' rows those come first whose owner has fewer before them. With `leases_owner` the row
     is an owner itself; its run itself says how its rows went, also to the metrics. `is_outgoing` work sends something
-    to people or programs outside: none of it is claimed while the installation is held (`kit.installation`).
+    to people or programs outside: none of it is claimed while the installation is held (`kit.installation`). `known`
+    is a condition on the rows that this version knows how to run; others wait for a newer one.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Work:
     share: int = 256
     leases_owner: OwnerLease | None = None
     is_outgoing: bool = False
+    known: LiteralString = ""
     key_type: LiteralString = "uuid"
 
     @property
@@ -104,6 +106,8 @@ class Work:
             free = f"{free} AND {self.leases_owner.free}"
         if self.is_outgoing:
             free = f"{free} AND {NOT_HELD}"
+        if self.known:
+            free = f"{free} AND {self.known}"
         if self.owner is None:
             chosen = f"SELECT {self.key} FROM {self.table} WHERE {free} ORDER BY due_at LIMIT $4"
         else:

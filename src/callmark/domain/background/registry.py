@@ -31,6 +31,7 @@ from callmark.domain.webhooks import overlaps
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.webhooks.outages import jobs as outages
 from callmark.domain.work_names import WorkName
+from callmark.kit.db import own_names
 from callmark.kit.outbound import Outbound
 from callmark.kit.work import Claimed, Work
 
@@ -72,15 +73,26 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
 
 
 def periodic(deps: Deps) -> Work:
-    """The work of the periodic jobs."""
+    """The work of the periodic jobs.
+
+    During an upgrade the first new worker adds jobs that older ones do not know: these leave them to it.
+    """
 
     async def run(claimed: Claimed) -> datetime | None:
         every, job = PERIODIC[claimed.row["name"]]
         await job(deps)
         return deps.clock.now() + every
 
+    names = ", ".join(f"'{name}'" for name in PERIODIC)
     return Work(
-        name=WorkName.PERIODIC, table="periodic_job", key="name", key_type="text", columns="name", run=run, at_once=4
+        name=WorkName.PERIODIC,
+        table="periodic_job",
+        key="name",
+        key_type="text",
+        columns="name",
+        run=run,
+        at_once=4,
+        known=own_names(f"name IN ({names})"),
     )
 
 

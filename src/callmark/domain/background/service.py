@@ -74,8 +74,9 @@ async def look_at_row_works(deps: Deps, tx: Tx) -> list[Queue]:
 
 
 async def list_periodic(deps: Deps, tx: Tx) -> list[PeriodicJob]:
-    """Every periodic job, next first."""
-    return [PeriodicJob(*row) for row in await queries.select_periodic(tx, deps.real_clock.now())]
+    """Every periodic job, next first; without those of a newer version, or of an older one that this does not have."""
+    rows = await queries.select_periodic(tx, deps.real_clock.now())
+    return [PeriodicJob(*row) for row in rows if row["name"] in PERIODIC]
 
 
 async def look_at(deps: Deps, tx: Tx, work: Work) -> Queue:
