@@ -28,6 +28,7 @@ from tests.scraping import Scrape, Series, scrape
 from tests.surfaces.test_metrics import living
 from tests.waiting import until
 
+from callmark.domain.background.registry import works
 from callmark.domain.background.service import add_periodic_jobs
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
@@ -45,6 +46,7 @@ from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.heartbeats import LiveProcess
+from callmark.kit.outbound import Outbound
 from callmark.kit.process_metrics import name_process, watch_loop
 from callmark.kit.worker import Worker
 from callmark.passport import TnAuthList
@@ -255,13 +257,20 @@ async def test_gateways_that_lose_their_handsets(well: Deps) -> None:
     before = await scrape(well)
     CONNECTED.dec(1000)
     judge({HOST: Looks(before, await scrape(well))}, "CallmarkHandsetsLost", after_minutes=6)
+    connected = {Series("callmark_handsets_connected"): 1000.0}  # of the only gateway, which then is down
+    others = replace(before, samples={one: n for one, n in before.samples.items() if one not in connected})
+    looks = {HOST: Looks(others, others), "b:9400": Looks(Scrape(connected, frozenset()), None)}
+    judge(looks, "CallmarkHandsetsLost", "CallmarkDown", after_minutes=6)
 
 
 async def test_requests_that_fail_because_an_engine_is_away(well: Deps) -> None:
     before = await scrape(well)
     away = replace(well, db=await Database.open("postgresql://nobody@127.0.0.1:1/x", size=2, name="test"))
+    away.health.roles = frozenset({"api"})
     transport = httpx.ASGITransport(build_app(away, frozenset({"api"})))
     async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as http:
+        assert [(await http.get(f"/readyz{role}")).status_code for role in ("", "/api")] == [503, 503]
+        judge({HOST: Looks(before, await scrape(well))})  # a balancer that asks is told so, and no request has failed
         answer = await http.get("/logos/" + "0" * 64 + ".png")
     assert answer.status_code == 503, answer.text
     judge({HOST: Looks(before, await scrape(well))}, "CallmarkErrors")
@@ -371,7 +380,13 @@ async def test_a_copy_that_was_not_released(well: Deps) -> None:
     before = await scrape(well)
     async with well.db.connection() as tx:
         await tx.execute("UPDATE installation SET held_at = $1", well.real_clock.now())
-    judge({HOST: Looks(before, await scrape(well))}, "CallmarkOutgoingHeld", after_minutes=90)
+    held = await scrape(well)
+    async with Outbound(()) as outbound:
+        outgoing = [work.name for work in works(well, outbound) if work.is_outgoing]
+    for waits, expected in ((outgoing, ()), ([*outgoing, "batches"], ("CallmarkQueueLate",))):  # those may wait
+        late = {Series("callmark_queue_oldest_due_seconds", (("queue", name),)): 3600.0 for name in waits}
+        after = replace(held, samples=held.samples | late)
+        judge({HOST: Looks(before, after)}, "CallmarkOutgoingHeld", *expected, after_minutes=90)
 
 
 @pytest.mark.parametrize(("days", "kind"), [(13, "imported"), (4, "issued")])
