@@ -4,11 +4,13 @@ import asyncio
 import shutil
 import signal
 from collections.abc import Mapping
+from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote, urlencode
 
 import asyncpg
+import structlog
 
 from callmark.kit.db import connect
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries, choose_postgres, reachable_postgres
@@ -20,10 +22,17 @@ from callmark.kit.engines.owner import give
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.ids import random_text
 
+log = structlog.get_logger(__name__)
+
 ROLE = "callmark"
 DATABASE = "callmark"
 START_WITHIN_S = 60.0
-"""Recovery after a crash replays up to `max_wal_size` before the engine answers."""
+"""How long a start may take without a word. One that says that it recovers after a crash has all the time it needs: it
+replays up to `max_wal_size`, and would begin with that again."""
+TELL_EVERY_S = 10.0
+"""How often the log says that it recovers."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
+"""Between two questions whether it answers: longer later, because its log has each of them."""
 
 _GREETS_WITHIN_S = 1.5
 _STATE_LINE = 7
@@ -65,6 +74,14 @@ _READS_BY_PROCESSES_SINCE = 18
 """The version of PostgreSQL that has processes for reading, three of them by default."""
 
 
+class _Answer(Enum):
+    """What a server that was started says to a new connection."""
+
+    NONE = auto()
+    RECOVERS = auto()
+    WELCOME = auto()
+
+
 class EmbeddedPostgres:
     """A PostgreSQL server on `data` (`<data>/postgres`); may be started again after `stop` or after it died.
 
@@ -89,7 +106,8 @@ class EmbeddedPostgres:
     async def start(self) -> str:
         """Starts the server (making its data first when there is none) and gives the DSN once it answers.
 
-        Leftovers of a killed supervisor on the same directory are stopped first. Raises SetupError.
+        Leftovers of a killed supervisor on the same directory are stopped first. Recovery after a crash has no limit of
+        time. Raises SetupError.
         """
         self._data.prepare()
         run_dir = self._data.run_dir()
@@ -211,19 +229,24 @@ class EmbeddedPostgres:
             )
 
     async def _until_it_answers(self, child: Child, maintenance_dsn: str) -> None:
-        try:
-            async with asyncio.timeout(START_WITHIN_S):
-                while not await _answers(maintenance_dsn, self.dsn):
-                    if not child.running:
-                        raise SetupError(
-                            f"PostgreSQL did not start on {self._data.path}:\n{tail(self._data, self.name)}"
-                        )
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            await self.stop()
-            raise SetupError(
-                f"PostgreSQL did not answer within {START_WITHIN_S:.0f} s:\n{tail(self._data, self.name)}"
-            ) from None
+        loop = asyncio.get_running_loop()
+        began = heard = told = loop.time()
+        while (answer := await _answer(maintenance_dsn, self.dsn)) is not _Answer.WELCOME:
+            if not child.running:
+                raise SetupError(f"PostgreSQL did not start on {self._data.path}:\n{tail(self._data, self.name)}")
+            now = loop.time()
+            if answer is _Answer.RECOVERS:
+                heard = now
+                if now - told >= TELL_EVERY_S:
+                    told = now
+                    log.warning("postgresql_recovers", data=str(self._data.path), seconds=round(now - began))
+            elif now - heard > START_WITHIN_S:
+                await self.stop()
+                raise SetupError(
+                    f"PostgreSQL did not answer within {START_WITHIN_S:.0f} s:\n{tail(self._data, self.name)}"
+                )
+            # A tenth of what it has taken so far delays a short start by nothing that anyone notices.
+            await asyncio.sleep(min(max((now - began) / 10, _FIRST_PAUSE_S), _LONGEST_PAUSE_S))
 
 
 def data_version(data: Path) -> int | None:
@@ -252,21 +275,21 @@ async def _greeting(socket: Path) -> None:
         writer.close()
 
 
-async def _answers(maintenance_dsn: str, dsn: str) -> bool:
-    """Whether the server takes connections; makes our database in passing when it is not there."""
+async def _answer(maintenance_dsn: str, dsn: str) -> _Answer:
+    """What the server says to a connection; makes our database in passing when it is not there."""
     try:
         try:
             async with connect(dsn):
-                return True
+                return _Answer.WELCOME
         except EngineRefuses as exc:
             if not isinstance(exc.__cause__, asyncpg.InvalidCatalogNameError):
                 raise
             async with connect(maintenance_dsn) as maintenance:
                 await maintenance.execute(f'CREATE DATABASE "{DATABASE}"')
-                return True
+                return _Answer.WELCOME
     except EngineRefuses as exc:
         raise SetupError(
             f"PostgreSQL rejects the password in the data directory's postgres-password: {exc.reason}"
         ) from exc
-    except Unavailable:
-        return False
+    except Unavailable as exc:
+        return _Answer.RECOVERS if isinstance(exc.__cause__, asyncpg.CannotConnectNowError) else _Answer.NONE
