@@ -21,8 +21,7 @@ def cheap_passwords() -> Generator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def pages_read_once() -> Generator[None]:
-    """A page looks at fifty files, whether somebody has changed them; here nobody does."""
+    """A page looks at many files, whether somebody has changed them; here nobody does."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages.env, "auto_reload", False)
         patch.setitem(pages.env.globals, "static", cache(assets.url))
         yield

@@ -84,9 +84,11 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
 
 
 def _console(deps: Deps) -> list[BaseRoute]:
+    from callmark.surfaces.console import pages
     from callmark.surfaces.console.app import Console
     from callmark.surfaces.console.routes import TABLE
 
+    pages.env.auto_reload = deps.settings.emulator  # for whoever changes a page and looks at it
     # In emulator mode the demo's first page is at /.
     first = [] if deps.settings.emulator else [Route("/", _to_console, methods=["GET"])]
     return [*Console(deps, TABLE).routes, *first]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -20,6 +20,7 @@ from callmark.surfaces.console import cookies, display_names, network_names
 from callmark.surfaces.console.menu import Menu, menu_of
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.http import accepts_gzip
+from callmark.surfaces.templates import templates_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 _PHONE = Path(__file__).parents[1] / "emulator/templates"
@@ -28,12 +29,8 @@ _WORTH_ZIPPING = 1024
 _THEMES = frozenset({"light", "dark"})
 _YEAR, _DAY, _HOUR, _MINUTE = timedelta(days=300), timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
-env = Environment(
-    loader=ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({"emulator": FileSystemLoader(_PHONE)})]),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
+env = templates_of(
+    ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({"emulator": FileSystemLoader(_PHONE)})]),
 )
 
 

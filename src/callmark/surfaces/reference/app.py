@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -22,6 +22,7 @@ from callmark.surfaces.http import ERROR_PAGES
 from callmark.surfaces.reference.components import Json
 from callmark.surfaces.reference.error_help import FAULTS, HELP, OUTCOMES
 from callmark.surfaces.reference.error_pages import SlugPage, error_pages, parts
+from callmark.surfaces.templates import templates_of
 
 # The viewer sets styles through the DOM, which `style-src` does not hold, and shows its icons from data: addresses.
 _PAGE_HEADERS = {
@@ -31,13 +32,7 @@ _PAGE_HEADERS = {
 }
 # Anyone may read the documents, so that viewers and generators elsewhere can be pointed at them.
 _DOCUMENT_HEADERS = {"Access-Control-Allow-Origin": "*"}
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+templates = templates_of(FileSystemLoader(Path(__file__).parent / "templates"))
 
 
 @dataclass(frozen=True)
@@ -126,7 +121,7 @@ def _document(make: Callable[[str], Json], url: str) -> _Fixed:
 
 
 def _page(template: str, **told: object) -> _Fixed:
-    html = _templates.get_template(template).render(version=__version__, **told)
+    html = templates.get_template(template).render(version=__version__, **told)
     return _Fixed(html.encode(), "text/html; charset=utf-8", _PAGE_HEADERS)
 
 
