@@ -109,6 +109,7 @@ async def take_done(tx: Tx, after: UUID, limit: int) -> tuple[list[Batch], UUID 
     """Takes remembered batches that are done by now, among the next 5,000; those that are gone are forgotten.
 
     And the id to go on after, None at the end: any number of batches may wait for long, whose accounts are suspended.
+    Ids are looked up as lists: a join might read either table from its beginning.
     """
     last = await tx.fetchval(
         "SELECT batch_id FROM uncounted_batch WHERE batch_id > $1 ORDER BY batch_id OFFSET 4999 LIMIT 1", after
@@ -118,15 +119,16 @@ async def take_done(tx: Tx, after: UUID, limit: int) -> tuple[list[Batch], UUID 
         WITH looked_at AS (
           SELECT batch_id FROM uncounted_batch WHERE batch_id > $2 ORDER BY batch_id LIMIT 5000
         ), gone AS (
-          DELETE FROM uncounted_batch u WHERE u.batch_id IN (SELECT batch_id FROM looked_at)
+          DELETE FROM uncounted_batch u WHERE u.batch_id = ANY (ARRAY (SELECT batch_id FROM looked_at))
             AND NOT EXISTS (SELECT FROM batch b WHERE b.id = u.batch_id)
         ), done AS (
-          SELECT b.id FROM looked_at o JOIN batch b ON b.id = o.batch_id WHERE b.due_at IS NULL ORDER BY b.id LIMIT $1
+          SELECT id FROM batch WHERE id = ANY (ARRAY (SELECT batch_id FROM looked_at)) AND due_at IS NULL
+          ORDER BY id LIMIT $1
         ), taken AS (
           DELETE FROM uncounted_batch u USING done d WHERE u.batch_id = d.id RETURNING u.batch_id
         )
         SELECT id, account_id, accepted_at, record_count, ends_from, ends_to FROM batch
-        WHERE id IN (SELECT batch_id FROM taken) ORDER BY id
+        WHERE id = ANY (ARRAY (SELECT batch_id FROM taken)) ORDER BY id
         """,
         limit,
         after,
