@@ -11,6 +11,7 @@ from callmark.domain.numbers import service as numbers
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, found
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.pieces import delete_in_pieces
 
 
 async def announce(deps: Deps, account_id: AccountId, said: CallAnnouncement) -> AnnouncedCall:
@@ -42,5 +43,5 @@ async def are_announced(tx: Tx, asked: Sequence[tuple[AccountId, PhoneNumber, Ph
 
 async def forget_old_calls(deps: Deps) -> None:
     """Forgets calls that ended a day ago."""
-    async with deps.db.connection() as tx:
-        await queries.delete_before(tx, deps.clock.now() - KEPT)
+    before = deps.clock.now() - KEPT
+    await delete_in_pieces(deps.db, lambda tx, most: queries.delete_before(tx, before, most))

@@ -165,7 +165,8 @@ async def firsts_between(tx: Tx, after: tuple[datetime | None, UUID], until: dat
 async def drop_reported_before(tx: Tx, instant: datetime, most: int) -> int:
     """Deletes up to `most` calls reported before `instant`; how many. Index `call_reported`."""
     status = await tx.execute(
-        "DELETE FROM call WHERE ctid = ANY (ARRAY (SELECT ctid FROM call WHERE reported_at < $1 LIMIT $2))",
+        "DELETE FROM call WHERE ctid = ANY (ARRAY (SELECT ctid FROM call WHERE reported_at < $1 LIMIT $2))"
+        " AND reported_at < $1",
         instant,
         most,
     )

@@ -103,11 +103,17 @@ async def give_back(tx: Tx, account_id: AccountId, key: IdempotencyKey, lease_id
     )
 
 
-async def forget_older(tx: Tx, kept_since: datetime, real_now: datetime) -> int:
-    """Deletes keys claimed up to `kept_since` that nobody holds; how many. Index `idempotency_key_created`."""
+async def forget_older(tx: Tx, kept_since: datetime, real_now: datetime, most: int) -> int:
+    """Deletes up to `most` keys claimed up to `kept_since` that nobody holds; how many.
+
+    Index `idempotency_key_created`.
+    """
     tag = await tx.execute(
-        "DELETE FROM idempotency_key WHERE created_at <= $1 AND (leased_until IS NULL OR leased_until < $2)",
+        "DELETE FROM idempotency_key WHERE ctid = ANY (ARRAY (SELECT ctid FROM idempotency_key"
+        " WHERE created_at <= $1 AND (leased_until IS NULL OR leased_until < $2) LIMIT $3))"
+        " AND created_at <= $1 AND (leased_until IS NULL OR leased_until < $2)",
         kept_since,
         real_now,
+        most,
     )
     return int(tag.rsplit(" ", 1)[-1])

@@ -10,8 +10,8 @@ from callmark.kit.pieces import delete_in_pieces
 
 async def forget_counted_tokens(deps: Deps) -> None:
     """Forgets tokens that are too old to count anyway. Safe to repeat."""
-    async with deps.db.transaction() as tx:
-        await queries.drop_counted_before(tx, deps.real_clock.now() - COUNTS_ONCE_FOR)
+    before = deps.real_clock.now() - COUNTS_ONCE_FOR
+    await delete_in_pieces(deps.db, lambda tx, most: queries.drop_counted_before(tx, before, most))
 
 
 async def drop_old_calls(deps: Deps) -> None:

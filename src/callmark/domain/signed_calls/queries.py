@@ -132,9 +132,14 @@ async def count_tokens(tx: Tx, tokens: Sequence[CountedToken]) -> dict[bytes, Co
     return {row["digest"]: _counted(row) for row in rows}
 
 
-async def drop_counted_before(tx: Tx, instant: datetime) -> int:
-    """Forgets tokens that counted before `instant`; how many. Index `counted_token_counted`."""
-    status = await tx.execute("DELETE FROM counted_token WHERE counted_at < $1", instant)
+async def drop_counted_before(tx: Tx, instant: datetime, most: int) -> int:
+    """Forgets up to `most` tokens that counted before `instant`; how many. Index `counted_token_counted`."""
+    status = await tx.execute(
+        "DELETE FROM counted_token WHERE ctid = ANY ("
+        "ARRAY (SELECT ctid FROM counted_token WHERE counted_at < $1 LIMIT $2)) AND counted_at < $1",
+        instant,
+        most,
+    )
     return int(status.rsplit(" ", 1)[-1])
 
 
