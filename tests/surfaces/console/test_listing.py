@@ -108,7 +108,7 @@ async def test_a_preview_survives_a_reload_and_is_gone_once_it_was_applied(
     hidden = r'type="hidden" name="(mode|numbers|rejected|draft)" value="([^"]*)"'
     fields = dict(re.findall(hidden, (await alice.get(preview)).text))
     unsure = await alice.post(f"{at}/apply", fields)
-    assert "sure" in errors_of(unsure)
+    assert errors_of(unsure)["sure"] == "Confirm this first: numbers meant by these lines would be delisted"
     assert "2 hello not a phone number" in text_of(unsure) or "3 hello not a phone number" in text_of(unsure)
     assert (await alice.post(f"{at}/apply", {**fields, "sure": "on"})).status_code == 303
     assert (await alice.get(preview)).status_code == 404
@@ -175,7 +175,8 @@ async def test_a_rewrite_delists_the_rest_once_one_is_sure_of_rejected_lines(
     at, text = f"{SETS}/{here}", f"{two}\n{three}\noops"
     shown = text_of(await alice.follow(await alice.post(f"{at}/listing", {"mode": "rewrite", "list": text})))
     assert "Numbers now 2 Numbers afterwards 2" in shown
-    assert "1 number will be delisted" in shown
+    assert "1 number will be delisted. Its calls then show nothing." in shown
+    assert "Delist: 1 leaves the feature set" in shown
     fields = {"mode": "rewrite", "numbers": f"{two}\n{three}", "rejected": "1"}
     unsure = await alice.post(f"{at}/listing/apply", fields)
     assert unsure.status_code == 422

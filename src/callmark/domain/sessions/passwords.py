@@ -48,7 +48,7 @@ def check_password(password: str, *about: str) -> str:
     parts = [part.casefold() for word in about for part in (word, word.partition("@")[0])]
     guessed = any(len(word) > _LITTLE_ELSE and _mostly(lowered, word) for word in (*_BANNED, *parts))
     if guessed or len(set(lowered)) <= _LITTLE_ELSE:
-        raise InvalidInput("password is too easy to guess. try a few unrelated words", field="password")
+        raise InvalidInput("password is too easy to guess: try a few unrelated words", field="password")
     return text
 
 

@@ -53,7 +53,7 @@ async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> PreviewedF
         )
     kept = await kept_list(request, set_id, request.form.text("draft"))
     if kept is None and request.form.text("draft"):
-        raise InvalidInput("this list is no longer available. choose the file again.", field="list")
+        raise InvalidInput("this list is no longer available: choose the file again", field="list")
     if kept is None:
         raise InvalidInput("choose a file, or paste numbers", field="list")
     return kept

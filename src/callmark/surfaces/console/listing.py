@@ -4,6 +4,7 @@ Source: contract, section 12.3 ("Manage Listing"), D24.
 """
 
 from asyncio import to_thread
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -158,7 +159,7 @@ async def apply(request: ConsoleRequest) -> Response:
         listed = await to_thread(read, form.text("numbers"), ListReading())
         if mode is ListMode.REWRITE and form.is_on("rejected") and not form.is_on("sure"):
             unsure = form.refused(
-                InvalidInput("confirm this first. numbers meant by these lines would be delisted.", field="sure")
+                InvalidInput("confirm this first: numbers meant by these lines would be delisted", field="sure")
             )
             if file:
                 return await _preview(request, file, Form({**Form.of(**file.choices).values}, unsure.errors), 422)
@@ -254,28 +255,47 @@ def _buckets(mode: ListMode, found: ListPreview) -> list[NumberBucket]:
     if found.answer:
         every += _listed_buckets(found.answer)
     if mode is not ListMode.APPEND:
-        every.append(NumberBucket("Delist", "gone", "leave the feature set and your account", [*found.going]))
+        leave = ("leaves the feature set and your account", "leave the feature set and your account")
+        every.append(_bucket("Delist", "gone", found.going, *leave))
     if mode is ListMode.DELIST:
-        every.append(NumberBucket("Not in this feature set", "refused", "do not change", [*found.elsewhere]))
+        every.append(_bucket("Not in this feature set", "refused", found.elsewhere, "does not change", "do not change"))
     return sorted((one for one in every if one.numbers), key=lambda one: _KINDS.index(one.kind))
 
 
 def _listed_buckets(answer: Published) -> list[NumberBucket]:
     """The answer of section 7.1 in words."""
     return [
-        NumberBucket("New", "done", "are listed", answer.new),
-        NumberBucket("Failed before", "done", "failed before and are listed again", answer.updated),
-        NumberBucket("Migrated", "done", "move here from a number group", answer.migrated),
-        NumberBucket("Already in this feature set", "kept", "stay as they are", answer.existing),
-        NumberBucket(
-            "In another feature set", "refused", "do not change. Delist them there first", answer.other_feature_set
+        _bucket("New", "done", answer.new, "is listed", "are listed"),
+        _bucket("Failed before", "done", answer.updated, "is listed again", "are listed again"),
+        _bucket("Migrated", "done", answer.migrated, "moves here from a number group", "move here from a number group"),
+        _bucket("Already in this feature set", "kept", answer.existing, "stays as it is", "stay as they are"),
+        _bucket(
+            "In another feature set",
+            "refused",
+            answer.other_feature_set,
+            "does not change. Delist it there first",
+            "do not change. Delist them there first",
         ),
-        NumberBucket("Of another phone type", "refused", "do not change. Delist them first", answer.other_phone_type),
-        NumberBucket(
-            "Held by another business", "refused", "cannot be listed until that business delists them", answer.others
+        _bucket(
+            "Of another phone type",
+            "refused",
+            answer.other_phone_type,
+            "does not change. Delist it first",
+            "do not change. Delist them first",
+        ),
+        _bucket(
+            "Held by another business",
+            "refused",
+            answer.others,
+            "cannot be listed until that business delists it",
+            "cannot be listed until that business delists them",
         ),
         NumberBucket("Being delisted", "refused", "try again when this is done", answer.delisted),
     ]
+
+
+def _bucket(name: str, kind: str, numbers: Sequence[str], one: str, more: str) -> NumberBucket:
+    return NumberBucket(name, kind, display_names.agree(len(numbers), one, more), [*numbers])
 
 
 def _csv(rejected: list[Rejected]) -> str:

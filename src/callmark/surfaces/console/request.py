@@ -128,7 +128,7 @@ class ConsoleRequest:
         """A file that was sent, None when none was chosen. Raises InvalidInput for one over the page's limit."""
         value = self.sent.get(name) if self.sent else None
         if isinstance(value, LargeFile):
-            raise InvalidInput("this file is too large. choose a smaller one.", field=name)
+            raise InvalidInput("this file is too large: choose a smaller one", field=name)
         return value if isinstance(value, UploadFile) and value.filename else None
 
     def id(self, kind: Callable[[UUID], Id], name: str = "id") -> Id:
