@@ -183,6 +183,7 @@ def test_an_error_comes_after_all_that_is_known() -> None:
     ("fails", "kind", "counts"),
     [
         ("outcomes", callmark.ServerError, {"pending": 2000}),
+        ("transport", RuntimeError, {"pending": 2000}),
         ("source", ZeroDivisionError, {"success": 1350, "error": 150}),
         ("progress", ZeroDivisionError, {"success": 450, "error": 50}),
     ],
@@ -193,6 +194,8 @@ def test_what_was_accepted_is_handed_over_before_any_error(
     server = Batches()
 
     def serve(request: Request) -> Reply:
+        if fails == "transport" and request.method == "GET":
+            return RuntimeError("closed meanwhile")
         return error(502) if fails == "outcomes" and request.method == "GET" else server(request)
 
     def source() -> Iterator[Row]:
@@ -219,7 +222,11 @@ def test_a_key_that_a_dead_process_holds_is_waited_for_but_not_for_ever() -> Non
     held_s = 30.0
 
     def serve(request: Request) -> Reply:
-        return error(409, "conflict", retry_after="1") if played.time.seconds < held_s else server(request)
+        if played.time.seconds < held_s:
+            return error(409, "conflict", retry_after="1")
+        if played.time.seconds < held_s + 10:  # whatever waited before, this is waited for too
+            return error(429, "too-many-requests", retry_after="1")
+        return server(request)
 
     played = Played(serve)
     found = list(played.iterate(LongList(played.core(), None, wait=True).run(records(3))))

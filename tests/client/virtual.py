@@ -11,7 +11,6 @@ import httpx
 
 from callmark.client.core import Core
 from callmark.client.environment import Environment
-from callmark.client.errors import CallmarkError
 from callmark.client.flow import Answer, Emit, Flow, Pause, Request, Send, Stream, Take
 from callmark.client.options import Generation, Options
 from callmark.client.token_stores import MemoryTokenStore, TokenStore
@@ -23,7 +22,7 @@ RECORD: dict[str, Any] = {
     "receiver": "919900000001",
     "label_id": "5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10",
 }
-Reply = Answer | CallmarkError
+Reply = Answer | Exception
 Handler = Callable[[Request], Reply]
 
 
@@ -107,7 +106,7 @@ class Played:
         match effect:
             case Send():
                 reply = self._reply(effect.request)
-                return flow.throw(reply) if isinstance(reply, CallmarkError) else flow.send(reply)
+                return flow.throw(reply) if isinstance(reply, Exception) else flow.send(reply)
             case Pause():
                 self.pauses.append(effect.seconds)
                 self.time.seconds += effect.seconds

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from callmark.client.core import Call, Core, encode
-from callmark.client.errors import APIStatusError, BadRequest, CallmarkError, InvalidRecord, NotFound, WaitTimeout
+from callmark.client.errors import APIStatusError, BadRequest, InvalidRecord, NotFound, WaitTimeout
 from callmark.client.flow import Emit, Flow, Pause, Stream, take
 from callmark.client.records import LONGEST_WINDOW, CallRecord, Json, RecordLike, read_record, rough_record, wire_record
 from callmark.client.results import (
@@ -295,7 +295,7 @@ class LongList:
                 part.batch = yield from wait_for(self._core, part.batch, max(SETTLES_WITHIN_S - waited, 0.0))
             except WaitTimeout:
                 part.batch = yield from read_batch(self._core, part.batch.batch_id, part.batch.sent)
-        except CallmarkError as exc:
+        except Exception as exc:  # noqa: BLE001 - raised at the end: what was accepted is handed over first
             self._can_read = False
             self._end(exc)
 

@@ -1,5 +1,6 @@
 """When to try again, and how long to wait: pure rules over errors and what the server said."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -38,13 +39,13 @@ class Retries:
 
     def attempts(self, once: Callable[[], Flow[T]], *, is_patient: bool = False) -> Flow[T]:
         """Runs an operation until it succeeds, fails for a reason that stays, or has failed too often."""
-        tried = waited = 0
+        tried, waited = 0, Counter[type[CallmarkError]]()
         while True:
             try:
                 return (yield from once())
             except CallmarkError as exc:
-                if is_patient and waited < _patience(exc):
-                    waited += 1
+                if is_patient and waited[type(exc)] < _patience(exc):
+                    waited[type(exc)] += 1
                     tried -= 1
                 if tried >= self._most or not may_repeat(exc):
                     raise
