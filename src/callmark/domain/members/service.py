@@ -326,7 +326,7 @@ async def _delete(deps: Deps, tx: Transaction, account_id: AccountId, member_id:
 async def _take_invitation(deps: Deps, member: Member, by: Actor) -> None:
     """Counts a mail to someone who may never have heard of the account. Operators send as many as are needed."""
     if not by.is_operator:
-        await throttle.take(deps, throttle.MAIL, member.email)
+        await throttle.take(deps, throttle.INVITED, member.email)
         await throttle.take(deps, throttle.INVITATIONS, str(member.account_id))
 
 
