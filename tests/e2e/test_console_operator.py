@@ -93,8 +93,8 @@ def test_usage_follows_requests_unless_nobody_looks_or_the_keyboard_is_in_it(con
     page.on("request", note)
     page.clock.run_for(10_000)
     expect(link).to_be_focused()
-    link.blur()
     page.evaluate(_HIDES, arg=True)
+    link.blur()
     page.clock.run_for(10_000)
     assert asked == []
     page.evaluate(_HIDES, arg=False)

@@ -7,6 +7,7 @@ const live = document.getElementById("cs-live");
 /** The parts with what that page says now, in their places. The keyboard stays where it is. */
 async function refresh(address) {
   const answer = await fetch(address, { headers: { Accept: "text/html", "X-Callmark-Poll": "yes" } });
+  if (answer.status === 404) location.assign(address); // what the page is about has gone, as a number that is delisted
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const parts = [];
   for (const old of document.querySelectorAll("[data-refreshed]")) {
