@@ -1,6 +1,7 @@
 """Fixtures for every test: real engines, a fake product clock, and no way out of this machine."""
 
 import functools
+import inspect
 import ipaddress
 import os
 import socket
@@ -63,6 +64,23 @@ def pytest_collection() -> Generator[None, object, object]:
         collected = yield
     collect_garbage_rarely()  # as the processes of the product
     return collected
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuses plain functions that use coroutine fixtures: they fail when they are the first who want one.
+
+    The order is random, and a fixture of a module that failed once fails for all of its tests.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and not _is_coroutine(item.obj):
+            for name, defined in vars(item)["_fixtureinfo"].name2fixturedefs.items():
+                if any(_is_coroutine(one.func) for one in defined):
+                    raise pytest.UsageError(f"{item.nodeid} has to be a coroutine: its fixture {name} is one")
+
+
+def _is_coroutine(function: Any) -> bool:  # noqa: ANN401 - a test or a fixture, of Hypothesis perhaps
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    return inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
 
 
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no types

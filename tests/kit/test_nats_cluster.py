@@ -225,7 +225,7 @@ async def test_files_that_cannot_be_used_stop_the_start(tmp_path: Path, fabric: 
             await fabric(access=access).open()
 
 
-def test_new_certificates_are_found_with_the_next_connection(cluster: Cluster) -> None:
+async def test_new_certificates_are_found_with_the_next_connection(cluster: Cluster) -> None:
     access = NatsAccess(ca=cluster.ca)
     assert isinstance(access.tls_context(), ssl.SSLContext)
     assert access.tls_context() is not access.tls_context()
