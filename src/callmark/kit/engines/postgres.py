@@ -74,7 +74,7 @@ _READS_BY_PROCESSES_SINCE = 18
 """The version of PostgreSQL that has processes for reading, three of them by default."""
 
 
-class _Answer(Enum):
+class _StartAnswer(Enum):
     """What a server that was started says to a new connection."""
 
     NONE = auto()
@@ -231,11 +231,11 @@ class EmbeddedPostgres:
     async def _until_it_answers(self, child: Child, maintenance_dsn: str) -> None:
         loop = asyncio.get_running_loop()
         began = heard = told = loop.time()
-        while (answer := await _answer(maintenance_dsn, self.dsn)) is not _Answer.WELCOME:
+        while (answer := await _answer(maintenance_dsn, self.dsn)) is not _StartAnswer.WELCOME:
             if not child.running:
                 raise SetupError(f"PostgreSQL did not start on {self._data.path}:\n{tail(self._data, self.name)}")
             now = loop.time()
-            if answer is _Answer.RECOVERS:
+            if answer is _StartAnswer.RECOVERS:
                 heard = now
                 if now - told >= TELL_EVERY_S:
                     told = now
@@ -275,21 +275,21 @@ async def _greeting(socket: Path) -> None:
         writer.close()
 
 
-async def _answer(maintenance_dsn: str, dsn: str) -> _Answer:
+async def _answer(maintenance_dsn: str, dsn: str) -> _StartAnswer:
     """What the server says to a connection; makes our database in passing when it is not there."""
     try:
         try:
             async with connect(dsn):
-                return _Answer.WELCOME
+                return _StartAnswer.WELCOME
         except EngineRefuses as exc:
             if not isinstance(exc.__cause__, asyncpg.InvalidCatalogNameError):
                 raise
             async with connect(maintenance_dsn) as maintenance:
                 await maintenance.execute(f'CREATE DATABASE "{DATABASE}"')
-                return _Answer.WELCOME
+                return _StartAnswer.WELCOME
     except EngineRefuses as exc:
         raise SetupError(
             f"PostgreSQL rejects the password in the data directory's postgres-password: {exc.reason}"
         ) from exc
     except Unavailable as exc:
-        return _Answer.RECOVERS if isinstance(exc.__cause__, asyncpg.CannotConnectNowError) else _Answer.NONE
+        return _StartAnswer.RECOVERS if isinstance(exc.__cause__, asyncpg.CannotConnectNowError) else _StartAnswer.NONE
