@@ -274,11 +274,14 @@ async def test_a_record_that_ends_later_is_waked_for_until_it_ends(
     owner = await sleeping(waking)
     await ask_to_wake(waking, owner, lasts=timedelta(minutes=1))
     await run_due_once(waking)
-    for lasts in (timedelta(minutes=1) - timedelta(seconds=1), timedelta(days=1)):
-        clock.advance(PAUSE / 4)
+    clock.advance(PAUSE / 2)
+    for lasts in (timedelta(seconds=59), timedelta(days=1), timedelta(days=2)):
         await ask_to_wake(waking, owner, lasts=lasts)
         await run_due_once(waking)
-    assert kept_for(fcm) == [60, 86_400]
+        assert kept_for(fcm) == [60]
+    clock.advance(PAUSE / 2)
+    await run_due_once(waking)
+    assert kept_for(fcm) == [60, 172_799]
 
 
 async def test_a_record_that_comes_while_the_message_is_on_its_way_is_waked_for_until_it_ends(
@@ -288,8 +291,9 @@ async def test_a_record_that_comes_while_the_message_is_on_its_way_is_waked_for_
     await ask_to_wake(waking, taken, lasts=timedelta(minutes=1))
     fcm.meanwhile = [ask_to_wake(waking, taken, lasts=timedelta(days=1))]
     await run_due_once(waking)
+    clock.advance(PAUSE)
     await run_due_once(waking)
-    assert kept_for(fcm) == [60, 86_400]
+    assert kept_for(fcm) == [60, 86_398]
     await ask_to_wake(waking, busy, lasts=timedelta(seconds=1))
     fcm.meanwhile, fcm.answers = [ask_to_wake(waking, busy, lasts=timedelta(days=1))], [(503, {}, {})]
     await run_due_once(waking)

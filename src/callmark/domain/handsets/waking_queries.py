@@ -32,9 +32,9 @@ async def put_wake_ups(connection: DatabaseConnection, wanted: Sequence[WantedWa
     """Makes a wake-up due for each whose app can be woken; whether it can.
 
     One that was sent less than `PAUSE` ago stands if the push service keeps it as long as this one: the handset fetches
-    everything when it wakes. One that is due keeps its place in time and goes to who wants it last: it is not to wait
-    behind a batch of another. Primary keys of registration and wake_up; in the order of numbers, so that two of these
-    never wait for each other.
+    everything when it wakes. Otherwise there is another one after that pause. One that is due keeps its place in time
+    and goes to who wants it last: it is not to wait behind a batch of another. Primary keys of registration and
+    wake_up; in the order of numbers, so that two of these never wait for each other.
     """
     rows = await connection.fetch(
         """
@@ -50,9 +50,9 @@ async def put_wake_ups(connection: DatabaseConnection, wanted: Sequence[WantedWa
           ON CONFLICT (phone_number) DO UPDATE SET
             wanted_until = greatest(w.wanted_until, excluded.wanted_until),
             attempt_count = CASE WHEN w.due_at IS NULL THEN 0 ELSE w.attempt_count END,
-            due_at = CASE WHEN w.due_at IS NULL AND w.sent_at > excluded.due_at - $4::interval
-              AND w.wanted_until >= excluded.wanted_until THEN NULL
-              ELSE coalesce(w.due_at, excluded.due_at) END,
+            due_at = CASE WHEN w.due_at IS NOT NULL OR w.sent_at IS NULL OR w.sent_at <= excluded.due_at - $4::interval
+              THEN coalesce(w.due_at, excluded.due_at)
+              WHEN w.wanted_until < excluded.wanted_until THEN w.sent_at + $4::interval END,
             owner = excluded.owner
         )
         SELECT number FROM able
@@ -89,7 +89,7 @@ class AttemptedWakeUp(NamedTuple):
 async def end_attempt(tx: Tx, phone: PhoneNumber, lease_id: UUID, attempt: AttemptedWakeUp) -> datetime | None:
     """Writes what an attempt came to, under its lease; when the next is due.
 
-    It is due at once if a record that ends later came while it ran: the message was not kept that long for the phone.
+    It is due after `PAUSE` if a record that ends later came while it ran: the message is not kept that long.
     """
     return await tx.fetchval(
         "UPDATE wake_up SET attempt_count = $3, sent_at = coalesce($4, sent_at), lease_id = NULL, leased_until = NULL,"
@@ -104,7 +104,7 @@ async def end_attempt(tx: Tx, phone: PhoneNumber, lease_id: UUID, attempt: Attem
         attempt.retry_at,
         MOST_KEPT,
         attempt.until,
-        attempt.now,
+        attempt.now + PAUSE,
     )
 
 
