@@ -195,6 +195,20 @@ async def test_a_certificate_that_counted_outlasts_an_outage_of_its_host_by_an_h
     del there.host.files["/acme.pem"]  # its owner has taken it away
     there.clock.now += 301
     assert (await there.refusal("/acme.pem"))[1].endswith("the answer was 404")
+    there.host.is_down = True  # which does not bring it back
+    there.clock.now += 11
+    assert (await there.refusal("/acme.pem"))[1].endswith("the answer was 503")
+
+
+async def test_what_took_the_place_of_a_certificate_and_does_not_count_ends_it(there: Abroad) -> None:
+    receiver = phone()
+    assert (await there.verify(there.header(receiver), receiver)).verstat is Verstat.PASSED
+    there.host.files["/acme.pem"] = b"no certificate"
+    there.clock.now += 301
+    assert (await there.refusal("/acme.pem"))[0] != 200
+    there.host.is_down = True
+    there.clock.now += 301
+    assert (await there.refusal("/acme.pem"))[1].endswith("the answer was 503")
 
 
 async def test_a_call_names_three_certificates_at_most(there: Abroad) -> None:

@@ -91,11 +91,10 @@ class ForeignFiles:
                 why = f"there is no certificate at the token's x5u: {exc}"
                 raise PassportError(Reason.BAD_IDENTITY_INFO, why) from exc
             file = before
-        checked = self._checked.get(url)
+        checked = self._checked.pop(url, None)  # and it does not come back if what has taken its place does not count
         if not checked or checked.file is not file or checked.roots != roots or now > checked.certificate.valid_until:
             checked = _Checked(file, roots, check_chain(read_chain(file.body), roots, now=now))
         self._checked[url] = checked
-        self._checked.move_to_end(url)
         while len(self._checked) > _MOST_KEPT:
             self._checked.popitem(last=False)
         return checked.certificate
@@ -103,10 +102,12 @@ class ForeignFiles:
     def _of_before(self, url: str, error: NotFetched) -> _File | None:
         """The file whose chain counted before, where that still counts although it cannot be fetched again.
 
-        Not where its host says that it is gone, and never one of ours: what is retired here counts no more.
+        Never again once its host has said that it is gone, and never one of ours: what is retired here counts no more.
         """
+        if error.is_gone:
+            self._checked.pop(url, None)
         checked = self._checked.get(url)
-        if checked is None or error.is_gone or self._is_own(url):
+        if checked is None or self._is_own(url):
             return None
         return checked.file if self._files.now() <= checked.file.at + _KEPT_IN_OUTAGE_S else None
 
