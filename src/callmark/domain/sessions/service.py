@@ -95,7 +95,7 @@ async def confirm_code(deps: Deps, token: str, code: str, origin: Origin, *, rem
         raise Unauthenticated(_WRONG_CODE)
     person = Person(member_id=waiting[0])
     async with deps.db.transaction() as tx:
-        known = await queries.select_known_person(tx, person)
+        known = await queries.lock_known_person(tx, person)  # first, as where the code is made
         used = await queries.delete_code(tx, sha256(token))
         await throttle.forget(tx, throttle.SIGN_IN_CODE, str(waiting[0]))
         if not used or known is None or known.member_state is not MemberState.ACTIVE:
