@@ -5,7 +5,7 @@ move piece by piece, because what has left the rest is nowhere to be seen until 
 while a day moves, and one on which much ends is made early (docs/decisions/0071-busy-days.md).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -27,17 +27,25 @@ MANY = 50_000
 MOVE_WITHIN_S = 3600.0
 """However long it takes: a move that is undone is begun again, and there is more to move each time."""
 
-_LOCK = 0x63616C6C5F726563  # "call_rec"
+_LOCKS = 0x63616C6C5F726563  # "call_rec"
+"""The first of the advisory locks, of which each table has one.
+
+With one for all tables, who is about to move a day would leave that to another one, who is busy with another table.
+"""
 _DAY = timedelta(days=1)
 _LOCK_WAIT: LiteralString = "1500ms"
 """For a table: while we wait, everyone who comes after us waits too. An autovacuum gives way after a second."""
-_LONG_HELD = (
+LONG_HELD = (
     "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
-    " WHERE l.relation = $1::text::regclass AND l.granted AND a.datname = current_database()"
-    " AND l.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() - interval '5 s'"
-    " AND a.backend_type = 'client backend')"
+    " WHERE l.relation = ANY ($1::text[]::regclass[]) AND l.granted AND a.datname = current_database()"
+    " AND l.pid <> pg_backend_pid()"
+    " AND coalesce(a.xact_start, '-infinity') < clock_timestamp() - interval '5 s'"
+    " AND coalesce(a.backend_type, 'client backend') = 'client backend')"
 )
-"""Whether it would be in vain to wait for the table: a backup or a long export reads it."""
+"""Whether it would be in vain to wait for one of these tables: a backup or a long export reads it.
+
+Of other roles' sessions may be hidden how long they last. They are taken for long ones.
+"""
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,11 @@ async def _keep_days_of(db: Database, table: DailyTable, today: date, oldest: da
     busy = {day for day, rows in rest.items() if rows >= many and today < day < date.max}
     missing = sorted((near | busy).difference(days))
     await _make_days(db, table, today, [day for day in missing if day not in rest])
-    await _drop_days(db, table, today, sorted(day for day in days if day < oldest))
+    failed: Unavailable | None = None
+    try:
+        await _drop_days(db, table, today, sorted(day for day in days if day < oldest))
+    except Unavailable as exc:  # who reads an old day keeps no later one from being made
+        failed = exc
     if any(day < oldest for day in rest):
         async with db.connection() as tx:
             await tx.execute(
@@ -123,13 +135,15 @@ async def _keep_days_of(db: Database, table: DailyTable, today: date, oldest: da
     for day in missing:
         if day in rest:
             await _make_days(db, table, today, [day])
+    if failed:
+        raise failed
 
 
 async def _make_days(db: Database, table: DailyTable, today: date, wanted: Collection[date]) -> None:
     if not wanted:
         return
     async with db.transaction() as tx:
-        if not await _is_alone(tx, table, today):
+        if not await _is_alone(tx, table, today, [table.rest]):
             return
         days = await _days(tx, table)
         for day in wanted:
@@ -141,7 +155,7 @@ async def _drop_days(db: Database, table: DailyTable, today: date, old: Collecti
     if not old:
         return
     async with db.transaction() as tx:
-        if not await _is_alone(tx, table, today):
+        if not await _is_alone(tx, table, today, [table.name, table.rest, *map(table.of, old)]):
             return
         days = await _days(tx, table)
         for day in old:
@@ -150,18 +164,23 @@ async def _drop_days(db: Database, table: DailyTable, today: date, old: Collecti
                 log.info("partition_dropped", table=table.name, day=str(day))
 
 
-async def _is_alone(tx: Tx, table: DailyTable, today: date) -> bool:
-    """Makes this transaction the only one that makes and drops days, and has it wait for tables for a moment only.
+async def _is_alone(tx: Tx, table: DailyTable, today: date, locks: Sequence[str]) -> bool:
+    """Makes this transaction the only one that makes and drops the table's days, waiting for tables for a moment only.
 
-    False while another one is that, and today and tomorrow are there. Raises Unavailable while the rest is read long.
+    False while another one is that, and today and tomorrow are there. Raises Unavailable while one of the tables that
+    it will lock is read for long.
     """
-    if not await tx.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
+    lock = _LOCKS + DAILY_TABLES.index(table)
+    if not await tx.fetchval("SELECT pg_try_advisory_xact_lock($1)", lock):
         if _near(today) <= await _days(tx, table):
             return False
-        await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        await tx.execute("SELECT pg_advisory_xact_lock($1)", lock)
     await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
-    if await tx.fetchval(_LONG_HELD, table.rest):
-        raise Unavailable(f"postgresql: a long transaction reads {table.rest}")
+    there = await tx.fetchval(
+        "SELECT array_agg(name) FROM unnest($1::text[]) name WHERE to_regclass(name) IS NOT NULL", locks
+    )
+    if await tx.fetchval(LONG_HELD, there):
+        raise Unavailable(f"postgresql: a long transaction reads {table.name}")
     return True
 
 

@@ -21,7 +21,8 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.db import connect, own_names
 from callmark.kit.errors import Conflict, Unavailable
-from callmark.kit.partitions import days_ahead, keep_days
+from callmark.kit.ids import random_text
+from callmark.kit.partitions import LONG_HELD, days_ahead, keep_days
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import NewRecord
 from callmark.worker.run import prepare, run_due_once
@@ -134,6 +135,20 @@ async def test_days_are_made_later_while_a_backup_reads_their_table(
                 await partitions.keep_partitions(deps)
         await partitions.keep_partitions(deps)
         assert await tx.fetchval(days) > before
+
+
+async def test_a_session_that_may_not_be_looked_at_counts_as_a_long_reader(engines: Engines) -> None:
+    """A backup by another role: to wait for its tables would have everyone wait, each minute again."""
+    role = own_names(f"looker_{random_text(8).lower()}")
+    async with connect(engines.dsn) as reader, connect(engines.dsn) as tx, reader.transaction(), tx.transaction():
+        await reader.execute("LOCK TABLE call_record_rest IN ACCESS SHARE MODE")
+        assert not await tx.fetchval(LONG_HELD, ["call_record_rest"])
+        await tx.execute(f"CREATE ROLE {role}")
+        await tx.execute(f"SET LOCAL ROLE {role}")
+        assert await tx.fetchval(LONG_HELD, ["call_record_rest"])
+        assert not await tx.fetchval(LONG_HELD, ["event_rest"])
+        await tx.execute("RESET ROLE")
+        await tx.execute(f"DROP ROLE {role}")
 
 
 async def test_a_day_on_which_much_ends_is_made_early_and_holds_what_came_before(deps: Deps, clock: FakeClock) -> None:
