@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -104,6 +105,7 @@ async def test_they_outlive_their_engine() -> None:
     assert await backend(kept) != before
     await kept.close()
     await engine.stop()
+    shutil.rmtree(directory)
 
 
 async def test_closing_waits_for_what_is_under_way_and_refuses_the_rest(kept: KeptConnections) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -311,6 +312,7 @@ async def test_nats_has_a_certificate_that_nobody_vouches_for(doctor: Doctor) ->
     await until(lambda: listens(port))
     wrong = await doctor.problem(nats_url=f"tls://localhost:{port}")
     await server.stop(signal.SIGTERM, 2)
+    shutil.rmtree(directory)
     assert wrong.name == "nats"
     assert "certificate" in wrong.detail.lower()
     assert "CALLMARK_NATS_CA" in wrong.advice
