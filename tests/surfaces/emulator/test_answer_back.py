@@ -1,8 +1,10 @@
 """Receivers answer back through the control API, the real farm and the real gateway; listed numbers ring."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from tests.actors import ALICE
 from tests.factories import make_cast, phone
 from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
@@ -12,7 +14,11 @@ from tests.surfaces.gateway.helpers import NO_OFFERS, NOTHING_KNOWN, push
 from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import Campaign, CampaignType
+from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
+from callmark.surfaces.emulator.answer_back import AnswerBack
+from callmark.surfaces.emulator.control import AskBack, AskedBack
+from callmark.surfaces.emulator.model import VirtualHandset
 
 SLOT, NEXT_SLOT = "2026-01-03T11:00:00+05:30", "2026-01-03T11:30:00+05:30"
 """In the zone of the receivers' numbers."""
@@ -86,6 +92,22 @@ async def test_a_listed_number_shows_on_ios_and_on_an_old_app(emulator: Emulated
     for magician in ("919900000012", "919900000013"):
         shown = await emulator.screen(magician, listed.number)
         assert (shown["name"], shown["source"]) == ("Acme Deliveries", "listed_number")
+
+
+async def test_a_script_asks_for_the_next_slot_when_the_first_begins_meanwhile(
+    emulator: Emulated, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on, ask_back = await staged(emulator), AnswerBack.ask_back
+    await emulator.change(on.number, script={"call_me_back": True})
+
+    async def after_the_slot_began(self: AnswerBack, handset: VirtualHandset, ask: AskBack) -> AskedBack:
+        clock.advance(max(datetime.fromisoformat(SLOT) - clock.now(), timedelta()))
+        return await ask_back(self, handset, ask)
+
+    monkeypatch.setattr(AnswerBack, "ask_back", after_the_slot_began)
+    await emulator.call(on.number, on.listed.number, "missed")
+    (request,) = await work_list.list_requests(emulator.deps, on.listed.account_id)
+    assert request.slot_starts_at == datetime.fromisoformat(NEXT_SLOT)
 
 
 async def test_a_receiver_asks_to_be_called_back_and_answers_a_campaign(emulator: Emulated) -> None:

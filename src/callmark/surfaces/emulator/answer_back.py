@@ -66,24 +66,28 @@ class AnswerBack:
         return control.AskedBack(body.request_id)
 
     async def ask_back_by_script(self, handset: VirtualHandset, caller: PhoneNumber, offers: Offers) -> bool:
-        """After a missed call: asks for the first slot, if the caller offers to call back at all; whether it has."""
-        slot = offers.slots[0] if offers.slots else None
-        if not offers.call_me_back or (offers.slot_picker and slot is None):
+        """After a missed call: asks for the first slot, if the caller offers to call back at all; whether it has.
+
+        For the second one where the first is refused: it may have begun since it was offered.
+        """
+        if not offers.call_me_back or (offers.slot_picker and not offers.slots):
             return False
-        ask = control.AskBack(
-            receiver=handset.phone_number,
-            business_number=caller,
-            slot=slot,
-            interested=True,
-            sim_unknown=False,
-            alternate_number=None,
-        )
-        try:
-            await self.ask_back(handset, ask)
-        except AppError as exc:
-            log.warning("not_asked_back", phone=shorten(handset.phone_number), error=exc.message)
-            return False
-        return True
+        for slot in offers.slots[:2] or [None]:
+            ask = control.AskBack(
+                receiver=handset.phone_number,
+                business_number=caller,
+                slot=slot,
+                interested=True,
+                sim_unknown=False,
+                alternate_number=None,
+            )
+            try:
+                await self.ask_back(handset, ask)
+            except AppError as exc:
+                log.warning("not_asked_back", phone=shorten(handset.phone_number), error=exc.message)
+            else:
+                return True
+        return False
 
     async def respond(self, handset: VirtualHandset, respond: control.Respond) -> control.Responded:
         """Answers a campaign after the newest call of that type.
