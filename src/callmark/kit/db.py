@@ -129,6 +129,11 @@ async def fetch_one(tx: Tx, query: LiteralString, *args: object) -> Row:
     return row
 
 
+def affected(tag: str) -> int:
+    """How many rows a statement wrote, by its command tag."""
+    return int(tag.rsplit(" ", 1)[-1])
+
+
 def own_names(statement: str) -> LiteralString:
     """The statement as one of ours: the caller guarantees that all names in it are ours (a day's partition)."""
     return cast("LiteralString", statement)

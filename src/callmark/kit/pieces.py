@@ -4,8 +4,11 @@ In one statement they could take longer than a statement may: then it is undone,
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
 
-from callmark.kit.db import Database, Tx
+from callmark.kit.db import Database, Tx, affected, fetch_one
 
 PIECE = 10_000
 
@@ -22,3 +25,45 @@ async def delete_in_pieces(db: Database, delete: Callable[[Tx, int], Awaitable[i
             gone = await delete(tx, PIECE)
         count += gone
     return count
+
+
+async def delete_older(db: Database, table: LiteralString, column: LiteralString, instant: datetime) -> int:
+    """Deletes the rows whose `column` is before the instant; how many. An index begins with that column."""
+    old: LiteralString = f"{column} < $1"
+
+    async def delete(tx: Tx, most: int) -> int:
+        found: LiteralString = f"SELECT ctid FROM {table} WHERE {old} LIMIT $2"
+        return affected(
+            await tx.execute(f"DELETE FROM {table} WHERE ctid = ANY (ARRAY ({found})) AND {old}", instant, most)
+        )
+
+    return await delete_in_pieces(db, delete)
+
+
+async def delete_older_by_id(db: Database, table: LiteralString, column: LiteralString, instant: datetime) -> int:
+    """As `delete_older` without such an index, where ids are in about the same order: up to a piece that has none.
+
+    A row that is younger than those beside it is skipped, and ends nothing. Primary key.
+    """
+    count, after = 0, UUID(int=0)
+    while True:
+        async with db.connection() as tx:
+            piece = await fetch_one(
+                tx,
+                f"""
+                WITH piece AS (SELECT id, {column} < $1 AS is_old FROM {table} WHERE id > $2 ORDER BY id LIMIT $3),
+                gone AS (
+                  DELETE FROM {table} WHERE id = ANY (ARRAY (SELECT id FROM piece WHERE is_old)) AND {column} < $1
+                  RETURNING id
+                )
+                SELECT (SELECT id FROM piece ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*) FROM piece) AS rows,
+                  (SELECT count(*) FROM gone) AS gone
+                """,
+                instant,
+                after,
+                PIECE,
+            )
+        count += piece["gone"]
+        if piece["rows"] < PIECE or not piece["gone"]:
+            return count
+        after = piece["last"]

@@ -72,17 +72,6 @@ async def are_announced(tx: Tx, asked: Sequence[tuple[AccountId, PhoneNumber, Ph
     return [row[0] for row in rows]
 
 
-async def delete_before(tx: Tx, instant: datetime, most: int) -> int:
-    """Forgets up to `most` calls that showed until before `instant`; how many. Index announced_call_shown_until."""
-    tag = await tx.execute(
-        "DELETE FROM announced_call WHERE ctid = ANY ("
-        "ARRAY (SELECT ctid FROM announced_call WHERE shown_until < $1 LIMIT $2)) AND shown_until < $1",
-        instant,
-        most,
-    )
-    return int(tag.rsplit(" ", 1)[-1])
-
-
 def _call(row: Row) -> AnnouncedCall:
     return AnnouncedCall(
         AccountId(row["account_id"]),

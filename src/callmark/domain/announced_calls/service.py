@@ -11,7 +11,7 @@ from callmark.domain.numbers import service as numbers
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, found
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.pieces import delete_in_pieces
+from callmark.kit.pieces import delete_older
 
 
 async def announce(deps: Deps, account_id: AccountId, said: CallAnnouncement) -> AnnouncedCall:
@@ -44,4 +44,4 @@ async def are_announced(tx: Tx, asked: Sequence[tuple[AccountId, PhoneNumber, Ph
 async def forget_old_calls(deps: Deps) -> None:
     """Forgets calls that ended a day ago."""
     before = deps.clock.now() - KEPT
-    await delete_in_pieces(deps.db, lambda tx, most: queries.delete_before(tx, before, most))
+    await delete_older(deps.db, "announced_call", "shown_until", before)

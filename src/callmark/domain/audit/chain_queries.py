@@ -5,7 +5,7 @@ from datetime import datetime
 
 from callmark.domain.audit.chain import START, AuditSeal, SealableEntry, SealedEntry
 from callmark.domain.ids import AccountId, AuditId
-from callmark.kit.db import Row, Tx, fetch_one
+from callmark.kit.db import Row, Tx, affected, fetch_one
 
 _SAID = "id, account_id, actor_email, by_operator, action, subject, details, address, at"
 
@@ -87,7 +87,7 @@ async def select_last_older(tx: Tx, before: datetime) -> AuditSeal:
 async def prune(tx: Tx, up_to: AuditSeal, now: datetime) -> int:
     """Deletes the entries up to that place and keeps its seal; how many were deleted."""
     status = await tx.execute("DELETE FROM audit_entry WHERE seal_number <= $1", up_to.number)
-    count = int(status.rsplit(" ", 1)[-1])
+    count = affected(status)
     await tx.execute(
         "INSERT INTO audit_checkpoint (seal_number, seal_sha256, entry_count, pruned_at) VALUES ($1, $2, $3, $4)",
         up_to.number,

@@ -229,17 +229,6 @@ async def update_request(tx: Tx, request: CallbackRequest) -> None:
     )
 
 
-async def drop_requested_before(tx: Tx, instant: datetime, most: int) -> int:
-    """Deletes up to `most` requests made before `instant`; how many. Index callback_request_requested."""
-    tag = await tx.execute(
-        "DELETE FROM callback_request WHERE ctid = ANY ("
-        "ARRAY (SELECT ctid FROM callback_request WHERE requested_at < $1 LIMIT $2)) AND requested_at < $1",
-        instant,
-        most,
-    )
-    return int(tag.rsplit(" ", 1)[-1])
-
-
 def _config(row: Row) -> CallbackConfig:
     return CallbackConfig(
         id=CallbackConfigId(row["id"]),

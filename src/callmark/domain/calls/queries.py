@@ -160,14 +160,3 @@ async def firsts_between(tx: Tx, after: tuple[datetime | None, UUID], until: dat
         until,
         limit,
     )
-
-
-async def drop_reported_before(tx: Tx, instant: datetime, most: int) -> int:
-    """Deletes up to `most` calls reported before `instant`; how many. Index `call_reported`."""
-    status = await tx.execute(
-        "DELETE FROM call WHERE ctid = ANY (ARRAY (SELECT ctid FROM call WHERE reported_at < $1 LIMIT $2))"
-        " AND reported_at < $1",
-        instant,
-        most,
-    )
-    return int(status.rsplit(" ", 1)[-1])

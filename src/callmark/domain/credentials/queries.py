@@ -9,7 +9,7 @@ from callmark.domain.credentials.model import ApiKey
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Bucket
 from callmark.domain.policy.plan import key_access
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Row, Tx, affected
 
 _LIVE = (
     "SELECT id, reference, account_id, name, description, features, created_by_email, created_at, last_used_at"
@@ -111,7 +111,7 @@ async def delete_dead_tokens(tx: Tx, expired_before: datetime) -> int:
         "DELETE FROM request_window w WHERE NOT EXISTS (SELECT FROM access_token t WHERE t.sha256 = w.token_sha256)"
         " AND NOT EXISTS (SELECT FROM operator_token o WHERE o.sha256 = w.token_sha256 AND o.revoked_at IS NULL)"
     )
-    return int(status.rsplit(" ", 1)[-1])
+    return affected(status)
 
 
 async def insert_key(tx: Tx, key: ApiKey, secret_sha256: bytes) -> None:

@@ -105,17 +105,6 @@ async def delete_campaign(tx: Tx, campaign_id: CampaignId) -> None:
     await tx.execute("DELETE FROM campaign WHERE id = $1", campaign_id)
 
 
-async def drop_answered_before(tx: Tx, instant: datetime, most: int) -> int:
-    """Deletes those of the `most` first answers that were given before the instant; how many. Primary key."""
-    tag = await tx.execute(
-        "DELETE FROM feedback WHERE id = ANY (ARRAY (SELECT id FROM feedback ORDER BY id LIMIT $2))"
-        " AND responded_at < $1",
-        instant,
-        most,
-    )
-    return int(tag.rsplit(" ", 1)[-1])
-
-
 async def insert_feedback(tx: Tx, feedback: Feedback) -> bool:
     """Writes a new answer; False when this call has one, which stands. Waits for one that is being written."""
     tag = await tx.execute(

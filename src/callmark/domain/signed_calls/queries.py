@@ -82,17 +82,6 @@ async def signed_among(tx: Tx, ids: Sequence[SignedCallId]) -> dict[SignedCallId
     return {one.id: one for one in map(_signed, rows)}
 
 
-async def drop_signed_before(tx: Tx, instant: datetime, most: int) -> int:
-    """Deletes what of the `most` first was signed before `instant`; how many. Primary key."""
-    status = await tx.execute(
-        "DELETE FROM signed_call WHERE id = ANY (ARRAY (SELECT id FROM signed_call ORDER BY id LIMIT $2))"
-        " AND signed_at < $1",
-        instant,
-        most,
-    )
-    return int(status.rsplit(" ", 1)[-1])
-
-
 def _signed(row: Row) -> SignedCall:
     return SignedCall(
         SignedCallId(row["id"]),
@@ -130,17 +119,6 @@ async def count_tokens(tx: Tx, tokens: Sequence[CountedToken]) -> dict[bytes, Co
         "SELECT * FROM counted_token WHERE digest = ANY ($1::bytea[])", list({one.digest for one in each})
     )
     return {row["digest"]: _counted(row) for row in rows}
-
-
-async def drop_counted_before(tx: Tx, instant: datetime, most: int) -> int:
-    """Forgets up to `most` tokens that counted before `instant`; how many. Index `counted_token_counted`."""
-    status = await tx.execute(
-        "DELETE FROM counted_token WHERE ctid = ANY ("
-        "ARRAY (SELECT ctid FROM counted_token WHERE counted_at < $1 LIMIT $2)) AND counted_at < $1",
-        instant,
-        most,
-    )
-    return int(status.rsplit(" ", 1)[-1])
 
 
 async def insert_verified(tx: Tx, calls: Sequence[VerifiedCall]) -> None:
@@ -195,17 +173,6 @@ async def verified_among(tx: Tx, ids: Sequence[VerifiedCallId]) -> dict[Verified
     """Those of these verified calls that are there, by id. Primary key."""
     rows = await tx.fetch("SELECT * FROM verified_call WHERE id = ANY ($1::uuid[])", ids)
     return {one.id: one for one in map(_verified, rows)}
-
-
-async def drop_verified_before(tx: Tx, instant: datetime, most: int) -> int:
-    """Deletes what of the `most` first was verified before `instant`; how many. Primary key."""
-    status = await tx.execute(
-        "DELETE FROM verified_call WHERE id = ANY (ARRAY (SELECT id FROM verified_call ORDER BY id LIMIT $2))"
-        " AND verified_at < $1",
-        instant,
-        most,
-    )
-    return int(status.rsplit(" ", 1)[-1])
 
 
 def _verified(row: Row) -> VerifiedCall:

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from callmark.domain.ids import AccountId, SignerCertificateId, TrustRootId
 from callmark.domain.signer_certificates.model import StoredCertificate, TrustRoot
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Row, Tx, affected
 from callmark.kit.errors import Conflict
 
 _ROOT = "SELECT id, name, certificate, sealed_key IS NOT NULL AS is_own, provider_code, added_at FROM trust_root"
@@ -177,7 +177,7 @@ async def retire_all(tx: Tx, now: datetime, *, also_imported: bool) -> int:
         now,
         also_imported,
     )
-    return int(status.rsplit(" ", 1)[-1])
+    return affected(status)
 
 
 async def select_ends(tx: Tx) -> dict[str, datetime]:
@@ -228,4 +228,4 @@ async def drop_root_keys(tx: Tx) -> int:
     status = await tx.execute(
         "UPDATE trust_root SET sealed_key = NULL, provider_code = NULL WHERE sealed_key IS NOT NULL"
     )
-    return int(status.rsplit(" ", 1)[-1])
+    return affected(status)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from callmark.domain.ids import RecordId
 from callmark.domain.personalisation.model import Batch, RecordKey
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Row, Tx, affected
 from callmark.kit.phone import PhoneNumber
 
 
@@ -37,7 +37,7 @@ async def withdraw_batch(tx: Tx, batch: Batch, now: datetime) -> int:
         """,
         *bounds,
     )
-    return int(status.rsplit(" ", 1)[-1])
+    return affected(status)
 
 
 async def withdrawn_of(tx: Tx, batch: Batch, now: datetime) -> list[RecordKey]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from callmark.kit.db import Tx, own_names
+from callmark.kit.db import Tx, affected, own_names
 
 
 class OpenBatch(NamedTuple):
@@ -57,7 +57,7 @@ async def fail_ended_of(tx: Tx, batches: Sequence[OpenBatch], now: datetime) -> 
         min(batch.ends_from for batch in batches),
         now,
     )
-    return int(tag.rsplit(" ", 1)[-1])
+    return affected(tag)
 
 
 async def parts(tx: Tx) -> list[RecordPartition]:
@@ -91,7 +91,7 @@ async def fail_ended_in(tx: Tx, part: RecordPartition, blocks: range, now: datet
         )
     except asyncpg.UndefinedTableError:
         return None
-    return int(tag.rsplit(" ", 1)[-1])
+    return affected(tag)
 
 
 async def swept_to(tx: Tx) -> datetime | None:
