@@ -79,7 +79,7 @@ def _page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Respon
     return page(request, ErrorPage(status, title, text[:1].upper() + text[1:], HOME), status)
 
 
-def retry_text(error: TooManyRequests) -> str:
-    """When to try again."""
+def retry_text(error: TooManyRequests, why: str = "Too many attempts.") -> str:
+    """Why not now, and when to try again."""
     minutes = max(-(-error.retry_after.total_seconds() // 60), 1)
-    return f"Too many attempts. Try again in {minutes:.0f} minute{'s' if minutes > 1 else ''}."
+    return f"{why} Try again in {minutes:.0f} minute{'s' if minutes > 1 else ''}."

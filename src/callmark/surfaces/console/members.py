@@ -22,6 +22,7 @@ from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/members"
+_TOO_MANY = "Too many invitations were sent."
 Options = list[tuple[str, list[tuple[str, str]]]]
 
 
@@ -85,7 +86,7 @@ async def invite(request: ConsoleRequest) -> Response:
     except (InvalidInput, Conflict) as refused:
         return page(request, InvitePage(form.refused(refused), await _options(request)), 422)
     except TooManyRequests as refused:
-        form = Form(form.values, {"email": retry_text(refused)})
+        form = Form(form.values, {"email": retry_text(refused, _TOO_MANY)})
         return page(request, InvitePage(form, await _options(request)), refused.status)
     return request.go(LIST, f"An invitation is on its way to {member.email}.")
 
@@ -119,13 +120,16 @@ async def edit(request: ConsoleRequest) -> Response:
 
 async def invite_again(request: ConsoleRequest) -> Response:
     """Sends the invitation again."""
-    member = await members.invite_again(
-        request.deps,
-        request.account_id,
-        request.id(MemberId),
-        by=request.by,
-        inviter=request.live_session.name,
-    )
+    try:
+        member = await members.invite_again(
+            request.deps,
+            request.account_id,
+            request.id(MemberId),
+            by=request.by,
+            inviter=request.live_session.name,
+        )
+    except TooManyRequests as refused:
+        return request.go(LIST, retry_text(refused, _TOO_MANY), "danger")
     return request.go(LIST, f"A new invitation is on its way to {member.email}.")
 
 
@@ -148,13 +152,16 @@ async def revoke(request: ConsoleRequest) -> Response:
 
 async def restore(request: ConsoleRequest) -> Response:
     """Restores access."""
-    member = await members.restore_access(
-        request.deps,
-        request.account_id,
-        request.id(MemberId),
-        by=request.by,
-        inviter=request.live_session.name,
-    )
+    try:
+        member = await members.restore_access(
+            request.deps,
+            request.account_id,
+            request.id(MemberId),
+            by=request.by,
+            inviter=request.live_session.name,
+        )
+    except TooManyRequests as refused:
+        return request.go(LIST, retry_text(refused, _TOO_MANY), "danger")
     again = member.state is MemberState.INVITED
     return request.go(LIST, f"{member.name} was invited again." if again else f"{member.name} can sign in again.")
 
