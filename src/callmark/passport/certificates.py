@@ -221,9 +221,9 @@ def _delegated(path: Sequence[x509.Certificate]) -> TnAuthList:
     for certificate in path[1:]:
         scope = _scope(certificate)
         if scope and not below:
-            raise _unsupported("a certificate without a TNAuthList was issued below one that has it")
+            raise _unsupported("a certificate has no TNAuthList, but its issuer has one")
         if scope and below and not scope.may_pass_on(below):
-            raise _unsupported("a certificate is for numbers or codes that its issuer's is not for")
+            raise _unsupported("a certificate lists numbers or codes that its issuer's does not")
         below = scope
     return numbers
 
@@ -238,7 +238,7 @@ def _scope(certificate: x509.Certificate) -> TnAuthList | None:
     except x509.ExtensionNotFound:
         return None
     if any(one.access_method == authority.ADDRESS_OF_TN_AUTH_LIST for one in addresses):
-        raise _unsupported("the TNAuthList of a certificate is at an address, which is not read")
+        raise _unsupported("a certificate gives its TNAuthList by an address, which is not supported")
     return None
 
 

@@ -253,7 +253,7 @@ def cut(authority: Authority, deps: Deps) -> Files:
         (rsa_key, "certificate", "P-256"),
         (an_issuer, "certificate", "put the signer's first"),
         (strangers_chain, "certificate", "do not lead to it"),
-        (beyond_its_issuer, "certificate", "its issuer.s is not for"),
+        (beyond_its_issuer, "certificate", "its issuer.s does not"),
         (too_many, "certificate", "more than 5"),
         (huge, "certificate", "longer than"),
         (nothing, "certificate", "no certificate in PEM"),
