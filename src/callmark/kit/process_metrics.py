@@ -28,7 +28,7 @@ _PROCESS = gauge(
 _SCHEMA_NEWEST = gauge("callmark_schema_newest", "Newest schema migration that this version has.")
 _LOOP_LAG = histogram(
     "callmark_event_loop_lag_seconds",
-    "How much later than asked the event loop came round, measured four times a second.",
+    "How late the event loop ran what was due, measured four times a second.",
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 _POOL_SIZE = ReadMetric(
@@ -37,7 +37,9 @@ _POOL_SIZE = ReadMetric(
 _POOL = ReadMetric(
     "callmark_pool_connections", "gauge", "Open database connections of the pool: in_use or idle.", ["state"]
 )
-_POOL_WAITING = ReadMetric("callmark_pool_waiting", "gauge", "Who waits for a database connection at this moment.")
+_POOL_WAITING = ReadMetric(
+    "callmark_pool_waiting", "gauge", "Tasks that wait for a database connection at this moment."
+)
 _NATS = ReadMetric("callmark_nats_connected", "gauge", "1 while there is a connection to NATS, else 0.")
 _PARTS = ReadMetric(
     "callmark_part_working", "gauge", "1 for a part of this process that does its work, else 0.", ["part"]
@@ -45,13 +47,13 @@ _PARTS = ReadMetric(
 _UNITS = ReadMetric(
     "callmark_unit_working",
     "gauge",
-    "1 for a process or engine of this `callmark serve` that does its work, else 0. Each process tells of all of them.",
+    "1 for a process or engine of this `callmark serve` that does its work, else 0. Each process reports all of them.",
     ["unit"],
 )
 _RESTARTS = ReadMetric(
     "callmark_unit_restarts_total",
     "counter",
-    "How often a process or engine of this `callmark serve` was started again. Each process tells of all of them.",
+    "How often a process or engine of this `callmark serve` was started again. Each process reports all of them.",
     ["unit"],
 )
 _FREE = ReadMetric("callmark_data_free_bytes", "gauge", "Free space of the disk that the data directory is on.")

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 _RAISED = counter(
     "callmark_possible_spoofs_total",
-    "Calls that may forge an account's number, by cause; more than accounts hear of, when there are very many.",
+    "Calls that may forge an account's number, by cause, including those that get no event.",
     ["cause"],
 )
 
