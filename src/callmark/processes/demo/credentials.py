@@ -1,4 +1,4 @@
-"""The demo's credentials as a file for scripts. Keys of later features are present and empty."""
+"""The demo's credentials as a file for scripts."""
 
 import shlex
 from pathlib import Path
