@@ -212,6 +212,12 @@ def links_of(response: httpx.Response) -> set[str]:
     return {unescape(found) for found in re.findall(r'(?:href|action)="([^"#]+)"', response.text)}
 
 
+def cells_of(page: str, what: str) -> str:
+    """The cells of the first row of a table that names `what`, in one line of text."""
+    found = next(row for row in page.split("<tr>") if what in row).partition("</tr>")[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", found).split())
+
+
 def errors_of(response: httpx.Response) -> dict[str, str]:
     """What a page says beside its fields, by field; the whole form's trouble under "". Fields lead to what is said."""
     found = re.findall(r'id="([\w-]+)-error">(.*?)</div>', response.text, re.DOTALL)

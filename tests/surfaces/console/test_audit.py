@@ -1,28 +1,16 @@
-"""Account settings, the audit log, and an operator who acts for a business."""
+"""The page of the audit log: paged, searched, one account's alone, and what it says of an operator who acts."""
 
 import re
 from pathlib import Path
 
 from tests.auditing import log_of
-from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_operator, text_of
+from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
 
-from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import model as audit_model
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
 from callmark.surfaces.console.audit import ACTIONS
-
-
-async def test_an_admin_changes_the_name_and_asks_for_codes(deps: Deps, business: Business, browse: Visitors) -> None:
-    alice = await browse.as_member(business.admin)
-    await alice.follow(await alice.post("/console/settings", {"name": "Acme Ltd", "requires_code": "on"}))
-    account = await accounts.get_account(deps, business.account.id)
-    assert (account.name, account.requires_code) == ("Acme Ltd", True)
-    refused = await alice.post("/console/settings", {"name": " "})
-    assert "name" in errors_of(refused)
-    await alice.post("/console/settings", {"name": "Acme Ltd"})
-    assert not (await accounts.get_account(deps, business.account.id)).requires_code
 
 
 async def test_the_log_is_paged_filtered_and_searched(business: Business, browse: Visitors) -> None:
