@@ -8,7 +8,7 @@ from tests.domain.webhooks.receiving import PAYLOAD
 from tests.e2e.deployment import Deployment, deployment, deps_of
 from tests.e2e.play import PATIENCE_S, Business, Handset, business
 from tests.e2e.proxies import PROXIES, Proxy
-from tests.exporting import export
+from tests.log_downloads import export
 from tests.waiting import until
 
 from callmark.domain.deps import Deps

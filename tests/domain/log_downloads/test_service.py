@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 from tests.actors import ALICE
-from tests.exporting import answered, as_cells, asked_to_call_back, export, make_survey, payloads, rows
 from tests.listed import make_listed
+from tests.log_downloads import answered, as_cells, asked_to_call_back, export, make_survey, payloads, rows
 from tests.waiting import until
 
 from callmark.domain.accounts import service as accounts

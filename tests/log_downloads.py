@@ -1,4 +1,4 @@
-"""Events to export, and what is read from their files."""
+"""Events for log downloads, and what is read from their files."""
 
 import csv
 import io
