@@ -44,6 +44,14 @@ def test_every_option_of_the_page_exists() -> None:
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE)) - {"--help"} <= options
 
 
+def test_the_page_says_what_each_command_prints_as_json() -> None:
+    table = PAGE[PAGE.index("## What `--json` prints") : PAGE.index("## Completion")]
+    first = "".join(re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE))
+    told = re.findall(r"`([a-z -]+)`", first)
+    printing = {words for words, command in KNOWN.items() if any("--json" in one.opts for one in command.params)}
+    assert {words for words in printing if not any(f"{words} ".startswith(f"{one} ") for one in told)} == set()
+
+
 def test_help_tells_the_commands_of_clients_and_operators_apart() -> None:
     told = cli.get_help(CONTEXT)
     places = [told.index(heading) for heading in ("Client commands", "Run the platform", "Operator commands")]
