@@ -35,6 +35,14 @@ With one for all tables, who is about to move a day would leave that to another 
 _DAY = timedelta(days=1)
 _LOCK_WAIT: LiteralString = "1500ms"
 """For a table: while we wait, everyone who comes after us waits too. An autovacuum gives way after a second."""
+_NOTICE_OUR_END: LiteralString = (
+    "SELECT set_config(name, '1s', true) FROM pg_settings"
+    " WHERE name = 'client_connection_check_interval' AND version() LIKE '%linux%'"
+)
+"""A session looks every second whether its client is still there, and ends if not. Not every system can.
+
+By default it would move all rows to the end for a client that was killed, keep everyone waiting, and undo it then.
+"""
 LONG_HELD = (
     "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
     " WHERE l.relation = ANY ($1::text[]::regclass[]) AND l.granted AND a.datname = current_database()"
@@ -176,6 +184,7 @@ async def _is_alone(tx: Tx, table: DailyTable, today: date, locks: Sequence[str]
             return False
         await tx.execute("SELECT pg_advisory_xact_lock($1)", lock)
     await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
+    await tx.execute(_NOTICE_OUR_END)
     there = await tx.fetchval(
         "SELECT array_agg(name) FROM unnest($1::text[]) name WHERE to_regclass(name) IS NOT NULL", locks
     )
@@ -215,9 +224,11 @@ async def _make(tx: Tx, table: DailyTable, day: date) -> None:
     """Creates a day's table, moves what of that day had gone to the rest, and attaches it.
 
     The rest is locked first. A row that came to it meanwhile could not be attached around, and one that waits to change
-    a row that has moved would hold the lock that attaching needs. Attaching makes the indexes, at once for all rows.
+    a row that has moved would hold the lock that attaching needs. Before it the table is locked as attaching needs it:
+    an ANALYZE has that lock when it comes to the rest. Attaching makes the indexes, at once for all rows.
     """
     name, start, end = table.of(day), _start(day), _start(day + _DAY)
+    await tx.execute(f"LOCK TABLE ONLY {table.name} IN SHARE UPDATE EXCLUSIVE MODE")
     await tx.execute(f"LOCK TABLE {table.rest} IN ACCESS EXCLUSIVE MODE")
     await tx.execute(
         f"CREATE TABLE {name} (LIKE {table.name} INCLUDING ALL EXCLUDING INDEXES)"

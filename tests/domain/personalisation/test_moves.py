@@ -1,0 +1,135 @@
+"""Rows that move from the rest to their day, while whoever moves them is killed or someone else has what it needs."""
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import LiteralString
+
+import pytest
+from tests.domain.personalisation.test_partitions import new_record, partition_of, submit, until_waiting
+from tests.engines import Engines
+from tests.factories import make_cast, phone
+from tests.waiting import until
+
+from callmark.domain.deps import Deps
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.model import Batch
+from callmark.kit.db import DatabaseConnection, connect
+from callmark.kit.partitions import keep_days
+
+MANY = 3
+
+KEEPER = """
+import asyncio, sys
+from datetime import datetime
+from callmark.kit.db import Database
+from callmark.kit.partitions import keep_days
+
+async def keep():
+    db = await Database.open(sys.argv[1], size=1, name="keeper")
+    await keep_days(db, datetime.fromisoformat(sys.argv[2]), 30, many=int(sys.argv[3]))
+    await db.close()
+
+asyncio.run(keep())
+"""
+
+Step = tuple[LiteralString, LiteralString]
+"""What kind of trigger stops a move there, and when it runs."""
+
+STEPS: dict[str, Step] = {
+    "before the day is created": ("EVENT TRIGGER", "ON ddl_command_start WHEN TAG IN ('CREATE TABLE')"),
+    "while rows move": ("TRIGGER", "BEFORE DELETE ON call_record_rest FOR EACH ROW"),
+    "before the day is attached": ("EVENT TRIGGER", "ON ddl_command_start WHEN TAG IN ('ALTER TABLE')"),
+    "before the commit": ("EVENT TRIGGER", "ON ddl_command_end WHEN TAG IN ('ALTER TABLE')"),
+}
+STALLED = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+END_STALLED = f"SELECT pg_terminate_backend(pid) FROM ({STALLED}) stalled"
+LOCKED = (
+    "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+    " WHERE d.datname = current_database() AND (l.locktype = 'advisory' OR l.mode = 'AccessExclusiveLock')"
+)
+
+
+async def far_batch(deps: Deps) -> Batch:
+    """Records of a day without a partition, one of which has its outcome."""
+    cast, now = await make_cast(deps), deps.clock.now()
+    await keep_days(deps.db, now, 30)
+    ends_at = now + timedelta(days=30)
+    records = [new_record(cast, phone(), ends_at - timedelta(hours=1), ends_at) for _ in range(MANY)]
+    batch = await submit(deps, cast, *records)
+    first, *_ = await personalisation.timelines(deps, batch.id, None)
+    await personalisation.acknowledge(deps, [first.key])
+    return batch
+
+
+async def partitions_of(deps: Deps, batch: Batch) -> set[str]:
+    return {await partition_of(deps, record) for record in await personalisation.timelines(deps, batch.id, None)}
+
+
+@asynccontextmanager
+async def stalled_keeper(engines: Engines, tx: DatabaseConnection, deps: Deps, step: Step) -> AsyncGenerator[Process]:
+    """A process that is in the middle of a move."""
+    trigger, runs = step
+    returns = trigger.replace(" ", "_")
+    await tx.execute(
+        f"CREATE FUNCTION stall() RETURNS {returns} LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); END';"
+        f" CREATE {trigger} stall {runs} EXECUTE FUNCTION stall()"
+    )
+    argv = (engines.dsn, deps.clock.now().isoformat(), str(MANY))
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", KEEPER, *argv)
+    try:
+        await until(partial(tx.fetchval, STALLED))
+        yield child
+    finally:
+        await tx.execute(END_STALLED)
+        await child.wait()
+        await tx.execute("DROP FUNCTION stall CASCADE")
+
+
+KILLS = [*((step, "process") for step in STEPS), ("while rows move", "session")]
+
+
+@pytest.mark.parametrize(("step", "killed"), KILLS)
+async def test_a_move_that_is_killed_leaves_all_as_it_was_and_no_lock_and_the_next_run_finishes_it(
+    deps: Deps, engines: Engines, step: str, killed: str
+) -> None:
+    batch = await far_batch(deps)
+    before = await personalisation.timelines(deps, batch.id, None)
+    async with connect(engines.dsn) as tx:
+
+        async def are_locks_gone() -> bool:
+            return await tx.fetchval(LOCKED) == 0
+
+        async with stalled_keeper(engines, tx, deps, STEPS[step]) as child:
+            assert not await are_locks_gone()
+            if killed == "process":
+                child.kill()
+            else:
+                await tx.execute(END_STALLED)
+            assert await child.wait() == (-signal.SIGKILL if killed == "process" else 0)
+            await until(are_locks_gone, within_s=20)
+            assert await personalisation.timelines(deps, batch.id, None) == before
+            assert await partitions_of(deps, batch) == {"call_record_rest"}
+        await keep_days(deps.db, deps.clock.now(), 30, many=MANY)
+        assert await tx.fetchval("SELECT count(*) FROM call_record") == MANY
+    assert await personalisation.timelines(deps, batch.id, None) == before
+    assert await partitions_of(deps, batch) == {f"call_record_{batch.ends_to:%Y%m%d}"}
+
+
+async def test_a_move_waits_for_an_analyze_that_has_not_come_to_the_rest_yet(deps: Deps, engines: Engines) -> None:
+    batch = await far_batch(deps)
+    keep = partial(keep_days, deps.db, deps.clock.now(), 30, many=MANY)
+    async with connect(engines.dsn) as analyzing:
+        async with analyzing.transaction():
+            await analyzing.execute("LOCK TABLE ONLY call_record IN SHARE UPDATE EXCLUSIVE MODE")  # its first lock
+            keeping = asyncio.create_task(keep())
+            await until_waiting(engines.dsn, 1)
+            assert await analyzing.fetchval("SELECT count(*) FROM call_record_rest") == MANY
+        await keeping
+    await keep()
+    assert await partitions_of(deps, batch) == {f"call_record_{batch.ends_to:%Y%m%d}"}
