@@ -7,6 +7,7 @@ from callmark.kit.clock import Clock
 from callmark.kit.db import Database
 from callmark.kit.fabric import Fabric
 from callmark.kit.health import Health
+from callmark.kit.partitions import RowsAhead
 from callmark.kit.settings import Settings
 from callmark.kit.short_memory import ShortMemory
 from callmark.kit.statement_batcher import StatementBatcher
@@ -31,6 +32,9 @@ class Deps:
 
     memory: ShortMemory = field(default_factory=ShortMemory)
     """What this process need not ask for again each time."""
+
+    ahead: RowsAhead = field(default_factory=RowsAhead)
+    """What this process has accepted of days that may not be made yet."""
 
     async def wake(self, *works: WorkName) -> None:
         """Wakes the workers that do this work. A hint, since they also poll; for after the commit."""

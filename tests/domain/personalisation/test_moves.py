@@ -6,6 +6,7 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import LiteralString
@@ -14,13 +15,17 @@ import pytest
 from tests.domain.personalisation.test_partitions import new_record, partition_of, submit, until_waiting
 from tests.engines import Engines
 from tests.factories import make_cast, phone
-from tests.waiting import until
+from tests.waiting import Growing, until
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.accepting import SMALL
 from callmark.domain.personalisation.model import Batch
+from callmark.domain.work_names import WorkName
 from callmark.kit.db import DatabaseConnection, connect
-from callmark.kit.partitions import keep_days
+from callmark.kit.partitions import DAYS_AHEAD, RowsAhead, keep_days
+from callmark.kit.work import wake_topic
+from callmark.worker.run import prepare
 
 MANY = 3
 
@@ -133,3 +138,26 @@ async def test_a_move_waits_for_an_analyze_that_has_not_come_to_the_rest_yet(dep
         await keeping
     await keep()
     assert await partitions_of(deps, batch) == {f"call_record_{batch.ends_to:%Y%m%d}"}
+
+
+async def test_a_worker_looks_for_busy_days_as_soon_as_many_records_of_later_days_were_accepted(deps: Deps) -> None:
+    deps = replace(deps, ahead=RowsAhead(look_after=5))
+    await prepare(deps)
+    cast, now, woken = await make_cast(deps), deps.clock.now(), Growing[bytes]()
+
+    async def on_wake(data: bytes) -> None:
+        woken.append(data)
+
+    await deps.fabric.listen(wake_topic(WorkName.PERIODIC), on_wake)
+
+    async def accept(count: int, days: int) -> bool:
+        """Whether the days are looked at then."""
+        async with deps.db.connection() as tx:
+            await tx.execute("UPDATE periodic_job SET due_at = $1", now + timedelta(minutes=1))
+            ends_at = now + timedelta(days=days)
+            await submit(deps, cast, *[new_record(cast, phone(), ends_at - timedelta(hours=1), ends_at)] * count)
+            return await tx.fetchval("SELECT due_at <= $1 FROM periodic_job WHERE name = 'partitions'", now)
+
+    accepted = [(SMALL + 1, DAYS_AHEAD), (4, 9), (1, 30), (4, 30), (SMALL + 1, 9)]
+    assert [await accept(*one) for one in accepted] == [False, False, True, False, True]
+    await woken.until(lambda wakes: len(wakes) == 2)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId
-from callmark.domain.personalisation import metrics, queries
+from callmark.domain.personalisation import metrics, partitions, queries
 from callmark.domain.personalisation.batch_rows import BatchHead, write_rows
 from callmark.domain.personalisation.known import Mentioned, known_to_each
 from callmark.domain.personalisation.model import Batch, Outcome
@@ -103,3 +103,4 @@ async def _announce(deps: Deps, written: _Written) -> None:
         await deps.wake(WorkName.BATCHES)
     if invalid := written.batch.record_count - written.good:
         metrics.BULK[Outcome.INVALID].inc(invalid)
+    await partitions.count_ahead(deps, written.batch)

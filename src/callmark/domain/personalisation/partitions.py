@@ -1,15 +1,17 @@
 """The days of the tables that are partitioned by day, and what else goes with old call records."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import queries
+from callmark.domain.personalisation.model import Batch
+from callmark.domain.work_names import WorkName
 from callmark.kit.errors import EngineRefuses, Unavailable
-from callmark.kit.partitions import have_near_days, keep_days
+from callmark.kit.partitions import DAYS_AHEAD, have_near_days, keep_days
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,22 @@ async def keep_partitions(deps: Deps) -> None:
 async def keep_partitions_at(deps: Deps, now: datetime) -> None:
     """As `keep_partitions`, for the instant that the product clock is about to have."""
     await keep_days(deps.db, now, deps.settings.retention_days, deps.settings.event_retention_days)
+
+
+async def count_ahead(deps: Deps, batch: Batch) -> None:
+    """Has a worker look for busy days once this process has accepted many records of days that may not be made yet.
+
+    The job alone would look every minute, and in a minute half a million may come. For after the commit.
+    """
+    last_made = deps.clock.now().astimezone(UTC).date() + DAYS_AHEAD * _DAY
+    if batch.ends_to.astimezone(UTC).date() <= last_made or not deps.ahead.is_look_due(batch.record_count):
+        return
+    try:
+        async with deps.db.connection() as tx:
+            await queries.make_days_due(tx, deps.clock.now())
+    except Unavailable as exc:  # the batch is accepted all the same
+        log.warning("days_not_looked_at", error=exc.reason)
+    await deps.wake(WorkName.PERIODIC)
 
 
 async def drop_old_batches(deps: Deps) -> None:

@@ -256,6 +256,11 @@ async def _unwritten(tx: Tx, ordered: Sequence[Settlement]) -> list[Settlement]:
     return [s for s in ordered if s.key.id in found]
 
 
+async def make_days_due(tx: Tx, now: datetime) -> None:
+    """The periodic job that keeps the days is due at `now`, if it was later."""
+    await tx.execute("UPDATE periodic_job SET due_at = $1 WHERE name = 'partitions' AND due_at > $1", now)
+
+
 async def find_batch(tx: Tx, batch_id: UUID) -> Batch | None:
     """A batch by its id, whose ever it is."""
     row = await tx.fetchrow(
