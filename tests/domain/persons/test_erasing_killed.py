@@ -1,25 +1,32 @@
-"""`callmark person erase` is killed in the middle: what it had begun is whole, and the next one finishes it."""
+"""`callmark person erase` is killed in the middle: what it had begun is whole, and the next one finishes it.
+
+And rows move to another partition in the middle: they are found.
+"""
 
 import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 from tests.domain.persons.test_erasing import NUMBER, dump_of, has, put_everywhere
 from tests.engines import SECRET_KEY, Engines
+from tests.rows import put_row
 from tests.waiting import until
 
 from callmark.domain.audit import sealing, service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.persons import service
+from callmark.kit.partitions import keep_days
 
 _WAITS_FOR_IT = """
 SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
   JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
-  WHERE c.relname = 'registration' AND NOT l.granted)
+  WHERE c.relname = $1 AND NOT l.granted)
 """
 
 
@@ -55,17 +62,17 @@ async def locked(engines: Engines, table: str) -> AsyncGenerator[None]:
         await holder.close()
 
 
+async def waits_for(deps: Deps, table: str) -> bool:
+    async with deps.db.connection() as tx:
+        return await tx.fetchval(_WAITS_FOR_IT, table)
+
+
 async def test_an_erasing_process_that_is_killed_leaves_whole_rows_and_the_next_one_finishes(
     deps: Deps, engines: Engines, tmp_path: Path
 ) -> None:
     put = await put_everywhere(deps, NUMBER)
-
-    async def waits() -> bool:
-        async with deps.db.connection() as tx:
-            return await tx.fetchval(_WAITS_FOR_IT)
-
     async with locked(engines, "registration"), erase(engines, tmp_path) as first:
-        await until(waits)
+        await until(partial(waits_for, deps, "registration"))
         first.kill()
         assert await first.wait() < 0
     (half,) = await service.list_erasures(deps)
@@ -85,3 +92,20 @@ async def test_an_erasing_process_that_is_killed_leaves_whole_rows_and_the_next_
     assert told == [("person.erased", str(done.id)), ("person.erasure_requested", str(done.id))]
     await sealing.seal_entries(deps)
     assert (await sealing.verify(deps)).faults == []
+
+
+async def test_a_record_that_moves_to_its_day_while_others_are_read_is_erased(
+    deps: Deps, engines: Engines, tmp_path: Path
+) -> None:
+    now = deps.clock.now()
+    for days in (0, 30):
+        await keep_days(deps.db, now + timedelta(days=days), 30)
+    async with deps.db.transaction() as tx:  # into the rest: the days before the second run are not made
+        await put_row(tx, "call_record", now, {"receiver_number": NUMBER, "ends_at": now + timedelta(days=20)})
+    later = f"call_record_{now + timedelta(days=35):%Y%m%d}"
+    async with erase(engines, tmp_path) as erasing:
+        async with locked(engines, later):
+            await until(partial(waits_for, deps, later))
+            await keep_days(deps.db, now, 30, many=1)
+        assert await erasing.wait() == 0
+    assert not has(dump_of(engines.dsn), NUMBER)

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from tests.waiting import until
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.persons import exporting
+from callmark.kit.partitions import keep_days
 from callmark.surfaces.streaming import Streaming
 
 
@@ -65,6 +67,21 @@ async def test_it_is_handed_on_table_by_table_and_noted_when_nobody_reads_on(dep
     assert begun[1].startswith(b'"call":[{')
     assert b"registration" not in b"".join(begun)
     assert await told(deps) == [("person.exported", "…33", 1)]
+
+
+async def test_a_record_that_moves_to_its_day_meanwhile_is_in_the_export_once(deps: Deps) -> None:
+    now = deps.clock.now()
+    await keep_days(deps.db, now, 30)
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "call", now, {"receiver_number": NUMBER})
+        await put_row(tx, "call_record", now, {"receiver_number": NUMBER, "ends_at": now + timedelta(days=20)})
+    made = await exporting.export_person(deps, NUMBER, by=ALICE)
+    async with aclosing(exporting.as_json(made, "now")) as parts:
+        begun = [await anext(parts) for _ in range(2)]
+        assert begun[1].startswith(b'"call":[{')
+        await keep_days(deps.db, now, 30, many=1)
+        whole = b"".join([*begun, *[part async for part in parts]])
+    assert len(msgspec.json.decode(whole)["tables"]["call_record"]) == 1
 
 
 async def test_the_end_is_noted_though_starlette_cancels_whatever_waits_when_a_browser_hangs_up(deps: Deps) -> None:

@@ -4,10 +4,11 @@ What is done is written with each step, so the next worker after a kill continue
 after a look at every table that changed nothing.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -106,8 +107,28 @@ async def step(deps: Deps, erasure_id: ErasureId) -> bool:
 
 def _next_part(left: Sequence[SearchedTable]) -> Sequence[SearchedTable]:
     """The next table, with those after it that are small."""
-    sizes = accumulate(table.blocks for table in left[:_MOST_TABLES])
-    return left[: max(sum(size <= STEP_BLOCKS for size in sizes), 1)]
+    near = _to_rest(left[:_MOST_TABLES])
+    sizes = accumulate(table.blocks for table in near)
+    return near[: max(sum(size <= STEP_BLOCKS for size in sizes), 1)]
+
+
+def _to_rest(tables: Sequence[SearchedTable]) -> Sequence[SearchedTable]:
+    """The first ones, to the first rest: behind it there may be new days, and rows that have moved into them."""
+    rest = next((place for place, table in enumerate(tables, 1) if table.is_rest), len(tables))
+    return tables[:rest]
+
+
+async def every_table(deps: Deps, order: Callable[[SearchedTable], Any]) -> AsyncGenerator[SearchedTable]:
+    """Every table, in an order that has the rest of a table before its days: no row that moves is missed."""
+    done: SearchedTable | None = None
+    while True:
+        async with deps.db.connection() as tx:
+            tables = sorted(await queries.select_tables(tx), key=order)
+        left = [table for table in tables if done is None or order(table) > order(done)]
+        if not left:
+            return
+        for done in _to_rest(left):
+            yield done
 
 
 async def _begin(deps: Deps, one: Erasure, number: PhoneNumber, pass_number: int) -> None:
@@ -201,14 +222,14 @@ async def _find_number(deps: Deps, one: Erasure) -> bool:
     Raises SetupError without the secret key that their keys were encrypted with.
     """
     async with deps.db.connection() as tx:
-        nameless, tables = await queries.select_nameless(tx), await queries.select_tables(tx)
+        nameless = await queries.select_nameless(tx)
     by_key: dict[bytes, dict[bytes, Erasure]] = {}
     for other in nameless:
         if (key := keys.opened(deps.settings, other.sealed_key)) is not None:
             by_key.setdefault(key, {})[other.digest] = other
         elif other.id == one.id:
             raise SetupError("an erasure cannot be done again: the secret key it was made with is not here")
-    for table in tables:
+    async for table in every_table(deps, lambda table: table.key):
         await _look_for_digests(deps, table, by_key)
     for other in (other for wanted in by_key.values() for other in wanted.values()):
         if (left := await _read(deps, other.id)).phone_number is None:

@@ -43,19 +43,21 @@ async def export_person(deps: Deps, number: PhoneNumber, *, by: Actor) -> Person
     keeps what was sent until then. How many rows were read is noted at its end.
     """
     async with deps.db.transaction() as tx:
-        listed, tables = await queries.is_listed(tx, number), await queries.select_tables(tx)
+        listed = await queries.is_listed(tx, number)
         await _note(tx, deps, number, by, "person.export_begun")
-    tables.sort(key=lambda table: (table.of_table, table.key))
-    found = _parts(deps, NumberMask(number, keeps_business=listed), tables, by, is_listed=listed)
+    found = _parts(deps, NumberMask(number, keeps_business=listed), by, is_listed=listed)
     return PersonExport(number, deps.clock.now(), listed, found)
 
 
-async def _parts(
-    deps: Deps, mask: NumberMask, tables: list[SearchedTable], by: Actor, *, is_listed: bool
-) -> AsyncGenerator[Part]:
+def _by_name(table: SearchedTable) -> tuple[str, str]:
+    """All parts of a table come together."""
+    return table.of_table, table.key
+
+
+async def _parts(deps: Deps, mask: NumberMask, by: Actor, *, is_listed: bool) -> AsyncGenerator[Part]:
     count = 0
     try:
-        for table in tables:
+        async for table in erasing.every_table(deps, _by_name):
             for blocks in erasing.ranges_of(table):
                 async with deps.db.connection() as tx:
                     found = await queries.select_rows(tx, table, mask.number, blocks)

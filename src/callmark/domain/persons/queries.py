@@ -22,6 +22,7 @@ _COLUMNS = (
 )
 _TABLES = """
 SELECT n.nspname AS namespace, c.relname AS name, coalesce(p.relname, c.relname) AS of_table,
+  coalesce(pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT', false) AS is_rest,
   (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::bigint AS blocks,
   array_agg(a.attname::text ORDER BY a.attnum) AS columns,
   array_agg(format_type(a.atttypid, NULL) ORDER BY a.attnum) AS types
@@ -31,16 +32,21 @@ LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.
 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname IN (current_schema(), 'emulator')
   AND a.atttypid IN ('text'::regtype, 'json'::regtype, 'jsonb'::regtype, 'bytea'::regtype, 'text[]'::regtype)
   AND (a.atttypid <> 'bytea'::regtype OR a.attname = ANY ($1::text[]))
-GROUP BY n.nspname, c.relname, p.relname, c.oid ORDER BY n.nspname || '.' || c.relname COLLATE "C"
+GROUP BY n.nspname, c.relname, p.relname, c.oid
 """
 
 
 @dataclass(frozen=True)
 class SearchedTable:
-    """A table or a partition with its columns that can hold a number, and how many blocks it has."""
+    """A table or a partition with its columns that can hold a number, and how many blocks it has.
+
+    `key` is its place in the order of all. A partition that `is_rest`, from which rows move to a day when that is made,
+    comes before the days of its table: who reads all in this order meets a row that moves, if the day is among them.
+    """
 
     key: str
     of_table: str
+    is_rest: bool
     name: LiteralString
     columns: Mapping[str, str]
     blocks: int
@@ -55,11 +61,12 @@ class FoundRow:
 
 
 async def select_tables(tx: Tx) -> list[SearchedTable]:
-    """Every table with columns that can hold a number and must not, in alphabetical order."""
-    return [
+    """Every table with columns that can hold a number and must not, in the order of their keys."""
+    tables = [
         SearchedTable(
-            f"{row['namespace']}.{row['name']}",
+            f"{row['namespace']}.{row['of_table'] + '_' if row['is_rest'] else row['name']}",
             row["of_table"],
+            row["is_rest"],
             own_names(f'"{row["namespace"]}"."{row["name"]}"'),
             dict(zip(row["columns"], row["types"], strict=True)),
             row["blocks"],
@@ -67,6 +74,7 @@ async def select_tables(tx: Tx) -> list[SearchedTable]:
         for row in await tx.fetch(_TABLES, list(READABLE_BYTES))
         if row["of_table"] not in KEPT
     ]
+    return sorted(tables, key=lambda table: table.key)
 
 
 async def lock_rows(tx: Tx, table: SearchedTable, number: str, blocks: range) -> list[FoundRow]:
