@@ -25,6 +25,10 @@ COUNTED = """
       AND NOT c.relispartition AND c.relpersistence = 'p' AND c.relname <> 'process' ORDER BY c.relname
 """
 """The tables whose rows are in a backup: not those of live processes, and none that a crash empties."""
+_PARTITIONED = """
+    SELECT string_agg(format('%I.%I', current_schema(), relname), ', ') FROM pg_class
+    WHERE relkind = 'p' AND relnamespace = current_schema()::text::regnamespace AND NOT relispartition
+"""
 
 
 async def take_backup(
@@ -56,10 +60,17 @@ async def server_of(tx: Tx, dsn: str, programs: Path | None, *, oldest: int = 0)
 
 @asynccontextmanager
 async def _snapshot(dsn: str) -> AsyncGenerator[tuple[Tx, str]]:
-    """A connection that sees one instant to the end of the block, and how pg_dump can see the same."""
+    """A connection that sees one instant to the end of the block, and how pg_dump can see the same.
+
+    Partitions are locked before that instant: pg_dump fails when one that it sees is dropped before it can lock it.
+    """
     async with connect(dsn) as tx:
         await tx.execute("SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0")
+        await tx.execute("SET lock_timeout = '60s'")
+        partitioned = await tx.fetchval(_PARTITIONED)
         await tx.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        if partitioned:
+            await tx.execute(own_names(f"LOCK TABLE {partitioned} IN ACCESS SHARE MODE"))
         yield tx, await tx.fetchval("SELECT pg_export_snapshot()")
 
 
