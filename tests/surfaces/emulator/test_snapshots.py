@@ -1,18 +1,23 @@
 """Snapshots by the control API's own rules; with a clock and several processes: test_installation."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.factories import make_cast
 from tests.surfaces.emulator.running import Emulated
 from tests.surfaces.gateway.helpers import CALLER, push
+from tests.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import iso_ms
+from callmark.kit.clock import FakeClock, iso_ms
 from callmark.kit.db import own_names
+from callmark.kit.ids import new_id
+from callmark.kit.partitions import keep_days
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator import snapshot_store, snapshots
 
@@ -119,3 +124,30 @@ async def test_after_a_reset_only_handsets_that_had_changed_are_registered_again
         assert after[one] is not None
         assert after[one] != before[one]
     assert (await emulator.change(changed))["os"] == "android"
+
+
+LATE = timedelta(days=60)
+LEASED = "UPDATE periodic_job SET lease_id = $1, leased_until = $2 WHERE name = 'partitions'"
+
+
+async def test_a_job_that_runs_by_the_later_clock_drops_nothing_of_what_comes_back(
+    emulator: Emulated, clock: FakeClock
+) -> None:
+    deps = emulator.deps
+    await push(deps, await make_cast(deps), SEEDED)
+    await snapshots.take(deps, "early")
+    clock.advance(LATE)
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE installation SET clock_offset = $1", LATE)
+        await tx.execute(LEASED, new_id(), deps.real_clock.now() + timedelta(minutes=1))  # by the worker that does it
+        restoring = asyncio.create_task(ask(emulator, "POST", "/early/restore"))
+
+        async def is_clock_back() -> bool:
+            return await tx.fetchval("SELECT clock_offset = interval '0' FROM installation")
+
+        await until(is_clock_back)
+        await keep_days(deps.db, clock.now(), 30)
+        await tx.execute(LEASED, None, None)
+        await restoring
+        parts = await tx.fetch("SELECT tableoid::regclass::text FROM call_record")
+    assert [row[0] for row in parts] == [f"call_record_{clock.now() - LATE:%Y%m%d}"]

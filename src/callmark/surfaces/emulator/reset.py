@@ -4,10 +4,12 @@ No process keeps in memory what tables say, but for the product clock and the ha
 hold leases on rows; no row comes back with one, and what a worker writes for a row that has gone changes nothing.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import LiteralString
+from uuid import UUID
 
 import structlog
 
@@ -102,6 +104,13 @@ INSERT INTO handset_app SELECT * FROM kept_app ON CONFLICT DO NOTHING;
 INSERT INTO registration SELECT * FROM kept_registration
 """
 
+_RUNNING_JOBS = (
+    "SELECT array_agg(lease_id) FROM periodic_job"
+    " WHERE leased_until > $1 AND ($2::uuid[] IS NULL OR lease_id = ANY ($2))"
+)
+_JOBS_END_WITHIN_S = 20.0
+"""More than the lease of a worker that was killed."""
+
 _LOCK_WITHIN_MS: tuple[LiteralString, ...] = ("20", "40", "80") + ("200",) * 17
 """How long a change waits for each lock, each time it is tried: less than the engine waits before it ends a deadlock.
 
@@ -164,11 +173,33 @@ async def restore(deps: Deps, name: str) -> None:
 
 
 async def _set_clock(deps: Deps, offset: timedelta) -> None:
-    """The product clock is that far from the real one; the days of then are there before."""
+    """The product clock is that far from the real one; the days of then are there before.
+
+    When it goes back, no job still deletes what was old by the clock of before.
+    """
     before = await clock_offset(deps.db)
+    then = deps.clock.now() - before + offset
     if offset != before:
-        await partitions.keep_partitions_at(deps, deps.clock.now() - before + offset)
+        await partitions.keep_partitions_at(deps, then)
     await set_clock(deps.db, deps.fabric, deps.real_clock, offset)
+    if offset < before:
+        await _end_jobs(deps)
+        await partitions.keep_partitions_at(deps, then)  # a job may have dropped days since
+
+
+async def _end_jobs(deps: Deps) -> None:
+    """Returns when the periodic jobs that run now have ended. Raises Unavailable when one runs for long."""
+    leases: list[UUID] | None = None
+    try:
+        async with asyncio.timeout(_JOBS_END_WITHIN_S):
+            while True:
+                async with deps.db.connection() as tx:
+                    leases = await tx.fetchval(_RUNNING_JOBS, deps.real_clock.now(), leases)
+                if not leases:
+                    return
+                await deps.real_clock.sleep(_PAUSE)
+    except TimeoutError:
+        raise Unavailable("clock: a job still runs by the time of before") from None
 
 
 async def _put_rows(deps: Deps, snapshot: Snapshot, moved_from: datetime, tx: Transaction) -> None:
