@@ -1,6 +1,7 @@
 """The days of `call_record`, on real PostgreSQL."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import LiteralString
 
@@ -77,6 +78,22 @@ async def test_days_past_the_retention_are_dropped_with_their_batches(deps: Deps
     await partitions.drop_old_batches(deps)
     async with deps.db.connection() as tx:
         assert await queries.find_batch(tx, batch.id) is None
+
+
+@pytest.mark.parametrize("days", [60, -60])
+async def test_a_machine_whose_clock_is_wrong_drops_nothing(deps: Deps, days: int) -> None:
+    now = deps.real_clock.now()
+    right = replace(deps, clock=FakeClock(now))
+    await partitions.keep_partitions(right)
+    cast = await make_cast(right)
+    batch = await submit(right, cast, new_record(cast, phone(), now, now + timedelta(hours=1)))
+    wrong = FakeClock(now + timedelta(days=days))
+    astray = replace(deps, clock=wrong, real_clock=wrong)
+    with pytest.raises(Unavailable) as refused:
+        await partitions.keep_partitions(astray)
+    assert refused.value.reason.startswith("clock: ")
+    await partitions.begin_partitions(astray)
+    assert (await partition_of(deps, await only(deps, batch))).startswith("call_record_20")
 
 
 async def test_a_record_that_waited_for_its_day_s_partition_is_written_into_it(

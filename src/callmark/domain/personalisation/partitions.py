@@ -11,6 +11,7 @@ from callmark.domain.personalisation import queries
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import EngineRefuses, Unavailable
+from callmark.kit.heartbeats import apart
 from callmark.kit.partitions import DAYS_AHEAD, have_near_days, keep_days
 
 log = structlog.get_logger(__name__)
@@ -19,6 +20,7 @@ _DAY = timedelta(days=1)
 _START_WAITS_S = 20.0
 """Of the minute that a process has for its start."""
 _BATCHES_A_PIECE = 5_000
+_CLOCK_IS_WRONG = timedelta(hours=1)
 
 
 async def begin_partitions(deps: Deps) -> None:
@@ -46,7 +48,14 @@ async def keep_partitions(deps: Deps) -> None:
 
 
 async def keep_partitions_at(deps: Deps, now: datetime) -> None:
-    """As `keep_partitions`, for the instant that the product clock is about to have."""
+    """As `keep_partitions`, for the instant that the product clock is about to have.
+
+    Raises Unavailable on a machine whose clock is wrong: the days that it would drop would be lost.
+    """
+    async with deps.db.connection() as tx:
+        asked_at, theirs = deps.real_clock.now(), await tx.fetchval("SELECT clock_timestamp()")
+    if abs(off := apart(theirs, asked_at, deps.real_clock.now())) > _CLOCK_IS_WRONG:
+        raise Unavailable(f"clock: the database's is {off} ahead of this machine's")
     await keep_days(deps.db, now, deps.settings.retention_days, deps.settings.event_retention_days)
 
 
