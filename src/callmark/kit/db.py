@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, LiteralString, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, LiteralString, Protocol, Self, TypeVar, cast
 
 import asyncpg
 import structlog
@@ -19,6 +19,8 @@ from callmark.kit.primary import LOST, Primary
 
 if TYPE_CHECKING:
     PooledConnection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+_T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
 
@@ -233,6 +235,17 @@ class Database:
             async with held.transaction(), _cut_when_useless(held):
                 yield tx
         await tx.committed()
+
+    async def in_transaction(self, work: Callable[[Transaction], Awaitable[_T]]) -> _T:
+        """What `work` gives, in a transaction; once more if a day was made while a row was on its way to the rest."""
+        try:
+            async with self.transaction() as tx:
+                return await work(tx)
+        except Unavailable as exc:
+            if not is_between_days(exc.__cause__):
+                raise
+        async with self.transaction() as tx:
+            return await work(tx)
 
     def pool_state(self) -> PoolState:
         """As of now."""

@@ -63,8 +63,7 @@ async def submit_batch_in(
 async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, submitted: Submitted) -> Batch:
     """As `submit_batch_in`, committed on return; a small one in one transaction with others of the same moment."""
     if len(submitted.records) > SMALL:
-        async with deps.db.transaction() as tx:
-            return await submit_batch_in(tx, deps, account_id, rules, submitted)
+        return await deps.db.in_transaction(lambda tx: submit_batch_in(tx, deps, account_id, rules, submitted))
     submission = _submission(deps, account_id, rules, submitted)
     (written,) = await deps.gather(_write_small, [submission], weight=len(submitted.records))
     await _announce(deps, written)

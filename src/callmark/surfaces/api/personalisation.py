@@ -11,6 +11,7 @@ from callmark.domain.personalisation.admitted_push import ReadPush
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.service import PushResult
 from callmark.kit.clock import iso_ms
+from callmark.kit.db import Transaction
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.record_rules.fields import Fault, Faulty, Field
@@ -50,9 +51,12 @@ def push_bulk(generation: Generation) -> Handler:
         deps = request.deps
         if request.claim is None:
             return answer(await accepting.submit_batch(deps, request.account_id, generation.rules, submitted))
-        async with deps.db.transaction() as tx:
+
+        async def submit(tx: Transaction) -> Response:
             batch = await accepting.submit_batch_in(tx, deps, request.account_id, generation.rules, submitted)
             return await kept(tx, request, answer(batch))
+
+        return await deps.db.in_transaction(submit)
 
     def answer(batch: Batch) -> Response:
         return render(BatchOut(str(batch.id)) if generation.newer else _uploaded(str(batch.id)))

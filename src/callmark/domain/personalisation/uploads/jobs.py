@@ -17,6 +17,7 @@ from callmark.domain.personalisation.uploads.model import Upload
 from callmark.domain.personalisation.validation import console_rules
 from callmark.domain.policy.plan import Feature
 from callmark.domain.work_names import WorkName
+from callmark.kit.db import Transaction
 from callmark.kit.errors import Conflict
 from callmark.kit.work import Claimed, Work
 
@@ -75,11 +76,13 @@ async def _submit_next(deps: Deps, upload: Upload) -> bool:
     def as_sent(position: int) -> bytes:
         return model.as_sent(part.records[position].values)
 
+    async def submit(tx: Transaction) -> None:
+        batch = await submit_batch_in(tx, deps, upload.account_id, rules, Submitted(records, as_sent))
+        if not await queries.mark_submitted(tx, upload.id, part, batch.id):
+            raise _Taken("this part is already submitted")
+
     with suppress(_Taken):  # then the other's batch stands, and ours was rolled back
-        async with deps.db.transaction() as tx:
-            batch = await submit_batch_in(tx, deps, upload.account_id, rules, Submitted(records, as_sent))
-            if not await queries.mark_submitted(tx, upload.id, part, batch.id):
-                raise _Taken("this part is already submitted")
+        await deps.db.in_transaction(submit)
     return True
 
 
