@@ -3,7 +3,7 @@
 import pytest
 from tests.actors import ALICE
 from tests.factories import make_cast, phone
-from tests.listed import Listed, bodies, make_listed, offer_everything
+from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
 from tests.surfaces.gateway.helpers import Owner, make_handset, new_record, store_records
 
 from callmark.domain.accounts import service as accounts
@@ -11,6 +11,7 @@ from callmark.domain.announced_calls import service as announced_calls
 from callmark.domain.announced_calls.model import AnnouncedState, CallAnnouncement
 from callmark.domain.calls.model import CallSource
 from callmark.domain.deps import Deps
+from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation.handset_messages import Identity
 from callmark.domain.resolution import model, service as resolution
 from callmark.domain.resolution.model import ListedIdentity, Offers, Resolution, ShownSource
@@ -93,6 +94,32 @@ async def test_an_open_record_announces_its_call(deps: Deps, owner: Owner) -> No
     assert isinstance(found.identity, Identity)
     assert await spoof_alarms.newest_alarms(deps, cast.account.id) == []
     assert found.source is CallSource.CALL_RECORD
+
+
+@pytest.mark.parametrize(("os", "version"), [(OS.IOS, "5.0.0"), (OS.ANDROID, "0.9.0")])
+async def test_a_record_of_its_account_announces_a_call_also_where_the_handset_cannot_show_records(
+    deps: Deps, os: OS, version: str
+) -> None:
+    cast, other = await make_cast(deps), await make_cast(deps)
+    owner = await make_handset(deps, phone(), os=os, version=version)
+    acme = await make_listed(deps, account_id=cast.account.id)
+    await offer_everything(deps, acme)
+    await accounts.update_account(deps, cast.account.id, by=ALICE, announced_calls_only=True)
+    await set_state(deps, acme, "number", "failed")  # then others may push records of it
+    await store_records(deps, other, new_record(deps, other, owner.number, caller=acme.number))
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE number SET state = 'listed', why = NULL WHERE phone_number = $1", acme.number)
+    assert (await resolve(deps, owner, acme)).source is CallSource.NONE
+    assert len(await spoof_alarms.newest_alarms(deps, cast.account.id)) == 1
+
+    owner = await make_handset(deps, phone(), os=os, version=version)
+    await store_records(deps, cast, new_record(deps, cast, owner.number, caller=acme.number))
+    found = await resolve(deps, owner, acme)
+    assert isinstance(found.identity, ListedIdentity)
+    assert (found.source, found.offers.call_me_back) == (CallSource.LISTED_NUMBER, True)
+    view = await resolution.resolve_for_account(deps, cast.account.id, owner.number, acme.number)
+    assert view.shows is ShownSource.LISTED_NUMBER
+    assert len(await spoof_alarms.newest_alarms(deps, cast.account.id)) == 1  # that of before
 
 
 async def test_the_switch_works_from_the_next_call_on(deps: Deps, owner: Owner, acme: Listed) -> None:

@@ -85,7 +85,15 @@ async def _found(deps: Deps, receiver: PhoneNumber, caller: PhoneNumber, reach: 
 async def find_each(tx: Tx, asked: Sequence[RingingPair]) -> list[_Found]:
     """What there is to show for each call. Two statements, as a rule. Fits `deps.gather`."""
     records = await personalisation.newest_open_each(tx, asked)
-    return list(zip(records, await _callers(tx, asked), strict=True))
+    found = zip(records, await _callers(tx, asked), strict=True)
+    return [(record, _shown_beside(record, listed)) for record, listed in found]
+
+
+def _shown_beside(record: OpenRecord | None, listed: ListedCaller | Unlisted | None) -> ListedCaller | Unlisted | None:
+    """What the number is listed as: an open record of its account announces the call, also where it cannot show."""
+    if record is None or not isinstance(listed, ListedCaller) or listed.account_id != record.account_id:
+        return listed
+    return replace(listed, is_hidden=False)
 
 
 async def _callers(tx: Tx, asked: Sequence[RingingPair]) -> list[ListedCaller | Unlisted | None]:
