@@ -20,6 +20,7 @@ from tests.surfaces.gateway.helpers import (
     store_records,
 )
 from tests.waiting import until
+from tests.way_to_postgres import way_to_postgres
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
@@ -27,6 +28,7 @@ from callmark.domain.personalisation.model import Outcome
 from callmark.kit.clock import FakeClock
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.ids import new_id
 from callmark.kit.statement_batcher import StatementBatcher
 from callmark.worker.run import run_due_once
 
@@ -111,6 +113,28 @@ async def test_while_nobody_can_say_every_handset_is_waited_for(deps: Deps) -> N
     away = KeptConnections("postgresql://nobody@127.0.0.1:1/away", size=1, name="away")
     owner = await make_handset(deps, phone())
     assert await is_returning(replace(deps, gather=StatementBatcher(away)), owner)
+
+
+async def test_the_end_of_a_stream_is_noted_when_postgresql_is_back(deps: Deps) -> None:
+    owner, gateway_id, clock = await make_handset(deps, phone()), new_id(), FakeClock(deps.real_clock.now())
+    await presence.beat(deps, gateway_id)
+    await presence.note_opened(deps, gateway_id, owner.number, "one")
+    with way_to_postgres(deps) as way:
+        away = KeptConnections(way.dsn, size=1, name="away")
+        cut_off = replace(deps, gather=StatementBatcher(away), real_clock=clock)
+        ending = asyncio.create_task(presence.note_ended(cut_off, owner.number, "one", said_goodbye=True))
+        await asyncio.sleep(0)
+        assert await is_returning(cut_off, owner)  # it has asked behind the first try
+        assert await is_returning(deps, owner)
+        way.open()
+
+        async def is_noted() -> bool:
+            clock.advance(presence.NOTED_AGAIN_AFTER)
+            return not await is_returning(deps, owner)
+
+        await until(is_noted, 20)
+        await ending
+        await away.close()
 
 
 async def test_only_those_expected_back_are_waited_for(deps: Deps) -> None:

@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 RETURNS_WITHIN = timedelta(seconds=30)
 """How long after its stream was lost a handset is expected back. Longer, and it is simply offline."""
 
+NOTED_AGAIN_AFTER = timedelta(seconds=2)
 BEAT_EVERY = timedelta(seconds=5)
 _SILENT_AFTER = 3 * BEAT_EVERY
 _FORGOTTEN_AFTER = timedelta(days=1)
@@ -33,12 +34,22 @@ async def note_opened(deps: Deps, gateway_id: UUID, number: PhoneNumber, stream:
 
 
 async def note_ended(deps: Deps, number: PhoneNumber, stream: str, *, said_goodbye: bool) -> None:
-    """It has ended, by the handset's wish or not. Without PostgreSQL nothing is noted: it counts as lost."""
-    lost_at = None if said_goodbye else deps.real_clock.now()
-    try:
-        await deps.gather(presence_queries.note, [StreamEnded(number, stream, lost_at)])
-    except AppError as exc:
-        log.warning("stream_end_not_noted", error=exc.detail)
+    """It has ended, by the handset's wish or not; returns when that is written, however long PostgreSQL is away.
+
+    Until then the handset is expected back, as long as its gateway lives.
+    """
+    ended = StreamEnded(number, stream, None if said_goodbye else deps.real_clock.now())
+    is_late = False
+    while True:
+        try:
+            await deps.gather(presence_queries.note, [ended])
+        except AppError as exc:
+            if not is_late:
+                log.warning("stream_end_not_noted", error=exc.detail)
+            is_late = True
+            await deps.real_clock.sleep(NOTED_AGAIN_AFTER)
+        else:
+            return
 
 
 async def returning(deps: Deps, numbers: Collection[str]) -> set[str]:
