@@ -137,7 +137,7 @@ async def test_the_app_is_woken_shows_who_calls_reports_and_asks_to_be_called_ba
             "call_record",
         )
         await app.do("missed")
-        (call,) = await calls.calls_of_record(deps, record.key.id)
+        (call,) = await calls.calls_of_record(deps, record.key)
         assert (call.shown_at is not None, call.outcome) == (True, CallEvent.MISSED)
         assert (await app.do("call 918049998888"))["name"] is None
         await app.do("rejected")

@@ -35,7 +35,7 @@ async def test_a_call_gathers_its_facts_with_their_instants(deps: Deps, clock: F
     await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, record)
     clock.advance(timedelta(seconds=9))
     await calls.report(deps, receiver, call_id, CALLER, CallEvent.ANSWERED, CallSource.CALL_RECORD, record)
-    assert await calls.calls_of_record(deps, record.id) == [
+    assert await calls.calls_of_record(deps, record) == [
         Call(
             receiver,
             call_id,
@@ -84,6 +84,17 @@ async def test_calls_of_two_receivers_with_one_id_stay_apart(deps: Deps) -> None
     one, other, call_id = phone(), phone(), CallId(random_uuid())
     await calls.report(deps, one, call_id, CALLER, CallEvent.MISSED, CallSource.NONE, None)
     assert await calls.find_call(deps, other, call_id) is None
+
+
+async def test_a_record_has_the_first_calls_of_its_receiver_however_many_are_reported(deps: Deps) -> None:
+    receiver = phone()
+    record = a_key(deps, receiver)
+    of_another = RecordKey(phone(), record.ends_at, record.id)
+    ids = sorted(CallId(new_id()) for _ in range(calls.MOST_OF_RECORD + 1))
+    for key, call_id in [(of_another, CallId(new_id())), *((record, one) for one in ids)]:
+        number = key.receiver_number
+        await calls.report(deps, number, call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, key)
+    assert [call.id for call in await calls.calls_of_record(deps, record)] == ids[:-1]
 
 
 async def test_source_and_record_must_agree(deps: Deps) -> None:

@@ -46,7 +46,7 @@ async def test_pages_of_two_processes_show_the_same_call_and_either_may_act(emul
         for page in (here, there):
             await page.until(lambda page: page.outcome is None)
             assert [one["outcome"] for one in page.handset["history"]] == ["answered"]
-    (reported,) = await calls.calls_of_record(emulator.deps, record.key.id)
+    (reported,) = await calls.calls_of_record(emulator.deps, record.key)
     assert (reported.shown_at is not None, reported.outcome) == (True, CallEvent.ANSWERED)
 
 

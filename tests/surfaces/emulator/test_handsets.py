@@ -37,7 +37,7 @@ async def test_a_pushed_identity_shows_when_its_caller_rings_and_the_call_is_rep
     assert shown["source"] == "call_record"
     assert shown["offers"] == NO_OFFERS
     assert (await emulator.http.get(shown["logo_url"])).headers["content-type"] == "image/png"
-    (call,) = await calls.calls_of_record(emulator.deps, record.key.id)
+    (call,) = await calls.calls_of_record(emulator.deps, record.key)
     assert call.shown_at is not None
     assert call.outcome is CallEvent.MISSED
 
@@ -47,7 +47,7 @@ async def test_looking_at_the_screen_reports_no_call(emulator: Emulated) -> None
     await emulator.make(number)
     record = await push(emulator.deps, cast, number)
     assert (await emulator.screen(number, CALLER))["name"] == "Acme Deliveries"
-    assert await calls.calls_of_record(emulator.deps, record.key.id) == []
+    assert await calls.calls_of_record(emulator.deps, record.key) == []
 
 
 async def test_an_online_handset_without_a_record_says_why_nothing_shows(emulator: Emulated, clock: FakeClock) -> None:
@@ -85,11 +85,11 @@ async def test_an_offline_handset_shows_what_it_holds_and_gets_the_rest_when_it_
     assert (await emulator.call(number, CALLER))["name"] == "Acme Deliveries"
     nothing = await emulator.screen(number, "918040009999")
     assert nothing["why"] == "the handset is offline and has no record of this caller"
-    assert await calls.calls_of_record(emulator.deps, held.key.id) == []
+    assert await calls.calls_of_record(emulator.deps, held.key) == []
     assert (await emulator.change(number, online=True))["connected"] is True
     assert (await emulator.screen(number, "918040009999"))["name"] == "Acme Deliveries"
     await emulator.call(number, "918040009999")  # answered after the report that waited: frames keep their order
-    assert len(await calls.calls_of_record(emulator.deps, held.key.id)) == 1
+    assert len(await calls.calls_of_record(emulator.deps, held.key)) == 1
 
 
 async def test_what_a_withdrawn_record_had_superseded_shows_again_also_offline(emulator: Emulated) -> None:

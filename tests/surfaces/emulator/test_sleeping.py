@@ -116,7 +116,7 @@ async def test_without_its_wake_ups_the_app_still_asks_who_calls_and_reports_the
     assert record.outcome is Outcome.FAILED_TO_PUSH
     shown = await emulator.call(number, CALLER, "missed")
     assert (shown["name"], shown["source"]) == ("Acme Deliveries", "call_record")
-    (call,) = await calls.calls_of_record(emulator.deps, record.key.id)
+    (call,) = await calls.calls_of_record(emulator.deps, record.key)
     assert (call.shown_at is not None, call.outcome) == (True, CallEvent.MISSED)
     there = await listed(emulator, number)
     assert (there["asleep"], there["held"]) == (True, 0)

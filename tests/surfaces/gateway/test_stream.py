@@ -29,8 +29,9 @@ from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
+from callmark.domain.ids import RecordId
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.model import Outcome, RecordKey
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.ids import random_uuid
@@ -134,7 +135,7 @@ async def test_a_call_report_is_confirmed_and_kept_whether_the_record_is_known_o
     async with online(address, owner.token) as handset:
         for event in ("shown", "shown", "missed"):
             await handset.ask("call", "received", event=event, **report)
-    (call,) = await calls.calls_of_record(deps, record_id)
+    (call,) = await calls.calls_of_record(deps, RecordKey(owner.number, deps.clock.now(), RecordId(record_id)))
     assert (call.id, call.outcome) == (call_id, CallEvent.MISSED)
     assert call.shown_at == deps.clock.now()
 
@@ -149,7 +150,8 @@ async def test_another_receivers_record_is_refused(deps: Deps, address: str) -> 
     assert refused["slug"] == also["slug"] == "forbidden-error"
     assert refused["message"] == "record belongs to another receiver"
     assert await outcome_of(deps, cast, foreign.key.id) is Outcome.PENDING
-    assert await calls.calls_of_record(deps, foreign.key.id) == []
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM call WHERE record_id = $1", foreign.key.id) == 0
 
 
 _BAD_FRAMES: list[tuple[str | bytes, str | None, str]] = [

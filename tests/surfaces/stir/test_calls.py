@@ -36,7 +36,7 @@ async def test_a_signed_call_becomes_one_of_its_record(there: Network, clock: Fa
     began = clock.now()
     clock.advance(timedelta(seconds=50))
     answer = await there.post("calls", outcome(there, receiver))
-    (call,) = await calls.calls_of_record(there.deps, record.key.id)
+    (call,) = await calls.calls_of_record(there.deps, record.key)
     assert answer.json() == {
         "call_id": str(call.id),
         "source": "call_record",
@@ -58,7 +58,7 @@ async def test_a_late_report_says_how_long_ago_the_call_ended(there: Network, cl
     late = timedelta(hours=3, minutes=40) - timedelta(seconds=50)
     answer = await there.post("calls", outcome(there, receiver, seconds_ago=int(late.total_seconds())))
     assert answer.json()["record_id"] == str(record.key.id)
-    (call,) = await calls.calls_of_record(there.deps, record.key.id)
+    (call,) = await calls.calls_of_record(there.deps, record.key)
     assert (call.shown_at, call.ended_at, call.reported_at) == (began, began + timedelta(seconds=50), clock.now())
     assert call.details.verification == Verification.PASSED
 
@@ -80,7 +80,7 @@ async def test_a_call_that_a_host_with_a_faster_clock_signed_and_verified_is_tha
     clock.advance(-timedelta(seconds=1))  # the host of the report
     missed = outcome(there, receiver, outcome="missed", seconds=0)
     assert (await there.post("calls", missed)).json()["record_id"] == str(record.key.id)
-    (call,) = await calls.calls_of_record(there.deps, record.key.id)
+    (call,) = await calls.calls_of_record(there.deps, record.key)
     assert call.details.verification == Verification.PASSED
 
 
@@ -103,7 +103,7 @@ async def test_a_call_that_nobody_signed_is_one_of_the_record_that_was_open_when
     clock.advance(timedelta(hours=1, minutes=1))  # the window has ended during the call
     answer = await there.post("calls", outcome(there, receiver, seconds=120, shown=False))
     assert answer.json()["record_id"] == str(record.key.id)
-    (call,) = await calls.calls_of_record(there.deps, record.key.id)
+    (call,) = await calls.calls_of_record(there.deps, record.key)
     assert (call.shown_at, call.details.verification) == (None, None)
 
 
@@ -113,7 +113,7 @@ async def test_a_call_that_nobody_signed_and_that_failed_verification_is_one_of_
     await there.verify(["a.b.c;info=<https://x.example/c.pem>"], receiver)
     answer = await there.post("calls", outcome(there, receiver, shown=False))
     assert (answer.json()["source"], answer.json()["record_id"]) == ("none", None)
-    assert await calls.calls_of_record(there.deps, record.key.id) == []
+    assert await calls.calls_of_record(there.deps, record.key) == []
 
 
 async def test_a_missed_call_allows_a_callback_request(there: Network) -> None:
@@ -150,7 +150,7 @@ async def test_what_an_edge_of_another_account_had_verified_is_not_the_call_s_ve
     edge = await make_edge(there.deps, stranger.account.id)
     await there.verify(["a.b.c;info=<https://x.example/c.pem>"], receiver, token=edge)
     await there.post("calls", outcome(there, receiver))
-    (call,) = await calls.calls_of_record(there.deps, record.key.id)
+    (call,) = await calls.calls_of_record(there.deps, record.key)
     assert call.details.verification is Verification.PASSED
 
 
@@ -214,7 +214,7 @@ async def test_the_record_s_timeline_tells_the_call_s_way(there: Network, clock:
         ("TN-Validation-Failed", 403, None),
     ]
     assert [one["outcome"] for one in told["calls"]] == ["answered"]
-    shown = await calls.calls_of_record(there.deps, record.key.id)
+    shown = await calls.calls_of_record(there.deps, record.key)
     network_ = await calls_on_network(there.deps, record.key.id)
     moments = timeline(record, shown, clock.now(), network=network_)
     titles = [one.title for one in moments if not one.is_ahead]

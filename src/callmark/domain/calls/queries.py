@@ -94,9 +94,14 @@ async def newest_ended(
     return _call(row) if row else None
 
 
-async def of_record(tx: Tx, record_id: UUID) -> list[Call]:
-    """The calls a record was shown in, in order of report. Index `call_record_shown`."""
-    rows = await tx.fetch("SELECT * FROM call WHERE record_id = $1 ORDER BY reported_at, id", record_id)
+async def of_record(tx: Tx, record_id: UUID, receiver: PhoneNumber, limit: int) -> list[Call]:
+    """The first calls that the receiver says the record was shown in, in order of report. Index `call_record_shown`."""
+    rows = await tx.fetch(
+        "SELECT * FROM call WHERE record_id = $1 AND receiver_number = $2 ORDER BY reported_at, id LIMIT $3",
+        record_id,
+        receiver,
+        limit,
+    )
     return [_call(row) for row in rows]
 
 

@@ -13,6 +13,8 @@ from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber
 
+MOST_OF_RECORD = 200
+"""A record shows for a day at most; a handset can report as many calls as it likes."""
 _NO_DETAILS = CallDetails()
 
 
@@ -100,10 +102,10 @@ async def call_in(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None
     return await queries.find(tx, receiver, call_id)
 
 
-async def calls_of_record(deps: Deps, record_id: UUID) -> list[Call]:
-    """The calls in which a record was shown, in order of report."""
+async def calls_of_record(deps: Deps, record: RecordKey) -> list[Call]:
+    """The first `MOST_OF_RECORD` calls in which a record was shown, in order of report."""
     async with deps.db.connection() as tx:
-        return await queries.of_record(tx, record_id)
+        return await queries.of_record(tx, record.id, record.receiver_number, MOST_OF_RECORD)
 
 
 async def calls_of_pairs(deps: Deps, pairs: Collection[tuple[PhoneNumber, PhoneNumber]], since: datetime) -> list[Call]:

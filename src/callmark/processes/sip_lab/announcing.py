@@ -85,7 +85,7 @@ async def reported_outcome(deps: Deps, record: StoredRecord, *, shown: bool) -> 
 
 
 async def _of_record(deps: Deps, record: StoredRecord) -> CallEvent | None:
-    return next((one.outcome for one in await calls.calls_of_record(deps, record.key.id) if one.outcome), None)
+    return next((one.outcome for one in await calls.calls_of_record(deps, record.key) if one.outcome), None)
 
 
 async def _of_pair(deps: Deps, record: StoredRecord) -> CallEvent | None:

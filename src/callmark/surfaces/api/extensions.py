@@ -49,7 +49,7 @@ async def record_timeline(request: ApiRequest) -> Response:
 
 
 async def _timeline(request: ApiRequest, record: StoredRecord) -> RecordTimeline:
-    shown = await calls.calls_of_record(request.deps, record.key.id)
+    shown = await calls.calls_of_record(request.deps, record.key)
     return timeline_with_calls(record, shown, await calls_on_network(request.deps, record.key.id))
 
 

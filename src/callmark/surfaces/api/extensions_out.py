@@ -279,7 +279,7 @@ def timeline(record: StoredRecord) -> Timeline:
 
 
 def timeline_with_calls(record: StoredRecord, calls: list[RealCall], network: CallsOnNetwork) -> RecordTimeline:
-    """A record with the calls it was shown in; what another handset than its receiver's reported is left out."""
+    """A record with the calls it was shown in."""
     facts = msgspec.structs.asdict(timeline(record))
     shown = [
         CallShown(
@@ -292,7 +292,6 @@ def timeline_with_calls(record: StoredRecord, calls: list[RealCall], network: Ca
             call.details.disconnect,
         )
         for call in calls
-        if call.receiver_number == record.key.receiver_number
     ]
     signed = [CallSigned(iso_ms(one.signed_at), one.attest.value, str(one.origid)) for one in network.signed]
     verified = [

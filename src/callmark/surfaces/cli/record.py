@@ -34,7 +34,7 @@ async def list_(deps: Deps, out: Output, batch: UUID, account: AccountId | None)
     A timeline shows when the record was accepted, how long each later stage took, and the calls it was shown in.
     """
     records = [
-        (record, await calls.calls_of_record(deps, record.key.id))
+        (record, await calls.calls_of_record(deps, record.key))
         for record in await personalisation.timelines(deps, batch, account)
     ]
     rows = [_row(*record) if out.as_json else _line(*record) for record in records]
@@ -49,7 +49,7 @@ async def list_(deps: Deps, out: Output, batch: UUID, account: AccountId | None)
 async def show(deps: Deps, out: Output, id: UUID, account: AccountId) -> None:
     """Show one call record with its timeline and the calls it was shown in."""
     record = await personalisation.find_record(deps, account, id)
-    _show(out, record, await calls.calls_of_record(deps, record.key.id))
+    _show(out, record, await calls.calls_of_record(deps, record.key))
 
 
 @group.command
@@ -62,7 +62,7 @@ async def withdraw(deps: Deps, out: Output, id: UUID, account: AccountId, *, yes
     record = await personalisation.find_record(deps, account, id)
     sure(f"Withdraw the record of {record.key.receiver_number}? Its handset will no longer show it.", yes=yes)
     withdrawn = await personalisation.withdraw_record(deps, account, id, by=operator_at_terminal())
-    _show(out, withdrawn, await calls.calls_of_record(deps, withdrawn.key.id), "Call record withdrawn.")
+    _show(out, withdrawn, await calls.calls_of_record(deps, withdrawn.key), "Call record withdrawn.")
 
 
 def _show(out: Output, record: StoredRecord, shown_in: list[Call], said: str = "") -> None:

@@ -122,16 +122,15 @@ def _number(form: Form, name: str) -> PhoneNumber | None:
 async def show_record(request: ConsoleRequest) -> Response:
     """One record."""
     record = await personalisation.find_record(request.deps, request.account_id, request.id(RecordId))
-    told, now = await calls.calls_of_record(request.deps, record.key.id), request.deps.clock.now()
+    told, now = await calls.calls_of_record(request.deps, record.key), request.deps.clock.now()
     receiver = record.key.receiver_number
-    its_own = [call for call in told if call.receiver_number == receiver]
     wake_ups = await waking.sent_between(request.deps, receiver, record.accepted_at, arrived_at(record))
     network = await calls_on_network(request.deps, record.key.id)
     may_withdraw = record.outcome is not Outcome.INVALID and record.withdrawn_at is None and record.key.ends_at > now
     return page(
         request,
         RecordPage(
-            record, timeline(record, its_own, now, wake_ups, network), _submitted(record), may_withdraw=may_withdraw
+            record, timeline(record, told, now, wake_ups, network), _submitted(record), may_withdraw=may_withdraw
         ),
     )
 
