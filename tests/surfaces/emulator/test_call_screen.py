@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from uuid import UUID
 
+import httpx
+from msgspec.structs import replace
 from tests.factories import make_cast, phone
 from tests.listed import Listed, bodies, make_listed, offer_everything
 from tests.surfaces.emulator.running import Emulated, emulated, farming, free_port, serving
@@ -13,9 +15,16 @@ from tests.surfaces.gateway.helpers import CALLER, push
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
+from callmark.domain.handsets.model import OS
 from callmark.kit.ids import new_id
 from callmark.surfaces.emulator import control
+from callmark.surfaces.emulator.answer_back import AnswerBack
+from callmark.surfaces.emulator.audience import Audience
+from callmark.surfaces.emulator.farm import Farm
 from callmark.surfaces.emulator.gestures import Act, Gesture
+from callmark.surfaces.emulator.handset import Handset
+from callmark.surfaces.emulator.model import VirtualHandset
+from callmark.surfaces.emulator.screens import Screens
 from callmark.surfaces.emulator.wire import AnswerIn
 from callmark.worker.run import prepare
 
@@ -179,3 +188,20 @@ async def test_what_waits_for_the_reports_of_a_call_is_answered_when_its_screen_
             await asyncio.create_task(control.ask(deps, control.Count(), control.Counted))  # asked after the other
             await farm.stop()
         assert (await saying).problem
+
+
+async def test_a_handset_that_took_the_place_of_another_has_a_screen_of_its_own(deps: Deps) -> None:
+    number = phone()
+    made = VirtualHandset(phone_number=number, os=OS.ANDROID, app_version="4.2.0", online=False)
+    async with httpx.AsyncClient(trust_env=False) as http:
+        network = Farm(deps, http).network
+        screens = Screens(AnswerBack(deps, network), Audience(deps.fabric), 1)
+        before, after = Handset(replace(made, registered=False), network), Handset(made, network)
+        whys: list[str] = []
+        for handset in (before, after):  # the first rings once more, while the farm puts the other in its place
+            rung = await screens.ring(handset, control.Ring(number, CALLER, CallEvent.MISSED))
+            whys.append(rung.screen.why)
+        assert whys[1] != whys[0]
+        assert whys[1] == "the handset is offline and has no record of this caller"
+        assert [one.screen.why for one in screens.show(after).view.glimpse.history] == whys[1:]
+        screens.stop()

@@ -53,7 +53,7 @@ class CallScreen:
         self, handset: Handset, answers: AnswerBack, on_change: OnChange, *, rings_out_s: float = RINGS_OUT_S
     ) -> None:
         self.history: deque[CallOnScreen] = deque(maxlen=MOST_HISTORY)
-        self._handset = handset
+        self.handset = handset
         self._answers = answers
         self._on_change = on_change
         self._rings_out_s = rings_out_s
@@ -82,8 +82,8 @@ class CallScreen:
 
     async def ring(self, caller: PhoneNumber, plan: CallPlan) -> PhoneCall:
         """A call to its end: what showed, how it ended. Online, returns once the gateway has received its reports."""
-        seen = await look(self._handset, caller)
-        call = PhoneCall(caller, seen, self._handset.now_ms(), plan.unanswered)
+        seen = await look(self.handset, caller)
+        call = PhoneCall(caller, seen, self.handset.now_ms(), plan.unanswered)
         try:
             outcome = await self._go_through(call, plan.ring_s)
         finally:  # also when the screen stops: what a person says about the call waits for this
@@ -101,19 +101,19 @@ class CallScreen:
             self._call.decide(self._call.unanswered)
         self._show(call)
         if call.seen.identity:
-            await self._handset.report(call.id, call.caller, call.seen, CallEvent.SHOWN)
+            await self.handset.report(call.id, call.caller, call.seen, CallEvent.SHOWN)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ring_s):
                 await call.decided.wait()
         outcome = call.decide(call.unanswered)
-        call.ended_ms = self._handset.now_ms()
+        call.ended_ms = self.handset.now_ms()
         self.history.appendleft(call.on_screen())
         self._changed()
-        await self._handset.report(call.id, call.caller, call.seen, outcome)
+        await self.handset.report(call.id, call.caller, call.seen, outcome)
         return outcome
 
     async def _ask_back_by_script(self, call: PhoneCall) -> bool:
-        handset = self._handset
+        handset = self.handset
         if not (handset.row.script.call_me_back and handset.reaches_gateway):
             return False
         with tracing.following(call.seen.traceparent, "virtual handset", SpanKind.CLIENT):
@@ -123,7 +123,7 @@ class CallScreen:
         """The call leaves the screen to what may be said about it."""
         if self._call is call:
             after = AfterCall(call)
-            self._show(None, after if after.step and self._handset.reaches_gateway else None)
+            self._show(None, after if after.step and self.handset.reaches_gateway else None)
 
     def _show(self, call: PhoneCall | None = None, after: AfterCall | None = None) -> None:
         self._stop_timer()
@@ -140,7 +140,7 @@ class CallScreen:
         self._timer = None
 
     def _changed(self) -> None:
-        self._on_change(self._handset.row.phone_number)
+        self._on_change(self.handset.row.phone_number)
 
     # gestures ---------------------------------------------------------------------------------------------------------
 
@@ -194,9 +194,9 @@ class CallScreen:
         try:
             with tracing.following(after.call.seen.traceparent, "virtual handset", SpanKind.CLIENT):
                 if gesture.act is Act.CALL_ME_BACK:
-                    await self._answers.say(self._handset.row, "call_me_back", after.request(gesture))
+                    await self._answers.say(self.handset.row, "call_me_back", after.request(gesture))
                 else:
-                    await self._answers.say(self._handset.row, "feedback", after.feedback(gesture))
+                    await self._answers.say(self.handset.row, "feedback", after.feedback(gesture))
         except (InvalidInput, Conflict) as exc:
             return sentence(exc.message)
         except AppError as exc:

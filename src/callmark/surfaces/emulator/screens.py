@@ -64,24 +64,30 @@ class Screens:
         """What the handset's page shows."""
         phone = handset.row.phone_number
         self._audience.looks_at(phone)
-        return control.HandsetPageShown(view_of(handset, self._screens.get(phone)))
+        return control.HandsetPageShown(view_of(handset, self._known(handset)))
 
     def survey(self, handsets: Mapping[PhoneNumber, Handset]) -> control.Surveyed:
         """What the wall shows."""
         self._audience.looks_at(WALL)
         return control.Surveyed(
             [
-                glimpse_of(one, self._screens.get(phone), is_watched=self._audience.watches(phone))
+                glimpse_of(one, self._known(one), is_watched=self._audience.watches(phone))
                 for phone, one in sorted(handsets.items())
             ]
         )
 
     def _of(self, handset: Handset) -> CallScreen:
-        phone = handset.row.phone_number
-        if (screen := self._screens.get(phone)) is None:
+        if (screen := self._known(handset)) is None:
+            phone = handset.row.phone_number
+            self.forget(phone)
             screen = CallScreen(handset, self._answers, self._audience.changed, rings_out_s=self._rings_out_s)
             self._screens[phone] = screen
         return screen
+
+    def _known(self, handset: Handset) -> CallScreen | None:
+        """The handset's own, if it has rung. One that had its number before may have rung while it was replaced."""
+        screen = self._screens.get(handset.row.phone_number)
+        return screen if screen and screen.handset is handset else None
 
 
 def _nobody(receiver: PhoneNumber) -> Seen:
