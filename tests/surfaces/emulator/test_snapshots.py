@@ -103,6 +103,17 @@ async def test_what_handsets_hold_is_what_they_held(emulator: Emulated) -> None:
     assert shown == ["Acme Deliveries", None, "Acme Deliveries"]
 
 
+async def test_a_restoration_that_fails_takes_nothing_from_handsets(emulator: Emulated) -> None:
+    cast = await make_cast(emulator.deps)
+    await snapshots.take(emulator.deps, "before")
+    await push(emulator.deps, cast, SEEDED)
+    async with emulator.deps.db.transaction() as tx:
+        await tx.execute("LOCK TABLE label IN ROW EXCLUSIVE MODE")  # as someone who writes there for a while
+        await ask(emulator, "POST", "/before/restore", 503)
+    held = {one["phone_number"]: one["held"] for one in (await emulator.http.get("/emulator/v1/handsets")).json()}
+    assert held[SEEDED] == 1
+
+
 async def generation_of(deps: Deps, number: str) -> int | None:
     """Of the number's live registration."""
     async with deps.db.connection() as tx:

@@ -117,6 +117,8 @@ _LOCK_WITHIN_MS: tuple[LiteralString, ...] = ("20", "40", "80") + ("200",) * 17
 Of us and a push, we give way. As a rule the push is over soon, so the first tries are short.
 """
 _PAUSE = timedelta(milliseconds=20)
+_NONE_FORGOTTEN = UUID(int=(1 << 128) - 1)
+"""Greater than the id of any record: all that there are stay."""
 
 
 async def reset(deps: Deps) -> None:
@@ -160,14 +162,15 @@ async def restore(deps: Deps, name: str) -> None:
     """
     async with deps.db.connection() as tx:
         snapshot = await snapshots.find(tx, name)
-    at = deps.clock.now()
+    at, forgotten_after = deps.clock.now(), _NONE_FORGOTTEN
     await control.ask(deps, control.Halt(), control.Done)
     try:
         await _set_clock(deps, snapshot.clock_at - deps.clock.now() + await clock_offset(deps.db))
         await _patiently(deps, partial(_put_rows, deps, snapshot, at))
+        forgotten_after = snapshot.last_id
         await tell_of_clock(deps)
     finally:
-        await control.ask(deps, control.Reload(snapshot.last_id), control.Done)
+        await control.ask(deps, control.Reload(forgotten_after), control.Done)
     await handsets.recheck(deps)
     log.info("emulator_restored", snapshot=name)
 
