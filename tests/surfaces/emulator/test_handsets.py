@@ -1,6 +1,7 @@
 """Virtual handsets through the control API, the real farm and the real gateway."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from tests.factories import make_cast, phone
 from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
 from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push
 from tests.waiting import until
+from tests.way_to_postgres import way_to_postgres
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosedError
 
@@ -22,7 +24,9 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.db import Database
 from callmark.surfaces.emulator.held import MOST_HELD
+from callmark.worker.run import prepare
 
 
 async def test_a_pushed_identity_shows_when_its_caller_rings_and_the_call_is_reported(emulator: Emulated) -> None:
@@ -233,6 +237,31 @@ async def test_handsets_find_a_gateway_again_after_theirs_has_gone(deps: Deps, t
         async with serving(emulator.deps, emulator.port):
             nothing = await emulator.screen(number, CALLER)
     assert nothing["why"] == NOTHING_KNOWN
+
+
+async def test_a_handset_goes_on_as_it_was_when_its_change_cannot_be_written(deps: Deps, tmp_path: Path) -> None:
+    await prepare(deps)
+    number = phone()
+    with way_to_postgres(deps) as way:
+        way.open()
+        db = await Database.open(way.dsn, size=2, name="test farm")
+        async with emulated(deps, tmp_path, farm=False) as emulator, farming(replace(emulator.deps, db=db)):
+            before = await emulator.make(number)
+            way.shut()
+            async with deps.db.connection() as tx:
+                await tx.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test farm'"
+                )
+            changed = await emulator.http.patch(f"/emulator/v1/handsets/{number}", json={"app_version": "5.0.0"})
+            made = await emulator.http.post("/emulator/v1/handsets", json={"phone_number": number, "os": "ios"})
+            assert (changed.status_code, made.status_code) == (503, 503)
+            way.open()
+
+            async def is_as_before() -> bool:
+                return before in (await emulator.http.get("/emulator/v1/handsets")).json()
+
+            await until(is_as_before, 20)
+        await db.close()
 
 
 async def test_a_farm_that_starts_again_keeps_its_registrations(deps: Deps, tmp_path: Path) -> None:

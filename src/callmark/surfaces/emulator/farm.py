@@ -264,8 +264,8 @@ class Farm:
         async with self._locks[row.phone_number]:
             if old := self._handsets.get(row.phone_number):
                 await old.stop()
+            await self._replace(old, row)
             self._screens.forget(row.phone_number)
-            await self._save(row)
             self._handsets[row.phone_number] = handset = Handset(row, self.network)
             return await _begin(handset)
 
@@ -285,12 +285,21 @@ class Farm:
                 await self._save(row)
                 return _made(handset)
             await handset.stop()
-            if not same_app:
-                handset.reinstalled(replace(row, token=None))
-            else:
-                handset.behave(replace(row, token=handset.row.token if same_sleep else None))  # with its push token
-            await self._save(handset.row)
+            keeps_token = same_app and same_sleep  # with its push token
+            row = replace(row, token=handset.row.token if keeps_token else None)
+            await self._replace(handset, row)
+            become = handset.behave if same_app else handset.reinstalled
+            become(row)
             return await _begin(handset)
+
+    async def _replace(self, stopped: Handset | None, row: VirtualHandset) -> None:
+        """Writes what a handset becomes; where that fails, the one that was stopped for it continues as it was."""
+        try:
+            await self._save(row)
+        except AppError:
+            if stopped:
+                stopped.start()
+            raise
 
     async def _remove(self, phone: PhoneNumber, *, says_goodbye: bool = False) -> None:
         """One that sleeps is not asked by the system: the platform learns it from the push service, unless it says so.
