@@ -1,23 +1,29 @@
 """Receivers answer back through the control API, the real farm and the real gateway; listed numbers ring."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from tests.actors import ALICE
 from tests.factories import make_cast, phone
 from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
 from tests.surfaces.emulator.running import Emulated
-from tests.surfaces.gateway.helpers import NO_OFFERS, NOTHING_KNOWN, push
+from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push
 
 from callmark.domain.callbacks import service as callbacks, work_list
+from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import Campaign, CampaignType
+from callmark.domain.handsets.model import OS
+from callmark.domain.resolution.model import Offers
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 from callmark.surfaces.emulator.answer_back import AnswerBack
 from callmark.surfaces.emulator.control import AskBack, AskedBack
+from callmark.surfaces.emulator.farm import Farm
 from callmark.surfaces.emulator.model import VirtualHandset
 
 SLOT, NEXT_SLOT = "2026-01-03T11:00:00+05:30", "2026-01-03T11:30:00+05:30"
@@ -108,6 +114,23 @@ async def test_a_script_asks_for_the_next_slot_when_the_first_begins_meanwhile(
     await emulator.call(on.number, on.listed.number, "missed")
     (request,) = await work_list.list_requests(emulator.deps, on.listed.account_id)
     assert request.slot_starts_at == datetime.fromisoformat(NEXT_SLOT)
+
+
+async def test_a_script_asks_once_when_nobody_knows_whether_its_request_was_kept(deps: Deps) -> None:
+    asked: list[str] = []
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content)["slot"])
+        return httpx.Response(503)
+
+    handset = VirtualHandset(
+        phone_number=phone(), os=OS.ANDROID, app_version="4.2.0", online=True, token="cmhs_its-own"
+    )
+    offers = Offers(call_me_back=True, slot_picker=True, slots=[SLOT, NEXT_SLOT])
+    async with httpx.AsyncClient(transport=httpx.MockTransport(gateway)) as http:
+        answers = AnswerBack(deps, Farm(deps, http).network)
+        assert not await answers.ask_back_by_script(handset, CALLER, offers)
+    assert asked == [SLOT]
 
 
 async def test_a_receiver_asks_to_be_called_back_and_answers_a_campaign(emulator: Emulated) -> None:

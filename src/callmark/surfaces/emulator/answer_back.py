@@ -68,7 +68,8 @@ class AnswerBack:
     async def ask_back_by_script(self, handset: VirtualHandset, caller: PhoneNumber, offers: Offers) -> bool:
         """After a missed call: asks for the first slot, if the caller offers to call back at all; whether it has.
 
-        For the second one where the first is refused: it may have begun since it was offered.
+        For the second one where the first is refused: it may have begun since it was offered. After any other fault the
+        first may have been kept, and the business would get two.
         """
         if not offers.call_me_back or (offers.slot_picker and not offers.slots):
             return False
@@ -85,6 +86,8 @@ class AnswerBack:
                 await self.ask_back(handset, ask)
             except AppError as exc:
                 log.warning("not_asked_back", phone=shorten(handset.phone_number), error=exc.message)
+                if not isinstance(exc, InvalidInput):
+                    return False
             else:
                 return True
         return False
