@@ -1,6 +1,7 @@
 """`callmark operator`, and how a member gets into the console, as an operator types them."""
 
 import asyncio
+import codecs
 from collections.abc import Generator
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def test_an_operator_is_made_gets_a_new_password_and_is_deleted(here: Here, pass
     assert here.json("operator", "show", made["id"])["email"] == email
     here.text("operator", "delete", made["id"], "--yes")
     assert "no operator" in here.error("operator", "show", made["id"])
+
+
+def test_a_password_file_is_utf_8_and_may_say_so(here: Here, tmp_path: Path) -> None:
+    email, file = f"olive-{random_text(6)}@operator.example", tmp_path / "of-an-editor"
+    create = ("operator", "create", "--email", email, "--password-file", str(file))
+    file.write_text(PASSWORD, encoding="utf-16")
+    assert "not UTF-8" in here.error(*create)
+    file.write_bytes(codecs.BOM_UTF8 + f"{PASSWORD}\r\n".encode())
+    here.text(*create)
+    assert asyncio.run(signs_in(here, email))
 
 
 def test_without_a_terminal_the_way_to_give_a_password_is_named(here: Here) -> None:

@@ -126,13 +126,14 @@ def sure(question: str, *, yes: bool) -> None:
         click.confirm(question, abort=True, err=True)
 
 
+_LONGEST_LINE_BYTES = 1 << 16
 _NOBODY_TO_ASK = "there is no terminal to ask for the password; give --password-file FILE (`-` for standard input)"
 
 
 def read_password(file: Path | None) -> str:
     """The password a `--password-file` holds, else what the person at the terminal types twice.
 
-    Raises UsageError where nobody can be asked.
+    Raises UsageError where nobody can be asked, ClickException for a file that is not UTF-8 (with or without its mark).
     """
     if file is None:
         try:
@@ -141,8 +142,12 @@ def read_password(file: Path | None) -> str:
             if sys.stdin.isatty():
                 raise
             raise click.UsageError(_NOBODY_TO_ASK) from None
-    with click.open_file(str(file)) as lines:
-        return lines.readline().rstrip("\r\n")
+    with click.open_file(str(file), "rb") as lines:
+        line = lines.readline(_LONGEST_LINE_BYTES)
+    try:
+        return line.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as exc:
+        raise click.ClickException(f"the password in {file} is not UTF-8 text; save the file as UTF-8") from exc
 
 
 def at_least_one(*given: object) -> None:
