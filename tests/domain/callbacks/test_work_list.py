@@ -15,6 +15,9 @@ from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest,
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import CallbackRequestId
+from callmark.domain.members import service as members
+from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.sessions.model import MemberState
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id, random_uuid
@@ -63,6 +66,25 @@ async def test_a_request_is_taken_by_one_and_done_once(deps: Deps, clock: FakeCl
     with pytest.raises(Conflict, match="already done"):
         await work_list.take(*of, by=ALICE)
     assert await work_list.get_request(*of) == done
+
+
+async def test_a_request_is_its_members_in_whatever_case_their_address_was_given(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    (made,) = await make_requests(deps, clock, listed, 1)
+    of = (deps, listed.account_id, made.id)
+    bob = await members.create_member(
+        deps,
+        listed.account_id,
+        by=SYSTEM,
+        email="Bob@Acme.example",
+        name="Bob",
+        role=Role.ADMIN,
+        state=MemberState.ACTIVE,
+    )
+    taken = await work_list.take(*of, by=ALICE, email="bob@ACME.example")
+    assert taken.handled_by_email == bob.email
+    assert await work_list.take(*of, by=replace(BOB, email=bob.email)) == taken
+    assert (await work_list.finish(*of, by=ALICE, email="BOB@acme.example")).handled_by_email == bob.email
 
 
 async def test_a_request_is_reopened_for_whoever_takes_it_next(deps: Deps, clock: FakeClock) -> None:

@@ -130,6 +130,8 @@ async def test_call_me_back_is_configured_and_its_requests_are_worked_off(
     await callbacks.request(deps, receiver, NewCallbackRequest(random_uuid(), listed.number))
     (waiting,) = await run(here, "callback", "requests", *of(listed), "--state", "new")
     assert (waiting["receiver_number"], waiting["is_interested"]) == (receiver, True)
+    wrong = await error(here, "callback", "take", waiting["id"], *of(listed), "--email", "bob")
+    assert wrong == "email is not a valid email address"
     taken = await run(here, "callback", "take", waiting["id"], *of(listed), "--email", "bob@acme.example")
     assert (taken["state"], taken["handled_by_email"]) == ("taken", "bob@acme.example")
     assert await run(here, "callback", "requests", *of(listed), "--state", "new") == []

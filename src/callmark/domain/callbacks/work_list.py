@@ -10,6 +10,7 @@ from callmark.domain.callbacks.model import CallbackRequest, RequestFilter, Requ
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import AccountId, CallbackRequestId
+from callmark.domain.members import service as members
 from callmark.domain.policy.model import Actor, Scope
 from callmark.kit.errors import found
 
@@ -98,7 +99,7 @@ async def take(
     deps: Deps, account_id: AccountId, request_id: CallbackRequestId, *, by: Actor, email: str = ""
 ) -> CallbackRequest:
     """The request, taken by the actor or by `email`, who is going to call back. As `model.taken_by`; NotFound."""
-    step = partial(model.taken_by, email=email or by.email, now=deps.clock.now())
+    step = partial(model.taken_by, email=await _handler(deps, account_id, by, email), now=deps.clock.now())
     return await _change(deps, account_id, request_id, by, "callback.taken", step)
 
 
@@ -106,13 +107,18 @@ async def finish(
     deps: Deps, account_id: AccountId, request_id: CallbackRequestId, *, by: Actor, email: str = ""
 ) -> CallbackRequest:
     """The request, done by the actor or by `email`; unchanged when it was done already. Raises NotFound."""
-    step = partial(model.done_by, email=email or by.email, now=deps.clock.now())
+    step = partial(model.done_by, email=await _handler(deps, account_id, by, email), now=deps.clock.now())
     return await _change(deps, account_id, request_id, by, "callback.done", step)
 
 
 async def reopen(deps: Deps, account_id: AccountId, request_id: CallbackRequestId, *, by: Actor) -> CallbackRequest:
     """The request, new again, for the next person; unchanged when it was new. As `model.reopened`; NotFound."""
     return await _change(deps, account_id, request_id, by, "callback.reopened", model.reopened)
+
+
+async def _handler(deps: Deps, account_id: AccountId, by: Actor, email: str) -> str:
+    """Who handles a request. A member by their own spelling, or the request would be another's in the console."""
+    return await members.as_member_writes(deps, account_id, email) if email else by.email
 
 
 async def _change(

@@ -107,6 +107,13 @@ async def select_oldest_admin_email(tx: Tx, account_id: AccountId) -> str | None
     )
 
 
+async def select_spelling(tx: Tx, account_id: AccountId, email: str) -> str | None:
+    """The address of the account's member who has it, in whatever case, as it is written there; None without one."""
+    return await tx.fetchval(
+        "SELECT email FROM member WHERE account_id = $1 AND lower(email) = lower($2)", account_id, email
+    )
+
+
 async def select_emails(tx: Tx, account_id: AccountId, role: Role) -> list[str]:
     """The addresses of the account's active members of that role, oldest member first. Index member_account."""
     rows = await tx.fetch(

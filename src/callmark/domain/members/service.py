@@ -60,6 +60,12 @@ async def emails_of(tx: Tx, account_id: AccountId, role: Role) -> list[str]:
     return await queries.select_emails(tx, account_id, role)
 
 
+async def as_member_writes(deps: Deps, account_id: AccountId, email: str) -> str:
+    """The address as the account's member with it writes it; as it is given when it is no member's."""
+    async with deps.db.connection() as tx:
+        return await queries.select_spelling(tx, account_id, email) or email
+
+
 async def creator_email(deps: Deps, account_id: AccountId) -> str:
     """Whom a thing names as its maker when an API key makes it: the account's oldest admin, else `NOBODY_EMAIL`."""
     async with deps.db.connection() as tx:

@@ -8,6 +8,7 @@ from callmark.domain.callbacks.model import ALL_STATES, CallbackConfig, Callback
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
 from callmark.domain.members import service as members
+from callmark.domain.sessions.model import email_address
 from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
 from callmark.terminal import Output, Row
 
@@ -133,7 +134,7 @@ async def requests(
 @operator
 async def take(deps: Deps, out: Output, id: CallbackRequestId, account: AccountId, email: str | None) -> None:
     """Assign a new request to the member who will call back."""
-    who = email or await members.creator_email(deps, account)
+    who = await _handler(deps, account, email)
     of = deps, account, id
     out.item(_row(await work_list.take(*of, by=operator_at_terminal(), email=who)), "Request assigned.")
 
@@ -145,9 +146,14 @@ async def take(deps: Deps, out: Output, id: CallbackRequestId, account: AccountI
 @operator
 async def done(deps: Deps, out: Output, id: CallbackRequestId, account: AccountId, email: str | None) -> None:
     """Mark a request as done, after the callback."""
-    who = email or await members.creator_email(deps, account)
+    who = await _handler(deps, account, email)
     of = deps, account, id
     out.item(_row(await work_list.finish(*of, by=operator_at_terminal(), email=who)), "Request marked as done.")
+
+
+async def _handler(deps: Deps, account: AccountId, email: str | None) -> str:
+    """Who calls back. Raises InvalidInput for what is no address."""
+    return await members.creator_email(deps, account) if email is None else email_address(email)
 
 
 def _config_row(config: CallbackConfig) -> Row:
