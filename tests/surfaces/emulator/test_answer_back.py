@@ -11,12 +11,13 @@ from tests.actors import ALICE
 from tests.factories import make_cast, phone
 from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
 from tests.surfaces.emulator.running import Emulated
+from tests.surfaces.emulator.watching import gesture
 from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push
 
 from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
-from callmark.domain.feedback.model import Campaign, CampaignType
+from callmark.domain.feedback.model import LONGEST_ANSWER, MOST_QUESTIONS, Campaign, CampaignType, NewQuestion
 from callmark.domain.handsets.model import OS
 from callmark.domain.resolution.model import Offers
 from callmark.kit.clock import FakeClock
@@ -146,6 +147,26 @@ async def test_a_receiver_asks_to_be_called_back_and_answers_a_campaign(emulator
     (kept,) = await feedback.list_answers(emulator.deps, on.listed.account_id, on.campaign.id)
     assert (str(kept.call_id), kept.call_type) == (answered["call_id"], "answered")
     assert len(await bodies(emulator.deps, on.listed.account_id)) == 2
+
+
+async def test_answers_of_the_greatest_length_in_any_script_are_taken(emulator: Emulated) -> None:
+    listed, number = await make_listed(emulator.deps), phone()
+    of = emulator.deps, listed.account_id
+    draft = await feedback.create_campaign(
+        *of,
+        by=ALICE,
+        feature_set_id=listed.feature_set_id,
+        name="In detail",
+        campaign_type=CampaignType.QUESTIONS,
+        questions=[NewQuestion(f"What about day {day}?") for day in range(MOST_QUESTIONS)],
+    )
+    campaign = await feedback.make_live(*of, draft.id, by=ALICE)
+    await emulator.make(number)
+    await emulator.call(number, listed.number, "answered")
+    answers = [{"question_id": str(one.id), "answer": "ठ" * LONGEST_ANSWER} for one in campaign.questions]
+    status, _ = await Scene(emulator, listed, campaign, number).answer(answers=answers)
+    assert status == 200
+    assert await gesture(emulator, number, "feedback", call=str(random_uuid()), answers=answers) is None
 
 
 async def test_a_rating_is_answered_with_its_number(emulator: Emulated) -> None:

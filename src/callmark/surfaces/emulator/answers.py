@@ -7,6 +7,7 @@ from callmark.domain.deps import Deps
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator import control, wire
 from callmark.surfaces.emulator.routing import control_route
+from callmark.surfaces.gateway.wire import FEEDBACK_BODY_BYTES
 from callmark.surfaces.http import Response, render
 
 
@@ -33,7 +34,7 @@ def answer_routes(deps: Deps) -> list[BaseRoute]:
 
     async def feedback(request: Request) -> Response:
         """The receiver answers a campaign after the newest call of that type from the business."""
-        body = await wire.read(request, wire.FeedbackIn)
+        body = await wire.read(request, wire.FeedbackIn, largest_bytes=FEEDBACK_BODY_BYTES)
         respond = control.Respond(
             receiver=_receiver(request),
             business_number=wire.phone(body.business_number, "business_number"),

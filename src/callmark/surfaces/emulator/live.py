@@ -25,6 +25,7 @@ from callmark.surfaces.emulator import control, wire
 from callmark.surfaces.emulator.audience import WALL
 from callmark.surfaces.emulator.gestures import Gesture
 from callmark.surfaces.emulator.routing import json_route
+from callmark.surfaces.gateway.wire import FEEDBACK_BODY_BYTES
 from callmark.surfaces.http import Response, connection_of, render
 from callmark.surfaces.streaming import Streaming
 
@@ -130,7 +131,8 @@ class Live:
     async def gesture(self, request: Request) -> Response:
         """A person does something with a handset."""
         receiver = wire.phone(request.path_params["phone"], "the phone number in the path")
-        perform = control.Perform(receiver, await wire.read(request, Gesture))
+        gesture = await wire.read(request, Gesture, largest_bytes=FEEDBACK_BODY_BYTES)
+        perform = control.Perform(receiver, gesture)
         performed = await control.ask(self._deps, perform, control.Performed)
         return render(GestureOut(performed.problem or None))
 

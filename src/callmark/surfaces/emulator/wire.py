@@ -240,13 +240,13 @@ class ResetIn(Struct, frozen=True, forbid_unknown_fields=True):
 _T = TypeVar("_T", bound=Struct)
 
 
-async def read(request: Request, kind: type[_T], *, empty: bytes = b"") -> _T:
+async def read(request: Request, kind: type[_T], *, empty: bytes = b"", largest_bytes: int = LARGEST_BODY_BYTES) -> _T:
     """The body as `kind`; one that is not there counts as `empty`.
 
     Raises UnsupportedMedia, PayloadTooLarge, InvalidInput that names the field at fault.
     """
     check_media_type(request.scope)
-    body = await read_text(request.scope, request.receive, LARGEST_BODY_BYTES)
+    body = await read_text(request.scope, request.receive, largest_bytes)
     if body and header(request.scope, b"content-type") is None:  # any site's page can have a browser send such a body
         raise UnsupportedMedia
     try:

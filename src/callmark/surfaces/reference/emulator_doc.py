@@ -32,9 +32,9 @@ ABOUT = DocumentInfo(
 Drives the emulator of an installation in emulator mode; elsewhere these paths answer 404. Programs on the same machine
 need no credential. A program elsewhere sends the emulator token, which is in the demo's credentials files.
 
-Bodies are JSON of at most 16 KiB; unknown keys are refused with those that are known. Phone numbers are taken with or
-without `+`. An answer comes when the change is in force. Errors are `{"slug", "message"}`; 503 means that a process is
-not there (yet): ask again after `Retry-After` seconds. Every answer carries `X-Request-Id`.
+Bodies are JSON of at most 16 KiB (`feedback`: 64 KiB); unknown keys are refused with those that are known. Phone
+numbers are taken with or without `+`. An answer comes when the change is in force. Errors are `{"slug", "message"}`;
+503 means that a process is not there (yet): ask again after `Retry-After` seconds. Every answer carries `X-Request-Id`.
 """,
     {"emulatorToken": bearer("The emulator token, `cm_emulator_…`; programs on the same machine need none.")},
 )
