@@ -48,6 +48,7 @@ def test_an_edge_is_made_listed_and_revoked(here: Here, account: str) -> None:
     assert here.json("edge", "revoke", border["id"])["revoked_at"]
     assert here.error("edge", "revoke", NOBODY) == "no edge with this id"
     assert "no account" in here.error("edge", "create", "--name", "Trunk", "--account", NOBODY)
+    assert "no account" in here.error("edge", "list", "--account", NOBODY)
 
 
 async def test_the_token_that_is_printed_is_the_one_that_counts(here: Here, deps: Deps) -> None:
@@ -96,6 +97,7 @@ def test_certificates_are_issued_imported_and_listed(here: Here, account: str, t
     assert imported["url"] == f"http://127.0.0.1:8700/stir/v1/certs/{imported['serial']}.pem"
     listed = here.json("stir", "certificate", "list", "--account", account)
     assert [one["serial"] for one in listed] == [imported["serial"], issued["serial"]]
+    assert "no account" in here.error("stir", "certificate", "list", "--account", NOBODY)
     assert here.json("stir", "certificate", "retire", issued["serial"])["retired_at"]
     assert here.error("stir", "certificate", "retire", "0") == "no certificate with this serial number"
     assert "is here already" in here.error("stir", "certificate", "import", *options)

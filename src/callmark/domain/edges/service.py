@@ -30,7 +30,9 @@ async def create_edge(deps: Deps, name: str, account_id: AccountId | None, *, by
 
 
 async def list_edges(deps: Deps, account_id: AccountId | None = None) -> list[Edge]:
-    """Every edge, or an account's; revoked ones too, oldest first."""
+    """Every edge, or an account's; revoked ones too, oldest first. Raises NotFound for an unknown account."""
+    if account_id is not None:
+        await accounts.get_account(deps, account_id)
     async with deps.db.connection() as tx:
         return await queries.select_edges(tx, account_id)
 

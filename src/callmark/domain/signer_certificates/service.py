@@ -264,7 +264,9 @@ async def check(tx: Tx, settings: Settings, public_url: str, now: datetime) -> C
 
 
 async def list_certificates(deps: Deps, account_id: AccountId | None = None) -> list[StoredCertificate]:
-    """Every certificate, or an account's; retired ones too, the newest first."""
+    """Every certificate, or an account's; retired ones too, the newest first. NotFound for an unknown account."""
+    if account_id is not None:
+        await accounts.get_account(deps, account_id)
     async with deps.db.connection() as tx:
         return await queries.select_certificates(tx, account_id, of_all=account_id is None)
 
