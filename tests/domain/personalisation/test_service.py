@@ -1,5 +1,6 @@
 """What a person or a key does to records, and the line of the audit log that says so."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,6 +9,8 @@ from typing import cast as cast_to
 
 import pytest
 from tests.factories import Cast, Sent, make_cast, phone, submit_batch
+from tests.waiting import until
+from tests.way_to_postgres import way_to_postgres
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -19,9 +22,11 @@ from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.model import Outcome, Settlement
 from callmark.domain.personalisation.validation import V2, RecordRefused
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
-from callmark.kit.clock import to_ms
+from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.db import Database
-from callmark.kit.errors import Conflict, Forbidden, NotFound
+from callmark.kit.errors import Conflict, Forbidden, NotFound, Unavailable
+from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.statement_batcher import StatementBatcher
 from callmark.record_rules.fields import Fault, Field, NewRecord
 
 ALICE = Actor(ActorKind.MEMBER, "alice@acme.example", address="192.0.2.1")
@@ -107,6 +112,38 @@ async def test_no_step_of_a_timeline_is_earlier_than_the_one_before_whatever_clo
         await queries.settle(tx, [Settlement(record.key, Outcome.SUCCESS, None, before)])
     (read,) = await service.batch_status(deps, cast.account.id, batch.id)
     assert read.settled_at == read.delivered_late_at == read.sent_at == sent
+
+
+async def test_an_acknowledgement_that_nothing_waits_for_is_written_when_postgresql_is_back(
+    deps: Deps, clock: FakeClock
+) -> None:
+    cast, real = await make_cast(deps), FakeClock()
+    batch = await submit_batch(deps, cast.account.id, V2, [Sent(new_record(deps, cast), lambda: b"{}")])
+    (record,) = await service.batch_status(deps, cast.account.id, batch.id)
+    async with deps.db.transaction() as tx:
+        await queries.settle(tx, [Settlement(record.key, Outcome.FAILED_TO_PUSH, clock.now(), clock.now())])
+    clock.advance(timedelta(seconds=3))
+    held_at = clock.now()
+    with way_to_postgres(deps) as way:
+        away = KeptConnections(way.dsn, size=1, name="away")
+        cut_off = replace(deps, gather=StatementBatcher(away), real_clock=real)
+        writing = asyncio.create_task(service.acknowledge_token(cut_off, record.key.token()))
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):  # it has asked behind the first try
+            await service.acknowledge(cut_off, [record.key])
+        way.open()
+
+        async def is_written() -> bool:
+            clock.advance(timedelta(seconds=1))
+            real.advance(service.WRITTEN_AGAIN_AFTER)
+            (read,) = await service.batch_status(deps, cast.account.id, batch.id)
+            return read.outcome is Outcome.SUCCESS
+
+        await until(is_written, 20)
+        await writing
+        await away.close()
+    (read,) = await service.batch_status(deps, cast.account.id, batch.id)
+    assert (read.first_outcome, read.delivered_late_at) == (Outcome.FAILED_TO_PUSH, held_at)
 
 
 class Between:

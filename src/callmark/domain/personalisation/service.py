@@ -46,7 +46,7 @@ from callmark.domain.policy.model import Actor
 from callmark.kit import logs, patience
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Tx
-from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning
+from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning, Unavailable
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
@@ -61,6 +61,7 @@ TAKEN_OVER_AFTER = timedelta(seconds=10)
 _FIRST_PAGE_WEIGHT = 40
 """Of a first page of a handset's records among gathered items: most handsets have few. A further one may be full."""
 
+WRITTEN_AGAIN_AFTER = timedelta(seconds=1)
 SETTLING_S = 0.3
 """What is kept of a request's time for writing down the outcome of a push."""
 
@@ -269,8 +270,24 @@ async def acknowledge(deps: Deps, keys: Sequence[RecordKey]) -> None:
 
 
 async def acknowledge_token(deps: Deps, token: str) -> None:
-    """As `acknowledge`, for the key of an acknowledgement that nothing waits for."""
-    await acknowledge(deps, [RecordKey.parse(token)])
+    """As `acknowledge`, for the key of an acknowledgement that nothing waits for; tried until it is written.
+
+    Its handset takes it for received, and would say it again with its next stream only. While PostgreSQL is away
+    nothing is pushed, so these are few.
+    """
+    held = Settlement(RecordKey.parse(token), Outcome.SUCCESS, None, deps.clock.now())
+    is_late = False
+    with patience.endless():  # it outlives whatever request it came in with
+        while True:
+            try:
+                await deps.gather(queries.settle, [held])
+            except Unavailable as exc:
+                if not is_late:
+                    log.warning("acknowledgement_waits", error=exc.detail)
+                is_late = True
+                await deps.real_clock.sleep(WRITTEN_AGAIN_AFTER)
+            else:
+                return
 
 
 async def records_for_handset(
