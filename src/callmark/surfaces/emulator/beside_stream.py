@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from websockets.exceptions import ConnectionClosed
 
@@ -19,9 +19,9 @@ class BesideStream:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def run(self, job: Job) -> None:
-        """Starts one."""
-        task = asyncio.create_task(_quietly(job))
+    def run(self, job: Job, *, after: Job | None = None) -> None:
+        """Starts one, `after` another."""
+        task = asyncio.create_task(_quietly([after, job] if after else [job]))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -31,7 +31,8 @@ class BesideStream:
             task.cancel()
 
 
-async def _quietly(job: Job) -> None:
+async def _quietly(jobs: Iterable[Job]) -> None:
     """A stream that ends under a job is the reader's to notice."""
     with contextlib.suppress(ConnectionClosed, AppError):
-        await job()
+        for job in jobs:
+            await job()

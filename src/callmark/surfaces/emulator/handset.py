@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from callmark.domain.calls.model import CallEvent
-from callmark.domain.personalisation.handset_messages import Identity, RecordRef, Withdraw
+from callmark.domain.personalisation.handset_messages import Identity, Withdraw
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator import awoken
@@ -52,6 +52,8 @@ _LOST = {
     SUPERSEDED: "is no longer registered; its number was registered on another device",
 }
 
+_ACK = "a"  # how the ids of acknowledgements begin
+
 _decode = msgspec.json.Decoder(Identity | Withdraw | Welcome | Synced | Resolved | Received | Failed).decode
 _Question = SyncFrame | ResolveFrame | CallFrame
 
@@ -65,6 +67,7 @@ class Handset:
     """
 
     __slots__ = (
+        "_a_moment",
         "_asking",
         "_behaviour",
         "_beside",
@@ -93,7 +96,7 @@ class Handset:
         self._behaviour = Behaviour(row.phone_number, network.conditions)
         self._reports = Reports()
         self._asking = Asking()
-        self._beside = BesideStream()
+        self._beside, self._a_moment = BesideStream(), partial(network.pause, 1)
         self._life: asyncio.Task[None] | None = None
         self._stream: ClientConnection | None = None
         self._catch_up = CatchUp()
@@ -298,17 +301,11 @@ class Handset:
         if not has_room:
             log.warning("handset_full", phone=shorten(self.row.phone_number))
             return
+        acknowledge = partial(self._send, AckFrame(id=self._id(_ACK), record=identity.record))
         if self.row.script.ack_delay_s:
-            self._beside.run(partial(self._acknowledge_later, identity.record, self.row.script.ack_delay_s))
+            self._beside.run(acknowledge, after=partial(self._network.pause, self.row.script.ack_delay_s))
         else:
-            await self._acknowledge(identity.record)
-
-    async def _acknowledge(self, record: RecordRef) -> None:
-        await self._send(AckFrame(id=self._id("a"), record=record))
-
-    async def _acknowledge_later(self, record: RecordRef, delay_s: float) -> None:
-        await self._network.pause(delay_s)
-        await self._acknowledge(record)
+            await acknowledge()
 
     def _answered(self, frame: Answer) -> None:
         if isinstance(frame, Received):
@@ -317,8 +314,11 @@ class Handset:
 
     def _refused(self, frame: Failed) -> None:
         log.warning("frame_refused", phone=shorten(self.row.phone_number), slug=frame.slug, message=frame.message)
-        self._reports.refused(frame.re or "", self._report_later if frame.slug in TRY_AGAIN else None)
+        may_try_again = frame.slug in TRY_AGAIN
+        self._reports.refused(frame.re or "", self._report_later if may_try_again else None)
         self._asking.answered(frame)
+        if may_try_again and (frame.re or "").startswith(_ACK):  # a sync acknowledges what is held, and brings the rest
+            self._beside.run(self._catch_up_once_more, after=self._a_moment)
 
     async def _send(self, frame: AckFrame | _Question) -> None:
         if (stream := self._stream) is None:
@@ -362,6 +362,10 @@ class Handset:
                 await self._stream.close()
             raise
 
+    async def _catch_up_once_more(self) -> None:
+        if self._catch_up.begin():
+            await self._catch_up_now()
+
     async def _ask_for_page(self, held: list[UUID], cursor: str | None) -> Synced:
         answer = await self._ask(SyncFrame(id=self._id("s"), held=held, cursor=cursor))
         assert isinstance(answer, Synced)  # noqa: S101 - what answers a sync
@@ -393,8 +397,4 @@ class Handset:
                 await awoken.report(self._network, self.row, self._reports, report)
 
     def _report_later(self, report: CallFrame) -> None:
-        async def again() -> None:
-            await self._network.pause(1)
-            await self._send(report)
-
-        self._beside.run(again)
+        self._beside.run(partial(self._send, report), after=self._a_moment)
