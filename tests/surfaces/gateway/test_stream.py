@@ -21,6 +21,7 @@ from tests.surfaces.gateway.helpers import (
     served,
     store_records,
 )
+from tests.waiting import until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -35,6 +36,7 @@ from callmark.domain.personalisation.model import Outcome, RecordKey
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.ids import random_uuid
+from callmark.surfaces.gateway import metrics
 
 
 @pytest.fixture
@@ -152,6 +154,29 @@ async def test_another_receivers_record_is_refused(deps: Deps, address: str) -> 
     assert await outcome_of(deps, cast, foreign.key.id) is Outcome.PENDING
     async with deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM call WHERE record_id = $1", foreign.key.id) == 0
+
+
+def codes_counted() -> dict[str, float]:
+    """How many streams ended with each close code that has been counted."""
+    samples = [sample for metric in metrics.ENDED.collect() for sample in metric.samples]
+    return {sample.labels["code"]: sample.value for sample in samples if sample.name.endswith("_total")}
+
+
+async def test_close_codes_that_the_protocol_does_not_have_are_counted_as_one(deps: Deps, address: str) -> None:
+    owner, before = await make_handset(deps, phone()), codes_counted().get("other", 0)
+    codes = range(3000, 3005)
+    for code in codes:
+        async with connect(
+            f"ws://{address}/handset/v1/stream", additional_headers={"Authorization": f"Bearer {owner.token}"}
+        ) as socket:
+            await socket.recv()
+            await socket.close(code)
+
+    async def are_counted() -> bool:
+        return codes_counted().get("other", 0) == before + len(codes)
+
+    await until(are_counted, 20)
+    assert not codes_counted().keys() & set(map(str, codes))
 
 
 _BAD_FRAMES: list[tuple[str | bytes, str | None, str]] = [

@@ -285,12 +285,12 @@ def _too_big(data: str) -> bool:
 
 async def _refuse(send: Send, code: int, reason: str) -> None:
     await send({"type": "websocket.close", "code": code, "reason": reason})
-    metrics.ENDED.labels(code).inc()
+    metrics.count_ended(code)
     log.info("handset_stream_refused", code=code, reason=reason)
 
 
 def _note(stream: HandsetConnection, code: int, seconds: float) -> None:
-    metrics.ENDED.labels(code).inc()
+    metrics.count_ended(code)
     log.info(
         "handset_stream_ended",
         phone=shorten(stream.registration.phone_number),
