@@ -14,7 +14,7 @@ from tests.waiting import until
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.persons import exporting
+from callmark.domain.persons import exporting, queries
 from callmark.kit.partitions import keep_days
 from callmark.surfaces.streaming import Streaming
 
@@ -82,6 +82,19 @@ async def test_a_record_that_moves_to_its_day_meanwhile_is_in_the_export_once(de
         await keep_days(deps.db, now, 30, many=1)
         whole = b"".join([*begun, *[part async for part in parts]])
     assert len(msgspec.json.decode(whole)["tables"]["call_record"]) == 1
+
+
+async def test_a_day_that_is_dropped_meanwhile_has_nothing_to_export_or_erase(deps: Deps) -> None:
+    await keep_days(deps.db, deps.clock.now(), 30)
+    async with deps.db.connection() as tx:
+        day = next(
+            table for table in await queries.select_tables(tx) if table.of_table == "call_record" and not table.is_rest
+        )
+        await tx.execute(f"DROP TABLE {day.name}")
+        assert await queries.select_rows(tx, day, NUMBER, range(1)) == []
+        assert await queries.select_digit_runs(tx, day, range(1)) == []
+    async with deps.db.transaction() as tx:
+        assert await queries.lock_rows(tx, day, NUMBER, range(1)) == []
 
 
 async def test_the_end_is_noted_though_starlette_cancels_whatever_waits_when_a_browser_hangs_up(deps: Deps) -> None:

@@ -4,18 +4,21 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from tests.domain.personalisation.test_partitions import until_waiting
+from tests.engines import Engines
 from tests.rows import put_row
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
-from callmark.domain.retention import service
-from callmark.domain.retention.model import KeptKind, kinds_of
+from callmark.domain.retention import queries, service
+from callmark.domain.retention.model import KeptKind, KeptTable, kinds_of
 from callmark.domain.webhooks.model import SCHEDULE
+from callmark.kit.db import connect, own_names
 from callmark.kit.retention_settings import LEAST_EVENT_DAYS
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
@@ -68,6 +71,24 @@ async def test_what_is_too_old_is_overdue_until_the_jobs_have_run(deps: Deps) ->
         assert (await service.check(tx, deps.settings, deps.clock.now())).ok
     left = {one.kind.name: one.oldest_at for one in found if one.oldest_at}
     assert list(left) == ["audit entries"]  # the line that says what was deleted of the log
+
+
+async def test_a_day_that_is_being_dropped_is_not_looked_at(deps: Deps, engines: Engines) -> None:
+    now = deps.clock.now()
+    await PERIODIC["partitions"][1](deps)
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "event", now, {})
+    async with connect(engines.dsn) as dropping:
+        async with dropping.transaction():
+            await dropping.execute(own_names(f"DROP TABLE event_{now - timedelta(days=1):%Y%m%d}"))
+            looking = asyncio.create_task(oldest_event(deps))
+            await until_waiting(engines.dsn, 1)
+        assert await looking == now
+
+
+async def oldest_event(deps: Deps) -> datetime | None:
+    async with deps.db.connection() as tx:
+        return await queries.select_oldest(tx, KeptTable("event", "created_at"), None)
 
 
 async def test_an_old_batch_is_overdue_also_behind_one_that_was_made_before_and_ends_late(deps: Deps) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from callmark.domain.ids import ErasureId
@@ -69,7 +70,7 @@ async def select_tables(tx: Tx) -> list[SearchedTable]:
             row["is_rest"],
             own_names(f'"{row["namespace"]}"."{row["name"]}"'),
             dict(zip(row["columns"], row["types"], strict=True)),
-            row["blocks"],
+            row["blocks"] or 0,  # None: dropped since
         )
         for row in await tx.fetch(_TABLES, list(READABLE_BYTES))
         if row["of_table"] not in KEPT
@@ -79,14 +80,22 @@ async def select_tables(tx: Tx) -> list[SearchedTable]:
 
 async def lock_rows(tx: Tx, table: SearchedTable, number: str, blocks: range) -> list[FoundRow]:
     """Rows of these blocks with the digits somewhere, locked."""
-    return [_found(row) for row in await tx.fetch(_search(table, "", "FOR UPDATE"), number, *_ends(blocks))]
+    return [_found(row) for row in await _rows(tx, _search(table, "", "FOR UPDATE"), number, *_ends(blocks))]
 
 
 async def select_rows(tx: Tx, table: SearchedTable, number: str, blocks: range) -> list[tuple[FoundRow, str]]:
     """As `lock_rows`, not locked, and each whole row as JSON without what is secret."""
     whole = "to_jsonb(t) - ARRAY[" + ", ".join(f"'{name}'" for name in sorted(SECRET | _bytes_of(table))) + "]"
-    rows = await tx.fetch(_search(table, f", ({whole})::text AS whole", ""), number, *_ends(blocks))
+    rows = await _rows(tx, _search(table, f", ({whole})::text AS whole", ""), number, *_ends(blocks))
     return [(_found(row), row["whole"]) for row in rows]
+
+
+async def _rows(tx: Tx, statement: LiteralString, *args: object) -> list[Row]:
+    """Of one table; none when it is a day that was dropped since. Then nothing else can be done in the transaction."""
+    try:
+        return await tx.fetch(statement, *args)
+    except asyncpg.UndefinedTableError:
+        return []
 
 
 def _bytes_of(table: SearchedTable) -> set[str]:
@@ -127,7 +136,7 @@ async def select_digit_runs(tx: Tx, table: SearchedTable, blocks: range) -> list
         f"SELECT DISTINCT m[1] AS digits FROM {table.name} t, regexp_matches(concat_ws(' ', {texts}),"
         " '(?<![0-9])[1-9][0-9]{6,14}(?![0-9])', 'g') m WHERE t.ctid >= $1::text::tid AND t.ctid < $2::text::tid"
     )
-    return [row["digits"] for row in await tx.fetch(statement, *_ends(blocks))]
+    return [row["digits"] for row in await _rows(tx, statement, *_ends(blocks))]
 
 
 async def delete_row(tx: Tx, table: SearchedTable, row: FoundRow) -> None:

@@ -1,7 +1,10 @@
 """The SQL that looks at the oldest rows."""
 
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
+
+import asyncpg
 
 from callmark.domain.retention.model import KeptTable
 from callmark.kit.db import Tx, fetch_one, own_names
@@ -18,9 +21,10 @@ async def select_oldest(tx: Tx, table: KeptTable, before: datetime | None) -> da
         return await _first_before(tx, table, before)
     order = "ORDER BY id LIMIT 1" if table.by_id else f"ORDER BY {table.column} LIMIT 1"
     for name in await _parts(tx, table):
-        found = await tx.fetchval(own_names(f"SELECT {table.column} FROM {name} {order}"))
-        if found is not None:
-            return found
+        with suppress(asyncpg.UndefinedTableError):  # a day that was dropped since
+            found = await tx.fetchval(own_names(f"SELECT {table.column} FROM {name} {order}"))
+            if found is not None:
+                return found
     return None
 
 
