@@ -111,7 +111,6 @@ NOT_THERE = {
     "a worker reads a batch's records to push them": "a batch has receivers on every shard",
     "a worker looks at a batch that it has pushed": "a batch has receivers on every shard",
     "a batch is found by its id": "the id says nothing of the account",
-    "the calls that showed a record": "asked by the record's id alone",
     "an event's deliveries are made": "one statement writes by account (delivery) and by webhook (what waits)",
     "a delivery's outcome is recorded": "finds what waits by the delivery's id, and the log's row by it too",
     "an account's tokens are counted": "tokens are on the shard of their hash; ten in half an hour at most",
@@ -258,7 +257,7 @@ def _of_handsets() -> dict[str, Statement]:
         "a call is reported": lambda tx, on: calls.merge(tx, on.call()),
         "a call is looked up": lambda tx, on: calls.find(tx, on.receiver, CallId(new_id())),
         "whether a call was missed": lambda tx, on: calls.any_missed(tx, on.receiver, on.caller),
-        "the calls that showed a record": lambda tx, _: calls.of_record(tx, random_uuid()),
+        "the calls that showed a record": lambda tx, on: calls.of_record(tx, random_uuid(), on.receiver, 9),
         "a callback is requested": lambda tx, on: callbacks.insert_request(tx, on.request()),
         "a callback request is repeated": lambda tx, on: callbacks.find_repeated(tx, on.receiver, random_uuid()),
         "callback requests of a pair are counted": lambda tx, on: callbacks.count_of_pair(
