@@ -29,6 +29,7 @@ KEPT = {
     "handed_over",
     "handset_app",
     "installation",
+    "known_browser",
     "known_device",
     "label",
     "listing_job",

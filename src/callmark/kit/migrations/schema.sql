@@ -765,6 +765,16 @@ COMMENT ON COLUMN public.installation.held_at IS 'Since when (real clock) no web
 
 COMMENT ON COLUMN public.installation.place IS 'Where the database was when it was first started; null: not started yet.';
 
+CREATE TABLE public.known_browser (
+    sha256 bytea NOT NULL,
+    member_id uuid,
+    operator_id uuid,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT known_browser_of_one CHECK (((member_id IS NULL) <> (operator_id IS NULL)))
+);
+
+COMMENT ON TABLE public.known_browser IS 'Browsers in which a person has signed in: wrong passwords count apart there. They open nothing.';
+
 CREATE TABLE public.known_device (
     sha256 bytea NOT NULL,
     member_id uuid NOT NULL,
@@ -1069,6 +1079,17 @@ CREATE UNLOGGED TABLE public.request_window (
     newest integer NOT NULL
 )
 WITH (fillfactor='30', autovacuum_vacuum_scale_factor='0.05');
+
+CREATE TABLE public.reset_request (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone
+);
+
+COMMENT ON TABLE public.reset_request IS 'Addresses that a new password was requested for, whether or not anyone has them; a row goes once it was answered.';
 
 CREATE TABLE public.sign_in_code (
     sha256 bytea NOT NULL,
@@ -1501,6 +1522,9 @@ ALTER TABLE ONLY public.idempotency_key
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
 
+ALTER TABLE ONLY public.known_browser
+    ADD CONSTRAINT known_browser_pkey PRIMARY KEY (sha256);
+
 ALTER TABLE ONLY public.known_device
     ADD CONSTRAINT known_device_pkey PRIMARY KEY (sha256);
 
@@ -1569,6 +1593,9 @@ ALTER TABLE ONLY public.registration
 
 ALTER TABLE ONLY public.request_window
     ADD CONSTRAINT request_window_pkey PRIMARY KEY (token_sha256, bucket);
+
+ALTER TABLE ONLY public.reset_request
+    ADD CONSTRAINT reset_request_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.sign_in_code
     ADD CONSTRAINT sign_in_code_pkey PRIMARY KEY (sha256);
@@ -1777,6 +1804,10 @@ CREATE INDEX handed_over_session ON public.handed_over USING btree (session_id) 
 
 CREATE INDEX idempotency_key_created ON public.idempotency_key USING btree (created_at);
 
+CREATE INDEX known_browser_member ON public.known_browser USING btree (member_id) WHERE (member_id IS NOT NULL);
+
+CREATE INDEX known_browser_operator ON public.known_browser USING btree (operator_id) WHERE (operator_id IS NOT NULL);
+
 CREATE INDEX known_device_member ON public.known_device USING btree (member_id);
 
 CREATE INDEX label_account_newest ON public.label USING btree (account_id, created_at DESC, id DESC);
@@ -1838,6 +1869,8 @@ CREATE INDEX possible_spoof_account_newest ON public.possible_spoof USING btree 
 CREATE INDEX proof_request_account_newest ON public.proof_request USING btree (account_id, requested_at DESC, id DESC);
 
 CREATE INDEX proof_request_waiting ON public.proof_request USING btree (requested_at) WHERE (state = 'waiting'::text);
+
+CREATE INDEX reset_request_due ON public.reset_request USING btree (due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX sign_in_code_member ON public.sign_in_code USING btree (member_id);
 
@@ -2010,6 +2043,12 @@ ALTER TABLE ONLY public.handed_over
 
 ALTER TABLE ONLY public.handed_over
     ADD CONSTRAINT handed_over_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.console_session(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.known_browser
+    ADD CONSTRAINT known_browser_member_id_fkey FOREIGN KEY (member_id) REFERENCES public.member(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.known_browser
+    ADD CONSTRAINT known_browser_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES public.operator_user(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.known_device
     ADD CONSTRAINT known_device_member_id_fkey FOREIGN KEY (member_id) REFERENCES public.member(id) ON DELETE CASCADE;

@@ -54,6 +54,7 @@ FORGOTTEN = frozenset(
         "event",
         "event_counter",
         "mail",
+        "reset_request",
         "wake_up",
         "sink_request",
         "sink",
