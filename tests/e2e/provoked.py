@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.e2e.serving import ENVIRON
+from tests.e2e.serving import ENVIRON, until
 
 CALLMARK = Path(sys.executable).parent / "callmark"
 SECRET_KEYS = {"api_key", "password", "emulator_token", "handset_app_key", "token", "secret"}
@@ -82,6 +82,7 @@ def _ask_for_letters(base_url: str, member: dict[str, str]) -> None:
     signing_in = {"email": member["email"], "password": member["password"]}
     with _browser(base_url) as http:
         _fill(http, "/console/forgot", {"email": member["email"]})
+        until(lambda: member["email"] in http.get("/emulator/v1/mails").text)  # a worker writes it
         assert _fill(http, "/console/sign-in", signing_in).headers["location"] == "/console"
         _fill(http, "/console/settings", {"name": "Leaks", "requires_code": "on"})
     with _browser(base_url) as http:

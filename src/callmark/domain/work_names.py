@@ -12,6 +12,7 @@ class WorkName(StrEnum):
     LISTING_JOBS = "listing_jobs"
     DELIVERIES = "deliveries"
     MAILS = "mails"
+    RESET_REQUESTS = "reset_requests"
     ALERT_POSTS = "alert_posts"
     NUMBER_CODES = "number_codes"
     WAKE_UPS = "wake_ups"

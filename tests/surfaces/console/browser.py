@@ -19,13 +19,14 @@ from callmark.domain.members.model import Member
 from callmark.domain.operators import service as operators
 from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM, Role
-from callmark.domain.sessions import links, queries as session_queries
+from callmark.domain.sessions import jobs as session_jobs, links, queries as session_queries
 from callmark.domain.sessions.model import MemberState, Origin, Person
 from callmark.domain.sessions.passwords import hash_password
 from callmark.domain.sessions.service import begin_session
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.kit.ids import random_text
+from callmark.kit.worker import Worker
 from callmark.surfaces import assets
 from callmark.surfaces.console import cookies, display_names
 from callmark.surfaces.console.app import Console
@@ -259,8 +260,15 @@ async def mailed_token(deps: Deps, to: str) -> str:
 
 
 async def newest_mail(deps: Deps, to: str) -> str:
-    """The plain text of the newest mail to that address."""
+    """The plain text of the newest mail to that address, after a worker has answered who asked for a new password."""
+    await answer_reset_requests(deps)
     async with deps.db.connection() as tx:
         return await tx.fetchval(
             "SELECT plain FROM mail WHERE recipient = $1 ORDER BY created_at DESC, id DESC LIMIT 1", to
         )
+
+
+async def answer_reset_requests(deps: Deps) -> int:
+    """What a worker does about the requests for a new password; how many there were."""
+    worker = Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock)
+    return await worker.run_due(session_jobs.reset_requests(deps))

@@ -23,7 +23,7 @@ from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as uploads
 from callmark.domain.persons import erasing
 from callmark.domain.previewed_files import service as previewed_files
-from callmark.domain.sessions import service as sessions
+from callmark.domain.sessions import jobs as session_jobs, service as sessions
 from callmark.domain.signed_calls import jobs as signed_calls
 from callmark.domain.signer_certificates.jobs import keep_certificates
 from callmark.domain.spoof_alarms import service as spoof_alarms
@@ -104,6 +104,7 @@ def row_works(deps: Deps, outbound: Outbound | None = None) -> list[Work]:
         switches.switches(deps),
         numbers.listing_jobs(deps),
         mail.mails(deps),
+        session_jobs.reset_requests(deps),
         posts.alert_posts(deps),
         proof_codes.number_codes(deps),
         waking.wake_ups(deps, outbound),

@@ -1,6 +1,7 @@
 """Links by mail that work once: the invitation of a member, and a new password for who forgot the old one."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
@@ -8,6 +9,7 @@ from callmark.domain.mail import letters
 from callmark.domain.sessions import queries
 from callmark.domain.sessions.model import (
     INVITATION_LIFETIME,
+    LONGEST_EMAIL,
     RESET_LIFETIME,
     TOKEN_LENGTH,
     KnownPerson,
@@ -20,6 +22,7 @@ from callmark.domain.sessions.model import (
 )
 from callmark.domain.sessions.service import begin_session, hash_new_password, note_own, replace_password
 from callmark.domain.sessions.throttle import service as throttle
+from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import random_text, sha256
@@ -51,25 +54,34 @@ async def invite(deps: Deps, tx: Tx, member_id: MemberId, email: str, account_na
 
 
 async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
-    """Sends a link for a new password to an address that someone active has; the same for any other.
+    """Writes down that a new password is wanted for an address; a worker sends the link (`jobs`), if someone has it.
 
-    An invited member gets its invitation again. Raises TooManyRequests.
+    The same work for every address, so that its time says nothing of who has a login. Raises TooManyRequests.
     """
-    email = email.strip()
+    email = email.strip()[: LONGEST_EMAIL + 1]
     await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.network)
     await throttle.take(deps, throttle.MAIL, email)
-    token, now = random_text(TOKEN_LENGTH), deps.clock.now()
     async with deps.db.transaction() as tx:
-        known = await queries.select_known(tx, email)
-        if known is None or known.member_state is MemberState.REVOKED:
-            return
-        if known.member_state is MemberState.INVITED:
-            expires_at = now + INVITATION_LIFETIME
-            await queries.replace_link(tx, sha256(token), LinkKind.INVITATION, known.person, expires_at)
-            await letters.send_invitation(deps, tx, known.email, known.account_name, "", token)
-            return
-        await queries.replace_link(tx, sha256(token), LinkKind.PASSWORD_RESET, known.person, now + RESET_LIFETIME)
-        await letters.send_reset(deps, tx, known.email, known.account_name, token)
+        await queries.insert_reset_request(tx, email, deps.clock.now())
+        tx.after_commit(partial(deps.wake, WorkName.RESET_REQUESTS))
+
+
+async def send_reset(deps: Deps, tx: Tx, email: str) -> None:
+    """Sends a link for a new password to an address that someone active has, and nothing to any other.
+
+    An invited member gets its invitation again.
+    """
+    token, now = random_text(TOKEN_LENGTH), deps.clock.now()
+    known = await queries.select_known(tx, email)
+    if known is None or known.member_state is MemberState.REVOKED:
+        return
+    if known.member_state is MemberState.INVITED:
+        expires_at = now + INVITATION_LIFETIME
+        await queries.replace_link(tx, sha256(token), LinkKind.INVITATION, known.person, expires_at)
+        await letters.send_invitation(deps, tx, known.email, known.account_name, "", token)
+        return
+    await queries.replace_link(tx, sha256(token), LinkKind.PASSWORD_RESET, known.person, now + RESET_LIFETIME)
+    await letters.send_reset(deps, tx, known.email, known.account_name, token)
 
 
 async def look_at_link(deps: Deps, kind: LinkKind, token: str) -> LinkRecipient:

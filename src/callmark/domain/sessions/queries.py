@@ -1,6 +1,7 @@
 """The SQL of signing in: passwords, sessions, links by mail, codes, known devices."""
 
 from datetime import datetime
+from uuid import UUID
 
 import asyncpg
 
@@ -11,6 +12,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.model import EMAIL_TAKEN, KnownPerson, LinkKind, MemberState, NewSession, Person, Session
 from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
+from callmark.kit.ids import new_id
 from callmark.kit.zones import zone_or_utc
 
 _SESSION = """
@@ -223,6 +225,19 @@ async def select_link(tx: Tx, sha256: bytes, kind: LinkKind, now: datetime) -> P
         now,
     )
     return _person(row) if row else None
+
+
+async def insert_reset_request(tx: Tx, email: str, now: datetime) -> None:
+    """Writes that a new password was requested for an address; the row is work, due now."""
+    await tx.execute(
+        "INSERT INTO reset_request (id, email, requested_at, due_at) VALUES ($1, $2, $3, $3)", new_id(), email, now
+    )
+
+
+async def delete_reset_request(tx: Tx, request_id: UUID, lease_id: UUID) -> bool:
+    """The request is answered; whether it still was under that lease."""
+    tag = await tx.execute("DELETE FROM reset_request WHERE id = $1 AND lease_id = $2", request_id, lease_id)
+    return tag == "DELETE 1"
 
 
 # codes and devices ----------------------------------------------------------------------------------------------------

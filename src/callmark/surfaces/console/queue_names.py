@@ -6,6 +6,7 @@ WORK = {
     "switches": "Account suspensions and restores",
     "listing_jobs": "Listing jobs",
     "mails": "Emails",
+    "reset_requests": "Requests for a new password",
     "alert_posts": "Alerts to channels",
     "number_codes": "Codes that prove numbers",
     "wake_ups": "Wake-ups of handsets",
