@@ -75,5 +75,5 @@ async def test_a_change_of_the_old_password_does_not_undo_another(
     session = await session_of(deps, member)
     meanwhile.append(lambda: replace_password(deps, member))
     with pytest.raises(InvalidInput, match="not your current password"):
-        await sessions.change_password(deps, session, PASSWORD, INTRUDERS, ORIGIN.address)
+        await sessions.change_password(deps, session, PASSWORD, INTRUDERS, ORIGIN)
     assert isinstance(await sessions.sign_in(deps, member.email, OWNERS, ORIGIN), SignedIn)

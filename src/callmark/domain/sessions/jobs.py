@@ -1,4 +1,4 @@
-"""Answers requests for a new password. Only here is it looked up whether someone has the address."""
+"""Answers requests for a new password. Only here is it looked up whether someone has the address (decision 0072)."""
 
 from datetime import datetime
 from functools import partial

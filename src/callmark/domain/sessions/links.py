@@ -7,6 +7,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
 from callmark.domain.mail import letters
 from callmark.domain.sessions import queries
+from callmark.domain.sessions.known_browsers import service as known_browsers
 from callmark.domain.sessions.model import (
     INVITATION_LIFETIME,
     LONGEST_EMAIL,
@@ -20,7 +21,7 @@ from callmark.domain.sessions.model import (
     SignedIn,
     person_name,
 )
-from callmark.domain.sessions.service import begin_session, hash_new_password, note_own, replace_password
+from callmark.domain.sessions.service import enter, hash_new_password, note_own, replace_password
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
@@ -107,18 +108,23 @@ async def accept_invitation(deps: Deps, token: str, name: str, password: str, or
         await queries.activate_member(tx, known.person.member_id, name)
         await replace_password(tx, known.person, hashed)
         await note_own(tx, known, "member.accepted", origin.address, deps.clock.now())
-        return SignedIn(await begin_session(deps, tx, known.person, origin))
+        return await enter(deps, tx, known.person, origin)
 
 
-async def reset_password(deps: Deps, token: str, password: str, origin: Origin) -> None:
-    """Gives the link's owner a new password and ends every session. Raises NotFound, InvalidInput."""
+async def reset_password(deps: Deps, token: str, password: str, origin: Origin) -> str:
+    """Gives the link's owner a new password and ends every session. Raises NotFound, InvalidInput.
+
+    Returns what makes this a known browser, so that the owner can sign in here, however many wrong passwords others
+    have tried. Those still count elsewhere: if they were forgotten, who tried them would see that someone has the
+    address.
+    """
     owner = await look_at_link(deps, LinkKind.PASSWORD_RESET, token)
     hashed = await hash_new_password(password, owner.email, owner.name)
     async with deps.db.transaction() as tx:
         known = await _known(deps, tx, LinkKind.PASSWORD_RESET, token)
         await replace_password(tx, known.person, hashed)
-        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, known.email)
         await note_own(tx, known, "password.reset", origin.address, deps.clock.now())
+        return await known_browsers.remember(deps, tx, known.person, origin.browser)
 
 
 async def _known(deps: Deps, tx: Tx, kind: LinkKind, token: str) -> KnownPerson:

@@ -70,11 +70,15 @@ class LinkKind(StrEnum):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a request came from; `zone` is the browser's time zone, empty when it did not say."""
+    """Where a request came from. `zone` is the browser's time zone, empty when it did not say.
+
+    `browser` is what makes it a known browser (`known_browsers`), empty when nobody has signed in there.
+    """
 
     address: str
     user_agent: str
     zone: str = ""
+    browser: str = ""
 
     @property
     def network(self) -> str:
@@ -129,10 +133,14 @@ class Session:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """The session's token, for the browser to keep; `device` names a browser that needs no code for a while."""
+    """The session's token, for the browser to keep; `device` names a browser that needs no code for a while.
+
+    `browser` is what makes it a known browser from now on.
+    """
 
     token: str
     device: str = ""
+    browser: str = ""
 
 
 @dataclass(frozen=True)

@@ -335,7 +335,7 @@ async def select_handover(
 
 
 async def forget_ways_in(tx: Tx, person: Person, *, but: SessionId | None = None) -> None:
-    """What an old password gave is worth nothing: sessions (but one), links, awaited codes, remembered browsers."""
+    """What an old password opened is over: sessions (but one), links, awaited codes, browsers that need no code."""
     await delete_sessions(tx, person, but=but)
     for kind in LinkKind:
         await delete_links(tx, person, kind)

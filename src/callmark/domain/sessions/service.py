@@ -12,6 +12,7 @@ from callmark.domain.ids import AccountId, SessionId
 from callmark.domain.mail import letters
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.sessions import queries
+from callmark.domain.sessions.known_browsers import service as known_browsers
 from callmark.domain.sessions.model import (
     CODE_DIGITS,
     CODE_LIFETIME,
@@ -33,6 +34,7 @@ from callmark.domain.sessions.model import (
 )
 from callmark.domain.sessions.passwords import check_password, hash_password, is_password
 from callmark.domain.sessions.throttle import service as throttle
+from callmark.domain.sessions.throttle.service import Limit
 from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
@@ -49,14 +51,16 @@ _NOT_CURRENT = "this is not your current password"
 async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device: str = "") -> SignedIn | CodeSent:
     """A session, or that a code was sent to complete it. `device` is what an earlier sign-in gave to remember.
 
-    Unknown addresses are answered like wrong passwords, in the same time and under the same limits. Raises
-    Unauthenticated, Forbidden (suspended account), TooManyRequests.
+    Unknown addresses are answered like wrong passwords, in the same time and under the same limits. A right password
+    is not counted, and forgets no wrong ones: who tried them would see it. Raises Unauthenticated, Forbidden (suspended
+    account), TooManyRequests.
     """
     email = email.strip()
-    await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.network)
-    await throttle.take(deps, throttle.SIGN_IN_EMAIL, email)
     async with deps.db.connection() as tx:
         known = await queries.select_known(tx, email)
+        counted = await _counted(deps, tx, email, known, origin)
+    for limit, who in counted:
+        await throttle.take(deps, limit, who)
     right = await is_password(password, known.password_hash if known else None)
     if known is None or not right or known.member_state in {MemberState.INVITED, MemberState.REVOKED}:
         log.warning("sign_in_refused", address=origin.address)
@@ -66,15 +70,25 @@ async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device:
     async with deps.db.transaction() as tx:
         if not await _is_unchanged(tx, known):
             raise Unauthenticated(_WRONG)
-        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, email)
-        await throttle.give_back(tx, throttle.SIGN_IN_ADDRESS, origin.network)
+        for limit, who in counted:
+            await throttle.give_back(tx, limit, who)
         if not await _needs_code(deps, tx, known, device):
-            return SignedIn(await begin_session(deps, tx, known.person, origin))
+            return await enter(deps, tx, known.person, origin)
     await throttle.take(deps, throttle.SIGN_IN_CODE, str(known.person.member_id))
     async with deps.db.transaction() as tx:
         if not await _is_unchanged(tx, known):
             raise Unauthenticated(_WRONG)
         return await _send_code(deps, tx, known)
+
+
+async def _counted(
+    deps: Deps, tx: Tx, email: str, known: KnownPerson | None, origin: Origin
+) -> list[tuple[Limit, str]]:
+    """Where this try counts: in a browser that is known for the person there alone, else by network and address."""
+    person = known.person if known else Person()
+    if browser := await known_browsers.find_known(tx, origin.browser, person, deps.clock.now()):
+        return [(throttle.SIGN_IN_BROWSER, browser.hex())]
+    return [(throttle.SIGN_IN_ADDRESS, origin.network), (throttle.SIGN_IN_EMAIL, email)]
 
 
 async def _is_unchanged(tx: Tx, known: KnownPerson) -> bool:
@@ -104,7 +118,13 @@ async def confirm_code(deps: Deps, token: str, code: str, origin: Origin, *, rem
         if remember:
             device = random_text(TOKEN_LENGTH)
             await queries.insert_device(tx, sha256(device), waiting[0], now + DEVICE_LIFETIME)
-        return SignedIn(await begin_session(deps, tx, person, origin), device)
+        return await enter(deps, tx, person, origin, device)
+
+
+async def enter(deps: Deps, tx: Tx, person: Person, origin: Origin, device: str = "") -> SignedIn:
+    """A new session of that person, in a browser that is known from now on."""
+    token = await begin_session(deps, tx, person, origin)
+    return SignedIn(token, device, await known_browsers.remember(deps, tx, person, origin.browser))
 
 
 async def begin_session(deps: Deps, tx: Tx, person: Person, origin: Origin) -> str:
@@ -166,12 +186,13 @@ async def end_other_sessions(deps: Deps, session: Session) -> None:
         await queries.delete_sessions(tx, session.person, but=session.id)
 
 
-async def change_password(deps: Deps, session: Session, old: str, new: str, address: str) -> None:
-    """A new password for who is signed in; every other session ends, no browser is remembered.
+async def change_password(deps: Deps, session: Session, old: str, new: str, origin: Origin) -> str:
+    """A new password for who is signed in; every other session ends, and no other browser is known or needs no code.
 
-    Raises InvalidInput for a wrong old or an unusable new one, TooManyRequests after too many wrong ones.
+    Returns what makes this one a known browser. Raises InvalidInput for a wrong old or an unusable new one,
+    TooManyRequests after too many wrong ones in this session: elsewhere others could have typed them.
     """
-    await throttle.take(deps, throttle.SIGN_IN_EMAIL, session.email)
+    await throttle.take(deps, throttle.OLD_PASSWORD, str(session.id))
     async with deps.db.connection() as tx:
         known = await queries.select_known_person(tx, session.person)
     if known is None or not await is_password(old, known.password_hash):
@@ -180,9 +201,10 @@ async def change_password(deps: Deps, session: Session, old: str, new: str, addr
     async with deps.db.transaction() as tx:
         if not await _is_unchanged(tx, known):
             raise InvalidInput(_NOT_CURRENT, field="old_password")
-        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, session.email)
+        await throttle.forget(tx, throttle.OLD_PASSWORD, str(session.id))
         await replace_password(tx, session.person, hashed, but=session.id)
-        await note_own(tx, known, "password.changed", address, deps.clock.now())
+        await note_own(tx, known, "password.changed", origin.address, deps.clock.now())
+        return await known_browsers.remember(deps, tx, session.person, origin.browser)
 
 
 async def hash_new_password(password: str, email: str, name: str) -> str:
@@ -191,9 +213,10 @@ async def hash_new_password(password: str, email: str, name: str) -> str:
 
 
 async def replace_password(tx: Tx, person: Person, hashed: str, *, but: SessionId | None = None) -> None:
-    """Gives the person a new password; every session but one ends, and whatever else the old one opened."""
+    """Gives the person a new password; every session but one ends, and whatever else the old one opened or proved."""
     await queries.set_password(tx, person, hashed)
     await queries.forget_ways_in(tx, person, but=but)
+    await known_browsers.forget_all(tx, person)
 
 
 async def has_password(tx: Tx, person: Person) -> bool:
@@ -226,10 +249,11 @@ async def act_for(tx: Tx, session: Session, account_id: AccountId | None) -> Non
 
 
 async def forget_dead(deps: Deps) -> None:
-    """Deletes ended sessions, links, codes, devices and tries."""
+    """Deletes ended sessions, links, codes, devices, known browsers and tries."""
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
         await queries.delete_dead(tx, now - LONGEST, now - IDLE, now)
+        await known_browsers.forget_expired(tx, now)
     await throttle.forget_old_tries(deps)
 
 

@@ -74,7 +74,8 @@ class Console:
 
     def _anonymous(self, http: Request) -> ConsoleRequest:
         """The request without a session. Errors use it until the session has been read."""
-        origin = Origin(http.client.host if http.client else "", http.headers.get("user-agent", ""))
+        known = cookies.read(http, cookies.BROWSER, secure=self._secure)
+        origin = Origin(http.client.host if http.client else "", http.headers.get("user-agent", ""), browser=known)
         visitor = cookies.read(http, cookies.VISITOR, secure=self._secure)
         return ConsoleRequest(self._deps, http, None, origin, visitor or cookies.new_visitor())
 

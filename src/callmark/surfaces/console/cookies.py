@@ -1,4 +1,4 @@
-"""Cookies of the console: the session, the waiting code, the known device, a said-once message; and CSRF tokens.
+"""Cookies of the console: session, waiting code, device, known browser, a said-once message; and CSRF tokens.
 
 Secure installations (an https `public_url`) get the `__Host-` prefix, so that no other host of the domain can set them.
 """
@@ -15,14 +15,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from callmark.domain.sessions.known_browsers.service import LIFETIME as KNOWN_LIFETIME
 from callmark.domain.sessions.model import CODE_LIFETIME, DEVICE_LIFETIME
 from callmark.kit.ids import random_text
 
-SESSION, VISITOR, CODE, DEVICE, FLASH, THEME, PERSON, FORMS = (
+SESSION, VISITOR, CODE, DEVICE, BROWSER, FLASH, THEME, PERSON, FORMS = (
     "callmark_session",
     "callmark_visitor",
     "callmark_code",
     "callmark_device",
+    "callmark_browser",
     "callmark_said",
     "callmark_theme",
     "callmark_person",
@@ -70,8 +72,13 @@ def code(token: str) -> Cookie:
 
 
 def device(token: str) -> Cookie:
-    """What makes the browser known."""
+    """What makes a code unnecessary in this browser."""
     return Cookie(DEVICE, token, DEVICE_LIFETIME)
+
+
+def browser(kept: str) -> Cookie:
+    """What makes it a known browser, in which wrong passwords count apart."""
+    return Cookie(BROWSER, kept, KNOWN_LIFETIME)
 
 
 def forms(secret: str, lifetime: timedelta) -> Cookie:

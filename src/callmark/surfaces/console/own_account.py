@@ -10,6 +10,7 @@ from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Session
 from callmark.domain.sessions.passwords import SHORTEST
 from callmark.kit.errors import InvalidInput, TooManyRequests
+from callmark.surfaces.console import cookies
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.pages import Page, page
@@ -52,13 +53,14 @@ async def change_password(request: ConsoleRequest) -> Response:
     """Takes the old and the new password; every other session ends."""
     form, session = request.form, request.live_session
     try:
-        await sessions.change_password(
-            request.deps, session, form.text("old_password"), form.new_password(), request.origin.address
+        known = await sessions.change_password(
+            request.deps, session, form.text("old_password"), form.new_password(), request.origin
         )
     except InvalidInput as refused:
         return await _page(request, Form().refused(refused), 422)
     except TooManyRequests as refused:
         return await _page(request, Form({}, {"": retry_text(refused)}), 429)
+    request.new_cookies.append(cookies.browser(known))
     return request.go(URL, "Your password was changed. You are signed out everywhere else.")
 
 

@@ -15,7 +15,7 @@ WORK = {
 PERIODIC = {
     "partitions": "Creates partitions for the coming days and drops old ones",
     "old_batches": "Deletes old batches",
-    "dead_sessions": "Deletes expired sessions, links and codes",
+    "dead_sessions": "Deletes expired sessions, links and codes, and forgets browsers",
     "dead_tokens": "Deletes expired access tokens",
     "old_calls": "Deletes old calls",
     "old_signed_calls": "Deletes old signed and verified calls",

@@ -18,6 +18,9 @@ from callmark.surfaces.console.route import Access, get, post
 from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
 
 SIGN_IN, CODE, FORGOT = "/console/sign-in", "/console/sign-in/code", "/console/forgot"
+_OR_ANOTHER = (
+    "Or get a link to choose a new password; you can then sign in at once, in the browser that opens the link."
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ async def sign_in(request: ConsoleRequest) -> Response:
     except (Unauthenticated, Forbidden) as refused:
         return _sign_in_page(request, form.refused(refused), onward, refused.status)
     except TooManyRequests as refused:
-        return _too_many(_sign_in_page(request, _later(form, refused), onward, refused.status), refused)
+        later = _later(form, refused, _OR_ANOTHER)
+        return _too_many(_sign_in_page(request, later, onward, refused.status), refused)
     match done:
         case CodeSent():
             request.new_cookies.append(cookies.code(done.token))
@@ -162,11 +166,12 @@ async def reset(request: ConsoleRequest) -> Response:
     """Takes the new password."""
     try:
         owner = await links.look_at_link(request.deps, LinkKind.PASSWORD_RESET, _token(request))
-        await links.reset_password(request.deps, _token(request), request.form.new_password(), request.origin)
+        known = await links.reset_password(request.deps, _token(request), request.form.new_password(), request.origin)
     except InvalidInput as refused:
         return page(request, ResetPage(Form().refused(refused), owner.email), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
     except NotFound:
         return page(request, DeadLinkPage(), 404)
+    request.new_cookies.append(cookies.browser(known))
     return request.go(SIGN_IN, "Your password was changed. Sign in with the new one.")
 
 
@@ -210,14 +215,14 @@ def _sign_in_page(request: ConsoleRequest, form: Form, onward: str, status: int 
 
 
 def _welcome(request: ConsoleRequest, done: SignedIn, onward: str) -> Response:
-    request.new_cookies = cookies.session(done.token)
+    request.new_cookies = [*cookies.session(done.token), cookies.browser(done.browser)]
     if done.device:
         request.new_cookies.append(cookies.device(done.device))
     return request.go(onward)
 
 
-def _later(form: Form, refused: TooManyRequests) -> Form:
-    return Form(form.values, {"": retry_text(refused)})
+def _later(form: Form, refused: TooManyRequests, more: str = "") -> Form:
+    return Form(form.values, {"": f"{retry_text(refused)} {more}".rstrip()})
 
 
 def _too_many(response: Response, refused: TooManyRequests) -> Response:

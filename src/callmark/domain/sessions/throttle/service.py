@@ -19,9 +19,13 @@ class Limit:
 
 
 SIGN_IN_EMAIL = Limit("sign_in_email", 10, timedelta(minutes=15))
-"""Wrong passwords for one email address, from wherever; a right one forgets them."""
+"""Wrong passwords for one email address, from all browsers that are not known for its owner."""
 SIGN_IN_ADDRESS = Limit("sign_in_address", 100, timedelta(minutes=15))
-"""Wrong passwords from one network (`Origin.network`), for whomever."""
+"""Wrong passwords from one network (`Origin.network`), for whomever, without those of known browsers."""
+SIGN_IN_BROWSER = Limit("sign_in_browser", 10, timedelta(minutes=15))
+"""Wrong passwords in one known browser for the person that it is known for."""
+OLD_PASSWORD = Limit("old_password", 10, timedelta(minutes=15))
+"""Wrong passwords by which one session tried to choose a new one."""
 SIGN_IN_CODE = Limit("sign_in_code", 10, timedelta(hours=1))
 """Codes for one member, each good for five guesses: who knows the password may not guess without end."""
 MAIL = Limit("mail", 5, timedelta(hours=1))
