@@ -28,6 +28,9 @@ from callmark.domain.ids import RecipientId
 from callmark.domain.mail import service as mail
 from callmark.domain.mail.model import Mail
 from callmark.domain.policy.model import Role
+from callmark.domain.sessions import links
+from callmark.domain.sessions.model import Origin
+from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound, TooManyRequests
 from callmark.kit.ids import new_id
@@ -163,6 +166,18 @@ async def test_an_address_is_taken_once_and_not_flooded(stage: Stage) -> None:
     await recipients.remove(*of, made.id, by=ALICE)
     with pytest.raises(TooManyRequests):
         await recipients.add_email(*of, OPS, PAUSED, by=ALICE)
+
+
+async def test_no_account_keeps_an_address_from_a_new_password_nor_the_other_way_round(stage: Stage) -> None:
+    of, origin = (stage.deps, stage.account_id), Origin("198.51.100.7", "")
+    for _ in range(throttle.MAIL.most):
+        made = await recipients.add_email(*of, OPS, PAUSED, by=ALICE)
+        await recipients.remove(*of, made.id, by=ALICE)
+        await links.ask_for_reset(stage.deps, OPS, origin)
+    with pytest.raises(TooManyRequests):
+        await recipients.add_email(*of, OPS, PAUSED, by=ALICE)
+    with pytest.raises(TooManyRequests):
+        await links.ask_for_reset(stage.deps, OPS, origin)
 
 
 async def test_nobody_gets_the_same_alert_twice(stage: Stage) -> None:

@@ -70,7 +70,7 @@ async def new_email(
 ) -> Recipient:
     """As `new_role`. Raises TooManyRequests after many mails to the address."""
     one = replace(_new(deps, account_id, RecipientKind.EMAIL, alert_kinds, by), email=email_address(email))
-    await throttle.take(deps, throttle.MAIL, one.email or "")
+    await throttle.take(deps, throttle.ALERT_MAIL, one.email or "")
     return one
 
 

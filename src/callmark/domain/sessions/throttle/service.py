@@ -30,6 +30,8 @@ SIGN_IN_CODE = Limit("sign_in_code", 10, timedelta(hours=1))
 """Codes for one member, each good for five guesses: who knows the password may not guess without end."""
 MAIL = Limit("mail", 5, timedelta(hours=1))
 """Mails to one address that anyone can cause."""
+ALERT_MAIL = Limit("alert_mail", 5, timedelta(hours=1))
+"""Mails to one address that ask whether it wants alerts. Apart from `MAIL`: no account can use up someone's resets."""
 INVITED = Limit("invited", 5, timedelta(hours=1))
 """Invitations to one address. Apart from `MAIL`, so that nobody can keep others from inviting someone."""
 INVITATIONS = Limit("invitations", 100, timedelta(hours=1))
