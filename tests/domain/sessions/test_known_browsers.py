@@ -228,6 +228,19 @@ async def test_of_a_person_s_browsers_the_last_ones_are_known(deps: Deps, busine
         assert await known_browsers.find_known(tx, other, business.process_owner.person, now)
 
 
+async def test_codes_that_someone_had_sent_by_the_old_password_do_not_keep_its_owner_out(
+    deps: Deps, business: Business
+) -> None:
+    await accounts.update_account(deps, business.account.id, requires_code=True, by=SYSTEM)
+    email = business.admin.email
+    for _ in range(throttle.SIGN_IN_CODE.most):
+        assert isinstance(await sessions.sign_in(deps, email, PASSWORD, OUTSIDE), CodeSent)
+    assert await refusal(deps, email, PASSWORD, OFFICE) is TooManyRequests
+    await links.ask_for_reset(deps, email, OFFICE)
+    await links.reset_password(deps, await mailed_token(deps, email), NEW, OFFICE)
+    assert isinstance(await sessions.sign_in(deps, email, NEW, OFFICE), CodeSent)
+
+
 @pytest.fixture
 async def watching(deps: Deps) -> AsyncGenerator[tuple[Deps, WatchedDatabase]]:
     async with watched(deps) as made:

@@ -213,10 +213,15 @@ async def hash_new_password(password: str, email: str, name: str) -> str:
 
 
 async def replace_password(tx: Tx, person: Person, hashed: str, *, but: SessionId | None = None) -> None:
-    """Gives the person a new password; every session but one ends, and whatever else the old one opened or proved."""
+    """Gives the person a new password; every session but one ends, and whatever else the old one opened or proved.
+
+    Codes that someone had sent by the old one count no longer: they could keep the owner out for an hour.
+    """
     await queries.set_password(tx, person, hashed)
     await queries.forget_ways_in(tx, person, but=but)
     await known_browsers.forget_all(tx, person)
+    if person.member_id:
+        await throttle.forget(tx, throttle.SIGN_IN_CODE, str(person.member_id))
 
 
 async def has_password(tx: Tx, person: Person) -> bool:
