@@ -8,36 +8,51 @@ from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
-from callmark.kit.db import Database, Tx, affected, fetch_one
+from callmark.kit.db import Database, Tx, affected, fetch_one, own_names
 
 PIECE = 10_000
+LARGE_ROWS = 100
+"""The piece of a table whose rows hold files."""
 
 
-async def delete_in_pieces(db: Database, delete: Callable[[Tx, int], Awaitable[int]]) -> int:
-    """Runs `delete`, which deletes up to that many rows and says how many, until it finds fewer; how many in all.
+async def delete_in_pieces(db: Database, delete: Callable[[Tx, int], Awaitable[int]], most: int = PIECE) -> int:
+    """Runs `delete`, which deletes up to `most` rows and says how many, until it finds fewer; how many in all.
 
     A statement that finds rows by `ctid` must have its condition twice: a row that is changed at that moment is judged
     again by the outer one alone.
     """
-    count, gone = 0, PIECE
-    while gone == PIECE:
+    count, gone = 0, most
+    while gone == most:
         async with db.connection() as tx:
-            gone = await delete(tx, PIECE)
+            gone = await delete(tx, most)
         count += gone
     return count
 
 
-async def delete_older(db: Database, table: LiteralString, column: LiteralString, instant: datetime) -> int:
+async def delete_where(
+    db: Database, table: LiteralString, condition: LiteralString, *args: object, most: int = PIECE
+) -> int:
+    """Deletes the rows that meet the condition on `args`, up to `most` in a piece; how many.
+
+    They are found by an index, or by reading the table from its beginning for each piece.
+    """
+    limit = own_names(str(most))
+    statement: LiteralString = (
+        f"DELETE FROM {table} WHERE ctid = ANY (ARRAY (SELECT ctid FROM {table} WHERE {condition} LIMIT {limit}))"
+        f" AND ({condition})"
+    )
+
+    async def delete(tx: Tx, _: int) -> int:
+        return affected(await tx.execute(statement, *args))
+
+    return await delete_in_pieces(db, delete, most)
+
+
+async def delete_older(
+    db: Database, table: LiteralString, column: LiteralString, instant: datetime, most: int = PIECE
+) -> int:
     """Deletes the rows whose `column` is before the instant; how many. An index begins with that column."""
-    old: LiteralString = f"{column} < $1"
-
-    async def delete(tx: Tx, most: int) -> int:
-        found: LiteralString = f"SELECT ctid FROM {table} WHERE {old} LIMIT $2"
-        return affected(
-            await tx.execute(f"DELETE FROM {table} WHERE ctid = ANY (ARRAY ({found})) AND {old}", instant, most)
-        )
-
-    return await delete_in_pieces(db, delete)
+    return await delete_where(db, table, f"{column} < $1", instant, most=most)
 
 
 async def delete_older_by_id(db: Database, table: LiteralString, column: LiteralString, instant: datetime) -> int:

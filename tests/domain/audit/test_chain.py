@@ -14,6 +14,7 @@ from callmark.domain.audit.chain import AuditSeal
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput
+from callmark.kit.pieces import PIECE
 
 COUNT = 7
 
@@ -182,6 +183,23 @@ async def test_what_is_left_after_pruning_can_be_verified(log: Log, clock: FakeC
     assert (newest.action, newest.details["entries"]) == ("audit.pruned", 2)
     await log.run("UPDATE audit_checkpoint SET seal_sha256 = sha256('') WHERE seal_number = 9")
     assert UNFIT in [what for _, what in await log.faults()]
+
+
+MANY: LiteralString = """
+INSERT INTO audit_entry (id, account_id, actor_email, by_operator, action, subject, details, address, at)
+SELECT lpad(to_hex(n), 32, '0')::uuid, account_id, actor_email, by_operator, action, subject, details, address, at
+FROM audit_entry, generate_series(1, 9996) n WHERE seal_number = 7
+"""
+
+
+async def test_many_entries_are_pruned_in_pieces_each_of_which_is_noted(log: Log, clock: FakeClock) -> None:
+    deps = replace(log.deps, settings=msgspec.structs.replace(log.deps.settings, audit_retention_days=30))
+    await log.run(MANY)
+    clock.advance(timedelta(days=31))
+    assert await sealing.prune(deps) == PIECE + 3
+    assert await log.faults() == []
+    newest, before = await audit.list_entries(deps, None, audit.AuditFilter())
+    assert [one.details["entries"] for one in (newest, before)] == [3, PIECE]
 
 
 async def test_without_a_setting_nothing_is_pruned(log: Log, clock: FakeClock) -> None:

@@ -16,6 +16,7 @@ from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict
 from callmark.kit.installation import held_since
 from callmark.kit.outbound import Outbound, Patience, Unreachable, allowed_networks
+from callmark.kit.pieces import delete_older
 from callmark.kit.work import Claimed, Work
 from callmark.kit.workload import aside
 
@@ -89,8 +90,7 @@ async def send_test(deps: Deps, account_id: AccountId, recipient_id: RecipientId
 
 async def forget_old(deps: Deps) -> None:
     """Forgets what was announced so long ago that it cannot come again."""
-    async with deps.db.connection() as tx:
-        await queries.delete_once_before(tx, deps.clock.now() - KEPT_ONCE)
+    await delete_older(deps.db, "alert_once", "at", deps.clock.now() - KEPT_ONCE)
 
 
 async def _post(deps: Deps, url: str, body: str) -> str | None:

@@ -114,11 +114,6 @@ async def insert_once(tx: Tx, account_id: AccountId, kind: AlertKind, what: str,
     return tag == "INSERT 0 1"
 
 
-async def delete_once_before(tx: Tx, oldest: datetime) -> None:
-    """Forgets what was announced before. Index alert_once_at."""
-    await tx.execute("DELETE FROM alert_once WHERE at < $1", oldest)
-
-
 def _recipient(row: Row) -> Recipient:
     return Recipient(
         RecipientId(row["id"]),

@@ -70,16 +70,22 @@ async def select_checkpoint(tx: Tx) -> AuditSeal | None:
     return _seal(row) if row else None
 
 
-async def select_last_older(tx: Tx, before: datetime) -> AuditSeal:
-    """The last place in the chain up to which every entry is older than the instant; START for none.
+async def select_last_older(tx: Tx, before: datetime, most: int) -> AuditSeal:
+    """The last of the chain's first `most` places up to which every entry is older than the instant; START for none.
 
-    Reads from the beginning of the chain, index audit_entry_seal.
+    Index audit_entry_seal.
     """
     row = await tx.fetchrow(
-        "SELECT seal_number, seal_sha256 FROM audit_entry WHERE seal_number < coalesce("
-        "(SELECT seal_number FROM audit_entry WHERE seal_number IS NOT NULL AND at >= $1 ORDER BY seal_number LIMIT 1),"
-        " (SELECT seal_number FROM audit_head) + 1) ORDER BY seal_number DESC LIMIT 1",
+        """
+        SELECT seal_number, seal_sha256 FROM (
+          SELECT seal_number, seal_sha256, bool_and(at < $1) OVER (ORDER BY seal_number) AS is_older FROM (
+            SELECT seal_number, seal_sha256, at FROM audit_entry WHERE seal_number IS NOT NULL
+            ORDER BY seal_number LIMIT $2
+          ) first
+        ) judged WHERE is_older ORDER BY seal_number DESC LIMIT 1
+        """,
         before,
+        most,
     )
     return _seal(row) if row else START
 

@@ -15,6 +15,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.checks import CheckResult
 from callmark.kit.db import Tx
+from callmark.kit.pieces import PIECE
 
 log = structlog.get_logger(__name__)
 
@@ -71,23 +72,31 @@ async def verify(deps: Deps, anchors: Sequence[AuditSeal] = ()) -> AuditVerifica
 async def prune(deps: Deps) -> int:
     """Deletes what is older than the log is kept, and keeps the last seal of it; how many. Safe to repeat.
 
-    Only the beginning of the chain goes, so an entry stays while an older-dated one before it does. What is said of it
-    is sealed before, and so is the entry that says what was deleted.
+    Only the beginning of the chain goes, so an entry stays while a younger one stands before it. What is said of it is
+    sealed before. Each piece leaves a chain that can be verified, with an entry that says what was deleted.
     """
     days = deps.settings.audit_retention_days
     if not days:
         return 0
     await seal_entries(deps)
+    count, gone = 0, PIECE
+    while gone == PIECE:
+        gone = await _prune_piece(deps, timedelta(days=days))
+        count += gone
+    await seal_entries(deps)
+    return count
+
+
+async def _prune_piece(deps: Deps, kept: timedelta) -> int:
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
         await chain_queries.lock_head(tx)
-        up_to = await chain_queries.select_last_older(tx, now - timedelta(days=days))
+        up_to = await chain_queries.select_last_older(tx, now - kept, PIECE)
         if up_to == START:
             return 0
         count = await chain_queries.prune(tx, up_to, now)
         facts = {**chain.facts_of(up_to), "entries": count}
         await service.note(tx, SYSTEM, chain.PRUNED, "the audit log", account_id=None, at=now, **facts)
-    await seal_entries(deps)
     log.info("audit_pruned", entries=count, number=up_to.number)
     return count
 

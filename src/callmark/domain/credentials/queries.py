@@ -9,7 +9,8 @@ from callmark.domain.credentials.model import ApiKey
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Bucket
 from callmark.domain.policy.plan import key_access
-from callmark.kit.db import Row, Tx, affected
+from callmark.kit.db import Database, Row, Tx
+from callmark.kit.pieces import delete_where
 
 _LIVE = (
     "SELECT id, reference, account_id, name, description, features, created_by_email, created_at, last_used_at"
@@ -104,14 +105,16 @@ async def insert_token(
     )
 
 
-async def delete_dead_tokens(tx: Tx, expired_before: datetime) -> int:
-    """Forgets tokens that expired before that instant, and windows that no token uses; how many tokens."""
-    status = await tx.execute("DELETE FROM access_token WHERE expires_at < $1", expired_before)
-    await tx.execute(
-        "DELETE FROM request_window w WHERE NOT EXISTS (SELECT FROM access_token t WHERE t.sha256 = w.token_sha256)"
-        " AND NOT EXISTS (SELECT FROM operator_token o WHERE o.sha256 = w.token_sha256 AND o.revoked_at IS NULL)"
+async def delete_dead_tokens(db: Database, expired_before: datetime) -> int:
+    """Forgets tokens that expired before that instant, and windows that no token uses; how many tokens. In pieces."""
+    count = await delete_where(db, "access_token", "expires_at < $1", expired_before)
+    await delete_where(
+        db,
+        "request_window",
+        "NOT EXISTS (SELECT FROM access_token t WHERE t.sha256 = token_sha256) AND"
+        " NOT EXISTS (SELECT FROM operator_token o WHERE o.sha256 = token_sha256 AND o.revoked_at IS NULL)",
     )
-    return affected(status)
+    return count
 
 
 async def insert_key(tx: Tx, key: ApiKey, secret_sha256: bytes) -> None:

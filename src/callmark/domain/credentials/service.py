@@ -239,8 +239,7 @@ async def tokens_used(deps: Deps, account_id: AccountId) -> TokensUsed:
 
 async def forget_dead_tokens(deps: Deps) -> int:
     """Deletes tokens that expired at least one counting window ago; how many."""
-    async with deps.db.transaction() as tx:
-        return await queries.delete_dead_tokens(tx, deps.clock.now() - TOKENS_WINDOW)
+    return await queries.delete_dead_tokens(deps.db, deps.clock.now() - TOKENS_WINDOW)
 
 
 async def _store(tx: Tx, key: ApiKey) -> NewKey:

@@ -13,6 +13,7 @@ from callmark.domain.mail import queries
 from callmark.domain.mail.model import GIVES_UP_AFTER, Mail, MailState, next_try_at
 from callmark.kit import smtp
 from callmark.kit.metrics import counter
+from callmark.kit.pieces import delete_older
 from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)
@@ -70,9 +71,9 @@ def _tell(mail: Mail, state: MailState, attempts: int, error: str | None) -> Non
 
 
 async def keep_mails(deps: Deps) -> None:
-    """Forgets old mails, and says in the log when others wait for a mail server that nobody has set."""
+    """Forgets old mails, also those that still wait; the log says when others wait for a server that nobody has set."""
     settings = deps.settings
+    await delete_older(deps.db, "mail", "created_at", deps.clock.now() - timedelta(days=settings.mail_retention_days))
     async with deps.db.connection() as tx:
-        await queries.delete_older(tx, deps.clock.now() - timedelta(days=settings.mail_retention_days))
         if not (settings.catches_mails or settings.smtp_host) and (waiting := await queries.count_waiting(tx)):
             log.warning("mails_wait", count=waiting, advice="set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM")

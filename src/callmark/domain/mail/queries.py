@@ -65,11 +65,6 @@ async def delete_waiting(tx: Tx) -> int:
     return int((await tx.execute("DELETE FROM mail WHERE due_at IS NOT NULL")).rpartition(" ")[2])
 
 
-async def delete_older(tx: Tx, before: datetime) -> None:
-    """Forgets mails made before the instant, also those that still wait. Index mail_created."""
-    await tx.execute("DELETE FROM mail WHERE created_at < $1", before)
-
-
 async def delete_all(tx: Tx) -> None:
     """Forgets every mail."""
     await tx.execute("DELETE FROM mail")

@@ -96,11 +96,6 @@ async def select_asked(
     return [row["requested_at"] for row in rows]
 
 
-async def delete_before(tx: Tx, instant: datetime) -> None:
-    """Forgets codes that were asked for before that instant."""
-    await tx.execute("DELETE FROM number_code WHERE requested_at < $1", instant)
-
-
 def _code(row: Row) -> tuple[NumberCodeId, NumberCode]:
     code = NumberCode(
         CodeChannel(row["channel"]),

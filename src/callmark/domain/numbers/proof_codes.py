@@ -36,6 +36,7 @@ from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import Outbound, Patience, Unreachable, allowed_networks
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.pieces import delete_older_by_id
 from callmark.kit.secret_key import current_key, derive, known_keys, mark, marked_key
 from callmark.kit.secret_value import Secret
 from callmark.kit.signed_posts import read_secret, signed_headers
@@ -169,8 +170,7 @@ def number_codes(deps: Deps) -> Work:
 
 async def forget_old_codes(deps: Deps) -> None:
     """Forgets codes that no limit counts any longer."""
-    async with deps.db.connection() as tx:
-        await proof_code_queries.delete_before(tx, deps.clock.now() - CODES_WITHIN)
+    await delete_older_by_id(deps.db, "number_code", "requested_at", deps.clock.now() - CODES_WITHIN)
 
 
 async def _lock_unproven(tx: Tx, account_id: AccountId, number: PhoneNumber, by: Actor) -> None:

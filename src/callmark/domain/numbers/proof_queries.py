@@ -16,8 +16,9 @@ from callmark.domain.numbers.proof_model import (
     ProofState,
     ProofWay,
 )
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Database, Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.pieces import LARGE_ROWS, delete_where
 
 _REQUEST = """
 SELECT r.id, r.account_id, a.name AS account_name, r.state, r.number_count, r.letter_name, r.letter_type,
@@ -176,13 +177,10 @@ async def delete_request(tx: Tx, request_id: ProofRequestId) -> None:
     await tx.execute("DELETE FROM proof_request WHERE id = $1", request_id)
 
 
-async def delete_unused(tx: Tx, before: datetime) -> None:
-    """Forgets requests that were decided before that instant and that no number refers to."""
-    await tx.execute(
-        "DELETE FROM proof_request r WHERE r.reviewed_at < $1"
-        " AND NOT EXISTS (SELECT FROM number_proof p WHERE p.request_id = r.id)",
-        before,
-    )
+async def delete_unused(db: Database, before: datetime) -> None:
+    """Forgets requests that were decided before that instant and that no number refers to, piece by piece."""
+    unused = "reviewed_at < $1 AND NOT EXISTS (SELECT FROM number_proof p WHERE p.request_id = proof_request.id)"
+    await delete_where(db, "proof_request", unused, before, most=LARGE_ROWS)
 
 
 async def select_request(

@@ -178,8 +178,7 @@ async def refuse_numbers(
 
 async def forget_old_requests(deps: Deps) -> None:
     """Forgets letters that no longer prove anything."""
-    async with deps.db.connection() as tx:
-        await proof_queries.delete_unused(tx, deps.clock.now() - KEPT)
+    await proof_queries.delete_unused(deps.db, deps.clock.now() - KEPT)
 
 
 async def _decide(deps: Deps, request_id: ProofRequestId, why: str | None, by: Actor) -> ProofRequest:

@@ -1,7 +1,6 @@
 """The SQL of files that are previewed (table `file_draft`)."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -66,11 +65,6 @@ async def update_choices(tx: Tx, file_id: PreviewedFileId, choices: Mapping[str,
 async def delete_file(tx: Tx, file_id: PreviewedFileId) -> bool:
     """Forgets a file; False when it is gone already."""
     return await tx.execute("DELETE FROM file_draft WHERE id = $1", file_id) == "DELETE 1"
-
-
-async def delete_before(tx: Tx, instant: datetime) -> None:
-    """Forgets files that were made before `instant`. Index file_draft_created."""
-    await tx.execute("DELETE FROM file_draft WHERE created_at < $1", instant)
 
 
 def _file(row: Row) -> PreviewedFile:

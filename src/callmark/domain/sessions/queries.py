@@ -10,9 +10,10 @@ from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.model import EMAIL_TAKEN, KnownPerson, LinkKind, MemberState, NewSession, Person, Session
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Database, Row, Tx
 from callmark.kit.errors import Conflict
 from callmark.kit.ids import new_id
+from callmark.kit.pieces import delete_where
 from callmark.kit.zones import zone_or_utc
 
 _SESSION = """
@@ -181,13 +182,13 @@ async def delete_sessions(tx: Tx, person: Person, *, but: SessionId | None = Non
     )
 
 
-async def delete_dead(tx: Tx, created_by: datetime, seen_by: datetime, now: datetime) -> None:
-    """Forgets ended sessions, links, codes and devices."""
-    await tx.execute("DELETE FROM console_session WHERE created_at <= $1 OR seen_at <= $2", created_by, seen_by)
-    await tx.execute("DELETE FROM mailed_link WHERE expires_at <= $1", now)
-    await tx.execute("DELETE FROM sign_in_code WHERE expires_at <= $1", now)
-    await tx.execute("DELETE FROM known_device WHERE expires_at <= $1", now)
-    await tx.execute("DELETE FROM handed_over WHERE expires_at <= $1", now)
+async def delete_dead(db: Database, created_by: datetime, seen_by: datetime, now: datetime) -> None:
+    """Forgets ended sessions, links, codes and devices, piece by piece."""
+    await delete_where(db, "console_session", "created_at <= $1 OR seen_at <= $2", created_by, seen_by)
+    await delete_where(db, "mailed_link", "expires_at <= $1", now)
+    await delete_where(db, "sign_in_code", "expires_at <= $1", now)
+    await delete_where(db, "known_device", "expires_at <= $1", now)
+    await delete_where(db, "handed_over", "expires_at <= $1", now)
 
 
 # links by mail --------------------------------------------------------------------------------------------------------

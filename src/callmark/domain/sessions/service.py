@@ -256,9 +256,8 @@ async def act_for(tx: Tx, session: Session, account_id: AccountId | None) -> Non
 async def forget_dead(deps: Deps) -> None:
     """Deletes ended sessions, links, codes, devices, known browsers and tries."""
     now = deps.clock.now()
-    async with deps.db.transaction() as tx:
-        await queries.delete_dead(tx, now - LONGEST, now - IDLE, now)
-        await known_browsers.forget_expired(tx, now)
+    await queries.delete_dead(deps.db, now - LONGEST, now - IDLE, now)
+    await known_browsers.forget_expired(deps.db, now)
     await throttle.forget_old_tries(deps)
 
 

@@ -22,8 +22,7 @@ async def keep_certificates(deps: Deps) -> None:
     who is notified in time (`callmark_certificate_ends_seconds`).
     """
     now, after = deps.real_clock.now(), UUID(int=0)
-    async with deps.db.transaction() as tx:
-        await queries.delete_expired(tx, now - KEPT_AFTER)
+    await queries.delete_expired(deps.db, now - KEPT_AFTER)
     while True:
         async with deps.db.connection() as tx:
             found = await queries.select_issued_accounts(tx, after, _STEP)

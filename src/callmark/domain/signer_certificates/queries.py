@@ -9,8 +9,9 @@ from cryptography import x509
 
 from callmark.domain.ids import AccountId, SignerCertificateId, TrustRootId
 from callmark.domain.signer_certificates.model import StoredCertificate, TrustRoot
-from callmark.kit.db import Row, Tx, affected
+from callmark.kit.db import Database, Row, Tx, affected
 from callmark.kit.errors import Conflict
+from callmark.kit.pieces import delete_where
 
 _ROOT = "SELECT id, name, certificate, sealed_key IS NOT NULL AS is_own, provider_code, added_at FROM trust_root"
 _STORED = "SELECT id, account_id, serial, chain, is_imported, lot_start, not_before, not_after, created_at, retired_at"
@@ -195,9 +196,9 @@ async def select_by_serial(tx: Tx, serial: str) -> StoredCertificate | None:
     return _stored(row) if row else None
 
 
-async def delete_expired(tx: Tx, before: datetime) -> None:
-    """Forgets certificates whose time was over before that instant."""
-    await tx.execute("DELETE FROM signer_certificate WHERE not_after < $1", before)
+async def delete_expired(db: Database, before: datetime) -> None:
+    """Forgets certificates whose time was over before that instant, piece by piece."""
+    await delete_where(db, "signer_certificate", "not_after < $1", before)
 
 
 # keys, when the secret key is replaced --------------------------------------------------------------------------------

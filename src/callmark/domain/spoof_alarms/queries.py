@@ -65,11 +65,6 @@ async def select_newest(
     return [_spoof(row) for row in rows]
 
 
-async def drop_raised_before(tx: Tx, instant: datetime) -> None:
-    """Deletes alarms raised before `instant`."""
-    await tx.execute("DELETE FROM possible_spoof WHERE raised_at < $1", instant)
-
-
 def _spoof(row: Row) -> PossibleSpoof:
     return PossibleSpoof(
         row["id"],

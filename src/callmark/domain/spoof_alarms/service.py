@@ -16,6 +16,7 @@ from callmark.kit.errors import AppError
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import counter
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.pieces import delete_older_by_id
 
 log = structlog.get_logger(__name__)
 
@@ -77,5 +78,5 @@ async def newest_alarms(
 
 async def forget_old_alarms(deps: Deps) -> None:
     """Deletes alarms that are older than they are kept. Safe to repeat."""
-    async with deps.db.transaction() as tx:
-        await queries.drop_raised_before(tx, deps.clock.now() - timedelta(days=deps.settings.signed_call_days))
+    before = deps.clock.now() - timedelta(days=deps.settings.signed_call_days)
+    await delete_older_by_id(deps.db, "possible_spoof", "raised_at", before)

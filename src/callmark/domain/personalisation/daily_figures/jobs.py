@@ -39,8 +39,7 @@ async def count_days(deps: Deps) -> None:
     for _ in range(_MOST_STEPS):
         if not await _count_late(deps):
             break
-    async with deps.db.connection() as tx:
-        await queries.drop_days_before(tx, (deps.clock.now() - timedelta(days=_KEPT_DAYS)).date())
+    await queries.drop_days_before(deps.db, (deps.clock.now() - timedelta(days=_KEPT_DAYS)).date())
 
 
 async def _count_batches(deps: Deps) -> bool:

@@ -8,7 +8,8 @@ from uuid import UUID
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.personalisation.queries import batch_of
-from callmark.kit.db import Row, Tx, fetch_one
+from callmark.kit.db import Database, Row, Tx, fetch_one
+from callmark.kit.pieces import delete_where
 
 COUNTS = (
     "accepted",
@@ -247,6 +248,6 @@ async def waiting_of(tx: Tx, account_id: AccountId) -> list[Row]:
     )
 
 
-async def drop_days_before(tx: Tx, day: date) -> None:
-    """Forgets the figures of days before `day`."""
-    await tx.execute("DELETE FROM record_day WHERE day < $1", day)
+async def drop_days_before(db: Database, day: date) -> None:
+    """Forgets the figures of days before `day`, piece by piece."""
+    await delete_where(db, "record_day", "day < $1", day)

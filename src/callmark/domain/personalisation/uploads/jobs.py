@@ -87,7 +87,6 @@ async def _submit_next(deps: Deps, upload: Upload) -> bool:
 
 
 async def forget_old_uploads(deps: Deps) -> None:
-    """Forgets uploads whose records have been dropped."""
+    """Forgets uploads that are done and whose records have been dropped."""
     oldest = deps.clock.now() - timedelta(days=deps.settings.retention_days + 2)
-    async with deps.db.connection() as tx:
-        await queries.delete_before(tx, oldest)
+    await queries.delete_before(deps.db, oldest)

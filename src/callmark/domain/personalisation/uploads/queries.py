@@ -8,7 +8,8 @@ import msgspec
 
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.domain.personalisation.uploads.model import Upload, UploadPart, UploadRow
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Database, Row, Tx
+from callmark.kit.pieces import LARGE_ROWS, delete_where
 
 _UPLOAD = "id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at, left_out_count"
 _rows = msgspec.json.Decoder(list[UploadRow])
@@ -124,9 +125,9 @@ async def batch_ids(tx: Tx, upload_id: UploadId) -> list[BatchId]:
     return [BatchId(row["batch_id"]) for row in rows]
 
 
-async def delete_before(tx: Tx, instant: datetime) -> None:
-    """Forgets uploads that were made before `instant` and are done."""
-    await tx.execute("DELETE FROM upload WHERE created_at < $1 AND due_at IS NULL", instant)
+async def delete_before(db: Database, instant: datetime) -> None:
+    """Forgets uploads that were made before `instant` and are done, piece by piece."""
+    await delete_where(db, "upload", "created_at < $1 AND due_at IS NULL", instant, most=LARGE_ROWS)
 
 
 def upload_of(row: Row) -> Upload:

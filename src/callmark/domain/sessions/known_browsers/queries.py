@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from callmark.domain.sessions.model import Person
-from callmark.kit.db import Tx
+from callmark.kit.db import Database, Tx
+from callmark.kit.pieces import delete_where
 
 
 async def select_known(tx: Tx, sha256s: Sequence[bytes], person: Person, now: datetime) -> bytes | None:
@@ -49,6 +50,6 @@ async def delete_known(tx: Tx, person: Person) -> None:
     )
 
 
-async def delete_expired(tx: Tx, now: datetime) -> None:
-    """Forgets browsers whose time is over."""
-    await tx.execute("DELETE FROM known_browser WHERE expires_at <= $1", now)
+async def delete_expired(db: Database, now: datetime) -> None:
+    """Forgets browsers whose time is over, piece by piece."""
+    await delete_where(db, "known_browser", "expires_at <= $1", now)

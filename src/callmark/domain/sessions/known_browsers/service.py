@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from callmark.domain.deps import Deps
 from callmark.domain.sessions.known_browsers import queries
 from callmark.domain.sessions.model import TOKEN_LENGTH, Person
-from callmark.kit.db import Tx
+from callmark.kit.db import Database, Tx
 from callmark.kit.ids import random_text, sha256
 
 LIFETIME = timedelta(days=180)
@@ -45,9 +45,9 @@ async def forget_all(tx: Tx, person: Person) -> None:
     await queries.delete_known(tx, person)
 
 
-async def forget_expired(tx: Tx, now: datetime) -> None:
+async def forget_expired(db: Database, now: datetime) -> None:
     """Deletes those whose time is over."""
-    await queries.delete_expired(tx, now)
+    await queries.delete_expired(db, now)
 
 
 def _tokens(kept: str) -> list[str]:

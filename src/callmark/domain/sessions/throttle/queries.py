@@ -6,7 +6,8 @@ Who tries is lowered here, as addresses are where they are compared: by the data
 from collections.abc import Sequence
 from datetime import datetime
 
-from callmark.kit.db import Tx, fetch_one
+from callmark.kit.db import Database, Tx, fetch_one
+from callmark.kit.pieces import delete_where
 
 
 async def lock_tries(tx: Tx, what: str, who: str) -> list[datetime]:
@@ -44,6 +45,6 @@ async def drop_newest(tx: Tx, what: str, who: str) -> None:
     )
 
 
-async def delete_older(tx: Tx, before: datetime) -> None:
-    """Deletes every row whose newest try was before that instant, and those without one."""
-    await tx.execute("DELETE FROM throttle WHERE coalesce(instants[cardinality(instants)], '-infinity') < $1", before)
+async def delete_older(db: Database, before: datetime) -> None:
+    """Deletes every row whose newest try was before that instant, and those without one, piece by piece."""
+    await delete_where(db, "throttle", "coalesce(instants[cardinality(instants)], '-infinity') < $1", before)

@@ -69,5 +69,4 @@ async def give_back(tx: Tx, limit: Limit, who: str) -> None:
 
 async def forget_old_tries(deps: Deps) -> None:
     """Drops what limits no longer count."""
-    async with deps.db.connection() as tx:
-        await queries.delete_older(tx, deps.clock.now() - LONGEST_WINDOW)
+    await queries.delete_older(deps.db, deps.clock.now() - LONGEST_WINDOW)

@@ -5,9 +5,9 @@ from datetime import timedelta
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.domain.webhooks import queries, signing
-from callmark.domain.webhooks.dispatch import queries as dispatch_queries
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
 from callmark.kit.outbound import Outbound
+from callmark.kit.pieces import delete_older
 from callmark.kit.secret_key import derived
 from callmark.kit.work import Work
 
@@ -29,4 +29,5 @@ async def forget_old_deliveries(deps: Deps) -> None:
     """
     async with deps.db.connection() as tx:
         await queries.delete_secrets_of_deleted(tx)
-        await dispatch_queries.delete_older(tx, deps.clock.now() - timedelta(days=deps.settings.event_retention_days))
+    before = deps.clock.now() - timedelta(days=deps.settings.event_retention_days)
+    await delete_older(deps.db, "waiting_delivery", "created_at", before)

@@ -284,11 +284,6 @@ async def mark_mailed(tx: Tx, due: DueDelivery, now: datetime) -> bool:
     return tag == "UPDATE 1"
 
 
-async def delete_older(tx: Tx, oldest: datetime) -> None:
-    """Forgets what waits since before `oldest` (for a paused webhook): its log is gone."""
-    await tx.execute("DELETE FROM waiting_delivery WHERE created_at < $1", oldest)
-
-
 async def count_backlog(tx: Tx, now: datetime, real_now: datetime, most: int) -> Row:
     """Deliveries that wait, of up to `most` rows, and the first due instant of all. Index waiting_delivery_due."""
     return await fetch_one(

@@ -1,0 +1,76 @@
+"""However much is to be deleted, no statement deletes more than a piece: one that takes too long would be undone."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import pytest
+from tests.rows import put_row
+from tests.statement_rows import count_rows_of_statements, rows_of_statements
+
+from callmark.domain.background.registry import PERIODIC
+from callmark.domain.deps import Deps
+from callmark.kit.db import own_names
+from callmark.kit.ids import new_id
+from callmark.kit.pieces import PIECE
+
+FILES = 100
+"""The piece where a row holds a file."""
+OLD = datetime(2000, 1, 1, tzinfo=UTC)
+UUID, HASH = "lpad(to_hex(n), 32, '0')", "sha256(n::text::bytea)"
+ID, SHA256 = {"id": UUID}, {"sha256": HASH}
+
+
+class Backlog(NamedTuple):
+    """A job, a table of which it deletes rows, what makes a row old, and the key of the row of number `n`."""
+
+    job: str
+    table: str
+    given: dict[str, object]
+    key: dict[str, str]
+    most: int = PIECE
+
+
+BACKLOGS = [
+    Backlog("dead_tokens", "access_token", {"expires_at": OLD}, SHA256),
+    Backlog("dead_tokens", "request_window", {}, {"token_sha256": HASH}),
+    Backlog("dead_sessions", "console_session", {"created_at": OLD}, ID | {"token_sha256": HASH}),
+    Backlog("dead_sessions", "mailed_link", {"expires_at": OLD}, SHA256),
+    Backlog("dead_sessions", "sign_in_code", {"expires_at": OLD}, SHA256),
+    Backlog("dead_sessions", "known_device", {"expires_at": OLD}, SHA256),
+    Backlog("dead_sessions", "handed_over", {"expires_at": OLD}, SHA256),
+    Backlog("dead_sessions", "known_browser", {"expires_at": OLD, "member_id": new_id()}, SHA256),
+    Backlog("dead_sessions", "throttle", {}, {"who": "n"}),
+    Backlog("old_mails", "mail", {"created_at": OLD}, ID),
+    Backlog("old_spoof_alarms", "possible_spoof", {"raised_at": OLD}, ID),
+    Backlog("old_deliveries", "waiting_delivery", {"created_at": OLD}, {"delivery_id": UUID}),
+    Backlog("old_alerts", "alert_once", {"at": OLD}, {"what": "n"}),
+    Backlog("old_number_codes", "number_code", {"requested_at": OLD}, ID),
+    Backlog("old_proof_requests", "proof_request", {"state": "refused", "reviewed_at": OLD, "why": "x"}, ID, FILES),
+    Backlog("old_drafts", "file_draft", {"created_at": OLD}, ID, FILES),
+    Backlog("old_uploads", "upload", {"created_at": OLD}, ID, FILES),
+    Backlog("record_days", "record_day", {"day": OLD.date()}, {"day": "DATE '2000-01-01' - n"}),
+]
+
+
+async def pile_up(deps: Deps, backlog: Backlog) -> None:
+    """Three rows more than a piece, and an account of how many each statement deletes."""
+    key = ", ".join(f"'{column}', {made}" for column, made in backlog.key.items())
+    async with deps.db.transaction() as tx:
+        await put_row(tx, backlog.table, deps.clock.now(), backlog.given)
+        await tx.execute(
+            own_names(
+                f"INSERT INTO {backlog.table} SELECT made.* FROM {backlog.table} r,"
+                f" generate_series(1, {backlog.most + 2}) n,"
+                f" LATERAL jsonb_populate_record(r, jsonb_build_object({key})) made"
+            )
+        )
+        await count_rows_of_statements(tx, backlog.table, "DELETE")
+
+
+@pytest.mark.parametrize("backlog", BACKLOGS, ids=lambda one: one.table)
+async def test_a_backlog_is_deleted_piece_by_piece(deps: Deps, backlog: Backlog) -> None:
+    await pile_up(deps, backlog)
+    _, job = PERIODIC[backlog.job]
+    await job(deps)
+    async with deps.db.connection() as tx:
+        assert await rows_of_statements(tx) == [3, backlog.most]
