@@ -9,7 +9,7 @@ import pytest
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.db import Tx, affected
-from callmark.kit.pieces import PIECE, delete_in_pieces, delete_older, delete_older_by_id
+from callmark.kit.pieces import PIECE, delete_older, delete_older_by_id, in_pieces
 
 
 async def test_rows_are_deleted_piece_by_piece_and_what_is_deleted_stays_so(deps: Deps) -> None:
@@ -26,8 +26,8 @@ async def test_rows_are_deleted_piece_by_piece_and_what_is_deleted_stays_so(deps
         return affected(tag)
 
     with suppress(ZeroDivisionError):
-        await delete_in_pieces(deps.db, delete)
-    assert await delete_in_pieces(deps.db, delete) == PIECE + 3
+        await in_pieces(deps.db, delete)
+    assert await in_pieces(deps.db, delete) == PIECE + 3
     assert left == [PIECE + 3, 0, 3, 0]
 
 

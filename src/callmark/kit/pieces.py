@@ -1,6 +1,6 @@
-"""Deleting many rows in pieces, each its own transaction.
+"""Changing and deleting many rows in pieces, each its own transaction.
 
-In one statement they could take longer than a statement may: then it is undone, and begun again with more to delete.
+In one statement they could take longer than a statement may: then it is undone, and begun again with more to do.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,17 +15,17 @@ LARGE_ROWS = 100
 """The piece of a table whose rows hold files."""
 
 
-async def delete_in_pieces(db: Database, delete: Callable[[Tx, int], Awaitable[int]], most: int = PIECE) -> int:
-    """Runs `delete`, which deletes up to `most` rows and says how many, until it finds fewer; how many in all.
+async def in_pieces(db: Database, step: Callable[[Tx, int], Awaitable[int]], most: int = PIECE) -> int:
+    """Runs `step`, which changes up to `most` rows and says how many, until it finds fewer; how many in all.
 
-    A statement that finds rows by `ctid` must have its condition twice: a row that is changed at that moment is judged
-    again by the outer one alone.
+    It must not find again what it has changed. A statement that finds rows by `ctid` must have its condition twice: a
+    row that is changed at that moment is judged again by the outer one alone.
     """
-    count, gone = 0, most
-    while gone == most:
+    count, changed = 0, most
+    while changed == most:
         async with db.connection() as tx:
-            gone = await delete(tx, most)
-        count += gone
+            changed = await step(tx, most)
+        count += changed
     return count
 
 
@@ -45,7 +45,7 @@ async def delete_where(
     async def delete(tx: Tx, _: int) -> int:
         return affected(await tx.execute(statement, *args))
 
-    return await delete_in_pieces(db, delete, most)
+    return await in_pieces(db, delete, most)
 
 
 async def delete_older(

@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import LiteralString
+from uuid import UUID
 
 import pytest
 from tests.domain.personalisation.test_uploads import take
 from tests.factories import Cast, make_cast, phone
+from tests.statement_rows import count_rows_of_statements, rows_of_statements
 from tests.surfaces.gateway.helpers import (
     CALLER,
     Handset,
@@ -25,14 +28,22 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import jobs
+from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as upload_jobs, service as uploads
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
+from callmark.kit.errors import NotFound
+from callmark.kit.pieces import PIECE
 from callmark.kit.work import LEASE, Work
 from callmark.kit.worker import Worker
+
+WAITING = """
+INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)
+SELECT lpad(to_hex(n), 32, '0')::uuid, $1, $2, 1, $2, $2, 'infinity' FROM generate_series(1, $3::int) n
+"""
 
 
 @dataclass
@@ -49,10 +60,16 @@ class Scene:
         if tell:
             await self.work(switches.switches(self.deps))
 
+    @property
+    def worker(self) -> Worker:
+        return Worker(self.deps.db, self.deps.gather, self.deps.fabric, self.deps.clock, self.deps.real_clock)
+
     async def work(self, work: Work) -> None:
-        await Worker(self.deps.db, self.deps.gather, self.deps.fabric, self.deps.clock, self.deps.real_clock).run_due(
-            work
-        )
+        await self.worker.run_due(work)
+
+    async def due_at(self, table: LiteralString, key: UUID) -> datetime | None:
+        async with self.deps.db.connection() as tx:
+            return await tx.fetchval(f"SELECT due_at FROM {table} WHERE id = $1", key)
 
     async def source(self, handset: Handset) -> str:
         return (await handset.ask("resolve", "resolved", caller_number=CALLER))["source"]
@@ -134,6 +151,48 @@ async def test_a_batch_whose_window_ends_during_the_suspension_fails_and_is_done
         assert await tx.fetchval("SELECT due_at FROM batch WHERE id = $1", record.batch_id) is None
 
 
+async def test_a_batch_waits_for_its_last_window_to_end_and_is_not_looked_at_before(scene: Scene) -> None:
+    await scene.switch(AccountState.SUSPENDED)
+    (record,) = await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    await scene.work(jobs.batches(scene.deps))
+    assert await scene.due_at("batch", record.batch_id) == record.key.ends_at
+
+
+async def test_a_batch_that_is_cancelled_during_the_suspension_is_done(scene: Scene) -> None:
+    await scene.switch(AccountState.SUSPENDED)
+    (record,) = await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    await scene.work(jobs.batches(scene.deps))
+    await batches.withdraw_batch(scene.deps, scene.cast.account.id, record.batch_id, by=SYSTEM)
+    await scene.work(jobs.batches(scene.deps))
+    assert await scene.due_at("batch", record.batch_id) is None
+
+
+async def test_an_account_that_is_active_again_while_a_worker_looks_at_its_batch_waits_for_nothing(
+    scene: Scene,
+) -> None:
+    await scene.switch(AccountState.SUSPENDED)
+    (record,) = await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    work = jobs.batches(scene.deps)
+    (claimed,) = await scene.worker.claim(work, 1)
+    waits_until = await work.run(claimed)
+    await scene.switch(AccountState.ACTIVE)
+    async with scene.deps.db.connection() as tx:
+        await work.finish(tx, [(claimed.row["id"], claimed.lease_id, waits_until)])
+    await scene.work(work)
+    assert await outcome_of(scene.deps, scene.cast, record.key.id) is Outcome.FAILED_TO_PUSH  # it is not connected
+
+
+async def test_however_many_batches_wait_they_are_made_due_piece_by_piece(scene: Scene) -> None:
+    await scene.switch(AccountState.SUSPENDED)
+    async with scene.deps.db.transaction() as tx:
+        await tx.execute(WAITING, scene.cast.account.id, scene.deps.clock.now(), PIECE + 3)
+        await count_rows_of_statements(tx, "batch", "UPDATE")
+    await accounts.update_account(scene.deps, scene.cast.account.id, state=AccountState.ACTIVE, by=SYSTEM)
+    await scene.work(switches.switches(scene.deps))
+    async with scene.deps.db.connection() as tx:
+        assert await rows_of_statements(tx) == [3, PIECE]
+
+
 async def test_an_upload_goes_on_when_the_account_is_active_again(scene: Scene) -> None:
     upload = await take(scene.deps, scene.cast, f"phone\n{scene.owner.number}\n")
     await scene.switch(AccountState.SUSPENDED)
@@ -142,6 +201,41 @@ async def test_an_upload_goes_on_when_the_account_is_active_again(scene: Scene) 
     await scene.switch(AccountState.ACTIVE)
     await scene.work(upload_jobs.uploads(scene.deps))
     assert len(await uploads.batches_of(scene.deps, scene.cast.account.id, upload.id)) == 1
+
+
+async def test_an_upload_whose_windows_end_during_the_suspension_ends_and_is_forgotten(
+    scene: Scene, clock: FakeClock
+) -> None:
+    upload = await take(scene.deps, scene.cast, f"phone\n{scene.owner.number}\n")
+    await scene.switch(AccountState.SUSPENDED)
+    work = upload_jobs.uploads(scene.deps)
+    await scene.work(work)
+    end = clock.now() + timedelta(hours=1)
+    assert await scene.due_at("upload", upload.id) == end
+    clock.advance(timedelta(hours=1))
+    await scene.work(work)
+    assert await uploads.batches_of(scene.deps, scene.cast.account.id, upload.id) == []  # it has not ended yet
+    clock.advance(switches.LOOK_AFTER)
+    await scene.work(work)
+    progress = await uploads.read_progress(scene.deps, scene.cast.account.id, upload.id)
+    assert (progress.outcomes, progress.is_done) == ({Outcome.INVALID: 1}, True)
+    clock.advance(timedelta(days=scene.deps.settings.retention_days + 2))
+    await upload_jobs.forget_old_uploads(scene.deps)
+    with pytest.raises(NotFound):
+        await uploads.get_upload(scene.deps, scene.cast.account.id, upload.id)
+
+
+async def test_an_upload_of_an_account_without_the_feature_ends_with_its_windows(
+    scene: Scene, clock: FakeClock
+) -> None:
+    upload = await take(scene.deps, scene.cast, f"phone\n{scene.owner.number}\n")
+    await accounts.update_account(scene.deps, scene.cast.account.id, features=[], by=SYSTEM)
+    work = upload_jobs.uploads(scene.deps)
+    await scene.work(work)
+    assert await uploads.batches_of(scene.deps, scene.cast.account.id, upload.id) == []
+    clock.advance(timedelta(hours=2))
+    await scene.work(work)
+    assert await scene.due_at("upload", upload.id) is None
 
 
 async def test_all_of_many_records_are_told_and_once_more_for_pushes_under_way(scene: Scene, clock: FakeClock) -> None:

@@ -12,7 +12,7 @@ from callmark.domain.ids import AccountId, BatchId
 from callmark.kit.db import Tx
 from callmark.kit.errors import KeyReused, StillRunning, Unavailable
 from callmark.kit.ids import new_id
-from callmark.kit.pieces import delete_in_pieces
+from callmark.kit.pieces import in_pieces
 
 log = structlog.get_logger(__name__)
 
@@ -87,4 +87,4 @@ async def give_back(deps: Deps, claim: Claim) -> None:
 async def forget_old_keys(deps: Deps) -> int:
     """Deletes keys whose answers are not kept any longer; how many."""
     since, now = deps.clock.now() - KEPT_FOR, deps.real_clock.now()
-    return await delete_in_pieces(deps.db, lambda tx, most: queries.forget_older(tx, since, now, most))
+    return await in_pieces(deps.db, lambda tx, most: queries.forget_older(tx, since, now, most))

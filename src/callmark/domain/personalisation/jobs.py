@@ -68,7 +68,7 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
     batch = queries.batch_of(claimed.row)
     (found,) = await deps.gather(pushing_queries.to_push, [batch], weight=batch.record_count)
     if found.is_suspended and not await _is_settled(deps, batch):
-        return deps.clock.now() + LOOK_AFTER
+        return max(batch.ends_to, deps.clock.now() + LOOK_AFTER)
     if not found.pending:  # handsets have asked for the rest, or its windows ended while its account was suspended
         await news.tell(deps, news.of_batch(batch.id))
         return None

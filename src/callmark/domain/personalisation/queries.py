@@ -327,8 +327,15 @@ async def withdraw(tx: Tx, key: RecordKey, now: datetime) -> StoredRecord | None
 
 
 async def note_withdrawal(tx: Tx, batch_id: BatchId, now: datetime) -> None:
-    """Notes on the batch that records of it are withdrawn, for a worker that is pushing it at this moment."""
-    await tx.execute("UPDATE batch SET withdrawn_at = $2 WHERE id = $1", batch_id, now)
+    """Notes on the batch that records of it are withdrawn, for a worker that is pushing it at this moment.
+
+    One that waits (for its account, which is suspended) is due: nothing may be left of it to wait for.
+    """
+    await tx.execute(
+        "UPDATE batch SET withdrawn_at = $2, due_at = CASE WHEN due_at > $2 THEN $2 ELSE due_at END WHERE id = $1",
+        batch_id,
+        now,
+    )
 
 
 async def delete_batches_before(tx: Tx, oldest: datetime, after: UUID, limit: int) -> UUID | None:

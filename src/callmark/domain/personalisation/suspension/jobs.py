@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 AGAIN_AFTER = timedelta(seconds=10)
 """When handsets are notified once more: a push that was under way may have overtaken the first notice."""
 LOOK_AFTER = timedelta(seconds=30)
-"""How often a batch, or an upload, of a suspended account looks whether it may go on; reinstating makes it due."""
+"""When to check again what waits for something that nothing announces. Batches and uploads of a suspended account wait
+until their windows end; reinstating the account makes them due before."""
 _AFTER_LOSS = timedelta(seconds=2)
 _BATCHES_A_PAGE = 50
 _END = from_ms(LAST_MS), UUID(int=2**128 - 1)
@@ -62,8 +63,8 @@ async def _run(deps: Deps, account_id: AccountId, switched_at: datetime) -> date
     now = deps.clock.now()
     async with deps.db.connection() as tx:
         is_suspended = await accounts.is_suspended(tx, account_id)
-        if not is_suspended:
-            await queries.make_due(tx, account_id, now)
+    if not is_suspended:
+        await queries.make_due(deps.db, account_id, now)
     told, before = 0, _END
     while page := await _page(deps, account_id, before, is_suspended=is_suspended):
         batches, records = page

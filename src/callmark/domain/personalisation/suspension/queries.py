@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
+from typing import LiteralString
 from uuid import UUID
 
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.model import Batch, OpenRecord
 from callmark.domain.personalisation.queries import OPEN, batch_of, open_of_row
-from callmark.kit.db import Tx
+from callmark.kit.db import Database, Tx, affected
+from callmark.kit.pieces import in_pieces
+
+_HELD_UP: tuple[LiteralString, ...] = ("batch", "upload")
 
 
 async def open_batches(
@@ -45,11 +50,27 @@ async def open_of(tx: Tx, batches: Sequence[Batch], now: datetime) -> list[OpenR
     return [open_of_row(row) for row in rows]
 
 
-async def make_due(tx: Tx, account_id: AccountId, now: datetime) -> None:
-    """What an account's suspension held up is due now: its batches, and its uploads. Index `batch_due`."""
-    await tx.execute(
-        "UPDATE batch SET due_at = $2 WHERE due_at > $2 AND account_id = $1 AND lease_id IS NULL", account_id, now
-    )
-    await tx.execute(
-        "UPDATE upload SET due_at = $2 WHERE due_at > $2 AND account_id = $1 AND lease_id IS NULL", account_id, now
+async def make_due(db: Database, account_id: AccountId, now: datetime) -> None:
+    """What an account's suspension held up is due now: its batches, and its uploads. Index `<table>_due_account_id`.
+
+    Leases end first: a worker that saw the account suspended may be about to write that a row waits for long. One that
+    is at work continues beside the next, as after a lease that ran out.
+    """
+    for table in _HELD_UP:
+        async with db.connection() as tx:
+            await tx.execute(
+                f"UPDATE {table} SET lease_id = NULL, leased_until = NULL"
+                " WHERE account_id = $1 AND due_at <= $2 AND lease_id IS NOT NULL",
+                account_id,
+                now,
+            )
+        await in_pieces(db, partial(_make_some_due, table, account_id, now))
+
+
+async def _make_some_due(table: LiteralString, account_id: AccountId, now: datetime, tx: Tx, most: int) -> int:
+    waiting: LiteralString = f"SELECT id FROM {table} WHERE account_id = $1 AND due_at > $2 LIMIT $3"
+    return affected(
+        await tx.execute(
+            f"UPDATE {table} SET due_at = $2 WHERE id = ANY (ARRAY ({waiting})) AND due_at > $2", account_id, now, most
+        )
     )

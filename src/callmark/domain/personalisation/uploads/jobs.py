@@ -13,7 +13,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation.accepting import Submitted, submit_batch_in
 from callmark.domain.personalisation.suspension.jobs import LOOK_AFTER
 from callmark.domain.personalisation.uploads import model, queries
-from callmark.domain.personalisation.uploads.model import Upload
+from callmark.domain.personalisation.uploads.model import Upload, UploadPart
 from callmark.domain.personalisation.validation import console_rules
 from callmark.domain.policy.plan import Feature
 from callmark.domain.work_names import WorkName
@@ -33,11 +33,14 @@ def uploads(deps: Deps) -> Work:
 
     async def run(claimed: Claimed) -> datetime | None:
         upload = queries.upload_of(claimed.row)
-        if await _is_held_up(deps, upload):
-            return deps.clock.now() + LOOK_AFTER
         for _ in range(_TURN):
-            if not await _submit_next(deps, upload):
+            async with deps.db.connection() as tx:
+                part = await queries.next_part(tx, upload.id)
+            if part is None:
                 return None
+            if waits_until := await _held_up_until(deps, upload, part):
+                return waits_until
+            await _submit(deps, upload, part)
         return deps.clock.now()
 
     return Work(
@@ -53,23 +56,27 @@ def uploads(deps: Deps) -> Work:
     )
 
 
-async def _is_held_up(deps: Deps, upload: Upload) -> bool:
-    """Whether the upload's account is suspended, or its plan lacks the feature: the rest waits (contract D49, D51)."""
+async def _held_up_until(deps: Deps, upload: Upload, part: UploadPart) -> datetime | None:
+    """When to look again at a part that waits, because its account is suspended or its plan lacks the feature.
+
+    None for one that is to be submitted (contract D49, D51). A part whose windows have all ended is: nothing of it can
+    show, its rows get their outcome, and the upload comes to its end.
+    """
     account = await accounts.get_account(deps, upload.account_id)
-    return account.state is not AccountState.ACTIVE or Feature.CALL_PERSONALISATION not in account.features
+    is_suspended = account.state is not AccountState.ACTIVE
+    if not is_suspended and Feature.CALL_PERSONALISATION in account.features:
+        return None
+    now, end = deps.clock.now(), model.last_end(part.records)
+    if end is None or end < now:
+        return None
+    return max(end, now + LOOK_AFTER) if is_suspended else now + LOOK_AFTER
 
 
 class _Taken(Conflict):
     """Another worker has submitted the part."""
 
 
-async def _submit_next(deps: Deps, upload: Upload) -> bool:
-    """Submits the first part that is not; False when none is left."""
-    async with deps.db.connection() as tx:
-        part = await queries.next_part(tx, upload.id)
-    if part is None:
-        return False
-
+async def _submit(deps: Deps, upload: Upload, part: UploadPart) -> None:
     rules = console_rules(upload.region)
     records = [model.as_record(row.values) for row in part.records]
 
@@ -83,7 +90,6 @@ async def _submit_next(deps: Deps, upload: Upload) -> bool:
 
     with suppress(_Taken):  # then the other's batch stands, and ours was rolled back
         await deps.db.in_transaction(submit)
-    return True
 
 
 async def forget_old_uploads(deps: Deps) -> None:

@@ -4,7 +4,7 @@ What a file leaves out (label, window) is taken from the form. Numbers come in h
 epoch milliseconds. Which column is which stands in `columns`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -121,6 +121,12 @@ def _as_iso(text: str, default: datetime | None, zone: tzinfo) -> str:
 
 _iso = lru_cache(maxsize=1024)(iso_ms)
 """Rows of a file share their instants."""
+
+
+def last_end(rows: Iterable[UploadRow]) -> datetime | None:
+    """When the last of the rows' windows ends; None where no row has an end."""
+    found = (read_instant(row.values[-1], UTC) for row in rows)
+    return max((end for end in found if end), default=None)
 
 
 def as_record(values: Sequence[str]) -> NewRecord:
