@@ -22,6 +22,8 @@ NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BOM = b"\xef\xbb\xbf"
 _SURROGATE = rb"u[dD][89a-fA-F][0-9a-fA-F]{2}"
 _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(%s)|.)" % _SURROGATE, re.DOTALL)
+_HALF = re.compile(rb"\\" + _SURROGATE)
+"""A half, or the first of a pair."""
 _T = TypeVar("_T")
 
 
@@ -109,19 +111,30 @@ def _first_nul(values: list[tuple[str, object]]) -> str | None:
 
 
 def decode_clean(kind: type[_T], body: bytes) -> _T:
-    """The body as `kind`. Raises one of NOT_JSON, InvalidInput that names a text with a NUL in it."""
-    value = decode(msgspec.json.Decoder(kind).decode, body)
+    """The body as `kind`.
+
+    Raises one of NOT_JSON, InvalidInput that names a text with a NUL or half of a surrogate pair in it: stored as
+    U+FFFD, it would not be what was sent.
+    """
+    decoder = msgspec.json.Decoder(kind).decode
+    value = decode(decoder, body)
     if b"\\u0000" in body:
         check_nul(value)
+    if _HALF.search(body) and (marked := mended(body, rb"\u0000")):
+        _refuse_nul(decoder(marked), "half of a character (a lone surrogate)")
     return value
 
 
 def check_nul(value: object) -> None:
     """Raises InvalidInput that names the first text of a decoded body that holds a NUL: PostgreSQL takes none."""
+    _refuse_nul(value, "a NUL character")
+
+
+def _refuse_nul(value: object, what: str) -> None:
     field = _nul_in(msgspec.to_builtins(value))
     if field is not None:
         name = field.replace("\0", "\ufffd")
-        raise InvalidInput(f"{name} is invalid: it contains a NUL character", field=name)
+        raise InvalidInput(f"{name} is invalid: it contains {what}", field=name)
 
 
 def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:

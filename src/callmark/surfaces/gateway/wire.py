@@ -1,5 +1,6 @@
 """The JSON of the gateway protocol (`docs/gateway.md`), in and out. Nothing but shapes."""
 
+from collections.abc import Callable
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from callmark.domain.personalisation.handset_messages import Identity, RecordRef
 from callmark.domain.resolution.model import ListedIdentity, Offers
 from callmark.kit.errors import AppError, InvalidInput
 from callmark.kit.ids import new_id
-from callmark.surfaces.bodies import NOT_JSON, check_nul, decode, decode_clean
+from callmark.surfaces.bodies import NOT_JSON, check_nul, decode
 
 PING_S = 20
 SILENCE_S = 45
@@ -256,12 +257,9 @@ encode = _encoder.encode
 def decode_frame(data: str) -> HandsetFrame:
     """The handset's frame. Raises InvalidInput that names the field at fault."""
     try:
-        frame = decode(_frames.decode, _bytes(data))
+        return _decoded(_frames.decode, _bytes(data))
     except NOT_JSON as exc:
         raise explain(exc, "frame") from exc
-    if "\\u0000" in data:
-        check_nul(frame)
-    return frame
 
 
 def decode_ack(data: bytes) -> AckFrame | None:
@@ -294,9 +292,17 @@ def failure(re: str | None, error: AppError) -> Failed:
 def decode_body(kind: type[Body], data: bytes) -> Body:
     """The body as `kind`. Raises InvalidInput that names the field at fault."""
     try:
-        return decode_clean(kind, data)
+        return _decoded(msgspec.json.Decoder(kind).decode, data)
     except NOT_JSON as exc:
         raise explain(exc) from exc
+
+
+def _decoded(decoder: Callable[[bytes], Body], data: bytes) -> Body:
+    """Half of a surrogate pair in what someone has typed is kept as U+FFFD: an app could only drop the whole answer."""
+    value = decode(decoder, data)
+    if b"\\u0000" in data:
+        check_nul(value)
+    return value
 
 
 def explain(exc: Exception, whole: str = "request body") -> InvalidInput:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import AsyncGenerator
 
+import msgspec
 import pytest
 from tests.factories import logo, make_feature_set
 from tests.surfaces.api.management.managing import Manager, managing
@@ -67,6 +68,28 @@ async def test_a_field_that_breaks_a_rule_is_named(alice: Manager, subtests: pyt
             rest = {name: kept for name, kept in NEW.items() if name != field}
             assert await alice.refusal("POST", "labels", rest) == (400, field)
             assert await alice.actions() == []
+
+
+HALVES = [rb"Acme \ud83d", rb"Acme \ude00", rb"Acme \ud83d Parcels"]
+
+
+async def test_half_of_a_character_in_a_name_is_refused_and_changes_nothing(
+    alice: Manager, subtests: pytest.Subtests
+) -> None:
+    label = await alice.get(f"labels/{alice.cast.label.id}")
+    for half in HALVES:
+        with subtests.test(half=half):
+            answer = await alice.ask("PATCH", f"labels/{label['id']}", {"name": msgspec.Raw(b'"%s"' % half)})
+            assert (answer.status_code, answer.json()) == (
+                400,
+                {
+                    "slug": "invalid-input",
+                    "message": "name is invalid: it contains half of a character (a lone surrogate)",
+                    "field": "name",
+                },
+            )
+    assert await alice.get(f"labels/{label['id']}") == label
+    assert await alice.actions() == []
 
 
 async def test_a_label_that_a_feature_set_shows_cannot_be_deleted(deps: Deps, alice: Manager) -> None:
