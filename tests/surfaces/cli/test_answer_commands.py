@@ -16,8 +16,11 @@ from callmark.domain.deps import Deps
 from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import CallType, QuestionAnswer
 from callmark.domain.ids import CampaignId, QuestionId
-from callmark.kit.ids import parse_uuid, random_uuid
+from callmark.domain.members import service as members
+from callmark.domain.policy.model import SYSTEM, Role
+from callmark.kit.ids import new_id, parse_uuid, random_uuid
 from callmark.kit.settings import read_settings
+from callmark.surfaces.cli.session import operator_at_terminal
 
 
 @pytest.fixture
@@ -137,3 +140,15 @@ async def test_call_me_back_is_configured_and_its_requests_are_worked_off(
     assert await run(here, "callback", "requests", *of(listed), "--state", "new") == []
     assert (await run(here, "callback", "done", waiting["id"], *of(listed)))["state"] == "done"
     assert await run(here, "callback", "requests", *of(listed), "--after", waiting["id"]) == []
+
+
+@pytest.mark.parametrize("step", ["take", "done"])
+async def test_who_runs_the_command_handles_a_request_unless_someone_else_is_named(
+    here: Here, deps: Deps, listed: Listed, step: str
+) -> None:
+    email = f"{new_id()}@acme.example"
+    await members.create_member(deps, listed.account_id, email=email, name="Alice", role=Role.ADMIN, by=SYSTEM)
+    receiver, _ = await ring(deps, listed, CallEvent.MISSED)
+    made = await callbacks.request(deps, receiver, NewCallbackRequest(random_uuid(), listed.number))
+    handled = await run(here, "callback", step, str(made.id), *of(listed))
+    assert handled["handled_by_email"] == operator_at_terminal().email

@@ -7,7 +7,6 @@ from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.model import ALL_STATES, CallbackConfig, CallbackRequest, RequestFilter, RequestState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
-from callmark.domain.members import service as members
 from callmark.domain.sessions.model import email_address
 from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
 from callmark.terminal import Output, Row
@@ -19,7 +18,7 @@ _feature_set_option = click.option(
     "--feature-set", type=click.UUID, required=True, metavar="ID", help="The feature set's, or number group's, id."
 )
 _email_option = click.option(
-    "--email", help="The member who calls back; by default the account's oldest admin.", metavar="ADDRESS"
+    "--email", help="The member who calls back; by default you, as user@host.", metavar="ADDRESS"
 )
 
 
@@ -134,9 +133,8 @@ async def requests(
 @operator
 async def take(deps: Deps, out: Output, id: CallbackRequestId, account: AccountId, email: str | None) -> None:
     """Assign a new request to the member who will call back."""
-    who = await _handler(deps, account, email)
     of = deps, account, id
-    out.item(_row(await work_list.take(*of, by=operator_at_terminal(), email=who)), "Request assigned.")
+    out.item(_row(await work_list.take(*of, by=operator_at_terminal(), email=_handler(email))), "Request assigned.")
 
 
 @group.command
@@ -146,14 +144,15 @@ async def take(deps: Deps, out: Output, id: CallbackRequestId, account: AccountI
 @operator
 async def done(deps: Deps, out: Output, id: CallbackRequestId, account: AccountId, email: str | None) -> None:
     """Mark a request as done, after the callback."""
-    who = await _handler(deps, account, email)
     of = deps, account, id
-    out.item(_row(await work_list.finish(*of, by=operator_at_terminal(), email=who)), "Request marked as done.")
+    out.item(
+        _row(await work_list.finish(*of, by=operator_at_terminal(), email=_handler(email))), "Request marked as done."
+    )
 
 
-async def _handler(deps: Deps, account: AccountId, email: str | None) -> str:
-    """Who calls back. Raises InvalidInput for what is no address."""
-    return await members.creator_email(deps, account) if email is None else email_address(email)
+def _handler(email: str | None) -> str:
+    """Who calls back, empty for the one who runs the command. Raises InvalidInput for what is no address."""
+    return "" if email is None else email_address(email)
 
 
 def _config_row(config: CallbackConfig) -> Row:
