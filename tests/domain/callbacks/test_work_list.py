@@ -3,14 +3,14 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 from tests.actors import ALICE, BOB, CHARLIE, owner_of
 from tests.auditing import log_of
 from tests.listed import Listed, make_listed, ring
 
-from callmark.domain.callbacks import jobs, service as callbacks, work_list
+from callmark.domain.callbacks import jobs, queries, service as callbacks, work_list
 from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest, RequestFilter, RequestState
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
@@ -21,6 +21,7 @@ from callmark.domain.sessions.model import MemberState
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id, random_uuid
+from callmark.kit.phone import PhoneNumber
 
 
 def asked(listed: Listed) -> NewCallbackRequest:
@@ -124,6 +125,44 @@ async def test_requests_are_narrowed_to_feature_sets_and_to_the_beginning_of_a_n
     assert await found(receiver=one.receiver_number[:4]) == [two, one]
     assert await found(receiver=one.receiver_number[1:]) == []
     assert await found(receiver=one.receiver_number, states=frozenset({RequestState.DONE})) == []
+
+
+MANY: LiteralString = """
+INSERT INTO callback_request SELECT made.* FROM callback_request r, generate_series(1, 20000) n,
+  LATERAL jsonb_populate_record(r, jsonb_build_object(
+    'id', gen_random_uuid(), 'request_id', gen_random_uuid(), 'requested_at', r.requested_at + n * interval '1 s',
+    'receiver_number', 9198000000 + n, 'alternate_number', CASE WHEN n % 20 = 0 THEN 9177000000 + n END)) made
+"""
+READ: LiteralString = (
+    "SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::int FROM pg_stat_xact_user_tables"
+    " WHERE relname = 'callback_request'"
+)
+
+
+async def test_a_number_is_found_among_many_requests_without_reading_them_all(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    receiver, _ = await ring(deps, listed)
+    oldest = await callbacks.request(
+        deps, receiver, replace(asked(listed), alternate_number=PhoneNumber("918811223344"))
+    )
+    async with deps.db.connection() as tx:
+        await tx.execute(MANY)
+        await tx.execute("ANALYZE callback_request")
+
+    async def found(number: str) -> tuple[list[CallbackRequest], int]:
+        wanted = RequestFilter(number=number)
+        async with deps.db.transaction() as tx:
+            before = await tx.fetchval(READ)
+            rows = await queries.select_requests(tx, listed.account_id, wanted, among=None, before=None, limit=51)
+            return rows, await tx.fetchval(READ) - before
+
+    for number, fits in (("918811223344", [oldest]), (receiver, [oldest]), ("91881122", [oldest]), ("1212", [])):
+        rows, read = await found(number)
+        assert rows == fits
+        assert read < 100
+    newest, read = await found("91")
+    assert [one.receiver_number for one in newest] == [str(9198020000 - n) for n in range(51)]
+    assert read < 10_000
 
 
 async def test_of_two_who_take_one_request_at_once_one_has_it(deps: Deps, clock: FakeClock) -> None:

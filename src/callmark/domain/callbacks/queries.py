@@ -20,6 +20,10 @@ _REQUEST = (
     " requested_at, is_interested, is_sim_unknown, alternate_number, slot_starts_at, config_name, state,"
     " handled_by_email, handled_at"
 )
+_FOUND_FIRST = "(SELECT * FROM callback_request WHERE id = ANY ($12::uuid[]) OFFSET 0) found"
+"""`OFFSET 0` keeps the planner from reading the account's requests in their order until enough are among these."""
+_MOST_OF_NUMBER = 5_000
+"""Where more requests have a number that begins so, enough for a page are among the newest."""
 
 
 async def put_config(tx: Tx, config: CallbackConfig) -> None:
@@ -173,12 +177,15 @@ async def select_requests(
 
     Only to the feature sets `among` (None: to all). `overdue`: only those that are not done and whose slot began by
     that instant, or only the others. Index callback_request_account_newest, or callback_request_to_do when nothing done
-    is wanted; callback_request_once for a receiver. A `number` reads on in the account's until enough fit.
+    is wanted; callback_request_once for a receiver. A `number` that many begin with reads on in the account's until
+    enough fit; of any other the requests are found first.
     """
+    ids = await _ids_of_number(tx, account_id, wanted.number) if wanted.number else None
+    source = "callback_request" if ids is None else _FOUND_FIRST
     not_done = "" if RequestState.DONE in wanted.states else " AND state <> 'done'"
     begins = " AND receiver_number >= $7 AND receiver_number < $7 || ':'" if wanted.receiver else " AND $7 = ''"
     rows = await tx.fetch(
-        f"SELECT {_REQUEST} FROM callback_request WHERE account_id = $1 AND state = ANY ($2::text[]){not_done}{begins}"
+        f"SELECT {_REQUEST} FROM {source} WHERE account_id = $1 AND state = ANY ($2::text[]){not_done}{begins}"
         " AND ($11 = '' OR starts_with(receiver_number, $11) OR starts_with(alternate_number, $11))"
         " AND ($6::uuid[] IS NULL OR feature_set_id = ANY ($6)) AND ($10::uuid IS NULL OR feature_set_id = $10)"
         " AND ($8::timestamptz IS NULL OR (state <> 'done' AND coalesce(slot_starts_at <= $8, false)) = $9)"
@@ -192,8 +199,28 @@ async def select_requests(
         *(overdue or (None, None)),
         wanted.feature_set_id,
         wanted.number,
+        *([] if ids is None else [ids]),
     )
     return [_request(row) for row in rows]
+
+
+async def _ids_of_number(tx: Tx, account_id: AccountId, number: str) -> list[UUID] | None:
+    """The requests whose receiver's number, or the one to call instead, begins so; None where there may be many.
+
+    Those of other accounts are among them. Indexes callback_request_once, callback_request_alternate.
+    """
+    rows = await tx.fetch(
+        """
+        (SELECT id FROM callback_request WHERE receiver_number >= $2 AND receiver_number < $2 || ':' LIMIT $3)
+        UNION ALL
+        (SELECT id FROM callback_request WHERE account_id = $1 AND alternate_number COLLATE "C" >= $2
+          AND alternate_number COLLATE "C" < $2 || ':' LIMIT $3)
+        """,
+        account_id,
+        number,
+        _MOST_OF_NUMBER,
+    )
+    return [row["id"] for row in rows] if len(rows) < _MOST_OF_NUMBER else None
 
 
 async def count_requests(tx: Tx, account_id: AccountId) -> dict[RequestState, int]:

@@ -1718,6 +1718,8 @@ CREATE INDEX callback_config_account ON public.callback_config USING btree (acco
 
 CREATE INDEX callback_request_account_newest ON public.callback_request USING btree (account_id, requested_at DESC, id DESC);
 
+CREATE INDEX callback_request_alternate ON public.callback_request USING btree (account_id, alternate_number COLLATE "C") WHERE (alternate_number IS NOT NULL);
+
 CREATE INDEX callback_request_requested ON public.callback_request USING btree (requested_at);
 
 CREATE INDEX callback_request_to_do ON public.callback_request USING btree (account_id, requested_at DESC, id DESC) WHERE (state <> 'done'::text);
