@@ -3,20 +3,19 @@
 import importlib
 import importlib.util
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+from msgspec import Struct
 
 from callmark import __version__
 from callmark.kit.errors import AppError, EngineRefuses, InvalidInput, Unavailable
-from callmark.kit.limits import importing
+from callmark.kit.limits import import_without, importing
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """Where a subcommand is (`module:attribute`), and its line in the help."""
 
     where: str
@@ -117,6 +116,8 @@ class _Commands(click.Group):
         module, _, attribute = entry.where.partition(":")
         try:
             with importing():
+                if cmd_name not in CLIENT_COMMANDS:
+                    import_without("structlog", "rich", "colorama")  # it would paint what is read at a terminal
                 command: click.Command = getattr(importlib.import_module(module), attribute)
         except ModuleNotFoundError as exc:
             if (exc.name or "").startswith("callmark"):

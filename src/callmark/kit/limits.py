@@ -2,8 +2,10 @@
 
 import gc
 import resource
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 
 _KEPT_FILES = 512
 
@@ -46,3 +48,18 @@ def importing() -> Generator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def import_without(module: str, *absent: str) -> None:
+    """Imports `module` as if the packages `absent`, which it would use if it finds them, were not installed.
+
+    Code that imports them later finds them. What is imported already stays as it is.
+    """
+    hidden = [name for name in absent if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # pyright: ignore[reportArgumentType] - what Python takes for a module that is missing
+    try:
+        import_module(module)
+    finally:
+        for name in hidden:
+            del sys.modules[name]

@@ -10,7 +10,7 @@ import argparse
 
 import msgspec
 
-from callmark.kit.limits import importing
+from callmark.kit.limits import import_without, importing
 from callmark.kit.roles import PROCESS_KINDS
 
 
@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--board-fd", type=int)
     args = parser.parse_args()
     with importing():
+        import_without("structlog", "rich", "colorama")  # with which it paints what is read at a terminal
         from callmark.processes.child_work import load, work
 
         load(PROCESS_KINDS[args.kind], frozenset(args.roles.split(",")))

@@ -21,7 +21,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.kit import logs
 from callmark.kit.errors import AppError
 from callmark.kit.health import Health
-from callmark.kit.limits import allow_many_files, collect_garbage_rarely
+from callmark.kit.limits import allow_many_files, collect_garbage_rarely, import_without
 from callmark.kit.process_metrics import name_process, watch_loop
 from callmark.kit.roles import PROCESS_KINDS
 from callmark.kit.settings import Settings, read_settings
@@ -62,6 +62,7 @@ def load(does: frozenset[str], roles: frozenset[str]) -> None:
     if "http" in does:
         import_module("callmark.surfaces.app").load(roles)
     if "handsets" in does:
+        import_without("httpx", "pygments")  # with which it makes a command of its own
         import_module("callmark.surfaces.emulator.farm")
     if {"http", "handsets"} <= does:
         import_module("callmark.surfaces.emulator.app")

@@ -3,7 +3,6 @@
 import re
 
 import msgspec
-import phonenumbers
 
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.alerts.model import AlertKind, RecipientKind
@@ -222,6 +221,8 @@ def phone(number: str | None) -> str:
     """A number as every page writes it: `+91 80400 01234`, in its country's groups, which stay on one line."""
     if not number:
         return ""
+    import phonenumbers  # here, because a process that shows no page does without
+
     try:
         found = phonenumbers.parse(f"+{number}")
     except phonenumbers.NumberParseException:

@@ -4,9 +4,6 @@ from datetime import UTC, datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
-import phonenumbers
-from phonenumbers import timezone
-
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.zones import zone_names
 
@@ -20,6 +17,9 @@ def zone_of(phone: PhoneNumber) -> str:
 
     By the number's own area, else by its country.
     """
+    import phonenumbers  # here, because scripts may name every zone themselves
+    from phonenumbers import timezone
+
     try:
         number = phonenumbers.parse(f"+{phone}")
     except phonenumbers.NumberParseException:

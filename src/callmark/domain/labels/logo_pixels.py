@@ -1,0 +1,113 @@
+"""The pixels of logos: decoded, brought to sRGB and encoded again (`logo` has the rules)."""
+
+import io
+from typing import Any
+
+from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageFont
+
+from callmark.domain.labels.logo_file import DEEP, GREY, DamagedPng, PngParts
+
+_untyped: Any = ImageCms  # typed in a part only
+_SRGB: Any = _untyped.createProfile("sRGB")
+_SPACES = {"GRAY": "L", "RGB ": "RGB"}
+"""The colour spaces of profiles that a PNG can have, and the mode of the pixels that they speak of."""
+
+
+def encoded(parts: PngParts) -> bytes:
+    """The picture as an 8-bit PNG in sRGB, RGB or RGBA. Raises whatever a decoder comes upon in a damaged file."""
+    return _encode(_picture(parts))
+
+
+def drawn(initial: str, hue: int, side: int) -> bytes:
+    """A white initial on a colour (`hue` in degrees); a white disc for one that the built-in typeface lacks."""
+    image = Image.new("RGB", (side, side), f"hsl({hue}, 55%, 38%)")
+    draw = ImageDraw.Draw(image)
+    if initial.isascii() and initial.isalnum():
+        draw.text((side / 2, side / 2), initial, fill="white", font=ImageFont.load_default(size=130), anchor="mm")
+    else:
+        draw.ellipse((50, 50, 150, 150), fill="white")
+    return _encode(image)
+
+
+def _picture(parts: PngParts) -> Image.Image:
+    """The pixels as RGB or RGBA, in sRGB; transparency is read before colours change."""
+    image = _load(parts)
+    alpha = _alpha(image, parts)
+    if parts.colour == GREY:
+        image = _in_eight_bits(image) if parts.depth == DEEP else image.convert("L")
+    colours = _in_srgb(_without_alpha(image), parts.profile)
+    if alpha is not None:
+        colours.putalpha(alpha)
+    return colours
+
+
+def _load(parts: PngParts, raw_mode: str | None = None) -> Image.Image:
+    with Image.open(io.BytesIO(parts.bare), formats=["PNG"]) as image:
+        if raw_mode:
+            image.tile = [tile._replace(args=raw_mode) for tile in image.tile]
+        image.load()
+        return image
+
+
+def _without_alpha(image: Image.Image) -> Image.Image:
+    return image.convert("L" if image.mode in {"L", "LA"} else "RGB")
+
+
+def _alpha(image: Image.Image, parts: PngParts) -> Image.Image | None:
+    """The transparency of each pixel, None for a picture that has none."""
+    if parts.key is None:
+        return image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    if parts.colour == GREY and parts.depth == DEEP:
+        samples = image.tobytes("raw", "I;16B")
+        bands = [(_band(image.size, samples[half::2]), value) for half, value in enumerate(divmod(parts.key[0], 256))]
+    elif parts.colour == GREY:
+        bands = [(image.convert("L"), parts.key[0] * 255 // ((1 << parts.depth) - 1))]
+    elif parts.depth == DEEP:
+        high, low = (
+            _load(parts, "RGB;16B").split(),
+            _load(parts, "RGB;16L").split(),
+        )  # of a sample's two bytes, each one
+        bands = [
+            *zip(high, (v >> 8 for v in parts.key), strict=True),
+            *zip(low, (v & 255 for v in parts.key), strict=True),
+        ]
+    else:
+        bands = list(zip(image.convert("RGB").split(), parts.key, strict=True))
+    is_key = Image.new("L", image.size, 255)
+    for band, value in bands:
+        is_key = ImageChops.darker(is_key, _equal(band, value))
+    return ImageChops.invert(is_key)
+
+
+def _equal(band: Image.Image, value: int) -> Image.Image:
+    """255 where the band has that value, else 0."""
+    levels: Any = [255 if level == value else 0 for level in range(256)]
+    untyped: Any = band
+    return untyped.point(levels)
+
+
+def _band(size: tuple[int, int], samples: bytes) -> Image.Image:
+    return Image.frombytes("L", size, samples)
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Grey or RGB pixels of a colour profile as sRGB; a profile of another kind of pixels is ignored, as PNG has it."""
+    if profile is None or _SPACES.get(profile[16:20].decode("latin-1")) != image.mode:
+        return image.convert("RGB")
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+    if converted is None:
+        raise DamagedPng
+    return converted
+
+
+def _in_eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey brought to 8 bits by its high byte; Pillow's own conversion would clip it to white."""
+    return _band(image.size, image.tobytes("raw", "I;16B")[::2])
+
+
+def _encode(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    bare = Image.frombytes(image.mode, image.size, image.tobytes())  # leaves every kind of metadata behind
+    bare.save(out, "PNG", compress_level=9)
+    return out.getvalue()

@@ -1,0 +1,47 @@
+"""Behaviour: a package can be imported as if another that it would use were not installed."""
+
+import subprocess
+import sys
+
+import pytest
+
+from callmark.kit.roles import PROCESS_KINDS
+
+
+def _printed(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_what_is_hidden_from_one_is_there_for_whoever_imports_it_later() -> None:
+    program = """
+import sys
+from callmark.kit.limits import import_without
+import_without("structlog", "rich")
+import structlog.dev
+print(structlog.dev.rich, "rich" in sys.modules)
+import rich
+print(rich.__name__)
+"""
+    assert _printed(program).splitlines() == ["None False", "rich"]
+
+
+def test_what_is_imported_already_stays() -> None:
+    program = """
+import sys, rich
+from callmark.kit.limits import import_without
+import_without("structlog", "rich")
+print(sys.modules["rich"] is rich, sys.modules["structlog"].dev.rich is rich)
+"""
+    assert _printed(program) == "True True"
+
+
+@pytest.mark.parametrize("kind", PROCESS_KINDS)
+def test_a_process_imports_nothing_that_paints_or_draws_before_it_works(kind: str) -> None:
+    """It runs until it finds that nobody sends it settings."""
+    child = [sys.executable, "-X", "importtime", "-m", "callmark.processes.child", kind, "--index", "0"]
+    pipes = ["--roles", "api,gateway,console,stir", "--settings-fd", "0", "--ready-fd", "1"]
+    done = subprocess.run([*child, *pipes], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert {"callmark.processes.child_work", "structlog.dev"} <= imported
+    heavy = {"rich.console", "rich.pretty", "pygments.plugin", "PIL.Image", "phonenumbers.phonenumberutil"}
+    assert not imported & heavy
