@@ -10,10 +10,10 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from msgspec import Struct
 from tests.nats_cluster import nats_cluster
 
 from bench.cpu import seconds_by_kind
@@ -31,8 +31,7 @@ SECRET_KEY = "made-up " * 4
 READY_WITHIN_S = 120.0
 
 
-@dataclass(frozen=True)
-class Nats:
+class Nats(Struct, frozen=True):
     """Where NATS is, one server or a cluster."""
 
     url: str
@@ -40,8 +39,7 @@ class Nats:
     ca: Path | None = None
 
 
-@dataclass(frozen=True)
-class Engines:
+class Engines(Struct, frozen=True):
     """A PostgreSQL and a NATS that no host owns."""
 
     folder: Path
@@ -63,8 +61,7 @@ class Engines:
         return [self.postgres_pid, *self.nats.pids]
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(Struct, frozen=True):
     """A started `callmark serve`."""
 
     url: str

@@ -3,13 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from time import perf_counter
 from urllib.parse import urlsplit
 
+from msgspec import Struct, field
 
-@dataclass
-class Result:
+
+class Result(Struct):
     """What came back: latencies in seconds, how many answers were not 200, and how long the run took."""
 
     latencies: list[float] = field(default_factory=list[float])

@@ -4,11 +4,11 @@ import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import perf_counter
 
 import msgspec
+from msgspec import Struct, field
 from websockets.asyncio.client import ClientConnection, connect
 
 from bench.load import Connection, request
@@ -28,8 +28,7 @@ RENEW_TOKENS_S = 1900.0
 """An account may get ten tokens in half an hour; they live for one."""
 
 
-@dataclass
-class Mix:
+class Mix(Struct):
     """Everyone that takes part.
 
     `push_s` are the latencies of real-time pushes since someone last took them, `refused` when something was.

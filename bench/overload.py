@@ -8,11 +8,11 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from bench.load import Connection, closed_loop, request
 from bench.overload_clients import bombs, huge_heads, idle_sockets, slow_bodies, slow_heads, slow_readers
@@ -28,8 +28,7 @@ CALM_MS = 250
 RECOVERED_WITHIN_S = 5.0
 
 
-@dataclass
-class Flood:
+class Flood(Struct):
     """What a flood brought: how many answers of each status, how long they took, which batches were accepted."""
 
     seconds: dict[int, list[float]] = field(default_factory=dict[int, list[float]])

@@ -8,11 +8,13 @@ standard set has three minutes of it, which find only a fast leak.
 
 import asyncio
 import os
-from dataclasses import replace
+from collections import Counter
+from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from bench.cpu import kind_of, tree
 from bench.load import Result
@@ -31,6 +33,8 @@ SHORT = 3.0
 ACCOUNTS, HANDSETS, ASKING, WEBHOOKS = 16, 500, 8, 5
 CALIBRATING_S = 20.0
 SAMPLES = 120
+MOST_WARNINGS = 20
+"""So many kinds of them are shown."""
 LEAST_PAUSE_S = 1.0
 SMALL_TABLES = (
     *("request_window", "presence", "gateway", "process", "webhook_queue", "waiting_delivery", "event_counter"),
@@ -160,12 +164,26 @@ async def _soaked(mix: Mix, per_second: float, seconds: float) -> list[Row]:
         print(
             f"p12: {len(mix.refused):,} requests were refused with 503 and sent again, {at} seconds after the beginning"
         )
+        print(f"p12: the log's warnings, the most frequent first: {_warnings(mix.on.data.parent / 'serve.log')}")
     times = 1 if seconds >= LONG * 60 else CACHES_FILL
     trends = {measure: trend(found, times * BOUNDS[measure.unit]) for measure, found in soaking.samples.items()}
     growing = [measure.name for measure, one in trends.items() if not one.is_flat]
     what = f"soak, {seconds / 60:.0f} min at half load: what grows, of {len(trends)}"
     summary = cost("P12", what, ceiling=", ".join(growing), figure=len(growing), unit="", aim="0")
     return [summary, *(_row(measure, one) for measure, one in trends.items())]
+
+
+def _warnings(log: Path) -> list[tuple[tuple[str, str], int]]:
+    """What a log has that is worse than news, with its reason and how often: the log ends with the installation."""
+    counted = Counter[tuple[str, str]]()
+    for line in log.read_bytes().splitlines():
+        try:
+            entry = msgspec.json.decode(line, type=dict[str, Any])
+        except msgspec.DecodeError:
+            continue
+        if entry.get("level") in {"warning", "error", "critical"}:
+            counted[entry.get("event", ""), str(entry.get("error", ""))[:200]] += 1
+    return counted.most_common(MOST_WARNINGS)
 
 
 def _row(measure: Measure, one: Trend) -> Row:

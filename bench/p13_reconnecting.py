@@ -11,12 +11,13 @@ import os
 import signal
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.cpu import kind_of, tree
 from bench.hosts import Engines, Host, engines, free_port, host, staged
@@ -32,8 +33,7 @@ BATCH, EVERY_S = 250, 0.5
 ARRIVE_WITHIN_S = 60.0
 
 
-@dataclass
-class Fleet:
+class Fleet(Struct):
     """The process `bench.reconnecting`."""
 
     process: asyncio.subprocess.Process

@@ -9,13 +9,13 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter, process_time, time
 from typing import Any
 
 import httpx
 import msgspec
+from msgspec import Struct
 
 import callmark
 from bench.report import Row, ratio_of_costs, speed
@@ -48,8 +48,7 @@ async def run() -> list[Row]:
     return [*await _overhead(), *await _memory()]
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """What a turn of pushes cost this process."""
 
     per_second: float

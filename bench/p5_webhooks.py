@@ -9,11 +9,11 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from time import perf_counter
 
 import aiohttp
 import msgspec
+from msgspec.structs import replace
 
 from bench.cpu import per_item, seconds_by_kind
 from bench.report import Row, cost, rate

@@ -10,10 +10,11 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from bench.cpu import per_item, seconds_by_kind
 from bench.filling import CALLER, fill, make_days, receiver
@@ -47,8 +48,7 @@ class Cost(NamedTuple):
     resolve: Spent
 
 
-@dataclass(frozen=True)
-class Grown:
+class Grown(Struct, frozen=True):
     """An installation with so many records."""
 
     size: int

@@ -9,10 +9,11 @@ import subprocess
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import NamedTuple
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
@@ -35,8 +36,7 @@ class HostSpec(NamedTuple):
     within: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """An installation to measure."""
 
     name: str
@@ -45,8 +45,7 @@ class Layout:
     around: Callable[[], AbstractAsyncContextManager[None]] | None = None
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """Items a second, and microseconds of each component for one; a value for each round."""
 
     rates: list[float] = field(default_factory=list[float])

@@ -9,9 +9,11 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
@@ -44,8 +46,7 @@ def most_handsets() -> int:
     return most_connections() - _OTHER_CONNECTIONS
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(Struct, frozen=True):
     """An account to push for, and its tokens."""
 
     id: UUID
@@ -54,8 +55,7 @@ class Account:
     tokens: list[str]
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """The installation as the benchmarks see it."""
 
     url: str

@@ -1,16 +1,15 @@
 """HTTP as a client sees it: an answer, or none."""
 
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
 import httpx
+from msgspec import Struct, field
 
 TIMEOUT_S = 8.0
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back; status 0 when nothing did."""
 
     status: int

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import uuid
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from chaos.api import Answer, Api
 from chaos.checker.history import Webhook
@@ -17,8 +18,7 @@ LOWERED = {"extensions": 5, "lint": 10}
 EVENT_KINDS = ["cmb", "user_feedback"]
 
 
-@dataclass
-class Business:
+class Business(Struct):
     """A client account: its key, its token, and what was made for it."""
 
     api: Api
@@ -141,8 +141,7 @@ async def make_webhooks(business: Business, url: str, names: list[str]) -> list[
     return [Webhook(account=business.account, name=name, kinds=EVENT_KINDS) for name in names]
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """What only commands make."""
 
     operator: str

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 LOAD_S = 1.1
 """For so long operations begin in a cycle."""
@@ -61,8 +62,7 @@ FAULT_KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """Something that begins at `at_s` of its cycle. `draw` decides all the rest of it."""
 
     kind: str
@@ -71,8 +71,7 @@ class Planned:
     for_s: float = 0.0
 
 
-@dataclass(frozen=True)
-class Cycle:
+class Cycle(Struct, frozen=True):
     """A cycle's operations and faults, each in order of time."""
 
     number: int

@@ -4,9 +4,10 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any
+
+from msgspec import Struct
 
 import callmark
 from chaos.api import Answer
@@ -22,8 +23,7 @@ WITH_A_KEY = 0.75
 """Share of pushes that have an idempotency key."""
 
 
-@dataclass(frozen=True)
-class KeyedPush:
+class KeyedPush(Struct, frozen=True):
     """A push that may be repeated: what it is, byte for byte."""
 
     business: Business

@@ -3,9 +3,10 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+
+from msgspec import Struct, field
 
 from chaos.checker.history import CycleEnd
 from chaos.checker.invariant import Violation
@@ -24,8 +25,7 @@ RETRY_S = 125
 RETRIES_S = (RETRY_S, 365, 1805, 3605)
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Struct, frozen=True):
     """What is to be run."""
 
     seed: int
@@ -34,8 +34,7 @@ class Order:
     hosts: int = 2
 
 
-@dataclass
-class Outcome:
+class Outcome(Struct):
     """What a run showed."""
 
     seed: int

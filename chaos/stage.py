@@ -4,10 +4,11 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, time
+
+from msgspec import Struct, field
 
 from chaos.api import Api
 from chaos.checker.check import Checker
@@ -64,8 +65,7 @@ class ProductClock:
         self._ahead_s = datetime.fromisoformat(text).timestamp() - time()
 
 
-@dataclass
-class Stage:
+class Stage(Struct):
     """What operations, faults and readings work with."""
 
     engines: Engines

@@ -5,10 +5,11 @@ import threading
 from collections import deque
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import LiteralString, Self, TypeVar
 
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.engines import TEMPLATE, Engines, named
 from tests.waiting import patiently
 
@@ -62,8 +63,7 @@ _OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 _BYTES = "SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE relkind IN ('r', 't') AND oid >= 16384"
 
 
-@dataclass(frozen=True)
-class Emptying:
+class Emptying(Struct, frozen=True):
     """Statements that take every row out of a database and write again what its migrations had written."""
 
     delete: LiteralString
@@ -98,8 +98,7 @@ def _insert(table: LiteralString) -> LiteralString:
     return f'INSERT INTO "{table}" SELECT * FROM json_populate_recordset(NULL::"{table}", $1::text::json)'
 
 
-@dataclass(frozen=True)
-class _Made:
+class _Made(Struct, frozen=True):
     """A database, a connection of ours to it, and how its catalogs were when it was new."""
 
     name: LiteralString

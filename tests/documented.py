@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 from jsonschema import Draft202012Validator, FormatChecker
+from msgspec import Struct
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
@@ -71,8 +71,7 @@ def faults(validator: Any, value: Json) -> list[str]:  # noqa: ANN401 - jsonsche
     return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}" for error in found]
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One operation: its path as a template, its method in lower case, and its object in the document."""
 
     path: str

@@ -7,10 +7,12 @@ import shutil
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import LiteralString
 from urllib.parse import unquote
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from callmark.kit.clock import FakeClock, SystemClock
 from callmark.kit.db import Database, connect, own_names
@@ -30,8 +32,7 @@ SECRET_KEY = "made-up " * 4
 """The secret key of every installation of a test run."""
 
 
-@dataclass(frozen=True)
-class Engines:
+class Engines(Struct, frozen=True):
     """Where the engines are; `dsn` is the maintenance database, or a test's own once `Databases.take` gave it."""
 
     dsn: str

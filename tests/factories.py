@@ -2,11 +2,11 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from typing import NamedTuple
 
+from msgspec import Struct
 from PIL import Image
 
 from callmark.domain.accounts import service as accounts
@@ -80,8 +80,7 @@ async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, sent: Se
     return await accepting.submit_batch(deps, account_id, rules, Submitted([one.record for one in sent], as_sent))
 
 
-@dataclass(frozen=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """One way down an account's structure."""
 
     department: Department
@@ -132,8 +131,7 @@ async def make_number_group(deps: Deps, account_id: AccountId, *, name: str = "O
     return group_id
 
 
-@dataclass(frozen=True)
-class Cast:
+class Cast(Struct, frozen=True):
     """An account with a key, a token and a dynamic label."""
 
     account: Account

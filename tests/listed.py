@@ -1,8 +1,8 @@
 """A published feature set with one listed number, whose calls receivers answer back to."""
 
-from dataclasses import dataclass
 from typing import LiteralString
 
+from msgspec import Struct
 from tests.actors import ALICE
 from tests.factories import make_feature_set, make_label, make_number_group, phone
 
@@ -25,8 +25,7 @@ from callmark.kit.phone import PhoneNumber
 SOMEBODY = "alice@acme.example"
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """The number, and the account and feature set that have it."""
 
     account_id: AccountId

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -18,8 +19,7 @@ _BLOCK = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """A code block; `untested` is its reason not to be run, in its opening line: ```` ```sh untested="…" ````."""
 
     page: Path

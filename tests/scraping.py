@@ -1,8 +1,8 @@
 """What `/metrics` of a process says, read as Prometheus would."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec import Struct
 from prometheus_client.parser import text_string_to_metric_families
 
 from callmark.domain.deps import Deps
@@ -17,8 +17,7 @@ class Series(NamedTuple):
     labels: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Scrape:
+class Scrape(Struct, frozen=True):
     """Every sample of one look; `counts` are the series that only grow."""
 
     samples: dict[Series, float]

@@ -2,8 +2,8 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -15,8 +15,7 @@ TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 """What a client of ours traces by."""
 
 
-@dataclass
-class Traces:
+class Traces(Struct):
     """The spans that have ended."""
 
     exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)

@@ -10,9 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from tools.licences import supply
 from tools.sources import ROOT
 
@@ -24,8 +24,7 @@ _FRESH_S = 24 * 3600
 _PATIENCE_S = 120
 
 
-@dataclass(frozen=True)
-class Audited:
+class Audited(Struct, frozen=True):
     """What came of asking: weaknesses that were found, and why something was not checked, empty when all was."""
 
     weaknesses: list[str]

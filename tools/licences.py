@@ -4,19 +4,18 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, distribution
 from typing import Any
 
+from msgspec import Struct
 from tools.sources import ROOT
 
 _PINNED = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
 _KIND = "License :: "
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(Struct, frozen=True):
     """A package of a lock file, and the licence that it says it has; empty when it says none."""
 
     name: str

@@ -1,12 +1,12 @@
 """A running platform with an account, and clients of it."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
 from tests.databases import Databases
 from tests.factories import Cast, make_cast
 from tests.surfaces.api.extending import hold_all, register
@@ -20,8 +20,7 @@ from callmark.worker.run import prepare, run_due_once
 ONLINE = PhoneNumber("919900000001")
 
 
-@dataclass(frozen=True)
-class Platform:
+class Platform(Struct, frozen=True):
     """A running server in emulator mode, an account, and an online handset."""
 
     emulator: Emulated

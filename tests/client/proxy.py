@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import cast
+
+from msgspec import Struct, field
 
 from callmark.processes.ports import open_socket
 
@@ -12,8 +13,7 @@ Judge = Callable[[bytes], str]
 PAGE = b"<html><head><title>503 Service Unavailable</title></head><body>nginx</body></html>"
 
 
-@dataclass
-class Proxy:
+class Proxy(Struct):
     """What a test tells it to do with each request whose first line holds `only`, in turn; then it only passes on."""
 
     upstream: int

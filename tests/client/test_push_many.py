@@ -276,7 +276,7 @@ def test_nothing_is_read_ahead_of_what_is_wanted() -> None:
     assert taken <= 4000
 
 
-class Counted(callmark.CallRecord):
+class Counted(callmark.CallRecord, frozen=True):
     """A record that knows how many of its kind are in memory."""
 
     alive = most = 0

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 import httpx
+from msgspec import Struct, field
 
 from callmark.client.core import Core
 from callmark.client.environment import Environment
@@ -60,8 +61,7 @@ def error(status: int, slug: str = "some-slug", message: str = "some message", *
     return answer({"slug": slug, "message": message}, status, **headers)
 
 
-@dataclass
-class Played:
+class Played(Struct):
     """One server and clients of it; makes tokens itself, everything else is the test's."""
 
     handler: Handler

@@ -1,11 +1,11 @@
 """The cast of a sample: businesses with keys and labels, and handsets, made through the domain's services."""
 
 import io
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 from PIL import Image
 from tests.actors import ALICE
 from tests.contract.listing import BY_HAND, fresh_numbers

@@ -1,9 +1,9 @@
 """The structure of a sample's businesses: departments, operations, processes, and the feature sets that it names."""
 
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+from msgspec.structs import replace
 from tests.factories import make_branch
 
 from callmark.domain.call_reasons import service as call_reasons

@@ -3,10 +3,10 @@
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
+from msgspec import Struct
 from starlette.types import ASGIApp
 from tests.at_hand import at_hand
 from tests.client.reading import check_read
@@ -25,8 +25,7 @@ MOST_CASES = 100
 GOOD, REFUSED = 200, 400
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Struct, frozen=True):
     """One request as it goes out."""
 
     method: str
@@ -35,8 +34,7 @@ class Request:
     body: bytes | None
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One answer as it came; names of headers in lower case."""
 
     status: int

@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 Json = Any
 """A JSON value: None, bool, int, float, str, list or dict."""
@@ -18,8 +19,7 @@ _OFFSET = re.compile(r"([+-])(\d+)(ms|s|m|h|d)")
 _PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
 
 
-@dataclass
-class Values:
+class Values(Struct):
     """What a sample's templates may name: who and what exists, and the instant it begins (epoch milliseconds)."""
 
     begins_ms: int

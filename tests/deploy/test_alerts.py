@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -18,6 +17,7 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
 from tests.alerting import PROMTOOL, RULES, Looks, judge
 from tests.domain.personalisation.test_service import new_record

@@ -5,11 +5,11 @@ this test fails.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 import pytest
+from msgspec import Struct
 from tests.databases import Databases
 from tests.factories import Cast, make_cast, make_feature_set, phone
 from tests.opened import opened_deps
@@ -117,8 +117,7 @@ NOT_THERE = {
 }
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """What the statements below are about."""
 
     deps: Deps

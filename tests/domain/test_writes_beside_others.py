@@ -7,13 +7,13 @@ wait for one.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
 
 import pytest
+from msgspec import Struct
 from tests.engines import reachable_directory
 from tests.waiting import until
 
@@ -67,8 +67,7 @@ SELECT gen_random_uuid(), $1, gen_random_uuid(), gen_random_uuid(), 'call', n,
 """
 
 
-@dataclass
-class Server:
+class Server(Struct):
     """A server with a migrated database that has stored rows and statistics."""
 
     dsn: str

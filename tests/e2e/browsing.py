@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
+from msgspec import Struct, field
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from tests.e2e.serving import ENVIRON, children, until
 from tests.engines import reachable_directory
@@ -41,8 +41,7 @@ _EXPECTED_WHILE_AWAY = re.compile("ERR_(CONNECTION_(REFUSED|RESET)|INCOMPLETE_CH
 _numbers = count(919911000001)
 
 
-@dataclass
-class Demo:
+class Demo(Struct):
     """A running `callmark demo`, spoken to as its users do."""
 
     process: "subprocess.Popen[str]"
@@ -149,8 +148,7 @@ def started_demo(settings: Mapping[str, str]) -> Generator[Demo]:
         shutil.rmtree(directory)
 
 
-@dataclass
-class Tabs:
+class Tabs(Struct):
     """Tabs of one browser, each with its own storage; collects complaints."""
 
     browser: Browser

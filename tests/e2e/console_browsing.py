@@ -2,11 +2,11 @@
 
 import json
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from playwright.sync_api import Page, expect
 from tests.e2e.browsing import Demo, Tabs
 
@@ -28,8 +28,7 @@ _sessions: dict[tuple[str, str], Any] = {}
 """Cookies of who has signed in, by demo and email: most tests are not about signing in."""
 
 
-@dataclass
-class ConsoleTabs:
+class ConsoleTabs(Struct):
     """Tabs of a demo's console."""
 
     demo: Demo

@@ -13,10 +13,11 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import httpx
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 from tests.actors import ALICE
 from tests.domain.webhooks.receiving import Receiver, receiver
 from tests.e2e.balanced import Balancer, Instance, RoamingHandset
@@ -48,8 +49,7 @@ BATCH_EVERY_S = 1.1
 """Between batches: a token may push 60 a minute."""
 
 
-@dataclass
-class Load:
+class Load(Struct):
     """How much goes on, and how long it is left alone after each blow."""
 
     handsets: int = 20
@@ -59,8 +59,7 @@ class Load:
     steady_s: float = 1.0
 
 
-@dataclass
-class Phase:
+class Phase(Struct):
     """What clients saw between one blow and the next."""
 
     name: str
@@ -85,8 +84,7 @@ class Phase:
         )
 
 
-@dataclass
-class Stage:
+class Stage(Struct):
     """Everything that runs, and what clients were promised."""
 
     load: Load

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import httpx
 import msgspec
+from msgspec import Struct
 from tests.e2e.serving import COMMAND, ENVIRON, children
 from tests.engines import SECRET_KEY, Engines, reachable_directory
 from tests.factories import Cast, make_cast, phone
@@ -39,8 +40,7 @@ from callmark.processes.compose import open_deps
 PATIENCE_S = 60.0
 
 
-@dataclass
-class OwnEngines:
+class OwnEngines(Struct):
     """Durable engines that a test may stop, kill and start again."""
 
     directory: Path
@@ -144,8 +144,7 @@ async def until_ready(client: httpx.AsyncClient) -> None:
     await until(ready, PATIENCE_S)
 
 
-@dataclass
-class Business:
+class Business(Struct):
     """A business with its token, and receivers registered for it."""
 
     deps: Deps

@@ -9,16 +9,15 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from tests.composed import DEPLOY
 from tests.e2e.play import PATIENCE_S, free_port
 from tests.waiting import until
 
 
-@dataclass
-class Proxy:
+class Proxy(Struct):
     """A started reverse proxy."""
 
     name: str
@@ -26,8 +25,7 @@ class Proxy:
     https: str
 
 
-@dataclass
-class Site:
+class Site(Struct):
     """What the samples are put into: a directory with `secrets`, and the port of each host that they name."""
 
     directory: Path

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -19,6 +18,7 @@ from urllib.request import urlopen
 
 import structlog
 from click.testing import CliRunner
+from msgspec import Struct
 from tests.waiting import FIRST_PAUSE_S, GROWS, LONGEST_PAUSE_S
 
 from callmark.main import cli
@@ -30,8 +30,7 @@ STOPPED_WITHIN_S = 30
 """On a machine that is busy with other tests; a supervisor gives its parts less than five (tests/processes)."""
 
 
-@dataclass
-class Serve:
+class Serve(Struct):
     """A running `callmark serve`; what it says on standard error goes to `errors`."""
 
     process: "subprocess.Popen[bytes]"

@@ -4,10 +4,10 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
 import pytest
+from msgspec import Struct
 from playwright.sync_api import Page, expect
 from tests.e2e.browsing import Demo, Tabs, overflowing, ring
 from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
@@ -22,8 +22,7 @@ _T = TypeVar("_T")
 ALL_DAY = "mon-sun 00:00-24:00"
 
 
-@dataclass
-class Scene:
+class Scene(Struct):
     """The demo, and a way to the engines under it."""
 
     demo: Demo

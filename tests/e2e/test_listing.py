@@ -1,7 +1,6 @@
 """Listing with started processes: a worker killed in the middle of a job leaves nothing undone or done twice."""
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from tests.actors import OPERATOR
 from tests.domain.numbers.staging import Business, check_counters, make_business, phones, reviewing, states_of
 from tests.e2e.play import Serving, deps_of, environ_of, serving

@@ -7,11 +7,11 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
+from msgspec import Struct, field
 from tests.composed import make_secrets
 from tests.e2e.proxies import PROXIES, Proxy, Site
 from tests.engines import reachable_directory
@@ -21,8 +21,7 @@ ROLES = ("api", "console", "gateway")
 ANSWER = b"HTTP/1.1 %d .\r\nContent-Length: 2\r\n\r\nok"
 
 
-@dataclass
-class Host:
+class Host(Struct):
     """Plays a process of Callmark: answers 200, or closes the connection unanswered when it `breaks`."""
 
     requests: list[str] = field(default_factory=list[str])
@@ -64,8 +63,7 @@ def directory() -> Generator[Path]:
     shutil.rmtree(made)
 
 
-@dataclass
-class Stage:
+class Stage(Struct):
     """A proxy, and the two hosts behind it, which play the API, the console and the gateway alike."""
 
     proxy: Proxy

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 from random import SystemRandom
 
 import msgspec
+from msgspec.structs import replace
 from tests.domain.webhooks.receiving import PAYLOAD, Receiver, receiver
 from tests.e2e.play import deps_of, environ_of, serving
 from tests.engines import Engines

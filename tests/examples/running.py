@@ -6,17 +6,16 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from tests.waiting import until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 _ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """How a program ended."""
 
     status: int

@@ -3,11 +3,11 @@
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from msgspec import Struct
 from tests.client.conftest import Platform
 from tests.examples.running import EXAMPLES, run, serving
 from tests.factories import ALICE
@@ -26,8 +26,7 @@ RECEIVERS = EXAMPLES / "receivers"
 _WAITING = "SELECT count(*) FROM event WHERE NOT handled"
 
 
-@dataclass(frozen=True)
-class Commands:
+class Commands(Struct, frozen=True):
     """How a receiver is started, and how its events are handled."""
 
     serve: tuple[object, ...]

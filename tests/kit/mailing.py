@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from ssl import SSLContext
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from msgspec import Struct, field
 
 
-@dataclass
-class Inbox:
+class Inbox(Struct):
     """Takes mails; `at_rcpt` and `at_data` are what the server says instead of taking the next ones, in turn."""
 
     mails: list[EmailMessage] = field(default_factory=list[EmailMessage])

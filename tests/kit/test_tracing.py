@@ -6,12 +6,12 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import msgspec
 import pytest
 import structlog
 from aiohttp import web
+from msgspec import Struct, field
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.served import served_here
 from tests.tracing import TRACE, TRACEPARENT, traced
@@ -22,8 +22,7 @@ from callmark.kit.settings import read_settings
 from callmark.kit.tracing import SpanKind
 
 
-@dataclass
-class Collector:
+class Collector(Struct):
     """Takes spans by OTLP over HTTP."""
 
     url: str = ""

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import LiteralString
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from tests.waiting import until
 
 from callmark.domain.deps import Deps

@@ -1,11 +1,11 @@
 """A test's root, a business' certificate, and the call they speak about."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from msgspec import Struct
 
 from callmark.passport import (
     CallParties,
@@ -28,8 +28,7 @@ PNG = b"\x89PNG of Acme"
 CALL = CallParties.of(CALLER, CALLEE)
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(Struct, frozen=True):
     """A root and one business with a certificate for `CALLER`."""
 
     root_key: ec.EllipticCurvePrivateKey

@@ -1,10 +1,11 @@
 """A call is signed, and verified on the other side: what counts, and every attack that must not."""
 
-from dataclasses import replace
+import dataclasses
 from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec.structs import replace
 from tests.passport.parties import CALL, CALLEE, CALLER, ICON, NOW, ORIGID, PNG, X5U, Network, make_network, pem
 
 from callmark.passport import (
@@ -74,7 +75,7 @@ def test_a_certificate_that_was_checked_serves_many_calls_until_it_expires(netwo
     kept = check_chain(read_chain(network.chain), [network.root], now=NOW)
     assert kept.valid_until == network.certificate.not_valid_after_utc < network.root.not_valid_after_utc
     assert verify_signed(passport, CALL, kept).claims.reason == "Your order"
-    forged = replace(passport, signature=bytes(64))
+    forged = dataclasses.replace(passport, signature=bytes(64))
     with pytest.raises(InvalidPassport, match="the signature does not match"):
         verify_signed(forged, CALL, kept)
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString
 
@@ -18,6 +17,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from click.testing import CliRunner, Result
+from msgspec import Struct
 from tests.engines import SECRET_KEY, Engines, reachable_directory
 from tests.kit.mailing import mail_server
 from tests.kit.test_object_store_s3 import Bucket
@@ -38,8 +38,7 @@ from callmark.main import cli
 from callmark.surfaces import assets
 
 
-@dataclass
-class Doctor:
+class Doctor(Struct):
     """Runs the command with these variables, changed for each run."""
 
     variables: dict[str, str]

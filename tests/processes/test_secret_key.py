@@ -3,13 +3,14 @@
 import asyncio
 from base64 import b64decode
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 import standardwebhooks
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.auditing import log_of
 from tests.domain.numbers.staging import Business
 from tests.domain.signer_certificates.staging import make_signing_business, signer_of
@@ -38,8 +39,7 @@ from callmark.processes.secret_key import count_left, drop_old_key, reset_key, r
 from callmark.surfaces.cli.session import operator_at_terminal
 
 
-@dataclass
-class Here:
+class Here(Struct):
     """An installation of its own as its environment says, and a process that started with its first key."""
 
     settings: Settings

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
 import pytest
+from msgspec import Struct, field
 from tests.domain.webhooks.receiving import receiver, staged
 from tests.engines import SECRET_KEY, Engines, empty_database, migrated_to
 from tests.factories import ALICE
@@ -37,8 +37,7 @@ async def empty(engines: Engines) -> AsyncGenerator[str]:
         yield dsn
 
 
-@dataclass
-class OldPlatform:
+class OldPlatform(Struct):
     """What an earlier version does: its statements, on the columns that it knows; and what it was told is kept."""
 
     dsn: str

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.sip.platform import CALLEE, CALLER, Platform, platform
 
 from callmark.kit.phone import PhoneNumber
@@ -21,8 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("sip")
 
 
-@dataclass(frozen=True)
-class Lab:
+class Lab(Struct, frozen=True):
     """What a test of calls has."""
 
     network: SipNetwork

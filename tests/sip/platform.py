@@ -7,7 +7,6 @@ or is gone.
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from msgspec import Struct, field
 from tests.served import served_here
 from tests.waiting import Growing
 
@@ -49,8 +49,7 @@ def now() -> datetime:
     return SystemClock().now()
 
 
-@dataclass(frozen=True)
-class Certified:
+class Certified(Struct, frozen=True):
     """A key with its certificate, at an address."""
 
     key: ec.EllipticCurvePrivateKey
@@ -74,8 +73,7 @@ def certified(root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey, name
     return Certified(key, certificate, f"https://{name}.example/certificate.pem")
 
 
-@dataclass
-class Platform:
+class Platform(Struct):
     """A service at `url`. What it answers can be changed; what it heard can be waited for."""
 
     own: Certified

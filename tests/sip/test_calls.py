@@ -1,10 +1,10 @@
 """Calls through both proxies: what the phone shows, what the caller gets, and what is reported."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.sip.conftest import Lab
 from tests.sip.platform import CALLEE, CALLER, ICON, NAME, REASON
 

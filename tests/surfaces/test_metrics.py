@@ -4,12 +4,12 @@ import pkgutil
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.cases import for_each
 from tests.domain.personalisation.test_service import new_record
 from tests.domain.webhooks.receiving import receiver, staged, status

@@ -1,12 +1,13 @@
 """What no client of ours sends, on every route of every surface but the console: never a 5xx, always the envelope."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.factories import make_cast
@@ -64,8 +65,7 @@ BODIES = (
 )
 
 
-@dataclass
-class Attacked:
+class Attacked(Struct):
     """The application, and a token that may do everything."""
 
     http: httpx.AsyncClient

@@ -5,10 +5,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from callmark.testing import Emulator, EmulatorError
 
@@ -50,8 +50,7 @@ def test_arithmetic():
 """
 
 
-@dataclass
-class Project:
+class Project(Struct):
     """A project outside of ours, with its own settings of pytest."""
 
     directory: Path

@@ -33,8 +33,7 @@ class Event:
     """The body as it came, with keys that this version does not know."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slot:
+class Slot(Struct, frozen=True, kw_only=True):
     """The half hour in which to call back; aware datetimes in UTC."""
 
     start: datetime
@@ -76,8 +75,7 @@ class CallMeBackEvent(Event):
         return self.client_number or self.alternate_number
 
 
-@dataclass(frozen=True, kw_only=True)
-class FeedbackResponse:
+class FeedbackResponse(Struct, frozen=True, kw_only=True):
     """One answer; of a call rating, `answer` is the rating."""
 
     question_id: str = ""

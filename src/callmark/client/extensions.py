@@ -1,7 +1,6 @@
 """Callmark's own routes: timelines, funnel, cancel, resolve, dry run (docs/extensions.md). The original has none."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Literal
@@ -70,8 +69,7 @@ class Record(Struct, frozen=True, kw_only=True):
     calls: list[RecordCall] = []
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineStep:
+class TimelineStep(Struct, frozen=True):
     """One thing that happened to a record."""
 
     at: datetime
@@ -160,8 +158,7 @@ class Finding(Struct, frozen=True):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
+class CheckReport(Struct, frozen=True):
     """What a dry run found; nothing was sent."""
 
     records: int

@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from callmark.client.core import Call, Core, encode
 from callmark.client.errors import APIStatusError, BadRequest, InvalidRecord, NotFound, WaitTimeout
@@ -37,8 +39,7 @@ REAL_TIME, BATCH, BULK_V1 = "real-time", "batch", "bulk-v1"
 """Buckets of the rate limits. Source: contract D7, D45."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a long list is."""
 
     sent: int
@@ -100,8 +101,7 @@ def _check_repeatable(record: CallRecord, key: str | None) -> None:
         )
 
 
-@dataclass(slots=True)
-class BatchState:
+class BatchState(Struct):
     """A batch as it was last seen."""
 
     batch_id: str
@@ -194,8 +194,7 @@ def wait_for(core: Core, state: BatchState, timeout_s: float | None) -> Flow[Bat
     return state
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct):
     """Up to 500 records of a long list: those that were sent, and those that were judged here."""
 
     results: list[RecordResult]

@@ -6,10 +6,11 @@ the server's to judge, in its words.
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, cast
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.client.errors import InvalidRecord
 from callmark.client.options import Generation
@@ -24,8 +25,7 @@ Instant: TypeAlias = datetime | int
 Json: TypeAlias = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(Struct, frozen=True):
     """What one receiver sees when one caller rings, from `starts_at` to `ends_at` (at most 24 hours, contract D26).
 
     `caller` and `receiver` are country code and digits, with or without `+`. `name` (3 to 40 characters) replaces the
@@ -44,7 +44,7 @@ class CallRecord:
 
 
 RecordLike: TypeAlias = CallRecord | Mapping[str, Any]
-FIELDS = tuple(field.name for field in fields(CallRecord))
+FIELDS = CallRecord.__struct_fields__
 _SPELLINGS: dict[Generation, dict[str, str]] = {
     1: {"caller": "caller", "receiver": "receiver", "name": "label_name", "reason": "call_reason"},
     2: {

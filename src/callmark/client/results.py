@@ -3,8 +3,9 @@
 import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from callmark.client.answers import any_json, envelope, in_our_words, unexpected
 from callmark.client.flow import Answer
@@ -31,8 +32,7 @@ INVALID_INPUT = "invalid input"
 STATUSES: tuple[Status, ...] = (PENDING, SUCCESS, ERROR, INVALID)
 
 
-@dataclass(frozen=True, slots=True)
-class PushResult:
+class PushResult(Struct, frozen=True):
     """The outcome of a real-time push."""
 
     status: Literal["success", "error"]
@@ -44,8 +44,7 @@ class PushResult:
     """What the server's log calls this request."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordResult:
+class RecordResult(Struct, frozen=True):
     """The outcome of one record of a batch."""
 
     record: CallRecord

@@ -1,6 +1,6 @@
 """What every use case may use, built once per process in `callmark.processes.compose`."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from callmark.domain.work_names import WorkName
 from callmark.kit.clock import Clock
@@ -14,8 +14,7 @@ from callmark.kit.statement_batcher import StatementBatcher
 from callmark.kit.work import wake_topic
 
 
-@dataclass(frozen=True)
-class Deps:
+class Deps(Struct, frozen=True):
     """The engines, clocks and settings of one process. `clock` is the product's, `real_clock` the machine's."""
 
     settings: Settings

@@ -4,13 +4,13 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, LiteralString, Protocol, Self, TypeVar, cast
 
 import asyncpg
 import structlog
+from msgspec import Struct
 
 from callmark.kit import patience
 from callmark.kit.errors import EngineRefuses, Unavailable, said
@@ -174,8 +174,7 @@ class Transaction:
                 log.exception("announcement_failed")
 
 
-@dataclass(frozen=True)
-class PoolState:
+class PoolState(Struct, frozen=True):
     """The connections of a pool, and who waits for one."""
 
     most: int

@@ -7,7 +7,6 @@ accounts as Google documents it.
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import urlencode
 import msgspec
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from msgspec import Struct
 
 from callmark.kit.clock import Clock
 from callmark.kit.errors import SetupError
@@ -43,26 +43,22 @@ class ServiceAccount(msgspec.Struct, frozen=True):
         return f"ServiceAccount(project_id={self.project_id!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Woken:
+class Woken(Struct, frozen=True):
     """The service has taken the message."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenGone:
+class TokenGone(Struct, frozen=True):
     """The app is no longer installed; its token never works again."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotNow:
+class NotNow(Struct, frozen=True):
     """Try again, in the service's opinion after `after_s` (None: it has none)."""
 
     error: str
     after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRefused:
+class MessageRefused(Struct, frozen=True):
     """The message will never be taken; why."""
 
     error: str

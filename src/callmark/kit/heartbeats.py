@@ -7,11 +7,11 @@ process has confirmed the new version, so that after the answer no role still ac
 import asyncio
 import contextlib
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 
 from callmark.kit import patience
 from callmark.kit.clock import Clock, ProductClock
@@ -37,8 +37,7 @@ CONFIRM_WITHIN = timedelta(seconds=10)
 TOPIC = "clock"
 
 
-@dataclass(frozen=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True):
     """A process's row. `is_alive`: its last beat is fresh; `is_on_time`: it acts by the product clock as it is now."""
 
     id: UUID

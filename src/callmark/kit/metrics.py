@@ -6,9 +6,9 @@ What happens is counted where it happens (`counter`, `histogram`). What is the c
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -16,8 +16,7 @@ from prometheus_client.registry import Collector
 Kind = Literal["counter", "gauge", "histogram"]
 
 
-@dataclass(frozen=True)
-class MetricDescription:
+class MetricDescription(Struct, frozen=True):
     """A metric as the reference lists it; `name` is how queries call it (a histogram's with `_bucket` and so on)."""
 
     name: str

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib import resources
 from typing import LiteralString
 
 import asyncpg
+from msgspec import Struct
 
 from callmark.kit.clock import Clock
 from callmark.kit.db import DatabaseConnection, Tx, connect, own_names
@@ -36,8 +36,7 @@ _LOCKED = (
 def _nobody(_: str) -> None: ...
 
 
-@dataclass(frozen=True)
-class Migration:
+class Migration(Struct, frozen=True):
     """One step: `phase` is `pre` (before the new code runs) or `post` (when no old code runs)."""
 
     number: int

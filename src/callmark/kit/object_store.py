@@ -5,13 +5,13 @@ A file appears whole or not at all: one that is being written is invisible, and 
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import obstore
+from msgspec import Struct
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
@@ -30,8 +30,7 @@ _UNFINISHED_FOR = timedelta(days=1)
 _untyped: Any = obstore  # its `list` is typed in a part only
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A file as it was when it was opened. Of its chunks one is in memory at a time."""
 
     size_bytes: int

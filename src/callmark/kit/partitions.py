@@ -6,12 +6,12 @@ while a day moves, and one on which much ends is made early, before much is ther
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import LiteralString
 
 import structlog
+from msgspec import Struct
 
 from callmark.kit.db import Database, Tx, own_names
 from callmark.kit.errors import EngineRefuses, Unavailable
@@ -56,8 +56,7 @@ Of other roles' sessions may be hidden how long they last. They are taken for lo
 """
 
 
-@dataclass(frozen=True)
-class DailyTable:
+class DailyTable(Struct, frozen=True):
     """A table partitioned by the day of `column`; `<name>_rest` is its default partition."""
 
     name: LiteralString

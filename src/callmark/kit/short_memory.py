@@ -3,10 +3,11 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import TypeVar, cast
+
+from msgspec import Struct
 
 _T = TypeVar("_T")
 
@@ -14,8 +15,7 @@ MOST_VALUES = 10_000
 """Beyond it the value that was asked for longest ago is forgotten."""
 
 
-@dataclass(slots=True)
-class _Kept:
+class _Kept(Struct):
     task: "asyncio.Task[object]"
     until: float
 

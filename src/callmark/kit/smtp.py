@@ -1,6 +1,5 @@
 """One mail through the mail server of the settings: taken, or refused and why."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -9,6 +8,8 @@ from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
 from typing import TYPE_CHECKING
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.kit.settings import Settings
 
@@ -24,8 +25,7 @@ _PERMANENT = 500
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingMail:
+class OutgoingMail(Struct, frozen=True):
     """A mail to one recipient."""
 
     id: UUID
@@ -36,8 +36,7 @@ class OutgoingMail:
     created_at: datetime
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The server did not take the mail, or could not be reached; `final` when trying again is of no use."""
 
     error: str

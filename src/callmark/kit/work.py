@@ -13,10 +13,11 @@ its holder is alone with them, and counts in memory (docs/decisions/0029-one-lea
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.kit.db import Row, Tx, own_names
 from callmark.kit.installation import NOT_HELD
@@ -35,8 +36,7 @@ def _no() -> bool:
     return False
 
 
-@dataclass(frozen=True)
-class Claimed:
+class Claimed(Struct, frozen=True):
     """A row taken under a lease.
 
     `only_waits` gives up its run's place among those that work, permanently. `is_turn_over` says whether others wait
@@ -49,8 +49,7 @@ class Claimed:
     is_turn_over: Callable[[], bool] = _no
 
 
-@dataclass(frozen=True)
-class OwnerLease:
+class OwnerLease(Struct, frozen=True):
     """What is different where a leased row is not the work but its owner, whose own rows the run does."""
 
     free: LiteralString
@@ -65,8 +64,7 @@ class OwnerLease:
     """How long a run may take to end when its worker stops."""
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(Struct, frozen=True):
     """A kind of due work: where its rows are, how many run at once, what runs.
 
     `run` returns the next due instant of the row, or None when nothing is left to do. When it raises, the row stays

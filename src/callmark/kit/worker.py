@@ -7,7 +7,6 @@ together is given back together (docs/decisions/0069-small-batches.md).
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from time import perf_counter
@@ -15,6 +14,7 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 import structlog
+from msgspec.structs import replace
 
 from callmark.kit.clock import Clock
 from callmark.kit.db import Database

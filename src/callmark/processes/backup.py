@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -68,8 +68,7 @@ def meter(what: str, total: int | None) -> Generator[Callable[[int], None]]:
         yield lambda count: shown.advance(task, count)
 
 
-@dataclass(frozen=True)
-class FoundKey:
+class FoundKey(Struct, frozen=True):
     """The installation's secret key: where it is, and the key when it is on this machine."""
 
     where: str

@@ -6,12 +6,12 @@ Works whether processes run or not; of an embedded engine that does not run, it 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import click
+from msgspec import Struct
 
 from callmark.domain.installation import service as installations
 from callmark.domain.installation.model import InstallationState
@@ -31,8 +31,7 @@ Answer = TypeVar("Answer")
 _RELEASE = "Nothing is sent until `callmark installation release`: no webhook, no mail."
 
 
-@dataclass(frozen=True)
-class _Reached:
+class _Reached(Struct, frozen=True):
     """A connection to an installation's database, and the place where it is."""
 
     tx: DatabaseConnection

@@ -5,10 +5,10 @@ One part's crashes never stop the others: what keeps ending is tried again and a
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
+from msgspec import Struct
 
 from callmark.kit.errors import SetupError
 from callmark.kit.tasks import end
@@ -30,8 +30,7 @@ NOTE_EVERY_S = 20.0
 """How often a start that has not ended is noted."""
 
 
-@dataclass(frozen=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """Seconds: before a start, growing from the first pause to the longest, and between looks (soon: after trouble)."""
 
     first_pause_s: float = 0.1
@@ -44,6 +43,7 @@ class Pace:
         return min(self.first_pause_s * 2 ** (min(ends, 50) - 1), self.longest_pause_s)
 
 
+_PACE = Pace()
 Report = Callable[[str], None]
 """Gets a sentence for the person at the terminal."""
 
@@ -71,7 +71,7 @@ async def keep(
     *,
     failed: str = "",
     on_start: Callable[[], object] = lambda: None,
-    pace: Pace = Pace(),
+    pace: Pace = _PACE,
 ) -> None:
     """Watches a started unit, or one whose first start `failed`, without end. `on_start` follows each start here."""
     loop = asyncio.get_running_loop()

@@ -6,12 +6,12 @@ killed at any point leaves a key that fits, and may be run again.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import click
+from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import WebhookId
@@ -46,8 +46,7 @@ _SET_BOTH = (
 )
 
 
-@dataclass(frozen=True)
-class Rotated:
+class Rotated(Struct, frozen=True):
     """How many secrets were encrypted with the new key; what no key opens: webhooks, and how many signing keys."""
 
     count: int

@@ -5,12 +5,12 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
 import msgspec
 import structlog
+from msgspec import Struct
 
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import connect
@@ -46,8 +46,7 @@ Prepare = Callable[[Settings], Awaitable[None]]
 """Makes what must be there before the first request."""
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(Struct, frozen=True):
     """A started installation."""
 
     base_url: str

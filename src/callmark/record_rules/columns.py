@@ -6,8 +6,9 @@ name on a phone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from callmark.record_rules.fields import Field
 from callmark.tables.columns import key, match, nearest, says_phone
@@ -56,8 +57,7 @@ Synonyms = Mapping[_Role, tuple[str, ...]]
 """The names by which the column of each field is known."""
 
 
-@dataclass(frozen=True)
-class UnusedColumn:
+class UnusedColumn(Struct, frozen=True):
     """A column that no field takes; `meant` is the known name that it is probably meant to be, or empty."""
 
     column: int
@@ -114,8 +114,7 @@ def unused_columns(table: Table, columns: Mapping[_Role, int], synonyms: Synonym
     ]
 
 
-@dataclass(frozen=True)
-class RowReader:
+class RowReader(Struct, frozen=True):
     """Takes the values of the fields out of a row, in the order of `places`."""
 
     places: Sequence[int]

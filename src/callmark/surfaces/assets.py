@@ -6,11 +6,11 @@ it (or with an old one) is still served, to be asked for again.
 
 import gzip
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
 from mimetypes import guess_type
 from pathlib import Path
 
+from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,8 +36,7 @@ BROUGHT_IN = (
 """What pages need and git does not hold: `tools/assets.py` brings it in."""
 
 
-@dataclass(frozen=True)
-class Asset:
+class Asset(Struct, frozen=True):
     """A file as it is served; `zipped` where that is shorter."""
 
     body: bytes

@@ -3,12 +3,11 @@
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 from starlette.types import Receive, Scope, Send
 
 from callmark.kit.errors import (
@@ -43,8 +42,7 @@ EACH_WAIT_S = 8.0
 """How long a request waits for an engine each time: a page or an answer is better late than never, not without end."""
 
 
-@dataclass(slots=True)
-class Response:
+class Response(Struct):
     """An answer, whole."""
 
     status: int
@@ -58,11 +56,10 @@ class Response:
         await send({"type": "http.response.body", "body": self.body})
 
 
-@dataclass(slots=True)
-class StreamedResponse(Response):
+class StreamedResponse(Response, kw_only=True):
     """An answer that is written while it is made; what goes wrong meanwhile ends the connection, and not the answer."""
 
-    parts: AsyncGenerator[bytes] = field(kw_only=True)
+    parts: AsyncGenerator[bytes]
 
     async def send(self, send: Send, extra: Sequence[Header] = ()) -> None:
         """Writes part after part, as the client reads them."""

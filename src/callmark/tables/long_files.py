@@ -6,13 +6,14 @@ files. A workbook is read too, whole.
 
 import codecs
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.tables import rows, text, workbook
 from callmark.tables.model import Line, Table, TableError
@@ -31,8 +32,7 @@ _NO_DELIMITER = "\x1f"
 """Divides nothing: each line is one cell."""
 
 
-@dataclass(frozen=True)
-class LongFile:
+class LongFile(Struct, frozen=True):
     """A file, by its beginning (`table`), and a way to read all of its rows, again and again."""
 
     kind: str

@@ -1,7 +1,9 @@
 """What a file holds, as it was read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 
 class TableError(ValueError):
@@ -15,8 +17,7 @@ class TableError(ValueError):
         """What was read so far, so that the question can be asked beside it; None when nothing was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A row: its first line from 1, as an editor counts (in a workbook its row), its cells, and what is wrong."""
 
     number: int
@@ -29,8 +30,7 @@ class Line:
         return ", ".join(cell for cell in self.cells if cell)
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """A line, or a cell of it, that gave nothing: where, what it says, and why."""
 
     line: int
@@ -38,8 +38,7 @@ class Unread:
     why: str
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True):
     """Rows that have something in them, in their order.
 
     `names` are the header's cells, None without a header; `header` is its line. `before` are lines above it (a title).

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from callmark.tables.columns import (
     PHONE_NAMES,
@@ -26,8 +27,7 @@ _INSIDE = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]")
 """What may be a phone number among words."""
 
 
-@dataclass(frozen=True)
-class NumberFile:
+class NumberFile(Struct, frozen=True):
     """The numbers of a file, each once, in its order, in digits with their country code.
 
     `unread` are lines that gave none; `duplicate_count` how often a number came again; `columns` where the numbers

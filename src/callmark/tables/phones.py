@@ -6,9 +6,10 @@ keypad and wrong for data. So what it gets is cleaned here first, and what it gi
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 SHORTEST, LONGEST = 7, 15
 """Digits of a number with its country code. Source: contract D25."""
@@ -38,8 +39,7 @@ _MANY_SPACES = re.compile(r" {2,}")
 _LONGEST_TEXT = 100
 
 
-@dataclass(frozen=True, slots=True)
-class NoNumber:
+class NoNumber(Struct, frozen=True):
     """What is wrong with a text that gives no number."""
 
     why: str

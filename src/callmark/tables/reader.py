@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.tables import rows, text, workbook
 from callmark.tables.columns import find_header, skip_titles
@@ -13,8 +15,7 @@ WIDER = "has more cells than the header has names"
 _SHOWN = 3
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """How a person wants a file to be read; empty parts are found out."""
 
     encoding: str = ""

@@ -8,7 +8,8 @@ import csv
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from callmark.tables.model import Line, TableError
 
@@ -22,8 +23,7 @@ _SAMPLE_ROWS = 50
 UNCLOSED = "an opening quotation mark here has no closing one"
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """The rows of a text that are not empty, what divides their cells, and which rows span several lines."""
 
     lines: list[Line]

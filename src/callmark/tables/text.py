@@ -5,7 +5,8 @@ and a wrong guess shows people a wrong name. What was taken is shown and can be 
 """
 
 import codecs
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from callmark.tables.model import TableError
 
@@ -53,8 +54,7 @@ _FEW = 8
 _MOST_CONTROLS = 0.02
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(Struct, frozen=True):
     """A file's characters and the encoding they were read by. Bytes that it has no character for became U+FFFD."""
 
     text: str

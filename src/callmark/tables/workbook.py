@@ -9,10 +9,11 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from importlib import import_module
 from typing import Any
+
+from msgspec import Struct, field
 
 from callmark.tables.model import Line, TableError
 
@@ -28,8 +29,7 @@ _HIDDEN_ROW = re.compile(rb"<row [^>]*hidden=\"(?:1|true)\"")
 NO_VALUE = "(formula without a value)"
 
 
-@dataclass(frozen=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """A sheet's rows that are not empty, by their row numbers; `sheets` are the names of all that can be read."""
 
     name: str

@@ -7,13 +7,13 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 import structlog.testing
 from click.testing import CliRunner, Result
+from msgspec import Struct
 from tests.client.conftest import Platform
 
 from callmark.main import cli
@@ -23,8 +23,7 @@ Typed = str | bytes | IO[bytes] | None
 PROGRAM = str(Path(sys.executable).with_name("callmark"))
 
 
-@dataclass(frozen=True)
-class Commands:
+class Commands(Struct, frozen=True):
     """Runs commands as one user, who has logged in by variables."""
 
     home: Path

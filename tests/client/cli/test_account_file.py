@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +13,7 @@ from typing import Any, cast
 import pytest
 import yaml
 from click.testing import Result
+from msgspec import Struct
 from PIL import Image
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import Platform
@@ -30,8 +30,7 @@ PAGE = (Path(__file__).parents[3] / "docs/config-file.md").read_text()
 (EXAMPLE,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@dataclass(frozen=True)
-class ManagedAccount:
+class ManagedAccount(Struct, frozen=True):
     """An account, the commands of its key, and a directory with a file."""
 
     platform: Platform

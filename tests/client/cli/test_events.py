@@ -6,13 +6,12 @@ import io
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import repeat
 
 import click
 import pytest
-from msgspec import Raw
+from msgspec import Raw, Struct, field
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import Platform
 from tests.client.proxy import proxied
@@ -34,8 +33,7 @@ HANDSET = "919900000055"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
-@dataclass
-class Receiver:
+class Receiver(Struct):
     """A program that takes webhooks."""
 
     port: int

@@ -1,12 +1,13 @@
 """The audit log as a chain: sealed in the order of its commits, and every way to change it afterwards is found."""
 
 import asyncio
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import LiteralString
 
 import msgspec
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.factories import ALICE
 
 from callmark.domain.audit import chain, sealing, service as audit
@@ -19,8 +20,7 @@ from callmark.kit.pieces import PIECE
 COUNT = 7
 
 
-@dataclass
-class Log:
+class Log(Struct):
     """An audit log of seven entries, all of them sealed."""
 
     deps: Deps

@@ -2,10 +2,10 @@
 
 import asyncio
 import io
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 from tests.factories import make_label
 

@@ -1,11 +1,11 @@
 """Callback requests under any order of asking and handling, against a model. Source: contract, sections 9.3 and 9.4."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
+from msgspec import Struct
 from tests.actors import ALICE, BOB
 from tests.engines import Engines
 from tests.factories import phone
@@ -24,8 +24,7 @@ NEW, TAKEN, DONE = RequestState
 PEOPLE = st.sampled_from([ALICE, BOB])
 
 
-@dataclass
-class Asked:
+class Asked(Struct):
     """A request of the model: who asked under which name, and where it stands on the work list."""
 
     id: CallbackRequestId

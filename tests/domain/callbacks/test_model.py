@@ -1,12 +1,12 @@
 """What is offered, which slot a request may name, and the documented payloads, byte for byte."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from callmark.domain.callbacks.hours_reader import parse_hours
 from callmark.domain.callbacks.model import (

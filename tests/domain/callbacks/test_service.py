@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.actors import ALICE, BOB, CHARLIE, owner_of
 from tests.auditing import log_of
 from tests.factories import phone

@@ -1,11 +1,11 @@
 """What a business does with requests: read them, take one, give it back, be done with it."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, LiteralString
 
 import pytest
+from msgspec.structs import replace
 from tests.actors import ALICE, BOB, CHARLIE, owner_of
 from tests.auditing import log_of
 from tests.listed import Listed, make_listed, ring

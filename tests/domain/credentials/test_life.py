@@ -1,11 +1,11 @@
 """Keys and tokens under any order of what may happen. Source: contract, sections 1.7 and 3, D3, D4b, D7, D37."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
+from msgspec import Struct
 from tests.actors import ALICE
 from tests.engines import Engines
 from tests.machines import Machine, run_machine
@@ -27,8 +27,7 @@ FEATURES = (Feature.CALL_PERSONALISATION, Feature.NUMBER_MANAGEMENT)
 FEATURE_SETS = st.sets(st.sampled_from(FEATURES), min_size=1)
 
 
-@dataclass
-class Key:
+class Key(Struct):
     """A key of the model; `id` and `secret` are those of the pair, which never change."""
 
     id: KeyId
@@ -37,8 +36,7 @@ class Key:
     is_live: bool = True
 
 
-@dataclass
-class Token:
+class Token(Struct):
     """A token of the model, and when its bulk requests were let through."""
 
     text: str

@@ -1,12 +1,12 @@
 """Receivers answer campaigns: once a call, stored with the event, and added up."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.actors import ALICE
 from tests.factories import phone
 from tests.listed import Listed, bodies, make_listed, ring, set_switch

@@ -1,10 +1,10 @@
 """Campaigns under any order of events, against a model. Source: contract, sections 9.3, 9.6 and 12.4."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
+from msgspec import Struct
 from tests.actors import ALICE
 from tests.engines import Engines
 from tests.listed import Listed, bodies, make_listed, ring
@@ -28,8 +28,7 @@ DRAFT, LIVE, ENDED = CampaignState
 QUESTIONS = (NewQuestion("Did the courier arrive on time?", ["Yes", "No"]),)
 
 
-@dataclass
-class Asking:
+class Asking(Struct):
     """A campaign of the model; its state is None once it is deleted."""
 
     made: Campaign

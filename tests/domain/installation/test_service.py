@@ -1,12 +1,12 @@
 """A copy of an installation: another id, and nothing is sent until it is released."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.databases import Databases
 from tests.domain.signer_certificates.staging import make_signing_business, signer_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged

@@ -1,11 +1,11 @@
 """Links say what they mean, and nobody else can make them."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, strategies as st
 from itsdangerous import Signer
+from msgspec.structs import replace
 
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, CampaignId

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 from tests.actors import ALICE
 from tests.listed import make_listed
 from tests.log_downloads import answered, as_cells, asked_to_call_back, export, make_survey, payloads, rows

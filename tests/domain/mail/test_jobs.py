@@ -1,12 +1,13 @@
 """Mails: queued in a transaction, sent through a real mail server, refused, postponed, given up, caught."""
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.engines import Engines
 from tests.kit.mailing import Inbox, mail_server
 from tests.kit.test_outbound import certificate
@@ -25,8 +26,7 @@ FROM = "Callmark <no-reply@callmark.example>"
 MINUTE = timedelta(minutes=1)
 
 
-@dataclass
-class Post:
+class Post(Struct):
     """A post office for one test, with mail settings of its own."""
 
     deps: Deps

@@ -3,9 +3,10 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.actors import ALICE
 from tests.factories import make_feature_set, make_label
 
@@ -25,8 +26,7 @@ Row = tuple[str, FeatureSetId]
 """A number's state, and the feature set it is in."""
 
 
-@dataclass(frozen=True)
-class Business:
+class Business(Struct, frozen=True):
     """An account with one feature set, a draft with a label."""
 
     deps: Deps

@@ -1,10 +1,10 @@
 """Listing jobs: bounded steps, workers that die, and the operator's review."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import (
     Business,

@@ -1,10 +1,11 @@
 """Numbers under any order of requests, reviews and steps of workers, against a model of the contract's rules."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
+from msgspec import Struct, field
+from msgspec.structs import asdict
 from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import (
     check_counters,
@@ -30,8 +31,7 @@ from callmark.kit.phone import PhoneNumber
 PENDING, LISTED, DELISTING, FAILED = NumberState
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """A feature set or number group of the model."""
 
     account: AccountId
@@ -40,8 +40,7 @@ class Place:
     is_group: bool = False
 
 
-@dataclass
-class Kept:
+class Kept(Struct):
     """A number of the model."""
 
     place: Place
@@ -49,16 +48,14 @@ class Kept:
     job: ListingJobId | None
 
 
-@dataclass
-class Job:
+class Job(Struct):
     """A job of the model that has not ended."""
 
     waits: bool
     failing: bool = False
 
 
-@dataclass
-class World:
+class World(Struct):
     """What the model knows, and the installation it is compared with."""
 
     deps: Deps
@@ -116,7 +113,7 @@ def _expected_to_delist(world: World, one: str, out_of: Place) -> str:
 
 
 def _bucket(answer: Published | Delisted, one: str) -> str:
-    (name,) = [name for name, value in vars(answer).items() if isinstance(value, list) and one in value]
+    (name,) = [name for name, value in asdict(answer).items() if isinstance(value, list) and one in value]
     return name
 
 

@@ -7,12 +7,13 @@ import hmac
 import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import msgspec
 import pytest
 from aiohttp import web
+from msgspec import Struct, field
+from msgspec.structs import replace
 from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
 from tests.served import served_here
@@ -44,8 +45,7 @@ SECRET = shown_secret(b"0123456789abcdef01234567")
 SMS, CALL = CodeChannel.SMS, CodeChannel.CALL
 
 
-@dataclass
-class Hook:
+class Hook(Struct):
     """The operator's program that sends codes; it keeps what it got."""
 
     statuses: list[int] = field(default_factory=list[int])
@@ -62,8 +62,7 @@ class Hook:
         return web.Response(status=self.statuses.pop(0) if self.statuses else 204)
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """A business with a listed number, where codes are sent."""
 
     deps: Deps

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, LiteralString
 
 import pytest
 from hypothesis import given, strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.actors import ALICE, owner_of
 from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
 from tests.factories import Branch, make_branch, make_feature_set, make_label
@@ -31,8 +32,7 @@ from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 
 
-@dataclass(frozen=True)
-class Shop:
+class Shop(Struct, frozen=True):
     """An account with a branch and three feature sets, numbers in them; `all` newest first, then downwards."""
 
     deps: Deps

@@ -1,7 +1,7 @@
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+from msgspec.structs import replace
 from tests.factories import Cast, Sent, make_cast, phone, submit_batch
 
 from callmark.domain.calls import daily_figures as call_figures, service as calls

@@ -1,10 +1,10 @@
 """Callers that another account has listed (contract D50)."""
 
-from dataclasses import replace
 from functools import partial
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.actors import OPERATOR
 from tests.domain.numbers.staging import Business, make_business, phones, reviewing, run_jobs
 from tests.factories import Sent, make_label, phone, submit_batch

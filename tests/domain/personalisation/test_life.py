@@ -1,11 +1,11 @@
 """Call records under any order of events, against a model. Source: contract, sections 5.5, 10.2 and 11, D5, D9, D28."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
+from msgspec import Struct
 from tests.actors import ALICE
 from tests.engines import Engines
 from tests.factories import Cast, Sent, make_cast, phone, submit_batch
@@ -36,8 +36,7 @@ ENDS = {
 WINDOW = timedelta(hours=1)
 
 
-@dataclass
-class Pushed:
+class Pushed(Struct):
     """A record of the model: for whom, and how it stands."""
 
     batch: BatchId

@@ -6,12 +6,12 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import LiteralString
 
 import pytest
+from msgspec.structs import replace
 from tests.domain.personalisation.test_partitions import new_record, partition_of, submit, until_waiting
 from tests.engines import Engines
 from tests.factories import make_cast, phone

@@ -1,11 +1,11 @@
 """The days of `call_record`, on real PostgreSQL."""
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import LiteralString
 
 import pytest
+from msgspec.structs import replace
 from tests.engines import Engines
 from tests.factories import Cast, Sent, make_cast, phone, submit_batch
 from tests.waiting import until

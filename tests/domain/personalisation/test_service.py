@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import cast as cast_to
 
 import pytest
+from msgspec.structs import replace
 from tests.factories import Cast, Sent, make_cast, phone, submit_batch
 from tests.waiting import until
 from tests.way_to_postgres import way_to_postgres

@@ -2,13 +2,13 @@
 
 import subprocess
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.engines import Engines
 from tests.factories import ALICE
 from tests.rows import ONE_ROW, columns_of, put_row, tables_of

@@ -2,12 +2,12 @@
 
 import asyncio
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, LiteralString, cast
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.factories import make_cast, phone
 from tests.listed import Listed, make_listed, offer_everything, set_state, set_switch
 from tests.surfaces.gateway.helpers import (

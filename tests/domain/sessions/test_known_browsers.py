@@ -1,10 +1,10 @@
 """Known browsers: wrong passwords that others type for someone's address keep nobody out of a browser of their own."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.surfaces.console.browser import PASSWORD, Business, mailed_token, make_business, make_operator
 from tests.surfaces.tenancy.watching import WatchedDatabase, watched
 

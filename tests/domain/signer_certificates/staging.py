@@ -1,12 +1,13 @@
 """An account whose numbers are proven, and certificates as a network's authority gives them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.actors import OPERATOR
 from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
 
@@ -66,8 +67,7 @@ async def logo_of(deps: Deps, business: Business) -> bytes:
     return label.logo_sha256
 
 
-@dataclass(frozen=True)
-class Authority:
+class Authority(Struct, frozen=True):
     """A certification authority: its root, and one between it and the signers."""
 
     root: x509.Certificate

@@ -1,7 +1,6 @@
 """Certificates of a network's own authority, good ones and those that cannot be used; trusted roots."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -9,6 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from msgspec import Struct
 from tests.actors import OPERATOR
 from tests.auditing import log_of
 from tests.domain.numbers.staging import phones
@@ -126,8 +126,7 @@ async def test_the_operators_certificate_attests_calls_of_every_account(deps: De
     assert await signer_of(here, account_id, phones(1)[0], Kind.RCD) is None
 
 
-@dataclass
-class Files:
+class Files(Struct):
     """What someone brings."""
 
     certificate: bytes

@@ -1,10 +1,10 @@
 """Departments, operations, processes and sub-processes on a real database. Charlie's account must see nothing."""
 
 import asyncio
-from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 from tests.auditing import log_of
 from tests.factories import ALICE, make_branch, make_feature_set, make_number_group
 

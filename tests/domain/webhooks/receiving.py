@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct, field
+from msgspec.structs import replace
 from tests.factories import ALICE
 from tests.waiting import Growing
 
@@ -35,8 +36,7 @@ PAYLOAD = {"business_number": "918040001234", "feature_set": "Liefer-Set ü", "i
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@dataclass
-class Received:
+class Received(Struct):
     """A request as it came."""
 
     target: str
@@ -48,8 +48,7 @@ class Received:
         return self.headers["webhook-id"]
 
 
-@dataclass
-class Receiver:
+class Receiver(Struct):
     """Answers every POST by `answer`; counts what it has under way."""
 
     answer: Handler
@@ -123,8 +122,7 @@ async def receiver(answer: Handler | None = None) -> AsyncGenerator[Receiver]:
         await runner.cleanup()
 
 
-@dataclass
-class Mails:
+class Mails(Struct):
     """Takes mails instead of sending them."""
 
     sent: list[tuple[str, str, str, str]] = field(default_factory=list[tuple[str, str, str, str]])
@@ -135,8 +133,7 @@ class Mails:
         self.sent.append((to, subject, text, html))
 
 
-@dataclass
-class DeliveryWorker:
+class DeliveryWorker(Struct):
     """A worker that delivers events and does nothing else."""
 
     deps: Deps
@@ -160,8 +157,7 @@ class DeliveryWorker:
         return [WebhookId(one.row["webhook_id"]) for one in await self.worker.claim(self.dispatcher.work, 10)]
 
 
-@dataclass
-class Stage:
+class Stage(Struct):
     """Deps that may call this machine, and workers."""
 
     deps: Deps

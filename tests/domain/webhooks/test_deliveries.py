@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from functools import partial
 
@@ -179,11 +178,10 @@ async def test_what_failed_since_an_instant_is_counted_and_then_recovered(stage:
     assert Counter(one.state for one in await stage.log()) == {DeliveryState.FAILED: 2, DeliveryState.SUCCESS: 4}
 
 
-@dataclass(frozen=True)
-class EagerDeps(Deps):
+class EagerDeps(Deps, frozen=True, kw_only=True):
     """Deliveries are attempted the moment their workers are woken."""
 
-    attempt: Callable[[], Awaitable[object]] = field(kw_only=True)
+    attempt: Callable[[], Awaitable[object]]
 
     async def wake(self, *works: WorkName) -> None:
         if WorkName.DELIVERIES in works:
@@ -198,7 +196,7 @@ async def test_what_is_stopped_again_while_more_is_recovered_is_sent_once(stage:
         (event, *_) = await stage.append(4)
         await stage.run_due()
         assert {one.state for one in await stage.log()} == {DeliveryState.STOPPED}
-        parts = {one.name: getattr(stage.deps, one.name) for one in fields(stage.deps)}
+        parts = {name: getattr(stage.deps, name) for name in stage.deps.__struct_fields__}
         of = EagerDeps(**parts, attempt=stage.run_due), stage.account_id, webhook.id
         assert await deliveries.recover(*of, since=event.created_at, by=ALICE, at_once=at_once) == 4
     assert sorted(Counter(one.event_id for one in there.requests).values()) == [2, 2, 2, 2]

@@ -5,12 +5,12 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 from tests.domain.webhooks.receiving import Stage, hang, receiver, staged
 from tests.engines import Engines

@@ -1,13 +1,13 @@
 """Deliveries under any order of events, against a model of the schedule. Source: contract, section 9.2, D39."""
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from aiohttp import web
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
+from msgspec import Struct
 from tests.domain.webhooks.receiving import Receiver, Stage, receiver, staged
 from tests.engines import Engines
 from tests.factories import ALICE
@@ -24,8 +24,7 @@ MOST = 5
 WAITING = frozenset({DeliveryState.PENDING, DeliveryState.RESCHEDULED})
 
 
-@dataclass
-class Endpoint:
+class Endpoint(Struct):
     """A webhook of the model."""
 
     id: WebhookId
@@ -33,8 +32,7 @@ class Endpoint:
     is_paused: bool = False
 
 
-@dataclass
-class Sending:
+class Sending(Struct):
     """A delivery of the model: one event to one endpoint."""
 
     event: EventId

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 from hypothesis import given, strategies as st
+from msgspec.structs import replace
 
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
@@ -73,8 +74,8 @@ def test_no_answer_is_a_failure() -> None:
 
 
 def test_the_eighth_failure_is_the_last() -> None:
-    assert judge(answered(500), DUE._replace(failures=6), NOW, NOW).due_at == NOW + SCHEDULE[6]
-    verdict = judge(answered(500), DUE._replace(failures=7), NOW, NOW)
+    assert judge(answered(500), replace(DUE, failures=6), NOW, NOW).due_at == NOW + SCHEDULE[6]
+    verdict = judge(answered(500), replace(DUE, failures=7), NOW, NOW)
     assert (verdict.state, verdict.due_at) == (DeliveryState.FAILED, None)
 
 

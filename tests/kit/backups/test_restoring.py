@@ -5,13 +5,14 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 import standardwebhooks
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.databases import Databases
 from tests.domain.numbers.staging import Business, labelled_set, phones
 from tests.domain.signer_certificates.staging import key_pem, make_authority, make_signing_business, pem, signer_of
@@ -45,8 +46,7 @@ Rows = Mapping[str, set[str]]
 """Of each table its rows, as text."""
 
 
-@dataclass
-class Filled:
+class Filled(Struct):
     """An installation with something in the tables that matter, and what it takes to fill it further."""
 
     stage: Stage

@@ -2,12 +2,12 @@
 
 import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.engines import Engines, empty_database, migrated_to, reachable_directory
 from tests.kit.backups.backing_up import backed_up
 

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from msgspec import Struct
 from tests.factories import Cast, make_cast
 from tests.waiting import Growing, in_task
 
@@ -20,8 +20,7 @@ from callmark.surfaces.app import build_app
 CALLER = "918047770001"
 
 
-@dataclass(frozen=True)
-class Business:
+class Business(Struct, frozen=True):
     """An account and a client that speaks for it."""
 
     deps: Deps

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.at_hand import at_hand
 from tests.factories import Cast, make_cast, make_label, phone
 from tests.listed import make_listed

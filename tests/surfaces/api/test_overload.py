@@ -1,7 +1,6 @@
 """More requests at once than a process takes in: the rest is refused at once, and other accounts are served."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from uuid import uuid4
@@ -9,6 +8,7 @@ from uuid import uuid4
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import replace
 from starlette.types import ASGIApp
 from tests.domain.webhooks.receiving import hang, receiver
 from tests.factories import ALICE, Cast, make_cast

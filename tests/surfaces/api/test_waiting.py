@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.engines import Engines
 from tests.factories import make_cast, phone
 from tests.listed import make_listed, ring
@@ -51,8 +52,7 @@ class RestingClock(FakeClock):
         await super().sleep(duration)
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """A business whose requests wait; the real clock stands still, so that only news or the test ends a wait."""
 
     business: Business

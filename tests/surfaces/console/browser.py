@@ -3,11 +3,11 @@
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from html import unescape
 from uuid import UUID
 
 import httpx
+from msgspec import Struct, field
 from starlette.applications import Starlette
 
 from callmark.domain.accounts import service as accounts
@@ -40,8 +40,7 @@ _TAG = re.compile(r"""<!--.*?-->|</?[A-Za-z!](?:[^"'>]|"[^"]*"|'[^']*')*>""", re
 _hashes: list[str] = []
 
 
-@dataclass(frozen=True)
-class Business:
+class Business(Struct, frozen=True):
     """An account with a member of every role; owners own the first of two branches of its structure."""
 
     account: Account
@@ -113,8 +112,7 @@ async def make_operator(deps: Deps) -> Operator:
     )
 
 
-@dataclass
-class Browser:
+class Browser(Struct):
     """One person's browser. Cookies are kept; forms are sent with what the page put into them."""
 
     http: httpx.AsyncClient
@@ -140,8 +138,7 @@ class Browser:
         return await self.get(response.headers["location"])
 
 
-@dataclass
-class Visitors:
+class Visitors(Struct):
     """Makes browsers."""
 
     deps: Deps

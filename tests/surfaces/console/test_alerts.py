@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.domain.webhooks.receiving import receiver, staged, status
 from tests.surfaces.console.browser import errors_of, links_of, make_business, newest_mail, text_of, visitors
 from tests.surfaces.console.test_webhooks import EVIL, Desk

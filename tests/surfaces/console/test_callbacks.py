@@ -1,11 +1,11 @@
 import re
-from dataclasses import replace
 from datetime import timedelta
 from html import escape
 from uuid import UUID
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from tests.actors import ALICE
 from tests.auditing import log_of
 from tests.factories import make_number_group

@@ -1,6 +1,6 @@
-from dataclasses import replace
 from html import escape
 
+from msgspec.structs import replace
 from tests.actors import ALICE
 from tests.auditing import log_of
 from tests.factories import make_label, phone

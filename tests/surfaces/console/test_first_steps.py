@@ -1,11 +1,11 @@
 """The card of first steps, in process: what it says with and without the emulator, who sees it, what ticks it."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.domain.personalisation.test_daily_figures import called, submit
 from tests.factories import Cast, make_label
 from tests.surfaces.console.browser import Browser, Business, Visitors, links_of, make_business, text_of, visitors

@@ -1,10 +1,10 @@
 """The page of health: engines, live processes, the mail server, and whether the installation is a copy."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.surfaces.console.browser import Browser, Business, Visitors, cells_of, make_operator, text_of, visitors
 
 from callmark.domain.deps import Deps

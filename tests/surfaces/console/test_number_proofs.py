@@ -1,10 +1,10 @@
 """Proofs of numbers in the console: letters, codes, what the operator decides, and who may do what."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import phones
 from tests.surfaces.console.browser import (

@@ -1,6 +1,5 @@
 """What every page keeps, driven by the route table and the contexts."""
 
-from dataclasses import fields
 from itertools import product
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def _variables(template: str) -> set[str]:
 
 @pytest.mark.parametrize("page", _subclasses(Page), ids=lambda page: page.__name__)
 def test_a_template_and_its_context_agree(page: type[Page]) -> None:
-    assert _variables(page.template) - _ALWAYS == {field.name for field in fields(page)}
+    assert _variables(page.template) - _ALWAYS == set(page.__struct_fields__)
 
 
 def test_every_template_belongs_to_a_page_or_to_the_kit() -> None:

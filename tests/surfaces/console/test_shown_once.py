@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
 import pytest
+from msgspec import Struct
 from tests.surfaces.console.browser import Browser, Business, Visitors, make_operator, text_of
 
 from callmark.domain.credentials import service as credentials
@@ -22,8 +22,7 @@ from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
 
 
-@dataclass
-class Stage:
+class Stage(Struct):
     deps: Deps
     business: Business
     operator: Operator

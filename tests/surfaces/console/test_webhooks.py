@@ -1,11 +1,12 @@
 import re
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from html import escape
 
 import pytest
 from aiohttp import web
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.auditing import log_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 from tests.surfaces.console.browser import (
@@ -32,8 +33,7 @@ EVIL = '"><img src=x onerror=alert(1)>'
 URL = "https://hooks.example.com/callmark?key=s%2fecret&x"
 
 
-@dataclass
-class Desk:
+class Desk(Struct):
     """Alice's browser, at a business that may call this machine."""
 
     stage: Stage

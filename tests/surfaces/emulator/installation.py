@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+from msgspec import Struct
 from tests.e2e.play import PATIENCE_S, Serving, serving
 from tests.e2e.serving import ENVIRON
 from tests.engines import SECRET_KEY, Engines
@@ -22,8 +22,7 @@ CALLER = "918040001234"
 CONTROL = "/emulator/v1"
 
 
-@dataclass
-class Installed:
+class Installed(Struct):
     """The running installation, and alice's account on it."""
 
     serve: Serving

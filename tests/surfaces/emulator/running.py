@@ -4,12 +4,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.documented import check_answer
 
 from callmark.domain.deps import Deps
@@ -27,8 +28,7 @@ _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Without the certificates of this machine, whose reading takes longer than most tests."""
 
 
-@dataclass
-class Emulated:
+class Emulated(Struct):
     """What a test needs of a running emulator."""
 
     deps: Deps

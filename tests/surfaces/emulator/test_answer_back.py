@@ -1,12 +1,12 @@
 """Receivers answer back through the control API, the real farm and the real gateway; listed numbers ring."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import Struct
 from tests.actors import ALICE
 from tests.factories import make_cast, phone
 from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
@@ -32,8 +32,7 @@ SLOT, NEXT_SLOT = "2026-01-03T11:00:00+05:30", "2026-01-03T11:30:00+05:30"
 MAGICIAN = "919900000017"
 
 
-@dataclass
-class Scene:
+class Scene(Struct):
     """A listed number that offers everything, and a virtual handset that its calls reach."""
 
     emulator: Emulated

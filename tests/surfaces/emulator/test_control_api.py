@@ -1,6 +1,5 @@
 """The control API's own rules: the clock, bodies, errors, the first page."""
 
-import dataclasses
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +24,7 @@ from callmark.surfaces.emulator.page import magic_lines
 async def api(deps: Deps, tmp_path: Path) -> AsyncGenerator[httpx.AsyncClient]:
     """The control API alone, without a farm."""
     settings = msgspec.structs.replace(deps.settings, emulator=True, data=tmp_path)
-    app = build_app(dataclasses.replace(deps, settings=settings), frozenset({"api"}))
+    app = build_app(msgspec.structs.replace(deps, settings=settings), frozenset({"api"}))
     hooks = {"response": [check_answer]}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test", event_hooks=hooks) as client:
@@ -37,7 +36,7 @@ async def test_moving_the_clock_answers_with_the_new_time_and_has_made_its_days(
     live = LiveProcess("test", deps.db, deps.fabric, clock, SystemClock())
     await live.start()
     try:
-        async with emulated(dataclasses.replace(deps, clock=clock), tmp_path, farm=False) as emulator:
+        async with emulated(msgspec.structs.replace(deps, clock=clock), tmp_path, farm=False) as emulator:
             before = await emulator.http.get("/emulator/v1/clock")
             moved = await emulator.http.post("/emulator/v1/clock", json={"advance_s": 20 * 86_400})
         assert moved.status_code == 200

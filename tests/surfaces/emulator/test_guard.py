@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import replace
 from starlette.routing import Route
 from tests.surfaces.emulator.running import Emulated, emulated
 from websockets.asyncio.client import connect

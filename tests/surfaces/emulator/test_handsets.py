@@ -1,12 +1,12 @@
 """Virtual handsets through the control API, the real farm and the real gateway."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.factories import make_cast, phone
 from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
 from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import Struct
 from starlette.routing import Route
 from tests.factories import phone
 from tests.nasty import DEEP, QUERIES, ROUNDS, SEGMENTS, headers
@@ -40,8 +40,7 @@ BODIES = (
 )
 
 
-@dataclass
-class Attacked:
+class Attacked(Struct):
     """A running emulator, asked without what a client of ours would put right."""
 
     http: httpx.AsyncClient

@@ -1,9 +1,9 @@
 """The way of the virtual handsets to the gateway."""
 
 import asyncio
-from dataclasses import replace
 
 import httpx
+from msgspec.structs import replace
 
 from callmark.domain.deps import Deps
 from callmark.processes.ports import open_socket

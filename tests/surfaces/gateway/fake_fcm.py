@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from msgspec import Struct, field
 from tests.domain.webhooks.receiving import Received
 
 from callmark.passport.encoding import from_base64url
@@ -15,8 +15,7 @@ from callmark.passport.encoding import from_base64url
 KEY = rsa.generate_private_key(65537, 2048)
 
 
-@dataclass
-class FakeFcm:
+class FakeFcm(Struct):
     """Access tokens for who signs with our key, and answers to messages as the test sets them."""
 
     url: str

@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +11,8 @@ from uuid import UUID
 import msgspec
 import pytest
 import uvicorn
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from tests.factories import Cast, Sent, submit_batch
 from websockets.asyncio.client import ClientConnection, connect
@@ -48,8 +49,7 @@ WITHIN_S = 5
 Frame = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """A registered handset: its registration and token, and the credential of the app that made it."""
 
     registration: Registration

@@ -1,12 +1,12 @@
 """What the receiver answers after a call, on the stream and as plain HTTP: call me back, and feedback."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import Struct
 from starlette.applications import Starlette
 from tests.actors import ALICE
 from tests.factories import phone
@@ -34,8 +34,7 @@ Said = Callable[..., Awaitable[str]]
 """Sends a verb with its fields; "" when it was stored, else `slug: message`."""
 
 
-@dataclass
-class Scene:
+class Scene(Struct):
     """A listed number that offers everything, and a handset that speaks for itself."""
 
     deps: Deps

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.factories import Cast, make_cast, phone
 from tests.surfaces.gateway.helpers import (
     Handset,

@@ -1,12 +1,12 @@
 """What handsets see of an account that is suspended, and of one that is active again (contract D51)."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
 import pytest
+from msgspec import Struct
 from tests.domain.personalisation.test_uploads import take
 from tests.factories import Cast, make_cast, phone
 from tests.statement_rows import count_rows_of_statements, rows_of_statements
@@ -46,8 +46,7 @@ SELECT lpad(to_hex(n), 32, '0')::uuid, $1, $2, 1, $2, $2, 'infinity' FROM genera
 """
 
 
-@dataclass
-class Scene:
+class Scene(Struct):
     """An account, a handset, and a worker."""
 
     deps: Deps

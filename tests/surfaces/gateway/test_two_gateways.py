@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from starlette.types import Message
 from tests.engines import Engines
 from tests.factories import Cast, make_cast, phone

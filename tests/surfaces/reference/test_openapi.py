@@ -1,10 +1,10 @@
 """The OpenAPI document: valid, whole, and true to itself; tests/contract holds the server's answers against it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.cases import for_each
 from tests.documented import BUSINESS, Operation, document, misfits, operations

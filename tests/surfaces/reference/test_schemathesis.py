@@ -8,7 +8,6 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from importlib import import_module
@@ -21,6 +20,7 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from msgspec import Struct, field
 from schemathesis.generation import GenerationMode
 from tests.documented import BUSINESS, Operation, document, operation_of, operations
 from tests.domain.numbers.staging import labelled_set
@@ -73,8 +73,7 @@ IN_BODIES = {
 OPERATIONS = {f"{one.method.upper()} {one.path}": one for one in operations(BUSINESS)}
 
 
-@dataclass
-class Run:
+class Run(Struct):
     """Where cases go: the application, an account that may do everything, and what exists in it."""
 
     deps: Deps

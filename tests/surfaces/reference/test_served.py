@@ -1,11 +1,11 @@
 """What is served where: the documents by role, the page with everything it needs and nothing that its policy stops."""
 
 import re
-from dataclasses import replace
 
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.app import build_app

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import httpx
+from msgspec import Struct
 from tests.documented import check_answer
 from tests.domain.signer_certificates.staging import public
 from tests.factories import Cast, make_cast
@@ -27,8 +27,7 @@ from callmark.surfaces.app import build_app
 Json = dict[str, Any]
 
 
-@dataclass
-class Network:
+class Network(Struct):
     """The operator's edge and that of one account, and a number of that account."""
 
     deps: Deps

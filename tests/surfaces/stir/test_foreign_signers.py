@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec import Struct, field
 from tests.domain.signer_certificates.staging import Authority, make_authority, pem
 from tests.factories import phone
 from tests.served import served_here
@@ -32,8 +33,7 @@ EDGE = Edge(EdgeId(new_id()), "proxy", None, datetime.now(UTC))
 PNG = b"\x89PNG of somebody"
 
 
-@dataclass
-class Host:
+class Host(Struct):
     """Serves files by their path; counts who asks, and lets those wait that ask for `/slow`."""
 
     files: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -56,8 +56,7 @@ class Host:
         return web.Response(body=self.files[request.path])
 
 
-@dataclass
-class Seconds:
+class Seconds(Struct):
     """The clock by which files are kept."""
 
     now: float = 0
@@ -66,8 +65,7 @@ class Seconds:
         return self.now
 
 
-@dataclass
-class Abroad:
+class Abroad(Struct):
     """A foreign signer: its authority, which is trusted here, its key, its host, and our files of others."""
 
     deps: Deps
@@ -109,7 +107,7 @@ async def abroad(deps: Deps) -> AsyncGenerator[Abroad]:
     certificate, key = authority.issue(TnAuthList.of([caller]), now=now)
     await roots.add_roots(deps, pem(authority.root), by=SYSTEM)
     app.router.add_get("/{path:.*}", host.serve)
-    here = replace(deps, settings=msgspec.structs.replace(deps.settings, emulator=True))
+    here = msgspec.structs.replace(deps, settings=msgspec.structs.replace(deps.settings, emulator=True))
     async with served_here(app) as url:
         files = ForeignFiles(here, ShortMemory(clock))
         host.files["/acme.pem"] = pem(certificate, authority.issuer)

@@ -1,10 +1,10 @@
 """`GET /brand/<sha256>-<side>x<side>.png` in the application of the role `stir`."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from tests.factories import make_label
 
 from callmark.domain.accounts import service as accounts

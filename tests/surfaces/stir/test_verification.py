@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from msgspec import structs
 from tests.domain.signer_certificates.staging import signer_of
 from tests.factories import phone
 from tests.surfaces.stir.staging import Network, claims_of, count, headers_of, make_edge, network
@@ -243,7 +244,7 @@ async def test_a_call_that_is_signed_long_after_its_certificate_was_retired_does
     receiver, signer = phone(), await own_signer(there)
     serial = signer.x5u.rpartition("/")[2].removesuffix(".pem")
     earlier = there.deps.real_clock.now() - timedelta(minutes=3)
-    await retire_certificate(replace(there.deps, real_clock=FakeClock(earlier)), serial, by=SYSTEM)
+    await retire_certificate(structs.replace(there.deps, real_clock=FakeClock(earlier)), serial, by=SYSTEM)
     stolen = signer.sign(claims(there, receiver, rcd=RichCallData("Acme")), Kind.RCD)
     assert (await refused(there, stolen, receiver))[0] == Reason.BAD_IDENTITY_INFO.code
 
@@ -308,7 +309,7 @@ async def test_tokens_are_forgotten_when_they_are_stale_anyway(there: Network) -
     await there.verify(headers_of(await there.sign(receiver)), receiver)
     await jobs.forget_counted_tokens(there.deps)
     assert await count(there.deps, "counted_token") == 2
-    later = replace(there.deps, real_clock=FakeClock(SystemClock().now() + timedelta(seconds=125)))
+    later = structs.replace(there.deps, real_clock=FakeClock(SystemClock().now() + timedelta(seconds=125)))
     await jobs.forget_counted_tokens(later)
     assert await count(there.deps, "counted_token") == 0
 

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from tests.surfaces.tenancy.worlds import CALLER, World
 
 IDS = {
@@ -70,8 +70,7 @@ FOR_EVERYBODY_SIGNED_IN = {"/kept-forms/{token}", "", "/", "/me", "/me/password"
 """Routes about oneself."""
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(Struct, frozen=True):
     """A filter, or with `form` a field of that form, that names a thing. `{kinds}` in `path` are the account's."""
 
     path: str

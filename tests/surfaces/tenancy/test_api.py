@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, get_args
 
 import httpx
 import msgspec
 import pytest
+from msgspec import Struct
 from tests.documented import operation_of
 from tests.factories import make_cast
 from tests.surfaces.api.management.managing import filled
@@ -102,8 +102,7 @@ def body_of(route: ApiRoute, ids: World, field: str = "", id_: str = "") -> Any:
     return made
 
 
-@dataclass
-class Stage:
+class Stage(Struct):
     """Alice's account, whose key may do everything, and charlie's, who has everything."""
 
     deps: Deps

@@ -2,10 +2,10 @@
 
 import ast
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 from tests.surfaces.console.browser import Browser, Business, Visitors, make_business, make_operator, visitors
 from tests.surfaces.tenancy.console_ids import (
     FIELDS,
@@ -36,8 +36,7 @@ LEFT_ALONE = {"console_session", "throttle"}
 _READS = {"query", "text", "all", "is_on"}
 
 
-@dataclass
-class Stage:
+class Stage(Struct):
     """Two businesses, and what each of them has."""
 
     deps: Deps

@@ -1,11 +1,11 @@
 """The gateway's table of verbs: which credential opens what, and what handsets learn of another receiver's things."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import Struct
 from tests.factories import Cast, make_cast, phone
 from tests.listed import make_listed, offer_everything, ring
 from tests.surfaces.gateway.helpers import Owner, make_handset, new_record, ref, store_records
@@ -27,8 +27,7 @@ WITHOUT_TOKEN = {("GET", "stream")}
 """What only says that it wants a WebSocket, whose first frame has the token: tests/surfaces/gateway/test_stream.py."""
 
 
-@dataclass
-class Stage:
+class Stage(Struct):
     """A handset, and the things of another one of the same app."""
 
     deps: Deps

@@ -4,10 +4,10 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncGenerator, Collection, Generator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from msgspec.structs import replace
 from tests.opened import PATIENT_S
 
 from callmark.domain.deps import Deps

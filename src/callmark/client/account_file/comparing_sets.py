@@ -1,9 +1,8 @@
 """What a file changes in feature sets: what they show, their numbers, callbacks and campaigns."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from callmark.client.account_file.comparing import Comparison
 from callmark.client.account_file.comparing_campaigns import compare_campaigns
@@ -56,8 +55,7 @@ def compare_feature_sets(
             _take_down(of, found, name, present_one)
 
 
-@dataclass
-class _SetChange:
+class _SetChange(Struct):
     """What changes of one feature set, while it is found out."""
 
     key: Key

@@ -5,8 +5,9 @@ name `no` is no boolean, and a number `0123` loses nothing.
 """
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from callmark.client.errors import CallmarkError
 
@@ -25,8 +26,7 @@ class PlainText(str):
     __slots__ = ()
 
 
-@dataclass
-class Document:
+class Document(Struct):
     """The value of a whole file, and the line (from 1) where each value begins, as far as known."""
 
     value: Any

@@ -6,7 +6,8 @@ Reads what can be compared pixel by pixel without a colour library: up to 8 bits
 import hashlib
 import struct
 import zlib
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from callmark.client.errors import CallmarkError
 
@@ -20,8 +21,7 @@ _HEADER = struct.Struct(">IIBBBBB")
 _SUB, _UP, _AVERAGE, _PAETH = 1, 2, 3, 4
 
 
-@dataclass
-class _Parts:
+class _Parts(Struct):
     """The chunks of a PNG that make its picture."""
 
     width: int = 0

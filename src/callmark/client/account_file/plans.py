@@ -1,11 +1,10 @@
 """What a plan is: changes, each with the requests that carry it out, in the order of what depends on what."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal, TypeVar, cast
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from callmark.client.account_file.entries import AccountFile
 
@@ -100,8 +99,7 @@ class AccountChange(Struct, frozen=True):
     """What goes with it and cannot be brought back."""
 
 
-@dataclass
-class AccountPlan:
+class AccountPlan(Struct):
     """All that a file changes in an account."""
 
     changes: list[AccountChange] = field(default_factory=list[AccountChange])
@@ -122,8 +120,7 @@ class AccountPlan:
         return sum(change.action == action for change in self.changes)
 
 
-@dataclass(frozen=True)
-class PresentAccount:
+class PresentAccount(Struct, frozen=True):
     """An account as it is: in the terms of a file, and what a file does not say."""
 
     entries: AccountFile
@@ -142,8 +139,7 @@ class PresentAccount:
     """Things of one name, which a file cannot tell apart: what to say of them."""
 
 
-@dataclass(frozen=True)
-class Pictures:
+class Pictures(Struct, frozen=True):
     """The logos of both sides: a file's by its name in the file, an account's by their address."""
 
     wanted: dict[str, bytes] = field(default_factory=dict[str, bytes])

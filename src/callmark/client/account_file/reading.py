@@ -1,9 +1,8 @@
 """Reads a file with what it names: logos and files of numbers, beside it."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from callmark.client.account_file.entries import AccountFile, FeatureSetEntry
 from callmark.client.account_file.parsing import parse
@@ -21,8 +20,7 @@ LARGEST_LOGO_BYTES = 2 << 20
 _SHOWN = 5
 
 
-@dataclass
-class ReadFile:
+class ReadFile(Struct):
     """A file's entries with their numbers, and the logos by the names that it gives them."""
 
     entries: AccountFile

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, timedelta, tzinfo
 from functools import lru_cache, partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import click
+from msgspec import Struct
 
 from callmark.client.cli.reading import FileOptions, FileRow, Role
 from callmark.client.records import CallRecord
@@ -36,8 +36,7 @@ _DIGITS_OF_DATES = (8, 12, 14)
 """Of 20260131, 202601311800 and 20260131180000, as other programs export dates."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowFault:
+class RowFault(Struct, frozen=True):
     """One thing that is wrong with a row; `field` None if the row as a whole cannot be read."""
 
     field: Role | None
@@ -47,8 +46,7 @@ class RowFault:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedRow:
+class JudgedRow(Struct, frozen=True):
     """A row with its record, or with its faults."""
 
     row: FileRow

@@ -1,7 +1,5 @@
 """`callmark batches show`, `records show` and `resolve`: what the outcome is, and what would show."""
 
-from dataclasses import asdict
-
 import click
 from msgspec import structs
 
@@ -95,7 +93,7 @@ def show_record(session: CommandSession, record_id: str) -> None:
     """A call record and what happened to it, step by step."""
     with session.client() as client:
         record = client.records.get(record_id)
-        steps = [asdict(step) for step in client.records.timeline(record_id)]
+        steps = [structs.asdict(step) for step in client.records.timeline(record_id)]
     item = structs.asdict(record)
     if session.output.as_json:
         session.output.item({**item, "timeline": steps})

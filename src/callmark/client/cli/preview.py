@@ -1,9 +1,9 @@
 """What a file would push, on standard error: its columns, the first rows as they will show, and its faults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import click
+from msgspec import Struct, field
 
 from callmark.client.cli.judging import JudgedRow, RowFault, RowJudge
 from callmark.client.cli.progress import counted, meter
@@ -15,8 +15,7 @@ from callmark.record_rules.columns import NOWHERE
 _FIRST = 3
 
 
-@dataclass
-class Preview:
+class Preview(Struct):
     """What reading the whole file once says."""
 
     count: int = 0

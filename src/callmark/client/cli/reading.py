@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -79,8 +78,7 @@ class FileRow(Struct, frozen=True):
     fault: str = ""
 
 
-@dataclass(frozen=True)
-class RecordFile:
+class RecordFile(Struct, frozen=True):
     """A file with its columns found."""
 
     name: str

@@ -4,7 +4,6 @@ import csv
 import io
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -45,8 +44,7 @@ class ResultRow(Struct, frozen=True):
     record_id: str | None = None
 
 
-@dataclass(slots=True)
-class _ChunkUnderWay:
+class _ChunkUnderWay(Struct):
     """A chunk that was sent; `batch` None if none of its rows could be."""
 
     number: int

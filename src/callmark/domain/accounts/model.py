@@ -1,8 +1,9 @@
 """Client accounts and the features they subscribe to (contract, section 13)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import DEFAULT_LIMITS, AccountLimits
@@ -19,8 +20,7 @@ class AccountState(StrEnum):
     SUSPENDED = "suspended"
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(Struct, frozen=True):
     """A client account."""
 
     id: AccountId

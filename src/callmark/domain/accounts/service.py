@@ -1,10 +1,11 @@
 """Client accounts: who may use the platform, and which of its features."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from callmark.domain.accounts import model, queries
 from callmark.domain.accounts.model import Account, AccountState

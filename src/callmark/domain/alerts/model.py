@@ -1,12 +1,12 @@
 """The kinds of alerts, what one says, and who gets it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, RecipientId
 from callmark.domain.policy.model import Role
@@ -52,8 +52,7 @@ class RecipientKind(StrEnum):
     CHANNEL = "channel"  # a URL that takes posts, such as a chat's incoming webhook
 
 
-@dataclass(frozen=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """What an alert says: a subject, paragraphs, and where to act, as (what it leads to, address)."""
 
     kind: AlertKind
@@ -63,8 +62,7 @@ class Alert:
     links: Sequence[tuple[str, str]]
 
 
-@dataclass(frozen=True)
-class Recipient:
+class Recipient(Struct, frozen=True):
     """Who gets alerts of which kinds. `last_error` is that of the last post, None after a success."""
 
     id: RecipientId

@@ -1,7 +1,8 @@
 """Use cases of recipients: who gets which alerts, chosen by an account's admins."""
 
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import links, model, queries, service as alerts

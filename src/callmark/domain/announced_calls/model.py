@@ -1,8 +1,10 @@
 """An announced call: its states, and until when an identity shows in it."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.domain.ids import AccountId
 from callmark.kit.errors import Conflict
@@ -29,8 +31,7 @@ class AnnouncedState(StrEnum):
 _ORDER = tuple(AnnouncedState)
 
 
-@dataclass(frozen=True, slots=True)
-class AnnouncedCall:
+class AnnouncedCall(Struct, frozen=True):
     """A call that its account says it makes, under the account's own name for it."""
 
     account_id: AccountId
@@ -43,8 +44,7 @@ class AnnouncedCall:
     shown_until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CallAnnouncement:
+class CallAnnouncement(Struct, frozen=True):
     """What an account says of a call."""
 
     call_id: str

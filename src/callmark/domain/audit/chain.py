@@ -6,11 +6,11 @@ changed, deleted or moved, and none put between two, without a seal that no long
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct, field
 
 from callmark.domain.ids import AccountId, AuditId
 from callmark.kit.errors import InvalidInput
@@ -22,8 +22,7 @@ ERASED, PRUNED = "person.erased", "audit.pruned"
 """Actions of entries that say which entries were redacted, and which deleted because of their age."""
 
 
-@dataclass(frozen=True)
-class AuditSeal:
+class AuditSeal(Struct, frozen=True):
     """A place in the chain, and the digest that stands for all entries up to it."""
 
     number: int
@@ -34,8 +33,7 @@ START = AuditSeal(0, bytes(32))
 """Before the first entry."""
 
 
-@dataclass(frozen=True)
-class SealableEntry:
+class SealableEntry(Struct, frozen=True):
     """An entry as it is stored; `details` is the JSON text."""
 
     id: AuditId
@@ -64,8 +62,7 @@ class SealableEntry:
         return hashlib.sha256(_CONTENT + msgspec.json.encode(said)).digest()
 
 
-@dataclass(frozen=True)
-class SealedEntry:
+class SealedEntry(Struct, frozen=True):
     """An entry with its seal as it is stored; `is_redacted`: it no longer says what its digest was made of."""
 
     entry: SealableEntry
@@ -74,8 +71,7 @@ class SealedEntry:
     is_redacted: bool
 
 
-@dataclass(frozen=True)
-class AuditFault:
+class AuditFault(Struct, frozen=True):
     """What does not fit, and where: a place in the chain, and the entry in it, if there is one."""
 
     number: int
@@ -83,8 +79,7 @@ class AuditFault:
     what: str
 
 
-@dataclass
-class AuditVerification:
+class AuditVerification(Struct):
     """What a look at the whole chain has found; `head` is the newest seal, `since` the last before the oldest entry."""
 
     since: AuditSeal

@@ -1,16 +1,16 @@
 """An entry of the audit log, and what the log is narrowed to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, AuditId
 
 PAGE = 50
 
 
-@dataclass(frozen=True)
-class AuditEntry:
+class AuditEntry(Struct, frozen=True):
     """One change: who did what to which thing, when and from where. `account_id` None: to the installation."""
 
     id: AuditId
@@ -24,8 +24,7 @@ class AuditEntry:
     at: datetime
 
 
-@dataclass(frozen=True)
-class AuditFilter:
+class AuditFilter(Struct, frozen=True):
     """What to show of the log; empty parts do not filter. `text` is looked for in actor and subject."""
 
     action: str = ""

@@ -1,8 +1,9 @@
 """The audit log: every use case that a person or a key may ask for writes its line in its own transaction."""
 
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from callmark.domain.audit import model, queries
 from callmark.domain.audit.model import PAGE, AuditEntry, AuditFilter

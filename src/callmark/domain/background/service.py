@@ -1,8 +1,9 @@
 """How background work stands, for operators; mails that could not be sent."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+
+from msgspec import Struct
 
 from callmark.domain.audit import service as audit
 from callmark.domain.background import queries
@@ -24,8 +25,7 @@ MOST_COUNTED = 10_000
 """Where counting of what waits stops."""
 
 
-@dataclass(frozen=True)
-class Queue:
+class Queue(Struct, frozen=True):
     """How one kind of work stands. Counts stop at `MOST_COUNTED`, and `is_more` then says so.
 
     `waiting` rows are due and nobody's, `running` ones leased, `later` ones not due yet; `oldest_due_at` is the first
@@ -40,8 +40,7 @@ class Queue:
     is_more: bool = False
 
 
-@dataclass(frozen=True)
-class PeriodicJob:
+class PeriodicJob(Struct, frozen=True):
     """A job that runs periodically, and when next."""
 
     name: str
@@ -49,8 +48,7 @@ class PeriodicJob:
     is_running: bool
 
 
-@dataclass(frozen=True)
-class Queues:
+class Queues(Struct, frozen=True):
     """Every kind of background work; `mails` are the newest that could not be sent so far."""
 
     queues: list[Queue]

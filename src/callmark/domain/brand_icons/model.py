@@ -2,10 +2,9 @@
 
 import hashlib
 import io
-from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
+from msgspec import Struct
 
 SIDES = (64, 128, 256)
 """How wide and high icons are, in pixels."""
@@ -13,8 +12,7 @@ SHOWN_SIDE = 128
 """What calls name: the largest that a logo of 200 pixels fills."""
 
 
-@dataclass(frozen=True, slots=True)
-class BrandIcon:
+class BrandIcon(Struct, frozen=True):
     """An icon and its public address, which is its content, so it never changes."""
 
     url: str
@@ -25,6 +23,8 @@ class BrandIcon:
 
 def draw_icon(logo_png: bytes, side: int) -> bytes:
     """The logo, which is one of ours and so a clean square PNG, in that size."""
+    from PIL import Image  # here, because few processes ever draw, and it is large
+
     with Image.open(io.BytesIO(logo_png), formats=["PNG"]) as image:
         logo = image.convert("RGBA" if image.has_transparency_data else "RGB")
     out = io.BytesIO()

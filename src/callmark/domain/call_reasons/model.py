@@ -1,15 +1,15 @@
 """The library of call reasons; their wording is in `record_rules.reasons`."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, CallReasonId
 from callmark.kit.errors import InvalidInput
 from callmark.record_rules.reasons import reason_fault
 
 
-@dataclass(frozen=True)
-class CallReason:
+class CallReason(Struct, frozen=True):
     """A call reason of an account's library."""
 
     id: CallReasonId

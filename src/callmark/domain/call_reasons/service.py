@@ -3,7 +3,7 @@
 Every change locks the account first, so that names are compared as people read them and hold until the end.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit

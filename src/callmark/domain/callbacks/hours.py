@@ -5,11 +5,12 @@ stored (`hours_reader` reads it, and other ways to write it).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from callmark.kit.zones import instant_of
 
@@ -23,8 +24,7 @@ DAY_MINUTES = 24 * 60
 _INSTANT = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Opening:
+class Opening(Struct, frozen=True, order=True):
     """From `opens` up to `closes`, in minutes of a day (on half hours, at most 24:00)."""
 
     opens: int

@@ -6,9 +6,10 @@ Pure. What is written decides; where it could mean two things (`9-5`), the error
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
+
+from msgspec import Struct, field
 
 from callmark.domain.callbacks.hours import DAY_MINUTES, DAYS, Opening, Week
 from callmark.kit.errors import InvalidInput
@@ -53,8 +54,7 @@ _TIME = re.compile(r"([0-9]{1,2})(?:[:.h]?([0-9]{2}))?h?", re.ASCII)
 _FORM = "write them as mon-fri 09:00-17:00; sat 10:00-13:00"
 
 
-@dataclass
-class _Group:
+class _Group(Struct):
     """Days and the times that follow them, as written in `text`."""
 
     text: str

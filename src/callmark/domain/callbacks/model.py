@@ -1,11 +1,13 @@
 """Call Me Back: what a feature set offers after a missed call, and what receivers ask for (contract 9.4, 12.4)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.domain.callbacks.hours import CLOSED, SLOT, Week, slots
 from callmark.domain.events.model import epoch_text
@@ -23,8 +25,7 @@ NOTHING_CHOSEN = "NA"
 """Date and weekday of a request without a slot. Source: contract, section 9.4."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackConfig:
+class CallbackConfig(Struct, frozen=True):
     """What a feature set or number group offers. `hours` are in `time_zone`, and count with a slot picker only."""
 
     id: CallbackConfigId
@@ -39,8 +40,7 @@ class CallbackConfig:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackTerms:
+class CallbackTerms(Struct, frozen=True):
     """The part of a configuration that an offer and a request need."""
 
     name: str
@@ -49,8 +49,7 @@ class CallbackTerms:
     hours: Week = CLOSED
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackOffer:
+class CallbackOffer(Struct, frozen=True):
     """What the screen may offer after a missed or rejected call: a call back, with `slots` to choose one of.
 
     `slots` is empty without a slot picker; then a call back is asked for without a time.
@@ -61,8 +60,7 @@ class CallbackOffer:
     slots: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class NewCallbackRequest:
+class NewCallbackRequest(Struct, frozen=True):
     """What a handset asks for. `request_id` is of its own making: repeated, it changes nothing.
 
     `slot` is one of the offered slots as it was given. `is_sim_unknown`: the call came to a SIM of the device whose
@@ -88,8 +86,7 @@ class RequestState(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackRequest:
+class CallbackRequest(Struct, frozen=True):
     """A stored request. `handled_by_email` is who took it or did it, None while nobody has."""
 
     id: CallbackRequestId
@@ -114,8 +111,7 @@ class CallbackRequest:
 ALL_STATES = frozenset(RequestState)
 
 
-@dataclass(frozen=True)
-class RequestFilter:
+class RequestFilter(Struct, frozen=True):
     """Which requests of an account; None leaves a part out.
 
     `receiver`: the digits a receiver's number begins with; `number`: those, or those of the one to call instead.
@@ -127,8 +123,7 @@ class RequestFilter:
     number: str = ""
 
 
-@dataclass(frozen=True)
-class WorkListPosition:
+class WorkListPosition(Struct, frozen=True):
     """Where a page of the work list ended."""
 
     id: CallbackRequestId

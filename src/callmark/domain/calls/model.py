@@ -1,9 +1,10 @@
 """A call's facts. Each is reported on its own, may come twice and in any order; the first report of a fact stands."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.ids import CallId
 from callmark.kit.phone import PhoneNumber
@@ -51,8 +52,7 @@ class Disconnect(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class CallDetails:
+class CallDetails(Struct, frozen=True):
     """What a handset may add to a report. `duration_s` is how long people talked, in seconds."""
 
     verification: Verification | None = None
@@ -60,8 +60,7 @@ class CallDetails:
     disconnect: Disconnect | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallCounts:
+class CallCounts(Struct, frozen=True):
     """How many records were shown in a call, and in how many some call ended so; a record counts once under each."""
 
     shown: int
@@ -71,8 +70,7 @@ class CallCounts:
     calls: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """What is known of one call. `outcome` is one of answered, missed, rejected, None until it is reported.
 
     `record_id` may name a record that is not stored (yet).

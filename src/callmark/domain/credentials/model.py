@@ -1,10 +1,10 @@
 """Keys, tokens and their rules (contract, section 3)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Allowance
@@ -16,8 +16,7 @@ TOKEN_PREFIX = "cmat"  # noqa: S105 - what every token begins with, no secret
 LONGEST_NAME, LONGEST_DESCRIPTION = 100, 500
 
 
-@dataclass(frozen=True)
-class ApiKey:
+class ApiKey(Struct, frozen=True):
     """A live key, without its secret, which can no longer be read.
 
     `id` is the Key ID, half of the pair: a business sees it once. Pages name a key by `reference` in addresses, and by
@@ -41,8 +40,7 @@ class ApiKey:
         return ending(self.id)
 
 
-@dataclass(frozen=True)
-class NewKey:
+class NewKey(Struct, frozen=True):
     """A pair as it is shown this once: `key_id` and the secret `api_key`, both lower-case UUID strings on the wire."""
 
     key_id: KeyId
@@ -50,8 +48,7 @@ class NewKey:
     reference: KeyReference
 
 
-@dataclass(frozen=True)
-class NewToken:
+class NewToken(Struct, frozen=True):
     """An access token as it is shown this once; `left` is what its account may still make."""
 
     token: str
@@ -60,18 +57,14 @@ class NewToken:
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """A request that may go on, or (its allowance not granted) one that came too soon.
-
-    A Struct, because one is made for each request: a frozen dataclass takes longer to make.
-    """
+    """A request that may go on, or (its allowance not granted) one that came too soon."""
 
     account_id: AccountId
     key_id: KeyId
     allowance: Allowance | None
 
 
-@dataclass(frozen=True)
-class TokenUse:
+class TokenUse(Struct, frozen=True):
     """A live token: its key's name and the end of its Key ID, until when, requests its windows hold by bucket."""
 
     key_name: str
@@ -81,8 +74,7 @@ class TokenUse:
     used: Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class TokensUsed:
+class TokensUsed(Struct, frozen=True):
     """Tokens created in the last 30 minutes, when the next may be created if that is not now, and the live ones."""
 
     recent: int

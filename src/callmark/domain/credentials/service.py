@@ -2,11 +2,11 @@
 
 import hmac
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 import structlog
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState

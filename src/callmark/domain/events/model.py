@@ -1,11 +1,11 @@
 """What receivers answered, as the log keeps it and webhooks carry it (contract, section 9.3)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, CampaignId, EventId
 from callmark.domain.policy.plan import Feature
@@ -42,8 +42,7 @@ _FEATURES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One line of an account's log. `body` is the documented JSON as it goes out, byte for byte."""
 
     account_id: AccountId

@@ -1,11 +1,10 @@
 """A feature set: what it is made of, its place, and the pure rules about it (contract, sections 7.4 and 12.3)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from callmark.domain.ids import (
     AccountId,
@@ -39,8 +38,7 @@ class PhoneType(StrEnum):
     PRIORITY = "priority"
 
 
-@dataclass(frozen=True)
-class FeatureSet:
+class FeatureSet(Struct, frozen=True):
     """A bundle of label, call reason and offers for the numbers in it.
 
     `process_id` is the process or sub-process it belongs to, None for a number group (`is_number_group`), which holds
@@ -65,8 +63,7 @@ class FeatureSet:
     updated_at: datetime
 
 
-@dataclass(frozen=True)
-class FeatureSetPlace:
+class FeatureSetPlace(Struct, frozen=True):
     """Where a feature set is, ids and names from the top down; the last two are empty without a sub-process."""
 
     department_id: DepartmentId
@@ -92,16 +89,14 @@ class FeatureSetPlace:
         return " › ".join(name for name in names if name)  # noqa: RUF001 - the sign between crumbs
 
 
-@dataclass(frozen=True)
-class PlacedFeatureSet:
+class PlacedFeatureSet(Struct, frozen=True):
     """A feature set with its place, as section 7.4 of the contract lists it."""
 
     feature_set: FeatureSet
     place: FeatureSetPlace
 
 
-@dataclass(frozen=True)
-class NodeFilter:
+class NodeFilter(Struct, frozen=True):
     """A filter: feature sets under one node (contract 7.3 and 7.4). At most one part is set (D30).
 
     `process_id` may name a process (its sub-processes are in it) or a sub-process.
@@ -112,16 +107,14 @@ class NodeFilter:
     process_id: ProcessId | None = None
 
 
-@dataclass(frozen=True)
-class FeatureSetUses:
+class FeatureSetUses(Struct, frozen=True):
     """The names of the feature sets that show a label or a call reason, by its id."""
 
     of_labels: Mapping[LabelId, Sequence[str]]
     of_call_reasons: Mapping[CallReasonId, Sequence[str]]
 
 
-@dataclass(frozen=True)
-class NewFeatureSet:
+class NewFeatureSet(Struct, frozen=True):
     """What a feature set is made of, besides its place."""
 
     name: str
@@ -133,8 +126,7 @@ class NewFeatureSet:
     phone_type: PhoneType = PhoneType.VERIFIED
 
 
-@dataclass(frozen=True)
-class FeatureSetChange:
+class FeatureSetChange(Struct, frozen=True):
     """What to change of a feature set; UNSET leaves a part as it is, None takes label or call reason away."""
 
     name: str | UnsetType = UNSET
@@ -146,8 +138,7 @@ class FeatureSetChange:
     phone_type: PhoneType | UnsetType = UNSET
 
 
-@dataclass(frozen=True)
-class FeatureSetDependents:
+class FeatureSetDependents(Struct, frozen=True):
     """What goes with a feature set when it is deleted: its configuration's name (empty for none) and its campaigns'."""
 
     callback_config: str

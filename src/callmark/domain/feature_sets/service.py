@@ -4,10 +4,10 @@ Changes lock the account first, then the feature set, so that its name stays fre
 come after both. Who acts for a place of the structure changes what is inside it.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit

@@ -3,7 +3,7 @@
 A number group has no place in the structure, so only who sees the whole account sees it.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import queries
@@ -16,8 +16,7 @@ from callmark.kit.errors import NotFound, found
 _UNKNOWN = "no feature set with this id in this account"
 
 
-@dataclass(frozen=True)
-class VisibleFeatureSet:
+class VisibleFeatureSet(Struct, frozen=True):
     """A feature set or number group, the ids from its department down, and their names in a line of text."""
 
     feature_set: FeatureSet

@@ -1,10 +1,11 @@
 """A receiver answers a campaign after a call: the answer and its event, in one transaction (contract, section 9.6)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.calls import service as calls
 from callmark.domain.deps import Deps
@@ -23,8 +24,7 @@ from callmark.kit.phone import PhoneNumber
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class NewFeedback:
+class NewFeedback(Struct, frozen=True):
     """What a handset sends after one call, which it has reported."""
 
     call_id: CallId

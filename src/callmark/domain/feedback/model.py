@@ -1,12 +1,12 @@
 """User Feedback: campaigns, their questions, and what receivers answer (contract 9.6, 12.4, D22)."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.events.model import epoch_text
@@ -66,8 +66,7 @@ class Question(msgspec.Struct, frozen=True):
     options: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NewQuestion:
+class NewQuestion(Struct, frozen=True):
     """A question as people write it: with options it is a choice, without them answered in free text.
 
     `id` is that of a question the draft has already, to keep it; None for a new one.
@@ -78,8 +77,7 @@ class NewQuestion:
     id: QuestionId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Campaign:
+class Campaign(Struct, frozen=True):
     """A campaign of a feature set or number group. A call rating has one question of its own kind."""
 
     id: CampaignId
@@ -97,8 +95,7 @@ class Campaign:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignOffer:
+class CampaignOffer(Struct, frozen=True):
     """What the screen may ask after a call of one type."""
 
     campaign_id: CampaignId
@@ -107,8 +104,7 @@ class CampaignOffer:
     questions: tuple[Question, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionAnswer:
+class QuestionAnswer(Struct, frozen=True):
     """What a receiver says to one question."""
 
     question_id: UUID
@@ -123,8 +119,7 @@ class StoredAnswer(msgspec.Struct, frozen=True):
     answer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(Struct, frozen=True):
     """What a receiver answered after one call; `responses` in the order of the questions."""
 
     id: FeedbackId
@@ -138,8 +133,7 @@ class Feedback:
     responses: tuple[StoredAnswer, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionResult:
+class QuestionResult(Struct, frozen=True):
     """What a question was answered: `counts` by option or rating (all of them, 0 too); empty for free text.
 
     `average` is that of a rating, None before the first one and for other kinds.
@@ -151,8 +145,7 @@ class QuestionResult:
     average: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignResults:
+class CampaignResults(Struct, frozen=True):
     """How a campaign was answered: by how many calls, of which type, and question by question in their order."""
 
     campaign: Campaign

@@ -4,9 +4,10 @@ What a receiver answers comes in through `answers`. Source: contract, section 12
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NotRequired, TypedDict, Unpack
+
+from msgspec.structs import replace
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps

@@ -1,7 +1,8 @@
 """The first steps of a new account: which are done, by what exists, and what the demo prepares for the last one."""
 
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.calls import daily_figures as call_figures
@@ -42,8 +43,7 @@ _NEEDED_TO_ANSWER = frozenset({Feature.NUMBER_MANAGEMENT, Feature.CALL_ME_BACK})
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class FirstSteps:
+class FirstSteps(Struct, frozen=True):
     """What exists of each step.
 
     `label` is a dynamic label; `key` one that was used if there is any, else the newest; `delivered` the newest event

@@ -1,12 +1,12 @@
 """Handsets as the platform knows them: one live registration per phone number, and whether a push can reach it."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
 import msgspec
+from msgspec import Struct
 
 from callmark.domain.ids import HandsetAppId
 from callmark.kit.errors import InvalidInput
@@ -43,8 +43,7 @@ class Reach(StrEnum):
     APP_VERSION_NOT_SUPPORTED = "app_version_not_supported"
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(Struct, frozen=True):
     """A phone number's live registration. A higher generation means a newer device or app version."""
 
     phone_number: PhoneNumber
@@ -59,16 +58,14 @@ class PushService(StrEnum):
     FCM = "fcm"
 
 
-@dataclass(frozen=True, slots=True)
-class PushToken:
+class PushToken(Struct, frozen=True):
     """How a sleeping app is woken: its token at that service."""
 
     service: PushService
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListedHandset:
+class ListedHandset(Struct, frozen=True):
     """A live registration as it is listed: with the app that made it, and since when."""
 
     phone_number: PhoneNumber
@@ -78,8 +75,7 @@ class ListedHandset:
     registered_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class HandsetFilter:
+class HandsetFilter(Struct, frozen=True):
     """Which registrations to list; empty parts do not filter. `number` and `app_version` are how theirs begin."""
 
     number: str = ""
@@ -88,8 +84,7 @@ class HandsetFilter:
     app_id: HandsetAppId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HandsetApp:
+class HandsetApp(Struct, frozen=True):
     """An app that may register handsets; its credential is shown once, when it is made."""
 
     id: HandsetAppId

@@ -1,11 +1,11 @@
 """Use cases of handsets: apps that may register them, registrations, and who can be reached."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import partial
 
 import msgspec
 import structlog
+from msgspec import Struct
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
@@ -41,8 +41,7 @@ Make = tuple[str, str]
 """Operating system and app version of a live registration."""
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(Struct, frozen=True):
     """A new registration and its token, which is shown this once."""
 
     registration: Registration

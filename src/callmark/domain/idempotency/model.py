@@ -4,10 +4,11 @@ A claim is held under a lease. Every write of its holder is fenced by the lease'
 cannot write once another has taken over.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import NewType
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, BatchId
 from callmark.kit.errors import InvalidHeader
@@ -21,8 +22,7 @@ LEASE = timedelta(seconds=30)
 """How long a holder that died blocks its key, by the real clock: past the longest request and a worker's takeover."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """The right to do a request. With a `batch_id` an earlier holder wrote that batch, and died before it answered."""
 
     account_id: AccountId
@@ -31,8 +31,7 @@ class Claim:
     batch_id: BatchId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class KeptAnswer(Struct, frozen=True):
     """What the first request with the key was answered."""
 
     status: int

@@ -1,9 +1,9 @@
 """Use cases of idempotency keys: claim one, keep its answer, give it back, forget old ones."""
 
 import contextlib
-from dataclasses import replace
 
 import structlog
+from msgspec.structs import replace
 
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency import queries

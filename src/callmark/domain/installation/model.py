@@ -1,12 +1,12 @@
 """Whether an installation is the original or a copy, and its history."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class InstallationState:
+
+class InstallationState(Struct, frozen=True):
     """Its id; the place where it first ran and where it is now (empty: not known); what waits to be sent."""
 
     id: UUID
@@ -22,8 +22,7 @@ class InstallationState:
         return bool(self.place and self.found_at) and self.place != self.found_at
 
 
-@dataclass(frozen=True)
-class Dropped:
+class Dropped(Struct, frozen=True):
     """What was deleted, so that it is never sent."""
 
     webhooks: int

@@ -4,14 +4,14 @@ Source: United Nations, International Standard Industrial Classification of All 
 category is its section's place in the alphabet (A = 1 … U = 21), a sub-category is its division's own code (1 to 99).
 """
 
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from callmark.kit.errors import InvalidInput
 
 
-@dataclass(frozen=True)
-class Category:
+class Category(Struct, frozen=True):
     """A section: its number, its letter, its title, and the titles of its divisions by code."""
 
     number: int

@@ -6,7 +6,8 @@ do harm. What is left is written as a file of its own for the decoder.
 
 import struct
 import zlib
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, INDEXED = 0, 2, 3
@@ -25,8 +26,7 @@ class DamagedPng(Exception):
     """The file ends early, or a part of it that is needed cannot be read."""
 
 
-@dataclass
-class PngParts:
+class PngParts(Struct):
     """The chunks of a PNG that are used; `key` is the one colour that is transparent, in the file's own depth."""
 
     depth: int

@@ -1,8 +1,9 @@
 """Labels: the identities a business calls under (contract, section 12.2)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, LabelId
 from callmark.kit.text import clean_line
@@ -18,8 +19,7 @@ class LabelType(StrEnum):
     STATIC = "static"
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(Struct, frozen=True):
     """A label that is not deleted. `logo_sha256` names its logo by content."""
 
     id: LabelId
@@ -34,8 +34,7 @@ class Label:
     created_at: datetime
 
 
-@dataclass(frozen=True)
-class LabelChange:
+class LabelChange(Struct, frozen=True):
     """What to change of a label; None leaves a part as it is."""
 
     name: str | None = None

@@ -6,17 +6,17 @@ Assumption: an answer 429 does not count, else a client that keeps asking would 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from callmark.kit.errors import InvalidInput, TooManyRequests
 
 
-@dataclass(frozen=True)
-class Bucket:
+class Bucket(Struct, frozen=True):
     """At most `quota` requests of one token in any `window`."""
 
     name: str
@@ -61,8 +61,7 @@ MOST_TIMES = 10
 """How often the default a limit can be at most: a window keeps the instant of each request that it counts."""
 
 
-@dataclass(frozen=True)
-class AccountLimits:
+class AccountLimits(Struct, frozen=True):
     """An account's limits: what an operator has set, else the defaults."""
 
     own: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -102,10 +101,7 @@ def with_quota(bucket: Bucket, quota: int) -> Bucket:
 
 
 class Allowance(msgspec.Struct, frozen=True):
-    """What one request found in its bucket: may it go on, how many more may now, when is the next place free.
-
-    A Struct, because one is made for each request: a frozen dataclass takes longer to make.
-    """
+    """What one request found in its bucket: may it go on, how many more may now, when is the next place free."""
 
     bucket: Bucket
     granted: bool

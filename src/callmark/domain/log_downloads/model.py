@@ -1,8 +1,9 @@
 """Log downloads: which events a file holds, its columns, and for how long its link is good (contract, section 8)."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, CampaignId
@@ -54,8 +55,7 @@ class FileFormat(StrEnum):
     NDJSON = "ndjson"
 
 
-@dataclass(frozen=True, slots=True)
-class LogFile:
+class LogFile(Struct, frozen=True):
     """The events of one type from `since` up to, not with, `before`; of one campaign, or (None) of all."""
 
     account_id: AccountId
@@ -66,8 +66,7 @@ class LogFile:
     file_format: FileFormat = FileFormat.CSV
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadLink:
+class DownloadLink(Struct, frozen=True):
     """Where a file can be downloaded until `expires_at`, by anyone who holds the address."""
 
     url: str

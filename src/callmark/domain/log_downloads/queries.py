@@ -1,8 +1,9 @@
 """The SQL of log downloads: events of a range, read in steps by key, written as lines by PostgreSQL itself."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
+
+from msgspec import Struct
 
 from callmark.domain.events.model import EventType
 from callmark.domain.log_downloads.model import COLUMNS, FileFormat, LogFile
@@ -18,8 +19,7 @@ _OF_CAMPAIGN = (
 _NEVER_QUOTED = {"delimiter": "\x01", "quote": "\x02"}
 
 
-@dataclass(frozen=True, slots=True)
-class EventPosition:
+class EventPosition(Struct, frozen=True):
     """A place in the order of a file."""
 
     created_at: datetime

@@ -7,10 +7,11 @@ that a slow one holds no connection of the database. docs/decisions/0009-log-dow
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -49,8 +50,7 @@ AT_ONCE = 2
 """Files that one process writes at the same time; others wait."""
 
 
-@dataclass(frozen=True)
-class Download:
+class Download(Struct, frozen=True):
     """A file, ready to be read, and what it is called where it is saved."""
 
     name: str

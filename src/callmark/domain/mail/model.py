@@ -1,6 +1,5 @@
 """A mail to one recipient, its way, and when a mail that was not taken is tried again."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -24,8 +23,7 @@ class MailState(StrEnum):
     CAUGHT = "caught"  # emulator mode: kept instead of sent
 
 
-@dataclass(frozen=True, slots=True)
-class Mail(OutgoingMail):
+class Mail(OutgoingMail, frozen=True):
     """A mail that is kept; `last_error` is the last attempt's, in words."""
 
     state: MailState

@@ -1,9 +1,10 @@
 """Members, the places that they can own, and what one member sees of another (contract, section 12.1)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.policy.model import Actor, Path, Role, may_give, roles_to_give
@@ -17,8 +18,7 @@ _OWNERS = {
 }
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(Struct, frozen=True):
     """A person of an account."""
 
     id: MemberId
@@ -37,8 +37,7 @@ class Member:
         return Person(member_id=self.id)
 
 
-@dataclass(frozen=True)
-class OwnedPlace:
+class OwnedPlace(Struct, frozen=True):
     """A department, operation or process; `role` is that of its owners, `trail` the names from the top."""
 
     id: UUID
@@ -51,8 +50,7 @@ Places = dict[UUID, OwnedPlace]
 """Every place of an account by its id, in the order of the tree."""
 
 
-@dataclass(frozen=True)
-class VisibleMember:
+class VisibleMember(Struct, frozen=True):
     """A member as an actor sees it: where it belongs, and whether the actor may change it."""
 
     member: Member
@@ -60,8 +58,7 @@ class VisibleMember:
     may_change: bool
 
 
-@dataclass(frozen=True)
-class GrantableRole:
+class GrantableRole(Struct, frozen=True):
     """What an actor may give: a role, at a place (None for an admin, who needs none)."""
 
     role: Role

@@ -1,7 +1,8 @@
 """Members: who is in an account, and who may invite and change whom (contract, section 12.1)."""
 
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit

@@ -5,8 +5,9 @@ A list is carried out as requests of at most 10,000 numbers, each in a transacti
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
@@ -33,8 +34,7 @@ class ListMode(StrEnum):
     DELIST = "delist"
 
 
-@dataclass(frozen=True)
-class ListPreview:
+class ListPreview(Struct, frozen=True):
     """What a list would do to a feature set at this moment: `answer` when it lists, `going` are to be delisted.
 
     `elsewhere` are numbers that a delisting leaves alone, because they are not in this feature set.
@@ -47,8 +47,7 @@ class ListPreview:
     after_count: int
 
 
-@dataclass(frozen=True)
-class ListOutcome:
+class ListOutcome(Struct, frozen=True):
     """What a list did: how many numbers a job now lists, how many one delists."""
 
     coming_count: int

@@ -1,9 +1,10 @@
 """Listed numbers: their states, a request's buckets, the jobs that carry it out (contract, section 7, D14, D18)."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from callmark.domain.feature_sets.model import PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
@@ -45,8 +46,7 @@ class RequestStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number that an account holds, with the feature set it is in.
 
     `why` says why it failed; `job_id` is the job that works on it while it is pending or delisting.
@@ -64,8 +64,7 @@ class Number:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureSetNames:
+class FeatureSetNames(Struct, frozen=True):
     """What the numbers of a feature set show in common: names instead of ids, empty where there is none (section 7.3).
 
     A number group has neither department, operation nor process.
@@ -80,8 +79,7 @@ class FeatureSetNames:
     call_me_back: bool
 
 
-@dataclass(frozen=True)
-class NumberFilter:
+class NumberFilter(Struct, frozen=True):
     """What a list of numbers is narrowed to; an empty part narrows nothing.
 
     `text` is the beginning of a number, however spaced, or of a feature set's name; `place` any node of the structure.
@@ -94,8 +92,7 @@ class NumberFilter:
     proof: ProofState | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NumberDetails:
+class NumberDetails(Struct, frozen=True):
     """A number with its names, and whether its account may call from it."""
 
     number: Number
@@ -103,8 +100,7 @@ class NumberDetails:
     proof: NumberProof = UNPROVEN
 
 
-@dataclass(frozen=True, slots=True)
-class ListedCaller:
+class ListedCaller(Struct, frozen=True):
     """A listed number of a published feature set (or number group), as far as a ringing call needs it.
 
     Its identity is the label's name and logo and the feature set's call reason; `call_me_back` and `survey` are the
@@ -140,16 +136,14 @@ class WhyUnlisted(StrEnum):
     NOT_IN_PLAN = "is of an account whose plan has no number management"
 
 
-@dataclass(frozen=True, slots=True)
-class Unlisted:
+class Unlisted(Struct, frozen=True):
     """A number that an account holds, and that still shows nothing of its own."""
 
     account_id: AccountId
     why: WhyUnlisted
 
 
-@dataclass(frozen=True)
-class ListingJob:
+class ListingJob(Struct, frozen=True):
     """A request being carried out; counts are numbers.
 
     `done_count` of them are listed, or gone; `failed_count` were rejected by a reviewer, who says `why`. When it has
@@ -172,8 +166,7 @@ class ListingJob:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True)
-class Review:
+class Review(Struct, frozen=True):
     """A listing job that waits for an operator, as the list of reviews shows it."""
 
     job: ListingJob
@@ -184,8 +177,7 @@ class Review:
     """The first of its numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldNumber:
+class HeldNumber(Struct, frozen=True):
     """A number that an account holds, as far as the judgement of a request needs it."""
 
     account_id: AccountId
@@ -195,8 +187,7 @@ class HeldNumber:
     state: NumberState
 
 
-@dataclass
-class Published:
+class Published(Struct):
     """The answer to a publish request, bucket by bucket, each in the order of the request (section 7.1)."""
 
     created_by_email: str
@@ -225,8 +216,7 @@ class Published:
         return (*taken, self.existing, *refused)
 
 
-@dataclass
-class Delisted:
+class Delisted(Struct):
     """The answer to a delist request, bucket by bucket, each in the order of the request (section 7.2)."""
 
     status: RequestStatus = RequestStatus.PENDING

@@ -3,8 +3,9 @@
 `callmark.tables` reads it; here its errors become ours, and its digits phone numbers.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_digits
@@ -32,8 +33,7 @@ Rejected = Unread
 """A line that gives no number."""
 
 
-@dataclass(frozen=True)
-class ListReading:
+class ListReading(Struct, frozen=True):
     """How a list is to be read; an empty part is found out.
 
     `region` says where numbers without a country code are dialled; `column` is the name or the place, from 1, of the
@@ -46,8 +46,7 @@ class ListReading:
     sheet: str = ""
 
 
-@dataclass(frozen=True)
-class NumberList:
+class NumberList(Struct, frozen=True):
     """The numbers of a list, each once, in its order, and what was not used.
 
     `rejected` are the lines that gave none; `duplicate_count` is how often a number came again; `columns` name where

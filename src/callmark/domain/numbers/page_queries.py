@@ -1,9 +1,10 @@
 """The SQL of looking numbers up: pages as the API counts them, and lists as the console turns them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
+
+from msgspec import Struct
 
 from callmark.domain.feature_sets.model import NodeFilter, PhoneType
 from callmark.domain.ids import AccountId, CatalogueId, FeatureSetId
@@ -18,8 +19,7 @@ _NUMBER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RowSpan:
+class RowSpan(Struct, frozen=True):
     """Which rows of an order: `skip` from its beginning, then `take`; from its end when `backwards`."""
 
     skip: int
@@ -27,8 +27,7 @@ class RowSpan:
     backwards: bool
 
 
-@dataclass(frozen=True)
-class NumberSearch:
+class NumberSearch(Struct, frozen=True):
     """What a list of numbers is narrowed to; a part that is None narrows nothing.
 
     `number_prefix` is digits, `name_prefix` the beginning of a feature set's name in whatever case; `feature_sets` are
@@ -87,8 +86,7 @@ NEAR = 10_000
 """Up to this many rows are skipped in the table itself; further ones as keys in an index alone."""
 
 
-@dataclass(frozen=True)
-class PageStatements:
+class PageStatements(Struct, frozen=True):
     """The statements that read a page: of rows and of keys, each (newest first, oldest first).
 
     $1 is what it is a page of, $2 how many, $3 how many to pass over.

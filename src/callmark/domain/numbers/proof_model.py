@@ -1,8 +1,9 @@
 """Whether an account may call from a number that it lists: the states and ways of a proof (docs/decisions/0054)."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, ProofRequestId
 from callmark.kit.errors import InvalidInput
@@ -49,8 +50,7 @@ class CodeChannel(StrEnum):
     SMS = "sms"
 
 
-@dataclass(frozen=True, slots=True)
-class NumberProof:
+class NumberProof(Struct, frozen=True):
     """What is known of a number's proof: since when, by whom and how; `why` it was refused."""
 
     state: ProofState
@@ -72,8 +72,7 @@ class ProofRequestState(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True)
-class ProofLetter:
+class ProofLetter(Struct, frozen=True):
     """A letter of authorisation, as it was uploaded."""
 
     name: str
@@ -81,8 +80,7 @@ class ProofLetter:
     content: bytes
 
 
-@dataclass(frozen=True)
-class ProofRequest:
+class ProofRequest(Struct, frozen=True):
     """An account asks the operator to find that it may call from `number_count` numbers; the first are `examples`.
 
     `waiting_count` of them still wait for the decision.
@@ -104,8 +102,7 @@ class ProofRequest:
     why: str | None
 
 
-@dataclass(frozen=True)
-class NumberCode:
+class NumberCode(Struct, frozen=True):
     """A code that was asked for: until when it counts, and whether it was sent. `error`: it cannot be."""
 
     channel: CodeChannel

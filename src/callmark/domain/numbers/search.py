@@ -1,8 +1,10 @@
 """Use cases of looking numbers up: the API's pages (contract, section 7.3, D29, D30), the console's lists."""
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
@@ -21,8 +23,7 @@ _AT_A_TIME = 1000
 _EVERY_NUMBER = NumberFilter()
 
 
-@dataclass(frozen=True)
-class CountedNumbers:
+class CountedNumbers(Struct, frozen=True):
     """A page of numbers, and how many there are on all pages."""
 
     numbers: list[NumberDetails]

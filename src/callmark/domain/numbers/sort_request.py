@@ -4,7 +4,8 @@ Source: contract, sections 7.1 and 7.2, D14, D18b, D18c, D25.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from callmark.domain.feature_sets.model import FeatureSet
 from callmark.domain.numbers.model import MOST_NUMBERS, Delisted, HeldNumber, NumberState, Published
@@ -12,8 +13,7 @@ from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
 
 
-@dataclass(frozen=True)
-class ListingRequest:
+class ListingRequest(Struct, frozen=True):
     """What a request names, each once, in its order: phone numbers, and what is none."""
 
     numbers: list[PhoneNumber] = field(default_factory=list[PhoneNumber])
@@ -37,8 +37,7 @@ def read_request(sent: Sequence[str]) -> ListingRequest:
     return ListingRequest(list(numbers), list(invalid))
 
 
-@dataclass(frozen=True)
-class NumberMoves:
+class NumberMoves(Struct, frozen=True):
     """What a publish request does to numbers that someone holds already."""
 
     taken: list[PhoneNumber]

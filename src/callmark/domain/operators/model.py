@@ -1,13 +1,13 @@
 """Who an operator is."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from callmark.domain.ids import OperatorId
 
 
-@dataclass(frozen=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """A person who runs the installation."""
 
     id: OperatorId

@@ -6,9 +6,10 @@ are, by `judge`, which alone says what is wrong with it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome
@@ -50,8 +51,7 @@ class BatchRows(NamedTuple):
     ends_to: datetime
 
 
-@dataclass(frozen=True)
-class BatchHead:
+class BatchHead(Struct, frozen=True):
     """What all rows of a batch share."""
 
     batch_id: BatchId

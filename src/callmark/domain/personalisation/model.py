@@ -4,13 +4,13 @@ A record's life: judged on receipt; a bad one stays `invalid`, a good one `pendi
 settled. `success` is final: an acknowledgement that comes later than a failure turns it into a (late) success.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, BatchId, LabelId, RecordId
 from callmark.kit.clock import from_ms, to_ms
@@ -92,8 +92,7 @@ class Settlement(msgspec.Struct, frozen=True):
     """The stream that it was pushed to alone, as its handset's newest; empty when it was pushed to all."""
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """A set of records accepted together."""
 
     id: BatchId

@@ -5,10 +5,12 @@ The rules of each field are in `callmark.record_rules`. What the generations of 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.domain.ids import LabelId
 from callmark.domain.labels.model import Label
@@ -31,8 +33,7 @@ class RecordRefused(Exception):
         self.faults = faults
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What a generation of the wire decides for itself."""
 
     parse_phone: Callable[[str], PhoneNumber | None]

@@ -5,13 +5,13 @@ after a look at every table that changed nothing.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.chain import ERASED
@@ -51,8 +51,7 @@ _PAUSE = timedelta(minutes=1)
 Note = Callable[[Erasure], Awaitable[None]]
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What happens to a row: it is deleted, or gets other values; None: it stays as it is."""
 
     deletes: bool

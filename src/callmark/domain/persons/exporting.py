@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 
 import msgspec
+from msgspec import Struct
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
@@ -25,8 +25,7 @@ Part = tuple[str, list[bytes]]
 """A table, and rows of it as JSON: none where a step found none."""
 
 
-@dataclass(frozen=True)
-class PersonExport:
+class PersonExport(Struct, frozen=True):
     """What is kept about a number. `is_listed`: a business has it, and its own number is left out."""
 
     phone_number: PhoneNumber

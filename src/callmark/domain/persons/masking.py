@@ -5,11 +5,11 @@ Zeros stand where it was, as many as it had digits: no number begins with one, s
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
 import msgspec
+from msgspec import Struct
 
 from callmark.kit.phone import PhoneNumber
 
@@ -19,8 +19,7 @@ _OF_PERSON = frozenset({"client_number", "receiver_number"})
 _ALSO_THEIRS = "alternate_number"
 
 
-@dataclass(frozen=True)
-class NumberMask:
+class NumberMask(Struct, frozen=True, dict=True):
     """Finds one number and replaces it; with `keeps_business` not where JSON says that it is a business's."""
 
     number: PhoneNumber

@@ -3,10 +3,11 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.ids import ErasureId
 from callmark.kit.phone import PhoneNumber, shorten
@@ -24,8 +25,7 @@ class ErasureState(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True)
-class Erasure:
+class Erasure(Struct, frozen=True):
     """The data of one number is being erased, or was. `counts`: rows deleted and masked, by table.
 
     `phone_number` is None once it is done. `is_listed`: what is about it as a business's own number stayed.
@@ -63,8 +63,7 @@ class Erasure:
         return sum(self.counts.values())
 
 
-@dataclass(frozen=True)
-class TableRule:
+class TableRule(Struct, frozen=True):
     """A table whose rows go with a number in one of these columns.
 
     Of `as_business` the columns that say a business's number: they count only where no business has it.

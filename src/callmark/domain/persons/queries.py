@@ -4,13 +4,13 @@ Tables are read in ranges of blocks, each in a transaction of its own, so that n
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 import asyncpg
 import msgspec
+from msgspec import Struct
 
 from callmark.domain.ids import ErasureId
 from callmark.domain.persons.model import KEPT, READABLE_BYTES, SECRET, Erasure
@@ -37,8 +37,7 @@ GROUP BY n.nspname, c.relname, p.relname, c.oid
 """
 
 
-@dataclass(frozen=True)
-class SearchedTable:
+class SearchedTable(Struct, frozen=True):
     """A table or a partition with its columns that can hold a number, and how many blocks it has.
 
     `key` is its place in the order of all. A partition that `is_rest`, from which rows move to a day when that is made,
@@ -53,8 +52,7 @@ class SearchedTable:
     blocks: int
 
 
-@dataclass(frozen=True)
-class FoundRow:
+class FoundRow(Struct, frozen=True):
     """A row that may have the number: where it is, and its columns that can hold one."""
 
     place: str

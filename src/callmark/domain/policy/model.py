@@ -9,9 +9,10 @@ to a place checks the place with the actor's `Scope`.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.policy.plan import MANAGEMENT, Feature, KeyAccess, check_plan
 from callmark.kit.errors import Forbidden, NotFound
@@ -148,8 +149,7 @@ Path = tuple[UUID, ...]
 """Where a thing is: department, operation, process, sub-process, as deep as it goes. Empty: the account itself."""
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The part of an account's structure that an actor sees and works in: all of it, or one place and what is below."""
 
     node_id: UUID | None = None
@@ -186,8 +186,7 @@ class ActorKind(StrEnum):
     SYSTEM = "system"
 
 
-@dataclass(frozen=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """Who does something: use cases that change anything take one as `by` and write it into the audit log."""
 
     kind: ActorKind

@@ -1,10 +1,11 @@
 """A file that is previewed before anything is done with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, PreviewedFileId
 
@@ -20,8 +21,7 @@ class FilePurpose(StrEnum):
     NUMBERS = "numbers"
 
 
-@dataclass(frozen=True)
-class PreviewedFile:
+class PreviewedFile(Struct, frozen=True):
     """A file as it was sent, and what was chosen beside it, by the names of the form's fields.
 
     `subject_id` is what it is for (a feature set); None for records.

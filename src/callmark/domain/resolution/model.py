@@ -1,12 +1,12 @@
 """The answer to "who is calling?", and the sentences that say why it is what it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 
 import msgspec
+from msgspec import Struct
 
 from callmark.domain.callbacks.model import CallbackOffer
 from callmark.domain.calls.model import CallSource
@@ -56,8 +56,7 @@ class Offers(msgspec.Struct, frozen=True):
     questions: list[Question] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(Struct, frozen=True):
     """What the handset is to show for `caller_number`; `why` is for people and logs."""
 
     caller_number: PhoneNumber
@@ -76,8 +75,7 @@ class ShownSource(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class AccountView:
+class AccountView(Struct, frozen=True):
     """What a receiver would see now, as one account may know it: `identity` only if it is the account's own."""
 
     shows: ShownSource
@@ -85,8 +83,7 @@ class AccountView:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkCall:
+class NetworkCall(Struct, frozen=True):
     """What the platform knows of a call on the telephone network: the record that is open for it, and its number."""
 
     record: OpenRecord | None

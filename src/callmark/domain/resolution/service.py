@@ -1,8 +1,9 @@
 """Resolves a ringing call: an open call record of the pair, else the listed number's identity, else nothing and why."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, tzinfo
+
+from msgspec.structs import replace
 
 from callmark.domain.announced_calls import service as announced_calls
 from callmark.domain.callbacks import service as callbacks

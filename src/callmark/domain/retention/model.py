@@ -1,8 +1,9 @@
 """Every kind of thing that is kept for a time: for how long, by which setting, and in which tables."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
+
+from msgspec import Struct
 
 from callmark.domain.announced_calls.model import KEPT as ANNOUNCED
 from callmark.domain.idempotency.model import KEPT_FOR as KEYS
@@ -17,8 +18,7 @@ _SHORT_SLACK = timedelta(hours=3)
 _A_DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class KeptTable:
+class KeptTable(Struct, frozen=True):
     """A table, and the column that says how old a row is; `by_id` finds the oldest by its id where no index does.
 
     With `made`, the column of when a row was made, `column` may be any later instant.
@@ -30,8 +30,7 @@ class KeptTable:
     made: LiteralString = ""
 
 
-@dataclass(frozen=True)
-class KeptKind:
+class KeptKind(Struct, frozen=True):
     """A kind of thing; `setting` empty: its time is fixed. `period` None: it is kept without an end."""
 
     name: str
@@ -40,8 +39,7 @@ class KeptKind:
     tables: tuple[KeptTable, ...]
 
 
-@dataclass(frozen=True)
-class KindState:
+class KindState(Struct, frozen=True):
     """A kind now: when its oldest row was made, None for no row."""
 
     kind: KeptKind

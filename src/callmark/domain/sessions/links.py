@@ -1,7 +1,8 @@
 """Links by mail that work once: the invitation of a member, and a new password for who forgot the old one."""
 
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
@@ -36,8 +37,7 @@ _IN_USE = (
 )
 
 
-@dataclass(frozen=True)
-class LinkRecipient:
+class LinkRecipient(Struct, frozen=True):
     """Whom a link is for, as its page greets."""
 
     email: str

@@ -1,10 +1,11 @@
 """Who signs in to the console; its sessions, links and codes, and how long they live (by the product clock)."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
@@ -38,16 +39,14 @@ class MemberState(StrEnum):
     REVOKED = "revoked"
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(Struct, frozen=True):
     """Who signs in: a member or an operator, one of the two."""
 
     member_id: MemberId | None = None
     operator_id: OperatorId | None = None
 
 
-@dataclass(frozen=True)
-class KnownPerson:
+class KnownPerson(Struct, frozen=True):
     """A person as the sign-in needs it: the stored password, and what else decides whether it opens a session."""
 
     person: Person
@@ -68,8 +67,7 @@ class LinkKind(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - no secret
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a request came from. `zone` is the browser's time zone, empty when it did not say.
 
     `browser` is what makes it a known browser (`known_browsers`), empty when nobody has signed in there.
@@ -86,8 +84,7 @@ class Origin:
         return network_of(self.address)
 
 
-@dataclass(frozen=True)
-class NewSession:
+class NewSession(Struct, frozen=True):
     """A session as it is stored."""
 
     id: SessionId
@@ -98,8 +95,7 @@ class NewSession:
     user_agent: str
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(Struct, frozen=True):
     """A live session: who it is, and the account it acts for (None: an operator who acts for none)."""
 
     id: SessionId
@@ -131,8 +127,7 @@ class Session:
         return Actor(ActorKind.MEMBER, self.email, self.role, scope, address)
 
 
-@dataclass(frozen=True)
-class SignedIn:
+class SignedIn(Struct, frozen=True):
     """The session's token, for the browser to keep; `device` names a browser that needs no code for a while.
 
     `browser` is what makes it a known browser from now on.
@@ -143,8 +138,7 @@ class SignedIn:
     browser: str = ""
 
 
-@dataclass(frozen=True)
-class CodeSent:
+class CodeSent(Struct, frozen=True):
     """The password was right; a code was sent. `token` is the browser's part of the waiting sign-in."""
 
     token: str

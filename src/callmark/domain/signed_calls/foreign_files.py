@@ -7,11 +7,11 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from cryptography import x509
+from msgspec import Struct
 
 from callmark.domain.brand_icons import service as brand_icons
 from callmark.domain.deps import Deps
@@ -47,8 +47,7 @@ class NotFetched(Exception):
         self.is_gone = is_gone
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     """What was found (`body`), or why nothing, and at which instant of the memory's clock."""
 
     at: float
@@ -56,8 +55,7 @@ class _File:
     error: NotFetched | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
+class _Checked(Struct, frozen=True):
     """A file whose chain counted for these roots."""
 
     file: _File

@@ -1,9 +1,10 @@
 """Calls on the telephone network as their account reads them: signed, verified, shown, and how they ended."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import Call, CallEvent
@@ -20,8 +21,7 @@ _RINGS_FOR = timedelta(minutes=5)
 """How long after it was signed or verified a call is shown, answered or given up at the latest."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallOnNetwork:
+class CallOnNetwork(Struct, frozen=True):
     """A call that was signed here, verified here, or both. `ended` are the reports of handsets and edges about it."""
 
     signed: SignedCall | None
@@ -72,8 +72,7 @@ class CallOnNetwork:
         return self.verified
 
 
-@dataclass(frozen=True, slots=True)
-class ListedCalls:
+class ListedCalls(Struct, frozen=True):
     """A page of calls, newest first, and where the next page begins; None at the end."""
 
     calls: Sequence[CallOnNetwork]

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.calls.model import CallSource
 from callmark.domain.ids import AccountId, EdgeId, SignedCallId, VerifiedCallId
@@ -29,8 +30,7 @@ class Verstat(StrEnum):
     NONE = "No-TN-Validation"
 
 
-@dataclass(frozen=True, slots=True)
-class SigningRequest:
+class SigningRequest(Struct, frozen=True):
     """A call that an edge asks to sign. `attest` is the most that it can answer for."""
 
     caller: PhoneNumber
@@ -40,8 +40,7 @@ class SigningRequest:
     issued_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationRequest:
+class VerificationRequest(Struct, frozen=True):
     """A call that an edge asks to verify, from its signalling. `request_id` is the edge's own name for the request."""
 
     headers: Sequence[str]
@@ -50,8 +49,7 @@ class VerificationRequest:
     request_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SignedCall:
+class SignedCall(Struct, frozen=True):
     """A call that was signed. `source` says where the name in its second token came from."""
 
     id: SignedCallId
@@ -67,8 +65,7 @@ class SignedCall:
     signed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SignedHeaders:
+class SignedHeaders(Struct, frozen=True):
     """The `Identity` headers of a call: that of the kind `shaken`, and those beside it."""
 
     identity: str
@@ -80,8 +77,7 @@ class SignedHeaders:
         return [self.identity, *self.others]
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedCall:
+class VerifiedCall(Struct, frozen=True):
     """A call that was verified. `name` is what the phone may show, `reason_code` why it failed."""
 
     id: VerifiedCallId
@@ -101,8 +97,7 @@ CallKey = tuple[datetime, UUID]
 """Where a call stands in its account's list."""
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkCallFilter:
+class NetworkCallFilter(Struct, frozen=True):
     """Which calls: with this verdict, and with a number that begins with these digits."""
 
     verstat: Verstat | None = None
@@ -132,8 +127,7 @@ class CountedToken(NamedTuple):
         return self.request_id is not None and (self.edge_id, self.request_id) == (first.edge_id, first.request_id)
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderVerdict:
+class HeaderVerdict(Struct, frozen=True):
     """The result for one `Identity` header: `verified`, or `error` says why not."""
 
     passport: Passport | None
@@ -141,8 +135,7 @@ class HeaderVerdict:
     error: PassportError | None
 
 
-@dataclass(frozen=True, slots=True)
-class CallVerdict:
+class CallVerdict(Struct, frozen=True):
     """The verdict on a call, and what the phone may show of what its tokens say."""
 
     verstat: Verstat

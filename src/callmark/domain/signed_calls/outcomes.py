@@ -1,8 +1,9 @@
 """How a call on the telephone network ended, as an edge reports it: a call as any that a handset reports."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
+
+from msgspec import Struct
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import Call, CallDetails, CallEvent, CallSource, Verification as NumberVerdict
@@ -35,8 +36,7 @@ _VERDICTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CallOutcome:
+class CallOutcome(Struct, frozen=True):
     """What an edge reports: `seconds` is how long people talked, `shown` whether the phone had a verified name."""
 
     call_id: str

@@ -4,6 +4,8 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from msgspec import structs
+
 from callmark.domain.brand_icons import service as brand_icons
 from callmark.domain.brand_icons.model import BrandIcon
 from callmark.domain.calls.model import CallSource
@@ -116,7 +118,7 @@ async def _find(deps: Deps, edge: Edge, request: SigningRequest) -> NetworkCall:
     found = await resolution.resolve_for_network(deps, request.caller, request.receivers[0], edge.account_id)
     if len(request.receivers) == 1:
         return found
-    number = replace(found.listed, is_hidden=found.listed.announced_only) if found.listed else found.number
+    number = structs.replace(found.listed, is_hidden=found.listed.announced_only) if found.listed else found.number
     return NetworkCall(None, number)
 
 

@@ -1,13 +1,13 @@
 """Certificates of our own root: what an account's should say, and making those that do not say it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from msgspec import Struct
 
 from callmark.domain.accounts.model import Account
 from callmark.domain.ids import AccountId, SignerCertificateId
@@ -34,8 +34,7 @@ EXCLUDED_CLAIMS = ("div", "rph", "sph")
 """Claims of other kinds of token, which no account's certificate is for."""
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedFacts:
+class IssuedFacts(Struct, frozen=True):
     """What an account's certificates should say; `icons` are the claims that they permit."""
 
     account: Account
@@ -43,8 +42,7 @@ class IssuedFacts:
     icons: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(Struct, frozen=True):
     """What is to change: certificates that sign nothing more, and new ones with their keys."""
 
     outdated: list[SignerCertificateId]

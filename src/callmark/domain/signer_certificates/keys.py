@@ -1,7 +1,6 @@
 """Private keys at rest: encrypted with the installation's secret key, each bound to its row."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
+from msgspec import Struct
 
 from callmark.domain.signer_certificates import queries
 from callmark.kit.db import Tx
@@ -22,8 +22,7 @@ PURPOSE = "signing keys"
 """What the installation's secret key is used for here."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResealedKeys:
+class ResealedKeys(Struct, frozen=True):
     """How many signing keys were encrypted with the new secret key, and how many no key here opens."""
 
     count: int

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from cryptography import x509
+from msgspec import Struct
 
 from callmark.domain.ids import AccountId, SignerCertificateId, TrustRootId
 from callmark.passport.authority import ClaimConstraints, TnAuthList
@@ -26,8 +26,7 @@ SERIAL = re.compile(r"[1-9a-f][0-9a-f]{0,39}", re.ASCII)
 """Hexadecimal digits of at most 20 bytes, which is how long a serial number may be (RFC 5280, section 4.1.2.2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrustRoot:
+class TrustRoot(Struct, frozen=True):
     """A root whose certificates count. `is_own`: the installation has its key, and issues accounts' certificates."""
 
     id: TrustRootId
@@ -38,8 +37,7 @@ class TrustRoot:
     added_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCertificate:
+class StoredCertificate(Struct, frozen=True, kw_only=True):
     """A signing certificate as it is stored. Without an account it is the operator's.
 
     `chain` is the PEM file that verifiers get: the certificate, then those that issued it, without the root.
@@ -57,8 +55,7 @@ class StoredCertificate:
     retired_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SigningCertificate:
+class SigningCertificate(Struct, frozen=True):
     """A certificate in use: what it allows, and with what to sign."""
 
     stored: StoredCertificate

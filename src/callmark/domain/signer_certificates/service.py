@@ -1,12 +1,13 @@
 """Use cases of signing certificates: the one that a call is signed with, and what operators do with them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
@@ -53,8 +54,7 @@ _WHEN_LATE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _InUse:
+class _InUse(Struct, frozen=True):
     """What an account signs with: its lots in order, and before them what was imported, the newest first."""
 
     imported: Sequence[SigningCertificate]

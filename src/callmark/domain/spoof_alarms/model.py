@@ -1,9 +1,10 @@
 """An alarm: why a call may forge a number, and how many an account hears of."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.events.model import epoch_text
 from callmark.domain.ids import AccountId
@@ -30,8 +31,7 @@ class SpoofCause(StrEnum):
     """The account announces its calls, and not this one."""
 
 
-@dataclass(frozen=True, slots=True)
-class PossibleSpoof:
+class PossibleSpoof(Struct, frozen=True):
     """A call from a number of the account that the account may not have made."""
 
     id: UUID

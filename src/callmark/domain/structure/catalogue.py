@@ -4,15 +4,15 @@ Assumption: the list is ours; the published pages name none of its entries. An e
 keep it (`calling_operation_id` on the wire). A new entry gets a new id; a name may be reworded.
 """
 
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.ids import CatalogueId
 from callmark.kit.errors import InvalidInput
 
 
-@dataclass(frozen=True)
-class CatalogueEntry:
+class CatalogueEntry(Struct, frozen=True):
     """A calling operation that a department may have."""
 
     id: CatalogueId

@@ -1,10 +1,12 @@
 """An account's structure: department → operation → process → sub-process → feature set (contract, 12.1, 12.3)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.policy.model import Path, Scope
@@ -28,8 +30,7 @@ class NodeKind(StrEnum):
         return self.value.replace("_", "-")
 
 
-@dataclass(frozen=True)
-class Department:
+class Department(Struct, frozen=True):
     """An autonomous unit of an account."""
 
     id: DepartmentId
@@ -48,8 +49,7 @@ class Department:
         return
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """A calling operation of a department; `catalogue_id` names the entry of the catalogue, which gives `name`."""
 
     id: OperationId
@@ -70,8 +70,7 @@ class Operation:
         return self.department_id
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(Struct, frozen=True):
     """A process, or (`parent_id` set) a sub-process of one."""
 
     id: ProcessId
@@ -96,8 +95,7 @@ Unit = Department | Operation | Process
 """What is in a node of the tree."""
 
 
-@dataclass(frozen=True)
-class HeldFeatureSet:
+class HeldFeatureSet(Struct, frozen=True):
     """What the tree shows of a feature set: `state` as `FeatureSetState` has it."""
 
     id: FeatureSetId
@@ -106,8 +104,7 @@ class HeldFeatureSet:
     number_count: int
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Struct, frozen=True):
     """A unit in its place. `path` and `trail` are ids and names from the top to itself.
 
     One that is not `is_mine` is outside someone's scope and only on the way to what is inside: nothing else of it is

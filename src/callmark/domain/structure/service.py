@@ -8,8 +8,9 @@ for those above it, so that nobody can take away its own place.
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit

@@ -1,6 +1,6 @@
 """Usage against limits. Source: contract, sections 1.7, 3.1, 3.2 and 9.1."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.calls import daily_figures as call_figures
@@ -13,8 +13,7 @@ from callmark.domain.personalisation.daily_figures.service import DayFigures
 from callmark.domain.webhooks import service as webhooks
 
 
-@dataclass(frozen=True)
-class AccountUsage:
+class AccountUsage(Struct, frozen=True):
     """Counts of what has limits, and the records of today (UTC); `is_behind`: not all of these are counted yet."""
 
     tokens: TokensUsed

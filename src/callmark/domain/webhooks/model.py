@@ -1,13 +1,13 @@
 """Webhooks, their deliveries and attempts: limits, states, and the schedule. Source: contract, section 9."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.events.model import EventType, event_type_of
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
@@ -63,8 +63,7 @@ RESENDABLE = frozenset(
 RECOVERABLE = frozenset({DeliveryState.FAILED, DeliveryState.STOPPED})
 
 
-@dataclass(frozen=True)
-class Webhook:
+class Webhook(Struct, frozen=True):
     """An endpoint of an account; `old_secrets_until` is when each of its replaced secrets stops signing, or did."""
 
     id: WebhookId
@@ -99,15 +98,14 @@ class Webhook:
         return sorted(until for until in self.old_secrets_until if until > now)
 
 
-class OldSecret(NamedTuple):
+class OldSecret(Struct, frozen=True):
     """A secret that was replaced, still encrypted, and until when it signs beside the new one."""
 
     sealed: bytes
     until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(Struct, frozen=True):
     """What signs a webhook's deliveries, still encrypted."""
 
     sealed: bytes
@@ -115,8 +113,7 @@ class Secrets:
     """Those that were replaced, newest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """A webhook as an attempt finds it."""
 
     webhook_id: WebhookId
@@ -130,8 +127,7 @@ class Configuration:
     event_types: frozenset[EventType]
 
 
-# Tuples, from here on, because they are made for each attempt: a frozen dataclass takes longer to make.
-class DueDelivery(NamedTuple):
+class DueDelivery(Struct, frozen=True):
     """A delivery whose next attempt is due. `failures` counts those of the present schedule, `attempt_count` all."""
 
     delivery_id: DeliveryId
@@ -154,7 +150,7 @@ class DueDelivery(NamedTuple):
         return len(self.to.event_types) == len(EventType) or event_type_of(self.body) in self.to.event_types
 
 
-class Attempt(NamedTuple):
+class Attempt(Struct, frozen=True):
     """One HTTP request of a delivery. `began_at` is of the product clock.
 
     `error` says in words what went wrong, None after a success; `note` what was odd about an answer that was read.
@@ -173,15 +169,14 @@ class Attempt(NamedTuple):
     note: str | None = None
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True):
     """What an attempt makes of its delivery; `due_at` is its next attempt's instant, None when there is none."""
 
     state: DeliveryState
     due_at: datetime | None
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """One event to one webhook, as the log shows it; a test has no number."""
 
     id: DeliveryId
@@ -203,8 +198,7 @@ class Delivery:
         return self.event_number is None
 
 
-@dataclass(frozen=True)
-class DeliveryDetails:
+class DeliveryDetails(Struct, frozen=True):
     """A delivery with its body as it is sent, and its attempts, oldest first."""
 
     delivery: Delivery

@@ -1,10 +1,10 @@
 """What happens to webhook secrets when the installation's secret key is replaced (`callmark secret-key`)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 import structlog
+from msgspec import Struct
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
@@ -24,8 +24,7 @@ log = structlog.get_logger(__name__)
 _STEP = 200
 
 
-@dataclass
-class Sealed:
+class Sealed(Struct):
     """How many secrets were encrypted with the new key, and the webhooks with one that no key here opens."""
 
     count: int

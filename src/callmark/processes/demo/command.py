@@ -5,12 +5,12 @@ import contextlib
 import os
 import sys
 import webbrowser
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 import click
 import msgspec
+from msgspec import Struct
 
 from callmark.kit import logs
 from callmark.kit.engines.data_directory import DataDirectory
@@ -72,8 +72,7 @@ async def prepare_demo(settings: Settings) -> None:
     await prepare(settings)
 
 
-@dataclass
-class _Demo:
+class _Demo(Struct):
     """One run. `good` is whether the story went as it should."""
 
     settings: Settings

@@ -4,8 +4,9 @@ Everything is found by its name first, so a start that was cut short is complete
 back: they are kept in the data directory's credentials file, and what is missing there is made again.
 """
 
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
@@ -34,8 +35,7 @@ ROOT, PROVIDER_CODE = "Callmark demo root", "DEMO"
 """What the certificates of the demo's accounts are issued by."""
 
 
-@dataclass(frozen=True)
-class _Seed:
+class _Seed(Struct, frozen=True):
     """An account to make; `sub_category` is where its labels are filed."""
 
     name: str

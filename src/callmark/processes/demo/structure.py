@@ -3,8 +3,9 @@
 Safe to run again: everything is found by its name first, and what is missing is made.
 """
 
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.callbacks import service as callbacks
@@ -29,8 +30,7 @@ _HOURS = "mon-sat 10:00-18:00"
 _ZONE = "Asia/Kolkata"
 
 
-@dataclass(frozen=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """One way down an account's structure, and what belongs there; the draft set belongs to the sub-process."""
 
     department: str
@@ -46,8 +46,7 @@ class Branch:
     questions: tuple[NewQuestion, ...]
 
 
-@dataclass(frozen=True)
-class Seeded:
+class Seeded(Struct, frozen=True):
     """What the credentials tell of a branch."""
 
     structure: StructureOut

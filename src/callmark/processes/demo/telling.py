@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import httpx
+from msgspec import Struct
 
 from callmark.processes.demo.teller import Teller
 
@@ -23,15 +23,13 @@ class StoryFailed(Exception):
         self.came = str(came)
 
 
-@dataclass
-class StoryStep:
+class StoryStep(Struct):
     """A line being printed; `result` is what is printed under it."""
 
     result: str = ""
 
 
-@dataclass(frozen=True)
-class Telling:
+class Telling(Struct, frozen=True):
     """A story under way: how it reaches the platform, and where it is printed."""
 
     http: httpx.AsyncClient

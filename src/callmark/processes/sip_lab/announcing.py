@@ -4,11 +4,12 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from os import getpid
 from pathlib import Path
 from socket import gethostname
+
+from msgspec import Struct
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -36,8 +37,7 @@ _ENDINGS = (CallEvent.ANSWERED, CallEvent.MISSED, CallEvent.REJECTED)
 _EDGE = "sip-lab"
 
 
-@dataclass(frozen=True)
-class Business:
+class Business(Struct, frozen=True):
     """An account that can have calls signed: its first proven number, and the label that it shows."""
 
     account_id: AccountId

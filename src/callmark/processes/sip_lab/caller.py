@@ -1,7 +1,8 @@
 """The caller: SIPp dials once through a proxy and says how it was answered."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
@@ -34,8 +35,7 @@ a=rtpmap:0 PCMU/8000
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dialling:
+class Dialling(Struct, frozen=True, kw_only=True):
     """A call to make."""
 
     caller: str

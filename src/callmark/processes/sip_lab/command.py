@@ -2,10 +2,10 @@
 
 import secrets
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import click
+from msgspec.structs import asdict
 
 from callmark.kit import logs
 from callmark.processes.compose import open_operator_deps

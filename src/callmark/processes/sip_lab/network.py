@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.kit.errors import SetupError
 from callmark.kit.phone import PhoneNumber
@@ -27,16 +29,14 @@ class Ending(StrEnum):
     IGNORE = "ignore"
 
 
-@dataclass(frozen=True)
-class PlacedCall:
+class PlacedCall(Struct, frozen=True):
     """A call that was made: the SIP status that its caller got, and how it rang, if it did."""
 
     status: int
     ringing: RingingCall | None
 
 
-@dataclass(frozen=True)
-class SipNetwork:
+class SipNetwork(Struct, frozen=True):
     """Where calls go in, and the phone where they come out. `folder` holds what the programs wrote."""
 
     originating_port: int

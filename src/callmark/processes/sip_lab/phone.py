@@ -6,11 +6,11 @@ import re
 import wave
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from callmark.kit.tasks import end
 from callmark.passport import CallInfo, read_call_info
@@ -40,8 +40,7 @@ _VERSTAT = re.compile(r";verstat=([A-Za-z-]+)")
 _RINGS, _ENDS = "CALL_INCOMING", "CALL_CLOSED"
 
 
-@dataclass(frozen=True)
-class RingingCall:
+class RingingCall(Struct, frozen=True):
     """A call as the phone got it: its id, the name on the screen, and the header lines of its INVITE."""
 
     id: str

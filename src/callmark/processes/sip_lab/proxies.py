@@ -4,8 +4,9 @@ import asyncio
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from callmark.kit.errors import SetupError
 from callmark.processes.sip_lab.programs import LOOPBACK, started, until_ready
@@ -26,8 +27,7 @@ Content-Length: 0
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProxySettings:
+class ProxySettings(Struct, frozen=True, kw_only=True):
     """What `local.cfg` says."""
 
     port: int

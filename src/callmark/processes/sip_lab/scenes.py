@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from msgspec import Struct
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
@@ -50,8 +51,7 @@ class Scene(StrEnum):
         return {Scene.DECLINE: Ending.DECLINE, Scene.RING_OUT: Ending.IGNORE}.get(self, Ending.ANSWER)
 
 
-@dataclass(frozen=True)
-class ShownOnPhone:
+class ShownOnPhone(Struct, frozen=True):
     """What a phone had to show; icon and reason are for phones that show them."""
 
     name: str
@@ -68,8 +68,7 @@ class ShownOnPhone:
         return cls(ringing.name, next((one.reason for one in told if one.reason), None), icon or None)
 
 
-@dataclass(frozen=True)
-class Played:
+class Played(Struct, frozen=True):
     """What came of a scene. `outcome` is what the platform knows of the call; None when it got no report."""
 
     caller: PhoneNumber

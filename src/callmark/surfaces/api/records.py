@@ -5,11 +5,10 @@ Source: contract, sections 4.1, 5.1, 14.1 and D33. Names, milliseconds and `+` e
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from callmark.domain.personalisation import validation
 from callmark.domain.personalisation.accepting import Submitted
@@ -25,8 +24,7 @@ _Record = TypeVar("_Record")
 NEWER_PREFIX = "Request body is invalid: "
 
 
-@dataclass(frozen=True)
-class Generation:
+class Generation(Struct, frozen=True):
     """How one generation of paths spells call records."""
 
     names: dict[Field, str]

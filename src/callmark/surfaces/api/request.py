@@ -17,10 +17,7 @@ from callmark.surfaces.http import Header
 
 
 class ApiRequest(msgspec.Struct, frozen=True, eq=False):
-    """One request: admitted (`account_id` set) unless its route needs no token; `path` holds the path's parameters.
-
-    A Struct, because one is made for each request: a frozen dataclass takes longer to make.
-    """
+    """One request: admitted (`account_id` set) unless its route needs no token; `path` holds the path's parameters."""
 
     deps: Deps
     account_id: AccountId

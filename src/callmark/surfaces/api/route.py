@@ -1,9 +1,10 @@
 """What a line of the API's route table says: path, handler, feature, limits, and what the reference tells of it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from callmark.domain.deps import Deps
 from callmark.domain.limits.model import Bucket
@@ -29,8 +30,7 @@ class Family(Enum):
     """As A, and an error about one field names it in `field`."""
 
 
-@dataclass(frozen=True)
-class ErrorDoc:
+class ErrorDoc(Struct, frozen=True):
     """An error answer of one route. `slug` is empty in the Family B envelope; `field` goes with B and OURS.
 
     `bare`: the body is the message alone, as the published page of log downloads shows it (contract, section 8).
@@ -44,8 +44,7 @@ class ErrorDoc:
     bare: bool = False
 
 
-@dataclass(frozen=True)
-class ParamDoc:
+class ParamDoc(Struct, frozen=True):
     """A parameter of one route. Path parameters that are not listed are taken to be UUIDs."""
 
     name: str
@@ -56,8 +55,7 @@ class ParamDoc:
     example: Any = None
 
 
-@dataclass(frozen=True)
-class Doc:
+class Doc(Struct, frozen=True):
     """What the API reference tells of a route (surfaces/reference makes OpenAPI of it).
 
     `request` and `response` are types that msgspec can make a JSON Schema of: Structs whose every field is
@@ -81,8 +79,7 @@ class Doc:
     """What generated clients call the operation; older routes have theirs in `reference.openapi`."""
 
 
-@dataclass(frozen=True)
-class ApiRoute:
+class ApiRoute(Struct, frozen=True):
     """One line of the table: `path` has `{names}`; without a `feature` the route needs no token."""
 
     method: str

@@ -1,8 +1,8 @@
 """The operator's page of an account's limits: what is set for it, and the defaults."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.accounts import service as accounts
@@ -18,8 +18,7 @@ from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 
 
-@dataclass(frozen=True)
-class LimitField:
+class LimitField(Struct, frozen=True):
     """A limit in the form: an empty field is the default."""
 
     name: str
@@ -31,8 +30,7 @@ class LimitField:
 FIELDS = [LimitField(name, display_names.LIMITS[name], DEFAULTS[name], largest(name)) for name in DEFAULTS]
 
 
-@dataclass(frozen=True)
-class AccountLimitsPage(Page):
+class AccountLimitsPage(Page, frozen=True):
     """The form, filled with what is set."""
 
     template: ClassVar[str] = "accounts/limits.html"

@@ -1,8 +1,8 @@
 """The operator's accounts: find, create, change, suspend, invite the first admin."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.accounts import service as accounts
@@ -32,8 +32,7 @@ PAGE = 50
 _PAGER: Pager[Account, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), PAGE)
 
 
-@dataclass(frozen=True)
-class AccountFigures:
+class AccountFigures(Struct, frozen=True):
     """How much of everything an account has; records are those accepted today (UTC)."""
 
     keys: int
@@ -43,8 +42,7 @@ class AccountFigures:
     shown_today: int
 
 
-@dataclass(frozen=True)
-class AccountsPage(Page):
+class AccountsPage(Page, frozen=True):
     """Accounts, newest first; `is_narrowed`: by search or state."""
 
     template: ClassVar[str] = "accounts/list.html"
@@ -56,8 +54,7 @@ class AccountsPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class AccountFormPage(Page):
+class AccountFormPage(Page, frozen=True):
     """Name and features of a new account."""
 
     template: ClassVar[str] = "accounts/new.html"
@@ -65,8 +62,7 @@ class AccountFormPage(Page):
     longest_name: int = LONGEST_NAME
 
 
-@dataclass(frozen=True)
-class AccountPage(Page):
+class AccountPage(Page, frozen=True):
     """One account: what it is, how much it has, its people, and what it may use at most."""
 
     template: ClassVar[str] = "accounts/account.html"
@@ -78,8 +74,7 @@ class AccountPage(Page):
     longest_name: int = LONGEST_NAME
 
 
-@dataclass(frozen=True)
-class InviteAdminPage(Page):
+class InviteAdminPage(Page, frozen=True):
     """Address and name of an account's new admin."""
 
     template: ClassVar[str] = "accounts/invite.html"

@@ -1,6 +1,5 @@
 """Alerts: who gets which, and by which way."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -35,8 +34,7 @@ _LINK_TITLES = {
 """By what a link does, and whether it is done."""
 
 
-@dataclass(frozen=True)
-class AlertsPage(Page):
+class AlertsPage(Page, frozen=True):
     """Every recipient with how it is called."""
 
     template: ClassVar[str] = "alerts/list.html"
@@ -44,8 +42,7 @@ class AlertsPage(Page):
     most: int = MOST_RECIPIENTS
 
 
-@dataclass(frozen=True)
-class RecipientPage(Page):
+class RecipientPage(Page, frozen=True):
     """The form of a new recipient of that kind, or of one there is (`recipient`)."""
 
     template: ClassVar[str] = "alerts/form.html"
@@ -56,8 +53,7 @@ class RecipientPage(Page):
     longest_name: int = LONGEST_NAME
 
 
-@dataclass(frozen=True)
-class AlertLinkPage(Page):
+class AlertLinkPage(Page, frozen=True):
     """Asks the reader of an address, who need not sign in, to confirm it or to end its alerts."""
 
     template: ClassVar[str] = "alerts/link.html"
@@ -68,8 +64,7 @@ class AlertLinkPage(Page):
     title: str
 
 
-@dataclass(frozen=True)
-class DeadAlertLinkPage(Page):
+class DeadAlertLinkPage(Page, frozen=True):
     """A link that is not valid, or no longer."""
 
     template: ClassVar[str] = "alerts/dead_link.html"

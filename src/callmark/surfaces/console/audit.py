@@ -1,6 +1,5 @@
 """The audit log: of an account for its admins, of the installation for operators."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -126,8 +125,7 @@ ACTIONS = (
 _PAGER: Pager[AuditEntry, InstantKey] = Pager(InstantKey, lambda one: (one.at, one.id), PAGE)
 
 
-@dataclass(frozen=True)
-class AuditPage(Page):
+class AuditPage(Page, frozen=True):
     """A page of the log; `url` is its address without filters, `account_id` whose log an operator looks at."""
 
     template: ClassVar[str] = "audit/list.html"

@@ -1,6 +1,5 @@
 """Batches of call records: the list, and one with its records."""
 
-from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, date, timedelta
 from typing import ClassVar
 
@@ -29,8 +28,7 @@ LIST = "/console/batches"
 _STATES = {"done": True, "working": False}
 
 
-@dataclass(frozen=True)
-class BatchesPage(Page):
+class BatchesPage(Page, frozen=True):
     """A page of batches, newest first."""
 
     template: ClassVar[str] = "batches/list.html"
@@ -44,8 +42,7 @@ class BatchesPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class BatchDetailsPage(Page):
+class BatchDetailsPage(Page, frozen=True):
     """One batch and a page of its records; `may_withdraw` while a window of it is open or to come."""
 
     template: ClassVar[str] = "batches/batch.html"

@@ -1,9 +1,9 @@
 """The library of call reasons. Source: contract, sections 10.1 and 12.4, D13."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.call_reasons import service as call_reasons
@@ -21,16 +21,14 @@ from callmark.surfaces.console.route import get, post
 LIST = "/console/call-reasons"
 
 
-@dataclass(frozen=True)
-class ListedCallReason:
+class ListedCallReason(Struct, frozen=True):
     """A call reason as the list shows it; `used_by` names the feature sets that show it."""
 
     reason: CallReason
     used_by: Sequence[str]
 
 
-@dataclass(frozen=True)
-class CallReasonsPage(Page):
+class CallReasonsPage(Page, frozen=True):
     """The library, and the form that adds to it."""
 
     template: ClassVar[str] = "call_reasons/list.html"
@@ -38,8 +36,7 @@ class CallReasonsPage(Page):
     form: Form
 
 
-@dataclass(frozen=True)
-class CallReasonFormPage(Page):
+class CallReasonFormPage(Page, frozen=True):
     """The wording of one call reason."""
 
     template: ClassVar[str] = "call_reasons/form.html"

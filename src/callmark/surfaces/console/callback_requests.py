@@ -1,11 +1,11 @@
 """Call Me Back requests as a work list: new, taken, done; and their download. Source: contract, sections 8 and 12.4."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.callbacks import service as callbacks, work_list
@@ -49,8 +49,7 @@ VIEWS = {
 """The tabs by their `state`; what is to do comes first."""
 
 
-@dataclass(frozen=True)
-class RequestRow:
+class RequestRow(Struct, frozen=True):
     """A request as people work on it: the number to call, and when, by the business's own clocks."""
 
     request: CallbackRequest
@@ -61,8 +60,7 @@ class RequestRow:
     is_overdue: bool
 
 
-@dataclass(frozen=True)
-class RequestsPage(Page):
+class RequestsPage(Page, frozen=True):
     """A page of the list. `here` is its own address, where the buttons of a row come back to."""
 
     template: ClassVar[str] = "callback_requests/list.html"
@@ -77,8 +75,7 @@ class RequestsPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class ExportPage(Page):
+class ExportPage(Page, frozen=True):
     """The range of a download."""
 
     template: ClassVar[str] = "callback_requests/export.html"

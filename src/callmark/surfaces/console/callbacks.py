@@ -1,11 +1,11 @@
 """Call Me Back configurations: one for each feature set, with the slots its users see (contract, 12.4)."""
 
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import groupby, zip_longest
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.callbacks import service as callbacks
@@ -32,8 +32,7 @@ _MIDNIGHT = "00:00"
 _PAGE = 50
 
 
-@dataclass(frozen=True)
-class OpeningRow:
+class OpeningRow(Struct, frozen=True):
     """A row of the editor: from and to on one weekday, `HH:MM` or empty. `shown` numbers it for people."""
 
     opens: str
@@ -41,16 +40,14 @@ class OpeningRow:
     shown: int
 
 
-@dataclass(frozen=True)
-class ConfiguredSet:
+class ConfiguredSet(Struct, frozen=True):
     """A feature set with its configuration, None when it has none (then a call back has no time)."""
 
     own: VisibleFeatureSet
     config: CallbackConfig | None
 
 
-@dataclass(frozen=True)
-class ConfigsPage(Page):
+class ConfigsPage(Page, frozen=True):
     """A page of the feature sets of the actor's place, each with its hours in words."""
 
     template: ClassVar[str] = "callbacks/list.html"
@@ -61,15 +58,13 @@ class ConfigsPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class SlotDay:
+class SlotDay(Struct, frozen=True):
     """A day with the slots a user sees on it, first and last instant of each as clocks of the user's zone show them."""
 
     slots: list[tuple[datetime, datetime]]
 
 
-@dataclass(frozen=True)
-class SlotPreview:
+class SlotPreview(Struct, frozen=True):
     """What a user in another zone would see, or why there is nothing to see."""
 
     days: list[SlotDay]
@@ -77,8 +72,7 @@ class SlotPreview:
     zone: str
 
 
-@dataclass(frozen=True)
-class ConfigPage(Page):
+class ConfigPage(Page, frozen=True):
     """The form of a configuration. `days` are the rows of each weekday, `zones` the regions with their names."""
 
     template: ClassVar[str] = "callbacks/form.html"

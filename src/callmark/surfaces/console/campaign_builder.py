@@ -3,11 +3,11 @@
 Each button posts the whole form and gets it back changed, nothing kept; "Save" keeps it (contract, 12.4).
 """
 
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import ClassVar
 from uuid import UUID
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.feature_sets import visible_sets
@@ -41,16 +41,14 @@ _NOBODY = QuestionId(UUID(int=0))
 _CHOOSE_SET = {"feature_set": "Choose a feature set"}
 
 
-@dataclass(frozen=True)
-class PlacedCampaign:
+class PlacedCampaign(Struct, frozen=True):
     """A campaign with the feature set whose calls it asks about."""
 
     campaign: Campaign
     own: VisibleFeatureSet
 
 
-@dataclass(frozen=True)
-class QuestionField:
+class QuestionField(Struct, frozen=True):
     """A question as the form has it: options one a line, `is_new` when a button has just added it."""
 
     id: str
@@ -65,15 +63,13 @@ class QuestionField:
         return [line.strip() for line in self.options.splitlines() if line.strip()]
 
 
-@dataclass(frozen=True)
-class TypePage(Page):
+class TypePage(Page, frozen=True):
     """Chooses what kind of campaign is made."""
 
     template: ClassVar[str] = "campaigns/types.html"
 
 
-@dataclass(frozen=True)
-class BuilderPage(Page):
+class BuilderPage(Page, frozen=True):
     """The form of a new campaign, or of a draft (`campaign_id`), and how a phone asks it (`business` is who called)."""
 
     template: ClassVar[str] = "campaigns/builder.html"

@@ -1,9 +1,9 @@
 """User Feedback campaigns: the list, one with its results and answers, its life, its download (contract, 12.4)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.events.model import EventType
@@ -34,8 +34,7 @@ _PAGE = 50
 _NEWEST = 5
 
 
-@dataclass(frozen=True)
-class CampaignsPage(Page):
+class CampaignsPage(Page, frozen=True):
     """A page of the campaigns of the actor's place, newest first."""
 
     template: ClassVar[str] = "campaigns/list.html"
@@ -47,8 +46,7 @@ class CampaignsPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """A line of a chart: how many, and which part of all: in words, and of 100."""
 
     label: str
@@ -57,8 +55,7 @@ class Bar:
     width: int
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """How a question was answered; no bars for free text. `stars` is the average of a rating, rounded."""
 
     question: str
@@ -68,8 +65,7 @@ class Chart:
     stars: int
 
 
-@dataclass(frozen=True)
-class CampaignPage(Page):
+class CampaignPage(Page, frozen=True):
     """One campaign: what it asks, and how it was answered so far."""
 
     template: ClassVar[str] = "campaigns/campaign.html"
@@ -82,8 +78,7 @@ class CampaignPage(Page):
     answers: list[Feedback]
 
 
-@dataclass(frozen=True)
-class AnswersPage(Page):
+class AnswersPage(Page, frozen=True):
     """A page of a campaign's answers, newest first."""
 
     template: ClassVar[str] = "campaigns/answers.html"
@@ -93,8 +88,7 @@ class AnswersPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class AnswersExportPage(Page):
+class AnswersExportPage(Page, frozen=True):
     """The range of a download."""
 
     template: ClassVar[str] = "campaigns/export.html"

@@ -1,7 +1,6 @@
 """One page that asks before something is lost; scripts show it as a dialog over the page that led to it."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -14,8 +13,7 @@ from callmark.surfaces.console.route import Access, ConsoleRoute, Handler, get, 
 _MOST_NAMES = 3
 
 
-@dataclass(frozen=True)
-class Confirm(Page):
+class Confirm(Page, frozen=True):
     """What will be done, what is lost by it, and the way back. `danger` colours the button.
 
     Its form posts to the address of the page.
@@ -29,8 +27,7 @@ class Confirm(Page):
     danger: bool = True
 
 
-@dataclass(frozen=True)
-class Blocked(Page):
+class Blocked(Page, frozen=True):
     """Why something cannot be done yet, and where to go on (`next`: what its button says, and its address)."""
 
     template: ClassVar[str] = "kit/blocked.html"

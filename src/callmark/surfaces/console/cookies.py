@@ -7,11 +7,11 @@ import hmac
 import json
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
 import msgspec
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,8 +35,7 @@ _LONGEST_FLASH = 600
 _flash = msgspec.json.Decoder(tuple[str, str]).decode
 
 
-@dataclass(frozen=True)
-class Cookie:
+class Cookie(Struct, frozen=True):
     """A cookie to set; `lifetime` None: as long as the browser runs; an empty value removes it."""
 
     name: str

@@ -1,10 +1,10 @@
 """Webhook events: the log of deliveries, and one of them with its attempts. Source: contract, sections 9.1 and 9.2."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 import msgspec
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.events.model import EventType
@@ -34,16 +34,14 @@ _SOON = timedelta(seconds=10)
 _WAITING = frozenset({DeliveryState.PENDING, DeliveryState.RESCHEDULED})
 
 
-@dataclass(frozen=True)
-class ShownAttempt:
+class ShownAttempt(Struct, frozen=True):
     """An attempt as the page shows it: its answer's body as text, whatever it was."""
 
     attempt: Attempt
     answer: str
 
 
-@dataclass(frozen=True)
-class DeliveriesPage(Page):
+class DeliveriesPage(Page, frozen=True):
     """A page of the log. `wanted` holds the filters as they were asked for."""
 
     template: ClassVar[str] = "deliveries/list.html"
@@ -57,8 +55,7 @@ class DeliveriesPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class DeliveryPage(Page):
+class DeliveryPage(Page, frozen=True):
     """One delivery: the body it sends, and every attempt, newest first.
 
     `is_close`: the next attempt is due, so that it is worth looking again in a moment. `is_paused`: it waits until

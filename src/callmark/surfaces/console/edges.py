@@ -1,8 +1,8 @@
 """The operator's edges: the call servers that have calls signed and verified here."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.accounts import service as accounts
@@ -21,24 +21,21 @@ from callmark.surfaces.console.shown_once import ShownBeforePage, show_once, sho
 LIST = "/console/operator/edges"
 
 
-@dataclass(frozen=True)
-class EdgeLine:
+class EdgeLine(Struct, frozen=True):
     """An edge as it is listed; `account` is the name of its account, empty for the operator's."""
 
     edge: Edge
     account: str
 
 
-@dataclass(frozen=True)
-class EdgesPage(Page):
+class EdgesPage(Page, frozen=True):
     """Every edge, revoked ones too."""
 
     template: ClassVar[str] = "edges/list.html"
     edges: list[EdgeLine]
 
 
-@dataclass(frozen=True)
-class EdgeFormPage(Page):
+class EdgeFormPage(Page, frozen=True):
     """Name and account of a new edge."""
 
     template: ClassVar[str] = "edges/form.html"
@@ -46,8 +43,7 @@ class EdgeFormPage(Page):
     longest_name: int = LONGEST_NAME
 
 
-@dataclass(frozen=True)
-class NewEdgePage(Page):
+class NewEdgePage(Page, frozen=True):
     """A token, shown this once."""
 
     template: ClassVar[str] = "edges/new.html"

@@ -1,6 +1,5 @@
 """Errors as pages, in the layout when someone is signed in."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import structlog
@@ -33,8 +32,7 @@ _TEXTS = {
 }
 
 
-@dataclass(frozen=True)
-class ErrorPage(Page):
+class ErrorPage(Page, frozen=True):
     """What happened, and the way back."""
 
     template: ClassVar[str] = "error.html"

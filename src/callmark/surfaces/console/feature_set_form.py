@@ -1,10 +1,10 @@
 """The form of a feature set with a phone beside it. Source: contract, section 12.3, D18."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, TypedDict, TypeVar
 from uuid import UUID
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.call_reasons import service as call_reasons
@@ -34,16 +34,14 @@ Id = TypeVar("Id", LabelId, CallReasonId)
 _FIELDS = {"label_id": "label", "call_reason_id": "reason", "process_id": "process"}
 
 
-@dataclass(frozen=True)
-class Choices:
+class Choices(Struct, frozen=True):
     """What a feature set can show: the account's static labels and its call reasons, both by name."""
 
     labels: list[Label]
     reasons: list[CallReason]
 
 
-@dataclass(frozen=True)
-class FeatureSetFormPage(Page):
+class FeatureSetFormPage(Page, frozen=True):
     """The form of a new feature set, or of one there is (`set_id`), with what its numbers will show beside it."""
 
     template: ClassVar[str] = "feature_sets/form.html"

@@ -1,9 +1,9 @@
 """Feature sets: list, form with a phone beside it, publish and unpublish. Source: contract, section 12.3, D18."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.call_reasons import service as call_reasons
@@ -35,8 +35,7 @@ _SHORT_ID = 8
 """How much of an id lists show: its last characters."""
 
 
-@dataclass(frozen=True)
-class FeatureSetFilter:
+class FeatureSetFilter(Struct, frozen=True):
     """What the list is narrowed to; an empty part narrows nothing. `text` is part of the name."""
 
     text: str = ""
@@ -50,8 +49,7 @@ class FeatureSetFilter:
         return is_named and self.state in {None, found.state} and (self.place is None or self.place in one.path)
 
 
-@dataclass(frozen=True)
-class FeatureSetIdentity:
+class FeatureSetIdentity(Struct, frozen=True):
     """What a listed number of a feature set shows; empty where it has none."""
 
     name: str
@@ -59,8 +57,7 @@ class FeatureSetIdentity:
     reason: str
 
 
-@dataclass(frozen=True)
-class SetsPage(Page):
+class SetsPage(Page, frozen=True):
     """A page of the list. `is_narrowed`: an empty list is because of the filters."""
 
     template: ClassVar[str] = "feature_sets/list.html"
@@ -75,8 +72,7 @@ class SetsPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class SetPage(Page):
+class SetPage(Page, frozen=True):
     """One feature set: what it shows, its place, what can be done."""
 
     template: ClassVar[str] = "feature_sets/set.html"

@@ -5,10 +5,10 @@ demo's receiver takes the webhook. Without the emulator the steps that need them
 """
 
 import shlex
-from dataclasses import dataclass
 from typing import ClassVar
 
 import msgspec
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.accounts import service as accounts
@@ -27,8 +27,7 @@ START = "/console/first-steps"
 NOT_HERE, LABEL_FIRST = "This step is only available in the demo.", "Create a caller ID first."
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(Struct, frozen=True):
     """The steps, and what the card says about them. `on` is `home` there; `phone` is empty without the emulator."""
 
     steps: FirstSteps
@@ -39,16 +38,14 @@ class Card:
     phone: str
 
 
-@dataclass(frozen=True)
-class StepsPart(Page):
+class StepsPart(Page, frozen=True):
     """The list of steps alone, for a page that shows it already."""
 
     template: ClassVar[str] = "first_steps/steps.html"
     card: Card
 
 
-@dataclass(frozen=True)
-class FirstStepsPage(Page):
+class FirstStepsPage(Page, frozen=True):
     """The card as a page of its own."""
 
     template: ClassVar[str] = "first_steps/page.html"

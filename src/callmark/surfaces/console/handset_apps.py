@@ -1,6 +1,5 @@
 """The operator's handset apps: who may register handsets."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -20,16 +19,14 @@ from callmark.surfaces.console.shown_once import ShownBeforePage, show_once, sho
 LIST = "/console/operator/handset-apps"
 
 
-@dataclass(frozen=True)
-class HandsetAppsPage(Page):
+class HandsetAppsPage(Page, frozen=True):
     """Every app, revoked ones too."""
 
     template: ClassVar[str] = "handset_apps/list.html"
     apps: list[HandsetApp]
 
 
-@dataclass(frozen=True)
-class HandsetAppFormPage(Page):
+class HandsetAppFormPage(Page, frozen=True):
     """The name of a new app."""
 
     template: ClassVar[str] = "handset_apps/form.html"
@@ -37,8 +34,7 @@ class HandsetAppFormPage(Page):
     longest_name: int = LONGEST_NAME
 
 
-@dataclass(frozen=True)
-class NewHandsetAppPage(Page):
+class NewHandsetAppPage(Page, frozen=True):
     """A credential, shown this once."""
 
     template: ClassVar[str] = "handset_apps/new.html"

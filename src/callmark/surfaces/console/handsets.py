@@ -1,8 +1,8 @@
 """The operator's handsets: who is registered, with what, and whether it is connected at this moment."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.handsets import directory, service as handsets
@@ -23,16 +23,14 @@ PAGE = 50
 _LONGEST_DIGITS = 15
 
 
-@dataclass(frozen=True)
-class HandsetTotals:
+class HandsetTotals(Struct, frozen=True):
     """All registrations (counting stops after `MOST_COUNTED`), and open streams (None when not all can be asked)."""
 
     registered: int
     connected: int | None
 
 
-@dataclass(frozen=True)
-class HandsetsPage(Page):
+class HandsetsPage(Page, frozen=True):
     """Registrations by number. `connected` is None when the gateways cannot be asked."""
 
     template: ClassVar[str] = "handsets/list.html"

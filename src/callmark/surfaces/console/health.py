@@ -1,9 +1,9 @@
 """The operator's view of the installation's health."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.deps import Deps
@@ -23,8 +23,7 @@ _KINDS = ("http", "worker")
 """Kinds of process without one of which an installation does not work."""
 
 
-@dataclass(frozen=True)
-class InstallationHealth:
+class InstallationHealth(Struct, frozen=True):
     """What was checked, the processes by kind, and how far the product clock is from the real one (emulator)."""
 
     findings: list[CheckResult]
@@ -37,8 +36,7 @@ class InstallationHealth:
         return all(finding.ok for finding in self.findings)
 
 
-@dataclass(frozen=True)
-class HealthPage(Page):
+class HealthPage(Page, frozen=True):
     """What was checked, and when by the real clock; `sends_mail`: whether there is a mail server to try."""
 
     template: ClassVar[str] = "health/health.html"

@@ -1,10 +1,10 @@
 """The first page after signing in: how today goes, and what waits for attention."""
 
-from dataclasses import dataclass
 from datetime import datetime, time
 from typing import ClassVar
 
 import msgspec
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.callbacks import work_list
@@ -25,8 +25,7 @@ MOST = 1_000
 """Where counting of what waits stops: more is shown as "1,000+"."""
 
 
-@dataclass(frozen=True)
-class HomeFigures:
+class HomeFigures(Struct, frozen=True):
     """None stands for what the visitor may not see."""
 
     days: DailyFigures | None
@@ -35,8 +34,7 @@ class HomeFigures:
     webhooks: list[WebhookHealth] | None
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """A step of the funnel: how many of today's records came so far, and how many of a hundred accepted that is."""
 
     label: str
@@ -47,8 +45,7 @@ class Stage:
     url: str
 
 
-@dataclass(frozen=True)
-class HomePage(Page):
+class HomePage(Page, frozen=True):
     """Figures as far as the visitor may see them; `chart` is JSON for the chart of the last days."""
 
     template: ClassVar[str] = "home/home.html"

@@ -8,7 +8,6 @@ cookie that the same answer set. So nobody's form stands before another person w
 """
 
 import hmac
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
@@ -52,8 +51,7 @@ class KeptForm(msgspec.Struct):
     """The SHA-256 of the cookie that opens it."""
 
 
-@dataclass(frozen=True)
-class KeptFormPage(Page):
+class KeptFormPage(Page, frozen=True):
     """What was typed, to be sent again; `back` is the page to fill in again."""
 
     template: ClassVar[str] = "kit/kept_form.html"
@@ -64,8 +62,7 @@ class KeptFormPage(Page):
     back: str
 
 
-@dataclass(frozen=True)
-class NoFormPage(Page):
+class NoFormPage(Page, frozen=True):
     """The form is no longer kept."""
 
     template: ClassVar[str] = "kit/no_form.html"

@@ -1,6 +1,5 @@
 """Manage API Keys. Source: contract, section 3.2; D47: a Key ID is shown once, with its secret."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, TypedDict
 
@@ -26,8 +25,7 @@ LIST = "/console/keys"
 _BACK = ("API keys", LIST)
 
 
-@dataclass(frozen=True)
-class KeysPage(Page):
+class KeysPage(Page, frozen=True):
     """The account's keys and its id."""
 
     template: ClassVar[str] = "keys/list.html"
@@ -37,8 +35,7 @@ class KeysPage(Page):
     most: int
 
 
-@dataclass(frozen=True)
-class KeyFormPage(Page):
+class KeyFormPage(Page, frozen=True):
     """Name, description and access of a new key, or of one there is (`reference`)."""
 
     template: ClassVar[str] = "keys/form.html"
@@ -49,8 +46,7 @@ class KeyFormPage(Page):
     longest_description: int = LONGEST_DESCRIPTION
 
 
-@dataclass(frozen=True)
-class NewKeyPage(Page):
+class NewKeyPage(Page, frozen=True):
     """A pair, shown this once, to copy or to save as a file."""
 
     template: ClassVar[str] = "keys/new.html"
@@ -65,8 +61,7 @@ class NewKeyPage(Page):
     last_used_at: datetime | None = None
 
 
-@dataclass(frozen=True)
-class FirstRequestPart(Page):
+class FirstRequestPart(Page, frozen=True):
     """A line that waits for the key's first request (`last_used_at` None), and asks again until it came."""
 
     template: ClassVar[str] = "keys/first_request.html"

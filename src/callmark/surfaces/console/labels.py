@@ -1,9 +1,9 @@
 """Business identity: labels and their logos. Source: contract, section 12.2, D34, D35."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.feature_sets import service as feature_sets
@@ -34,8 +34,7 @@ CATEGORIES = [
 """Sub-categories by code in their categories: what the drop-down offers."""
 
 
-@dataclass(frozen=True)
-class ListedLabel:
+class ListedLabel(Struct, frozen=True):
     """A label as the list shows it; `used_by` names the feature sets that show it."""
 
     label: Label
@@ -44,8 +43,7 @@ class ListedLabel:
     used_by: Sequence[str]
 
 
-@dataclass(frozen=True)
-class LabelsPage(Page):
+class LabelsPage(Page, frozen=True):
     """The labels of one kind, or of both."""
 
     template: ClassVar[str] = "labels/list.html"
@@ -54,8 +52,7 @@ class LabelsPage(Page):
     counts: dict[str, int]
 
 
-@dataclass(frozen=True)
-class LabelFormPage(Page):
+class LabelFormPage(Page, frozen=True):
     """The steps of a new label, or of one there is (`label`)."""
 
     template: ClassVar[str] = "labels/form.html"

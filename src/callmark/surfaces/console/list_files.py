@@ -2,8 +2,9 @@
 
 from asyncio import to_thread
 from collections.abc import Mapping
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import number_list_parser
@@ -17,8 +18,7 @@ from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.tables.text import ENCODINGS
 
 
-@dataclass(frozen=True)
-class ListFile:
+class ListFile(Struct, frozen=True):
     """A list that is kept, and how it can be read: columns and sheets to choose from, as (value, text)."""
 
     file_id: str

@@ -5,9 +5,9 @@ Source: contract, section 12.3 ("Manage Listing"), D24.
 
 from asyncio import to_thread
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.feature_sets import service as feature_sets
@@ -45,8 +45,7 @@ _DIGITS = 9
 _KINDS = ("done", "gone", "kept", "refused")
 
 
-@dataclass(frozen=True)
-class NumberBucket:
+class NumberBucket(Struct, frozen=True):
     """Numbers that a list would do the same to; `kind`: done, gone, kept or refused."""
 
     name: str
@@ -60,8 +59,7 @@ class NumberBucket:
         return self.numbers[:_EXAMPLES]
 
 
-@dataclass(frozen=True)
-class ListingPage(Page):
+class ListingPage(Page, frozen=True):
     """The form that takes a list, and the feature set's newest jobs."""
 
     template: ClassVar[str] = "numbers/listing.html"
@@ -75,8 +73,7 @@ class ListingPage(Page):
     most: int = MOST_IN_LIST
 
 
-@dataclass(frozen=True)
-class PreviewPage(Page):
+class PreviewPage(Page, frozen=True):
     """What a list would do, line by line and bucket by bucket; `numbers` goes with the form that applies it.
 
     `rejected_count` lines gave no number; `rejected` are the first of them.

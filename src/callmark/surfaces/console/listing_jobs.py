@@ -1,10 +1,10 @@
 """The jobs that list and delist numbers: a page of them, one, and its progress as it goes (contract, D24)."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.feature_sets import visible_sets
@@ -28,16 +28,14 @@ _TICK, _TICKS = timedelta(milliseconds=500), 600
 """How often a job is read, and after how many times the browser is to ask again."""
 
 
-@dataclass(frozen=True)
-class JobLine:
+class JobLine(Struct, frozen=True):
     """A job with the name of its feature set, empty when that is deleted."""
 
     job: ListingJob
     feature_set_name: str
 
 
-@dataclass(frozen=True)
-class JobsPage(Page):
+class JobsPage(Page, frozen=True):
     """Every job of the actor's place, newest first."""
 
     template: ClassVar[str] = "numbers/jobs.html"
@@ -47,8 +45,7 @@ class JobsPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class JobPage(Page):
+class JobPage(Page, frozen=True):
     """One job."""
 
     template: ClassVar[str] = "numbers/job.html"

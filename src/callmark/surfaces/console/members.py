@@ -1,6 +1,5 @@
 """Manage Members. Source: contract, section 12.1."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
@@ -26,8 +25,7 @@ _TOO_MANY = "Too many invitations were sent."
 Options = list[tuple[str, list[tuple[str, str]]]]
 
 
-@dataclass(frozen=True)
-class MembersPage(Page):
+class MembersPage(Page, frozen=True):
     """Those whom the visitor may see; `email` is its own."""
 
     template: ClassVar[str] = "members/list.html"
@@ -35,8 +33,7 @@ class MembersPage(Page):
     email: str
 
 
-@dataclass(frozen=True)
-class InvitePage(Page):
+class InvitePage(Page, frozen=True):
     """Address, name, and what is given; `options` groups places by role."""
 
     template: ClassVar[str] = "members/invite.html"
@@ -45,8 +42,7 @@ class InvitePage(Page):
     longest_name: int = LONGEST_NAME
 
 
-@dataclass(frozen=True)
-class MemberPage(Page):
+class MemberPage(Page, frozen=True):
     """One member's name and role."""
 
     template: ClassVar[str] = "members/edit.html"

@@ -1,14 +1,14 @@
 """The menus: what is where in the left panel. An entry shows when its page exists, and role and plan allow it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from callmark.domain.policy.model import Action
 from callmark.surfaces.console.request import ConsoleRequest
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(Struct, frozen=True):
     """An entry; `path` below `/console`."""
 
     label: str
@@ -26,8 +26,7 @@ class Item:
         return f"/console{self.path}"
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct, frozen=True):
     """Entries under one heading; the first has none."""
 
     title: str
@@ -113,8 +112,7 @@ OPERATOR = (
 )
 
 
-@dataclass(frozen=True)
-class Menu:
+class Menu(Struct, frozen=True):
     """What one visitor sees; `here` is the path of the entry that the page belongs to, None where none does."""
 
     sections: tuple[Section, ...]

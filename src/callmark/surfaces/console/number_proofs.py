@@ -1,6 +1,5 @@
 """Proofs of a business's numbers: ask the operator with a letter, or type a code (docs/number-ownership.md)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
@@ -36,8 +35,7 @@ _RequestKey = tuple[datetime, UUID]
 _PAGER: Pager[ProofRequest, _RequestKey] = Pager(_RequestKey, lambda one: (one.requested_at, one.id), _PAGE, "before")
 
 
-@dataclass(frozen=True)
-class ProofRequestsPage(Page):
+class ProofRequestsPage(Page, frozen=True):
     """What was asked for, and what was decided."""
 
     template: ClassVar[str] = "numbers/proofs.html"

@@ -1,11 +1,11 @@
 """Numbers: search, bulk actions, one number with what it shows. Source: contract, sections 7 and 12.3, D18."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.feature_sets import service as feature_sets
@@ -41,8 +41,7 @@ _PAGER: Pager[NumberDetails, _NumberKey] = Pager(
 _MOST_CHOSEN = 10_000
 
 
-@dataclass(frozen=True)
-class PlacedNumber:
+class PlacedNumber(Struct, frozen=True):
     """A number, where it is (None: in a number group, outside the structure), and the job that works on it."""
 
     details: NumberDetails
@@ -55,8 +54,7 @@ class PlacedNumber:
         return self.placed.place.path if self.placed else ()
 
 
-@dataclass(frozen=True)
-class NumbersPage(Page):
+class NumbersPage(Page, frozen=True):
     """A page of the list, newest first. `is_narrowed`: an empty list is because of the filters."""
 
     template: ClassVar[str] = "numbers/list.html"
@@ -72,8 +70,7 @@ class NumbersPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class NumberPage(Page):
+class NumberPage(Page, frozen=True):
     """One number: what it shows when it calls, and why nothing where it shows nothing."""
 
     template: ClassVar[str] = "numbers/number.html"
@@ -85,8 +82,7 @@ class NumberPage(Page):
     sends_codes: bool
 
 
-@dataclass(frozen=True)
-class DelistPage(Page):
+class DelistPage(Page, frozen=True):
     """Asks before chosen numbers are delisted."""
 
     template: ClassVar[str] = "numbers/delist.html"

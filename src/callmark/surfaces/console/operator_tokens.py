@@ -1,8 +1,8 @@
 """Operator tokens: what programs of operators show the operator API."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.ids import OperatorTokenId
@@ -20,24 +20,21 @@ from callmark.surfaces.console.shown_once import ShownBeforePage, show_once, sho
 LIST = "/console/operator/tokens"
 
 
-@dataclass(frozen=True)
-class OperatorTokenLine:
+class OperatorTokenLine(Struct, frozen=True):
     """A token as it is listed."""
 
     token: OperatorToken
     state: TokenState
 
 
-@dataclass(frozen=True)
-class OperatorTokensPage(Page):
+class OperatorTokensPage(Page, frozen=True):
     """Every token, expired and revoked ones too."""
 
     template: ClassVar[str] = "operator_tokens/list.html"
     tokens: list[OperatorTokenLine]
 
 
-@dataclass(frozen=True)
-class OperatorTokenFormPage(Page):
+class OperatorTokenFormPage(Page, frozen=True):
     """Name and end of a new token."""
 
     template: ClassVar[str] = "operator_tokens/form.html"
@@ -46,8 +43,7 @@ class OperatorTokenFormPage(Page):
     most_days: int = MOST_DAYS
 
 
-@dataclass(frozen=True)
-class NewOperatorTokenPage(Page):
+class NewOperatorTokenPage(Page, frozen=True):
     """A token, shown this once."""
 
     template: ClassVar[str] = "operator_tokens/new.html"

@@ -1,6 +1,5 @@
 """The people who run the installation."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -21,8 +20,7 @@ from callmark.surfaces.console.route import get, post
 LIST = "/console/operator/operators"
 
 
-@dataclass(frozen=True)
-class OperatorsPage(Page):
+class OperatorsPage(Page, frozen=True):
     """Everyone who operates; `email` is the visitor's own."""
 
     template: ClassVar[str] = "operators/list.html"
@@ -30,8 +28,7 @@ class OperatorsPage(Page):
     email: str
 
 
-@dataclass(frozen=True)
-class OperatorFormPage(Page):
+class OperatorFormPage(Page, frozen=True):
     """Address, name and first password of a new operator."""
 
     template: ClassVar[str] = "operators/new.html"

@@ -1,8 +1,8 @@
 """One's own account: time zone, password and sessions."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.ids import SessionId
@@ -23,8 +23,7 @@ _BROWSERS = ("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("
 _SYSTEMS = ("Android", "Android"), ("iPhone", "iPhone"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux")
 
 
-@dataclass(frozen=True)
-class SessionLine:
+class SessionLine(Struct, frozen=True):
     """A session as it is listed."""
 
     session: Session
@@ -32,8 +31,7 @@ class SessionLine:
     is_this: bool
 
 
-@dataclass(frozen=True)
-class OwnAccountPage(Page):
+class OwnAccountPage(Page, frozen=True):
     """Who one is, the password form, the sessions."""
 
     template: ClassVar[str] = "own_account/own_account.html"

@@ -1,8 +1,9 @@
 """Lists that page by key: the address carries the key of the last row shown, and the next page begins behind it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from callmark.surfaces.console.request import ConsoleRequest, with_query
 from callmark.surfaces.cursors import Key, decode_key, encode_key
@@ -18,8 +19,7 @@ class ListPart(NamedTuple, Generic[Row]):
     first: str
 
 
-@dataclass(frozen=True)
-class Pager(Generic[Row, Key]):
+class Pager(Struct, Generic[Row, Key], frozen=True):
     """How a list pages: the type of its keys, a row's key, and how many rows a page has. Queries ask for one more."""
 
     kind: type[Key]

@@ -1,7 +1,6 @@
 """Renders pages: a typed context each, the layout around it, and what every page may say."""
 
 import gzip
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -34,15 +34,13 @@ env = templates_of(
 )
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page's context: a frozen dataclass whose fields are the variables of its `template`, beside `layout`."""
+class Page(Struct, frozen=True):
+    """A page's context: a struct whose fields are the variables of its `template`, beside `layout`."""
 
     template: ClassVar[str]
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """What surrounds a page: who looks, the menus, a message to be said once, and the token of its forms."""
 
     in_account: bool
@@ -77,7 +75,7 @@ class Layout:
 
 def page(request: ConsoleRequest, context: Page, status: int = 200) -> Response:
     """The page of a context, whole."""
-    values = {field.name: getattr(context, field.name) for field in fields(context)}
+    values = {name: getattr(context, name) for name in context.__struct_fields__}
     html = env.get_template(context.template).render(layout=layout_of(request), **values)
     return HTMLResponse(html, status)
 

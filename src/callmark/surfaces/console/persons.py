@@ -1,6 +1,5 @@
 """What is kept about a phone number, for operators: exported as a file, or erased."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -21,8 +20,7 @@ _NO_NUMBER = "Enter a phone number with its country code."
 _NOT_THE_SAME = "Enter the same number again."
 
 
-@dataclass(frozen=True)
-class PersonsPage(Page):
+class PersonsPage(Page, frozen=True):
     """Both forms, and the newest erasures; `is_running`: the page asks again."""
 
     template: ClassVar[str] = "persons/persons.html"

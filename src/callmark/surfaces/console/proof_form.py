@@ -1,6 +1,5 @@
 """The form that asks the operator for a proof of numbers."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from callmark.domain.numbers.proof_model import LARGEST_LETTER_BYTES
@@ -8,8 +7,7 @@ from callmark.surfaces.console.pages import Page
 from callmark.surfaces.console.request import Form
 
 
-@dataclass(frozen=True)
-class ProofFormPage(Page):
+class ProofFormPage(Page, frozen=True):
     """Which numbers, and the letter."""
 
     template: ClassVar[str] = "numbers/proof_form.html"

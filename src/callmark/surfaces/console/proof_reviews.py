@@ -1,6 +1,5 @@
 """The operator's proof reviews: what waits, its letter, approve, refuse with a reason."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -20,8 +19,7 @@ _MOST = 100
 _ENDINGS = {"application/pdf": "pdf", "image/png": "png", "image/jpeg": "jpg"}
 
 
-@dataclass(frozen=True)
-class ProofReviewsPage(Page):
+class ProofReviewsPage(Page, frozen=True):
     """The requests that wait."""
 
     template: ClassVar[str] = "reviews/proofs.html"
@@ -29,8 +27,7 @@ class ProofReviewsPage(Page):
     most: int = _MOST
 
 
-@dataclass(frozen=True)
-class RefuseProofPage(Page):
+class RefuseProofPage(Page, frozen=True):
     """Why a request is turned down."""
 
     template: ClassVar[str] = "reviews/refuse_proof.html"

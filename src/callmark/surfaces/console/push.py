@@ -1,9 +1,9 @@
 """Push one call record by hand, in real time: judged as the API judges, its result shown at once."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.call_reasons import service as call_reasons
@@ -34,16 +34,14 @@ _FORM_FIELDS = {
 }
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """A label to choose, and its logo for the preview."""
 
     label: Label
     logo_url: str
 
 
-@dataclass(frozen=True)
-class PushPage(Page):
+class PushPage(Page, frozen=True):
     """The form; `reasons` are the library's."""
 
     template: ClassVar[str] = "push/form.html"

@@ -1,6 +1,5 @@
 """The operator's view of background work: batches, listing jobs, deliveries, mails, periodic jobs."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -17,8 +16,7 @@ from callmark.surfaces.console.route import get, post
 URL = "/console/operator/queues"
 
 
-@dataclass(frozen=True)
-class QueuesPage(Page):
+class QueuesPage(Page, frozen=True):
     """How every kind of work stands; `sends_mail`: whether a mail server is set; `catches`: the emulator's way."""
 
     template: ClassVar[str] = "queues/queues.html"

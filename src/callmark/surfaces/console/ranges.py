@@ -1,10 +1,11 @@
 """Instants and days as people type them, in the zone in which their pages show times."""
 
-from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
 from itertools import groupby
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from callmark.domain.log_downloads.model import DownloadLink, FileFormat
 from callmark.kit.errors import InvalidInput
@@ -15,8 +16,7 @@ _DAY = timedelta(days=1)
 KEPT = timedelta(days=30)
 
 
-@dataclass(frozen=True)
-class DayRange:
+class DayRange(Struct, frozen=True):
     """From `since` up to, not with, `before`, and how the file is written."""
 
     since: datetime

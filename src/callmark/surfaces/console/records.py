@@ -1,9 +1,9 @@
 """Call records: search, one with its timeline, taking it back; and what a receiver would see now."""
 
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import msgspec
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from callmark.domain.calls import service as calls
@@ -34,8 +34,7 @@ _BETWEEN_DIGITS = dict.fromkeys(map(ord, " +-().\N{NO-BREAK SPACE}"))
 NO_NUMBER = "This is not a phone number"
 
 
-@dataclass(frozen=True)
-class RecordsPage(Page):
+class RecordsPage(Page, frozen=True):
     """A page of records; `form` holds the search as it was typed."""
 
     template: ClassVar[str] = "records/list.html"
@@ -45,8 +44,7 @@ class RecordsPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class RecordPage(Page):
+class RecordPage(Page, frozen=True):
     """One record: what it shows, its outcome, and what was sent when it was judged bad."""
 
     template: ClassVar[str] = "records/record.html"
@@ -56,8 +54,7 @@ class RecordPage(Page):
     may_withdraw: bool
 
 
-@dataclass(frozen=True)
-class ResolvePage(Page):
+class ResolvePage(Page, frozen=True):
     """A pair of numbers, and what shows when one rings the other; `view` None before it is asked."""
 
     template: ClassVar[str] = "records/resolve.html"

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, ClassVar
 
 import msgspec
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark import __version__
@@ -29,8 +29,7 @@ _SPOKEN = ("key_id", "api_key")
 _NEEDED = {(route.method, route.path): route.features for route in API}
 
 
-@dataclass(frozen=True)
-class RouteExample:
+class RouteExample(Struct, frozen=True):
     """One route: what it does, the command that calls it, an answer; `has_access`: whether the account subscribes."""
 
     id: str
@@ -43,8 +42,7 @@ class RouteExample:
     answer: str
 
 
-@dataclass(frozen=True)
-class ReferencePage(Page):
+class ReferencePage(Page, frozen=True):
     """Routes by their tags."""
 
     template: ClassVar[str] = "reference/reference.html"
@@ -83,8 +81,7 @@ def _operations(public_url: str) -> Iterator[tuple[str, str, Json]]:
             yield method.upper(), path, told
 
 
-@dataclass(frozen=True)
-class _Writer:
+class _Writer(Struct, frozen=True):
     """Writes routes with what is `own` to the account in the place of the document's examples."""
 
     base_url: str

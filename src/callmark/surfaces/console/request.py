@@ -1,13 +1,13 @@
 """One request to the console: who asks, what was sent, where to go next."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct, field
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -27,8 +27,7 @@ UTC = ZoneInfo("UTC")
 Id = TypeVar("Id", bound=UUID)
 
 
-@dataclass
-class Form:
+class Form(Struct):
     """What a form holds: its values as they were typed, and what is wrong with them, by field ("" is the whole)."""
 
     values: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
@@ -65,8 +64,7 @@ class Form:
         return Form(self.values, {**self.errors, name: message})
 
 
-@dataclass
-class ConsoleRequest:
+class ConsoleRequest(Struct, dict=True):
     """One request. Handlers get it already admitted: session, CSRF token and the route's action are checked."""
 
     deps: Deps

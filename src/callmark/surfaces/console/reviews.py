@@ -1,6 +1,5 @@
 """The operator's listing reviews: what waits, approve, reject with a reason. Source: contract, D18."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -20,8 +19,7 @@ _MOST = 100
 """Requests that one page shows; the longest waiting first."""
 
 
-@dataclass(frozen=True)
-class ReviewsPage(Page):
+class ReviewsPage(Page, frozen=True):
     """The requests that wait; whether this installation reviews at all."""
 
     template: ClassVar[str] = "reviews/list.html"
@@ -30,8 +28,7 @@ class ReviewsPage(Page):
     most: int = _MOST
 
 
-@dataclass(frozen=True)
-class RejectPage(Page):
+class RejectPage(Page, frozen=True):
     """Why a request is turned down."""
 
     template: ClassVar[str] = "reviews/reject.html"

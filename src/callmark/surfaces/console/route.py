@@ -1,9 +1,9 @@
 """A line of the console's route table: its path, its handler, and what a person must be allowed to do."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import Enum
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.policy.model import Action
@@ -19,8 +19,7 @@ class Access(Enum):
     SIGNED_IN = "signed_in"  # members, and operators acting or not
 
 
-@dataclass(frozen=True)
-class ConsoleRoute:
+class ConsoleRoute(Struct, frozen=True):
     """Method, path below `/console`, handler, and what the visitor must be allowed to do."""
 
     method: str

@@ -1,6 +1,5 @@
 """Account settings: name, the code at sign-in, and in which calls its identities show."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -14,8 +13,7 @@ from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 
 
-@dataclass(frozen=True)
-class SettingsPage(Page):
+class SettingsPage(Page, frozen=True):
     """What an admin may change of the account, and what the operator has set."""
 
     template: ClassVar[str] = "settings/settings.html"

@@ -1,6 +1,5 @@
 """Pages that show a new secret once. The form answers with a redirect, so that a reload makes nothing again."""
 
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 import msgspec
@@ -16,8 +15,7 @@ _GONE = 404
 """As for an address that never was: nobody learns from it whether there was a secret."""
 
 
-@dataclass(frozen=True)
-class ShownBeforePage(Page):
+class ShownBeforePage(Page, frozen=True):
     """Says that a secret was shown, and what to do without it; `back` is the list it belongs to."""
 
     template: ClassVar[str] = "kit/shown_before.html"

@@ -1,9 +1,10 @@
 """Signing in (and the code), invitation, forgotten password, sign out, light or dark."""
 
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
+from msgspec import field
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from callmark.domain.sessions import links, service as sessions
@@ -23,8 +24,7 @@ _OR_ANOTHER = (
 )
 
 
-@dataclass(frozen=True)
-class SignInPage(Page):
+class SignInPage(Page, frozen=True):
     """Address and password; `next` is where to go afterwards."""
 
     template: ClassVar[str] = "sign_in/sign_in.html"
@@ -34,8 +34,7 @@ class SignInPage(Page):
     """Where a demo keeps everyone's passwords; empty otherwise."""
 
 
-@dataclass(frozen=True)
-class CodePage(Page):
+class CodePage(Page, frozen=True):
     """The code that was sent by mail."""
 
     template: ClassVar[str] = "sign_in/code.html"
@@ -43,8 +42,7 @@ class CodePage(Page):
     next: str
 
 
-@dataclass(frozen=True)
-class ForgotPage(Page):
+class ForgotPage(Page, frozen=True):
     """Asks for the address; `sent` once a mail is on its way, if there is anyone to get it."""
 
     template: ClassVar[str] = "sign_in/forgot.html"
@@ -52,8 +50,7 @@ class ForgotPage(Page):
     sent: bool
 
 
-@dataclass(frozen=True)
-class ResetPage(Page):
+class ResetPage(Page, frozen=True):
     """A new password."""
 
     template: ClassVar[str] = "sign_in/reset.html"
@@ -62,8 +59,7 @@ class ResetPage(Page):
     shortest: int = SHORTEST
 
 
-@dataclass(frozen=True)
-class InvitationPage(Page):
+class InvitationPage(Page, frozen=True):
     """A new member's name and password."""
 
     template: ClassVar[str] = "sign_in/invitation.html"
@@ -73,8 +69,7 @@ class InvitationPage(Page):
     shortest: int = SHORTEST
 
 
-@dataclass(frozen=True)
-class DeadLinkPage(Page):
+class DeadLinkPage(Page, frozen=True):
     """A link that was used, or came too late."""
 
     template: ClassVar[str] = "sign_in/dead_link.html"

@@ -1,8 +1,8 @@
 """Calls on the telephone network: signed or verified, or possibly forged; and the certificates that sign them."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.accounts import service as accounts
@@ -26,8 +26,7 @@ _ALARMS = 50
 _ALARM_PAGER: Pager[PossibleSpoof, InstantKey] = Pager(InstantKey, lambda one: (one.raised_at, one.id), _ALARMS)
 
 
-@dataclass(frozen=True)
-class NetworkPlace:
+class NetworkPlace(Struct, frozen=True):
     """Whose calls a page shows, and where its tabs are. `account_name` is empty for the business itself."""
 
     account_id: AccountId
@@ -41,8 +40,7 @@ class NetworkPlace:
         return [("Accounts", at), (self.account_name, f"{at}/{self.account_id}")] if self.account_name else []
 
 
-@dataclass(frozen=True)
-class SignedCallsPage(Page):
+class SignedCallsPage(Page, frozen=True):
     """A page of calls. `wanted` holds the filters as they were asked for."""
 
     template: ClassVar[str] = "signed_calls/list.html"
@@ -54,8 +52,7 @@ class SignedCallsPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class SpoofAlarmsPage(Page):
+class SpoofAlarmsPage(Page, frozen=True):
     """A page of alarms."""
 
     template: ClassVar[str] = "signed_calls/alarms.html"
@@ -65,8 +62,7 @@ class SpoofAlarmsPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class OwnCertificatesPage(Page):
+class OwnCertificatesPage(Page, frozen=True):
     """What the account's calls are signed with, newest first."""
 
     template: ClassVar[str] = "signed_calls/certificates.html"

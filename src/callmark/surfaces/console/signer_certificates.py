@@ -1,8 +1,8 @@
 """The operator's list of certificates: with what calls are signed, for which numbers, and until when."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.ids import AccountId
@@ -24,8 +24,7 @@ _Listed = tuple[StoredCertificate, str]
 PAGER: Pager[_Listed, InstantKey] = Pager(InstantKey, lambda one: (one[0].created_at, one[0].id), PAGE)
 
 
-@dataclass(frozen=True)
-class CertificateLine:
+class CertificateLine(Struct, frozen=True):
     """A certificate as it is listed; `numbers` counts those that it lists."""
 
     stored: StoredCertificate
@@ -35,8 +34,7 @@ class CertificateLine:
     is_in_time: bool
 
 
-@dataclass(frozen=True)
-class CertificatesPage(Page):
+class CertificatesPage(Page, frozen=True):
     """Certificates, newest first; `account` narrows them to one account's."""
 
     template: ClassVar[str] = "signer_certificates/list.html"

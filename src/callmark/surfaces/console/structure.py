@@ -1,7 +1,6 @@
 """The structure on one page, and the forms that change it. Source: contract, section 12.1."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
@@ -26,8 +25,7 @@ _OPEN_AT_MOST = 60
 _INSIDE = {NodeKind.DEPARTMENT: "calling operation", NodeKind.OPERATION: "process", NodeKind.PROCESS: "sub-process"}
 
 
-@dataclass(frozen=True)
-class StructurePage(Page):
+class StructurePage(Page, frozen=True):
     """The tree; `is_short` opens all of it."""
 
     template: ClassVar[str] = "structure/tree.html"
@@ -35,8 +33,7 @@ class StructurePage(Page):
     is_short: bool
 
 
-@dataclass(frozen=True)
-class NamePage(Page):
+class NamePage(Page, frozen=True):
     """One name: of a new node, or of one there is."""
 
     template: ClassVar[str] = "structure/name.html"
@@ -50,8 +47,7 @@ class NamePage(Page):
     longest: int = LONGEST_NAME
 
 
-@dataclass(frozen=True)
-class OperationsPage(Page):
+class OperationsPage(Page, frozen=True):
     """The catalogue's entries that a department does not have yet, to choose from."""
 
     template: ClassVar[str] = "structure/operations.html"
@@ -61,8 +57,7 @@ class OperationsPage(Page):
     back: str
 
 
-@dataclass(frozen=True)
-class MovePage(Page):
+class MovePage(Page, frozen=True):
     """Where something may be moved: `options` are ids and names."""
 
     template: ClassVar[str] = "structure/move.html"

@@ -1,8 +1,9 @@
 """A record's life as lines in the order of time. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from callmark.domain.calls.model import Call, CallDetails, CallEvent, Verification
 from callmark.domain.personalisation.model import Outcome, StoredRecord
@@ -15,8 +16,7 @@ _NO_CALLS = CallsOnNetwork([], [])
 _ASLEEP = "The handset was not connected. The push service was asked to wake its app."
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """Something that happened, or will (`is_ahead`)."""
 
     at: datetime

@@ -1,10 +1,10 @@
 """A file of call records: sent once, previewed as a phone would show it, changed where need be, then pushed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import ClassVar
 
+from msgspec import Struct, field
 from starlette.responses import Response
 
 from callmark.domain.ids import PreviewedFileId
@@ -41,8 +41,7 @@ _LONGEST_CHOICE = 1_000
 _LEFT_OUT = "Lines that cannot be read"
 
 
-@dataclass(frozen=True)
-class UploadFormPage(Page):
+class UploadFormPage(Page, frozen=True):
     """Choose a file, and values for what it leaves out."""
 
     template: ClassVar[str] = "uploads/form.html"
@@ -53,8 +52,7 @@ class UploadFormPage(Page):
     most_rows: int = MOST_ROWS
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """One of the first rows as a phone would show it, or what is wrong with it."""
 
     line: int
@@ -67,8 +65,7 @@ class Shown:
     faults: list[str]
 
 
-@dataclass(frozen=True)
-class FaultLine:
+class FaultLine(Struct, frozen=True):
     """A kind of fault in words; `examples` are (line, text, why)."""
 
     text: str
@@ -76,8 +73,7 @@ class FaultLine:
     examples: list[tuple[int, str, str]]
 
 
-@dataclass(frozen=True)
-class UploadPreviewPage(Page):
+class UploadPreviewPage(Page, frozen=True):
     """What the file would push; nothing is pushed yet."""
 
     template: ClassVar[str] = "uploads/preview.html"
@@ -94,8 +90,7 @@ class UploadPreviewPage(Page):
     zone: str
 
 
-@dataclass
-class _PreviewChoices:
+class _PreviewChoices(Struct):
     """What was chosen, as far as it can be read, and what is wrong with the rest."""
 
     options: PreviewOptions

@@ -1,7 +1,6 @@
 """Uploads of call records: submitted as batches by a worker, followed, and reported row by row."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
@@ -31,8 +30,7 @@ _PAUSE = timedelta(milliseconds=400)
 _FOLLOWED_FOR = timedelta(minutes=10)
 
 
-@dataclass(frozen=True)
-class UploadsPage(Page):
+class UploadsPage(Page, frozen=True):
     """Earlier files."""
 
     template: ClassVar[str] = "uploads/list.html"
@@ -41,8 +39,7 @@ class UploadsPage(Page):
     first: str
 
 
-@dataclass(frozen=True)
-class UploadPage(Page):
+class UploadPage(Page, frozen=True):
     """One file: how far it is, and the first of its rows that were judged bad."""
 
     template: ClassVar[str] = "uploads/upload.html"

@@ -1,6 +1,5 @@
 """Usage against limits. Source: contract, sections 1.7, 3.1, 3.2 and 9.1."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -13,8 +12,7 @@ from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get
 
 
-@dataclass(frozen=True)
-class UsagePage(Page):
+class UsagePage(Page, frozen=True):
     """What is used of what."""
 
     template: ClassVar[str] = "usage/usage.html"

@@ -1,6 +1,5 @@
 """Manage Webhooks. Source: contract, section 9.1; D36, D38, D43, D43b."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, TypedDict
 
@@ -32,8 +31,7 @@ OVERLAPS = {"0": "none", "1": "1 hour", "24": "24 hours", "168": "7 days"}
 """How long an old secret may go on signing, by hours; the longest is the domain's own limit."""
 
 
-@dataclass(frozen=True)
-class WebhooksPage(Page):
+class WebhooksPage(Page, frozen=True):
     """Every webhook with its health and how many deliveries wait for it (`most_counted`: that many or more)."""
 
     template: ClassVar[str] = "webhooks/list.html"
@@ -42,8 +40,7 @@ class WebhooksPage(Page):
     most_counted: int = MOST_COUNTED
 
 
-@dataclass(frozen=True)
-class WebhookFormPage(Page):
+class WebhookFormPage(Page, frozen=True):
     """The form of a new webhook, or of one there is (`webhook_id`)."""
 
     template: ClassVar[str] = "webhooks/form.html"
@@ -52,8 +49,7 @@ class WebhookFormPage(Page):
     longest_name: int = LONGEST_NAME
 
 
-@dataclass(frozen=True)
-class SecretPage(Page):
+class SecretPage(Page, frozen=True):
     """A secret, shown this once; `old_until` says how long the one before continues to sign."""
 
     template: ClassVar[str] = "webhooks/secret.html"
@@ -63,8 +59,7 @@ class SecretPage(Page):
     old_until: str
 
 
-@dataclass(frozen=True)
-class RotatePage(Page):
+class RotatePage(Page, frozen=True):
     """Asks how long the present secret continues to sign."""
 
     template: ClassVar[str] = "webhooks/rotate.html"
@@ -73,8 +68,7 @@ class RotatePage(Page):
     overlaps: dict[str, str]
 
 
-@dataclass(frozen=True)
-class TestPage(Page):
+class TestPage(Page, frozen=True):
     """Chooses the event of a test."""
 
     template: ClassVar[str] = "webhooks/test.html"
@@ -82,8 +76,7 @@ class TestPage(Page):
     form: Form
 
 
-@dataclass(frozen=True)
-class RecoverPage(Page):
+class RecoverPage(Page, frozen=True):
     """Since when to send again what failed; `count` once it was counted."""
 
     template: ClassVar[str] = "webhooks/recover.html"

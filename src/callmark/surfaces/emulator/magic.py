@@ -1,6 +1,6 @@
 """The magic receivers: virtual handsets that are there from the start, each for one thing that can happen to a push."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation.model import Outcome
@@ -14,8 +14,7 @@ OLD_APP_VERSION = "0.9.0"
 """Below `Settings.min_app_version`'s default."""
 
 
-@dataclass(frozen=True)
-class Magic:
+class Magic(Struct, frozen=True):
     """A magic receiver: the handset as it is seeded, what it does, and what pushes to it end as, in turn."""
 
     handset: VirtualHandset

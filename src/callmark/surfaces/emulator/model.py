@@ -1,6 +1,5 @@
 """What a virtual handset is, and what its screen shows."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -112,8 +111,7 @@ class Screen(Struct, frozen=True, kw_only=True):
     offers: Offers
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What a handset shows for a caller, and where that came from."""
 
     identity: Identity | ListedIdentity | None

@@ -1,7 +1,6 @@
 """The demo's first page: what runs here, who is in it, and how to make a handset ring. Read-only, no secrets."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -23,8 +22,7 @@ from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, R
 MOST_ACCOUNTS = 20
 
 
-@dataclass(frozen=True)
-class LabelLine:
+class LabelLine(Struct, frozen=True):
     """A label with the path of its logo."""
 
     name: str
@@ -32,8 +30,7 @@ class LabelLine:
     logo_path: str
 
 
-@dataclass(frozen=True)
-class AccountLine:
+class AccountLine(Struct, frozen=True):
     """An account, without its secrets."""
 
     name: str
@@ -41,8 +38,7 @@ class AccountLine:
     labels: list[LabelLine]
 
 
-@dataclass(frozen=True)
-class MagicLine:
+class MagicLine(Struct, frozen=True):
     """A magic receiver."""
 
     number: str
@@ -50,8 +46,7 @@ class MagicLine:
     ends_as: str
 
 
-@dataclass(frozen=True)
-class EmulatorPageContext:
+class EmulatorPageContext(Struct, frozen=True):
     """All the page shows."""
 
     version: str

@@ -1,10 +1,10 @@
 """The SQL of the sinks: how each answers, and what it was sent. In PostgreSQL, so that all HTTP processes share it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct, field
 
 from callmark.kit.db import Row, Tx
 
@@ -12,8 +12,7 @@ KEPT_REQUESTS = 1000
 """Of each sink; older ones are dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sink:
+class Sink(Struct, frozen=True):
     """How a sink answers: after `delay_s`, and a body's byte every `drip_s` when that is not 0. `reset`: not at all."""
 
     name: str
@@ -25,8 +24,7 @@ class Sink:
     reset: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SinkRequest:
+class SinkRequest(Struct, frozen=True):
     """A request as it came; header names in lower case."""
 
     id: int

@@ -5,11 +5,12 @@ PostgreSQL writes it and reads it again, exact for every type. What belongs to r
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from graphlib import TopologicalSorter
 from typing import LiteralString
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.kit.db import Transaction, Tx, own_names
 from callmark.kit.migrate import schema_number
@@ -52,8 +53,7 @@ WHERE (SELECT coalesce(sum(pg_relation_size(relid)), 0) FROM pg_partition_tree(t
 """
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """What is known of a snapshot. `last_id` is greater than every id made before it, `clock_at` the product clock."""
 
     name: str
@@ -63,8 +63,7 @@ class Snapshot:
     last_id: UUID
 
 
-@dataclass(frozen=True)
-class StoredTable:
+class StoredTable(Struct, frozen=True):
     """A table whose rows snapshots have; `is_named` says whether others refer to its rows."""
 
     name: LiteralString

@@ -1,8 +1,7 @@
 """The SQL of virtual_handset, whose only writer is the farm, and of emulator_state, which the control API writes."""
 
-from dataclasses import dataclass
-
 import msgspec
+from msgspec import Struct
 
 from callmark.domain.handsets.model import OS
 from callmark.kit.db import Row, Tx, fetch_one
@@ -10,8 +9,7 @@ from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.model import Script, VirtualHandset
 
 
-@dataclass(frozen=True, slots=True)
-class Faults:
+class Faults(Struct, frozen=True):
     """Faults that are set: the next `count` API requests fail with `slug`, each answer takes `latency_ms` longer.
 
     Every `drop_every`-th push to any virtual handset is lost; 0 loses none.

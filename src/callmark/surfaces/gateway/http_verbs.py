@@ -1,9 +1,9 @@
 """The gateway's verbs as plain HTTP, for apps that wake up for one call; registrations too."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
+from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from callmark.domain.deps import Deps
@@ -22,8 +22,7 @@ from callmark.surfaces.http import Response, address_of, announced_bytes, bearer
 Body = TypeVar("Body")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One request with a credential of some kind."""
 
     deps: Deps

@@ -1,11 +1,11 @@
 """What handsets ask for, whichever way they came: parse → a domain's service → an answer. Frames and HTTP share it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
@@ -34,8 +34,7 @@ PAGE = 200
 """Records in one page of `sync`."""
 
 
-@dataclass(frozen=True)
-class SyncPage:
+class SyncPage(Struct, frozen=True):
     """One page of a sync: what to send, what to drop, which of its records the handset holds already."""
 
     missing: list[OpenRecord]

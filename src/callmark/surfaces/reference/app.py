@@ -5,13 +5,13 @@ Each is made when it is first asked for: all of them together take as long as th
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 from jinja2 import FileSystemLoader
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -35,8 +35,7 @@ _DOCUMENT_HEADERS = {"Access-Control-Allow-Origin": "*"}
 templates = templates_of(FileSystemLoader(Path(__file__).parent / "templates"))
 
 
-@dataclass(frozen=True)
-class _Viewed:
+class _Viewed(Struct, frozen=True):
     """An OpenAPI document, and the page that shows it."""
 
     name: str
@@ -46,8 +45,7 @@ class _Viewed:
     """The document of an installation at this address."""
 
 
-@dataclass(frozen=True)
-class _Fixed:
+class _Fixed(Struct, frozen=True):
     """A body that never changes while the process runs."""
 
     body: bytes

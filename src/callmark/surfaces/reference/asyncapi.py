@@ -1,7 +1,6 @@
 """The AsyncAPI 3.0 document of the handset stream, made from the Structs of the gateway's frames."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -101,8 +100,7 @@ OFFERS = {
 _CALL_ID = "0d6a7e3c-94a9-4a5e-8f57-8a1f1b6f7c10"
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One frame: its Struct, what it means, an example without `type`, and the frames that may answer it."""
 
     kind: type[Struct]

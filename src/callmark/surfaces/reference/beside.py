@@ -1,8 +1,9 @@
 """OpenAPI documents of the parts beside the business API: handsets' plain HTTP, the emulator, call servers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from callmark.kit.errors import (
     AppError,
@@ -23,8 +24,7 @@ from callmark.surfaces.reference.openapi import content_of, identity_of, paramet
 Security = Sequence[Mapping[str, Sequence[str]]]
 
 
-@dataclass(frozen=True)
-class DocumentedRoute:
+class DocumentedRoute(Struct, frozen=True):
     """One route: `name` is what generated clients call it and never changes; `security` as OpenAPI has it."""
 
     name: str
@@ -61,8 +61,7 @@ class SlugErrors:
         return self._errors.answers([*route.doc.errors, *_shared_errors(route)], limited=False)
 
 
-@dataclass(frozen=True)
-class DocumentInfo:
+class DocumentInfo(Struct, frozen=True):
     """What a document says of itself."""
 
     title: str

@@ -1,7 +1,8 @@
 """How the emulator's document tells of a route of the control API."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
@@ -28,8 +29,7 @@ _BAD_PHONE = told_by(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ControlOperation:
+class ControlOperation(Struct, frozen=True, kw_only=True):
     """A route (`GET clock`) with what is sent and answered, each a type and an example; 204 without an answer."""
 
     name: str

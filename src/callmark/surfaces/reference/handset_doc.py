@@ -1,8 +1,9 @@
 """`/handset/openapi.json`: the gateway's verbs as plain HTTP, from its own table. The stream is in AsyncAPI."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput
 from callmark.surfaces.api.route import Doc

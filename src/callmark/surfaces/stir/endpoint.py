@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from callmark.domain.deps import Deps
@@ -25,8 +25,7 @@ _TO_ECHO = re.compile(r"[!-~]{1,256}").fullmatch
 _ACCEPTED = re.compile(r"(?:^|,)\s*(?:\*/\*|application/\*|application/(?:[\w.-]+\+)?json)\s*(?:[;,]|$)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class StirRequest:
+class StirRequest(Struct, frozen=True):
     """A question: who asks, under which name of their own (`X-RequestID`), and what."""
 
     edge: Edge

@@ -3,13 +3,13 @@
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import msgspec
+from msgspec import Struct
 from tests.auditing import log_of
 from tests.documented import operation_of
 from tests.domain.numbers.staging import labelled_set
@@ -38,8 +38,7 @@ EVERYTHING = frozenset(ALL_ACCESS)
 _BETWEEN = timedelta(milliseconds=50)
 
 
-@dataclass(frozen=True)
-class Manager:
+class Manager(Struct, frozen=True):
     """An account, and a client that manages it. Every answer is held against the API's description."""
 
     deps: Deps

@@ -2,10 +2,10 @@
 
 import base64
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.actors import OPERATOR
 from tests.factories import phone
 from tests.listed import Listed, make_listed

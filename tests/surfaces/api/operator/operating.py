@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import msgspec
+from msgspec import Struct
 from tests.documented import operation_of
 
 from callmark.domain.deps import Deps
@@ -24,8 +24,7 @@ OLIVE = Actor(ActorKind.OPERATOR, "olive@operator.example")
 _BETWEEN = timedelta(milliseconds=50)
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(Struct, frozen=True):
     """A program with an operator token. Every answer is held against the API's description."""
 
     deps: Deps

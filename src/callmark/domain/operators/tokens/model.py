@@ -1,8 +1,9 @@
 """Operator tokens and their rules."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from callmark.domain.ids import OperatorTokenId
 from callmark.domain.limits.model import Allowance
@@ -27,8 +28,7 @@ class TokenState(StrEnum):
     REVOKED = "revoked"
 
 
-@dataclass(frozen=True)
-class OperatorToken:
+class OperatorToken(Struct, frozen=True):
     """A token without its secret, which can no longer be read. `expires_at` None: it does not expire."""
 
     id: OperatorTokenId
@@ -47,16 +47,14 @@ class OperatorToken:
         return TokenState.EXPIRED if is_over else TokenState.LIVE
 
 
-@dataclass(frozen=True)
-class NewOperatorToken:
+class NewOperatorToken(Struct, frozen=True):
     """A token as it is shown this once."""
 
     token: OperatorToken
     secret: str
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorAdmission:
+class OperatorAdmission(Struct, frozen=True):
     """A request of a live token, and what it found in its bucket; an allowance may be one that is not granted."""
 
     token_name: str

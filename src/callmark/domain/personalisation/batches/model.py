@@ -1,8 +1,9 @@
 """The funnel of a batch: how many of its records got how far. Pure; what handsets showed is for `calls` to tell."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from callmark.domain.ids import RecordId
 from callmark.domain.personalisation.model import Batch, Outcome
@@ -11,8 +12,7 @@ from callmark.kit.phone import PhoneNumber
 FAILURES = frozenset(Outcome) - {Outcome.PENDING, Outcome.SUCCESS}
 
 
-@dataclass(frozen=True, slots=True)
-class Stages:
+class Stages(Struct, frozen=True):
     """Numbers of records. `pushed` are those that went out to their handset, at once or when it asked for them.
 
     `failures` holds the outcomes that are not pending and not success; `keys` names the valid records.

@@ -1,11 +1,11 @@
 """Use cases of a batch as a whole: read it page by page, count how far it got, take it back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 
 from callmark.domain import news
 from callmark.domain.audit import service as audit
@@ -24,8 +24,7 @@ from callmark.kit.errors import NotFound
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class BatchRecords:
+class BatchRecords(Struct, frozen=True):
     """Some of a batch's records; `is_done` when every record of the batch has an outcome."""
 
     batch: Batch
@@ -33,8 +32,7 @@ class BatchRecords:
     records: list[StoredRecord]
 
 
-@dataclass(frozen=True, slots=True)
-class BatchWithdrawal:
+class BatchWithdrawal(Struct, frozen=True):
     """The outcome of each record of a batch that was taken back."""
 
     batch: Batch

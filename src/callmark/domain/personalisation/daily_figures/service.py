@@ -6,9 +6,11 @@ the job has not reached, itself, as long as they are few.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
@@ -29,8 +31,7 @@ _FAILURES = (
 )
 
 
-@dataclass(frozen=True)
-class DayFigures:
+class DayFigures(Struct, frozen=True):
     """How many of a day's records got how far. `waiting` have no outcome yet; `pushed` are on their handset.
 
     `shown` and `answered` count records on the day of the first such call; the others on the day of acceptance.
@@ -57,8 +58,7 @@ class DayFigures:
         return sum(self.failures.values())
 
 
-@dataclass(frozen=True)
-class DailyFigures:
+class DailyFigures(Struct, frozen=True):
     """The last days, today last. `is_behind`: so much is coming in that the newest is not counted yet."""
 
     days: list[DayFigures]

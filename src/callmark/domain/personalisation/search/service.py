@@ -6,10 +6,11 @@ many records at most, and says how far back it has looked.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId
@@ -28,8 +29,7 @@ _MOST_BATCHES = 20_000
 """Batches that a page looks at whose filter no index serves."""
 
 
-@dataclass(frozen=True)
-class BatchFilter:
+class BatchFilter(Struct, frozen=True):
     """A filter on batches; None does not filter."""
 
     since: datetime | None = None
@@ -45,8 +45,7 @@ class BatchFilter:
         return is_since and is_until and self.is_done in {None, is_done}
 
 
-@dataclass(frozen=True)
-class ListedBatch:
+class ListedBatch(Struct, frozen=True):
     """A batch in a list, with how many of its records have which outcome."""
 
     batch: Batch
@@ -54,8 +53,7 @@ class ListedBatch:
     outcomes: dict[Outcome, int]
 
 
-@dataclass(frozen=True)
-class FoundBatches:
+class FoundBatches(Struct, frozen=True):
     """A page of batches. `next`: where to go on, None at the end; `back_to`: how far back was looked in vain."""
 
     batches: list[ListedBatch]
@@ -63,8 +61,7 @@ class FoundBatches:
     back_to: datetime | None = None
 
 
-@dataclass(frozen=True)
-class RecordFilter:
+class RecordFilter(Struct, frozen=True):
     """A filter on records; None does not filter."""
 
     receiver: PhoneNumber | None = None
@@ -89,8 +86,7 @@ class RecordPosition(NamedTuple):
     position: int
 
 
-@dataclass(frozen=True)
-class FoundRecords:
+class FoundRecords(Struct, frozen=True):
     """A page of records. `next`: where to go on, None at the end; `back_to`: how far back a walk has looked in vain."""
 
     records: list[StoredRecord]

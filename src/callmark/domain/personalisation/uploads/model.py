@@ -5,11 +5,11 @@ epoch milliseconds. Which column is which stands in `columns`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 import msgspec
+from msgspec import Struct, field
 
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.instants import iso_ms, read_instant, to_ms
@@ -30,8 +30,7 @@ class UploadRow(msgspec.Struct, frozen=True):
     """Why the row could not be read as a record; it is left out then."""
 
 
-@dataclass(frozen=True)
-class Upload:
+class Upload(Struct, frozen=True):
     """A file that was taken. `submitted_count` of `row_count` rows are in batches; `left_out_count` more never are."""
 
     id: UploadId
@@ -45,8 +44,7 @@ class Upload:
     left_out_count: int = 0
 
 
-@dataclass(frozen=True)
-class UploadPart:
+class UploadPart(Struct, frozen=True):
     """Some rows of an upload, and the batch they were submitted as; None before."""
 
     number: int
@@ -72,8 +70,7 @@ def parts_of(rows: Sequence[UploadRow]) -> list[list[UploadRow]]:
     return parts if count else []
 
 
-@dataclass(frozen=True)
-class RowDefaults:
+class RowDefaults(Struct, frozen=True):
     """What replaces columns and cells that a file leaves empty; an empty text stands for nothing."""
 
     caller: str = ""

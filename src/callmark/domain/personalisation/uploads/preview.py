@@ -2,7 +2,8 @@
 
 from asyncio import to_thread
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
@@ -22,8 +23,7 @@ _SAMPLES = 3
 _EXAMPLES = 5
 
 
-@dataclass(frozen=True)
-class PreviewOptions:
+class PreviewOptions(Struct, frozen=True):
     """How a file is to be read and what it leaves out; `chosen` are columns that a person chose (`find_columns`)."""
 
     reading: Reading
@@ -31,8 +31,7 @@ class PreviewOptions:
     chosen: Mapping[Field, str]
 
 
-@dataclass(frozen=True)
-class FaultKind:
+class FaultKind(Struct, frozen=True):
     """A fault that rows have: how many, and the first of them as (line, what it says, the reason if known)."""
 
     field: Field | None
@@ -41,8 +40,7 @@ class FaultKind:
     examples: list[tuple[int, str, str]]
 
 
-@dataclass(frozen=True)
-class PreviewedRow:
+class PreviewedRow(Struct, frozen=True):
     """One of the first rows: the record that would be pushed with its label, or its faults."""
 
     row: UploadRow
@@ -51,8 +49,7 @@ class PreviewedRow:
     faults: list[Faulty]
 
 
-@dataclass(frozen=True)
-class UploadPreview:
+class UploadPreview(Struct, frozen=True):
     """What would happen. `rows` are what `submit_upload` takes; `good_count` of them would be pushed."""
 
     table: Table
@@ -93,8 +90,7 @@ def _read(file: bytes, options: PreviewOptions) -> tuple[Table, dict[Field, int]
     return table, columns, rows
 
 
-@dataclass(frozen=True)
-class _RowJudge:
+class _RowJudge(Struct, frozen=True):
     rules: Rules
     known: KnownLabels
     now_ms: int

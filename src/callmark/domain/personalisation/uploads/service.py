@@ -1,10 +1,11 @@
 """Use cases of uploaded files: rows are written before the upload is answered, then submitted as batches by `jobs`."""
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
@@ -25,8 +26,7 @@ from callmark.kit.ids import new_id
 PAGE = 25
 
 
-@dataclass(frozen=True)
-class UploadProgress:
+class UploadProgress(Struct, frozen=True):
     """How far an upload is; `outcomes` of what is submitted."""
 
     upload: Upload
@@ -43,8 +43,7 @@ class UploadProgress:
         return self.settled >= self.upload.row_count
 
 
-@dataclass(frozen=True)
-class RowResult:
+class RowResult(Struct, frozen=True):
     """A row of the file and its record; None until it is submitted."""
 
     row: UploadRow

@@ -1,7 +1,8 @@
 """Takes, gives back and forgets tries."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.sessions.throttle import queries
@@ -9,8 +10,7 @@ from callmark.kit.db import Tx
 from callmark.kit.errors import TooManyRequests
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """At most `most` tries in any `window`, of each who tries."""
 
     what: str

@@ -1,10 +1,11 @@
 """How a webhook does now, and since when, by what its newest attempts came to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
+
+from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import oldest_shown
@@ -31,8 +32,7 @@ class HealthState(StrEnum):
     PAUSED = "paused"
 
 
-@dataclass(frozen=True)
-class WebhookHealth:
+class WebhookHealth(Struct, frozen=True):
     """A webhook and its health: `since` when it is so, `last_at` the end of the last attempt and `last_error` of it.
 
     `retries` counts deliveries that wait for a retry. Tests do not count.

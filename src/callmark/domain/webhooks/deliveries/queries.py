@@ -1,10 +1,11 @@
 """The SQL of the delivery log: reading it, and sending again what is in it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
@@ -155,8 +156,7 @@ async def make_due(tx: Tx, webhook_id: WebhookId, now: datetime) -> None:
     await tx.execute("UPDATE webhook_queue SET due_at = least(due_at, $2) WHERE webhook_id = $1", webhook_id, now)
 
 
-@dataclass(frozen=True, slots=True)
-class Recoverable:
+class Recoverable(Struct, frozen=True):
     """How many deliveries can be recovered, and when the events of the oldest and the newest were created."""
 
     count: int

@@ -1,12 +1,12 @@
 """Use cases of the delivery log: look into it, send again what is in it, try a webhook with a test event."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 import structlog
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit

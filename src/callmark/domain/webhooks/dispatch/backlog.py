@@ -1,7 +1,8 @@
 """How dispatch stands over all webhooks: what waits, what is delayed, what is paused."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks.dispatch import queries as dispatch_queries
@@ -9,8 +10,7 @@ from callmark.domain.webhooks.dispatch import queries as dispatch_queries
 MOST_COUNTED = 10_000
 
 
-@dataclass(frozen=True)
-class Backlog:
+class Backlog(Struct, frozen=True):
     """Deliveries that have not ended. Counts stop at `MOST_COUNTED`, and `is_more` then says so.
 
     `waiting` are due, `retrying` have failed and are due later, `paused` belong to paused webhooks. `webhooks` is how

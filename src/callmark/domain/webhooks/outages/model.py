@@ -4,9 +4,11 @@ Any success ends the failing. So that a receiver that comes and goes does not fi
 after an hour without one success, its end once no attempt has failed for a while, and the next one not too soon.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.domain.ids import WebhookId
 from callmark.domain.webhooks.model import SCHEDULE
@@ -38,8 +40,7 @@ class Notice(StrEnum):
     WORKING = "working"
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
+class Outage(Struct, frozen=True):
     """How a webhook has failed. `failures` counts failed attempts since the last success, the first at `failing_since`.
 
     `notices` says how many of `NOTICES` have been given since then, `announced_at` when the first was. `is_open`: it

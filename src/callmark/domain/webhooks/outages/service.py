@@ -1,9 +1,10 @@
 """Use cases of outages: note attempts, pause a webhook that fails for long, begin again after it is resumed."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import service as alerts

@@ -1,7 +1,6 @@
 """How handlers of the management API read a request: ids of the path, bodies, and where a page begins."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -84,8 +83,7 @@ def choice_filter(request: ApiRequest, name: str, kind: type[_Choice]) -> _Choic
     return kind(text)
 
 
-@dataclass(frozen=True)
-class Listing(Generic[Row, Key]):
+class Listing(Struct, Generic[Row, Key], frozen=True):
     """How a list pages: the type of its keys, a row's key, and whether keys fall (the newest first)."""
 
     kind: type[Key]

@@ -4,9 +4,10 @@ The operator API's tables have the same lines: their action is `Action.OPERATE`,
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+
+from msgspec import Struct, field
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.limits.model import MANAGING, OPERATING
@@ -65,8 +66,7 @@ def wrong(field: str, message: str, when: str) -> ErrorDoc:
     return ErrorDoc(400, "invalid-input", message, when, field)
 
 
-@dataclass(frozen=True)
-class ManagedRoute:
+class ManagedRoute(Struct, frozen=True):
     """A route below the account, for keys with the access `management` whose policy allows `needs`; or for operators.
 
     `sent` and `answer` are examples of both bodies. One that `creates` answers 201 and reads `Idempotency-Key`.
@@ -76,12 +76,12 @@ class ManagedRoute:
     path: str
     handler: Handler
     needs: Action
-    name: str = field(kw_only=True)
+    name: str
     """What generated clients call it."""
-    summary: str = field(kw_only=True)
-    description: str = field(kw_only=True)
-    response: Any = field(kw_only=True)
-    answer: Mapping[str, Any] = field(kw_only=True)
+    summary: str
+    description: str
+    response: Any
+    answer: Mapping[str, Any]
     request: Any = None
     sent: Mapping[str, Any] = field(default_factory=dict[str, Any])
     errors: Sequence[ErrorDoc] = ()
