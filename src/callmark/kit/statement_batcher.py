@@ -11,13 +11,19 @@ that no other plan could be better, and planning over partitions was measured to
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
+import structlog
+
 from callmark.kit import patience
+from callmark.kit.clock import Clock
 from callmark.kit.db import DatabaseConnection, is_between_days
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.metrics import GATHERED_ITEMS
+
+log = structlog.get_logger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -76,6 +82,27 @@ class StatementBatcher:
             return await patience.wait_for(done)  # afterwards items that no statement has begun with are dropped
         except TimeoutError as exc:
             raise Unavailable("postgresql: no answer in time") from exc
+
+    async def until_done(
+        self,
+        statement: Statement[Item, Result],
+        items: Sequence[Item],
+        *,
+        real_clock: Clock,
+        again_after: timedelta,
+        late: str,
+    ) -> Sequence[Result]:
+        """As a call, however long PostgreSQL is away, for what no one would ask again; `late` goes to the log once."""
+        is_late = False
+        with patience.endless():  # it outlives whatever request it came in with
+            while True:
+                try:
+                    return await self(statement, items)
+                except Unavailable as exc:
+                    if not is_late:
+                        log.warning(late, error=exc.detail)
+                    is_late = True
+                    await real_clock.sleep(again_after)
 
     async def _drain(self, line: _Line) -> None:
         try:

@@ -39,17 +39,13 @@ async def note_ended(deps: Deps, number: PhoneNumber, stream: str, *, said_goodb
     Until then the handset is expected back, as long as its gateway lives.
     """
     ended = StreamEnded(number, stream, None if said_goodbye else deps.real_clock.now())
-    is_late = False
-    while True:
-        try:
-            await deps.gather(presence_queries.note, [ended])
-        except AppError as exc:
-            if not is_late:
-                log.warning("stream_end_not_noted", error=exc.detail)
-            is_late = True
-            await deps.real_clock.sleep(NOTED_AGAIN_AFTER)
-        else:
-            return
+    await deps.gather.until_done(
+        presence_queries.note,
+        [ended],
+        real_clock=deps.real_clock,
+        again_after=NOTED_AGAIN_AFTER,
+        late="stream_end_not_noted",
+    )
 
 
 async def returning(deps: Deps, numbers: Collection[str]) -> set[str]:

@@ -46,7 +46,7 @@ from callmark.domain.policy.model import Actor
 from callmark.kit import logs, patience
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Tx
-from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning, Unavailable
+from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
@@ -276,18 +276,13 @@ async def acknowledge_token(deps: Deps, token: str) -> None:
     nothing is pushed, so these are few.
     """
     held = Settlement(RecordKey.parse(token), Outcome.SUCCESS, None, deps.clock.now())
-    is_late = False
-    with patience.endless():  # it outlives whatever request it came in with
-        while True:
-            try:
-                await deps.gather(queries.settle, [held])
-            except Unavailable as exc:
-                if not is_late:
-                    log.warning("acknowledgement_waits", error=exc.detail)
-                is_late = True
-                await deps.real_clock.sleep(WRITTEN_AGAIN_AFTER)
-            else:
-                return
+    await deps.gather.until_done(
+        queries.settle,
+        [held],
+        real_clock=deps.real_clock,
+        again_after=WRITTEN_AGAIN_AFTER,
+        late="acknowledgement_waits",
+    )
 
 
 async def records_for_handset(

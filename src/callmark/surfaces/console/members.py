@@ -1,5 +1,6 @@
 """Manage Members. Source: contract, section 12.1."""
 
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from callmark.domain.accounts.model import LONGEST_NAME
 from callmark.domain.ids import MemberId
 from callmark.domain.members import service as members
-from callmark.domain.members.model import GrantableRole, VisibleMember
+from callmark.domain.members.model import GrantableRole, Member, VisibleMember
 from callmark.domain.policy.model import Action, Role
 from callmark.domain.sessions.model import MemberState
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
@@ -116,17 +117,9 @@ async def edit(request: ConsoleRequest) -> Response:
 
 async def invite_again(request: ConsoleRequest) -> Response:
     """Sends the invitation again."""
-    try:
-        member = await members.invite_again(
-            request.deps,
-            request.account_id,
-            request.id(MemberId),
-            by=request.by,
-            inviter=request.live_session.name,
-        )
-    except TooManyRequests as refused:
-        return request.go(LIST, retry_text(refused, _TOO_MANY), "danger")
-    return request.go(LIST, f"A new invitation is on its way to {member.email}.")
+    return await _invited(
+        request, members.invite_again, lambda member: f"A new invitation is on its way to {member.email}."
+    )
 
 
 async def ask_revoke(request: ConsoleRequest) -> Page:
@@ -148,8 +141,20 @@ async def revoke(request: ConsoleRequest) -> Response:
 
 async def restore(request: ConsoleRequest) -> Response:
     """Restores access."""
+
+    def said(member: Member) -> str:
+        again = member.state is MemberState.INVITED
+        return f"{member.name} was invited again." if again else f"{member.name} can sign in again."
+
+    return await _invited(request, members.restore_access, said)
+
+
+async def _invited(
+    request: ConsoleRequest, use_case: Callable[..., Awaitable[Member]], said: Callable[[Member], str]
+) -> Response:
+    """To the list, after a use case that sends an invitation: with what it did, or that there were too many."""
     try:
-        member = await members.restore_access(
+        member = await use_case(
             request.deps,
             request.account_id,
             request.id(MemberId),
@@ -158,8 +163,7 @@ async def restore(request: ConsoleRequest) -> Response:
         )
     except TooManyRequests as refused:
         return request.go(LIST, retry_text(refused, _TOO_MANY), "danger")
-    again = member.state is MemberState.INVITED
-    return request.go(LIST, f"{member.name} was invited again." if again else f"{member.name} can sign in again.")
+    return request.go(LIST, said(member))
 
 
 async def ask_delete(request: ConsoleRequest) -> Page:
