@@ -235,6 +235,12 @@ async def test_handsets_find_a_gateway_again_after_theirs_has_gone(deps: Deps, t
         async with serving(emulator.deps, emulator.port):
             await emulator.make(number)
         async with serving(emulator.deps, emulator.port):
+
+            async def is_back() -> bool:
+                listed = (await emulator.http.get("/emulator/v1/handsets")).json()
+                return any(one["connected"] for one in listed if one["phone_number"] == number)
+
+            await until(is_back, 30)  # it tries less often the longer no gateway was there
             nothing = await emulator.screen(number, CALLER)
     assert nothing["why"] == NOTHING_KNOWN
 

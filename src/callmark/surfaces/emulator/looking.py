@@ -41,11 +41,18 @@ async def _offers(handset: Handset, caller: PhoneNumber) -> Offers:
 async def _resolve(handset: Handset, caller: PhoneNumber) -> Seen:
     try:
         answer = await _ask_who(handset, caller)
-    except (TimeoutError, AppError) as exc:
-        lost, reason = handset.lost, str(getattr(exc, "reason", exc)) or type(exc).__name__
-        why = f"{handset.row.phone_number} {lost}" if lost else f"the gateway does not answer: {reason}"
-        return nothing(f"the handset has no record of this caller, and {why}")
+    except TimeoutError:
+        return _nothing_held(handset, "it is not connected to the gateway yet; it keeps trying")
+    except AppError as exc:
+        return _nothing_held(handset, f"the gateway does not answer: {getattr(exc, 'reason', exc)}")
     return Seen(answer.identity, answer.source, answer.why, answer.offers)
+
+
+def _nothing_held(handset: Handset, why: str) -> Seen:
+    """Nothing shows, for that reason, or because the handset has lost its stream."""
+    if handset.lost:
+        why = f"{handset.row.phone_number} {handset.lost}"
+    return nothing(f"the handset has no record of this caller, and {why}")
 
 
 async def _ask_who(handset: Handset, caller: PhoneNumber) -> Resolved | ResolveAnswer:
