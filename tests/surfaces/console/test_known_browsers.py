@@ -51,7 +51,7 @@ async def test_in_a_new_browser_a_new_password_lets_its_owner_in(
     await block(browse, email)
     await alice.get("/console/sign-in")
     refused = await alice.post("/console/sign-in", {"email": email, "password": PASSWORD})
-    assert "get a link to choose a new password" in errors_of(refused)[""]
+    assert "reset your password" in errors_of(refused)[""]
     await alice.post("/console/forgot", {"email": email})
     link = f"/console/reset/{await mailed_token(deps, email)}"
     await alice.follow(await alice.post(link, {"password": NEW, "again": NEW}))

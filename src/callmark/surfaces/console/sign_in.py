@@ -19,9 +19,7 @@ from callmark.surfaces.console.route import Access, get, post
 from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
 
 SIGN_IN, CODE, FORGOT = "/console/sign-in", "/console/sign-in/code", "/console/forgot"
-_OR_ANOTHER = (
-    "Or get a link to choose a new password; you can then sign in at once, in the browser that opens the link."
-)
+_OR_ANOTHER = "Or reset your password: you can sign in immediately in the browser where you open the link."
 
 
 class SignInPage(Page, frozen=True):
