@@ -4,6 +4,7 @@ import asyncio
 import io
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -64,6 +65,9 @@ async def test_a_collector_that_is_away_holds_up_neither_work_nor_the_end() -> N
         async with tracing.traced_process(read_settings({"CALLMARK_OTLP_ENDPOINT": gone}), "worker"):
             with tracing.span("lost"):
                 pass
+    for sending in [thread for thread in threading.enumerate() if "Otel" in thread.name]:
+        await asyncio.to_thread(sending.join, 30)
+        assert not sending.is_alive()
 
 
 async def test_without_an_address_nothing_is_traced() -> None:

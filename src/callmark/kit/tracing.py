@@ -22,6 +22,7 @@ from callmark.kit.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span, Tracer
 
 HEADER = "traceparent"
@@ -150,15 +151,18 @@ async def traced_process(settings: Settings, process: str) -> AsyncGenerator[Non
     if not settings.otlp_endpoint:
         yield
         return
-    provider = _exporting(settings.otlp_endpoint, process)
+    exporter = _exporter(settings.otlp_endpoint)
+    provider = _provider(exporter, process)
     use(provider)
     try:
         yield
     finally:
         use(None)
-        last = Thread(target=provider.force_flush, daemon=True)  # it heeds no time limit, and no end of the process
+        last = Thread(target=provider.shutdown, daemon=True)  # it heeds no time limit, and no end of the process
         last.start()
         await asyncio.to_thread(last.join, FLUSH_WITHIN_S)
+        if last.is_alive():
+            exporter.shutdown()  # or its threads would go on to try
 
 
 def use(provider: "TracerProvider | None") -> None:
@@ -167,23 +171,32 @@ def use(provider: "TracerProvider | None") -> None:
     _tracer = provider.get_tracer("callmark") if provider else None
 
 
-def _exporting(endpoint: str, process: str) -> "TracerProvider":
-    """Sends spans in the background, to a collector that may be away. `OTEL_TRACES_SAMPLER` chooses which."""
+def _exporter(endpoint: str) -> "SpanExporter":
+    """Sends spans to a collector that may be away."""
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    except ImportError as exc:
+        raise _not_installed() from exc
+    return OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", timeout=_EXPORT_WITHIN_S)
+
+
+def _provider(exporter: "SpanExporter", process: str) -> "TracerProvider":
+    """Hands on spans in the background. `OTEL_TRACES_SAMPLER` chooses which."""
+    try:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as exc:
-        raise SetupError(
-            f"CALLMARK_OTLP_ENDPOINT is set, but the packages for traces are not installed: {INSTALL}"
-        ) from exc
+        raise _not_installed() from exc
     name = os.environ.get("OTEL_SERVICE_NAME", "callmark")
     resource = Resource.create({"service.name": name, "callmark.process": process})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    exporter = OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", timeout=_EXPORT_WITHIN_S)
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_EXPORT_EVERY_MS))
     return provider
+
+
+def _not_installed() -> SetupError:
+    return SetupError(f"CALLMARK_OTLP_ENDPOINT is set, but the packages for traces are not installed: {INSTALL}")
 
 
 @contextmanager
