@@ -1,9 +1,10 @@
 """P12: mixed traffic at half of what the installation can do, for an hour; what it holds must not grow.
 
-Sampled: memory that processes allocated themselves, open files (of NATS these are its connections), PostgreSQL's
-connections, the tables that should stay small and their dead rows, bytes for each record, how long work waits, and the
-latency of a real-time push. `bench.trend` says what is flat. `make soak` takes an hour, or `BENCH_SOAK_MINUTES`; the
-standard set has three minutes of it, which find only a fast leak.
+Sampled: memory that processes allocated themselves (autovacuum's apart: it comes and goes), open files (of NATS these
+are its connections), PostgreSQL's connections, the tables that should stay small and their dead rows, bytes for each
+record, how long work waits, and the latency of a real-time push. `bench.trend` says what is flat; `build/soak.json` has
+the samples. `make soak` takes an hour, or `BENCH_SOAK_MINUTES`; the standard set has three minutes of it, which find
+only a fast leak.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from bench.memory import memory_mb, open_files
 from bench.mixed_load import Mix, at_a_rate, capacity, mixed
 from bench.p5_webhooks import receivers, subscribed
 from bench.report import Row, cost
+from bench.results import LAST
 from bench.stage import connected_handsets, numbers, registered, stage
 from bench.trend import Sample, Trend, trend
 from callmark.kit.db import Tx, fetch_one
@@ -32,9 +34,12 @@ SHORT = 3.0
 """Minutes in the standard set."""
 ACCOUNTS, HANDSETS, ASKING, WEBHOOKS = 16, 500, 8, 5
 CALIBRATING_S = 20.0
+AUTOVACUUM = "autovacuum"
+PARTS_OF_POSTGRESQL = {"postgresql", AUTOVACUUM}
 SAMPLES = 120
 MOST_WARNINGS = 20
 """So many kinds of them are shown."""
+SAMPLES_FILE = LAST.with_name("soak.json")
 LEAST_PAUSE_S = 1.0
 SMALL_TABLES = (
     *("request_window", "presence", "gateway", "process", "webhook_queue", "waiting_delivery", "event_counter"),
@@ -75,12 +80,13 @@ class Soak:
     def _of_processes(self) -> dict[Measure, float]:
         memory, files = dict[str, float](), dict[str, float]()
         for pid in tree(self._mix.on.pid):
-            kind = kind_of(pid)
+            kind = _vacuums_apart(pid)
             memory[kind] = memory.get(kind, 0) + memory_mb(pid).own
             files[kind] = files.get(kind, 0) + open_files(pid)
+        memory.setdefault(AUTOVACUUM, 0.0)
         kinds = [kind for kind in memory if kind != "ended"]
         return {Measure(f"memory: {kind}", "MB"): memory[kind] for kind in kinds} | {
-            Measure(f"open files: {kind}", "files"): files[kind] for kind in kinds if kind != "postgresql"
+            Measure(f"open files: {kind}", "files"): files[kind] for kind in kinds if kind not in PARTS_OF_POSTGRESQL
         }
 
     async def _of_database(self) -> dict[Measure, float]:
@@ -97,6 +103,15 @@ class Soak:
                 Measure("oldest batch that waits", "s"): waiting["batch_s"],
                 Measure("oldest delivery that waits", "s"): waiting["delivery_s"],
             }
+
+
+def _vacuums_apart(pid: int) -> str:
+    kind = kind_of(pid)
+    try:
+        works = kind == "postgresql" and b"autovacuum worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return "ended"
+    return AUTOVACUUM if works else kind
 
 
 _SMALL = """
@@ -165,12 +180,19 @@ async def _soaked(mix: Mix, per_second: float, seconds: float) -> list[Row]:
             f"p12: {len(mix.refused):,} requests were refused with 503 and sent again, {at} seconds after the beginning"
         )
         print(f"p12: the log's warnings, the most frequent first: {_warnings(mix.on.data.parent / 'serve.log')}")
+    _save(soaking)
     times = 1 if seconds >= LONG * 60 else CACHES_FILL
     trends = {measure: trend(found, times * BOUNDS[measure.unit]) for measure, found in soaking.samples.items()}
     growing = [measure.name for measure, one in trends.items() if not one.is_flat]
     what = f"soak, {seconds / 60:.0f} min at half load: what grows, of {len(trends)}"
     summary = cost("P12", what, ceiling=", ".join(growing), figure=len(growing), unit="", aim="0")
     return [summary, *(_row(measure, one) for measure, one in trends.items())]
+
+
+def _save(soaking: Soak) -> None:
+    found = {measure.name: [tuple(one) for one in samples] for measure, samples in soaking.samples.items()}
+    SAMPLES_FILE.parent.mkdir(exist_ok=True)
+    SAMPLES_FILE.write_bytes(msgspec.json.encode(found))
 
 
 def _warnings(log: Path) -> list[tuple[tuple[str, str], int]]:
