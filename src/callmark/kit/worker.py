@@ -29,6 +29,7 @@ from callmark.kit.work import LEASE, POLL, Claimed, OwnerLease, Work, wake_topic
 
 log = structlog.get_logger(__name__)
 
+POLL_S = POLL.total_seconds()
 CLAIMS_APART_S = 0.01
 """Between two claims of one kind of work: a claim costs as much as to push a small batch, and more takes no longer."""
 
@@ -67,10 +68,10 @@ class _Places:
             self._work.leases_owner.look_again()
         self.news.set()
 
-    async def first_news(self) -> None:
-        """Returns when woken, which the end of a run does too, or after `POLL`."""
+    async def first_news(self, until: float) -> None:
+        """Returns when woken, which the end of a run does too, or at an instant of the event loop."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(POLL.total_seconds()):  # `wait_for` may swallow a stop that comes with news
+            async with asyncio.timeout_at(until):  # `wait_for` may swallow a stop that comes with news
                 await self.news.wait()
 
     def _is_turn_over(self, since: datetime) -> bool:
@@ -111,7 +112,7 @@ class Worker:
 
     async def run(self, works: Sequence[Work]) -> None:
         """Runs until it is cancelled: leases of what is under way are given back."""
-        await run_all(*(self._attend(work) for work in works))
+        await run_all(*(self._attend(work, POLL_S * n / len(works)) for n, work in enumerate(works)))
 
     async def run_due(self, work: Work) -> int:
         """Runs everything of one kind that is due now, once; how many rows. For tests and one-shot commands."""
@@ -135,27 +136,28 @@ class Worker:
             rows = await tx.fetch(work.claim_sql, self._clock.now(), self._real.now(), lease, most, LEASE)
         return [Claimed(row, lease) for row in rows]
 
-    async def _attend(self, work: Work) -> None:
+    async def _attend(self, work: Work, looks_after: float) -> None:
         places = _Places(work, self._real)
         self._health.turned(work.name)
         await self._fabric.listen(wake_topic(work.name), places.look_again)
         async with self._leases_kept(work, places.held.values):
             try:
-                await self._turn_for_ever(work, places)
+                await self._turn_for_ever(work, places, looks_after)
             finally:
                 await self._stop(work, dict(places.held))
 
-    async def _turn_for_ever(self, work: Work, places: _Places) -> None:
+    async def _turn_for_ever(self, work: Work, places: _Places, looks_after: float) -> None:
+        """Looks at once, `looks_after` seconds later, and then each `POLL`: so no two kinds look at one instant."""
         loop = asyncio.get_running_loop()
-        looked_at = loop.time()
+        look_at = loop.time() + looks_after
         while True:
             self._health.turned(work.name)
             places.news.clear()
             if places.may_be_more and places.free and work.ready():
                 await self._claim_and_start(work, places)
-            await places.first_news()
-            if loop.time() - looked_at >= POLL.total_seconds():
-                looked_at = loop.time()
+            await places.first_news(look_at)
+            if (late := loop.time() - look_at) >= 0:
+                look_at += POLL_S * (1 + late // POLL_S)
                 await places.look_again()
 
     async def _claim_and_start(self, work: Work, places: _Places) -> None:
