@@ -1,6 +1,7 @@
 """`callmark webhook` as a shell runs it."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,7 +92,10 @@ async def test_deliveries_are_tried_looked_at_resent_and_recovered(here: Here, s
     began_at = clock.now()
     async with receiver(status(500, 410, 200)) as there:
         webhook = await run(here, "create", *account, "--name", "orders", "--url", there.url, "--stop-on-410")
-        tried = await run(here, "test", webhook["id"], *account, "--event", "user_feedback")
+        test = ("webhook", "test", webhook["id"], *account, "--event", "user_feedback")
+        refused = await asyncio.to_thread(here.run, *test, "--json")
+        tried = json.loads(refused.out)
+        assert refused.code == 1
         assert (tried["state"], tried["is_test"], tried["attempts"][0]["status"]) == ("failed", True, 500)
         (listed,) = await run(here, "deliveries", *account, "--event", "user_feedback")
         assert listed["id"] == tried["id"]

@@ -237,11 +237,13 @@ async def resume(deps: Deps, out: Output, id: WebhookId, account: AccountId) -> 
 @click.option("--event", type=_EVENT, default=EventType.CALL_ME_BACK.value, show_default=True)
 @operator
 async def test(deps: Deps, out: Output, id: WebhookId, account: AccountId, event: str) -> None:
-    """Send a sample event once and print the result."""
+    """Send a sample event once and print the result. Exit status 1 when the receiver did not accept it."""
     made = await delivery_log.send_test(deps, account, id, EventType(event), by=operator_at_terminal())
     accepted = made.delivery.state is DeliveryState.SUCCESS
     said = "The receiver accepted the event." if accepted else "The receiver did not accept the event."
     _print_details(out, made, said)
+    if not accepted:
+        click.get_current_context().exit(1)
 
 
 @group.command
