@@ -9,17 +9,17 @@ _PAGES = 1000
 _PAUSE_S = 0.002
 
 
-def flush_ms(folder: Path) -> list[float]:
-    """Milliseconds of each of 1,000 flushes of a page, a moment apart, in order of length.
+def flush_ms(folder: Path, pages: int = _PAGES) -> list[float]:
+    """Milliseconds of each of 1,000 flushes of a page (or so many), a moment apart, in order of length.
 
     As PostgreSQL flushes its log: into a file that has its length already, with fdatasync.
     """
     path = folder / "flushes"
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        os.pwrite(descriptor, bytes(_PAGES * len(_PAGE)), 0)
+        os.pwrite(descriptor, bytes(pages * len(_PAGE)), 0)
         os.fsync(descriptor)
-        return sorted(_flush(descriptor, number) for number in range(_PAGES))
+        return sorted(_flush(descriptor, number) for number in range(pages))
     finally:
         os.close(descriptor)
         path.unlink()

@@ -31,6 +31,12 @@ class Trend(NamedTuple):
         return self.growth <= self.allowance
 
 
+def peaks(samples: Sequence[Sample], each: int) -> list[Sample]:
+    """The highest of each so many samples, of what rises and falls by itself and is seen at any height of it."""
+    parts = [samples[at : at + each] for at in range(0, len(samples), each)]
+    return [Sample(part[-1].at_s, max(one.value for one in part)) for part in parts]
+
+
 def trend(samples: Sequence[Sample], least: float) -> Trend:
     """By the middle of all slopes between two samples (Theil and Sen), which single outliers do not move.
 

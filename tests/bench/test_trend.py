@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from bench.trend import Sample, trend
+from bench.trend import Sample, peaks, trend
 
 HOUR, EVERY = 3600, 10
 
@@ -40,3 +40,10 @@ def test_small_values_may_grow_by_what_is_always_allowed() -> None:
 
 def test_what_becomes_less_is_flat() -> None:
     assert trend(over_an_hour(100, growth=-30), least=3).is_flat
+
+
+def test_what_rises_and_falls_each_minute_is_judged_by_its_peaks() -> None:
+    emptied_each_minute = [Sample(at, at % 60) for at in range(0, HOUR, 29)]
+    assert trend(peaks(emptied_each_minute, 4), least=10).is_flat
+    rising = [Sample(one.at_s, one.value + one.at_s / 100) for one in emptied_each_minute]
+    assert not trend(peaks(rising, 4), least=10).is_flat
