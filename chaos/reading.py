@@ -180,7 +180,7 @@ class Reading:
             for one in body["events"]:
                 self._stage.history.note(_event(business.account, one))
             self._after[business.account] = body["next_after"]
-            if body["next_after"] >= body["last_number"]:
+            if not body["events"] or body["next_after"] >= body["last_number"]:
                 break
         self._stage.history.note(
             history.EventsRead(account=business.account, last_number=body["last_number"], at=began)

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from itertools import repeat
+from itertools import chain, repeat
 
 import click
 import pytest
@@ -26,6 +26,8 @@ from callmark.client.cli.logs import read_day
 from callmark.client.events import CallMeBackEvent
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
+from callmark.domain.events.model import KEPT
+from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 from callmark.processes.ports import open_socket
 
@@ -92,6 +94,18 @@ async def test_events_are_printed_from_any_number_on(platform: Platform, command
     assert [line.split()[0] for line in printed.stdout.splitlines()] == ["1", "2", "3"]
     assert "do not call back" in printed.stdout
     assert (await commands.run("events", "tail", "--no-wait")).stdout == ""
+
+
+async def test_a_log_whose_events_are_all_too_old_ends_at_once(platform: Platform, commands: Commands) -> None:
+    await ask_back(platform, await listed(platform))
+    clock = platform.deps.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(KEPT)
+    async with receiving() as receiver, proxied(platform.emulator.port) as proxy:
+        for words in (("events", "tail"), ("listen", "--forward-to", receiver.url)):
+            proxy.only, proxy.plan = b"/events?", chain(["pass"], repeat("refuse"))  # it asks once
+            done = await commands.run(*words, "--after", "0", "--no-wait", "--base-url", proxy.url)
+            assert (done.exit_code, done.stdout) == (0, ""), done.stderr
 
 
 async def test_a_tail_prints_what_comes(platform: Platform, commands: Commands) -> None:

@@ -45,7 +45,8 @@ def follow(core: Core, shell: Shell, after: int | None, *, wait: bool) -> Iterat
             raise
         yield from page.events
         after = max(after, page.next_after)
-        if not wait and after >= page.last_number:
+        # What is behind `after` may all be older than the log shows; then the newest number is never reached.
+        if not wait and (not page.events or after >= page.last_number):
             return
 
 

@@ -68,8 +68,9 @@ DOC = Doc(
     description=(
         "Returns the account's events of the last 30 days in order: the same payloads that"
         " webhooks receive. Use it when your receiver was down or cannot be called. Repeat"
-        " the request with `next_after` until it equals `last_number`. Numbers have no gaps;"
-        " numbers missing at the start are older than 30 days. Access to the feature of one kind"
+        " the request with `next_after` until it equals `last_number` or `events` is empty."
+        " Numbers have no gaps; numbers missing at the start are older than 30 days. If all"
+        " are, `events` is empty and `next_after` stays less than `last_number`. Access to the feature of one kind"
         " of event is enough: events of other features have a number, and `event` is null."
         " With `wait_s`, an answer without events waits for the first one."
     ),
