@@ -4,7 +4,8 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import AsyncGenerator
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import chain, repeat
@@ -41,6 +42,8 @@ class Receiver(Struct):
     port: int
     status: int = 200
     body: bytes = b""
+    meanwhile: Callable[[int], Awaitable[object]] | None = None
+    """Runs before each answer, with the count of requests so far."""
     requests: Growing[tuple[dict[str, str], bytes]] = field(default_factory=Growing[tuple[dict[str, str], bytes]])
 
     @property
@@ -53,6 +56,8 @@ class Receiver(Struct):
             _, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
             self.requests.append((headers, await reader.readexactly(int(headers["content-length"]))))
+            if self.meanwhile:
+                await self.meanwhile(len(self.requests))
             head = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
             writer.write(head % (self.status, len(self.body)) + self.body)
             await writer.drain()
@@ -140,6 +145,27 @@ async def test_events_reach_a_program_here_signed_and_unchanged(platform: Platfo
     gone = await commands.run(*words)
     assert (gone.exit_code, "Again: --after 0" in gone.stderr) == (1, True)
     assert "Signing secret: whsec_" in gone.stderr
+
+
+async def test_ctrl_c_while_the_program_hangs_says_where_to_continue(platform: Platform, commands: Commands) -> None:
+    number = await listed(platform)
+    for _ in range(3):
+        await ask_back(platform, number)
+    is_over = asyncio.Event()
+
+    async def hang_at_the_second(count: int) -> None:
+        if count > 1:
+            await is_over.wait()
+
+    async with receiving() as receiver:
+        receiver.meanwhile = hang_at_the_second
+        process = await commands.start("listen", "--forward-to", receiver.url, "--after", "0")
+        await receiver.requests.until(lambda seen: len(seen) > 1)
+        process.send_signal(signal.SIGINT)
+        _, said = await process.communicate()
+        is_over.set()
+    assert process.returncode == 130, said
+    assert b"To continue: --after 1\nInterrupted.\n" in said, said
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """`callmark events tail`: prints events as they come."""
 
+from functools import partial
+
 import click
 import msgspec
 
@@ -24,13 +26,16 @@ def tail(session: CommandSession, after: int | None, *, no_wait: bool) -> None:
     Begins with the next event that is written. The first thing of each line is the number to continue with (--after).
     """
     with session.operations() as (core, shell):
-        for one in follow(core, shell, after, wait=not no_wait):
-            if not one.is_visible:
-                continue
-            if session.output.as_json:
-                click.echo(f'{{"number":{one.number},"event":{bytes(one.event).decode()}}}')
-            else:
-                click.echo(told(one))
+        follow(core, shell, after, partial(_print, session), wait=not no_wait)
+
+
+def _print(session: CommandSession, one: FollowedEvent) -> None:
+    if not one.is_visible:
+        return
+    if session.output.as_json:
+        click.echo(f'{{"number":{one.number},"event":{bytes(one.event).decode()}}}')
+    else:
+        click.echo(told(one))
 
 
 def told(one: FollowedEvent) -> str:

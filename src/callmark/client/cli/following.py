@@ -1,6 +1,6 @@
 """The account's events as they come: the log is asked again and again, and each request waits for news."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import click
 from msgspec import Raw, Struct
@@ -29,25 +29,30 @@ class FollowedEvent(Struct, frozen=True):
 
 class _FollowedPage(Struct):
     events: list[FollowedEvent] = []
-    next_after: int = 0
     last_number: int = 0
 
 
-def follow(core: Core, shell: Shell, after: int | None, *, wait: bool) -> Iterator[FollowedEvent]:
-    """Every event behind number `after`; behind the newest one for None. Without `wait` it ends at the newest."""
+def follow(
+    core: Core, shell: Shell, after: int | None, handle: Callable[[FollowedEvent], object], *, wait: bool
+) -> None:
+    """Hands over every event behind number `after`; behind the newest one for None. Without `wait` it ends there.
+
+    When it is interrupted, also within `handle`, it says where to continue: behind the last event that was handled.
+    """
     if after is None:
         after = shell.run(_page(core, 0, 1, 0)).last_number
-    while True:
-        try:
+    try:
+        while True:
             page = shell.run(_page(core, after, _MOST, WAIT_S if wait else 0))
-        except (CallmarkError, KeyboardInterrupt):
-            click.echo(f"To continue: --after {after}", err=True)
-            raise
-        yield from page.events
-        after = max(after, page.next_after)
-        # What is behind `after` may all be older than the log shows; then the newest number is never reached.
-        if not wait and (not page.events or after >= page.last_number):
-            return
+            for one in page.events:
+                handle(one)
+                after = one.number
+            # What is behind `after` may all be older than the log shows; then the newest number is never reached.
+            if not wait and (not page.events or after >= page.last_number):
+                return
+    except (CallmarkError, KeyboardInterrupt):
+        click.echo(f"To continue: --after {after}", err=True)
+        raise
 
 
 def _page(core: Core, after: int, limit: int, wait_s: int) -> Flow[_FollowedPage]:

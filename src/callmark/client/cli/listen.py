@@ -45,15 +45,19 @@ def listen(session: CommandSession, forward_to: str, secret: str | None, after: 
         secret = PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
         click.echo(f"Signing secret: {secret}", err=True)
     key = read_key(secret)
-    not_taken = 0
+    not_taken: list[int] = []
     if not no_wait:
         click.echo("Waiting for events. Ctrl-C ends it.", err=True)
     with session.operations() as (core, shell), httpx.Client(timeout=_ANSWERS_WITHIN_S, trust_env=False) as http:
-        for one in follow(core, shell, after, wait=not no_wait):
+
+        def forward(one: FollowedEvent) -> None:
             if one.is_visible:
                 status, why = _posted(http, forward_to, key, one)
                 _print(session, one, status, why)
-                not_taken += not _is_good(status)
+                if not _is_good(status):
+                    not_taken.append(one.number)
+
+        follow(core, shell, after, forward, wait=not no_wait)
     if not_taken:
         end(SOME_FAILED)
 
