@@ -27,7 +27,8 @@ from callmark.client.cli.logs import read_day
 from callmark.client.events import CallMeBackEvent
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
-from callmark.domain.events.model import KEPT
+from callmark.domain.events import service as events
+from callmark.domain.events.model import KEPT, EventType
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 from callmark.processes.ports import open_socket
@@ -85,6 +86,13 @@ async def ask_back(platform: Platform, number: Listed) -> None:
     await callbacks.request(
         platform.deps, receiver, NewCallbackRequest(random_uuid(), number.number, is_interested=False)
     )
+
+
+async def append(platform: Platform) -> None:
+    """Writes an event that nobody's call is behind."""
+    account_id, now = platform.cast.account.id, platform.deps.clock.now()
+    async with platform.deps.db.transaction() as tx:
+        await events.append(tx, account_id, EventType.CALL_ME_BACK, {"is_interested": True}, now)
 
 
 async def test_events_are_printed_from_any_number_on(platform: Platform, commands: Commands) -> None:
@@ -145,6 +153,33 @@ async def test_events_reach_a_program_here_signed_and_unchanged(platform: Platfo
     gone = await commands.run(*words)
     assert (gone.exit_code, "Again: --after 0" in gone.stderr) == (1, True)
     assert "Signing secret: whsec_" in gone.stderr
+
+
+async def test_a_log_that_begins_again_is_read_from_its_beginning(platform: Platform, commands: Commands) -> None:
+    for _ in range(101):  # a page and one event
+        await append(platform)
+
+    async def reset_at_the_first(count: int) -> None:
+        if count == 1:
+            assert (await platform.emulator.http.post("/emulator/v1/reset")).status_code == 200
+            for _ in range(2):
+                await append(platform)
+
+    async with farming(platform.deps), receiving() as receiver:
+        receiver.meanwhile = reset_at_the_first
+        done = await commands.run("listen", "--forward-to", receiver.url, "--after", "0", "--no-wait", "--json")
+    assert done.exit_code == 0, done.output
+    numbers = [json.loads(line)["number"] for line in done.stdout.splitlines()]
+    assert numbers == [*range(1, 101), 1, 2]
+    assert done.stderr.count("The event log began again") == 1
+
+
+async def test_a_number_past_the_newest_event_is_no_log_that_began_again(
+    platform: Platform, commands: Commands
+) -> None:
+    await append(platform)
+    done = await commands.run("events", "tail", "--after", "7", "--no-wait")
+    assert (done.exit_code, done.output) == (0, "")
 
 
 async def test_ctrl_c_while_the_program_hangs_says_where_to_continue(platform: Platform, commands: Commands) -> None:

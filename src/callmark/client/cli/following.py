@@ -37,13 +37,21 @@ def follow(
 ) -> None:
     """Hands over every event behind number `after`; behind the newest one for None. Without `wait` it ends there.
 
-    When it is interrupted, also within `handle`, it says where to continue: behind the last event that was handled.
+    Newest numbers only grow. One that is less than before is of another log, as after the reset of an emulator, and
+    that is read from its beginning. When it is interrupted, also within `handle`, it says where to continue: behind the
+    last event that was handled.
     """
+    newest = 0
     if after is None:
-        after = shell.run(_page(core, 0, 1, 0)).last_number
+        after = newest = shell.run(_page(core, 0, 1, 0)).last_number
     try:
         while True:
             page = shell.run(_page(core, after, _MOST, WAIT_S if wait else 0))
+            if page.last_number < newest:
+                click.echo("The event log began again (a reset or a restore): reading it from its beginning.", err=True)
+                after = newest = 0
+                continue
+            newest = page.last_number
             for one in page.events:
                 handle(one)
                 after = one.number
