@@ -4,7 +4,8 @@ import asyncio
 import io
 import json
 import re
-from collections.abc import AsyncGenerator
+import shutil
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from msgspec import Struct
 from PIL import Image
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import Platform
+from tests.client.proxy import proxied
 from tests.factories import Cast, logo, make_cast
 
 from callmark.domain.policy.model import SYSTEM
@@ -227,6 +229,35 @@ async def test_secrets_of_new_webhooks_go_into_a_private_file_and_nowhere_else(m
 async def test_without_a_place_for_secrets_the_command_says_how_to_get_one(managed: ManagedAccount) -> None:
     done = await managed.run("apply", managed.file, "--yes")
     assert "Webhook 'CRM' is created. Its signing secret is not shown; rotate it to get one" in done.stderr
+
+
+async def test_a_file_for_secrets_that_cannot_be_written_changes_nothing(managed: ManagedAccount) -> None:
+    for name, said in (("s" * 250, "cannot write"), ("s" * 256, "is not a file of webhook secrets")):  # too long
+        done = await managed.run("apply", managed.file, "--yes", "--secrets", managed.file.parent / name)
+        assert (done.exit_code, said in done.stderr, "File name too long" in done.stderr) == (2, True, True), (
+            done.stderr
+        )
+    assert await structure.tree(managed.platform.deps, managed.cast.account.id) == []
+    assert await webhooks.list_webhooks(managed.platform.deps, managed.cast.account.id) == []
+
+
+async def test_a_secret_that_can_no_longer_be_written_is_said_to_be_lost(managed: ManagedAccount) -> None:
+    secrets = managed.file.parent / "kept/secrets.json"
+    secrets.parent.mkdir()
+
+    def without_the_directory() -> Iterator[str]:
+        shutil.rmtree(secrets.parent)
+        yield "pass"
+
+    path = f"/extensions/v1/clients/{managed.cast.account.id}/webhooks"
+    async with proxied(managed.platform.emulator.port) as proxy:
+        proxy.only, proxy.plan = f"POST {path}".encode(), without_the_directory()
+        words = ("--yes", "--secrets", secrets, "--base-url", proxy.url)
+        done = await managed.run("apply", managed.file, *words)
+    assert done.exit_code == 2, done.output
+    assert "16 of 16 requests are done. Run the command again to go on." in done.stderr
+    assert f"cannot write {secrets}: No such file or directory. Webhook 'CRM' is created" in done.stderr
+    assert "rotate it to get one" in done.stderr
 
 
 async def test_what_cannot_be_changes_nothing(managed: ManagedAccount) -> None:

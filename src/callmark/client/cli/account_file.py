@@ -11,7 +11,7 @@ from callmark.client.account_file import make_plan
 from callmark.client.account_file.applying import apply_plan, fetch_logo
 from callmark.client.account_file.exporting import Exported, as_json, as_yaml, export
 from callmark.client.account_file.pictures import digest
-from callmark.client.account_file.plans import AccountPlan, ApiStep, Pictures, PresentAccount, given
+from callmark.client.account_file.plans import AccountPlan, ApiStep, Pictures, PresentAccount, Step, given
 from callmark.client.account_file.present import read_account
 from callmark.client.account_file.reading import ReadFile, read_file
 from callmark.client.account_file.trees import all_sets
@@ -121,35 +121,44 @@ def _ask(found: AccountPlan, *, yes: bool) -> None:
 def _carry_out(
     core: Core, shell: Shell, found: AccountPlan, present: PresentAccount, secrets: tuple[Path | None, dict[str, str]]
 ) -> list[str]:
-    """Sends the plan's requests; what was not done for single numbers. Raises the errors of the tree."""
+    """Sends the plan's requests; what was not done for single numbers. Raises the errors of the tree, and WrongUse."""
     into, kept = secrets
     troubles: list[str] = []
     done_count = 0
     ids = dict(present.ids)
     steps = found.steps
+    if into and any(map(_webhook_of, steps)):
+        _write_secrets(into, kept)  # what cannot be written is known before there is a secret to lose
     try:
         with meter("Applying", len(steps)) as shown:
             for done in shell.iterate(apply_plan(core, found, ids)):
                 done_count += 1
                 shown.advance(1)
                 troubles += done.troubles
-                if isinstance(done.step, ApiStep) and done.step.makes and done.step.makes[0] == "webhook":
-                    _keep_secret(str((done.step.body or {})["name"]), done.secret, into, kept)
-    except (CallmarkError, KeyboardInterrupt):
+                if webhook := _webhook_of(done.step):
+                    _keep_secret(webhook, done.secret, into, kept)
+    except (CallmarkError, KeyboardInterrupt, WrongUse):
         click.echo(f"{done_count:,} of {len(steps):,} requests are done. Run the command again to go on.", err=True)
         raise
     return troubles
+
+
+def _webhook_of(step: Step) -> str | None:
+    """The name of the webhook that a request makes."""
+    if isinstance(step, ApiStep) and step.makes and step.makes[0] == "webhook":
+        return str((step.body or {})["name"])
+    return None
 
 
 def _read_secrets(path: Path | None) -> dict[str, str]:
     """The secrets that are kept in the file already. Raises WrongUse for a file that is something else."""
     if path is None:
         return {}
-    if not path.parent.is_dir():
-        raise WrongUse(f"there is no directory {path.parent}")
-    if not path.exists():
-        return {}
     try:
+        if not path.parent.is_dir():
+            raise WrongUse(f"there is no directory {path.parent}")
+        if not path.exists():
+            return {}
         return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
     except (OSError, msgspec.DecodeError) as exc:
         raise WrongUse(f"{path} is not a file of webhook secrets: {exc}") from exc
@@ -164,7 +173,15 @@ def _keep_secret(name: str, secret: str | None, into: Path | None, kept: dict[st
         )
         return
     kept[name] = secret
-    write_private(into, json.dumps(kept, indent=2, ensure_ascii=False).encode() + b"\n")
+    _write_secrets(into, kept, f". Webhook {name!r} is created, and its signing secret is lost: rotate it to get one")
+
+
+def _write_secrets(into: Path, kept: dict[str, str], lost: str = "") -> None:
+    """Raises WrongUse, with what is lost by it."""
+    try:
+        write_private(into, json.dumps(kept, indent=2, ensure_ascii=False).encode() + b"\n")
+    except OSError as exc:
+        raise WrongUse(f"cannot write {into}: {exc.strerror}{lost}") from exc
 
 
 def _tell_outcome(session: CommandSession, found: AccountPlan, left: AccountPlan, troubles: list[str]) -> None:
