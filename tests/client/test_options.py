@@ -135,6 +135,34 @@ async def test_an_asynchronous_client_closes_what_it_opened() -> None:
         await copy.resolve("1", "2")
 
 
+UNUSABLE = [
+    ("ALL_PROXY", "socks5://user:hidden@127.0.0.1:1080", "pip install 'httpx[socks]'"),
+    ("all_proxy", "socks://user:hidden@127.0.0.1:1080/", "pip install 'httpx[socks]'"),
+    ("HTTPS_PROXY", "http://127.0.0.1:port", "Invalid port"),
+    ("NO_PROXY", "http://intern.example:port", "Invalid port"),
+    ("SSL_CERT_FILE", "/nowhere/ca.pem", "No such file"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "said"), UNUSABLE)
+def test_what_httpx_cannot_use_of_the_environment_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
+    monkeypatch.setenv(variable, value)
+    for kind in (callmark.Client, callmark.AsyncClient):
+        with pytest.raises(callmark.CallmarkError) as raised:
+            kind(**GIVEN)
+        assert variable in str(raised.value)
+        assert said in str(raised.value)
+        assert "hidden" not in str(raised.value)
+    here: dict[str, Any] = {"base_url": "http://127.0.0.1:1"}
+    callmark.Client(**GIVEN | here).close()  # which no proxy can reach
+
+
 def test_logs_hold_no_number_no_token_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     def respond(request: httpx.Request) -> httpx.Response:
         if request.url.path.startswith("/downloads/"):

@@ -19,6 +19,7 @@ from callmark.client.async_resources import (
     AsyncRecords,
 )
 from callmark.client.extensions import CheckReport, Resolution
+from callmark.client.http_clients import make_http
 from callmark.client.making import CONNECTIONS, Parts, make_parts
 from callmark.client.options import Generation
 from callmark.client.pushing import LongList, OnProgress
@@ -59,8 +60,7 @@ class AsyncClient:
             generation=generation,
             profile=profile,
         )
-        trusts = not parts.core.options.is_on_this_machine
-        http = http_client or httpx.AsyncClient(limits=CONNECTIONS, trust_env=trusts)
+        http = http_client or make_http(httpx.AsyncClient, parts.core.options, limits=CONNECTIONS)
         self._set_up(parts, http, owns_http=http_client is None)
 
     def _set_up(self, parts: Parts, http: httpx.AsyncClient, *, owns_http: bool) -> None:

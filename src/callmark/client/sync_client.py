@@ -9,6 +9,7 @@ import httpx
 
 from callmark.client import extensions, pushing
 from callmark.client.extensions import CheckReport, Resolution
+from callmark.client.http_clients import make_http
 from callmark.client.making import CONNECTIONS, Parts, make_parts
 from callmark.client.options import Generation
 from callmark.client.pushing import LongList, OnProgress
@@ -26,7 +27,7 @@ class Client:
     from the profile that `callmark login` wrote. `timeout` is in seconds (30) or an httpx.Timeout, for one try.
     `max_retries` (2) counts after the first. `generation` (2) is the wire's: 1 without prefix, `/v2` or `/v3`; the
     library reads all three alike. `token_store` is shared by what is given the same one. Raises CallmarkError if
-    something is missing.
+    something is missing, and for a proxy of the environment that httpx cannot use.
     """
 
     def __init__(  # noqa: PLR0913 - each may be left out
@@ -54,8 +55,7 @@ class Client:
             generation=generation,
             profile=profile,
         )
-        trusts = not parts.core.options.is_on_this_machine
-        http = http_client or httpx.Client(limits=CONNECTIONS, trust_env=trusts)
+        http = http_client or make_http(httpx.Client, parts.core.options, limits=CONNECTIONS)
         self._set_up(parts, http, owns_http=http_client is None)
 
     def _set_up(self, parts: Parts, http: httpx.Client, *, owns_http: bool) -> None:

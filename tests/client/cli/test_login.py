@@ -89,3 +89,9 @@ async def test_commands_work_where_nothing_can_be_written(platform: Platform, co
     assert [row["id"] for row in rows] == [str(platform.cast.label.id)]
     done = await commands.run("login", typed=typed(platform))
     assert (done.exit_code, "cannot write" in done.stderr) == (2, True)
+
+
+async def test_a_proxy_that_cannot_be_used_ends_a_command_with_a_sentence(nobody: Commands) -> None:
+    here = Commands(nobody.home, {**nobody.variables, "ALL_PROXY": "socks5://127.0.0.1:1080"})
+    done = await here.run("login", "--base-url", "https://callmark.example", typed="account\nkey\nsecret\n")
+    assert (done.exit_code, "ALL_PROXY: a SOCKS proxy needs `pip install 'httpx[socks]'`" in done.stderr) == (2, True)

@@ -15,6 +15,7 @@ import httpx
 from callmark.client.core import Core
 from callmark.client.environment import config_file
 from callmark.client.errors import APIConnectionError, APIStatusError, CallmarkError
+from callmark.client.http_clients import make_http
 from callmark.client.making import CONNECTIONS, make_parts
 from callmark.client.profiles import Profile, read_profile
 from callmark.client.shells import Shell
@@ -95,7 +96,7 @@ def operations_with(**given: Any) -> Generator[tuple[Core, Shell]]:
     """The core and the shell of a client with `base_url`, `account_id`, `key_id`, `api_key` and `profile`."""
     parts = make_parts(timeout=None, max_retries=None, token_store=token_store(), generation=None, **given)
     options = parts.core.options
-    with httpx.Client(limits=CONNECTIONS, trust_env=not options.is_on_this_machine) as http:
+    with make_http(httpx.Client, options, limits=CONNECTIONS) as http:
         yield parts.core, Shell(http, options.timeout)
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from callmark.client import inventory
 from callmark.client.cli.session import CommandSession, ServerNotReachable, ServerRefuses, WrongUse, command
 from callmark.client.core import Core, part
+from callmark.client.http_clients import make_http
 from callmark.client.shells import Shell
 
 LISTED = "listed"
@@ -153,9 +154,8 @@ def _answer(question: OfferedQuestion) -> str:
 
 def _emulator(core: Core, token: str | None) -> AbstractContextManager[httpx.Client]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    trusts = not core.options.is_on_this_machine
     base_url = f"{core.options.base_url}/emulator/v1"
-    return httpx.Client(base_url=base_url, headers=headers, timeout=_WAIT_S, trust_env=trusts)
+    return make_http(httpx.Client, core.options, base_url=base_url, headers=headers, timeout=_WAIT_S)
 
 
 def _fitting(

@@ -1,0 +1,42 @@
+"""The httpx client of a client: what it takes from the environment may be something that httpx cannot use."""
+
+from typing import Any, TypeVar
+
+import httpx
+
+from callmark.client.environment import variables
+from callmark.client.errors import CallmarkError
+from callmark.client.options import Options
+
+HttpClient = TypeVar("HttpClient", httpx.Client, httpx.AsyncClient)
+_PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+_CERTIFICATES = {"ssl_cert_file", "ssl_cert_dir"}
+_SOCKS_EXTRA = "`pip install 'httpx[socks]'`"
+
+
+def make_http(kind: type[HttpClient], options: Options, **given: Any) -> HttpClient:
+    """A client of httpx for the server, with the proxy and the certificates of the environment if it is elsewhere.
+
+    Raises CallmarkError, naming the variable, if httpx cannot use them.
+    """
+    try:
+        return kind(trust_env=not options.is_on_this_machine, **given)
+    except ImportError as exc:
+        raise CallmarkError(f"{_named(_PROXIES)}: a SOCKS proxy needs {_SOCKS_EXTRA}") from exc
+    except (ValueError, httpx.InvalidURL) as exc:
+        ways = f"Write http://, https://, or socks5:// (which needs {_SOCKS_EXTRA}), or unset it"
+        raise CallmarkError(f"{_named(_PROXIES)}: the proxy cannot be used: {exc}. {ways}") from exc
+    except OSError as exc:
+        raise CallmarkError(f"{_named(_CERTIFICATES)}: the certificates cannot be read: {exc}") from exc
+
+
+def _named(names: set[str]) -> str:
+    """The variables that are set; of proxies, those that are not plain HTTP if there are such."""
+    found = {name: value for name, value in variables().items() if value and name.lower() in names}
+    other = [name for name, value in found.items() if _is_other_proxy(name, value)]
+    return ", ".join(sorted(other or found)) or "the settings of the system"
+
+
+def _is_other_proxy(name: str, value: str) -> bool:
+    scheme, separator, _ = value.partition("://")
+    return bool(separator) and name.lower() in _PROXIES - {"no_proxy"} and scheme.lower() not in {"http", "https"}
