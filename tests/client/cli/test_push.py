@@ -18,6 +18,12 @@ from tests.client.conftest import ONLINE, Platform
 from tests.client.proxy import proxied
 from tests.waiting import until as until_async
 
+from callmark.domain.credentials import service as credentials
+from callmark.domain.policy.model import SYSTEM
+from callmark.domain.policy.plan import Feature
+from callmark.kit.clock import FakeClock
+from callmark.worker.run import prepare
+
 KEY_OF_NOBODY = {
     "CALLMARK_BASE_URL": "http://127.0.0.1:1",
     **dict.fromkeys(
@@ -251,6 +257,27 @@ async def test_a_lost_network_and_another_file(platform: Platform, commands: Com
             done = await here.run(*words, "--resume")
     assert done.exit_code == 1, done.stderr
     await check_each_once(platform, tmp_path / "orders.results.csv", 600)
+
+
+async def test_rows_that_were_refused_are_sent_the_next_day(
+    platform: Platform, commands: Commands, tmp_path: Path
+) -> None:
+    file, account = orders(tmp_path / "orders.csv", 3), platform.cast.account.id
+    words = ("push", file, "--label-id", platform.cast.label.id, *CALLER)
+    limited = await credentials.create_key(
+        platform.deps, account, name="limited", features={Feature.CALL_ME_BACK}, by=SYSTEM
+    )
+    key = {"CALLMARK_KEY_ID": str(limited.key_id), "CALLMARK_API_KEY": limited.api_key}
+    refused = await Commands(commands.home, {**commands.variables, **key}).run(*words)
+    assert refused.exit_code == 3, refused.output
+    clock = platform.deps.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(timedelta(hours=24))
+    await prepare(platform.deps)
+    async with working(platform):
+        done = await commands.run(*words, "--resume")
+    assert "Continuing the push of" in done.stderr
+    await check_each_once(platform, tmp_path / "orders.results.csv", 3)
 
 
 async def test_a_full_disk_ends_it_clearly_and_it_continues(

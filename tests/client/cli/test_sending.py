@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tests.client.virtual import RECORD, Played, answer, error
+from tests.client.virtual import RECORD, Played, Reply, answer, error, replies
 
-from callmark.client.cli.journal import Journal, PushHead
+from callmark.client.cli.journal import Chunk, Journal, PushHead
 from callmark.client.cli.reading import FileOptions
-from callmark.client.cli.sending import create_patiently
+from callmark.client.cli.sending import Tries, create_patiently
 from callmark.client.cli.session import WrongUse
-from callmark.client.errors import Conflict
+from callmark.client.errors import APIConnectionError, CallmarkError, Conflict
 from callmark.client.flow import Answer, Request
 from callmark.client.records import read_record
 
@@ -33,6 +33,59 @@ def test_a_key_of_another_body_ends_it_at_once() -> None:
     with pytest.raises(Conflict):
         played.run(create_patiently(played.core(), RECORDS, "key"))
     assert (len(played.requests), played.pauses) == (1, [])
+
+
+GOOD = answer({"batch_id": "b-1"})
+LOST = APIConnectionError("cut off")
+
+
+@pytest.mark.parametrize(
+    ("given", "open_count"),
+    [
+        ([error(403)], 0),
+        ([error(401), error(401)], 0),  # also with a new token
+        ([error(429, retry_after="1")] * 60, 0),
+        ([error(429, retry_after="70")] * 20, 0),
+        ([LOST, error(403)], 1),
+        ([LOST, LOST, LOST], 3),
+        ([error(503), error(503), error(401), error(401)], 2),
+        ([answer({}, 200), error(429, retry_after="1"), error(403)], 1),
+        ([LOST, error(409, retry_after="1"), error(403)], 2),
+        ([error(422)], 1),
+        ([GOOD], 1),
+    ],
+)
+def test_tries_that_may_have_been_carried_out_are_counted(given: list[Reply], open_count: int) -> None:
+    played = Played(replies(*given))
+    tries = Tries("key")
+    try:
+        played.run(tries.watch(create_patiently(played.core(), RECORDS, "key")))
+    except CallmarkError:
+        assert given != [GOOD]
+    assert tries.open_count == open_count
+
+
+def test_a_try_that_is_interrupted_may_have_been_carried_out() -> None:
+    tries = Tries("key")
+    flow = tries.watch(create_patiently(Played(replies()).core(), RECORDS, "key"))
+    next(flow)
+    assert tries.open_count == 0  # a token is asked for
+    flow.send(answer({"token": "t0ken"}))
+    flow.close()
+    assert tries.open_count == 1
+
+
+def test_a_chunk_that_was_refused_is_not_begun(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv.journal"
+    journal = Journal.begin(path, HEAD)
+    journal.begin_chunk(0, "key-0", 1)
+    journal.begin_chunk(1, "key-1", 2)
+    journal.refused(1)
+    journal.close()
+    found = Journal.reopen(path)
+    assert found
+    assert (found.begun(0), found.begun(1)) == (Chunk(0, "key-0", 1), None)
+    found.close()
 
 
 def test_a_journal_that_another_push_has_begun_meanwhile_is_left_alone(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 The first line says what is pushed. A chunk is 500 rows of the file. Before its records are sent, its idempotency key
 and the instant that its times count from are written and synced: a chunk that is sent again has the same key and the
-same bytes, so the server carries it out once. When the results of a chunk are synced, its last line says where they
+same bytes, so the server carries it out once. A chunk that the server refused whenever it was sent begins again, with
+another key and the times of then. When the results of a chunk are synced, its last line says where they
 end. What was written half is cut off when the journal is opened again.
 """
 
@@ -42,11 +43,12 @@ class _Version(Struct):
 
 
 class Chunk(Struct, frozen=True, omit_defaults=True):
-    """A line about a chunk: begun (`key`, `now_ms`), accepted (`batch_id`), or done (`results_end`, `counts`)."""
+    """A line about a chunk: begun (`key`, `now_ms`), refused, accepted (`batch_id`), done (`results_end`, `counts`)."""
 
     number: int
     key: str = ""
     now_ms: int = 0
+    is_refused: bool = False
     batch_id: str = ""
     results_end: int = 0
     counts: dict[str, int] = {}
@@ -160,6 +162,10 @@ class Journal:
         """Keeps the key before anything is sent with it."""
         return self._add(Chunk(number, key, now_ms))
 
+    def refused(self, number: int) -> None:
+        """Nothing of the chunk was carried out: it counts as not begun."""
+        self._add(Chunk(number, is_refused=True))
+
     def accepted(self, number: int, batch_id: str) -> None:
         """The server has the chunk. If this line is lost, the same key finds the same batch."""
         self._add(Chunk(number, batch_id=batch_id), sync=False)
@@ -182,6 +188,9 @@ class Journal:
     def _note(self, chunk: Chunk) -> Chunk:
         if chunk.results_end:
             self.done, self.results_end, self.counts = chunk.number + 1, chunk.results_end, dict(chunk.counts)
+            self._chunks.pop(chunk.number, None)
+            return chunk
+        if chunk.is_refused:
             self._chunks.pop(chunk.number, None)
             return chunk
         known = self._chunks.get(chunk.number)

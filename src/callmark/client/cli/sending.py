@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,20 +17,24 @@ from callmark.client.cli.progress import Meter
 from callmark.client.cli.reading import FileRow, RecordFile
 from callmark.client.cli.session import WrongUse
 from callmark.client.core import Core
-from callmark.client.errors import Conflict, RateLimited, WaitTimeout
-from callmark.client.flow import Flow, Pause
+from callmark.client.errors import CallmarkError, Conflict, RateLimited, WaitTimeout
+from callmark.client.flow import Answer, Flow, Pause, Send
 from callmark.client.pushing import BatchState, create_batch, read_batch, wait_for
 from callmark.client.records import CallRecord, wire_record
 from callmark.client.results import INVALID, PENDING, RecordResult
 from callmark.client.retries import may_repeat
 from callmark.client.shells import Shell
 
+T = TypeVar("T")
 MOST_UNDER_WAY = 8
 SETTLES_WITHIN_S = 600.0
 UNKNOWN = "unknown"
 KEYS_HOLD_MS = 23 * 3_600_000
 """The server knows a key for 24 hours (docs/extensions.md); an hour is left for a slow request."""
 _PATIENT_TRIES, _LONGEST_PAUSE_S = 20, 60.0
+_REFUSED, _FAILED = 400, 500
+_OF_OTHER_TRIES = {408, 409, 422}
+"""The request was not read whole, or another one under its key has been."""
 _JSON_ENDINGS = {".ndjson", ".jsonl", ".json"}
 
 
@@ -52,6 +57,43 @@ class _ChunkUnderWay(Struct):
     batch: BatchState | None
     is_lost: bool = False
     """Whether nobody knows if it was carried out: it was sent so long ago that the server has forgotten the key."""
+
+
+class Tries(Struct):
+    """The requests under one key, and whether they may have been carried out.
+
+    Who is admitted is decided before a kept answer is looked up: a refusal says nothing about the tries before it.
+    """
+
+    key: str
+    open_count: int = 0
+    """Those that may have been carried out: without an answer, or with another one than a refusal."""
+
+    def watch(self, flow: Flow[T]) -> Flow[T]:
+        """The same operation, whose requests under the key are counted, also those of retries."""
+        reply: object = None
+        try:
+            effect = next(flow)
+            while True:
+                is_try = isinstance(effect, Send) and effect.request.headers.get("Idempotency-Key") == self.key
+                self.open_count += is_try
+                try:
+                    reply = yield effect
+                except Exception as exc:  # noqa: BLE001 - the operation decides when to raise it
+                    effect = flow.throw(exc)
+                else:
+                    if is_try and isinstance(reply, Answer) and _is_refusal(reply.status):
+                        self.open_count -= 1
+                    effect = flow.send(reply)
+        except StopIteration as done:
+            return done.value
+        finally:
+            flow.close()
+
+
+def _is_refusal(status: int) -> bool:
+    """Whether the server did nothing: 401, 403, 429 and their like."""
+    return _REFUSED <= status < _FAILED and status not in _OF_OTHER_TRIES
 
 
 class Sending:
@@ -86,7 +128,7 @@ class Sending:
         self._results.close()
 
     def _start(self, number: int, rows: Sequence[FileRow]) -> _ChunkUnderWay:
-        chunk = self._journal.begun(number)
+        begun = chunk = self._journal.begun(number)
         now_ms = chunk.now_ms if chunk else self._shell.run(self._core.server_now_ms())
         judged = [self._judge.judge(row, now_ms) for row in rows]
         records = [one.record for one in judged if one.record]
@@ -96,13 +138,19 @@ class Sending:
             chunk = self._journal.begin_chunk(number, self._core.environment.new_key(), now_ms)
         elif not chunk.batch_id and self._shell.run(self._core.server_now_ms()) - now_ms > KEYS_HOLD_MS:
             return _ChunkUnderWay(number, judged, None, is_lost=True)
-        return _ChunkUnderWay(number, judged, self._batch(chunk, records))
+        return _ChunkUnderWay(number, judged, self._batch(chunk, records, is_new=begun is None))
 
-    def _batch(self, chunk: Chunk, records: list[CallRecord]) -> BatchState:
+    def _batch(self, chunk: Chunk, records: list[CallRecord], *, is_new: bool) -> BatchState:
         """The chunk's batch: made under its key, or the one that was made before."""
         if chunk.batch_id:
             return _known_batch(self._core, chunk, records)
-        state = self._shell.run(create_patiently(self._core, records, chunk.key))
+        tries = Tries(chunk.key)
+        try:
+            state = self._shell.run(tries.watch(create_patiently(self._core, records, chunk.key)))
+        except (CallmarkError, KeyboardInterrupt):
+            if is_new and not tries.open_count:
+                self._journal.refused(chunk.number)
+            raise
         self._journal.accepted(chunk.number, state.batch_id)
         return state
 
