@@ -117,6 +117,16 @@ async def test_a_second_supervisor_stops_the_server_that_a_killed_one_left(direc
             assert await tx.fetchval("SELECT 1") == 1
 
 
+async def test_a_postgres_left_over_is_found_through_a_link_too(directory: Path) -> None:
+    (directory / "data").mkdir()
+    (directory / "link").symlink_to("data")
+    first, second = (EmbeddedPostgres(directory / "link", durable=False) for _ in range(2))
+    await first.start()
+    assert first.pid in postgres_of(directory / "link/postgres")
+    async with second:
+        assert await first.wait() == 0
+
+
 async def test_of_a_leftover_only_the_server_is_asked_to_end() -> None:
     """Of PostgreSQL 18, some processes take the signal for something else, and then the server ends with 1."""
     server = await asyncio.create_subprocess_exec(sys.executable, "-c", FORKED, stdout=subprocess.PIPE)
@@ -322,6 +332,16 @@ async def test_a_nats_left_over_is_stopped_first(directory: Path) -> None:
     first = EmbeddedNats(directory / "data")
     url = await first.start()
     async with EmbeddedNats(directory / "data") as second:
+        assert await first.wait() is not None
+        assert second == url
+
+
+async def test_a_nats_left_over_is_found_by_any_name_of_its_directory(directory: Path) -> None:
+    (directory / "link").symlink_to("data")
+    first = EmbeddedNats(directory / "data")
+    url = await first.start()
+    assert nats_of(directory / "link/nats/nats.conf") == [first.pid]
+    async with EmbeddedNats(directory / "link") as second:
         assert await first.wait() is not None
         assert second == url
 

@@ -17,18 +17,19 @@ GRACE_S = 5.0
 
 def postgres_of(data: Path) -> list[int]:
     """Process ids of the PostgreSQL server and backends on data directory `data` (they all work inside it)."""
-    return _find(lambda pid: _program(pid) == "postgres" and (PROC / pid / "cwd").readlink() == data)
+    inside = data.resolve()  # as the kernel names a working directory, whichever links led there
+    return _find(lambda pid: _program(pid) == "postgres" and (PROC / pid / "cwd").readlink() == inside)
 
 
 def nats_of(config: Path) -> list[int]:
     """Process ids of NATS servers that were started with the configuration file `config`, or in its directory."""
-    argument = os.fsencode(config)
+    argument, inside = os.fsencode(config), config.parent.resolve()
     return _find(
         lambda pid: (
             _program(pid) == "nats-server"
             and (
                 argument in (PROC / pid / "cmdline").read_bytes().split(b"\0")
-                or (PROC / pid / "cwd").readlink() == config.parent
+                or (PROC / pid / "cwd").readlink() == inside
             )
         )
     )
