@@ -109,3 +109,22 @@ async def test_a_stopped_embedded_installation_without_its_key_becomes_a_copy_in
     assert "Nothing is sent until `callmark installation release`" in restored.stdout
     assert (folder / "new/postgres/PG_VERSION").exists()
     assert not (folder / "new/installation.json").exists()
+
+
+async def test_a_key_file_that_is_cut_is_named_once_the_work_is_done(engines: Engines, folder: Path) -> None:
+    await with_key(engines)
+    data = folder / "data"
+    data.mkdir()
+    (data / "secret-key").write_text(KEY[:9])
+    variables = {"CALLMARK_POSTGRES_DSN": engines.dsn, "CALLMARK_DATA": str(data)}
+    written = run("backup", folder / "b.tar", "--json", **variables)
+    restored = run("restore", folder / "b.tar", "--replace", "--yes", **variables)
+    (data / "secret-key.old").write_text(KEY)  # the right one may come after one that is no use
+    again = run("restore", folder / "b.tar", "--replace", "--yes", "--json", **variables)
+    for done in (written, restored, again):
+        assert done.returncode == 0, done.stderr
+    assert json.loads(written.stdout)["secret_key"].startswith(f"not usable here: the secret key {data}/secret-key is")
+    assert "The backup is restored." in restored.stdout
+    assert f"Put the secret key of that installation into {data}/secret-key" in restored.stdout
+    assert "Nothing is sent until `callmark installation release`" in restored.stdout
+    assert json.loads(again.stdout)["secret_key"] == f"{data}/secret-key.old"

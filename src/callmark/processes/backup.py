@@ -76,20 +76,28 @@ class FoundKey(Struct, frozen=True):
 
 
 def find_key(settings: Settings, marked: str | None) -> FoundKey:
-    """The key with the mark `marked`, looked for where processes look for it."""
+    """The key with the mark `marked`, looked for where processes look for it.
+
+    A key file that is no use is only named: the work is done by then, and the key may also be elsewhere.
+    """
     if marked is None:
         return FoundKey("none yet: the first start of the platform creates it", None)
-    for where, key in _known_keys(settings):
+    faults: list[str] = []
+    for where, key in _known_keys(settings, faults):
         if key and mark(key).hex() == marked:
             return FoundKey(where, key)
-    return FoundKey("not on this machine", None)
+    return FoundKey(f"not usable here: {'; '.join(faults)}" if faults else "not on this machine", None)
 
 
-def _known_keys(settings: Settings) -> Generator[tuple[str, Secret | None]]:
+def _known_keys(settings: Settings, faults: list[str]) -> Generator[tuple[str, Secret | None]]:
+    """Every place, and the key in it; `faults` gets what is wrong with a file."""
     yield "CALLMARK_SECRET_KEY", settings.secret_key
     yield "CALLMARK_OLD_SECRET_KEY", settings.old_secret_key
     for name in (FILE, NEXT_FILE, OLD_FILE):
-        yield str(settings.data / name), read_key(settings.data, name)
+        try:
+            yield str(settings.data / name), read_key(settings.data, name)
+        except SetupError as exc:
+            faults.append(exc.message)
 
 
 def _copy_key(found: FoundKey, to: Path) -> None:
