@@ -47,6 +47,20 @@ def test_a_file_that_is_empty_or_cut_is_no_key(tmp_path: Path, content: bytes) -
         current_key(read_settings({}, data=tmp_path), None)
 
 
+@pytest.mark.parametrize("name", [FILE, NEXT_FILE, OLD_FILE])
+def test_a_key_that_is_set_takes_the_place_of_files_that_are_no_use(tmp_path: Path, name: str) -> None:
+    (tmp_path / FILE).write_text("half-a-key")
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()  # cannot be read, also not by root
+    key = Secret("a" * 32)
+    settings = read_settings({"CALLMARK_SECRET_KEY": key.reveal()}, data=tmp_path)
+    assert current_key(settings, mark(key)).reveal() == key.reveal()
+    with pytest.raises(SetupError, match="CALLMARK_SECRET_KEY"):
+        current_key(settings, mark(Secret("b" * 32)))
+    with pytest.raises(SetupError, match="set CALLMARK_SECRET_KEY"):
+        current_key(read_settings({}, data=tmp_path), None)
+
+
 def test_each_purpose_has_a_key_of_its_own() -> None:
     key = Secret("a" * 32)
     assert derive(key, "links") == derive(key, "links")

@@ -38,8 +38,17 @@ def derived(settings: Settings, purpose: str) -> bytes:
 
 
 def known_keys(settings: Settings) -> list[Secret]:
-    """Every key that can be found at this moment: of the settings, and in the data directory. Each once."""
-    files = [read_key(settings.data, name) for name in (FILE, NEXT_FILE, OLD_FILE)]
+    """Every key that can be found at this moment: of the settings, and in the data directory. Each once.
+
+    A file that cannot be read, or is cut, is left out where the settings have the key. Otherwise raises SetupError.
+    """
+    files: list[Secret | None] = []
+    for name in (FILE, NEXT_FILE, OLD_FILE):
+        try:
+            files.append(read_key(settings.data, name))
+        except SetupError:
+            if settings.secret_key is None:
+                raise
     found = {key.reveal(): key for key in (settings.secret_key, settings.old_secret_key, *files) if key}
     return list(found.values())
 
@@ -105,7 +114,7 @@ def _key_in(path: Path) -> Secret:
     if len(key) < LEAST_SECRET_KEY:
         raise SetupError(
             f"the secret key {path} is empty or cut: it has {len(key)} characters, and needs {LEAST_SECRET_KEY}."
-            " Put the whole key back, or remove the file"
+            " Put the whole key back, remove the file, or set CALLMARK_SECRET_KEY"
         )
     return Secret(key)
 
