@@ -117,3 +117,25 @@ async def test_a_user_without_rights_is_told_which_are_missing(engines: Engines,
 async def test_an_empty_database_has_nothing_to_back_up(empty: str, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="nothing to back up"):
         await take_backup(empty, tmp_path / "b.tar", SystemClock())
+
+
+@pytest.mark.parametrize("name", ["callmark-prod", "Callmark"])
+async def test_a_schema_that_no_restore_would_take_is_refused(empty: str, tmp_path: Path, name: str) -> None:
+    async with connect(empty) as tx:
+        database = await tx.fetchval("SELECT current_database()")
+        await tx.execute(
+            own_names(f'CREATE SCHEMA "{name}"; ALTER DATABASE "{database}" SET search_path TO "{name}", public')
+        )
+    await migrate.migrate(empty, SystemClock())
+    with pytest.raises(SetupError, match=f"the schema '{name}' has a name that a backup cannot hold"):
+        await take_backup(empty, tmp_path / "b.tar", SystemClock())
+    assert_empty(tmp_path)
+
+
+async def test_a_table_of_the_operators_own_that_no_restore_would_take_is_refused(empty: str, tmp_path: Path) -> None:
+    await migrate.migrate(empty, SystemClock())
+    async with connect(empty) as tx:
+        await tx.execute('CREATE TABLE "Notes" (n integer)')
+    with pytest.raises(SetupError, match="the table 'Notes' has a name that a backup cannot hold"):
+        await take_backup(empty, tmp_path / "b.tar", SystemClock())
+    assert_empty(tmp_path)

@@ -10,7 +10,9 @@ from msgspec import Meta
 FORMAT = 1
 """Of the file: raised when an older Callmark could not restore it."""
 
-TableName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
+PLAIN_NAME = r"^[a-z][a-z0-9_]*$"
+TableName = Annotated[str, Meta(pattern=PLAIN_NAME)]
+"""A name that goes into SQL as it is. Checked where a manifest is read, so a backup has to be refused with another."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Takes a backup: one snapshot of the database, dumped, counted and described while everything keeps running."""
 
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import msgspec
 from callmark import __version__
 from callmark.kit.backups.archive import ArchiveWriter, new_archive
 from callmark.kit.backups.clients import PostgresServer, dump
-from callmark.kit.backups.manifest import Manifest
+from callmark.kit.backups.manifest import PLAIN_NAME, Manifest
 from callmark.kit.clock import Clock
 from callmark.kit.db import Tx, connect, dsn_of_primary, fetch_one, own_names
 from callmark.kit.engines.binaries import choose_clients
@@ -27,7 +28,8 @@ COUNTED = """
 """The tables whose rows are in a backup: not those of live processes, and none that a crash empties."""
 _PARTITIONED = """
     SELECT string_agg(format('%I.%I', current_schema(), relname), ', ') FROM pg_class
-    WHERE relkind = 'p' AND relnamespace = current_schema()::text::regnamespace AND NOT relispartition
+    WHERE relkind = 'p' AND NOT relispartition
+      AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
 """
 
 
@@ -94,7 +96,7 @@ async def _describe(tx: Tx, server: PostgresServer, real: Clock) -> Manifest:
         clock_offset_s=row["offset_s"],
         postgres=server.major,
         pg_dump=server.programs.major,
-        namespace=row["namespace"],
+        namespace=_restorable("schema", row["namespace"]),
         database_bytes=row["size"],
         secret_key_mark=mark.hex() if mark else None,
         rows={},
@@ -108,6 +110,15 @@ async def _write(archive: ArchiveWriter, server: PostgresServer, namespace: str,
 
 
 async def _count(tx: Tx, namespace: str, rows: dict[str, int]) -> None:
-    for row in await tx.fetch(COUNTED, namespace):
-        name = row["relname"]
+    for name in [_restorable("table", row["relname"]) for row in await tx.fetch(COUNTED, namespace)]:
         rows[name] = await tx.fetchval(own_names(f'SELECT count(*) FROM "{namespace}"."{name}"'))
+
+
+def _restorable(kind: str, name: str) -> str:
+    """`name`. Raises SetupError when no backup that has it could be restored."""
+    if not re.fullmatch(PLAIN_NAME, name):
+        raise SetupError(
+            f"the {kind} {name!r} has a name that a backup cannot hold: rename it to one of a-z, 0-9 and _ that begins"
+            " with a letter"
+        )
+    return name
