@@ -89,11 +89,15 @@ class PostgresServer:
             await self._child.wait()
 
     async def promote(self) -> None:
-        environ = {**ENVIRONMENT, "PGHOST": HOST, "PGPORT": str(self.port), "PGUSER": USER, "PGPASSWORD": PASSWORD}
-        environ["PATH"] = f"{self._bin_dir}:{environ['PATH']}"
-        status, text = await run([SAMPLE / "promote.sh"], env=environ)
+        status, text = await self.ask_to_promote()
         assert status == 0, text
         assert text.strip() == "promoted"
+
+    async def ask_to_promote(self, *arguments: str) -> tuple[int, str]:
+        """Exit status and output of the script that operators use."""
+        environ = {**ENVIRONMENT, "PGHOST": HOST, "PGPORT": str(self.port), "PGUSER": USER, "PGPASSWORD": PASSWORD}
+        environ["PATH"] = f"{self._bin_dir}:{environ['PATH']}"
+        return await run([SAMPLE / "promote.sh", *arguments], env=environ)
 
     async def _run(self, program: str, *options: str) -> None:
         argv = [self._bin_dir / program, "-D", self.data, *options]

@@ -53,6 +53,18 @@ async def pair() -> AsyncGenerator[PostgresPair]:
         yield started
 
 
+async def test_a_promotion_that_did_not_happen_is_a_failure(pair: PostgresPair) -> None:
+    standby = await asyncpg.connect(pair.standby.dsn)
+    startup = await standby.fetchval("SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'")
+    await standby.close()
+    await pair.primary.kill()
+    with suspended([startup]):
+        status, text = await pair.standby.ask_to_promote("1")
+    assert status != 0
+    assert "still a standby" in text
+    assert "promoted" not in text.replace("not promote", "")
+
+
 async def test_a_process_follows_the_primary_and_never_goes_back_to_one_that_was_replaced(pair: PostgresPair) -> None:
     first, second = pair.primary, pair.standby
     primary = Primary(pair.dsn)
