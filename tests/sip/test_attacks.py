@@ -115,6 +115,30 @@ async def test_of_many_identities_the_first_eight_are_looked_at(lab: Lab) -> Non
     assert placed.ringing.name is None
 
 
+TOO_LONG = {
+    "eight identities": ["a" * 1_100] * 8,
+    "eight identities that are twice as long in JSON": ['"' * 5_000] * 8,
+    "one identity": ["a" * 60_000],
+}
+
+
+@pytest.mark.parametrize("too_long", TOO_LONG)
+async def test_calls_with_too_much_to_ask_about_do_not_hide_the_names_of_others(lab: Lab, too_long: str) -> None:
+    for _ in range(3):
+        placed = await lab.spoofed(*TOO_LONG[too_long])
+        assert placed.ringing
+        assert placed.ringing.name is None
+    placed = await lab.spoofed(lab.platform.headers()[1])
+    assert placed.ringing
+    assert placed.ringing.name == NAME
+
+
+async def test_before_identities_that_are_too_long_together_the_first_is_looked_at(lab: Lab) -> None:
+    placed = await lab.spoofed(lab.platform.headers()[1], *['"' * 5_000] * 7)
+    assert placed.ringing
+    assert placed.ringing.name == NAME
+
+
 FORGED = """INVITE sip:{callee}@127.0.0.1:{elsewhere} SIP/2.0\r
 Via: SIP/2.0/UDP 127.0.0.1:{own};branch=z9hG4bKforged\r
 Max-Forwards: 70\r
