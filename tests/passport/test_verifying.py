@@ -242,6 +242,22 @@ def test_a_file_without_a_certificate_is_bad_identity_info(network: Network, jun
     assert refusal(network, network.branded(), chain=junk).reason is Reason.BAD_IDENTITY_INFO
 
 
+def test_an_authority_renewed_with_its_key_counts_beside_its_expired_certificate(network: Network) -> None:
+    long_ago, header = NOW - timedelta(days=60), network.branded()
+    old = make_root("Test root", network.root_key, now=long_ago, days=30)
+    for roots in ([old, network.root], [network.root, old]):
+        assert verify(header, CALL, network.chain, roots, now=NOW).claims.rcd
+    key = make_key()
+    expired, renewed = (
+        make_issuer("between", key.public_key(), network.root, network.root_key, now=since, days=30)
+        for since in (long_ago, NOW)
+    )
+    leaf = issue("acme", network.key.public_key(), renewed, key, TnAuthList.of([CALLER]), now=NOW)
+    for between in ([expired, renewed], [renewed, expired]):
+        assert verify(header, CALL, pem(leaf, *between), [network.root], now=NOW).claims.rcd
+    assert "expired" in refusal(network, network.branded(), chain=pem(leaf, expired)).detail
+
+
 def test_a_file_of_many_certificates_is_not_worked_through(network: Network) -> None:
     assert "more than 5" in refusal(network, network.branded(), chain=network.chain * 6).detail
 

@@ -1,8 +1,9 @@
 """STIR certificates (RFC 8226): made, read, and checked up to a trusted root."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -114,7 +115,7 @@ def read_chain(pem: bytes) -> list[x509.Certificate]:
 def check_chain(
     chain: Sequence[x509.Certificate], roots: Iterable[x509.Certificate], *, now: datetime
 ) -> SignerCertificate:
-    """The signer's certificate, when it leads to one of `roots` and everything on the way counts at `now`.
+    """The signer's certificate, when a way leads from it to one of `roots` on which everything counts at `now`.
 
     `chain` begins with the signer's certificate; those that issued it may follow in any order. Raises PassportError
     with the reason `UNSUPPORTED_CREDENTIAL`.
@@ -122,7 +123,18 @@ def check_chain(
     trusted, signer = list(roots), chain[0]
     if signer in trusted:
         raise _unsupported("the signer's certificate is itself a root")
-    path = _path(signer, list(chain[1:]), trusted)
+    fault = _unsupported("the certificate does not lead to a trusted root")
+    for number, path in enumerate(_paths([signer], list(chain[1:]), trusted, cache(_issued))):
+        try:
+            return _checked(path, now)
+        except PassportError as exc:
+            fault = fault if number else exc
+    raise fault
+
+
+def _checked(path: Sequence[x509.Certificate], now: datetime) -> SignerCertificate:
+    """The first certificate of a path to a root, when everything on it counts."""
+    signer = path[0]
     for depth, certificate in enumerate(path):
         _check_one(certificate, depth, now)
     key = _public_key(signer)
@@ -143,17 +155,22 @@ def _public_key(certificate: x509.Certificate) -> object:
         return None
 
 
-def _path(
-    signer: x509.Certificate, others: list[x509.Certificate], roots: list[x509.Certificate]
-) -> list[x509.Certificate]:
-    """From the signer's certificate to a root. Each step uses up one certificate, so a circle ends."""
-    path = [signer]
-    while path[-1] not in roots:
-        issuer = next((one for one in [*roots, *others] if one not in path and _issued(path[-1], one)), None)
-        if issuer is None:
-            raise _unsupported("the certificate does not lead to a trusted root")
-        path.append(issuer)
-    return path
+def _paths(
+    path: list[x509.Certificate],
+    others: Sequence[x509.Certificate],
+    roots: Sequence[x509.Certificate],
+    issued: Callable[[x509.Certificate, x509.Certificate], bool],
+) -> Generator[list[x509.Certificate]]:
+    """Every way from the end of `path` to a root: an issuer that was renewed with its key has two certificates.
+
+    Each step uses up one certificate, so a circle ends; and a file has few of them, so the search does too.
+    """
+    if path[-1] in roots:
+        yield path
+        return
+    for one in (*roots, *others):
+        if one not in path and issued(path[-1], one):
+            yield from _paths([*path, one], others, roots, issued)
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
