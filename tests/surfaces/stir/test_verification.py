@@ -304,6 +304,20 @@ async def test_the_same_request_again_has_the_same_answer_and_is_one_call(there:
     assert told["verstat"] == "TN-Validation-Failed", "another edge's request of the same name is another request"
 
 
+async def test_a_request_is_sent_again_whose_first_try_ended_once_its_tokens_were_counted(there: Network) -> None:
+    receiver, signer = phone(), await own_signer(there)
+    header = signer.sign(claims(there, receiver, attest=Attestation.FULL, origid=ORIGID), Kind.SHAKEN)
+    first = await there.verify([header], receiver, request_id="attempt-1")
+    async with there.deps.db.connection() as tx:  # as if nothing had been written after the tokens
+        kept = await tx.fetchval("DELETE FROM verified_call RETURNING id")
+        await tx.execute("DELETE FROM event")
+        await tx.execute("DELETE FROM possible_spoof")
+    assert await there.verify([header], receiver, request_id="attempt-1") == first
+    async with there.deps.db.connection() as tx:
+        assert [row["id"] for row in await tx.fetch("SELECT id FROM verified_call")] == [kept]
+        assert await tx.fetchval("SELECT count(*) FROM possible_spoof") == 1
+
+
 async def test_tokens_are_forgotten_when_they_are_stale_anyway(there: Network) -> None:
     receiver = phone()
     await there.verify(headers_of(await there.sign(receiver)), receiver)

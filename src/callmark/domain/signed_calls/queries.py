@@ -122,25 +122,30 @@ async def count_tokens(tx: Tx, tokens: Sequence[CountedToken]) -> dict[bytes, Co
 
 
 async def insert_verified(tx: Tx, calls: Sequence[VerifiedCall]) -> None:
-    """Keeps what was verified. Fits `deps.gather`."""
+    """Keeps what was verified; of a call that is kept, the first verdict stays. Fits `deps.gather`.
+
+    In the order of ids, so that two statements at once cannot deadlock.
+    """
+    each = sorted(calls, key=lambda one: one.id)
     await tx.execute(
         """
         INSERT INTO verified_call (id, edge_id, account_id, caller_number, receiver_number, verstat, reason_code,
           detail, name, record_id, verified_at)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::integer[],
           $8::text[], $9::text[], $10::uuid[], $11::timestamptz[])
+        ON CONFLICT (id) DO NOTHING
         """,
-        [one.id for one in calls],
-        [one.edge_id for one in calls],
-        [one.account_id for one in calls],
-        [one.caller_number for one in calls],
-        [one.receiver_number for one in calls],
-        [one.verstat.value for one in calls],
-        [one.reason_code for one in calls],
-        [one.detail for one in calls],
-        [one.name for one in calls],
-        [one.record_id for one in calls],
-        [one.verified_at for one in calls],
+        [one.id for one in each],
+        [one.edge_id for one in each],
+        [one.account_id for one in each],
+        [one.caller_number for one in each],
+        [one.receiver_number for one in each],
+        [one.verstat.value for one in each],
+        [one.reason_code for one in each],
+        [one.detail for one in each],
+        [one.name for one in each],
+        [one.record_id for one in each],
+        [one.verified_at for one in each],
     )
 
 

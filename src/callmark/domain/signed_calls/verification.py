@@ -79,9 +79,10 @@ async def verify_call(deps: Deps, files: ForeignFiles, edge: Edge, request: Veri
     (known,) = await deps.gather(_look_up_each, [question])
     verdicts = [_counted(one, mine, known.firsts) for one in verdicts]
     verification = await _conclude(files, verdicts, deadline)
-    if not _is_repeat(mine, known.firsts):
-        await deps.gather(queries.insert_verified, [_kept(deps, edge, request, call_id, known, verification)])
-        await _alarm(deps, request, verdicts, question, known)
+    call_id = _earlier_call(mine, known.firsts) or call_id
+    # Also of a request that was sent again: its tokens were counted, but the one before may have ended there.
+    await deps.gather(queries.insert_verified, [_kept(deps, edge, request, call_id, known, verification)])
+    await _alarm(deps, request, verdicts, question, known)
     count_verification(verification)
     return verification
 
@@ -191,13 +192,10 @@ def _counted(
     return replace(verdict, verified=None, error=_REPLAYED)
 
 
-def _is_repeat(mine: dict[bytes, CountedToken], firsts: dict[bytes, CountedToken]) -> bool:
-    """Whether this request was answered before, so that its call is known already."""
-    held = [firsts[digest] for digest in mine if digest in firsts]
-    return any(
-        first.verified_call_id != mine[first.digest].verified_call_id and mine[first.digest].is_repeat_of(first)
-        for first in held
-    )
+def _earlier_call(mine: dict[bytes, CountedToken], firsts: dict[bytes, CountedToken]) -> VerifiedCallId | None:
+    """The call for which an earlier try of this request counted the tokens; None when this is the first."""
+    tries = ((token, firsts[digest]) for digest, token in mine.items() if digest in firsts)
+    return next((first.verified_call_id for token, first in tries if token.is_repeat_of(first)), None)
 
 
 async def _conclude(files: ForeignFiles, verdicts: Sequence[HeaderVerdict], deadline: float) -> CallVerdict:
