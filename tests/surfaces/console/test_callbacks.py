@@ -153,6 +153,12 @@ async def test_the_list_pages_by_key(
     following = await alice.get(next(link for link in links_of(first) if "after=" in link))
     assert rows(following) == 2
     assert "First page" in text_of(following)
+    async with deps.db.connection() as tx:
+        await tx.execute("DELETE FROM callback_request")  # as when they are older than is kept
+    await asks(deps, listed)
+    again = await alice.get(next(link for link in links_of(first) if "after=" in link))
+    assert rows(again) == 1
+    assert "First page" not in text_of(again)
 
 
 async def test_requests_of_a_range_are_downloaded_by_admins(

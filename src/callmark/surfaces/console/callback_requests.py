@@ -25,7 +25,7 @@ from callmark.domain.ids import CallbackRequestId, FeatureSetId
 from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.policy.model import Action
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
@@ -90,7 +90,11 @@ async def show_list(request: ConsoleRequest) -> Response:
     set_id = FeatureSetId(feature_set_id) if feature_set_id else None
     narrowed = RequestFilter(VIEWS[state], set_id, number=first_digits(wanted["q"]))
     deps, account_id, scope = request.deps, request.account_id, request.by.scope
-    found = await work_list.list_to_do(deps, account_id, scope, narrowed, after=after, limit=_PAGE + 1)
+    try:
+        found = await work_list.list_to_do(deps, account_id, scope, narrowed, after=after, limit=_PAGE + 1)
+    except NotFound:  # the last one of the page before is gone
+        after = None
+        found = await work_list.list_to_do(deps, account_id, scope, narrowed, after=None, limit=_PAGE + 1)
     zones = {one.feature_set_id: one.time_zone for one in await callbacks.list_configs(deps, account_id)}
     new = await work_list.count_new(deps, account_id, scope, _MOST_COUNTED)
     sets = await visible_sets.list_visible(deps, account_id, scope)
@@ -104,7 +108,7 @@ async def show_list(request: ConsoleRequest) -> Response:
             [(str(one.feature_set.id), one.feature_set.name) for one in sets],
             is_narrowed=bool(wanted["q"] or wanted["set"]),
             url=LIST,
-            here=with_query(LIST, **wanted, after=request.query("after")),
+            here=with_query(LIST, **wanted, after=request.query("after") if after else ""),
             next=with_query(LIST, **wanted, after=_key(shown[-1], now)) if len(found) > _PAGE else "",
             first=with_query(LIST, **wanted) if after else "",
         ),
