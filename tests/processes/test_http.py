@@ -6,10 +6,14 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from starlette.types import Receive, Scope, Send
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
+from callmark.kit import logs
 from callmark.kit.fastpath.http_protocol import LARGEST_HEAD_BYTES
 from callmark.processes.http import Server
 from callmark.processes.ports import open_socket
+from callmark.surfaces.observed import Observed
 
 LOOPBACK = "127.0.0.1"
 
@@ -266,6 +270,23 @@ async def test_an_answer_that_takes_its_time_is_not_cut_off(impatient: int) -> N
     writer.close()
     assert silent == b""
     assert got.endswith(b"hello")
+
+
+async def test_what_the_log_says_of_a_request_it_does_not_say_of_the_one_behind_it() -> None:
+    async def pushes(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/first":
+            logs.bind(batch="of-the-first")
+        await hello(scope, receive, send)
+
+    server, stop = Server(Observed(pushes), open_socket(LOOPBACK, 0)), asyncio.Event()
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        running = asyncio.create_task(server.run_until(stop))
+        await asyncio.wait_for(server.up.wait(), 30)
+        head = b" HTTP/1.1\r\nHost: x\r\n"
+        await _answer(server.port, b"GET /first" + head + b"\r\nGET /second" + head + b"Connection: close\r\n\r\n")
+        stop.set()
+        await running
+    assert [line.get("batch") for line in lines if line["event"] == "request"] == ["of-the-first", None]
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ class Server(uvicorn.Server):
                 ws_per_message_deflate=False,
                 lifespan="on",
                 access_log=False,
+                reset_contextvars=True,  # what the log says of a request is not said of one that was sent behind it
                 log_config=None,
                 proxy_headers=bool(trusted_proxies),
                 forwarded_allow_ips=_as_connected(trusted_proxies),
