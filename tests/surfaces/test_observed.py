@@ -1,12 +1,24 @@
-"""A request that the server cuts when it stops is answered in the envelope of every other error."""
+"""What every request gets, also one that cannot be answered: an envelope, and a line in the log that says why."""
 
 import asyncio
 
+import httpx
 import msgspec
+from msgspec.structs import replace
 from starlette.types import Message, Receive, Scope, Send
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+from tests.factories import make_cast
 
+from callmark.domain.deps import Deps
+from callmark.domain.sessions.model import TOKEN_LENGTH
+from callmark.kit.db import Database
+from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.statement_batcher import StatementBatcher
+from callmark.surfaces.app import build_app
 from callmark.surfaces.observed import Observed
 
+NOWHERE = "postgresql://nobody@127.0.0.1:1/x"
 _SCOPE: Scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
 
 
@@ -45,3 +57,18 @@ async def test_a_request_cut_by_a_stop_is_told_to_come_back() -> None:
     assert headers[b"connection"] == b"close"
     assert headers[b"content-type"] == b"application/json"
     assert msgspec.json.decode(body["body"])["slug"] == "service-unavailable"
+
+
+async def test_the_log_says_why_nothing_could_be_answered(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    nowhere = StatementBatcher(KeptConnections(NOWHERE, size=1, name="test"))
+    db = await Database.open(NOWHERE, size=1, name="test")
+    app = build_app(replace(deps, db=db, gather=nowhere), frozenset({"api", "gateway", "console"}))
+    asked = {"Authorization": f"Bearer {cast.token}", "Cookie": f"callmark_session={'x' * TOKEN_LENGTH}"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://callmark.test") as http:
+        with capture_logs(processors=[merge_contextvars]) as logs:
+            for path in (f"/clients/{cast.account.id}/labels", f"/logos/{'a' * 64}.png", "/console"):
+                answer = await http.get(path, headers=asked)
+                assert answer.status_code == 503, path
+    lines = [one for one in logs if one["event"] == "request"]
+    assert [one["error"].partition(":")[0] for one in lines] == ["postgresql"] * 3

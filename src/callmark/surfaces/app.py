@@ -21,7 +21,7 @@ from callmark.kit.health import readyz as ready
 from callmark.kit.workload import Workload
 from callmark.surfaces import assets, downloads, logos, reference
 from callmark.surfaces.api.routes import Api, Before
-from callmark.surfaces.http import EACH_WAIT_S, ErrorBody, Response, help_link, render, render_error
+from callmark.surfaces.http import EACH_WAIT_S, ErrorBody, Response, help_link, note_reason, render, render_error
 from callmark.surfaces.metrics import MetricsPage
 from callmark.surfaces.observed import Observed
 
@@ -190,6 +190,7 @@ async def _on_http(_: Request, exc: HTTPException) -> StarletteResponse:
 
 
 async def _on_ours(_: Request, exc: AppError) -> StarletteResponse:
+    note_reason(exc)
     return _starlette(render_error(exc))
 
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from starlette.types import Receive, Scope, Send
 
+from callmark.kit import logs
 from callmark.kit.errors import (
     AppError,
     Conflict,
@@ -110,6 +111,12 @@ def _with_head(methods: Sequence[str]) -> list[str]:
     """The methods, and HEAD where GET is one: it is answered wherever GET is (contract D57)."""
     named = list(dict.fromkeys(methods))
     return [*named, "HEAD"] if "GET" in named and "HEAD" not in named else named
+
+
+def note_reason(error: AppError) -> None:
+    """The request's line in the log says what was not available; the answer does not."""
+    if isinstance(error, Unavailable):
+        logs.bind(error=error.detail)
 
 
 def internal_error() -> Response:

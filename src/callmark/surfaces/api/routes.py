@@ -64,6 +64,7 @@ from callmark.surfaces.http import (
     bearer,
     check_media_type,
     help_link,
+    note_reason,
     render,
     render_error,
 )
@@ -226,6 +227,7 @@ class Api:
         except AppError as exc:
             if isinstance(exc, Unauthenticated):
                 self._tokens.forget(bearer(scope))
+            note_reason(exc)
             answer = render_error(exc, with_field=family is Family.OURS)
         await answer.send(send, headers)
 

@@ -19,6 +19,7 @@ from callmark.surfaces.console import admission, bodies, cookies, errors, kept_f
 from callmark.surfaces.console.pages import finish, is_secure
 from callmark.surfaces.console.request import HOME, ConsoleRequest, page_of, with_query
 from callmark.surfaces.console.route import Access, ConsoleRoute
+from callmark.surfaces.http import note_reason
 from callmark.surfaces.observed import route_of
 
 log = structlog.get_logger(__name__)
@@ -49,6 +50,8 @@ class Console:
                 request = await self._request(http)
                 response = await self._admitted(route, request)
             except (AppError, HTTPException) as exc:
+                if isinstance(exc, AppError):
+                    note_reason(exc)
                 response = errors.page_of(request, exc)
             except Exception:
                 log.exception("page_failed", route=route_of(http.scope), request_id=request.request_id)

@@ -17,7 +17,16 @@ from callmark.kit.workload import Workload, aside, belongs_to, units_of
 from callmark.surfaces.bodies import read_text
 from callmark.surfaces.gateway import verbs, wire
 from callmark.surfaces.gateway.numbers import number_of
-from callmark.surfaces.http import Response, address_of, announced_bytes, bearer, check_media_type, render, render_error
+from callmark.surfaces.http import (
+    Response,
+    address_of,
+    announced_bytes,
+    bearer,
+    check_media_type,
+    note_reason,
+    render,
+    render_error,
+)
 
 Body = TypeVar("Body")
 
@@ -155,6 +164,7 @@ class HttpVerbs:
         try:
             answer = await self._answer(scope, receive)
         except AppError as exc:
+            note_reason(exc)
             answer = render_error(exc)
         await answer.send(send)
 

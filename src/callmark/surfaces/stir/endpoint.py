@@ -13,7 +13,7 @@ from callmark.domain.edges.model import Edge
 from callmark.kit import patience
 from callmark.kit.errors import AppError
 from callmark.surfaces.bodies import read_text
-from callmark.surfaces.http import Header, Response, bearer, check_media_type, header, render
+from callmark.surfaces.http import Header, Response, bearer, check_media_type, header, note_reason, render
 from callmark.surfaces.observed import route_of
 from callmark.surfaces.stir.errors import StirFault, render_fault
 
@@ -64,6 +64,7 @@ class StirEndpoint:
             body = await read_text(scope, receive, self._most_bytes)
             return render(await self._answer(StirRequest(edge, request_id, body)))
         except AppError as exc:
+            note_reason(exc)
             return render_fault(exc)
         except Exception:
             log.exception("request_failed", route=route_of(scope))
