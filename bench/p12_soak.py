@@ -205,8 +205,8 @@ async def _soaked(mix: Mix, per_second: float, seconds: float) -> list[Row]:
     samples = soaking.samples | {DEAD_ROWS: peaks(soaking.samples[DEAD_ROWS], VACUUM_SAMPLES)}
     trends = {measure: trend(found, times * BOUNDS[measure.unit]) for measure, found in samples.items()}
     growing = [measure.name for measure, one in trends.items() if not one.is_flat and measure not in MACHINE]
-    what = f"soak, {seconds / 60:.0f} min at half load: what grows, of {len(trends) - len(MACHINE)}"
-    summary = cost("P12", what, ceiling=", ".join(growing), figure=len(growing), unit="", aim="0")
+    what, of = f"soak, {seconds / 60:.0f} min at half load: what grows", f"of {len(trends) - len(MACHINE)}"
+    summary = cost("P12", what, ceiling=", ".join([of, *growing]), figure=len(growing), unit="", aim="0")
     return [summary, *(_row(measure, one) for measure, one in trends.items())]
 
 
