@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Self, TypeVar
 
+from callmark.kit.db import Database
 from callmark.kit.errors import Unavailable
 
 _T = TypeVar("_T")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWS = 0.01, 0.2, 1.2
 """A look may cost two processes milliseconds: who waits for seconds looks less and less often."""
+_LOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 class Growing(list[_T]):
@@ -39,6 +41,16 @@ async def until(condition: Callable[[], Awaitable[object]], within_s: float = 60
         while not await condition():
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * GROWS, LONGEST_PAUSE_S)
+
+
+async def until_locked(db: Database, count: int) -> None:
+    """Returns when so many statements wait for a lock."""
+
+    async def are_waiting() -> bool:
+        async with db.connection() as tx:
+            return await tx.fetchval(_LOCKED) == count
+
+    await until(are_waiting)
 
 
 async def patiently(work: Callable[[], Awaitable[_T]], within_s: float = 60) -> _T:

@@ -13,7 +13,7 @@ from tests.domain.numbers.staging import (
     some_of,
     states_of,
 )
-from tests.waiting import until
+from tests.waiting import until_locked
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
@@ -86,19 +86,11 @@ async def test_a_request_that_meets_another_in_a_deadlock_is_run_again(deps: Dep
         async with deps.db.transaction() as gate:
             await queries.lock_numbers(gate, [one])
             taking = asyncio.create_task(borealis.publish(one))
-            await until(lambda: _are_waiting(deps, 1))
+            await until_locked(deps.db, 1)
             locking = asyncio.create_task(queries.lock_numbers(tx, [one]))
-            await until(lambda: _are_waiting(deps, 2))
+            await until_locked(deps.db, 2)
         await locking  # the gate is open: the other has the number, and waits for the feature set
     assert (await taking).new == [one]
     await run_jobs(deps)
     assert await states_of(deps, borealis.account_id) == {NumberState.LISTED: 1}
     await check_counters(deps, acme.account_id, borealis.account_id)
-
-
-async def _are_waiting(deps: Deps, count: int) -> bool:
-    async with deps.db.connection() as tx:
-        blocked = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return await tx.fetchval(blocked) == count

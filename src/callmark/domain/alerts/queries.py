@@ -32,8 +32,8 @@ async def select_recipient(tx: Tx, recipient_id: RecipientId) -> Recipient | Non
     return _recipient(row) if row else None
 
 
-async def save_recipient(tx: Tx, one: Recipient) -> None:
-    """Writes a new recipient, or the name, kinds and confirmation of one that has a row.
+async def insert_recipient(tx: Tx, one: Recipient) -> None:
+    """Writes a new recipient; nothing where it has a row, as the admins may.
 
     Conflict when the account has one with this role or address.
     """
@@ -41,8 +41,7 @@ async def save_recipient(tx: Tx, one: Recipient) -> None:
         await tx.execute(
             "INSERT INTO alert_recipient (id, account_id, kind, role, email, name, url, alert_kinds, confirmed_at,"
             " created_by_email, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-            " ON CONFLICT (id) DO UPDATE SET name = excluded.name, alert_kinds = excluded.alert_kinds,"
-            " confirmed_at = excluded.confirmed_at",
+            " ON CONFLICT (id) DO NOTHING",
             one.id,
             one.account_id,
             one.kind.value,
@@ -60,9 +59,32 @@ async def save_recipient(tx: Tx, one: Recipient) -> None:
         raise Conflict("this recipient gets alerts already", field=field) from exc
 
 
-async def delete_recipient(tx: Tx, recipient_id: RecipientId) -> None:
-    """Forgets a recipient and what waits for it."""
-    await tx.execute("DELETE FROM alert_recipient WHERE id = $1", recipient_id)
+async def update_choices(
+    tx: Tx, recipient_id: RecipientId, alert_kinds: frozenset[AlertKind], name: str | None
+) -> Recipient | None:
+    """Writes what a recipient gets, and its name; the recipient, or None when its row is gone."""
+    row = await tx.fetchrow(
+        f"UPDATE alert_recipient SET alert_kinds = $2, name = $3 WHERE id = $1 RETURNING {_RECIPIENT}",
+        recipient_id,
+        sorted(alert_kinds),
+        name,
+    )
+    return _recipient(row) if row else None
+
+
+async def confirm_recipient(tx: Tx, recipient_id: RecipientId, now: datetime) -> Recipient | None:
+    """Notes that an address is confirmed; the recipient, or None when its row is gone or was confirmed before."""
+    row = await tx.fetchrow(
+        f"UPDATE alert_recipient SET confirmed_at = $2 WHERE id = $1 AND confirmed_at IS NULL RETURNING {_RECIPIENT}",
+        recipient_id,
+        now,
+    )
+    return _recipient(row) if row else None
+
+
+async def delete_recipient(tx: Tx, recipient_id: RecipientId) -> bool:
+    """Forgets a recipient and what waits for it; whether it had a row."""
+    return await tx.execute("DELETE FROM alert_recipient WHERE id = $1", recipient_id) == "DELETE 1"
 
 
 async def delete_channels(tx: Tx) -> None:
@@ -82,9 +104,10 @@ async def update_result(tx: Tx, recipient_id: RecipientId, at: datetime, error: 
 
 
 async def insert_post(tx: Tx, recipient_id: RecipientId, body: str, now: datetime) -> None:
-    """Writes a post that is due now."""
+    """Writes a post that is due now; nothing for a recipient that is being removed."""
     await tx.execute(
-        "INSERT INTO alert_post (id, recipient_id, body, created_at, due_at) VALUES ($1, $2, $3, $4, $4)",
+        "INSERT INTO alert_post (id, recipient_id, body, created_at, due_at)"
+        " SELECT $1, id, $3, $4, $4 FROM alert_recipient WHERE id = $2 FOR KEY SHARE",
         new_id(),
         recipient_id,
         body,

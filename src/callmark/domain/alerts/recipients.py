@@ -24,6 +24,7 @@ from callmark.kit.secret_key import current_key, known_keys, marked_key
 from callmark.kit.text import clean_line
 
 _UNKNOWN = "no recipient with this id in this account"
+_DEAD = "this link is not valid"
 
 
 async def list_recipients(deps: Deps, account_id: AccountId) -> list[Recipient]:
@@ -113,8 +114,10 @@ async def change_kinds(
         await accounts.lock_account(tx, account_id)
         old = _only(await alerts.list_in(tx, account_id), recipient_id)
         given = old.alert_kinds if alert_kinds is None else model.wanted_kinds(alert_kinds, is_admins=old.is_admins)
-        new = replace(old, alert_kinds=given, name=_channel_name(name) if name is not None and old.url else old.name)
-        await queries.save_recipient(tx, new)
+        called = _channel_name(name) if name is not None and old.url else old.name
+        if old.is_admins:
+            await queries.insert_recipient(tx, old)
+        new = found(await queries.update_choices(tx, recipient_id, given, called), _UNKNOWN)
         await _note(tx, deps, "alerts.changed", new, by)
     return new
 
@@ -126,7 +129,8 @@ async def remove(deps: Deps, account_id: AccountId, recipient_id: RecipientId, *
         one = _only(await alerts.list_in(tx, account_id), recipient_id)
         if one.is_admins:
             raise Conflict("admins cannot be removed; choose what they get instead")
-        await queries.delete_recipient(tx, recipient_id)
+        if not await queries.delete_recipient(tx, recipient_id):  # its reader has just stopped it
+            raise NotFound(_UNKNOWN)
         await _note(tx, deps, "alerts.removed", one, by)
     return one
 
@@ -135,11 +139,11 @@ async def find_by_link(deps: Deps, purpose: LinkPurpose, token: str) -> tuple[Re
     """Whose link it is, and the account's name. Raises NotFound for a link that is not valid, or no longer."""
     recipient_id = links.opened(known_keys(deps.settings), purpose, token)
     async with deps.db.connection() as tx:
-        one = found(await queries.select_recipient(tx, recipient_id), "this link is not valid")
+        one = found(await queries.select_recipient(tx, recipient_id), _DEAD)
         account = await accounts.find_account(tx, one.account_id)
     is_late = one.is_waiting and deps.clock.now() > one.created_at + CONFIRMED_WITHIN
     if purpose is LinkPurpose.CONFIRM and is_late:
-        raise NotFound("this link is not valid")
+        raise NotFound(_DEAD)
     return one, account.name
 
 
@@ -148,18 +152,20 @@ async def confirm(deps: Deps, token: str, by_address: str) -> Recipient:
     one, _ = await find_by_link(deps, LinkPurpose.CONFIRM, token)
     if not one.is_waiting:
         return one
-    confirmed = replace(one, confirmed_at=deps.clock.now())
     async with deps.db.transaction() as tx:
-        await queries.save_recipient(tx, confirmed)
-        await _note(tx, deps, "alerts.confirmed", confirmed, _reader(one, by_address))
-    return confirmed
+        if confirmed := await queries.confirm_recipient(tx, one.id, deps.clock.now()):
+            await _note(tx, deps, "alerts.confirmed", confirmed, _reader(one, by_address))
+            return confirmed
+    one, _ = await find_by_link(deps, LinkPurpose.CONFIRM, token)  # confirmed or removed meanwhile
+    return one
 
 
 async def stop(deps: Deps, token: str, by_address: str) -> Recipient:
     """The address gets no more alerts. Raises NotFound, also when it is repeated."""
     one, _ = await find_by_link(deps, LinkPurpose.STOP, token)
     async with deps.db.transaction() as tx:
-        await queries.delete_recipient(tx, one.id)
+        if not await queries.delete_recipient(tx, one.id):
+            raise NotFound(_DEAD)
         await _note(tx, deps, "alerts.stopped", one, _reader(one, by_address))
     return one
 
@@ -181,7 +187,7 @@ async def _add(tx: Transaction, deps: Deps, one: Recipient, by: Actor) -> None:
         raise Conflict(f"an account can have at most {MOST_RECIPIENTS} recipients besides its admins; remove one first")
     if one.role and one.role in {other.role for other in present}:
         raise Conflict("members of this role get alerts already; change what they get", field="role")
-    await queries.save_recipient(tx, one)
+    await queries.insert_recipient(tx, one)
     await _note(tx, deps, "alerts.added", one, by)
 
 
