@@ -1,9 +1,11 @@
 """Operators: made, removed and acting for a business, each with its line in the log."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
 from tests.auditing import log_of
+from tests.waiting import until_locked
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
@@ -15,7 +17,7 @@ from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Origin, Person, Session
-from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.errors import Conflict, Forbidden, NotFound
 
 PASSWORD = "four unrelated words here"
 
@@ -48,6 +50,26 @@ async def test_an_operator_makes_and_removes_another_but_not_itself(deps: Deps) 
         ("operator.deleted", olive.email, None),
         ("operator.created", olive.email, None),
     ]
+
+
+async def test_of_two_operators_who_remove_each_other_at_once_one_stays(deps: Deps) -> None:
+    olive, oscar = await make(deps), await make(deps, "oscar@operator.example")
+    acting = [(await signed_in(deps, one)).actor("192.0.2.7") for one in (olive, oscar)]
+    async with deps.db.transaction() as tx:
+        await tx.execute("SELECT FROM operator_user FOR UPDATE")
+        removing = [
+            asyncio.ensure_future(operators.delete_operator(deps, whom.id, by=by))
+            for whom, by in ((oscar, acting[0]), (olive, acting[1]))
+        ]
+        await until_locked(deps.db, 2)
+    ended = await asyncio.gather(*removing, return_exceptions=True)
+    (left,) = await operators.list_operators(deps)
+    assert sorted(type(one).__name__ for one in ended) == ["Forbidden", "Operator"]
+    with pytest.raises(Conflict, match="yourself"):
+        await operators.delete_operator(deps, left.id, by=acting[[olive, oscar].index(left)])
+    other = next(one for one in acting if one.email != left.email)
+    with pytest.raises(Forbidden, match="no longer an operator"):
+        await operators.delete_operator(deps, left.id, by=other)
 
 
 async def test_a_members_address_is_no_operators(deps: Deps) -> None:

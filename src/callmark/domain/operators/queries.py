@@ -33,9 +33,15 @@ async def select_operator(tx: Tx, operator_id: OperatorId) -> Operator | None:
     return _operator(row) if row else None
 
 
-async def delete_operator(tx: Tx, operator_id: OperatorId) -> bool:
-    """Removes the row and its sessions; whether there was one."""
-    return await tx.execute("DELETE FROM operator_user WHERE id = $1", operator_id) == "DELETE 1"
+async def lock_operators(tx: Tx) -> list[Operator]:
+    """All operators, their rows locked until the transaction ends, always in the same order."""
+    rows = await tx.fetch("SELECT id, email, name, created_at FROM operator_user ORDER BY id FOR UPDATE")
+    return [_operator(row) for row in rows]
+
+
+async def delete_operator(tx: Tx, operator_id: OperatorId) -> None:
+    """Removes the row and its sessions."""
+    await tx.execute("DELETE FROM operator_user WHERE id = $1", operator_id)
 
 
 def _operator(row: Row) -> Operator:

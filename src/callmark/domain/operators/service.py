@@ -10,7 +10,7 @@ from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Person, Session, email_address, person_name
-from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.errors import Conflict, Forbidden, NotFound
 from callmark.kit.ids import new_id
 
 
@@ -50,13 +50,19 @@ async def set_password(deps: Deps, operator_id: OperatorId, password: str, *, by
 
 
 async def delete_operator(deps: Deps, operator_id: OperatorId, *, by: Actor) -> Operator:
-    """Removes the operator, and signs it out everywhere; who it was. Raises NotFound, Conflict for oneself."""
+    """Removes the operator, and signs it out everywhere; who it was.
+
+    Raises NotFound, Conflict for oneself, Forbidden for who was removed meanwhile: of two who remove each other at once
+    one stays.
+    """
     async with deps.db.transaction() as tx:
-        operator = _found(await queries.select_operator(tx, operator_id))
+        present = await queries.lock_operators(tx)
+        if by.kind is ActorKind.OPERATOR and by.email not in {one.email for one in present}:
+            raise Forbidden("you are no longer an operator of this installation")
+        operator = _found(next((one for one in present if one.id == operator_id), None))
         if by.kind is ActorKind.OPERATOR and by.email == operator.email:
             raise Conflict("you cannot remove yourself; ask another operator")
-        if not await queries.delete_operator(tx, operator_id):
-            _found(None)
+        await queries.delete_operator(tx, operator_id)
         await audit.note(tx, by, "operator.deleted", operator.email, account_id=None, at=deps.clock.now())
     return operator
 
