@@ -11,6 +11,7 @@ from tests.surfaces.console.browser import (
     Visitors,
     errors_of,
     invite_token,
+    links_of,
     mailed_token,
     make_operator,
     newest_mail,
@@ -208,10 +209,26 @@ async def test_a_revoked_or_deleted_member_and_a_suspended_account_are_out_at_on
     assert (await paul.get("/console")).status_code == 303
     assert (await oscar.get("/console")).status_code == 303
     await accounts.update_account(deps, business.account.id, state=AccountState.SUSPENDED, by=SYSTEM)
-    refused = await alice.get("/console/keys")
-    assert refused.status_code == 403
-    assert "suspended" in text_of(refused)
+    for path in ("", "/", "/keys", "/me", "/kept-forms/x"):
+        refused = await alice.get(f"/console{path}")
+        assert refused.status_code == 403, path
+        assert "This account is suspended." in text_of(refused)
+    assert (await alice.post("/console/me/zone", {"zone": "Asia/Kolkata"})).status_code == 403
     assert await enter(browse(), business.admin.email) == 403
+
+
+async def test_who_is_shut_out_with_the_account_can_sign_out_and_sees_no_menu(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice, opal = await browse.as_member(business.admin), await browse.as_operator(await make_operator(deps))
+    await opal.post(f"/console/operator/accounts/{business.account.id}/act")
+    await accounts.update_account(deps, business.account.id, state=AccountState.SUSPENDED, by=SYSTEM)
+    for path in ("/console", "/console/nothing-here"):
+        refused = await alice.get(path)
+        assert "home page" not in text_of(refused)
+        assert {link for link in links_of(refused) if link.startswith("/console/")} == {"/console/sign-out"}
+    assert "signed out" in text_of(await alice.follow(await alice.post("/console/sign-out")))
+    assert (await opal.get("/console")).status_code == 200  # operators act for it all the same
 
 
 async def test_an_invitation_is_used_once_and_signs_in(deps: Deps, business: Business, browse: Visitors) -> None:

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.policy import model as policy
 from callmark.domain.policy.model import Action
@@ -107,6 +106,8 @@ class Console:
 
 
 def _check_needs(needs: Action | Access, request: ConsoleRequest) -> None:
+    if needs is not Access.ANYBODY and request.is_suspended:
+        raise Forbidden(sessions.SUSPENDED)
     if not isinstance(needs, Action):
         return
     session = request.session
@@ -116,8 +117,6 @@ def _check_needs(needs: Action | Access, request: ConsoleRequest) -> None:
         return
     if session is None or session.account_id is None:
         raise Forbidden(errors.NOT_ACTING)
-    if session.account_state is AccountState.SUSPENDED and not request.by.is_operator:
-        raise Forbidden(sessions.SUSPENDED)
     policy.check(request.by.role, session.features, needs)
 
 

@@ -33,7 +33,7 @@ _TEXTS = {
 
 
 class ErrorPage(Page, frozen=True):
-    """What happened, and the way back."""
+    """What happened, and the way back; `home` is empty for who may only sign out."""
 
     template: ClassVar[str] = "error.html"
     status: int
@@ -74,7 +74,8 @@ def _page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Respon
     text = _TEXTS.get(status, text)  # of what is not found always the same: a foreign thing is like one that is not
     text = _noted(request) if status == 500 else text  # noqa: PLR2004 - a bug of ours
     title = _TITLES.get(status, "Something went wrong")
-    return page(request, ErrorPage(status, title, text[:1].upper() + text[1:], HOME), status)
+    home = "" if request.is_suspended else HOME
+    return page(request, ErrorPage(status, title, text[:1].upper() + text[1:], home), status)
 
 
 def retry_text(error: TooManyRequests, why: str = "Too many attempts.") -> str:

@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action, Actor, Path, may, offers
@@ -96,6 +97,11 @@ class ConsoleRequest(Struct, dict=True):
     def in_account(self) -> bool:
         """Whether someone is signed in and acts for an account; an operator may act for none."""
         return self.session is not None and self.session.account_id is not None
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether a member of a suspended account is signed in; operators may still act for it."""
+        return bool(self.session and self.session.role and self.session.account_state is AccountState.SUSPENDED)
 
     @property
     def features(self) -> list[Feature]:
