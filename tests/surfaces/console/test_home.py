@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from tests.domain.personalisation.test_daily_figures import called, submit
+from tests.domain.personalisation.test_daily_figures import called, count_all, submit
 from tests.factories import Cast, make_label
 from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
 
@@ -31,6 +31,38 @@ async def test_home_says_how_today_goes_and_each_number_leads_to_its_list(
     assert {"/console/records?state=not_registered", "/console/callbacks", "/console/webhooks"} <= links_of(home)
     assert "data-chart" in home.text
     assert text.count(" Jan ") + text.count(" Dec ") >= 29  # the same days as a table
+
+
+async def test_home_says_that_all_went_well_only_of_what_has_ended_and_is_counted(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    cast = Cast(business.account, "", "", "", await make_label(deps, business.account.id))
+    batch = await submit(deps, cast, 2)
+    assert "Nothing has failed so far. 2 records wait." in text_of(await alice.get("/console"))
+    records = await service.batch_status(deps, business.account.id, batch.id)
+    await service.acknowledge(deps, [record.key for record in records])
+    await worker.run_due_once(deps)
+    assert "Every record reached its handset." in text_of(await alice.get("/console"))
+    await count_all(deps)
+    for _ in range(11):
+        await submit(deps, cast, 0, bad=500)
+    behind = text_of(await alice.get("/console"))
+    assert "These figures may be a few seconds behind." in behind
+    assert "Nothing has failed so far." in behind
+    assert "Every record" not in behind
+
+
+async def test_home_does_not_call_a_day_empty_whose_records_are_not_counted(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    cast = Cast(business.account, "", "", "", await make_label(deps, business.account.id))
+    for _ in range(11):
+        await submit(deps, cast, 0, bad=500)
+    home = text_of(await (await browse.as_member(business.admin)).get("/console"))
+    assert "Nothing counted yet" in home
+    assert "Nothing pushed today" not in home
+    assert "No records today" not in home
 
 
 async def test_an_owner_sees_no_figures_of_the_whole_account(business: Business, browse: Visitors) -> None:
