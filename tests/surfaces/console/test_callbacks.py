@@ -81,7 +81,7 @@ async def test_a_request_is_taken_given_back_and_done(
     back = {"back": f"{LIST}?state=new"}
     taken = await paul.post(f"{LIST}/{request.id}/take", back)
     assert taken.headers["location"] == f"{LIST}?state=new"
-    assert "Nobody waits" in text_of(await paul.follow(taken))
+    assert "No new requests" in text_of(await paul.follow(taken))
     mine = await paul.get(LIST, state="taken")
     assert "you," in text_of(mine)
     assert business.process_owner.email in text_of(await alice.get(LIST))
@@ -159,6 +159,38 @@ async def test_the_list_pages_by_key(
     again = await alice.get(next(link for link in links_of(first) if "after=" in link))
     assert rows(again) == 1
     assert "First page" not in text_of(again)
+
+
+async def test_who_is_done_with_a_later_page_is_led_to_those_who_wait_on_the_first(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed, clock: FakeClock
+) -> None:
+    made: list[CallbackRequest] = []
+    for _ in range(51):
+        clock.advance(timedelta(seconds=1))
+        made.append(await asks(deps, listed))
+    alice = await browse.as_member(business.admin)
+    second = next(link for link in links_of(await alice.get(LIST)) if "after=" in link)
+    done = await alice.follow(await alice.post(f"{LIST}/{made[0].id}/done", {"back": second}))
+    assert rows(done) == 0
+    assert "No more on this page" in text_of(done)
+    assert "Nobody waits" not in text_of(done)
+    first = next(link for link in links_of(done) if link.startswith(f"{LIST}?") and "after=" not in link)
+    assert "First page" in text_of(done)
+    assert rows(await alice.get(first)) == 50
+
+
+async def test_each_tab_says_what_it_is_empty_of(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed
+) -> None:
+    alice = await browse.as_member(business.admin)
+    assert "Nobody waits for a call" in text_of(await alice.get(LIST))
+    assert "No requests yet" in text_of(await alice.get(LIST, state="all"))
+    request = await asks(deps, listed)
+    assert "No taken requests" in text_of(await alice.get(LIST, state="taken"))
+    await alice.post(f"{LIST}/{request.id}/take")
+    new = text_of(await alice.get(LIST, state="new"))
+    assert "No new requests" in new
+    assert "Nobody waits" not in new
 
 
 async def test_requests_of_a_range_are_downloaded_by_admins(

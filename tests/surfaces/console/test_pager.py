@@ -1,15 +1,26 @@
-"""Keys of lists as addresses carry them."""
+"""Keys of lists as addresses carry them, and a page behind the last row."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from tests.domain.personalisation.test_daily_figures import submit
+from tests.factories import Cast, make_label
+from tests.listed import make_listed
+from tests.surfaces.console.browser import Browser, Business, Visitors, links_of, make_operator, text_of
+from tests.surfaces.console.test_campaigns import draft
 
+from callmark.domain.deps import Deps
 from callmark.surfaces.cursors import InstantKey, decode_key, encode_key
 
 AT = datetime(2026, 1, 1, 10, 0, 5, 412345, UTC)
 ID = UUID("0190f3a4-0000-7000-8000-000000000001")
+LAST = encode_key((datetime(2020, 1, 1, tzinfo=UTC), ID))
+"""Behind everything that a test makes, in lists with the newest first."""
+NAMED = encode_key(("\U0010ffff", str(ID)))
+IN_BATCH = encode_key((datetime(2020, 1, 1, tzinfo=UTC), ID, 0))
+BY_NUMBER = encode_key((datetime(2020, 1, 1, tzinfo=UTC), "918040001234"))
 
 
 class Place(NamedTuple):
@@ -44,3 +55,39 @@ def test_a_key_of_another_list_begins_at_the_first_page(kind: type[Any], key: tu
 @pytest.mark.parametrize("text", ["", "nonsense", "é", "W10", "bnVsbA"])
 def test_what_is_no_key_begins_at_the_first_page(text: str) -> None:
     assert decode_key(text, InstantKey) is None
+
+
+async def leads_back(browser: Browser, path: str, **key: str) -> None:
+    """A page behind the last row of a list says so, and leads to the first page."""
+    page = await browser.get(path, **key)
+    said = text_of(page)
+    assert page.status_code == 200, path
+    assert "No more on this page" in said, path
+    assert said.count("First page") == 1, path
+    assert not [one for one in ("yet", "No matches", "No possible spoofs", "Nobody waits") if one in said], path
+    assert {link.partition("?")[0] for link in links_of(page)} >= {path}, path
+
+
+async def test_a_page_behind_the_last_row_leads_to_the_first(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    of_network = ("signed-calls", "signed-calls/alarms", "signed-calls/certificates")
+    for path in ("audit", "uploads", "webhook-events", "batches", *of_network):
+        await leads_back(alice, f"/console/{path}", after=LAST)
+    await leads_back(alice, "/console/records", after=IN_BATCH)
+    for path in ("numbers/jobs", "numbers/proofs"):
+        await leads_back(alice, f"/console/{path}", before=LAST)
+    await leads_back(alice, "/console/numbers", before=BY_NUMBER)
+    for path in ("feature-sets", "callbacks/configurations"):
+        await leads_back(alice, f"/console/{path}", after=NAMED)
+    cast = Cast(business.account, "", "", "", await make_label(deps, business.account.id))
+    batch = await submit(deps, cast, 1)
+    await leads_back(alice, f"/console/batches/{batch.id}", after="7")
+    campaign = await draft(deps, await make_listed(deps, account_id=business.account.id))
+    await leads_back(alice, "/console/campaigns", after=str(campaign.id))
+
+
+async def test_a_page_of_operators_behind_the_last_row_leads_to_the_first(deps: Deps, browse: Visitors) -> None:
+    opal = await browse.as_operator(await make_operator(deps))
+    for path in ("accounts", "audit", "certificates"):
+        await leads_back(opal, f"/console/operator/{path}", after=LAST)
+    await leads_back(opal, "/console/operator/handsets", after="919999999999")

@@ -145,6 +145,7 @@ async def show_answers(request: ConsoleRequest) -> Response:
     try:
         answers = await feedback.list_answers(*of, after=FeedbackId(after) if after else None, limit=_PAGE + 1)
     except NotFound:  # the last one of the page before is gone
+        after = None
         answers = await feedback.list_answers(*of, limit=_PAGE + 1)
     url, shown = f"{LIST}/{found.campaign.id}/answers", answers[:_PAGE]
     following = with_query(url, after=str(shown[-1].id)) if len(answers) > _PAGE else ""
