@@ -206,12 +206,11 @@ async def invite_member(
 
 async def invite_again(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor, inviter: str) -> Member:
     """Sends a new link; the old one works no more. Raises NotFound, Conflict (no longer invited), TooManyRequests."""
-    member = await _changeable(deps, account_id, member_id, by)
-    if member.state is not MemberState.INVITED:
-        raise Conflict("this member has already accepted the invitation")
+    member = _still_invited(await _changeable(deps, account_id, member_id, by))
     await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
-        await _invite(deps, tx, member, inviter)
+        await _invite(deps, tx, member, inviter)  # waits for who has just accepted by the old link
+        _still_invited(_found(await queries.lock_member(tx, account_id, member_id)))
         await _note(deps, tx, by, "member.invited_again", member)
     return member
 
@@ -359,6 +358,12 @@ def _new_member(
         created_at=deps.clock.now(),
         node_id=None if role is Role.ADMIN else node_id,
     )
+
+
+def _still_invited(member: Member) -> Member:
+    if member.state is not MemberState.INVITED:
+        raise Conflict("this member has already accepted the invitation")
+    return member
 
 
 def _refuse_oneself(by: Actor, member: Member) -> None:

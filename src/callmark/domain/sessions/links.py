@@ -132,4 +132,6 @@ async def _known(deps: Deps, tx: Tx, kind: LinkKind, token: str) -> KnownPerson:
     known = await queries.select_known_person(tx, person) if person else None
     if known is None or known.member_state is MemberState.REVOKED:
         raise NotFound(_DEAD)
+    if kind is LinkKind.INVITATION and known.member_state is not MemberState.INVITED:
+        raise NotFound(_DEAD)  # sent again at the moment when the one before was accepted
     return known
