@@ -2,12 +2,15 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from tests.domain.sessions.test_passwords_replaced_meanwhile import ORIGIN, session_of
+from tests.surfaces.console.browser import PASSWORD, make_business
 
 from callmark.domain.deps import Deps
+from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.sessions.throttle.service import Limit
 from callmark.kit.clock import FakeClock
-from callmark.kit.errors import TooManyRequests
+from callmark.kit.errors import InvalidInput, TooManyRequests
 from callmark.kit.ids import random_text
 
 LIMIT = Limit("test", 3, timedelta(minutes=5))
@@ -64,3 +67,13 @@ async def test_an_address_counts_once_in_whatever_case_the_database_finds_its_ow
     async with deps.db.transaction() as tx:
         await throttle.forget(tx, LIMIT, "ALICE@acme.example")
     await throttle.take(deps, LIMIT, "alice@acme.example")
+
+
+async def test_a_new_password_that_cannot_be_used_is_no_wrong_old_one(deps: Deps) -> None:
+    member = (await make_business(deps)).admin
+    session = await session_of(deps, member)
+    for _ in range(throttle.OLD_PASSWORD.most + 1):
+        with pytest.raises(InvalidInput) as refused:
+            await sessions.change_password(deps, session, PASSWORD, "password1234", ORIGIN)
+        assert refused.value.field == "password"
+    await sessions.change_password(deps, session, PASSWORD, "quite another four words", ORIGIN)

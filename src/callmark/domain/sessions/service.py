@@ -189,9 +189,10 @@ async def end_other_sessions(deps: Deps, session: Session) -> None:
 async def change_password(deps: Deps, session: Session, old: str, new: str, origin: Origin) -> str:
     """A new password for who is signed in; every other session ends, and no other browser is known or needs no code.
 
-    Returns what makes this one a known browser. Raises InvalidInput for a wrong old or an unusable new one,
+    Returns what makes this one a known browser. Raises InvalidInput for an unusable new or a wrong old one,
     TooManyRequests after too many wrong ones in this session: elsewhere others could have typed them.
     """
+    check_password(new, session.email, session.name)  # first: what is wrong with it is no try of the old one
     await throttle.take(deps, throttle.OLD_PASSWORD, str(session.id))
     async with deps.db.connection() as tx:
         known = await queries.select_known_person(tx, session.person)
