@@ -8,6 +8,7 @@ from callmark.domain.background import service as background
 from callmark.domain.background.service import Queues
 from callmark.domain.ids import MailId
 from callmark.domain.policy.model import Action
+from callmark.kit.errors import NotFound
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
@@ -34,8 +35,11 @@ async def show_queues(request: ConsoleRequest) -> Response:
 
 
 async def send_again(request: ConsoleRequest) -> Response:
-    """Makes a mail due now."""
-    to = await background.send_again(request.deps, request.id(MailId), by=request.by)
+    """Makes a mail due now, unless it has been sent since the page was shown."""
+    try:
+        to = await background.send_again(request.deps, request.id(MailId), by=request.by)
+    except NotFound as gone:
+        return request.go(URL, gone.message, "warning")
     return request.go(URL, f"The email to {to} is being sent again.")
 
 
