@@ -105,6 +105,8 @@ async def test_everything_wrong_with_a_push_is_said_beside_its_field_and_input_i
     assert 'value="Sale!"' in refused.text
     past = await alice.post("/console/push", form | {"starts_at": "2025-12-31T00:00", "hours": "1", "time_zone": "UTC"})
     assert errors_of(past)["hours"] == "End is in the past"
+    last = {"starts_at": "9999-12-31T23:30", "hours": "24", "time_zone": "UTC"}
+    assert "hours" in errors_of(await alice.post("/console/push", form | last))  # it would end after the last year
 
 
 async def test_a_zone_that_is_not_known_is_an_error_beside_its_field_and_old_names_are_known(

@@ -1,6 +1,6 @@
 """Push one call record by hand, in real time: judged as the API judges, its result shown at once."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from msgspec import Struct
@@ -23,6 +23,7 @@ from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 
 HOURS = ("1", "2", "4", "8", "12", "24")
+_HOUR_MS = 3_600_000
 _FORM_FIELDS = {
     Field.CALLER: "caller",
     Field.RECEIVER: "receiver",
@@ -69,15 +70,15 @@ async def push(request: ConsoleRequest) -> Response:
     except InvalidInput as refused:
         form = form.refused(refused)
     hours = int(form.text("hours")) if form.text("hours") in HOURS else 0
-    ends_at = (starts_at or now) + timedelta(hours=hours)
+    starts_ms = to_ms(starts_at or now)
     record = NewRecord(
         form.text("caller").strip() or None,
         form.text("receiver").strip() or None,
         form.text("label_id") or None,
         form.text("label_name").strip() or None,
         form.text("call_reason").strip() or None,
-        to_ms(starts_at) if starts_at else form.text("starts_at"),
-        to_ms(ends_at) if hours else None,
+        starts_ms if starts_at else form.text("starts_at"),
+        starts_ms + hours * _HOUR_MS if hours else None,
     )
     if form.errors:
         return await _form(request, form, 422)

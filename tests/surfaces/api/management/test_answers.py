@@ -200,8 +200,10 @@ async def test_a_field_of_a_webhook_that_breaks_a_rule_is_named(alice: Manager, 
             400,
             "overlap_hours",
         )
-    for since in ("yesterday", "2026-01-01T00:00:00", None):
-        assert await alice.refusal("POST", f"webhooks/{made['id']}/recover", {"since": since}) == (400, "since")
+    for since in ("yesterday", "2026-01-01T00:00:00", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", None):
+        for more in ({}, {"dry_run": True}):
+            body = {"since": since, **more}
+            assert await alice.refusal("POST", f"webhooks/{made['id']}/recover", body) == (400, "since")
 
 
 async def test_a_repeated_creation_does_not_tell_the_secret_again_and_nothing_stored_does(

@@ -1,6 +1,7 @@
 """How handlers of the management API read a request: ids of the path, bodies, and where a page begins."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -47,6 +48,14 @@ def id_of(request: ApiRequest, name: str, kind: Callable[[UUID], _Id]) -> _Id:
     if found is None:
         raise NotFound
     return kind(found)
+
+
+def utc_of(given: datetime, name: str) -> datetime:
+    """An instant of the body in UTC. Raises InvalidInput for one outside the years that UTC has there."""
+    try:
+        return given.astimezone(UTC)
+    except OverflowError:
+        refuse(name)
 
 
 def any_id(found: UUID) -> UUID:

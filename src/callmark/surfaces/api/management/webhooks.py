@@ -18,7 +18,7 @@ from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.management.deliveries import DeliveryView, delivery_view
-from callmark.surfaces.api.management.request import Listing, NoBody, body_of, id_of
+from callmark.surfaces.api.management.request import Listing, NoBody, body_of, id_of, utc_of
 from callmark.surfaces.api.management.shapes import CreatedAt, CreatedBy, Id, Instant, NextAfter, UpdatedAt, instant
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
@@ -221,10 +221,11 @@ async def recover(request: ApiRequest) -> Response:
     """`POST webhooks/{webhookId}/recover`."""
     body, webhook_id = body_of(request, RecoveryBody), _id(request)
     of = request.deps, request.account_id, webhook_id
+    since = utc_of(body.since, "since")
     if body.dry_run:
-        count = await deliveries.count_recoverable(*of, since=body.since)
+        count = await deliveries.count_recoverable(*of, since=since)
     else:
-        count = await deliveries.recover(*of, since=body.since, by=await actor_of(request))
+        count = await deliveries.recover(*of, since=since, by=await actor_of(request))
     return render(RecoveryView(str(webhook_id), count, body.dry_run))
 
 
