@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from callmark.kit.addresses import LOOPBACK
+from callmark.kit.name_lookup import FoundAddress
 from callmark.kit.outbound import Answered, Outbound, Patience, Unreachable
-from callmark.kit.outbound_connections import FoundAddress
 
 NAME = "hooks.acme.example"
 ENOUGH = Patience(connect_s=30, read_s=30, total_s=60)
@@ -41,8 +41,6 @@ class Names:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return [socket.getaddrinfo(one, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0] for one in found]
-
-    async def close(self) -> None: ...
 
 
 class Server:

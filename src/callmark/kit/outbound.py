@@ -19,11 +19,11 @@ from msgspec import Struct
 
 from callmark.kit.addresses import LOOPBACK, Network, parse_networks
 from callmark.kit.http_answer import KEPT_BYTES, AnswerReader, NotHttp
+from callmark.kit.name_lookup import NameResolver
 from callmark.kit.outbound_connections import (
     AddressRefused,
     ConnectionCut,
     Destination,
-    NameResolver,
     OutboundConnection,
     OutboundConnections,
     ReceiverTooSlow,

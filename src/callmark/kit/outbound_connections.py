@@ -2,31 +2,21 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import aiohappyeyeballs
 
 from callmark.kit.addresses import Network, refusal
 from callmark.kit.http_answer import AnswerReader, NotHttp
-
-_NAME_THREADS = 32
-"""Names looked up at once; a name server that does not respond keeps these waiting, not the whole process."""
+from callmark.kit.name_lookup import SHARED, FoundAddress, NameResolver, NamesBusy
 
 _KEPT_ALIVE_S = 10
 _NAMES_KEPT_S = 10
 _MOST_NAMES_KEPT = 1000
 _SECOND_ADDRESS_AFTER_S = 0.25
-
-
-FoundAddress = tuple[
-    socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
-]
-"""What `getaddrinfo` gives of one address."""
 
 
 class Destination(NamedTuple):
@@ -66,35 +56,6 @@ class ConnectionCut(OSError):
 
     def __init__(self, *, is_reset: bool) -> None:
         super().__init__("connection reset" if is_reset else "the connection was closed without an answer")
-
-
-class NameResolver(Protocol):
-    """How a connection finds the addresses of a host; tests give their own."""
-
-    async def resolve(self, host: str, port: int) -> Sequence[FoundAddress]:
-        """All addresses of `host`, as `getaddrinfo` gives them. Raises OSError when it has none."""
-        ...
-
-    async def close(self) -> None:
-        """Releases its threads or sockets."""
-        ...
-
-
-class SystemResolver:
-    """The system's look-up of names, on its own threads."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_NAME_THREADS, thread_name_prefix="names")
-
-    async def resolve(self, host: str, port: int) -> Sequence[FoundAddress]:
-        """Asks the system on a thread, because `getaddrinfo` blocks."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
-
-    async def close(self) -> None:
-        """Ends the threads that are idle; a busy one ends with its look-up."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class OutboundConnection(asyncio.Protocol):
@@ -203,7 +164,7 @@ class OutboundConnections:
 
     def __init__(self, allowed: Sequence[Network], names: NameResolver | None, tls: ssl.SSLContext | None) -> None:
         self._allowed = allowed
-        self._names = names or SystemResolver()
+        self._names = names or SHARED
         self._tls = tls
         self._idle: dict[Destination, list[OutboundConnection]] = {}
         self._known: dict[tuple[str, int], tuple[float, Sequence[FoundAddress]]] = {}
@@ -254,7 +215,6 @@ class OutboundConnections:
         self._idle.clear()
         for task in self._asked.values():
             task.cancel()
-        await self._names.close()
         await asyncio.sleep(0)  # so that what was aborted has let go of its socket
 
     def _close_old(self) -> None:
@@ -292,6 +252,8 @@ class OutboundConnections:
     async def _look_up(self, host: str, port: int) -> Sequence[FoundAddress]:
         try:
             found = await self._names.resolve(host, port)
+        except NamesBusy:
+            raise
         except OSError as exc:
             raise NoAddress(f"the name {host} has no address") from exc
         if not found:

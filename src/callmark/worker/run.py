@@ -6,6 +6,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
 from callmark.domain.personalisation import partitions
 from callmark.domain.webhooks.dispatch import jobs as webhooks
+from callmark.kit.name_lookup import SystemResolver
 from callmark.kit.outbound import Outbound, allowed_networks
 from callmark.kit.worker import Worker
 
@@ -13,7 +14,7 @@ from callmark.kit.worker import Worker
 async def run_worker(deps: Deps) -> None:
     """Runs until cancelled."""
     await prepare(deps)
-    async with Outbound(allowed_networks(deps.settings)) as outbound:
+    async with Outbound(allowed_networks(deps.settings), resolver=SystemResolver()) as outbound:
         await _worker(deps).run(works(deps, outbound))
 
 

@@ -20,7 +20,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.edges.model import Edge
 from callmark.domain.ids import EdgeId
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.signed_calls.foreign_files import MOST_ICON_BYTES, ForeignFiles
+from callmark.domain.signed_calls.foreign_files import MOST_AT_ONCE, MOST_ICON_BYTES, WITHIN_S, ForeignFiles
 from callmark.domain.signed_calls.model import CallVerdict, VerificationRequest, Verstat
 from callmark.domain.signed_calls.verification import verify_call
 from callmark.domain.signer_certificates import roots
@@ -165,6 +165,16 @@ async def test_a_host_that_never_answers_is_given_up_before_the_proxy_gives_up(t
         "there is no certificate at the token's x5u: no answer in time",
     )
     assert there.host.asked == ["/slow.pem"]
+
+
+async def test_hosts_that_never_answer_keep_nobody_out(there: Abroad) -> None:
+    deadline = asyncio.get_running_loop().time() + WITHIN_S
+    urls = [f"{there.url}/slow-{number}.png" for number in range(MOST_AT_ONCE)]
+    silent = [asyncio.create_task(there.files.icon(url, deadline)) for url in urls]
+    await there.host.began.wait()
+    receiver = phone()
+    assert (await there.verify(there.header(receiver), receiver)).verstat is Verstat.PASSED
+    assert await asyncio.gather(*silent) == [None] * MOST_AT_ONCE
 
 
 async def test_a_failure_is_kept_for_a_moment(there: Abroad) -> None:

@@ -6,7 +6,8 @@ The caller chooses these addresses. So little is fetched, in little time, and ra
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 
@@ -17,6 +18,7 @@ from callmark.domain.brand_icons import service as brand_icons
 from callmark.domain.deps import Deps
 from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.kit.errors import NotFound
+from callmark.kit.name_lookup import SystemResolver
 from callmark.kit.outbound import Outbound, Patience, Unreachable, allowed_networks
 from callmark.kit.short_memory import ShortMemory
 from callmark.passport import PassportError, Reason, SignerCertificate, check_chain, read_chain
@@ -33,7 +35,8 @@ _OWN_KEPT_S = 10
 """For files of our own, which cost no request: a certificate that is retired soon counts no more."""
 _FAILURE_KEPT_S = 10
 _MOST_KEPT = 500
-_MOST_AT_ONCE = 64
+MOST_AT_ONCE = 256
+"""Files that are being fetched. An honest host answers in a fraction of the second that a silent one could take."""
 _GONE = {404, 410}
 _OWN_CERTIFICATE = re.compile(r"/stir/v1/certs/([0-9a-f]{1,40})\.pem")
 _OWN_ICON = re.compile(r"/brand/([0-9a-f]{64})-(\d{2,3})x\2\.png")
@@ -45,6 +48,10 @@ class NotFetched(Exception):
     def __init__(self, why: str, *, is_gone: bool = False) -> None:
         super().__init__(why)
         self.is_gone = is_gone
+
+
+class _PlaceTaken(NotFetched):
+    """Others needed the place of the fetch, which says nothing about its host."""
 
 
 class _File(Struct, frozen=True):
@@ -68,10 +75,12 @@ class ForeignFiles:
 
     def __init__(self, deps: Deps, files: ShortMemory | None = None) -> None:
         self._deps = deps
-        self._outbound = Outbound(allowed_networks(deps.settings), patience=_PATIENCE)
+        names = SystemResolver(is_brief=True)
+        self._outbound = Outbound(allowed_networks(deps.settings), patience=_PATIENCE, resolver=names)
         self._files = files or ShortMemory(most=_MOST_KEPT)
         self._checked: OrderedDict[str, _Checked] = OrderedDict()
-        self._fetching = 0
+        self._fetching: dict[asyncio.Timeout, None] = {}
+        """Of each fetch what can end it, the oldest first."""
 
     async def close(self) -> None:
         """Ends the connections."""
@@ -133,22 +142,40 @@ class ForeignFiles:
 
     async def _found(self, url: str, most_bytes: int) -> _File:
         at = self._files.now()
-        if self._fetching >= _MOST_AT_ONCE and not self._is_own(url):
-            return _File(at - _FAILURE_KEPT_S, error=NotFetched("too many are being fetched"))
-        self._fetching += 1
         try:
             return _File(at, await self._read(url, most_bytes))
+        except _PlaceTaken as exc:  # the next call may try again at once
+            return _File(at - _FAILURE_KEPT_S, error=exc)
         except NotFetched as exc:
             return _File(at, error=exc)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncGenerator[None]:
+        """A place for one fetch. When all are taken, the oldest fetch gives up its own and ends with _PlaceTaken.
+
+        To refuse the newest instead would let a caller who names silent hosts keep out everyone else.
+        """
+        if len(self._fetching) >= MOST_AT_ONCE:
+            oldest = next(iter(self._fetching))
+            del self._fetching[oldest]
+            oldest.reschedule(0)
+        mine = asyncio.timeout(None)
+        try:
+            async with mine:
+                self._fetching[mine] = None
+                yield
+        except TimeoutError as exc:
+            raise _PlaceTaken("too many are being fetched") from exc
         finally:
-            self._fetching -= 1
+            self._fetching.pop(mine, None)
 
     async def _read(self, url: str, most_bytes: int) -> bytes:
         if self._is_own(url):
             return await self._own(url.removeprefix(self._deps.public_url))
         if not url.startswith("https://") and not self._deps.settings.allows_plain_http:
             raise NotFetched("it is not an https address")
-        answer = await self._outbound.get(url, most_bytes)
+        async with self._place():
+            answer = await self._outbound.get(url, most_bytes)
         if isinstance(answer, Unreachable):
             raise NotFetched(answer.error)
         if not answer.is_success:
