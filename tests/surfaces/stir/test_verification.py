@@ -273,6 +273,17 @@ async def test_a_token_counts_once_over_all_edges(there: Network) -> None:
         assert "displayName" not in told
 
 
+@pytest.mark.parametrize("request_ids", [("leg-1", "leg-2"), ("fork", "fork")])
+async def test_a_token_for_several_receivers_counts_once_for_each(there: Network, request_ids: tuple[str, str]) -> None:
+    receivers = [phone(), phone()]
+    headers = headers_of(await there.sign("", dest={"tn": receivers}))
+    for receiver, request_id in zip(receivers, request_ids, strict=True):
+        told = await there.verify(headers, receiver, request_id=request_id)
+        assert (told["verstat"], told["displayName"]) == ("TN-Validation-Passed", "Acme Deliveries")
+    assert await count(there.deps, "verified_call") == 2
+    assert (await there.verify(headers, receivers[1], request_id="other"))["reasoncode"] == 403
+
+
 async def test_of_many_at_once_one_counts(there: Network) -> None:
     receiver = phone()
     headers = headers_of(await there.sign(receiver))

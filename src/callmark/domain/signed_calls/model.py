@@ -160,10 +160,11 @@ _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Of the curve P-256. A signature (r, s) has a twin (r, order - s), which counts as the same."""
 
 
-def token_digest(passport: Passport) -> bytes:
-    """What a token is remembered by."""
+def token_digest(passport: Passport, receiver: PhoneNumber) -> bytes:
+    """What a token is remembered by, once it has counted for a call to this receiver: it may be for several."""
     r, s = passport.signature[:32], int.from_bytes(passport.signature[32:])
-    return hashlib.sha256(passport.signed + r + min(s, _ORDER - s).to_bytes(32)).digest()
+    token = passport.signed + r + min(s, _ORDER - s).to_bytes(32)
+    return hashlib.sha256(f"{receiver} ".encode() + token).digest()
 
 
 class NotAuthorised(Forbidden):

@@ -77,7 +77,7 @@ async def verify_call(deps: Deps, files: ForeignFiles, edge: Edge, request: Veri
     mine = _tokens(deps, edge, request, call_id, verdicts)
     question = _Question(request.caller, list(mine.values()), _signed_token(request, verdicts))
     (known,) = await deps.gather(_look_up_each, [question])
-    verdicts = [_counted(one, mine, known.firsts) for one in verdicts]
+    verdicts = [_counted(one, request.receiver, mine, known.firsts) for one in verdicts]
     verification = await _conclude(files, verdicts, deadline)
     call_id = _earlier_call(mine, known.firsts) or call_id
     # Also of a request that was sent again: its tokens were counted, but the one before may have ended there.
@@ -154,7 +154,7 @@ def _tokens(
 ) -> dict[bytes, CountedToken]:
     """The tokens that are about to count, by digest."""
     now = deps.real_clock.now()
-    digests = [token_digest(one.verified.passport) for one in verdicts if one.verified]
+    digests = [token_digest(one.verified.passport, request.receiver) for one in verdicts if one.verified]
     return {digest: CountedToken(digest, call_id, edge.id, request.request_id, now) for digest in digests}
 
 
@@ -180,12 +180,15 @@ async def _look_up_each(tx: Tx, asked: Sequence[_Question]) -> list[_Known]:
 
 
 def _counted(
-    verdict: HeaderVerdict, mine: dict[bytes, CountedToken], firsts: dict[bytes, CountedToken]
+    verdict: HeaderVerdict,
+    receiver: PhoneNumber,
+    mine: dict[bytes, CountedToken],
+    firsts: dict[bytes, CountedToken],
 ) -> HeaderVerdict:
     """The verdict when it is known who counted the token first."""
     if verdict.verified is None:
         return verdict
-    digest = token_digest(verdict.verified.passport)
+    digest = token_digest(verdict.verified.passport, receiver)
     own, first = mine[digest], firsts.get(digest)
     if first is not None and (first.verified_call_id == own.verified_call_id or own.is_repeat_of(first)):
         return verdict
