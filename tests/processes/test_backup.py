@@ -111,6 +111,29 @@ async def test_a_stopped_embedded_installation_without_its_key_becomes_a_copy_in
     assert not (folder / "new/installation.json").exists()
 
 
+@pytest.mark.parametrize("way", ["settings", "files"])
+async def test_no_single_key_is_copied_while_the_key_is_replaced(engines: Engines, folder: Path, way: str) -> None:
+    await with_key(engines)
+    variables = {"CALLMARK_POSTGRES_DSN": engines.dsn, "CALLMARK_DATA": str(folder / "data")}
+    if way == "settings":
+        variables |= {"CALLMARK_SECRET_KEY": KEY[::-1], "CALLMARK_OLD_SECRET_KEY": KEY}
+    else:
+        (folder / "data").mkdir()
+        (folder / "data/secret-key").write_text(KEY)
+        (folder / "data/secret-key.next").write_text(KEY[::-1])
+    refused = run("backup", folder / "a.tar", "--secret-key-to", folder / "copy", **variables)
+    assert refused.returncode == 1
+    assert f"the backup is written, but {folder / 'copy'} was not: the secret key was being replaced" in refused.stderr
+    assert (folder / "a.tar").exists()
+    assert not (folder / "copy").exists()
+    assert "Keep both keys: the secret key was being replaced" in run("backup", folder / "b.tar", **variables).stdout
+    async with connect(engines.dsn) as tx, tx.transaction():  # as the last step of the replacement
+        await set_key(tx, Secret(KEY[::-1]), None)
+    done = run("backup", folder / "c.tar", "--secret-key-to", folder / "copy", **variables)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "copy").read_text() == KEY[::-1]
+
+
 async def test_a_key_file_that_is_cut_is_named_once_the_work_is_done(engines: Engines, folder: Path) -> None:
     await with_key(engines)
     data = folder / "data"

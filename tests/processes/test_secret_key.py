@@ -276,12 +276,13 @@ async def test_what_is_sealed_while_the_key_is_replaced_opens_with_the_new_key_a
     for _ in range(3):
         assert (await rotate_key(deps, here.settings)).left == 0
         (here.data / OLD_FILE).unlink()
-        assert await count_left(deps, known_keys(here.settings)[0]) == 0
+        async with deps.db.connection() as tx:
+            assert await count_left(tx, known_keys(here.settings)[0]) == 0
     stop.set()
     await asyncio.gather(*users)
     (key,) = known_keys(here.settings)
-    assert await count_left(deps, key) == 0
     async with deps.db.connection() as tx:
+        assert await count_left(tx, key) == 0
         rows = await tx.fetch("SELECT id, sealed_secret FROM webhook")
     opened = {row["id"]: signing.sealer_of(key).opened(row["sealed_secret"], row["id"].bytes) for row in rows}
     assert opened == {id_: b64decode(secret.removeprefix("whsec_")) for id_, secret in shown.items()}

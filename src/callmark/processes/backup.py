@@ -47,9 +47,11 @@ def backup(to: Path, data: Path | None, secret_key_to: Path | None, *, as_json: 
         raise SetupError(f"{secret_key_to} already exists; name another file for the secret key")
     manifest = asyncio.run(_backup(settings, path, clock))
     key = find_key(settings, manifest.secret_key_mark)
+    is_replaced = key.key is not None and _is_being_replaced(settings, key.key)
     if secret_key_to:
-        _copy_key(key, secret_key_to)
-    _print(Output(as_json=as_json), path, manifest, key, secret_key_to)
+        _copy_key(key, secret_key_to, is_replaced=is_replaced)
+    advice = f"Keep both keys: {_BOTH_KEYS}" if is_replaced else "" if secret_key_to else _ADVICE
+    _print(Output(as_json=as_json), path, manifest, key, secret_key_to, advice)
 
 
 async def _backup(settings: Settings, path: Path, clock: Clock) -> Manifest:
@@ -100,9 +102,20 @@ def _known_keys(settings: Settings, faults: list[str]) -> Generator[tuple[str, S
             faults.append(exc.message)
 
 
-def _copy_key(found: FoundKey, to: Path) -> None:
+def _is_being_replaced(settings: Settings, key: Secret) -> bool:
+    """Whether another key follows the one that the backup names: what is in it may be encrypted with either."""
+    try:
+        newest = settings.secret_key or read_key(settings.data, NEXT_FILE) or read_key(settings.data)
+    except SetupError:  # it cannot be read, and so is not the one that was found
+        return True
+    return newest is not None and mark(newest) != mark(key)
+
+
+def _copy_key(found: FoundKey, to: Path, *, is_replaced: bool) -> None:
     if found.key is None:
         raise SetupError(f"the backup is written, but the secret key is {found.where}; {to} was not written")
+    if is_replaced:
+        raise SetupError(f"the backup is written, but {to} was not: {_BOTH_KEYS}")
     try:
         write_private(to, found.key.reveal().encode())
     except OSError as exc:
@@ -117,7 +130,7 @@ def _path(to: Path, clock: Clock) -> Path:
     return to
 
 
-def _print(output: Output, path: Path, manifest: Manifest, key: FoundKey, copy: Path | None) -> None:
+def _print(output: Output, path: Path, manifest: Manifest, key: FoundKey, copy: Path | None, advice: str) -> None:
     size = path.stat().st_size
     item = {
         "file": str(path.absolute()),
@@ -130,10 +143,15 @@ def _print(output: Output, path: Path, manifest: Manifest, key: FoundKey, copy: 
         "secret_key": key.where,
         **({"secret_key_copy": str(copy.absolute())} if copy else {}),
     }
-    output.item(item, "The backup is complete.", "" if copy else _ADVICE)
+    output.item(item, "The backup is complete.", advice)
 
 
 _ADVICE = (
     "The secret key is not in it, and nothing else of the data directory is needed. Keep a copy of the key somewhere"
     " else (--secret-key-to FILE): without it, a restored installation gives every webhook a new secret."
+)
+
+_BOTH_KEYS = (
+    "the secret key was being replaced, so the backup may need the old key and the new one. Run `callmark secret-key"
+    " rotate` to the end, then take another backup."
 )

@@ -16,14 +16,16 @@ from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.kit import checks
 from callmark.kit.checks import CheckResult
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect
+from callmark.kit.db import Tx, connect
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.fastpath.nats_client import SteadyClient
 from callmark.kit.heartbeats import heartbeats_of
 from callmark.kit.nats_servers import NatsAccess, seeds, version_of
 from callmark.kit.object_store import FOLDER, try_store
+from callmark.kit.secret_key import current_key, marked_key
 from callmark.kit.settings import Settings
 from callmark.processes.reach import public_url
+from callmark.processes.secret_key import count_left
 
 WITHIN_S = 5
 """How long each has to answer."""
@@ -38,7 +40,7 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
             yield schema
             yield await checks.clock(tx, SystemClock())
             if schema.ok:
-                yield await checks.secret_key(tx, settings)
+                yield await _secret_key(tx, settings)
                 yield await mail.check(tx, settings)
                 yield await sealing.check(tx, SystemClock().now())
                 yield await retention.check(tx, settings, SystemClock().now())
@@ -54,6 +56,22 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
             yield _postgres(exc.reason, "Start the server, or correct CALLMARK_POSTGRES_DSN.")
     except Exception as exc:  # noqa: BLE001 - whatever the server refuses us with is what we are here to show
         yield _postgres(str(exc), "Correct CALLMARK_POSTGRES_DSN or the server's rights.")
+
+
+async def _secret_key(tx: Tx, settings: Settings) -> CheckResult:
+    """The secret key, and whether everything opens with it: a backup may be from the middle of its replacement."""
+    found, marked = await checks.secret_key(tx, settings), await marked_key(tx)
+    left = await count_left(tx, current_key(settings, marked)) if found.ok and marked else 0
+    if not left:
+        return found
+    return CheckResult(found.name, ok=False, detail=f"here, but {left} secrets do not open with it", advice=_SEAL_AGAIN)
+
+
+_SEAL_AGAIN = (
+    "Put the key that they were stored with beside it (secret-key.old in the data directory, or"
+    " CALLMARK_OLD_SECRET_KEY) if you have it. Then run `callmark secret-key rotate`: it names the webhooks that need a"
+    " new secret."
+)
 
 
 _NAME_PRIMARY = (

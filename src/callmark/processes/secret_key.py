@@ -19,6 +19,7 @@ from callmark.domain.persons import keys as erasure_keys
 from callmark.domain.signer_certificates import keys as signing_keys
 from callmark.domain.webhooks import secrets
 from callmark.kit import logs
+from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import (
     NEXT_FILE,
@@ -44,6 +45,7 @@ _SET_BOTH = (
     "the secret key is set by CALLMARK_SECRET_KEY. To replace it, set CALLMARK_SECRET_KEY to a new key and"
     " CALLMARK_OLD_SECRET_KEY to the current one on every host, restart every process, and run this again"
 )
+_NOT_SETTLED = "the key is being replaced, or is not in the data directory; run `callmark secret-key rotate`"
 
 
 class Rotated(Struct, frozen=True):
@@ -142,17 +144,17 @@ async def rotate_key(deps: Deps, settings: Settings) -> Rotated:
     if settings.secret_key is None:
         settle_key(settings.data)
     count = done.count + rest.count + signing.count + erased
-    return Rotated(count, rest.unreadable, signing.unreadable, await count_left(deps, new))
+    async with deps.db.connection() as tx:
+        return Rotated(count, rest.unreadable, signing.unreadable, await count_left(tx, new))
 
 
-async def count_left(deps: Deps, key: Secret) -> int:
+async def count_left(tx: Tx, key: Secret) -> int:
     """How many secrets the key does not open; of a webhook that has several, one."""
-    async with deps.db.transaction() as tx:
-        return (
-            len((await secrets.seal_rest(tx, key, [])).unreadable)
-            + (await signing_keys.seal_all(tx, key, [])).unreadable
-            + await erasure_keys.count_unreadable(tx, key)
-        )
+    return (
+        len((await secrets.seal_rest(tx, key, [])).unreadable)
+        + (await signing_keys.seal_all(tx, key, [])).unreadable
+        + await erasure_keys.count_unreadable(tx, key)
+    )
 
 
 async def drop_old_key(deps: Deps, settings: Settings) -> bool:
@@ -161,12 +163,11 @@ async def drop_old_key(deps: Deps, settings: Settings) -> bool:
     Raises SetupError while a replacement is not finished, or the present key does not open every secret.
     """
     async with deps.db.connection() as tx:
-        marked = await marked_key(tx)
-    present = read_key(settings.data)
-    if present is None or mark(present) != marked or read_key(settings.data, NEXT_FILE) is not None:
-        raise SetupError("the key is being replaced, or is not in the data directory; run `callmark secret-key rotate`")
-    if left := await count_left(deps, present):
-        raise SetupError(f"{left} secrets do not open with the present key; run `callmark secret-key rotate` again")
+        present = read_key(settings.data)
+        if present is None or mark(present) != await marked_key(tx) or read_key(settings.data, NEXT_FILE) is not None:
+            raise SetupError(_NOT_SETTLED)
+        if left := await count_left(tx, present):
+            raise SetupError(f"{left} secrets do not open with the present key; run `callmark secret-key rotate` again")
     old = settings.data.expanduser() / OLD_FILE
     was_there = old.exists()
     old.unlink(missing_ok=True)

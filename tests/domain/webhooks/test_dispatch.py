@@ -270,7 +270,7 @@ async def test_an_attempt_that_goes_wrong_through_us_is_logged_once_and_its_webh
             real.advance(timedelta(seconds=10))
             assert await working == 0
         assert there.requests == []
-    assert complaints(logged) == ["attempt_failed"]
+    assert complaints(logged) == ["webhook_secret_unreadable"]
     async with stage.deps.db.connection() as tx:
         assert await tx.fetchval("SELECT due_at FROM webhook_queue") == clock.now() + timedelta(seconds=1)
 

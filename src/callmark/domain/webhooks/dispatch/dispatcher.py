@@ -26,7 +26,7 @@ from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryStat
 from callmark.domain.webhooks.outages import service as outages
 from callmark.domain.webhooks.outages.model import has_failed_for_long
 from callmark.domain.work_names import WorkName
-from callmark.kit.errors import AppError, Unavailable
+from callmark.kit.errors import AppError, SetupError, Unavailable
 from callmark.kit.metrics import WORK_SECONDS
 from callmark.kit.outbound import Outbound
 from callmark.kit.tasks import end
@@ -256,8 +256,9 @@ class Dispatcher:
                 due.failing_since, self._deps.clock.now()
             ):
                 held.pauses = due.to.account_id
-        except Exception:  # a bug, or PostgreSQL stays away: the delivery is due still
-            log.exception("attempt_failed", webhook=str(due.to.webhook_id), delivery=str(due.delivery_id))
+        except Exception as exc:  # a bug, no key for the secret, or PostgreSQL stays away: the delivery is due still
+            what = "webhook_secret_unreadable" if isinstance(exc, SetupError) else "attempt_failed"
+            log.exception(what, webhook=str(due.to.webhook_id), delivery=str(due.delivery_id))
             held.rests = True
             # It keeps its place, so that a receiver is not called in a loop.
             await self._deps.real_clock.sleep(10 * POLL)
