@@ -17,7 +17,7 @@ from tests.suspending import suspend
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
-from callmark.kit.db import Database, connect
+from callmark.kit.db import Database, Tx, connect
 from callmark.kit.engines.data_directory import SOCKET_NAME
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
@@ -122,6 +122,34 @@ async def _use_after_last_words(db: Database, deps: Deps, words: LastWords) -> N
         await words.said.wait()
         await asyncio.sleep(0)  # one round of the loop, in which they are read
         await tx.copy_to_table("batch", source=memoryview(b""), columns=["id"], format="binary")
+
+
+async def test_a_table_that_a_migration_changes_is_no_bug_and_the_next_transaction_works(deps: Deps) -> None:
+    db = await Database.open(deps.settings.reached_postgres, size=2)
+    async with deps.db.connection() as tx:
+        await tx.execute("CREATE TABLE growing (a integer)")
+    async with db.transaction() as one, db.transaction() as other:
+        for tx in (one, other):
+            assert await names(tx) == []
+    async with deps.db.connection() as tx:
+        await tx.execute("INSERT INTO growing VALUES (1)")
+        await tx.execute("ALTER TABLE growing ADD b integer")
+    with pytest.raises(Unavailable) as caught:
+        async with db.transaction() as tx:
+            await names(tx)
+    assert caught.value.reason == "postgresql: a table was changed at this moment"
+    async with db.transaction() as one, db.transaction() as other:
+        for tx in (one, other):
+            assert await names(tx) == ["a", "b"]
+    async with deps.db.connection() as tx:
+        await tx.execute("ALTER TABLE growing ADD c integer")
+    assert await db.in_transaction(names) == ["a", "b", "c"]
+    await db.close()
+
+
+async def names(tx: Tx) -> list[str]:
+    """Of the columns of the one row."""
+    return [name for row in await tx.fetch("SELECT * FROM growing") for name in row.keys()]  # noqa: SIM118 - a Record
 
 
 async def test_an_exception_rolls_the_transaction_back(deps: Deps) -> None:

@@ -236,12 +236,12 @@ class Database:
         await tx.committed()
 
     async def in_transaction(self, work: Callable[[Transaction], Awaitable[_T]]) -> _T:
-        """What `work` gives, in a transaction; once more if a day was made while a row was on its way to the rest."""
+        """What `work` gives, in a transaction; once more if that helps (`momentary`)."""
         try:
             async with self.transaction() as tx:
                 return await work(tx)
         except Unavailable as exc:
-            if not is_between_days(exc.__cause__):
+            if not momentary(exc.__cause__):
                 raise
         async with self.transaction() as tx:
             return await work(tx)
@@ -357,14 +357,18 @@ def name_when_lost(exc: BaseException) -> Unavailable | EngineRefuses | None:
         return Unavailable(f"postgresql: {exc}") if "clos" in str(exc) else None
     if isinstance(exc, LOST):
         return Unavailable(f"postgresql: {said(exc)}")
-    if is_between_days(exc):
-        return Unavailable("postgresql: a day's partition was made at this moment")
+    if why := momentary(exc):
+        return Unavailable(f"postgresql: {why} at this moment")
     return None
 
 
-def is_between_days(exc: BaseException | None) -> bool:
-    """Whether a row was on its way to the rest when its own day was attached: written again, it goes there."""
-    return isinstance(exc, asyncpg.CheckViolationError) and "violates partition constraint" in str(exc)
+def momentary(exc: BaseException | None) -> str | None:
+    """What happened that the same statements, run once more, do not meet again; None for any other error."""
+    if isinstance(exc, asyncpg.CheckViolationError) and "violates partition constraint" in str(exc):
+        return "a day's partition was made"  # while a row was on its way to the rest; now it goes to its day
+    if isinstance(exc, asyncpg.InvalidCachedStatementError):
+        return "a table was changed"  # by a migration; asyncpg has forgotten the statements of before by now
+    return None
 
 
 async def _keep_session(_: object) -> None:

@@ -18,7 +18,7 @@ import structlog
 
 from callmark.kit import patience
 from callmark.kit.clock import Clock
-from callmark.kit.db import DatabaseConnection, is_between_days
+from callmark.kit.db import DatabaseConnection, momentary
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.metrics import GATHERED_ITEMS
@@ -117,7 +117,7 @@ class StatementBatcher:
             async with self._connections.connection() as tx:
                 results = await line.statement(tx, [item for items, _, _ in taken for item in items])
         except Exception as exc:  # noqa: BLE001 - whatever it is belongs to the callers
-            if is_between_days(exc.__cause__) and not again:
+            if momentary(exc.__cause__) and not again:
                 await self._commit(line, taken, again=True)
             elif len(taken) == 1 or isinstance(exc, Unavailable):
                 _fail(taken, exc)
