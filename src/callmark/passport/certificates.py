@@ -135,6 +135,8 @@ def check_chain(
 def _checked(path: Sequence[x509.Certificate], now: datetime) -> SignerCertificate:
     """The first certificate of a path to a root, when everything on it counts."""
     signer = path[0]
+    if any(one.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA256 for one in path[:-1]):
+        raise _unsupported("a certificate is not signed with ECDSA and SHA-256")
     for depth, certificate in enumerate(path):
         _check_one(certificate, depth, now)
     key = _public_key(signer)
@@ -174,8 +176,7 @@ def _paths(
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    if certificate.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA256:
-        raise _unsupported("a certificate is not signed with ECDSA and SHA-256")
+    """Whether the issuer signed it, with whatever algorithm: a step that does not count must not end the search."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, TypeError, *UNREADABLE):
