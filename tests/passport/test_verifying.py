@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from msgspec.structs import replace
 from tests.passport.parties import CALL, CALLEE, CALLER, ICON, NOW, ORIGID, PNG, X5U, Network, make_network, pem
 
@@ -159,6 +160,17 @@ def test_a_name_that_was_changed_on_the_way_does_not_count(network: Network) -> 
 def test_the_compact_form_does_not_count(network: Network) -> None:
     token, _, parameters = network.branded().partition(";")
     assert "compact form" in refusal(network, f"..{token.split('.')[2]};{parameters}").detail
+
+
+@pytest.mark.parametrize("critical", [["b64"], []])
+def test_a_token_with_critical_parameters_does_not_count(network: Network, critical: list[str]) -> None:
+    _, claims, _ = network.branded().partition(";")[0].split(".")
+    head = {"alg": "ES256", "typ": "passport", "ppt": "rcd", "x5u": X5U, "crit": critical, "b64": True}
+    signed = f"{to_base64url(signed_form(head))}.{claims}"
+    numbers = decode_dss_signature(network.key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
+    token = f"{signed}.{to_base64url(b''.join(one.to_bytes(32) for one in numbers))}"
+    problem = refusal(network, f'{token};info=<{X5U}>;alg=ES256;ppt="rcd"')
+    assert (problem.reason, "critical" in problem.detail) == (Reason.INVALID_IDENTITY, True)
 
 
 def test_a_number_outside_the_certificate_does_not_count(network: Network) -> None:

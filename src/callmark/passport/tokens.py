@@ -80,6 +80,8 @@ def _read_header(header: dict[str, Any]) -> tuple[Kind, str]:
         raise InvalidPassport("the token is not signed with ES256")
     if header.get("typ") != "passport":
         raise InvalidPassport("the token's typ is not passport")
+    if "crit" in header:  # what it lists must be understood (RFC 7515, section 4.1.11), and PASSporT defines nothing
+        raise InvalidPassport("the token has critical header parameters, which are not understood")
     x5u = header.get("x5u")
     if not isinstance(x5u, str) or not x5u or not x5u.isascii() or not x5u.isprintable():
         raise InvalidPassport("the token's header has no x5u")
