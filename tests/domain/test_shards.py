@@ -230,6 +230,9 @@ def _of_records() -> dict[str, Statement]:
         "a handset's withdrawn records": lambda tx, on: handset_queries.withdrawn_each(
             tx, [handset_queries.HeldRecords(on.receiver, on.now, [random_uuid()])]
         ),
+        "all that a handset must not hold": lambda tx, on: handset_queries.withdrawn_page_each(
+            tx, [handset_queries.WantedPage(on.receiver, on.now, (on.now, random_uuid()), 200)]
+        ),
     }
 
 

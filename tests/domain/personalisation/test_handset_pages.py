@@ -9,6 +9,8 @@ from tests.domain.personalisation.test_accepting import submit
 from tests.domain.personalisation.test_service import new_record
 from tests.factories import make_cast, phone
 
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import handset_queries, service
 from callmark.domain.personalisation.handset_queries import HeldRecords, WantedPage
@@ -62,6 +64,32 @@ async def test_each_handset_is_told_what_is_withdrawn_of_what_it_holds(deps: Dep
     assert told == [[keys[0]], [], [keys[3]], []]
 
 
+async def test_what_is_withdrawn_comes_in_pages_of_each_handset(deps: Deps) -> None:
+    cast, other, now = await make_cast(deps), await make_cast(deps), deps.clock.now()
+    one, two = phone(), phone()
+    windows = [(one, 1), (one, 2), (two, 1), (one, 3), (one, 4)]
+    sent = [new_record(deps, cast, receiver=who, ends_at=to_ms(now + hours * HOUR)) for who, hours in windows]
+    batch = await submit(deps, cast, sent)
+    first, shown, *rest = [record.key for record in await service.batch_status(deps, cast.account.id, batch.id)]
+    for withdrawn in (first, *rest):
+        await service.withdraw_record(deps, cast.account.id, withdrawn.id, by=SYSTEM)
+    late = new_record(deps, other, receiver=two, ends_at=to_ms(now + 2 * HOUR))
+    suspended = await submit(deps, other, [late, late._replace(caller="nobody")])
+    held_up, _ = [record.key for record in await service.batch_status(deps, other.account.id, suspended.id)]
+    await accounts.update_account(deps, other.account.id, state=AccountState.SUSPENDED, by=SYSTEM)
+    asked = [
+        WantedPage(one, now, (now, FIRST), 2),
+        WantedPage(one, now, (rest[1].ends_at, rest[1].id), 2),
+        WantedPage(two, now, (now, FIRST), 200),
+        WantedPage(one, now + 3 * HOUR, (now, FIRST), 200),
+        WantedPage(phone(), now, (now, FIRST), 200),
+    ]
+    async with deps.db.connection() as tx:
+        pages = await handset_queries.withdrawn_page_each(tx, asked)
+    assert pages == [[first, rest[1]], [rest[2]], [rest[0], held_up], [rest[2]], []]
+    assert shown not in pages[0]
+
+
 async def test_a_sync_reads_no_records_of_others(deps: Deps) -> None:
     cast, now, receiver = await make_cast(deps), deps.clock.now(), phone()
     await fill_day(deps, cast)
@@ -75,6 +103,7 @@ async def test_a_sync_reads_no_records_of_others(deps: Deps) -> None:
         async with tx.transaction():
             assert [page[0].key for page in await handset_queries.page_each(tx, [one for one, _ in asked])] == [shown]
             assert await handset_queries.withdrawn_each(tx, [one for _, one in asked]) == [[withdrawn]]
+            assert await handset_queries.withdrawn_page_each(tx, [one for one, _ in asked]) == [[withdrawn]]
             return [await rows_read(tx)]
 
     for _ in range(8):  # from the sixth on, with plans that are kept

@@ -32,6 +32,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.personalisation import admitted_push, service as personalisation
 from callmark.domain.personalisation.admitted_push import AdmittedPush
+from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
@@ -167,10 +168,32 @@ async def test_after_a_lost_fabric_every_handset_is_synced_again(deps: Deps, eng
         await personalisation.withdraw_record(deps, cast.account.id, gone.key.id, by=SYSTEM)
         await relay.join()
         withdrawal = await handset.receive("withdraw")
-        identity = await handset.receive("identity")
+        identities = [(await handset.receive("identity"))["id"] for _ in range(2)]
         await handset.settled()
-    assert identity["id"] == str(missed.key.id)
+    assert set(identities) == {str(held.key.id), str(missed.key.id)}
     assert withdrawal["record"]["id"] == str(gone.key.id)
+
+
+async def test_after_a_lost_fabric_a_handset_drops_all_that_was_withdrawn_however_much_it_holds(
+    deps: Deps, engines: Engines
+) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    async with behind_a_relay(deps, engines) as (there, relay), online(there, owner.token) as handset:
+        stored = await store_records(deps, cast, *(new_record(deps, cast, owner.number) for _ in range(260)))
+        cursor: str | None = None
+        while True:
+            frames, cursor = await handset.sync([], cursor)
+            for frame in frames:
+                await handset.send("ack", record=frame["record"])
+            if cursor is None:
+                break
+        await handset.settled()
+        await relay.cut()
+        await batches.withdraw_batch(deps, cast.account.id, stored[0].batch_id, by=SYSTEM)
+        await relay.join()
+        gone = [(await handset.receive("withdraw"))["record"]["id"] for _ in stored]
+        await handset.settled()
+    assert sorted(gone) == sorted(str(record.key.id) for record in stored)
 
 
 @pytest.mark.parametrize("when", ["at once", "when it has heard of it"])

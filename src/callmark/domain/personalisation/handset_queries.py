@@ -11,6 +11,17 @@ from callmark.domain.personalisation.queries import OPEN, STORED, key_of_row, op
 from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
 
+_PAGES = (
+    "unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::uuid[], $5::int[])"
+    " WITH ORDINALITY AS asked (receiver, now, ends_at, id, at_most, position)"
+)
+_OF_PAGE = (
+    "r.receiver_number = asked.receiver AND r.ends_at > $6"
+    " AND r.ends_at > asked.now AND (r.ends_at, r.id) > (asked.ends_at, asked.id) AND r.outcome <> 'invalid'"
+)
+_IS_ACTIVE = "EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active')"
+"""Records of a suspended account are as good as withdrawn (contract D51)."""
+
 
 class WantedPage(NamedTuple):
     """A page of a handset's records: those after (ends_at, id) that are open, or to come, at an instant."""
@@ -24,30 +35,44 @@ class WantedPage(NamedTuple):
 async def page_each(tx: Tx, asked: Sequence[WantedPage]) -> list[list[OpenRecord]]:
     """For each page: the receiver's valid, not withdrawn records by (ends_at, id).
 
-    None of a suspended account (contract D51). Primary key index; partitions that ended before now are pruned. Fits
-    `deps.gather`.
+    Primary key index; partitions that ended before now are pruned. Fits `deps.gather`.
     """
-    receivers, instants, after, limits = zip(*asked, strict=True)
-    ends_at, ids = zip(*after, strict=True)
     rows = await tx.fetch(
-        "SELECT page.*, asked.position AS asked_position"
-        " FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::uuid[], $5::int[])"
-        " WITH ORDINALITY AS asked (receiver, now, ends_at, id, at_most, position) CROSS JOIN LATERAL ("
+        f"SELECT page.*, asked.position AS asked_position FROM {_PAGES} CROSS JOIN LATERAL ("
         f" SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"
-        " WHERE r.receiver_number = asked.receiver AND r.ends_at > $6"
-        " AND r.ends_at > asked.now AND (r.ends_at, r.id) > (asked.ends_at, asked.id)"
-        " AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid'"
-        " AND EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active')"
+        f" WHERE {_OF_PAGE} AND r.withdrawn_at IS NULL AND {_IS_ACTIVE}"
         " ORDER BY r.ends_at, r.id LIMIT asked.at_most) page"
         " ORDER BY asked.position, page.ends_at, page.id",
-        *(receivers, instants, ends_at, ids, limits),
-        min(instants),
+        *_columns(asked),
     )
     pages = [list[OpenRecord]() for _ in asked]
     for row in rows:
         position: int = row["asked_position"]
         pages[position - 1].append(open_of_row(row))
     return pages
+
+
+async def withdrawn_page_each(tx: Tx, asked: Sequence[WantedPage]) -> list[list[RecordKey]]:
+    """For each page: those of the receiver's valid records that are withdrawn, as `page_each` gives the others."""
+    rows = await tx.fetch(
+        f"SELECT page.*, asked.position AS asked_position FROM {_PAGES} CROSS JOIN LATERAL ("
+        " SELECT r.receiver_number, r.ends_at, r.id FROM call_record r"
+        f" WHERE {_OF_PAGE} AND (r.withdrawn_at IS NOT NULL OR NOT {_IS_ACTIVE})"
+        " ORDER BY r.ends_at, r.id LIMIT asked.at_most) page"
+        " ORDER BY asked.position, page.ends_at, page.id",
+        *_columns(asked),
+    )
+    pages = [list[RecordKey]() for _ in asked]
+    for row in rows:
+        position: int = row["asked_position"]
+        pages[position - 1].append(key_of_row(row))
+    return pages
+
+
+def _columns(asked: Sequence[WantedPage]) -> tuple[object, ...]:
+    receivers, instants, after, limits = zip(*asked, strict=True)
+    ends_at, ids = zip(*after, strict=True)
+    return receivers, instants, ends_at, ids, limits, min(instants)
 
 
 class HeldRecords(NamedTuple):

@@ -289,11 +289,27 @@ async def records_for_handset(
     deps: Deps, receiver: PhoneNumber, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[OpenRecord]:
     """Valid, not withdrawn records whose window is open or to come, by (ends_at, id), up to `limit` after `after`."""
-    now = deps.clock.now()
-    wanted = handset_queries.WantedPage(receiver, now, after or (now, UUID(int=0)), limit)
-    weight = limit if after else _FIRST_PAGE_WEIGHT
+    wanted, weight = _page(deps, receiver, after, limit)
     (page,) = await deps.gather(handset_queries.page_each, [wanted], weight=weight)
     return page
+
+
+async def withdrawn_for_handset(
+    deps: Deps, receiver: PhoneNumber, *, after: tuple[datetime, UUID] | None, limit: int
+) -> list[RecordKey]:
+    """Records that the receiver's handset must drop, whichever it holds, by (ends_at, id), as above."""
+    wanted, weight = _page(deps, receiver, after, limit)
+    (page,) = await deps.gather(handset_queries.withdrawn_page_each, [wanted], weight=weight)
+    return page
+
+
+def _page(
+    deps: Deps, receiver: PhoneNumber, after: tuple[datetime, UUID] | None, limit: int
+) -> tuple[handset_queries.WantedPage, int]:
+    """That page, and how much it weighs."""
+    now = deps.clock.now()
+    wanted = handset_queries.WantedPage(receiver, now, after or (now, UUID(int=0)), limit)
+    return wanted, limit if after else _FIRST_PAGE_WEIGHT
 
 
 async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUID]) -> list[RecordKey]:

@@ -23,7 +23,7 @@ from callmark.surfaces.gateway import metrics
 from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.gateway.http_verbs import HttpVerbs
 from callmark.surfaces.gateway.resyncs import Resyncs
-from callmark.surfaces.gateway.stream import Stream, send_page
+from callmark.surfaces.gateway.stream import Stream, sync_whole
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ class Gateway:
         self._streams: dict[PhoneNumber, tuple[HandsetConnection, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Task[None] | None = None
-        self._resyncs = Resyncs[HandsetConnection](deps.real_clock, partial(_sync_whole, deps), self.run)
+        self._resyncs = Resyncs[HandsetConnection](deps.real_clock, partial(sync_whole, deps), self.run)
         self._stopping = False
         self.stream = Stream(deps, self)
         self.routes: list[BaseRoute] = [
@@ -192,16 +192,6 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-async def _sync_whole(deps: Deps, stream: HandsetConnection) -> None:
-    """All pages, as if the handset had asked with what we know it to hold."""
-    cursor: str | None = None
-    while not stream.closing:
-        cursor = await send_page(deps, stream, stream.held or (), cursor)
-        await stream.drained()
-        if cursor is None:
-            return
 
 
 def _close_if_ended(stream: HandsetConnection, ended: dict[PhoneNumber, int | None]) -> None:

@@ -1,4 +1,4 @@
-"""One open stream: what waits to be written to it, which pushes wait for its acknowledgement, what it is known to hold.
+"""One open stream: what waits to be written to it, and which pushes wait for its acknowledgement.
 
 An idle connection has no task but its reader's. Frames are written by a task that runs only while frames wait, so
 that a handset that reads slowly delays only itself.
@@ -33,9 +33,6 @@ MOST_WAITING = 1000
 MOST_REPLIES = 1000
 """Pushes that may wait for this handset's acknowledgement; older ones are acknowledged to the database instead."""
 
-MOST_KNOWN = 256
-"""Records we remember this handset to hold; others are sent again after a lost fabric, which is harmless."""
-
 CLOSE_WITHIN_S = 5.0
 """How long a close frame may take to get out before the stream is given up."""
 
@@ -62,7 +59,6 @@ class HandsetConnection:
         "faults",
         "frames_in",
         "frames_out",
-        "held",
         "registration",
         "stream",
     )
@@ -79,7 +75,6 @@ class HandsetConnection:
         self.faults = 0
         self.frames_in = 0
         self.frames_out = 0
-        self.held: set[UUID] | None = None
         self._withdrawn: set[UUID] | None = None
         self._watchers = 0
         self.abandoned = False
@@ -229,10 +224,3 @@ class HandsetConnection:
             span.fail(trouble)
         if span:
             span.end()
-
-    def remember(self, record_id: UUID) -> None:
-        """Notes that the handset holds a record."""
-        if self.held is None:
-            self.held = set()
-        if len(self.held) < MOST_KNOWN:
-            self.held.add(record_id)

@@ -7,6 +7,7 @@ database, while senders commit before they publish.
 import asyncio
 from collections.abc import Collection, Coroutine, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import partial
 from typing import Protocol, assert_never
 from uuid import UUID
@@ -18,6 +19,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
+from callmark.domain.personalisation.model import RecordKey
 from callmark.kit import tracing
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import AppError, InvalidInput, Unauthenticated, Unavailable
@@ -202,7 +204,6 @@ class Stream:
         reply = stream.take_reply(key.token())
         if not (reply and self._deps.fabric.acknowledge(reply)):
             await personalisation.acknowledge(self._deps, [key])
-        stream.remember(key.id)
 
     def _acknowledged(self, stream: HandsetConnection, data: bytes) -> bool:
         """The direct path of the most common frame, an acknowledgement for a waiting push; False: the normal path."""
@@ -214,7 +215,6 @@ class Stream:
             return False
         stream.frames_in += 1
         metrics.ACKS_IN.add()
-        stream.remember(frame.record.id)
         return True
 
     async def _sync(self, stream: HandsetConnection, frame: wire.SyncFrame) -> None:
@@ -235,17 +235,40 @@ async def send_page(deps: Deps, stream: HandsetConnection, held: Collection[UUID
     """Queues one page of a sync and settles what the handset holds of it; the cursor of the next page."""
     with stream.withdrawn_meanwhile() as meanwhile:
         page = await verbs.read_page(deps, stream.registration, held, cursor)
-        for key in page.withdrawn:  # first: a record that one of these superseded would be dropped as it comes
-            stream.put(encode_withdraw(key))
+        _send_withdrawals(stream, page.withdrawn)  # first: what one of these superseded would be dropped as it comes
         for record in page.missing:
             if record.key.id not in meanwhile:
                 stream.put(encode_identity(record, deps.public_url))
     metrics.IDENTITIES_OUT.add(len(page.missing))
-    metrics.WITHDRAWALS_OUT.inc(len(page.withdrawn))
     await personalisation.acknowledge(deps, page.held)
-    for key in page.held:
-        stream.remember(key.id)
     return page.cursor
+
+
+async def sync_whole(deps: Deps, stream: HandsetConnection) -> None:
+    """Queues all that the handset may have missed: what is withdrawn, then what is open, whatever it holds of either.
+
+    What it holds is known to it alone: it drops records, and its acknowledgements cross withdrawals on their way.
+    """
+    after: tuple[datetime, UUID] | None = None
+    while not stream.closing:
+        withdrawn = await verbs.read_withdrawn(deps, stream.registration, after)
+        _send_withdrawals(stream, withdrawn)
+        await stream.drained()
+        if len(withdrawn) < verbs.PAGE:
+            break
+        after = withdrawn[-1].ends_at, withdrawn[-1].id
+    cursor: str | None = None
+    while not stream.closing:
+        cursor = await send_page(deps, stream, (), cursor)
+        await stream.drained()
+        if cursor is None:
+            return
+
+
+def _send_withdrawals(stream: HandsetConnection, keys: Collection[RecordKey]) -> None:
+    for key in keys:
+        stream.put(encode_withdraw(key))
+    metrics.WITHDRAWALS_OUT.inc(len(keys))
 
 
 def _traced(frame: wire.CallMeBackFrame | wire.FeedbackFrame) -> AbstractContextManager[TracedSpan]:

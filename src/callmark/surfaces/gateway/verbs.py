@@ -31,7 +31,7 @@ from callmark.surfaces.gateway.wire import CallBody, CallMeBackBody, FeedbackBod
 log = structlog.get_logger(__name__)
 
 PAGE = 200
-"""Records in one page of `sync`."""
+"""Records in one page of `sync`, or of withdrawals."""
 
 
 class SyncPage(Struct, frozen=True):
@@ -46,10 +46,10 @@ class SyncPage(Struct, frozen=True):
 async def read_page(deps: Deps, registration: Registration, held: Collection[UUID], cursor: str | None) -> SyncPage:
     """The page after `cursor`; none for a handset that cannot show call records. Raises InvalidInput for the cursor."""
     after = _after(cursor)
-    known = frozenset(held)
     withdrawn: list[RecordKey] = []
     if cursor is None:
-        withdrawn = await personalisation.withdrawn_among(deps, registration.phone_number, known)
+        withdrawn = await personalisation.withdrawn_among(deps, registration.phone_number, held)
+    known = frozenset(held).difference(key.id for key in withdrawn)  # one may come back before the records are read
     if not can_show(registration, deps.settings.min_app_version):
         return SyncPage([], [], withdrawn, None)
     records = await personalisation.records_for_handset(deps, registration.phone_number, after=after, limit=PAGE)
@@ -60,6 +60,13 @@ async def read_page(deps: Deps, registration: Registration, held: Collection[UUI
         withdrawn=withdrawn,
         cursor=f"{to_ms(last.ends_at)}.{last.id.hex}" if last else None,
     )
+
+
+async def read_withdrawn(
+    deps: Deps, registration: Registration, after: tuple[datetime, UUID] | None
+) -> list[RecordKey]:
+    """A page of what the handset must drop, if it holds it: those after the (end, id), None to begin."""
+    return await personalisation.withdrawn_for_handset(deps, registration.phone_number, after=after, limit=PAGE)
 
 
 def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
