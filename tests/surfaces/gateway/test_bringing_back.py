@@ -2,18 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import timedelta
+from functools import partial
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.domain.personalisation.test_partitions import until_waiting
 from tests.engines import Engines
 from tests.factories import make_cast, phone
 from tests.surfaces.gateway.helpers import make_handset, online, push, ref, served
 from tests.surfaces.gateway.test_suspension import Scene
-from tests.surfaces.gateway.test_two_gateways import behind_a_relay
+from tests.surfaces.gateway.test_two_gateways import behind_a_relay, is_lost, relayed
+from tests.waiting import Growing, until
 
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.kit.db import connect
 
 
@@ -21,6 +27,10 @@ from callmark.kit.db import connect
 async def scene(deps: Deps) -> AsyncGenerator[Scene]:
     async with served(deps) as address:
         yield Scene(deps, await make_cast(deps), await make_handset(deps, phone()), address)
+
+
+async def is_settled(sender: Deps) -> bool:
+    return sender.fabric.settled
 
 
 async def test_a_record_that_came_back_while_the_gateway_had_lost_the_fabric_comes_again(
@@ -55,3 +65,34 @@ async def test_a_record_that_comes_back_while_a_handset_syncs_comes_after_its_wi
         ((withdrawal, identity), _) = await syncing
     assert (withdrawal["type"], withdrawal["record"]) == ("withdraw", ref(record))
     assert (identity["type"], identity["id"]) == ("identity", str(record.key.id))
+
+
+async def test_all_records_are_brought_back_again_when_nats_was_lost_on_the_way(deps: Deps, engines: Engines) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    for _ in range(51):  # more batches than a page has
+        await push(deps, cast, owner.number)
+    come = Growing[str]()
+
+    def on_push(key: str, reply: str, _payload: bytes) -> None:
+        come.append(key)
+        if len(come) > 50:
+            deps.fabric.acknowledge(reply)
+
+    async with relayed(deps, engines) as (sender, relay):
+        patient = msgspec.structs.replace(deps.settings, real_time_deadline_s=30)
+        scene = Scene(replace(sender, settings=patient), cast, owner, "")
+        await scene.switch(AccountState.SUSPENDED, tell=False)
+        await scene.switch(AccountState.ACTIVE, tell=False)
+        await deps.fabric.attach(owner.number, on_push)
+        bringing = asyncio.create_task(scene.work(switches.switches(scene.deps)))
+        await come.until(lambda keys: len(keys) == 50)
+        async with deps.db.transaction() as tx:
+            await tx.execute("LOCK TABLE batch IN ACCESS EXCLUSIVE MODE")  # the next page waits
+            await relay.cut()
+            await until(partial(is_lost, sender))
+            await relay.join()
+            await until(partial(is_settled, sender))
+        await bringing
+    async with deps.db.connection() as tx:
+        due = await tx.fetchval("SELECT due_at FROM account_switch WHERE account_id = $1", cast.account.id)
+    assert due == deps.clock.now() + timedelta(seconds=2)

@@ -65,14 +65,15 @@ async def _run(deps: Deps, account_id: AccountId, switched_at: datetime) -> date
         is_suspended = await accounts.is_suspended(tx, account_id)
     if not is_suspended:
         await queries.make_due(deps.db, account_id, now)
-    told, before = 0, _END
+    told, before, is_lost = 0, _END, False
     while page := await _page(deps, account_id, before, is_suspended=is_suspended):
         batches, records = page
         before = batches[-1].accepted_at, batches[-1].id
-        await (_withdraw(deps, records) if is_suspended else _bring_back(deps, records))
+        is_sent = await (_withdraw(deps, records) if is_suspended else _bring_back(deps, records))
+        is_lost = is_lost or not is_sent
         told += len(records)
     log.info("account_switched", account=str(account_id), suspended=is_suspended, records=told)
-    if not deps.fabric.settled:
+    if is_lost or not deps.fabric.settled:
         return now + _AFTER_LOSS
     second = switched_at + AGAIN_AFTER
     return second if is_suspended and now < second else None
@@ -93,19 +94,26 @@ async def _page(
         return (batches, await queries.open_of(tx, batches, now)) if batches else None
 
 
-async def _withdraw(deps: Deps, records: list[OpenRecord]) -> None:
+async def _withdraw(deps: Deps, records: list[OpenRecord]) -> bool:
+    """Whether NATS was there."""
     for record in records:
         await deps.fabric.send_to_handset(record.key.receiver_number, encode_withdraw(record.key))
+    return deps.fabric.settled
 
 
-async def _bring_back(deps: Deps, records: list[OpenRecord]) -> None:
-    """Pushes again what handsets had to drop. One that does not answer gets it with its next sync, as always."""
+async def _bring_back(deps: Deps, records: list[OpenRecord]) -> bool:
+    """Pushes again what handsets had to drop; whether NATS was there.
+
+    A handset that does not answer gets it with its next sync, as always.
+    """
     within, sent_at = timedelta(seconds=deps.settings.real_time_deadline_s), deps.clock.now()
+    is_sent = True
     if not records:
-        return
+        return is_sent
     async with aclosing(deps.fabric.push([as_push(deps, record) for record in records], within)) as groups:
         async for group in groups:
             at = deps.clock.now()
+            is_sent = is_sent and all(answer is not Answer.FABRIC_LOST for _, answer in group)
             held = [
                 Settlement(records[i].key, Outcome.SUCCESS, sent_at, at)
                 for i, answer in group
@@ -113,3 +121,4 @@ async def _bring_back(deps: Deps, records: list[OpenRecord]) -> None:
             ]
             if held:
                 await deps.gather(record_queries.settle, held)
+    return is_sent
