@@ -11,13 +11,14 @@ from msgspec.structs import replace
 from tests.domain.personalisation.test_partitions import until_waiting
 from tests.engines import Engines
 from tests.factories import make_cast, phone
-from tests.surfaces.gateway.helpers import make_handset, online, push, ref, served
+from tests.surfaces.gateway.helpers import make_handset, new_record, online, push, ref, served, store_records
 from tests.surfaces.gateway.test_suspension import Scene
 from tests.surfaces.gateway.test_two_gateways import behind_a_relay, is_lost, relayed
 from tests.waiting import Growing, until
 
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
+from callmark.domain.personalisation import jobs, service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.kit.db import connect
@@ -65,6 +66,21 @@ async def test_a_record_that_comes_back_while_a_handset_syncs_comes_after_its_wi
         ((withdrawal, identity), _) = await syncing
     assert (withdrawal["type"], withdrawal["record"]) == ("withdraw", ref(record))
     assert (identity["type"], identity["id"]) == ("identity", str(record.key.id))
+
+
+async def test_what_waits_for_its_first_push_is_not_brought_back_beside_it(scene: Scene) -> None:
+    (record,) = await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    await scene.switch(AccountState.SUSPENDED, tell=False)
+    await scene.switch(AccountState.ACTIVE, tell=False)
+    async with online(scene.address, scene.owner.token) as handset:
+        pushing = asyncio.create_task(scene.work(jobs.batches(scene.deps)))
+        frame = await handset.receive("identity")
+        await scene.work(switches.switches(scene.deps))
+        await handset.settled()  # nothing came in between
+        await handset.send("ack", record=frame["record"])
+        await pushing
+    done = await personalisation.find_record(scene.deps, scene.cast.account.id, record.key.id)
+    assert (done.outcome, done.first_outcome) == (Outcome.SUCCESS, None)
 
 
 async def test_all_records_are_brought_back_again_when_nats_was_lost_on_the_way(deps: Deps, engines: Engines) -> None:

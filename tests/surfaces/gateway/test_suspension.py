@@ -81,7 +81,7 @@ async def scene(deps: Deps) -> AsyncGenerator[Scene]:
 
 
 async def test_connected_handsets_drop_the_open_records_and_get_them_back(scene: Scene) -> None:
-    (record,) = await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    record = await push(scene.deps, scene.cast, scene.owner.number)
     async with online(scene.address, scene.owner.token) as handset:
         assert await scene.source(handset) == "call_record"
         await scene.switch(AccountState.SUSPENDED)

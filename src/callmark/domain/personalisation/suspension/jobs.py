@@ -35,6 +35,10 @@ _AFTER_LOSS = timedelta(seconds=2)
 _BATCHES_A_PAGE = 50
 _END = from_ms(LAST_MS), UUID(int=2**128 - 1)
 
+_SENT = (Outcome.SUCCESS, Outcome.FAILED_TO_PUSH)
+_MAY_BE_HELD = (*_SENT, Outcome.PENDING)
+"""A sync brings pending records too. They are not brought back: their batch pushes them, and waits for the answer."""
+
 
 def switches(deps: Deps) -> Work:
     """The work of telling handsets that an account was suspended, or is active again."""
@@ -56,7 +60,8 @@ def switches(deps: Deps) -> Work:
 async def withdraw_pushed(deps: Deps, batch: Batch) -> None:
     """For a worker that has just pushed the batch of an account that was suspended meanwhile."""
     async with deps.db.connection() as tx:
-        await _withdraw(deps, await queries.open_of(tx, [batch], deps.clock.now()))
+        records = await queries.open_of(tx, [batch], deps.clock.now(), _MAY_BE_HELD)
+    await _withdraw(deps, records)
 
 
 async def _run(deps: Deps, account_id: AccountId, switched_at: datetime) -> datetime | None:
@@ -91,7 +96,8 @@ async def _page(
         if await accounts.is_suspended(tx, account_id) != is_suspended:
             return None
         batches = await queries.open_batches(tx, account_id, now, before, _BATCHES_A_PAGE)
-        return (batches, await queries.open_of(tx, batches, now)) if batches else None
+        outcomes = _MAY_BE_HELD if is_suspended else _SENT
+        return (batches, await queries.open_of(tx, batches, now, outcomes)) if batches else None
 
 
 async def _withdraw(deps: Deps, records: list[OpenRecord]) -> bool:

@@ -7,7 +7,7 @@ from typing import LiteralString
 from uuid import UUID
 
 from callmark.domain.ids import AccountId
-from callmark.domain.personalisation.model import Batch, OpenRecord
+from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome
 from callmark.domain.personalisation.queries import OPEN, batch_of, open_of_row
 from callmark.kit.db import Database, Tx, affected
 from callmark.kit.pieces import in_pieces
@@ -34,18 +34,19 @@ async def open_batches(
     return [batch_of(row) for row in rows]
 
 
-async def open_of(tx: Tx, batches: Sequence[Batch], now: datetime) -> list[OpenRecord]:
-    """Those of the batches' records that a handset may hold: sent, not withdrawn, not ended.
+async def open_of(tx: Tx, batches: Sequence[Batch], now: datetime, outcomes: Sequence[Outcome]) -> list[OpenRecord]:
+    """Those of the batches' records that have one of these outcomes and are neither withdrawn nor ended.
 
     Index `call_record_batch`, partitions pruned by the batches' ends.
     """
     rows = await tx.fetch(
         f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"
         " WHERE r.batch_id = ANY ($1::uuid[]) AND r.ends_at > $2 AND r.ends_at <= $3"
-        " AND r.withdrawn_at IS NULL AND r.outcome IN ('pending', 'success', 'failed_to_push')",
+        " AND r.withdrawn_at IS NULL AND r.outcome = ANY ($4::text[])",
         [batch.id for batch in batches],
         now,
         max(batch.ends_to for batch in batches),
+        list(outcomes),
     )
     return [open_of_row(row) for row in rows]
 
