@@ -239,6 +239,7 @@ async def test_a_record_pushed_again_while_it_waits_is_answered_once_and_the_fir
     await replies.get()
     second = asyncio.create_task(push(sender, Push(PHONE, "same", b"x")))
     gateway.acknowledge(await replies.get())
+    assert (await second, first.done()) == ({0: Answer.ACKNOWLEDGED}, False)
     assert (await first, await second) == ({0: Answer.SILENT}, {0: Answer.ACKNOWLEDGED})
 
 

@@ -41,6 +41,16 @@ async def test_an_acknowledgement_just_before_the_deadline_counts() -> None:
     assert (answer, read.taken) == (Answer.ACKNOWLEDGED, {"a": True})
 
 
+async def test_a_push_alone_that_is_sent_again_among_others_ends_at_its_deadline() -> None:
+    fanouts, sent, deadline = Fanouts(), asyncio.Event(), asyncio.get_running_loop().time() + 0.1
+    alone = asyncio.create_task(fanouts.run_one(PUSHES[0], deadline, lambda _: sent.set(), None))
+    await sent.wait()
+    others = fanouts.begin(PUSHES)
+    assert await asyncio.wait_for(alone, 20) is Answer.SILENT
+    assert fanouts.settle("a", Answer.ACKNOWLEDGED)
+    assert others.come == [(0, Answer.ACKNOWLEDGED)]
+
+
 async def test_of_many_pushes_an_acknowledgement_that_is_taken_at_the_deadline_counts() -> None:
     fanouts = Fanouts()
     read = ReadAtTheDeadline(fanouts, ["b"], after_s=0.1)

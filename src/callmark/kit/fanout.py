@@ -178,7 +178,6 @@ class Fanouts:
 
     async def _answer_to(self, push: Push, deadline: float, send: Callable[[Sequence[Push]], None]) -> Answer:
         """Sends it, and waits for its next answer; SILENT at the deadline."""
-        self.settle(push.key, Answer.SILENT)
         self._of_key[push.key] = lone = _LonePush()
         timer = asyncio.get_running_loop().call_at(deadline, self._give_up, push.key, lone)
         try:
@@ -191,18 +190,17 @@ class Fanouts:
     def _give_up(self, key: str, lone: _LonePush) -> None:
         """Stops waiting: an answer that is read from now on is late, even before the task that waited has woken up."""
         if self._of_key.get(key) is lone:
-            self.settle(key, Answer.SILENT)
+            del self._of_key[key]
+        lone.answered(key, Answer.SILENT)
 
     def begin(self, pushes: Sequence[Push]) -> Fanout:
         """Waits for answers to `pushes` from now on.
 
-        Where a key waits already, the same record is pushed again: the first waits in vain, as if the handset were
-        silent.
+        Where a key waits already, the same record is pushed again: the first waits in vain, until its own deadline. It
+        must not be SILENT at once: that is a failure, which would be written before the answer to the second.
         """
         fanout = Fanout(pushes)
-        for push in pushes:
-            self.settle(push.key, Answer.SILENT)
-            self._of_key[push.key] = fanout
+        self._of_key |= dict.fromkeys(fanout.open, fanout)
         return fanout
 
     def settle(self, key: str, answer: Answer) -> bool:
@@ -233,7 +231,6 @@ class Fanouts:
     def _reopen(self, fanout: Fanout, pushes: Mapping[int, Push]) -> None:
         """Waits again for answers to these of its pushes, by position."""
         for i, push in pushes.items():
-            self.settle(push.key, Answer.SILENT)
             fanout.open[push.key] = i
             self._of_key[push.key] = fanout
 

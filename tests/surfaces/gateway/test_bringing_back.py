@@ -83,6 +83,23 @@ async def test_what_waits_for_its_first_push_is_not_brought_back_beside_it(scene
     assert (done.outcome, done.first_outcome) == (Outcome.SUCCESS, None)
 
 
+async def test_a_batch_that_a_switch_makes_due_while_it_is_pushed_fails_nowhere(scene: Scene) -> None:
+    (record,) = await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    async with online(scene.address, scene.owner.token) as handset:
+        first = asyncio.create_task(scene.work(jobs.batches(scene.deps)))
+        await handset.receive("identity")
+        await scene.switch(AccountState.SUSPENDED, tell=False)
+        await scene.switch(AccountState.ACTIVE)
+        second = asyncio.create_task(scene.work(jobs.batches(scene.deps)))
+        frame = await handset.receive("identity")
+        await handset.send("ack", record=frame["record"])
+        await second
+        done = await personalisation.find_record(scene.deps, scene.cast.account.id, record.key.id)
+        first.cancel()
+        await asyncio.wait({first})
+    assert (done.outcome, done.first_outcome) == (Outcome.SUCCESS, None)
+
+
 async def test_all_records_are_brought_back_again_when_nats_was_lost_on_the_way(deps: Deps, engines: Engines) -> None:
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
     for _ in range(51):  # more batches than a page has
