@@ -21,6 +21,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation import jobs, service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.suspension import jobs as switches
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.db import connect
 
 
@@ -98,6 +99,20 @@ async def test_a_batch_that_a_switch_makes_due_while_it_is_pushed_fails_nowhere(
         first.cancel()
         await asyncio.wait({first})
     assert (done.outcome, done.first_outcome) == (Outcome.SUCCESS, None)
+
+
+async def test_what_is_withdrawn_while_it_is_brought_back_is_withdrawn_once_more(scene: Scene) -> None:
+    record = await push(scene.deps, scene.cast, scene.owner.number)
+    await scene.switch(AccountState.SUSPENDED, tell=False)
+    await scene.switch(AccountState.ACTIVE, tell=False)
+    async with online(scene.address, scene.owner.token) as handset:
+        bringing = asyncio.create_task(scene.work(switches.switches(scene.deps)))
+        frame = await handset.receive("identity")
+        await personalisation.withdraw_record(scene.deps, scene.cast.account.id, record.key.id, by=SYSTEM)
+        await handset.receive("withdraw")
+        await handset.send("ack", record=frame["record"])
+        await bringing
+        assert (await handset.receive("withdraw"))["record"] == ref(record)
 
 
 async def test_all_records_are_brought_back_again_when_nats_was_lost_on_the_way(deps: Deps, engines: Engines) -> None:

@@ -75,7 +75,7 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
     refused, sendable = _sort_out(found.pending, deps.settings.min_app_version, deps.clock.now())
     await _settle(deps, refused)
     lost = await _fan_out(deps, sendable, claimed.only_waits)
-    pushed = await look_again(deps, batch)
+    (pushed,) = await look_again(deps, [batch])
     if pushed.is_done:
         await news.tell(deps, news.of_batch(batch.id))
     if pushed.is_suspended:

@@ -98,16 +98,17 @@ async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID, *, b
     )
 
 
-async def look_again(deps: Deps, batch: Batch) -> Pushed:
-    """For a worker that has just pushed the batch: how it is now.
+async def look_again(deps: Deps, batches: Sequence[Batch]) -> Sequence[Pushed]:
+    """For a worker that has just pushed records of these batches: how each is now.
 
     What was withdrawn meanwhile may have overtaken its push; handsets are notified again.
     """
-    (pushed,) = await deps.gather(pushing_queries.look_again, [batch])
-    if pushed.has_withdrawals:
-        async with deps.db.connection() as tx:
-            keys = await queries.withdrawn_of(tx, batch, deps.clock.now())
-        await _tell(deps, keys)
+    pushed = await deps.gather(pushing_queries.look_again, batches)
+    for batch, now in zip(batches, pushed, strict=True):
+        if now.has_withdrawals:
+            async with deps.db.connection() as tx:
+                keys = await queries.withdrawn_of(tx, batch, deps.clock.now())
+            await _tell(deps, keys)
     return pushed
 
 

@@ -15,6 +15,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation import queries as record_queries
+from callmark.domain.personalisation.batches.service import look_again
 from callmark.domain.personalisation.handset_messages import encode_withdraw
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, Settlement
 from callmark.domain.personalisation.service import as_push
@@ -74,7 +75,7 @@ async def _run(deps: Deps, account_id: AccountId, switched_at: datetime) -> date
     while page := await _page(deps, account_id, before, is_suspended=is_suspended):
         batches, records = page
         before = batches[-1].accepted_at, batches[-1].id
-        is_sent = await (_withdraw(deps, records) if is_suspended else _bring_back(deps, records))
+        is_sent = await (_withdraw(deps, records) if is_suspended else _bring_back(deps, batches, records))
         is_lost = is_lost or not is_sent
         told += len(records)
     log.info("account_switched", account=str(account_id), suspended=is_suspended, records=told)
@@ -107,15 +108,19 @@ async def _withdraw(deps: Deps, records: list[OpenRecord]) -> bool:
     return deps.fabric.settled
 
 
-async def _bring_back(deps: Deps, records: list[OpenRecord]) -> bool:
+async def _bring_back(deps: Deps, batches: list[Batch], records: list[OpenRecord]) -> bool:
     """Pushes again what handsets had to drop; whether NATS was there.
 
     A handset that does not answer gets it with its next sync, as always.
     """
+    is_sent = await _push(deps, records) if records else True
+    await look_again(deps, batches)
+    return is_sent
+
+
+async def _push(deps: Deps, records: list[OpenRecord]) -> bool:
     within, sent_at = timedelta(seconds=deps.settings.real_time_deadline_s), deps.clock.now()
     is_sent = True
-    if not records:
-        return is_sent
     async with aclosing(deps.fabric.push([as_push(deps, record) for record in records], within)) as groups:
         async for group in groups:
             at = deps.clock.now()
