@@ -95,3 +95,23 @@ async def test_a_caller_that_gives_up_does_not_hold_up_the_others(deps: Deps, ga
     assert not tasks[0].cancelled()
     assert tasks[1].cancelled()
     assert await count(deps, [ids[0], ids[2]]) == 2
+
+
+async def test_what_its_caller_has_given_up_is_not_tried_again(gather: StatementBatcher) -> None:
+    ids, tried = [new_id() for _ in range(3)], list[list[UUID]]()
+    began, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def refuse_many(_: Tx, items: Sequence[UUID]) -> Sequence[UUID]:
+        tried.append(list(items))
+        began.set()
+        await goes_on.wait()
+        if len(items) > 1:
+            raise Conflict("one at a time")
+        return items
+
+    tasks = [asyncio.create_task(gather(refuse_many, [one])) for one in ids]
+    await began.wait()
+    tasks[1].cancel()
+    goes_on.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert tried == [ids, ids[:1], ids[2:]]

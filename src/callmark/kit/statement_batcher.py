@@ -118,19 +118,26 @@ class StatementBatcher:
                 results = await line.statement(tx, [item for items, _, _ in taken for item in items])
         except Exception as exc:  # noqa: BLE001 - whatever it is belongs to the callers
             if momentary(exc.__cause__) and not again:
-                await self._commit(line, taken, again=True)
+                if left := _wanted(taken):
+                    await self._commit(line, left, again=True)
             elif len(taken) == 1 or isinstance(exc, Unavailable):
                 _fail(taken, exc)
             else:  # one caller's item may have spoilt it for all: each on its own
                 for one in taken:
-                    await self._commit(line, [one])
+                    if left := _wanted([one]):
+                        await self._commit(line, left)
         else:
             line.items.observe(sum(len(items) for items, _, _ in taken))
             _resolve(taken, results or ())
 
 
+def _wanted(waiting: _Waiting) -> _Waiting:
+    """Without those whose callers have given up."""
+    return [one for one in waiting if not one[2].done()]
+
+
 def _take(line: _Line) -> _Waiting:
-    line.waiting = [one for one in line.waiting if not one[2].done()]
+    line.waiting = _wanted(line.waiting)
     count = size = 0
     for _, weight, _ in line.waiting:
         if count and size + weight > MOST_WEIGHT:

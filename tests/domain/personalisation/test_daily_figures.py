@@ -125,7 +125,7 @@ async def test_a_day_is_its_own_and_days_without_anything_are_there(deps: Deps, 
 
 async def test_a_page_does_not_count_a_flood_itself(deps: Deps) -> None:
     cast = await make_cast(deps)
-    for _ in range(11):
+    for _ in range(31):
         await submit(deps, cast, 0, bad=500)
     behind = await call_figures.read_days(deps, cast.account.id)
     assert behind.is_behind
@@ -133,7 +133,7 @@ async def test_a_page_does_not_count_a_flood_itself(deps: Deps) -> None:
     await count_all(deps)
     caught_up = await call_figures.read_days(deps, cast.account.id)
     assert not caught_up.is_behind
-    assert caught_up.today.accepted == 5_500
+    assert caught_up.today.accepted == 15_500
 
 
 async def test_a_batch_whose_transaction_is_still_open_is_not_passed_by(deps: Deps) -> None:
@@ -149,6 +149,23 @@ async def test_a_batch_whose_transaction_is_still_open_is_not_passed_by(deps: De
     await count_all(deps)
     async with deps.db.connection() as other:
         assert await other.fetchval("SELECT up_to_id FROM count_mark WHERE what = 'batches'") == batch.id
+
+
+WRITTEN_LATE = """
+INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to) VALUES ($1, $2, $3, 2, $3, $3)
+"""
+
+
+async def test_a_batch_that_is_written_long_after_it_got_its_id_is_not_passed_by(deps: Deps) -> None:
+    cast, now = await make_cast(deps), deps.real_clock.now()
+    await submit(deps, cast, 0, bad=1)
+    await jobs.count_days(replace(deps, real_clock=FakeClock(now + timedelta(seconds=8))))
+    async with deps.db.connection() as tx:
+        late_id = UUID(int=to_ms(now - timedelta(seconds=15)) << 80)
+        await tx.execute(WRITTEN_LATE, late_id, cast.account.id, deps.clock.now())
+    await count_all(deps)
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT accepted FROM record_day") == 3
 
 
 WAITING = """

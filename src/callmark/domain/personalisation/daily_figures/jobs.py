@@ -22,8 +22,9 @@ from callmark.kit.db import Tx
 log = structlog.get_logger(__name__)
 
 _KEPT_DAYS = 400
-_SKEW = timedelta(seconds=5)
-"""How long ago an id may have been made, by clocks a little apart, before its transaction began to write."""
+_SKEW = timedelta(seconds=30)
+"""How long ago an id may have been made, by clocks a little apart, before its transaction began to write: its request
+waits for its turn for 8 s at most, then a statement that has not written yet may wait for 15 s."""
 _IN_FLIGHT = timedelta(seconds=30)
 """How long a statement that was given its instant may take to be committed."""
 _BATCHES_A_STEP = 2_000
