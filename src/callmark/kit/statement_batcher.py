@@ -86,18 +86,21 @@ class StatementBatcher:
     async def until_done(
         self,
         statement: Statement[Item, Result],
-        items: Sequence[Item],
+        items: Callable[[], Sequence[Item]],
         *,
         real_clock: Clock,
         again_after: timedelta,
         late: str,
     ) -> Sequence[Result]:
-        """As a call, however long PostgreSQL is away, for what no one would ask again; `late` goes to the log once."""
+        """As a call, however long PostgreSQL is away, for what no one would ask again; `late` goes to the log once.
+
+        `items` makes them for each try.
+        """
         is_late = False
         with patience.endless():  # it outlives whatever request it came in with
             while True:
                 try:
-                    return await self(statement, items)
+                    return await self(statement, items())
                 except Unavailable as exc:
                     if not is_late:
                         log.warning(late, error=exc.detail)

@@ -1,8 +1,12 @@
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from msgspec.structs import replace
 from tests.factories import Cast, Sent, make_cast, phone, submit_batch
+from tests.waiting import until
+from tests.way_to_postgres import way_to_postgres
 
 from callmark.domain.calls import daily_figures as call_figures, service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
@@ -13,7 +17,10 @@ from callmark.domain.personalisation.daily_figures import jobs, service as recor
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.errors import Unavailable
+from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.ids import new_id
+from callmark.kit.statement_batcher import StatementBatcher
 from callmark.record_rules.fields import NewRecord
 from callmark.worker import run as worker
 
@@ -108,6 +115,36 @@ async def test_a_late_delivery_moves_from_the_failed_to_the_pushed(deps: Deps) -
     await count_all(deps)
     today = (await call_figures.read_days(deps, cast.account.id)).today
     assert (today.pushed, today.late, today.failed) == (1, 1, 0)
+
+
+async def test_a_late_delivery_that_postgresql_could_not_take_at_once_is_counted(deps: Deps, clock: FakeClock) -> None:
+    cast, real = await make_cast(deps), FakeClock()
+    batch = await submit(deps, cast, 2)
+    await worker.run_due_once(deps)
+    first, second = await records_of(deps, cast, batch)
+    with way_to_postgres(deps) as way:
+        away = KeptConnections(way.dsn, size=1, name="away")
+        cut_off = replace(deps, gather=StatementBatcher(away), real_clock=real)
+        writing = asyncio.create_task(service.acknowledge_token(cut_off, first.key.token()))
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):  # it has asked behind the first try
+            await service.acknowledge(cut_off, [first.key])
+        clock.advance(timedelta(minutes=1))
+        await service.acknowledge(deps, [second.key])
+        await count_all(deps)
+        clock.advance(timedelta(minutes=1))
+        way.open()
+
+        async def is_written() -> bool:
+            real.advance(service.WRITTEN_AGAIN_AFTER)
+            return writing.done()
+
+        await until(is_written, 20)
+        await writing
+        await away.close()
+    await count_all(deps)
+    today = (await call_figures.read_days(deps, cast.account.id)).today
+    assert (today.pushed, today.late, today.failed) == (2, 2, 0)
 
 
 async def test_a_day_is_its_own_and_days_without_anything_are_there(deps: Deps, clock: FakeClock) -> None:

@@ -41,7 +41,7 @@ async def note_ended(deps: Deps, number: PhoneNumber, stream: str, *, said_goodb
     ended = StreamEnded(number, stream, None if said_goodbye else deps.real_clock.now())
     await deps.gather.until_done(
         presence_queries.note,
-        [ended],
+        lambda: [ended],
         real_clock=deps.real_clock,
         again_after=NOTED_AGAIN_AFTER,
         late="stream_end_not_noted",

@@ -273,12 +273,13 @@ async def acknowledge_token(deps: Deps, token: str) -> None:
     """As `acknowledge`, for the key of an acknowledgement that nothing waits for; tried until it is written.
 
     Its handset takes it for received, and would say it again with its next stream only. While PostgreSQL is away
-    nothing is pushed, so these are few.
+    nothing is pushed, so these are few. It is given the instant at which it is written: the job that counts late
+    deliveries follows at a distance.
     """
-    held = Settlement(RecordKey.parse(token), Outcome.SUCCESS, None, deps.clock.now())
+    key = RecordKey.parse(token)
     await deps.gather.until_done(
         queries.settle,
-        [held],
+        lambda: [Settlement(key, Outcome.SUCCESS, None, deps.clock.now())],
         real_clock=deps.real_clock,
         again_after=WRITTEN_AGAIN_AFTER,
         late="acknowledgement_waits",
