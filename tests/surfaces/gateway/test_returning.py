@@ -1,9 +1,10 @@
 """Pushes wait for a handset that lost its stream a moment ago, and for no other."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
@@ -25,7 +26,7 @@ from tests.way_to_postgres import way_to_postgres
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
 from callmark.domain.personalisation.model import Outcome
-from callmark.kit.clock import FakeClock
+from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.ids import new_id
@@ -86,6 +87,31 @@ async def test_a_handset_that_said_goodbye_is_offline_at_once(deps: Deps) -> Non
             return not await is_returning(deps, owner)
 
         await until(is_offline)
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_stream_that_was_replaced_before_it_was_noted_is_not_the_newest(deps: Deps, together: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    owner, gateway_id = await make_handset(deps, phone()), new_id()
+    older, newer = new_id().hex, new_id().hex
+    noted = [presence.note_opened(deps, gateway_id, owner.number, stream) for stream in (newer, older)]
+    await (asyncio.gather(*noted) if together else one_by_one(noted))
+    await presence.note_ended(deps, owner.number, older, said_goodbye=True)
+    await presence.note_ended(deps, owner.number, newer, said_goodbye=False)
+    assert await is_returning(deps, owner)
+
+
+async def one_by_one(noted: Sequence[Awaitable[None]]) -> None:
+    for one in noted:
+        await one
+
+
+async def test_a_stream_that_a_clock_named_which_was_ahead_makes_way(deps: Deps) -> None:
+    owner, gateway_id, newer = await make_handset(deps, phone()), new_id(), new_id().hex
+    ahead = UUID(int=to_ms(deps.real_clock.now() + timedelta(days=1)) << 80).hex
+    await presence.note_opened(deps, gateway_id, owner.number, ahead)
+    await presence.note_opened(deps, gateway_id, owner.number, newer)
+    await presence.note_ended(deps, owner.number, newer, said_goodbye=False)
+    assert await is_returning(deps, owner)
 
 
 async def test_a_handset_that_never_connected_is_offline(deps: Deps) -> None:

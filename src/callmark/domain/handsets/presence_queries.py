@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from callmark.kit.db import Tx
+from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 
 
@@ -26,12 +27,15 @@ class StreamEnded(NamedTuple):
 
 
 async def note(tx: Tx, facts: Sequence[StreamOpened | StreamEnded]) -> None:
-    """Writes what has become of streams, in their order; the end of one that is not its handset's newest is dropped."""
+    """Writes what has become of streams; of one that is not its handset's newest nothing is written.
+
+    Newer is the later name, as for takeovers: names are UUIDv7.
+    """
     came: dict[PhoneNumber, StreamOpened] = {}
     went: dict[PhoneNumber, list[StreamEnded]] = {}
     for fact in facts:
         if isinstance(fact, StreamOpened):
-            came[fact.number] = fact
+            came[fact.number] = max(fact, came.get(fact.number, fact), key=lambda one: one.stream)
         else:
             went.setdefault(fact.number, []).append(fact)
     if came:
@@ -41,11 +45,14 @@ async def note(tx: Tx, facts: Sequence[StreamOpened | StreamEnded]) -> None:
 
 
 async def _put(tx: Tx, came: Sequence[StreamOpened]) -> None:
+    """A stream whose name is yet to come was named by a clock that is ahead, or was put back: it makes way."""
     await tx.execute(
-        "INSERT INTO presence (phone_number, stream, gateway_id)"
+        "INSERT INTO presence AS p (phone_number, stream, gateway_id)"
         " SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) ON CONFLICT (phone_number) DO UPDATE SET"
-        " stream = excluded.stream, gateway_id = excluded.gateway_id, lost_at = NULL",
+        " stream = excluded.stream, gateway_id = excluded.gateway_id, lost_at = NULL"
+        ' WHERE p.stream COLLATE "C" < excluded.stream OR p.stream COLLATE "C" > $4',
         *map(list, zip(*came, strict=True)),
+        new_id().hex,
     )
 
 
