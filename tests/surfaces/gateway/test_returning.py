@@ -89,6 +89,20 @@ async def test_a_handset_that_said_goodbye_is_offline_at_once(deps: Deps) -> Non
         await until(is_offline)
 
 
+async def test_a_number_that_moves_to_another_device_is_expected_back(deps: Deps) -> None:
+    owner = await make_handset(deps, phone())
+    async with served(deps) as address, online(address, owner.token) as older:
+        await make_handset(deps, owner.number, credential=owner.credential)
+        assert (await older.closed())[0] == 4410
+
+        async def is_noted() -> bool:
+            async with deps.db.connection() as tx:
+                return await tx.fetchval("SELECT lost_at IS NOT NULL FROM presence")
+
+        await until(is_noted)
+        assert await is_returning(deps, owner)
+
+
 @pytest.mark.parametrize("together", [True, False])
 async def test_a_stream_that_was_replaced_before_it_was_noted_is_not_the_newest(deps: Deps, together: bool) -> None:  # noqa: FBT001 - a parameter of the test
     owner, gateway_id = await make_handset(deps, phone()), new_id()

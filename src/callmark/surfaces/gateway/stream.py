@@ -40,8 +40,11 @@ MOST_FAULTS = 10
 NO_CODE = 1005
 RESTARTING_CODE = 1012
 
-_GOODBYES = frozenset({1000, 1001, 4400, 4401, 4409, 4410})
-"""Ends after which the handset, or this device of it, is not expected back: it left itself, or may not return."""
+_GOODBYES = frozenset({1000, 1001, 4400})
+"""Ends after which no handset of the number is expected: it left itself, or has to be corrected first.
+
+After 4401, 4409 and 4410 this device or another may be about to connect, with a registration that is newer.
+"""
 
 SUBPROTOCOL = "callmark.v1"
 _BEARER = "bearer."
