@@ -8,13 +8,17 @@ from functools import cache
 from typing import NamedTuple
 
 import aiohappyeyeballs
+import structlog
 
-from callmark.kit.addresses import Network, refusal
+from callmark.kit.addresses import Network, refusal, refusal_of_host
 from callmark.kit.http_answer import AnswerReader, NotHttp
 from callmark.kit.name_lookup import SHARED, FoundAddress, NameResolver, NamesBusy
 
+log = structlog.get_logger(__name__)
+
 _KEPT_ALIVE_S = 10
 _NAMES_KEPT_S = 10
+_NOT_PUBLIC = "the name {} has no public address, or cannot be looked up"
 _MOST_NAMES_KEPT = 1000
 _SECOND_ADDRESS_AFTER_S = 0.25
 
@@ -32,7 +36,7 @@ class AddressRefused(OSError):
 
 
 class NoAddress(OSError):
-    """A name that leads nowhere."""
+    """A name that leads nowhere, or to nothing that the gate lets pass."""
 
 
 class Unfinished(TimeoutError):
@@ -191,7 +195,7 @@ class OutboundConnections:
         """A new connection. Raises AddressRefused, NoAddress, and other errors of the system."""
         found = await self._addresses(place.host, place.port)
         made = await aiohappyeyeballs.start_connection(  # pyright: ignore[reportUnknownMemberType] - its type of addresses is bare
-            self._let_through(found), happy_eyeballs_delay=_SECOND_ADDRESS_AFTER_S, interleave=1
+            self._let_through(place.host, found), happy_eyeballs_delay=_SECOND_ADDRESS_AFTER_S, interleave=1
         )
         try:
             _, connection = await asyncio.get_running_loop().create_connection(
@@ -230,13 +234,20 @@ class OutboundConnections:
                 del self._idle[place]
         self._sweep = loop.call_later(_KEPT_ALIVE_S / 2, self._close_old) if self._idle else None
 
-    def _let_through(self, found: Sequence[FoundAddress]) -> list[FoundAddress]:
-        """The gate: what may be connected to, of what a name leads to at this moment."""
+    def _let_through(self, host: str, found: Sequence[FoundAddress]) -> list[FoundAddress]:
+        """The gate: what may be connected to, of what a name leads to at this moment.
+
+        Of a name that leads inside no more is said than of one that leads nowhere, or anybody could ask for the names
+        and addresses of our network; the log has both for the operator.
+        """
         refused = [(str(one[4][0]), refusal(str(one[4][0]), self._allowed)) for one in found]
         if passed := [one for one, (_, why) in zip(found, refused, strict=True) if why is None]:
             return passed
         address, why = refused[0]
-        raise AddressRefused(f"the address {address} is not called: {why}")
+        log.info("outbound_address_refused", host=host, address=address, reason=why)
+        if refusal_of_host(host, self._allowed):
+            raise AddressRefused(f"the address {host} is not called: {why}")
+        raise NoAddress(_NOT_PUBLIC.format(host))
 
     async def _addresses(self, host: str, port: int) -> Sequence[FoundAddress]:
         """Of a name looked up within the last seconds what was found; calls at once share one look-up."""
@@ -255,9 +266,9 @@ class OutboundConnections:
         except NamesBusy:
             raise
         except OSError as exc:
-            raise NoAddress(f"the name {host} has no address") from exc
+            raise NoAddress(_NOT_PUBLIC.format(host)) from exc
         if not found:
-            raise NoAddress(f"the name {host} has no address")
+            raise NoAddress(_NOT_PUBLIC.format(host))
         return found
 
     def _noted(self, key: tuple[str, int], done: asyncio.Task[Sequence[FoundAddress]]) -> None:
