@@ -21,6 +21,7 @@ from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import CallType, Campaign, CampaignType, NewQuestion, QuestionAnswer
 from callmark.domain.ids import AccountId, CampaignId
 from callmark.domain.log_downloads.model import FileFormat, LogFile
+from callmark.domain.log_downloads.service import Download
 from callmark.kit.ids import random_uuid
 
 HOUR = timedelta(hours=1)
@@ -72,6 +73,11 @@ def export(
     """An hour to either side of now."""
     now = deps.clock.now()
     return LogFile(account_id, kind, campaign_id, now - HOUR, now + HOUR, file_format)
+
+
+async def content_of(download: Download) -> bytes:
+    """The whole file."""
+    return b"".join([chunk async for chunk in download.stored.chunks])
 
 
 def rows(content: bytes) -> list[dict[str, str]]:

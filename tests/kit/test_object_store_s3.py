@@ -51,7 +51,7 @@ async def test_a_file_is_read_from_the_bucket_as_it_was_written(files: Files, bu
     assert stored.size_bytes == count << 20
     assert b"".join([chunk async for chunk in stored.chunks]) == MEGABYTE * count
     assert [name.partition("/")[2] for name in bucket.objects] == ["exports/a.csv"]
-    assert await files.names("exports") == ["exports/a.csv"]
+    assert list(await files.sizes("exports")) == ["exports/a.csv"]
     await files.delete(["exports/a.csv"])
     assert bucket.objects == {}
 

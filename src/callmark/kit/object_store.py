@@ -4,7 +4,7 @@ A file appears whole or not at all: one that is being written is invisible, and 
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -63,11 +63,16 @@ class Files:
                 return None
             return Stored(found.meta["size"], _read(found))
 
-    async def names(self, prefix: str) -> list[str]:
-        """The names of all files in a folder."""
+    @property
+    def is_shared(self) -> bool:
+        """Whether other hosts may have the same files: they are in a bucket."""
+        return self._folder is None
+
+    async def sizes(self, prefix: str) -> dict[str, int]:
+        """All files in a folder, by name, in bytes."""
         with _named_when_lost():
             found: Sequence[dict[str, Any]] = await _untyped.list(self._store, prefix).collect_async()
-            return [one["path"] for one in found]
+            return {one["path"]: one["size"] for one in found}
 
     async def delete(self, names: Sequence[str]) -> None:
         """Removes files; those that are gone already do not matter."""
@@ -83,8 +88,9 @@ class Files:
         if self._folder is None:
             return
         for path in self._folder.rglob("*#*"):  # how obstore names a file under way
-            if path.stat().st_mtime < (now - _UNFINISHED_FOR).timestamp():
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # finished, or swept by another process
+                if path.stat().st_mtime < (now - _UNFINISHED_FOR).timestamp():
+                    path.unlink()
 
 
 def files_of(settings: Settings) -> Files:

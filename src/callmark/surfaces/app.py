@@ -48,7 +48,7 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
     routes: list[BaseRoute] = [*_health(deps), *logos.routes(deps), *reference.routes(deps, roles), *assets.routes()]
     files, load = Downloads(deps), Workload(deps.settings.api_load, deps.real_clock)
     routes += downloads.routes(files)
-    parts: list[_Part] = [(_nothing, files.close)]
+    parts: list[_Part] = [(files.start, files.close)]
     before: Before | None = None
     stream: ASGIApp | None = None
     if "gateway" in roles:
@@ -101,10 +101,6 @@ def _guarded(app: ASGIApp, deps: Deps) -> ASGIApp:
     from callmark.surfaces.emulator.guard import Guard
 
     return Guard(app, deps)
-
-
-async def _nothing() -> None:
-    """A part that has nothing to start."""
 
 
 async def _to_console(_: Request) -> StarletteResponse:

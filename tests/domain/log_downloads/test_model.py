@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, CampaignId
-from callmark.domain.log_downloads.model import FileFormat, LogFile, download_name, is_old, object_name
+from callmark.domain.log_downloads.model import FileFormat, LogFile, download_name, file_name, parse_name
 from callmark.kit.ids import new_id
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
@@ -26,8 +26,17 @@ def test_a_download_is_not_named_after_a_day_to_come() -> None:
     assert download_name(of(NOW, NOW + 9 * DAY), NOW + DAY) == "user-feedback_2026-01-01_2026-01-02.csv"
 
 
-def test_a_file_is_old_an_hour_after_its_link_has_ended() -> None:
-    name = object_name("ab12", of(NOW, NOW + DAY), NOW)
-    assert name == "exports/20260101T100000Z-ab12.csv"
-    assert not is_old(name, NOW + timedelta(hours=1))
-    assert is_old(name, NOW + timedelta(hours=1, seconds=1))
+def test_a_file_is_old_an_hour_after_its_link_has_ended_or_when_a_person_has_been_erased_since() -> None:
+    file = of(NOW, NOW + DAY)
+    name = f"exports/20260101T100000Z-3-{file.account_id.hex}-ab12.csv"
+    assert str(file_name("ab12", file, NOW, 3)) == name
+    found = parse_name(name)
+    assert found
+    assert not found.is_old(NOW + timedelta(hours=1), 3)
+    assert found.is_old(NOW + timedelta(hours=1, seconds=1), 3)
+    assert found.is_old(NOW, 4)
+    assert not found.is_old(NOW, 2)  # an erasure has ended since these were counted
+
+
+def test_a_name_of_another_kind_says_nothing() -> None:
+    assert parse_name("exports/20260101T100000Z-ab12.csv") is None

@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 from tests.actors import ALICE
-from tests.listed import make_listed
-from tests.log_downloads import answered, as_cells, asked_to_call_back, export, make_survey, payloads, rows
+from tests.listed import Listed, make_listed
+from tests.log_downloads import answered, as_cells, asked_to_call_back, content_of, export, make_survey, payloads, rows
 from tests.waiting import until
 
 from callmark.domain.accounts import service as accounts
@@ -24,8 +24,8 @@ from callmark.domain.log_downloads.model import COLUMNS, FOLDER, FileFormat, Log
 from callmark.domain.log_downloads.service import Downloads
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.kit.clock import FakeClock
-from callmark.kit.errors import LinkExpired
-from callmark.kit.object_store import files_of
+from callmark.kit.errors import LinkExpired, TooManyRequests
+from callmark.kit.object_store import Files, files_of
 
 SLOT = "2026-01-03T09:30:00+04:00"
 NASTY = (
@@ -169,11 +169,11 @@ async def test_a_file_is_written_once_however_many_ask_for_it(deps: Deps, clock:
     token = link.url.removeprefix("http://callmark.test/downloads/")
     downloads = Downloads(deps)
     found = await asyncio.gather(*(downloads.open(token) for _ in range(5)))
-    read = [b"".join([chunk async for chunk in one.stored.chunks]) for one in found]
+    read = [await content_of(one) for one in found]
     assert len(set(read)) == 1
     assert len(rows(read[0])) == 1
     assert {one.stored.size_bytes for one in found} == {len(read[0])}
-    assert len(await files_of(deps.settings).names(FOLDER)) == 1
+    assert len(await files_of(deps.settings).sizes(FOLDER)) == 1
 
     await asked_to_call_back(deps, listed)  # after the file was made
     clock.advance(timedelta(minutes=9, seconds=59))
@@ -199,9 +199,9 @@ async def test_a_writing_that_was_broken_off_leaves_nothing_and_is_done_anew(dep
         await stopped.close()
     with pytest.raises(asyncio.CancelledError):
         await reading
-    assert await files_of(deps.settings).names(FOLDER) == []
+    assert not await files_of(deps.settings).sizes(FOLDER)
     found = await Downloads(deps).open(token)
-    assert len(rows(b"".join([chunk async for chunk in found.stored.chunks]))) == 3 * log_downloads.STEP
+    assert len(rows(await content_of(found))) == 3 * log_downloads.STEP
 
 
 async def test_old_files_are_removed_and_those_in_use_stay(deps: Deps, clock: FakeClock) -> None:
@@ -216,7 +216,49 @@ async def test_old_files_are_removed_and_those_in_use_stay(deps: Deps, clock: Fa
     clock.advance(timedelta(minutes=11))
     assert await jobs.forget_old_files(deps) == 1
     assert await jobs.forget_old_files(deps) == 0
-    assert len(await files_of(deps.settings).names(FOLDER)) == 1
+    assert len(await files_of(deps.settings).sizes(FOLDER)) == 1
+
+
+async def test_a_process_deletes_old_files_of_its_own_host(
+    deps: Deps, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_downloads, "CLEANED_EVERY_S", 0.01)
+    files, downloads = files_of(deps.settings), Downloads(deps)
+    await downloads.open(await token_of(deps, await asked_to_call_back(deps)))
+    await downloads.start()
+    assert len(await files.sizes(FOLDER)) == 1
+    clock.advance(timedelta(minutes=71))
+    await until(partial(is_empty, files))
+    await downloads.close()
+
+
+async def is_empty(files: Files) -> bool:
+    return not await files.sizes(FOLDER)
+
+
+async def token_of(deps: Deps, listed: Listed) -> str:
+    """Of a new link, which means a file of its own."""
+    link = await log_downloads.make_link(deps, export(deps, listed.account_id), by=ALICE)
+    assert link
+    return link.url.rpartition("/")[2]
+
+
+async def test_files_of_one_account_take_so_much_and_no_more(
+    deps: Deps, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_downloads, "MOST_BYTES", 1)
+    acme, other = await asked_to_call_back(deps), await asked_to_call_back(deps)
+    downloads, first = Downloads(deps), await token_of(deps, acme)
+    await downloads.open(first)
+    clock.advance(timedelta(minutes=4))
+    with pytest.raises(TooManyRequests) as refused:
+        await downloads.open(await token_of(deps, acme))
+    assert refused.value.retry_after == timedelta(minutes=6)
+    assert await downloads.open(first)
+    assert await downloads.open(await token_of(deps, other))
+    clock.advance(timedelta(minutes=6))
+    assert await downloads.open(await token_of(deps, acme))
+    assert len(await files_of(deps.settings).sizes(FOLDER)) == 2
 
 
 async def test_a_link_is_audited_with_what_it_leads_to_and_none_without_events(deps: Deps) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,12 +12,15 @@ import pytest
 from msgspec.structs import replace
 from tests.engines import Engines
 from tests.factories import ALICE
+from tests.log_downloads import asked_to_call_back, content_of, export, rows
 from tests.rows import ONE_ROW, columns_of, put_row, tables_of
 
 from callmark.domain.audit import sealing, service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
+from callmark.domain.log_downloads import jobs, service as log_downloads
 from callmark.domain.log_downloads.model import FOLDER
+from callmark.domain.log_downloads.service import Downloads
 from callmark.domain.persons import erasing, service
 from callmark.domain.persons.model import KEPT, READABLE_BYTES, Erasure
 from callmark.kit.db import own_names
@@ -215,7 +219,22 @@ async def test_download_files_go(deps: Deps) -> None:
 
     await files.write(f"{FOLDER}/made.csv", content())
     await erased(deps)
-    assert await files.names(FOLDER) == []
+    assert not await files.sizes(FOLDER)
+
+
+async def test_a_download_file_of_another_host_is_not_read_after_an_erasure(deps: Deps, tmp_path: Path) -> None:
+    listed = await asked_to_call_back(deps)
+    link = await log_downloads.make_link(deps, export(deps, listed.account_id), by=ALICE)
+    assert link
+    token = link.url.rpartition("/")[2]
+    there = replace(deps, settings=replace(deps.settings, data=tmp_path / "another host"))
+    before = await content_of(await Downloads(there).open(token))
+    number = PhoneNumber(rows(before)[0]["client_number"])
+    await erased(deps, number)
+    after = await content_of(await Downloads(there).open(token))
+    assert (number.encode() in before, number.encode() in after, len(rows(after))) == (True, False, 1)
+    assert await jobs.forget_old_files(there) == 1
+    assert len(await files_of(there.settings).sizes(FOLDER)) == 1
 
 
 async def test_a_handset_of_the_emulator_is_deleted_there(deps: Deps) -> None:

@@ -1,14 +1,28 @@
 """Background steps of log downloads."""
 
 from callmark.domain.deps import Deps
-from callmark.domain.log_downloads.model import FOLDER, is_old
+from callmark.domain.log_downloads import queries
+from callmark.domain.log_downloads.model import FOLDER, parse_name
 from callmark.kit.object_store import files_of
 
 
 async def forget_old_files(deps: Deps) -> int:
-    """Removes the files whose links have ended an hour ago or earlier, and says how many. Safe to repeat."""
+    """Removes the files that nobody may read now, and says how many. Safe to repeat.
+
+    These are the files whose links ended an hour ago or earlier, and those from before the newest erasure: it deletes
+    what exists when it begins, but not a file that was being written then, nor one on another host.
+    """
     files, now = files_of(deps.settings), deps.clock.now()
-    old = [name for name in await files.names(FOLDER) if is_old(name, now)]
+    async with deps.db.connection() as tx:
+        erasures = await queries.count_erasures(tx)
+    named = {name: parse_name(name) for name in await files.sizes(FOLDER)}
+    old = [name for name, known in named.items() if known is None or known.is_old(now, erasures)]
     await files.delete(old)
     files.sweep(deps.real_clock.now())
     return len(old)
+
+
+async def forget_every_file(deps: Deps) -> None:
+    """Removes every file that this host can reach; one that is still wanted is written again."""
+    files = files_of(deps.settings)
+    await files.delete(list(await files.sizes(FOLDER)))

@@ -1,6 +1,6 @@
 """Log downloads: which events a file holds, its columns, and for how long its link is good (contract, section 8)."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -13,6 +13,9 @@ LIFE = timedelta(minutes=10)
 
 KEPT = timedelta(hours=1)
 """How long a file outlives its link, for readers that began in time."""
+
+MOST_BYTES = 5 << 30
+"""What the files of one account take in a store before a further one has to wait: each link means another file."""
 
 FOLDER = "exports"
 
@@ -45,6 +48,7 @@ COLUMNS: dict[EventType, tuple[str, ...]] = {
 """The header row: the payload's fields in their order. Source: contract D17, sections 9.4 and 9.6."""
 
 _WORDS = {EventType.CALL_ME_BACK: "call-me-back", EventType.USER_FEEDBACK: "user-feedback"}
+_INSTANT = "%Y%m%dT%H%M%SZ"
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -79,11 +83,39 @@ def download_name(file: LogFile, asked_at: datetime) -> str:
     return f"{_WORDS[file.event_type]}_{file.since:%Y-%m-%d}_{last:%Y-%m-%d}.{file.file_format.value}"
 
 
-def object_name(digest: str, file: LogFile, expires_at: datetime) -> str:
-    """The file's name in the object store; it begins with the instant its link ends, so that old ones are found."""
-    return f"{FOLDER}/{expires_at:%Y%m%dT%H%M%SZ}-{digest}.{file.file_format.value}"
+class FileName(Struct, frozen=True):
+    """What the name of a file in the store says of it, so that nothing else has to be kept.
+
+    `erasures`: how many had ended when the file was asked for. One from before the newest may show who was erased.
+    """
+
+    expires_at: datetime
+    erasures: int
+    account: str
+    digest: str
+    ending: str
+
+    def __str__(self) -> str:
+        name = f"{self.expires_at:{_INSTANT}}-{self.erasures}-{self.account}-{self.digest}.{self.ending}"
+        return f"{FOLDER}/{name}"
+
+    def is_old(self, now: datetime, erasures: int) -> bool:
+        """Whether it is no longer to be read."""
+        return self.expires_at < now - KEPT or self.erasures < erasures
 
 
-def is_old(name: str, now: datetime) -> bool:
-    """Whether nobody reads the file of this name now."""
-    return name.rpartition("/")[2] < f"{now - KEPT:%Y%m%dT%H%M%SZ}"
+def file_name(digest: str, file: LogFile, expires_at: datetime, erasures: int) -> FileName:
+    """The file's name in the object store."""
+    return FileName(expires_at, erasures, file.account_id.hex, digest, file.file_format.value)
+
+
+def parse_name(name: str) -> FileName | None:
+    """What the name says; None for one that we do not give, as an earlier version did."""
+    stem, _, ending = name.rpartition("/")[2].rpartition(".")
+    try:
+        expires, erasures, account, digest = stem.split("-")
+        return FileName(
+            datetime.strptime(expires, _INSTANT).replace(tzinfo=UTC), int(erasures), account, digest, ending
+        )
+    except ValueError:
+        return None

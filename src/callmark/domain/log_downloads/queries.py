@@ -30,6 +30,11 @@ START = EventPosition(EPOCH, 0)
 """Before the first event."""
 
 
+async def count_erasures(tx: Tx) -> int:
+    """How many persons' numbers have been erased. There are few."""
+    return await tx.fetchval("SELECT count(ended_at) FROM erasure")
+
+
 async def is_any(tx: Tx, file: LogFile) -> bool:
     """Whether the file has an event. Index event_account_type, or event_campaign_created of one campaign."""
     return await tx.fetchval(f"SELECT EXISTS (SELECT FROM event e WHERE {_range(file)})", *_args(file))

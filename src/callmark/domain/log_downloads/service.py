@@ -2,10 +2,12 @@
 
 A link holds all that says which file it means, so making one writes nothing but its line in the audit log. The file
 is written when it is first asked for, in short statements, into the object store. Readers are served from there, so
-that a slow one holds no connection of the database. docs/decisions/0009-log-downloads.md says why.
+that a slow one holds no connection of the database. What only this host has, this process deletes; of a bucket a worker
+does. docs/decisions/0009-log-downloads.md says why.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 
@@ -19,20 +21,24 @@ from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import oldest_shown
 from callmark.domain.feedback import service as feedback
-from callmark.domain.log_downloads import links, queries
+from callmark.domain.ids import AccountId
+from callmark.domain.log_downloads import jobs, links, queries
 from callmark.domain.log_downloads.model import (
     COLUMNS,
+    FOLDER,
     LIFE,
+    MOST_BYTES,
     DownloadLink,
     FileFormat,
     LogFile,
     download_name,
-    object_name,
+    file_name,
+    parse_name,
 )
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import check_plan
 from callmark.kit import patience
-from callmark.kit.errors import AppError, Forbidden, LinkExpired, NotFound, Unavailable
+from callmark.kit.errors import AppError, Forbidden, LinkExpired, NotFound, TooManyRequests, Unavailable
 from callmark.kit.fair import FairSlots
 from callmark.kit.ids import sha256
 from callmark.kit.object_store import Stored, files_of
@@ -48,6 +54,9 @@ STEP = 2_000
 
 AT_ONCE = 2
 """Files that one process writes at the same time; others wait."""
+
+CLEANED_EVERY_S = 300.0
+"""How often a process looks for old files on its host, by the real clock."""
 
 
 class Download(Struct, frozen=True):
@@ -111,13 +120,18 @@ class Downloads:
         self._deps = deps
         self._writing: dict[str, asyncio.Task[None]] = {}
         self._slots = FairSlots(AT_ONCE)
+        self._cleaning: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins to delete old files, where they are in a folder of this host."""
+        self._cleaning = asyncio.create_task(self._keep_clean())
 
     async def open(self, token: str) -> Download:
         """The file of a link, written now if it is not there yet.
 
         Raises NotFound for a token that we have not signed, LinkExpired for one past its ten minutes, Forbidden when
         the account has been suspended or has lost the feature since. That its API key is gone by now does not matter:
-        the link outlives it by ten minutes at most.
+        the link outlives it by ten minutes at most. Raises TooManyRequests when the account's files take too much.
         """
         file, expires_at = links.opened(await self._keys(), token)
         if self._deps.clock.now() >= expires_at:
@@ -126,7 +140,9 @@ class Downloads:
         if account.state is AccountState.SUSPENDED:
             raise Forbidden
         check_plan(account.features, file.event_type.feature)
-        name = object_name(sha256(token.partition(".")[0]).hex()[:32], file, expires_at)
+        async with self._deps.db.connection() as tx:
+            erasures = await queries.count_erasures(tx)
+        name = str(file_name(sha256(token.partition(".")[0]).hex()[:32], file, expires_at, erasures))
         files = files_of(self._deps.settings)
         stored = await files.open(name)
         if stored is None:
@@ -146,7 +162,7 @@ class Downloads:
 
     async def close(self) -> None:
         """Breaks off what is being written; the links stay good."""
-        writing = list(self._writing.values())
+        writing = [*self._writing.values(), *filter(None, [self._cleaning])]
         for task in writing:
             task.cancel()
         await asyncio.gather(*writing, return_exceptions=True)
@@ -166,9 +182,34 @@ class Downloads:
     async def _write_whole(self, name: str, file: LogFile) -> None:
         async with self._slots.place(file.account_id):
             began = self._deps.real_clock.now()
+            await self._make_room(file.account_id)
             await files_of(self._deps.settings).write(name, lines(self._deps, file))
             ms = (self._deps.real_clock.now() - began).total_seconds() * 1000
             log.info("export_written", account=str(file.account_id), type=file.event_type.value, ms=round(ms))
+
+    async def _make_room(self, account_id: AccountId) -> None:
+        """Deletes files of the account whose links have ended, the oldest first, where all of them take too much.
+
+        Raises TooManyRequests where those with good links do.
+        """
+        files, now = files_of(self._deps.settings), self._deps.clock.now()
+        known = [(parse_name(name), name, size) for name, size in (await files.sizes(FOLDER)).items()]
+        own = sorted((one.expires_at, name, size) for one, name, size in known if one and one.account == account_id.hex)
+        taken = sum(size for _, _, size in own)
+        for expires_at, name, size in own:
+            if taken < MOST_BYTES:
+                return
+            if expires_at > now:
+                raise TooManyRequests(expires_at - now)
+            await files.delete([name])
+            taken -= size
+
+    async def _keep_clean(self) -> None:
+        while True:
+            await asyncio.sleep(CLEANED_EVERY_S)
+            with contextlib.suppress(Unavailable):  # it is tried again
+                if not files_of(self._deps.settings).is_shared:
+                    await jobs.forget_old_files(self._deps)
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
         del self._writing[name]

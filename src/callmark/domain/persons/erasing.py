@@ -18,7 +18,7 @@ from callmark.domain.audit.chain import ERASED
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.ids import ErasureId
-from callmark.domain.log_downloads.model import FOLDER
+from callmark.domain.log_downloads import jobs as log_downloads
 from callmark.domain.persons import keys, queries
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.model import (
@@ -35,7 +35,6 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError, found
-from callmark.kit.object_store import files_of
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.work import Claimed, Work
 
@@ -133,10 +132,10 @@ async def every_table(deps: Deps, order: Callable[[SearchedTable], Any]) -> Asyn
 async def _begin(deps: Deps, one: Erasure, number: PhoneNumber, pass_number: int) -> None:
     """Download files go with every look, and are made again when they are asked for; previewed workbooks go too.
 
+    Those of other hosts are no longer read once the erasure has ended: see `log_downloads.jobs.forget_old_files`.
     The cells of a workbook are compressed, so no search finds a number in them.
     """
-    files = files_of(deps.settings)
-    await files.delete(await files.names(FOLDER))
+    await log_downloads.forget_every_file(deps)
     async with deps.db.transaction() as tx:
         await queries.delete_workbooks(tx)
         listed, tables = await queries.is_listed(tx, number), await queries.select_tables(tx)
