@@ -51,10 +51,18 @@ Note = Callable[[Erasure], Awaitable[None]]
 
 
 class Decision(Struct, frozen=True):
-    """What happens to a row: it is deleted, or gets other values; None: it stays as it is."""
+    """What happens to a row: it is deleted, or gets other values; None: it stays as it is.
+
+    One that is deleted and has values is not about the person alone.
+    """
 
     deletes: bool
     values: dict[str, object] | None
+
+    @property
+    def is_about_others(self) -> bool:
+        """Whether the row is about other persons too, as far as anybody knows."""
+        return bool(self.values)
 
     @property
     def changes(self) -> bool:
@@ -192,14 +200,13 @@ def decide(table: SearchedTable, row: FoundRow, mask: NumberMask, *, is_listed: 
     rule = RULES.get(table.of_table)
     if rule and any(values.get(name) == mask.number for name in rule.of(is_listed=is_listed)):
         return Decision(deletes=True, values=None)
-    if table.of_table in WHOLE and any(mask.is_in(value) for value in values.values()):
-        return Decision(deletes=True, values=None)
-    if is_listed and rule is None and table.of_table not in LISTED_TOO:
+    goes_whole = table.of_table in WHOLE
+    if is_listed and rule is None and not goes_whole and table.of_table not in LISTED_TOO:
         return Decision(deletes=False, values=None)
     masked = {name: _masked(table.columns[name], value, mask) for name, value in values.items()}
     left = rule.as_business if rule and is_listed else ()
     changed = {name: new for name, new in masked.items() if new != values[name] and name not in left}
-    return Decision(deletes=False, values=changed or None)
+    return Decision(deletes=bool(changed) and goes_whole, values=changed or None)
 
 
 def _masked(kind: str, value: object, mask: NumberMask) -> object:

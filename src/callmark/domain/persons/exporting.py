@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.persons import erasing, queries
+from callmark.domain.persons import erasing, extracts, queries
+from callmark.domain.persons.erasing import Decision
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.queries import SearchedTable
 from callmark.domain.policy.model import Actor
@@ -61,14 +62,21 @@ async def _parts(deps: Deps, mask: NumberMask, by: Actor, *, is_listed: bool) ->
                 async with deps.db.connection() as tx:
                     found = await queries.select_rows(tx, table, mask.number, blocks)
                 rows = [
-                    msgspec.json.format(whole.encode(), indent=-1)
+                    _shown(table, whole, decision, mask)
                     for row, whole in found
-                    if erasing.decide(table, row, mask, is_listed=is_listed).changes
+                    if (decision := erasing.decide(table, row, mask, is_listed=is_listed)).changes
                 ]
                 count += len(rows)
                 yield table.of_table, rows
     finally:
         await to_the_end(_note_end(deps, mask.number, by, count), "person_export_not_noted")
+
+
+def _shown(table: SearchedTable, whole: str, decision: Decision, mask: NumberMask) -> bytes:
+    """A row that is the person's, or of one that is others' too what it says about the person."""
+    if not decision.is_about_others:
+        return msgspec.json.format(whole.encode(), indent=-1)
+    return msgspec.json.encode(extracts.of_row(table, msgspec.json.decode(whole), decision.values or {}, mask))
 
 
 async def _note_end(deps: Deps, number: PhoneNumber, by: Actor, count: int) -> None:

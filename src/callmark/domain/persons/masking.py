@@ -15,8 +15,10 @@ from callmark.kit.phone import PhoneNumber
 
 OF_BUSINESS = frozenset({"business_number", "businessNumber", "caller_number", "callerNumber", "caller"})
 """Keys in JSON under which a number is the business's."""
-_OF_PERSON = frozenset({"client_number", "receiver_number"})
-_ALSO_THEIRS = "alternate_number"
+CALLER_FIRST = "values"
+"""The key of an uploaded row's values, of which the first is the caller's number."""
+_OF_PERSON = frozenset({"client_number", "receiver_number", "receiver"})
+ALSO_THEIRS = "alternate_number"
 
 
 class NumberMask(Struct, frozen=True, dict=True):
@@ -50,6 +52,10 @@ class NumberMask(Struct, frozen=True, dict=True):
             case _:
                 return False
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where a text has the number: where each begins and ends."""
+        return [found.span() for found in self._pattern.finditer(text)]
+
     def plain(self, value: object) -> object:
         """A text, bytes or a list of texts without the number."""
         match value:
@@ -67,15 +73,20 @@ class NumberMask(Struct, frozen=True, dict=True):
         if not self.is_in(text):
             return text
         before = msgspec.json.decode(text)
-        after = self._walked(before)
+        after = self.walked(before)
         return text if after == before else msgspec.json.encode(after).decode()
 
-    def _walked(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
+    def is_theirs(self, found: Mapping[str, Any]) -> bool:
+        """Whether a JSON object says that it is about the person of the number."""
+        return any(found.get(key) == self.number for key in _OF_PERSON)
+
+    def walked(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
+        """What JSON says, without the number; equal to what it said where it had none that goes."""
         match value:
             case Mapping():
                 return self._of_mapping(cast("Mapping[str, Any]", value))
             case Sequence() if not isinstance(value, str):
-                return [self._walked(one) for one in cast("Sequence[Any]", value)]
+                return [self.walked(one) for one in cast("Sequence[Any]", value)]
             case str():
                 return self.plain(value)
             case int() | float() if not isinstance(value, bool) and value == int(self.number):
@@ -85,17 +96,20 @@ class NumberMask(Struct, frozen=True, dict=True):
 
     def _of_mapping(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """What a person answered goes with the number that says who it was."""
-        is_theirs = any(found.get(key) == self.number for key in _OF_PERSON)
+        is_theirs = self.is_theirs(found)
         walked: dict[str, Any] = {}
         for key, value in found.items():
             if self.keeps_business and key in OF_BUSINESS:
                 walked[key] = value
-            elif is_theirs and key == _ALSO_THEIRS and isinstance(value, str):
+            elif self.keeps_business and key == CALLER_FIRST and isinstance(value, list):
+                caller_first = cast("list[object]", value)
+                walked[key] = [*caller_first[:1], *(self.walked(one) for one in caller_first[1:])]
+            elif is_theirs and key == ALSO_THEIRS and isinstance(value, str):
                 walked[key] = "0" * len(value)
             elif is_theirs and key == "responses":
                 walked[key] = _without_answers(value)
             else:
-                walked[str(self.plain(key))] = self._walked(value)
+                walked[str(self.plain(key))] = self.walked(value)
         return walked
 
 

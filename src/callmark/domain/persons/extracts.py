@@ -1,0 +1,124 @@
+"""What an export shows of a row that is about several people: what it says of one of them. Pure.
+
+Lists are cut to what has the number, and long texts to what stands around it. Digits that may be another person's
+number become zeros.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from callmark.domain.persons.masking import ALSO_THEIRS, CALLER_FIRST, OF_BUSINESS, NumberMask
+from callmark.domain.persons.queries import SearchedTable
+from callmark.kit.clock import LAST_MS
+
+AROUND = 100
+"""Characters of a longer text that are shown before the number, and after it."""
+_SAYS_WHAT = frozenset({"action", "event_type", "state"})
+"""Columns that say in a word of what kind a row is."""
+_NUMBERS = re.compile(
+    r"\+[0-9]{1,17}(?:[ ().-]{1,2}[0-9]{1,6}){0,5}(?![0-9])"
+    r"|(?<![0-9])\(?[0-9]{2,6}\)?(?:[ ./-]{1,2}[0-9]{3,6}){1,3}(?![0-9])"
+    r"|(?<![0-9])[0-9]{7,17}(?![0-9])"
+)
+_DIGIT = re.compile("[0-9]")
+_FEWEST = 7
+"""Digits of a phone number."""
+_FIRST_MS = 10**12
+"""Whole numbers from here to the last instant there is are instants, in milliseconds."""
+
+
+def of_row(
+    table: SearchedTable, whole: Mapping[str, Any], changed: Iterable[str], mask: NumberMask
+) -> dict[str, object]:
+    """Of the row (by its columns) its ids, instants and figures, and what the columns with the number say of it."""
+    has_number, shown = frozenset(changed), dict[str, object]()
+    for name, value in whole.items():
+        if name in has_number:
+            shown[name] = of_json(value, mask)
+        elif name not in table.columns or name in _SAYS_WHAT:
+            shown[name] = value
+    return shown
+
+
+def of_json(value: Any, mask: NumberMask) -> Any:  # noqa: ANN401 - any JSON
+    """What JSON that has the number says of it."""
+    match value:
+        case dict():
+            return _of_object(cast("dict[str, Any]", value), mask)
+        case list():
+            return [of_json(one, mask) for one in cast("list[Any]", value) if mask.walked(one) != one]
+        case _:
+            return _alone(value, mask)
+
+
+def of_text(text: str, mask: NumberMask) -> str:
+    """What a text says around the number; all of it when it is short."""
+    alone = _without_others(text, mask)
+    if len(alone) <= 2 * AROUND:
+        return alone
+    parts: list[tuple[int, int]] = []
+    for start, end in mask.places(alone):
+        since, until = max(start - AROUND, 0), min(end + AROUND, len(alone))
+        if parts and since <= parts[-1][1]:
+            since, _ = parts.pop()
+        parts.append((since, until))
+    return " … ".join(alone[since:until] for since, until in parts)
+
+
+def _of_object(found: dict[str, Any], mask: NumberMask) -> dict[str, Any]:
+    is_theirs, shown = mask.is_theirs(found), dict[str, Any]()
+    for key, value in found.items():
+        if key in OF_BUSINESS or (is_theirs and key == ALSO_THEIRS):
+            shown[key] = value
+        elif key == CALLER_FIRST and isinstance(value, list):
+            caller_first = cast("list[Any]", value)
+            shown[key] = [*caller_first[:1], *(_alone(one, mask) for one in caller_first[1:])]
+        elif is_theirs or not _has_objects(value):
+            shown[_without_others(key, mask)] = _alone(value, mask)
+        elif mask.walked(value) != value:
+            shown[_without_others(key, mask)] = of_json(value, mask)
+    return shown
+
+
+def _has_objects(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether it may be about other persons: an object, or a list of them."""
+    if isinstance(value, list):
+        return any(isinstance(one, dict | list) for one in cast("list[Any]", value))
+    return isinstance(value, dict)
+
+
+def _alone(value: Any, mask: NumberMask) -> Any:  # noqa: ANN401 - any JSON
+    """All that JSON says, without other numbers."""
+    match value:
+        case dict():
+            members = cast("dict[str, Any]", value).items()
+            return {_without_others(key, mask): _alone(one, mask) for key, one in members}
+        case list():
+            return [_alone(one, mask) for one in cast("list[Any]", value)]
+        case str():
+            return of_text(value, mask) if mask.is_in(value) else _without_others(value, mask)
+        case int() | float() if not isinstance(value, bool) and _may_be_other(value, mask):
+            return 0
+        case _:
+            return value
+
+
+def _may_be_other(value: float, mask: NumberMask) -> bool:
+    is_long = 10 ** (_FEWEST - 1) <= value < _FIRST_MS or value > LAST_MS
+    return is_long and mask.walked(value) == value
+
+
+def _without_others(text: str, mask: NumberMask) -> str:
+    """The text with zeros for the digits of every other number."""
+
+    def alone(found: re.Match[str]) -> str:
+        own = mask.places(found[0])
+        starts, ends = [0, *(end for _, end in own)], [*(start for start, _ in own), len(found[0])]
+        between = [found[0][start:end] for start, end in zip(starts, ends, strict=True)]
+        if sum(map(str.isdigit, "".join(between))) < _FEWEST:
+            return found[0]
+        kept = [*(found[0][start:end] for start, end in own), ""]
+        return "".join(_DIGIT.sub("0", one) + mine for one, mine in zip(between, kept, strict=True))
+
+    return _NUMBERS.sub(alone, text)
