@@ -45,6 +45,37 @@ class NoNumber(Struct, frozen=True):
     why: str
 
 
+class Numbering(Struct, frozen=True):
+    """A number in parts: country code and the rest; the country, and what is dialled there before the rest.
+
+    All but `national` are empty for a number of no known plan.
+    """
+
+    national: str
+    code: str = ""
+    region: str = ""
+    trunk: str = ""
+
+
+@lru_cache(maxsize=1024)
+def numbering_of(number: str) -> Numbering:
+    """The parts of a number that has its country code."""
+    try:
+        import phonenumbers
+    except ModuleNotFoundError:
+        return Numbering(number)
+    try:
+        found: Any = phonenumbers.parse(f"+{number}", None)
+    except phonenumbers.NumberParseException:
+        return Numbering(number)
+    national: str = phonenumbers.national_significant_number(found)
+    code = str(found.country_code)
+    if code + national != number:
+        return Numbering(number)
+    region = str(phonenumbers.region_code_for_number(found) or _region_of(code))
+    return Numbering(national, code, region, phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or "")
+
+
 def read_phone(text: str, region: str = "") -> str | NoNumber:
     """The one number that a text writes: country code and digits, without a `+`; or what is wrong with it.
 

@@ -20,6 +20,7 @@ KEEPING = NumberMask(NUMBER, keeps_business=True)
     [
         ("919900112233", ZEROS),
         ("+919900112233", f"+{ZEROS}"),
+        ("00919900112233", ZEROS),
         ("call 919900112233, please", f"call {ZEROS}, please"),
         ("x919900112233y", f"x{ZEROS}y"),
         ("1919900112233", "1919900112233"),

@@ -4,6 +4,7 @@ What is done is written with each step, so the next worker after a kill continue
 after a look at every table that changed nothing.
 """
 
+from asyncio import to_thread
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
@@ -31,6 +32,7 @@ from callmark.domain.persons.model import (
     digest_of,
 )
 from callmark.domain.persons.queries import FoundRow, SearchedTable
+from callmark.domain.persons.spellings import numbers_in
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
@@ -45,6 +47,7 @@ STEP_BLOCKS = 2048
 _MOST_TABLES = 20
 """Small ones are done together."""
 _AUDIT = "audit_entry"
+_PREVIEWED = "file_draft"
 _PAUSE = timedelta(minutes=1)
 """Before it is tried again where the secret key is missing."""
 Note = Callable[[Erasure], Awaitable[None]]
@@ -138,14 +141,15 @@ async def every_table(deps: Deps, order: Callable[[SearchedTable], Any]) -> Asyn
 
 
 async def _begin(deps: Deps, one: Erasure, number: PhoneNumber, pass_number: int) -> None:
-    """Download files go with every look, and are made again when they are asked for; previewed workbooks go too.
+    """Download files go with every look, and are made again when they are asked for; previewed files go too.
 
     Those of other hosts are no longer read once the erasure has ended: see `log_downloads.jobs.forget_old_files`.
-    The cells of a workbook are compressed, so no search finds a number in them.
+    A workbook is compressed, and a text may be in any encoding, so no search finds every number in them.
     """
     await log_downloads.forget_every_file(deps)
     async with deps.db.transaction() as tx:
-        await queries.delete_workbooks(tx)
+        if files := await queries.delete_previewed_files(tx):
+            await queries.add_changes(tx, one.id, _PREVIEWED, files, [])
         listed, tables = await queries.is_listed(tx, number), await queries.select_tables(tx)
         await queries.begin_pass(tx, one, listed=listed, number=pass_number, table_count=len(tables))
 
@@ -203,16 +207,22 @@ def decide(table: SearchedTable, row: FoundRow, mask: NumberMask, *, is_listed: 
     goes_whole = table.of_table in WHOLE
     if is_listed and rule is None and not goes_whole and table.of_table not in LISTED_TOO:
         return Decision(deletes=False, values=None)
-    masked = {name: _masked(table.columns[name], value, mask) for name, value in values.items()}
+    masked = {name: _masked(table, row, name, mask) for name in values}
     left = rule.as_business if rule and is_listed else ()
     changed = {name: new for name, new in masked.items() if new != values[name] and name not in left}
     return Decision(deletes=bool(changed) and goes_whole, values=changed or None)
 
 
-def _masked(kind: str, value: object, mask: NumberMask) -> object:
-    if isinstance(value, str) and kind in {"json", "jsonb"}:
-        return mask.json(value)
+def _masked(table: SearchedTable, row: FoundRow, name: str, mask: NumberMask) -> object:
+    value = row.values[name]
+    if isinstance(value, str) and table.columns[name] in {"json", "jsonb"}:
+        return mask_of(table, row, name, mask).json(value)
     return mask.plain(value)
+
+
+def mask_of(table: SearchedTable, row: FoundRow, name: str, mask: NumberMask) -> NumberMask:
+    """The mask for a column of the row."""
+    return mask.reading(row.region) if name == table.as_sent else mask
 
 
 def ranges_of(table: SearchedTable) -> Iterator[range]:
@@ -245,10 +255,17 @@ async def _find_number(deps: Deps, one: Erasure) -> bool:
 async def _look_for_digests(deps: Deps, table: SearchedTable, by_key: Mapping[bytes, Mapping[bytes, Erasure]]) -> None:
     for blocks in ranges_of(table):
         async with deps.db.transaction() as tx:
-            for digits in await queries.select_digit_runs(tx, table, blocks):
+            found = await queries.select_digit_runs(tx, table, blocks)
+            if table.as_sent:
+                found |= await to_thread(_numbers_in, await queries.select_as_sent(tx, table, blocks))
+            for digits in found:
                 for key, wanted in by_key.items():
                     if known := wanted.get(digest_of(key, digits)):
                         await queries.update_number(tx, known.id, digits)
+
+
+def _numbers_in(sent: Sequence[tuple[str, str]]) -> set[str]:
+    return set[str]().union(*(numbers_in(text, region) for text, region in sent))
 
 
 async def _read(deps: Deps, erasure_id: ErasureId) -> Erasure:

@@ -13,7 +13,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.persons import erasing, extracts, queries
 from callmark.domain.persons.erasing import Decision
 from callmark.domain.persons.masking import NumberMask
-from callmark.domain.persons.queries import SearchedTable
+from callmark.domain.persons.queries import FoundRow, SearchedTable
+from callmark.domain.persons.spellings import decode
 from callmark.domain.policy.model import Actor
 from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
@@ -62,7 +63,7 @@ async def _parts(deps: Deps, mask: NumberMask, by: Actor, *, is_listed: bool) ->
                 async with deps.db.connection() as tx:
                     found = await queries.select_rows(tx, table, mask.number, blocks)
                 rows = [
-                    _shown(table, whole, decision, mask)
+                    _shown(table, row, whole, decision, mask)
                     for row, whole in found
                     if (decision := erasing.decide(table, row, mask, is_listed=is_listed)).changes
                 ]
@@ -72,11 +73,12 @@ async def _parts(deps: Deps, mask: NumberMask, by: Actor, *, is_listed: bool) ->
         await to_the_end(_note_end(deps, mask.number, by, count), "person_export_not_noted")
 
 
-def _shown(table: SearchedTable, whole: str, decision: Decision, mask: NumberMask) -> bytes:
+def _shown(table: SearchedTable, row: FoundRow, whole: str, decision: Decision, mask: NumberMask) -> bytes:
     """A row that is the person's, or of one that is others' too what it says about the person."""
     if not decision.is_about_others:
         return msgspec.json.format(whole.encode(), indent=-1)
-    return msgspec.json.encode(extracts.of_row(table, msgspec.json.decode(whole), decision.values or {}, mask))
+    masks = {name: erasing.mask_of(table, row, name, mask) for name in decision.values or {}}
+    return msgspec.json.encode(extracts.of_row(table, decode(whole), masks))
 
 
 async def _note_end(deps: Deps, number: PhoneNumber, by: Actor, count: int) -> None:

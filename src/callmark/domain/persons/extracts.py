@@ -5,7 +5,7 @@ number become zeros.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from callmark.domain.persons.masking import ALSO_THEIRS, CALLER_FIRST, OF_BUSINESS, NumberMask
@@ -28,14 +28,15 @@ _FIRST_MS = 10**12
 """Whole numbers from here to the last instant there is are instants, in milliseconds."""
 
 
-def of_row(
-    table: SearchedTable, whole: Mapping[str, Any], changed: Iterable[str], mask: NumberMask
-) -> dict[str, object]:
-    """Of the row (by its columns) its ids, instants and figures, and what the columns with the number say of it."""
-    has_number, shown = frozenset(changed), dict[str, object]()
+def of_row(table: SearchedTable, whole: Mapping[str, Any], masks: Mapping[str, NumberMask]) -> dict[str, object]:
+    """Of the row (by its columns) its ids, instants and figures, and what columns with the number say of it.
+
+    `masks` find it in those columns.
+    """
+    shown = dict[str, object]()
     for name, value in whole.items():
-        if name in has_number:
-            shown[name] = of_json(value, mask)
+        if name in masks:
+            shown[name] = of_json(value, masks[name])
         elif name not in table.columns or name in _SAYS_WHAT:
             shown[name] = value
     return shown

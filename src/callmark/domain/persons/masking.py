@@ -1,5 +1,7 @@
 """Takes a phone number out of texts, JSON and bytes. Pure.
 
+Its digits are found with `+` or `00` before them; in what is kept as it was sent every way to write it.
+
 Zeros stand where it was, as many as it had digits: no number begins with one, so that nobody takes them for a number.
 """
 
@@ -10,7 +12,9 @@ from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from callmark.domain.persons.spellings import Spellings, decode, whole_of
 from callmark.kit.phone import PhoneNumber
 
 OF_BUSINESS = frozenset({"business_number", "businessNumber", "caller_number", "callerNumber", "caller"})
@@ -22,18 +26,26 @@ ALSO_THEIRS = "alternate_number"
 
 
 class NumberMask(Struct, frozen=True, dict=True):
-    """Finds one number and replaces it; with `keeps_business` not where JSON says that it is a business's."""
+    """Finds one number and replaces it; with `keeps_business` not where JSON says that it is a business's.
+
+    `spellings` are for what is kept as it was sent.
+    """
 
     number: PhoneNumber
     keeps_business: bool = False
+    spellings: Spellings | None = None
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile(rf"(?<![0-9]){self.number}(?![0-9])")
+        return re.compile(rf"(?<![0-9])(?:00)?{self.number}(?![0-9])")
 
     @cached_property
     def _bytes_pattern(self) -> re.Pattern[bytes]:
-        return re.compile(rf"(?<![0-9]){self.number}(?![0-9])".encode())
+        return re.compile(self._pattern.pattern.encode())
+
+    def reading(self, region: str) -> "NumberMask":
+        """The mask for what was sent with this country of numbers without a code; empty: none."""
+        return replace(self, spellings=Spellings(self.number, region))
 
     @property
     def zeros(self) -> str:
@@ -44,7 +56,7 @@ class NumberMask(Struct, frozen=True, dict=True):
         """Whether a text, bytes, or a list of texts has the number."""
         match value:
             case str():
-                return self._pattern.search(value) is not None
+                return bool(self.places(value))
             case bytes():
                 return self._bytes_pattern.search(value) is not None
             case list():
@@ -54,13 +66,15 @@ class NumberMask(Struct, frozen=True, dict=True):
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """Where a text has the number: where each begins and ends."""
+        if self.spellings:
+            return self.spellings.places(text)
         return [found.span() for found in self._pattern.finditer(text)]
 
     def plain(self, value: object) -> object:
         """A text, bytes or a list of texts without the number."""
         match value:
             case str():
-                return self._pattern.sub(self.zeros, value)
+                return self._without(value)
             case bytes():
                 return self._bytes_pattern.sub(self.zeros.encode(), value)
             case list():
@@ -68,17 +82,24 @@ class NumberMask(Struct, frozen=True, dict=True):
             case _:
                 return value
 
+    def _without(self, text: str) -> str:
+        kept_from, kept = 0, list[str]()
+        for start, end in self.places(text):
+            kept.append(text[kept_from:start])
+            kept_from = end
+        return self.zeros.join([*kept, text[kept_from:]])
+
     def json(self, text: str) -> str:
         """JSON without the number; the same text where it had none that goes."""
-        if not self.is_in(text):
+        if not self.spellings and not self.is_in(text):
             return text
-        before = msgspec.json.decode(text)
+        before = decode(text)
         after = self.walked(before)
         return text if after == before else msgspec.json.encode(after).decode()
 
     def is_theirs(self, found: Mapping[str, Any]) -> bool:
         """Whether a JSON object says that it is about the person of the number."""
-        return any(found.get(key) == self.number for key in _OF_PERSON)
+        return any(self._is_number(found.get(key)) for key in _OF_PERSON)
 
     def walked(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
         """What JSON says, without the number; equal to what it said where it had none that goes."""
@@ -89,10 +110,15 @@ class NumberMask(Struct, frozen=True, dict=True):
                 return [self.walked(one) for one in cast("Sequence[Any]", value)]
             case str():
                 return self.plain(value)
-            case int() | float() if not isinstance(value, bool) and value == int(self.number):
+            case int() | float() if not isinstance(value, bool) and self._is_number(whole_of(value)):
                 return 0
             case _:
                 return value
+
+    def _is_number(self, value: object) -> bool:
+        if not isinstance(value, str):
+            return False
+        return value == self.number or (self.spellings is not None and self.spellings.is_whole(value))
 
     def _of_mapping(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """What a person answered goes with the number that says who it was."""

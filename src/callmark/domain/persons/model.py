@@ -112,10 +112,13 @@ KEPT: dict[str, str] = {
 """Tables that are left, and why."""
 
 WHOLE = frozenset({"file_draft"})
-"""Files that were uploaded and are previewed for a day: one with the number goes, and can be uploaded again."""
+"""Files that were uploaded and are previewed for a day: they go, and can be uploaded again."""
 
 LISTED_TOO = frozenset({"delivery", "event", "idempotency_key", "upload_part", "waiting_delivery"})
 """Tables in which a number is masked although a business has it: there JSON says whose it is."""
+
+AS_SENT = {"call_record": "submitted", "upload_part": "rows"}
+"""Columns of JSON that hold numbers as people wrote them, one to a table; all others have them in canonical form."""
 
 READABLE_BYTES = ("answer_body", "body", "content")
 """Columns of bytes that hold what people wrote; all others are digests, keys and pictures."""

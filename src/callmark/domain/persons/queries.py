@@ -13,8 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from callmark.domain.ids import ErasureId
-from callmark.domain.persons.model import KEPT, READABLE_BYTES, SECRET, Erasure
-from callmark.kit.db import Row, Tx, own_names
+from callmark.domain.persons.model import AS_SENT, KEPT, READABLE_BYTES, SECRET, Erasure
+from callmark.domain.persons.spellings import coarse_pattern
+from callmark.kit.db import Row, Tx, affected, own_names
 from callmark.kit.phone import PhoneNumber
 
 _COLUMNS = (
@@ -25,6 +26,8 @@ _TABLES = """
 SELECT n.nspname AS namespace, c.relname AS name, coalesce(p.relname, c.relname) AS of_table,
   coalesce(pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT', false) AS is_rest,
   (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::bigint AS blocks,
+  ARRAY(SELECT o.attname::text FROM pg_attribute o WHERE o.attrelid = c.oid AND o.attnum > 0 AND NOT o.attisdropped
+    ORDER BY o.attnum) AS every_column,
   array_agg(a.attname::text ORDER BY a.attnum) AS columns,
   array_agg(format_type(a.atttypid, NULL) ORDER BY a.attnum) AS types
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -49,14 +52,24 @@ class SearchedTable(Struct, frozen=True):
     is_rest: bool
     name: LiteralString
     columns: Mapping[str, str]
+    every_column: tuple[str, ...]
     blocks: int
+
+    @property
+    def as_sent(self) -> str | None:
+        """The column in which numbers are as people wrote them, if there is one."""
+        return AS_SENT.get(self.of_table)
 
 
 class FoundRow(Struct, frozen=True):
-    """A row that may have the number: where it is, and its columns that can hold one."""
+    """A row that may have the number: where it is, and its columns that can hold one.
+
+    `region`: the country of numbers without a country code in its column that is `as_sent`; empty: nobody chose one.
+    """
 
     place: str
     values: Mapping[str, Any]
+    region: str
 
 
 async def select_tables(tx: Tx) -> list[SearchedTable]:
@@ -68,6 +81,7 @@ async def select_tables(tx: Tx) -> list[SearchedTable]:
             row["is_rest"],
             own_names(f'"{row["namespace"]}"."{row["name"]}"'),
             dict(zip(row["columns"], row["types"], strict=True)),
+            tuple(row["every_column"]),
             row["blocks"] or 0,  # None: dropped since
         )
         for row in await tx.fetch(_TABLES, list(READABLE_BYTES))
@@ -76,16 +90,18 @@ async def select_tables(tx: Tx) -> list[SearchedTable]:
     return sorted(tables, key=lambda table: table.key)
 
 
-async def lock_rows(tx: Tx, table: SearchedTable, number: str, blocks: range) -> list[FoundRow]:
+async def lock_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, blocks: range) -> list[FoundRow]:
     """Rows of these blocks with the digits somewhere, locked."""
-    return [_found(row) for row in await _rows(tx, _search(table, "", "FOR UPDATE"), number, *_ends(blocks))]
+    statement = _search(table, "", "FOR UPDATE OF t")
+    return [_found(row) for row in await _rows(tx, statement, *_ends(blocks), *_wanted(table, number))]
 
 
-async def select_rows(tx: Tx, table: SearchedTable, number: str, blocks: range) -> list[tuple[FoundRow, str]]:
-    """As `lock_rows`, not locked, and each whole row as JSON without what is secret."""
-    whole = "to_jsonb(t) - ARRAY[" + ", ".join(f"'{name}'" for name in sorted(SECRET | _bytes_of(table))) + "]"
-    rows = await _rows(tx, _search(table, f", ({whole})::text AS whole", ""), number, *_ends(blocks))
-    return [(_found(row), row["whole"]) for row in rows]
+async def select_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, blocks: range) -> list[tuple[FoundRow, str]]:
+    """As `lock_rows`, not locked, and each whole row as JSON without what is secret; not as jsonb, which has no NUL."""
+    shown = ", ".join(f't."{name}"' for name in table.every_column if name not in SECRET | _bytes_of(table))
+    statement = _search(table, f", (SELECT row_to_json(s)::text FROM (SELECT {shown}) s) AS _whole", "")
+    rows = await _rows(tx, statement, *_ends(blocks), *_wanted(table, number))
+    return [(_found(row), row["_whole"]) for row in rows]
 
 
 async def _rows(tx: Tx, statement: LiteralString, *args: object) -> list[Row]:
@@ -102,18 +118,37 @@ def _bytes_of(table: SearchedTable) -> set[str]:
 
 def _search(table: SearchedTable, more: str, end: str) -> LiteralString:
     columns = ", ".join(f't."{name}"' for name in table.columns)
-    has = " OR ".join(_has(name, kind) for name, kind in table.columns.items())
+    has = " OR ".join(_has(table, name, kind) for name, kind in table.columns.items())
     return own_names(
-        f"SELECT t.ctid::text AS place, {columns}{more} FROM {table.name} t"
-        f" WHERE t.ctid >= $2::text::tid AND t.ctid < $3::text::tid AND ({has}) {end}"
+        f"SELECT t.ctid::text AS _place, {columns}, {_region(table)} AS _region{more} FROM {table.name} t"
+        f" WHERE t.ctid >= $1::text::tid AND t.ctid < $2::text::tid AND ({has}) {end}"
     )
 
 
-def _has(name: str, kind: str) -> str:
+def _has(table: SearchedTable, name: str, kind: str) -> str:
+    if name == table.as_sent:
+        return f't."{name}"::text ~ ${4 if _has_others(table) else 3}::text'
     if kind == "bytea":
-        return f"position(convert_to($1::text, 'UTF8') IN t.\"{name}\") > 0"
+        return f"position(convert_to($3::text, 'UTF8') IN t.\"{name}\") > 0"
     text = f"array_to_string(t.\"{name}\", ' ')" if kind == "text[]" else f't."{name}"::text'
-    return f"strpos({text}, $1::text) > 0"
+    return f"strpos({text}, $3::text) > 0"
+
+
+def _has_others(table: SearchedTable) -> bool:
+    """Whether it has columns beside the one that is as it was sent."""
+    return any(name != table.as_sent for name in table.columns)
+
+
+def _wanted(table: SearchedTable, number: PhoneNumber) -> list[str]:
+    """What `_has` looks for in the table's columns."""
+    pattern = [coarse_pattern(number)] if table.as_sent else []
+    return [number, *pattern] if _has_others(table) else pattern
+
+
+def _region(table: SearchedTable) -> str:
+    """The country that was chosen for an uploaded file. Primary key of `upload`."""
+    is_upload = table.of_table == "upload_part"
+    return "coalesce((SELECT u.region FROM upload u WHERE u.id = t.upload_id), '')" if is_upload else "''"
 
 
 def _ends(blocks: range) -> tuple[str, str]:
@@ -121,20 +156,31 @@ def _ends(blocks: range) -> tuple[str, str]:
 
 
 def _found(row: Row) -> FoundRow:
-    return FoundRow(row["place"], {name: row[name] for name in row.keys() if name not in {"place", "whole"}})  # noqa: SIM118 - a record is no mapping
+    values = {name: row[name] for name in row.keys() if not name.startswith("_")}  # noqa: SIM118 - a record is no mapping
+    return FoundRow(row["_place"], values, row["_region"])
 
 
-async def select_digit_runs(tx: Tx, table: SearchedTable, blocks: range) -> list[str]:
-    """Everything in these blocks that could be a phone number, each once."""
+async def select_digit_runs(tx: Tx, table: SearchedTable, blocks: range) -> set[str]:
+    """Everything in these blocks that could be a phone number in its canonical form."""
     texts = ", ".join(
         f"encode(t.\"{name}\", 'escape')" if kind == "bytea" else f't."{name}"::text'
         for name, kind in table.columns.items()
     )
     statement = own_names(
         f"SELECT DISTINCT m[1] AS digits FROM {table.name} t, regexp_matches(concat_ws(' ', {texts}),"
-        " '(?<![0-9])[1-9][0-9]{6,14}(?![0-9])', 'g') m WHERE t.ctid >= $1::text::tid AND t.ctid < $2::text::tid"
+        " '(?<![0-9])(?:00)?([1-9][0-9]{6,14})(?![0-9])', 'g') m"
+        " WHERE t.ctid >= $1::text::tid AND t.ctid < $2::text::tid"
     )
-    return [row["digits"] for row in await _rows(tx, statement, *_ends(blocks))]
+    return {row["digits"] for row in await _rows(tx, statement, *_ends(blocks))}
+
+
+async def select_as_sent(tx: Tx, table: SearchedTable, blocks: range) -> list[tuple[str, str]]:
+    """What people wrote in these blocks, each with its region, of a table that has such a column."""
+    statement = own_names(
+        f'SELECT t."{table.as_sent}"::text AS sent, {_region(table)} AS region FROM {table.name} t'
+        f' WHERE t.ctid >= $1::text::tid AND t.ctid < $2::text::tid AND t."{table.as_sent}" IS NOT NULL'
+    )
+    return [(row["sent"], row["region"]) for row in await _rows(tx, statement, *_ends(blocks))]
 
 
 async def delete_row(tx: Tx, table: SearchedTable, row: FoundRow) -> None:
@@ -150,9 +196,9 @@ async def update_row(tx: Tx, table: SearchedTable, row: FoundRow, values: Mappin
     )
 
 
-async def delete_workbooks(tx: Tx) -> None:
-    """Deletes the previewed files that are workbooks, which begin as every ZIP does."""
-    await tx.execute("DELETE FROM file_draft WHERE substr(content, 1, 2) = 'PK'::bytea")
+async def delete_previewed_files(tx: Tx) -> int:
+    """Deletes every file that is previewed; how many."""
+    return affected(await tx.execute("DELETE FROM file_draft"))
 
 
 async def find_entry_id(tx: Tx, row: FoundRow) -> UUID:

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.instants import iso_ms, read_instant, to_ms
 from callmark.record_rules.fields import Field, NewRecord
+from callmark.tables.phones import read_phone
 
 MOST_ROWS = 50_000
 LARGEST_BYTES = 16_000_000
@@ -118,6 +119,25 @@ def _as_iso(text: str, default: datetime | None, zone: tzinfo) -> str:
 
 _iso = lru_cache(maxsize=1024)(iso_ms)
 """Rows of a file share their instants."""
+
+
+def as_kept(rows: Iterable[UploadRow], region: str) -> list[UploadRow]:
+    """The rows with their numbers as E.164, so that an erasure finds them. What is no number stays as it was."""
+    return [row if row.fault else UploadRow(row.line, _with_e164(row.values, region)) for row in rows]
+
+
+def _with_e164(values: Sequence[str], region: str) -> list[str]:
+    caller, receiver, *others = values
+    return [_as_e164(caller, region), _as_e164(receiver, region), *others]
+
+
+@lru_cache(maxsize=1024)
+def _as_e164(text: str, region: str) -> str:
+    """Digits alone stay: they are found, and read in every region as they were here."""
+    read = read_phone(text, region)
+    if not isinstance(read, str) or read == text:
+        return text
+    return kept if read_phone(kept := f"+{read}", region) == read else text
 
 
 def last_end(rows: Iterable[UploadRow]) -> datetime | None:

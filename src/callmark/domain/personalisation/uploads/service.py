@@ -1,5 +1,6 @@
 """Use cases of uploaded files: rows are written before the upload is answered, then submitted as batches by `jobs`."""
 
+from asyncio import to_thread
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from functools import partial
@@ -14,7 +15,7 @@ from callmark.domain.numbers import number_list_parser
 from callmark.domain.personalisation import queries as record_queries
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.uploads import queries
-from callmark.domain.personalisation.uploads.model import Upload, UploadPart, UploadRow, parts_of
+from callmark.domain.personalisation.uploads.model import Upload, UploadPart, UploadRow, as_kept, parts_of
 from callmark.domain.policy.model import Actor
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import PreviewedFile
@@ -58,7 +59,7 @@ async def submit_upload(
     Raises InvalidInput about `region`, or `file` without a record; Conflict when the file was used meanwhile.
     """
     region = number_list_parser.known_region(region)
-    parts = parts_of(rows)
+    parts = parts_of(await to_thread(as_kept, rows, region))
     if not parts:
         raise InvalidInput("no row of the file is a valid record", field="file")
     left_out, now = sum(bool(row.fault) for row in rows), deps.clock.now()

@@ -1,0 +1,138 @@
+"""A phone number as people write it, in what is kept as it was sent. Pure.
+
+That is in lines of files that could not be read, and in records with faults. Everything else is kept in the canonical
+form, or is text that no rule of ours reads.
+"""
+
+import json
+import math
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+
+from callmark.kit.phone import PhoneNumber, parse_digits
+from callmark.tables.phones import numbering_of, read_phone
+
+_BETWEEN = r"[ \u00a0().\-\u2010-\u2015/]{0,3}"
+"""What divides groups of digits."""
+_TAIL = 7
+"""Digits at the end of a number that no way of writing it changes, at most."""
+_ANY = re.compile(rf"(?<![0-9])[0-9](?:{_BETWEEN}[0-9]){{6,18}}(?![0-9])")
+_LONGEST_INTEGER = 18
+
+
+class Spellings(Struct, frozen=True):
+    """The ways to write a number in what was sent with `region`, the country of numbers without a code; empty: none."""
+
+    number: PhoneNumber
+    region: str = ""
+
+    def is_whole(self, text: str) -> bool:
+        """Whether a text, such as a cell, is the number."""
+        regions = {self.region} if self.region else {"", _region_of(self.number)}
+        return any(read_phone(text, region) == self.number for region in regions)
+
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where a text has the number: where each begins and ends."""
+        plain = text if text.isascii() else text.translate(_digits())
+        if not _with_tail(self.number).search(plain):
+            return []
+        if self.is_whole(text):
+            return [(0, len(text))]
+        pattern = _within(self.number, is_at_home=self.region in {"", _region_of(self.number)})
+        return [one.span() for one in pattern.finditer(plain)]
+
+
+def coarse_pattern(number: PhoneNumber) -> str:
+    r"""PostgreSQL's pattern of JSON that may have the number: its last digits in any script, or `\u`, an escape."""
+    same = {digit: "".join(chr(code) for code, one in _digits().items() if one == digit) for digit in set(number)}
+    return "[^0-9]*".join(f"[{digit}{same[digit]}]" for digit in _tail_of(number)) + r"|\\u"
+
+
+def numbers_in(text: str, region: str) -> set[str]:
+    """Every number that JSON may have, however it is written."""
+    found: set[str] = set()
+    for one in _texts_of(decode(text)):
+        plain = one if one.isascii() else one.translate(_digits())
+        read = read_phone(one, region)
+        within = ("".join(filter(str.isdigit, match[0])).removeprefix("00") for match in _ANY.finditer(plain))
+        found.update(number for number in (read, *within) if isinstance(number, str) and parse_digits(number))
+    return found
+
+
+def decode(text: str) -> Any:  # noqa: ANN401 - any JSON
+    """What JSON says; numbers that no type of ours can hold, such as 1e999, as texts."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return json.loads(text, parse_int=_integer, parse_float=_float)
+
+
+def whole_of(value: float) -> str:
+    """The digits of a number in JSON; empty for one that is longer than any phone number."""
+    return f"{value:.0f}" if abs(value) < 10**_LONGEST_INTEGER else ""
+
+
+def _integer(text: str) -> int | str:
+    return int(text) if len(text) <= _LONGEST_INTEGER else text
+
+
+def _float(text: str) -> float | str:
+    return value if math.isfinite(value := float(text)) else text
+
+
+def _texts_of(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+    match value:
+        case dict():
+            for key, one in cast("dict[str, Any]", value).items():
+                yield key
+                yield from _texts_of(one)
+        case list():
+            for one in cast("list[Any]", value):
+                yield from _texts_of(one)
+        case str():
+            yield value
+        case int() | float() if not isinstance(value, bool):
+            yield whole_of(value)
+        case _:
+            pass
+
+
+@lru_cache(maxsize=1)
+def _digits() -> dict[int, str]:
+    """The digits of other scripts, for `str.translate`."""
+    codes = range(0x80, sys.maxunicode + 1)
+    return {code: str(digit) for code in codes if (digit := unicodedata.decimal(chr(code), -1)) >= 0}
+
+
+def _tail_of(number: PhoneNumber) -> str:
+    return numbering_of(number).national[-_TAIL:]
+
+
+@lru_cache(maxsize=64)
+def _with_tail(number: PhoneNumber) -> re.Pattern[str]:
+    return re.compile("[^0-9]*".join(_tail_of(number)))
+
+
+def _region_of(number: PhoneNumber) -> str:
+    return numbering_of(number).region
+
+
+@lru_cache(maxsize=64)
+def _within(number: PhoneNumber, *, is_at_home: bool) -> re.Pattern[str]:
+    """The number with its country code, as a spreadsheet shows it, and at home as it is dialled there."""
+    numbering = numbering_of(number)
+    code, national = (_BETWEEN.join(part) for part in (numbering.code, numbering.national))
+    trunk = f"(?:{numbering.trunk}{_BETWEEN})?" if numbering.trunk else ""
+    whole = rf"(?<![0-9])(?:00{_BETWEEN})?{code}{_BETWEEN}{trunk}{national}(?![0-9])"
+    shown = rf"(?<![0-9]){number[0]}[.,]{number[1:]}[eE]\+?{len(number) - 1}(?![0-9])"
+    if not (numbering.code and is_at_home):
+        return re.compile(f"{whole}|{shown}")
+    dialled = rf"(?<![0-9+])(?<![0-9][ ().\-/])(?<![0-9][ ().\-/]{{2}}){trunk}{national}(?![0-9])"
+    return re.compile(f"{whole}|{dialled}|{shown}")

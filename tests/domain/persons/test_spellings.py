@@ -1,0 +1,127 @@
+"""A number is erased, exported and known again however it was written in a file or in a record with faults."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from tests.domain.personalisation.test_uploads import run, take
+from tests.domain.persons.test_erasing import NUMBER, dump_of, erased
+from tests.domain.persons.test_exporting import exported
+from tests.engines import Engines
+from tests.factories import make_cast
+from tests.rows import put_row
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import ErasureId
+from callmark.domain.persons import erasing, service
+from callmark.domain.persons.masking import NumberMask
+from callmark.domain.persons.spellings import numbers_in
+from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber
+
+WITH_CODE = ("+91 99001 12233", "+91-99001-12233", "00919900112233", "9.19900112233E+11", "(+91) 99001/12233")
+AT_HOME = ("099001 12233", "99001-12233", "9900112233.0")
+OTHER_SCRIPT = "+\u096f\u0967 99001 12233"
+SPELLINGS = (*WITH_CODE, *AT_HOME, OTHER_SCRIPT)
+ALIKE = ("+91 99001 12234", "+1 9900112233", "199001 12233", "1919900112233", "+91 99001 122334")
+ZEROS = "0" * len(NUMBER)
+
+
+async def put_old(deps: Deps, cells: tuple[str, ...], region: str) -> None:
+    """Rows of a file as versions before kept them: a cell as it was written, and a line that could not be read."""
+    upload_id = new_id()
+    rows = [
+        {"line": at, "values": ["", cell, "", "", "Your loan", "", ""], "fault": ""} for at, cell in enumerate(cells)
+    ]
+    faulty = [{"line": 99, "values": [""] * 7, "fault": f"no valid row: x, {cell}, y"} for cell in cells]
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "upload", deps.clock.now(), {"id": upload_id, "region": region})
+        for part, of in enumerate((rows, faulty)):
+            text = msgspec.json.encode(of).decode()
+            await put_row(tx, "upload_part", deps.clock.now(), {"upload_id": upload_id, "number": part, "rows": text})
+
+
+async def put_faulty(deps: Deps, sent: str, number: str = "") -> None:
+    """A record with a fault, which keeps what was sent."""
+    async with deps.db.transaction() as tx:
+        given = {"receiver_number": number, "submitted": sent, "outcome": "invalid"}
+        await put_row(tx, "call_record", deps.clock.now(), given)
+
+
+async def sent_texts(deps: Deps) -> str:
+    async with deps.db.connection() as tx:
+        parts = await tx.fetch("SELECT rows FROM upload_part ORDER BY number")
+        records = await tx.fetch("SELECT submitted FROM call_record ORDER BY submitted::text")
+    return "\n".join(str(row[0]) for row in (*parts, *records))
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+async def test_a_number_that_a_file_writes_is_kept_in_its_canonical_form_and_erased(
+    deps: Deps, engines: Engines, spelling: str
+) -> None:
+    cast = await make_cast(deps)
+    await take(deps, cast, f"phone;reason\n{spelling};Your parcel arrives today\n{spelling};Sale!\n", region="IN")
+    await run(deps)
+    assert spelling not in dump_of(engines.dsn)
+    assert str((await exported(deps))["tables"]["upload_part"]).count(f"+{NUMBER}") == 2
+    await erased(deps)
+    assert "99001" not in dump_of(engines.dsn)
+
+
+@pytest.mark.parametrize("region", ["IN", ""])
+async def test_every_way_to_write_a_number_is_erased_where_it_was_kept_as_it_was_sent(deps: Deps, region: str) -> None:
+    await put_old(deps, SPELLINGS, region)
+    for spelling in SPELLINGS:
+        await put_faulty(deps, msgspec.json.encode({"receiver": spelling, "caller": "x"}).decode())
+    await put_faulty(deps, '{"receiver":9.19900112233e11,"ends_at":1e999}')
+    await put_faulty(deps, '{"receiver":"\\u0039\\u0031 9900112233","label_name":"\\u0000"}')
+    tables = (await exported(deps))["tables"]
+    assert (len(tables["upload_part"]), len(tables["call_record"])) == (2, len(SPELLINGS) + 2)
+    assert all("Your loan" in one["values"] for one in tables["upload_part"][0]["rows"])
+    await erased(deps)
+    left = await sent_texts(deps)
+    assert [one for one in (*SPELLINGS, "12233", "e11") if one in left] == []
+    assert left.count(ZEROS) == 3 * len(SPELLINGS) + 1
+    assert (await exported(deps))["tables"] == {}
+
+
+async def test_numbers_that_are_alike_stay(deps: Deps) -> None:
+    await put_old(deps, ALIKE, "IN")
+    await put_old(deps, AT_HOME, "DE")
+    for one in ALIKE:
+        await put_faulty(deps, msgspec.json.encode({"receiver": one}).decode())
+    before = await sent_texts(deps)
+    assert (await erased(deps)).rows == 0
+    assert await sent_texts(deps) == before
+
+
+@pytest.mark.parametrize("spelling", [*WITH_CODE, *AT_HOME, OTHER_SCRIPT])
+async def test_after_a_restore_a_number_is_known_again_however_it_is_written(deps: Deps, spelling: str) -> None:
+    made = await erased(deps)
+    async with deps.db.transaction() as tx:
+        await tx.execute("UPDATE erasure SET ended_at = NULL, due_at = requested_at")  # as a restore leaves it
+    await put_old(deps, (spelling,), "IN")
+    while await erasing.step(deps, ErasureId(made.id)):
+        pass
+    assert "12233" not in await sent_texts(deps)
+    assert (await service.get_erasure(deps, made.id)).rows == made.rows + 2
+
+
+@pytest.mark.parametrize("number", ["919900112233", "12125551234", "4915112345678", "390612345678", "999999999999"])
+def test_a_number_of_any_country_is_found_in_a_text(number: str) -> None:
+    mask = NumberMask(PhoneNumber(number)).reading("")
+    for text in (
+        number,
+        f"+{number[:2]} {number[2:5]} {number[5:]}",
+        f"a, 00{number}, b",
+        f"{number[:-4]}-{number[-4:]}",
+    ):
+        assert mask.is_in(text)
+        assert not mask.is_in(mask.plain(text))
+        assert number in numbers_in(msgspec.json.encode([text]).decode(), "")
+
+
+def test_json_that_no_type_of_ours_holds_is_read() -> None:
+    text = f'{{"a":"+91 99001 12233","b":{"9" * 40},"c":1e999,"d":{"9" * 5000}}}'
+    found: Any = msgspec.json.decode(NumberMask(NUMBER).reading("").json(text))
+    assert (found["a"], found["c"]) == (ZEROS, "1e999")
