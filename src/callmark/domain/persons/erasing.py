@@ -8,7 +8,7 @@ from asyncio import to_thread
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -31,19 +31,21 @@ from callmark.domain.persons.model import (
     Erasure,
     digest_of,
 )
-from callmark.domain.persons.queries import FoundRow, SearchedTable
+from callmark.domain.persons.queries import PLACES, FoundRow, SearchedTable
 from callmark.domain.persons.spellings import numbers_in
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
-from callmark.kit.errors import SetupError, found
+from callmark.kit.errors import SetupError, Unavailable, found
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.work import Claimed, Work
+
+_T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
 
 STEP_BLOCKS = 2048
-"""Blocks of a table that are read in one transaction: 16 MB."""
+"""Blocks that are read in one transaction, with those of long values: about 16 MB."""
 _MOST_TABLES = 20
 """Small ones are done together."""
 _AUDIT = "audit_entry"
@@ -117,7 +119,7 @@ async def step(deps: Deps, erasure_id: ErasureId) -> bool:
 def _next_part(left: Sequence[SearchedTable]) -> Sequence[SearchedTable]:
     """The next table, with those after it that are small."""
     near = _to_rest(left[:_MOST_TABLES])
-    sizes = accumulate(table.blocks for table in near)
+    sizes = accumulate(table.size for table in near)
     return near[: max(sum(size <= STEP_BLOCKS for size in sizes), 1)]
 
 
@@ -173,16 +175,19 @@ async def _finish(deps: Deps, one: Erasure) -> bool:
 
 
 async def _erase_in(deps: Deps, one: Erasure, table: SearchedTable, mask: NumberMask) -> None:
-    for blocks in ranges_of(table):
+    async def erase(places: range) -> None:
         async with deps.db.transaction() as tx:
             count, redacted = 0, list[UUID]()
-            for row in await queries.lock_rows(tx, table, mask.number, blocks):
+            for row in await queries.lock_rows(tx, table, mask.number, places):
                 decision = decide(table, row, mask, is_listed=one.is_listed)
                 if decision.changes:
                     redacted += await _carry_out(tx, table, row, decision, deps.clock.now())
                     count += 1
             if count:
                 await queries.add_changes(tx, one.id, table.of_table, count, redacted)
+
+    async for _ in in_steps(table, erase):
+        pass
 
 
 async def _carry_out(tx: Tx, table: SearchedTable, row: FoundRow, decision: Decision, now: datetime) -> list[UUID]:
@@ -226,9 +231,30 @@ def mask_of(table: SearchedTable, row: FoundRow, name: str, mask: NumberMask) ->
 
 
 def ranges_of(table: SearchedTable) -> Iterator[range]:
-    """The table's blocks in parts; what is added meanwhile is for the next look."""
-    for start in range(0, max(table.blocks, 1), STEP_BLOCKS):
-        yield range(start, start + STEP_BLOCKS)
+    """The table's places in parts; what is added meanwhile is for the next look."""
+    step = max(STEP_BLOCKS * table.blocks // max(table.size, 1), 1)
+    for start in range(0, max(table.blocks, 1), step):
+        yield range(start * PLACES, (start + step) * PLACES)
+
+
+async def in_steps(table: SearchedTable, do: Callable[[range], Awaitable[_T]]) -> AsyncGenerator[_T]:
+    """Does it for every part of the table; one that takes too long is done in halves, down to a single place.
+
+    Else a part with very long values would be tried again without end. Raises Unavailable.
+    """
+    left = list(ranges_of(table))[::-1]
+    while left:
+        places = left.pop()
+        try:
+            done = await do(places)
+        except Unavailable as exc:
+            if len(places) == 1 or not isinstance(exc.__cause__, TimeoutError):
+                raise
+            log.info("person_step_halved", table=table.key, places=len(places))
+            half = places.start + len(places) // 2
+            left += [range(half, places.stop), range(places.start, half)]
+        else:
+            yield done
 
 
 async def _find_number(deps: Deps, one: Erasure) -> bool:
@@ -253,15 +279,18 @@ async def _find_number(deps: Deps, one: Erasure) -> bool:
 
 
 async def _look_for_digests(deps: Deps, table: SearchedTable, by_key: Mapping[bytes, Mapping[bytes, Erasure]]) -> None:
-    for blocks in ranges_of(table):
+    async def look(places: range) -> None:
         async with deps.db.transaction() as tx:
-            found = await queries.select_digit_runs(tx, table, blocks)
+            found = await queries.select_digit_runs(tx, table, places)
             if table.as_sent:
-                found |= await to_thread(_numbers_in, await queries.select_as_sent(tx, table, blocks))
+                found |= await to_thread(_numbers_in, await queries.select_as_sent(tx, table, places))
             for digits in found:
                 for key, wanted in by_key.items():
                     if known := wanted.get(digest_of(key, digits)):
                         await queries.update_number(tx, known.id, digits)
+
+    async for _ in in_steps(table, look):
+        pass
 
 
 def _numbers_in(sent: Sequence[tuple[str, str]]) -> set[str]:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from time import monotonic
 
 import msgspec
@@ -59,9 +60,8 @@ async def _parts(deps: Deps, mask: NumberMask, by: Actor, *, is_listed: bool) ->
     count = 0
     try:
         async for table in erasing.every_table(deps, _by_name):
-            for blocks in erasing.ranges_of(table):
-                async with deps.db.connection() as tx:
-                    found = await queries.select_rows(tx, table, mask.number, blocks)
+            read = partial(_read, deps, table, mask.number)
+            async for found in erasing.in_steps(table, read):
                 rows = [
                     _shown(table, row, whole, decision, mask)
                     for row, whole in found
@@ -71,6 +71,11 @@ async def _parts(deps: Deps, mask: NumberMask, by: Actor, *, is_listed: bool) ->
                 yield table.of_table, rows
     finally:
         await to_the_end(_note_end(deps, mask.number, by, count), "person_export_not_noted")
+
+
+async def _read(deps: Deps, table: SearchedTable, number: PhoneNumber, places: range) -> list[tuple[FoundRow, str]]:
+    async with deps.db.connection() as tx:
+        return await queries.select_rows(tx, table, number, places)
 
 
 def _shown(table: SearchedTable, row: FoundRow, whole: str, decision: Decision, mask: NumberMask) -> bytes:

@@ -1,6 +1,7 @@
 """The SQL of erasures: their rows, and the search in every table that there is.
 
-Tables are read in ranges of blocks, each in a transaction of its own, so that nobody waits long for a row.
+Tables are read in ranges of places, each in a transaction of its own, so that nobody waits long for a row. A block has
+`PLACES` of them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,8 @@ from callmark.domain.persons.spellings import coarse_pattern
 from callmark.kit.db import Row, Tx, affected, own_names
 from callmark.kit.phone import PhoneNumber
 
+PLACES = 2048
+"""More than there can be rows in a block."""
 _COLUMNS = (
     "id, digest, sealed_key, phone_number, is_listed, requested_by, requested_at, pass_number, pass_changes,"
     " table_count, tables_done, last_table, counts, redacted, ended_at"
@@ -26,6 +29,7 @@ _TABLES = """
 SELECT n.nspname AS namespace, c.relname AS name, coalesce(p.relname, c.relname) AS of_table,
   coalesce(pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT', false) AS is_rest,
   (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::bigint AS blocks,
+  (pg_table_size(c.oid) / current_setting('block_size')::bigint)::bigint AS size,
   ARRAY(SELECT o.attname::text FROM pg_attribute o WHERE o.attrelid = c.oid AND o.attnum > 0 AND NOT o.attisdropped
     ORDER BY o.attnum) AS every_column,
   array_agg(a.attname::text ORDER BY a.attnum) AS columns,
@@ -43,6 +47,8 @@ GROUP BY n.nspname, c.relname, p.relname, c.oid
 class SearchedTable(Struct, frozen=True):
     """A table or a partition with its columns that can hold a number, and how many blocks it has.
 
+    `size`: with those in which PostgreSQL keeps long values apart, which may be many times as much.
+
     `key` is its place in the order of all. A partition that `is_rest`, from which rows move to a day when that is made,
     comes before the days of its table: who reads all in this order meets a row that moves, if the day is among them.
     """
@@ -54,6 +60,7 @@ class SearchedTable(Struct, frozen=True):
     columns: Mapping[str, str]
     every_column: tuple[str, ...]
     blocks: int
+    size: int
 
     @property
     def as_sent(self) -> str | None:
@@ -83,6 +90,7 @@ async def select_tables(tx: Tx) -> list[SearchedTable]:
             dict(zip(row["columns"], row["types"], strict=True)),
             tuple(row["every_column"]),
             row["blocks"] or 0,  # None: dropped since
+            row["size"] or 0,
         )
         for row in await tx.fetch(_TABLES, list(READABLE_BYTES))
         if row["of_table"] not in KEPT
@@ -90,17 +98,17 @@ async def select_tables(tx: Tx) -> list[SearchedTable]:
     return sorted(tables, key=lambda table: table.key)
 
 
-async def lock_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, blocks: range) -> list[FoundRow]:
-    """Rows of these blocks with the digits somewhere, locked."""
+async def lock_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, places: range) -> list[FoundRow]:
+    """Rows of these places with the digits somewhere, locked."""
     statement = _search(table, "", "FOR UPDATE OF t")
-    return [_found(row) for row in await _rows(tx, statement, *_ends(blocks), *_wanted(table, number))]
+    return [_found(row) for row in await _rows(tx, statement, *_ends(places), *_wanted(table, number))]
 
 
-async def select_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, blocks: range) -> list[tuple[FoundRow, str]]:
+async def select_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, places: range) -> list[tuple[FoundRow, str]]:
     """As `lock_rows`, not locked, and each whole row as JSON without what is secret; not as jsonb, which has no NUL."""
     shown = ", ".join(f't."{name}"' for name in table.every_column if name not in SECRET | _bytes_of(table))
     statement = _search(table, f", (SELECT row_to_json(s)::text FROM (SELECT {shown}) s) AS _whole", "")
-    rows = await _rows(tx, statement, *_ends(blocks), *_wanted(table, number))
+    rows = await _rows(tx, statement, *_ends(places), *_wanted(table, number))
     return [(_found(row), row["_whole"]) for row in rows]
 
 
@@ -151,8 +159,9 @@ def _region(table: SearchedTable) -> str:
     return "coalesce((SELECT u.region FROM upload u WHERE u.id = t.upload_id), '')" if is_upload else "''"
 
 
-def _ends(blocks: range) -> tuple[str, str]:
-    return f"({blocks.start},0)", f"({blocks.stop},0)"
+def _ends(places: range) -> tuple[str, str]:
+    start, stop = (f"({at // PLACES},{at % PLACES})" for at in (places.start, places.stop))
+    return start, stop
 
 
 def _found(row: Row) -> FoundRow:
@@ -160,8 +169,8 @@ def _found(row: Row) -> FoundRow:
     return FoundRow(row["_place"], values, row["_region"])
 
 
-async def select_digit_runs(tx: Tx, table: SearchedTable, blocks: range) -> set[str]:
-    """Everything in these blocks that could be a phone number in its canonical form."""
+async def select_digit_runs(tx: Tx, table: SearchedTable, places: range) -> set[str]:
+    """Everything in these places that could be a phone number in its canonical form."""
     texts = ", ".join(
         f"encode(t.\"{name}\", 'escape')" if kind == "bytea" else f't."{name}"::text'
         for name, kind in table.columns.items()
@@ -171,16 +180,16 @@ async def select_digit_runs(tx: Tx, table: SearchedTable, blocks: range) -> set[
         " '(?<![0-9])(?:00)?([1-9][0-9]{6,14})(?![0-9])', 'g') m"
         " WHERE t.ctid >= $1::text::tid AND t.ctid < $2::text::tid"
     )
-    return {row["digits"] for row in await _rows(tx, statement, *_ends(blocks))}
+    return {row["digits"] for row in await _rows(tx, statement, *_ends(places))}
 
 
-async def select_as_sent(tx: Tx, table: SearchedTable, blocks: range) -> list[tuple[str, str]]:
-    """What people wrote in these blocks, each with its region, of a table that has such a column."""
+async def select_as_sent(tx: Tx, table: SearchedTable, places: range) -> list[tuple[str, str]]:
+    """What people wrote in these places, each with its region, of a table that has such a column."""
     statement = own_names(
         f'SELECT t."{table.as_sent}"::text AS sent, {_region(table)} AS region FROM {table.name} t'
         f' WHERE t.ctid >= $1::text::tid AND t.ctid < $2::text::tid AND t."{table.as_sent}" IS NOT NULL'
     )
-    return [(row["sent"], row["region"]) for row in await _rows(tx, statement, *_ends(blocks))]
+    return [(row["sent"], row["region"]) for row in await _rows(tx, statement, *_ends(places))]
 
 
 async def delete_row(tx: Tx, table: SearchedTable, row: FoundRow) -> None:
