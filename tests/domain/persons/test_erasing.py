@@ -26,6 +26,7 @@ from callmark.domain.persons.model import KEPT, READABLE_BYTES, Erasure
 from callmark.kit.db import own_names
 from callmark.kit.engines.binaries import choose_postgres
 from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.ids import new_id
 from callmark.kit.object_store import files_of
 from callmark.kit.phone import PhoneNumber
 
@@ -193,6 +194,24 @@ async def test_of_a_listed_number_what_is_about_the_business_stays(deps: Deps) -
         bodies = await tx.fetch("SELECT body FROM event ORDER BY number")
         assert await tx.fetchval("SELECT count(*) FROM number") == 1
     assert [msgspec.json.decode(row["body"]) for row in bodies] == [asked, {"client_number": "0" * 12}]
+
+
+async def test_numbers_in_keys_of_the_same_words_are_erased_one_after_the_other(deps: Deps, engines: Engines) -> None:
+    account = new_id()
+    async with deps.db.transaction() as tx:
+        for number in (NUMBER, OTHER, "917700112200"):
+            key = {"account_id": account, "key": f"reminder-{number}"}
+            await put_row(tx, "idempotency_key", deps.clock.now(), key)
+            await put_row(tx, "announced_call", deps.clock.now(), {"account_id": account, "call_id": f"1-{number}"})
+            await put_row(tx, "throttle", deps.clock.now(), {"what": "codes", "who": number})
+            await put_row(tx, "mail", deps.clock.now(), {"plain": number})
+    for number in (NUMBER, OTHER):
+        assert dict((await erased(deps, number)).counts) == dict.fromkeys(_KEYED, 1)
+    dump = dump_of(engines.dsn)
+    assert [has(dump, number) for number in (NUMBER, OTHER, "917700112200")] == [False, False, True]
+
+
+_KEYED = ("announced_call", "idempotency_key", "mail", "throttle")
 
 
 async def test_the_audit_log_stays_verifiable_and_does_not_say_the_number(deps: Deps) -> None:

@@ -24,6 +24,7 @@ def table_of(blocks: int, size: int) -> SearchedTable:
         every_column=("id", "plain"),
         blocks=blocks,
         size=size,
+        keys=frozenset(),
     )
 
 

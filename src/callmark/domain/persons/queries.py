@@ -30,6 +30,8 @@ SELECT n.nspname AS namespace, c.relname AS name, coalesce(p.relname, c.relname)
   coalesce(pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT', false) AS is_rest,
   (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::bigint AS blocks,
   (pg_table_size(c.oid) / current_setting('block_size')::bigint)::bigint AS size,
+  ARRAY(SELECT DISTINCT k.attname::text FROM pg_index i JOIN pg_attribute k ON k.attrelid = c.oid
+    AND k.attnum = ANY (i.indkey) WHERE i.indrelid = c.oid AND i.indisunique) AS keys,
   ARRAY(SELECT o.attname::text FROM pg_attribute o WHERE o.attrelid = c.oid AND o.attnum > 0 AND NOT o.attisdropped
     ORDER BY o.attnum) AS every_column,
   array_agg(a.attname::text ORDER BY a.attnum) AS columns,
@@ -47,6 +49,7 @@ GROUP BY n.nspname, c.relname, p.relname, c.oid
 class SearchedTable(Struct, frozen=True):
     """A table or a partition with its columns that can hold a number, and how many blocks it has.
 
+    `keys`: the columns by which rows are unique, of which no two may be masked alike.
     `size`: with those in which PostgreSQL keeps long values apart, which may be many times as much.
 
     `key` is its place in the order of all. A partition that `is_rest`, from which rows move to a day when that is made,
@@ -61,6 +64,7 @@ class SearchedTable(Struct, frozen=True):
     every_column: tuple[str, ...]
     blocks: int
     size: int
+    keys: frozenset[str]
 
     @property
     def as_sent(self) -> str | None:
@@ -91,6 +95,7 @@ async def select_tables(tx: Tx) -> list[SearchedTable]:
             tuple(row["every_column"]),
             row["blocks"] or 0,  # None: dropped since
             row["size"] or 0,
+            frozenset(row["keys"]),
         )
         for row in await tx.fetch(_TABLES, list(READABLE_BYTES))
         if row["of_table"] not in KEPT
