@@ -108,11 +108,14 @@ async def step(deps: Deps, erasure_id: ErasureId) -> bool:
     if not left:
         return await _end_pass(deps, one, one.phone_number)
     part, mask = _next_part(left), NumberMask(one.phone_number, keeps_business=one.is_listed)
-    for table in part:
-        await _erase_in(deps, one, table, mask)
+    try:
+        for table in part:
+            await _erase_in(deps, one, table, mask)
+    except _EndedMeanwhile:
+        return False
     done, due_at = len(tables) - len(left) + len(part), deps.clock.now() + TAKEN_OVER_AFTER
     async with deps.db.connection() as tx:
-        await queries.update_progress(tx, one.id, done, len(tables), part[-1].key, due_at)
+        await queries.update_progress(tx, one, done, len(tables), part[-1].key, due_at)
     return True
 
 
@@ -150,8 +153,8 @@ async def _begin(deps: Deps, one: Erasure, number: PhoneNumber, pass_number: int
     """
     await log_downloads.forget_every_file(deps)
     async with deps.db.transaction() as tx:
-        if files := await queries.delete_previewed_files(tx):
-            await queries.add_changes(tx, one.id, _PREVIEWED, files, [])
+        if count := await queries.delete_previewed_files(tx):
+            await queries.add_changes(tx, one.id, _PREVIEWED, count, [])
         listed, tables = await queries.is_listed(tx, number), await queries.select_tables(tx)
         await queries.begin_pass(tx, one, listed=listed, number=pass_number, table_count=len(tables))
 
@@ -165,13 +168,24 @@ async def _end_pass(deps: Deps, one: Erasure, number: PhoneNumber) -> bool:
 
 
 async def _finish(deps: Deps, one: Erasure) -> bool:
+    """Ends it; True when another runner has found something meanwhile, or has begun the next look."""
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        if await queries.end_erasure(tx, one.id, now):
-            facts = {"rows": one.rows, "is_listed": one.is_listed, "redacted": [str(id_) for id_ in one.redacted]}
-            await audit.note(tx, SYSTEM, ERASED, str(one.id), account_id=None, at=now, **facts)
-    log.info("person_erased", erasure=str(one.id), rows=one.rows, passes=one.pass_number)
+        last = found(await queries.lock_erasure(tx, one.id))
+        if last.ended_at is not None:
+            return False
+        is_later = (last.pass_number, last.last_table) != (one.pass_number, one.last_table)
+        if is_later or (last.pass_changes and last.pass_number < MOST_PASSES):
+            return True
+        await queries.end_erasure(tx, one.id, now)
+        facts = {"rows": last.rows, "is_listed": last.is_listed, "redacted": [str(id_) for id_ in last.redacted]}
+        await audit.note(tx, SYSTEM, ERASED, str(one.id), account_id=None, at=now, **facts)
+    log.info("person_erased", erasure=str(one.id), rows=last.rows, passes=last.pass_number)
     return False
+
+
+class _EndedMeanwhile(Exception):
+    """Another runner has ended the erasure: what this one changes would be named nowhere."""
 
 
 async def _erase_in(deps: Deps, one: Erasure, table: SearchedTable, mask: NumberMask) -> None:
@@ -183,8 +197,8 @@ async def _erase_in(deps: Deps, one: Erasure, table: SearchedTable, mask: Number
                 if decision.changes:
                     redacted += await _carry_out(tx, table, row, decision, deps.clock.now())
                     count += 1
-            if count:
-                await queries.add_changes(tx, one.id, table.of_table, count, redacted)
+            if count and not await queries.add_changes(tx, one.id, table.of_table, count, redacted):
+                raise _EndedMeanwhile
 
     async for _ in in_steps(table, erase):
         pass

@@ -301,51 +301,62 @@ async def update_number(tx: Tx, erasure_id: ErasureId, number: str) -> None:
 
 
 async def begin_pass(tx: Tx, one: Erasure, *, listed: bool, number: int, table_count: int) -> None:
-    """A look at every table begins."""
+    """A look at every table begins, unless another runner has begun it."""
     await tx.execute(
         "UPDATE erasure SET pass_number = $2, pass_changes = 0, tables_done = 0, table_count = $4, last_table = '',"
-        " is_listed = $3 WHERE id = $1",
+        " is_listed = $3"
+        " WHERE id = $1 AND pass_number = $5 AND last_table IS NOT DISTINCT FROM $6 AND ended_at IS NULL",
         one.id,
         number,
         listed,
         table_count,
+        one.pass_number,
+        one.last_table,
     )
 
 
-async def add_changes(tx: Tx, erasure_id: ErasureId, table: str, count: int, redacted: Iterable[UUID]) -> None:
-    """Counts rows that were changed, in the transaction that changes them."""
-    await tx.execute(
+async def add_changes(tx: Tx, erasure_id: ErasureId, table: str, count: int, redacted: Iterable[UUID]) -> bool:
+    """Counts rows that were changed, in the transaction that changes them; False when another runner has ended it."""
+    status = await tx.execute(
         "UPDATE erasure SET pass_changes = pass_changes + $3, redacted = redacted || $4::uuid[],"
         " counts = (counts::jsonb || jsonb_build_object($2::text, coalesce((counts ->> $2)::bigint, 0) + $3))::json"
-        " WHERE id = $1",
+        " WHERE id = $1 AND ended_at IS NULL",
         erasure_id,
         table,
         count,
         list(redacted),
     )
+    return status != "UPDATE 0"
 
 
-async def update_progress(tx: Tx, erasure_id: ErasureId, done: int, total: int, last: str, due_at: datetime) -> None:
-    """Says which table is through; who finds the erasure due at that instant continues after it."""
+async def update_progress(tx: Tx, one: Erasure, done: int, total: int, last: str, due_at: datetime) -> None:
+    """Says which table of the look is through, unless another runner is further.
+
+    A worker that finds the erasure due at that instant continues after it.
+    """
     await tx.execute(
         "UPDATE erasure SET tables_done = $2, table_count = $3, last_table = $4, due_at = $5"
-        " WHERE id = $1 AND ended_at IS NULL",
-        erasure_id,
+        ' WHERE id = $1 AND pass_number = $6 AND last_table < $4 COLLATE "C" AND ended_at IS NULL',
+        one.id,
         done,
         total,
         last,
         due_at,
+        one.pass_number,
     )
 
 
-async def end_erasure(tx: Tx, erasure_id: ErasureId, now: datetime) -> bool:
-    """It is done: the number goes. False when it had ended before."""
-    status = await tx.execute(
-        "UPDATE erasure SET ended_at = $2, phone_number = NULL, due_at = NULL WHERE id = $1 AND ended_at IS NULL",
-        erasure_id,
-        now,
+async def lock_erasure(tx: Tx, erasure_id: ErasureId) -> Erasure | None:
+    """The erasure as it is, which nobody changes before the end of the transaction."""
+    row = await tx.fetchrow(f"SELECT {_COLUMNS} FROM erasure WHERE id = $1 FOR UPDATE", erasure_id)
+    return _erasure(row) if row else None
+
+
+async def end_erasure(tx: Tx, erasure_id: ErasureId, now: datetime) -> None:
+    """It is done: the number goes."""
+    await tx.execute(
+        "UPDATE erasure SET ended_at = $2, phone_number = NULL, due_at = NULL WHERE id = $1", erasure_id, now
     )
-    return status != "UPDATE 0"
 
 
 async def select_sealed(tx: Tx) -> list[tuple[ErasureId, bytes]]:
