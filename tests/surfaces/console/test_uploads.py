@@ -72,6 +72,34 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
         assert (await charlie.get(foreign)).status_code == 404
 
 
+async def test_an_upload_is_done_when_a_record_of_it_was_erased(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    await make_label(deps, business.account.id)
+    erased, other = phone(), phone()
+    text = f"receiver\n+{erased}\n+{other}\n"
+    file = ("x.csv", text.encode(), "text/csv")
+    taken = await push(alice, await alice.post("/console/uploads/new", {"caller": "918040001234"}, file=file))
+    path = taken.headers["location"]
+    rows = list(csv.DictReader(io.StringIO((await alice.get(f"{path}/results.csv")).text)))
+    assert [(row["receiver_number"], row["status"]) for row in rows] == [
+        (f"+{erased}", "pending"),
+        (f"+{other}", "pending"),
+    ]
+    await worker.run_due_once(deps)
+    async with deps.db.connection() as tx:
+        await tx.execute("DELETE FROM call_record WHERE receiver_number = $1", erased)
+    assert "Pushing" in text_of(await alice.get(path))
+    await worker.run_due_once(deps)
+    shown = text_of(await alice.get(path))
+    assert ("Pushing" in shown, "1 not pushed" in shown) == (False, True)
+    last = (await alice.get(f"{path}/progress")).text.strip().rpartition("data: ")[2]
+    assert msgspec.json.decode(last) == {"done": 2, "total": 2, "text": "Done", "finished": True}
+    rows = list(csv.DictReader(io.StringIO((await alice.get(f"{path}/results.csv")).text)))
+    assert [(row["status"], row["record_id"] != "") for row in rows] == [("deleted", False), ("not_registered", True)]
+
+
 async def test_an_upload_of_more_than_one_batch_names_them_all(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:

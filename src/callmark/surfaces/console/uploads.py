@@ -27,6 +27,7 @@ LIST = "/console/uploads"
 _PAGER: Pager[Upload, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), uploads.PAGE)
 _FAULTY_SHOWN = 100
 _PAUSE = timedelta(milliseconds=400)
+_DELETED = "the record is no longer kept: it is too old, or its receiver's data was erased"
 _FOLLOWED_FOR = timedelta(minutes=10)
 
 
@@ -117,6 +118,8 @@ async def _csv(request: ConsoleRequest, upload_id: UploadId) -> AsyncGenerator[b
 def _line(result: RowResult) -> list[str]:
     record = result.record
     told = ["", "left_out", "", result.row.fault] if result.row.fault else ["", "pending", "", ""]
+    if result.is_deleted:
+        told = ["", "deleted", "", _DELETED]
     if record is not None:
         field = COLUMNS[Field(record.fault_field)][0] if record.fault_field else ""
         fault = display_names.fault(record.fault_field, record.fault)

@@ -35,20 +35,26 @@ class UploadProgress(Struct, frozen=True):
 
     @property
     def settled(self) -> int:
-        """Records that have an outcome."""
-        return sum(count for outcome, count in self.outcomes.items() if outcome is not Outcome.PENDING)
+        """Records that have an outcome, or had one and were deleted since: they are old, or their person's."""
+        return max(self.upload.submitted_count - self.outcomes.get(Outcome.PENDING, 0), 0)
 
     @property
     def is_done(self) -> bool:
-        """Whether every row has an outcome."""
+        """Whether no record waits for an outcome."""
         return self.settled >= self.upload.row_count
 
 
 class RowResult(Struct, frozen=True):
-    """A row of the file and its record; None until it is submitted."""
+    """A row of the file and its record; None until it is submitted, and again once it is deleted."""
 
     row: UploadRow
     record: StoredRecord | None
+    is_submitted: bool
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether its record was there, and is no longer."""
+        return self.is_submitted and self.record is None and not self.row.fault
 
 
 async def submit_upload(
@@ -138,7 +144,10 @@ async def _results(tx: Tx, part: UploadPart) -> list[RowResult]:
     records = await record_queries.records_of(tx, batch) if batch else []
     by_position = {record.position: record for record in records}
     positions = iter(range(len(part.rows)))
-    return [RowResult(row, None if row.fault else by_position.get(next(positions))) for row in part.rows]
+    return [
+        RowResult(row, None if row.fault else by_position.get(next(positions)), part.batch_id is not None)
+        for row in part.rows
+    ]
 
 
 def _found(upload: Upload | None) -> Upload:
