@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
@@ -174,6 +175,32 @@ async def test_a_long_run_keeps_its_lease(chores: Chores) -> None:
 
     running = asyncio.create_task(chores.worker().run_due(chores.work(long_run)))
     await started.wait()
+    chores.real.advance(LEASE / 3)
+    await until(partial(is_leased_until, chores, chores.real.now() + LEASE))
+    renewed.set()
+    assert await running == 1
+
+
+async def test_a_fault_while_leases_are_renewed_does_not_end_their_renewal(chores: Chores) -> None:
+    await chores.make("export")
+    started, renewed = asyncio.Event(), asyncio.Event()
+
+    async def long_run(_: Claimed) -> None:
+        started.set()
+        await renewed.wait()
+
+    async def is_logged() -> bool:
+        return any(line["event"] == "leases_not_kept" for line in lines)
+
+    with capture_logs() as lines:
+        running = asyncio.create_task(chores.worker().run_due(chores.work(long_run)))
+        await started.wait()
+        async with chores.deps.db.connection() as tx:
+            await tx.execute(f"ALTER TABLE {chores.table} RENAME TO {chores.table}_away")
+        chores.real.advance(LEASE / 3)
+        await until(is_logged)
+    async with chores.deps.db.connection() as tx:
+        await tx.execute(f"ALTER TABLE {chores.table}_away RENAME TO {chores.table}")
     chores.real.advance(LEASE / 3)
     await until(partial(is_leased_until, chores, chores.real.now() + LEASE))
     renewed.set()

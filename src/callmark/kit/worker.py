@@ -236,4 +236,7 @@ class Worker:
     async def _keep_leases(self, work: Work, held: Callable[[], Collection[Claimed]]) -> None:
         while True:
             await self._real.sleep(LEASE / 3)
-            await self._write(work, work.renew_sql, list(held()), self._real.now() + LEASE)
+            try:
+                await self._write(work, work.renew_sql, list(held()), self._real.now() + LEASE)
+            except Exception:  # or every run from now on would be claimed a second time
+                log.exception("leases_not_kept", work=work.name)
