@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 from starlette.types import Message
+from structlog.testing import capture_logs
 from tests.engines import Engines
 from tests.factories import Cast, make_cast, phone
 from tests.surfaces.gateway.helpers import (
@@ -39,6 +40,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.unconfirmed_numbers import EVERYONE, MISSED
 from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.gateway.wire import Welcome
 
@@ -194,6 +196,27 @@ async def test_after_a_lost_fabric_a_handset_drops_all_that_was_withdrawn_howeve
         gone = [(await handset.receive("withdraw"))["record"]["id"] for _ in stored]
         await handset.settled()
     assert sorted(gone) == sorted(str(record.key.id) for record in stored)
+
+
+async def test_a_fault_after_a_lost_fabric_leaves_no_handset_without_its_records(deps: Deps) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+
+    async def is_logged() -> bool:
+        return any(line["event"] == "handsets_not_checked" for line in lines)
+
+    async with served(deps) as here, online(here, owner.token) as handset:
+        (held,) = await store_records(deps, cast, new_record(deps, cast, owner.number))
+        async with deps.db.connection() as tx:
+            await tx.execute("ALTER TABLE registration RENAME TO registration_away")
+        try:
+            with capture_logs() as lines:
+                await deps.fabric.announce(MISSED, EVERYONE)
+                await until(is_logged)
+        finally:
+            async with deps.db.connection() as tx:
+                await tx.execute("ALTER TABLE registration_away RENAME TO registration")
+        identity = await handset.receive("identity")
+    assert identity["id"] == str(held.key.id)
 
 
 @pytest.mark.parametrize("when", ["at once", "when it has heard of it"])

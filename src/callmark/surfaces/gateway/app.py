@@ -184,6 +184,9 @@ class Gateway:
                 break
             except AppError:
                 await self._deps.real_clock.sleep(timedelta(seconds=1))
+            except Exception:
+                log.exception("handsets_not_checked")
+                await self._deps.real_clock.sleep(timedelta(seconds=1))
         self._resyncs.add(self.streams())
 
     def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
