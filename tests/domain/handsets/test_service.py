@@ -1,5 +1,7 @@
 """Apps, registrations and reach, on the real database."""
 
+from datetime import timedelta
+
 import pytest
 from tests.factories import phone
 
@@ -8,6 +10,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS, Reach, Registration
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import SYSTEM
+from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, sha256
 from callmark.kit.phone import PhoneNumber
@@ -36,7 +39,7 @@ async def test_an_apps_credential_is_shown_once_and_kept_as_its_hash(deps: Deps)
 async def test_a_registration_is_authenticated_by_its_token(deps: Deps) -> None:
     number = phone()
     made = await handsets.register(deps, await credential_of(deps), number, OS.IOS, "2.1")
-    assert made.registration == Registration(number, 1, OS.IOS, "2.1")
+    assert made.registration == Registration(number, 1, OS.IOS, "2.1", deps.clock.now())
     assert made.token.startswith("cmhs_")
     assert await handsets.authenticate(deps, made.token) == made.registration
 
@@ -81,7 +84,7 @@ async def test_a_revoked_app_registers_nobody_and_its_handsets_are_no_users(deps
     with pytest.raises(Unauthenticated):
         await handsets.authenticate(deps, made.token)
     assert await reach_one(deps, number) is Reach.NOT_REGISTERED
-    assert await handsets.ended_among(deps, [made.registration]) == {number: None}
+    assert await handsets.ended_among(deps, [made.registration]) == {made.registration: None}
 
 
 async def test_revoking_an_unknown_app_says_so(deps: Deps) -> None:
@@ -110,4 +113,17 @@ async def test_only_ended_registrations_are_named(deps: Deps) -> None:
     first = (await handsets.register(deps, credential, stays, OS.ANDROID, "1")).registration
     second = (await handsets.register(deps, credential, moved, OS.ANDROID, "1")).registration
     await handsets.register(deps, credential, moved, OS.ANDROID, "1")
-    assert await handsets.ended_among(deps, [first, second]) == {moved: 2}
+    assert await handsets.ended_among(deps, [first, second]) == {second: 2}
+
+
+async def test_a_registration_is_not_the_one_of_the_same_generation_that_was_erased_before(
+    deps: Deps, clock: FakeClock
+) -> None:
+    number, credential = phone(), await credential_of(deps)
+    before = (await handsets.register(deps, credential, number, OS.ANDROID, "1")).registration
+    async with deps.db.connection() as tx:
+        await tx.execute("DELETE FROM registration WHERE phone_number = $1", number)  # as an erasure does
+    clock.advance(timedelta(microseconds=1))
+    now = (await handsets.register(deps, credential, number, OS.ANDROID, "1")).registration
+    assert (before.generation, now.generation) == (1, 1)
+    assert await handsets.ended_among(deps, [now, before]) == {before: 1}

@@ -44,12 +44,16 @@ class Reach(StrEnum):
 
 
 class Registration(Struct, frozen=True):
-    """A phone number's live registration. A higher generation means a newer device or app version."""
+    """A phone number's live registration. A higher generation means a newer device or app version.
+
+    `registered_at` tells it from one of the same generation that was erased before it.
+    """
 
     phone_number: PhoneNumber
     generation: int
     os: OS
     app_version: str
+    registered_at: datetime
 
 
 class PushService(StrEnum):

@@ -14,7 +14,9 @@ def _app(row: Row) -> HandsetApp:
 
 
 def _registration(row: Row) -> Registration:
-    return Registration(PhoneNumber(row["phone_number"]), row["generation"], OS(row["os"]), row["app_version"])
+    return Registration(
+        PhoneNumber(row["phone_number"]), row["generation"], OS(row["os"]), row["app_version"], row["registered_at"]
+    )
 
 
 async def insert_app(tx: Tx, app: HandsetApp, credential_sha256: bytes) -> None:
@@ -66,7 +68,7 @@ async def put_registration(
         " ON CONFLICT (phone_number) DO UPDATE SET generation = r.generation + 1, app_id = $2, os = $3,"
         " app_version = $4, token_sha256 = $5, registered_at = $6, forgotten_at = NULL, push_service = $7,"
         " push_token = $8"
-        " RETURNING phone_number, generation, os, app_version",
+        " RETURNING phone_number, generation, os, app_version, registered_at",
         phone,
         app_id,
         os.value,
@@ -83,7 +85,7 @@ async def forget(tx: Tx, token_sha256: bytes, now: datetime) -> Registration | N
     """Ends the registration with this token; None when no live one has it."""
     row = await tx.fetchrow(
         "UPDATE registration SET token_sha256 = NULL, forgotten_at = $2 WHERE token_sha256 = $1"
-        " RETURNING phone_number, generation, os, app_version",
+        " RETURNING phone_number, generation, os, app_version, registered_at",
         token_sha256,
         now,
     )
@@ -94,7 +96,8 @@ async def forget_number(tx: Tx, phone: PhoneNumber, now: datetime) -> Registrati
     """Ends the number's registration; None when none lives."""
     row = await tx.fetchrow(
         "UPDATE registration SET token_sha256 = NULL, forgotten_at = $2"
-        " WHERE phone_number = $1 AND token_sha256 IS NOT NULL RETURNING phone_number, generation, os, app_version",
+        " WHERE phone_number = $1 AND token_sha256 IS NOT NULL"
+        " RETURNING phone_number, generation, os, app_version, registered_at",
         phone,
         now,
     )
@@ -140,7 +143,7 @@ async def count_live(tx: Tx, app_id: HandsetAppId | None, most: int) -> int:
 async def find_by_token_each(tx: Tx, tokens_sha256: Sequence[bytes]) -> list[Registration | None]:
     """The live registration with each token. Index `registration_token_unique`. Fits `deps.gather`."""
     rows = await tx.fetch(
-        "SELECT r.token_sha256, r.phone_number, r.generation, r.os, r.app_version FROM registration r"
+        "SELECT r.token_sha256, r.phone_number, r.generation, r.os, r.app_version, r.registered_at FROM registration r"
         " JOIN handset_app a ON a.id = r.app_id WHERE r.token_sha256 = ANY ($1::bytea[]) AND a.revoked_at IS NULL",
         tokens_sha256,
     )
@@ -148,14 +151,14 @@ async def find_by_token_each(tx: Tx, tokens_sha256: Sequence[bytes]) -> list[Reg
     return [found.get(token) for token in tokens_sha256]
 
 
-async def live_generation_each(tx: Tx, phones: Sequence[PhoneNumber]) -> list[int | None]:
-    """The live generation of each number, None without one. Fits `deps.gather`."""
+async def live_generation_each(tx: Tx, phones: Sequence[PhoneNumber]) -> list[tuple[int, datetime] | None]:
+    """The live generation of each number and since when it is registered, None without one. Fits `deps.gather`."""
     rows = await tx.fetch(
-        "SELECT r.phone_number, r.generation FROM registration r JOIN handset_app a ON a.id = r.app_id"
+        "SELECT r.phone_number, r.generation, r.registered_at FROM registration r JOIN handset_app a ON a.id = r.app_id"
         " WHERE r.phone_number = ANY ($1::text[]) AND r.token_sha256 IS NOT NULL AND a.revoked_at IS NULL",
         phones,
     )
-    found = {row["phone_number"]: row["generation"] for row in rows}
+    found = {row["phone_number"]: (row["generation"], row["registered_at"]) for row in rows}
     return [found.get(phone) for phone in phones]
 
 

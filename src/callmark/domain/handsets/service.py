@@ -140,10 +140,11 @@ async def announce_stream(deps: Deps, registration: Registration, stream: str) -
     await announce(deps, Takeover(registration.phone_number, registration.generation, stream=stream))
 
 
-async def ended_among(deps: Deps, registrations: Collection[Registration]) -> dict[PhoneNumber, int | None]:
-    """Those of `registrations` that have ended: number → the generation that is live now, None without one."""
+async def ended_among(deps: Deps, registrations: Collection[Registration]) -> dict[Registration, int | None]:
+    """Those of `registrations` that have ended, each with the generation that is live now, None without one."""
     live = await deps.gather(queries.live_generation_each, [r.phone_number for r in registrations])
-    return {r.phone_number: now for r, now in zip(registrations, live, strict=True) if now != r.generation}
+    each = zip(registrations, live, strict=True)
+    return {r: now and now[0] for r, now in each if now != (r.generation, r.registered_at)}
 
 
 async def reach(tx: Tx, receivers: Collection[PhoneNumber], min_app_version: str) -> dict[PhoneNumber, Reach]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -197,10 +197,7 @@ class Gateway:
         return task
 
 
-def _close_if_ended(stream: HandsetConnection, ended: dict[PhoneNumber, int | None]) -> None:
+def _close_if_ended(stream: HandsetConnection, ended: Mapping[Registration, int | None]) -> None:
     mine: Registration = stream.registration
-    now = ended.get(mine.phone_number, mine.generation)
-    if now is None:
-        stream.close(*FORGOTTEN)
-    elif now != mine.generation:
-        stream.close(*SUPERSEDED)
+    if mine in ended:
+        stream.close(*(FORGOTTEN if ended[mine] is None else SUPERSEDED))
