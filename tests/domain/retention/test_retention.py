@@ -101,6 +101,18 @@ async def test_an_old_batch_is_overdue_also_behind_one_that_was_made_before_and_
     assert await overdue(deps) == set()
 
 
+async def test_an_old_upload_is_overdue_once_all_its_rows_are_submitted(deps: Deps) -> None:
+    made_at = deps.clock.now() - timedelta(days=50)
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "upload", deps.clock.now(), {"created_at": made_at, "due_at": deps.clock.now()})
+    assert await overdue(deps) == set()
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE upload SET due_at = NULL")
+    assert await overdue(deps) == {"call records"}
+    await PERIODIC["old_uploads"][1](deps)
+    assert await overdue(deps) == set()
+
+
 async def test_what_is_younger_than_its_setting_stays(deps: Deps) -> None:
     deps = with_settings(deps)
     kinds = kinds_of(deps.settings)

@@ -21,13 +21,14 @@ _A_DAY = timedelta(days=1)
 class KeptTable(Struct, frozen=True):
     """A table, and the column that says how old a row is; `by_id` finds the oldest by its id where no index does.
 
-    With `made`, the column of when a row was made, `column` may be any later instant.
+    With `made`, the column of when a row was made, `column` may be any later instant. `only` says of which rows.
     """
 
     name: LiteralString
     column: LiteralString
     by_id: bool = False
     made: LiteralString = ""
+    only: LiteralString = "true"
 
 
 class KeptKind(Struct, frozen=True):
@@ -52,7 +53,11 @@ _CHOSEN: tuple[tuple[str, str, str, tuple[KeptTable, ...]], ...] = (
         "call records",
         "retention_days",
         "retention_days",
-        (KeptTable("call_record", "ends_at"), KeptTable("batch", "ends_to", made="accepted_at")),
+        (
+            KeptTable("call_record", "ends_at"),
+            KeptTable("batch", "ends_to", made="accepted_at"),
+            KeptTable("upload", "created_at", by_id=True, only="due_at IS NULL"),  # others have rows to submit
+        ),
     ),
     ("calls", "call_retention_days", "call_days", (KeptTable("call", "reported_at"),)),
     (
