@@ -57,6 +57,28 @@ async def test_a_tree_is_grown_from_the_top_and_every_node_has_its_id_to_copy(
     assert [entry.action for entry in log] == ["structure.created"] * 5
 
 
+async def test_of_several_operations_all_are_added_or_none_and_those_that_can_be_are_offered_again(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice, add = await browse.as_member(business.admin), f"{TREE}/{business.other_department}/add"
+    taken, *free = [catalogue_entry_named("Delivery"), *[one for one in CATALOGUE if one.name != "Delivery"][:2]]
+    chosen = [str(one.id) for one in (free[0], taken, free[1])]
+    await alice.get(add)
+    await add_operation(deps, business)  # by a colleague, in the meantime
+
+    async def names() -> set[str]:
+        tree = await structure.tree(deps, business.account.id)
+        return next({one.name for one in node.below} for node in tree if node.id == business.other_department)
+
+    refused = await alice.post(add, {"operations": chosen})
+    assert "already has the operation 'Delivery'" in errors_of(refused)[""]
+    assert await names() == {"Delivery"}
+    offered = [one for one in chosen if f'value="{one}" checked' in refused.text]
+    assert offered == [str(one.id) for one in free]
+    assert (await alice.post(add, {"operations": offered})).status_code == 303
+    assert await names() == {"Delivery", *(one.name for one in free)}
+
+
 async def test_names_that_are_taken_or_missing_are_told_beside_the_field(business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     taken = await alice.post(f"{TREE}/new", {"name": "logistics"})

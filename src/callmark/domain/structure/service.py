@@ -7,7 +7,7 @@ What is inside a place and its name are for those who own it or one above it. Wh
 for those above it, so that nobody can take away its own place.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -95,6 +95,15 @@ async def create_operation(
     """`create_operation_in` a transaction of its own."""
     async with deps.db.transaction() as tx:
         return await create_operation_in(tx, deps, account_id, department_id, catalogue_id=catalogue_id, by=by)
+
+
+async def create_operations(
+    deps: Deps, account_id: AccountId, department_id: DepartmentId, *, catalogue_ids: Iterable[CatalogueId], by: Actor
+) -> list[Operation]:
+    """All these operations, in their order, or none. Raises as `create_operation_in`."""
+    of = deps, account_id, department_id
+    async with deps.db.transaction() as tx:
+        return [await create_operation_in(tx, *of, catalogue_id=one, by=by) for one in catalogue_ids]
 
 
 async def create_operation_in(

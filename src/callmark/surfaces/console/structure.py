@@ -108,7 +108,7 @@ async def add(request: ConsoleRequest) -> Response:
     try:
         made, names = await _add(request, node, form)
     except (InvalidInput, Conflict) as refused:
-        return page(request, _adding(node, form.refused(refused)), 422)
+        return page(request, _adding(await _node(request), form.refused(refused)), 422)
     return request.go(_at(made), f"{names} {'were' if ',' in names else 'was'} added to {node.name}.")
 
 
@@ -193,16 +193,22 @@ def options_of(nodes: Iterable[Node]) -> list[tuple[str, str]]:
 async def _add(request: ConsoleRequest, node: Node, form: Form) -> tuple[UUID, str]:
     """The last node that was made, and the names of all."""
     of, name, by = (request.deps, request.account_id), form.text("name"), request.by
+    if node.kind is NodeKind.DEPARTMENT:
+        return await _add_operations(request, DepartmentId(node.id), form)
     if node.kind is NodeKind.OPERATION:
         process = await structure.create_process(*of, OperationId(node.id), name=name, by=by)
         return process.id, process.name
-    if node.kind is not NodeKind.DEPARTMENT:
-        sub_process = await structure.create_sub_process(*of, ProcessId(node.id), name=name, by=by)
-        return sub_process.id, sub_process.name
+    sub_process = await structure.create_sub_process(*of, ProcessId(node.id), name=name, by=by)
+    return sub_process.id, sub_process.name
+
+
+async def _add_operations(request: ConsoleRequest, department_id: DepartmentId, form: Form) -> tuple[UUID, str]:
+    """As `_add`: all that were chosen, or none."""
     chosen = [entry for entry in CATALOGUE if str(entry.id) in form.all("operations")]
     if not chosen:
         raise InvalidInput("choose at least one", field="operations")
-    made = [await structure.create_operation(*of, DepartmentId(node.id), catalogue_id=one.id, by=by) for one in chosen]
+    of = request.deps, request.account_id, department_id
+    made = await structure.create_operations(*of, catalogue_ids=[entry.id for entry in chosen], by=request.by)
     return made[-1].id, ", ".join(entry.name for entry in chosen)
 
 
