@@ -136,3 +136,23 @@ async def test_management_is_offered_and_only_given_to_a_key_for_which_it_is_cho
     assert "Management" in text_of(await alice.get("/console/keys"))
     await alice.post(f"/console/keys/{key.reference}/edit", {"name": "apply", "features": BOTH})
     assert MANAGEMENT not in (await credentials.get_key(deps, business.account.id, key.id)).features
+
+
+async def test_a_key_that_is_renamed_keeps_access_that_the_plan_lacks_at_the_moment(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    account_id, had = business.account.id, [Feature.CALL_ME_BACK, Feature.NUMBER_MANAGEMENT]
+    made = await credentials.create_key(deps, account_id, name="dialer", features=had, by=SYSTEM)
+    only = await credentials.create_key(deps, account_id, name="lists", features=had[1:], by=SYSTEM)
+    await accounts.update_account(deps, account_id, features=[Feature.CALL_ME_BACK], by=SYSTEM)
+    alice = await browse.as_member(business.admin)
+    assert text_of(await alice.get("/console/keys")).count("Number Management (not in your plan)") == 2
+    for key, renamed in ((made, "phone system"), (only, "number lists")):
+        edit = f"/console/keys/{key.reference}/edit"
+        page = await alice.get(edit)
+        assert "Number Management is not part of your plan" in text_of(page)
+        chosen = re.findall(r'name="features"\s+value="(\w+)" checked', page.text)
+        assert (await alice.post(edit, {"name": renamed, "features": chosen})).status_code == 303
+    kept = {key.name: key.features for key in await credentials.list_keys(deps, account_id)}
+    assert kept == {"phone system": set(had), "number lists": set(had[1:])}
+    assert 'value="number_management"' not in (await alice.get("/console/keys/new")).text

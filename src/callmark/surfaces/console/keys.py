@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import ClassVar, TypedDict
 
 import msgspec
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.accounts import service as accounts
@@ -25,12 +26,18 @@ LIST = "/console/keys"
 _BACK = ("API keys", LIST)
 
 
+class ShownAccess(Struct, frozen=True):
+    """What a key gives or may give access to; `in_plan`: whether it works at the moment."""
+
+    access: KeyAccess
+    in_plan: bool
+
+
 class KeysPage(Page, frozen=True):
-    """The account's keys and its id."""
+    """The account's keys, each with its access, and the account's id."""
 
     template: ClassVar[str] = "keys/list.html"
-    keys: list[ApiKey]
-    access: list[KeyAccess]
+    keys: list[tuple[ApiKey, list[ShownAccess]]]
     account_id: str
     most: int
 
@@ -40,7 +47,7 @@ class KeyFormPage(Page, frozen=True):
 
     template: ClassVar[str] = "keys/form.html"
     form: Form
-    access: list[KeyAccess]
+    access: list[ShownAccess]
     reference: str
     longest_name: int = LONGEST_NAME
     longest_description: int = LONGEST_DESCRIPTION
@@ -73,7 +80,8 @@ async def show_keys(request: ConsoleRequest) -> Response:
     """All keys."""
     keys = await credentials.list_keys(request.deps, request.account_id)
     most = (await accounts.get_account(request.deps, request.account_id)).limits.of(KEYS)
-    return page(request, KeysPage(keys, _offered(request), str(request.account_id), most))
+    shown = [(key, [one for one in _offered(request, key) if one.access in key.features]) for key in keys]
+    return page(request, KeysPage(shown, str(request.account_id), most))
 
 
 async def show_create(request: ConsoleRequest) -> Response:
@@ -95,7 +103,7 @@ async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the key has."""
     key = await _key(request)
     form = Form.of(name=key.name, description=key.description, features=[*key.features])
-    return page(request, KeyFormPage(form, _offered(request), str(key.reference)))
+    return page(request, KeyFormPage(form, _offered(request, key), str(key.reference)))
 
 
 async def edit(request: ConsoleRequest) -> Response:
@@ -104,7 +112,7 @@ async def edit(request: ConsoleRequest) -> Response:
     try:
         changed = await credentials.update_key(request.deps, request.account_id, key.id, by=request.by, **_typed(form))
     except InvalidInput as refused:
-        return page(request, KeyFormPage(form.refused(refused), _offered(request), str(key.reference)), 422)
+        return page(request, KeyFormPage(form.refused(refused), _offered(request, key), str(key.reference)), 422)
     return request.go(LIST, f"{changed.name} was saved.")
 
 
@@ -179,9 +187,10 @@ async def _key(request: ConsoleRequest) -> ApiKey:
     return await credentials.get_key_by_reference(request.deps, request.account_id, request.id(KeyReference))
 
 
-def _offered(request: ConsoleRequest) -> list[KeyAccess]:
-    """What a key of this account may give access to."""
-    return [*request.features, MANAGEMENT]
+def _offered(request: ConsoleRequest, key: ApiKey | None = None) -> list[ShownAccess]:
+    """What a key of this account may give access to: the plan's, and what this key has from an earlier plan."""
+    plan, had = (*request.features, MANAGEMENT), key.features if key else ()
+    return [ShownAccess(one, one in plan) for one in ALL_ACCESS if one in plan or one in had]
 
 
 class _KeyFields(TypedDict):
