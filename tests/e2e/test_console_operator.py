@@ -43,6 +43,38 @@ def test_an_account_is_created_its_admin_invited_acted_for_and_suspended(console
     expect(page.locator("#results")).to_contain_text("Operator acts")
 
 
+def test_a_tab_stays_with_its_account_while_another_tab_acts_for_another_one(console: ConsoleTabs) -> None:
+    page = console.signed_in("operator")
+    ids = [account["client_account_id"] for account in console.demo.credentials["accounts"][:2]]
+    names: list[str] = []
+
+    def act_for(tab: Page, account_id: str) -> None:
+        tab.goto(f"/console/operator/accounts/{account_id}/act")
+        tab.get_by_role("button", name="Act for this account").click()
+        names.append(tab.locator("#acting strong").inner_text())
+
+    act_for(page, ids[0])
+    page.goto("/console/call-reasons")
+    other = page.context.new_page()
+    act_for(other, ids[1])
+    page.get_by_label("Call reason").fill("Your parcel is here")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_text(f"This form is for {names[0]}")).to_contain_text(f"You now act for {names[1]}")
+    check_page(page)
+    page.get_by_role("button", name=f"Act for {names[0]} again").click()
+    page.get_by_role("button", name="Submit now").click()
+    expect(page.get_by_text("was added to the library")).to_be_visible()
+    expect(page.locator("#acting")).to_contain_text(names[0])
+    page.goto("/console/usage")
+    act_for(other, ids[1])
+    expect(page.locator("#acting")).to_contain_text(f"This page shows {names[0]}. You now act for {names[1]}")
+    check_page(page)
+    page.locator("#acting").get_by_role("link", name="Reload").click()
+    expect(page.locator("#acting")).to_contain_text(f"You are acting for {names[1]}")
+    page.get_by_role("button", name="Stop acting").click()
+    expect(page.get_by_role("heading", name="Accounts")).to_be_visible()
+
+
 def test_a_handset_is_seen_connected_and_forgotten(console: ConsoleTabs) -> None:
     number = console.demo.handset()
     page = console.signed_in("operator")

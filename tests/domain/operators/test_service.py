@@ -1,6 +1,8 @@
 """Operators: made, removed and acting for a business, each with its line in the log."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -17,9 +19,11 @@ from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Origin, Person, Session
+from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, Forbidden, NotFound
 
 PASSWORD = "four unrelated words here"
+ORIGIN = Origin("192.0.2.8", "")
 
 
 async def make(deps: Deps, email: str = "olive@operator.example", by: Actor = SYSTEM) -> Operator:
@@ -106,3 +110,50 @@ async def test_acting_begins_and_ends_in_the_log_of_the_business(deps: Deps) -> 
     assert stopped.account_id is None
     log = [(one.action, one.subject, one.address) for one in await log_of(deps, acme.id)]
     assert log == [("operator.stopped", "Acme", "192.0.2.7"), ("operator.acts", "Acme", "192.0.2.7")]
+
+
+async def test_acting_ends_in_the_log_whichever_way_the_session_ends(deps: Deps, clock: FakeClock) -> None:
+    olive, opal = await make(deps), await make(deps, "opal@operator.example")
+    by = (await signed_in(deps, opal)).actor("192.0.2.7")
+    root = Actor(ActorKind.COMMAND_LINE, "root@host")
+    other = await signed_in(deps, olive)
+    own = other.actor("192.0.2.8")
+
+    async def expires(_: Session) -> None:
+        clock.advance(timedelta(hours=12))
+        await sessions.forget_dead(deps)
+
+    ends: list[tuple[Callable[[Session], Awaitable[object]], str, dict[str, object]]] = [
+        (lambda one: sessions.end_session(deps, one.person, one.id, by=own), olive.email, {}),
+        (lambda _: sessions.end_other_sessions(deps, other, by=own), olive.email, {}),
+        (
+            lambda _: sessions.change_password(deps, other, PASSWORD, "quite another four words", ORIGIN),
+            olive.email,
+            {},
+        ),
+        (
+            lambda _: operators.set_password(deps, olive.id, "quite another four words", by=root),
+            "root@host",
+            {"operator": olive.email},
+        ),
+        (expires, "system", {"operator": olive.email}),
+        (lambda _: operators.delete_operator(deps, olive.id, by=by), opal.email, {"operator": olive.email}),
+    ]
+    for end, who, details in ends:
+        acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+        session = await signed_in(deps, olive)
+        await operators.act_for(deps, session, acme.id, by=session.actor("192.0.2.8"))
+        await end(session)
+        last = (await audit.list_entries(deps, acme.id, AuditFilter()))[0]
+        assert (last.action, last.actor_email, last.details) == ("operator.stopped", who, details)
+
+
+async def test_another_account_and_the_first_again_are_each_in_their_log(deps: Deps) -> None:
+    acme, beta = [await accounts.create_account(deps, name, by=SYSTEM) for name in ("Acme", "Beta")]
+    session = await signed_in(deps, await make(deps))
+    by = session.actor("192.0.2.7")
+    for account in (acme, beta, acme):
+        await operators.act_for(deps, session, account.id, by=by)  # as a tab does that knows nothing of the others
+    acts, stopped = "operator.acts", "operator.stopped"
+    assert [one.action for one in await log_of(deps, acme.id)] == [acts, stopped, acts]
+    assert [one.action for one in await log_of(deps, beta.id)] == [stopped, acts]

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.deps import Deps
-from callmark.domain.ids import DepartmentId, OperationId, ProcessId
+from callmark.domain.ids import AccountId, DepartmentId, OperationId, ProcessId
 from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
 from callmark.domain.operators import service as operators
@@ -37,6 +37,7 @@ from callmark.surfaces.observed import Observed
 PASSWORD = "four unrelated words here"
 BASE = "http://callmark.test"
 _TAG = re.compile(r"""<!--.*?-->|</?[A-Za-z!](?:[^"'>]|"[^"]*"|'[^']*')*>""", re.DOTALL)
+_ACT = re.compile(r"/console/operator/accounts/([0-9a-f-]{36})/act")
 _hashes: list[str] = []
 
 
@@ -113,9 +114,13 @@ async def make_operator(deps: Deps) -> Operator:
 
 
 class Browser(Struct):
-    """One person's browser. Cookies are kept; forms are sent with what the page put into them."""
+    """One person's browser. Cookies are kept; forms are sent with what the page put into them.
+
+    `acting_for` is the account whose pages an operator has open.
+    """
 
     http: httpx.AsyncClient
+    acting_for: AccountId | None = None
 
     async def get(self, path: str, **more: str) -> httpx.Response:
         """A page; redirects are not followed."""
@@ -124,13 +129,17 @@ class Browser(Struct):
     async def post(self, path: str, values: Mapping[str, object] | None = None, **files: object) -> httpx.Response:
         """Sends a form with this browser's CSRF token, as a page's own form would."""
         data = {"csrf": self.csrf, **(values or {})}
-        return await self.http.post(path, data=data, files=files or None)  # type: ignore[arg-type] - httpx spells its union out
+        answer = await self.http.post(path, data=data, files=files or None)  # type: ignore[arg-type] - httpx spells its union out
+        if begun := _ACT.fullmatch(path):
+            self.acting_for = AccountId(UUID(begun[1]))
+        return answer
 
     @property
     def csrf(self) -> str:
         """A token that the console accepts from this browser."""
         jar = self.http.cookies
-        return cookies.csrf_token(jar.get(cookies.SESSION) or jar.get(cookies.VISITOR) or "none")
+        key = jar.get(cookies.SESSION) or jar.get(cookies.VISITOR) or "none"
+        return cookies.csrf_token(key, self.acting_for)
 
     async def follow(self, response: httpx.Response) -> httpx.Response:
         """The page an answer redirects to."""

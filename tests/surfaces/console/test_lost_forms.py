@@ -66,7 +66,7 @@ async def test_a_kept_form_is_shown_to_its_owner_and_to_nobody_else(
     alice = await browse.as_member(business.admin)
     await alice.get("/console/keys/new")
     (session,) = await sessions.list_sessions(deps, Person(member_id=business.admin.id))
-    await sessions.end_session(deps, session.person, session.id)
+    await sessions.end_session(deps, session.person, session.id, by=SYSTEM)
     late = await alice.post("/console/keys/new", FORM)
     charlie = (await make_business(deps, "Borealis")).admin
     onward = await _sign_in(alice, charlie, late.headers["location"])

@@ -8,6 +8,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
 from callmark.domain.mail import letters
 from callmark.domain.sessions import queries
+from callmark.domain.sessions.acting import service as acting
 from callmark.domain.sessions.known_browsers import service as known_browsers
 from callmark.domain.sessions.model import (
     INVITATION_LIFETIME,
@@ -22,7 +23,7 @@ from callmark.domain.sessions.model import (
     SignedIn,
     person_name,
 )
-from callmark.domain.sessions.service import enter, hash_new_password, note_own, replace_password
+from callmark.domain.sessions.service import enter, hash_new_password, note_own, own_actor, replace_password
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
@@ -122,6 +123,7 @@ async def reset_password(deps: Deps, token: str, password: str, origin: Origin) 
     hashed = await hash_new_password(password, owner.email, owner.name)
     async with deps.db.transaction() as tx:
         known = await _known(deps, tx, LinkKind.PASSWORD_RESET, token)
+        await acting.stop(deps, tx, known.person, by=own_actor(known, origin.address))
         await replace_password(tx, known.person, hashed)
         await note_own(tx, known, "password.reset", origin.address, deps.clock.now())
         return await known_browsers.remember(deps, tx, known.person, origin.browser)

@@ -156,11 +156,6 @@ async def touch_session(tx: Tx, session_id: SessionId, now: datetime) -> None:
     await tx.execute("UPDATE console_session SET seen_at = $2 WHERE id = $1", session_id, now)
 
 
-async def set_acting(tx: Tx, session_id: SessionId, account_id: AccountId | None) -> None:
-    """Makes an operator's session act for an account, or for none."""
-    await tx.execute("UPDATE console_session SET acting_account_id = $2 WHERE id = $1", session_id, account_id)
-
-
 async def delete_session(tx: Tx, person: Person, session_id: SessionId) -> bool:
     """Ends one session of that person; whether there was one."""
     tag = await tx.execute(

@@ -8,10 +8,11 @@ import structlog
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId, SessionId
+from callmark.domain.ids import SessionId
 from callmark.domain.mail import letters
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.sessions import queries
+from callmark.domain.sessions.acting import service as acting
 from callmark.domain.sessions.known_browsers import service as known_browsers
 from callmark.domain.sessions.model import (
     CODE_DIGITS,
@@ -173,16 +174,18 @@ async def set_zone(deps: Deps, person: Person, name: str) -> None:
         await queries.set_zone(tx, person, zone.key, only_first=False)
 
 
-async def end_session(deps: Deps, person: Person, session_id: SessionId) -> None:
+async def end_session(deps: Deps, person: Person, session_id: SessionId, *, by: Actor) -> None:
     """Signs that session of that person out. Raises NotFound."""
-    async with deps.db.connection() as tx:
+    async with deps.db.transaction() as tx:
+        await acting.stop(deps, tx, person, by=by, only=session_id)
         if not await queries.delete_session(tx, person, session_id):
             raise NotFound("no session with this id")
 
 
-async def end_other_sessions(deps: Deps, session: Session) -> None:
+async def end_other_sessions(deps: Deps, session: Session, *, by: Actor) -> None:
     """Signs that person out everywhere else."""
-    async with deps.db.connection() as tx:
+    async with deps.db.transaction() as tx:
+        await acting.stop(deps, tx, session.person, by=by, but=session.id)
         await queries.delete_sessions(tx, session.person, but=session.id)
 
 
@@ -203,6 +206,7 @@ async def change_password(deps: Deps, session: Session, old: str, new: str, orig
         if not await _is_unchanged(tx, known):
             raise InvalidInput(_NOT_CURRENT, field="old_password")
         await throttle.forget(tx, throttle.OLD_PASSWORD, str(session.id))
+        await acting.stop(deps, tx, session.person, by=session.actor(origin.address), but=session.id)
         await replace_password(tx, session.person, hashed, but=session.id)
         await note_own(tx, known, "password.changed", origin.address, deps.clock.now())
         return await known_browsers.remember(deps, tx, session.person, origin.browser)
@@ -244,19 +248,20 @@ async def end_all(tx: Tx, person: Person) -> None:
 
 async def note_own(tx: Tx, known: KnownPerson, action: str, address: str, at: datetime) -> None:
     """Notes what someone did about its own way in: a password chosen, an invitation accepted."""
+    await audit.note(tx, own_actor(known, address), action, known.email, account_id=known.account_id, at=at)
+
+
+def own_actor(known: KnownPerson, address: str) -> Actor:
+    """Who acts where someone has proven to be this person and has no session yet."""
     kind = ActorKind.OPERATOR if known.person.operator_id else ActorKind.MEMBER
-    by = Actor(kind, known.email, address=address)
-    await audit.note(tx, by, action, known.email, account_id=known.account_id, at=at)
-
-
-async def act_for(tx: Tx, session: Session, account_id: AccountId | None) -> None:
-    """Makes an operator's session act for an account, or for none; who may is for the caller to say."""
-    await queries.set_acting(tx, session.id, account_id)
+    return Actor(kind, known.email, address=address)
 
 
 async def forget_dead(deps: Deps) -> None:
     """Deletes ended sessions, links, codes, devices, known browsers and tries."""
     now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        await acting.stop_dead(deps, tx, now - LONGEST, now - IDLE)
     await queries.delete_dead(deps.db, now - LONGEST, now - IDLE, now)
     await known_browsers.forget_expired(deps.db, now)
     await throttle.forget_old_tries(deps)

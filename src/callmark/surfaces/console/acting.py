@@ -8,7 +8,7 @@ from callmark.domain.operators import service as operators
 from callmark.domain.policy.model import Action
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page
-from callmark.surfaces.console.request import HOME, ConsoleRequest
+from callmark.surfaces.console.request import ConsoleRequest, page_after
 from callmark.surfaces.console.route import post
 
 LIST = "/console/operator/accounts"
@@ -30,9 +30,9 @@ async def ask_act(request: ConsoleRequest) -> Page:
 
 
 async def act(request: ConsoleRequest) -> Response:
-    """Begins to act."""
+    """Begins to act; where that was needed for something else, its page comes next."""
     await operators.act_for(request.deps, request.live_session, request.id(AccountId), by=request.by)
-    return request.go(HOME)
+    return request.go(page_after(request.form.text("next")))
 
 
 async def stop_acting(request: ConsoleRequest) -> Response:

@@ -14,7 +14,7 @@ from callmark.domain.policy.model import Action
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Origin
 from callmark.kit.errors import AppError, Forbidden, MethodNotAllowed, NotFound
-from callmark.surfaces.console import admission, bodies, cookies, errors, kept_forms
+from callmark.surfaces.console import admission, bodies, cookies, errors, kept_forms, other_account
 from callmark.surfaces.console.pages import finish, is_secure
 from callmark.surfaces.console.request import HOME, ConsoleRequest, page_of, with_query
 from callmark.surfaces.console.route import Access, ConsoleRoute
@@ -85,9 +85,11 @@ class Console:
         is_form = route.method == "POST"
         try:
             if route.needs is not Access.ANYBODY and request.session is None:
-                return await kept_forms.keep_for_sign_in(request) if is_form else _to_sign_in(request)
+                return await kept_forms.keep_for_sign_in(route, request) if is_form else _to_sign_in(request)
             if is_form and (answer := await self._take_form(route, request)):
                 return answer
+            if not is_form and other_account.is_other(route, request):
+                return await other_account.answer_script(request)
             _check_needs(route.needs, request)
             admission.check_text(request)
             return await route.handler(request)
@@ -102,6 +104,8 @@ class Console:
         request.sent = await bodies.read_form(request.http, route.largest_bytes, is_trusted=is_trusted)
         if not cookies.is_csrf_token(request.sent_csrf, request.csrf_key):
             return await kept_forms.keep_for_session(route, request)
+        if other_account.is_other(route, request):
+            return await kept_forms.keep_for_account(route, request)
         return None
 
 

@@ -9,12 +9,14 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import timedelta
 from hashlib import sha256
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from callmark.domain.ids import AccountId
 from callmark.domain.sessions.known_browsers.service import LIFETIME as KNOWN_LIFETIME
 from callmark.domain.sessions.model import CODE_LIFETIME, DEVICE_LIFETIME
 from callmark.kit.ids import random_text
@@ -30,7 +32,7 @@ SESSION, VISITOR, CODE, DEVICE, BROWSER, FLASH, THEME, PERSON, FORMS = (
     "callmark_person",
     "callmark_forms",
 )
-_CSRF_BYTES = 32
+_CSRF_BYTES, _ID_BYTES = 32, 16
 _LONGEST_FLASH = 600
 _flash = msgspec.json.Decoder(tuple[str, str]).decode
 
@@ -105,23 +107,42 @@ def new_visitor() -> str:
     return random_text(_CSRF_BYTES)
 
 
-def csrf_token(key: str) -> str:
-    """A token for the forms of one page. Masked again each time, so that compression tells nothing about it."""
-    mask = secrets.token_bytes(_CSRF_BYTES)
-    return urlsafe_b64encode(mask + _xor(mask, _csrf(key))).decode()
+def csrf_token(key: str, account_id: AccountId | None = None) -> str:
+    """A token for the forms of one page, of an operator that acts for this account.
+
+    Masked again each time, so that compression tells nothing about it.
+    """
+    account = account_id.bytes if account_id else b""
+    plain = _csrf(key, account) + account
+    mask = secrets.token_bytes(len(plain))
+    return urlsafe_b64encode(mask + _xor(mask, plain)).decode()
 
 
 def is_csrf_token(token: str, key: str) -> bool:
-    """Whether the token was made for this key."""
+    """Whether the token was made for this key, with the account that it names."""
+    plain = _unmasked(token)
+    account = plain[_CSRF_BYTES:]
+    return len(account) in {0, _ID_BYTES} and hmac.compare_digest(plain[:_CSRF_BYTES], _csrf(key, account))
+
+
+def account_of(token: str) -> AccountId | None:
+    """The account that a token names, whatever key it was made for; None when it names none."""
+    account = _unmasked(token)[_CSRF_BYTES:]
+    return AccountId(UUID(bytes=account)) if len(account) == _ID_BYTES else None
+
+
+def _csrf(key: str, account: bytes) -> bytes:
+    return hmac.digest(key.encode(), b"callmark console form" + account, sha256)
+
+
+def _unmasked(token: str) -> bytes:
+    """What a token holds; empty when it is none."""
     try:
         raw = urlsafe_b64decode(token)
     except ValueError:
-        return False
-    return len(raw) == 2 * _CSRF_BYTES and hmac.compare_digest(_xor(raw[:_CSRF_BYTES], raw[_CSRF_BYTES:]), _csrf(key))
-
-
-def _csrf(key: str) -> bytes:
-    return hmac.digest(key.encode(), b"callmark console form", sha256)
+        return b""
+    half = len(raw) // 2
+    return _xor(raw[:half], raw[half:]) if len(raw) == 2 * half else b""
 
 
 def _xor(one: bytes, other: bytes) -> bytes:

@@ -1,7 +1,9 @@
-"""Forms that arrive after their session ended, or with a token of an earlier one: what was typed is not lost.
+"""Forms that come too late or for another account than the operator acts for now: what was typed is not lost.
 
-It waits for thirty minutes, encrypted, for the person and the browser that sent it; after the sign-in a page shows it
-and sends it again when that person says so. Passwords and files are not kept, and the page says so.
+Too late is what arrives after its session ended, or with a token of an earlier one. The form waits for thirty minutes,
+encrypted, for the person and the browser that sent it; after the sign-in a page shows it and sends it again when that
+person says so. Passwords and files are not kept, and the page says so. A form of an account is sent again only while
+the session acts for that account.
 
 Who is not signed in can have any form kept, and knows its address. So the address alone opens nothing: it takes a
 cookie that the same answer set. So nobody's form stands before another person with a button that sends it.
@@ -15,15 +17,16 @@ import msgspec
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from callmark.domain.ids import MemberId, OperatorId
+from callmark.domain.accounts.model import Account
+from callmark.domain.ids import AccountId, MemberId, OperatorId
 from callmark.domain.sessions import handovers
 from callmark.domain.sessions.model import TOKEN_LENGTH, Person
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.errors import AppError, Forbidden, TooManyRequests
 from callmark.kit.ids import parse_uuid, random_text, sha256
-from callmark.surfaces.console import admission, bodies, cookies
+from callmark.surfaces.console import admission, bodies, cookies, other_account
 from callmark.surfaces.console.pages import Page, is_secure, page
-from callmark.surfaces.console.request import HOME, ConsoleRequest, page_of, with_query
+from callmark.surfaces.console.request import HOME, ConsoleRequest, page_after, page_of, with_query
 from callmark.surfaces.console.route import Access, ConsoleRoute, get
 
 SIGN_IN = "/console/sign-in"
@@ -35,6 +38,8 @@ _NOTHING_DONE = "You were signed out before this was done. Nothing was changed."
 _LOST = "You were signed out before this was saved. Nothing was changed, and your input could not be kept."
 _WAITS = "You were signed out before this was saved. Sign in to continue. Your input is kept for 30 minutes."
 _STALE = "This form is no longer valid because it was opened before you signed in. Please try again."
+_LATE = "you were signed out or signed in elsewhere"
+_WAS_OTHER = "you were acting for another account"
 _OLD_PAGE = "This page was opened before you signed in. Nothing has been saved yet."
 
 
@@ -49,6 +54,12 @@ class KeptForm(msgspec.Struct):
     """The page it stood on, as far as the browser said."""
     browser: bytes = b""
     """The SHA-256 of the cookie that opens it."""
+    is_of_account: bool = False
+    """Whether it acts on the account that an operator acts for."""
+    account_id: AccountId | None = None
+    """That account, as the page named it; None for a member's form."""
+    is_late: bool = True
+    """Whether it came too late; otherwise the session acted for another account."""
 
 
 class KeptFormPage(Page, frozen=True):
@@ -60,6 +71,17 @@ class KeptFormPage(Page, frozen=True):
     files: list[str]
     had_password: bool
     back: str
+    why: str
+
+
+class OtherAccountPage(Page, frozen=True):
+    """A form of another account than the operator acts for; `onward` is opened once it acts for the right one."""
+
+    template: ClassVar[str] = "kit/other_account.html"
+    form: KeptForm
+    account: Account | None
+    onward: str
+    is_kept: bool
 
 
 class NoFormPage(Page, frozen=True):
@@ -73,13 +95,13 @@ def person_cookie(person: Person) -> str:
     return f"m{person.member_id}" if person.member_id else f"o{person.operator_id}"
 
 
-async def keep_for_sign_in(request: ConsoleRequest) -> Response:
+async def keep_for_sign_in(route: ConsoleRoute, request: ConsoleRequest) -> Response:
     """To the sign-in, after which the form is shown again; says what happened to it, unless another site sent it."""
     try:
         admission.check_site(request)
     except Forbidden:
         return _go(request, SIGN_IN)
-    kept = await _read(request)
+    kept = await _read(route, request)
     token = await _hand_over(request, kept, _person(request)) if kept and kept.fields else ""
     if token:
         onward, said = f"{KEPT}/{token}", _WAITS
@@ -96,11 +118,21 @@ async def keep_for_session(route: ConsoleRoute, request: ConsoleRequest) -> Resp
     if request.session is None or route.needs is Access.ANYBODY:
         request.new_cookies.append(cookies.flash("This page was open for too long. Please try again.", "warning"))
         return _go(request, request.path if route.path in request.http.app.state.console_paths else HOME)
-    token = await _hand_over(request, _kept(request), request.session.person)
+    token = await _hand_over(request, _kept(route, request), request.session.person)
     if not token:
         raise Forbidden(_STALE)
     request.new_cookies.append(cookies.flash(_OLD_PAGE, "warning"))
     return _go(request, f"{KEPT}/{token}")
+
+
+async def keep_for_account(route: ConsoleRoute, request: ConsoleRequest) -> Response:
+    """Keeps an operator's form of another account than the session acts for now, and says whose it is."""
+    kept = _kept(route, request)
+    kept.is_late = False
+    if _typed(kept) and (token := await _hand_over(request, kept, request.live_session.person)):
+        return _go(request, f"{KEPT}/{token}")
+    account = await other_account.find_named(request, kept.account_id)
+    return page(request, OtherAccountPage(kept, account, page_after(kept.page), is_kept=False), 409)
 
 
 async def show(request: ConsoleRequest) -> Response:
@@ -112,10 +144,14 @@ async def show(request: ConsoleRequest) -> Response:
     kept = msgspec.msgpack.decode(content, type=KeptForm)
     if not hmac.compare_digest(kept.browser, sha256(_browser(request))):
         return page(request, NoFormPage(), 404)
-    return page(request, KeptFormPage(kept.path, kept.fields, kept.files, kept.had_password, kept.page or HOME))
+    if kept.is_of_account and kept.account_id != request.acting_for:
+        account = await other_account.find_named(request, kept.account_id)
+        return page(request, OtherAccountPage(kept, account, request.path, is_kept=True))
+    why = _LATE if kept.is_late else _WAS_OTHER
+    return page(request, KeptFormPage(kept.path, kept.fields, kept.files, kept.had_password, kept.page or HOME, why))
 
 
-async def _read(request: ConsoleRequest) -> KeptForm | None:
+async def _read(route: ConsoleRoute, request: ConsoleRequest) -> KeptForm | None:
     """The form, if a page of ours sent it and it can be read."""
     session_token = cookies.read(request.http, cookies.SESSION, secure=is_secure(request.deps.public_url))
     try:
@@ -124,15 +160,16 @@ async def _read(request: ConsoleRequest) -> KeptForm | None:
     except AppError:
         return None
     is_ours = cookies.is_csrf_token(request.sent_csrf, session_token) or admission.is_from_our_page(request)
-    return _kept(request) if is_ours else None
+    return _kept(route, request) if is_ours else None
 
 
-def _kept(request: ConsoleRequest) -> KeptForm:
+def _kept(route: ConsoleRoute, request: ConsoleRequest) -> KeptForm:
     items = request.sent.multi_items() if request.sent else []
     fields = [(name, value) for name, value in items if isinstance(value, str) and name not in {"csrf", *_SECRETS}]
     files = [value.filename for _, value in items if isinstance(value, UploadFile) and value.filename]
     had_password = any(name in _SECRETS for name, _ in items)
-    return KeptForm(request.path, fields, files, had_password, _page_before(request))
+    of_account = other_account.is_of_account(route), cookies.account_of(request.sent_csrf)
+    return KeptForm(request.path, fields, files, had_password, _page_before(request), b"", *of_account)
 
 
 def _typed(kept: KeptForm) -> bool:

@@ -75,7 +75,7 @@ async def change_zone(request: ConsoleRequest) -> Response:
 async def end_one(request: ConsoleRequest) -> Response:
     """Signs one session out."""
     session_id = request.id(SessionId)
-    await sessions.end_session(request.deps, request.live_session.person, session_id)
+    await sessions.end_session(request.deps, request.live_session.person, session_id, by=request.by)
     return request.go(URL, "The session was signed out.")
 
 
@@ -92,7 +92,7 @@ async def ask_end_others(request: ConsoleRequest) -> Page:
 
 async def end_others(request: ConsoleRequest) -> Response:
     """Signs every other session out."""
-    await sessions.end_other_sessions(request.deps, request.live_session)
+    await sessions.end_other_sessions(request.deps, request.live_session, by=request.by)
     return request.go(URL, "You are signed out everywhere else.")
 
 

@@ -104,6 +104,11 @@ class ConsoleRequest(Struct, dict=True):
         return bool(self.session and self.session.role and self.session.account_state is AccountState.SUSPENDED)
 
     @property
+    def acting_for(self) -> AccountId | None:
+        """The account that an operator acts for now. Members have one account alone, and act for none."""
+        return self.session.account_id if self.session and self.session.role is None else None
+
+    @property
     def features(self) -> list[Feature]:
         """What that account subscribes to, in the order of their declaration."""
         return [feature for feature in Feature if feature in self.live_session.features]
@@ -195,6 +200,14 @@ def page_of(url: str) -> str:
     except ValueError:
         return ""
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def page_after(wanted: str) -> str:
+    """Where to go after a form that says so: a path of the console, never another site."""
+    path = wanted.partition("?")[0]
+    is_ours = path == HOME or path.startswith(f"{HOME}/")
+    is_plain = wanted.isprintable() and "\\" not in wanted and "//" not in path and "#" not in wanted
+    return wanted if is_ours and is_plain else HOME
 
 
 def first_digits(text: str) -> str:

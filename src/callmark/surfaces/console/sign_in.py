@@ -14,7 +14,7 @@ from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Too
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.pages import Page, is_secure, page
-from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, with_query
+from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, page_after, with_query
 from callmark.surfaces.console.route import Access, get, post
 from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
 
@@ -77,14 +77,14 @@ class DeadLinkPage(Page, frozen=True):
 async def show_sign_in(request: ConsoleRequest) -> Response:
     """The form; who is signed in is sent to the next page."""
     if request.session:
-        return request.go(_next(request.query("next")))
-    return _sign_in_page(request, Form(), _next(request.query("next")))
+        return request.go(page_after(request.query("next")))
+    return _sign_in_page(request, Form(), page_after(request.query("next")))
 
 
 async def sign_in(request: ConsoleRequest) -> Response:
     """Takes address and password."""
     form = request.form
-    onward = _next(form.text("next"))
+    onward = page_after(form.text("next"))
     known = cookies.read(request.http, cookies.DEVICE, secure=is_secure(request.deps.public_url))
     try:
         done = await sessions.sign_in(request.deps, form.text("email"), form.text("password"), _origin(request), known)
@@ -111,8 +111,8 @@ async def confirm_code(request: ConsoleRequest) -> Response:
         )
     except Unauthenticated as refused:
         shown = Form(form.values, {"code": f"{refused.message} Sign in again to get a new one."})
-        return page(request, CodePage(shown, _next(form.text("next"))), refused.status)
-    return _welcome(request, done, _next(form.text("next")))
+        return page(request, CodePage(shown, page_after(form.text("next"))), refused.status)
+    return _welcome(request, done, page_after(form.text("next")))
 
 
 async def show_code(request: ConsoleRequest) -> Response:
@@ -120,13 +120,13 @@ async def show_code(request: ConsoleRequest) -> Response:
     waiting = cookies.read(request.http, cookies.CODE, secure=is_secure(request.deps.public_url))
     if not waiting or request.session:
         return request.go(SIGN_IN)
-    return page(request, CodePage(Form(), _next(request.query("next"))))
+    return page(request, CodePage(Form(), page_after(request.query("next"))))
 
 
 async def sign_out(request: ConsoleRequest) -> Response:
     """Ends this session."""
     if request.session:
-        await sessions.end_session(request.deps, request.session.person, request.session.id)
+        await sessions.end_session(request.deps, request.session.person, request.session.id, by=request.by)
     request.new_cookies += cookies.session("")
     return request.go(SIGN_IN, "You are signed out.")
 
@@ -198,7 +198,7 @@ async def theme(request: ConsoleRequest) -> Response:
     wanted = request.form.text("theme")
     value = wanted if wanted in {"light", "dark"} else ""
     request.new_cookies.append(cookies.Cookie(cookies.THEME, value, timedelta(days=365)))
-    return request.go(_next(request.form.text("next")))
+    return request.go(page_after(request.form.text("next")))
 
 
 def _sign_in_page(request: ConsoleRequest, form: Form, onward: str, status: int = 200) -> Response:
@@ -221,14 +221,6 @@ def _later(form: Form, refused: TooManyRequests, more: str = "") -> Form:
 def _too_many(response: Response, refused: TooManyRequests) -> Response:
     response.headers["Retry-After"] = str(max(-(-int(refused.retry_after.total_seconds()) // 1), 1))
     return response
-
-
-def _next(wanted: str) -> str:
-    """Where to go afterwards: a path of the console, never another site."""
-    path = wanted.partition("?")[0]
-    is_ours = path == HOME or path.startswith(f"{HOME}/")
-    is_plain = wanted.isprintable() and "\\" not in wanted and "//" not in path and "#" not in wanted
-    return wanted if is_ours and is_plain else HOME
 
 
 def _origin(request: ConsoleRequest) -> Origin:

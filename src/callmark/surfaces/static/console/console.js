@@ -36,9 +36,10 @@ function save(button) {
 
 /* A page that asks before something is lost, as a dialog over this one. */
 const dialog = document.getElementById("cs-dialog");
+const ofPage = JSON.parse(document.body.getAttribute("hx-headers")); // names the account that an operator acted for
 
 async function ask(link) {
-  const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+  const answer = await fetch(link.href, { headers: { Accept: "text/html", ...ofPage } });
   const asked = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-ask] form");
   if (!asked) {
     location.assign(link.href);

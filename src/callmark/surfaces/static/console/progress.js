@@ -2,11 +2,12 @@
    with the address of a page that has them) are fetched and put in, and whatever is typed beside them stays. */
 const AGAIN_AFTER_MS = 2000;
 const LONGEST_WAIT_MS = 60000;
+const ofPage = JSON.parse(document.body.getAttribute("hx-headers")); // names the account that an operator acted for
 const live = document.getElementById("cs-live");
 
 /** The parts with what that page says now, in their places. The keyboard stays where it is. */
 async function refresh(address) {
-  const answer = await fetch(address, { headers: { Accept: "text/html", "X-Callmark-Poll": "yes" } });
+  const answer = await fetch(address, { headers: { Accept: "text/html", "X-Callmark-Poll": "yes", ...ofPage } });
   if (answer.status === 404) location.assign(address); // what the page is about has gone, as a number that is delisted
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const parts = [];

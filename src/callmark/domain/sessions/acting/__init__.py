@@ -1,0 +1,1 @@
+"""For which account an operator's session acts."""

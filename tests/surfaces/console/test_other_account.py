@@ -1,0 +1,188 @@
+"""An operator with two tabs: a page of one account does nothing for another that the session acts for meanwhile."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import httpx
+import pytest
+from msgspec import Struct
+from tests.auditing import log_of
+from tests.surfaces.console.browser import BASE, PASSWORD, Browser, Visitors, make_operator, text_of
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Account
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+from callmark.domain.members import service as members
+from callmark.domain.operators.model import Operator
+from callmark.domain.policy.model import SYSTEM
+from callmark.kit.clock import FakeClock
+from callmark.surfaces.console import cookies
+
+INVITE = "/console/members/invite"
+NINA = {"email": "nina@acme.example", "name": "Nina", "role": "admin:"}
+_TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+
+
+class Tabs(Struct):
+    """An operator's browser, and two accounts."""
+
+    operator: Operator
+    browser: Browser
+    acme: Account
+    beta: Account
+
+    async def act_for(self, account: Account) -> None:
+        """In whichever tab."""
+        begun = await self.browser.post(f"/console/operator/accounts/{account.id}/act")
+        assert begun.status_code == 303
+
+    async def send(self, page: httpx.Response, path: str, form: dict[str, str]) -> httpx.Response:
+        """A form of a page that is open."""
+        token = _TOKEN.findall(page.text)[-1]
+        return await self.browser.http.post(path, data={"csrf": token, **form}, headers={"Referer": f"{page.url}"})
+
+    async def poll(self, page: httpx.Response, path: str, **more: str) -> httpx.Response:
+        """What a script of a page that is open asks for."""
+        (headers,) = re.findall(r"hx-headers='{\"X-CSRF-Token\": \"([^\"]+)\"}'", page.text)
+        return await self.browser.http.get(path, headers={"X-CSRF-Token": headers, **more})
+
+
+HTMX = {"HX-Request": "true", "HX-Current-URL": f"{BASE}/console/usage"}
+
+
+@pytest.fixture
+async def tabs(deps: Deps, browse: Visitors) -> Tabs:
+    operator = await make_operator(deps)
+    made = [await accounts.create_account(deps, name, by=SYSTEM) for name in ("Acme", "Beta")]
+    return Tabs(operator, await browse.as_operator(operator), *made)
+
+
+async def test_a_form_of_one_account_is_not_taken_for_another_and_can_be_sent_for_its_own(
+    deps: Deps, tabs: Tabs
+) -> None:
+    await tabs.act_for(tabs.acme)
+    page = await tabs.browser.get(INVITE)
+    await tabs.act_for(tabs.beta)
+    refused = await tabs.browser.follow(await tabs.send(page, INVITE, NINA))
+    assert "This form is for Acme . You now act for Beta" in text_of(refused)
+    assert "nina@acme.example" in text_of(refused)
+    assert "Submit now" not in text_of(refused)
+    for account in (tabs.acme, tabs.beta):
+        assert await members.list_members(deps, account.id) == []
+    onward = unescape(re.findall(r'name="next" value="([^"]+)"', refused.text)[-1])
+    again = await tabs.browser.post(f"/console/operator/accounts/{tabs.acme.id}/act", {"next": onward})
+    kept = await tabs.browser.follow(again)
+    assert "It was not saved because you were acting for another account." in text_of(kept)
+    assert "Submit now" in text_of(kept)
+    assert (await tabs.send(kept, INVITE, NINA)).status_code == 303
+    (nina,) = await members.list_members(deps, tabs.acme.id)
+    assert nina.email == "nina@acme.example"
+
+
+async def test_a_button_of_one_account_does_nothing_for_another_and_leads_back_to_its_page(tabs: Tabs) -> None:
+    await tabs.act_for(tabs.acme)
+    page = await tabs.browser.get("/console/first-steps")
+    await tabs.act_for(tabs.beta)
+    refused = await tabs.send(page, "/console/first-steps/hide", {})
+    assert refused.status_code == 409
+    assert "Act for Acme again" in text_of(refused)
+    assert 'name="next" value="/console/first-steps"' in refused.text
+    await tabs.browser.post("/console/operator/stop-acting")
+    idle = await tabs.send(page, "/console/first-steps/hide", {})
+    assert "You act for no account now" in text_of(idle)
+
+
+async def test_operators_own_forms_do_not_mind_which_account_the_session_acts_for(deps: Deps, tabs: Tabs) -> None:
+    """Neither do those of the person, and the one that ends the acting."""
+    at = f"/console/operator/accounts/{tabs.beta.id}"
+    page = await tabs.browser.get(at)
+    await tabs.act_for(tabs.acme)
+    assert (await tabs.send(page, at, {"name": "Beta Ltd"})).status_code == 303
+    assert (await accounts.get_account(deps, tabs.beta.id)).name == "Beta Ltd"
+    page = await tabs.browser.get("/console/me")
+    await tabs.act_for(tabs.beta)
+    assert (await tabs.send(page, "/console/me/zone", {"zone": "Asia/Kolkata"})).status_code == 303
+    assert (await tabs.send(page, "/console/operator/stop-acting", {})).headers["location"].endswith("/accounts")
+    assert (await tabs.send(page, "/console/sign-out", {})).status_code == 303
+
+
+async def test_a_form_without_an_account_is_refused_where_one_is_needed(deps: Deps, tabs: Tabs) -> None:
+    """As of a page that was opened before an upgrade."""
+    await tabs.act_for(tabs.beta)
+    tabs.browser.acting_for = None
+    refused = await tabs.browser.follow(await tabs.browser.post("/console/keys/new", {"name": "k", "features": "x"}))
+    assert "This form does not say for which account it is. You now act for Beta" in text_of(refused)
+    assert "Act for" not in text_of(refused)
+    assert await credentials.list_keys(deps, tabs.beta.id) == []
+
+
+async def test_a_token_names_its_account_and_no_other_can_be_put_in(tabs: Tabs) -> None:
+    token, plain = cookies.csrf_token("key", tabs.acme.id), cookies.csrf_token("key")
+    assert (cookies.account_of(token), cookies.account_of(plain)) == (tabs.acme.id, None)
+    assert cookies.is_csrf_token(token, "key")
+    assert cookies.is_csrf_token(plain, "key")
+    assert not cookies.is_csrf_token(token, "another key")
+    for end in range(0, len(token), 4):
+        assert not cookies.is_csrf_token(token[:end], "key")
+
+
+async def test_a_form_that_is_kept_for_a_sign_in_waits_for_its_own_account(
+    deps: Deps, tabs: Tabs, clock: FakeClock
+) -> None:
+    await tabs.act_for(tabs.acme)
+    page, at = await tabs.browser.get(INVITE), f"/console/operator/accounts/{tabs.beta.id}"
+    clock.advance(timedelta(hours=12))
+    found: list[str] = []
+    who = {"email": tabs.operator.email, "password": PASSWORD}
+    for path, form in ((INVITE, NINA), (at, {"name": "Beta Ltd"})):
+        late = await tabs.send(page, path, form)
+        door = await tabs.browser.get(late.headers["location"])
+        entered = await tabs.send(door, "/console/sign-in", who | _next_of(door))
+        found.append(entered.headers["location"])
+        kept = await tabs.browser.follow(entered)
+        assert ("Submit now" in text_of(kept)) == (path == at)
+        await tabs.browser.http.post("/console/sign-out", data={"csrf": _TOKEN.findall(kept.text)[-1]})
+    door = await tabs.browser.get("/console/sign-in")
+    await tabs.send(door, "/console/sign-in", who)
+    await tabs.act_for(tabs.beta)
+    assert "This form is for Acme . You now act for Beta" in text_of(await tabs.browser.get(found[0]))
+    await tabs.act_for(tabs.acme)
+    assert "Submit now" in text_of(await tabs.browser.get(found[0]))
+    assert await members.list_members(deps, tabs.beta.id) == []
+
+
+def _next_of(door: httpx.Response) -> dict[str, str]:
+    return {"next": unescape(re.findall(r'name="next" value="([^"]+)"', door.text)[0])}
+
+
+async def test_a_page_that_updates_says_so_instead_of_showing_another_account(tabs: Tabs) -> None:
+    await tabs.act_for(tabs.acme)
+    page = await tabs.browser.get("/console/usage")
+    same = await tabs.poll(page, "/console/usage", **HTMX, **{"X-Callmark-Poll": "yes"})
+    assert same.status_code == 200
+    await tabs.act_for(tabs.beta)
+    other = await tabs.poll(page, "/console/usage", **HTMX, **{"X-Callmark-Poll": "yes"})
+    assert other.status_code == 286  # htmx polls no more
+    assert (other.headers["hx-retarget"], other.headers["hx-reselect"]) == ("#acting", "#acting")
+    assert text_of(other).startswith("This page shows Acme . You now act for Beta , so it no longer updates.")
+    assert 'id="acting"' in page.text
+    assert 'name="next" value="/console/usage"' in other.text
+    searched = await tabs.poll(page, "/console/records?q=12", **HTMX)
+    assert searched.headers["hx-redirect"] == "/console/records?q=12"
+    asked = await tabs.poll(page, "/console/records?q=12")
+    assert asked.status_code == 409
+    health = await tabs.poll(page, "/console/operator/health", **HTMX, **{"X-Callmark-Poll": "yes"})
+    assert health.status_code == 200
+
+
+async def test_the_log_of_an_account_says_when_an_operator_went_to_another_or_signed_out(
+    deps: Deps, tabs: Tabs
+) -> None:
+    await tabs.act_for(tabs.acme)
+    await tabs.act_for(tabs.beta)
+    await tabs.browser.post("/console/sign-out")
+    for account in (tabs.acme, tabs.beta):
+        log = [(one.action, one.actor_email) for one in await log_of(deps, account.id)]
+        assert log == [("operator.stopped", tabs.operator.email), ("operator.acts", tabs.operator.email)]
