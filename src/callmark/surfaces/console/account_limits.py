@@ -42,20 +42,23 @@ class AccountLimitsPage(Page, frozen=True):
 async def show_limits(request: ConsoleRequest) -> Response:
     """The form."""
     account = await accounts.get_account(request.deps, request.id(AccountId))
-    form = Form.of(**{name: str(value) for name, value in account.limits.own.items()})
-    return page(request, AccountLimitsPage(form, account, FIELDS))
+    return page(request, AccountLimitsPage(_filled(account), account, FIELDS))
 
 
 async def change_limits(request: ConsoleRequest) -> Response:
     """Sets what has a number, and puts the rest back to the default."""
-    form, account_id = request.form, request.id(AccountId)
+    old = await accounts.get_account(request.deps, request.id(AccountId))
+    form = request.form.onto(_filled(old))
     try:
         wanted = {field.name: _number(form, field) for field in FIELDS}
-        account = await accounts.set_limits(request.deps, account_id, wanted, by=request.by)
+        account = await accounts.set_limits(request.deps, old.id, wanted, by=request.by)
     except InvalidInput as refused:
-        account = await accounts.get_account(request.deps, account_id)
-        return page(request, AccountLimitsPage(form.refused(refused), account, FIELDS), 422)
-    return request.go(f"{LIST}/{account_id}", f"The limits of {account.name} were saved.")
+        return page(request, AccountLimitsPage(form.refused(refused), old, FIELDS), 422)
+    return request.go(f"{LIST}/{account.id}", f"The limits of {account.name} were saved.")
+
+
+def _filled(account: Account) -> Form:
+    return Form.stored(**{name: str(account.limits.own.get(name, "")) for name in DEFAULTS})
 
 
 def _number(form: Form, field: LimitField) -> int | None:

@@ -116,7 +116,7 @@ async def show_account(request: ConsoleRequest) -> Response:
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name and features."""
-    form = request.form
+    form = request.form.onto(_filled(await accounts.get_account(request.deps, request.id(AccountId))))
     try:
         account = await accounts.update_account(
             request.deps, request.id(AccountId), by=request.by, name=form.text("name"), features=_features(form)
@@ -184,10 +184,14 @@ async def invite_again(request: ConsoleRequest) -> Response:
 
 async def _account_page(request: ConsoleRequest, form: Form | None, status: int = 200) -> Response:
     deps, account = request.deps, await accounts.get_account(request.deps, request.id(AccountId))
-    filled = form or Form.of(name=account.name, features=[*account.features])
+    filled = form or _filled(account)
     people, figures = await members.list_members(deps, account.id), await _figures(deps, account.id)
     buckets = [account.limits.bucket(bucket) for bucket in BUCKETS]
     return page(request, AccountPage(filled, account, people, figures, buckets), status)
+
+
+def _filled(account: Account) -> Form:
+    return Form.stored(name=account.name, features=[*account.features])
 
 
 async def _figures(deps: Deps, account_id: AccountId) -> AccountFigures:

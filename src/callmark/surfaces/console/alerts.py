@@ -107,13 +107,13 @@ async def add(request: ConsoleRequest) -> Response:
 async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the recipient gets."""
     one = await _recipient(request)
-    form = Form.of(name=one.name or "", alert_kinds=[*one.alert_kinds])
-    return page(request, RecipientPage(form, one.kind, f"Alerts for {_name(one)}", one))
+    return page(request, RecipientPage(_filled(one), one.kind, f"Alerts for {_name(one)}", one))
 
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes what it gets."""
-    one, form = await _recipient(request), request.form
+    one = await _recipient(request)
+    form = request.form.onto(_filled(one))
     try:
         new = await recipients.change_kinds(
             request.deps, request.account_id, one.id, form.all("alert_kinds"), by=request.by, name=form.text("name")
@@ -212,6 +212,10 @@ def _role(form: Form) -> Role:
 
 async def _recipient(request: ConsoleRequest) -> Recipient:
     return await recipients.get_recipient(request.deps, request.account_id, request.id(RecipientId))
+
+
+def _filled(one: Recipient) -> Form:
+    return Form.stored(name=one.name or "", alert_kinds=[*one.alert_kinds])
 
 
 def _name(one: Recipient) -> str:

@@ -29,6 +29,7 @@ from callmark.surfaces.console.route import get, post
 LIST = "/console/callbacks/configurations"
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MIDNIGHT = "00:00"
+_ROWS = ("opens-", "closes-")
 _PAGE = 50
 
 
@@ -102,14 +103,8 @@ async def show_list(request: ConsoleRequest) -> Response:
 async def show_config(request: ConsoleRequest) -> Response:
     """The form with what the feature set has, or with what is usual."""
     found = await _find(request)
-    config = found.config
-    form = Form.of(
-        name=config.name if config else found.own.feature_set.name,
-        slot_picker="on" if config and config.slot_picker else "",
-        time_zone=config.time_zone.key if config else request.zone.key,
-        seen_in=request.query("seen_in") or request.zone.key,
-        **_fields(config.hours if config else CLOSED),
-    )
+    form = _filled(request, found)
+    form.values["seen_in"] = [request.query("seen_in") or request.zone.key]
     return _form_page(request, found, form)
 
 
@@ -120,7 +115,8 @@ async def preview(request: ConsoleRequest) -> Response:
 
 async def save(request: ConsoleRequest) -> Response:
     """Keeps it; from the next missed call on it counts."""
-    form, found = request.form, await _find(request)
+    found = await _find(request)
+    form = _merged(request.form, _filled(request, found)) if found.config else request.form
     try:
         config = await callbacks.set_config(
             request.deps,
@@ -183,6 +179,33 @@ async def _find(request: ConsoleRequest) -> ConfiguredSet:
     of = request.deps, request.account_id, request.id(FeatureSetId)
     own = await visible_sets.get_visible(*of, request.by.scope)
     return ConfiguredSet(own, await callbacks.find_config(*of))
+
+
+def _filled(request: ConsoleRequest, found: ConfiguredSet) -> Form:
+    """What the feature set has, or what is usual; the rows of the editor count as one field, `hours`."""
+    config = found.config
+    rows = _fields(config.hours if config else CLOSED)
+    form = Form.stored(
+        name=config.name if config else found.own.feature_set.name,
+        slot_picker="on" if config and config.slot_picker else "",
+        time_zone=config.time_zone.key if config else request.zone.key,
+        hours=_text_of(Form(rows)),
+    )
+    form.values |= rows
+    return form
+
+
+def _merged(form: Form, stored: Form) -> Form:
+    """As `Form.onto`, with the rows that belong to the hours."""
+    try:
+        hours = _text_of(form)
+    except InvalidInput:
+        return form.onto(stored)  # they were changed, and are refused
+    merged = Form({**form.values, "hours": [hours]}, form.errors, form.shown).onto(stored)
+    if merged.text("hours") == hours:
+        return merged
+    rows = {name: times for name, times in stored.values.items() if name.startswith(_ROWS)}
+    return Form(merged.values | rows, merged.errors, merged.shown)
 
 
 def _form_page(request: ConsoleRequest, found: ConfiguredSet, form: Form, status: int = 200) -> Response:

@@ -86,7 +86,8 @@ async def show_edit(request: ConsoleRequest) -> Response:
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes what its numbers show."""
-    form, set_id = request.form, (await placed_of(request)).feature_set.id
+    old = (await placed_of(request)).feature_set
+    form, set_id = request.form.onto(_filled(old)), old.id
     try:
         wanted = FeatureSetChange(**_typed(form))
         new = await feature_sets.update_feature_set(request.deps, request.account_id, set_id, wanted, by=request.by)
@@ -121,7 +122,7 @@ async def _form_page(
 
 
 def _filled(one: FeatureSet) -> Form:
-    return Form.of(
+    return Form.stored(
         name=one.name,
         description=one.description,
         label=str(one.label_id or ""),

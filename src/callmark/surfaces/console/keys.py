@@ -102,13 +102,13 @@ async def create(request: ConsoleRequest) -> Response:
 async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the key has."""
     key = await _key(request)
-    form = Form.of(name=key.name, description=key.description, features=[*key.features])
-    return page(request, KeyFormPage(form, _offered(request, key), str(key.reference)))
+    return page(request, KeyFormPage(_filled(key), _offered(request, key), str(key.reference)))
 
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name, description and access; its tokens act by it at once."""
-    form, key = request.form, await _key(request)
+    key = await _key(request)
+    form = request.form.onto(_filled(key))
     try:
         changed = await credentials.update_key(request.deps, request.account_id, key.id, by=request.by, **_typed(form))
     except InvalidInput as refused:
@@ -191,6 +191,10 @@ def _offered(request: ConsoleRequest, key: ApiKey | None = None) -> list[ShownAc
     """What a key of this account may give access to: the plan's, and what this key has from an earlier plan."""
     plan, had = (*request.features, MANAGEMENT), key.features if key else ()
     return [ShownAccess(one, one in plan) for one in ALL_ACCESS if one in plan or one in had]
+
+
+def _filled(key: ApiKey) -> Form:
+    return Form.stored(name=key.name, description=key.description, features=[*key.features])
 
 
 class _KeyFields(TypedDict):

@@ -112,13 +112,13 @@ async def create(request: ConsoleRequest) -> Response:
 async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the label has."""
     label = await _label(request)
-    return _form(request, Form.of(name=label.name, sub_category=str(label.sub_category)), label)
+    return _form(request, _filled(label), label)
 
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name, logo and category; records pushed before keep what they had."""
     old = await _label(request)
-    form = await _judged(request, request.form, needs_logo=False, old_name=old.name)
+    form = await _judged(request, request.form.onto(_filled(old)), needs_logo=False, old_name=old.name)
     if form.errors:
         return _form(request, form, old, status=422)
     kept = form.text("kept_logo")
@@ -174,7 +174,7 @@ async def _label(request: ConsoleRequest) -> Label:
 
 async def _judged(request: ConsoleRequest, form: Form, *, needs_logo: bool, old_name: str = "") -> Form:
     """The form with every field's trouble; a logo that can be used is kept, and its name goes with the form."""
-    checked = Form(dict(form.values), dict(form.errors))
+    checked = Form(dict(form.values), dict(form.errors), form.shown)
     try:
         kept_or(old_name, form.text("name"), label_name)
     except InvalidInput as refused:
@@ -192,6 +192,10 @@ async def _judged(request: ConsoleRequest, form: Form, *, needs_logo: bool, old_
     except InvalidInput:
         checked.errors["sub_category"] = "Choose a category"
     return checked
+
+
+def _filled(label: Label) -> Form:
+    return Form.stored(name=label.name, sub_category=str(label.sub_category))
 
 
 def _category(form: Form) -> tuple[int, int]:

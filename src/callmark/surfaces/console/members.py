@@ -91,13 +91,13 @@ async def invite(request: ConsoleRequest) -> Response:
 async def show_member(request: ConsoleRequest) -> Response:
     """The form with what the member has."""
     seen = await _seen(request)
-    given = f"{seen.member.role.value}:{seen.member.node_id or ''}"
-    return await _member_page(request, seen, Form.of(name=seen.member.name, role=given))
+    return await _member_page(request, seen, _filled(seen))
 
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name, role and place."""
-    form = request.form
+    seen = await _seen(request)
+    form = request.form.onto(_filled(seen))
     try:
         role, node_id = _role_and_place(form)
         member = await members.edit_member(
@@ -110,7 +110,6 @@ async def edit(request: ConsoleRequest) -> Response:
             node_id=node_id,
         )
     except (InvalidInput, Conflict) as refused:
-        seen = await _seen(request)
         return await _member_page(request, seen, form.refused(refused), 422)
     return request.go(LIST, f"{member.name} was saved.")
 
@@ -188,6 +187,10 @@ async def delete(request: ConsoleRequest) -> Response:
 
 async def _seen(request: ConsoleRequest) -> VisibleMember:
     return await members.get_visible(request.deps, request.account_id, request.id(MemberId), by=request.by)
+
+
+def _filled(seen: VisibleMember) -> Form:
+    return Form.stored(name=seen.member.name, role=f"{seen.member.role.value}:{seen.member.node_id or ''}")
 
 
 async def _member_page(request: ConsoleRequest, seen: VisibleMember, form: Form, status: int = 200) -> Response:

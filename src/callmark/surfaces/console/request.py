@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 from msgspec import Struct, field
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -25,7 +26,10 @@ from callmark.surfaces.console.bodies import LargeFile
 
 HOME = "/console"
 UTC = ZoneInfo("UTC")
+SHOWN = "shown"
+"""The hidden field of what a page showed."""
 Id = TypeVar("Id", bound=UUID)
+_shown = msgspec.json.Decoder(dict[str, str | list[str]]).decode
 
 
 class Form(Struct):
@@ -33,11 +37,39 @@ class Form(Struct):
 
     values: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     errors: dict[str, str] = field(default_factory=dict[str, str])
+    shown: dict[str, str | list[str]] = field(default_factory=dict[str, str | list[str]])
+    """What is stored, as the page shows it: empty for a form of something new."""
 
     @classmethod
     def of(cls, **values: str | list[str]) -> "Form":
         """A form that is filled in already."""
         return cls({name: [value] if isinstance(value, str) else value for name, value in values.items()})
+
+    @classmethod
+    def stored(cls, **values: str | list[str]) -> "Form":
+        """A form that shows what is stored; every field is one that the page has."""
+        return cls(cls.of(**values).values, shown=dict(values))
+
+    @property
+    def shown_text(self) -> str:
+        """What the page showed, for the form to send back."""
+        return msgspec.json.encode(self.shown).decode()
+
+    def onto(self, stored: "Form") -> "Form":
+        """The form with what is stored now wherever its sender left what the page had shown.
+
+        Someone else may have changed that since the page was opened. Of several choices (a list), those count that the
+        sender added or took away. What a page did not show is taken as it was sent.
+        """
+        values = dict(self.values)
+        for name, now in stored.shown.items():
+            shown, sent = self.shown.get(name), self.all(name)
+            if isinstance(now, list) and isinstance(shown, list):
+                kept = [one for one in now if one in sent or one not in shown]
+                values[name] = [*kept, *(one for one in sent if one not in now and one not in shown)]
+            elif isinstance(now, str) and self.text(name) == shown:
+                values[name] = [now]
+        return Form(values, self.errors, stored.shown)
 
     def text(self, name: str) -> str:
         """A field's value, empty when it was not sent."""
@@ -62,7 +94,7 @@ class Form(Struct):
         name = error.field if isinstance(error, InvalidInput | Conflict) else ""
         said = error.for_people if isinstance(error, InvalidInput) else error.message
         message = said[:1].upper() + said[1:]
-        return Form(self.values, {**self.errors, name: message})
+        return Form(self.values, {**self.errors, name: message}, self.shown)
 
 
 class ConsoleRequest(Struct, dict=True):
@@ -125,7 +157,7 @@ class ConsoleRequest(Struct, dict=True):
         for name, value in self.sent.multi_items() if self.sent else ():
             if isinstance(value, str) and name != "csrf":
                 values.setdefault(name, []).append(value)
-        return Form(values)
+        return Form(values, shown=_read_shown(*values.pop(SHOWN, [])))
 
     @property
     def sent_csrf(self) -> str:
@@ -191,6 +223,14 @@ class ConsoleRequest(Struct, dict=True):
         if said:
             self.new_cookies.append(cookies.flash(said, kind))
         return RedirectResponse(to, 303)
+
+
+def _read_shown(*texts: str) -> dict[str, str | list[str]]:
+    """What a form says that its page showed; nothing where it says nothing of the kind."""
+    try:
+        return _shown(texts[0]) if texts else {}
+    except ValueError:  # of which msgspec's errors are some
+        return {}
 
 
 def page_of(url: str) -> str:

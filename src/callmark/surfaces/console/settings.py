@@ -25,17 +25,13 @@ class SettingsPage(Page, frozen=True):
 async def show(request: ConsoleRequest) -> Response:
     """The form."""
     account = await accounts.get_account(request.deps, request.account_id)
-    form = Form.of(
-        name=account.name,
-        requires_code="on" if account.requires_code else "",
-        announced_calls_only="on" if account.announced_calls_only else "",
-    )
-    return page(request, SettingsPage(form, account))
+    return page(request, SettingsPage(_filled(request, account), account))
 
 
 async def change(request: ConsoleRequest) -> Response:
     """Takes the form."""
-    form = request.form
+    account = await accounts.get_account(request.deps, request.account_id)
+    form = request.form.onto(_filled(request, account))
     try:
         await accounts.update_account(
             request.deps,
@@ -46,9 +42,15 @@ async def change(request: ConsoleRequest) -> Response:
             announced_calls_only=form.is_on("announced_calls_only") if _has_numbers(request) else None,
         )
     except InvalidInput as refused:
-        account = await accounts.get_account(request.deps, request.account_id)
         return page(request, SettingsPage(form.refused(refused), account), 422)
     return request.go("/console/settings", "Settings saved.")
+
+
+def _filled(request: ConsoleRequest, account: Account) -> Form:
+    values = {"name": account.name, "requires_code": "on" if account.requires_code else ""}
+    if _has_numbers(request):
+        values["announced_calls_only"] = "on" if account.announced_calls_only else ""
+    return Form.stored(**values)
 
 
 def _has_numbers(request: ConsoleRequest) -> bool:

@@ -111,25 +111,19 @@ async def create(request: ConsoleRequest) -> Response:
 async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the webhook has."""
     webhook = await _webhook(request)
-    form = Form.of(
-        name=webhook.name,
-        url=webhook.url,
-        event_types=[*webhook.event_types],
-        honours_retry_after="on" if webhook.honours_retry_after else "",
-        stops_on_gone="on" if webhook.stops_on_gone else "",
-    )
-    return page(request, WebhookFormPage(form, str(webhook.id)))
+    return page(request, WebhookFormPage(_filled(webhook), str(webhook.id)))
 
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes it, also for what waits already."""
     webhook_id = request.id(WebhookId)
+    form = request.form.onto(_filled(await _webhook(request)))
     try:
         webhook = await webhooks.update_webhook(
-            request.deps, request.account_id, webhook_id, by=request.by, **_typed(request.form)
+            request.deps, request.account_id, webhook_id, by=request.by, **_typed(form)
         )
     except (InvalidInput, Conflict) as refused:
-        return page(request, WebhookFormPage(request.form.refused(refused), str(webhook_id)), 422)
+        return page(request, WebhookFormPage(form.refused(refused), str(webhook_id)), 422)
     return request.go(LIST, f"{webhook.name} was saved.")
 
 
@@ -245,6 +239,16 @@ async def recover(request: ConsoleRequest) -> Response:
         return page(request, RecoverPage(webhook, request.form.refused(refused), None), 422)
     said = counted.deliveries_recovered(count, is_paused=webhook.paused_at is not None)
     return request.go(f"/console/webhook-events?webhook={webhook.id}", said, "success" if count else "warning")
+
+
+def _filled(webhook: Webhook) -> Form:
+    return Form.stored(
+        name=webhook.name,
+        url=webhook.url,
+        event_types=[*webhook.event_types],
+        honours_retry_after="on" if webhook.honours_retry_after else "",
+        stops_on_gone="on" if webhook.stops_on_gone else "",
+    )
 
 
 class _WebhookFields(TypedDict):
