@@ -22,7 +22,7 @@ async def forget_old_files(deps: Deps) -> int:
     return len(old)
 
 
-async def forget_every_file(deps: Deps) -> None:
+async def delete_every_file(deps: Deps) -> None:
     """Removes every file that this host can reach; one that is still wanted is written again."""
     files = files_of(deps.settings)
     await files.delete(list(await files.sizes(FOLDER)))

@@ -151,7 +151,7 @@ async def _begin(deps: Deps, one: Erasure, number: PhoneNumber, pass_number: int
     Those of other hosts are no longer read once the erasure has ended: see `log_downloads.jobs.forget_old_files`.
     A workbook is compressed, and a text may be in any encoding, so no search finds every number in them.
     """
-    await log_downloads.forget_every_file(deps)
+    await log_downloads.delete_every_file(deps)
     async with deps.db.transaction() as tx:
         if count := await queries.delete_previewed_files(tx):
             await queries.add_changes(tx, one.id, _PREVIEWED, count, [])
