@@ -7,7 +7,6 @@ does. docs/decisions/0009-log-downloads.md says why.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 
@@ -207,9 +206,13 @@ class Downloads:
     async def _keep_clean(self) -> None:
         while True:
             await asyncio.sleep(CLEANED_EVERY_S)
-            with contextlib.suppress(Unavailable):  # it is tried again
+            try:
                 if not files_of(self._deps.settings).is_shared:
                     await jobs.forget_old_files(self._deps)
+            except Unavailable:
+                pass  # it is tried again
+            except Exception:
+                log.exception("old_exports_not_deleted")
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
         del self._writing[name]
