@@ -104,6 +104,18 @@ def test_a_refused_form_keeps_what_was_typed_and_leads_to_the_mistake(console: C
     check_page(page)
 
 
+def test_back_to_a_page_that_the_browser_kept_shows_what_is_stored_now(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", account=1)
+    page.goto("/console/settings")
+    page.evaluate("""() => {
+      window.isKept = true;
+      document.querySelector("form:has([name=shown])").dataset.sent = "yes";
+      dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+    }""")
+    page.wait_for_function("window.isKept === undefined")
+    assert not page.locator("form[data-sent]").count()
+
+
 def test_the_log_is_searched_while_one_types(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", account=1)
     page.goto("/console/settings")

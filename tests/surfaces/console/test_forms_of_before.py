@@ -195,3 +195,14 @@ def test_choices_that_someone_else_added_or_took_away_stay_so() -> None:
     merged = typed.onto(Form.stored(kinds=["kept", "taken", "added by them"]))
     assert merged.all("kinds") == ["kept", "added by them", "added"]
     assert merged.shown == {"kinds": ["kept", "taken", "added by them"]}
+
+
+def test_a_field_that_the_page_did_not_have_is_left_as_it_is() -> None:
+    merged = Form({"name": ["Acme"]}, shown={"name": "Acm"}).onto(Form.stored(name="Acm", announced="on", kinds=["a"]))
+    assert (merged.text("name"), merged.is_on("announced"), merged.all("kinds")) == ("Acme", True, ["a"])
+
+
+def test_long_lists_are_compared_at_once_and_each_choice_counts_once() -> None:
+    sent, shown = ["x"] * 20_000, [f"{number}" for number in range(500_000)]
+    merged = Form({"kinds": sent}, shown={"kinds": shown}).onto(Form.stored(kinds=["7"]))
+    assert merged.all("kinds") == ["x"]

@@ -59,14 +59,18 @@ class Form(Struct):
         """The form with what is stored now wherever its sender left what the page had shown.
 
         Someone else may have changed that since the page was opened. Of several choices (a list), those count that the
-        sender added or took away. What a page did not show is taken as it was sent.
+        sender added or took away. A field that the page did not have is left as it is, and all fields are taken as they
+        were sent of a form that says nothing of what its page showed.
         """
         values = dict(self.values)
         for name, now in stored.shown.items():
-            shown, sent = self.shown.get(name), self.all(name)
-            if isinstance(now, list) and isinstance(shown, list):
-                kept = [one for one in now if one in sent or one not in shown]
-                values[name] = [*kept, *(one for one in sent if one not in now and one not in shown)]
+            shown = self.shown.get(name)
+            if self.shown and shown is None and name not in self.values:
+                values[name] = now if isinstance(now, list) else [now]
+            elif isinstance(now, list) and isinstance(shown, list):
+                sent, before = dict.fromkeys(self.all(name)), frozenset(shown)  # long ones, if the sender wants
+                kept = [one for one in now if one in sent or one not in before]
+                values[name] = [*kept, *(one for one in sent if one not in now and one not in before)]
             elif isinstance(now, str) and self.text(name) == shown:
                 values[name] = [now]
         return Form(values, self.errors, stored.shown)

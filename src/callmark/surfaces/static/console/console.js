@@ -121,12 +121,17 @@ document.addEventListener("submit", (event) => {
   form.dataset.sent = "yes";
   form.querySelectorAll("button:not([type=button])").forEach((button) => button.setAttribute("aria-disabled", "true"));
 });
-addEventListener("pageshow", () =>
+addEventListener("pageshow", (event) => {
+  // Back to a page that the browser kept: what it says was stored is no longer so, once its form was sent.
+  if (event.persisted && document.querySelector("form[data-sent] [name=shown]")) {
+    location.reload();
+    return;
+  }
   document.querySelectorAll("form[data-sent]").forEach((form) => {
     delete form.dataset.sent;
     form.querySelectorAll("[aria-disabled]").forEach((button) => button.removeAttribute("aria-disabled"));
-  }),
-);
+  });
+});
 
 /* Fields with a limit: code points left, as the server counts them. */
 const length = (text) => [...text.trim()].length;
