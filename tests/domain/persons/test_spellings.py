@@ -124,6 +124,27 @@ def test_a_number_of_any_country_is_found_in_a_text(number: str) -> None:
         assert number in numbers_in(msgspec.json.encode([text]).decode(), "")
 
 
+def nested(levels: int, inner: str) -> str:
+    """A record with a fault whose reason has so many levels."""
+    reason = '[{"to":' * (levels // 2) + inner + "}]" * (levels // 2)
+    return f'{{"receiver":"+91 99001 12234","call_reason":{reason},"label_name":"x"}}'
+
+
+@pytest.mark.parametrize("levels", [100, 500, 800])
+async def test_json_that_is_nested_past_any_use_delays_no_erasure_and_no_export(deps: Deps, levels: int) -> None:
+    other = nested(levels, '["\\u00e9"]')
+    await put_faulty(deps, other)
+    await put_faulty(deps, nested(levels, '["a, \\"+91 99001-12233\\"", {"b": 919900112233}, [], 5]'))
+    await put_faulty(deps, nested(levels, "[]"), NUMBER)
+    rows = (await exported(deps))["tables"]["call_record"]
+    assert (len(rows), msgspec.json.encode(rows).count(b"+91 99001-12233")) == (2, 1)
+    assert (await erased(deps)).rows == 2
+    left = await sent_texts(deps)
+    assert other in left
+    assert ("12233" in left, left.count(ZEROS), left.count('"label_name":"x"')) == (False, 1, 2)
+    assert NUMBER in numbers_in(nested(levels, '"+91 99001-12233"'), "")
+
+
 def test_json_that_no_type_of_ours_holds_is_read() -> None:
     text = f'{{"a":"+91 99001 12233","b":{"9" * 40},"c":1e999,"d":{"9" * 5000}}}'
     found: Any = msgspec.json.decode(NumberMask(NUMBER).reading("").json(text))

@@ -15,7 +15,7 @@ from callmark.domain.persons import erasing, extracts, queries
 from callmark.domain.persons.erasing import Decision
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.queries import FoundRow, SearchedTable
-from callmark.domain.persons.spellings import decode
+from callmark.domain.persons.spellings import decode, read_json
 from callmark.domain.policy.model import Actor
 from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
@@ -63,7 +63,7 @@ async def _parts(deps: Deps, mask: NumberMask, by: Actor, *, is_listed: bool) ->
             read = partial(_read, deps, table, mask.number)
             async for found in erasing.in_steps(table, read):
                 rows = [
-                    _shown(table, row, whole, decision, mask)
+                    read_json(whole, partial(_shown, table, row, decision, mask))
                     for row, whole in found
                     if (decision := erasing.decide(table, row, mask, is_listed=is_listed)).changes
                 ]
@@ -78,7 +78,7 @@ async def _read(deps: Deps, table: SearchedTable, number: PhoneNumber, places: r
         return await queries.select_rows(tx, table, number, places)
 
 
-def _shown(table: SearchedTable, row: FoundRow, whole: str, decision: Decision, mask: NumberMask) -> bytes:
+def _shown(table: SearchedTable, row: FoundRow, decision: Decision, mask: NumberMask, whole: str) -> bytes:
     """A row that is the person's, or of one that is others' too what it says about the person."""
     if not decision.is_about_others:
         return msgspec.json.format(whole.encode(), indent=-1)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from callmark.domain.persons.spellings import Spellings, decode, whole_of
+from callmark.domain.persons.spellings import Spellings, decode, read_json, whole_of
 from callmark.kit.phone import PhoneNumber
 
 OF_BUSINESS = frozenset({"business_number", "businessNumber", "caller_number", "callerNumber", "caller"})
@@ -93,9 +93,13 @@ class NumberMask(Struct, frozen=True, dict=True):
         """JSON without the number; the same text where it had none that goes."""
         if not self.spellings and not self.is_in(text):
             return text
+        return read_json(text, self._changed) or text
+
+    def _changed(self, text: str) -> str:
+        """JSON without the number; empty where it had none that goes."""
         before = decode(text)
         after = self.walked(before)
-        return text if after == before else msgspec.json.encode(after).decode()
+        return "" if after == before else msgspec.json.encode(after).decode()
 
     def is_theirs(self, found: Mapping[str, Any]) -> bool:
         """Whether a JSON object says that it is about the person of the number."""

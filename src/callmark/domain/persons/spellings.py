@@ -9,9 +9,9 @@ import math
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +25,11 @@ _TAIL = 7
 """Digits at the end of a number that no way of writing it changes, at most."""
 _ANY = re.compile(rf"(?<![0-9])[0-9](?:{_BETWEEN}[0-9]){{6,18}}(?![0-9])")
 _LONGEST_INTEGER = 18
+_DEEPEST = 20
+"""Levels of nested JSON that are kept where there are too many."""
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]+')
+_LEVELS = {"[": 1, "{": 1, "]": -1, "}": -1}
+_T = TypeVar("_T")
 
 
 class Spellings(Struct, frozen=True):
@@ -57,6 +62,10 @@ def coarse_pattern(number: PhoneNumber) -> str:
 
 def numbers_in(text: str, region: str) -> set[str]:
     """Every number that JSON may have, however it is written."""
+    return read_json(text, partial(_numbers_in, region=region))
+
+
+def _numbers_in(text: str, region: str) -> set[str]:
     found: set[str] = set()
     for one in _texts_of(decode(text)):
         plain = one if one.isascii() else one.translate(_digits())
@@ -64,6 +73,32 @@ def numbers_in(text: str, region: str) -> set[str]:
         within = ("".join(filter(str.isdigit, match[0])).removeprefix("00") for match in _ANY.finditer(plain))
         found.update(number for number in (read, *within) if isinstance(number, str) and parse_digits(number))
     return found
+
+
+def read_json(text: str, read: Callable[[str], _T]) -> _T:
+    """What `read` makes of JSON; of JSON that is nested too deep for it, without the inner levels.
+
+    A record with a fault may have a thousand levels, and what reads them calls itself for each.
+    """
+    try:
+        return read(text)
+    except RecursionError:
+        return read(_flat(text))
+
+
+def _flat(text: str) -> str:
+    """The same JSON with the inner levels as one list of their keys and values."""
+    kept, inner, depth = list[str](), list[str](), 0
+    for token in _TOKEN.findall(text):
+        before, depth = depth, depth + _LEVELS.get(token, 0)
+        if max(before, depth) <= _DEEPEST:
+            kept.append(token)
+        elif depth == _DEEPEST:
+            kept.append(f"[{','.join(inner)}]")
+            inner = []
+        elif token not in {*_LEVELS, ",", ":"}:
+            inner.append(token)
+    return "".join(kept)
 
 
 def decode(text: str) -> Any:  # noqa: ANN401 - any JSON
