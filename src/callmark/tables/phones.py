@@ -76,6 +76,15 @@ def numbering_of(number: str) -> Numbering:
     return Numbering(national, code, region, phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or "")
 
 
+def code_in(region: str) -> str:
+    """The country code of a country; empty without the plans."""
+    try:
+        import phonenumbers
+    except ModuleNotFoundError:
+        return ""
+    return str(phonenumbers.country_code_for_region(region))
+
+
 def read_phone(text: str, region: str = "") -> str | NoNumber:
     """The one number that a text writes: country code and digits, without a `+`; or what is wrong with it.
 

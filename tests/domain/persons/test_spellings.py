@@ -1,5 +1,7 @@
 """A number is erased, exported and known again however it was written in a file or in a record with faults."""
 
+import re
+import sys
 from typing import Any
 
 import msgspec
@@ -15,7 +17,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
 from callmark.domain.persons import erasing, service
 from callmark.domain.persons.masking import NumberMask
-from callmark.domain.persons.spellings import numbers_in
+from callmark.domain.persons.spellings import in_ascii, numbers_in
 from callmark.kit.db import own_names
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
@@ -122,6 +124,51 @@ def test_a_number_of_any_country_is_found_in_a_text(number: str) -> None:
         assert mask.is_in(text)
         assert not mask.is_in(mask.plain(text))
         assert number in numbers_in(msgspec.json.encode([text]).decode(), "")
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "other"),
+    [
+        ("33612345678", "FR", "+34\u00a0612345678"),
+        ("33612345678", "FR", "+34 - 612345678"),
+        ("33612345678", "FR", "(+34) 612345678"),
+        ("33612345678", "FR", "\uff0b34 612345678"),
+        ("33612345678", "FR", "0034 612345678"),
+        ("33612345678", "FR", "+49 33612 345678"),
+        ("33612345678", "", "34 612345678"),
+        ("4792345678", "US", "(479) 234-5678"),
+        ("4792345678", "US", "+1 479 234 5678"),
+    ],
+)
+def test_another_number_that_ends_as_the_number_does_stays(number: str, region: str, other: str) -> None:
+    mask = NumberMask(PhoneNumber(number)).reading(region)
+    for text in (other, f"call {other} now", f"{other}, or {other}"):
+        assert mask.plain(text) == text
+    assert mask.plain(f"{other}, +{number}") == f"{other}, +{mask.zeros}"
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "text"),
+    [
+        ("33612345678", "FR", "0611111111 / {}0612345678{}"),
+        ("33612345678", "FR", "12 {}06 12 34 56 78{} today"),
+        ("33612345678", "FR", "+33 6 11 11 11 11 {}0033 6 12 34 56 78{}"),
+        ("33612345678", "US", "call {}33 (0)6 12 34 56 78{}"),
+        ("33612345678", "US", "call +{}33 (0) 6 12 34 56 78{}."),
+        ("12042345678", "US", "call {}204 234 5678{}"),
+        ("12125551234", "FR", "{}1 (212) 555-1234{}, at home"),
+    ],
+)
+def test_a_number_in_a_text_is_found_beside_other_digits_and_known_again(number: str, region: str, text: str) -> None:
+    before, _, after = text.split("{}")
+    mask, written = NumberMask(PhoneNumber(number)).reading(region), text.format("", "")
+    assert mask.plain(written) == f"{before}{mask.zeros}{after}"
+    assert number in numbers_in(msgspec.json.encode({"a": [written]}).decode(), region)
+
+
+def test_the_digits_of_every_script_are_known() -> None:
+    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert not re.search("[^0-9]", "".join(filter(str.isdecimal, in_ascii(everything))))
 
 
 def nested(levels: int, inner: str) -> str:

@@ -7,7 +7,6 @@ form, or is text that no rule of ours reads.
 import json
 import math
 import re
-import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
@@ -17,13 +16,18 @@ import msgspec
 from msgspec import Struct
 
 from callmark.kit.phone import PhoneNumber, parse_digits
-from callmark.tables.phones import numbering_of, read_phone
+from callmark.tables.phones import LONGEST, SHORTEST, code_in, numbering_of, read_phone
 
-_BETWEEN = r"[ \u00a0().\-\u2010-\u2015/]{0,3}"
+BETWEEN = r"[ \u00a0().\-\u2010-\u2015/]{0,3}"
 """What divides groups of digits."""
 _TAIL = 7
 """Digits at the end of a number that no way of writing it changes, at most."""
-_ANY = re.compile(rf"(?<![0-9])[0-9](?:{_BETWEEN}[0-9]){{6,18}}(?![0-9])")
+_ANY = re.compile(rf"(?<![0-9+])(?=(\+?[0-9](?:{BETWEEN}[0-9]){{6,18}})(?![0-9]))")
+"""From every group of digits on: the one before may be no part of the number, and the last ones neither."""
+_GROUP_END = re.compile("[0-9](?![0-9])")
+_BEFORE = re.compile(rf"(?:[+\uff0b]{BETWEEN})?(?:[0-9]{BETWEEN})*\Z")
+_LAST_SCRIPT = 0x1FFFF
+"""No later character is a digit."""
 _LONGEST_INTEGER = 18
 _DEEPEST = 20
 """Levels of nested JSON that are kept where there are too many."""
@@ -45,13 +49,30 @@ class Spellings(Struct, frozen=True):
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """Where a text has the number: where each begins and ends."""
-        plain = text if text.isascii() else text.translate(_digits())
+        plain = in_ascii(text)
         if not _with_tail(self.number).search(plain):
             return []
         if self.is_whole(text):
             return [(0, len(text))]
-        pattern = _within(self.number, is_at_home=self.region in {"", _region_of(self.number)})
-        return [one.span() for one in pattern.finditer(plain)]
+        is_at_home = not self.region or code_in(self.region) == numbering_of(self.number).code
+        found = _within(self.number, is_at_home=is_at_home).finditer(plain)
+        return [one.span() for one in found if not self._is_other(_with_digits_before(one))]
+
+    def _is_other(self, text: str) -> bool:
+        """Whether a text is another number."""
+        return isinstance(read_phone(text, self.region), str) and not self.is_whole(text)
+
+
+def _with_digits_before(found: re.Match[str]) -> str:
+    """What was found with the digits before it, which may be of the same number."""
+    near = found.string[max(found.start() - 2 * LONGEST, 0) : found.start()]
+    before = _BEFORE.search(near)
+    return (before[0] if before else "") + found[0]
+
+
+def in_ascii(text: str) -> str:
+    """The text with its digits of other scripts as those of ASCII; as long as it was."""
+    return text if text.isascii() else text.translate(_digits())
 
 
 def coarse_pattern(number: PhoneNumber) -> str:
@@ -66,13 +87,12 @@ def numbers_in(text: str, region: str) -> set[str]:
 
 
 def _numbers_in(text: str, region: str) -> set[str]:
-    found: set[str] = set()
-    for one in _texts_of(decode(text)):
-        plain = one if one.isascii() else one.translate(_digits())
-        read = read_phone(one, region)
-        within = ("".join(filter(str.isdigit, match[0])).removeprefix("00") for match in _ANY.finditer(plain))
-        found.update(number for number in (read, *within) if isinstance(number, str) and parse_digits(number))
-    return found
+    texts = set(_texts_of(decode(text)))
+    runs = {str(run) for one in texts for run in _ANY.findall(in_ascii(one))}
+    within = {run[: last.end()] for run in runs for last in _GROUP_END.finditer(run, SHORTEST - 1)}
+    read = (read_phone(written, country) for written in texts | within for country in {region, ""})
+    digits = ("".join(filter(str.isdigit, written)).removeprefix("00") for written in within)
+    return {number for number in (*read, *digits) if isinstance(number, str) and parse_digits(number)}
 
 
 def read_json(text: str, read: Callable[[str], _T]) -> _T:
@@ -142,7 +162,7 @@ def _texts_of(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
 @lru_cache(maxsize=1)
 def _digits() -> dict[int, str]:
     """The digits of other scripts, for `str.translate`."""
-    codes = range(0x80, sys.maxunicode + 1)
+    codes = range(0x80, _LAST_SCRIPT + 1)
     return {code: str(digit) for code in codes if (digit := unicodedata.decimal(chr(code), -1)) >= 0}
 
 
@@ -163,11 +183,11 @@ def _region_of(number: PhoneNumber) -> str:
 def _within(number: PhoneNumber, *, is_at_home: bool) -> re.Pattern[str]:
     """The number with its country code, as a spreadsheet shows it, and at home as it is dialled there."""
     numbering = numbering_of(number)
-    code, national = (_BETWEEN.join(part) for part in (numbering.code, numbering.national))
-    trunk = f"(?:{numbering.trunk}{_BETWEEN})?" if numbering.trunk else ""
-    whole = rf"(?<![0-9])(?:00{_BETWEEN})?{code}{_BETWEEN}{trunk}{national}(?![0-9])"
+    code, national = (BETWEEN.join(part) for part in (numbering.code, numbering.national))
+    trunk = f"(?:{numbering.trunk}{BETWEEN})?" if numbering.trunk else ""
+    whole = rf"(?<![0-9])(?:00{BETWEEN})?{code}{BETWEEN}{trunk}{national}(?![0-9])"
     shown = rf"(?<![0-9]){number[0]}[.,]{number[1:]}[eE]\+?{len(number) - 1}(?![0-9])"
     if not (numbering.code and is_at_home):
         return re.compile(f"{whole}|{shown}")
-    dialled = rf"(?<![0-9+])(?<![0-9][ ().\-/])(?<![0-9][ ().\-/]{{2}}){trunk}{national}(?![0-9])"
+    dialled = rf"(?<![0-9+\uff0b]){trunk}{national}(?![0-9])"
     return re.compile(f"{whole}|{dialled}|{shown}")
