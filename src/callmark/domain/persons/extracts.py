@@ -5,23 +5,24 @@ number become zeros.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from callmark.domain.persons.masking import ALSO_THEIRS, CALLER_FIRST, OF_BUSINESS, NumberMask
 from callmark.domain.persons.queries import SearchedTable
+from callmark.domain.persons.spellings import BETWEEN, in_ascii
 from callmark.kit.clock import LAST_MS
 
 AROUND = 100
 """Characters of a longer text that are shown before the number, and after it."""
 _SAYS_WHAT = frozenset({"action", "event_type", "state"})
 """Columns that say in a word of what kind a row is."""
-_NUMBERS = re.compile(
-    r"\+[0-9]{1,17}(?:[ ().-]{1,2}[0-9]{1,6}){0,5}(?![0-9])"
-    r"|(?<![0-9])\(?[0-9]{2,6}\)?(?:[ ./-]{1,2}[0-9]{3,6}){1,3}(?![0-9])"
-    r"|(?<![0-9])[0-9]{7,17}(?![0-9])"
+_FIXED = re.compile(
+    r"(?<![0-9A-Za-z])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9A-Za-z])"
+    r"|(?<![0-9])(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9](?::[0-5][0-9]){2}(?:\.[0-9]{1,9})?)?(?![0-9])"
 )
-_DIGIT = re.compile("[0-9]")
+"""Ids, days and instants."""
+_DIGITS = re.compile(rf"[0-9](?:{BETWEEN}[0-9]){{6,}}")
 _FEWEST = 7
 """Digits of a phone number."""
 _FIRST_MS = 10**12
@@ -54,12 +55,13 @@ def of_json(value: Any, mask: NumberMask) -> Any:  # noqa: ANN401 - any JSON
 
 
 def of_text(text: str, mask: NumberMask) -> str:
-    """What a text says around the number; all of it when it is short."""
-    alone = _without_others(text, mask)
-    if len(alone) <= 2 * AROUND:
+    """What a text says around the number; all of it when it is short or does not have it."""
+    own = mask.places(text)
+    alone = _without_others(text, own)
+    if not own or len(alone) <= 2 * AROUND:
         return alone
     parts: list[tuple[int, int]] = []
-    for start, end in mask.places(alone):
+    for start, end in own:
         since, until = max(start - AROUND, 0), min(end + AROUND, len(alone))
         if parts and since <= parts[-1][1]:
             since, _ = parts.pop()
@@ -76,9 +78,9 @@ def _of_object(found: dict[str, Any], mask: NumberMask) -> dict[str, Any]:
             caller_first = cast("list[Any]", value)
             shown[key] = [*caller_first[:1], *(_alone(one, mask) for one in caller_first[1:])]
         elif is_theirs or not _has_objects(value):
-            shown[_without_others(key, mask)] = _alone(value, mask)
+            shown[_of_key(key, mask)] = _alone(value, mask)
         elif mask.walked(value) != value:
-            shown[_without_others(key, mask)] = of_json(value, mask)
+            shown[_of_key(key, mask)] = of_json(value, mask)
     return shown
 
 
@@ -94,15 +96,19 @@ def _alone(value: Any, mask: NumberMask) -> Any:  # noqa: ANN401 - any JSON
     match value:
         case dict():
             members = cast("dict[str, Any]", value).items()
-            return {_without_others(key, mask): _alone(one, mask) for key, one in members}
+            return {_of_key(key, mask): _alone(one, mask) for key, one in members}
         case list():
             return [_alone(one, mask) for one in cast("list[Any]", value)]
         case str():
-            return of_text(value, mask) if mask.is_in(value) else _without_others(value, mask)
+            return of_text(value, mask)
         case int() | float() if not isinstance(value, bool) and _may_be_other(value, mask):
             return 0
         case _:
             return value
+
+
+def _of_key(key: str, mask: NumberMask) -> str:
+    return _without_others(key, mask.places(key))
 
 
 def _may_be_other(value: float, mask: NumberMask) -> bool:
@@ -110,16 +116,14 @@ def _may_be_other(value: float, mask: NumberMask) -> bool:
     return is_long and mask.walked(value) == value
 
 
-def _without_others(text: str, mask: NumberMask) -> str:
-    """The text with zeros for the digits of every other number."""
-
-    def alone(found: re.Match[str]) -> str:
-        own = mask.places(found[0])
-        starts, ends = [0, *(end for _, end in own)], [*(start for start, _ in own), len(found[0])]
-        between = [found[0][start:end] for start, end in zip(starts, ends, strict=True)]
-        if sum(map(str.isdigit, "".join(between))) < _FEWEST:
-            return found[0]
-        kept = [*(found[0][start:end] for start, end in own), ""]
-        return "".join(_DIGIT.sub("0", one) + mine for one, mine in zip(between, kept, strict=True))
-
-    return _NUMBERS.sub(alone, text)
+def _without_others(text: str, own: Iterable[tuple[int, int]]) -> str:
+    """The text with zeros for the digits of what may be other numbers; the person's own stand at `own`."""
+    plain, shown = in_ascii(text), list(text)
+    places = [*own, *(fixed.span() for fixed in _FIXED.finditer(plain))]
+    stays = {at for start, end in places for at in range(start, end)}
+    for found in _DIGITS.finditer(plain):
+        others = [at for at in range(*found.span()) if plain[at].isdigit() and at not in stays]
+        if len(others) >= _FEWEST:
+            for at in others:
+                shown[at] = "0"
+    return "".join(shown)
