@@ -49,7 +49,7 @@ async def session_of(deps: Deps, member: Member) -> Session:
 async def replace_password(deps: Deps, member: Member) -> None:
     hashed = await sessions.hash_new_password(OWNERS, member.email, member.name)
     async with deps.db.transaction() as tx:
-        await sessions.replace_password(tx, member.person, hashed)
+        await sessions.replace_password(deps, tx, member.person, hashed, by=SYSTEM)
 
 
 async def test_a_sign_in_by_the_old_password_has_no_session(

@@ -139,7 +139,7 @@ async def set_password(deps: Deps, account_id: AccountId, member_id: MemberId, p
     member = await get_member(deps, account_id, member_id)
     hashed = await sessions.hash_new_password(password, member.email, member.name)
     async with deps.db.transaction() as tx:
-        await sessions.replace_password(tx, member.person, hashed)
+        await sessions.replace_password(deps, tx, member.person, hashed, by=by)
         await _note(deps, tx, by, "member.password_set", member)
     return member
 
@@ -318,7 +318,7 @@ async def _change(
     )
     await queries.update_member(tx, new)
     if new.state is not MemberState.ACTIVE:
-        await sessions.end_all(tx, new.person)
+        await sessions.end_all(tx, new.id)
     return new
 
 

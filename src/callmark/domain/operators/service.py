@@ -45,8 +45,7 @@ async def set_password(deps: Deps, operator_id: OperatorId, password: str, *, by
     operator = await get_operator(deps, operator_id)
     hashed = await sessions.hash_new_password(password, operator.email, operator.name)
     async with deps.db.transaction() as tx:
-        await acting.stop(deps, tx, Person(operator_id=operator_id), by=by)
-        await sessions.replace_password(tx, Person(operator_id=operator_id), hashed)
+        await sessions.replace_password(deps, tx, Person(operator_id=operator_id), hashed, by=by)
         await audit.note(tx, by, "operator.password_set", operator.email, account_id=None, at=deps.clock.now())
     return operator
 
@@ -64,25 +63,28 @@ async def delete_operator(deps: Deps, operator_id: OperatorId, *, by: Actor) -> 
         operator = _found(next((one for one in present if one.id == operator_id), None))
         if by.kind is ActorKind.OPERATOR and by.email == operator.email:
             raise Conflict("you cannot remove yourself; ask another operator")
-        await acting.stop(deps, tx, Person(operator_id=operator_id), by=by)
+        await sessions.end_sessions(deps, tx, Person(operator_id=operator_id), by=by)
         await queries.delete_operator(tx, operator_id)
         await audit.note(tx, by, "operator.deleted", operator.email, account_id=None, at=deps.clock.now())
     return operator
 
 
 async def act_for(deps: Deps, session: Session, account_id: AccountId, *, by: Actor) -> Account:
-    """From now on the operator's session acts for that account alone, as an admin. Raises NotFound."""
+    """From now on the operator's session acts for that account alone, as an admin.
+
+    Raises NotFound, also when the session has ended meanwhile.
+    """
     async with deps.db.transaction() as tx:
         account = await accounts.find_account(tx, account_id)
-        await acting.act_for(deps, tx, session, account.id, by=by)
+        await acting.act_for(deps, tx, session.id, account.id, by=by)
         await audit.note(tx, by, "operator.acts", account.name, account_id=account.id, at=deps.clock.now())
     return account
 
 
 async def stop_acting(deps: Deps, session: Session, *, by: Actor) -> None:
-    """The operator's session no longer acts for an account."""
+    """The operator's session no longer acts for an account. Raises NotFound when it has ended meanwhile."""
     async with deps.db.transaction() as tx:
-        await acting.stop(deps, tx, session.person, by=by, only=session.id)
+        await acting.act_for(deps, tx, session.id, None, by=by)
 
 
 def _found(operator: Operator | None) -> Operator:

@@ -8,7 +8,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
 from callmark.domain.mail import letters
 from callmark.domain.sessions import queries
-from callmark.domain.sessions.acting import service as acting
 from callmark.domain.sessions.known_browsers import service as known_browsers
 from callmark.domain.sessions.model import (
     INVITATION_LIFETIME,
@@ -107,7 +106,7 @@ async def accept_invitation(deps: Deps, token: str, name: str, password: str, or
         if await queries.is_in_use(tx, known.email, known.person.member_id):
             raise Conflict(_IN_USE)
         await queries.activate_member(tx, known.person.member_id, name)
-        await replace_password(tx, known.person, hashed)
+        await replace_password(deps, tx, known.person, hashed, by=own_actor(known, origin.address))
         await note_own(tx, known, "member.accepted", origin.address, deps.clock.now())
         return await enter(deps, tx, known.person, origin)
 
@@ -123,8 +122,7 @@ async def reset_password(deps: Deps, token: str, password: str, origin: Origin) 
     hashed = await hash_new_password(password, owner.email, owner.name)
     async with deps.db.transaction() as tx:
         known = await _known(deps, tx, LinkKind.PASSWORD_RESET, token)
-        await acting.stop(deps, tx, known.person, by=own_actor(known, origin.address))
-        await replace_password(tx, known.person, hashed)
+        await replace_password(deps, tx, known.person, hashed, by=own_actor(known, origin.address))
         await note_own(tx, known, "password.reset", origin.address, deps.clock.now())
         return await known_browsers.remember(deps, tx, known.person, origin.browser)
 

@@ -9,6 +9,7 @@ from callmark.domain.accounts.model import AccountState
 from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
+from callmark.domain.sessions.acting.model import Acting
 from callmark.domain.sessions.model import EMAIL_TAKEN, KnownPerson, LinkKind, MemberState, NewSession, Person, Session
 from callmark.kit.db import Database, Row, Tx
 from callmark.kit.errors import Conflict
@@ -156,30 +157,34 @@ async def touch_session(tx: Tx, session_id: SessionId, now: datetime) -> None:
     await tx.execute("UPDATE console_session SET seen_at = $2 WHERE id = $1", session_id, now)
 
 
-async def delete_session(tx: Tx, person: Person, session_id: SessionId) -> bool:
-    """Ends one session of that person; whether there was one."""
-    tag = await tx.execute(
-        "DELETE FROM console_session WHERE id = $1 AND (member_id = $2 OR operator_id = $3)",
+async def delete_session(tx: Tx, person: Person, session_id: SessionId) -> Acting | None:
+    """Ends one session of that person; for which account it acted. None when there was none."""
+    row = await tx.fetchrow(
+        "DELETE FROM console_session WHERE id = $1 AND (member_id = $2 OR operator_id = $3)"
+        " RETURNING operator_id, acting_account_id",
         session_id,
         person.member_id,
         person.operator_id,
     )
-    return tag == "DELETE 1"
+    return _acting(row) if row else None
 
 
-async def delete_sessions(tx: Tx, person: Person, *, but: SessionId | None = None) -> None:
-    """Ends all sessions of that person, but one."""
-    await tx.execute(
-        "DELETE FROM console_session WHERE (member_id = $1 OR operator_id = $2) AND id IS DISTINCT FROM $3",
+async def delete_sessions(tx: Tx, person: Person, *, but: SessionId | None = None) -> list[Acting]:
+    """Ends all sessions of that person, but one; for which accounts they acted."""
+    rows = await tx.fetch(
+        "DELETE FROM console_session WHERE (member_id = $1 OR operator_id = $2) AND id IS DISTINCT FROM $3"
+        " RETURNING operator_id, acting_account_id",
         person.member_id,
         person.operator_id,
         but,
     )
+    return [_acting(row) for row in rows]
 
 
 async def delete_dead(db: Database, created_by: datetime, seen_by: datetime, now: datetime) -> None:
-    """Forgets ended sessions, links, codes and devices, piece by piece."""
-    await delete_where(db, "console_session", "created_at <= $1 OR seen_at <= $2", created_by, seen_by)
+    """Forgets ended sessions that act for no account, links, codes and devices, piece by piece."""
+    idle = "acting_account_id IS NULL AND (created_at <= $1 OR seen_at <= $2)"
+    await delete_where(db, "console_session", idle, created_by, seen_by)
     await delete_where(db, "mailed_link", "expires_at <= $1", now)
     await delete_where(db, "sign_in_code", "expires_at <= $1", now)
     await delete_where(db, "known_device", "expires_at <= $1", now)
@@ -330,9 +335,8 @@ async def select_handover(
 # ways in -------------------------------------------------------------------------------------------------------------
 
 
-async def forget_ways_in(tx: Tx, person: Person, *, but: SessionId | None = None) -> None:
-    """What an old password opened is over: sessions (but one), links, awaited codes, browsers that need no code."""
-    await delete_sessions(tx, person, but=but)
+async def forget_ways_in(tx: Tx, person: Person) -> None:
+    """What an old password opened is over, beside sessions: links, awaited codes, browsers that need no code."""
     for kind in LinkKind:
         await delete_links(tx, person, kind)
     await tx.execute("DELETE FROM sign_in_code WHERE member_id = $1", person.member_id)
@@ -344,6 +348,10 @@ def _person(row: Row) -> Person:
         member_id=MemberId(row["member_id"]) if row["member_id"] else None,
         operator_id=OperatorId(row["operator_id"]) if row["operator_id"] else None,
     )
+
+
+def _acting(row: Row) -> Acting:
+    return Acting(row["operator_id"], row["acting_account_id"])
 
 
 def _known(row: Row) -> KnownPerson:

@@ -8,7 +8,7 @@ import structlog
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.ids import SessionId
+from callmark.domain.ids import MemberId, SessionId
 from callmark.domain.mail import letters
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.sessions import queries
@@ -177,16 +177,17 @@ async def set_zone(deps: Deps, person: Person, name: str) -> None:
 async def end_session(deps: Deps, person: Person, session_id: SessionId, *, by: Actor) -> None:
     """Signs that session of that person out. Raises NotFound."""
     async with deps.db.transaction() as tx:
-        await acting.stop(deps, tx, person, by=by, only=session_id)
-        if not await queries.delete_session(tx, person, session_id):
+        ended = await queries.delete_session(tx, person, session_id)
+        if ended is None:
             raise NotFound("no session with this id")
+        await acting.note_stopped(deps, tx, [ended], by=by)
 
 
 async def end_other_sessions(deps: Deps, session: Session, *, by: Actor) -> None:
     """Signs that person out everywhere else."""
     async with deps.db.transaction() as tx:
-        await acting.stop(deps, tx, session.person, by=by, but=session.id)
-        await queries.delete_sessions(tx, session.person, but=session.id)
+        await queries.lock_known_person(tx, session.person)  # first, as wherever several sessions end
+        await end_sessions(deps, tx, session.person, by=by, but=session.id)
 
 
 async def change_password(deps: Deps, session: Session, old: str, new: str, origin: Origin) -> str:
@@ -206,8 +207,8 @@ async def change_password(deps: Deps, session: Session, old: str, new: str, orig
         if not await _is_unchanged(tx, known):
             raise InvalidInput(_NOT_CURRENT, field="old_password")
         await throttle.forget(tx, throttle.OLD_PASSWORD, str(session.id))
-        await acting.stop(deps, tx, session.person, by=session.actor(origin.address), but=session.id)
-        await replace_password(tx, session.person, hashed, but=session.id)
+        by = session.actor(origin.address)
+        await replace_password(deps, tx, session.person, hashed, by=by, but=session.id)
         await note_own(tx, known, "password.changed", origin.address, deps.clock.now())
         return await known_browsers.remember(deps, tx, session.person, origin.browser)
 
@@ -217,13 +218,16 @@ async def hash_new_password(password: str, email: str, name: str) -> str:
     return await hash_password(check_password(password, email, name))
 
 
-async def replace_password(tx: Tx, person: Person, hashed: str, *, but: SessionId | None = None) -> None:
+async def replace_password(
+    deps: Deps, tx: Tx, person: Person, hashed: str, *, by: Actor, but: SessionId | None = None
+) -> None:
     """Gives the person a new password; every session but one ends, and whatever else the old one opened or proved.
 
     Codes that someone had sent by the old one count no longer: they could keep the owner out for an hour.
     """
     await queries.set_password(tx, person, hashed)
-    await queries.forget_ways_in(tx, person, but=but)
+    await end_sessions(deps, tx, person, by=by, but=but)
+    await queries.forget_ways_in(tx, person)
     await known_browsers.forget_all(tx, person)
     if person.member_id:
         await throttle.forget(tx, throttle.SIGN_IN_CODE, str(person.member_id))
@@ -241,9 +245,14 @@ async def find_person(tx: Tx, email: str) -> Person | None:
     return known.person if known else None
 
 
-async def end_all(tx: Tx, person: Person) -> None:
-    """Signs the person out everywhere."""
-    await queries.delete_sessions(tx, person)
+async def end_sessions(deps: Deps, tx: Tx, person: Person, *, by: Actor, but: SessionId | None = None) -> None:
+    """Signs the person out everywhere but in that session; the caller has locked the person."""
+    await acting.note_stopped(deps, tx, await queries.delete_sessions(tx, person, but=but), by=by)
+
+
+async def end_all(tx: Tx, member_id: MemberId) -> None:
+    """Signs a member out everywhere; its sessions act for no account."""
+    await queries.delete_sessions(tx, Person(member_id=member_id))
 
 
 async def note_own(tx: Tx, known: KnownPerson, action: str, address: str, at: datetime) -> None:
@@ -261,7 +270,7 @@ async def forget_dead(deps: Deps) -> None:
     """Deletes ended sessions, links, codes, devices, known browsers and tries."""
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        await acting.stop_dead(deps, tx, now - LONGEST, now - IDLE)
+        await acting.forget_dead(deps, tx, now - LONGEST, now - IDLE)
     await queries.delete_dead(deps.db, now - LONGEST, now - IDLE, now)
     await known_browsers.forget_expired(deps.db, now)
     await throttle.forget_old_tries(deps)

@@ -1,13 +1,12 @@
-"""What ends when an operator no longer acts for an account."""
+"""For which account a session acts."""
 
 from msgspec import Struct
 
-from callmark.domain.ids import AccountId
+from callmark.domain.ids import AccountId, OperatorId
 
 
-class StoppedActing(Struct, frozen=True):
-    """An account for which a session of the operator `email` acted until now."""
+class Acting(Struct, frozen=True):
+    """An operator's session and the account that it acts for. None: a member's session; it acts for none."""
 
-    account_id: AccountId
-    account_name: str
-    email: str
+    operator_id: OperatorId | None
+    account_id: AccountId | None

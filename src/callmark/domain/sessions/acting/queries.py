@@ -3,42 +3,44 @@
 from datetime import datetime
 
 from callmark.domain.ids import AccountId, SessionId
-from callmark.domain.sessions.acting.model import StoppedActing
-from callmark.domain.sessions.model import Person
-from callmark.kit.db import Tx
+from callmark.domain.sessions.acting.model import Acting
+from callmark.kit.db import Row, Tx, fetch_one
 
 
-async def set_acting(tx: Tx, session_id: SessionId, account_id: AccountId) -> None:
-    """Makes an operator's session act for an account."""
+async def lock_acting(tx: Tx, session_id: SessionId) -> Acting | None:
+    """For which account a session acts, locked until the transaction ends; None when the session has ended."""
+    row = await tx.fetchrow(
+        "SELECT operator_id, acting_account_id FROM console_session WHERE id = $1 FOR UPDATE", session_id
+    )
+    return _acting(row) if row else None
+
+
+async def set_acting(tx: Tx, session_id: SessionId, account_id: AccountId | None) -> None:
+    """Makes an operator's session act for an account, or for none."""
     await tx.execute("UPDATE console_session SET acting_account_id = $2 WHERE id = $1", session_id, account_id)
 
 
-async def stop_acting(
-    tx: Tx,
-    person: Person,
-    *,
-    only: SessionId | None = None,
-    but: SessionId | None = None,
-    created_by: datetime | None = None,
-    seen_by: datetime | None = None,
-) -> list[StoppedActing]:
-    """Ends the acting of an operator's sessions (that one, or all but one), and of those made or used last by then.
-
-    Which did act, locked until the transaction ends.
-    """
+async def delete_dead(tx: Tx, created_by: datetime, seen_by: datetime) -> list[Acting]:
+    """Forgets ended sessions that act for an account, of which there are few; for which."""
     rows = await tx.fetch(
-        "WITH acting AS (SELECT id, operator_id, acting_account_id FROM console_session"
-        " WHERE acting_account_id IS NOT NULL"
-        " AND (operator_id = $1 AND ($2::uuid IS NULL OR id = $2) AND id IS DISTINCT FROM $3"
-        " OR created_at <= $4::timestamptz OR seen_at <= $5::timestamptz) ORDER BY id FOR UPDATE)"
-        " UPDATE console_session AS s SET acting_account_id = NULL FROM acting"
-        " JOIN client_account AS a ON a.id = acting.acting_account_id"
-        " JOIN operator_user AS o ON o.id = acting.operator_id WHERE s.id = acting.id"
-        " RETURNING a.id AS account_id, a.name AS account_name, o.email",
-        person.operator_id,
-        only,
-        but,
+        "DELETE FROM console_session WHERE acting_account_id IS NOT NULL AND (created_at <= $1 OR seen_at <= $2)"
+        " RETURNING operator_id, acting_account_id",
         created_by,
         seen_by,
     )
-    return [StoppedActing(AccountId(row["account_id"]), row["account_name"], row["email"]) for row in rows]
+    return [_acting(row) for row in rows]
+
+
+async def select_names(tx: Tx, acting: Acting) -> tuple[str, str]:
+    """The account's name and the operator's address. Both exist."""
+    row = await fetch_one(
+        tx,
+        "SELECT a.name, o.email FROM client_account a, operator_user o WHERE a.id = $1 AND o.id = $2",
+        acting.account_id,
+        acting.operator_id,
+    )
+    return row["name"], row["email"]
+
+
+def _acting(row: Row) -> Acting:
+    return Acting(row["operator_id"], row["acting_account_id"])
