@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 from tests.e2e.console_browsing import ConsoleTabs, check_page, fits_a_phone, looked_at_in_both_themes
 
 from callmark.surfaces.console import display_names
@@ -71,6 +71,34 @@ def test_a_tab_stays_with_its_account_while_another_tab_acts_for_another_one(con
     check_page(page)
     page.locator("#acting").get_by_role("link", name="Reload").click()
     expect(page.locator("#acting")).to_contain_text(f"You are acting for {names[1]}")
+    page.get_by_role("button", name="Stop acting").click()
+    expect(page.get_by_role("heading", name="Accounts")).to_be_visible()
+
+
+def test_a_page_that_follows_a_stream_says_that_another_tab_acts_for_another_account(console: ConsoleTabs) -> None:
+    page = console.signed_in("operator")
+    ids = [account["client_account_id"] for account in console.demo.credentials["accounts"][:2]]
+
+    def act_for(tab: Page, account_id: str) -> None:
+        tab.goto(f"/console/operator/accounts/{account_id}/act")
+        tab.get_by_role("button", name="Act for this account").click()
+        expect(tab.locator("#acting")).to_contain_text("You are acting for")
+
+    def with_stream(route: Route) -> None:
+        """The page as of a job that runs for long. Its stream is not found, as those of another account."""
+        answer = route.fetch()
+        box = '<progress data-progress="/console/numbers/jobs/none/progress" aria-label="Progress"></progress>'
+        route.fulfill(response=answer, body=re.sub(r'(id="jobs"[^>]*>)', rf"\1{box}", answer.text()))
+
+    act_for(page, ids[0])
+    page.route("**/console/numbers/jobs", with_stream, times=1)
+    with page.expect_response("**/numbers/jobs/none/progress"):
+        page.goto("/console/numbers/jobs")
+    other = page.context.new_page()
+    act_for(other, ids[1])
+    expect(page.locator("#acting")).to_contain_text("so it no longer updates")
+    check_page(page)
+    page.locator("#acting").get_by_role("link", name="Reload").click()
     page.get_by_role("button", name="Stop acting").click()
     expect(page.get_by_role("heading", name="Accounts")).to_be_visible()
 

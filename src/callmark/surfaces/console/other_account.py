@@ -49,14 +49,17 @@ def is_of_account(route: ConsoleRoute) -> bool:
 
 
 async def answer_script(request: ConsoleRequest) -> Response:
-    """To a page of another account that asks for a part of itself: none. Raises Conflict where no htmx asks."""
+    """To a page of another account that asks for a part of itself: none. A page that updates gets a banner.
+
+    Raises Conflict where a script asks for something else.
+    """
     if request.is_htmx and not request.is_poll:
         return Response(headers={"HX-Redirect": request.address})
-    if not request.is_htmx:
+    if not request.is_poll:
         raise Conflict("This page was opened for another account than you act for now. Reload it.")
     account = await find_named(request, cookies.account_of(request.sent_csrf))
-    here = page_after(page_of(request.http.headers.get("hx-current-url", "")))
-    answer = page(request, StaleBanner(account, here), _STOP_POLLING)
+    here = page_after(page_of(request.http.headers.get("hx-current-url", request.address)))
+    answer = page(request, StaleBanner(account, here), _STOP_POLLING if request.is_htmx else 409)
     answer.headers.update({"HX-Retarget": "#acting", "HX-Reselect": "#acting", "HX-Reswap": "outerHTML"})
     return answer
 

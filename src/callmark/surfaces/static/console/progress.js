@@ -5,11 +5,18 @@ const LONGEST_WAIT_MS = 60000;
 const ofPage = JSON.parse(document.body.getAttribute("hx-headers")); // names the account that an operator acted for
 const live = document.getElementById("cs-live");
 
-/** The parts with what that page says now, in their places. The keyboard stays where it is. */
-async function refresh(address) {
+/** The page at that address. Null where the session acts for another account by now: this page's banner says so. */
+async function look(address) {
   const answer = await fetch(address, { headers: { Accept: "text/html", "X-Callmark-Poll": "yes", ...ofPage } });
   if (answer.status === 404) location.assign(address); // what the page is about has gone, as a number that is delisted
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (answer.status !== 409) return page;
+  document.getElementById("acting")?.replaceWith(page.getElementById("acting"));
+  return null;
+}
+
+/** The parts as that page has them, in their places. The keyboard stays where it is. */
+function refresh(page) {
   const parts = [];
   for (const old of document.querySelectorAll("[data-refreshed]")) {
     const made = page.getElementById(old.id);
@@ -47,19 +54,30 @@ function follow(box) {
     wait = Math.min(2 * wait, LONGEST_WAIT_MS);
   };
   const turn = () => (document.hidden ? close() : open());
+  const stop = () => {
+    close();
+    document.removeEventListener("visibilitychange", turn);
+  };
+  const now = () => look(box.closest("[data-refreshed]").dataset.refreshed).catch(() => undefined);
 
   function open() {
     close();
     if (!box.isConnected) {
-      document.removeEventListener("visibilitychange", turn);
+      stop();
       return;
     }
     source = new EventSource(box.dataset.progress);
     source.addEventListener("progress", (event) => show(JSON.parse(event.data)));
     // The browser itself connects again after a break, but never after an answer other than 200.
     source.addEventListener("error", () => {
-      if (source?.readyState === EventSource.CLOSED) again();
+      if (source?.readyState === EventSource.CLOSED) lost();
     });
+  }
+
+  async function lost() {
+    close();
+    if ((await now()) === null) stop();
+    else again();
   }
 
   function show({ done, total, text, finished }) {
@@ -79,9 +97,10 @@ function follow(box) {
 
   async function end() {
     close();
-    const parts = await refresh(box.closest("[data-refreshed]").dataset.refreshed).catch(() => []);
-    if (box.isConnected) again();
-    else document.removeEventListener("visibilitychange", turn);
+    const page = await now();
+    const parts = page ? refresh(page) : [];
+    if (box.isConnected && page !== null) again();
+    else stop();
     for (const part of parts) followAll(part);
     if (parts.length && !document.querySelector("[data-progress]")) live.textContent = "Done";
   }
