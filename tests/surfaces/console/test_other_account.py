@@ -94,6 +94,17 @@ async def test_a_button_of_one_account_does_nothing_for_another_and_leads_back_t
     assert "You act for no account now" in text_of(idle)
 
 
+async def test_a_form_that_a_script_sends_and_that_cannot_be_kept_is_not_refused_in_silence(tabs: Tabs) -> None:
+    await tabs.act_for(tabs.acme)
+    page = await tabs.browser.get(INVITE)
+    await tabs.act_for(tabs.beta)
+    sent = {"csrf": _TOKEN.findall(page.text)[-1], "name": "x" * 300_000}
+    refused = await tabs.browser.http.post("/console/campaigns/new", data=sent, headers=HTMX)
+    assert refused.headers["hx-redirect"] == "/console"
+    said = text_of(await tabs.browser.get("/console"))
+    assert "You act for another account than this form is for, so it was not accepted." in said
+
+
 async def test_operators_own_forms_do_not_mind_which_account_the_session_acts_for(deps: Deps, tabs: Tabs) -> None:
     """Neither do those of the person, and the one that ends the acting."""
     at = f"/console/operator/accounts/{tabs.beta.id}"
@@ -173,6 +184,11 @@ async def test_a_page_that_updates_says_so_instead_of_showing_another_account(ta
     assert searched.headers["hx-redirect"] == "/console/records?q=12"
     asked = await tabs.poll(page, "/console/records?q=12")
     assert asked.status_code == 409
+    assert "Reload it" in text_of(asked)
+    followed = await tabs.poll(page, "/console/numbers/jobs?after=x", **{"X-Callmark-Poll": "yes"})  # progress.js
+    assert followed.status_code == 409
+    assert text_of(followed).startswith("This page shows Acme . You now act for Beta , so it no longer updates.")
+    assert 'name="next" value="/console/numbers/jobs?after=x"' in followed.text
     health = await tabs.poll(page, "/console/operator/health", **HTMX, **{"X-Callmark-Poll": "yes"})
     assert health.status_code == 200
 
