@@ -79,6 +79,8 @@ def test_hours_are_understood_in_the_ways_that_people_write(text: str, week: str
         ("mon 24:00-02:00", "open at 24:00"),
         ("24 hours", "name no days in '24 hours'"),
         ("someday 9-17", "mon, mon-fri or mon,wed"),
+        ("mon -- 9-17", "mon, mon-fri or mon,wed"),
+        ("- - fri 9-17", "mon, mon-fri or mon,wed"),
     ],
 )
 def test_hours_that_cannot_be_read_say_which_form_is_wanted(text: str, said: str) -> None:

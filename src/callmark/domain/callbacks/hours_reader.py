@@ -172,16 +172,16 @@ def _take(tokens: list[tuple[str, str]], kind: str) -> list[tuple[str, str]]:
 def _days(tokens: list[tuple[str, str]], part: str) -> list[int]:
     found: list[int] = []
     for item in _split(tokens):
-        names = [text for kind, text in item if kind == "day"]
-        if len(names) == len(item) == 1 and names[0] in _MANY:
-            found.extend(_MANY[names[0]])
-        elif len(names) == len(item) and all(name in _DAY_OF for name in names):
-            found.extend(_DAY_OF[name] for name in names)
-        elif len(item) == 3 and item[1] == ("mark", "-") and all(name in _DAY_OF for name in names):  # noqa: PLR2004 - first, dash, last
-            first, last = (_DAY_OF[name] for name in names)
-            found.extend((first + ahead) % 7 for ahead in range((last - first) % 7 + 1))
-        else:
-            raise _wrong(f"do not name days in {part!r}: write them as mon, mon-fri or mon,wed")
+        match item:
+            case [("day", many)] if many in _MANY:
+                found.extend(_MANY[many])
+            case [("day", first), ("mark", "-"), ("day", last)] if first in _DAY_OF and last in _DAY_OF:
+                ahead = (_DAY_OF[last] - _DAY_OF[first]) % 7
+                found.extend((_DAY_OF[first] + at) % 7 for at in range(ahead + 1))
+            case _ if all(kind == "day" and name in _DAY_OF for kind, name in item):
+                found.extend(_DAY_OF[name] for _, name in item)
+            case _:
+                raise _wrong(f"do not name days in {part!r}: write them as mon, mon-fri or mon,wed")
     return found
 
 
@@ -190,10 +190,11 @@ def _openings(tokens: list[tuple[str, str]], part: str) -> list[Opening]:
         raise _wrong(f"have no times in {part!r}: {_FORM}")
     found: list[Opening] = []
     for item in _split(tokens):
-        times = [text for kind, text in item if kind == "time"]
-        if len(item) != 3 or item[1] != ("mark", "-") or len(times) != 2 or "closed" in times:  # noqa: PLR2004 - from, dash, to
-            raise _wrong(f"have no times in {part!r}: {_FORM}")
-        found.append(_opening(times[0], times[1], part))
+        match item:
+            case [("time", first), ("mark", "-"), ("time", last)] if "closed" not in {first, last}:
+                found.append(_opening(first, last, part))
+            case _:
+                raise _wrong(f"have no times in {part!r}: {_FORM}")
     return found
 
 
