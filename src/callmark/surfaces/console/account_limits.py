@@ -14,7 +14,7 @@ from callmark.kit.errors import InvalidInput
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.accounts import LIST
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Form, whole_number
 from callmark.surfaces.console.route import get, post
 
 
@@ -65,10 +65,10 @@ def _number(form: Form, field: LimitField) -> int | None:
     text = form.text(field.name).strip()
     if not text:
         return None
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(field.largest))
-    if not is_number or not 1 <= int(text) <= field.largest:
+    number = whole_number(text, field.largest)
+    if not number:
         raise InvalidInput(f"Enter a whole number from 1 to {field.largest}.", field=field.name)
-    return int(text)
+    return number
 
 
 ROUTES = (

@@ -10,7 +10,7 @@ from callmark.domain.calls.model import CallCounts
 from callmark.domain.ids import BatchId
 from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.batches.model import Stages
-from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
+from callmark.domain.personalisation.model import MOST_RECORDS, Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.search import service as search
 from callmark.domain.personalisation.search.service import BatchFilter, FoundBatches
 from callmark.domain.policy.model import Action
@@ -20,7 +20,7 @@ from callmark.surfaces.console import counted
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import midnight
-from callmark.surfaces.console.request import ConsoleRequest, with_query
+from callmark.surfaces.console.request import ConsoleRequest, whole_number, with_query
 from callmark.surfaces.console.route import get
 from callmark.surfaces.cursors import InstantKey, decode_key, encode_key
 
@@ -93,11 +93,15 @@ async def show_batch(request: ConsoleRequest) -> Response:
     """A batch with its funnel, and its records by outcome."""
     batch_id = request.id(BatchId)
     outcome = Outcome(request.query("state")) if request.query("state") in set(Outcome) else None
-    after = request.query("after")
-    position = int(after) if after.isascii() and after.isdigit() and len(after) < 4 else -1  # noqa: PLR2004 - positions have three digits
+    after = whole_number(request.query("after"), MOST_RECORDS)
     stages = await batches.count_stages(request.deps, request.account_id, batch_id)
     found = await batches.read_page(
-        request.deps, request.account_id, batch_id, after=position, limit=search.PAGE + 1, outcome=outcome
+        request.deps,
+        request.account_id,
+        batch_id,
+        after=-1 if after is None else after,
+        limit=search.PAGE + 1,
+        outcome=outcome,
     )
     shown = found.records[: search.PAGE]
     last = shown[-1].position if len(found.records) > search.PAGE else None
@@ -116,7 +120,7 @@ async def show_batch(request: ConsoleRequest) -> Response:
             {one: count for one, count in counts.items() if count},
             stages.batch.ends_to > request.deps.clock.now() and stages.withdrawn < stages.valid,
             more,
-            with_query(path, state=state) if position >= 0 else "",
+            with_query(path, state=state) if after is not None else "",
         ),
     )
 

@@ -1,5 +1,6 @@
 """Business identity: labels and their logos. Source: contract, section 12.2, D34, D35."""
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from callmark.kit.text import kept_or
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed, shown_by
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import HOME, ConsoleRequest, Form
+from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, whole_number
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/labels"
@@ -32,6 +33,9 @@ CATEGORIES = [
     for category in categories.CATEGORIES
 ]
 """Sub-categories by code in their categories: what the drop-down offers."""
+_LARGEST_CODE = max(code for category in categories.CATEGORIES for code in category.sub_categories)
+_HASH = re.compile(r"[0-9a-f]{64}")
+"""A SHA-256 in hexadecimal digits."""
 
 
 class ListedLabel(Struct, frozen=True):
@@ -205,18 +209,14 @@ def _category(form: Form) -> tuple[int, int]:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0  # noqa: PLR2004 - codes have two digits
+    return whole_number(text, _LARGEST_CODE) or 0
 
 
 def _form(request: ConsoleRequest, form: Form, label: Label | None = None, status: int = 200) -> Response:
     kept = form.text("kept_logo")
-    sha256 = bytes.fromhex(kept) if _is_hash(kept) else label.logo_sha256 if label else b""
+    sha256 = bytes.fromhex(kept) if _HASH.fullmatch(kept) else label.logo_sha256 if label else b""
     logo_url = logo_address(request.deps.public_url, sha256) if sha256 else ""
     return page(request, LabelFormPage(form, label, logo_url, CATEGORIES), status)
-
-
-def _is_hash(text: str) -> bool:
-    return len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004 - SHA-256 in hexadecimal digits
 
 
 def _listed(request: ConsoleRequest, label: Label, used_by: Sequence[str]) -> ListedLabel:

@@ -36,12 +36,11 @@ from callmark.surfaces.console.list_files import (
 )
 from callmark.surfaces.console.listing_jobs import JobLine, followed
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Form, whole_number
 from callmark.surfaces.console.route import get, post
 
 LARGEST_BYTES = 4 * 1024 * 1024
 _RECENT, _REJECTED_SHOWN, _EXAMPLES = 10, 500, 5
-_DIGITS = 9
 _KINDS = ("done", "gone", "kept", "refused")
 
 
@@ -229,16 +228,12 @@ def _preview_page(
         found,
         buckets,
         listed.rejected[:_REJECTED_SHOWN],
-        len(listed.rejected) or _whole(form.text("rejected")),
+        len(listed.rejected) or whole_number(form.text("rejected"), number_list_parser.MOST_LINES) or 0,
         _csv(listed.rejected),
         "\n".join(listed.numbers),
         any(one.kind in {"done", "gone"} for one in buckets) or _publishes(found),
         kept,
     )
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
 
 
 def _publishes(found: ListPreview) -> bool:

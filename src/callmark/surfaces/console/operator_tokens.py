@@ -13,7 +13,7 @@ from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.api.management.route import OPERATOR_BASE
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Form, whole_number
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.console.shown_once import ShownBeforePage, show_once, shown_page
 
@@ -103,9 +103,10 @@ def _days(form: Form) -> int | None:
     text = form.text("days").strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_DAYS)) and 1 <= int(text) <= MOST_DAYS):
+    days = whole_number(text, MOST_DAYS)
+    if not days:
         raise InvalidInput(f"Enter a whole number from 1 to {MOST_DAYS}.", field="days")
-    return int(text)
+    return days
 
 
 ROUTES = (

@@ -260,6 +260,12 @@ def first_digits(text: str) -> str:
     return found or ("x" if text.strip() else "")
 
 
+def whole_number(text: str, most: int) -> int | None:
+    """The whole number from 0 to `most` that a text is in digits; None for any other text."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most)) and int(text) <= most
+    return int(text) if is_number else None
+
+
 def with_query(path: str, **parts: str) -> str:
     """A path with those query parameters that are not empty."""
     kept: Mapping[str, str] = {name: value for name, value in parts.items() if value}
