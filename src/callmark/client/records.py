@@ -55,6 +55,7 @@ _SPELLINGS: dict[Generation, dict[str, str]] = {
     },
 }
 _SPELLINGS[3] = _SPELLINGS[2]
+_WITH_PLUS: Generation = 3
 LIBRARY_NAMES = {wire: ours for spelling in _SPELLINGS.values() for ours, wire in spelling.items()}
 """The library's name of a field by any name that the wire has for it, where they differ."""
 
@@ -123,7 +124,7 @@ def _number(value: object, field: str, generation: Generation) -> str:
         raise InvalidRecord(f"{field} is required", field=field)
     text = _text(value, field)
     digits = text[1:] if text[0] == "+" and text[1:2].isdigit() else text
-    return f"+{digits}" if generation == 3 and digits[0].isdigit() else digits  # noqa: PLR2004 - the third generation
+    return f"+{digits}" if generation == _WITH_PLUS and digits[0].isdigit() else digits
 
 
 def _text(value: object, field: str) -> str:

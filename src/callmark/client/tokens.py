@@ -28,7 +28,7 @@ MOST_TOKENS, WINDOW_S = 10, 1800.0
 _POLL_S, _LONGEST_LOCK_S = 0.02, 60.0
 _TRIVIAL_OFFSET_S = 2.0
 """A difference between the clocks that may be the way of the answer."""
-_SERVER = 500
+_REDIRECT, _SERVER = 300, 500
 
 
 class _TokenOut(Struct):
@@ -141,7 +141,7 @@ def _may_have_counted(exc: CallmarkError) -> bool:
     """Whether the server may have made a token although no whole answer tells so (contract D7)."""
     if isinstance(exc, APIConnectionError):
         return True
-    return isinstance(exc, APIStatusError) and (exc.status < 300 or exc.status >= _SERVER)  # noqa: PLR2004 - a success
+    return isinstance(exc, APIStatusError) and (exc.status < _REDIRECT or exc.status >= _SERVER)
 
 
 def _limit_reached(wait_s: float) -> RateLimited:

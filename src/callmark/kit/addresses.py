@@ -8,7 +8,7 @@ IPv6 form that carries an IPv4 address inside. Source: the special-purpose addre
 import ipaddress
 import socket
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 Network = IPv4Network | IPv6Network
 
@@ -67,7 +67,7 @@ def refusal(address: str, allowed: Sequence[Network]) -> str | None:
     for network, what in _REFUSED.items():
         if ip.version == network.version and ip in network:
             return what
-    return None if ip.version == 4 or ip in _PUBLIC_IPV6 else "reserved"  # noqa: PLR2004 - the version of IP
+    return None if isinstance(ip, IPv4Address) or ip in _PUBLIC_IPV6 else "reserved"
 
 
 def refusal_of_host(host: str, allowed: Sequence[Network]) -> str | None:

@@ -27,6 +27,7 @@ _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?")
 _CHUNK_SIZE_BEGUN = re.compile(rb"[ \t]*[0-9a-fA-F]{0,15}[ \t]*(?:;.*)?\r?")
 _TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BODILESS = frozenset({101, 204, 304})
+_INTERIM = frozenset(range(100, 200)) - _BODILESS
 _LONGEST_CHUNK_LINE = 4096
 _OVERLONG = "the head was longer than 256 KiB and was not read to its end"
 _PLAIN_HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d) [ -~]*\r\n((?:[A-Za-z0-9-]+: [!-~](?:[ -~]*[!-~])?\r\n)+)\r\n")
@@ -155,7 +156,7 @@ class AnswerReader:
 
     @property
     def _is_interim(self) -> bool:
-        return self.status is not None and 100 <= self.status < 200 and self.status not in _BODILESS  # noqa: PLR2004 - HTTP's class of interim answers
+        return self.status in _INTERIM
 
     def _rest_of_head(self) -> bool:
         found = _BLANK_LINE.search(self._buffer, self._scanned)

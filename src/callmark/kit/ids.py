@@ -19,6 +19,7 @@ _EVENLY = len(_ALPHABET) * 4
 """Random bytes below it fall on each letter alike; those from it on are left out."""
 _LETTER_OF = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 _LEFT_OUT = bytes(range(_EVENLY, 256))
+_UUID_LENGTH, _HYPHENS = 36, "----"
 
 
 def new_id() -> UUID:
@@ -57,9 +58,7 @@ def id_part(text: str) -> str | None:
 
 def parse_uuid(text: str) -> UUID | None:
     """The UUID written as 8-4-4-4-12 hexadecimal digits, or None for anything else."""
-    if len(text) != 36 or text[8] != "-" or text[13] != "-" or text[18] != "-" or text[23] != "-":  # noqa: PLR2004 - the one length of a hyphenated UUID
-        return None
-    if text.count("-") != 4:  # noqa: PLR2004 - as above
+    if len(text) != _UUID_LENGTH or text[8:24:5] != _HYPHENS or text.count("-") != len(_HYPHENS):
         return None
     try:
         return QuickUuid(text)

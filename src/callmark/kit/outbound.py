@@ -35,6 +35,7 @@ __all__ = ["AddressRefused", "Answered", "Outbound", "Patience", "Unreachable", 
 
 _URL = re.compile(r"(https?)://([^/?#]+)([^#]*)", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
+_SUCCESS = range(200, 300)
 
 
 class Patience(Struct, frozen=True):
@@ -61,7 +62,7 @@ class Answered(Struct, frozen=True):
     @property
     def is_success(self) -> bool:
         """Whether the receiver has said yes (contract D19)."""
-        return 200 <= self.status < 300 and self.error is None  # noqa: PLR2004 - HTTP's class of success
+        return self.status in _SUCCESS and self.error is None
 
 
 class Unreachable(Struct, frozen=True):

@@ -5,6 +5,8 @@ from typing import NewType
 PhoneNumber = NewType("PhoneNumber", str)
 
 _SHORTEST, _LONGEST = 7, 15
+_SHOWN = 4
+"""How many digits of each end a log may contain; of a number that would show whole, none."""
 
 
 def parse_digits(text: str) -> PhoneNumber | None:
@@ -29,4 +31,4 @@ def parse_e164(text: str) -> PhoneNumber | None:
 
 def shorten(number: str) -> str:
     """The form that a log may contain: `9199…4455`."""
-    return f"{number[:4]}…{number[-4:]}" if len(number) > 8 else "…"  # noqa: PLR2004 - shorter ones would show whole
+    return f"{number[:_SHOWN]}…{number[-_SHOWN:]}" if len(number) > 2 * _SHOWN else "…"

@@ -84,7 +84,7 @@ class Primary:
         asyncpg's own choice among hosts waits for the first until the time is up when that does not respond.
         """
         hosts = hosts_of(dsn or self._dsn)
-        if len(hosts) < 2:  # noqa: PLR2004 - one address, or what the environment names: asyncpg knows
+        if len(hosts) <= 1:  # one address, or what the environment names: asyncpg knows
             made = await asyncpg.connect(
                 self._dsn, timeout=timeout, target_session_attrs=SessionAttribute.read_write, **options
             )
@@ -99,7 +99,7 @@ class Primary:
         libpq takes the first host that accepts a connection, also a standby. Raises what `connect` raises.
         """
         hosts = hosts_of(self._dsn)
-        if len(hosts) < 2:  # noqa: PLR2004 - as above
+        if len(hosts) <= 1:
             return self._dsn
         return with_host(self._dsn, await self._look_beside(hosts))
 

@@ -60,19 +60,19 @@ def read_token(token: str) -> Passport:
     """The parts of a token in the full form, each by its rules. Raises InvalidPassport. Verifies no signature."""
     if len(token) > MOST_CHARACTERS:
         raise InvalidPassport("the token is too long")
-    parts = token.split(".")
-    if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
-        raise InvalidPassport("the token does not have three parts")
-    if not parts[0] or not parts[1]:
+    try:
+        header_text, claims_text, signature_text = token.split(".")
+    except ValueError:
+        raise InvalidPassport("the token does not have three parts") from None
+    if not header_text or not claims_text:
         raise InvalidPassport("the token has the compact form; the full form is needed")
-    header, values = (
-        read_object(from_base64url(part, what), what) for part, what in zip(parts, ("header", "claims"), strict=False)
-    )
-    signature = from_base64url(parts[2], "signature")
+    header = read_object(from_base64url(header_text, "header"), "header")
+    values = read_object(from_base64url(claims_text, "claims"), "claims")
+    signature = from_base64url(signature_text, "signature")
     if len(signature) != _SIGNATURE:
         raise InvalidPassport("the signature does not have 64 bytes")
     kind, x5u = _read_header(header)
-    return Passport(kind, x5u, read_claims(kind, values), token, f"{parts[0]}.{parts[1]}".encode(), signature)
+    return Passport(kind, x5u, read_claims(kind, values), token, f"{header_text}.{claims_text}".encode(), signature)
 
 
 def _read_header(header: dict[str, Any]) -> tuple[Kind, str]:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from ipaddress import IPv4Network
 from typing import Any
 
 import msgspec
@@ -36,7 +37,8 @@ STOP_WITHIN_S = 3
 def _as_connected(trusted_proxies: str) -> str:
     """The networks, those of IPv4 also as a socket for IPv6 and IPv4 (`::`) names them: `::ffff:…`."""
     networks = parse_networks(trusted_proxies)
-    mapped = [f"::ffff:{one.network_address}/{96 + one.prefixlen}" for one in networks if one.version == 4]  # noqa: PLR2004 - the version of IP
+    of_ipv4 = [one for one in networks if isinstance(one, IPv4Network)]
+    mapped = [f"::ffff:{one.network_address}/{96 + one.prefixlen}" for one in of_ipv4]
     return ",".join([*map(str, networks), *mapped])
 
 

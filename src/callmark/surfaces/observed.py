@@ -7,6 +7,7 @@ asks `is_head`.
 import asyncio
 import re
 from functools import cache
+from http import HTTPStatus
 from time import perf_counter
 
 import structlog
@@ -103,7 +104,7 @@ class Observed:
                 span.note("http.response.status_code", status)
                 if account := scope.get("account"):
                     span.note("callmark.account", str(account))
-                if status >= 500:  # noqa: PLR2004 - ours, not the client's
+                if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # ours, not the client's
                     span.fail(str(status))
 
 

@@ -21,6 +21,8 @@ from callmark.tables.reader import Reading, read_table
 
 _LOOKED_AT = 200
 """Rows that decide which column holds numbers."""
+_MOST_OF_THEM = 0.5
+"""A column with a larger share of numbers is one of numbers."""
 _LONGEST_SHOWN = 100
 _SHOWN = 3
 _INSIDE = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]")
@@ -187,7 +189,7 @@ def number_columns(table: Table, region: str = "") -> tuple[int, ...]:
             return ((holding if len(holding) == 1 else named)[0],)
         if named:
             raise _unclear(table, "several columns seem to contain phone numbers", named)
-    if len(table.names) == 1 and not says_other(table.names[0]) and shares[:1] > [0.5]:
+    if len(table.names) == 1 and not says_other(table.names[0]) and shares[:1] > [_MOST_OF_THEM]:
         return (0,)
     raise TableError(
         f"no column seems to contain phone numbers; the columns are: {_names(table)}", "column", table=table
@@ -200,7 +202,7 @@ def _without_header(table: Table, shares: list[float], region: str) -> tuple[int
         return (0,) if table.width else ()
     holding = [at for at, share in enumerate(shares) if share]
     filled = [at for at in range(table.width) if _has_text(table, at)]
-    if len(holding) == 1 and shares[holding[0]] > 0.5:  # noqa: PLR2004 - most
+    if len(holding) == 1 and shares[holding[0]] > _MOST_OF_THEM:
         return (holding[0],)
     is_list = len(table.lines) == 1 or len({len([*filter(None, line.cells)]) for line in table.lines}) > 1
     if holding == filled and (is_list or _are_alike(table, holding, region)):

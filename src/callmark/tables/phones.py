@@ -37,6 +37,8 @@ _BETWEEN = re.compile(r"[,;|/&\t\r\n]+|\s+(?:and|or)\s+|\s+(?=\+|00)")
 _SPACES = re.compile(r"\s+")
 _MANY_SPACES = re.compile(r" {2,}")
 _LONGEST_TEXT = 100
+_FEWEST_DIGITS = 3
+"""A text with letters and fewer digits is no attempt at a number."""
 
 
 class NoNumber(Struct, frozen=True):
@@ -218,7 +220,7 @@ def _strange(plain: str) -> str:
         return "an extension cannot be listed"
     strange = "".join(one for one in plain if one not in _WRITTEN)
     if any(map(str.isalpha, strange)):
-        has_digits = sum(map(str.isdigit, plain)) >= 3  # noqa: PLR2004 - fewer are no number with letters
+        has_digits = sum(map(str.isdigit, plain)) >= _FEWEST_DIGITS
         return "letters are not allowed; write the number in digits" if has_digits else "not a phone number"
     if strange:
         return f"{strange[0]!r} is not allowed in a phone number"

@@ -155,8 +155,9 @@ def _as_rgba(samples: bytes, parts: _Parts) -> bytes:
             out[band::4] = samples.translate(table)
         out[3::4] = samples.translate(opacity + b"\xff" * (256 - len(opacity)))
         return bytes(out)
+    is_grey = parts.colour in (_GREY, _GREY_ALPHA)  # one sample for all three
     for band in range(3):
-        out[band::4] = samples[(band if step > 2 else 0) :: step]  # noqa: PLR2004 - grey: one sample for all three
+        out[band::4] = samples[(0 if is_grey else band) :: step]
     if parts.colour in (_GREY_ALPHA, _RGBA):
         out[3::4] = samples[step - 1 :: step]
     elif parts.transparency:

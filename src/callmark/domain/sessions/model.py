@@ -28,6 +28,8 @@ DEVICE_LIFETIME = timedelta(days=30)
 TOKEN_LENGTH = 43
 LONGEST_USER_AGENT = 300
 LONGEST_NAME, LONGEST_EMAIL = 100, 254
+_LONGEST_LOCAL_PART, _LONGEST_DOMAIN_LABEL = 64, 63
+"""RFC 5321, section 4.5.3.1.1; RFC 1035, section 2.3.4."""
 EMAIL_TAKEN = "a member with this email already exists"
 
 
@@ -165,7 +167,7 @@ def email_address(text: str) -> str:
 
 def _is_local_part(text: str) -> bool:
     return (
-        0 < len(text) <= 64  # noqa: PLR2004 - RFC 5321, 4.5.3.1.1
+        0 < len(text) <= _LONGEST_LOCAL_PART
         and not any(character.isspace() or character in '"(),:;<>@[\\]' for character in text)
         and not (text.startswith(".") or text.endswith(".") or ".." in text)
     )
@@ -173,7 +175,7 @@ def _is_local_part(text: str) -> bool:
 
 def _is_domain(text: str) -> bool:
     return all(
-        0 < len(label) <= 63  # noqa: PLR2004 - RFC 1035, 2.3.4
+        0 < len(label) <= _LONGEST_DOMAIN_LABEL
         and label.replace("-", "x").isalnum()
         and not (label.startswith("-") or label.endswith("-"))
         for label in text.split(".")

@@ -33,7 +33,8 @@ Take = Callable[[str, str, bytes, bool], None]
 
 _LINE_END = b"\r\n"
 _ERROR = b"-ERR"
-_WORDS = {b"MSG": (4, 5), b"HMSG": (5, 6)}
+_WITH_REPLY = 5
+_WORDS = {b"MSG": (4, _WITH_REPLY), b"HMSG": (5, 6)}
 """How many words the line of a message can have: a reply is optional."""
 _QUOTE = "'"
 ROUND_TRIP_WITHIN_S = 2.0
@@ -288,7 +289,7 @@ class DirectParser(Parser):
         queue = subscription and subscription._pending_queue  # noqa: SLF001 - see above
         if not isinstance(queue, Direct):
             return False
-        reply = words[3].decode() if len(words) == 5 else ""  # noqa: PLR2004 - as the docstring says
+        reply = words[3].decode() if len(words) == _WITH_REPLY else ""
         queue.hand_on(words[1].decode(), reply, payload)
         return True
 

@@ -16,6 +16,7 @@ from callmark.kit.clock import iso_ms
 from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
 from callmark.terminal import Output, Row
 
+_MS, _SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
 _COLUMNS = ("id", "caller_number", "receiver_number", "label_name", "outcome", "timeline")
 
 
@@ -157,5 +158,5 @@ def _call(call: Call) -> str:
 
 def _since(record: StoredRecord, at: datetime) -> str:
     """`+12 ms` or `+3.4 s` after acceptance."""
-    ms = (at - record.accepted_at) / timedelta(milliseconds=1)
-    return f"+{ms:.0f} ms" if ms < 1000 else f"+{ms / 1000:.1f} s"  # noqa: PLR2004 - milliseconds of a second
+    apart = at - record.accepted_at
+    return f"+{apart / _MS:.0f} ms" if apart < _SECOND else f"+{apart / _SECOND:.1f} s"

@@ -27,6 +27,8 @@ from callmark.record_rules.fields import Fault, Field
 from callmark.surfaces.console import queue_names
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
+_NEARLY_ALL = range(991, 1000)
+"""Thousandths of a whole that a percentage without a fraction would make 100, or seem to."""
 FEATURES = {
     Feature.CALL_PERSONALISATION: "Call Personalisation",
     Feature.NUMBER_MANAGEMENT: "Number Management",
@@ -197,12 +199,12 @@ def share(part: int, whole: int) -> str:
     if whole <= 0:
         return ""
     percent = 100 * part / whole
-    if percent > 100:  # noqa: PLR2004 - all of it
+    if part > whole:
         return f">{NO_BREAK}100{NO_BREAK}%"
     if 0 < percent < 1:
         return f"<{NO_BREAK}1{NO_BREAK}%"
     tenths = part * 1000 // whole
-    number = f"{tenths / 10:.1f}".removesuffix(".0") if 990 < tenths < 1000 else f"{percent:.0f}"  # noqa: PLR2004 - of 1,000
+    number = f"{tenths / 10:.1f}".removesuffix(".0") if tenths in _NEARLY_ALL else f"{percent:.0f}"
     return f"{number}{NO_BREAK}%"
 
 

@@ -1,5 +1,6 @@
 """Errors as pages, in the layout when someone is signed in."""
 
+from http import HTTPStatus
 from typing import ClassVar
 
 import structlog
@@ -72,7 +73,7 @@ def _page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Respon
         largest = display_names.size(error.limit_bytes)
         text = f"Your input is larger than {largest}. Nothing was saved. Go back and shorten it."
     text = _TEXTS.get(status, text)  # of what is not found always the same: a foreign thing is like one that is not
-    text = _noted(request) if status == 500 else text  # noqa: PLR2004 - a bug of ours
+    text = _noted(request) if status == HTTPStatus.INTERNAL_SERVER_ERROR else text
     title = _TITLES.get(status, "Something went wrong")
     home = "" if request.is_suspended else HOME
     return page(request, ErrorPage(status, title, text[:1].upper() + text[1:], home), status)

@@ -160,7 +160,7 @@ def human(instant: datetime, now: datetime, zone: tzinfo = UTC) -> str:
         return "just now" if instant <= now else "in a moment"
     if apart < _DAY:
         count, unit = _nearest(apart, _MINUTE), "minute"
-        if count >= 60:  # noqa: PLR2004 - minutes of an hour
+        if count * _MINUTE >= _HOUR:
             count, unit = _nearest(apart, _HOUR), "hour"
         amount = f"{count} {unit}{'s' if count != 1 else ''}"
         return f"{amount} ago" if instant < now else f"in {amount}"

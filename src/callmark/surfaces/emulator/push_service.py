@@ -8,6 +8,7 @@ as Google documents it (RFC 7523).
 """
 
 import hmac
+import re
 from base64 import urlsafe_b64encode
 from datetime import timedelta
 from typing import Annotated
@@ -53,6 +54,7 @@ _SCOPES = {
     "https://www.googleapis.com/auth/firebase.messaging",
     "https://www.googleapis.com/auth/cloud-platform",
 }
+_TOKEN_FORM = re.compile(r"ya29\.([0-9]{1,12})\.[^.]+")
 _DETAIL = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
 
@@ -144,10 +146,11 @@ class _PushService:
         return f"ya29.{ends_at_s}.{urlsafe_b64encode(proof).decode().rstrip('=')}"
 
     def _is_token(self, text: str) -> bool:
-        ends_at = text.split(".")[1] if text.count(".") == 2 else ""  # noqa: PLR2004 - three parts
-        if not (ends_at.isascii() and ends_at.isdigit() and len(ends_at) <= 12):  # noqa: PLR2004 - digits of an instant
+        found = _TOKEN_FORM.fullmatch(text)
+        if not found:
             return False
-        return hmac.compare_digest(text.encode(), self._token(int(ends_at)).encode()) and self._now_s() < int(ends_at)
+        ends_at_s = int(found[1])
+        return hmac.compare_digest(text.encode(), self._token(ends_at_s).encode()) and self._now_s() < ends_at_s
 
     def _now_s(self) -> int:
         return int(self._deps.real_clock.now().timestamp())
