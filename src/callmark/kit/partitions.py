@@ -47,12 +47,13 @@ LONG_HELD = (
     "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
     " WHERE l.relation = ANY ($1::text[]::regclass[]) AND l.granted AND a.datname = current_database()"
     " AND l.pid <> pg_backend_pid()"
-    " AND coalesce(a.xact_start, '-infinity') < clock_timestamp() - interval '5 s'"
-    " AND coalesce(a.backend_type, 'client backend') = 'client backend')"
+    " AND coalesce(a.backend_type, 'client backend') = 'client backend'"
+    " AND (coalesce(a.state, 'disabled') = 'disabled' OR a.xact_start < clock_timestamp() - interval '5 s'))"
 )
 """Whether it would be in vain to wait for one of these tables: a backup or a long export reads it.
 
-Of other roles' sessions may be hidden how long they last. They are taken for long ones.
+How long other roles' sessions last may be hidden, and their state with it: they are taken for long ones. A session that
+is in no transaction by now has given its locks back: sessions are read after the locks.
 """
 
 

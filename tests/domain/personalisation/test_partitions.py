@@ -168,6 +168,19 @@ async def test_a_session_that_may_not_be_looked_at_counts_as_a_long_reader(engin
         await tx.execute(f"DROP ROLE {role}")
 
 
+async def test_a_transaction_that_ends_between_two_looks_is_no_long_reader(engines: Engines) -> None:
+    """The server's list of locks is read before its list of sessions."""
+    async with connect(engines.dsn) as reader, connect(engines.dsn) as tx, reader.transaction(), tx.transaction():
+        await reader.execute("LOCK TABLE call_record_rest IN ACCESS SHARE MODE")
+        await tx.execute("SET LOCAL search_path = public, pg_catalog")
+        await tx.execute(
+            "CREATE VIEW pg_stat_activity AS SELECT pid, datname, backend_type, 'idle' AS state,"
+            " NULL::timestamptz AS xact_start FROM pg_catalog.pg_stat_activity"
+        )
+        assert not await tx.fetchval(LONG_HELD, ["call_record_rest"])
+        await tx.execute("DROP VIEW pg_stat_activity")
+
+
 async def test_a_day_on_which_much_ends_is_made_early_and_holds_what_came_before(deps: Deps, clock: FakeClock) -> None:
     clock.advance(timedelta(days=18_000))
     cast, now = await make_cast(deps), clock.now()
