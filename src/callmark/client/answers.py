@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -157,6 +157,6 @@ def limits_of(headers: Mapping[str, str]) -> dict[str, tuple[int, float]]:
     return {name: (int(left), float(seconds or 0)) for name, left, seconds in _LIMIT.findall(text)} if text else {}
 
 
-def any_json(answer: Answer) -> Any:  # noqa: ANN401 - JSON is what it is
+def any_json(answer: Answer) -> object:
     """The body of a success as plain JSON. Raises UnexpectedAnswer."""
     return decoded(answer, object)

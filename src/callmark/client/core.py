@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -143,7 +143,7 @@ class Core:
         return Request(call.method, url, headers, call.body)
 
 
-def encode(value: Any) -> bytes:  # noqa: ANN401 - anything that JSON can say
+def encode(value: object) -> bytes:
     """A body. Raises BadRequest for what JSON cannot say: half of a character, a number of more than 64 bits."""
     try:
         return msgspec.json.encode(value)

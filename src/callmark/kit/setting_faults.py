@@ -18,10 +18,11 @@ def explain(text: str, values: Mapping[str, Any], hints: Mapping[str, Any]) -> s
     return f"{PREFIX}{name.upper()} is invalid: it must be {_takes(hints[name])}, not {values[name]!r}"
 
 
-def _takes(hint: Any) -> str:  # noqa: ANN401 - a type with its bounds
-    """What values a setting takes that is no free text."""
-    bounds = next(m for m in hint.__metadata__ if isinstance(m, Meta))
-    match hint.__origin__:
+def _takes(hint: object) -> str:
+    """What values a setting takes that is no free text; `hint` is its type with its bounds."""
+    plain, *beside = get_args(hint)
+    bounds = next(one for one in beside if isinstance(one, Meta))
+    match plain:
         case builtins.int:
             return f"a whole number from {bounds.ge} to {bounds.le}"
         case builtins.float:

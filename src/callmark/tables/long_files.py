@@ -6,6 +6,7 @@ files. A workbook is read too, whole.
 
 import codecs
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -171,8 +172,7 @@ def _parquet(path: Path) -> LongFile:
     except ModuleNotFoundError as exc:
         raise TableError("a Parquet file needs `pip install 'callmark[parquet]'`; or save it as CSV") from exc
 
-    def opened() -> Any:  # noqa: ANN401 - of a library that may not be there
-        return parquet.ParquetFile(path, buffer_size=_CHUNK)  # not a whole row group at once
+    opened = partial(parquet.ParquetFile, path, buffer_size=_CHUNK)  # not a whole row group at once
 
     def lines() -> Iterator[Line]:
         number = 0

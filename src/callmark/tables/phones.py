@@ -7,9 +7,12 @@ keypad and wrong for data. So what it gets is cleaned here first, and what it gi
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 SHORTEST, LONGEST = 7, 15
 """Digits of a number with its country code. Source: contract D25."""
@@ -67,7 +70,7 @@ def numbering_of(number: str) -> Numbering:
     except ModuleNotFoundError:
         return Numbering(number)
     try:
-        found: Any = phonenumbers.parse(f"+{number}", None)
+        found = phonenumbers.parse(f"+{number}", None)
     except phonenumbers.NumberParseException:
         return Numbering(number)
     national: str = phonenumbers.national_significant_number(found)
@@ -241,7 +244,7 @@ def _parse(written: str, region: str) -> str | NoNumber:
     except ModuleNotFoundError:
         return NoNumber("write country code and digits alone, or install the plans: pip install 'callmark[files]'")
     try:
-        found: Any = phonenumbers.parse(_international(written, digits, region), region or None)
+        found = phonenumbers.parse(_international(written, digits, region), region or None)
     except phonenumbers.NumberParseException as exc:
         return NoNumber(_why(exc.error_type))
     return _whole(found, digits, region)
@@ -254,7 +257,7 @@ def _international(written: str, digits: str, region: str) -> str:
     return f"+{written}" if not region and not written.lstrip("( ").startswith("+") else written
 
 
-def _whole(found: Any, digits: str, region: str) -> str | NoNumber:  # noqa: ANN401 - phonenumbers has no types
+def _whole(found: "PhoneNumber", digits: str, region: str) -> str | NoNumber:
     """The number that was found, when its length is right and every digit is in it."""
     import phonenumbers
 

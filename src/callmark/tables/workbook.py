@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct, field
 
@@ -36,6 +36,14 @@ class Sheet(Struct, frozen=True):
     sheets: tuple[str, ...]
     lines: list[Line]
     notes: list[str] = field(default_factory=list[str])
+
+
+class _Sheet(Protocol):
+    """What is used of a sheet of openpyxl, which has no types."""
+
+    def reset_dimensions(self) -> None: ...
+
+    def iter_rows(self, *, values_only: bool) -> Iterator[tuple[object, ...]]: ...
 
 
 def is_workbook(data: bytes) -> bool:
@@ -123,7 +131,7 @@ def _other_sheets(name: str, names: tuple[str, ...]) -> list[str]:
     return [f"Only the sheet {name!r} is read, not {', '.join(others)}."] if others else []
 
 
-def _lines(sheet: Any, formulas: Any) -> list[Line]:  # noqa: ANN401 - openpyxl has no types
+def _lines(sheet: _Sheet, formulas: _Sheet | None) -> list[Line]:
     found: list[Line] = []
     written = _rows_of(formulas) if formulas is not None else None
     left = MOST_CELLS
@@ -141,7 +149,7 @@ def _lines(sheet: Any, formulas: Any) -> list[Line]:  # noqa: ANN401 - openpyxl 
     return found
 
 
-def _rows_of(sheet: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - openpyxl has no types
+def _rows_of(sheet: _Sheet) -> Iterator[tuple[object, ...]]:
     sheet.reset_dimensions()
     yield from sheet.iter_rows(values_only=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib import resources
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import httpx
@@ -104,7 +104,7 @@ class _Batches:
         self._records[batch_id] = _records(request)
         return documented | {field: text.replace(first, batch_id)}
 
-    def status(self, request: httpx.Request, documented: Any) -> Any:  # noqa: ANN401 - JSON of either shape
+    def status(self, request: httpx.Request, documented: Json | list[Json]) -> Json | list[Json]:
         """The documented status with a row for each record of the batch; as it is for one that was not pushed here."""
         batch_id = request.url.params.get("batchId", "")
         records = self._records.get(batch_id)
@@ -118,12 +118,11 @@ def _records(request: httpx.Request) -> list[Json]:
         return []
 
 
-def _status(body: Any, batch_id: str, records: list[Json]) -> Any:  # noqa: ANN401 - JSON of either shape
+def _status(body: Json | list[Json], batch_id: str, records: list[Json]) -> Json | list[Json]:
     """A row for each record as the first of the documented ones: it was delivered."""
     if isinstance(body, dict):
-        whole = cast("Json", body)
-        return whole | {"batch_id": batch_id, "data": _status(whole["data"], batch_id, records)}
-    documented: Json = body[0]
+        return body | {"batch_id": batch_id, "data": _status(body["data"], batch_id, records)}
+    documented = body[0]
     bare = documented | dict.fromkeys(documented.keys() & {"call_reason", "dynamic_call_reason"})
     bare |= dict.fromkeys(documented.keys() & {"batch_id"}, batch_id)
     return [bare | {name: value for name, value in record.items() if name in bare} for record in records]

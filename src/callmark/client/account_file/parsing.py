@@ -5,7 +5,8 @@ name `no` is no boolean, and a number `0123` loses nothing.
 """
 
 import json
-from typing import Any
+from types import ModuleType
+from typing import Any, Protocol
 
 from msgspec import Struct, field
 
@@ -62,7 +63,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def yaml_library() -> Any:  # noqa: ANN401 - PyYAML has no types
+def yaml_library() -> ModuleType:
     """PyYAML. Raises CallmarkError where it is not installed."""
     try:
         import yaml
@@ -85,15 +86,27 @@ def _parse_yaml(text: str) -> Document:
         raise CallmarkError(f"the file is not YAML: {exc}") from exc
 
 
+class _Mark(Protocol):
+    line: int
+
+
+class _Node(Protocol):
+    """What is used of a node of PyYAML, which has no types; only scalars have a style."""
+
+    start_mark: _Mark
+    value: Any
+    style: str | None
+
+
 class _NodeReader:
     """Makes values out of YAML's nodes."""
 
-    def __init__(self, yaml: Any, most: int) -> None:  # noqa: ANN401 - PyYAML has no types
+    def __init__(self, yaml: ModuleType, most: int) -> None:
         self._yaml = yaml
         self._left = most
         self.lines: dict[Path, int] = {}
 
-    def value(self, node: Any, path: Path) -> Any:  # noqa: ANN401 - PyYAML has no types
+    def value(self, node: _Node, path: Path) -> object:
         """A node's value. Raises CallmarkError."""
         self._left -= 1
         if self._left < 0 or len(path) > _DEEPEST:
@@ -107,8 +120,8 @@ class _NodeReader:
             return None if node.value in _NULL else PlainText(node.value)
         return str(node.value)
 
-    def _mapping(self, node: Any, path: Path) -> dict[str, Any]:  # noqa: ANN401 - PyYAML has no types
-        found: dict[str, Any] = {}
+    def _mapping(self, node: _Node, path: Path) -> dict[str, object]:
+        found: dict[str, object] = {}
         for named, item in node.value:
             line = named.start_mark.line + 1
             if not isinstance(named, self._yaml.ScalarNode):

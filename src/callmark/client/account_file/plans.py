@@ -197,10 +197,10 @@ def plain(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
-def _is_same(name: str, one: Any, other: Any) -> bool:  # noqa: ANN401 - any field
+def _is_same(name: str, one: object, other: object) -> bool:
     if name.endswith("_types") and isinstance(one, list) and isinstance(other, list):
         return sorted(cast("list[str]", one)) == sorted(cast("list[str]", other))
-    return plain(cast("object", one)) == plain(cast("object", other))
+    return plain(cast("object", one)) == plain(other)
 
 
 def body_of(fields: Sequence[FieldDifference]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class _Typer:
         self._document = document
         self.faults: list[str] = []
 
-    def typed(self, value: Any, kind: inspect.Type, path: Path) -> Any:  # noqa: ANN401 - any value of a file
+    def typed(self, value: object, kind: inspect.Type, path: Path) -> object:
         """The value, scalars of YAML turned into what the type asks for."""
         if isinstance(kind, inspect.UnionType):
             kind = self._one_of(value, kind)

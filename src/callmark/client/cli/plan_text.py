@@ -89,7 +89,7 @@ def _field_lines(change: AccountChange, field: FieldDifference) -> Iterator[str]
         yield f"    {field.name}: {_text(_open(field.name, field.before))} → {after}"
 
 
-def _open(name: str, value: Any) -> Any:  # noqa: ANN401 - any field
+def _open(name: str, value: object) -> object:
     """A value without what may be a secret in it."""
     if value is UNSET:
         return None

@@ -1,10 +1,11 @@
 """What is kept about a number, handed on while it is read: at no time is more of it in memory than one step read."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from time import monotonic
+from typing import cast
 
 import msgspec
 from msgspec import Struct
@@ -83,7 +84,7 @@ def _shown(table: SearchedTable, row: FoundRow, decision: Decision, mask: Number
     if not decision.is_about_others:
         return msgspec.json.format(whole.encode(), indent=-1)
     masks = {name: erasing.mask_of(table, row, name, mask) for name in decision.values or {}}
-    return msgspec.json.encode(extracts.of_row(table, decode(whole), masks))
+    return msgspec.json.encode(extracts.of_row(table, cast("Mapping[str, object]", decode(whole)), masks))
 
 
 async def _note_end(deps: Deps, number: PhoneNumber, by: Actor, count: int) -> None:

@@ -6,7 +6,7 @@ number become zeros.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import cast
 
 from callmark.domain.persons.masking import ALSO_THEIRS, CALLER_FIRST, OF_BUSINESS, NumberMask
 from callmark.domain.persons.queries import SearchedTable
@@ -29,7 +29,7 @@ _FIRST_MS = 10**12
 """Whole numbers from here to the last instant there is are instants, in milliseconds."""
 
 
-def of_row(table: SearchedTable, whole: Mapping[str, Any], masks: Mapping[str, NumberMask]) -> dict[str, object]:
+def of_row(table: SearchedTable, whole: Mapping[str, object], masks: Mapping[str, NumberMask]) -> dict[str, object]:
     """Of the row (by its columns) its ids, instants and figures, and what columns with the number say of it.
 
     `masks` find it in those columns.
@@ -43,13 +43,13 @@ def of_row(table: SearchedTable, whole: Mapping[str, Any], masks: Mapping[str, N
     return shown
 
 
-def of_json(value: Any, mask: NumberMask) -> Any:  # noqa: ANN401 - any JSON
+def of_json(value: object, mask: NumberMask) -> object:
     """What JSON that has the number says of it."""
     match value:
         case dict():
-            return _of_object(cast("dict[str, Any]", value), mask)
+            return _of_object(cast("dict[str, object]", value), mask)
         case list():
-            return [of_json(one, mask) for one in cast("list[Any]", value) if mask.walked(one) != one]
+            return [of_json(one, mask) for one in cast("list[object]", value) if mask.walked(one) != one]
         case _:
             return _alone(value, mask)
 
@@ -69,13 +69,13 @@ def of_text(text: str, mask: NumberMask) -> str:
     return " … ".join(alone[since:until] for since, until in parts)
 
 
-def _of_object(found: dict[str, Any], mask: NumberMask) -> dict[str, Any]:
-    is_theirs, shown = mask.is_theirs(found), dict[str, Any]()
+def _of_object(found: dict[str, object], mask: NumberMask) -> dict[str, object]:
+    is_theirs, shown = mask.is_theirs(found), dict[str, object]()
     for key, value in found.items():
         if key in OF_BUSINESS or (is_theirs and key == ALSO_THEIRS):
             shown[key] = value
         elif key == CALLER_FIRST and isinstance(value, list):
-            caller_first = cast("list[Any]", value)
+            caller_first = cast("list[object]", value)
             shown[key] = [*caller_first[:1], *(_alone(one, mask) for one in caller_first[1:])]
         elif is_theirs or not _has_objects(value):
             shown[_of_key(key, mask)] = _alone(value, mask)
@@ -84,21 +84,21 @@ def _of_object(found: dict[str, Any], mask: NumberMask) -> dict[str, Any]:
     return shown
 
 
-def _has_objects(value: Any) -> bool:  # noqa: ANN401 - any JSON
+def _has_objects(value: object) -> bool:
     """Whether it may be about other persons: an object, or a list of them."""
     if isinstance(value, list):
-        return any(isinstance(one, dict | list) for one in cast("list[Any]", value))
+        return any(isinstance(one, dict | list) for one in cast("list[object]", value))
     return isinstance(value, dict)
 
 
-def _alone(value: Any, mask: NumberMask) -> Any:  # noqa: ANN401 - any JSON
+def _alone(value: object, mask: NumberMask) -> object:
     """All that JSON says, without other numbers."""
     match value:
         case dict():
-            members = cast("dict[str, Any]", value).items()
+            members = cast("dict[str, object]", value).items()
             return {_of_key(key, mask): _alone(one, mask) for key, one in members}
         case list():
-            return [_alone(one, mask) for one in cast("list[Any]", value)]
+            return [_alone(one, mask) for one in cast("list[object]", value)]
         case str():
             return of_text(value, mask)
         case int() | float() if not isinstance(value, bool) and _may_be_other(value, mask):

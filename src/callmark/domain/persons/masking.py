@@ -8,7 +8,7 @@ Zeros stand where it was, as many as it had digits: no number begins with one, s
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 from msgspec import Struct
@@ -101,17 +101,17 @@ class NumberMask(Struct, frozen=True, dict=True):
         after = self.walked(before)
         return "" if after == before else msgspec.json.encode(after).decode()
 
-    def is_theirs(self, found: Mapping[str, Any]) -> bool:
+    def is_theirs(self, found: Mapping[str, object]) -> bool:
         """Whether a JSON object says that it is about the person of the number."""
         return any(self._is_number(found.get(key)) for key in _OF_PERSON)
 
-    def walked(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
+    def walked(self, value: object) -> object:
         """What JSON says, without the number; equal to what it said where it had none that goes."""
         match value:
             case Mapping():
-                return self._of_mapping(cast("Mapping[str, Any]", value))
+                return self._of_mapping(cast("Mapping[str, object]", value))
             case Sequence() if not isinstance(value, str):
-                return [self.walked(one) for one in cast("Sequence[Any]", value)]
+                return [self.walked(one) for one in cast("Sequence[object]", value)]
             case str():
                 return self.plain(value)
             case int() | float() if not isinstance(value, bool) and self._is_number(whole_of(value)):
@@ -124,10 +124,10 @@ class NumberMask(Struct, frozen=True, dict=True):
             return False
         return value == self.number or (self.spellings is not None and self.spellings.is_whole(value))
 
-    def _of_mapping(self, found: Mapping[str, Any]) -> dict[str, Any]:
+    def _of_mapping(self, found: Mapping[str, object]) -> dict[str, object]:
         """What a person answered goes with the number that says who it was."""
         is_theirs = self.is_theirs(found)
-        walked: dict[str, Any] = {}
+        walked: dict[str, object] = {}
         for key, value in found.items():
             if self.keeps_business and key in OF_BUSINESS:
                 walked[key] = value
@@ -143,10 +143,10 @@ class NumberMask(Struct, frozen=True, dict=True):
         return walked
 
 
-def _without_answers(responses: Any) -> Any:  # noqa: ANN401 - any JSON
+def _without_answers(responses: object) -> object:
     if not isinstance(responses, list):
         return responses
     return [
-        cast("dict[str, Any]", one) | {"answer": ""} if isinstance(one, dict) else one
+        cast("dict[str, object]", one) | {"answer": ""} if isinstance(one, dict) else one
         for one in cast("list[object]", responses)
     ]

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -121,7 +121,7 @@ def _flat(text: str) -> str:
     return "".join(kept)
 
 
-def decode(text: str) -> Any:  # noqa: ANN401 - any JSON
+def decode(text: str) -> object:
     """What JSON says; numbers that no type of ours can hold, such as 1e999, as texts."""
     try:
         return msgspec.json.decode(text)
@@ -142,14 +142,14 @@ def _float(text: str) -> float | str:
     return value if math.isfinite(value := float(text)) else text
 
 
-def _texts_of(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+def _texts_of(value: object) -> Iterator[str]:
     match value:
         case dict():
-            for key, one in cast("dict[str, Any]", value).items():
+            for key, one in cast("dict[str, object]", value).items():
                 yield key
                 yield from _texts_of(one)
         case list():
-            for one in cast("list[Any]", value):
+            for one in cast("list[object]", value):
                 yield from _texts_of(one)
         case str():
             yield value

@@ -2,10 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from callmark.kit.errors import AppError, InvalidInput, RequestTimedOut, Unavailable
 from callmark.kit.ids import new_id
@@ -172,7 +172,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Refuses what could not be parsed."""
         self._refuse_in_turn(InvalidInput(self._fault))
 
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401 - as uvicorn's
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
 

@@ -6,6 +6,8 @@ from callmark.kit.clock import LAST_MS
 from callmark.surfaces.api.route import ErrorDoc, ParamDoc
 
 Schema = dict[str, Any]
+Json = dict[str, Any]
+"""A JSON object."""
 
 UUID: Schema = {"type": "string", "format": "uuid"}
 DATE_TIME: Schema = {"type": "string", "format": "date-time"}

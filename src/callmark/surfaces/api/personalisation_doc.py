@@ -20,6 +20,7 @@ from callmark.surfaces.api.documented import (
     LABEL_ID,
     STARTS_AT,
     UUID,
+    Json,
     bad,
 )
 from callmark.surfaces.api.personalisation_out import BatchOut, RealTimeOut, RecordOutV1, StatusOut, UploadedOut
@@ -251,7 +252,7 @@ def _results(generation: Generation) -> dict[str, Any]:
     return results
 
 
-def _status(generation: Generation) -> Any:  # noqa: ANN401 - an example is any JSON
+def _status(generation: Generation) -> Json | list[Json]:
     record = {"id": "1a2b3c4d-0000-4000-8000-00000000a001"} | example(generation)
     made = {"created_at": "2026-01-01T10:00:06.120Z"}
     if not generation.newer:

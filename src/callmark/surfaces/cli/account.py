@@ -1,7 +1,6 @@
 """`callmark account`: client accounts."""
 
 from collections.abc import Callable
-from typing import Any
 
 import click
 
@@ -116,9 +115,9 @@ class _Limit(click.ParamType[int]):
     def __init__(self, limit: str) -> None:
         self._range = click.IntRange(1, largest(limit))
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 - click's
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number; 0 stands for the default, because None says that the option was not given."""
-        return 0 if value == "default" else self._range.convert(value, param, ctx)
+        return 0 if value == "default" else self._range(value, param, ctx)
 
 
 @group.command

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -15,7 +15,7 @@ from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import MANAGEMENT, Feature
 from callmark.kit.clock import to_ms
-from callmark.surfaces.api.documented import ACCOUNT_ID, ENDS_AT, LABEL_ID, STARTS_AT
+from callmark.surfaces.api.documented import ACCOUNT_ID, ENDS_AT, LABEL_ID, STARTS_AT, Json
 from callmark.surfaces.api.routes import ROUTES as API
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
@@ -23,7 +23,6 @@ from callmark.surfaces.console.route import get
 from callmark.surfaces.reference.components import JSON
 from callmark.surfaces.reference.openapi import openapi
 
-Json = dict[str, Any]
 _SPOKEN = ("key_id", "api_key")
 """Fields of the token route whose value is a variable of the shell, so that no secret is typed into a command."""
 _NEEDED = {(route.method, route.path): route.features for route in API}
@@ -129,11 +128,11 @@ class _Writer(Struct, frozen=True):
         value = next((one["value"] for one in examples.values()), None)
         return "" if value is None else msgspec.json.format(msgspec.json.encode(self._filled(value)), indent=2).decode()
 
-    def _filled(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
+    def _filled(self, value: object) -> object:
         if isinstance(value, dict):
-            return {key: self._filled(one) for key, one in value.items()}  # pyright: ignore[reportUnknownVariableType] - any JSON
+            return {key: self._filled(one) for key, one in cast("Json", value).items()}
         if isinstance(value, list):
-            return [self._filled(one) for one in value]  # pyright: ignore[reportUnknownVariableType] - any JSON
+            return [self._filled(one) for one in cast("list[object]", value)]
         return self.own.get(value, value) if isinstance(value, str | int) else value
 
 

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from callmark.domain.personalisation.handset_messages import Identity, Withdraw
+from callmark.surfaces.api.documented import Json
 from callmark.surfaces.gateway import wire
-from callmark.surfaces.reference.components import Json, component_schemas
+from callmark.surfaces.reference.components import component_schemas
 
 ABOUT = f"""\
 The stream between a handset and the gateway: a WebSocket that carries JSON objects in text frames. Each frame has a
@@ -245,7 +246,7 @@ def asyncapi(public_url: str, version: str) -> Json:
     """The AsyncAPI document of the handset stream, at the installation's public address."""
     frames = (*FROM_SERVER, *FROM_HANDSET)
     schemas, components = component_schemas([frame.kind for frame in frames])
-    components = _with_named_discriminators(components)
+    components = {name: _with_named_discriminator(schema) for name, schema in components.items()}
     messages = {frame.name: _message(frame, schema) for frame, schema in zip(frames, schemas, strict=True)}
     return {
         "asyncapi": "3.0.0",
@@ -293,19 +294,19 @@ def _channel(messages: Sequence[str]) -> Json:
     }
 
 
-def _with_named_discriminators(schema: Any) -> Any:  # noqa: ANN401 - any JSON
+def _with_named_discriminator(schema: Json) -> Json:
     """The schema with each discriminator as AsyncAPI has it: the property's name alone (OpenAPI's is an object)."""
-    if isinstance(schema, dict):
-        members = cast("Json", schema).items()
-        return {
-            key: inner["propertyName"]
-            if key == "discriminator" and "propertyName" in inner
-            else _with_named_discriminators(inner)
-            for key, inner in members
-        }
-    if isinstance(schema, list):
-        return [_with_named_discriminators(inner) for inner in cast("list[Any]", schema)]
-    return schema
+    return {
+        key: inner["propertyName"] if key == "discriminator" and "propertyName" in inner else _inside(inner)
+        for key, inner in schema.items()
+    }
+
+
+def _inside(part: object) -> object:
+    """As `_with_named_discriminator`, for any part of a schema."""
+    if isinstance(part, list):
+        return [_inside(one) for one in cast("list[object]", part)]
+    return _with_named_discriminator(cast("Json", part)) if isinstance(part, dict) else part
 
 
 def _closing() -> str:

@@ -18,12 +18,11 @@ from callmark.kit.errors import (
     UnsupportedEncoding,
     UnsupportedMedia,
 )
+from callmark.surfaces.api.documented import Json
 from callmark.surfaces.api.idempotency import KEY_ERRORS
 from callmark.surfaces.api.route import WITH_BODY, ApiRoute, ErrorDoc, Family
 from callmark.surfaces.api.routes import capital
 from callmark.surfaces.bodies import NotUtf8
-
-Json = dict[str, Any]
 
 SCHEMAS = "#/components/schemas/"
 _HEADERS = "#/components/headers/"

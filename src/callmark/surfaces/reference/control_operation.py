@@ -5,10 +5,10 @@ from typing import Any
 from msgspec import Struct
 
 from callmark.kit.errors import Forbidden, InvalidInput
+from callmark.surfaces.api.documented import Json
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.emulator.routing import PREFIX
 from callmark.surfaces.reference.beside import DocumentedRoute, Security, told_by
-from callmark.surfaces.reference.components import Json
 
 _OPTIONAL: Security = ({}, {"emulatorToken": []})
 PHONE = ParamDoc(

@@ -1,7 +1,7 @@
 """What the emulator's document shows as examples; all of it invented."""
 
+from callmark.surfaces.api.documented import Json
 from callmark.surfaces.reference.asyncapi import OFFERS
-from callmark.surfaces.reference.components import Json
 
 CLOCK = {"now": "2026-01-01T10:00:00.000Z"}
 HANDSET = {

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from callmark.kit.errors import AppError
+from callmark.surfaces.api.documented import Json
 from callmark.surfaces.http import ERROR_PAGES
-from callmark.surfaces.reference.components import Json
 from callmark.surfaces.reference.error_help import HELP, ErrorHelp
 
 _CODE = re.compile(r"`([^`]+)`")

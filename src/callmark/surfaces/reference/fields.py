@@ -4,9 +4,9 @@ A field is looked up by its Struct and name (`ClockOut.now`), then by its name a
 """
 
 from inspect import cleandoc
-from typing import Any, cast
+from typing import cast
 
-Json = dict[str, Any]
+from callmark.surfaces.api.documented import Json
 
 _SCHEMAS = "#/components/schemas/"
 _INSTANT: Json = {"format": "date-time"}

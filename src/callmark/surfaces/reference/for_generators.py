@@ -4,21 +4,24 @@ Generators take `anyOf` for a choice between types: `{}` as a choice, or `anyOf`
 emit code that does not compile, or forget a format. What may be null is therefore one type with "null" beside it.
 """
 
-from typing import Any, cast
+from typing import cast
 
-Json = dict[str, Any]
+from callmark.surfaces.api.documented import Json
+
 _SCHEMAS = "#/components/schemas/"
 _NULL: Json = {"type": "null"}
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - any part of a document
-    """The part with every schema in it in the plain form."""
-    if isinstance(value, list):
-        return [plain(one) for one in cast("list[Any]", value)]
-    if not isinstance(value, dict):
-        return value
-    made = {key: plain(one) if key not in {"example", "examples"} else one for key, one in cast("Json", value).items()}
+def plain(document: Json) -> Json:
+    """The document, or an object in it, with every schema in the plain form."""
+    made: Json = {key: one if key in {"example", "examples"} else _plain(one) for key, one in document.items()}
     return _nullable(made) if isinstance(made.get("anyOf"), list) else made
+
+
+def _plain(part: object) -> object:
+    if isinstance(part, list):
+        return [_plain(one) for one in cast("list[object]", part)]
+    return plain(cast("Json", part)) if isinstance(part, dict) else part
 
 
 def hoist_conditions(document: Json) -> None:
@@ -30,12 +33,12 @@ def hoist_conditions(document: Json) -> None:
             component |= {key: schema.pop(key) for key in ("if", "else")}
 
 
-def _schemas(value: Any) -> list[Json]:  # noqa: ANN401 - any part of a document
-    if isinstance(value, list):
-        return [found for one in cast("list[Any]", value) for found in _schemas(one)]
-    if not isinstance(value, dict):
+def _schemas(part: object) -> list[Json]:
+    if isinstance(part, list):
+        return [found for one in cast("list[object]", part) for found in _schemas(one)]
+    if not isinstance(part, dict):
         return []
-    inside = cast("Json", value)
+    inside = cast("Json", part)
     return [inside, *(found for one in inside.values() for found in _schemas(one))]
 
 

@@ -6,11 +6,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput
+from callmark.surfaces.api.documented import Json
 from callmark.surfaces.api.route import Doc
 from callmark.surfaces.gateway import wire
 from callmark.surfaces.reference.asyncapi import FROM_HANDSET, IDENTITY, LISTED, OFFERS, RECORD
 from callmark.surfaces.reference.beside import DocumentedRoute, DocumentInfo, Security, bearer, document_of, told_by
-from callmark.surfaces.reference.components import Json
 
 ABOUT = DocumentInfo(
     "Callmark handset gateway, plain HTTP",

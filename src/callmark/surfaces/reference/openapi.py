@@ -217,7 +217,7 @@ def _success(route: ApiRoute, doc: Doc, schemas: Mapping[str, Json]) -> Json:
     return answer
 
 
-def content_of(kind: Any, examples: Mapping[str, Any], schemas: Mapping[str, Json]) -> Json:  # noqa: ANN401 - any type msgspec knows
+def content_of(kind: object, examples: Mapping[str, Any], schemas: Mapping[str, Json]) -> Json:
     """The body of a type, with its examples, as OpenAPI has it."""
     content: Json = {"schema": schemas[identity_of(kind)]}
     if examples:

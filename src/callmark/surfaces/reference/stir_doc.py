@@ -15,6 +15,7 @@ from callmark.kit.errors import (
     Unavailable,
     UnsupportedMedia,
 )
+from callmark.surfaces.api.documented import Json
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.reference.beside import (
     DocumentedRoute,
@@ -23,7 +24,7 @@ from callmark.surfaces.reference.beside import (
     bearer,
     document_of,
 )
-from callmark.surfaces.reference.components import JSON, SCHEMAS, Json, headers_of
+from callmark.surfaces.reference.components import JSON, SCHEMAS, headers_of
 from callmark.surfaces.stir import calls, signing, verification, wire
 from callmark.surfaces.stir.errors import StirFault, body_of, fault_of
 

@@ -1,13 +1,12 @@
 """What webhooks are sent, as the `webhooks` of the OpenAPI document. Source: contract, sections 9.3 to 9.6."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
 from callmark.domain.spoof_alarms.model import SpoofCause
-from callmark.surfaces.api.documented import ACCOUNT_ID, UUID
+from callmark.surfaces.api.documented import ACCOUNT_ID, UUID, Json
 
-Json = dict[str, Any]
 _SCHEMAS = "#/components/schemas/"
 _Id = Annotated[str, Meta(extra_json_schema=UUID)]
 _SECONDS: Json = {"pattern": "^[0-9]+$"}
