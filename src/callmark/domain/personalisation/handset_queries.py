@@ -1,16 +1,17 @@
 """The SQL of records as handsets hold and show them. Bounded on `ends_at` as in `queries`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.model import LONGEST_WINDOW, OpenRecord, RecordKey, RingingPair, StoredRecord
 from callmark.domain.personalisation.queries import OPEN, STORED, key_of_row, open_of_row, stored_of
-from callmark.kit.db import Tx
+from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
 
+T = TypeVar("T")
 _PAGES = (
     "unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::uuid[], $5::int[])"
     " WITH ORDINALITY AS asked (receiver, now, ends_at, id, at_most, position)"
@@ -45,11 +46,7 @@ async def page_each(tx: Tx, asked: Sequence[WantedPage]) -> list[list[OpenRecord
         " ORDER BY asked.position, page.ends_at, page.id",
         *_columns(asked),
     )
-    pages = [list[OpenRecord]() for _ in asked]
-    for row in rows:
-        position: int = row["asked_position"]
-        pages[position - 1].append(open_of_row(row))
-    return pages
+    return _of_each(asked, rows, open_of_row)
 
 
 async def withdrawn_page_each(tx: Tx, asked: Sequence[WantedPage]) -> list[list[RecordKey]]:
@@ -62,11 +59,7 @@ async def withdrawn_page_each(tx: Tx, asked: Sequence[WantedPage]) -> list[list[
         " ORDER BY asked.position, page.ends_at, page.id",
         *_columns(asked),
     )
-    pages = [list[RecordKey]() for _ in asked]
-    for row in rows:
-        position: int = row["asked_position"]
-        pages[position - 1].append(key_of_row(row))
-    return pages
+    return _of_each(asked, rows, key_of_row)
 
 
 def _columns(asked: Sequence[WantedPage]) -> tuple[object, ...]:
@@ -91,7 +84,7 @@ async def withdrawn_each(tx: Tx, asked: Sequence[HeldRecords]) -> list[list[Reco
     `deps.gather`.
     """
     rows = await tx.fetch(
-        "SELECT r.receiver_number, r.ends_at, r.id, asked.position"
+        "SELECT r.receiver_number, r.ends_at, r.id, asked.position AS asked_position"
         " FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS asked (receiver, now, position)"
         " CROSS JOIN LATERAL (SELECT * FROM call_record c"
         " WHERE receiver_number = asked.receiver AND c.ends_at > $3 AND c.ends_at > asked.now"
@@ -106,11 +99,16 @@ async def withdrawn_each(tx: Tx, asked: Sequence[HeldRecords]) -> list[list[Reco
         [position for position, held in enumerate(asked, 1) for _ in held.ids],
         [record_id for held in asked for record_id in held.ids],
     )
-    withdrawn = [list[RecordKey]() for _ in asked]
+    return _of_each(asked, rows, key_of_row)
+
+
+def _of_each(asked: Sequence[object], rows: Iterable[Row], made: Callable[[Row], T]) -> list[list[T]]:
+    """What is made of the rows, for each that was asked for; their `asked_position` counts from 1."""
+    found: list[list[T]] = [[] for _ in asked]
     for row in rows:
-        position: int = row["position"]
-        withdrawn[position - 1].append(key_of_row(row))
-    return withdrawn
+        position: int = row["asked_position"]
+        found[position - 1].append(made(row))
+    return found
 
 
 async def newest_open_each(tx: Tx, asked: Sequence[RingingPair]) -> list[OpenRecord | None]:
