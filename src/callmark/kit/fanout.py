@@ -53,6 +53,11 @@ class Fanout:
         if self._news and (self._any_will_do or not self.open):
             _tell(self._news, news=True)
 
+    def lose(self) -> None:
+        """All that is open ends as FABRIC_LOST."""
+        for key in list(self.open):
+            self.answered(key, Answer.FABRIC_LOST)
+
     async def answered_by(self, deadline: float) -> bool:
         """Waits for answers: True when some have come (collecting for a moment while more are open).
 
@@ -93,6 +98,10 @@ class _LonePush:
         """Takes its answer; the first counts."""
         if not self.answer.done():
             self.answer.set_result(answer)
+
+    def lose(self) -> None:
+        """Ends as FABRIC_LOST."""
+        self.answered("", Answer.FABRIC_LOST)
 
 
 class Resending:
@@ -135,6 +144,8 @@ class Fanouts:
 
     def __init__(self) -> None:
         self._of_key: dict[str, Fanout | _LonePush] = {}
+        self._displaced: set[Fanout | _LonePush] = set()
+        """Those a record of which was pushed again while they waited: by its key only the newest push is found."""
 
     async def run(
         self,
@@ -178,7 +189,10 @@ class Fanouts:
 
     async def _answer_to(self, push: Push, deadline: float, send: Callable[[Sequence[Push]], None]) -> Answer:
         """Sends it, and waits for its next answer; SILENT at the deadline."""
-        self._of_key[push.key] = lone = _LonePush()
+        lone = _LonePush()
+        if (first := self._of_key.setdefault(push.key, lone)) is not lone:
+            self._displaced.add(first)
+            self._of_key[push.key] = lone
         timer = asyncio.get_running_loop().call_at(deadline, self._give_up, push.key, lone)
         try:
             send((push,))
@@ -191,17 +205,24 @@ class Fanouts:
         """Stops waiting: an answer that is read from now on is late, even before the task that waited has woken up."""
         if self._of_key.get(key) is lone:
             del self._of_key[key]
+        elif self._displaced:
+            self._displaced.discard(lone)
         lone.answered(key, Answer.SILENT)
 
     def begin(self, pushes: Sequence[Push]) -> Fanout:
         """Waits for answers to `pushes` from now on.
 
-        Where a key waits already, the same record is pushed again: the first waits in vain, until its own deadline. It
-        must not be SILENT at once: that is a failure, which would be written before the answer to the second.
+        Where a key waits already, the same record is pushed again: the first waits in vain, until its own deadline
+        or until NATS is lost. It must not be SILENT at once: that is a failure, which would be written before the
+        answer to the second.
         """
         fanout = Fanout(pushes)
-        self._of_key |= dict.fromkeys(fanout.open, fanout)
+        self._wait_for(fanout.open, fanout)
         return fanout
+
+    def _wait_for(self, keys: Mapping[str, int], fanout: Fanout) -> None:
+        self._displaced.update(self._of_key[key] for key in self._of_key.keys() & keys.keys())
+        self._of_key |= dict.fromkeys(keys, fanout)
 
     def settle(self, key: str, answer: Answer) -> bool:
         """Hands an answer to the push that waits for it; False when none does."""
@@ -220,6 +241,9 @@ class Fanouts:
         """Every push under way ends as FABRIC_LOST."""
         for key in list(self._of_key):
             self.settle(key, Answer.FABRIC_LOST)
+        for displaced in self._displaced:
+            displaced.lose()
+        self._displaced.clear()
 
     async def take(self, fanout: Fanout, deadline: float) -> list[tuple[int, Answer]]:
         """The next answers, by position; at the deadline all that is open is SILENT. Empty when each has its answer."""
@@ -230,12 +254,13 @@ class Fanouts:
 
     def _reopen(self, fanout: Fanout, pushes: Mapping[int, Push]) -> None:
         """Waits again for answers to these of its pushes, by position."""
-        for i, push in pushes.items():
-            fanout.open[push.key] = i
-            self._of_key[push.key] = fanout
+        again = {push.key: i for i, push in pushes.items()}
+        fanout.open |= again
+        self._wait_for(again, fanout)
 
     def abandon(self, fanout: Fanout) -> list[int]:
         """Stops waiting for what is still open; its positions."""
+        self._displaced.discard(fanout)
         left = list(fanout.open.values())
         for key in fanout.open:
             if self._of_key.get(key) is fanout:
