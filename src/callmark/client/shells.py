@@ -68,7 +68,8 @@ class Shell:
             case Pause():
                 return time.sleep(effect.seconds)
             case Take():
-                assert isinstance(effect.source, Iterator)  # noqa: S101 - an AsyncIterator never reaches this client
+                if not isinstance(effect.source, Iterator):
+                    raise TypeError("an asynchronous iterator needs callmark.AsyncClient")
                 return list(islice(effect.source, effect.count))
             case Save():
                 return self._save(effect)

@@ -86,7 +86,8 @@ class OutboundConnection(asyncio.Protocol):
         Raises ReceiverSilent, ReceiverTooSlow (`deadline` is of the loop's clock), NotHttp, and ConnectionCut
         when no answer had begun.
         """
-        assert self._transport  # noqa: S101 - it was opened
+        if self._transport is None:
+            raise ConnectionCut(is_reset=False)
         self._reader, self._over = reader, self._loop.create_future()
         self._heard_at = self._loop.time()
         self._read_s, self._deadline = read_s, deadline

@@ -102,10 +102,12 @@ async def accept_invitation(deps: Deps, token: str, name: str, password: str, or
     hashed = await hash_new_password(password, invited.email, name)
     async with deps.db.transaction() as tx:
         known = await _known(deps, tx, LinkKind.INVITATION, token)
-        assert known.person.member_id  # noqa: S101 - operators are not invited
-        if await queries.is_in_use(tx, known.email, known.person.member_id):
+        member_id = known.person.member_id
+        if member_id is None:  # operators are not invited
+            raise NotFound(_DEAD)
+        if await queries.is_in_use(tx, known.email, member_id):
             raise Conflict(_IN_USE)
-        await queries.activate_member(tx, known.person.member_id, name)
+        await queries.activate_member(tx, member_id, name)
         await replace_password(deps, tx, known.person, hashed, by=own_actor(known, origin.address))
         await note_own(tx, known, "member.accepted", origin.address, deps.clock.now())
         return await enter(deps, tx, known.person, origin)

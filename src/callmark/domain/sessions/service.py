@@ -73,13 +73,14 @@ async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device:
             raise Unauthenticated(_WRONG)
         for limit, who in counted:
             await throttle.give_back(tx, limit, who)
-        if not await _needs_code(deps, tx, known, device):
+        member_id = await _who_needs_code(deps, tx, known, device)
+        if member_id is None:
             return await enter(deps, tx, known.person, origin)
-    await throttle.take(deps, throttle.SIGN_IN_CODE, str(known.person.member_id))
+    await throttle.take(deps, throttle.SIGN_IN_CODE, str(member_id))
     async with deps.db.transaction() as tx:
         if not await _is_unchanged(tx, known):
             raise Unauthenticated(_WRONG)
-        return await _send_code(deps, tx, known)
+        return await _send_code(deps, tx, known, member_id)
 
 
 async def _counted(
@@ -276,20 +277,20 @@ async def forget_dead(deps: Deps) -> None:
     await throttle.forget_old_tries(deps)
 
 
-async def _needs_code(deps: Deps, tx: Tx, known: KnownPerson, device: str) -> bool:
-    if not known.requires_code or known.person.member_id is None:
-        return False
-    return not await queries.is_known_device(tx, sha256(device), known.person.member_id, deps.clock.now())
+async def _who_needs_code(deps: Deps, tx: Tx, known: KnownPerson, device: str) -> MemberId | None:
+    """The member who must send a code too; None when the password is enough."""
+    member_id = known.person.member_id
+    if not known.requires_code or member_id is None:
+        return None
+    is_known = await queries.is_known_device(tx, sha256(device), member_id, deps.clock.now())
+    return None if is_known else member_id
 
 
-async def _send_code(deps: Deps, tx: Tx, known: KnownPerson) -> CodeSent:
-    assert known.person.member_id  # noqa: S101 - only members' accounts ask for codes
+async def _send_code(deps: Deps, tx: Tx, known: KnownPerson, member_id: MemberId) -> CodeSent:
     token = random_text(TOKEN_LENGTH)
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
     now = deps.clock.now()
-    await queries.replace_code(
-        tx, sha256(token), known.person.member_id, _code_hash(token, code), CODE_TRIES, now + CODE_LIFETIME
-    )
+    await queries.replace_code(tx, sha256(token), member_id, _code_hash(token, code), CODE_TRIES, now + CODE_LIFETIME)
     await letters.send_code(deps, tx, known.email, known.account_name, code)
     return CodeSent(token, known.email)
 

@@ -116,7 +116,10 @@ class _Demo(Struct):
         from callmark.processes.demo.preparing import until_ready
         from callmark.processes.demo.story import Story
 
-        assert self.credentials  # noqa: S101 - `_prepare` has run
+        if self.credentials is None:
+            raise SetupError(
+                f"{CREDENTIALS_JSON} has no credentials although the demo was prepared; run `make demo` again"
+            )
         async with (
             httpx.AsyncClient(base_url=running.base_url, trust_env=False, timeout=20) as http,
             open_deps(running.settings, "demo") as deps,

@@ -141,8 +141,7 @@ async def keep_for_account(route: ConsoleRoute, request: ConsoleRequest) -> Resp
 
 async def show(request: ConsoleRequest) -> Response:
     """The form that waits; it may be opened again until its time is over."""
-    assert request.session  # noqa: S101 - the route's admission has seen to it
-    content = await handovers.look(request.deps, request.session, _KIND, str(request.http.path_params["token"]))
+    content = await handovers.look(request.deps, request.live_session, _KIND, str(request.http.path_params["token"]))
     if content is None:
         return page(request, NoFormPage(), 404)
     kept = msgspec.msgpack.decode(content, type=KeptForm)

@@ -19,7 +19,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action, Actor, Path, may, offers
 from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.model import Origin, Session
-from callmark.kit.errors import AppError, Conflict, InvalidInput, NotFound
+from callmark.kit.errors import AppError, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.bodies import LargeFile
@@ -114,8 +114,9 @@ class ConsoleRequest(Struct, dict=True):
 
     @property
     def live_session(self) -> Session:
-        """The session. Not on pages for everyone."""
-        assert self.session  # noqa: S101 - the route's admission has seen to it
+        """The session. Raises Unauthenticated where there is none, which no route but those for everyone lets in."""
+        if self.session is None:
+            raise Unauthenticated
         return self.session
 
     @cached_property
@@ -125,9 +126,11 @@ class ConsoleRequest(Struct, dict=True):
 
     @property
     def account_id(self) -> AccountId:
-        """The account that the session acts for. Only on pages of a business."""
-        assert self.session and self.session.account_id  # noqa: S101, PT018 - the route's admission has seen to it
-        return self.session.account_id
+        """The account that the session acts for. Raises Forbidden where it acts for none, on no page of one."""
+        account_id = self.live_session.account_id
+        if account_id is None:
+            raise Forbidden
+        return account_id
 
     @property
     def in_account(self) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from websockets.exceptions import ConnectionClosed
 
@@ -13,6 +14,7 @@ TRY_AGAIN = frozenset({"service-unavailable", "internal-server-error"})
 """Slugs of errors after which the same frame may be sent again."""
 
 Answer = Synced | Resolved | Received
+AnswerT = TypeVar("AnswerT", bound=Answer)
 
 
 class Asking:
@@ -23,8 +25,8 @@ class Asking:
     def __init__(self) -> None:
         self._asked: dict[str, asyncio.Future[Answer | Failed | None]] = {}
 
-    async def ask(self, frame_id: str, send: Callable[[], Awaitable[None]]) -> Answer:
-        """Sends a frame and gives its answer.
+    async def ask(self, frame_id: str, send: Callable[[], Awaitable[None]], kind: type[AnswerT]) -> AnswerT:
+        """Sends a frame and gives its answer, which is of that kind.
 
         Raises Unavailable, or InvalidInput or Conflict when sending it again is no use.
         """
@@ -41,6 +43,8 @@ class Asking:
             raise Unavailable("gateway: the stream ended")
         if isinstance(came, Failed):
             raise _error_of(came)
+        if not isinstance(came, kind):
+            raise Unavailable(f"gateway: the answer was {type(came).__name__} and not {kind.__name__}")
         return came
 
     def answered(self, frame: Answer | Failed) -> None:

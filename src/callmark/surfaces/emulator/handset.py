@@ -21,7 +21,7 @@ from callmark.domain.personalisation.handset_messages import Identity, Withdraw
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator import awoken
-from callmark.surfaces.emulator.asking import TRY_AGAIN, Answer, Asking
+from callmark.surfaces.emulator.asking import TRY_AGAIN, Answer, AnswerT, Asking
 from callmark.surfaces.emulator.behaviour import Behaviour
 from callmark.surfaces.emulator.beside_stream import BesideStream
 from callmark.surfaces.emulator.catching_up import CatchUp
@@ -187,11 +187,10 @@ class Handset:
         while True:
             code, lasted = None, False
             try:
-                if self.row.token is None:
-                    await self._register()
+                token = self.row.token or await self._register()
                 if not self.row.online:
                     break
-                code, lasted = await self._hold_stream()
+                code, lasted = await self._hold_stream(token)
                 failures = 0 if lasted else failures
             except AppError as exc:
                 log.info("handset_not_connected", phone=shorten(self.row.phone_number), error=exc.detail)
@@ -209,11 +208,13 @@ class Handset:
             await self._network.back_off(failures)
         self.ready.set()
 
-    async def _register(self) -> None:
+    async def _register(self) -> str:
         push_token = new_push_token(self.row.phone_number) if self.row.script.sleeps else None
         row = msgspec.structs.replace(self.row, push_token=push_token)
-        self.row = msgspec.structs.replace(row, token=await self._network.register(row))
+        token = await self._network.register(row)
+        self.row = msgspec.structs.replace(row, token=token)
         await self._network.save(self.row)
+        return token
 
     def wake(self) -> None:
         """A message of the push service has come. While it is offline none arrives: it syncs when it is back."""
@@ -246,10 +247,9 @@ class Handset:
     def _changed(self) -> None:
         self._network.on_change(self.row.phone_number)
 
-    async def _hold_stream(self) -> tuple[int, bool]:
+    async def _hold_stream(self, token: str) -> tuple[int, bool]:
         """Holds a stream to its end: the close code, and whether it had got as far as being synced."""
-        assert self.row.token is not None  # noqa: S101 - registered just now
-        stream = self._stream = await self._network.connect(self.row.token)
+        stream = self._stream = await self._network.connect(token)
         try:
             while True:
                 await self._take(await stream.recv(decode=False))
@@ -330,9 +330,9 @@ class Handset:
                 self.synced.clear()
             raise
 
-    async def _ask(self, frame: _Question) -> Answer:
+    async def _ask(self, frame: _Question, kind: type[AnswerT]) -> AnswerT:
         """The answer to a frame. Raises as `Asking.ask` does."""
-        return await self._asking.ask(frame.id, partial(self._send, frame))
+        return await self._asking.ask(frame.id, partial(self._send, frame), kind)
 
     def _id(self, kind: str) -> str:
         return f"{kind}{next(self._ids)}"
@@ -367,9 +367,7 @@ class Handset:
             await self._catch_up_now()
 
     async def _ask_for_page(self, held: list[UUID], cursor: str | None) -> Synced:
-        answer = await self._ask(SyncFrame(id=self._id("s"), held=held, cursor=cursor))
-        assert isinstance(answer, Synced)  # noqa: S101 - what answers a sync
-        return answer
+        return await self._ask(SyncFrame(id=self._id("s"), held=held, cursor=cursor), Synced)
 
     # calls ------------------------------------------------------------------------------------------------------------
 
@@ -378,9 +376,7 @@ class Handset:
         if self.row.script.sleeps and not self.connected:
             return await awoken.resolve(self._network, self.row, caller)
         frame = ResolveFrame(id=self._id("r"), caller_number=caller, time_zone=self.row.time_zone)
-        answer = await self._ask(frame)
-        assert isinstance(answer, Resolved)  # noqa: S101 - what answers a resolve
-        return answer
+        return await self._ask(frame, Resolved)
 
     async def report(self, call_id: UUID, caller: PhoneNumber, seen: Seen, event: CallEvent) -> None:
         """Reports one fact of a call: online, returns once the gateway has it; else it is kept until then.
@@ -392,7 +388,7 @@ class Handset:
         report = self._reports.add(self._id("c"), call_id, caller, seen, event)
         with contextlib.suppress(AppError):  # it stays among the reports, unless it was refused permanently
             if self.connected:
-                await self._ask(report)
+                await self._ask(report, Received)
             elif self.reaches_gateway:
                 await awoken.report(self._network, self.row, self._reports, report)
 
