@@ -15,6 +15,7 @@ import pytest
 import structlog
 from tests.databases import Databases
 from tests.engines import TEMPLATE_WITH_DAYS, Engines, RunningEngines
+from tests.lasting import LOOP
 from tests.opened import opened_deps
 
 from callmark.domain.deps import Deps
@@ -83,6 +84,14 @@ def _is_coroutine(function: Any) -> bool:  # noqa: ANN401 - a test or a fixture,
     return inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    """A test whose loop ended may have left no file open in it."""
+    done = yield
+    LOOP.check()
+    return done
+
+
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no types
     """In an xdist controller, for each worker: the engines are started once, here."""
     node.workerinput["callmark_engines"] = _started(node.config).as_dict()
@@ -102,9 +111,10 @@ def _started(config: pytest.Config) -> Engines:
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    """Coroutine tests run on asyncio."""
-    return "asyncio"
+def anyio_backend() -> Generator[tuple[str, dict[str, Any]]]:
+    """Coroutine tests run on asyncio, all of a process in one loop."""
+    yield "asyncio", {"loop_factory": lambda: LOOP}
+    LOOP.end()
 
 
 @pytest.fixture(scope="session")

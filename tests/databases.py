@@ -11,6 +11,7 @@ from typing import LiteralString, Self, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 from tests.engines import TEMPLATE, Engines, named
+from tests.lasting import resting_on
 from tests.waiting import patiently
 
 from callmark.kit.db import Database, Tx, own_names
@@ -49,7 +50,7 @@ CATALOGS: tuple[LiteralString, ...] = (
 )
 _SHAPE: LiteralString = (
     " UNION ALL ".join(
-        f"SELECT count(*), count(*) FILTER (WHERE age(xmin) <= age($1::text::xid)) FROM {catalog}"
+        f"SELECT count(*), count(*) FILTER (WHERE age(xmin) <= (SELECT age($1::text::xid))) FROM {catalog}"
         for catalog in CATALOGS
     )
     + " UNION ALL SELECT sum(reltuples)::bigint, sum(relpages) FROM pg_class WHERE oid >= 16384"
@@ -59,7 +60,10 @@ _SHAPE: LiteralString = (
 """For each catalog its rows and those younger than a transaction; then what VACUUM and ANALYZE write, and settings."""
 _TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname"
 _SEQUENCES = "SELECT seqrelid::regclass::text AS name, seqstart FROM pg_sequence WHERE seqrelid >= 16384 ORDER BY 1"
-_OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND pid <> ALL($1)"
+)
 _BYTES = "SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE relkind IN ('r', 't') AND oid >= 16384"
 
 
@@ -112,7 +116,7 @@ class _Made(Struct, frozen=True):
         """Whether nobody is connected, no table was made, altered, dropped or analysed, and few rows were written."""
         async with self.db.connection() as tx:
             return (
-                await _is_left_alone(tx)
+                await _is_left_alone(tx, resting_on(self.engines.dsn))
                 and await tx.fetchval(_BYTES) < _BIG_BYTES
                 and await _shape(tx, self.born) == self.shape
             )
@@ -214,10 +218,10 @@ async def _shape(tx: Tx, born: str) -> list[tuple[int, int]]:
     return [tuple(row) for row in await tx.fetch(_SHAPE, born)]
 
 
-async def _is_left_alone(tx: Tx) -> bool:
+async def _is_left_alone(tx: Tx, resting: list[int]) -> bool:
     """Whether the test's connections end soon, of their own accord: someone who stays would disturb the next test."""
     for _ in range(_POLLS):
-        if await tx.fetchval(_OTHERS) == 0:
+        if await tx.fetchval(_OTHERS, resting) == 0:
             return True
         await asyncio.sleep(_POLL_S)
     return False

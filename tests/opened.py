@@ -3,9 +3,11 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from tests.engines import SECRET_KEY, Engines
+from tests.lasting import RestedPrimary
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import Clock, SystemClock
@@ -23,8 +25,9 @@ PATIENT_S = 60.0
 async def opened_deps(engines: Engines, clock: Clock, data: Path) -> AsyncGenerator[Deps]:
     """On the database of `engines`; the product clock is `clock`, the real one is real."""
     settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=data)
-    db = await Database.open(engines.dsn, size=settings.pool_size, name="test", connected_within_s=PATIENT_S)
-    gathered = KeptConnections(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered", connected_within_s=PATIENT_S)
+    at: dict[str, Any] = {"primary": RestedPrimary(engines.dsn), "connected_within_s": PATIENT_S}
+    db = await Database.open(engines.dsn, size=settings.pool_size, name="test", **at)
+    gathered = KeptConnections(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered", **at)
     fabric = Fabric(engines.nats_url, await _installation(db), name="test")
     await fabric.open()
     yield Deps(settings, db, fabric, StatementBatcher(gathered), clock, SystemClock(), "http://callmark.test")

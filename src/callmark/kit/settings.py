@@ -343,7 +343,7 @@ def read_settings(
         for name, value in source.items()
         if name.startswith(PREFIX) and name not in OF_CLIENTS
     }
-    known = get_type_hints(Settings)
+    known = Settings.__struct_fields__
     for name in [n for n in values if n.endswith("_file") and n[:-5] in known]:
         if name[:-5] in values:
             raise SetupError(f"{PREFIX}{name[:-5].upper()} and {PREFIX}{name.upper()} are both set; unset one of them")

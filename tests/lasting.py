@@ -1,0 +1,144 @@
+"""What outlives a test in its process: the event loop, and connections to PostgreSQL that rest between tests.
+
+For a new connection the server starts a process that knows no catalog and has no plans. That takes longer than most
+tests ask of it. One that rests belongs to its database: who gets that database next, emptied, gets the connection too.
+"""
+
+import asyncio
+import select
+from collections import defaultdict
+from collections.abc import Callable
+from selectors import BaseSelector, SelectorKey
+from socket import socket
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from callmark.kit.primary import Primary
+
+if TYPE_CHECKING:
+    BareConnection = asyncpg.Connection[asyncpg.Record]
+else:
+    BareConnection = asyncpg.Connection
+
+_MOST = 3
+"""That rest with the same database and settings. The server takes 200 in all."""
+_WORN_AT = 40_000
+"""Statements. A pool gives up a connection that has had 50,000."""
+
+
+class LastingLoop(asyncio.SelectorEventLoop):
+    """For one test after the other: to close it makes it forget what a test left in it. `end` closes it."""
+
+    _asyncgens_shutdown_called: bool
+    _default_executor: object
+    _executor_shutdown_called: bool
+    _ready: Any
+    _scheduled: Any
+    _selector: BaseSelector
+    _signal_handlers: dict[int, object]
+    _ssock: socket
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left: list[SelectorKey] = []
+
+    def close(self) -> None:
+        """Forgets timers, callbacks, signal handlers and open files."""
+        self.run_until_complete(asyncio.sleep(0))  # what the test closed gets to its end
+        for signal in list(self._signal_handlers):
+            self.remove_signal_handler(signal)
+        self._ready.clear()
+        self._scheduled.clear()
+        self._asyncgens_shutdown_called = self._executor_shutdown_called = False
+        self._default_executor = None
+        expected = {self._ssock.fileno(), *(one.socket.fileno() for one in _all_resting() if not one.is_closed())}
+        self._left += [key for key in self._selector.get_map().values() if key.fd not in expected]
+        for key in self._left:
+            self._selector.unregister(key.fd)
+
+    def check(self) -> None:
+        """Raises AssertionError if a test had left a file open. Not in `close`: pytest could run no further test."""
+        left, self._left = self._left, []
+        assert not left, f"left open: {left}"
+
+    def end(self) -> None:
+        """Closes it and the connections that rest."""
+        for connection in _all_resting():
+            connection.terminate()
+        _resting.clear()
+        super().close()
+
+
+LOOP: Final = LastingLoop()
+
+
+class RestingConnection(BareConnection):
+    """Rests when it is closed in good order: with its plans, and with nothing that its session was set to."""
+
+    rests_as: tuple[str, str]
+    """The database's address, and the session's settings."""
+    _cleanup: Callable[[], None]
+    _protocol: Any
+    _transport: asyncio.Transport
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's own parameter
+        """As asyncpg's, unless it rests."""
+        resting = _resting[self.rests_as]
+        is_fit = not self.is_closed() and not self.is_in_transaction() and self._protocol.queries_count < _WORN_AT
+        if not is_fit or len(resting) >= _MOST:
+            await super().close(timeout=timeout)
+            return
+        await self.reset(timeout=timeout)
+        self._cleanup()
+        resting.append(self)
+
+    def _mark_stmts_as_closed(self) -> None:
+        """Part of asyncpg's `_cleanup`."""
+        if self.is_closed():
+            of_asyncpg: Any = super()
+            of_asyncpg._mark_stmts_as_closed()  # noqa: SLF001 - as above
+
+    @property
+    def socket(self) -> socket:
+        """Its socket."""
+        return self._transport.get_extra_info("socket")
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether it is open, and the server said nothing while it rested: that would be its end."""
+        return not self.is_closed() and not select.select([self.socket], [], [], 0)[0]
+
+
+_resting: defaultdict[tuple[str, str], list[RestingConnection]] = defaultdict(list)
+
+
+def _all_resting() -> list[RestingConnection]:
+    return [one for some in _resting.values() for one in some]
+
+
+def resting_on(dsn: str) -> list[int]:
+    """The server's processes for connections that rest with that database. From any thread."""
+    return [one.get_server_pid() for (of, _), some in list(_resting.items()) if of == dsn for one in list(some)]
+
+
+class RestedPrimary(Primary):
+    """Takes a connection that rests before it makes one: in the loop that lasts, and elsewhere as its base does."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn)
+        self._rests_with = dsn
+
+    async def connect(self, dsn: str | None = None, *, timeout: float = 10.0, **options: Any) -> BareConnection:  # noqa: ASYNC109 - as its base
+        """As its base."""
+        if asyncio.get_running_loop() is not LOOP:
+            return await super().connect(dsn, timeout=timeout, **options)
+        rests_as = self._rests_with, repr(sorted(options["server_settings"].items()))
+        while _resting[rests_as]:
+            rested = _resting[rests_as].pop()
+            if rested.is_awake:
+                return rested
+            rested.terminate()
+        made: Any = await super().connect(dsn, timeout=timeout, **options | {"connection_class": RestingConnection})
+        made.rests_as = rests_as
+        return made

@@ -1,0 +1,76 @@
+"""What outlives a test: connections that rest, and the loop."""
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from tests.engines import Engines
+from tests.lasting import LastingLoop, RestedPrimary, resting_on
+from tests.opened import opened_deps
+
+from callmark.kit.clock import FakeClock
+from callmark.kit.db import connect
+
+_HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+_PID = "SELECT pg_backend_pid()"
+
+
+async def test_one_that_rested_has_nothing_of_the_test_before(engines: Engines, clock: FakeClock, data: Path) -> None:
+    async with opened_deps(engines, clock, data) as deps, deps.db.connection() as tx:
+        pid = await tx.fetchval(_PID)
+        await tx.execute("SELECT pg_advisory_lock(1)")
+        await tx.execute("SET work_mem = '77kB'")
+    assert pid in resting_on(engines.dsn)
+    async with opened_deps(engines, clock, data) as deps, deps.db.connection() as tx:
+        assert await tx.fetchval(_PID) == pid
+        assert await tx.fetchval(_HELD) == 0
+        assert await tx.fetchval("SELECT current_setting('work_mem')") == "16MB"
+
+
+async def test_one_that_was_ended_while_it_rested_is_not_taken(engines: Engines, clock: FakeClock, data: Path) -> None:
+    async with opened_deps(engines, clock, data) as deps, deps.db.connection() as tx:
+        pid = await tx.fetchval(_PID)
+    async with connect(engines.dsn) as other:
+        await other.execute("SELECT pg_terminate_backend($1, 10000)", pid)
+        async with opened_deps(engines, clock, data) as deps, deps.db.connection() as tx:
+            assert await tx.fetchval(_PID) != pid
+
+
+async def test_one_in_the_middle_of_a_transaction_does_not_rest(engines: Engines) -> None:
+    for statement, rests in (("SELECT 1", True), ("BEGIN", False)):
+        held = await RestedPrimary(engines.dsn).connect(server_settings={"application_name": statement})
+        await held.execute(statement)
+        pid = held.get_server_pid()
+        await held.close()
+        assert (pid in resting_on(engines.dsn)) is rests
+
+
+def test_a_loop_forgets_what_was_left_and_can_be_used_again() -> None:
+    loop = LastingLoop()
+    ran: list[int] = []
+    for number in (1, 2):
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(asyncio.to_thread(ran.append, number))
+            loop.call_later(0.01, ran.append, 3)
+        time.sleep(0.02)
+    assert ran == [1, 2]
+    loop.end()
+    assert loop.is_closed()
+
+
+def test_what_a_test_leaves_open_is_named() -> None:
+    loop = LastingLoop()
+    with socket.socket() as left:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.get_loop().add_reader(left, print)
+        with pytest.raises(AssertionError, match="left open"):
+            loop.check()
+    loop.check()
+    loop.end()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
