@@ -1,6 +1,7 @@
 """What NATS sends: our parser of messages, beside nats-py's own."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from nats.errors import ProtocolError
@@ -26,10 +27,10 @@ class _Client:
     def __init__(self) -> None:
         self.seen: _Seen = []
         direct = nats_client.Direct(self._take)
-        self._subs = {_DIRECT: _Subscription(direct), _QUEUED: _Subscription(object())}
+        self.subscriptions = {_DIRECT: _Subscription(direct), _QUEUED: _Subscription(object())}
 
-    def _take(self, subject: str, reply: str, payload: bytes, nobody: bool) -> None:  # noqa: FBT001 - the path's own shape
-        assert not nobody
+    def _take(self, subject: str, reply: str, payload: bytes | None) -> None:
+        assert payload is not None
         self.seen.append(("msg", _DIRECT, subject, reply, payload, None))
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, payload: bytes, header: bytes | None) -> None:
@@ -52,7 +53,7 @@ def fuzz_nats_stream(data: bytes) -> None:
     """The same messages however they are cut; those that nats-py's parser finds, where it finds no fault."""
     if any(int(header) > int(whole) for header, whole in _HEADERS.findall(data)):
         return  # no server says so, and nothing follows from it
-    seen = [_run(nats_client.DirectParser, pieces) for pieces in ways(data)]
+    seen = [_run(_ours, pieces) for pieces in ways(data)]
     assert seen[0] == seen[1] == seen[2], seen
     if _OTHER_SPACES.search(data):
         return  # nats-py divides words at them too; no server writes any
@@ -63,10 +64,14 @@ def fuzz_nats_stream(data: bytes) -> None:
         assert seen[0][0] == theirs[0], (seen[0], theirs)
 
 
-def _run(parser_type: Any, pieces: list[bytes]) -> tuple[_Seen, bool]:  # noqa: ANN401 - nats-py's is untyped
+def _ours(client: _Client) -> Parser:
+    return nats_client.DirectParser(client, client.subscriptions)
+
+
+def _run(parser_of: Callable[[_Client], Parser], pieces: list[bytes]) -> tuple[_Seen, bool]:
     """What the client was told, and whether the stream was refused. Nothing in a parser waits for anything."""
     client = _Client()
-    parser = parser_type(client)
+    parser = parser_of(client)
     try:
         for piece in pieces:
             parsing = parser.parse(piece)

@@ -238,14 +238,14 @@ class Fabric:
         """Sends a push once more, to every stream of its handset; nobody waits for the answer."""
         self._send([push._replace(stream="")])
 
-    def _answered(self, subject: str, _reply: str, payload: bytes, nobody: bool) -> None:  # noqa: FBT001 - see `Take`
+    def _answered(self, subject: str, _reply: str, payload: bytes | None) -> None:
         kind, _, key = subject[len(self._inbox) + 1 :].partition(".")
-        if nobody and kind == "p":
-            self._fanouts.settle(key, Answer.NOT_CONNECTED)
-        elif nobody:  # our gateway's acknowledgements found their sender gone
-            self._come_late(self._acknowledgements.not_taken(kind, key))
-        else:
+        if payload is not None:
             self._acknowledged(keys_in(payload) if kind == "g" else [key])
+        elif kind == "p":
+            self._fanouts.settle(key, Answer.NOT_CONNECTED)
+        else:  # our gateway's acknowledgements found their sender gone
+            self._come_late(self._acknowledgements.not_taken(kind, key))
 
     def _acknowledged(self, keys: Sequence[str]) -> None:
         self._come_late([key for key in keys if not self._fanouts.settle(key, Answer.ACKNOWLEDGED)])
@@ -259,7 +259,7 @@ class Fabric:
     async def attach(self, number: str, on_push: OnPush) -> Subscription:
         """Subscribes to one handset's pushes, as `follow`."""
 
-        def receive(_subject: str, reply: str, payload: bytes, _nobody: bool) -> None:  # noqa: FBT001 - see `Take`
+        def receive(_subject: str, reply: str, payload: bytes | None) -> None:
             if not payload:  # not for the handset: `is_connected` asks
                 if reply:
                     self._outbox.publish(reply, _HERE)
@@ -365,10 +365,10 @@ class Fabric:
         """
         come, enough = list[bytes](), asyncio.Event()
 
-        def take(_subject: str, _reply: str, payload: bytes, nobody: bool) -> None:  # noqa: FBT001 - see `Take`
-            if not nobody:
+        def take(_subject: str, _reply: str, payload: bytes | None) -> None:
+            if payload is not None:
                 come.append(payload)
-            if nobody or len(come) >= answers:
+            if payload is None or len(come) >= answers:
                 enough.set()
 
         reply = f"{self._inbox}q.{new_id().hex}"

@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any
 
 import structlog
-from nats.aio.client import DEFAULT_BUFFER_SIZE, Client
+from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Srv
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
@@ -28,8 +28,8 @@ from callmark.kit.unconfirmed_numbers import UnconfirmedNumbers
 
 log = structlog.get_logger(__name__)
 
-Take = Callable[[str, str, bytes, bool], None]
-"""Gets subject, reply subject, payload, and whether it is NATS saying that nobody listens; it must not block."""
+Take = Callable[[str, str, bytes | None], None]
+"""Gets subject, reply subject and payload, which is None when NATS says that nobody listens; it must not block."""
 
 _LINE_END = b"\r\n"
 _ERROR = b"-ERR"
@@ -88,11 +88,17 @@ class SteadyClient(Client):
 
     def __init__(self, access: NatsAccess = NO_FILES, unconfirmed: UnconfirmedNumbers | None = None) -> None:
         super().__init__()
-        self._ps = DirectParser(self)
+        self._ps = DirectParser(self, self._subs)
         self._access = access
         self.unconfirmed = unconfirmed or UnconfirmedNumbers()
         self._rounds = SharedRounds(self._round_trips)
         self._pong: asyncio.Future[bool] | None = None
+
+    def write(self, message: bytes) -> None:
+        """Sends what is ready to be sent, before anything that waits in nats-py. Raises OSError."""
+        if self._transport is None:
+            raise ConnectionResetError("nats: no connection")
+        self._transport.write(message)
 
     async def until_in_force(self) -> None:
         """Returns when the server has the subscriptions made before.
@@ -144,7 +150,7 @@ class SteadyClient(Client):
             self._end_round_trip(_foreseen(e))
         await super()._process_op_err(e)
 
-    async def _connect_to_server(self, s: Any) -> None:  # noqa: ANN401 - nats-py keeps its type to itself
+    async def _connect_to_server(self, s: Srv) -> None:
         self._hang_up()  # nats-py drops a connection that it could not complete, and leaves it open
         s.last_attempt = time.monotonic()
         transport = SteadyTransport()
@@ -218,17 +224,17 @@ class Direct:
     def __init__(self, take: Take) -> None:
         self._take = take
 
-    def hand_on(self, subject: str, reply: str, payload: bytes, *, nobody: bool = False) -> None:
+    def hand_on(self, subject: str, reply: str, payload: bytes | None) -> None:
         """Where our parser puts a message."""
         try:
-            self._take(subject, reply, payload, nobody)
+            self._take(subject, reply, payload)
         except Exception:
             log.exception("fabric_callback_failed")
 
     def put_nowait(self, msg: Msg) -> None:
         """Where nats-py puts a message: one with headers, such as its notice that nobody listens."""
         nobody = not msg.data and msg.headers is not None and msg.headers.get("Status") == "503"
-        self.hand_on(msg.subject, msg.reply, msg.data, nobody=nobody)
+        self.hand_on(msg.subject, msg.reply, None if nobody else msg.data)
 
     def qsize(self) -> int:
         """Nothing ever waits."""
@@ -239,18 +245,19 @@ async def subscribe_directly(client: Client, subject: str, take: Take) -> Subscr
     """A subscription whose messages are handed to `take` as they are read."""
     subscription = await client.subscribe(subject, pending_bytes_limit=0)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
     inner: Any = subscription
-    early, inner._pending_queue = inner._pending_queue, Direct(take)  # noqa: SLF001 - see above
+    direct = Direct(take)
+    early, inner._pending_queue = inner._pending_queue, direct  # noqa: SLF001 - see above
     while early.qsize():
-        inner._pending_queue.put_nowait(early.get_nowait())  # noqa: SLF001 - as above
+        direct.put_nowait(early.get_nowait())
     return subscription
 
 
 class DirectParser(Parser):
     """Cuts what has been read into messages; those without headers of direct subscriptions nats-py never sees."""
 
-    def __init__(self, client: Any) -> None:  # noqa: ANN401 - its subscriptions are private
+    def __init__(self, client: object, subscriptions: Mapping[int, Any]) -> None:
         super().__init__(client)  # pyright: ignore[reportUnknownMemberType] - its parameter is untyped
-        self._subscriptions: dict[int, Any] = client._subs  # noqa: SLF001 - see above
+        self._subscriptions = subscriptions
 
     def reset(self) -> None:
         """Forgets a message that has come in part (a new connection begins)."""
@@ -307,7 +314,7 @@ class Outbox:
 
     def use(self, client: SteadyClient) -> None:
         """Writes to this connection from now on."""
-        self._client: Any = client
+        self._client = client
 
     def publish(self, subject: str, payload: bytes, reply: str = "", numbers: Sequence[str] = ()) -> None:
         """Takes a message along. We make the subjects, so they are not checked here."""
@@ -321,7 +328,7 @@ class Outbox:
         numbers, self._numbers = self._numbers, []
         if self._client.is_connected:
             with contextlib.suppress(OSError):  # it has ended, and the client has not heard of it yet
-                self._client._transport.write(b"".join(waiting))  # noqa: SLF001 - see above
+                self._client.write(b"".join(waiting))
                 self._client.unconfirmed.wrote(numbers)
                 return
         self._client.unconfirmed.missed(numbers)
