@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import product
+from urllib.parse import quote
 
 import pytest
 from starlette.responses import Response
@@ -23,7 +24,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
 from callmark.surfaces.console import cookies
-from callmark.surfaces.console.csv_export import sheet
+from callmark.surfaces.console.csv_export import headers_of, sheet
 from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
 
@@ -140,3 +141,17 @@ def test_a_spreadsheet_gets_no_formula_and_keeps_phone_numbers() -> None:
     cells = ["=1+1", "@SUM(A1)", "+1+cmd|' /C calc'!A0", "-2+3", "\tx", "+49 30 123456", "-5", "a=b", "", 7]
     kept = sheet([cells]).splitlines()[0]
     assert kept == "'=1+1,'@SUM(A1),'+1+cmd|' /C calc'!A0,'-2+3,'\tx,+49 30 123456,-5,a=b,,7"
+
+
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [
+        ('A/c\\m"e; & Söns\r\nLtd.', "attachment; filename=\"x.csv\"; filename*=UTF-8''x-A-c-m-e-S%C3%B6ns-Ltd.csv"),
+        ("..", 'attachment; filename="x.csv"'),
+        ("\u202egpj.exe", 'attachment; filename="x-gpj-exe.csv"'),
+        ("हिन्दी", f"attachment; filename=\"x.csv\"; filename*=UTF-8''x-{quote('हिन्दी')}.csv"),
+        ("a" * 100, f'attachment; filename="x-{"a" * 50}.csv"'),
+    ],
+)
+def test_a_file_has_what_is_safe_of_its_owners_name(owner: str, said: str) -> None:
+    assert headers_of("x", owner) == {"Content-Disposition": said}

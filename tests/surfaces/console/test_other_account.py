@@ -8,7 +8,9 @@ import httpx
 import pytest
 from msgspec import Struct
 from tests.auditing import log_of
-from tests.surfaces.console.browser import BASE, PASSWORD, Browser, Visitors, make_operator, text_of
+from tests.domain.numbers.staging import phones
+from tests.surfaces.console.browser import BASE, PASSWORD, Browser, Business, Visitors, make_operator, text_of
+from tests.surfaces.console.listing import list_in, make_set
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
@@ -23,6 +25,7 @@ from callmark.surfaces.console import cookies
 INVITE = "/console/members/invite"
 NINA = {"email": "nina@acme.example", "name": "Nina", "role": "admin:"}
 _TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+_FILE = re.compile(r'href="(/console/numbers/export[^"]*)"')
 
 
 class Tabs(Struct):
@@ -191,6 +194,31 @@ async def test_a_page_that_updates_says_so_instead_of_showing_another_account(ta
     assert 'name="next" value="/console/numbers/jobs?after=x"' in followed.text
     health = await tabs.poll(page, "/console/operator/health", **HTMX, **{"X-Callmark-Poll": "yes"})
     assert health.status_code == 200
+
+
+async def test_a_link_to_a_file_works_for_the_account_of_its_page_alone(
+    deps: Deps, business: Business, browse: Visitors, tabs: Tabs
+) -> None:
+    (number,) = listed = phones(1)
+    await list_in(deps, business, await make_set(deps, business), *listed)
+    await tabs.act_for(business.account)
+    (link,) = _FILE.findall((await tabs.browser.get("/console/numbers?state=listed")).text)
+    link = unescape(link)
+    file = await tabs.browser.get(link)
+    assert number in file.text
+    assert file.headers["content-disposition"] == 'attachment; filename="callmark-numbers-Acme.csv"'
+    await tabs.act_for(tabs.beta)
+    refused = await tabs.browser.get(link)
+    assert refused.status_code == 409
+    assert "This link is for another account than you act for now." in text_of(refused)
+    for unnamed in ("", "?account=x"):
+        refused = await tabs.browser.get(f"/console/numbers/export{unnamed}")
+        assert refused.status_code == 409
+        assert "This link does not say for which account it is." in text_of(refused)
+    alice = await browse.as_member(business.admin)
+    (link,) = _FILE.findall((await alice.get("/console/numbers?state=listed")).text)
+    assert unescape(link) == "/console/numbers/export?state=listed"
+    assert number in (await alice.get(unescape(link))).text
 
 
 async def test_the_log_of_an_account_says_when_an_operator_went_to_another_or_signed_out(

@@ -121,7 +121,7 @@ PLAIN_FIELDS = frozenset(_PLAIN.split())
 """Fields that name nothing of an account's."""
 
 OPERATORS_FIELDS = frozenset({"account", "account_id", "app"})
-"""Fields of pages that operators alone see."""
+"""Fields of pages and links that operators alone see."""
 
 _PARTS = re.compile(r"{(\w+)}")
 

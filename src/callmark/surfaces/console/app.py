@@ -89,7 +89,7 @@ class Console:
             if is_form and (answer := await self._take_form(route, request)):
                 return answer
             if not is_form and other_account.is_other(route, request):
-                return await other_account.answer_script(request)
+                return await other_account.answer(request)
             _check_needs(route.needs, request)
             admission.check_text(request)
             return await route.handler(request)

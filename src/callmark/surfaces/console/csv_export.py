@@ -3,10 +3,14 @@
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d ]*$)")
 """How a formula begins; a signed number, as people write phone numbers, is none."""
+_LONGEST_OWNER = 50
+"""In a file's name, of which systems take 255 bytes."""
 
 
 def sheet(rows: Iterable[Sequence[object]]) -> str:
@@ -18,3 +22,12 @@ def sheet(rows: Iterable[Sequence[object]]) -> str:
 
 def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def headers_of(name: str, owner: str) -> dict[str, str]:
+    """What makes browsers save a file as `name-owner.csv`, with letters and digits of whatever script in `owner`."""
+    plain = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in owner)[:_LONGEST_OWNER]
+    full = "-".join([name, *plain.split()]) + ".csv"
+    if full.isascii():
+        return {"Content-Disposition": f'attachment; filename="{full}"'}
+    return {"Content-Disposition": f"attachment; filename=\"{name}.csv\"; filename*=UTF-8''{quote(full)}"}

@@ -21,9 +21,9 @@ from callmark.kit.clock import iso_us
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
-from callmark.surfaces.console import counted, display_names
+from callmark.surfaces.console import counted, display_names, other_account
 from callmark.surfaces.console.confirm import Confirm, confirmed
-from callmark.surfaces.console.csv_export import sheet
+from callmark.surfaces.console.csv_export import headers_of, sheet
 from callmark.surfaces.console.feature_sets import FeatureSetIdentity, identity_of, place_options
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
@@ -111,7 +111,7 @@ async def show_list(request: ConsoleRequest) -> Response:
         _sets_in(tree, wanted.place),
         is_narrowed=any(kept.values()),
         url=LIST,
-        export=with_query(f"{LIST}/export", **kept),
+        export=other_account.link_to_file(request, f"{LIST}/export", **kept),
         choose=with_query(f"{LIST}/chosen", **kept),
         next=part.next,
         first=part.first,
@@ -127,7 +127,8 @@ def _sets_in(tree: list[Node], place: UUID | None) -> list[HeldFeatureSet]:
 
 async def export(request: ConsoleRequest) -> Response:
     """All that the filters leave, as CSV."""
-    headers = {"Content-Disposition": 'attachment; filename="callmark-numbers.csv"'}
+    other_account.check_link_to_file(request)
+    headers = headers_of("callmark-numbers", request.live_session.account_name)
     lines = _lines(number_search.all_numbers(request.deps, request.account_id, request.by.scope, _wanted(request)))
     return Streaming(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
