@@ -12,6 +12,7 @@ from typing import IO, Any, Generic, TypeAlias, TypeVar
 from msgspec import Struct
 
 T = TypeVar("T")
+E = TypeVar("E")
 
 
 class Request(Struct, frozen=True):
@@ -71,6 +72,17 @@ Flow: TypeAlias = Generator[Effect, Any, T]
 """An operation with one result."""
 Stream: TypeAlias = Generator[Effect | Emit[T], Any, None]
 """An operation that hands over items while it runs."""
+
+
+class Failure(Struct, frozen=True):
+    """What a shell met in place of a result. The operation decides whether and when to raise it."""
+
+    error: Exception
+
+
+def resume(flow: Generator[E, Any, Any], outcome: object) -> E:
+    """Hands an operation the result, or raises the Failure inside it; what it needs next. StopIteration at its end."""
+    return flow.throw(outcome.error) if isinstance(outcome, Failure) else flow.send(outcome)
 
 
 def send(request: Request) -> Flow[Answer]:

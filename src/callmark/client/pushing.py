@@ -1,7 +1,8 @@
 """Pushes: one record in real time, a batch, and lists of any length (contract, sections 4 and 5)."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -244,22 +245,26 @@ class LongList:
             raise self._failed
 
     def _send_some(self, source: Iterator[Any] | AsyncIterator[Any], under_way: deque[_Part]) -> Flow[None]:
-        try:
+        with self._ended_by_errors():
             rows = yield from take(source, MOST_IN_A_BATCH)
             if not rows:
                 self._has_more = False
                 return
             under_way.append((yield from self._started(rows)))
-        except Exception as exc:  # noqa: BLE001 - raised at the end; the source is the caller's, and may raise anything
-            self._end(exc)
-        else:
             self._report()
 
-    def _end(self, exc: Exception) -> None:
-        """Sends no more. The first error is the one that is raised."""
-        self._has_more = False
-        if self._failed is None:
-            self._failed = exc
+    @contextmanager
+    def _ended_by_errors(self) -> Generator[None]:
+        """After an error in the block no more is sent. What was accepted is handed over, then the first one raised.
+
+        It may be any: the source and the function for the progress are the caller's.
+        """
+        try:
+            yield
+        except Exception as exc:  # noqa: BLE001 - see above
+            self._has_more = False
+            if self._failed is None:
+                self._failed = exc
 
     def _started(self, rows: Sequence[object]) -> Flow[_Part]:
         core = self._core
@@ -289,14 +294,13 @@ class LongList:
         if part.batch is None or not self._wait or not self._can_read:
             return
         waited = self._core.environment.monotonic() - part.began
-        try:
+        self._can_read = False
+        with self._ended_by_errors():
             try:
                 part.batch = yield from wait_for(self._core, part.batch, max(SETTLES_WITHIN_S - waited, 0.0))
             except WaitTimeout:
                 part.batch = yield from read_batch(self._core, part.batch.batch_id, part.batch.sent)
-        except Exception as exc:  # noqa: BLE001 - raised at the end: what was accepted is handed over first
-            self._can_read = False
-            self._end(exc)
+            self._can_read = True
 
     def _count(self, result: RecordResult) -> None:
         self._done += 1
@@ -304,7 +308,5 @@ class LongList:
 
     def _report(self) -> None:
         if self._on_progress:
-            try:
+            with self._ended_by_errors():
                 self._on_progress(Progress(self._sent, self._done, dict(self._counts)))
-            except Exception as exc:  # noqa: BLE001 - raised at the end; the function is the caller's
-                self._end(exc)

@@ -10,7 +10,7 @@ import anyio
 import httpx
 
 from callmark.client.errors import APIConnectionError, APITimeoutError
-from callmark.client.flow import Answer, Effect, Emit, Flow, Pause, Request, Save, Send, Stream, Take
+from callmark.client.flow import Answer, Effect, Emit, Failure, Flow, Pause, Request, Save, Send, Stream, Take, resume
 
 T = TypeVar("T")
 DOWNLOAD_TIMEOUT_S = 120.0
@@ -30,12 +30,7 @@ class Shell:
         try:
             effect = next(flow)
             while True:
-                try:
-                    reply = self._do(effect)
-                except Exception as exc:  # noqa: BLE001 - the operation decides when to raise it
-                    effect = flow.throw(exc)
-                else:
-                    effect = flow.send(reply)
+                effect = resume(flow, self._outcome(effect))
         except StopIteration as done:
             return done.value
         finally:
@@ -49,17 +44,19 @@ class Shell:
                 if isinstance(effect, Emit):
                     yield effect.item
                     effect = flow.send(None)
-                    continue
-                try:
-                    reply = self._do(effect)
-                except Exception as exc:  # noqa: BLE001 - the operation decides when to raise it
-                    effect = flow.throw(exc)
                 else:
-                    effect = flow.send(reply)
+                    effect = resume(flow, self._outcome(effect))
         except StopIteration:
             return
         finally:
             flow.close()
+
+    def _outcome(self, effect: Effect) -> object:
+        """The result, or the Failure: any, because users hand over iterators and files."""
+        try:
+            return self._do(effect)
+        except Exception as exc:  # noqa: BLE001 - the operation decides when to raise it
+            return Failure(exc)
 
     def _do(self, effect: Effect) -> object:
         match effect:
@@ -111,12 +108,7 @@ class AsyncShell:
         try:
             effect = next(flow)
             while True:
-                try:
-                    reply = await self._do(effect)
-                except Exception as exc:  # noqa: BLE001 - the operation decides when to raise it
-                    effect = flow.throw(exc)
-                else:
-                    effect = flow.send(reply)
+                effect = resume(flow, await self._outcome(effect))
         except StopIteration as done:
             return done.value
         finally:
@@ -130,17 +122,19 @@ class AsyncShell:
                 if isinstance(effect, Emit):
                     yield effect.item
                     effect = flow.send(None)
-                    continue
-                try:
-                    reply = await self._do(effect)
-                except Exception as exc:  # noqa: BLE001 - the operation decides when to raise it
-                    effect = flow.throw(exc)
                 else:
-                    effect = flow.send(reply)
+                    effect = resume(flow, await self._outcome(effect))
         except StopIteration:
             return
         finally:
             flow.close()
+
+    async def _outcome(self, effect: Effect) -> object:
+        """The result, or the Failure: any, because users hand over iterators and files."""
+        try:
+            return await self._do(effect)
+        except Exception as exc:  # noqa: BLE001 - the operation decides when to raise it
+            return Failure(exc)
 
     async def _do(self, effect: Effect) -> object:
         match effect:
