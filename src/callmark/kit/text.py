@@ -1,6 +1,6 @@
 """Short texts people type: names of accounts, members, labels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from callmark.kit.errors import InvalidInput
 from callmark.record_rules.characters import is_showable, named, refused_in
@@ -38,6 +38,11 @@ def kept_or(kept: str, text: str | None, rule: Callable[[str], str]) -> str:
 def alike(one: str, other: str) -> bool:
     """Whether two names count as the same: in any spelling of case."""
     return one.casefold() == other.casefold()
+
+
+def in_one_line(names: Iterable[str]) -> str:
+    """Names from the top down, as crumbs are written, `Sales > Claims` with a smaller sign, without empty ones."""
+    return " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} ".join(filter(None, names))
 
 
 def some_names(kind: str, names: Sequence[str]) -> str:

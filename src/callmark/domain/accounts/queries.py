@@ -88,11 +88,12 @@ async def hide_first_steps(tx: Tx, account_id: AccountId, hidden_at: datetime | 
 async def update_account(
     tx: Tx,
     account_id: AccountId,
+    *,
     name: str | None,
     features: Collection[Feature] | None,
     state: AccountState | None,
-    requires_code: bool | None,  # noqa: FBT001 - a column like the others
-    announced_calls_only: bool | None,  # noqa: FBT001 - as well
+    requires_code: bool | None,
+    announced_calls_only: bool | None,
 ) -> Account | None:
     """Sets what is not None; the account as it is then, or None when there is no such account."""
     row = await tx.fetchrow(

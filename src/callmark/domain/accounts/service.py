@@ -97,15 +97,12 @@ async def update_account(
         if state is not None:
             await queries.note_switch(tx, account_id, state, deps.clock.now())
             tx.after_commit(partial(deps.wake, WorkName.SWITCHES, WorkName.BATCHES, WorkName.DELIVERIES))
-        wanted = (name, features, state, requires_code, announced_calls_only)
-        account = _found(await queries.update_account(tx, account_id, *wanted))
-        changed: dict[str, object] = {}
-        if features is not None:
-            changed["features"] = sorted(account.features)
-        if requires_code is not None:
-            changed["requires_code"] = requires_code
-        if announced_calls_only is not None:
-            changed["announced_calls_only"] = announced_calls_only
+        switches = {"requires_code": requires_code, "announced_calls_only": announced_calls_only}
+        account = _found(
+            await queries.update_account(tx, account_id, name=name, features=features, state=state, **switches)
+        )
+        changed: dict[str, object] = {} if features is None else {"features": sorted(account.features)}
+        changed |= {switch: value for switch, value in switches.items() if value is not None}
         at = deps.clock.now()
         if changed or name is not None:
             await audit.note(tx, by, "account.changed", account.name, account_id=account_id, at=at, **changed)

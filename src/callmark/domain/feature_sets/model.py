@@ -18,7 +18,7 @@ from callmark.domain.ids import (
 )
 from callmark.domain.policy.model import Path
 from callmark.kit.errors import InvalidInput
-from callmark.kit.text import clean_line
+from callmark.kit.text import clean_line, in_one_line
 
 LONGEST_DESCRIPTION = 500
 
@@ -85,8 +85,7 @@ class FeatureSetPlace(Struct, frozen=True):
     @property
     def trail(self) -> str:
         """The names from the department down, for a line of text."""
-        names = (self.department_name, self.operation_name, self.process_name, self.sub_process_name)
-        return " › ".join(name for name in names if name)  # noqa: RUF001 - the sign between crumbs
+        return in_one_line((self.department_name, self.operation_name, self.process_name, self.sub_process_name))
 
 
 class PlacedFeatureSet(Struct, frozen=True):

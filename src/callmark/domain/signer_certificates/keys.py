@@ -54,14 +54,14 @@ async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> ResealedKey
     """
     sealer, old = sealer_of(new, PURPOSE), [sealer_of(one, PURPOSE) for one in others]
     count = unreadable = 0
-    for of_root, row_id, sealed_key in await queries.select_sealed(tx):
+    for table, row_id, sealed_key in await queries.select_sealed(tx):
         if sealer.opened(sealed_key, row_id.bytes) is not None:
             continue
         plain = next((found for one in old if (found := one.opened(sealed_key, row_id.bytes)) is not None), None)
         if plain is None:
             unreadable += 1
         else:
-            await queries.update_sealed(tx, of_root, row_id, sealer.seal(plain, row_id.bytes))
+            await queries.update_sealed(tx, table, row_id, sealer.seal(plain, row_id.bytes))
             count += 1
     return ResealedKeys(count, unreadable)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import asyncpg
@@ -204,24 +205,25 @@ async def delete_expired(db: Database, before: datetime) -> None:
 # keys, when the secret key is replaced --------------------------------------------------------------------------------
 
 
-async def select_sealed(tx: Tx) -> list[tuple[bool, UUID, bytes]]:
-    """Every sealed key: whether it is a root's, of which row, and itself. Locked until the transaction ends."""
-    roots = await tx.fetch(
-        "SELECT true AS of_root, id, sealed_key FROM trust_root WHERE sealed_key IS NOT NULL FOR NO KEY UPDATE"
-    )
-    others = await tx.fetch(
-        "SELECT false AS of_root, id, sealed_key FROM signer_certificate WHERE sealed_key IS NOT NULL ORDER BY id"
-        " FOR NO KEY UPDATE"
-    )
-    return [(row["of_root"], row["id"], row["sealed_key"]) for row in [*roots, *others]]
+KeyTable = Literal["trust_root", "signer_certificate"]
+"""Where sealed keys are."""
+_KEY_TABLES: tuple[KeyTable, ...] = ("trust_root", "signer_certificate")
 
 
-async def update_sealed(tx: Tx, of_root: bool, row_id: UUID, sealed_key: bytes) -> None:  # noqa: FBT001 - as selected
+async def select_sealed(tx: Tx) -> list[tuple[KeyTable, UUID, bytes]]:
+    """Every sealed key: its table, its row, and itself. Locked until the transaction ends."""
+    return [
+        (table, row["id"], row["sealed_key"])
+        for table in _KEY_TABLES
+        for row in await tx.fetch(
+            f"SELECT id, sealed_key FROM {table} WHERE sealed_key IS NOT NULL ORDER BY id FOR NO KEY UPDATE"
+        )
+    ]
+
+
+async def update_sealed(tx: Tx, table: KeyTable, row_id: UUID, sealed_key: bytes) -> None:
     """Writes a key that was sealed again."""
-    if of_root:
-        await tx.execute("UPDATE trust_root SET sealed_key = $2 WHERE id = $1", row_id, sealed_key)
-    else:
-        await tx.execute("UPDATE signer_certificate SET sealed_key = $2 WHERE id = $1", row_id, sealed_key)
+    await tx.execute(f"UPDATE {table} SET sealed_key = $2 WHERE id = $1", row_id, sealed_key)
 
 
 async def drop_root_keys(tx: Tx) -> int:

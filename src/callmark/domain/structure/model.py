@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.policy.model import Path, Scope
 from callmark.kit.errors import Conflict
-from callmark.kit.text import alike, clean_line, some_names
+from callmark.kit.text import alike, clean_line, in_one_line, some_names
 
 LONGEST_NAME = 100
 
@@ -136,7 +136,7 @@ class Node(Struct, frozen=True):
     @property
     def where(self) -> str:
         """Its names from the top, for a line of text."""
-        return " › ".join(self.trail)  # noqa: RUF001 - the sign between crumbs
+        return in_one_line(self.trail)
 
     @property
     def all_sets(self) -> list[HeldFeatureSet]:

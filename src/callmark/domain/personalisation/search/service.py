@@ -38,7 +38,7 @@ class BatchFilter(Struct, frozen=True):
     id_part: str = ""
     """How the id begins or ends, or all of it; empty does not filter."""
 
-    def fits(self, batch: Batch, is_done: bool) -> bool:  # noqa: FBT001 - a pair, as queries give it
+    def fits(self, batch: Batch, *, is_done: bool) -> bool:
         """Whether the batch passes, whatever its id."""
         is_since = self.since is None or batch.accepted_at >= self.since
         is_until = self.until is None or batch.accepted_at < self.until
@@ -118,7 +118,7 @@ async def _find_batches(
     """A page and one more; and up to where was looked in vain, if there is more to look at."""
     if batch_id := parse_uuid(wanted.id_part):
         one = await queries.find_batch(tx, account_id, batch_id)
-        return [one] if one and wanted.fits(*one) else [], None
+        return [one] if one and wanted.fits(one[0], is_done=one[1]) else [], None
     between, limit = (wanted.since, wanted.until), BATCH_PAGE + 1
     if not wanted.id_part and not wanted.is_done:
         is_working = wanted.is_done is False
