@@ -126,7 +126,7 @@ def make_key(data: Path, name: str = FILE) -> Secret:
         path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
         descriptor, made_name = tempfile.mkstemp(prefix=f".{FILE}.", dir=path.parent)  # 0600
         try:
-            with open(descriptor, "w") as file:  # noqa: PTH123 - a descriptor, not a path
+            with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_urlsafe(32))
                 file.flush()
                 os.fsync(descriptor)

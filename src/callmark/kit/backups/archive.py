@@ -80,7 +80,7 @@ def new_archive(path: Path) -> Generator[ArchiveWriter]:
             raise SetupError(f"{path} already exists; name another file, or a directory")
         _remove_leftovers(path.parent)
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w+b") as file:  # noqa: PTH123 - a descriptor, not a path
+        with os.fdopen(descriptor, "w+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # says that somebody writes it
             try:
                 yield ArchiveWriter(file)

@@ -180,7 +180,7 @@ def write_private(path: Path, content: bytes, owner: Owner | None = None) -> Non
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+    with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         if owner:
             os.fchown(descriptor, owner.uid, owner.gid)

@@ -29,7 +29,7 @@ def group() -> None:
 @_number
 @click.option("--output", type=click.File("wb"), default="-", metavar="FILE", help="Write it to a file.")
 @operator
-async def export(deps: Deps, out: Output, number: str, output: BinaryIO) -> None:  # noqa: ARG001 - it is JSON always
+async def export(deps: Deps, _out: Output, number: str, output: BinaryIO) -> None:
     """Write everything that is kept about a phone number, as JSON. Reads the whole database."""
     made = await exporting.export_person(deps, service.parse_number(number), by=operator_at_terminal())
     with written(output):
@@ -80,7 +80,7 @@ async def show(deps: Deps, out: Output, id: ErasureId) -> None:
 
 @group.command
 @operator
-async def digests(deps: Deps, out: Output) -> None:  # noqa: ARG001 - it is JSON always
+async def digests(deps: Deps, _out: Output) -> None:
     """Print digests of all erased numbers as JSON, for `callmark restore --erasures`. Keep them beside the backups."""
     async with deps.db.connection() as tx:
         click.echo(msgspec.json.format(msgspec.json.encode(await service.known_erasures(tx))))

@@ -188,7 +188,7 @@ def _slot(found: CallbackRequest, zone: ZoneInfo) -> str:
     if found.slot_starts_at is None:
         return ""
     start, end = found.slot_starts_at.astimezone(zone), (found.slot_starts_at + SLOT).astimezone(zone)
-    return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}–{end:%H:%M} {start.tzname()}"  # noqa: RUF001 - a range
+    return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}\N{EN DASH}{end:%H:%M} {start.tzname()}"
 
 
 ROUTES = (

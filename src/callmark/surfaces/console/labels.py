@@ -188,7 +188,7 @@ async def _judged(request: ConsoleRequest, form: Form, *, needs_logo: bool, old_
         if file is not None:
             checked.values["kept_logo"] = [await labels.keep_logo(request.deps, await file.read())]
         elif needs_logo and not form.text("kept_logo"):
-            raise InvalidInput("choose a logo", field="logo")  # noqa: TRY301 - told like every other trouble of a logo
+            checked = checked.refused(InvalidInput("choose a logo", field="logo"))
     except InvalidInput as refused:
         checked = checked.refused(refused)
     try:

@@ -109,7 +109,8 @@ async def send(request: ConsoleRequest) -> Response:
     try:
         file = request.file("file")
         if file is None:
-            raise InvalidInput("choose a CSV or .xlsx file", field="file")  # noqa: TRY301 - told as all that is wrong with it
+            none_chosen = InvalidInput("choose a CSV or .xlsx file", field="file")
+            return await _form(request, form.refused(none_chosen), 422)
         content = await file.read()
         choices = _choices_of(form)
         asked = await _asked(request, choices)
@@ -167,7 +168,8 @@ async def _push(request: ConsoleRequest, file: PreviewedFile) -> Response:
     try:
         found = await preview_upload(request.deps, request.account_id, file.content, asked.options)
         if not found.has_receivers:
-            raise InvalidInput("choose the column with the receivers", field=f"{_COLUMN}{Field.RECEIVER}")  # noqa: TRY301 - as above
+            none_chosen = InvalidInput("choose the column with the receivers", field=f"{_COLUMN}{Field.RECEIVER}")
+            return await _preview(request, file, 422, none_chosen)
         region = asked.options.reading.region
         made = await uploads.submit_upload(request.deps, file, found.rows, region, by=request.by)
     except InvalidInput as refused:

@@ -83,14 +83,14 @@ def _make(path: Path, public_url: str) -> None:
     )
     made = _AccountFile(private_key=pem.decode(), token_uri=token_uri(public_url))
     descriptor, name = tempfile.mkstemp(prefix=f".{_FILE}.", dir=path.parent)  # 0600
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+    with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(made))
     try:
         path.hardlink_to(name)
     except FileExistsError:
         pass
     finally:
-        os.unlink(name)  # noqa: PTH108 - beside the other plain names
+        Path(name).unlink()
 
 
 def _path(settings: Settings) -> Path:
