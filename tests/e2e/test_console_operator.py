@@ -71,6 +71,12 @@ def test_a_tab_stays_with_its_account_while_another_tab_acts_for_another_one(con
     check_page(page)
     page.locator("#acting").get_by_role("link", name="Reload").click()
     expect(page.locator("#acting")).to_contain_text(f"You are acting for {names[1]}")
+    page.goto("/console/campaigns/new?type=questions")
+    act_for(other, ids[0])
+    page.get_by_label("Campaign name").fill("x" * 300_000)  # too much to be kept elsewhere
+    expect(page.locator("#acting")).to_contain_text(f"This page shows {names[1]}. You now act for {names[0]}")
+    expect(page.get_by_label("Campaign name")).to_have_value("x" * 300_000)
+    page.get_by_role("link", name="Reload").click()
     page.get_by_role("button", name="Stop acting").click()
     expect(page.get_by_role("heading", name="Accounts")).to_be_visible()
 

@@ -19,6 +19,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.members import service as members
 from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM
+from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.clock import FakeClock
 from callmark.surfaces.console import cookies
 
@@ -97,15 +98,28 @@ async def test_a_button_of_one_account_does_nothing_for_another_and_leads_back_t
     assert "You act for no account now" in text_of(idle)
 
 
-async def test_a_form_that_a_script_sends_and_that_cannot_be_kept_is_not_refused_in_silence(tabs: Tabs) -> None:
+@pytest.mark.parametrize(("length", "kept_before"), [(300_000, 0), (9, throttle.KEPT_FORM.most)])
+async def test_a_page_keeps_what_is_typed_there_where_its_preview_can_be_kept_nowhere_else(
+    tabs: Tabs, length: int, kept_before: int
+) -> None:
+    """It is too long, or too many forms were kept for that network."""
+    name = "x" * length
     await tabs.act_for(tabs.acme)
     page = await tabs.browser.get(INVITE)
     await tabs.act_for(tabs.beta)
-    sent = {"csrf": _TOKEN.findall(page.text)[-1], "name": "x" * 300_000}
-    refused = await tabs.browser.http.post("/console/campaigns/new", data=sent, headers=HTMX)
-    assert refused.headers["hx-redirect"] == "/console"
-    said = text_of(await tabs.browser.get("/console"))
-    assert "You act for another account than this form is for, so it was not accepted." in said
+    for _ in range(kept_before):
+        assert (await tabs.send(page, INVITE, NINA)).status_code == 303
+    sent = {"csrf": _TOKEN.findall(page.text)[-1], "name": name}
+    preview = await tabs.browser.http.post("/console/campaigns/new", data=sent | {"do": "preview"}, headers=HTMX)
+    assert preview.status_code == 200
+    assert "hx-redirect" not in preview.headers
+    assert (preview.headers["hx-retarget"], preview.headers["hx-reselect"]) == ("#acting", "#acting")
+    assert preview.headers["hx-reswap"] == "outerHTML"
+    assert text_of(preview).startswith("This page shows Acme . You now act for Beta , so it no longer updates.")
+    saved = await tabs.send(page, "/console/campaigns/new", {"name": name})
+    assert saved.status_code == 409
+    assert "What you entered could not be kept." in text_of(saved)
+    assert name in saved.text
 
 
 async def test_operators_own_forms_do_not_mind_which_account_the_session_acts_for(deps: Deps, tabs: Tabs) -> None:

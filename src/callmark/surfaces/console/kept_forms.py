@@ -40,7 +40,6 @@ _WAITS = "You were signed out before this was saved. Sign in to continue. Your i
 _STALE = "This form is no longer valid because it was opened before you signed in. Please try again."
 _LATE = "you were signed out or signed in elsewhere"
 _WAS_OTHER = "you were acting for another account"
-_OTHERS = "You act for another account than this form is for, so it was not accepted. Your input could not be kept."
 _OLD_PAGE = "This page was opened before you signed in. Nothing has been saved yet."
 
 
@@ -132,9 +131,8 @@ async def keep_for_account(route: ConsoleRoute, request: ConsoleRequest) -> Resp
     kept.is_late = False
     if _typed(kept) and (token := await _hand_over(request, kept, request.live_session.person)):
         return _go(request, f"{KEPT}/{token}")
-    if request.is_htmx:  # which would not show a page with status 409
-        request.new_cookies.append(cookies.flash(_OTHERS, "warning"))
-        return _go(request, HOME)
+    if request.is_htmx:  # it saves nothing, as for a preview: what cannot be kept stays on its page
+        return await other_account.banner(request, 200)
     account = await other_account.find_named(request, kept.account_id)
     return page(request, OtherAccountPage(kept, account, page_after(kept.page), is_kept=False), 409)
 

@@ -81,11 +81,16 @@ async def answer(request: ConsoleRequest) -> Response:
         if not request.sent_csrf:
             raise Conflict(_OTHER_LINK)
         raise Conflict("This page was opened for another account than you act for now. Reload it.")
+    return await banner(request, _STOP_POLLING if request.is_htmx else 409)
+
+
+async def banner(request: ConsoleRequest, status: int) -> Response:
+    """The banner in its place, whatever the page asked for. All else on the page stays, with what is typed there."""
     account = await find_named(request, cookies.account_of(request.sent_csrf))
     here = page_after(page_of(request.http.headers.get("hx-current-url", request.address)))
-    banner = page(request, StaleBanner(account, here), _STOP_POLLING if request.is_htmx else 409)
-    banner.headers.update({"HX-Retarget": "#acting", "HX-Reselect": "#acting", "HX-Reswap": "outerHTML"})
-    return banner
+    answered = page(request, StaleBanner(account, here), status)
+    answered.headers.update({"HX-Retarget": "#acting", "HX-Reselect": "#acting", "HX-Reswap": "outerHTML"})
+    return answered
 
 
 async def find_named(request: ConsoleRequest, account_id: AccountId | None) -> Account | None:
