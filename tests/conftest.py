@@ -6,6 +6,7 @@ import ipaddress
 import os
 import socket
 import sys
+import time
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
 from callmark.kit.limits import collect_garbage_rarely, importing
 
+FIRST = "gw0"
+"""The worker that imports the tests before the others."""
+COMPILED_WITHIN_S = 180.0
+"""How long the others wait for that."""
 LEAN = Path(__file__).parent / "lean"
 
 # How long an example takes tells of the machine's load, not of the code.
@@ -59,10 +64,18 @@ def pytest_report_header() -> str:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """The modules of all tests are imported."""
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """The modules of all tests are imported: by one worker first, or each would compile them."""
+    of_worker: dict[str, Any] = getattr(session.config, "workerinput", {"callmark_compiled": os.devnull})
+    compiled = Path(of_worker["callmark_compiled"])
+    is_first = of_worker.get("workerid") == FIRST
+    ends_at = time.monotonic() + COMPILED_WITHIN_S
+    while not (is_first or compiled.exists()) and time.monotonic() < ends_at:
+        time.sleep(0.1)
     with importing():
         collected = yield
+    if is_first:
+        compiled.touch()
     collect_garbage_rarely()  # as the processes of the product
     return collected
 
@@ -95,6 +108,7 @@ def pytest_runtest_teardown() -> Generator[None, object, object]:
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no types
     """In an xdist controller, for each worker: the engines are started once, here."""
     node.workerinput["callmark_engines"] = _started(node.config).as_dict()
+    node.workerinput["callmark_compiled"] = str(node.config.stash[_running][0].directory / "compiled")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
