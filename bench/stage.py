@@ -20,7 +20,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.service import NewKey
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
-from callmark.domain.handsets.model import SECRET_LENGTH, TOKEN_PREFIX
+from callmark.domain.handsets.model import TOKEN_FORM
 from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.logo import initial_logo
@@ -29,7 +29,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import to_ms
 from callmark.kit.engines.binaries import choose_postgres
-from callmark.kit.ids import random_text, sha256
+from callmark.kit.ids import sha256
 from callmark.kit.limits import allow_many_files, most_connections
 from callmark.kit.phone import PhoneNumber
 from callmark.processes.compose import open_operator_deps
@@ -155,7 +155,7 @@ def numbers(count: int) -> list[PhoneNumber]:
 async def registered(on: Stage, receivers: Sequence[PhoneNumber]) -> list[str]:
     """Registers receivers all at once; their tokens."""
     app, _ = await handsets.create_app(on.deps, "bench", by=SYSTEM)
-    tokens = [random_text(SECRET_LENGTH, prefix=TOKEN_PREFIX) for _ in receivers]
+    tokens = [TOKEN_FORM.new() for _ in receivers]
     async with on.deps.db.connection() as tx:
         await tx.execute(
             "INSERT INTO registration (phone_number, generation, app_id, os, app_version, token_sha256, registered_at)"

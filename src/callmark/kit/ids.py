@@ -10,6 +10,7 @@ import string
 from uuid import UUID
 
 import uuid_utils
+from msgspec import Struct
 
 from callmark.kit.fastpath.uuids import QuickUuid
 
@@ -43,6 +44,21 @@ def random_text(length: int, *, prefix: str = "") -> str:
     while len(found) < wanted:
         found += secrets.token_bytes(wanted + wanted // 8).translate(_LETTER_OF, _LEFT_OUT)
     return prefix + found[:wanted].decode()
+
+
+class SecretForm(Struct, frozen=True):
+    """How the secrets of one kind look: their beginning, by which people and scanners know them, and their length."""
+
+    prefix: str
+    length: int
+
+    def new(self) -> str:
+        """A fresh secret."""
+        return random_text(self.length, prefix=self.prefix)
+
+    def fits(self, text: str) -> bool:
+        """Whether `text` can be one at all; anything else is refused without asking the database."""
+        return len(text) == self.length and text.isascii() and text.startswith(self.prefix)
 
 
 def sha256(secret: str) -> bytes:

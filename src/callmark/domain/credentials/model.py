@@ -9,10 +9,10 @@ from msgspec import Struct
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Allowance
 from callmark.domain.policy.plan import KeyAccess
+from callmark.kit.ids import SecretForm
 
 TOKEN_LIFETIME = timedelta(minutes=60)
-TOKEN_LENGTH = 64
-TOKEN_PREFIX = "cmat"  # noqa: S105 - what every token begins with, no secret
+TOKEN_FORM = SecretForm("cmat", 64)
 LONGEST_NAME, LONGEST_DESCRIPTION = 100, 500
 
 
@@ -89,4 +89,4 @@ def ending(key_id: KeyId) -> str:
 
 def looks_like_token(text: str) -> bool:
     """Whether `text` can be one of our tokens at all; anything else is refused without asking the database."""
-    return len(text) == TOKEN_LENGTH and text.isascii() and text.isalnum()
+    return len(text) == TOKEN_FORM.length and text.isascii() and text.isalnum()

@@ -16,9 +16,8 @@ from callmark.domain.credentials.admission import AdmissionRequest, admission_of
 from callmark.domain.credentials.model import (
     LONGEST_DESCRIPTION,
     LONGEST_NAME,
-    TOKEN_LENGTH,
+    TOKEN_FORM,
     TOKEN_LIFETIME,
-    TOKEN_PREFIX,
     Admission,
     ApiKey,
     NewKey,
@@ -43,7 +42,7 @@ from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import KeyAccess, check_wanted
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, Unauthenticated
-from callmark.kit.ids import new_id, parse_uuid, random_text, random_uuid, sha256
+from callmark.kit.ids import new_id, parse_uuid, random_uuid, sha256
 from callmark.kit.text import clean_line, kept_or
 
 log = structlog.get_logger(__name__)
@@ -96,7 +95,7 @@ async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> N
             raise TooManyTokens(tokens, recent[-tokens.quota] + TOKENS_WINDOW - now)
         frees = [*recent, now][0] + TOKENS_WINDOW - now
         left = Allowance(tokens, granted=True, remaining=tokens.quota - len(recent) - 1, reset_in=frees)
-        token = NewToken(random_text(TOKEN_LENGTH, prefix=TOKEN_PREFIX), now, left)
+        token = NewToken(TOKEN_FORM.new(), now, left)
         await queries.insert_token(tx, sha256(token.token), account_id, key, now, TOKEN_LIFETIME)
     return token
 

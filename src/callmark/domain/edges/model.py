@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from callmark.domain.ids import AccountId, EdgeId
+from callmark.kit.ids import SecretForm
 from callmark.kit.text import clean_line
 
-TOKEN_PREFIX = "cmedge_"  # noqa: S105 - what every token begins with, no secret
-TOKEN_LENGTH = 64
+TOKEN_FORM = SecretForm("cmedge_", 64)
 LONGEST_NAME = 100
 NOTED_EVERY = timedelta(minutes=1)
 """How exact `last_used_at` is: an edge asks a thousand times a second, and needs no write for each."""
@@ -28,8 +28,3 @@ class Edge(Struct, frozen=True):
 def edge_name(text: str) -> str:
     """The name without outer spaces. Raises InvalidInput when it has no or over 100 characters."""
     return clean_line(text, "name", longest=LONGEST_NAME)
-
-
-def looks_like_token(text: str) -> bool:
-    """Whether `text` can be a token of an edge at all; anything else is refused without asking the database."""
-    return len(text) == TOKEN_LENGTH and text.startswith(TOKEN_PREFIX) and text.isascii()

@@ -4,11 +4,11 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.edges import queries
-from callmark.domain.edges.model import TOKEN_LENGTH, TOKEN_PREFIX, Edge, edge_name, looks_like_token
+from callmark.domain.edges.model import TOKEN_FORM, Edge, edge_name
 from callmark.domain.ids import AccountId, EdgeId
 from callmark.domain.policy.model import Actor
 from callmark.kit.errors import Forbidden, Unauthenticated, found
-from callmark.kit.ids import new_id, random_text, sha256
+from callmark.kit.ids import new_id, sha256
 
 _REFUSED = "no edge has this token"
 
@@ -19,7 +19,7 @@ async def create_edge(deps: Deps, name: str, account_id: AccountId | None, *, by
     Raises InvalidInput for the name, NotFound for the account.
     """
     edge = Edge(EdgeId(new_id()), edge_name(name), account_id, deps.clock.now())
-    token = random_text(TOKEN_LENGTH, prefix=TOKEN_PREFIX)
+    token = TOKEN_FORM.new()
     async with deps.db.transaction() as tx:
         if account_id is not None:
             await accounts.find_account(tx, account_id)
@@ -58,7 +58,7 @@ async def authenticate(deps: Deps, token: str) -> Edge:
 
     Raises Unauthenticated, and Forbidden for the edge of a suspended account.
     """
-    if not looks_like_token(token):
+    if not TOKEN_FORM.fits(token):
         raise Unauthenticated(_REFUSED)
     (admitted,) = await deps.gather(queries.admit, [queries.EdgeRequest(sha256(token), deps.clock.now())])
     if admitted is None:

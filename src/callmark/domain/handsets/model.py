@@ -10,12 +10,12 @@ from msgspec import Struct
 
 from callmark.domain.ids import HandsetAppId
 from callmark.kit.errors import InvalidInput
+from callmark.kit.ids import SecretForm
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.text import clean_line
 
-APP_PREFIX = "cmapp_"
-TOKEN_PREFIX = "cmhs_"  # noqa: S105 - what a token begins with, not a token
-SECRET_LENGTH = 48
+CREDENTIAL_FORM = SecretForm("cmapp_", 48)
+TOKEN_FORM = SecretForm("cmhs_", 48)
 LONGEST_NAME = 100
 
 MOST_PARTS, MOST_DIGITS, LONGEST_SUFFIX = 4, 6, 32

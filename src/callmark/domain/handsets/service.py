@@ -11,12 +11,11 @@ from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import queries
 from callmark.domain.handsets.model import (
-    APP_PREFIX,
+    CREDENTIAL_FORM,
     OS,
     RECHECK,
-    SECRET_LENGTH,
     TAKEOVER,
-    TOKEN_PREFIX,
+    TOKEN_FORM,
     HandsetApp,
     PushToken,
     Reach,
@@ -30,7 +29,7 @@ from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Actor
 from callmark.kit.db import Tx
 from callmark.kit.errors import Unauthenticated, found
-from callmark.kit.ids import new_id, random_text, sha256
+from callmark.kit.ids import new_id, sha256
 from callmark.kit.phone import PhoneNumber, shorten
 
 log = structlog.get_logger(__name__)
@@ -51,7 +50,7 @@ class Registered(Struct, frozen=True):
 async def create_app(deps: Deps, name: str, *, by: Actor) -> tuple[HandsetApp, str]:
     """The new app and its credential, which is shown this once. Raises InvalidInput for the name."""
     app = HandsetApp(HandsetAppId(new_id()), app_name(name), deps.clock.now(), None)
-    credential = random_text(SECRET_LENGTH, prefix=APP_PREFIX)
+    credential = CREDENTIAL_FORM.new()
     async with deps.db.transaction() as tx:
         await queries.insert_app(tx, app, sha256(credential))
         await audit.note(
@@ -106,7 +105,7 @@ async def register(
     Raises Unauthenticated for the credential, InvalidInput for the version.
     """
     parse_version(version)
-    token = random_text(SECRET_LENGTH, prefix=TOKEN_PREFIX)
+    token = TOKEN_FORM.new()
     async with deps.db.transaction() as tx:
         app_id = await queries.find_live_app(tx, sha256(app_credential))
         if app_id is None:

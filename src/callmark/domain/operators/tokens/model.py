@@ -8,10 +8,10 @@ from msgspec import Struct
 from callmark.domain.ids import OperatorTokenId
 from callmark.domain.limits.model import Allowance
 from callmark.kit.errors import InvalidInput
+from callmark.kit.ids import SecretForm
 from callmark.kit.text import clean_line
 
-TOKEN_PREFIX = "cmop_"  # noqa: S105 - what a token begins with, not a token
-TOKEN_LENGTH = 48
+TOKEN_FORM = SecretForm("cmop_", 48)
 LONGEST_NAME = 100
 MOST_DAYS = 3650
 """Until when a token that expires can be valid at most."""
@@ -74,8 +74,3 @@ def expiry(days: int | None, now: datetime) -> datetime | None:
     if not 1 <= days <= MOST_DAYS:
         raise InvalidInput(f"days must be a whole number from 1 to {MOST_DAYS}", field="days")
     return now + timedelta(days=days)
-
-
-def looks_like_token(text: str) -> bool:
-    """Whether `text` can be one of ours at all; anything else is refused without asking the database."""
-    return len(text) == TOKEN_LENGTH and text.isascii() and text.startswith(TOKEN_PREFIX)

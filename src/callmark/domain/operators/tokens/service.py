@@ -8,8 +8,7 @@ from callmark.domain.ids import OperatorTokenId
 from callmark.domain.limits.model import OPERATING, allowance
 from callmark.domain.operators.tokens import model, queries
 from callmark.domain.operators.tokens.model import (
-    TOKEN_LENGTH,
-    TOKEN_PREFIX,
+    TOKEN_FORM,
     NewOperatorToken,
     OperatorAdmission,
     OperatorToken,
@@ -17,7 +16,7 @@ from callmark.domain.operators.tokens.model import (
 )
 from callmark.domain.policy.model import Actor
 from callmark.kit.errors import Unauthenticated, found
-from callmark.kit.ids import new_id, random_text, sha256
+from callmark.kit.ids import new_id, sha256
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +32,7 @@ async def create_token(deps: Deps, name: str, *, days: int | None = None, by: Ac
     now = deps.clock.now()
     expires_at = model.expiry(days, now)
     token = OperatorToken(OperatorTokenId(new_id()), model.token_name(name), by.email, now, expires_at)
-    secret = random_text(TOKEN_LENGTH, prefix=TOKEN_PREFIX)
+    secret = TOKEN_FORM.new()
     async with deps.db.transaction() as tx:
         await queries.insert_token(tx, token, sha256(secret))
         await audit.note(
@@ -79,7 +78,7 @@ async def admit(deps: Deps, token: str) -> OperatorAdmission:
 
     Raises Unauthenticated for what is no live operator token.
     """
-    if not model.looks_like_token(token):
+    if not TOKEN_FORM.fits(token):
         raise Unauthenticated(REFUSED)
     now = deps.clock.now()
     async with deps.db.connection() as tx:
