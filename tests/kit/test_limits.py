@@ -1,4 +1,4 @@
-"""Behaviour: a package can be imported as if another that it would use were not installed."""
+"""Behaviour: imports leave no work behind, and a package can be imported as if another were not installed."""
 
 import subprocess
 import sys
@@ -10,6 +10,20 @@ from callmark.kit.roles import PROCESS_KINDS
 
 def _printed(program: str) -> str:
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_what_the_first_imports_made_is_never_looked_at_again_and_what_later_ones_make_is() -> None:
+    program = """
+import gc
+from callmark.kit.limits import importing
+with importing():
+    made, off = [[] for _ in range(10_000)], not gc.isenabled()
+kept = gc.get_freeze_count()
+with importing():
+    more = [[] for _ in range(10_000)]
+print(off, gc.isenabled(), kept > 10_000, gc.get_freeze_count() <= kept)
+"""
+    assert _printed(program) == "True True True True"
 
 
 def test_what_is_hidden_from_one_is_there_for_whoever_imports_it_later() -> None:
