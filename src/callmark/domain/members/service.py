@@ -209,8 +209,8 @@ async def invite_again(deps: Deps, account_id: AccountId, member_id: MemberId, *
     member = _still_invited(await _changeable(deps, account_id, member_id, by))
     await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
-        await _invite(deps, tx, member, inviter)  # waits for who has just accepted by the old link
-        _still_invited(_found(await queries.lock_member(tx, account_id, member_id)))
+        _still_invited(_found(await queries.lock_member(tx, account_id, member_id)))  # may just have accepted
+        await _invite(deps, tx, member, inviter)
         await _note(deps, tx, by, "member.invited_again", member)
     return member
 
@@ -248,8 +248,9 @@ async def restore_access(deps: Deps, account_id: AccountId, member_id: MemberId,
     if is_invited_again:
         await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
-        state = MemberState.ACTIVE if await sessions.has_password(tx, member.person) else MemberState.INVITED
-        changed = await _change(tx, _found(await queries.lock_member(tx, account_id, member_id)), state=state)
+        locked = _found(await queries.lock_member(tx, account_id, member_id))
+        state = MemberState.ACTIVE if await sessions.has_password(tx, locked.person) else MemberState.INVITED
+        changed = await _change(tx, locked, state=state)
         if state is MemberState.INVITED:
             await _invite(deps, tx, changed, inviter)
         await _note(deps, tx, by, "member.restored", changed)

@@ -1,4 +1,8 @@
-"""Links by mail that work once: the invitation of a member, and a new password for who forgot the old one."""
+"""Links by mail that work once: the invitation of a member, and a new password for who forgot the old one.
+
+Order of locks: the person, then its links. So all who use a link, send another or remove the person wait at the person
+for each other, and look at the link once it is their turn.
+"""
 
 from functools import partial
 
@@ -46,7 +50,10 @@ class LinkRecipient(Struct, frozen=True):
 
 
 async def invite(deps: Deps, tx: Tx, member_id: MemberId, email: str, account_name: str, inviter: str) -> None:
-    """Sends a member (again) the link to choose name and password; an earlier link works no more."""
+    """Sends a member (again) the link to choose name and password; an earlier link works no more.
+
+    The caller has locked the member, or just made it.
+    """
     token, expires_at = random_text(TOKEN_LENGTH), deps.clock.now() + INVITATION_LIFETIME
     person = Person(member_id=member_id)
     await queries.replace_link(tx, sha256(token), LinkKind.INVITATION, person, expires_at)
@@ -73,7 +80,8 @@ async def send_reset(deps: Deps, tx: Tx, email: str) -> None:
     An invited member gets its invitation again.
     """
     token, now = random_text(TOKEN_LENGTH), deps.clock.now()
-    known = await queries.select_known(tx, email)
+    found = await queries.select_known(tx, email)
+    known = await queries.lock_known_person(tx, found.person) if found else None
     if known is None or known.member_state is MemberState.REVOKED:
         return
     if known.member_state is MemberState.INVITED:
@@ -87,8 +95,9 @@ async def send_reset(deps: Deps, tx: Tx, email: str) -> None:
 
 async def look_at_link(deps: Deps, kind: LinkKind, token: str) -> LinkRecipient:
     """Whom a live link is for. Raises NotFound."""
-    async with deps.db.transaction() as tx:
-        known = await _known(deps, tx, kind, token)
+    async with deps.db.connection() as tx:
+        person = await queries.select_link(tx, sha256(token), kind, deps.clock.now())
+        known = _usable(kind, await queries.select_known_person(tx, person) if person else None)
     return LinkRecipient(known.email, known.name, known.account_name)
 
 
@@ -101,7 +110,7 @@ async def accept_invitation(deps: Deps, token: str, name: str, password: str, or
     name = kept_or(invited.name, name, person_name)
     hashed = await hash_new_password(password, invited.email, name)
     async with deps.db.transaction() as tx:
-        known = await _known(deps, tx, LinkKind.INVITATION, token)
+        known = await _locked(deps, tx, LinkKind.INVITATION, token)
         member_id = known.person.member_id
         if member_id is None:  # operators are not invited
             raise NotFound(_DEAD)
@@ -123,15 +132,24 @@ async def reset_password(deps: Deps, token: str, password: str, origin: Origin) 
     owner = await look_at_link(deps, LinkKind.PASSWORD_RESET, token)
     hashed = await hash_new_password(password, owner.email, owner.name)
     async with deps.db.transaction() as tx:
-        known = await _known(deps, tx, LinkKind.PASSWORD_RESET, token)
+        known = await _locked(deps, tx, LinkKind.PASSWORD_RESET, token)
         await replace_password(deps, tx, known.person, hashed, by=own_actor(known, origin.address))
         await note_own(tx, known, "password.reset", origin.address, deps.clock.now())
         return await known_browsers.remember(deps, tx, known.person, origin.browser)
 
 
-async def _known(deps: Deps, tx: Tx, kind: LinkKind, token: str) -> KnownPerson:
-    person = await queries.select_link(tx, sha256(token), kind, deps.clock.now())
-    known = await queries.select_known_person(tx, person) if person else None
+async def _locked(deps: Deps, tx: Tx, kind: LinkKind, token: str) -> KnownPerson:
+    """Whom a live link is for, locked until the transaction ends; nobody else can use the link until then."""
+    digest, now = sha256(token), deps.clock.now()
+    person = await queries.select_link(tx, digest, kind, now)
+    known = await queries.lock_known_person(tx, person) if person else None
+    if await queries.select_link(tx, digest, kind, now) is None:
+        raise NotFound(_DEAD)  # used or replaced by who held the person before
+    return _usable(kind, known)
+
+
+def _usable(kind: LinkKind, known: KnownPerson | None) -> KnownPerson:
+    """Who has a live link, if it is of use. Raises NotFound."""
     if known is None or known.member_state is MemberState.REVOKED:
         raise NotFound(_DEAD)
     if kind is LinkKind.INVITATION and known.member_state is not MemberState.INVITED:

@@ -195,7 +195,7 @@ async def delete_dead(db: Database, created_by: datetime, seen_by: datetime, now
 
 
 async def replace_link(tx: Tx, sha256: bytes, kind: LinkKind, person: Person, expires_at: datetime) -> None:
-    """Stores a link; earlier ones of its kind for that person work no more."""
+    """Stores a link; earlier ones of its kind for that person, who is locked, work no more."""
     await delete_links(tx, person, kind)
     await tx.execute(
         "INSERT INTO mailed_link (sha256, kind, member_id, operator_id, expires_at) VALUES ($1, $2, $3, $4, $5)",
@@ -218,9 +218,9 @@ async def delete_links(tx: Tx, person: Person, kind: LinkKind) -> None:
 
 
 async def select_link(tx: Tx, sha256: bytes, kind: LinkKind, now: datetime) -> Person | None:
-    """Whom a link is for; its row is locked until the transaction ends, so that it is used once."""
+    """Whom a live link is for. It stays live while the person is locked, as who ends links locks the person first."""
     row = await tx.fetchrow(
-        "SELECT member_id, operator_id FROM mailed_link WHERE sha256 = $1 AND kind = $2 AND expires_at > $3 FOR UPDATE",
+        "SELECT member_id, operator_id FROM mailed_link WHERE sha256 = $1 AND kind = $2 AND expires_at > $3",
         sha256,
         kind,
         now,
