@@ -30,13 +30,20 @@ async def in_pieces(db: Database, step: Callable[[Tx, int], Awaitable[int]], mos
 
 
 async def delete_where(
-    db: Database, table: LiteralString, condition: LiteralString, *args: object, most: int = PIECE
+    db: Database,
+    table: LiteralString,
+    condition: LiteralString,
+    *args: object,
+    most: int = PIECE,
+    but_held: bool = False,
 ) -> int:
     """Deletes the rows that meet the condition on `args`, up to `most` in a piece; how many.
 
-    They are found by an index, or by reading the table from its beginning for each piece.
+    They are found by an index, or by reading the table from its beginning for each piece. With `but_held`, those that
+    others hold are left for the next run: where others lock several of the table's rows, in an order of their own or
+    with what these refer to, they and a piece could each hold what the other waits for.
     """
-    limit = own_names(str(most))
+    limit = own_names(f"{most} FOR UPDATE SKIP LOCKED" if but_held else str(most))
     statement: LiteralString = (
         f"DELETE FROM {table} WHERE ctid = ANY (ARRAY (SELECT ctid FROM {table} WHERE {condition} LIMIT {limit}))"
         f" AND ({condition})"

@@ -182,13 +182,11 @@ async def delete_sessions(tx: Tx, person: Person, *, but: SessionId | None = Non
 
 
 async def delete_dead(db: Database, created_by: datetime, seen_by: datetime, now: datetime) -> None:
-    """Forgets ended sessions that act for no account, links, codes and devices, piece by piece."""
+    """Forgets ended sessions that act for no account, links, codes and devices, piece by piece, but rows in use."""
     idle = "acting_account_id IS NULL AND (created_at <= $1 OR seen_at <= $2)"
-    await delete_where(db, "console_session", idle, created_by, seen_by)
-    await delete_where(db, "mailed_link", "expires_at <= $1", now)
-    await delete_where(db, "sign_in_code", "expires_at <= $1", now)
-    await delete_where(db, "known_device", "expires_at <= $1", now)
-    await delete_where(db, "handed_over", "expires_at <= $1", now)
+    await delete_where(db, "console_session", idle, created_by, seen_by, but_held=True)
+    for table in ("mailed_link", "sign_in_code", "known_device", "handed_over"):
+        await delete_where(db, table, "expires_at <= $1", now, but_held=True)
 
 
 # links by mail --------------------------------------------------------------------------------------------------------

@@ -21,9 +21,13 @@ async def set_acting(tx: Tx, session_id: SessionId, account_id: AccountId | None
 
 
 async def delete_dead(tx: Tx, created_by: datetime, seen_by: datetime) -> list[Acting]:
-    """Forgets ended sessions that act for an account, of which there are few; for which."""
+    """Forgets ended sessions that act for an account, of which there are few; for which.
+
+    Not those that others hold: who ends several of a person would wait for this, and this for them.
+    """
     rows = await tx.fetch(
-        "DELETE FROM console_session WHERE acting_account_id IS NOT NULL AND (created_at <= $1 OR seen_at <= $2)"
+        "DELETE FROM console_session WHERE id = ANY (ARRAY (SELECT id FROM console_session"
+        " WHERE acting_account_id IS NOT NULL AND (created_at <= $1 OR seen_at <= $2) FOR UPDATE SKIP LOCKED))"
         " RETURNING operator_id, acting_account_id",
         created_by,
         seen_by,

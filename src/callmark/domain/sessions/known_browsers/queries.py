@@ -51,5 +51,5 @@ async def delete_known(tx: Tx, person: Person) -> None:
 
 
 async def delete_expired(db: Database, now: datetime) -> None:
-    """Forgets browsers whose time is over, piece by piece."""
-    await delete_where(db, "known_browser", "expires_at <= $1", now)
+    """Forgets browsers whose time is over, piece by piece, but rows in use."""
+    await delete_where(db, "known_browser", "expires_at <= $1", now, but_held=True)

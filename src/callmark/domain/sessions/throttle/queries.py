@@ -46,5 +46,9 @@ async def drop_newest(tx: Tx, what: str, who: str) -> None:
 
 
 async def delete_older(db: Database, before: datetime) -> None:
-    """Deletes every row whose newest try was before that instant, and those without one, piece by piece."""
-    await delete_where(db, "throttle", "coalesce(instants[cardinality(instants)], '-infinity') < $1", before)
+    """Deletes every row whose newest try was before that instant, and those without one, piece by piece.
+
+    Rows in use stay.
+    """
+    old = "coalesce(instants[cardinality(instants)], '-infinity') < $1"
+    await delete_where(db, "throttle", old, before, but_held=True)
