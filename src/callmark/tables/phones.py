@@ -90,6 +90,15 @@ def code_in(region: str) -> str:
     return str(phonenumbers.country_code_for_region(region))
 
 
+def trunk_in(region: str) -> str:
+    """What is dialled within a country before a number; empty where nothing is, and without the plans."""
+    try:
+        import phonenumbers
+    except ModuleNotFoundError:
+        return ""
+    return phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or ""
+
+
 def read_phone(text: str, region: str = "") -> str | NoNumber:
     """The one number that a text writes: country code and digits, without a `+`; or what is wrong with it.
 
@@ -160,6 +169,18 @@ def has_plan(number: str) -> bool:
     except phonenumbers.NumberParseException:
         return False
     return phonenumbers.is_possible_number_with_reason(found) == phonenumbers.ValidationResult.IS_POSSIBLE
+
+
+def is_valid(number: str) -> bool:
+    """Whether the plan of its country has a number's digits, not its length alone; no, without the plans."""
+    try:
+        import phonenumbers
+    except ModuleNotFoundError:
+        return False
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(f"+{number}", None))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 def _visible(text: str) -> str:

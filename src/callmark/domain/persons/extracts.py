@@ -1,11 +1,11 @@
 """What an export shows of a row that is about several people: what it says of one of them. Pure.
 
 Lists are cut to what has the number, and long texts to what stands around it. Digits that may be another person's
-number become zeros.
+number become zeros: in doubt the person's own do too, who knows them.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 from callmark.domain.persons.masking import ALSO_THEIRS, CALLER_FIRST, OF_BUSINESS, NumberMask
@@ -57,7 +57,7 @@ def of_json(value: object, mask: NumberMask) -> object:
 def of_text(text: str, mask: NumberMask) -> str:
     """What a text says around the number; all of it when it is short or does not have it."""
     own = mask.places(text)
-    alone = _without_others(text, own)
+    alone = _without_others(text, mask)
     if not own or len(alone) <= 2 * AROUND:
         return alone
     parts: list[tuple[int, int]] = []
@@ -108,7 +108,7 @@ def _alone(value: object, mask: NumberMask) -> object:
 
 
 def _of_key(key: str, mask: NumberMask) -> str:
-    return _without_others(key, mask.places(key))
+    return _without_others(key, mask)
 
 
 def _may_be_other(value: float, mask: NumberMask) -> bool:
@@ -116,10 +116,10 @@ def _may_be_other(value: float, mask: NumberMask) -> bool:
     return is_long and mask.walked(value) == value
 
 
-def _without_others(text: str, own: Iterable[tuple[int, int]]) -> str:
-    """The text with zeros for the digits of what may be other numbers; the person's own stand at `own`."""
+def _without_others(text: str, mask: NumberMask) -> str:
+    """The text with zeros for the digits of what may be other numbers."""
     plain, shown = in_ascii(text), list(text)
-    places = [*own, *(fixed.span() for fixed in _FIXED.finditer(plain))]
+    places = [*mask.places(text, only_sure=True), *(fixed.span() for fixed in _FIXED.finditer(plain))]
     stays = {at for start, end in places for at in range(start, end)}
     for found in _DIGITS.finditer(plain):
         others = [at for at in range(*found.span()) if plain[at].isdigit() and at not in stays]

@@ -64,10 +64,10 @@ class NumberMask(Struct, frozen=True, dict=True):
             case _:
                 return False
 
-    def places(self, text: str) -> list[tuple[int, int]]:
-        """Where a text has the number: where each begins and ends."""
+    def places(self, text: str, *, only_sure: bool = False) -> list[tuple[int, int]]:
+        """Where a text has the number: where each begins and ends. With `only_sure` not where it may be another one."""
         if self.spellings:
-            return self.spellings.places(text)
+            return self.spellings.places(text, only_sure=only_sure)
         return [found.span() for found in self._pattern.finditer(text)]
 
     def plain(self, value: object) -> object:

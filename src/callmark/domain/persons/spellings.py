@@ -16,7 +16,16 @@ import msgspec
 from msgspec import Struct
 
 from callmark.kit.phone import PhoneNumber, parse_digits
-from callmark.tables.phones import LONGEST, SHORTEST, code_in, numbering_of, read_phone
+from callmark.tables.phones import (
+    LONGEST,
+    SHORTEST,
+    code_in,
+    has_plan,
+    is_valid,
+    numbering_of,
+    read_phone,
+    trunk_in,
+)
 
 BETWEEN = r"[ \u00a0().\-\u2010-\u2015/]{0,3}"
 """What divides groups of digits."""
@@ -25,7 +34,9 @@ _TAIL = 7
 _ANY = re.compile(rf"(?<![0-9+])(?=(\+?[0-9](?:{BETWEEN}[0-9]){{6,18}})(?![0-9]))")
 """From every group of digits on: the one before may be no part of the number, and the last ones neither."""
 _GROUP_END = re.compile("[0-9](?![0-9])")
-_BEFORE = re.compile(rf"(?:[+\uff0b]{BETWEEN})?(?:[0-9]{BETWEEN})*\Z")
+_BEFORE = re.compile(rf"(?:[+\uff0b]{BETWEEN}|(?<![0-9]))(?:[0-9]{BETWEEN})*\Z")
+_OF_FIGURE = re.compile(r"(?<=[0-9][:,./\-])[0-9]{2,3}(?![0-9])")
+"""The end of an hour, a price, a day or a house number, no beginning of a phone number: `10:30`, `1,500`."""
 _LAST_SCRIPT = 0x1FFFF
 """No later character is a digit."""
 _LONGEST_INTEGER = 18
@@ -47,27 +58,85 @@ class Spellings(Struct, frozen=True):
         regions = {self.region} if self.region else {"", _region_of(self.number)}
         return any(read_phone(text, region) == self.number for region in regions)
 
-    def places(self, text: str) -> list[tuple[int, int]]:
-        """Where a text has the number: where each begins and ends."""
+    def places(self, text: str, *, only_sure: bool = False) -> list[tuple[int, int]]:
+        """Where a text has the number: where each begins and ends. With `only_sure` not where it may be another one."""
         plain = in_ascii(text)
         if not _with_tail(self.number).search(plain):
             return []
         if self.is_whole(text):
-            return [(0, len(text))]
-        is_at_home = not self.region or code_in(self.region) == numbering_of(self.number).code
-        found = _within(self.number, is_at_home=is_at_home).finditer(plain)
-        return [one.span() for one in found if not self._is_other(_with_digits_before(one))]
+            return [] if only_sure and self._may_be_other(text) else [(0, len(text))]
+        is_other = self._may_be_in_other if only_sure else self._is_in_other
+        found = _within(self.number, is_at_home=self._is_at_home).finditer(plain)
+        return [one.span() for one in found if not is_other(one)]
 
-    def _is_other(self, text: str) -> bool:
-        """Whether a text is another number."""
-        return isinstance(read_phone(text, self.region), str) and not self.is_whole(text)
+    @property
+    def _is_at_home(self) -> bool:
+        return not self.region or code_in(self.region) == numbering_of(self.number).code
 
+    @property
+    def _dialled_first(self) -> str:
+        """What numbers begin with within the country; the 0 is a part of them in Italy, which has no such prefix."""
+        return trunk_in(self.region) or "0"
 
-def _with_digits_before(found: re.Match[str]) -> str:
-    """What was found with the digits before it, which may be of the same number."""
-    near = found.string[max(found.start() - 2 * LONGEST, 0) : found.start()]
-    before = _BEFORE.search(near)
-    return (before[0] if before else "") + found[0]
+    def _may_be_in_other(self, found: re.Match[str]) -> bool:
+        """Whether what was found may be another number, or the end of one."""
+        for start in self._starts(found):
+            written = found.string[start : found.end()]
+            if read_phone(written, self.region) == self.number:
+                return False
+            if self._may_be_other(written):
+                return True
+        return False
+
+    def _may_be_other(self, written: str) -> bool:
+        """Whether a text can be read as another number, used or not."""
+        read = read_phone(written, self.region)
+        return isinstance(read, str) and read != self.number and has_plan(read)
+
+    def _is_in_other(self, found: re.Match[str]) -> bool:
+        """Whether what was found is another number, or the end of one, beyond doubt."""
+        for start in self._starts(found):
+            written = found.string[start : found.end()]
+            if self.is_whole(written):
+                return False
+            is_figure = start < found.start() and _OF_FIGURE.match(found.string, start)
+            if not is_figure and self._is_other(written, found[0]):
+                return True
+        return False
+
+    def _is_other(self, written: str, own: str) -> bool:
+        """Whether a text is another number, and no short figure before `own`, in which the text ends.
+
+        Many lengths are possible in some countries, and in Germany nearly all are valid. So digits before count only
+        where a number begins with them, as people write it: with the country code in a group, or as it is dialled.
+        """
+        read = read_phone(written, self.region)
+        if not isinstance(read, str):
+            return False
+        if written.startswith(("+", "\uff0b", "00")):
+            return True
+        if not is_valid(read):
+            return False
+        if not self.region:
+            return bool(re.match(BETWEEN.join(numbering_of(read).code) + "(?![0-9])", written))
+        is_begun = written == own or written.startswith(self._dialled_first)
+        return is_begun and not self._has_start(own)
+
+    def _has_start(self, own: str) -> bool:
+        """Whether what was found begins as numbers do: no number has that in its middle."""
+        digits = "".join(filter(str.isdigit, own))
+        return digits.startswith("00") or (self._is_at_home and digits != numbering_of(self.number).national)
+
+    def _starts(self, found: re.Match[str]) -> list[int]:
+        """Where a number that ends as what was found may begin: at a `+`, the first digits or what is dialled first."""
+        since = max(found.start() - 2 * LONGEST, 0)
+        before = _BEFORE.search(found.string, since, found.start())
+        first = before.start() if before else found.start()
+        if found.string[first] in "+\uff0b":
+            return [first]
+        dialled = re.compile(f"(?<![0-9])(?:00|{self._dialled_first})")
+        later = (one.start() for one in dialled.finditer(found.string, first + 1, found.start()))
+        return list(dict.fromkeys([first, *later, found.start()]))
 
 
 def in_ascii(text: str) -> str:

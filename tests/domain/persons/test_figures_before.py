@@ -1,0 +1,142 @@
+"""A number stays one where a short figure stands before it: an hour, a price, a house number or a count."""
+
+import re
+from itertools import accumulate
+
+import msgspec
+import phonenumbers
+import pytest
+from hypothesis import assume, given, settings, strategies as st
+from tests.domain.persons.test_erasing import erased
+from tests.domain.persons.test_exporting import exported
+from tests.domain.persons.test_spellings import put_faulty, put_old, sent_texts
+
+from callmark.domain.deps import Deps
+from callmark.domain.persons.extracts import of_text
+from callmark.domain.persons.masking import NumberMask
+from callmark.domain.persons.spellings import numbers_in
+from callmark.kit.phone import PhoneNumber, parse_digits
+from callmark.tables.phones import is_valid, numbering_of, read_phone
+
+IN_RECORDS = ("4 {}", "Flat 4 {}", "qty 4 / {}", "Rs 500 {}", "called 10:30 {}", "12 - {}")
+IN_FILES = ("12 - 9900112233", "2 919900112233", "12 9900112233", "called 10:30 9900112233", "Rs 500 9900112233")
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "text"),
+    [
+        *(("919900112233", "", text) for text in IN_RECORDS),
+        *(("919900112233", "IN", text) for text in IN_RECORDS),
+        *(("33612345678", "", f"{figure} {{}}") for figure in (2, 4, 5, 6)),
+        ("4915112345678", "DE", "3 {}"),
+    ],
+)
+def test_a_number_behind_a_short_figure_is_erased_and_known_again(number: str, region: str, text: str) -> None:
+    mask, numbering = NumberMask(PhoneNumber(number)).reading(region), numbering_of(number)
+    at_home = (numbering.national, f"0{numbering.national}")
+    for own in (number, f"00{number}", *at_home):
+        assert mask.plain(text.format(own)) == text.format(mask.zeros)
+        if region or own not in at_home:
+            assert number in numbers_in(msgspec.json.encode([text.format(own)]).decode(), region)
+
+
+async def test_behind_figures_a_number_is_erased_from_files_and_records_and_both_are_exported(deps: Deps) -> None:
+    await put_old(deps, IN_FILES, "IN")
+    records = [text.format("919900112233") for text in IN_RECORDS]
+    for text in records:
+        await put_faulty(deps, msgspec.json.encode({"receiver": text, "call_reason": "Your loan"}).decode())
+    tables = (await exported(deps))["tables"]
+    assert [len(part["rows"]) for part in tables["upload_part"]] == [len(IN_FILES)] * 2
+    assert [one["submitted"]["call_reason"] for one in tables["call_record"]] == ["Your loan"] * len(records)
+    await erased(deps)
+    assert "00112233" not in await sent_texts(deps)
+    assert (await exported(deps))["tables"] == {}
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "other"),
+    [
+        ("4930123456", "DE", "0176 30123456"),
+        ("4930123456", "DE", "Flat 4 0176 30123456"),
+        ("33612345678", "FR", "Flat 4 0034 612345678"),
+        ("33612345678", "FR", "Flat 4 +34 612345678"),
+        ("33612345678", "", "34 612 345 678"),
+        ("33612345678", "", "39 0612345678"),
+        ("4792345678", "US", "1-479-234-5678"),
+        ("4792345678", "US", "Flat 4 (479) 234-5678"),
+        ("4792345678", "US", "Flat 4 1 479 234 5678"),
+    ],
+)
+def test_another_number_that_ends_as_the_number_does_stays_behind_a_figure_too(
+    number: str, region: str, other: str
+) -> None:
+    mask = NumberMask(PhoneNumber(number)).reading(region)
+    assert mask.plain(f"{other}, +{number}") == f"{other}, +{mask.zeros}"
+    zeros = re.sub("[0-9]", "0", other.removeprefix("Flat 4"))
+    assert of_text(f"{other}, +{number}", mask).endswith(f"{zeros}, +{number}")
+
+
+def test_a_number_in_a_text_is_found_behind_a_prefix_of_the_country_for_abroad() -> None:
+    mask = NumberMask(PhoneNumber("4792345678")).reading("US")
+    assert mask.plain("call 011 47 92345678") == f"call 011 {mask.zeros}"
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "text"),
+    [
+        ("919900112233", "IN", "called 10:30 9900112233"),
+        ("33612345678", "", "4 33612345678"),
+        ("33612345678", "", "at 10:34 612345678"),
+        ("14792345678", "", "4792345678"),
+    ],
+)
+def test_what_may_be_another_number_is_erased_and_not_exported(number: str, region: str, text: str) -> None:
+    mask = NumberMask(PhoneNumber(number)).reading(region)
+    assert mask.plain(text) != text
+    assert not re.search("[1-9][0-9]{6}", of_text(text, mask))
+    assert of_text(f"of {number}", mask) == f"of {number}"
+
+
+def numbers_of(region: str) -> list[str]:
+    """Valid numbers of a country, of a mobile and of another line."""
+    kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE)
+    found = (phonenumbers.example_number_for_type(region, kind) for kind in kinds)
+    digits = (phonenumbers.format_number(one, phonenumbers.PhoneNumberFormat.E164)[1:] for one in found if one)
+    return [number for number in digits if parse_digits(number)]
+
+
+NUMBERS = [(number, region) for region in sorted(phonenumbers.SUPPORTED_REGIONS) for number in numbers_of(region)]
+FIGURES = st.one_of(
+    st.integers(1, 9999).map(str),
+    st.builds("{}:{:02}".format, st.integers(0, 23), st.integers(0, 59)),
+    st.builds("{}{}{:02}".format, st.integers(1, 99), st.sampled_from(",."), st.integers(0, 99)),
+    st.builds("{}-{}".format, st.integers(1, 99), st.integers(1, 99)),
+)
+DIVIDERS = [" ", " - ", " / ", ") ", ". ", "-", "/", ", ", ": ", " \u2013 "]
+
+
+def is_abroad(figure: str, own: str) -> bool:
+    """Whether the figure is the country code of another number, as `34 612345678`."""
+    read = read_phone(f"{figure} {own}")
+    code = numbering_of(read).code if isinstance(read, str) and is_valid(read) else ""
+    return len(code) in accumulate(map(len, re.findall("[0-9]+", figure)))
+
+
+@st.composite
+def written(draw: st.DrawFn) -> tuple[str, str, str]:
+    """A number, the country of a text or none, and how the text writes the number."""
+    number, region = draw(st.sampled_from(NUMBERS))
+    one = numbering_of(number)
+    ways = (number, f"+{number}", f"00{number}", one.national, one.trunk + one.national)
+    return number, draw(st.sampled_from([region, ""])), draw(st.sampled_from(ways))
+
+
+@given(written(), FIGURES, st.sampled_from(DIVIDERS))
+@settings(max_examples=300)
+def test_a_number_of_any_country_is_erased_behind_any_short_figure(
+    drawn: tuple[str, str, str], figure: str, divider: str
+) -> None:
+    number, region, own = drawn
+    assume(region or own.startswith("+") or not is_abroad(figure, own))
+    mask = NumberMask(PhoneNumber(number)).reading(region)
+    assert own not in str(mask.plain(f"{figure}{divider}{own}"))
