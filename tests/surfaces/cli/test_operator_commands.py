@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from asyncio import to_thread
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
@@ -294,7 +295,7 @@ def test_a_handset_app_is_made_and_revoked(here: Here) -> None:
     assert listed[new["handset_app_id"]]["revoked_at"]
 
 
-async def test_a_batch_is_listed_with_the_timeline_of_each_record(shell: Shell, deps: Deps, clock: FakeClock) -> None:
+async def test_a_batch_is_listed_with_the_timeline_of_each_record(here: Here, deps: Deps, clock: FakeClock) -> None:
     clock.advance(deps.real_clock.now() - clock.now())  # the command's clock is not moved
     cast = await make_cast(deps)
     receivers = [phone(), "not a number"]
@@ -303,7 +304,7 @@ async def test_a_batch_is_listed_with_the_timeline_of_each_record(shell: Shell, 
     )
     clock.advance(timedelta(milliseconds=12))
     await run_due_once(deps)
-    good, bad = shell.json("record", "list", "--batch", str(batch.id))
+    good, bad = await to_thread(here.json, "record", "list", "--batch", str(batch.id))
     assert (good["outcome"], good["receiver_number"], good["sent_at"]) == ("not_registered", receivers[0], None)
     assert (bad["outcome"], bad["receiver_number"], bad["submitted"]["receiver"]) == ("invalid", None, "not a number")
     assert bad["fault_field"] == "receiver"
@@ -314,25 +315,26 @@ async def test_a_batch_is_listed_with_the_timeline_of_each_record(shell: Shell, 
     for event in (CallEvent.SHOWN, CallEvent.MISSED):
         report = (record_key.receiver_number, call_id, phone(), event, CallSource.CALL_RECORD, record_key)
         await calls.report(deps, *report)
-    line = shell.text("record", "list", "--batch", str(batch.id), "--account", str(cast.account.id)).splitlines()[1]
+    listing = ("record", "list", "--batch", str(batch.id), "--account")
+    line = (await to_thread(here.text, *listing, str(cast.account.id))).splitlines()[1]
     assert line.startswith(good["id"])
     assert "settled +12 ms; delivered late +12 ms; shown 20" in line
     assert "success (late, first not registered)" in line
     assert line.endswith(", missed")
-    assert shell.error("record", "list", "--batch", str(batch.id), "--account", NOBODY) == "no account with this id"
+    assert await to_thread(here.error, *listing, NOBODY) == "no account with this id"
 
 
-async def test_a_record_is_shown_and_withdrawn(shell: Shell, deps: Deps, clock: FakeClock) -> None:
+async def test_a_record_is_shown_and_withdrawn(here: Here, deps: Deps, clock: FakeClock) -> None:
     clock.advance(deps.real_clock.now() - clock.now())
     cast = await make_cast(deps)
     batch = await submit_batch(deps, cast.account.id, V2, [submitted(deps, phone(), str(cast.label.id))])
     (record,) = await personalisation.timelines(deps, batch.id, None)
     on = (str(record.key.id), "--account", str(cast.account.id))
-    shown = shell.json("record", "show", *on)
+    shown = await to_thread(here.json, "record", "show", *on)
     assert (shown["label_name"], shown["withdrawn_at"], shown["calls"]) == ("Acme Deliveries", None, [])
-    assert "Your parcel arrives today" in shell.text("record", "show", *on)
-    assert shell.json("record", "withdraw", *on)["withdrawn_at"]
-    assert "withdrawn" in shell.text("record", "list", "--batch", str(batch.id))
+    assert "Your parcel arrives today" in await to_thread(here.text, "record", "show", *on)
+    assert (await to_thread(here.json, "record", "withdraw", *on))["withdrawn_at"]
+    assert "withdrawn" in await to_thread(here.text, "record", "list", "--batch", str(batch.id))
 
 
 def submitted(deps: Deps, receiver: str, label_id: str) -> Sent:
@@ -341,12 +343,12 @@ def submitted(deps: Deps, receiver: str, label_id: str) -> Sent:
     return Sent(sent, lambda: json.dumps(sent._asdict()).encode())
 
 
-def test_a_person_is_asked_before_something_ends_and_a_script_is_not(shell: Shell, account: str) -> None:
-    label = shell.json("label", "create", "--account", account, "--name", "Acme")["id"]
+def test_a_person_is_asked_before_something_ends_and_a_script_is_not(here: Here, shell: Shell, account: str) -> None:
+    label = here.json("label", "create", "--account", account, "--name", "Acme")["id"]
     assert shell.at_terminal("n", "label", "delete", label, "--account", account) == 1
-    assert shell.json("label", "show", label, "--account", account)["id"] == label
+    assert here.json("label", "show", label, "--account", account)["id"] == label
     assert shell.at_terminal("y", "label", "delete", label, "--account", account) == 0
-    assert "no label with this id" in shell.error("label", "show", label, "--account", account)
+    assert "no label with this id" in here.error("label", "show", label, "--account", account)
 
 
 def test_what_is_not_there_is_said_in_one_line(here: Here, account: str) -> None:
