@@ -113,14 +113,20 @@ def operations(of: str) -> list[Operation]:
     ]
 
 
+@cache
+def _paths_by_method(of: str) -> dict[str, list[tuple[re.Pattern[str], Operation]]]:
+    found: dict[str, list[tuple[re.Pattern[str], Operation]]] = {}
+    for operation in operations(of):
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(operation.path))
+        found.setdefault(operation.method, []).append((re.compile(pattern), operation))
+    return found
+
+
 def operation_of(method: str, url: str, of: str = BUSINESS) -> Operation | None:
     """The operation that a request means, None for what is no route."""
     sent = urlsplit(url).path
-    for operation in operations(of):
-        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(operation.path))
-        if operation.method == method.lower() and re.fullmatch(pattern, sent):
-            return operation
-    return None
+    meant = _paths_by_method(of).get(method.lower(), ())
+    return next((operation for pattern, operation in meant if pattern.fullmatch(sent)), None)
 
 
 async def check_answer(answer: httpx.Response) -> None:
