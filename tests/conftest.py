@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import hypothesis
 import pytest
 import structlog
@@ -181,6 +182,20 @@ def _logos_judged_once() -> Generator[None]:
     """Nearly every test has a label, with the same logo. Tests of the judgement imported the function before this."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logo, "clean_logo", functools.lru_cache(logo.clean_logo))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cookies_looked_for_where_some_came() -> Generator[None]:
+    """httpx makes a message and a request of the standard library of every answer, to look for cookies in them."""
+    look = httpx.Cookies.extract_cookies
+
+    def look_where_some_came(jar: httpx.Cookies, answer: httpx.Response) -> None:
+        if "set-cookie" in answer.headers:
+            look(jar, answer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx.Cookies, "extract_cookies", look_where_some_came)
         yield
 
 
