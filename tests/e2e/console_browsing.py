@@ -24,6 +24,49 @@ _LOOKS = """() => [...new Set([...document.querySelectorAll("*")].map(
   .sort().join(" ").replace("HTMLclassdark-mode", "HTMLclass")"""
 _judged: dict[str, set[str]] = {}
 """The themes in which pages of these elements were judged."""
+_LOOK_ALIKES = """known => {
+  const hashes = new WeakMap(), readable = new Set(known);
+  const add = (hash, text) => {
+    for (const one of text) hash = Math.imul(hash ^ one.codePointAt(0), 0x01000193);
+    return hash;
+  };
+  const hash = node => {
+    if (!node) return 0x811c9dc5;
+    if (!hashes.has(node)) {
+      const has = getComputedStyle(node);
+      hashes.set(node, add(hash(node.parentElement), [node.tagName, ...node.classList, has.color, has.backgroundColor,
+        has.backgroundImage, has.opacity, has.fontSize, has.fontWeight, has.textShadow, has.filter, has.mixBlendMode,
+        has.position, node.disabled].join(" ")));
+    }
+    return hashes.get(node);
+  };
+  const rule = axe._audit.rules.find(one => one.id === "color-contrast"), {matches} = rule;
+  const check = axe._audit.checks["color-contrast"], {evaluate} = check;
+  const hasText = node => /^(INPUT|SELECT|TEXTAREA)$/.test(node.tagName)
+    || [...node.childNodes].some(one => one.nodeType === 3 && one.data.trim());
+  rule.matches = function (node, ...more) {
+    return hasText(node) && node.checkVisibility() && !readable.has(hash(node)) && matches.call(this, node, ...more);
+  };
+  check.evaluate = function (node, ...more) {
+    if (readable.has(hash(node))) return true;
+    let ratio;
+    const noting = {...this, data: told => { ratio = told.contrastRatio; this.data(told); }};
+    const result = evaluate.call(noting, node, ...more);
+    if (result && ratio) readable.add(hash(node));
+    return result;
+  };
+  return () => {
+    Object.assign(rule, {matches});
+    Object.assign(check, {evaluate});
+    return [...readable].slice(known.length);
+  };
+}"""
+"""Lets axe-core judge one text of those that look alike, and not those `known`: their contrast was found to be enough.
+
+Alike are texts of equal elements in equal elements, up to the root, in the same colours. What it gives ends this.
+"""
+_readable: list[int] = []
+"""Texts of these looks can be read: most of a page's text looks like that of the page before."""
 _sessions: dict[tuple[str, str], Any] = {}
 """Cookies of who has signed in, by demo and email: most tests are not about signing in."""
 
@@ -102,10 +145,12 @@ def judge(page: Page, rules: list[str]) -> None:
     if not page.evaluate("'axe' in window"):  # a page stays open for other widths and the other theme
         session.send("Runtime.evaluate", {"expression": _axe()})
     options = f"{{runOnly: {rules!r}, resultTypes: ['violations']}}"
-    source = f"axe.run({options}).then(r => JSON.stringify(r.violations))"
+    source = f"""(() => {{ const ends = ({_LOOK_ALIKES})({_readable});
+      return axe.run({options}).then(r => JSON.stringify([r.violations, ends()])); }})()"""
     result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})
     session.detach()
-    found = json.loads(result["result"]["value"])
+    found, readable = json.loads(result["result"]["value"])
+    _readable.extend(readable)
     told = [f"{one['id']}: {[node['html'][:120] for node in one['nodes']][:3]}" for one in found]
     assert not told, (page.url, told)
 
