@@ -187,11 +187,12 @@ def _visible(text: str) -> str:
     """Digits of any script, dashes, spaces and full-width forms as ASCII has them; invisible characters left out."""
     if text.isascii() and text.isprintable():
         return text.strip()
-    return "".join(map(_as_ascii, text)).strip()
+    return "".join(map(as_ascii, text)).strip()
 
 
 @lru_cache(maxsize=4096)
-def _as_ascii(one: str) -> str:
+def as_ascii(one: str) -> str:
+    """A character as `read_phone` sees it, one of ASCII if it has such a form; empty where nobody sees it."""
     if (digit := unicodedata.decimal(one, -1)) >= 0:
         return str(digit)
     if one in _DASHES:

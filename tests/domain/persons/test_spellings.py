@@ -16,16 +16,25 @@ from tests.rows import put_row
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
 from callmark.domain.persons import erasing, service
+from callmark.domain.persons.extracts import of_text
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.spellings import in_ascii, numbers_in
 from callmark.kit.db import own_names
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.tables.phones import as_ascii, read_phone
 
 WITH_CODE = ("+91 99001 12233", "+91-99001-12233", "00919900112233", "9.19900112233E+11", "(+91) 99001/12233")
 AT_HOME = ("099001 12233", "99001-12233", "9900112233.0")
 OTHER_SCRIPT = "+\u096f\u0967 99001 12233"
 SPELLINGS = (*WITH_CODE, *AT_HOME, OTHER_SCRIPT)
+DIVIDED = (
+    "+91\u202f99001\u202f12233",
+    "099001\u221212233",
+    "\u206691 99001\u00ad12233\u2069",
+    "\uff0b91\uff0899001\uff0912233",
+)
+EVERYWHERE = (*SPELLINGS, *DIVIDED)
 ALIKE = ("+91 99001 12234", "+1 9900112233", "199001 12233", "1919900112233", "+91 99001 122334")
 ZEROS = "0" * len(NUMBER)
 
@@ -73,18 +82,18 @@ async def test_a_number_that_a_file_writes_is_kept_in_its_canonical_form_and_era
 
 @pytest.mark.parametrize("region", ["IN", ""])
 async def test_every_way_to_write_a_number_is_erased_where_it_was_kept_as_it_was_sent(deps: Deps, region: str) -> None:
-    await put_old(deps, SPELLINGS, region)
-    for spelling in SPELLINGS:
+    await put_old(deps, EVERYWHERE, region)
+    for spelling in EVERYWHERE:
         await put_faulty(deps, msgspec.json.encode({"receiver": spelling, "caller": "x"}).decode())
     await put_faulty(deps, '{"receiver":9.19900112233e11,"ends_at":1e999}')
     await put_faulty(deps, '{"receiver":"\\u0039\\u0031 9900112233","label_name":"\\u0000"}')
     tables = (await exported(deps))["tables"]
-    assert (len(tables["upload_part"]), len(tables["call_record"])) == (2, len(SPELLINGS) + 2)
+    assert (len(tables["upload_part"]), len(tables["call_record"])) == (2, len(EVERYWHERE) + 2)
     assert all("Your loan" in one["values"] for one in tables["upload_part"][0]["rows"])
     await erased(deps)
     left = await sent_texts(deps)
-    assert [one for one in (*SPELLINGS, "12233", "e11") if one in left] == []
-    assert left.count(ZEROS) == 3 * len(SPELLINGS) + 1
+    assert [one for one in (*EVERYWHERE, "12233", "e11") if one in left] == []
+    assert left.count(ZEROS) == 3 * len(EVERYWHERE) + 1
     assert (await exported(deps))["tables"] == {}
 
 
@@ -166,9 +175,22 @@ def test_a_number_in_a_text_is_found_beside_other_digits_and_known_again(number:
     assert number in numbers_in(msgspec.json.encode({"a": [written]}).decode(), region)
 
 
+def test_every_character_that_may_divide_a_number_is_known_in_a_text() -> None:
+    mask = NumberMask(PhoneNumber("33612345678")).reading("FR")
+    own, other = "+33{0}6{0}12{0}34{0}56{0}78", "07{0}11{0}22{0}33{0}44"
+    dividers = [one for one in map(chr, range(0x10000)) if as_ascii(one) in {"", *" ().-"}]
+    assert {"\u202f", "\u2009", "\u2007", "\u2212", "\u00ad", "\u200b", "\u200e", "\uff0e", "\x7f"} < set(dividers)
+    for one in dividers:
+        assert read_phone(own.format(one)) == mask.number
+        text = f"tel {own} ok, {other}".format(one)
+        assert mask.plain(text) == f"tel +{mask.zeros} ok, {other.format(one)}"
+        assert of_text(text, mask) == text.replace(other.format(one), f"00{one}00{one}00{one}00{one}00")
+        assert mask.number in numbers_in(msgspec.json.encode(text).decode(), "")
+
+
 def test_the_digits_of_every_script_are_known() -> None:
-    everything = "".join(map(chr, range(sys.maxunicode + 1)))
-    assert not re.search("[^0-9]", "".join(filter(str.isdecimal, in_ascii(everything))))
+    digits = filter(str.isdecimal, map(chr, range(sys.maxunicode + 1)))
+    assert not re.search("[^0-9]", in_ascii("".join(digits)))
 
 
 def nested(levels: int, inner: str) -> str:

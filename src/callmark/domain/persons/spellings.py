@@ -19,6 +19,7 @@ from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.tables.phones import (
     LONGEST,
     SHORTEST,
+    as_ascii,
     code_in,
     has_plan,
     is_valid,
@@ -27,18 +28,19 @@ from callmark.tables.phones import (
     trunk_in,
 )
 
-BETWEEN = r"[ \u00a0().\-\u2010-\u2015/]{0,3}"
-"""What divides groups of digits."""
+BETWEEN = r"[ ().\-/]{0,3}"
+"""What divides groups of digits, in ASCII."""
 _TAIL = 7
 """Digits at the end of a number that no way of writing it changes, at most."""
 _ANY = re.compile(rf"(?<![0-9+])(?=(\+?[0-9](?:{BETWEEN}[0-9]){{6,18}})(?![0-9]))")
 """From every group of digits on: the one before may be no part of the number, and the last ones neither."""
 _GROUP_END = re.compile("[0-9](?![0-9])")
-_BEFORE = re.compile(rf"(?:[+\uff0b]{BETWEEN}|(?<![0-9]))(?:[0-9]{BETWEEN})*\Z")
+_BEFORE = re.compile(rf"(?:\+{BETWEEN}|(?<![0-9]))(?:[0-9]{BETWEEN})*\Z")
 _OF_FIGURE = re.compile(r"(?<=[0-9][:,./\-])[0-9]{2,3}(?![0-9])")
 """The end of an hour, a price, a day or a house number, no beginning of a phone number: `10:30`, `1,500`."""
 _LAST_SCRIPT = 0x1FFFF
 """No later character is a digit."""
+_MOST_CHARACTERS = 4096
 _LONGEST_INTEGER = 18
 _DEEPEST = 20
 """Levels of nested JSON that are kept where there are too many."""
@@ -113,7 +115,7 @@ class Spellings(Struct, frozen=True):
         read = read_phone(written, self.region)
         if not isinstance(read, str):
             return False
-        if written.startswith(("+", "\uff0b", "00")):
+        if written.startswith(("+", "00")):
             return True
         if not is_valid(read):
             return False
@@ -132,16 +134,27 @@ class Spellings(Struct, frozen=True):
         since = max(found.start() - 2 * LONGEST, 0)
         before = _BEFORE.search(found.string, since, found.start())
         first = before.start() if before else found.start()
-        if found.string[first] in "+\uff0b":
+        if found.string[first] == "+":
             return [first]
         dialled = re.compile(f"(?<![0-9])(?:00|{self._dialled_first})")
         later = (one.start() for one in dialled.finditer(found.string, first + 1, found.start()))
         return list(dict.fromkeys([first, *later, found.start()]))
 
 
+class _Ascii(dict[int, str]):
+    """What stands for a character, for `str.translate`. It keeps as many as texts have that nobody made up."""
+
+    def __missing__(self, code: int) -> str:
+        one = as_ascii(chr(code)) or " "
+        return self.setdefault(code, one) if len(self) < _MOST_CHARACTERS else one
+
+
+_ASCII = _Ascii()
+
+
 def in_ascii(text: str) -> str:
-    """The text with its digits of other scripts as those of ASCII; as long as it was."""
-    return text if text.isascii() else text.translate(_digits())
+    """The text as `read_phone` sees it, with blanks for what nobody sees; as long as it was."""
+    return text if text.isascii() and text.isprintable() else text.translate(_ASCII)
 
 
 def coarse_pattern(number: PhoneNumber) -> str:
@@ -230,7 +243,7 @@ def _texts_of(value: object) -> Iterator[str]:
 
 @lru_cache(maxsize=1)
 def _digits() -> dict[int, str]:
-    """The digits of other scripts, for `str.translate`."""
+    """The digits of other scripts, each with that of ASCII."""
     codes = range(0x80, _LAST_SCRIPT + 1)
     return {code: str(digit) for code in codes if (digit := unicodedata.decimal(chr(code), -1)) >= 0}
 
@@ -258,5 +271,5 @@ def _within(number: PhoneNumber, *, is_at_home: bool) -> re.Pattern[str]:
     shown = rf"(?<![0-9]){number[0]}[.,]{number[1:]}[eE]\+?{len(number) - 1}(?![0-9])"
     if not (numbering.code and is_at_home):
         return re.compile(f"{whole}|{shown}")
-    dialled = rf"(?<![0-9+\uff0b]){trunk}{national}(?![0-9])"
+    dialled = rf"(?<![0-9+]){trunk}{national}(?![0-9])"
     return re.compile(f"{whole}|{dialled}|{shown}")
