@@ -1,7 +1,7 @@
 """The `callmark` command: subcommands are imported when they are run, so that each pays only for what it uses."""
 
-import importlib
 import importlib.util
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,8 @@ class _Commands(click.Group):
             with importing():
                 if cmd_name not in CLIENT_COMMANDS:
                     import_without("structlog", "rich", "colorama")  # it would paint what is read at a terminal
-                command: click.Command = getattr(importlib.import_module(module), attribute)
+                import_without(module, "pygments")  # with which httpx makes a command of its own
+                command: click.Command = getattr(sys.modules[module], attribute)
         except ModuleNotFoundError as exc:
             if (exc.name or "").startswith("callmark"):
                 raise

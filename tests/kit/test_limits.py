@@ -49,6 +49,16 @@ print(sys.modules["rich"] is rich, sys.modules["structlog"].dev.rich is rich)
     assert _printed(program) == "True True"
 
 
+def test_a_command_imports_httpx_without_what_it_paints_with() -> None:
+    program = """
+import click, sys
+from callmark.main import cli
+for name in ("doctor", "push"):
+    print(cli.get_command(click.Context(cli), name).name, "httpx" in sys.modules, "pygments" in sys.modules)
+"""
+    assert _printed(program).splitlines() == ["doctor True False", "push True False"]
+
+
 @pytest.mark.parametrize("kind", ["handsets", ALL_ROLES])
 def test_a_process_imports_nothing_that_paints_or_draws_before_it_works(kind: str) -> None:
     """It runs until it finds that nobody sends it settings. One of all roles imports first what the other kinds do."""

@@ -15,7 +15,7 @@ from msgspec import Struct
 from callmark.kit import logs
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.errors import SetupError
-from callmark.kit.limits import importing
+from callmark.kit.limits import import_without, importing
 from callmark.kit.roles import ALL_ROLES, ROLES
 from callmark.kit.settings import Settings, default_data_dir, demo_data_dir, read_settings
 from callmark.processes.demo.credentials import Credentials, read_credentials, write_credentials
@@ -67,6 +67,7 @@ def demo_settings(port: int | None, data: Path | None) -> Settings:
 async def prepare_demo(settings: Settings) -> None:
     """Seeds the sample accounts. What that takes is imported here, so that the children's imports begin before."""
     with importing():
+        import_without("httpx", "pygments")  # with which it makes a command of its own
         from callmark.processes.demo.preparing import prepare
 
     await prepare(settings)
