@@ -15,7 +15,7 @@ from callmark.domain.persons.masking import NumberMask
 
 MASK = NumberMask(NUMBER)
 CALLER = "918040001234"
-SPACED = ["+91 88001 12299", "08800-112299", "(088001) 12299", "91 88001.12299"]
+SPACED = ["+91 88001 12299", "08800-112299", "(088001) 12299", "91 88001.12299", "918,800,112,299", "9,18,80,01,12,299"]
 """How people write the other number."""
 LONG = "x" * 3 * AROUND
 
@@ -75,6 +75,14 @@ def test_another_number_in_a_text_becomes_zeros_however_it_is_written(other: str
     assert of_text(f"{LONG}{other} {NUMBER}", MASK) == f"{LONG}{zeros} "[-AROUND:] + NUMBER
 
 
+@pytest.mark.parametrize("divider", [",", "'", "\u2019", "\u066c"])
+def test_a_figure_with_thousands_that_is_longer_than_the_number_becomes_zeros(divider: str) -> None:
+    mask = MASK.reading("IN")
+    for figure, shown in (("919,900,112,233",) * 2, ("1,919,900,112,233", "0,000,000,000,000"), ("12,500",) * 2):
+        text = f"{NUMBER}; {figure.replace(',', divider)}"
+        assert of_text(text, mask) == f"{NUMBER}; {shown.replace(',', divider)}"
+
+
 def test_of_lists_only_what_has_the_number_is_shown() -> None:
     found = {
         "a": [{"to": OTHER}, {"to": NUMBER, "b": [{"c": 1}, {"d": int(NUMBER)}]}],
@@ -82,7 +90,7 @@ def test_of_lists_only_what_has_the_number_is_shown() -> None:
         "g": 918800112299,
     }
     assert of_json(found, MASK) == {"a": [{"to": NUMBER, "b": [{"d": int(NUMBER)}]}], "g": 0}
-    assert of_json([NUMBER, OTHER, {}, 1], MASK) == [NUMBER]
+    assert of_json([NUMBER, OTHER, dict[str, str](), 1], MASK) == [NUMBER]
 
 
 JSON = st.recursive(

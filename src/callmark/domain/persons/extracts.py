@@ -10,7 +10,7 @@ from typing import cast
 
 from callmark.domain.persons.masking import ALSO_THEIRS, CALLER_FIRST, OF_BUSINESS, NumberMask
 from callmark.domain.persons.queries import SearchedTable
-from callmark.domain.persons.spellings import BETWEEN, in_ascii
+from callmark.domain.persons.spellings import BETWEEN, THOUSANDS, in_ascii
 from callmark.kit.clock import LAST_MS
 
 AROUND = 100
@@ -22,7 +22,7 @@ _FIXED = re.compile(
     r"|(?<![0-9])(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9](?::[0-5][0-9]){2}(?:\.[0-9]{1,9})?)?(?![0-9])"
 )
 """Ids, days and instants."""
-_DIGITS = re.compile(rf"[0-9](?:{BETWEEN}[0-9]){{6,}}")
+_DIGITS = re.compile(rf"[0-9](?:(?:{BETWEEN}|{THOUSANDS}(?=[0-9]{{2,3}}(?![0-9])))[0-9]){{6,}}")
 _FEWEST = 7
 """Digits of a phone number."""
 _FIRST_MS = 10**12

@@ -30,10 +30,13 @@ from callmark.tables.phones import (
 
 BETWEEN = r"[ ().\-/]{0,3}"
 """What divides groups of digits, in ASCII."""
+THOUSANDS = r"[,'\u2019\u066c]"
+"""What divides the digits of a column of figures, in twos or threes."""
 _TAIL = 7
 """Digits at the end of a number that no way of writing it changes, at most."""
 _ANY = re.compile(rf"(?<![0-9+])(?=(\+?[0-9](?:{BETWEEN}[0-9]){{6,18}})(?![0-9]))")
 """From every group of digits on: the one before may be no part of the number, and the last ones neither."""
+_ANY_FIGURE = re.compile(rf"(?<![0-9])(?=([0-9]{{1,3}}(?:{THOUSANDS}[0-9]{{2,3}}){{2,6}})(?![0-9]))")
 _GROUP_END = re.compile("[0-9](?![0-9])")
 _BEFORE = re.compile(rf"(?:\+{BETWEEN}|(?<![0-9]))(?:[0-9]{BETWEEN})*\Z")
 _OF_FIGURE = re.compile(r"(?<=[0-9][:,./\-])[0-9]{2,3}(?![0-9])")
@@ -81,7 +84,9 @@ class Spellings(Struct, frozen=True):
         return trunk_in(self.region) or "0"
 
     def _may_be_in_other(self, found: re.Match[str]) -> bool:
-        """Whether what was found may be another number, or the end of one."""
+        """Whether what was found may be another number, or a part of one."""
+        if _in_longer_figure(found):
+            return True
         for start in self._starts(found):
             written = found.string[start : found.end()]
             if read_phone(written, self.region) == self.number:
@@ -141,6 +146,15 @@ class Spellings(Struct, frozen=True):
         return list(dict.fromkeys([first, *later, found.start()]))
 
 
+def _in_longer_figure(found: re.Match[str]) -> bool:
+    """Whether what was found is a figure that continues beyond it, or has others beside it."""
+    if not re.search(THOUSANDS + "[0-9]{3}$", found[0]):
+        return False
+    before = found.string[max(found.start() - 2, 0) : found.start()]
+    after = found.string[found.end() : found.end() + 2]
+    return bool(re.fullmatch("[0-9]" + THOUSANDS, before) or re.fullmatch(THOUSANDS + "[0-9]", after))
+
+
 class _Ascii(dict[int, str]):
     """What stands for a character, for `str.translate`. It keeps as many as texts have that nobody made up."""
 
@@ -170,8 +184,10 @@ def numbers_in(text: str, region: str) -> set[str]:
 
 def _numbers_in(text: str, region: str) -> set[str]:
     texts = set(_texts_of(decode(text)))
-    runs = {str(run) for one in texts for run in _ANY.findall(in_ascii(one))}
-    within = {run[: last.end()] for run in runs for last in _GROUP_END.finditer(run, SHORTEST - 1)}
+    plain = [in_ascii(one) for one in texts]
+    runs = {str(run) for one in plain for pattern in (_ANY, _ANY_FIGURE) for run in pattern.findall(one)}
+    cut = {run[: last.end()] for run in runs for last in _GROUP_END.finditer(run, SHORTEST - 1)}
+    within = {re.sub(THOUSANDS, "", run) for run in cut}
     read = (read_phone(written, country) for written in texts | within for country in {region, ""})
     digits = ("".join(filter(str.isdigit, written)).removeprefix("00") for written in within)
     return {number for number in (*read, *digits) if isinstance(number, str) and parse_digits(number)}
@@ -268,8 +284,17 @@ def _within(number: PhoneNumber, *, is_at_home: bool) -> re.Pattern[str]:
     code, national = (BETWEEN.join(part) for part in (numbering.code, numbering.national))
     trunk = f"(?:{numbering.trunk}{BETWEEN})?" if numbering.trunk else ""
     whole = rf"(?<![0-9])(?:00{BETWEEN})?{code}{BETWEEN}{trunk}{national}(?![0-9])"
-    shown = rf"(?<![0-9]){number[0]}[.,]{number[1:]}[eE]\+?{len(number) - 1}(?![0-9])"
+    power = rf"{number[0]}[.,]{number[1:]}[eE]\+?{len(number) - 1}"
+    figures = [power, *_figures(number), *(_figures(numbering.national) if is_at_home else ())]
+    shown = rf"(?<![0-9])(?:{'|'.join(figures)})(?![0-9])"
     if not (numbering.code and is_at_home):
         return re.compile(f"{whole}|{shown}")
     dialled = rf"(?<![0-9+]){trunk}{national}(?![0-9])"
     return re.compile(f"{whole}|{dialled}|{shown}")
+
+
+def _figures(digits: str) -> list[str]:
+    """Digits with dividers of thousands, as `919,900,112,233` and `9,19,90,01,12,233`."""
+    threes = re.sub("(?<=[0-9])(?=(?:[0-9]{3})+$)", lambda _: THOUSANDS, digits)
+    twos = re.sub("(?<=[0-9])(?=(?:[0-9]{2})*[0-9]{3}$)", lambda _: THOUSANDS, digits)
+    return [threes, twos]
