@@ -25,6 +25,21 @@
     return spec;
   };
 
+  // The viewer follows all references of the document before it knows the ways to sign in, and these have none. So it
+  // follows them when an operation is opened: the list is there seconds earlier.
+  const withSchemesAtOnce = () => ({
+    statePlugins: {
+      spec: {
+        wrapActions: {
+          requestResolvedSubtree: (request, system) => (path) =>
+            path.join() === "components,securitySchemes"
+              ? system.specActions.updateResolvedSubtree(path, system.specSelectors.specJS().components.securitySchemes)
+              : request(path),
+        },
+      },
+    },
+  });
+
   const REGIONS = {
     ".information-container": "About",
     ".scheme-container": "Server and credentials",
@@ -78,6 +93,7 @@
         defaultModelExpandDepth: 4,
         displayRequestDuration: true,
         persistAuthorization: false,
+        plugins: [withSchemesAtOnce],
         syntaxHighlight: { activated: true },
         tryItOutEnabled: true,
         validatorUrl: null,
