@@ -72,9 +72,9 @@ def headers(of_round: int, *, without: tuple[str, ...] = ()) -> dict[bytes, byte
     return {name.lower().encode(): values[of_round] for name, values in HEADERS.items() if name not in without}
 
 
-def third(of: Iterable[_T], at: int) -> list[_T]:
-    """Every third: over three values in a row each one is met, over all values several times.
+def sixth(of: Iterable[_T], at: int, turn: int) -> list[_T]:
+    """Every sixth: over six values in a row each one is met; over six turns each is met with every value.
 
     For routes that one mechanism reads and answers: what differs is the kind of value, not the route.
     """
-    return list(of)[at % 3 :: 3]
+    return list(of)[(at + turn) % 6 :: 6]

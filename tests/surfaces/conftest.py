@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -25,3 +26,10 @@ def pages_read_once() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(pages.env.globals, "static", cache(assets.url))
         yield
+
+
+@pytest.fixture
+def turn(pytestconfig: pytest.Config) -> int:
+    """Which of the pairs of routes and nasty values this run asks: another run, with another seed, asks others."""
+    seed: Any = pytestconfig.getoption("randomly_seed", 0)
+    return int(seed)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.factories import make_cast
-from tests.nasty import DEEP, QUERIES, ROUNDS, SEGMENTS, headers, third
+from tests.nasty import DEEP, QUERIES, ROUNDS, SEGMENTS, headers, sixth
 
 from callmark.domain.deps import Deps
 from callmark.domain.policy.plan import ALL_ACCESS
@@ -94,15 +94,15 @@ async def attacked(deps: Deps) -> AsyncGenerator[Attacked]:
         yield Attacked(http, str(cast.account.id), cast.token)
 
 
-def routes_at(at: int) -> list[ApiRoute]:
-    """The contract's routes and our extensions, and a third of those that manage an account."""
-    return [*(one for one in ROUTES if one not in MANAGEMENT_ROUTES), *third(MANAGEMENT_ROUTES, at)]
+def routes_at(at: int, turn: int) -> list[ApiRoute]:
+    """The contract's routes and our extensions, and a sixth of those that manage an account."""
+    return [*(one for one in ROUTES if one not in MANAGEMENT_ROUTES), *sixth(MANAGEMENT_ROUTES, at, turn)]
 
 
-def api_paths(account: str, at: int) -> list[tuple[str, str]]:
+def api_paths(account: str, at: int, turn: int) -> list[tuple[str, str]]:
     segment = SEGMENTS[at]
     found: list[tuple[str, str]] = []
-    for route in routes_at(at):
+    for route in routes_at(at, turn):
         names = [part for part in route.path.split("/") if part.startswith("{")]
         for name in names:
             path = route.path.replace(name, segment).replace("{clientAccountId}", account)
@@ -113,19 +113,19 @@ def api_paths(account: str, at: int) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("at", range(len(SEGMENTS)))
-async def test_no_path_makes_a_server_fail(attacked: Attacked, at: int) -> None:
+async def test_no_path_makes_a_server_fail(attacked: Attacked, at: int, turn: int) -> None:
     segment = SEGMENTS[at]
     others = [f"/{place}/{segment}" for place in ("static", "downloads", "logos", "docs", "handset/v1", "nowhere")]
     others += [f"/{segment}", f"/logos/{segment}.png", f"/static/console/{segment}", f"/clients/{segment}"]
-    for method, path in [*api_paths(attacked.account, at), *(("GET", path) for path in others)]:
+    for method, path in [*api_paths(attacked.account, at, turn), *(("GET", path) for path in others)]:
         answer = await attacked.send(method, path, **({"content": b"{}"} if method == "POST" else {}))
         assert answer.status_code >= 400, path
 
 
 @pytest.mark.parametrize("at", range(len(QUERIES)))
-async def test_no_query_makes_a_server_fail(attacked: Attacked, at: int) -> None:
+async def test_no_query_makes_a_server_fail(attacked: Attacked, at: int, turn: int) -> None:
     value = QUERIES[at]
-    for route in routes_at(at):
+    for route in routes_at(at, turn):
         if route.method == "GET":
             path = route.path.replace("{clientAccountId}", attacked.account)
             for one in ("recordId", "batchId", "surveyId"):
@@ -140,11 +140,11 @@ async def test_no_query_makes_a_server_fail(attacked: Attacked, at: int) -> None
 
 
 @pytest.mark.parametrize("at", range(len(BODIES)))
-async def test_no_body_makes_a_server_fail(attacked: Attacked, at: int) -> None:
+async def test_no_body_makes_a_server_fail(attacked: Attacked, at: int, turn: int) -> None:
     body = BODIES[at]
     paths = [
         route.path.replace("{clientAccountId}", attacked.account) + "?generation=v2"
-        for route in routes_at(at)
+        for route in routes_at(at, turn)
         if route.method == "POST"
     ]
     for path in [*paths, *(f"/handset/v1/{verb}" for verb in GATEWAY)]:
@@ -154,8 +154,10 @@ async def test_no_body_makes_a_server_fail(attacked: Attacked, at: int) -> None:
 
 
 @pytest.mark.parametrize("of_round", ROUNDS)
-async def test_no_header_makes_a_server_fail(attacked: Attacked, of_round: int) -> None:
-    routes = [(one.method, one.path.replace("{clientAccountId}", attacked.account)) for one in routes_at(of_round)]
+async def test_no_header_makes_a_server_fail(attacked: Attacked, of_round: int, turn: int) -> None:
+    routes = [
+        (one.method, one.path.replace("{clientAccountId}", attacked.account)) for one in routes_at(of_round, turn)
+    ]
     routes += [("POST", f"/handset/v1/{verb}") for verb in GATEWAY]
     others = (
         "docs",

@@ -70,10 +70,10 @@ async def everybody(deps: Deps, business: Business, browse: Visitors) -> list[Br
     return [await browse.as_member(business.admin), operator, acting]
 
 
-async def test_no_path_makes_a_page_fail(business: Business, everybody: list[Browser]) -> None:
+async def test_no_path_makes_a_page_fail(business: Business, everybody: list[Browser], turn: int) -> None:
     found: list[str] = []
     for at, segment in enumerate(SEGMENTS):
-        for entry in nasty.third((one for one in TABLE if "{" in one.path), at):
+        for entry in nasty.sixth((one for one in TABLE if "{" in one.path), at, turn):
             for first in {segment, str(business.account.id)} if entry.path.count("{") > 1 else {segment}:
                 parts = re.sub(r"\{\w+\}", first, entry.path, count=1)
                 path = re.sub(r"\{\w+\}", segment, parts)
@@ -82,23 +82,23 @@ async def test_no_path_makes_a_page_fail(business: Business, everybody: list[Bro
     assert found + await _gone(everybody) == []
 
 
-async def test_no_query_makes_a_page_fail(everybody: list[Browser]) -> None:
+async def test_no_query_makes_a_page_fail(everybody: list[Browser], turn: int) -> None:
     """Each value in every parameter at once, or each parameter with another one."""
     found: list[str] = []
     for of_round, value in enumerate(FORGED):
         others = [FORGED[(of_round + at * 5) % len(FORGED)] for at, _ in enumerate(QUERY)]
-        for at, entry in enumerate(nasty.third(_WITHOUT_IDS, of_round)):
-            values = others if (at + of_round // 3) % 2 else [value] * len(QUERY)
+        for at, entry in enumerate(nasty.sixth(_WITHOUT_IDS, of_round, turn)):
+            values = others if (at + of_round // 6) % 2 else [value] * len(QUERY)
             asked = "&".join(f"{name}={one}" for name, one in zip(QUERY, values, strict=True))
             browser = everybody[1 if "/operator/" in entry.path else of_round % 2 * 2]
             found += await _wrong(browser, "GET", f"/console{entry.path}?{asked}")
     assert found + await _gone(everybody) == []
 
 
-async def test_no_position_in_a_list_makes_a_page_fail(everybody: list[Browser]) -> None:
+async def test_no_position_in_a_list_makes_a_page_fail(everybody: list[Browser], turn: int) -> None:
     found: list[str] = []
     for at, instant in enumerate(INSTANTS):
-        for entry in nasty.third(_WITHOUT_IDS, at):
+        for entry in nasty.sixth(_WITHOUT_IDS, at, turn):
             rest = (
                 (NOBODY, 5) if entry.path == "/records" else ("9199001122",) if entry.path == "/numbers" else (NOBODY,)
             )
@@ -108,10 +108,10 @@ async def test_no_position_in_a_list_makes_a_page_fail(everybody: list[Browser])
     assert found == []
 
 
-async def test_no_header_makes_a_page_fail(browse: Visitors, everybody: list[Browser]) -> None:
+async def test_no_header_makes_a_page_fail(browse: Visitors, everybody: list[Browser], turn: int) -> None:
     found: list[str] = []
     routes = [one for one in TABLE if "{" not in one.path and one.path not in LEAVING]
-    of_rounds = [(one, at_entry) for one in nasty.ROUNDS for at_entry in enumerate(nasty.third(routes, one))]
+    of_rounds = [(one, at_entry) for one in nasty.ROUNDS for at_entry in enumerate(nasty.sixth(routes, one, turn))]
     for of_round, (at, entry) in of_rounds:
         browser = everybody[1 if "/operator/" in entry.path else 0]
         length = {b"content-length": LENGTHS[at % len(LENGTHS)]}
