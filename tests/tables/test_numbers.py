@@ -11,7 +11,7 @@ from tests.books import book
 from callmark.tables import numbers, workbook
 from callmark.tables.model import TableError
 from callmark.tables.numbers import NumberFile, read_numbers
-from callmark.tables.reader import Reading
+from callmark.tables.reader import MOST_COLUMNS, Reading
 
 ONE, TWO, THREE = "918040005001", "918040005002", "918040005003"
 
@@ -160,6 +160,20 @@ def test_rows_that_are_too_wide_are_reported_and_empty_columns_are_nothing() -> 
     assert found.numbers == [TWO]
     assert told(found) == [(2, "has more cells than the header has names")]
     assert found.unused == ["name"]
+
+
+def test_a_line_of_more_columns_than_spreadsheets_have_is_refused() -> None:
+    line = ",".join("9" * MOST_COLUMNS)
+    with pytest.raises(TableError, match="no column seems to contain phone numbers"):
+        read_numbers(line.encode())
+    with pytest.raises(TableError, match=r"^line 2 has 16,385 columns, and at most 16,384 are read\."):
+        read_numbers(f"a,b\n{line},9".encode())
+
+
+def test_a_wide_line_of_delimiters_is_not_looked_for_in_every_other_line() -> None:
+    """To look at each line for each column would take minutes."""
+    found = read_numbers(b"," * 10_000 + b"\n" + b"918040001234\n" * 20_000)
+    assert (found.numbers, found.unused) == (["918040001234"], [])
 
 
 def test_a_decimal_comma_of_a_single_column_belongs_to_the_number() -> None:

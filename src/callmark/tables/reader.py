@@ -12,6 +12,8 @@ from callmark.tables.model import Line, Table, TableError, Unread
 from callmark.tables.phones import looks_like_phone
 
 WIDER = "has more cells than the header has names"
+MOST_COLUMNS = 16_384
+"""As many as spreadsheets have. Each is read to find out which one holds numbers."""
 _SHOWN = 3
 
 
@@ -44,6 +46,12 @@ def _of_workbook(data: bytes, reading: Reading) -> Table:
 def _of_text(data: bytes, reading: Reading) -> Table:
     decoded = text.decode(data, reading.encoding)
     found = rows.split(decoded.text, reading.delimiter)
+    for line in found.lines:
+        if len(line.cells) > MOST_COLUMNS:
+            raise TableError(
+                f"line {line.number} has {len(line.cells):,} columns, and at most {MOST_COLUMNS:,} are read. Write each"
+                " entry on a line of its own"
+            )
     table = Table(found.lines, encoding=decoded.encoding, delimiter=found.delimiter)
     notes: list[str] = []
     spoiled = [line.number for line in found.lines if any("\ufffd" in cell for cell in line.cells)]
