@@ -1,7 +1,7 @@
 """What outlives a test in its process: the event loop, and connections to PostgreSQL that rest between tests.
 
-For a new connection the server starts a process that knows no catalog and has no plans. That takes longer than most
-tests ask of it. One that rests belongs to its database: who gets that database next, emptied, gets the connection too.
+For a new connection the server starts a process that knows no catalog. That takes longer than most tests ask of it. One
+that rests belongs to its database: who gets that database next, emptied, gets the connection too.
 """
 
 import asyncio
@@ -74,7 +74,10 @@ LOOP: Final = LastingLoop()
 
 
 class RestingConnection(BareConnection):
-    """Rests when it is closed in good order: with its plans, and with nothing that its session was set to."""
+    """Rests when it is closed in good order, with nothing that its session was set to.
+
+    Nor with its statements: a plan that was made for an empty table would run for minutes in the test of a large one.
+    """
 
     rests_as: tuple[str, str]
     """The database's address, and the session's settings."""
@@ -93,11 +96,9 @@ class RestingConnection(BareConnection):
         self._cleanup()
         resting.append(self)
 
-    def _mark_stmts_as_closed(self) -> None:
-        """Part of asyncpg's `_cleanup`."""
-        if self.is_closed():
-            of_asyncpg: Any = super()
-            of_asyncpg._mark_stmts_as_closed()  # noqa: SLF001 - as above
+    def get_reset_query(self) -> str:
+        """As asyncpg's, and for its statements."""
+        return f"{super().get_reset_query()}\nDEALLOCATE ALL;"
 
     @property
     def socket(self) -> socket:

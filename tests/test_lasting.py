@@ -14,6 +14,7 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.db import connect
 
 _HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+_PREPARED = "SELECT statement FROM pg_prepared_statements WHERE statement NOT LIKE '%FROM installation'"
 _PID = "SELECT pg_backend_pid()"
 
 
@@ -24,6 +25,7 @@ async def test_one_that_rested_has_nothing_of_the_test_before(engines: Engines, 
         await tx.execute("SET work_mem = '77kB'")
     assert pid in resting_on(engines.dsn)
     async with opened_deps(engines, clock, data) as deps, deps.db.connection() as tx:
+        assert [row["statement"] for row in await tx.fetch(_PREPARED)] == [_PREPARED]
         assert await tx.fetchval(_PID) == pid
         assert await tx.fetchval(_HELD) == 0
         assert await tx.fetchval("SELECT current_setting('work_mem')") == "16MB"
