@@ -73,10 +73,12 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     ends_at = time.monotonic() + COMPILED_WITHIN_S
     while not (is_first or compiled.exists()) and time.monotonic() < ends_at:
         time.sleep(0.1)
-    with importing():
-        collected = yield
-    if is_first:
-        compiled.touch()
+    try:
+        with importing():
+            collected = yield
+    finally:  # also where a path that was asked for does not exist: the others wait
+        if is_first:
+            compiled.touch()
     collect_garbage_rarely()  # as the processes of the product
     return collected
 
