@@ -239,10 +239,9 @@ class Fanouts:
 
     def lose_all(self) -> None:
         """Every push under way ends as FABRIC_LOST."""
-        for key in list(self._of_key):
-            self.settle(key, Answer.FABRIC_LOST)
-        for displaced in self._displaced:
-            displaced.lose()
+        for waiting in {*self._of_key.values(), *self._displaced}:
+            waiting.lose()
+        self._of_key.clear()
         self._displaced.clear()
 
     async def take(self, fanout: Fanout, deadline: float) -> list[tuple[int, Answer]]:
