@@ -228,7 +228,7 @@ def _preview_page(
         found,
         buckets,
         listed.rejected[:_REJECTED_SHOWN],
-        len(listed.rejected) or whole_number(form.text("rejected"), number_list_parser.MOST_LINES) or 0,
+        len(listed.rejected) or whole_number(form.text("rejected"), LARGEST_BYTES) or 0,
         _csv(listed.rejected),
         "\n".join(listed.numbers),
         any(one.kind in {"done", "gone"} for one in buckets) or _publishes(found),
