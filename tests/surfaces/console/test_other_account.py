@@ -116,6 +116,7 @@ async def test_a_page_keeps_what_is_typed_there_where_its_preview_can_be_kept_no
     assert (preview.headers["hx-retarget"], preview.headers["hx-reselect"]) == ("#acting", "#acting")
     assert preview.headers["hx-reswap"] == "outerHTML"
     assert text_of(preview).startswith("This page shows Acme . You now act for Beta , so it no longer updates.")
+    assert "What you typed is still here" in text_of(preview)
     saved = await tabs.send(page, "/console/campaigns/new", {"name": name})
     assert saved.status_code == 409
     assert "What you entered could not be kept." in text_of(saved)
@@ -195,6 +196,7 @@ async def test_a_page_that_updates_says_so_instead_of_showing_another_account(ta
     assert other.status_code == 286  # htmx polls no more
     assert (other.headers["hx-retarget"], other.headers["hx-reselect"]) == ("#acting", "#acting")
     assert text_of(other).startswith("This page shows Acme . You now act for Beta , so it no longer updates.")
+    assert "What you typed" not in text_of(other)
     assert 'id="acting"' in page.text
     assert 'name="next" value="/console/usage"' in other.text
     searched = await tabs.poll(page, "/console/records?q=12", **HTMX)
@@ -225,6 +227,11 @@ async def test_a_link_to_a_file_works_for_the_account_of_its_page_alone(
     refused = await tabs.browser.get(link)
     assert refused.status_code == 409
     assert "This link is for another account than you act for now." in text_of(refused)
+    await tabs.browser.post("/console/operator/stop-acting")
+    idle = await tabs.browser.get(link)
+    assert idle.status_code == 403
+    assert "Choose an account and act for it first." in text_of(idle)
+    await tabs.act_for(tabs.beta)
     for unnamed in ("", "?account=x"):
         refused = await tabs.browser.get(f"/console/numbers/export{unnamed}")
         assert refused.status_code == 409

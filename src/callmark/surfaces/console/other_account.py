@@ -32,6 +32,8 @@ class StaleBanner(Page, frozen=True):
     template: ClassVar[str] = "kit/stale_banner.html"
     account: Account | None
     here: str
+    is_form: bool
+    """Whether a form brought it, whose fields stay on the page."""
 
 
 def is_other(route: ConsoleRoute, request: ConsoleRequest) -> bool:
@@ -45,7 +47,8 @@ def is_other(route: ConsoleRoute, request: ConsoleRequest) -> bool:
     named = cookies.account_of(request.sent_csrf)
     if route.method == "POST":
         return named != request.acting_for
-    named = named or _account_of_link(request)
+    if request.acting_for:  # else the route says that no account is chosen
+        named = named or _account_of_link(request)
     return named is not None and named != request.acting_for
 
 
@@ -88,7 +91,7 @@ async def banner(request: ConsoleRequest, status: int) -> Response:
     """The banner in its place, whatever the page asked for. All else on the page stays, with what is typed there."""
     account = await find_named(request, cookies.account_of(request.sent_csrf))
     here = page_after(page_of(request.http.headers.get("hx-current-url", request.address)))
-    answered = page(request, StaleBanner(account, here), status)
+    answered = page(request, StaleBanner(account, here, request.http.method == "POST"), status)
     answered.headers.update({"HX-Retarget": "#acting", "HX-Reselect": "#acting", "HX-Reswap": "outerHTML"})
     return answered
 
