@@ -1,6 +1,7 @@
 """Lists of numbers in files: which column, which lines, and what was not used."""
 
 import io
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +9,10 @@ import openpyxl
 import pytest
 from tests.books import book
 
+from callmark.record_rules.columns import COLUMNS, by_names, unused_columns
+from callmark.record_rules.fields import Field
 from callmark.tables import numbers, workbook
-from callmark.tables.model import TableError
+from callmark.tables.model import Line, Table, TableError
 from callmark.tables.numbers import NumberFile, read_numbers
 from callmark.tables.reader import MOST_COLUMNS, Reading
 
@@ -170,10 +173,29 @@ def test_a_line_of_more_columns_than_spreadsheets_have_is_refused() -> None:
         read_numbers(f"a,b\n{line},9".encode())
 
 
-def test_a_wide_line_of_delimiters_is_not_looked_for_in_every_other_line() -> None:
-    """To look at each line for each column would take minutes."""
-    found = read_numbers(b"," * 10_000 + b"\n" + b"918040001234\n" * 20_000)
-    assert (found.numbers, found.unused) == (["918040001234"], [])
+class CountedLines(list[Line]):
+    """Lines that count how often someone goes through them."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[Line]:
+        self.passes += 1
+        return super().__iter__()
+
+
+def test_lines_are_gone_through_as_often_in_a_wide_table_as_in_a_narrow_one() -> None:
+    """A line of delimiters above a million others; to look at each line for each column would take minutes."""
+    passes: list[int] = []
+    for width in (2, 1_000):
+        lines = CountedLines([Line(1, (ONE, *[""] * (width - 1))), Line(2, (TWO, "Asha"))])
+        table = Table(lines, ("phone", "name"))
+        assert table.width == width
+        assert [one.name for one in unused_columns(table, by_names(table, COLUMNS, Field.RECEIVER), COLUMNS)] == [
+            "name"
+        ]
+        assert NumberFile(table, (0,), [ONE, TWO], [], 0).unused == ["name"]
+        passes.append(lines.passes)
+    assert passes[0] == passes[1]
 
 
 def test_a_decimal_comma_of_a_single_column_belongs_to_the_number() -> None:

@@ -109,8 +109,7 @@ def unused_columns(table: Table, columns: Mapping[_Role, int], synonyms: Synonym
     free = [name for role in synonyms if columns[role] == NOWHERE for name in synonyms[role]]
     return [
         UnusedColumn(at, table.name(at), nearest(table.name(at), free) if table.names else "")
-        for at in range(table.width)
-        if at not in columns.values() and any(at < len(line.cells) and line.cells[at] for line in table.lines)
+        for at in sorted(table.filled_columns().difference(columns.values()))
     ]
 
 

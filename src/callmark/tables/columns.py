@@ -115,7 +115,7 @@ def find_header(lines: Sequence[Line], known: Callable[[str], int], is_value: Ca
     that and no digits of a number.
     """
     first = lines[:_HEADER_WITHIN]
-    widest = max((_filled(line) for line in first), default=0)
+    widest = max((_cell_count(line) for line in first), default=0)
     scores = [
         0
         if any(_has_digits(cell, _DIGITS_OF_A_VALUE) or is_value(cell) for cell in line.cells)
@@ -123,7 +123,7 @@ def find_header(lines: Sequence[Line], known: Callable[[str], int], is_value: Ca
         for line in first
     ]
     scores = [
-        score if score > 1 or _filled(line) > min(widest, 2) - 1 else 0
+        score if score > 1 or _cell_count(line) > min(widest, 2) - 1 else 0
         for score, line in zip(scores, first, strict=True)
     ]
     if any(scores):
@@ -134,14 +134,15 @@ def find_header(lines: Sequence[Line], known: Callable[[str], int], is_value: Ca
     above, below = first[start - 1], lines[start]
     is_text = not any(_has_digits(cell, _DIGITS_OF_A_NUMBER) for cell in above.cells)
     has_letters = any(character.isalpha() for cell in above.cells for character in cell)
-    return start - 1 if is_text and has_letters and _filled(above) == _filled(below) else -1
+    return start - 1 if is_text and has_letters and _cell_count(above) == _cell_count(below) else -1
 
 
 def _has_digits(cell: str, count: int) -> bool:
     return sum(map(str.isdigit, cell)) >= count
 
 
-def _filled(line: Line) -> int:
+def _cell_count(line: Line) -> int:
+    """How many cells of a line have something in them."""
     return sum(map(bool, line.cells))
 
 

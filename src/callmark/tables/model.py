@@ -1,6 +1,7 @@
 """What a file holds, as it was read."""
 
 from collections.abc import Sequence
+from itertools import compress
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -66,6 +67,13 @@ class Table(Struct, frozen=True):
         """What people call a column: its name in the header, else its place."""
         names = self.names or ()
         return names[column] if column < len(names) and names[column] else f"column {column + 1}"
+
+    def filled_columns(self) -> set[int]:
+        """The columns that have something in them; each line is gone through once, however wide the table is."""
+        found: set[int] = set()
+        for line in self.lines:
+            found.update(compress(range(len(line.cells)), line.cells))
+        return found
 
     def noting(self, *notes: str) -> "Table":
         """The table with more notes."""

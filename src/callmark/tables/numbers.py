@@ -45,7 +45,7 @@ class NumberFile(Struct, frozen=True):
     @property
     def unused(self) -> list[str]:
         """Columns that have something in them and are not read."""
-        return [self.table.name(at) for at in sorted(_filled(self.table) - set(self.columns))]
+        return [self.table.name(at) for at in sorted(self.table.filled_columns() - set(self.columns))]
 
     @property
     def skipped(self) -> list[str]:
@@ -200,7 +200,7 @@ def _without_header(table: Table, shares: list[float], region: str) -> tuple[int
     if table.width <= 1:
         return (0,) if table.width else ()
     holding = [at for at, share in enumerate(shares) if share]
-    filled = sorted(_filled(table))
+    filled = sorted(table.filled_columns())
     if len(holding) == 1 and shares[holding[0]] > _MOST_OF_THEM:
         return (holding[0],)
     is_list = len(table.lines) == 1 or len({len([*filter(None, line.cells)]) for line in table.lines}) > 1
@@ -229,11 +229,6 @@ def _share(table: Table, column: int, region: str) -> float:
     """How many of a column's first cells that are not empty are phone numbers, from 0 to 1."""
     cells = [line.cells[column] for line in table.lines[:_LOOKED_AT] if column < len(line.cells) and line.cells[column]]
     return sum(looks_like_phone(cell, region) for cell in cells) / len(cells) if cells else 0.0
-
-
-def _filled(table: Table) -> set[int]:
-    """The columns that have something in them."""
-    return {at for line in table.lines for at, cell in enumerate(line.cells) if cell}
 
 
 def _unclear(table: Table, what: str, columns: list[int]) -> TableError:
