@@ -11,7 +11,7 @@ from tests.books import book
 
 from callmark.record_rules.columns import COLUMNS, by_names, unused_columns
 from callmark.record_rules.fields import Field
-from callmark.tables import numbers, workbook
+from callmark.tables import numbers, reader, workbook
 from callmark.tables.model import Line, Table, TableError
 from callmark.tables.numbers import NumberFile, read_numbers
 from callmark.tables.reader import MOST_COLUMNS, Reading
@@ -196,6 +196,29 @@ def test_lines_are_gone_through_as_often_in_a_wide_table_as_in_a_narrow_one() ->
         assert NumberFile(table, (0,), [ONE, TWO], [], 0).unused == ["name"]
         passes.append(lines.passes)
     assert passes[0] == passes[1]
+
+
+def test_the_wider_a_list_is_the_fewer_lines_decide_how_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+
+    def is_none(cell: str, _region: str) -> bool:
+        looked_at.append(cell)
+        return False
+
+    monkeypatch.setattr(numbers, "looks_like_phone", is_none)
+    monkeypatch.setattr(reader, "looks_like_phone", lambda *_: False)
+    with pytest.raises(TableError, match="no column seems to contain phone numbers"):
+        read_numbers(b"\n".join([b",".join([b"1"] * 2_000)] * 200))
+    assert len(looked_at) == 100_000
+    with pytest.raises(TableError, match="no column seems to contain phone numbers"):
+        read_numbers(b"1,2\n" * 1_000)
+    assert len(looked_at) == 100_000 + 2 * 200
+
+
+def test_a_column_of_numbers_is_found_among_as_many_as_there_can_be() -> None:
+    dividers = "," * (MOST_COLUMNS - 1)
+    found = read_numbers(f"Our numbers\nname{dividers}phone\nAsha{dividers}{ONE}\nRavi{dividers}{TWO}".encode())
+    assert (found.numbers, found.column_names, found.unused) == ([ONE, TWO], ["phone"], ["name"])
 
 
 def test_a_decimal_comma_of_a_single_column_belongs_to_the_number() -> None:

@@ -5,11 +5,14 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import accumulate
 
 from callmark.tables.model import Line
 
 _HEADER_WITHIN = 20
 """A header is looked for in this many first rows: above it are titles."""
+_MOST_CELLS = 100_000
+"""As many cells decide how a table is read. To see whether one is a number takes ten microseconds."""
 _DIGITS_OF_A_NUMBER = 5
 _DIGITS_OF_A_VALUE = 7
 """A cell with this many digits is a value, whatever words are beside them (`Mobile: 98400 12345 (Asha)`)."""
@@ -107,6 +110,12 @@ def says_dial_code(name: str) -> bool:
     return key(name) in _DIAL_CODE_NAMES
 
 
+def first_lines(lines: Sequence[Line], most: int) -> Sequence[Line]:
+    """The first `most` lines, which decide how a table is read; fewer where they are wide, and at least one."""
+    cells = accumulate(len(line.cells) for line in lines[:most])
+    return lines[: max(1, sum(count <= _MOST_CELLS for count in cells))]
+
+
 def find_header(lines: Sequence[Line], known: Callable[[str], int], is_value: Callable[[str], bool]) -> int:
     """Where the header is among the first lines; -1 when there is none.
 
@@ -114,7 +123,7 @@ def find_header(lines: Sequence[Line], known: Callable[[str], int], is_value: Ca
     also be part of a title. Without one it is the row above the first that has a value, where it has as many cells as
     that and no digits of a number.
     """
-    first = lines[:_HEADER_WITHIN]
+    first = first_lines(lines, _HEADER_WITHIN)
     widest = max((_cell_count(line) for line in first), default=0)
     scores = [
         0
@@ -148,7 +157,8 @@ def _cell_count(line: Line) -> int:
 
 def skip_titles(lines: Sequence[Line], is_value: Callable[[str], bool]) -> int:
     """How many first lines are titles: one cell of words above rows that have values. For a list without a header."""
-    start = next((at for at, line in enumerate(lines[:_HEADER_WITHIN]) if any(map(is_value, line.cells))), 0)
+    first = first_lines(lines, _HEADER_WITHIN)
+    start = next((at for at, line in enumerate(first) if any(map(is_value, line.cells))), 0)
     if all(_is_title(line) for line in lines[:start]):
         return start
     return 0

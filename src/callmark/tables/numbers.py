@@ -9,6 +9,7 @@ from msgspec import Struct
 from callmark.tables.columns import (
     PHONE_NAMES,
     WEAK_PHONE_NAMES,
+    first_lines,
     key,
     place_of,
     says_dial_code,
@@ -20,9 +21,10 @@ from callmark.tables.phones import NoNumber, has_plan, looks_like_phone, read_ph
 from callmark.tables.reader import Reading, read_table
 
 _LOOKED_AT = 200
-"""Rows that decide which column holds numbers."""
+"""Rows that decide which column holds numbers, where they are not very wide."""
 _MOST_OF_THEM = 0.5
 """A column with a larger share of numbers is one of numbers."""
+_PHONE_NAMES = PHONE_NAMES | WEAK_PHONE_NAMES
 _LONGEST_SHOWN = 100
 _SHOWN = 3
 _INSIDE = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]")
@@ -82,9 +84,7 @@ def read_numbers(data: bytes, *, column: str = "", reading: Reading | None = Non
 
 
 def _known(name: str) -> int:
-    if key(name) in PHONE_NAMES | WEAK_PHONE_NAMES:
-        return 2
-    return int(says_phone(name))
+    return 2 if key(name) in _PHONE_NAMES else int(says_phone(name))
 
 
 def _read(table: Table, columns: tuple[int, ...], region: str) -> NumberFile:
@@ -177,7 +177,8 @@ def _chosen(table: Table, column: str) -> tuple[int, ...]:
 
 def number_columns(table: Table, region: str = "") -> tuple[int, ...]:
     """Where the numbers are. Raises TableError about `column` when that is not clear."""
-    shares = [_share(table, at, region) for at in range(table.width)]
+    lines = first_lines(table.lines, _LOOKED_AT)
+    shares = [_share(lines, at, region) for at in range(table.width)]
     if table.names is None:
         return _without_header(table, shares, region)
     strong = [at for at, name in enumerate(table.names) if says_phone(name)]
@@ -204,7 +205,7 @@ def _without_header(table: Table, shares: list[float], region: str) -> tuple[int
     if len(holding) == 1 and shares[holding[0]] > _MOST_OF_THEM:
         return (holding[0],)
     is_list = len(table.lines) == 1 or len({len([*filter(None, line.cells)]) for line in table.lines}) > 1
-    if holding == filled and (is_list or _are_alike(table, holding, region)):
+    if holding == filled and (is_list or _are_alike(first_lines(table.lines, _LOOKED_AT), holding, region)):
         return tuple(holding)
     if holding:
         raise _unclear(table, "several columns seem to contain phone numbers", holding)
@@ -216,18 +217,18 @@ def _without_header(table: Table, shares: list[float], region: str) -> tuple[int
     )
 
 
-def _are_alike(table: Table, columns: list[int], region: str) -> bool:
+def _are_alike(lines: Sequence[Line], columns: list[int], region: str) -> bool:
     """Whether numbers of every column begin alike, so that none is a column of other figures."""
     starts: list[set[str]] = []
     for at in columns:
-        read = [read_phones(line.cells[at], region) for line in table.lines[:_LOOKED_AT] if at < len(line.cells)]
+        read = [read_phones(line.cells[at], region) for line in lines if at < len(line.cells)]
         starts.append({number[:2] for one in read if not isinstance(one, NoNumber) for number in one})
     return all(one == starts[0] for one in starts)
 
 
-def _share(table: Table, column: int, region: str) -> float:
+def _share(lines: Sequence[Line], column: int, region: str) -> float:
     """How many of a column's first cells that are not empty are phone numbers, from 0 to 1."""
-    cells = [line.cells[column] for line in table.lines[:_LOOKED_AT] if column < len(line.cells) and line.cells[column]]
+    cells = [line.cells[column] for line in lines if column < len(line.cells) and line.cells[column]]
     return sum(looks_like_phone(cell, region) for cell in cells) / len(cells) if cells else 0.0
 
 
