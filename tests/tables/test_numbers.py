@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from datetime import datetime
+from time import process_time
 from typing import Any
 
 import openpyxl
@@ -213,6 +214,34 @@ def test_the_wider_a_list_is_the_fewer_lines_decide_how_it_is_read(monkeypatch: 
     with pytest.raises(TableError, match="no column seems to contain phone numbers"):
         read_numbers(b"1,2\n" * 1_000)
     assert len(looked_at) == 100_000 + 2 * 200
+
+
+def test_a_wide_line_of_numbers_takes_as_long_as_its_numbers_on_lines_of_their_own() -> None:
+    """It took minutes: each number's column was looked for in all, and each short line gone through to that width."""
+    listed = [str(918040000000 + at) for at in range(12_000)]
+
+    def seconds(*lines: str) -> float:
+        began = process_time()
+        assert read_numbers("\n".join(lines).encode(), column="all").numbers == listed
+        return process_time() - began
+
+    assert seconds(",".join(listed[:8_000]), *listed[8_000:]) < 10 * seconds(*listed)
+
+
+def test_what_is_shown_of_a_line_is_short_and_made_once_however_many_of_its_numbers_are_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A country code of half a million digits beside 20,000 numbers filled the memory."""
+    made: list[Line] = []
+
+    def text(line: Line) -> str:
+        made.append(line)
+        return f"line {line.number}"
+
+    monkeypatch.setattr(Line, "text", property(text))
+    found = read_numbers(f"country code,phone\n{'4' * 1_000},{ONE} {TWO} {THREE}".encode())
+    assert [(one.text, len(one.why) < 250) for one in found.unread] == [("line 2", True)] * 3
+    assert len(made) == 1
 
 
 def test_a_column_of_numbers_is_found_among_as_many_as_there_can_be() -> None:

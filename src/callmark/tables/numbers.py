@@ -1,7 +1,8 @@
 """The phone numbers of a file: which columns hold them, what each line gives, and everything that was not used."""
 
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from msgspec import Struct
@@ -92,36 +93,49 @@ def _read(table: Table, columns: tuple[int, ...], region: str) -> NumberFile:
     unread: list[Unread] = list(table.faults)
     count = 0
     code = dial_code_column(table)
+    is_read = frozenset(columns)
     for line in table.lines:
-        for number, trouble in _of_line(line, columns, region):
-            if wrong := trouble or _not_under(line, code, number):
-                unread.append(wrong)
+        for one in _of_line(line, columns, code, region):
+            if isinstance(one, Unread):
+                unread.append(one)
             else:
-                numbers[number] = None
+                numbers[one] = None
                 count += 1
         if table.names is None:
-            unread += _left_over(line, columns, region)
+            unread += _left_over(line, is_read, region)
     unread.sort(key=lambda one: one.line)
     table = table if region else table.noting(*without_plan(numbers))
     return NumberFile(table, columns, list(numbers), unread, count - len(numbers))
 
 
-def _of_line(line: Line, columns: tuple[int, ...], region: str) -> list[tuple[str, Unread | None]]:
-    cells = [line.cells[at] if at < len(line.cells) else "" for at in columns]
-    if len(columns) > 1:
-        cells = [cell for cell in cells if cell]
-    found: list[tuple[str, Unread | None]] = []
-    for cell in cells:
+def _of_line(line: Line, columns: tuple[int, ...], code: int | None, region: str) -> Iterator[str | Unread]:
+    """Each number of a line, or what is wrong with it. A line may have many: its text is put together once."""
+    text = ""
+    for cell in _cells(line, columns):
         read = read_phones(cell, region)
         if isinstance(read, NoNumber):
-            shown = cell or line.text
-            found.append(("", Unread(line.number, shown[:_LONGEST_SHOWN], read.why)))
-        else:
-            found += [(number, None) for number in read]
-    return found
+            yield Unread(line.number, (cell or line.text)[:_LONGEST_SHOWN], read.why)
+            continue
+        for number in read:
+            if why := not_under(line, code, number):
+                text = text or line.text[:_LONGEST_SHOWN]
+                yield Unread(line.number, text, why)
+            else:
+                yield number
 
 
-def _left_over(line: Line, columns: tuple[int, ...], region: str) -> list[Unread]:
+def _cells(line: Line, columns: tuple[int, ...]) -> list[str]:
+    """A line's cell in the one column, empty or not; of several, which ascend, the cells that have something in them.
+
+    Columns behind the end of the line are not gone through: one wide line can stand among many short ones.
+    """
+    if len(columns) == 1:
+        return [line.cells[columns[0]] if columns[0] < len(line.cells) else ""]
+    within = columns[: bisect_left(columns, len(line.cells))]
+    return [cell for at in within if (cell := line.cells[at])]
+
+
+def _left_over(line: Line, columns: frozenset[int], region: str) -> list[Unread]:
     """Cells among a list's other cells that have a number and words: `please add 918040001234`."""
     return [
         Unread(
@@ -138,14 +152,9 @@ def dial_code_column(table: Table) -> int | None:
     return next((at for at, name in enumerate(table.names or ()) if says_dial_code(name)), None)
 
 
-def _not_under(line: Line, code: int | None, number: str) -> Unread | None:
-    why = not_under(line, code, number)
-    return Unread(line.number, line.text[:_LONGEST_SHOWN], why) if why else None
-
-
 def not_under(line: Line, code: int | None, number: str) -> str:
     """What is wrong with a number whose row names another country code (in column `code`); empty when nothing is."""
-    said = line.cells[code] if code is not None and code < len(line.cells) else ""
+    said = line.cells[code][:_LONGEST_SHOWN] if code is not None and code < len(line.cells) else ""
     digits = said.removesuffix(".0").lstrip("+0 ")
     if not (digits.isascii() and digits.isdigit()) or number.startswith(digits):
         return ""
