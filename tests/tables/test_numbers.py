@@ -10,12 +10,13 @@ import openpyxl
 import pytest
 from tests.books import book
 
+from callmark.domain.numbers.imports import MOST_IN_LIST
 from callmark.record_rules.columns import COLUMNS, by_names, unused_columns
 from callmark.record_rules.fields import Field
 from callmark.tables import numbers, reader, workbook
 from callmark.tables.model import Line, Table, TableError
 from callmark.tables.numbers import NumberFile, read_numbers
-from callmark.tables.reader import MOST_COLUMNS, Reading
+from callmark.tables.reader import MOST_COLUMNS, MOST_IN_ONE_LINE, Reading
 
 ONE, TWO, THREE = "918040005001", "918040005002", "918040005003"
 
@@ -167,11 +168,16 @@ def test_rows_that_are_too_wide_are_reported_and_empty_columns_are_nothing() -> 
 
 
 def test_a_line_of_more_columns_than_spreadsheets_have_is_refused() -> None:
-    line = ",".join("9" * MOST_COLUMNS)
-    with pytest.raises(TableError, match="no column seems to contain phone numbers"):
-        read_numbers(line.encode())
     with pytest.raises(TableError, match=r"^line 2 has 16,385 columns, and at most 16,384 are read\."):
-        read_numbers(f"a,b\n{line},9".encode())
+        read_numbers(b"a,b\n" + b"9," * MOST_COLUMNS)
+    with pytest.raises(TableError, match=r"^line 1 has 100,001 columns, and at most 100,000 are read\."):
+        read_numbers(b"9," * MOST_IN_ONE_LINE)
+
+
+def test_one_line_has_as_many_numbers_as_a_pasted_list() -> None:
+    assert MOST_IN_ONE_LINE == MOST_IN_LIST
+    listed = [str(918040000000 + at) for at in range(MOST_COLUMNS + 1)]
+    assert read_numbers(f"\n{','.join(listed)}\n\n".encode()).numbers == listed
 
 
 class CountedLines(list[Line]):
@@ -206,8 +212,11 @@ def test_the_wider_a_list_is_the_fewer_lines_decide_how_it_is_read(monkeypatch: 
         looked_at.append(cell)
         return False
 
+    def never(_cell: str, _region: str) -> bool:
+        return False
+
     monkeypatch.setattr(numbers, "looks_like_phone", is_none)
-    monkeypatch.setattr(reader, "looks_like_phone", lambda *_: False)
+    monkeypatch.setattr(reader, "looks_like_phone", never)
     with pytest.raises(TableError, match="no column seems to contain phone numbers"):
         read_numbers(b"\n".join([b",".join([b"1"] * 2_000)] * 200))
     assert len(looked_at) == 100_000

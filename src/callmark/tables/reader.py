@@ -14,6 +14,8 @@ from callmark.tables.phones import looks_like_phone
 WIDER = "has more cells than the header has names"
 MOST_COLUMNS = 16_384
 """As many as spreadsheets have. Each is read to find out which one holds numbers."""
+MOST_IN_ONE_LINE = 100_000
+"""Cells of a text that is one line, such as a pasted list of numbers: nothing is below them to read."""
 _SHOWN = 3
 
 
@@ -46,11 +48,12 @@ def _of_workbook(data: bytes, reading: Reading) -> Table:
 def _of_text(data: bytes, reading: Reading) -> Table:
     decoded = text.decode(data, reading.encoding)
     found = rows.split(decoded.text, reading.delimiter)
+    most = MOST_COLUMNS if len(found.lines) > 1 else MOST_IN_ONE_LINE
     for line in found.lines:
-        if len(line.cells) > MOST_COLUMNS:
+        if len(line.cells) > most:
             raise TableError(
-                f"line {line.number} has {len(line.cells):,} columns, and at most {MOST_COLUMNS:,} are read. Write each"
-                " entry on a line of its own"
+                f"line {line.number} has {len(line.cells):,} columns, and at most {most:,} are read. Write each entry"
+                " on a line of its own"
             )
     table = Table(found.lines, encoding=decoded.encoding, delimiter=found.delimiter)
     notes: list[str] = []

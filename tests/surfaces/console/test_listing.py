@@ -21,6 +21,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.console import list_files
+from callmark.tables import reader
 
 
 async def test_a_list_is_previewed_line_by_line_and_bucket_by_bucket_then_listed(
@@ -167,6 +168,23 @@ async def test_lists_that_cannot_be_are_refused_beside_their_field(
     as_long = "\n".join(f"{number:<13}" for number in phones(1_001)).ljust(1_400_000)
     assert "at most 1,000 numbers" in errors_of(await alice.post(at, {"mode": "append", "list": as_long}))["list"]
     assert (await alice.post(at, {"mode": "append", "list": "1" * 5_000_000})).status_code in {413, 422}
+
+
+async def test_a_line_of_more_numbers_than_tables_have_columns_is_read_whole_without_a_choice(
+    deps: Deps, business: Business, browse: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = f"{SETS}/{await make_set(deps, business)}/listing"
+    alice = await browse.as_member(business.admin)
+    monkeypatch.setattr(reader, "MOST_COLUMNS", 2)
+    monkeypatch.setattr(list_files, "MOST_COLUMNS", 2)
+    numbers = ["918040001234", "918040001235", "918040001236"]
+    for count, can_choose in ((2, True), (3, False)):
+        listed = numbers[:count]
+        shown = await alice.follow(await alice.post(at, {"mode": "append", "list": ",".join(listed)}))
+        assert 'value="{}"'.format("\n".join(listed)) in shown.text
+        assert ('name="column"' in shown.text) == can_choose
+    refused = await alice.post(at, {"mode": "append", "list": f"{numbers[0]}\n{','.join(numbers)}"})
+    assert errors_of(refused)["list"].startswith("Line 2 has 3 columns, and at most 2 are read.")
 
 
 async def test_a_rewrite_delists_the_rest_once_one_is_sure_of_rejected_lines(

@@ -15,6 +15,7 @@ from callmark.domain.previewed_files.model import FilePurpose, PreviewedFile
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.tables.reader import MOST_COLUMNS
 from callmark.tables.text import ENCODINGS
 
 
@@ -107,7 +108,8 @@ def read(listed: bytes | str, reading: ListReading) -> NumberList:
 
 
 def list_file(file: PreviewedFile, table: number_list_parser.Table | None) -> ListFile:
-    """How the kept list can be read."""
-    columns = [(str(at + 1), table.name(at)) for at in range(table.width)] if table else []
+    """How the kept list can be read. A line that is wider than tables are is read whole, without a choice."""
+    width = table.width if table else 0
+    columns = [(str(at + 1), table.name(at)) for at in range(width)] if table and width <= MOST_COLUMNS else []
     sheets = [(name, name) for name in table.sheets] if table else []
     return ListFile(str(file.id), file.file_name, columns, sheets, [(name, name) for name in ENCODINGS])
