@@ -102,9 +102,11 @@ def _is_coroutine(function: Any) -> bool:  # noqa: ANN401 - a test or a fixture,
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Generator[None, object, object]:
-    """A test whose loop ended may have left no file open in it."""
-    done = yield
-    LOOP.check()
+    """A test whose loop ended may have left nothing in it."""
+    try:
+        done = yield
+    finally:
+        LOOP.check()
     return done
 
 

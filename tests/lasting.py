@@ -11,6 +11,7 @@ from collections.abc import Callable
 from selectors import BaseSelector, SelectorKey
 from socket import socket
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 import asyncpg
 
@@ -42,9 +43,20 @@ class LastingLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._left: list[SelectorKey] = []
+        self._forgotten: list[BaseException] = []
+        self._started: WeakSet[Any] = WeakSet()
+
+    def create_task(self, coro: Any, **options: Any) -> Any:  # noqa: ANN401 - as asyncio's
+        """As asyncio's."""
+        task = super().create_task(coro, **options)
+        self._started.add(task)
+        return task
 
     def close(self) -> None:
-        """Forgets timers, callbacks, signal handlers and open files."""
+        """Forgets timers, callbacks, signal handlers, open files, and what tasks failed with that nobody awaited.
+
+        A task would fail the test in which it is collected, some time later.
+        """
         self.run_until_complete(asyncio.sleep(0))  # what the test closed gets to its end
         for signal in list(self._signal_handlers):
             self.remove_signal_handler(signal)
@@ -56,11 +68,18 @@ class LastingLoop(asyncio.SelectorEventLoop):
         self._left += [key for key in self._selector.get_map().values() if key.fd not in expected]
         for key in self._left:
             self._selector.unregister(key.fd)
+        self._forgotten += [one.exception() for one in self._started if one._log_traceback]  # noqa: SLF001 - what warns of it
+        self._started.clear()
 
     def check(self) -> None:
-        """Raises AssertionError if a test had left a file open. Not in `close`: pytest could run no further test."""
+        """Raises AssertionError if a test had left a file open, or had a task fail that nobody awaited.
+
+        Not in `close`: pytest could run no further test.
+        """
         left, self._left = self._left, []
+        forgotten, self._forgotten = self._forgotten, []
         assert not left, f"left open: {left}"
+        assert not forgotten, f"nobody awaited: {forgotten}"
 
     def end(self) -> None:
         """Closes it and the connections that rest."""
@@ -81,18 +100,24 @@ class RestingConnection(BareConnection):
 
     rests_as: tuple[str, str]
     """The database's address, and the session's settings."""
+    server_pid: int
+    """Known also when it was ended."""
     _cleanup: Callable[[], None]
     _protocol: Any
     _transport: asyncio.Transport
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's own parameter
         """As asyncpg's, unless it rests."""
-        resting = _resting[self.rests_as]
         is_fit = not self.is_closed() and not self.is_in_transaction() and self._protocol.queries_count < _WORN_AT
-        if not is_fit or len(resting) >= _MOST:
+        resting = _resting[self.rests_as]
+        if is_fit and len(resting) < _MOST:
+            try:
+                await self.reset(timeout=timeout)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                self.terminate()  # the server has ended it, which was not read yet
+        if self.is_closed() or not is_fit or len(resting) >= _MOST:  # a pool closes all of its connections at once
             await super().close(timeout=timeout)
             return
-        await self.reset(timeout=timeout)
         self._cleanup()
         resting.append(self)
 
@@ -120,7 +145,7 @@ def _all_resting() -> list[RestingConnection]:
 
 def resting_on(dsn: str) -> list[int]:
     """The server's processes for connections that rest with that database. From any thread."""
-    return [one.get_server_pid() for (of, _), some in list(_resting.items()) if of == dsn for one in list(some)]
+    return [one.server_pid for (of, _), some in list(_resting.items()) if of == dsn for one in list(some)]
 
 
 class RestedPrimary(Primary):
@@ -141,5 +166,5 @@ class RestedPrimary(Primary):
                 return rested
             rested.terminate()
         made: Any = await super().connect(dsn, timeout=timeout, **options | {"connection_class": RestingConnection})
-        made.rests_as = rests_as
+        made.rests_as, made.server_pid = rests_as, made.get_server_pid()
         return made

@@ -3,15 +3,17 @@
 import asyncio
 import socket
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.engines import Engines
 from tests.lasting import LastingLoop, RestedPrimary, resting_on
-from tests.opened import opened_deps
+from tests.opened import PATIENT_S, opened_deps
 
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import connect
+from callmark.kit.db import Database, connect
 
 _HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 _PREPARED = "SELECT statement FROM pg_prepared_statements WHERE statement NOT LIKE '%FROM installation'"
@@ -71,6 +73,44 @@ def test_what_a_test_leaves_open_is_named() -> None:
             loop.check()
     loop.check()
     loop.end()
+
+
+def test_a_task_that_failed_and_was_not_awaited_is_named() -> None:
+    async def fails() -> None:
+        raise ValueError("forgotten")
+
+    async def forgets() -> None:
+        kept.append(asyncio.create_task(fails()))
+
+    kept: list[asyncio.Task[None]] = []
+    loop = LastingLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(forgets())
+        runner.run(asyncio.sleep(0))
+    with pytest.raises(AssertionError, match="forgotten"):
+        loop.check()
+    loop.check()
+    loop.end()
+
+
+async def test_of_a_pool_that_closes_three_rest(engines: Engines) -> None:
+    at: dict[str, Any] = {"primary": RestedPrimary(engines.dsn), "connected_within_s": PATIENT_S}
+    db = await Database.open(engines.dsn, size=6, name="pool of six", **at)
+    async with AsyncExitStack() as held:
+        for _ in range(6):
+            await held.enter_async_context(db.connection())
+    before = len(resting_on(engines.dsn))
+    await db.close()
+    assert len(resting_on(engines.dsn)) - before == 3
+
+
+async def test_one_that_the_server_has_ended_does_not_rest(engines: Engines) -> None:
+    ended = await RestedPrimary(engines.dsn).connect(server_settings={"application_name": "ended"})
+    async with connect(engines.dsn) as other:
+        await other.execute("SELECT pg_terminate_backend($1, 10000)", ended.get_server_pid())
+    pid = ended.get_server_pid()
+    await ended.close()
+    assert pid not in resting_on(engines.dsn)
 
 
 @pytest.fixture
