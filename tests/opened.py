@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tests.engines import SECRET_KEY, Engines
 from tests.lasting import RestedPrimary
+from tests.waiting import until_connected
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import Clock, SystemClock
@@ -30,6 +31,7 @@ async def opened_deps(engines: Engines, clock: Clock, data: Path) -> AsyncGenera
     gathered = KeptConnections(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered", **at)
     fabric = Fabric(engines.nats_url, await _installation(db), name="test")
     await fabric.open()
+    await until_connected(fabric)
     yield Deps(settings, db, fabric, StatementBatcher(gathered), clock, SystemClock(), "http://callmark.test")
     await fabric.close()
     await gathered.close()

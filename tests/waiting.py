@@ -6,6 +6,7 @@ from typing import Self, TypeVar
 
 from callmark.kit.db import Database
 from callmark.kit.errors import Unavailable
+from callmark.kit.fabric import Fabric
 
 _T = TypeVar("_T")
 
@@ -41,6 +42,15 @@ async def until(condition: Callable[[], Awaitable[object]], within_s: float = 60
         while not await condition():
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * GROWS, LONGEST_PAUSE_S)
+
+
+async def until_connected(fabric: Fabric) -> None:
+    """Returns when it is connected: to open it takes two seconds at most, and goes on without a connection then."""
+
+    async def is_connected() -> bool:
+        return fabric.connected
+
+    await until(is_connected)
 
 
 async def until_locked(db: Database, count: int) -> None:

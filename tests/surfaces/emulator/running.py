@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from tests.documented import check_answer
+from tests.waiting import until_connected
 
 from callmark.domain.deps import Deps
 from callmark.kit.fabric import Fabric
@@ -118,6 +119,7 @@ async def _own_fabric(deps: Deps) -> AsyncGenerator[Deps]:
         installation = await tx.fetchval("SELECT id FROM installation")
     fabric = Fabric(deps.settings.reached_nats, installation)
     await fabric.open()
+    await until_connected(fabric)
     try:
         yield replace(deps, fabric=fabric)
     finally:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from starlette.applications import Starlette
 from tests.factories import Cast, Sent, submit_batch
+from tests.waiting import until_connected
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -144,6 +145,7 @@ async def another_process(deps: Deps, nats_url: str) -> AsyncGenerator[Deps]:
         installation = await tx.fetchval("SELECT id FROM installation")
     fabric = Fabric(nats_url, installation, name="another")
     await fabric.open()
+    await until_connected(fabric)
     try:
         yield replace(deps, fabric=fabric)
     finally:
