@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -25,6 +26,7 @@ from callmark.main import cli
 
 COMMAND = [sys.executable, "-m", "callmark.main"]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
+_configure: Callable[..., None] = structlog.configure
 OPTIONS = ["--port", "0", "--roles", "api,worker"]
 STOPPED_WITHIN_S = 30
 """On a machine that is busy with other tests; a supervisor gives its parts less than five (tests/processes)."""
@@ -104,7 +106,7 @@ def run(*arguments: str | Path, **variables: str) -> "subprocess.CompletedProces
 
 
 def run_here(*arguments: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """A `callmark` command in the process of the tests: for what is refused before anything is started or logged.
+    """A `callmark` command in the process of the tests: for what starts no process and leaves nothing behind.
 
     To start a process takes a second of the processor's; that what is refused ends one is shown by a case of each kind.
     """
@@ -113,7 +115,8 @@ def run_here(*arguments: str | Path, **variables: str) -> "subprocess.CompletedP
     usual, root = structlog.get_config(), logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
-        ended = CliRunner(env=none | variables).invoke(cli, argv)
+        with patch.object(structlog, "configure", _configure_for_now):
+            ended = CliRunner(env=none | variables).invoke(cli, argv)
     finally:
         structlog.configure(**usual)
         root.handlers[:] = handlers
@@ -121,6 +124,11 @@ def run_here(*arguments: str | Path, **variables: str) -> "subprocess.CompletedP
     if ended.exception and not isinstance(ended.exception, SystemExit):
         raise ended.exception
     return subprocess.CompletedProcess(argv, ended.exit_code, ended.stdout, ended.stderr)
+
+
+def _configure_for_now(**options: Any) -> None:
+    """A logger that is first used meanwhile must not keep what the command has set."""
+    _configure(**options | {"cache_logger_on_first_use": False})
 
 
 @contextmanager
