@@ -73,7 +73,7 @@ def headers(of_round: int, *, without: tuple[str, ...] = ()) -> dict[bytes, byte
 
 
 def sixth(of: Iterable[_T], at: int, turn: int) -> list[_T]:
-    """Every sixth: over six values in a row each one is met; over six turns each is met with every value.
+    """Every sixth: over six values in a row each one is met; over six turns in a row each is met with every value.
 
     For routes that one mechanism reads and answers: what differs is the kind of value, not the route.
     """

@@ -88,7 +88,7 @@ async def test_no_query_makes_a_page_fail(everybody: list[Browser], turn: int) -
     for of_round, value in enumerate(FORGED):
         others = [FORGED[(of_round + at * 5) % len(FORGED)] for at, _ in enumerate(QUERY)]
         for at, entry in enumerate(nasty.sixth(_WITHOUT_IDS, of_round, turn)):
-            values = others if (at + of_round // 6) % 2 else [value] * len(QUERY)
+            values = others if (at + of_round // 6 + turn // 6) % 2 else [value] * len(QUERY)
             asked = "&".join(f"{name}={one}" for name, one in zip(QUERY, values, strict=True))
             browser = everybody[1 if "/operator/" in entry.path else of_round % 2 * 2]
             found += await _wrong(browser, "GET", f"/console{entry.path}?{asked}")
@@ -117,7 +117,9 @@ async def test_no_header_makes_a_page_fail(browse: Visitors, everybody: list[Bro
         length = {b"content-length": LENGTHS[at % len(LENGTHS)]}
         for more, without in ((length, ()), (length, OF_SITES), ({b"content-type": FORM}, OF_SITES)):
             sent = {**nasty.headers(of_round, without=without), **more}
-            found += await _wrong(browser if at % 4 else browse(), entry.method, f"/console{entry.path}", sent)
+            found += await _wrong(
+                browser if (at + turn // 6) % 4 else browse(), entry.method, f"/console{entry.path}", sent
+            )
     assert found + await _gone(everybody) == []
 
 
