@@ -22,6 +22,7 @@ from tests.opened import opened_deps
 
 from callmark.domain.deps import Deps
 from callmark.domain.labels import logo
+from callmark.domain.sessions import passwords
 from callmark.kit.clock import FakeClock
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
 from callmark.kit.limits import collect_garbage_rarely, importing
@@ -186,6 +187,15 @@ def _logos_judged_once() -> Generator[None]:
     """Nearly every test has a label, with the same logo. Tests of the judgement imported the function before this."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logo, "clean_logo", functools.lru_cache(logo.clean_logo))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Generator[None]:
+    """Hashes of little memory; what the product's cost is, `tests/domain/sessions/test_passwords.py` says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_MEMORY_KIB", 64)
+        patch.setattr(passwords, "_ITERATIONS", 1)
         yield
 
 

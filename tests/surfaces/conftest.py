@@ -1,4 +1,4 @@
-"""What every test of a surface shares: passwords are cheap, and what pages are made of is read once."""
+"""What every test of a surface shares: what pages are made of is read once."""
 
 from collections.abc import Generator
 from functools import cache
@@ -6,18 +6,8 @@ from typing import Any
 
 import pytest
 
-from callmark.domain.sessions import passwords
 from callmark.surfaces import assets
 from callmark.surfaces.console import pages
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cheap_passwords() -> Generator[None]:
-    """Hashes of little memory; what the product's cost is, `tests/domain/sessions/test_passwords.py` says."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_MEMORY_KIB", 64)
-        patch.setattr(passwords, "_ITERATIONS", 1)
-        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

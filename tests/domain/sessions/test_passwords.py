@@ -1,7 +1,21 @@
+from collections.abc import Generator
+
 import pytest
 
+from callmark.domain.sessions import passwords
 from callmark.domain.sessions.passwords import check_password, hash_password, is_password
 from callmark.kit.errors import InvalidInput
+
+_COST = {name: vars(passwords)[name] for name in ("_MEMORY_KIB", "_ITERATIONS")}
+"""Read before the tests begin, which make it less."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def full_cost() -> Generator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _COST.items():
+            patch.setattr(passwords, name, value)
+        yield
 
 
 @pytest.mark.parametrize(
