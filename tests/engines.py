@@ -106,7 +106,7 @@ async def _let_logins_be_quick(dsn: str) -> None:
 
 
 async def _make_days(dsn: str) -> None:
-    db = await Database.open(dsn, size=1, name="tests")
+    db = await Database.open(dsn, size=1, name="tests", connected_within_s=60)
     await keep_days(db, FakeClock().now(), LOG_DAYS)
     await db.close()
 

@@ -15,6 +15,7 @@ from shutil import rmtree
 import pytest
 from msgspec import Struct
 from tests.engines import reachable_directory
+from tests.opened import PATIENT_S
 from tests.waiting import until
 
 from callmark.domain.events import service as events
@@ -96,7 +97,7 @@ WAITS = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_eve
 
 async def prepare(dsn: str) -> None:
     await migrate(dsn, SystemClock())
-    db = await Database.open(dsn, size=1)
+    db = await Database.open(dsn, size=1, connected_within_s=PATIENT_S)
     await keep_days(db, NOW - timedelta(days=1), 30)
     async with db.connection() as tx:
         await tx.execute(

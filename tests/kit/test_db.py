@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import asyncpg
 import pytest
 from tests.engines import reachable_directory
+from tests.opened import PATIENT_S
 from tests.suspending import suspend
 from tests.waiting import until
 
@@ -32,7 +33,7 @@ def directory() -> Generator[Path]:
 
 async def test_a_pool_outlives_its_engine(directory: Path) -> None:
     engine = EmbeddedPostgres(directory / "data", durable=False)
-    db = await Database.open(await engine.start(), size=3)
+    db = await Database.open(await engine.start(), size=3, connected_within_s=PATIENT_S)
     async with db.connection() as tx:
         assert await tx.fetchval("SELECT 1") == 1
     under_way = asyncio.create_task(sleep_in_the_database(db))
@@ -108,7 +109,8 @@ async def test_a_connection_that_was_ended_and_not_closed_yet_is_a_lost_engine(d
     folder = unquote(dsn.rpartition("host=")[2])
     words = LastWords(Path(folder) / SOCKET_NAME)
     async with await asyncio.start_unix_server(words, directory / SOCKET_NAME), asyncio.timeout(20):
-        db = await Database.open(dsn.rpartition("host=")[0] + f"host={directory}", size=1)
+        relayed = dsn.rpartition("host=")[0] + f"host={directory}"
+        db = await Database.open(relayed, size=1, connected_within_s=PATIENT_S)
         with pytest.raises(Unavailable):
             await _use_after_last_words(db, deps, words)
         await db.close()
@@ -125,7 +127,7 @@ async def _use_after_last_words(db: Database, deps: Deps, words: LastWords) -> N
 
 
 async def test_a_table_that_a_migration_changes_is_no_bug_and_the_next_transaction_works(deps: Deps) -> None:
-    db = await Database.open(deps.settings.reached_postgres, size=2)
+    db = await Database.open(deps.settings.reached_postgres, size=2, connected_within_s=PATIENT_S)
     async with deps.db.connection() as tx:
         await tx.execute("CREATE TABLE growing (a integer)")
     async with db.transaction() as one, db.transaction() as other:

@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from tests.engines import Engines, reachable_directory
+from tests.opened import PATIENT_S
 from tests.waiting import until
 
 from callmark.kit.engines.postgres import EmbeddedPostgres
@@ -18,7 +19,7 @@ from callmark.kit.fastpath.kept_connections import KeptConnections
 
 @pytest.fixture
 async def kept(engines: Engines) -> AsyncGenerator[KeptConnections]:
-    made = KeptConnections(engines.dsn, size=2, name="kept")
+    made = KeptConnections(engines.dsn, size=2, name="kept", connected_within_s=PATIENT_S)
     yield made
     await made.close()
 
@@ -95,7 +96,7 @@ async def test_one_who_waits_when_all_are_closed_is_refused(kept: KeptConnection
 async def test_they_outlive_their_engine() -> None:
     directory: Path = reachable_directory()
     engine = EmbeddedPostgres(directory / "data", durable=False)
-    kept = KeptConnections(await engine.start(), size=1, name="kept")
+    kept = KeptConnections(await engine.start(), size=1, name="kept", connected_within_s=PATIENT_S)
     before = await backend(kept)
     await engine.stop()
     with pytest.raises(Unavailable) as refused:

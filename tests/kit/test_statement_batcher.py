@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 from tests.engines import Engines
+from tests.opened import PATIENT_S
 
 from callmark.domain.deps import Deps
 from callmark.kit.db import Tx
@@ -18,7 +19,7 @@ from callmark.kit.statement_batcher import StatementBatcher
 
 @pytest.fixture
 async def gather(engines: Engines) -> AsyncGenerator[StatementBatcher]:
-    connections = KeptConnections(engines.dsn, size=1, name="test gathered")
+    connections = KeptConnections(engines.dsn, size=1, name="test gathered", connected_within_s=PATIENT_S)
     yield StatementBatcher(connections)
     await connections.close()
 

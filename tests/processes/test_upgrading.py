@@ -1,7 +1,7 @@
 """Upgrades under load: a schema of an earlier version, its statements beside the migration, the new code between."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from tests.domain.webhooks.receiving import receiver, staged
 from tests.engines import SECRET_KEY, Engines, empty_database, migrated_to
 from tests.factories import ALICE
+from tests.patient import patient_connections
 from tests.waiting import until
 
 from callmark.domain.webhooks import service as webhooks
@@ -29,6 +30,12 @@ LAST_POST = max(step.number for step in migrations() if step.phase == "post")
 
 PATIENT: LiteralString = "SET lock_timeout = '6s'"
 """Of the platform's sessions: one that waits longer than a migration may make it wait fails the test."""
+
+
+@pytest.fixture(autouse=True)
+def patient() -> Generator[None]:
+    with patient_connections():
+        yield
 
 
 @pytest.fixture

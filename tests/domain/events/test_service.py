@@ -30,7 +30,7 @@ async def append(db):
             await events.append(tx, UUID(sys.argv[2]), EventType.CALL_ME_BACK, {}, datetime(2026, 1, 1, tzinfo=UTC))
 
 async def main():
-    db = await Database.open(sys.argv[1], size=4)
+    db = await Database.open(sys.argv[1], size=4, connected_within_s=60)
     await asyncio.gather(*(append(db) for _ in range(4)))
 
 asyncio.run(main())

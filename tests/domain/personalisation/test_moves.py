@@ -36,7 +36,7 @@ from callmark.kit.db import Database
 from callmark.kit.partitions import keep_days
 
 async def keep():
-    db = await Database.open(sys.argv[1], size=1, name="keeper")
+    db = await Database.open(sys.argv[1], size=1, name="keeper", connected_within_s=60)
     await keep_days(db, datetime.fromisoformat(sys.argv[2]), 30, many=int(sys.argv[3]))
     await db.close()
 

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from tests.domain.webhooks.receiving import Stage, hang, receiver, staged
 from tests.engines import Engines
 from tests.factories import ALICE
+from tests.opened import PATIENT_S
 from tests.waiting import until
 
 from callmark.domain.accounts import service as accounts
@@ -116,7 +117,7 @@ class SlowAnswers(KeptConnections):
 async def test_nothing_is_sent_twice_while_results_come_in_and_more_is_looked_for(
     stage: Stage, engines: Engines
 ) -> None:
-    connections = SlowAnswers(engines.dsn, size=GATHER_CONNECTIONS, name="slow")
+    connections = SlowAnswers(engines.dsn, size=GATHER_CONNECTIONS, name="slow", connected_within_s=PATIENT_S)
     slow = replace(stage.deps, gather=StatementBatcher(connections))
     turns = itertools.cycle(range(4))
 

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import SECRET_KEY, Engines
 from tests.factories import Sent, make_label, phone, submit_batch
 from tests.kit.backups.backing_up import backed_up
+from tests.patient import patient_connections
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
@@ -44,6 +45,12 @@ from callmark.worker.run import prepare, run_due_once
 
 Rows = Mapping[str, set[str]]
 """Of each table its rows, as text."""
+
+
+@pytest.fixture(autouse=True)
+def patient() -> Generator[None]:
+    with patient_connections():
+        yield
 
 
 class Filled(Struct):

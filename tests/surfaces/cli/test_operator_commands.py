@@ -24,6 +24,7 @@ from click.testing import CliRunner
 from PIL import Image
 from tests.engines import SECRET_KEY, Engines
 from tests.factories import Sent, make_cast, phone, submit_batch
+from tests.patient import patient_connections
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
@@ -151,7 +152,7 @@ def here(engines: Engines) -> Generator[Here]:
         secret_key=SECRET_KEY,
         public_url="https://calls.example",
     )
-    with Here(settings) as made:
+    with patient_connections(), Here(settings) as made:
         yield made
 
 

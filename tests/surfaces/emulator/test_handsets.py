@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from tests.factories import make_cast, phone
+from tests.opened import PATIENT_S
 from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
 from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push
 from tests.waiting import until
@@ -250,7 +251,7 @@ async def test_a_handset_goes_on_as_it_was_when_its_change_cannot_be_written(dep
     number = phone()
     with way_to_postgres(deps) as way:
         way.open()
-        db = await Database.open(way.dsn, size=2, name="test farm")
+        db = await Database.open(way.dsn, size=2, name="test farm", connected_within_s=PATIENT_S)
         async with emulated(deps, tmp_path, farm=False) as emulator, farming(replace(emulator.deps, db=db)):
             before = await emulator.make(number)
             way.shut()
