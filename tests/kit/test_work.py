@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
+from callmark.kit import worker
 from callmark.kit.clock import FakeClock
 from callmark.kit.db import own_names
 from callmark.kit.errors import Unavailable
@@ -216,7 +217,11 @@ async def leased_until(chores: Chores) -> datetime | None:
         return await tx.fetchval(f"SELECT leased_until FROM {chores.table}")
 
 
-async def test_a_wake_runs_new_work_at_once_and_a_stopped_worker_gives_its_leases_back(chores: Chores) -> None:
+async def test_a_wake_runs_new_work_at_once_and_a_stopped_worker_gives_its_leases_back(
+    chores: Chores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL_S", 600)
+    monkeypatch.setattr(worker, "POLL", timedelta(minutes=10))
     await chores.make()
     started = asyncio.Event()
 
@@ -229,7 +234,7 @@ async def test_a_wake_runs_new_work_at_once_and_a_stopped_worker_gives_its_lease
     await asyncio.wait([working], timeout=0.05)  # it waits for its poll now
     await chores.add("sweep")
     await chores.deps.fabric.announce(wake_topic(work.name))
-    await asyncio.wait_for(started.wait(), 0.8)
+    await asyncio.wait_for(started.wait(), 30)
     working.cancel()
     await asyncio.wait([working])
     assert await leased_until(chores) is None
