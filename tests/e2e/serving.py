@@ -101,7 +101,7 @@ def start(directory: Path, name: str, *options: str, **variables: str) -> "subpr
 def run(*arguments: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """A `callmark` command run to its end."""
     return subprocess.run(
-        [*COMMAND, *arguments], env=ENVIRON | variables, capture_output=True, text=True, check=False, timeout=30
+        [*COMMAND, *arguments], env=ENVIRON | variables, capture_output=True, text=True, check=False, timeout=300
     )
 
 

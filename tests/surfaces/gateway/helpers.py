@@ -46,7 +46,7 @@ NO_OFFERS: "dict[str, Any]" = {
     "campaigns": [],
     "questions": [],
 }
-WITHIN_S = 5
+WITHIN_S = 30
 Frame = dict[str, Any]
 
 
