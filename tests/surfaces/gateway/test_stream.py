@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -17,6 +16,7 @@ from tests.surfaces.gateway.helpers import (
     open_stream,
     outcome_of,
     push,
+    push_patiently,
     ref,
     served,
     store_records,
@@ -307,7 +307,6 @@ async def test_a_handset_that_has_gone_is_not_connected_for_the_next_push(deps: 
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
     async with online(address, owner.token) as handset:
         await handset.settled()
-    began = deps.real_clock.now()
-    record = await push(deps, cast, owner.number)
+    async with asyncio.timeout(60):
+        record = await push_patiently(deps, cast, owner.number, within_s=600)
     assert record.outcome is Outcome.FAILED_TO_PUSH
-    assert deps.real_clock.now() - began < timedelta(seconds=deps.settings.real_time_deadline_s)
