@@ -39,8 +39,8 @@ from callmark.kit.phone import PhoneNumber
 BEFORE = timedelta(hours=1)
 """How long before the sample begins its cast came into being."""
 
-SHORT_DEADLINE_S = 0.5
-"""What a silent handset costs a sample."""
+SHORT_DEADLINE_S = 3
+"""What a silent handset costs a sample: the others answer within it too, on a machine that is busy with other tests."""
 
 EMAIL = "ops@acme.example"
 OPS = Actor(ActorKind.MEMBER, EMAIL)

@@ -66,12 +66,12 @@ class Emulated(Struct):
 async def emulated(
     deps: Deps, data: Path, *, serve: bool = True, farm: bool = True, wakes: bool = False
 ) -> AsyncGenerator[Emulated]:
-    """The emulator on `deps`' engines and clock, its files below `data`; a push fails after 0.5 s without an answer.
+    """The emulator on `deps`' engines and clock, its files below `data`; a push fails after 2 s without an answer.
 
     With `wakes`, sleeping apps are woken through the emulator's own push service.
     """
     port = free_port()
-    settings = msgspec.structs.replace(deps.settings, emulator=True, data=data, real_time_deadline_s=0.5)
+    settings = msgspec.structs.replace(deps.settings, emulator=True, data=data, real_time_deadline_s=2)
     here = replace(deps, settings=settings, public_url=f"http://127.0.0.1:{port}")
     if wakes:
         push_account.keep_account(settings, here.public_url)
