@@ -5,6 +5,7 @@ import resource
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import import_module
 
 _KEPT_FILES = 512
@@ -51,9 +52,14 @@ def importing() -> Generator[None]:
         yield
     finally:
         if was_on:
-            if not gc.get_freeze_count():
-                gc.freeze()
+            _freeze_first()
             gc.enable()
+
+
+@cache
+def _freeze_first() -> None:
+    """Once in a process. `gc.get_freeze_count` would say whether it was done by counting all objects."""
+    gc.freeze()
 
 
 def import_without(module: str, *absent: str) -> None:
