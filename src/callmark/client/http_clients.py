@@ -1,5 +1,7 @@
 """The httpx client of a client: what it takes from the environment may be something that httpx cannot use."""
 
+import ssl
+from functools import cache
 from typing import Any, TypeVar
 
 import httpx
@@ -19,8 +21,10 @@ def make_http(kind: type[HttpClient], options: Options, **given: Any) -> HttpCli
 
     Raises CallmarkError, naming the variable, if httpx cannot use them.
     """
+    is_elsewhere = not options.is_on_this_machine
+    certificates = sorted(item for item in variables().items() if item[0].lower() in _CERTIFICATES)
     try:
-        return kind(trust_env=not options.is_on_this_machine, **given)
+        return kind(trust_env=is_elsewhere, verify=_tls(*certificates if is_elsewhere else ()), **given)
     except ImportError as exc:
         raise CallmarkError(f"{_named(_PROXIES)}: a SOCKS proxy needs {_SOCKS_EXTRA}") from exc
     except (ValueError, httpx.InvalidURL) as exc:
@@ -28,6 +32,15 @@ def make_http(kind: type[HttpClient], options: Options, **given: Any) -> HttpCli
         raise CallmarkError(f"{_named(_PROXIES)}: the proxy cannot be used: {exc}. {ways}") from exc
     except OSError as exc:
         raise CallmarkError(f"{_named(_CERTIFICATES)}: the certificates cannot be read: {exc}") from exc
+
+
+@cache
+def _tls(*named: tuple[str, str]) -> ssl.SSLContext:
+    """The certificates that servers are held against, by default or as the environment `named` them.
+
+    To read them takes longer than anything else of a client: clients of a process share what was read.
+    """
+    return httpx.create_ssl_context(trust_env=bool(named))
 
 
 def _named(names: set[str]) -> str:
