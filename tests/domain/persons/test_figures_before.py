@@ -12,7 +12,7 @@ from tests.domain.persons.test_exporting import exported
 from tests.domain.persons.test_spellings import put_faulty, put_old, sent_texts
 
 from callmark.domain.deps import Deps
-from callmark.domain.persons.extracts import of_text
+from callmark.domain.persons.extracts import of_json, of_text
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.spellings import numbers_in
 from callmark.kit.phone import PhoneNumber, parse_digits
@@ -95,6 +95,13 @@ def test_what_may_be_another_number_is_erased_and_not_exported(number: str, regi
     assert mask.plain(text) != text
     assert not re.search("[1-9][0-9]{6}", of_text(text, mask))
     assert of_text(f"of {number}", mask) == f"of {number}"
+
+
+@pytest.mark.parametrize("shown", [4792345678, 4792345678.0, -4792345678, "4792345678"])
+def test_what_may_be_another_number_is_not_exported_from_json_as_a_number_either(shown: float | str) -> None:
+    record, hidden = {"receiver": shown, "call_reason": "Loan"}, "0000000000" if isinstance(shown, str) else 0
+    assert of_json(record, NumberMask(PhoneNumber("14792345678")).reading("")) == record | {"receiver": hidden}
+    assert of_json(record, NumberMask(PhoneNumber("4792345678")).reading("NO")) == record
 
 
 def numbers_of(region: str) -> list[str]:

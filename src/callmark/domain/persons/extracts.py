@@ -10,7 +10,7 @@ from typing import cast
 
 from callmark.domain.persons.masking import ALSO_THEIRS, CALLER_FIRST, OF_BUSINESS, NumberMask
 from callmark.domain.persons.queries import SearchedTable
-from callmark.domain.persons.spellings import BETWEEN, THOUSANDS, in_ascii
+from callmark.domain.persons.spellings import BETWEEN, THOUSANDS, in_ascii, whole_of
 from callmark.kit.clock import LAST_MS
 
 AROUND = 100
@@ -112,8 +112,8 @@ def _of_key(key: str, mask: NumberMask) -> str:
 
 
 def _may_be_other(value: float, mask: NumberMask) -> bool:
-    is_long = 10 ** (_FEWEST - 1) <= value < _FIRST_MS or value > LAST_MS
-    return is_long and mask.walked(value) == value
+    is_long = 10 ** (_FEWEST - 1) <= abs(value) < _FIRST_MS or abs(value) > LAST_MS
+    return is_long and not mask.places(whole_of(value), only_sure=True)
 
 
 def _without_others(text: str, mask: NumberMask) -> str:
