@@ -76,6 +76,24 @@ def test_another_number_that_ends_as_the_number_does_stays_behind_a_figure_too(
     assert of_text(f"{other}, +{number}", mask).endswith(f"{zeros}, +{number}")
 
 
+TWOS, THREES = "(?<=[0-9])(?=(?:[0-9]{2})*[0-9]{3}$)", "(?<=[0-9])(?=(?:[0-9]{3})+$)"
+
+
+@pytest.mark.parametrize("text", ["{}", "call {}, please"])
+@pytest.mark.parametrize("between", [TWOS, THREES], ids=["twos", "threes"])
+@pytest.mark.parametrize("divider", [",", "'", "\u2019", "\u066c"])
+def test_figures_with_thousands_are_judged_as_the_number_that_they_write(divider: str, between: str, text: str) -> None:
+    for number, region, digits in (("6590011223", "IN", "6590011223"), ("4792345678", "US", "4792345678")):
+        mask, other = NumberMask(PhoneNumber(number)).reading(region), re.sub(between, divider, digits)
+        hidden = text.format(re.sub("[0-9]", "0", other))
+        assert (mask.plain(text.format(other)), of_text(text.format(other), mask)) == (text.format(other), hidden)
+    for number, region, digits in (("919900112233", "IN", "9900112233"), ("919900112233", "US", "919900112233")):
+        mask, own = NumberMask(PhoneNumber(number)).reading(region), text.format(re.sub(between, divider, digits))
+        assert (mask.plain(own), of_text(own, mask)) == (text.format(mask.zeros), own)
+    mask, other = NumberMask(PhoneNumber("14792345678")).reading(""), re.sub(between, divider, "4792345678")
+    assert re.fullmatch("[^1-9]*", of_text(text.format(other), mask))
+
+
 def test_a_number_in_a_text_is_found_behind_a_prefix_of_the_country_for_abroad() -> None:
     mask = NumberMask(PhoneNumber("4792345678")).reading("US")
     assert mask.plain("call 011 47 92345678") == f"call 011 {mask.zeros}"

@@ -32,6 +32,7 @@ BETWEEN = r"[ ().\-/]{0,3}"
 """What divides groups of digits, in ASCII."""
 THOUSANDS = r"[,'\u2019\u066c]"
 """What divides the digits of a column of figures, in twos or threes."""
+_OF_THOUSANDS = re.compile(rf"(?<=[0-9]){THOUSANDS}(?=[0-9]{{2,3}}(?![0-9]))")
 _TAIL = 7
 """Digits at the end of a number that no way of writing it changes, at most."""
 _ANY = re.compile(rf"(?<![0-9+])(?=(\+?[0-9](?:{BETWEEN}[0-9]){{6,18}})(?![0-9]))")
@@ -87,8 +88,7 @@ class Spellings(Struct, frozen=True):
         """Whether what was found may be another number, or a part of one."""
         if _in_longer_figure(found):
             return True
-        for start in self._starts(found):
-            written = found.string[start : found.end()]
+        for _, written in self._written(found):
             if read_phone(written, self.region) == self.number:
                 return False
             if self._may_be_other(written):
@@ -102,12 +102,12 @@ class Spellings(Struct, frozen=True):
 
     def _is_in_other(self, found: re.Match[str]) -> bool:
         """Whether what was found is another number, or the end of one, beyond doubt."""
-        for start in self._starts(found):
-            written = found.string[start : found.end()]
+        own = _undivided(found[0])
+        for start, written in self._written(found):
             if self.is_whole(written):
                 return False
             is_figure = start < found.start() and _OF_FIGURE.match(found.string, start)
-            if not is_figure and self._is_other(written, found[0]):
+            if not is_figure and self._is_other(written, own):
                 return True
         return False
 
@@ -134,6 +134,11 @@ class Spellings(Struct, frozen=True):
         digits = "".join(filter(str.isdigit, own))
         return digits.startswith("00") or (self._is_at_home and digits != numbering_of(self.number).national)
 
+    def _written(self, found: re.Match[str]) -> Iterator[tuple[int, str]]:
+        """Where a number that ends as what was found may begin, and what is written from there, without thousands."""
+        for start in self._starts(found):
+            yield start, _undivided(found.string[start : found.end()])
+
     def _starts(self, found: re.Match[str]) -> list[int]:
         """Where a number that ends as what was found may begin: at a `+`, the first digits or what is dialled first."""
         since = max(found.start() - 2 * LONGEST, 0)
@@ -144,6 +149,11 @@ class Spellings(Struct, frozen=True):
         dialled = re.compile(f"(?<![0-9])(?:00|{self._dialled_first})")
         later = (one.start() for one in dialled.finditer(found.string, first + 1, found.start()))
         return list(dict.fromkeys([first, *later, found.start()]))
+
+
+def _undivided(written: str) -> str:
+    """Without the dividers of thousands, most of which `read_phone` does not know."""
+    return _OF_THOUSANDS.sub("", written)
 
 
 def _in_longer_figure(found: re.Match[str]) -> bool:
