@@ -29,6 +29,11 @@ IN_FILES = ("12 - 9900112233", "2 919900112233", "12 9900112233", "called 10:30 
         *(("919900112233", "IN", text) for text in IN_RECORDS),
         *(("33612345678", "", f"{figure} {{}}") for figure in (2, 4, 5, 6)),
         ("4915112345678", "DE", "3 {}"),
+        ("4915112345678", "DE", "05 {}"),
+        ("4930123456", "DE", "05.08. {}"),
+        ("4930123456", "DE", "05/08/26 {}"),
+        ("4930123456", "DE", "0.50 {}"),
+        ("436641234567", "AT", "05.08. {}"),
     ],
 )
 def test_a_number_behind_a_short_figure_is_erased_and_known_again(number: str, region: str, text: str) -> None:
@@ -40,9 +45,23 @@ def test_a_number_behind_a_short_figure_is_erased_and_known_again(number: str, r
             assert number in numbers_in(msgspec.json.encode([text.format(own)]).decode(), region)
 
 
+@pytest.mark.parametrize("figure", [34, 39, 43, 49, 52, 62, 86, 352, 381, 888])
+@pytest.mark.parametrize("number", ["919900112233", "33612345678", "14792345678", "4915112345678", "4792345678"])
+def test_a_figure_before_digits_as_they_are_to_be_sent_is_no_country_code(number: str, figure: int) -> None:
+    mask, text = NumberMask(PhoneNumber(number)).reading(""), f"Flat {figure} {number}"
+    assert mask.plain(text) == f"Flat {figure} {mask.zeros}"
+
+
+@pytest.mark.parametrize("own", ["13912345678", "13012345678"])
+@pytest.mark.parametrize("figure", ["00 ", "00 / ", "00.05 "])
+def test_two_zeros_that_are_a_group_are_a_figure_where_no_country_code_is_one(figure: str, own: str) -> None:
+    mask = NumberMask(PhoneNumber(f"86{own}")).reading("CN")
+    assert mask.plain(f"{figure}{own}") == f"{figure}{mask.zeros}"
+
+
 async def test_behind_figures_a_number_is_erased_from_files_and_records_and_both_are_exported(deps: Deps) -> None:
     await put_old(deps, IN_FILES, "IN")
-    records = [text.format("919900112233") for text in IN_RECORDS]
+    records = [text.format("919900112233") for text in (*IN_RECORDS, "Flat 49 {}")]
     for text in records:
         await put_faulty(deps, msgspec.json.encode({"receiver": text, "call_reason": "Your loan"}).decode())
     tables = (await exported(deps))["tables"]
@@ -59,6 +78,9 @@ async def test_behind_figures_a_number_is_erased_from_files_and_records_and_both
         ("4930123456", "DE", "0176 30123456"),
         ("4930123456", "DE", "Flat 4 0176 30123456"),
         ("33612345678", "FR", "Flat 4 0034 612345678"),
+        ("33612345678", "FR", "Flat 4 00 34 612345678"),
+        ("8613012345678", "CN", "00 1 301 234 5678"),
+        ("3312345678", "FR", "06 12345678"),
         ("33612345678", "FR", "Flat 4 +34 612345678"),
         ("33612345678", "", "34 612 345 678"),
         ("33612345678", "", "39 0612345678"),
@@ -133,8 +155,10 @@ def numbers_of(region: str) -> list[str]:
 NUMBERS = [(number, region) for region in sorted(phonenumbers.SUPPORTED_REGIONS) for number in numbers_of(region)]
 FIGURES = st.one_of(
     st.integers(1, 9999).map(str),
+    st.integers(0, 99).map("{:02}".format),
+    st.builds("{:02}{}{:02}".format, st.integers(0, 31), st.sampled_from([".", "-", "/"]), st.integers(1, 12)),
     st.builds("{}:{:02}".format, st.integers(0, 23), st.integers(0, 59)),
-    st.builds("{}{}{:02}".format, st.integers(1, 99), st.sampled_from(",."), st.integers(0, 99)),
+    st.builds("{}{}{:02}".format, st.integers(0, 99), st.sampled_from(",."), st.integers(0, 99)),
     st.builds("{}-{}".format, st.integers(1, 99), st.integers(1, 99)),
 )
 DIVIDERS = [" ", " - ", " / ", ") ", ". ", "-", "/", ", ", ": ", " \u2013 "]
@@ -162,6 +186,6 @@ def test_a_number_of_any_country_is_erased_behind_any_short_figure(
     drawn: tuple[str, str, str], figure: str, divider: str
 ) -> None:
     number, region, own = drawn
-    assume(region or own.startswith("+") or not is_abroad(figure, own))
+    assume(region or own.removeprefix("00").removeprefix("+") == number or not is_abroad(figure, own))
     mask = NumberMask(PhoneNumber(number)).reading(region)
     assert own not in str(mask.plain(f"{figure}{divider}{own}"))

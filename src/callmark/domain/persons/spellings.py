@@ -42,6 +42,8 @@ _GROUP_END = re.compile("[0-9](?![0-9])")
 _BEFORE = re.compile(rf"(?:\+{BETWEEN}|(?<![0-9]))(?:[0-9]{BETWEEN})*\Z")
 _OF_FIGURE = re.compile(r"(?<=[0-9][:,./\-])[0-9]{2,3}(?![0-9])")
 """The end of an hour, a price, a day or a house number, no beginning of a phone number: `10:30`, `1,500`."""
+_WITH_ZERO = re.compile("0[1-9]?(?![0-9])")
+"""The beginning of a day, a price or a count of two digits: `05.08.`, `0.50`, `05`."""
 _LAST_SCRIPT = 0x1FFFF
 """No later character is a digit."""
 _MOST_CHARACTERS = 4096
@@ -106,26 +108,35 @@ class Spellings(Struct, frozen=True):
         for start, written in self._written(found):
             if self.is_whole(written):
                 return False
-            is_figure = start < found.start() and _OF_FIGURE.match(found.string, start)
+            is_figure = start < found.start() and self._is_figure(found.string, start)
             if not is_figure and self._is_other(written, own):
                 return True
         return False
+
+    def _is_figure(self, text: str, start: int) -> bool:
+        """Whether a figure begins there, and no number.
+
+        `06 12345678` is one in France. It is none where the digits behind are a number without it.
+        """
+        return bool(_OF_FIGURE.match(text, start) or (_WITH_ZERO.match(text, start) and is_valid(self.number)))
 
     def _is_other(self, written: str, own: str) -> bool:
         """Whether a text is another number, and no short figure before `own`, in which the text ends.
 
         Many lengths are possible in some countries, and in Germany nearly all are valid. So digits before count only
         where a number begins with them, as people write it: with the country code in a group, or as it is dialled.
+        A country code in a group counts for nothing before the digits as they are to be sent, in one group.
         """
         read = read_phone(written, self.region)
         if not isinstance(read, str):
             return False
-        if written.startswith(("+", "00")):
+        if re.match(r"\+|00[0-9]", written):
             return True
         if not is_valid(read):
             return False
-        if not self.region:
-            return bool(re.match(BETWEEN.join(numbering_of(read).code) + "(?![0-9])", written))
+        if not self.region or written.startswith("00"):
+            code = rf"(?:00{BETWEEN})?{BETWEEN.join(numbering_of(read).code)}(?![0-9])"
+            return own.removeprefix("00") != self.number and bool(re.match(code, written))
         is_begun = written == own or written.startswith(self._dialled_first)
         return is_begun and not self._has_start(own)
 
