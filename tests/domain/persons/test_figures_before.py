@@ -98,6 +98,25 @@ def test_another_number_that_ends_as_the_number_does_stays_behind_a_figure_too(
     assert of_text(f"{other}, +{number}", mask).endswith(f"{zeros}, +{number}")
 
 
+@pytest.mark.parametrize("region", ["", "DE"])
+@pytest.mark.parametrize("behind", ["-78", " 78", " - 78", "/78", " / 78", "-7-8", "-78, at home", "-78-123456789"])
+def test_a_number_with_an_extension_is_erased_and_not_exported(behind: str, region: str) -> None:
+    mask = NumberMask(PhoneNumber("4930123456")).reading(region)
+    for own, zeros in (
+        ("+49 30 123456", f"+{mask.zeros}"),
+        *([("Tel. 030/123456", f"Tel. {mask.zeros}")] * bool(region)),
+    ):
+        assert mask.plain(own + behind) == zeros + behind
+        assert not re.search("[1-9]", of_text(own + behind, mask).removesuffix(", at home"))
+
+
+@pytest.mark.parametrize("behind", [" 06 11 11 11 11", " / +49 30 123457", ", 78", " (home)", "; 30", " today"])
+def test_what_stands_behind_a_number_and_continues_it_nowhere_hides_it_not(behind: str) -> None:
+    mask = NumberMask(PhoneNumber("33612345678")).reading("FR")
+    for own in ("+33 6 12 34 56 78", "06 12 34 56 78", "0033 612345678"):
+        assert of_text(own + behind, mask).startswith(own)
+
+
 TWOS, THREES = "(?<=[0-9])(?=(?:[0-9]{2})*[0-9]{3}$)", "(?<=[0-9])(?=(?:[0-9]{3})+$)"
 
 

@@ -40,6 +40,7 @@ _ANY = re.compile(rf"(?<![0-9+])(?=(\+?[0-9](?:{BETWEEN}[0-9]){{6,18}})(?![0-9])
 _ANY_FIGURE = re.compile(rf"(?<![0-9])(?=([0-9]{{1,3}}(?:{THOUSANDS}[0-9]{{2,3}}){{2,6}})(?![0-9]))")
 _GROUP_END = re.compile("[0-9](?![0-9])")
 _BEFORE = re.compile(rf"(?:\+{BETWEEN}|(?<![0-9]))(?:[0-9]{BETWEEN})*\Z")
+_GROUPS = re.compile(rf"(?:{BETWEEN}[0-9]){{0,{LONGEST - SHORTEST}}}")
 _OF_FIGURE = re.compile(r"(?<=[0-9][:,./\-])[0-9]{2,3}(?![0-9])")
 """The end of an hour, a price, a day or a house number, no beginning of a phone number: `10:30`, `1,500`."""
 _WITH_ZERO = re.compile("0[1-9]?(?![0-9])")
@@ -91,16 +92,18 @@ class Spellings(Struct, frozen=True):
         if _in_longer_figure(found):
             return True
         for _, written in self._written(found):
-            if read_phone(written, self.region) == self.number:
-                return False
             if self._may_be_other(written):
                 return True
+            if any(self._may_be_other(written + behind, is_valid) for behind in _behind(found)):
+                return True
+            if read_phone(written, self.region) == self.number:
+                return False
         return False
 
-    def _may_be_other(self, written: str) -> bool:
-        """Whether a text can be read as another number, used or not."""
-        read = read_phone(written, self.region)
-        return isinstance(read, str) and read != self.number and has_plan(read)
+    def _may_be_other(self, written: str, exists: Callable[[str], bool] = has_plan) -> bool:
+        """Whether a text can be read as another number, used or not, also with the digits behind a last `/`."""
+        read = read_phone(written.replace("/", "-"), self.region)
+        return isinstance(read, str) and read != self.number and exists(read)
 
     def _is_in_other(self, found: re.Match[str]) -> bool:
         """Whether what was found is another number, or the end of one, beyond doubt."""
@@ -174,6 +177,13 @@ def _in_longer_figure(found: re.Match[str]) -> bool:
     before = found.string[max(found.start() - 2, 0) : found.start()]
     after = found.string[found.end() : found.end() + 2]
     return bool(re.fullmatch("[0-9]" + THOUSANDS, before) or re.fullmatch(THOUSANDS + "[0-9]", after))
+
+
+def _behind(found: re.Match[str]) -> list[str]:
+    """What may belong to a number beyond what was found: one of the groups of digits behind it, or several."""
+    groups = _GROUPS.match(found.string, found.end())
+    rest = groups[0] if groups else ""
+    return [rest[: one.end()] for one in _GROUP_END.finditer(rest)]
 
 
 class _Ascii(dict[int, str]):
