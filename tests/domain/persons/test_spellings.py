@@ -41,7 +41,8 @@ FIGURES = (
     "9'900'112'233",
     "9\u201990\u201901\u201912\u2019233",
 )
-EVERYWHERE = (*SPELLINGS, *DIVIDED, *FIGURES)
+POWER = "9,19900112233E+11"
+EVERYWHERE = (*SPELLINGS, *DIVIDED, *FIGURES, POWER)
 ALIKE = ("+91 99001 12234", "+1 9900112233", "199001 12233", "1919900112233", "+91 99001 122334")
 ZEROS = "0" * len(NUMBER)
 
@@ -180,6 +181,14 @@ def test_a_number_in_a_text_is_found_beside_other_digits_and_known_again(number:
     mask, written = NumberMask(PhoneNumber(number)).reading(region), text.format("", "")
     assert mask.plain(written) == f"{before}{mask.zeros}{after}"
     assert number in numbers_in(msgspec.json.encode({"a": [written]}).decode(), region)
+
+
+@pytest.mark.parametrize("power", [POWER, POWER.lower(), POWER.replace(",", "."), "9,900112233E+09", "9.900112233e9"])
+def test_a_number_as_a_spreadsheet_shortens_it_is_found_in_a_text_and_known_again(power: str) -> None:
+    mask = NumberMask(NUMBER).reading("IN")
+    assert "112233" not in str(mask.plain(f"x {power} y"))
+    assert NUMBER in numbers_in(msgspec.json.encode([f"x {power} y"]).decode(), "IN")
+    assert power in of_text(f"x {power} y", mask)
 
 
 def test_every_character_that_may_divide_a_number_is_known_in_a_text() -> None:

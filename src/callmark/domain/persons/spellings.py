@@ -38,6 +38,7 @@ _TAIL = 7
 _ANY = re.compile(rf"(?<![0-9+])(?=(\+?[0-9](?:{BETWEEN}[0-9]){{6,18}})(?![0-9]))")
 """From every group of digits on: the one before may be no part of the number, and the last ones neither."""
 _ANY_FIGURE = re.compile(rf"(?<![0-9])(?=([0-9]{{1,3}}(?:{THOUSANDS}[0-9]{{2,3}}){{2,6}})(?![0-9]))")
+_ANY_POWER = re.compile(r"(?<![0-9])([0-9],[0-9]{6,14})[eE]")
 _GROUP_END = re.compile("[0-9](?![0-9])")
 _BEFORE = re.compile(rf"(?:\+{BETWEEN}|(?<![0-9]))(?:[0-9]{BETWEEN})*\Z")
 _GROUPS = re.compile(rf"(?:{BETWEEN}[0-9]){{0,{LONGEST - SHORTEST}}}")
@@ -216,7 +217,7 @@ def numbers_in(text: str, region: str) -> set[str]:
 def _numbers_in(text: str, region: str) -> set[str]:
     texts = set(_texts_of(decode(text)))
     plain = [in_ascii(one) for one in texts]
-    runs = {str(run) for one in plain for pattern in (_ANY, _ANY_FIGURE) for run in pattern.findall(one)}
+    runs = {str(run) for one in plain for pattern in (_ANY, _ANY_FIGURE, _ANY_POWER) for run in pattern.findall(one)}
     cut = {run[: last.end()] for run in runs for last in _GROUP_END.finditer(run, SHORTEST - 1)}
     within = {re.sub(THOUSANDS, "", run) for run in cut}
     read = (read_phone(written, country) for written in texts | within for country in {region, ""})
@@ -315,8 +316,7 @@ def _within(number: PhoneNumber, *, is_at_home: bool) -> re.Pattern[str]:
     code, national = (BETWEEN.join(part) for part in (numbering.code, numbering.national))
     trunk = f"(?:{numbering.trunk}{BETWEEN})?" if numbering.trunk else ""
     whole = rf"(?<![0-9])(?:00{BETWEEN})?{code}{BETWEEN}{trunk}{national}(?![0-9])"
-    power = rf"{number[0]}[.,]{number[1:]}[eE]\+?{len(number) - 1}"
-    figures = [power, *_figures(number), *(_figures(numbering.national) if is_at_home else ())]
+    figures = [*_figures(number), *(_figures(numbering.national) if is_at_home else ())]
     shown = rf"(?<![0-9])(?:{'|'.join(figures)})(?![0-9])"
     if not (numbering.code and is_at_home):
         return re.compile(f"{whole}|{shown}")
@@ -325,7 +325,8 @@ def _within(number: PhoneNumber, *, is_at_home: bool) -> re.Pattern[str]:
 
 
 def _figures(digits: str) -> list[str]:
-    """Digits with dividers of thousands, as `919,900,112,233` and `9,19,90,01,12,233`."""
+    """Digits as spreadsheets show them: `919,900,112,233`, `9,19,90,01,12,233` and `9.19900112233E+11`."""
     threes = re.sub("(?<=[0-9])(?=(?:[0-9]{3})+$)", lambda _: THOUSANDS, digits)
     twos = re.sub("(?<=[0-9])(?=(?:[0-9]{2})*[0-9]{3}$)", lambda _: THOUSANDS, digits)
-    return [threes, twos]
+    power = rf"{digits[0]}[.,]{digits[1:]}[eE]\+?0?{len(digits) - 1}"
+    return [threes, twos, power]
