@@ -142,7 +142,8 @@ class Databases:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._maintenance = self._start(Database.open(self._engines.dsn, size=2, name="tests")).result()
+        opening = Database.open(self._engines.dsn, size=2, name="tests", connected_within_s=60)
+        self._maintenance = self._start(opening).result()
         self._next = self._start(self._ready())
         return self
 
@@ -192,7 +193,7 @@ class Databases:
         name = own_names(f"callmark_{random_text(12).lower()}")
         await self._maintain(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}" STRATEGY file_copy')
         dsn = named(self._engines.dsn, name)
-        db = await Database.open(f"{dsn}&{_NO_TRIGGERS}", size=1, name="tests")
+        db = await Database.open(f"{dsn}&{_NO_TRIGGERS}", size=1, name="tests", connected_within_s=60)
         async with db.transaction() as tx:
             self._emptying = self._emptying or await Emptying.of(tx)
             await _renew(tx)

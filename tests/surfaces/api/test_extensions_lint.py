@@ -1,7 +1,7 @@
 """The dry run: the batch route's own words for all faults at once, and the right names for wrong ones."""
 
 from collections.abc import AsyncGenerator
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import msgspec
@@ -120,9 +120,9 @@ async def test_elements_that_are_no_objects_and_records_too_many_do_not_hide_the
 
 async def test_a_body_of_nothing_but_unknown_names_does_not_take_long(acme: Business) -> None:
     hostile = {"call_records": [{f"caller_numbe{i}_{j}": 1 for j in range(90)} for i in range(500)]}
-    began = perf_counter()
+    began = process_time()
     told = await lint(acme, hostile)
-    assert perf_counter() - began < 5  # unbounded guessing would take half a minute
+    assert process_time() - began < 10  # of the processor; unbounded guessing would take half a minute
     assert told["counts"]["warnings"] == 500 * 20
 
 
