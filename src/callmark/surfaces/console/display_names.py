@@ -216,9 +216,6 @@ def size(number_of_bytes: int) -> str:
     return count(number_of_bytes, "byte")
 
 
-_NO_BREAK = "\N{NO-BREAK SPACE}"
-
-
 def phone(number: str | None) -> str:
     """A number as every page writes it: `+91 80400 01234`, in its country's groups, which stay on one line."""
     if not number:
@@ -230,7 +227,7 @@ def phone(number: str | None) -> str:
     except phonenumbers.NumberParseException:
         return f"+{number}"
     international = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-    return international.replace(" ", _NO_BREAK)
+    return international.replace(" ", NO_BREAK)
 
 
 def receiver(record: StoredRecord) -> str:
