@@ -227,6 +227,11 @@ async def test_a_link_to_a_file_works_for_the_account_of_its_page_alone(
     refused = await tabs.browser.get(link)
     assert refused.status_code == 409
     assert "This link is for another account than you act for now." in text_of(refused)
+    for opener, leads in (("/console/numbers?state=listed", True), ("", False), ("https://a.example/console", False)):
+        sent = {"referer": f"http://callmark.test{opener}" if opener.startswith("/") else opener}
+        refused = await tabs.browser.http.get(link, headers=sent)
+        assert (f'href="{opener}"' in refused.text) is leads
+        assert ("Open the page again" in refused.text) is leads
     await tabs.browser.post("/console/operator/stop-acting")
     idle = await tabs.browser.get(link)
     assert idle.status_code == 403

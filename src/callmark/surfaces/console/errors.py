@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from callmark.kit.errors import AppError, InvalidInput, PayloadTooLarge, TooManyRequests
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import HOME, ConsoleRequest
+from callmark.surfaces.console.request import HOME, ConsoleRequest, page_after, page_of as address_of_page
 from callmark.surfaces.observed import route_of
 
 log = structlog.get_logger(__name__)
@@ -34,13 +34,17 @@ _TEXTS = {
 
 
 class ErrorPage(Page, frozen=True):
-    """What happened, and the way back; `home` is empty for who may only sign out."""
+    """What happened, and the way back; `home` is empty for who may only sign out.
+
+    `opener` is the page with a link that cannot be followed now, which opens with what is right by now.
+    """
 
     template: ClassVar[str] = "error.html"
     status: int
     title: str
     text: str
     home: str
+    opener: str
 
 
 _BARE = (
@@ -76,7 +80,14 @@ def _page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Respon
     text = _noted(request) if status == HTTPStatus.INTERNAL_SERVER_ERROR else text
     title = _TITLES.get(status, "Something went wrong")
     home = "" if request.is_suspended else HOME
-    return page(request, ErrorPage(status, title, text[:1].upper() + text[1:], home), status)
+    opener = _opener(request) if status == HTTPStatus.CONFLICT else ""
+    return page(request, ErrorPage(status, title, text[:1].upper() + text[1:], home, opener), status)
+
+
+def _opener(request: ConsoleRequest) -> str:
+    """The page whose link was followed; empty where there is none, and for a form, which may have been filled in."""
+    known = page_after(address_of_page(request.http.headers.get("referer", "")))
+    return known if request.http.method == "GET" and known not in {HOME, request.address} else ""
 
 
 def retry_text(error: TooManyRequests, why: str = "Too many attempts.") -> str:
