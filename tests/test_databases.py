@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
+from tests import databases
 from tests.databases import CATALOGS, Databases
 from tests.engines import TEMPLATE_WITH_DAYS, Engines
 from tests.factories import Sent, make_branch, make_cast, make_feature_set, phone, submit_batch
@@ -144,3 +145,33 @@ async def test_after_one_whose_connections_were_all_ended_the_next_is_like_a_new
     own.give_back(used)
     new, again = own.take(), own.take()
     assert await contents(again) == await contents(new)
+
+
+class _Failing(Databases):
+    """Cannot make every second one."""
+
+    _made = 0
+
+    async def _make(self) -> Any:  # noqa: ANN401 - what its base makes is its own
+        self._made += 1
+        if self._made % 2 == 0:
+            raise AttributeError("made up")
+        return await super()._make()
+
+
+def test_one_that_could_not_be_made_fails_one_test_and_not_the_end(running: Engines) -> None:
+    with _Failing(running) as own:
+        assert own.take()
+        with pytest.raises(AttributeError, match="made up"):
+            own.take()
+        assert own.take()
+
+
+def test_in_place_of_one_that_cannot_be_emptied_comes_another(own: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(_: str) -> list[int]:
+        raise AttributeError("made up")
+
+    used = own.take()
+    monkeypatch.setattr(databases, "resting_on", refuses)
+    own.give_back(used)
+    assert used.dsn not in {own.take().dsn, own.take().dsn}

@@ -1,6 +1,9 @@
 """What outlives a test: connections that rest, and the loop."""
 
 import asyncio
+import os
+import select
+import signal
 import socket
 import time
 from contextlib import AsyncExitStack
@@ -51,14 +54,14 @@ async def test_one_in_the_middle_of_a_transaction_does_not_rest(engines: Engines
         assert (pid in resting_on(engines.dsn)) is rests
 
 
-def test_a_loop_forgets_what_was_left_and_can_be_used_again() -> None:
+def test_a_loop_forgets_what_was_left_and_can_be_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = LastingLoop()
     ran: list[int] = []
     for number in (1, 2):
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             runner.run(asyncio.to_thread(ran.append, number))
-            loop.call_later(0.01, ran.append, 3)
-        time.sleep(0.02)
+            loop.call_later(3600, ran.append, 3)
+        monkeypatch.setattr(loop, "time", lambda: time.monotonic() + 7200)
     assert ran == [1, 2]
     loop.end()
     assert loop.is_closed()
@@ -105,12 +108,22 @@ async def test_of_a_pool_that_closes_three_rest(engines: Engines) -> None:
 
 
 async def test_one_that_the_server_has_ended_does_not_rest(engines: Engines) -> None:
-    ended = await RestedPrimary(engines.dsn).connect(server_settings={"application_name": "ended"})
+    ended: Any = await RestedPrimary(engines.dsn).connect(server_settings={"application_name": "ended"})
     async with connect(engines.dsn) as other:
-        await other.execute("SELECT pg_terminate_backend($1, 10000)", ended.get_server_pid())
-    pid = ended.get_server_pid()
+        await other.execute("SELECT pg_terminate_backend($1, 10000)", ended.server_pid)
     await ended.close()
-    assert pid not in resting_on(engines.dsn)
+    assert ended.server_pid not in resting_on(engines.dsn)
+
+
+async def test_nor_does_one_whose_end_was_not_read_yet(engines: Engines) -> None:
+    ended: Any = await RestedPrimary(engines.dsn).connect(server_settings={"application_name": "ended unread"})
+    server = os.pidfd_open(ended.server_pid)
+    os.kill(ended.server_pid, signal.SIGTERM)
+    assert select.select([server], [], [], 60)[0]  # the loop stands still meanwhile
+    os.close(server)
+    assert not ended.is_closed()
+    await ended.close()
+    assert ended.server_pid not in resting_on(engines.dsn)
 
 
 @pytest.fixture
