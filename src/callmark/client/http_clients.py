@@ -22,9 +22,9 @@ def make_http(kind: type[HttpClient], options: Options, **given: Any) -> HttpCli
     Raises CallmarkError, naming the variable, if httpx cannot use them.
     """
     is_elsewhere = not options.is_on_this_machine
-    certificates = sorted(item for item in variables().items() if item[0].lower() in _CERTIFICATES)
+    names_some = is_elsewhere and any(value and name.lower() in _CERTIFICATES for name, value in variables().items())
     try:
-        return kind(trust_env=is_elsewhere, verify=_tls(*certificates if is_elsewhere else ()), **given)
+        return kind(trust_env=is_elsewhere, verify=names_some or _public_authorities(), **given)
     except ImportError as exc:
         raise CallmarkError(f"{_named(_PROXIES)}: a SOCKS proxy needs {_SOCKS_EXTRA}") from exc
     except (ValueError, httpx.InvalidURL) as exc:
@@ -35,12 +35,13 @@ def make_http(kind: type[HttpClient], options: Options, **given: Any) -> HttpCli
 
 
 @cache
-def _tls(*named: tuple[str, str]) -> ssl.SSLContext:
-    """The certificates that servers are held against, by default or as the environment `named` them.
+def _public_authorities() -> ssl.SSLContext:
+    """What servers are held against where the environment names no certificates.
 
-    To read them takes longer than anything else of a client: clients of a process share what was read.
+    To read it takes longer than anything else of a client: clients of a process share it. What the environment names is
+    read for each: an organisation may replace its own.
     """
-    return httpx.create_ssl_context(trust_env=bool(named))
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _named(names: set[str]) -> str:
