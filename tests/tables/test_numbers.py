@@ -13,7 +13,7 @@ from tests.books import book
 from callmark.domain.numbers.imports import MOST_IN_LIST
 from callmark.record_rules.columns import COLUMNS, by_names, unused_columns
 from callmark.record_rules.fields import Field
-from callmark.tables import numbers, reader, workbook
+from callmark.tables import columns, numbers, reader, workbook
 from callmark.tables.model import Line, Table, TableError
 from callmark.tables.numbers import NumberFile, read_numbers
 from callmark.tables.reader import MOST_COLUMNS, MOST_IN_ONE_LINE, Reading
@@ -344,3 +344,28 @@ def test_the_reader_needs_nothing_of_the_server() -> None:
     code = f"import sys, {numbers.__name__}; print([m for m in sys.modules if m.startswith('callmark.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert all(f"'{name}'" not in done.stdout for name in ("callmark.kit", "callmark.domain", "callmark.surfaces"))
+
+
+def test_a_long_line_of_numbers_with_a_word_in_it_is_a_list() -> None:
+    listed = [str(918040005000 + at) for at in range(30)]
+    found = read_numbers(",".join([*listed[:10], "Acme", *listed[10:]]).encode())
+    assert found.numbers == listed
+    assert [(one.line, one.text) for one in found.unread] == [(1, "Acme")]
+    with pytest.raises(TableError, match="choose one"):  # a row of a table, perhaps
+        read_numbers(f"{ONE},{TWO},Acme".encode())
+
+
+def test_lines_that_no_longer_decide_may_be_wider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "_MOST_CELLS", 100)
+    lines = [[str(918040000000 + 100 * line + at) for at in range(30)] for line in range(5)]
+    lines[-1].append(THREE)
+    found = read_numbers("\n".join(map(",".join, lines)).encode())
+    assert len(found.numbers) == 151
+    assert not found.unread
+
+
+def test_a_message_names_the_first_of_many_columns() -> None:
+    lines = "\n".join(",".join([ONE, *map(str, range(5000))]) for _ in range(2))
+    with pytest.raises(TableError) as caught:
+        read_numbers(f"{lines}\n{ONE},{TWO},a".encode(), column="Phone")
+    assert "column 20, 4,981 more" in caught.value.message

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.tables.columns import (
     PHONE_NAMES,
@@ -26,6 +27,8 @@ _LOOKED_AT = 200
 _MOST_OF_THEM = 0.5
 """A column with a larger share of numbers is one of numbers."""
 _PHONE_NAMES = PHONE_NAMES | WEAK_PHONE_NAMES
+_MOST_OF_A_ROW = 10
+_MOST_NAMED = 20
 _LONGEST_SHOWN = 100
 _SHOWN = 3
 _INSIDE = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]")
@@ -66,8 +69,8 @@ def how_it_was_read(
 ) -> list[str]:
     """Lines for a person: where the numbers were found, what of the file was not used, and what else was noticed."""
     return [
-        *([f"Numbers from: {', '.join(columns)}."] if columns else []),
-        *([f"Columns that were not used: {', '.join(unused)}."] if unused else []),
+        *([f"Numbers from: {_first_of(columns)}."] if columns else []),
+        *([f"Columns that were not used: {_first_of(unused)}."] if unused else []),
         *(f"Not used: {line}" for line in skipped),
         *notes,
     ]
@@ -189,7 +192,7 @@ def number_columns(table: Table, region: str = "") -> tuple[int, ...]:
     lines = first_lines(table.lines, _LOOKED_AT)
     shares = [_share(lines, at, region) for at in range(table.width)]
     if table.names is None:
-        return _without_header(table, shares, region)
+        return _without_header(table, lines, shares, region)
     strong = [at for at, name in enumerate(table.names) if says_phone(name)]
     weak = [at for at, name in enumerate(table.names) if key(name) in WEAK_PHONE_NAMES]
     for named in (strong, weak):
@@ -205,17 +208,22 @@ def number_columns(table: Table, region: str = "") -> tuple[int, ...]:
     )
 
 
-def _without_header(table: Table, shares: list[float], region: str) -> tuple[int, ...]:
-    """By the cells: the one column that has numbers; all columns where nothing but numbers is in any."""
+def _without_header(table: Table, lines: Sequence[Line], shares: list[float], region: str) -> tuple[int, ...]:
+    """By the cells of the first `lines`: the one column that has numbers; all where nothing but numbers is in any.
+
+    Or all of a single line that has more numbers than a row of a table: what else is in it has no number.
+    """
     if table.width <= 1:
         return (0,) if table.width else ()
     holding = [at for at, share in enumerate(shares) if share]
-    filled = sorted(table.filled_columns())
+    filled = sorted(replace(table, lines=lines).filled_columns())
     if len(holding) == 1 and shares[holding[0]] > _MOST_OF_THEM:
         return (holding[0],)
-    is_list = len(table.lines) == 1 or len({len([*filter(None, line.cells)]) for line in table.lines}) > 1
-    if holding == filled and (is_list or _are_alike(first_lines(table.lines, _LOOKED_AT), holding, region)):
-        return tuple(holding)
+    is_line = len(table.lines) == 1
+    is_list = is_line or len({len([*filter(None, line.cells)]) for line in table.lines}) > 1
+    is_full = holding == filled and (is_list or _are_alike(lines, holding, region))
+    if is_full or (is_line and len(holding) > _MOST_OF_A_ROW):
+        return tuple(sorted(table.filled_columns()))
     if holding:
         raise _unclear(table, "several columns seem to contain phone numbers", holding)
     first = table.lines[0]
@@ -242,9 +250,15 @@ def _share(lines: Sequence[Line], column: int, region: str) -> float:
 
 
 def _unclear(table: Table, what: str, columns: list[int]) -> TableError:
-    names = ", ".join(table.name(at) for at in columns)
-    return TableError(f"{what}: {names}; choose one", "column", table=table)
+    return TableError(f"{what}: {_names(table, columns)}; choose one", "column", table=table)
 
 
-def _names(table: Table) -> str:
-    return ", ".join(table.name(at) for at in range(table.width)) or "none"
+def _names(table: Table, columns: Sequence[int] | None = None) -> str:
+    """The names of some or all columns."""
+    return _first_of([table.name(at) for at in (range(table.width) if columns is None else columns)]) or "none"
+
+
+def _first_of(names: Sequence[str]) -> str:
+    """Names, the first of many."""
+    more = [f"{len(names) - _MOST_NAMED:,} more"] if len(names) > _MOST_NAMED else []
+    return ", ".join([*names[:_MOST_NAMED], *more])
