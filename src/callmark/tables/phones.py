@@ -29,6 +29,7 @@ _MARKED = re.compile(r"(?:>\s*)+|[*\u2022\u00b7\u2023\u25aa\u25cf\u25e6\u25cb]\s
 """What precedes a number in a mail: signs of a quotation or of a list."""
 _NUMBERED = re.compile(r"\(?[1-9][0-9]{0,2}[.)]\s+(?=[+(0-9])")
 """A list's own number before a phone number, `2. 98400 12345`; `(080) 4000 1234` looks the same."""
+_ALONE_BEHIND_ZERO = re.compile(r"\(?0([1-9])(?![0-9])")
 _BRACKETS = {"<": ">", "[": "]", "{": "}"}
 _THOUSANDS = re.compile(r"\+?[0-9]{1,3}(?:,[0-9]{3}){2,}")
 _EXPONENT = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?e\+?([0-9]{1,3})", re.IGNORECASE)
@@ -181,6 +182,26 @@ def is_valid(number: str) -> bool:
         return phonenumbers.is_valid_number(phonenumbers.parse(f"+{number}", None))
     except phonenumbers.NumberParseException:
         return False
+
+
+def one_digit_in(number: str) -> str:
+    """The first digit where the country writes it alone behind a 0, as 1 in `01 3111 3141`; otherwise empty.
+
+    It is an area, such as Vienna, or what mobiles begin with, such as 9 in Myanmar.
+    """
+    try:
+        import phonenumbers
+    except ModuleNotFoundError:
+        return ""
+    try:
+        found = phonenumbers.parse(f"+{number}", None)
+    except phonenumbers.NumberParseException:
+        return ""
+    shown = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.NATIONAL)
+    if written := _ALONE_BEHIND_ZERO.match(shown):
+        return written[1]
+    is_area = phonenumbers.length_of_geographical_area_code(found) == 1
+    return phonenumbers.national_significant_number(found)[0] if is_area else ""
 
 
 def _visible(text: str) -> str:

@@ -24,6 +24,7 @@ from callmark.tables.phones import (
     has_plan,
     is_valid,
     numbering_of,
+    one_digit_in,
     read_phone,
     trunk_in,
 )
@@ -112,17 +113,26 @@ class Spellings(Struct, frozen=True):
         for start, written in self._written(found):
             if self.is_whole(written):
                 return False
-            is_figure = start < found.start() and self._is_figure(found.string, start)
+            is_figure = start < found.start() and self._is_figure(found.string, start, written)
             if not is_figure and self._is_other(written, own):
                 return True
         return False
 
-    def _is_figure(self, text: str, start: int) -> bool:
-        """Whether a figure begins there, and no number.
+    def _is_figure(self, text: str, start: int, written: str) -> bool:
+        """Whether a figure begins there, and no number, as is `written` from there on.
 
-        `06 12345678` is one in France. It is none where the digits behind are a number without it.
+        `06 12345678` is one in France. It is none where the digits behind are a number without it, but `01 3111 3141`
+        is another one in any case: 01 is Vienna.
         """
-        return bool(_OF_FIGURE.match(text, start) or (_WITH_ZERO.match(text, start) and is_valid(self.number)))
+        if _OF_FIGURE.match(text, start):
+            return True
+        return bool(_WITH_ZERO.match(written)) and is_valid(self.number) and not self._is_area(written)
+
+    def _is_area(self, written: str) -> bool:
+        """Whether 0 and the digit behind it begin a number, as the country writes it."""
+        read = read_phone(written, self.region)
+        digit = one_digit_in(read) if isinstance(read, str) else ""
+        return bool(digit) and bool(re.match(rf"0{BETWEEN}{digit}(?![0-9])", written))
 
     def _is_other(self, written: str, own: str) -> bool:
         """Whether a text is another number, and no short figure before `own`, in which the text ends.
