@@ -139,7 +139,7 @@ class Spellings(Struct, frozen=True):
 
         Many lengths are possible in some countries, and in Germany nearly all are valid. So digits before count only
         where a number begins with them, as people write it: with the country code in a group, or as it is dialled.
-        A country code in a group counts for nothing before the digits as they are to be sent, in one group.
+        Without 00 a country code in a group counts for nothing before the digits as they are to be sent, in one group.
         """
         read = read_phone(written, self.region)
         if not isinstance(read, str):
@@ -150,7 +150,8 @@ class Spellings(Struct, frozen=True):
             return False
         if not self.region or written.startswith("00"):
             code = rf"(?:00{BETWEEN})?{BETWEEN.join(numbering_of(read).code)}(?![0-9])"
-            return own.removeprefix("00") != self.number and bool(re.match(code, written))
+            is_to_be_sent = not written.startswith("00") and own.removeprefix("00") == self.number
+            return not is_to_be_sent and bool(re.match(code, written))
         is_begun = written == own or written.startswith(self._dialled_first)
         return is_begun and not self._has_start(own)
 
