@@ -12,6 +12,7 @@ from tests.domain.persons.test_exporting import exported
 from tests.domain.persons.test_spellings import put_faulty, put_old, sent_texts
 
 from callmark.domain.deps import Deps
+from callmark.domain.persons import spellings
 from callmark.domain.persons.extracts import of_json, of_text
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.spellings import numbers_in
@@ -246,3 +247,20 @@ def test_a_number_of_any_country_is_erased_behind_any_short_figure(
     assume(not region or not is_area(figure, own, region))
     mask = NumberMask(PhoneNumber(number)).reading(region)
     assert own not in str(mask.plain(f"{figure}{divider}{own}"))
+
+
+@pytest.mark.parametrize("before", ["0 ", "09 ", "0 1 "])
+def test_digits_around_a_number_that_no_number_has_are_not_read_with_it(
+    before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 0
+
+    def counted(text: str, region: str = "") -> object:
+        nonlocal count
+        count += 1
+        return read_phone(text, region)
+
+    monkeypatch.setattr(spellings, "read_phone", counted)
+    mask = NumberMask(PhoneNumber("919900112233")).reading("DE")
+    mask.places(f"{before * 15}919900112233{'/1' * 8}, ", only_sure=True)
+    assert count <= 50

@@ -47,6 +47,10 @@ _OF_FIGURE = re.compile(r"(?<=[0-9][:,./\-])[0-9]{2,3}(?![0-9])")
 """The end of an hour, a price, a day or a house number, no beginning of a phone number: `10:30`, `1,500`."""
 _WITH_ZERO = re.compile("0[1-9]?(?![0-9])")
 """The beginning of a day, a price or a count of two digits: `05.08.`, `0.50`, `05`."""
+_MOST_WRITTEN = LONGEST + 10
+"""Digits of the longest text that is one number: 00, `1411 0011` of Australia for abroad, and the number."""
+_NO_NUMBER = re.compile(rf"(?:0{BETWEEN}){{6}}|(?:[0-9][^0-9]*){{{_MOST_WRITTEN + 1}}}")
+"""The beginning of what is no number, which takes long to find out by reading it."""
 _LAST_SCRIPT = 0x1FFFF
 """No later character is a digit."""
 _MOST_CHARACTERS = 4096
@@ -93,10 +97,10 @@ class Spellings(Struct, frozen=True):
         """Whether what was found may be another number, or a part of one."""
         if _in_longer_figure(found):
             return True
+        behind = _behind(found)
         for _, written in self._written(found):
-            if self._may_be_other(written):
-                return True
-            if any(self._may_be_other(written + behind, is_valid) for behind in _behind(found)):
+            longer = (written + rest for rest in behind if not _NO_NUMBER.match(written + rest))
+            if self._may_be_other(written) or any(self._may_be_other(one, is_valid) for one in longer):
                 return True
             if read_phone(written, self.region) == self.number:
                 return False
@@ -174,7 +178,8 @@ class Spellings(Struct, frozen=True):
             return [first]
         dialled = re.compile(f"(?<![0-9])(?:00|{self._dialled_first})")
         later = (one.start() for one in dialled.finditer(found.string, first + 1, found.start()))
-        return list(dict.fromkeys([first, *later, found.start()]))
+        starts = (one for one in dict.fromkeys([first, *later]) if one < found.start())
+        return [*(one for one in starts if not _NO_NUMBER.match(found.string, one, found.end())), found.start()]
 
 
 def _undivided(written: str) -> str:
