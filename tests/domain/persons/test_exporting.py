@@ -1,11 +1,14 @@
 """What is kept about a number, while it is read: the same JSON as of all at once."""
 
 import asyncio
+import threading
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from starlette.types import Message
 from tests.domain.persons.test_erasing import NUMBER, erased, put_everywhere
 from tests.factories import ALICE
@@ -15,6 +18,7 @@ from tests.waiting import until
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.persons import exporting, queries
+from callmark.domain.persons.spellings import Spellings
 from callmark.kit.partitions import keep_days
 from callmark.surfaces.streaming import Streaming
 
@@ -120,3 +124,21 @@ async def test_an_export_of_which_nothing_is_read_is_noted_too(deps: Deps) -> No
     (entry,) = await audit.list_entries(deps, None, audit.AuditFilter(action="person.export_begun"))
     assert (entry.subject, await told(deps)) == ("…33", [])
     await made.tables.aclose()
+
+
+@pytest.mark.parametrize("do", [exported, erased])
+async def test_a_text_that_takes_long_to_read_lets_nobody_wait(
+    deps: Deps, do: Callable[[Deps], Awaitable[object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "call_record", deps.clock.now(), {"submitted": f'"+{NUMBER}"', "outcome": "invalid"})
+    places, threads = Spellings.places, set[int]()
+
+    def read(self: Spellings, text: str, *, only_sure: bool = False) -> list[tuple[int, int]]:
+        threads.add(threading.get_ident())
+        return places(self, text, only_sure=only_sure)
+
+    monkeypatch.setattr(Spellings, "places", read)
+    await do(deps)
+    assert threads
+    assert threading.get_ident() not in threads

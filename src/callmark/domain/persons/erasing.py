@@ -193,7 +193,8 @@ async def _erase_in(deps: Deps, one: Erasure, table: SearchedTable, mask: Number
         async with deps.db.transaction() as tx:
             count, redacted = 0, list[UUID]()
             for row in await queries.lock_rows(tx, table, mask.number, places):
-                decision = decide(table, row, mask, is_listed=one.is_listed)
+                # a long text takes a while, and nothing else in this process may wait for it
+                decision = await to_thread(decide, table, row, mask, is_listed=one.is_listed)
                 if decision.changes:
                     redacted += await _carry_out(tx, table, row, decision, deps.clock.now())
                     count += 1

@@ -1,6 +1,7 @@
 """What is kept about a number, handed on while it is read: at no time is more of it in memory than one step read."""
 
-from collections.abc import AsyncGenerator, Mapping
+from asyncio import to_thread
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
@@ -63,11 +64,7 @@ async def _parts(deps: Deps, mask: NumberMask, by: Actor, *, is_listed: bool) ->
         async for table in erasing.every_table(deps, _by_name):
             read = partial(_read, deps, table, mask.number)
             async for found in erasing.in_steps(table, read):
-                rows = [
-                    read_json(whole, partial(_shown, table, row, decision, mask))
-                    for row, whole in found
-                    if (decision := erasing.decide(table, row, mask, is_listed=is_listed)).changes
-                ]
+                rows = await to_thread(_rows, table, found, mask, is_listed=is_listed)
                 count += len(rows)
                 yield table.of_table, rows
     finally:
@@ -77,6 +74,17 @@ async def _parts(deps: Deps, mask: NumberMask, by: Actor, *, is_listed: bool) ->
 async def _read(deps: Deps, table: SearchedTable, number: PhoneNumber, places: range) -> list[tuple[FoundRow, str]]:
     async with deps.db.connection() as tx:
         return await queries.select_rows(tx, table, number, places)
+
+
+def _rows(
+    table: SearchedTable, found: Sequence[tuple[FoundRow, str]], mask: NumberMask, *, is_listed: bool
+) -> list[bytes]:
+    """What is shown of the rows. A long text takes a while, and nothing else may wait for it."""
+    return [
+        read_json(whole, partial(_shown, table, row, decision, mask))
+        for row, whole in found
+        if (decision := erasing.decide(table, row, mask, is_listed=is_listed)).changes
+    ]
 
 
 def _shown(table: SearchedTable, row: FoundRow, decision: Decision, mask: NumberMask, whole: str) -> bytes:
