@@ -174,6 +174,8 @@ def test_another_number_that_ends_as_the_number_does_stays(number: str, region: 
         ("33612345678", "US", "call +{}33 (0) 6 12 34 56 78{}."),
         ("12042345678", "US", "call {}204 234 5678{}"),
         ("12125551234", "FR", "{}1 (212) 555-1234{}, at home"),
+        ("918040001234", "IN", "call ({}80) 4000 1234{} please"),
+        ("5511961234567", "BR", "ligar ({}11) 96123-4567{}"),
     ],
 )
 def test_a_number_in_a_text_is_found_beside_other_digits_and_known_again(number: str, region: str, text: str) -> None:

@@ -236,9 +236,10 @@ def _numbers_in(text: str, region: str) -> set[str]:
     runs = {str(run) for one in plain for pattern in (_ANY, _ANY_FIGURE, _ANY_POWER) for run in pattern.findall(one)}
     cut = {run[: last.end()] for run in runs for last in _GROUP_END.finditer(run, SHORTEST - 1)}
     within = {re.sub(THOUSANDS, "", run) for run in cut}
-    read = (read_phone(written, country) for written in texts | within for country in {region, ""})
-    digits = ("".join(filter(str.isdigit, written)).removeprefix("00") for written in within)
-    return {number for number in (*read, *digits) if isinstance(number, str) and parse_digits(number)}
+    digits = {"".join(filter(str.isdigit, written)) for written in within}  # `80) 4000` looks like a list
+    read = (read_phone(written, country) for written in texts | within | digits for country in {region, ""})
+    sent = (one.removeprefix("00") for one in digits)
+    return {number for number in (*read, *sent) if isinstance(number, str) and parse_digits(number)}
 
 
 def read_json(text: str, read: Callable[[str], _T]) -> _T:
