@@ -20,6 +20,7 @@ from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import SECRET_KEY, Engines
 from tests.factories import Sent, make_label, phone, submit_batch
 from tests.kit.backups.backing_up import backed_up
+from tests.lasting import resting_on
 from tests.patient import patient_connections
 from tests.waiting import until
 
@@ -255,7 +256,8 @@ async def killed_restore(dsn: str, path: Path) -> None:
         async def is_over() -> bool:
             return not await tx.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                " AND application_name <> 'tests'"  # what keeps the databases of tests
+                " AND application_name <> 'tests' AND pid <> ALL ($1)",  # what keeps the databases of tests, and rests
+                resting_on(dsn),
             )
 
         await until(is_over)
