@@ -22,7 +22,10 @@ async def fill_day(deps: Deps, cast: Cast) -> None:
 
 
 async def rows_read(tx: DatabaseConnection) -> int:
-    """How many records the open transaction has read; some that came before it may be counted too."""
+    """How many records the connection has read; a transaction's are the difference from its beginning.
+
+    PostgreSQL forgets what was read before only now and then, and a connection may have rested since another test.
+    """
     return await tx.fetchval(
         "SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_xact_user_tables WHERE relname ~ '^call_record'"
     )
