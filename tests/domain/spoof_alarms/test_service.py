@@ -6,6 +6,7 @@ from datetime import timedelta
 import msgspec
 from tests.factories import make_cast, phone
 
+from callmark.domain import news
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.ids import AccountId
@@ -40,6 +41,18 @@ async def test_the_account_hears_of_the_call_by_an_event(deps: Deps, clock: Fake
     }
     (kept,) = await alarms.newest_alarms(deps, cast.account.id)
     assert kept == PossibleSpoof(kept.id, cast.account.id, CALLER, receiver, SpoofCause.FOREIGN_SIGNATURE, clock.now())
+
+
+async def test_requests_that_wait_for_events_hear_of_an_alarm_once_it_is_committed(deps: Deps) -> None:
+    cast, heard = await make_cast(deps), asyncio.Queue[int]()
+
+    async def on_news(_: bytes) -> None:
+        heard.put_nowait(await told(deps, cast.account.id))
+
+    await deps.fabric.listen(news.of_events(cast.account.id), on_news)
+    assert await alarms.raise_possible_spoof(deps, cast.account.id, CALLER, phone(), SpoofCause.NOT_ANNOUNCED)
+    async with asyncio.timeout(10):
+        assert await heard.get() == 1
 
 
 async def test_a_call_is_told_once_also_when_two_edges_see_it_at_once(deps: Deps, clock: FakeClock) -> None:

@@ -1,6 +1,7 @@
 """Use cases of spoof alarms: raise one, read an account's, forget old ones."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -40,7 +41,6 @@ async def raise_possible_spoof(
     try:
         if not await _keep(deps, spoof):
             return False
-        await events.announce(deps, account_id)
     except AppError as exc:
         log.warning("possible_spoof_not_told", account=str(account_id), error=exc.detail)
         return False
@@ -59,6 +59,7 @@ async def _keep(deps: Deps, spoof: PossibleSpoof) -> bool:
         if await _is_enough(tx, spoof):
             return False
         await queries.insert_spoof(tx, spoof)
+        tx.after_commit(partial(events.announce, deps, spoof.account_id))
         await events.append(tx, spoof.account_id, EventType.POSSIBLE_SPOOF, spoof.payload(), now)
     return True
 

@@ -6,6 +6,7 @@ by an index of its own.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -61,12 +62,12 @@ async def _count_batches(deps: Deps) -> bool:
             await queries.postpone(tx, later)
         if left:
             await queries.make_due_again(tx, left, deps.clock.now())
+            tx.after_commit(partial(deps.wake, WorkName.BATCHES))
         await queries.add(tx, _added([batch for batch in done if batch not in left], outcomes))
         if step or _instant_of(looked_to_id) != looked_to:
             await queries.set_mark(tx, "batches", _instant_of(looked_to_id), step[-1][0].id if step else mark)
     if left:
         log.warning("batches_due_again", batches=[str(batch.id) for batch in left])
-        await deps.wake(WorkName.BATCHES)
     return len(step) < len(new) or len(new) == _BATCHES_A_STEP or bool(before) or looked_to_id is not None
 
 
