@@ -171,7 +171,7 @@ def cli(context: click.Context) -> None:
 
 
 def _run_on_installation(data: Path | None, use: Callable[[Any], Awaitable[None]]) -> None:
-    """The operator commands' way into a running installation (`Entrance` of `surfaces.cli.session`)."""
+    """The operator commands' way into a running installation (`Entrance` of `surfaces.cli.command`)."""
     import asyncio
 
     from callmark.kit import logs

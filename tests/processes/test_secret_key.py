@@ -36,7 +36,7 @@ from callmark.kit.short_memory import ShortMemory
 from callmark.passport import Signer
 from callmark.processes.compose import open_deps
 from callmark.processes.secret_key import count_left, drop_old_key, reset_key, rotate_key
-from callmark.surfaces.cli.session import operator_at_terminal
+from callmark.surfaces.cli.command import operator_at_terminal
 
 
 class Here(Struct):

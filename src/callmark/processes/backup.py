@@ -18,15 +18,14 @@ from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import FILE, NEXT_FILE, OLD_FILE, mark, read_key
 from callmark.kit.settings import Secret, Settings
-from callmark.processes.commands import DATA
 from callmark.processes.databases import existing_database, settings_of
-from callmark.surfaces.cli.session import json_option
+from callmark.surfaces.cli.options import data_option, json_option
 from callmark.terminal import Output
 
 
 @click.command()
 @click.argument("to", type=click.Path(path_type=Path), metavar="DIR_OR_FILE")
-@DATA
+@data_option
 @click.option(
     "--secret-key-to",
     type=click.Path(path_type=Path, dir_okay=False),

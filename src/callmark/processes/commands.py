@@ -17,8 +17,7 @@ from callmark.kit.settings_in_force import SettingInForce, settings_in_force
 from callmark.processes.reach import reach
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.supervisor import Running, Supervisor
-
-DATA = click.option("--data", type=click.Path(path_type=Path), help="Data directory of the embedded engines.")
+from callmark.surfaces.cli.options import data_option, json_option
 
 
 @click.command()
@@ -28,7 +27,7 @@ DATA = click.option("--data", type=click.Path(path_type=Path), help="Data direct
 @click.option("--port", type=int, help="Port to listen on; 0 chooses a free one.")
 @click.option("--admin-host", help="Address for health and metrics.")
 @click.option("--admin-port", type=int, help="Port for the first process's health and metrics.")
-@DATA
+@data_option
 @click.option("--emulator", is_flag=True, default=None, help="Turn emulator mode on. For development only.")
 @click.option("--force", "emulator_force", is_flag=True, default=None, help="Allow emulator mode beyond loopback.")
 def serve(**options: object) -> None:
@@ -68,7 +67,7 @@ def _say_where(running: Running, roles: frozenset[str]) -> None:
     type=click.Choice(["pre", "post"]),
     help="Run only the steps for before (pre) or after (post) the new code starts.",
 )
-@DATA
+@data_option
 def migrate_(phase: str | None, data: Path | None) -> None:
     """Update the schema of the database in CALLMARK_POSTGRES_DSN, or of the embedded one."""
     settings = read_settings(data=data)
@@ -79,7 +78,7 @@ def migrate_(phase: str | None, data: Path | None) -> None:
 
 
 @click.command("settings")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of lines.")
+@json_option
 def settings_(*, as_json: bool) -> None:
     """List every setting: its value here, where that comes from, its default and meaning.
 

@@ -16,16 +16,16 @@ from callmark.kit.errors import SetupError
 from callmark.kit.health import Check
 from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.settings import Settings, read_settings
-from callmark.processes.commands import DATA
 from callmark.processes.doctor_engines import WITHIN_S, check_nats, check_object_store, check_postgres
 from callmark.processes.ports import open_socket
 from callmark.processes.reach import public_url, reach
 from callmark.surfaces import assets
+from callmark.surfaces.cli.options import data_option, json_option
 
 
 @click.command()
-@DATA
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of lines.")
+@data_option
+@json_option
 @click.pass_context
 def doctor(context: click.Context, data: Path | None, *, as_json: bool) -> None:
     """Checks this installation and says what to do; exit status 1 when something is wrong."""

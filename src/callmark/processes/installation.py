@@ -21,10 +21,10 @@ from callmark.kit.db import DatabaseConnection, connect
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.installation import place_of, told_held
 from callmark.kit.migrate import migrate, needed, schema_number
-from callmark.processes.commands import DATA
 from callmark.processes.databases import existing_database, settings_of
 from callmark.processes.reach import refused, unreachable
-from callmark.surfaces.cli.session import json_option, operator_at_terminal, yes_option
+from callmark.surfaces.cli.command import operator_at_terminal
+from callmark.surfaces.cli.options import data_option, json_option, yes_option
 from callmark.terminal import Output, Row
 
 Answer = TypeVar("Answer")
@@ -45,7 +45,7 @@ def group() -> None:
 
 
 @group.command
-@DATA
+@data_option
 @json_option
 def show(data: Path | None, *, as_json: bool) -> None:
     """Show the installation's id, where it is, and whether it sends anything."""
@@ -55,7 +55,7 @@ def show(data: Path | None, *, as_json: bool) -> None:
 
 
 @group.command
-@DATA
+@data_option
 @yes_option
 @json_option
 def renew(data: Path | None, *, yes: bool, as_json: bool) -> None:
@@ -79,7 +79,7 @@ def renew(data: Path | None, *, yes: bool, as_json: bool) -> None:
 
 
 @group.command
-@DATA
+@data_option
 @yes_option
 @json_option
 def keep(data: Path | None, *, yes: bool, as_json: bool) -> None:
@@ -95,7 +95,7 @@ def keep(data: Path | None, *, yes: bool, as_json: bool) -> None:
 
 
 @group.command
-@DATA
+@data_option
 @click.option("--drop", is_flag=True, help="Delete every webhook, and every mail that waits, before anything is sent.")
 @yes_option
 @json_option

@@ -20,9 +20,8 @@ from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import FILE
 from callmark.kit.settings import Settings
 from callmark.processes.backup import find_key, meter
-from callmark.processes.commands import DATA
 from callmark.processes.databases import settings_of, started_engine
-from callmark.surfaces.cli.session import json_option, yes_option
+from callmark.surfaces.cli.options import data_option, json_option, yes_option
 from callmark.terminal import Output
 
 ERASURES_SINCE = 38
@@ -31,7 +30,7 @@ ERASURES_SINCE = 38
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@DATA
+@data_option
 @click.option("--replace", is_flag=True, help="Replace everything that the database holds.")
 @click.option("--no-migrate", is_flag=True, help="Leave the schema as the backup has it.")
 @click.option(

@@ -34,13 +34,12 @@ from callmark.kit.secret_key import (
     settle_key,
 )
 from callmark.kit.settings import Secret, Settings, read_settings
-from callmark.processes.commands import DATA
 from callmark.processes.compose import open_deps
 from callmark.processes.reach import reach
-from callmark.surfaces.cli.session import operator_at_terminal
+from callmark.surfaces.cli.command import operator_at_terminal
+from callmark.surfaces.cli.options import data_option, yes_option
 
 Done = TypeVar("Done")
-_YES = click.option("--yes", is_flag=True, help="Skip the confirmation question.")
 _SET_BOTH = (
     "the secret key is set by CALLMARK_SECRET_KEY. To replace it, set CALLMARK_SECRET_KEY to a new key and"
     " CALLMARK_OLD_SECRET_KEY to the current one on every host, restart every process, and run this again"
@@ -64,7 +63,7 @@ def group() -> None:
 
 
 @group.command()
-@DATA
+@data_option
 def rotate(data: Path | None) -> None:
     """Replace the secret key while everything runs.
 
@@ -87,8 +86,8 @@ def rotate(data: Path | None) -> None:
 
 
 @group.command()
-@DATA
-@_YES
+@data_option
+@yes_option
 def reset(data: Path | None, *, yes: bool) -> None:
     """Start with a new secret key after the current one is lost.
 
@@ -111,8 +110,8 @@ def reset(data: Path | None, *, yes: bool) -> None:
 
 
 @group.command("drop-old")
-@DATA
-@_YES
+@data_option
+@yes_option
 def drop_old(data: Path | None, *, yes: bool) -> None:
     """Delete the key that was replaced, once no backup needs it; refuses while a secret is left under it."""
     if not yes:

@@ -36,7 +36,7 @@ from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.installation import KEEP, RENEW, check_place, held_since, place_of
 from callmark.kit.short_memory import ShortMemory
 from callmark.kit.worker import Worker
-from callmark.surfaces.cli.session import operator_at_terminal
+from callmark.surfaces.cli.command import operator_at_terminal
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.kit.ids import new_id, parse_uuid, random_uuid
 from callmark.kit.settings import read_settings
-from callmark.surfaces.cli.session import operator_at_terminal
+from callmark.surfaces.cli.command import operator_at_terminal
 
 
 @pytest.fixture

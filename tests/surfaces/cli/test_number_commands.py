@@ -27,7 +27,7 @@ from callmark.domain.numbers import proofs, service as numbers
 from callmark.domain.numbers.proof_model import read_letter
 from callmark.kit.clock import FakeClock
 from callmark.kit.settings import read_settings
-from callmark.surfaces.cli.session import operator_at_terminal
+from callmark.surfaces.cli.command import operator_at_terminal
 
 
 @pytest.fixture

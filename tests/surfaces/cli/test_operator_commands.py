@@ -38,7 +38,7 @@ from callmark.kit.errors import AppError
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.compose import open_deps
 from callmark.record_rules.fields import NewRecord
-from callmark.surfaces.cli.session import operator_at_terminal
+from callmark.surfaces.cli.command import operator_at_terminal
 from callmark.worker.run import run_due_once
 
 FEATURES = "call_personalisation,number_management,call_me_back,user_feedback"

@@ -19,7 +19,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.settings import read_settings
-from callmark.surfaces.cli.session import where_again
+from callmark.surfaces.cli.options import where_again
 
 URL = "https://hooks.acme.example/events?key=abc"
 

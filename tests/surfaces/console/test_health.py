@@ -13,7 +13,7 @@ from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.ids import new_id
 from callmark.kit.roles import ALL_ROLES
-from callmark.surfaces.cli.session import operator_at_terminal
+from callmark.surfaces.cli.command import operator_at_terminal
 
 HEALTH = "/console/operator/health"
 

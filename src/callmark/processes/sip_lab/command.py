@@ -12,7 +12,8 @@ from callmark.processes.compose import open_operator_deps
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.sip_lab.programs import demand_programs
 from callmark.processes.sip_lab.scenes import Played, Scene, play
-from callmark.surfaces.cli.session import data_option, json_option, operator_at_terminal
+from callmark.surfaces.cli.command import operator_at_terminal
+from callmark.surfaces.cli.options import data_option, json_option
 from callmark.terminal import Output
 
 _HELP = {

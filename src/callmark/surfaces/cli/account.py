@@ -10,8 +10,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import DEFAULTS, largest
 from callmark.domain.policy.plan import Feature
-from callmark.surfaces.cli.choices import FeatureList
-from callmark.surfaces.cli.session import at_least_one, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.options import FeatureList, at_least_one, id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("client_account_id", "name", "state", "features")

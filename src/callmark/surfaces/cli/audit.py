@@ -7,7 +7,7 @@ import click
 from callmark.domain.audit import chain, sealing
 from callmark.domain.audit.chain import AuditVerification
 from callmark.domain.deps import Deps
-from callmark.surfaces.cli.session import operator
+from callmark.surfaces.cli.command import operator
 from callmark.terminal import Output
 
 

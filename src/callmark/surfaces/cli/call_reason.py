@@ -6,7 +6,9 @@ from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.call_reasons.model import CallReason
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallReasonId
-from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.options import account_option, id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "text", "created_by_email", "created_at")

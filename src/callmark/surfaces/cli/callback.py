@@ -7,8 +7,11 @@ from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.model import ALL_STATES, CallbackConfig, CallbackRequest, RequestFilter, RequestState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
+from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.model import email_address
-from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.surfaces.cli.command import FeatureGroup, operator, operator_at_terminal
+from callmark.surfaces.cli.options import account_option, id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _CONFIG_COLUMNS = ("feature_set_id", "name", "slot_picker", "time_zone", "hours")
@@ -22,7 +25,7 @@ _email_option = click.option(
 )
 
 
-@click.group
+@click.group(cls=FeatureGroup, feature=Feature.CALL_ME_BACK)
 def group() -> None:
     """Manage Call Me Back: the settings of feature sets, and callback requests."""
 

@@ -15,15 +15,10 @@ from callmark.domain.feedback.model import (
     QuestionResult,
 )
 from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, QuestionId
-from callmark.surfaces.cli.session import (
-    account_option,
-    at_least_one,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    sure,
-    yes_option,
-)
+from callmark.domain.policy.plan import Feature
+from callmark.surfaces.cli.command import FeatureGroup, operator, operator_at_terminal
+from callmark.surfaces.cli.options import account_option, at_least_one, id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "name", "campaign_type", "call_types", "state", "feature_set_id")
@@ -76,7 +71,7 @@ _question_option = click.option(
 )
 
 
-@click.group
+@click.group(cls=FeatureGroup, feature=Feature.USER_FEEDBACK)
 def group() -> None:
     """Manage User Feedback campaigns: draft, live, ended."""
 

@@ -6,7 +6,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.edges import service as edges
 from callmark.domain.edges.model import Edge
 from callmark.domain.ids import AccountId, EdgeId
-from callmark.surfaces.cli.session import id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.options import id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "name", "account_id", "created_at", "last_used_at", "revoked_at")

@@ -17,16 +17,11 @@ from callmark.domain.feature_sets.model import (
     PhoneType,
 )
 from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
+from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.cli.session import (
-    account_option,
-    at_least_one,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.command import FeatureGroup, operator, operator_at_terminal
+from callmark.surfaces.cli.options import account_option, at_least_one, id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = (
@@ -44,7 +39,7 @@ _COLUMNS = (
 Id = TypeVar("Id", LabelId, CallReasonId)
 
 
-@click.group
+@click.group(cls=FeatureGroup, feature=Feature.NUMBER_MANAGEMENT)
 def group() -> None:
     """Manage feature sets: what the numbers in them show and offer."""
 

@@ -6,7 +6,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import HandsetApp
 from callmark.domain.ids import HandsetAppId
-from callmark.surfaces.cli.session import id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.options import id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("handset_app_id", "name", "created_at", "revoked_at")

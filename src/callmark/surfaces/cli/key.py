@@ -8,16 +8,9 @@ from callmark.domain.credentials.model import ApiKey, NewKey
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.policy.plan import KeyAccess
-from callmark.surfaces.cli.choices import KeyAccessList
-from callmark.surfaces.cli.session import (
-    account_option,
-    at_least_one,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.options import KeyAccessList, account_option, at_least_one, id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("key_id", "name", "features", "created_by_email", "created_at")

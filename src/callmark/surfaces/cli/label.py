@@ -10,17 +10,10 @@ from callmark.domain.labels import service as labels
 from callmark.domain.labels.categories import CATEGORIES, DEFAULT_SUB_CATEGORY, category_of
 from callmark.domain.labels.logo import initial_logo
 from callmark.domain.labels.model import Label, LabelChange, LabelType
-from callmark.surfaces.cli.choices import read_logo
-from callmark.surfaces.cli.session import (
-    account_option,
-    at_least_one,
-    id_argument,
-    json_option,
-    operator,
-    operator_at_terminal,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.files import read_logo
+from callmark.surfaces.cli.options import account_option, at_least_one, id_argument, json_option, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "name", "label_type", "sub_category", "is_default")

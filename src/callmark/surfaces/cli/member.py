@@ -11,17 +11,9 @@ from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import Role
 from callmark.domain.sessions.model import MemberState
-from callmark.surfaces.cli.session import (
-    account_option,
-    at_least_one,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    password_option,
-    read_password,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.options import account_option, at_least_one, id_argument, password_option, yes_option
+from callmark.surfaces.cli.prompts import read_password, sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "email", "name", "role", "state")

@@ -13,9 +13,11 @@ from callmark.domain.numbers.model import NumberFilter, NumberState, RequestStat
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList
 from callmark.domain.numbers.proof_model import ProofState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
+from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.cli import number_proof
+from callmark.surfaces.cli.command import FeatureGroup, operator, operator_at_terminal
 from callmark.surfaces.cli.number_out import (
     delisted_row,
     job_row,
@@ -26,7 +28,8 @@ from callmark.surfaces.cli.number_out import (
     rejected_count,
     said_of,
 )
-from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.surfaces.cli.options import account_option, id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("phone_number", "state", "proof", "phone_type", "feature_set_name", "label_name", "updated_at", "why")
@@ -65,7 +68,7 @@ file_argument = click.argument("file", type=click.File("rb"))
 numbers_argument = click.argument("numbers", nargs=-1, required=True, metavar="NUMBER...")
 
 
-@click.group
+@click.group(cls=FeatureGroup, feature=Feature.NUMBER_MANAGEMENT)
 def group() -> None:
     """Manage the numbers a business calls from."""
 

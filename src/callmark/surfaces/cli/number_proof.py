@@ -12,7 +12,9 @@ from callmark.domain.numbers.model import MOST_NUMBERS, NumberFilter, NumberStat
 from callmark.domain.numbers.proof_model import ProofRequest, ProofState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.phone import PhoneNumber
-from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, written
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.files import written
+from callmark.surfaces.cli.options import account_option, id_argument
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "account_name", "number_count", "examples", "letter_name", "requested_by_email", "requested_at")

@@ -9,15 +9,9 @@ from callmark.domain.ids import OperatorId
 from callmark.domain.operators import service as operators
 from callmark.domain.operators.model import Operator
 from callmark.surfaces.cli import operator_token
-from callmark.surfaces.cli.session import (
-    id_argument,
-    operator,
-    operator_at_terminal,
-    password_option,
-    read_password,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.options import id_argument, password_option, yes_option
+from callmark.surfaces.cli.prompts import read_password, sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "email", "name", "created_at")

@@ -6,7 +6,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import OperatorTokenId
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.operators.tokens.model import MOST_DAYS, OperatorToken
-from callmark.surfaces.cli.session import id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.options import id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "name", "state", "created_by_email", "created_at", "expires_at", "last_used_at")

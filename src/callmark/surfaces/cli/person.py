@@ -11,7 +11,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
 from callmark.domain.persons import erasing, exporting, service
 from callmark.domain.persons.model import Erasure
-from callmark.surfaces.cli.session import id_argument, operator, operator_at_terminal, sure, written, yes_option
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.files import written
+from callmark.surfaces.cli.options import id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "state", "requested_by", "requested_at", "ended_at", "rows")

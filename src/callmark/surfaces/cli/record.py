@@ -12,15 +12,18 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import iso_ms
-from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.surfaces.cli.command import FeatureGroup, operator, operator_at_terminal
+from callmark.surfaces.cli.options import account_option, id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _MS, _SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
 _COLUMNS = ("id", "caller_number", "receiver_number", "label_name", "outcome", "timeline")
 
 
-@click.group
+@click.group(cls=FeatureGroup, feature=Feature.CALL_PERSONALISATION)
 def group() -> None:
     """Show pushed call records, or withdraw one."""
 

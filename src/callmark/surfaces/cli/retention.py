@@ -6,7 +6,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.retention import service
 from callmark.domain.retention.model import KindState
 from callmark.kit.setting_rules import PREFIX
-from callmark.surfaces.cli.session import operator
+from callmark.surfaces.cli.command import operator
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("kind", "days", "setting", "oldest_at", "overdue")

@@ -9,14 +9,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, TrustRootId
 from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.domain.signer_certificates.model import StoredCertificate, TrustRoot
-from callmark.surfaces.cli.session import (
-    account_option,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.options import account_option, id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _ROOT_COLUMNS = ("id", "name", "is_own", "not_after", "fingerprint")

@@ -11,7 +11,8 @@ from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE
 from callmark.domain.structure.model import Department, HeldFeatureSet, Node, Operation, Process
 from callmark.surfaces.cli import call_reason, structure_nodes
-from callmark.surfaces.cli.session import account_option, json_option, operator
+from callmark.surfaces.cli.command import operator
+from callmark.surfaces.cli.options import account_option, json_option
 from callmark.terminal import Output, Row
 
 _INDENT = "  "

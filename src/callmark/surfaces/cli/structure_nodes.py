@@ -12,7 +12,9 @@ from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import Department, NodeKind, Operation, Process, Unit
 from callmark.domain.structure.service import PROCESSES
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.options import account_option, id_argument, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output
 
 _DEPARTMENT, _OPERATION = (NodeKind.DEPARTMENT,), (NodeKind.OPERATION,)

@@ -16,16 +16,9 @@ from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState, Webhook
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.cli.session import (
-    account_option,
-    at_least_one,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    sure,
-    where_again,
-    yes_option,
-)
+from callmark.surfaces.cli.command import operator, operator_at_terminal
+from callmark.surfaces.cli.options import account_option, at_least_one, id_argument, where_again, yes_option
+from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "name", "url", "event_types", "paused_at")

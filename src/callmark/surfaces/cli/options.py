@@ -1,5 +1,6 @@
-"""Option types that several commands share."""
+"""Options that several commands share, and the types of their values."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,37 @@ import click
 
 from callmark.domain.policy.plan import ALL_ACCESS, Feature, KeyAccess, key_access
 
-LOGO_READ_BYTES = 2_097_152
-"""A logo of this size is too large already, so no more of a file is read."""
+account_option = click.option(
+    "--account", "account", type=click.UUID, required=True, metavar="ID", help="The client account's id."
+)
+id_argument = click.argument("id", type=click.UUID)
+"""Commands name the kind of each id in their signature (`id: LabelId`): at run time every kind is a `UUID`."""
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
+yes_option = click.option("--yes", is_flag=True, help="Skip the confirmation question.")
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Data directory of the installation (default: CALLMARK_DATA).",
+)
+password_option = click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
+    metavar="FILE",
+    help="Read the password from the first line of a file (`-` for standard input) instead of asking for it.",
+)
+
+
+def where_again() -> str:
+    """The option that leads a command, printed for people to paste, to the same installation; empty without one."""
+    data = click.get_current_context().params.get("data")
+    return f" --data {shlex.quote(str(data))}" if data else ""
+
+
+def at_least_one(*given: object) -> None:
+    """Refuses an `update` that says nothing to change."""
+    if all(value is None or value is False for value in given):
+        raise click.UsageError("nothing to change; give at least one option (see --help)")
 
 
 class FeatureList(click.ParamType[frozenset[Feature]]):
@@ -54,14 +84,3 @@ def _names(
         if name not in there:
             kind.fail(f"{name!r} is not one of {', '.join(there)}", param, ctx)
     return names
-
-
-def read_logo(path: Path | None) -> bytes | None:
-    """The file's content, at most the size at which it is refused; None without a file."""
-    if path is None:
-        return None
-    try:
-        with path.open("rb") as file:
-            return file.read(LOGO_READ_BYTES)
-    except OSError as exc:
-        raise click.ClickException(f"cannot read {path}: {exc.strerror}") from exc
