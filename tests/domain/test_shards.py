@@ -105,7 +105,8 @@ NOT_THERE = {
     "a real-time push is admitted and written": "one statement looks up by token, by caller and by receiver, and"
     " writes by receiver and by account",
     "a real-time record is inserted": "one statement writes the record (by receiver) and its batch (by account)",
-    "an outcome is settled": "finds the record by its id alone (decision 13), and its batch by its id",
+    "an outcome is settled": "finds the record by its id alone"
+    " ([decision 13](decisions/0013-effects-shares-returns.md)), and its batch by its id",
     "a handset connects: its token": "the token says nothing of the number, so every shard is asked",
     "a batch's records are read for its status": "a batch has receivers on every shard",
     "a worker reads a batch's records to push them": "a batch has receivers on every shard",

@@ -1,7 +1,8 @@
 """The chain of the audit log: what is sealed of an entry, and what a look at all seals finds wrong.
 
 A seal is the SHA-256 of the seal before it, the entry's place and the digest of what the entry says. So no entry can be
-changed, deleted or moved, and none put between two, without a seal that no longer fits (decision 0062).
+changed, deleted or moved, and none put between two, without a seal that no longer fits
+(docs/decisions/0062-data-protection.md).
 """
 
 import hashlib

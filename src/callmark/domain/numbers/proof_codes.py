@@ -1,6 +1,7 @@
-"""Proof by a code: it is called or sent to the number by the operator's hook, and typed by who asked (decision 0054).
+"""Proof by a code: it is called or sent to the number by the operator's hook, and typed by who asked.
 
-The code is derived from its row's id with the installation's secret key, so it is stored nowhere.
+The code is derived from its row's id with the installation's secret key, so it is stored nowhere
+(docs/decisions/0054-number-ownership.md).
 """
 
 import hashlib

@@ -1,4 +1,7 @@
-"""Whether an account may call from a number that it lists: the states and ways of a proof (docs/decisions/0054)."""
+"""Whether an account may call from a number that it lists: the states and ways of a proof.
+
+docs/decisions/0054-number-ownership.md says why there are these.
+"""
 
 from datetime import datetime, timedelta
 from enum import StrEnum

@@ -1,4 +1,7 @@
-"""Use cases of proofs: the operator finds that an account may call from numbers, or that it may not (decision 0054)."""
+"""Use cases of proofs: the operator finds that an account may call from numbers, or that it may not.
+
+docs/decisions/0054-number-ownership.md says what a proof is and when it ends.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta

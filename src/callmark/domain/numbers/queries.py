@@ -1,6 +1,7 @@
 """The SQL of listing and delisting: numbers change hands and states, jobs move them on.
 
-Order of locks: the feature set, then its numbers by phone number, then the job (docs/decisions/0006).
+Order of locks: the feature set, then its numbers by phone number, then the job
+(docs/decisions/0006-numbers-and-jobs.md).
 """
 
 from collections.abc import Collection, Sequence

@@ -144,7 +144,10 @@ async def lock_set(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId, 
 
 
 async def in_transaction(deps: Deps, use: Callable[[Transaction], Awaitable[_T]]) -> _T:
-    """What `use` gives, in a transaction; again after a deadlock with other requests (decision 0006)."""
+    """What `use` gives, in a transaction; again after a deadlock with other requests.
+
+    See docs/decisions/0006-numbers-and-jobs.md.
+    """
     for _ in range(_TRIES):
         try:
             async with deps.db.transaction() as tx:

@@ -1,4 +1,7 @@
-"""Answers requests for a new password. Only here is it looked up whether someone has the address (decision 0072)."""
+"""Answers requests for a new password. Only here is it looked up whether someone has the address.
+
+docs/decisions/0072-what-sign-in-gives-away.md says why.
+"""
 
 from datetime import datetime
 from functools import partial

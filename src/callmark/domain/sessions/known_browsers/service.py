@@ -1,7 +1,8 @@
-"""Browsers in which a person has signed in before: wrong passwords count apart there (decision 0072).
+"""Browsers in which a person has signed in before: wrong passwords count apart there.
 
 So nobody can keep a person from signing in by wrong passwords for its address. A known browser opens nothing, and is
 known until the password is replaced. It keeps a token for each person who has signed in there; we keep their hashes.
+See docs/decisions/0072-what-sign-in-gives-away.md.
 """
 
 from datetime import datetime, timedelta
