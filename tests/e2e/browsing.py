@@ -20,7 +20,7 @@ from tests.e2e.serving import ENVIRON, children, until
 from tests.engines import reachable_directory
 
 from callmark.kit.clock import to_ms
-from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
+from callmark.surfaces.emulator.curl_example import CREDENTIALS_JSON
 
 CALLMARK = Path(sys.executable).parent / "callmark"
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium-headless-shell"

@@ -23,9 +23,9 @@ from tests.markdown import programs
 
 from callmark import __version__
 from callmark.main import cli
-from callmark.surfaces.emulator.magic import MAGIC
-from callmark.surfaces.emulator.model import Script
-from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk
+from callmark.surfaces.emulator.curl_example import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk
+from callmark.surfaces.emulator.handsets.magic_receivers import MAGIC
+from callmark.surfaces.emulator.handsets.model import Script
 
 ROOT = Path(__file__).parents[2]
 CALLMARK = Path(sys.executable).parent / "callmark"

@@ -116,11 +116,11 @@ async def _run(
 
 
 def _with_push_service(settings: Settings, *, is_worker: bool) -> Settings:
-    from callmark.surfaces.emulator import push_account
+    from callmark.surfaces.emulator.push_service import service_account
 
     if is_worker:
-        push_account.keep_account(settings, public_url(settings))
-    return push_account.with_push_service(settings, public_url(settings))
+        service_account.keep_account(settings, public_url(settings))
+    return service_account.with_push_service(settings, public_url(settings))
 
 
 async def _serve(
@@ -166,7 +166,7 @@ def _backgrounds(does: frozenset[str], deps: Deps) -> Iterator[Callable[[Deps], 
         check(deps)
         yield run_worker
     if "handsets" in does:
-        from callmark.surfaces.emulator.farm import run_farm
+        from callmark.surfaces.emulator.handsets.farm import run_farm
 
         deps.health.ask("handsets", lambda: "are not started yet")
         yield run_farm

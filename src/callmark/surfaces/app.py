@@ -68,7 +68,7 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
         routes += _console(deps)
     if deps.settings.emulator:
         from callmark.surfaces.emulator.app import EmulatorRoutes
-        from callmark.surfaces.emulator.faults import Interceptor
+        from callmark.surfaces.emulator.control_api.faults import Interceptor
 
         emulator, before = EmulatorRoutes(deps), Interceptor(deps)
         parts.append((emulator.start, emulator.stop))

@@ -14,7 +14,7 @@ from callmark.processes.demo.command import demo_settings, prepare_demo
 from callmark.processes.demo.credentials import read_credentials
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.supervisor import Supervisor
-from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
+from callmark.surfaces.emulator.curl_example import CREDENTIALS_JSON
 
 
 async def _run(data: Path, port: int) -> None:

@@ -19,8 +19,9 @@ from callmark.kit.fabric import Fabric
 from callmark.processes.http import Server
 from callmark.processes.ports import open_socket
 from callmark.surfaces.app import build_app
-from callmark.surfaces.emulator import control, push_account
-from callmark.surfaces.emulator.farm import Farm
+from callmark.surfaces.emulator.handsets import farm_api
+from callmark.surfaces.emulator.handsets.farm import Farm
+from callmark.surfaces.emulator.push_service import service_account
 
 ROLES = frozenset({"api", "gateway"})
 JSON = {"Content-Type": "application/json"}
@@ -74,8 +75,8 @@ async def emulated(
     settings = msgspec.structs.replace(deps.settings, emulator=True, data=data, real_time_deadline_s=2)
     here = replace(deps, settings=settings, public_url=f"http://127.0.0.1:{port}")
     if wakes:
-        push_account.keep_account(settings, here.public_url)
-        here = replace(here, settings=push_account.with_push_service(settings, here.public_url))
+        service_account.keep_account(settings, here.public_url)
+        here = replace(here, settings=service_account.with_push_service(settings, here.public_url))
     async with AsyncExitStack() as stack:
         if serve:
             await stack.enter_async_context(serving(here, port))
@@ -107,7 +108,7 @@ async def farming(deps: Deps, **options: float) -> AsyncGenerator[Farm]:
         farm = Farm(own, http, **options)
         try:
             await farm.start()
-            await control.ask(deps, control.Count(), control.Counted)
+            await farm_api.ask(deps, farm_api.Count(), farm_api.Counted)
             yield farm
         finally:
             await farm.stop()

@@ -32,9 +32,9 @@ from callmark.kit.clock import SystemClock
 from callmark.kit.db import own_names
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
-from callmark.surfaces.emulator import snapshots
-from callmark.surfaces.emulator.magic import MAGIC
-from callmark.surfaces.emulator.snapshot_store import stored_tables
+from callmark.surfaces.emulator.handsets.magic_receivers import MAGIC
+from callmark.surfaces.emulator.states import snapshots
+from callmark.surfaces.emulator.states.snapshot_queries import stored_tables
 
 HELD, LOST, NOBODY = "Record processed successfully", "Failed to push", "Not a Truecaller user"
 TO_SEED = {"to": "seed"}

@@ -14,7 +14,7 @@ from tests.documented import DOCUMENTS, EMULATOR, HANDSET, STIR, Operation, docu
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.emulator.app import EmulatorRoutes
-from callmark.surfaces.emulator.routing import PREFIX
+from callmark.surfaces.emulator.control_api.routing import PREFIX
 from callmark.surfaces.gateway import http_verbs
 from callmark.surfaces.reference.fields import described
 from callmark.surfaces.reference.handset_doc import handset_openapi

@@ -23,7 +23,7 @@ from callmark.processes.demo.teller import Teller
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.sip_lab.programs import demand_programs
 from callmark.processes.supervisor import Running, Supervisor
-from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk
+from callmark.surfaces.emulator.curl_example import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk
 
 _POOL_SIZE = 4
 """Each connection is a process of PostgreSQL with megabytes of its own; short statements of one process need few."""

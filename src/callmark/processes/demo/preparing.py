@@ -9,8 +9,8 @@ from callmark.kit.settings import Settings
 from callmark.processes.compose import open_deps
 from callmark.processes.demo.credentials import read_credentials, write_credentials, write_env
 from callmark.processes.demo.seed import seed
-from callmark.surfaces.emulator import snapshots
-from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON
+from callmark.surfaces.emulator.curl_example import CREDENTIALS_ENV, CREDENTIALS_JSON
+from callmark.surfaces.emulator.states import snapshots
 
 _READY_WITHIN_S = 30
 _POLL_S = 0.05

@@ -23,7 +23,7 @@ from callmark.surfaces.http import accepts_gzip
 from callmark.surfaces.templates import templates_of
 
 TEMPLATES = Path(__file__).parent / "templates"
-_PHONE = Path(__file__).parents[1] / "emulator/templates"
+_PHONE = Path(__file__).parents[1] / "emulator/pages/templates"
 """The virtual handset's screen, which the first steps show as the emulator's pages do."""
 _WORTH_ZIPPING = 1024
 _THEMES = frozenset({"light", "dark"})

@@ -16,7 +16,7 @@ from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.pages import Page, is_secure, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, page_after, with_query
 from callmark.surfaces.console.route import Access, get, post
-from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
+from callmark.surfaces.emulator.curl_example import CREDENTIALS_JSON
 
 SIGN_IN, CODE, FORGOT = "/console/sign-in", "/console/sign-in/code", "/console/forgot"
 _OR_ANOTHER = "Or reset your password: you can sign in immediately in the browser where you open the link."

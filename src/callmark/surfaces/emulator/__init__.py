@@ -1,7 +1,10 @@
 """The emulator: a movable clock, virtual handsets and their control API, in emulator mode only (docs/emulator.md).
 
-farm.py is the process of all virtual handsets. handset.py is one of them (a real gateway client), held.py what it
-holds, call_screen.py what a person sees and does on it. app.py is the control API, which asks the farm over the fabric
-(control.py). pages.py serves the pages; live.py keeps them current and takes their gestures. page.py is the demo's
-first page.
+handsets/      virtual handsets: one of them (handset.py, a real gateway client), what a person sees and does on it
+               (call_screen.py), the process of them all (farm.py) and what others ask of it (farm_api.py)
+states/        back to an earlier state: reset and snapshots
+control_api/   the routes below /emulator/v1 and their JSON (wire.py)
+push_service/  the emulator's own push service, for handsets that sleep
+pages/         the pages; live_screens.py keeps them current and takes their gestures, first_page.py is the demo's first
+app.py         the table of all routes; guard.py says who may use them
 """

@@ -15,22 +15,26 @@ from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.heartbeats import move_clock
 from callmark.kit.phone import PhoneNumber
-from callmark.surfaces.emulator import control, magic, store, wire
-from callmark.surfaces.emulator.accounts import account_routes
-from callmark.surfaces.emulator.answers import answer_routes
-from callmark.surfaces.emulator.faults import FaultsOut, wanted_faults
-from callmark.surfaces.emulator.live import Live
-from callmark.surfaces.emulator.mails import mail_routes
-from callmark.surfaces.emulator.model import Memory, Script, VirtualHandset
-from callmark.surfaces.emulator.page import EmulatorPage
-from callmark.surfaces.emulator.pages import page_routes
-from callmark.surfaces.emulator.push_service import push_service_routes
-from callmark.surfaces.emulator.reset import reset, reset_to_seed, tell_of_clock
-from callmark.surfaces.emulator.routing import control_route
-from callmark.surfaces.emulator.sinks import sink_routes
-from callmark.surfaces.emulator.snapshot_routes import snapshot_routes
-from callmark.surfaces.emulator.webhooks import webhook_routes
-from callmark.surfaces.emulator.work import work_routes
+from callmark.surfaces.emulator import state_queries
+from callmark.surfaces.emulator.control_api import wire
+from callmark.surfaces.emulator.control_api.accounts import account_routes
+from callmark.surfaces.emulator.control_api.answers import answer_routes
+from callmark.surfaces.emulator.control_api.due_work import work_routes
+from callmark.surfaces.emulator.control_api.faults import FaultsOut, wanted_faults
+from callmark.surfaces.emulator.control_api.mails import mail_routes
+from callmark.surfaces.emulator.control_api.routing import control_route
+from callmark.surfaces.emulator.control_api.sinks import sink_routes
+from callmark.surfaces.emulator.control_api.snapshots import snapshot_routes
+from callmark.surfaces.emulator.control_api.webhooks import webhook_routes
+from callmark.surfaces.emulator.handsets import farm_api, magic_receivers
+from callmark.surfaces.emulator.handsets.model import Memory, Script, VirtualHandset
+from callmark.surfaces.emulator.handsets.service import list_handsets
+from callmark.surfaces.emulator.pages.first_page import EmulatorPage
+from callmark.surfaces.emulator.pages.live_screens import Live
+from callmark.surfaces.emulator.pages.mails import mail_page_routes
+from callmark.surfaces.emulator.pages.routes import page_routes
+from callmark.surfaces.emulator.push_service.routes import push_service_routes
+from callmark.surfaces.emulator.states.reset import reset, reset_to_seed, tell_of_clock
 from callmark.surfaces.http import Response, render
 
 
@@ -52,6 +56,7 @@ class EmulatorRoutes:
             control_route("reset", POST=self.post_reset),
             *answer_routes(deps),
             *mail_routes(deps),
+            *mail_page_routes(deps),
             *snapshot_routes(deps, self._clock_moves),
             *account_routes(deps),
             *webhook_routes(deps),
@@ -91,10 +96,8 @@ class EmulatorRoutes:
 
     async def list_handsets(self, _: Request) -> Response:
         """Every virtual handset, by number."""
-        counted = await control.ask(self._deps, control.Count(), control.Counted)
+        counted = await farm_api.ask(self._deps, farm_api.Count(), farm_api.Counted)
         connected, asleep = frozenset(counted.connected), frozenset(counted.asleep)
-        async with self._deps.db.connection() as tx:
-            rows = await store.select_all(tx)
         return render(
             [
                 wire.HandsetOut.of(
@@ -103,7 +106,7 @@ class EmulatorRoutes:
                     asleep=row.phone_number in asleep,
                     memory=counted.memories.get(row.phone_number, Memory()),
                 )
-                for row in rows
+                for row in await list_handsets(self._deps)
             ]
         )
 
@@ -113,11 +116,11 @@ class EmulatorRoutes:
         handset = VirtualHandset(
             phone_number=wire.phone(body.phone_number, "phone_number"),
             os=OS.ANDROID if body.os is UNSET else wire.os_of(body.os),
-            app_version=magic.APP_VERSION if body.app_version is UNSET else wire.version(body.app_version),
+            app_version=magic_receivers.APP_VERSION if body.app_version is UNSET else wire.version(body.app_version),
             online=True if body.online is UNSET else body.online,
             script=Script() if body.script is UNSET else wire.script(body.script),
         )
-        made = await control.ask(self._deps, control.Make(handset), control.Made)
+        made = await farm_api.ask(self._deps, farm_api.Make(handset), farm_api.Made)
         return render(_told(made), 201)
 
     async def change_handset(self, request: Request) -> Response:
@@ -126,19 +129,19 @@ class EmulatorRoutes:
         number = _path_phone(request)
         if body.phone_number is not UNSET and wire.phone(body.phone_number, "phone_number") != number:
             raise InvalidInput("phone_number cannot change; create another handset", field="phone_number")
-        change = control.Change(
+        change = farm_api.Change(
             phone_number=number,
             os=UNSET if body.os is UNSET else wire.os_of(body.os),
             app_version=UNSET if body.app_version is UNSET else wire.version(body.app_version),
             online=body.online,
             script=UNSET if body.script is UNSET else wire.script(body.script),
         )
-        made = await control.ask(self._deps, change, control.Made)
+        made = await farm_api.ask(self._deps, change, farm_api.Made)
         return render(_told(made))
 
     async def remove_handset(self, request: Request) -> Response:
         """Uninstalls the app: the number's registration ends, and the handset is gone."""
-        await control.ask(self._deps, control.Remove(_path_phone(request)), control.Removed)
+        await farm_api.ask(self._deps, farm_api.Remove(_path_phone(request)), farm_api.Removed)
         return Response(204, headers=[])
 
     # calls ------------------------------------------------------------------------------------------------------------
@@ -148,18 +151,18 @@ class EmulatorRoutes:
         caller = request.query_params.get("caller")
         if not caller:
             raise InvalidInput("the query parameter caller is required", field="caller")
-        look = control.Look(_path_phone(request), wire.phone(caller, "caller"))
-        return render((await control.ask(self._deps, look, control.ScreenShown)).screen)
+        look = farm_api.Look(_path_phone(request), wire.phone(caller, "caller"))
+        return render((await farm_api.ask(self._deps, look, farm_api.ScreenShown)).screen)
 
     async def call(self, request: Request) -> Response:
         """Rings a handset: what showed. The handset reports the call as a real one would."""
         body = await wire.read(request, wire.CallIn)
-        ring = control.Ring(
+        ring = farm_api.Ring(
             wire.phone(body.receiver, "receiver"),
             wire.phone(body.caller, "caller"),
             None if body.outcome is UNSET else wire.outcome(body.outcome),
         )
-        rung = await control.ask(self._deps, ring, control.Rung)
+        rung = await farm_api.ask(self._deps, ring, farm_api.Rung)
         return render(wire.CallOut(**msgspec.structs.asdict(rung.screen), outcome=rung.outcome))
 
     # faults, randomness, reset ----------------------------------------------------------------------------------------
@@ -167,7 +170,7 @@ class EmulatorRoutes:
     async def get_faults(self, _: Request) -> Response:
         """What is left of the faults."""
         async with self._deps.db.connection() as tx:
-            return render(FaultsOut.of(await store.select_faults(tx)))
+            return render(FaultsOut.of(await state_queries.select_faults(tx)))
 
     async def put_faults(self, request: Request) -> Response:
         """Sets faults in place of those there are; answers when they are in force."""
@@ -177,27 +180,27 @@ class EmulatorRoutes:
 
     async def delete_faults(self, _: Request) -> Response:
         """Clears the faults."""
-        await self._set_faults(store.Faults())
+        await self._set_faults(state_queries.Faults())
         return Response(204, headers=[])
 
-    async def _set_faults(self, wanted: store.Faults) -> None:
+    async def _set_faults(self, wanted: state_queries.Faults) -> None:
         async with self._deps.db.transaction() as tx:
-            before = await store.select_faults(tx)
-            await store.put_faults(tx, wanted)
+            before = await state_queries.select_faults(tx)
+            await state_queries.put_faults(tx, wanted)
         if before.drop_every or wanted.drop_every:  # the rest is no matter of the handsets
-            await control.ask(self._deps, control.TakeFaults(), control.Done)
+            await farm_api.ask(self._deps, farm_api.TakeFaults(), farm_api.Done)
 
     async def get_seed(self, _: Request) -> Response:
         """The seed of the handsets' randomness."""
         async with self._deps.db.connection() as tx:
-            return render(wire.SeedOut(await store.select_seed(tx)))
+            return render(wire.SeedOut(await state_queries.select_seed(tx)))
 
     async def put_seed(self, request: Request) -> Response:
         """Sets the seed: every handset counts and draws from the beginning."""
         body = await wire.read(request, wire.SeedIn)
         async with self._deps.db.connection() as tx:
-            await store.put_seed(tx, body.seed)
-        await control.ask(self._deps, control.TakeSeed(), control.Done)
+            await state_queries.put_seed(tx, body.seed)
+        await farm_api.ask(self._deps, farm_api.TakeSeed(), farm_api.Done)
         return render(wire.SeedOut(body.seed))
 
     async def post_reset(self, request: Request) -> Response:
@@ -208,7 +211,7 @@ class EmulatorRoutes:
         return render(wire.ClockOut(iso_ms(self._deps.clock.now())))
 
 
-def _told(made: control.Made) -> wire.HandsetOut:
+def _told(made: farm_api.Made) -> wire.HandsetOut:
     return wire.HandsetOut.of(made.handset, connected=made.connected, asleep=made.is_asleep, memory=made.memory)
 
 

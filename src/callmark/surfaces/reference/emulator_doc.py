@@ -3,10 +3,10 @@
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.surfaces.api.documented import Json
 from callmark.surfaces.api.route import Doc, ParamDoc
-from callmark.surfaces.emulator import mails, sinks, wire
-from callmark.surfaces.emulator.faults import FaultsOut
-from callmark.surfaces.emulator.model import Screen
-from callmark.surfaces.emulator.routing import PREFIX
+from callmark.surfaces.emulator.control_api import mails, sinks, wire
+from callmark.surfaces.emulator.control_api.faults import FaultsOut
+from callmark.surfaces.emulator.control_api.routing import PREFIX
+from callmark.surfaces.emulator.handsets.model import Screen
 from callmark.surfaces.reference.beside import DocumentedRoute, DocumentInfo, bearer, document_of, told_by
 from callmark.surfaces.reference.control_operation import PHONE, ControlOperation
 from callmark.surfaces.reference.emulator_examples import (

@@ -3,9 +3,10 @@
 from callmark.domain.sessions.model import EMAIL_TAKEN
 from callmark.kit.errors import Conflict, NotFound
 from callmark.surfaces.api.route import ParamDoc
-from callmark.surfaces.emulator import snapshots, wire
-from callmark.surfaces.emulator.accounts import EmulatorAccountOut
-from callmark.surfaces.emulator.snapshot_routes import SnapshotOut
+from callmark.surfaces.emulator.control_api import wire
+from callmark.surfaces.emulator.control_api.accounts import EmulatorAccountOut
+from callmark.surfaces.emulator.control_api.snapshots import SnapshotOut
+from callmark.surfaces.emulator.states import snapshots
 from callmark.surfaces.reference.beside import told_by
 from callmark.surfaces.reference.control_operation import ControlOperation
 from callmark.surfaces.reference.emulator_examples import ACCOUNT, ACCOUNT_WANTED, CLOCK, LISTED_ACCOUNT, SNAPSHOT

@@ -1,9 +1,9 @@
 """The emulator's document: what tests of integrators need beside handsets, clock and accounts."""
 
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
-from callmark.surfaces.emulator import wire
-from callmark.surfaces.emulator.webhooks import WebhookMadeOut
-from callmark.surfaces.emulator.work import WorkOut
+from callmark.surfaces.emulator.control_api import wire
+from callmark.surfaces.emulator.control_api.due_work import WorkOut
+from callmark.surfaces.emulator.control_api.webhooks import WebhookMadeOut
 from callmark.surfaces.reference.beside import told_by
 from callmark.surfaces.reference.control_operation import ControlOperation
 from callmark.surfaces.reference.emulator_examples import WEBHOOK, WEBHOOK_WANTED, WORK

@@ -1,0 +1,1 @@
+"""The routes below `/emulator/v1`, by which scripts and tests drive the emulator."""

@@ -1,0 +1,30 @@
+"""Whether the platform is idle: nothing that is due is left to be done."""
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.routing import BaseRoute
+
+from callmark.domain.background import service as background
+from callmark.domain.deps import Deps
+from callmark.domain.work_names import WorkName
+from callmark.surfaces.emulator.control_api.routing import control_route
+from callmark.surfaces.http import Response, render
+
+
+class WorkOut(Struct, frozen=True):
+    """How much of each kind of background work is due or under way; `idle` when none is."""
+
+    idle: bool
+    work: dict[str, int]
+
+
+def work_routes(deps: Deps) -> list[BaseRoute]:
+    """What tests ask before they look at what was done."""
+
+    async def get_work(_: Request) -> Response:
+        found = await background.look_at_queues(deps)
+        work = {queue.name: queue.waiting + queue.running for queue in found.queues}
+        work[WorkName.DELIVERIES] = found.deliveries.waiting
+        return render(WorkOut(not any(work.values()), work))
+
+    return [control_route("work", GET=get_work)]

@@ -1,0 +1,113 @@
+"""Faults on demand: what the API answers instead of carrying requests out, in emulator mode only.
+
+What is set is one row of PostgreSQL, and each request takes its fault out of it in one statement: so the count is
+exact over all HTTP processes.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from msgspec import Struct
+
+from callmark.domain.deps import Deps
+from callmark.kit.errors import (
+    AppError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PayloadTooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMedia,
+)
+from callmark.surfaces.api.route import ApiRoute, Family
+from callmark.surfaces.emulator import state_queries
+from callmark.surfaces.emulator.control_api.wire import FaultsIn
+from callmark.surfaces.emulator.state_queries import Faults
+
+RETRY_AFTER = timedelta(seconds=1)
+_LARGEST_BODY_BYTES = 1 << 20
+_FROM_THE_CONTRACT = ("/clients/", "/v2/", "/v3/")
+
+
+def _too_many() -> AppError:
+    return TooManyRequests(RETRY_AFTER)
+
+
+_ERRORS: dict[str, Callable[[], AppError]] = {
+    InvalidInput.slug: lambda: InvalidInput("request body is invalid"),
+    Unauthenticated.slug: Unauthenticated,
+    Forbidden.slug: Forbidden,
+    NotFound.slug: NotFound,
+    PayloadTooLarge.slug: lambda: PayloadTooLarge(_LARGEST_BODY_BYTES),
+    UnsupportedMedia.slug: UnsupportedMedia,
+    TooManyRequests.slug: _too_many,
+    AppError.slug: lambda: AppError("internal error"),
+    Unavailable.slug: lambda: Unavailable("emulator: a fault on demand"),
+}
+KNOWN = {slug: make().status for slug, make in _ERRORS.items()}
+"""The errors that can be asked for: slug → status; each status has one slug."""
+
+
+class FaultsOut(Struct, frozen=True):
+    """What is left of the faults; `status` and `slug` None when no error is to come."""
+
+    status: int | None
+    slug: str | None
+    count: int
+    latency_ms: int
+    drop_every: int
+
+    @classmethod
+    def of(cls, faults: Faults) -> "FaultsOut":
+        """What the control API tells of `faults`."""
+        slug = faults.slug if faults.count else None
+        return cls(KNOWN[slug] if slug else None, slug, faults.count, faults.latency_ms, faults.drop_every)
+
+
+def wanted_faults(body: FaultsIn) -> Faults:
+    """The faults that a body asks for. Raises InvalidInput."""
+    slug = slug_of(body.status, body.slug)
+    if slug is None and body.count:
+        raise InvalidInput("count needs a status or a slug", field="count")
+    count = (1 if body.count is None else body.count) if slug else 0
+    return Faults(slug, count, body.latency_ms, body.drop_every)
+
+
+def slug_of(status: int | None, slug: str | None) -> str | None:
+    """The error that status and slug name, each of which may be left out. Raises InvalidInput that lists them all."""
+    if status is None and slug is None:
+        return None
+    for known_slug, known_status in KNOWN.items():
+        if status in (None, known_status) and slug in (None, known_slug):
+            return known_slug
+    known = ", ".join(f"{known_status} {known_slug}" for known_slug, known_status in KNOWN.items())
+    asked = " ".join(str(part) for part in (status, slug) if part is not None)
+    raise InvalidInput(
+        f"there is no error {asked}; the errors are: {known}", field="status" if slug is None else "slug"
+    )
+
+
+class Interceptor:
+    """Runs before the routes of the contract: waits the latency that is set, then fails if a fault is left."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    async def __call__(self, route: ApiRoute) -> None:
+        """Raises the error that this request is to be answered with, if any."""
+        if not route.path.startswith(_FROM_THE_CONTRACT):
+            return
+        async with self._deps.db.connection() as tx:
+            latency_ms, slug = await state_queries.take_fault(tx)
+        if latency_ms:
+            await self._deps.real_clock.sleep(timedelta(milliseconds=latency_ms))
+        if slug is not None:
+            raise _error(slug, route)
+
+
+def _error(slug: str, route: ApiRoute) -> AppError:
+    if slug == InvalidInput.slug and route.family is Family.B:
+        return InvalidInput("Request body is invalid: malformed JSON")
+    return _ERRORS[slug]()

@@ -1,0 +1,62 @@
+"""The control API of snapshots."""
+
+import asyncio
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.routing import BaseRoute
+
+from callmark.domain.deps import Deps
+from callmark.kit.clock import iso_ms
+from callmark.surfaces.emulator.control_api import wire
+from callmark.surfaces.emulator.control_api.routing import control_route
+from callmark.surfaces.emulator.states import snapshots
+from callmark.surfaces.emulator.states.model import Snapshot
+from callmark.surfaces.emulator.states.reset import restore
+from callmark.surfaces.http import Response, render
+
+
+class SnapshotOut(Struct, frozen=True):
+    """A snapshot, when it was made by the real clock, and what the product clock said then."""
+
+    name: str
+    made_at: str
+    now: str
+
+
+def snapshot_routes(deps: Deps, clock_moves: asyncio.Lock) -> list[BaseRoute]:
+    """Making, restoring, listing and deleting them; a restoration moves the clock, alone in its process."""
+
+    async def list_snapshots(_: Request) -> Response:
+        return render([_out(one) for one in await snapshots.list_all(deps)])
+
+    async def get_snapshot(request: Request) -> Response:
+        return render(_out(await snapshots.get(deps, _name(request))))
+
+    async def put_snapshot(request: Request) -> Response:
+        await wire.read(request, wire.NothingIn, empty=b"{}")
+        return render(_out(await snapshots.take(deps, _name(request))))
+
+    async def delete_snapshot(request: Request) -> Response:
+        await snapshots.delete(deps, _name(request))
+        return Response(204, headers=[])
+
+    async def restore_snapshot(request: Request) -> Response:
+        await wire.read(request, wire.NothingIn, empty=b"{}")
+        async with clock_moves:
+            await restore(deps, _name(request))
+        return render(wire.ClockOut(iso_ms(deps.clock.now())))
+
+    return [
+        control_route("snapshots", GET=list_snapshots),
+        control_route("snapshots/{name}", GET=get_snapshot, PUT=put_snapshot, DELETE=delete_snapshot),
+        control_route("snapshots/{name}/restore", POST=restore_snapshot),
+    ]
+
+
+def _name(request: Request) -> str:
+    return snapshots.parse_name(request.path_params["name"])
+
+
+def _out(snapshot: Snapshot) -> SnapshotOut:
+    return SnapshotOut(snapshot.name, iso_ms(snapshot.made_at), iso_ms(snapshot.clock_at))

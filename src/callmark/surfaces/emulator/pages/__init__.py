@@ -1,0 +1,1 @@
+"""The emulator's pages: the demo's first page, virtual handsets, caught mails."""

@@ -1,0 +1,27 @@
+"""The emulator's templates, and the headers that each of its pages has."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def headers(public_url: str) -> dict[str, str]:
+    """Headers of every page. Logos come from `public_url`, which need not be the address the page was opened by."""
+    parts = urlsplit(public_url)
+    logos = f"{parts.scheme}://{parts.netloc}"
+    return {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
+        f" img-src 'self' data: {logos}; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }

@@ -1,0 +1,1 @@
+"""Back to an earlier state of the installation: reset, and named snapshots."""
