@@ -11,7 +11,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import DEFAULTS, largest
 from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.command import operator, operator_at_terminal
-from callmark.surfaces.cli.options import FeatureList, at_least_one, id_argument, yes_option
+from callmark.surfaces.cli.options import FEATURES, at_least_one, id_argument, yes_option
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
@@ -27,7 +27,7 @@ def group() -> None:
 @click.option("--name", required=True, help="The business's name, at most 100 characters.")
 @click.option(
     "--features",
-    type=FeatureList(),
+    type=FEATURES,
     default="all",
     show_default=True,
     help="Features it subscribes to, separated by commas.",
@@ -62,7 +62,7 @@ async def show(deps: Deps, out: Output, id: AccountId) -> None:
 @group.command
 @id_argument
 @click.option("--name", help="A new name.")
-@click.option("--features", type=FeatureList(), help="The features it subscribes to from now on.")
+@click.option("--features", type=FEATURES, help="The features it subscribes to from now on.")
 @click.option(
     "--state", type=click.Choice(AccountState, case_sensitive=False), help="Suspend the account, or restore it."
 )

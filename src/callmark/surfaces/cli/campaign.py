@@ -17,29 +17,12 @@ from callmark.domain.feedback.model import (
 from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, QuestionId
 from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.command import FeatureGroup, operator, operator_at_terminal
-from callmark.surfaces.cli.options import account_option, at_least_one, id_argument, yes_option
+from callmark.surfaces.cli.options import CommaList, account_option, at_least_one, id_argument, yes_option
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "name", "campaign_type", "call_types", "state", "feature_set_id")
 _RESULT_COLUMNS = ("question", "answered", "counts", "average")
-
-
-class CallTypes(click.ParamType[frozenset[CallType]]):
-    """Call types separated by commas."""
-
-    name = "calls"
-
-    def convert(
-        self, value: str | frozenset[CallType], param: click.Parameter | None, ctx: click.Context | None
-    ) -> frozenset[CallType]:
-        """The call types named; a wrong name fails with those that exist."""
-        if isinstance(value, frozenset):
-            return value
-        try:
-            return frozenset(CallType(name.strip()) for name in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a call type; choose answered, missed, or both", param, ctx)
 
 
 class QuestionText(click.ParamType[NewQuestion]):
@@ -59,7 +42,9 @@ class QuestionText(click.ParamType[NewQuestion]):
 
 
 _calls_option = click.option(
-    "--calls", type=CallTypes(), help="Calls that it asks about: answered, missed (includes rejected), or both."
+    "--calls",
+    type=CommaList("calls", CallType),
+    help="Calls that it asks about: answered, missed (includes rejected), or both.",
 )
 _question_option = click.option(
     "--question",

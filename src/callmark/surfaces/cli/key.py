@@ -9,7 +9,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.policy.plan import KeyAccess
 from callmark.surfaces.cli.command import operator, operator_at_terminal
-from callmark.surfaces.cli.options import KeyAccessList, account_option, at_least_one, id_argument, yes_option
+from callmark.surfaces.cli.options import KEY_ACCESS, account_option, at_least_one, id_argument, yes_option
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
@@ -28,7 +28,7 @@ def group() -> None:
 @click.option("--description", default="", help="A longer description.")
 @click.option(
     "--features",
-    type=KeyAccessList(),
+    type=KEY_ACCESS,
     help="Features it gives access to, separated by commas (default: all features of the account, without management).",
 )
 @operator
@@ -73,7 +73,7 @@ async def show(deps: Deps, out: Output, id: KeyId, account: AccountId) -> None:
 @account_option
 @click.option("--name", help="A new name.")
 @click.option("--description", help="A new description.")
-@click.option("--features", type=KeyAccessList(), help="The features it gives access to, replacing the current ones.")
+@click.option("--features", type=KEY_ACCESS, help="The features it gives access to, replacing the current ones.")
 @operator
 async def update(
     deps: Deps,

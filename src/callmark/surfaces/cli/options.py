@@ -1,13 +1,16 @@
 """Options that several commands share, and the types of their values."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import click
 
-from callmark.domain.policy.plan import ALL_ACCESS, Feature, KeyAccess, key_access
+from callmark.domain.policy.plan import ALL_ACCESS, ALL_FEATURES, Feature
+
+Name = TypeVar("Name", bound=StrEnum)
 
 account_option = click.option(
     "--account", "account", type=click.UUID, required=True, metavar="ID", help="The client account's id."
@@ -42,45 +45,29 @@ def at_least_one(*given: object) -> None:
         raise click.UsageError("nothing to change; give at least one option (see --help)")
 
 
-class FeatureList(click.ParamType[frozenset[Feature]]):
-    """Features separated by commas, or `all`, or `none`."""
+class CommaList(click.ParamType[frozenset[Name]]):
+    """Names out of a few, separated by commas; where `every` is given also `all`, which means that, and `none`."""
 
-    name = "features"
-
-    def convert(
-        self, value: str | frozenset[Feature], param: click.Parameter | None, ctx: click.Context | None
-    ) -> frozenset[Feature]:
-        """The features named; a wrong name fails with those that exist."""
-        if isinstance(value, frozenset):
-            return value
-        return frozenset(map(Feature, _names(self, value, tuple(Feature), param, ctx)))
-
-
-class KeyAccessList(click.ParamType[frozenset[KeyAccess]]):
-    """As FeatureList, of what a key gives access to; `all` leaves `management` out, which has to be named."""
-
-    name = "features"
+    def __init__(self, name: str, known: Iterable[Name], *, every: Iterable[Name] | None = None) -> None:
+        self.name = name
+        self._known = {one.value: one for one in known}
+        self._words = {} if every is None else {"all": frozenset(every), "none": frozenset[Name]()}
 
     def convert(
-        self, value: str | frozenset[KeyAccess], param: click.Parameter | None, ctx: click.Context | None
-    ) -> frozenset[KeyAccess]:
-        """The features named; a wrong name fails with those that exist."""
+        self, value: str | frozenset[Name], param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[Name]:
+        """What is named; a wrong name fails with those that exist."""
         if isinstance(value, frozenset):
             return value
-        return frozenset(map(key_access, _names(self, value, ALL_ACCESS, param, ctx)))
+        if value in self._words:
+            return self._words[value]
+        names = [name.strip() for name in value.split(",")]
+        for name in names:
+            if name not in self._known:
+                self.fail(f"{name!r} is not one of {', '.join(self._known)}", param, ctx)
+        return frozenset(self._known[name] for name in names)
 
 
-def _names(
-    kind: click.ParamType[Any],
-    value: str,
-    known: Sequence[KeyAccess],
-    param: click.Parameter | None,
-    ctx: click.Context | None,
-) -> list[str]:
-    if value in {"all", "none"}:
-        return [feature.value for feature in Feature] if value == "all" else []
-    names, there = [name.strip() for name in value.split(",")], [one.value for one in known]
-    for name in names:
-        if name not in there:
-            kind.fail(f"{name!r} is not one of {', '.join(there)}", param, ctx)
-    return names
+FEATURES = CommaList("features", Feature, every=ALL_FEATURES)
+KEY_ACCESS = CommaList("features", ALL_ACCESS, every=ALL_FEATURES)
+"""What a key gives access to; `all` leaves `management` out, which has to be named."""

@@ -17,7 +17,7 @@ from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, D
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.command import operator, operator_at_terminal
-from callmark.surfaces.cli.options import account_option, at_least_one, id_argument, where_again, yes_option
+from callmark.surfaces.cli.options import CommaList, account_option, at_least_one, id_argument, where_again, yes_option
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
@@ -39,25 +39,7 @@ _instant = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m
 
 _EVENT = click.Choice([kind.value for kind in EventType])
 """One event type by its name on the wire, which is not that of the enumeration."""
-
-
-class EventTypes(click.ParamType[frozenset[EventType]]):
-    """Event types separated by commas."""
-
-    name = "types"
-
-    def convert(
-        self, value: str | frozenset[EventType], param: click.Parameter | None, ctx: click.Context | None
-    ) -> frozenset[EventType]:
-        """The types named; a wrong name fails with those that exist."""
-        if isinstance(value, frozenset):
-            return value
-        names = [name.strip() for name in value.split(",")]
-        known = [kind.value for kind in EventType]
-        for name in names:
-            if name not in known:
-                self.fail(f"{name!r} is not one of {', '.join(known)}", param, ctx)
-        return frozenset(map(EventType, names))
+_EVENTS = CommaList("types", EventType)
 
 
 @click.group
@@ -71,7 +53,7 @@ def group() -> None:
 @click.option("--url", required=True, help="The URL to call, used exactly as given, including its query.")
 @click.option(
     "--events",
-    type=EventTypes(),
+    type=_EVENTS,
     default="cmb,user_feedback",
     show_default=True,
     help="Event types, separated by commas.",
@@ -132,7 +114,7 @@ async def show(deps: Deps, out: Output, id: WebhookId, account: AccountId) -> No
 @click.option("--url", help="A new URL; attempts that are already due go there too.")
 @click.option(
     "--events",
-    type=EventTypes(),
+    type=_EVENTS,
     help="Event types, separated by commas; waiting events of a type that you remove are not sent.",
 )
 @click.option(
