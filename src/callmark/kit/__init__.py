@@ -1,1 +1,1 @@
-"""The base of every concept:clocks, database, push fabric, engines, due work, settings, errors, ids."""
+"""What every part builds on: clocks, database, push fabric, engines, due work, settings, errors, ids."""
