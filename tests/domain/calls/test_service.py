@@ -23,8 +23,13 @@ def a_key(deps: Deps, receiver: PhoneNumber) -> RecordKey:
     return RecordKey(receiver, deps.clock.now(), RecordId(new_id()))
 
 
+async def find(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call | None:
+    async with deps.db.connection() as tx:
+        return await calls.call_in(tx, receiver, call_id)
+
+
 async def read(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call:
-    call = await calls.find_call(deps, receiver, call_id)
+    call = await find(deps, receiver, call_id)
     assert call
     return call
 
@@ -83,7 +88,7 @@ async def test_that_something_was_shown_overrides_that_nothing_was_and_not_the_o
 async def test_calls_of_two_receivers_with_one_id_stay_apart(deps: Deps) -> None:
     one, other, call_id = phone(), phone(), CallId(random_uuid())
     await calls.report(deps, one, call_id, CALLER, CallEvent.MISSED, CallSource.NONE, None)
-    assert await calls.find_call(deps, other, call_id) is None
+    assert await find(deps, other, call_id) is None
 
 
 async def test_a_record_has_the_first_calls_of_its_receiver_however_many_are_reported(deps: Deps) -> None:
@@ -117,7 +122,7 @@ async def test_calls_are_kept_as_long_as_records(deps: Deps, clock: FakeClock) -
     await calls.report(deps, receiver, call_id, CALLER, CallEvent.MISSED, CallSource.NONE, None)
     clock.advance(timedelta(days=deps.settings.retention_days))
     await jobs.drop_old_calls(deps)
-    assert await calls.find_call(deps, receiver, call_id)
+    assert await find(deps, receiver, call_id)
     clock.advance(timedelta(seconds=1))
     assert await jobs.drop_old_calls(deps) >= 1
-    assert await calls.find_call(deps, receiver, call_id) is None
+    assert await find(deps, receiver, call_id) is None

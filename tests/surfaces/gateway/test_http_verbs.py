@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -21,9 +22,10 @@ from tests.surfaces.gateway.helpers import (
 )
 
 from callmark.domain.calls import service as calls
-from callmark.domain.calls.model import CallDetails, CallEvent, Disconnect, Verification
+from callmark.domain.calls.model import Call, CallDetails, CallEvent, Disconnect, Verification
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
+from callmark.domain.ids import CallId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
@@ -198,12 +200,18 @@ async def test_an_acknowledgement_with_a_foreign_record_is_refused_as_a_whole(
     assert await outcome_of(deps, cast, mine.key.id) is Outcome.PENDING
 
 
+async def call_of(deps: Deps, owner: Owner, call_id: UUID) -> Call:
+    async with deps.db.connection() as tx:
+        call = await calls.call_in(tx, owner.number, CallId(call_id))
+    assert call
+    return call
+
+
 async def test_a_call_can_be_reported_without_a_stream(deps: Deps, client: httpx.AsyncClient, owner: Owner) -> None:
     call_id = random_uuid()
     body = {"call_id": str(call_id), "caller_number": CALLER, "event": "rejected", "source": "none", "record": None}
     assert (await client.post("call", json=body, headers=by(owner.token))).status_code == 204
-    call = await calls.find_call(deps, owner.number, calls.CallId(call_id))
-    assert call
+    call = await call_of(deps, owner, call_id)
     assert call.outcome is CallEvent.REJECTED
 
 
@@ -219,8 +227,7 @@ async def test_what_android_knows_of_a_call_is_kept_and_its_first_report_counts(
     )
     for report in reports:
         assert (await client.post("call", json=base | report, headers=by(owner.token))).status_code == 204
-    call = await calls.find_call(deps, owner.number, calls.CallId(call_id))
-    assert call
+    call = await call_of(deps, owner, call_id)
     assert call.details == CallDetails(Verification.PASSED, 42, Disconnect.REMOTE)
 
 

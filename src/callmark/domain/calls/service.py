@@ -78,12 +78,6 @@ async def report_ended(deps: Deps, call: Call) -> Call:
     return kept
 
 
-async def find_call(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call | None:
-    """What is known of one call."""
-    async with deps.db.connection() as tx:
-        return await queries.find(tx, receiver, call_id)
-
-
 async def newest_call(
     deps: Deps, receiver: PhoneNumber, caller: PhoneNumber, outcomes: Sequence[CallEvent]
 ) -> Call | None:
