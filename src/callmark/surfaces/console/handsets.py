@@ -9,9 +9,8 @@ from callmark.domain.handsets import directory, service as handsets
 from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, ListedHandset
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Action
-from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
-from callmark.kit.phone import PhoneNumber, parse_digits, parse_loose
+from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
@@ -77,7 +76,7 @@ async def show_handsets(request: ConsoleRequest) -> Response:
 
 async def ask_forget(request: ConsoleRequest) -> Page:
     """Says what ends."""
-    handset = await directory.get_registration(request.deps, _number(request))
+    handset = await directory.get_registration(request.deps, request.phone_number())
     return Confirm(
         title=f"Forget {display_names.phone(handset.phone_number)}?",
         lost=[
@@ -91,7 +90,7 @@ async def ask_forget(request: ConsoleRequest) -> Page:
 
 async def forget(request: ConsoleRequest) -> Response:
     """Ends a registration."""
-    number = _number(request)
+    number = request.phone_number()
     await handsets.forget_number(request.deps, number, by=request.by)
     return request.go(LIST, f"{display_names.phone(number)} was forgotten.")
 
@@ -104,13 +103,6 @@ def _wanted(request: ConsoleRequest) -> HandsetFilter:
         app_version=request.query("version").strip(),
         app_id=HandsetAppId(app_id) if app_id else None,
     )
-
-
-def _number(request: ConsoleRequest) -> PhoneNumber:
-    number = parse_digits(str(request.http.path_params["number"]))
-    if number is None:
-        raise NotFound
-    return number
 
 
 ROUTES = (

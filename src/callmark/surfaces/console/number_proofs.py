@@ -21,7 +21,7 @@ from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
-from callmark.surfaces.console.numbers import number_in_path, number_page
+from callmark.surfaces.console.numbers import number_page
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.proof_form import ProofFormPage
@@ -95,7 +95,7 @@ async def withdraw(request: ConsoleRequest) -> Response:
 
 async def send_code(request: ConsoleRequest) -> Response:
     """Has a code called or sent to the number."""
-    number, channel = number_in_path(request), request.form.text("channel")
+    number, channel = request.phone_number(), request.form.text("channel")
     await number_search.find_number(request.deps, request.account_id, request.by.scope, number)  # else 404
     back = f"/console/numbers/{number}"
     if channel not in set(CodeChannel):
@@ -112,7 +112,7 @@ async def send_code(request: ConsoleRequest) -> Response:
 
 async def prove(request: ConsoleRequest) -> Response:
     """Proves the number, if its code was typed."""
-    number, form = number_in_path(request), request.form
+    number, form = request.phone_number(), request.form
     try:
         await proof_codes.prove_by_code(request.deps, request.account_id, number, form.text("code"), by=request.by)
     except (InvalidInput, Conflict) as refused:

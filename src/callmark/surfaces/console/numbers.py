@@ -186,7 +186,7 @@ async def number_page(request: ConsoleRequest, form: Form | None = None, status:
 
 async def ask_delist(request: ConsoleRequest) -> Page:
     """Says what ends."""
-    number, found = number_in_path(request), await _find(request)
+    number, found = request.phone_number(), await _find(request)
     lost = [
         f"Its calls no longer show {found.details.names.feature_set_name}.",
         "It leaves your account, and another business can list it.",
@@ -255,18 +255,10 @@ def _wanted(request: ConsoleRequest) -> NumberFilter:
     )
 
 
-def number_in_path(request: ConsoleRequest) -> PhoneNumber:
-    """The number that the path names. Raises NotFound for what is none."""
-    number = parse_digits(str(request.http.path_params["number"]))
-    if number is None:
-        raise NotFound
-    return number
-
-
 async def _find(request: ConsoleRequest) -> PlacedNumber:
     """The number that the path names. Raises NotFound."""
     of = request.deps, request.account_id
-    details, job = await number_search.find_number(*of, request.by.scope, number_in_path(request))
+    details, job = await number_search.find_number(*of, request.by.scope, request.phone_number())
     return PlacedNumber(details, await _placed(request, details.number.feature_set_id), job)
 
 

@@ -21,6 +21,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.model import Origin, Session
 from callmark.kit.errors import AppError, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import parse_uuid
+from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.bodies import LargeFile
 
@@ -185,6 +186,13 @@ class ConsoleRequest(Struct, dict=True):
         if parsed is None:
             raise NotFound
         return kind(parsed)
+
+    def phone_number(self) -> PhoneNumber:
+        """The number of the path. Raises NotFound when it cannot be one."""
+        parsed = parse_digits(str(self.http.path_params["number"]))
+        if parsed is None:
+            raise NotFound
+        return parsed
 
     def query(self, name: str) -> str:
         """A query parameter, empty when it was not sent."""
