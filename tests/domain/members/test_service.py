@@ -66,10 +66,12 @@ async def test_a_member_is_changed_and_deleted(deps: Deps) -> None:
     bob = await members.create_member(deps, acme.id, email=email, name="Bob", role=Role.PROCESS_OWNER, by=SYSTEM)
     assert bob.state is MemberState.INVITED
     assert await members.list_members(deps, acme.id) == [bob]
-    changed = await members.update_member(deps, acme.id, bob.id, role=Role.ADMIN, state=MemberState.ACTIVE, by=SYSTEM)
+    changed = await members.update_from_terminal(
+        deps, acme.id, bob.id, role=Role.ADMIN, state=MemberState.ACTIVE, by=SYSTEM
+    )
     assert (changed.name, changed.role, changed.state) == ("Bob", Role.ADMIN, MemberState.ACTIVE)
     assert changed == await members.get_member(deps, acme.id, bob.id)
-    await members.delete_member(deps, acme.id, bob.id, by=SYSTEM)
+    await members.delete_from_terminal(deps, acme.id, bob.id, by=SYSTEM)
     assert await members.list_members(deps, acme.id) == []
     await members.create_member(deps, acme.id, email=email, name="Bob again", role=Role.ADMIN, by=SYSTEM)
 
@@ -83,11 +85,11 @@ async def test_another_accounts_member_is_not_found(deps: Deps) -> None:
     with pytest.raises(NotFound):
         await members.get_member(deps, charlies.id, alice.id)
     with pytest.raises(NotFound):
-        await members.update_member(deps, charlies.id, alice.id, name="Mine", by=SYSTEM)
+        await members.update_from_terminal(deps, charlies.id, alice.id, name="Mine", by=SYSTEM)
     with pytest.raises(NotFound):
-        await members.delete_member(deps, charlies.id, alice.id, by=SYSTEM)
+        await members.delete_from_terminal(deps, charlies.id, alice.id, by=SYSTEM)
     with pytest.raises(NotFound):
-        await members.delete_member(deps, acme.id, MemberId(uuid4()), by=SYSTEM)
+        await members.delete_from_terminal(deps, acme.id, MemberId(uuid4()), by=SYSTEM)
     assert await members.list_members(deps, acme.id) == [alice]
 
 
@@ -100,7 +102,7 @@ async def test_what_an_api_key_makes_names_the_oldest_admin_who_has_access(deps:
         clock.advance(timedelta(seconds=1))
     assert await members.creator_email(deps, acme.id) == emails[0]
     oldest = (await members.list_members(deps, acme.id))[0]
-    await members.update_member(deps, acme.id, oldest.id, state=MemberState.REVOKED, by=SYSTEM)
+    await members.update_from_terminal(deps, acme.id, oldest.id, state=MemberState.REVOKED, by=SYSTEM)
     assert await members.creator_email(deps, acme.id) == emails[1]
 
 
@@ -185,10 +187,10 @@ async def test_what_an_operator_does_at_the_terminal_is_audited(deps: Deps) -> N
     )
     await members.invite_from_terminal(deps, acme.id, made.id, by=terminal)
     await members.set_password(deps, acme.id, made.id, "four unrelated words here", by=terminal)
-    await members.update_member(deps, acme.id, made.id, by=terminal, state=MemberState.ACTIVE)
+    await members.update_from_terminal(deps, acme.id, made.id, by=terminal, state=MemberState.ACTIVE)
     with pytest.raises(Conflict, match="only an invited member"):
         await members.invite_from_terminal(deps, acme.id, made.id, by=terminal)
-    await members.delete_member(deps, acme.id, made.id, by=terminal)
+    await members.delete_from_terminal(deps, acme.id, made.id, by=terminal)
     log = await log_of(deps, acme.id)
     assert [one.action.removeprefix("member.") for one in log] == [
         "deleted",

@@ -85,7 +85,7 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(business: B
 async def test_unknown_wrong_invited_and_revoked_are_answered_alike(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
-    await members.update_member(
+    await members.update_from_terminal(
         deps, business.account.id, business.process_owner.id, state=MemberState.REVOKED, by=SYSTEM
     )
     invited = await members.create_member(
@@ -202,10 +202,10 @@ async def test_a_revoked_or_deleted_member_and_a_suspended_account_are_out_at_on
     paul, oscar, alice = [
         await browse.as_member(who) for who in (business.process_owner, business.operation_owner, business.admin)
     ]
-    await members.update_member(
+    await members.update_from_terminal(
         deps, business.account.id, business.process_owner.id, state=MemberState.REVOKED, by=SYSTEM
     )
-    await members.delete_member(deps, business.account.id, business.operation_owner.id, by=SYSTEM)
+    await members.delete_from_terminal(deps, business.account.id, business.operation_owner.id, by=SYSTEM)
     assert (await paul.get("/console")).status_code == 303
     assert (await oscar.get("/console")).status_code == 303
     await accounts.update_account(deps, business.account.id, state=AccountState.SUSPENDED, by=SYSTEM)

@@ -101,7 +101,7 @@ async def create_member(
     return member
 
 
-async def update_member(
+async def update_from_terminal(
     deps: Deps,
     account_id: AccountId,
     member_id: MemberId,
@@ -144,8 +144,8 @@ async def set_password(deps: Deps, account_id: AccountId, member_id: MemberId, p
     return member
 
 
-async def delete_member(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
-    """Removes the member permanently; the address is free at once. Raises NotFound."""
+async def delete_from_terminal(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
+    """Removes the member permanently, also the last admin; the address is free at once. Raises NotFound."""
     async with deps.db.transaction() as tx:
         return await _delete(deps, tx, account_id, member_id, by)
 

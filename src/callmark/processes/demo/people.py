@@ -40,7 +40,7 @@ async def give_process(deps: Deps, account_id: AccountId, process_id: UUID) -> N
     """Makes the account's process owners that own nothing yet owners of that process."""
     for member in await members.list_members(deps, account_id):
         if member.role is Role.PROCESS_OWNER and member.node_id is None:
-            await members.update_member(deps, account_id, member.id, node_id=process_id, by=SYSTEM)
+            await members.update_from_terminal(deps, account_id, member.id, node_id=process_id, by=SYSTEM)
 
 
 async def seed_operator(deps: Deps, before: DemoOperator) -> DemoOperator:
