@@ -364,6 +364,13 @@ def test_lines_that_no_longer_decide_may_be_wider(monkeypatch: pytest.MonkeyPatc
     assert not found.unread
 
 
+def test_a_column_behind_the_rows_that_decide_is_asked_about() -> None:
+    rows = [f"{918040000000 + at},{918041000000 + at}" for at in range(260)]
+    orders = [f"{row},2026{at:06}" for at, row in enumerate(rows) if at >= 200]
+    with pytest.raises(TableError, match="phone numbers: column 1, column 2; choose one"):
+        read_numbers("\n".join([*rows[:200], *orders]).encode())
+
+
 def test_a_message_names_the_first_of_many_columns() -> None:
     lines = "\n".join(",".join([ONE, *map(str, range(5000))]) for _ in range(2))
     with pytest.raises(TableError) as caught:

@@ -216,7 +216,8 @@ def _without_header(table: Table, lines: Sequence[Line], shares: list[float], re
     if table.width <= 1:
         return (0,) if table.width else ()
     holding = [at for at, share in enumerate(shares) if share]
-    filled = sorted(replace(table, lines=lines).filled_columns())
+    are_wide = len(lines) < min(len(table.lines), _LOOKED_AT)  # a later one may have more numbers
+    filled = sorted((replace(table, lines=lines) if are_wide else table).filled_columns())
     if len(holding) == 1 and shares[holding[0]] > _MOST_OF_THEM:
         return (holding[0],)
     is_line = len(table.lines) == 1
