@@ -36,6 +36,15 @@ def test_what_the_page_names_exists(place: tuple[str, str]) -> None:
         assert re.search(defined, file.read_text(), re.MULTILINE), f"{path} defines no {name}"
 
 
+def test_modules_that_are_named_in_strings_exist() -> None:
+    """Such a module is imported when it is needed, so that nothing else finds a name that has changed."""
+    pattern = r'"callmark\.((?:client|domain|kit|processes|surfaces|testing|worker)\.[\w.]+)"'
+    names = {name for path in SOURCE.rglob("*.py") for name in re.findall(pattern, path.read_text())}
+    assert len(names) > 12
+    paths = {SOURCE / name.replace(".", "/") for name in names}
+    assert [path for path in sorted(paths) if not path.is_dir() and not path.with_suffix(".py").exists()] == []
+
+
 def test_every_thing_of_the_domain_is_named() -> None:
     folders = {f"domain/{found.parent.name}/" for found in (SOURCE / "domain").glob("*/__init__.py")}
     assert len(folders) > 30

@@ -63,7 +63,7 @@ def load(does: frozenset[str], roles: frozenset[str]) -> None:
         import_module("callmark.surfaces.app").load(roles)
     if "handsets" in does:
         import_without("httpx", "pygments")  # with which it makes a command of its own
-        import_module("callmark.surfaces.emulator.farm")
+        import_module("callmark.surfaces.emulator.handsets.farm")
     if {"http", "handsets"} <= does:
         import_module("callmark.surfaces.emulator.app")
 
