@@ -64,7 +64,7 @@ check-pages:
 	@$(BIN)/djlint --lint --quiet src/callmark/surfaces/*/templates
 
 check-scripts:
-	@tools/node.sh node_modules/@biomejs/biome/bin/biome check --error-on-warnings src/callmark/surfaces/static
+	@tools/node.sh node_modules/@biomejs/biome/bin/biome check --error-on-warnings # which files: biome.jsonc
 
 # Where promtool is: `make test` installs it.
 check-rules:
@@ -128,7 +128,7 @@ models: setup ## The state machines of the tests with many examples (MODELS_EXAM
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	tools/node.sh node_modules/@biomejs/biome/bin/biome check --write src/callmark/surfaces/static
+	tools/node.sh node_modules/@biomejs/biome/bin/biome check --write
 
 dist: setup ## The wheel and the sdist in dist/, built twice and compared, and the bill of materials
 	@tools/dist.sh

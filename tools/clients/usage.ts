@@ -5,7 +5,9 @@ import type { operations as handset } from "./handset";
 
 type Json<T> = T extends { content: { "application/json": infer Body } } ? Body : never;
 type Sent<T> = T extends { requestBody?: infer Body } ? Json<NonNullable<Body>> : never;
-type Answer<T, Status extends number> = T extends { responses: { [status in Status]: infer Body } } ? Json<Body> : never;
+type Answer<T, Status extends number> = T extends { responses: { [status in Status]: infer Body } }
+  ? Json<Body>
+  : never;
 
 export function whoToCall(event: Sent<business["receiveCallMeBack"]>): string {
   const asked = event.cmb_payload;
