@@ -35,11 +35,16 @@ IN_FILES = ("12 - 9900112233", "2 919900112233", "12 9900112233", "called 10:30 
         ("4930123456", "DE", "05/08/26 {}"),
         ("4930123456", "DE", "0.50 {}"),
         ("436641234567", "AT", "05.08. {}"),
+        *(("436641234567", "AT", f"{date} {{}}") for date in ("01/26", "01.2.", "01. 2.", "01.20", "01-24")),
+        ("4331113141", "AT", "01/2026 {}"),
+        ("3612345678", "HU", "06.2. {}"),
+        ("3532212345", "IE", "01.2. {}"),
+        ("468123456", "SE", "08.2. {}"),
     ],
 )
 def test_a_number_behind_a_short_figure_is_erased_and_known_again(number: str, region: str, text: str) -> None:
     mask, numbering = NumberMask(PhoneNumber(number)).reading(region), numbering_of(number)
-    at_home = (numbering.national, f"0{numbering.national}")
+    at_home = (numbering.national, numbering.trunk + numbering.national)
     for own in (number, f"00{number}", *at_home):
         assert mask.plain(text.format(own)) == text.format(mask.zeros)
         if region or own not in at_home:
@@ -65,6 +70,8 @@ def test_two_zeros_that_are_a_group_are_a_figure_where_no_country_code_is_one(fi
     [
         ("4331113141", "AT", "01 3111 3141"),
         ("4331113141", "AT", "01/31113141"),
+        ("4331113141", "AT", "01/31 11 31 41"),
+        ("4331113141", "AT", "01-2 6 31113141"),
         ("4331113141", "AT", "(01) 31113141"),
         ("4331113141", "AT", "(0)1 31113141"),
         ("4331113141", "AT", "0 1 31113141"),
@@ -208,6 +215,7 @@ FIGURES = st.one_of(
     st.integers(1, 9999).map(str),
     st.integers(0, 99).map("{:02}".format),
     st.builds("{:02}{}{:02}".format, st.integers(0, 31), st.sampled_from([".", "-", "/"]), st.integers(1, 12)),
+    st.builds("0{}{}{}".format, st.integers(1, 9), st.sampled_from([".", "-", "/"]), st.integers(1, 99)),
     st.builds("{}:{:02}".format, st.integers(0, 23), st.integers(0, 59)),
     st.builds("{}{}{:02}".format, st.integers(0, 99), st.sampled_from(",."), st.integers(0, 99)),
     st.builds("{}-{}".format, st.integers(1, 99), st.integers(1, 99)),

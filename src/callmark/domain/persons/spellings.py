@@ -47,6 +47,8 @@ _OF_FIGURE = re.compile(r"(?<=[0-9][:,./\-])[0-9]{2,3}(?![0-9])")
 """The end of an hour, a price, a day or a house number, no beginning of a phone number: `10:30`, `1,500`."""
 _WITH_ZERO = re.compile("0[1-9]?(?![0-9])")
 """The beginning of a day, a price or a count of two digits: `05.08.`, `0.50`, `05`."""
+_DATE = re.compile(r"0[1-9](?:[/\-]|\. ?)(?:[0-9]{1,2}|[12][0-9]{3})[^0-9]*")
+"""A day, a month with its year or an hour, to the next digits: `01.2.`, `01/26`, `01/2026`, `01.20`."""
 _MOST_WRITTEN = LONGEST + 10
 """Digits of the longest text that is one number: 00, `1411 0011` of Australia for abroad, and the number."""
 _NO_NUMBER = re.compile(rf"(?:0{BETWEEN}){{6}}|(?:[0-9][^0-9]*){{{_MOST_WRITTEN + 1}}}")
@@ -117,20 +119,22 @@ class Spellings(Struct, frozen=True):
         for start, written in self._written(found):
             if self.is_whole(written):
                 return False
-            is_figure = start < found.start() and self._is_figure(found.string, start, written)
+            is_figure = start < found.start() and self._is_figure(found, start, written)
             if not is_figure and self._is_other(written, own):
                 return True
         return False
 
-    def _is_figure(self, text: str, start: int, written: str) -> bool:
-        """Whether a figure begins there, and no number, as is `written` from there on.
+    def _is_figure(self, found: re.Match[str], start: int, written: str) -> bool:
+        """Whether a figure begins there, and no number, as is `written` from there to the end of what was found.
 
         `06 12345678` is one in France. It is none where the digits behind are a number without it, but `01 3111 3141`
-        is another one in any case: 01 is Vienna.
+        is another one in any case: 01 is Vienna, unless it begins a date that ends before what was found.
         """
-        if _OF_FIGURE.match(text, start):
+        if _OF_FIGURE.match(found.string, start):
             return True
-        return bool(_WITH_ZERO.match(written)) and is_valid(self.number) and not self._is_area(written)
+        if not (_WITH_ZERO.match(written) and is_valid(self.number)):
+            return False
+        return bool(_DATE.fullmatch(found.string, start, found.start())) or not self._is_area(written)
 
     def _is_area(self, written: str) -> bool:
         """Whether 0 and the digit behind it begin a number, as the country writes it."""
