@@ -2,7 +2,7 @@
 
 A DSN with several hosts names a primary and its standbys. Every connection of a process goes to the server that takes
 writes; of two that do, to the one that was promoted last. When that changes, every older connection is cut: one to a
-server that was demoted, or does not respond, would go on failing or show what is no longer true.
+server that was demoted, or does not respond, would keep failing or show what is no longer true.
 """
 
 import asyncio

@@ -26,7 +26,7 @@ class CallInfo:
     def __str__(self) -> str:
         """As the header has it. Raises ValueError for an address with characters that could end the header."""
         if self.address and not _ADDRESS.match(self.address):
-            raise ValueError(f"{self.address!r} cannot stand in a header")
+            raise ValueError(f"{self.address!r} cannot be part of a header")
         text = f"<{self.address or _NO_ADDRESS}>;purpose={self.purpose}"
         if self.reason is not None:
             text += f';call-reason="{quoted(shortened(self.reason))}"'

@@ -75,7 +75,7 @@ def rotate(data: Path | None) -> None:
     click.echo(f"Secrets that are left under another key: {done.left}.")
     if done.unreadable_keys:
         click.echo(
-            f"No key here can decrypt {done.unreadable_keys} signing keys. Their calls go on without a signature."
+            f"No key here can decrypt {done.unreadable_keys} signing keys. Their calls continue without a signature."
         )
     if done.unreadable:
         click.echo(

@@ -135,7 +135,7 @@ class _Answer:
 
 
 async def _cut(scope: Scope, receive: Receive, exc: Exception) -> None:
-    """Ends an answer that has begun and cannot go on: only the connection tells. Raises where it cannot be cut."""
+    """Ends an answer that has begun and cannot continue: only the connection tells. Raises where it cannot be cut."""
     connection = connection_of(scope)
     if not connection:
         raise exc

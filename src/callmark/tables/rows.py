@@ -76,7 +76,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 class _Unclosed(Exception):
-    """A row went on for too long, or the text ended inside it."""
+    """A row was too long, or the text ended inside it."""
 
 
 class _Reader:

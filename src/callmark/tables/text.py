@@ -1,7 +1,7 @@
 """Characters of a file: by its byte order mark, else as UTF-8, as UTF-16 by its zeros, or as Windows-1252.
 
-Letter frequencies (charset-normalizer, chardet) are left out: lists of numbers and names give them too little to go by,
-and a wrong guess shows people a wrong name. What was taken is shown and can be changed.
+Letter frequencies (charset-normalizer, chardet) are left out: lists of numbers and names are too short for them, and a
+wrong guess shows people a wrong name. What was taken is shown and can be changed.
 """
 
 import codecs

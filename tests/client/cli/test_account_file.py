@@ -201,7 +201,7 @@ async def test_a_run_that_was_refused_halfway_is_finished_by_the_next(managed: M
     managed.write(file)
     stopped = await managed.run("apply", managed.file, "--yes")
     assert stopped.exit_code == 3
-    assert "5 of 17 requests are done. Run the command again to go on." in stopped.stderr
+    assert "5 of 17 requests are done. Run the command again to continue." in stopped.stderr
     managed.write(EXAMPLE)
     assert ("create", "label", "Acme (dynamic)") not in await managed.changes()
     await managed.apply()
@@ -255,7 +255,7 @@ async def test_a_secret_that_can_no_longer_be_written_is_said_to_be_lost(managed
         words = ("--yes", "--secrets", secrets, "--base-url", proxy.url)
         done = await managed.run("apply", managed.file, *words)
     assert done.exit_code == 2, done.output
-    assert "16 of 16 requests are done. Run the command again to go on." in done.stderr
+    assert "16 of 16 requests are done. Run the command again to continue." in done.stderr
     assert f"cannot write {secrets}: No such file or directory. Webhook 'CRM' is created" in done.stderr
     assert "rotate it to get one" in done.stderr
 

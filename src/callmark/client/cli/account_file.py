@@ -138,7 +138,7 @@ def _carry_out(
                 if webhook := _webhook_of(done.step):
                     _keep_secret(webhook, done.secret, into, kept)
     except (CallmarkError, KeyboardInterrupt, WrongUse):
-        click.echo(f"{done_count:,} of {len(steps):,} requests are done. Run the command again to go on.", err=True)
+        click.echo(f"{done_count:,} of {len(steps):,} requests are done. Run the command again to continue.", err=True)
         raise
     return troubles
 

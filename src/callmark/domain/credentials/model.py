@@ -57,7 +57,7 @@ class NewToken(Struct, frozen=True):
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """A request that may go on, or (its allowance not granted) one that came too soon."""
+    """A request that may continue, or (its allowance not granted) one that came too soon."""
 
     account_id: AccountId
     key_id: KeyId

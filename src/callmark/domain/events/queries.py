@@ -56,7 +56,7 @@ async def insert_deliveries(tx: Tx, event: Event, traceparent: str | None) -> No
     It has some where a trigger of an earlier version made them (docs/decisions/0029-one-lease-engine.md). The queue
     rows are locked, in order of id, so that a worker that finds nothing left to do for a webhook and gives it back
     either sees the new delivery or is seen by us: what counts is `due_at` as the lock finds it, not as the statement
-    began. The attempts go on with the trace `traceparent`.
+    began. The attempts continue the trace `traceparent`.
     """
     await tx.execute(
         """

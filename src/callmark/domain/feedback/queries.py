@@ -71,7 +71,7 @@ async def select_campaign(tx: Tx, account_id: AccountId, campaign_id: CampaignId
 
 
 async def lock_campaign(tx: Tx, account_id: AccountId, campaign_id: CampaignId) -> Campaign | None:
-    """As `select_campaign`, the row locked until the transaction ends; answers to it go on meanwhile."""
+    """As `select_campaign`, the row locked until the transaction ends; answers to it continue meanwhile."""
     row = await tx.fetchrow(
         f"SELECT {_CAMPAIGN} FROM campaign WHERE id = $2 AND account_id = $1 FOR NO KEY UPDATE",
         account_id,

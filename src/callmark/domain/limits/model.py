@@ -101,7 +101,7 @@ def with_quota(bucket: Bucket, quota: int) -> Bucket:
 
 
 class Allowance(msgspec.Struct, frozen=True):
-    """What one request found in its bucket: may it go on, how many more may now, when is the next place free."""
+    """What one request found in its bucket: may it continue, how many more may now, when is the next place free."""
 
     bucket: Bucket
     granted: bool

@@ -341,7 +341,7 @@ async def note_withdrawal(tx: Tx, batch_id: BatchId, now: datetime) -> None:
 async def delete_batches_before(tx: Tx, oldest: datetime, after: UUID, limit: int) -> UUID | None:
     """Of the `limit` batches after that id, forgets those that are done and whose last window ended before `oldest`.
 
-    The id to go on after; None at the end, and where batches were accepted since, which end later still. Primary key:
+    The last id; None at the end, and where batches were accepted since, which end later still. Primary key:
     with an index on `ends_to` every push would write one more. A batch that ends late stays among the first to be read.
     """
     row = await tx.fetchrow(

@@ -20,7 +20,7 @@ MOST_IN_FLIGHT = 4
 """Attempts of one webhook at the same time, over all workers."""
 
 LONGEST_OVERLAP = timedelta(days=7)
-"""How long a replaced secret may go on signing."""
+"""How long a replaced secret may keep signing."""
 
 MOST_OLD_SECRETS = 10
 """Replaced secrets that sign at the same time, so that the header stays one that receivers take."""

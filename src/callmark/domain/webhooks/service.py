@@ -207,7 +207,7 @@ async def rotate_secret(
 
 
 async def pause_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, by: Actor) -> Webhook:
-    """Makes no attempts from now on; events go on to be kept for it. Safe to repeat. Raises NotFound."""
+    """Makes no attempts from now on; events are still kept for it. Safe to repeat. Raises NotFound."""
     return await _set_paused(deps, account_id, webhook_id, paused=True, by=by)
 
 

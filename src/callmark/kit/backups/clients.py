@@ -113,7 +113,7 @@ async def running(
 async def dump(server: PostgresServer, namespace: str, snapshot: str) -> AsyncIterator[bytes]:
     """What pg_dump writes of a schema's tables as `snapshot` shows them. Raises SetupError.
 
-    It takes the weakest lock on each table: reading and writing go on, changes of the schema wait.
+    It takes the weakest lock on each table: reading and writing continue, changes of the schema wait.
     """
     options = ["--format=custom", "--compress=1", "--no-owner", "--no-privileges", "--no-unlogged-table-data"]
     options += [f"--schema={namespace}", f"--exclude-table-data={namespace}.process"]

@@ -28,7 +28,7 @@ class KeptConnections:
     They keep plans: a statement is planned once for each connection and not for the values of each run. For statements
     whose plan does not depend on them; over partitions, planning costs more than running. They never read a table from
     end to end where an index leads to the rows: a plan that is made while a table is small, or its statistics are of
-    another hour, would go on to do so when it is large.
+    another hour, would keep doing so when it is large.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The WebSocket server's direct paths, for frames that come and go by the thousand.
+"""The WebSocket server's direct paths, for thousands of frames a second.
 
 uvicorn hands each frame from a client to a task through a queue, and takes each frame to a client through websockets'
 state machine. A handset's stream asks (by the scope's extension `callmark.frames`) to get whole text frames as they are

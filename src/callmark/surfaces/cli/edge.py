@@ -49,7 +49,7 @@ async def list_(deps: Deps, out: Output, account: AccountId | None) -> None:
 @yes_option
 @operator
 async def revoke(deps: Deps, out: Output, id: EdgeId, *, yes: bool) -> None:
-    """Revoke an edge; its token stops working at once, and its calls go on without a signature."""
+    """Revoke an edge; its token stops working at once, and its calls continue without a signature."""
     edge = await edges.get_edge(deps, id)
     sure(f"Revoke {edge.name!r}? Its token stops working at once.", yes=yes)
     edge = await edges.revoke_edge(deps, edge.id, by=operator_at_terminal())

@@ -28,7 +28,7 @@ class Confirm(Page, frozen=True):
 
 
 class Blocked(Page, frozen=True):
-    """Why something cannot be done yet, and where to go on (`next`: what its button says, and its address)."""
+    """Why something cannot be done yet, and where to continue (`next`: what its button says, and its address)."""
 
     template: ClassVar[str] = "kit/blocked.html"
     title: str

@@ -23,7 +23,7 @@ from callmark.surfaces.console.route import get, post
 
 LIST = "/console/labels"
 _THEN = {"first-steps": "/console/first-steps", "first-steps-home": HOME}
-"""Where those go on who came from the first steps."""
+"""Where those continue who came from the first steps."""
 FEATURE_SETS = ("Feature sets", "/console/feature-sets")
 _LARGEST_FORM = 8_000_000
 """Well over the largest logo, so that what is too large is shown beside its field."""

@@ -28,7 +28,7 @@ MOST_COUNTED = 1_000
 """Where counting of what waits stops."""
 
 OVERLAPS = {"0": "none", "1": "1 hour", "24": "24 hours", "168": "7 days"}
-"""How long an old secret may go on signing, by hours; the longest is the domain's own limit."""
+"""How long an old secret may keep signing, by hours; the longest is the domain's own limit."""
 
 
 class WebhooksPage(Page, frozen=True):

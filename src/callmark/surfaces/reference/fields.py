@@ -19,7 +19,7 @@ _ABOUT = {
     "OS": "What a handset runs. Pushed call records show on Android only.",
     "CampaignType": "One question about the call as a whole, or several of the business's own.",
     "CallType": "After which calls a campaign asks. A rejected call counts as missed.",
-    "SyncBody": "What the handset holds, and where to go on.",
+    "SyncBody": "What the handset holds, and where to continue.",
     "ResolveAnswer": "What to show for the caller, and what may be offered after the call.",
     "AckBody": "Records that the handset holds.",
     "RecordRef": "A call record's name. All three parts are sent back exactly as they came.",

@@ -69,7 +69,7 @@ _SYNC = Doc(
     summary="Fetch what the handset lacks",
     description=(
         "One page of the open call records that the handset lacks, and those of the held ones that were withdrawn. "
-        f"Held ids (at most {wire.MOST_IDS_A_SYNC}) count as acknowledged. Go on while `cursor` is not null."
+        f"Held ids (at most {wire.MOST_IDS_A_SYNC}) count as acknowledged. Continue while `cursor` is not null."
     ),
     tag=_IDENTITIES,
     request=wire.SyncBody,

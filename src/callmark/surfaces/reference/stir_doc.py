@@ -36,7 +36,7 @@ The requests are those of ATIS-1000082 and of the Ms interface of 3GPP TS 24.229
 both. Unknown fields are ignored. A call server signs in with the token of its edge.
 
 Errors of these three are `{"requestError": {"serviceException" | "policyException": {"messageId", "text",
-"variables"}}}`, as the standard has them. A proxy that gets an error, or none within a second, lets the call go on
+"variables"}}}`, as the standard has them. A proxy that gets an error, or none within a second, lets the call continue
 without a name. Certificates (`/stir/v1/certs/{serial}.pem`) and icons (`/brand/{sha256}-{side}x{side}.png`) are public
 files, whose addresses are in the tokens.
 """,

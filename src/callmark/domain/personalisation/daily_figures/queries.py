@@ -109,7 +109,7 @@ async def postpone(tx: Tx, batches: Sequence[Batch]) -> None:
 async def take_done(tx: Tx, after: UUID, limit: int) -> tuple[list[Batch], UUID | None]:
     """Takes remembered batches that are done by now, among the next 5,000; those that are gone are forgotten.
 
-    And the id to go on after, None at the end: any number of batches may wait for long, whose accounts are suspended.
+    And the last id, None at the end: any number of batches may wait for long, whose accounts are suspended.
     Ids are looked up as lists: a join might read either table from its beginning.
     """
     last = await tx.fetchval(

@@ -54,7 +54,7 @@ class ListedBatch(Struct, frozen=True):
 
 
 class FoundBatches(Struct, frozen=True):
-    """A page of batches. `next`: where to go on, None at the end; `back_to`: how far back was looked in vain."""
+    """A page of batches. `next`: where to continue, None at the end; `back_to`: how far back was looked in vain."""
 
     batches: list[ListedBatch]
     next: tuple[datetime, UUID] | None
@@ -87,7 +87,7 @@ class RecordPosition(NamedTuple):
 
 
 class FoundRecords(Struct, frozen=True):
-    """A page of records. `next`: where to go on, None at the end; `back_to`: how far back a walk has looked in vain."""
+    """A page of records. `next`: where to continue, None at the end; `back_to`: how far back a walk looked in vain."""
 
     records: list[StoredRecord]
     next: RecordPosition | None

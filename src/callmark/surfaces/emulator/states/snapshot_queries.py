@@ -132,7 +132,7 @@ async def fits(tx: Tx, snapshot: Snapshot) -> bool:
 
 
 async def lock_all(tx: Tx, tables: Sequence[StoredTable]) -> None:
-    """Waits until nobody writes, and lets nobody until the end of the transaction; readers go on."""
+    """Waits until nobody writes, and lets nobody until the end of the transaction; readers continue."""
     await tx.execute(f"LOCK TABLE {_listed(tables)} IN SHARE ROW EXCLUSIVE MODE")
 
 
