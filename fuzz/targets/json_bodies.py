@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels.model import Label, LabelType
-from callmark.domain.personalisation.validation import KnownLabels, all_faults, judge
+from callmark.domain.personalisation.validation import KnownLabels, all_faults, validate
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import random_uuid
 from callmark.record_rules.fields import Fault, Faulty, Field, RecordValues
@@ -84,7 +84,7 @@ def _check_batch(generation: Generation, data: bytes) -> None:
     assert len(records) == len(sent)
     for position, (one, plain) in enumerate(zip(records, sent, strict=True)):
         _compare(generation, one, plain)
-        _judge(generation, one)
+        _validate(generation, one)
         json.loads(as_sent(position))
 
 
@@ -94,7 +94,7 @@ def _check_record(generation: Generation, data: bytes) -> None:
         plain = _plain(data)
         assert isinstance(plain, dict)
         _compare(generation, record, cast("dict[str, Any]", plain))
-        _judge(generation, record)
+        _validate(generation, record)
 
 
 def _plain(data: bytes) -> object:
@@ -121,12 +121,12 @@ def _is_beyond(value: object) -> bool:
     return isinstance(value, int | float) and (math.isinf(value) or abs(value) >= _LARGEST)
 
 
-def _judge(generation: Generation, record: RecordValues) -> None:
+def _validate(generation: Generation, record: RecordValues) -> None:
     """The first of all faults is the one that is told."""
     every = [(one.field, one.fault) for one in all_faults(record, generation.rules, _KNOWN, _NOW_MS)]
     told = list[tuple[Field, Fault]]()
     try:
-        judge(record, generation.rules, _KNOWN, _NOW_MS)
+        validate(record, generation.rules, _KNOWN, _NOW_MS)
     except Faulty as fault:
         told.append((fault.field, fault.fault))
     assert told == every[:1]

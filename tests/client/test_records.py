@@ -1,4 +1,4 @@
-"""How records are read and spelled; what the library judges itself."""
+"""How records are read and spelled; what the library checks itself."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone

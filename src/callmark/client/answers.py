@@ -1,4 +1,4 @@
-"""Judges answers: the value of a success, or the error of the tree; both envelopes read alike (contract 1.6)."""
+"""Reads answers: the value of a success, or the error of the tree; both envelopes read alike (contract 1.6)."""
 
 import re
 from collections.abc import Mapping

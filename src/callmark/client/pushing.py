@@ -44,7 +44,7 @@ class Progress(Struct, frozen=True):
     """How far a long list is."""
 
     sent: int
-    """Records that were handed over to the server, or judged invalid here."""
+    """Records that were handed over to the server, or found invalid here."""
     done: int
     """Records whose result is known and was handed to you."""
     counts: dict[str, int]
@@ -196,7 +196,7 @@ def wait_for(core: Core, state: BatchState, timeout_s: float | None) -> Flow[Bat
 
 
 class _Part(Struct):
-    """Up to 500 records of a long list: those that were sent, and those that were judged here."""
+    """Up to 500 records of a long list: those that were sent, and those that were found invalid here."""
 
     results: list[RecordResult]
     places: list[int]

@@ -1,7 +1,7 @@
 """Call records as people write them, and as each generation of the wire spells them (contract 4.1, 5.1).
 
-Only what the library must understand to write the record is judged here: names of fields and times. Everything else is
-the server's to judge, in its words.
+Only what the library must understand to write the record is checked here: names of fields and times. Everything else is
+validated by the server, in its words.
 """
 
 import difflib
@@ -119,7 +119,7 @@ def wire_record(record: CallRecord, generation: Generation, now_ms: int) -> Json
 
 
 def _number(value: object, field: str, generation: Generation) -> str:
-    """With a `+` in generation 3, without one before (contract D25). The rest is the server's to judge."""
+    """With a `+` in generation 3, without one before (contract D25). The server validates the rest."""
     if value is None or _is_empty(value):
         raise InvalidRecord(f"{field} is required", field=field)
     text = _text(value, field)

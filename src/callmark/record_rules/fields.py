@@ -49,7 +49,7 @@ class Fault(StrEnum):
 
 
 _STARTS_AT, _ENDS_AT = Field.STARTS_AT, Field.ENDS_AT
-"""By name, because a member is slow to reach through its class and the judge does it for every record."""
+"""By name, because a member is slow to reach through its class and validation does it for every record."""
 _OF_REASON = {ReasonFault.LENGTH: Fault.REASON_LENGTH, ReasonFault.CHARACTERS: Fault.REASON_CHARACTERS}
 
 

@@ -10,8 +10,8 @@ import pytest
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import Platform
 
-from callmark.client.cli.judging import RowJudge, read_duration
 from callmark.client.cli.reading import FileOptions, opened
+from callmark.client.cli.validation import RowValidator, read_duration
 from callmark.instants import to_ms
 
 LABEL = "5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10"
@@ -157,7 +157,7 @@ FAULTY: list[dict[str, Any]] = [
 
 
 async def test_the_same_codes_as_the_server_finds(platform: Platform, tmp_path: Path) -> None:
-    """Every record, judged here and by the dry run of the server."""
+    """Every record, validated here and by the dry run of the server."""
     now_ms = to_ms(platform.deps.clock.now())
     good = {
         "caller": "918040001234",
@@ -189,7 +189,7 @@ async def test_the_same_codes_as_the_server_finds(platform: Platform, tmp_path: 
 
 def codes_here(file: Path, now_ms: int) -> Iterator[list[tuple[str, str]]]:
     options = FileOptions()
-    judge = RowJudge(options)
+    validator = RowValidator(options)
     with opened(str(file), options) as records:
         for row in records.rows():
-            yield [(str(fault.field), fault.code) for fault in judge.judge(row, now_ms).faults]
+            yield [(str(fault.field), fault.code) for fault in validator.validate(row, now_ms).faults]

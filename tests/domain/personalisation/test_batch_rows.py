@@ -1,4 +1,4 @@
-"""Rows made for COPY say what `judge` says of each record alone."""
+"""Rows made for COPY say what `validate` says of each record alone."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from callmark.domain.ids import AccountId, BatchId, LabelId
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.personalisation.batch_rows import COLUMNS, BatchHead, write_rows
-from callmark.domain.personalisation.validation import V1, V2, V3, KnownLabels, Rules, console_rules, judge
+from callmark.domain.personalisation.validation import V1, V2, V3, KnownLabels, Rules, console_rules, validate
 from callmark.kit.clock import LAST_MS, from_ms, to_ms
 from callmark.kit.copy_format import instant
 from callmark.kit.phone import PhoneNumber
@@ -76,7 +76,7 @@ def wanted(record: NewRecord, rules: Rules, known: KnownLabels, position: int) -
     row |= {"batch_id": HEAD.batch_id.bytes, "account_id": ACCOUNT.bytes, "accepted_at": at(NOW)}
     row |= {"position": position.to_bytes(2, "big")}
     try:
-        good = judge(record, rules, known, NOW_MS)
+        good = validate(record, rules, known, NOW_MS)
     except Faulty as bad:
         faults = {"fault_field": bad.field.encode(), "fault": bad.fault.encode(), "submitted": b'{"at":%d}' % position}
         return row | faults | {"outcome": b"invalid", "settled_at": at(NOW), "ends_at": at(NOW), "receiver_number": b""}
@@ -97,7 +97,7 @@ def wanted(record: NewRecord, rules: Rules, known: KnownLabels, position: int) -
     st.sampled_from([V1, V2, V3, console_rules("SE")]),
     st.sampled_from([KNOWN, NO_DEFAULT]),
 )
-def test_rows_say_what_each_record_alone_is_judged(
+def test_rows_say_what_validation_says_of_each_record_alone(
     records: Sequence[NewRecord], rules: Rules, known: KnownLabels
 ) -> None:
     check(records, rules, known)

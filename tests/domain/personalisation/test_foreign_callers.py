@@ -71,7 +71,7 @@ async def test_a_number_that_another_account_has_listed_is_no_caller(
     assert (told.field, told.fault) == FOREIGN
 
 
-async def test_a_record_without_a_label_is_judged_alike(deps: Deps, other: Business, label: Label) -> None:
+async def test_a_record_without_a_label_is_validated_alike(deps: Deps, other: Business, label: Label) -> None:
     (listed,) = phones(1)
     await other.publish(listed)
     assert await pushed(deps, label, record(deps, label, listed, label_id=None), V2) == FOREIGN

@@ -72,7 +72,7 @@ async def outcomes(deps: Deps, cast: Cast, upload: Upload) -> list[tuple[int, st
 
 
 @pytest.mark.usefixtures("nothing_is_due")
-async def test_each_row_is_judged_by_itself_and_told_by_its_line(deps: Deps) -> None:
+async def test_each_row_is_validated_by_itself_and_told_by_its_line(deps: Deps) -> None:
     cast = await make_cast(deps)
     text = (
         "Phone;Label;Call Reason;Notes\n"

@@ -1,4 +1,4 @@
-"""Judging a record: pure rules. The texts are covered by tests/contract."""
+"""Validation of a record: pure rules. The texts are covered by tests/contract."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels.model import Label, LabelType
-from callmark.domain.personalisation.validation import V1, V2, V3, KnownLabels, Rules, all_faults, judge
+from callmark.domain.personalisation.validation import V1, V2, V3, KnownLabels, Rules, all_faults, validate
 from callmark.kit.clock import LAST_MS, from_ms, to_ms
 from callmark.record_rules.characters import is_showable
 from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
@@ -42,14 +42,14 @@ GOOD = NewRecord(
 
 def fault(rules: Rules = V1, labels: KnownLabels = KNOWN, **changed: Any) -> tuple[Field, Fault] | None:
     try:
-        judge(GOOD._replace(**changed), rules, labels, to_ms(NOW))
+        validate(GOOD._replace(**changed), rules, labels, to_ms(NOW))
     except Faulty as bad:
         return bad.field, bad.fault
     return None
 
 
 def test_a_good_record_takes_the_labels_name_when_it_brings_none() -> None:
-    assert judge(GOOD, V1, KNOWN, to_ms(NOW)).label_name == "Acme Deliveries"
+    assert validate(GOOD, V1, KNOWN, to_ms(NOW)).label_name == "Acme Deliveries"
 
 
 def test_faults_are_reported_in_the_documented_order() -> None:

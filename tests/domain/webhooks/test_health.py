@@ -10,7 +10,7 @@ from tests.factories import ALICE
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import health
-from callmark.domain.webhooks.deliveries.health import LATE_AFTER, HealthState, judge
+from callmark.domain.webhooks.deliveries.health import LATE_AFTER, HealthState, health_of
 from callmark.domain.webhooks.deliveries.queries import AttemptOutcome, WaitingDeliveries
 from callmark.domain.webhooks.model import SCHEDULE
 from callmark.kit.clock import FakeClock
@@ -49,8 +49,8 @@ def no(ago: timedelta) -> AttemptOutcome:
 def test_health_is_about_now(
     outcomes: list[AttemptOutcome], waiting: WaitingDeliveries, found: tuple[HealthState, datetime | None]
 ) -> None:
-    assert judge(None, outcomes, waiting, NOW) == found
-    assert judge(NOW - _DAY, outcomes, waiting, NOW) == (HealthState.PAUSED, NOW - _DAY)
+    assert health_of(None, outcomes, waiting, NOW) == found
+    assert health_of(NOW - _DAY, outcomes, waiting, NOW) == (HealthState.PAUSED, NOW - _DAY)
 
 
 @pytest.fixture

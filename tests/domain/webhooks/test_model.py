@@ -15,9 +15,9 @@ from callmark.domain.webhooks.model import (
     DeliveryState,
     DueDelivery,
     Secrets,
-    judge,
     next_attempt_at,
     retry_after,
+    verdict_on,
     webhook_name,
 )
 from callmark.kit.addresses import LOOPBACK
@@ -64,18 +64,18 @@ def test_a_wish_delays_to_at_most_twice_the_pause_and_never_brings_forward(failu
 
 @given(st.integers(100, 599))
 def test_any_2xx_is_success_and_nothing_else(status: int) -> None:
-    state = judge(answered(status), DUE, NOW, NOW).state
+    state = verdict_on(answered(status), DUE, NOW, NOW).state
     assert (state is DeliveryState.SUCCESS) == (200 <= status <= 299)
 
 
 def test_no_answer_is_a_failure() -> None:
-    verdict = judge(Unreachable("connection refused"), DUE, NOW, NOW)
+    verdict = verdict_on(Unreachable("connection refused"), DUE, NOW, NOW)
     assert (verdict.state, verdict.due_at) == (DeliveryState.RESCHEDULED, NOW + SCHEDULE[0])
 
 
 def test_the_eighth_failure_is_the_last() -> None:
-    assert judge(answered(500), replace(DUE, failures=6), NOW, NOW).due_at == NOW + SCHEDULE[6]
-    verdict = judge(answered(500), replace(DUE, failures=7), NOW, NOW)
+    assert verdict_on(answered(500), replace(DUE, failures=6), NOW, NOW).due_at == NOW + SCHEDULE[6]
+    verdict = verdict_on(answered(500), replace(DUE, failures=7), NOW, NOW)
     assert (verdict.state, verdict.due_at) == (DeliveryState.FAILED, None)
 
 

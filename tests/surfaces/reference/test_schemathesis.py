@@ -187,7 +187,7 @@ async def test_answers_to_made_up_requests_keep_the_promise_of_the_document(run:
 
 
 def misjudged(operation: Operation, case: Case, answer: httpx.Response) -> list[str]:
-    """Where the document and the judge of records differ on a record pushed in real time."""
+    """Where the document and the validation of records differ on a record pushed in real time."""
     keyed = "idempotency-key" in answer.request.headers
     if not operation.path.endswith("/dynamic_call_record") or keyed or not fields_of(case.body):
         return []

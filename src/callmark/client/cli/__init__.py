@@ -5,6 +5,6 @@ login                profiles
 lists, lookups       labels, numbers, feature sets; batches, records, what would show
 logs, events, listen downloads and events; trigger makes some on an emulator
 lint, push           files of call records
-  reading, judging   a file of any length, row by row, and what is wrong with each
+  reading, validation a file of any length, row by row, and what is wrong with each
   journal            what a push that was interrupted needs to continue
 """

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from callmark.client.cli.judging import read_duration, zone_of
 from callmark.client.cli.lists import known_region
 from callmark.client.cli.reading import FileOptions, read_map
+from callmark.client.cli.validation import read_duration, zone_of
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True)),

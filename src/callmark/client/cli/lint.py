@@ -7,10 +7,10 @@ import click
 import msgspec
 
 from callmark.client.cli.file_options import file_options, read_options
-from callmark.client.cli.judging import RowFault, RowJudge
 from callmark.client.cli.progress import counted, meter
 from callmark.client.cli.reading import RecordFile, Role, opened
 from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, command, end
+from callmark.client.cli.validation import RowFault, RowValidator
 from callmark.client.environment import Environment
 from callmark.record_rules.columns import NOWHERE
 
@@ -53,12 +53,12 @@ class _Linting:
         for role, way in missing.items():
             self.is_incomplete = True
             yield _finding(header, None, role, NO_COLUMN, f"no column has {role}", f"use {way}")
-        judge = RowJudge(self._records.options)
+        validator = RowValidator(self._records.options)
         now_ms = int(Environment().now() * 1000)
         with meter("Reading rows", beside_output=True) as shown:
             for row in counted(self._records.rows(), shown):
                 self.count += 1
-                faults = [fault for fault in judge.judge(row, now_ms).faults if fault.field not in missing]
+                faults = [fault for fault in validator.validate(row, now_ms).faults if fault.field not in missing]
                 self.faulty += bool(faults)
                 for fault in faults:
                     yield _finding(

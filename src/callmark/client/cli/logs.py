@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from callmark.client.cli.judging import zone_of
 from callmark.client.cli.session import CommandSession, WrongUse, command
+from callmark.client.cli.validation import zone_of
 from callmark.client.sync_resources import Download
 
 _DAY = timedelta(days=1)

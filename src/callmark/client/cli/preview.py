@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import click
 from msgspec import Struct, field
 
-from callmark.client.cli.judging import JudgedRow, RowFault, RowJudge
 from callmark.client.cli.progress import counted, meter
 from callmark.client.cli.reading import RecordFile, Role
+from callmark.client.cli.validation import RowFault, RowValidator, ValidatedRow
 from callmark.client.records import CallRecord, from_ms
 from callmark.instants import iso_ms
 from callmark.record_rules.columns import NOWHERE
@@ -20,22 +20,22 @@ class Preview(Struct):
 
     count: int = 0
     good: int = 0
-    first: list[JudgedRow] = field(default_factory=list[JudgedRow])
+    first: list[ValidatedRow] = field(default_factory=list[ValidatedRow])
     faults: dict[str, tuple[int, int, RowFault]] = field(default_factory=dict[str, tuple[int, int, RowFault]])
     """By what is wrong: how often, and the first line of it."""
 
 
-def previewed(file: RecordFile, judge: RowJudge, now_ms: int) -> Preview:
-    """Reads and judges every row."""
+def previewed(file: RecordFile, validator: RowValidator, now_ms: int) -> Preview:
+    """Reads and validates every row."""
     found = Preview()
     with meter("Reading rows") as shown:
         for row in counted(file.rows(), shown):
-            judged = judge.judge(row, now_ms)
+            validated = validator.validate(row, now_ms)
             found.count += 1
-            found.good += not judged.faults
+            found.good += not validated.faults
             if len(found.first) < _FIRST:
-                found.first.append(judged)
-            for fault in judged.faults:
+                found.first.append(validated)
+            for fault in validated.faults:
                 times, line, example = found.faults.get(fault.message, (0, row.line, fault))
                 found.faults[fault.message] = (times + 1, line, example)
     return found
@@ -59,8 +59,8 @@ def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
         _say(f"  {note}")
     if preview.first:
         _say("First rows:")
-    for judged in preview.first:
-        _say(f"  row {judged.row.line}: {_as_shown(judged, labels)}")
+    for validated in preview.first:
+        _say(f"  row {validated.row.line}: {_as_shown(validated, labels)}")
     if preview.faults:
         bad = preview.count - preview.good
         _say(f"{bad:,} {'row is' if bad == 1 else 'rows are'} at fault and will not be pushed:")
@@ -79,10 +79,10 @@ def _given(file: RecordFile, role: Role) -> str:
     }.get(role, "")
 
 
-def _as_shown(judged: JudgedRow, labels: Mapping[str, str]) -> str:
-    if judged.record is None:
-        return "; ".join(fault.message for fault in judged.faults)
-    record: CallRecord = judged.record
+def _as_shown(validated: ValidatedRow, labels: Mapping[str, str]) -> str:
+    if validated.record is None:
+        return "; ".join(fault.message for fault in validated.faults)
+    record: CallRecord = validated.record
     name = record.name or labels.get((record.label_id or "").lower()) or "the account's default label"
     start, end = from_ms(record.starts_at), from_ms(record.ends_at)
     window = f"{iso_ms(start)} to {iso_ms(end)}" if start and end else ""

@@ -9,12 +9,12 @@ import click
 from callmark.client import inventory
 from callmark.client.cli.file_options import file_options, read_options
 from callmark.client.cli.journal import Journal, PushHead
-from callmark.client.cli.judging import RowJudge
 from callmark.client.cli.preview import previewed, show
 from callmark.client.cli.progress import meter
 from callmark.client.cli.reading import FileOptions, RecordFile, is_file, opened
 from callmark.client.cli.sending import UNKNOWN, Sending
 from callmark.client.cli.session import INTERRUPTED, SOME_FAILED, CommandSession, WrongUse, command, end, yes_option
+from callmark.client.cli.validation import RowValidator
 from callmark.client.core import Core
 from callmark.client.errors import PermissionDenied
 from callmark.client.results import STATUSES, SUCCESS
@@ -56,7 +56,7 @@ def push(session: CommandSession, file: str, results: Path | None, *, resume: bo
             stack.callback(journal.close)
         else:
             _continue(journal, records)
-        counts = _send(Sending(core, shell, RowJudge(options), journal, path), records, journal.head.rows)
+        counts = _send(Sending(core, shell, RowValidator(options), journal, path), records, journal.head.rows)
     _finish(session, path, counts)
 
 
@@ -113,8 +113,8 @@ def _asked(records: RecordFile, core: Core, shell: Shell, *, yes: bool) -> PushH
         raise WrongUse("; ".join(f"no column has {role}: use {way}" for role, way in missing.items()) + unused)
     sha256 = records.fingerprint()
     labels = _labels(core, shell)
-    judge = RowJudge(records.options, frozenset(labels) if labels is not None else None)
-    preview = previewed(records, judge, shell.run(core.server_now_ms()))
+    validator = RowValidator(records.options, frozenset(labels) if labels is not None else None)
+    preview = previewed(records, validator, shell.run(core.server_now_ms()))
     show(records, preview, labels or {})
     if not preview.count:
         raise WrongUse(f"{records.name} has no rows")

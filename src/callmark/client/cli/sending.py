@@ -12,10 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from callmark.client.cli.journal import ROWS_A_CHUNK, AppendedFile, Chunk, Journal
-from callmark.client.cli.judging import JudgedRow, RowJudge
 from callmark.client.cli.progress import Meter
 from callmark.client.cli.reading import FileRow, RecordFile
 from callmark.client.cli.session import WrongUse
+from callmark.client.cli.validation import RowValidator, ValidatedRow
 from callmark.client.core import Core
 from callmark.client.errors import CallmarkError, Conflict, RateLimited, WaitTimeout
 from callmark.client.flow import Answer, Flow, Pause, Send
@@ -53,7 +53,7 @@ class _ChunkUnderWay(Struct):
     """A chunk that was sent; `batch` None if none of its rows could be."""
 
     number: int
-    rows: list[JudgedRow]
+    rows: list[ValidatedRow]
     batch: BatchState | None
     is_lost: bool = False
     """Whether nobody knows if it was carried out: it was sent so long ago that the server has forgotten the key."""
@@ -99,10 +99,10 @@ def _is_refusal(status: int) -> bool:
 class Sending:
     """One push, from where the journal says that it is."""
 
-    def __init__(self, core: Core, shell: Shell, judge: RowJudge, journal: Journal, results: Path) -> None:
+    def __init__(self, core: Core, shell: Shell, validator: RowValidator, journal: Journal, results: Path) -> None:
         self._core = core
         self._shell = shell
-        self._judge = judge
+        self._validator = validator
         self._journal = journal
         self._as_json = results.suffix in _JSON_ENDINGS
         self._results = _opened(results, journal)
@@ -130,15 +130,15 @@ class Sending:
     def _start(self, number: int, rows: Sequence[FileRow]) -> _ChunkUnderWay:
         begun = chunk = self._journal.begun(number)
         now_ms = chunk.now_ms if chunk else self._shell.run(self._core.server_now_ms())
-        judged = [self._judge.judge(row, now_ms) for row in rows]
-        records = [one.record for one in judged if one.record]
+        validated = [self._validator.validate(row, now_ms) for row in rows]
+        records = [one.record for one in validated if one.record]
         if not records:
-            return _ChunkUnderWay(number, judged, None)
+            return _ChunkUnderWay(number, validated, None)
         if chunk is None:
             chunk = self._journal.begin_chunk(number, self._core.environment.new_key(), now_ms)
         elif not chunk.batch_id and self._shell.run(self._core.server_now_ms()) - now_ms > KEYS_HOLD_MS:
-            return _ChunkUnderWay(number, judged, None, is_lost=True)
-        return _ChunkUnderWay(number, judged, self._batch(chunk, records, is_new=begun is None))
+            return _ChunkUnderWay(number, validated, None, is_lost=True)
+        return _ChunkUnderWay(number, validated, self._batch(chunk, records, is_new=begun is None))
 
     def _batch(self, chunk: Chunk, records: list[CallRecord], *, is_new: bool) -> BatchState:
         """The chunk's batch: made under its key, or the one that was made before."""

@@ -150,7 +150,7 @@ async def request(deps: Deps, receiver: PhoneNumber, asked: NewCallbackRequest) 
         if kept is not None:
             return kept
         now = deps.clock.now()
-        made, zone = await _judged(tx, receiver, asked, now)
+        made, zone = await _checked(tx, receiver, asked, now)
         await _refuse_flood(deps, tx, made, now)
         if not await queries.insert_request(tx, made):  # the same one came by another way just now, and is committed
             kept = await queries.find_repeated(tx, receiver, asked.request_id)
@@ -161,7 +161,7 @@ async def request(deps: Deps, receiver: PhoneNumber, asked: NewCallbackRequest) 
     return made
 
 
-async def _judged(
+async def _checked(
     tx: Tx, receiver: PhoneNumber, asked: NewCallbackRequest, now: datetime
 ) -> tuple[CallbackRequest, ZoneInfo]:
     """The request as it is to be stored, and the business's zone."""

@@ -1,4 +1,4 @@
-"""Logos: an uploaded file is judged, decoded and encoded again, so that only its pixels are kept and served.
+"""Logos: an uploaded file is checked, decoded and encoded again, so that only its pixels are kept and served.
 
 Source: contract D35: exactly 200 by 200 pixels, a PNG by its content, smaller than 2 MB (2,097,152 bytes).
 """

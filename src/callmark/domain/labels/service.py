@@ -25,7 +25,7 @@ _LAST_OFFSET = 2**63 - 1
 
 
 class NewLabel(TypedDict):
-    """What a label is made of; `logo_png` is an uploaded file, which is judged and encoded again."""
+    """What a label is made of; `logo_png` is an uploaded file, which is checked and encoded again."""
 
     label_type: LabelType
     name: str

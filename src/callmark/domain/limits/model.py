@@ -29,7 +29,7 @@ BULK_V1 = Bucket("bulk-v1", 10, timedelta(seconds=1))
 BATCH = Bucket("batch", 60, timedelta(minutes=1))
 REAL_TIME = Bucket("real-time", 100, timedelta(seconds=1))
 
-# Ours, for extension routes: not to ask about receivers faster than a push could, nor to burn the judge's time.
+# Ours, for extension routes: not to ask about receivers faster than a push could, nor to burn the time of validation.
 EXTENSIONS = Bucket("extensions", 100, timedelta(seconds=1))
 LINT = Bucket("lint", 60, timedelta(minutes=1))
 MANAGING = Bucket("management", 50, timedelta(seconds=1))

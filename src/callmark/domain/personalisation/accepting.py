@@ -1,4 +1,4 @@
-"""Takes batches in: judged, written and answered, not yet pushed.
+"""Takes batches in: validated, written and answered, not yet pushed.
 
 The batch row is the work: due now. Records keep their order. Good ones will be pushed, bad ones carry their fault.
 """

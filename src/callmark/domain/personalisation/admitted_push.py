@@ -18,7 +18,7 @@ from callmark.domain.limits.model import REAL_TIME
 from callmark.domain.personalisation import admitted_push_queries as queries, metrics
 from callmark.domain.personalisation.model import OpenRecord, Outcome, RecordKey
 from callmark.domain.personalisation.service import TAKEN_OVER_AFTER, PushResult, push_written
-from callmark.domain.personalisation.validation import GoodRecord, KnownLabels, Rules, judge
+from callmark.domain.personalisation.validation import GoodRecord, KnownLabels, Rules, validate
 from callmark.domain.policy.plan import Feature
 from callmark.kit import logs
 from callmark.kit.clock import EPOCH, to_ms
@@ -44,7 +44,7 @@ _ANY_LABEL = Label(
 
 
 class ReadPush(NamedTuple):
-    """A record that is good if the account has its label and nobody else its caller, as judged at `now`."""
+    """A record that is good if the account has its label and nobody else its caller, as validated at `now`."""
 
     good: GoodRecord
     label_id: UUID
@@ -62,13 +62,13 @@ class AdmittedPush(NamedTuple):
 
 
 def read_push(deps: Deps, rules: Rules, record: NewRecord) -> ReadPush | None:
-    """The record as far as it can be judged now; None when it has a fault or names no label by its id."""
+    """The record as far as it can be validated now; None when it has a fault or names no label by its id."""
     text, now = record.label_id, deps.clock.now()
     label_id = parse_uuid(text) if isinstance(text, str) else None
     if label_id is None:
         return None
     try:
-        good = judge(record, rules, KnownLabels({str(text): _ANY_LABEL}, None), to_ms(now))
+        good = validate(record, rules, KnownLabels({str(text): _ANY_LABEL}, None), to_ms(now))
     except Faulty:
         return None
     return ReadPush(good, label_id, now)

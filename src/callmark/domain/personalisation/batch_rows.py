@@ -1,8 +1,8 @@
-"""The rows of a batch, made while its records are judged, as PostgreSQL's binary COPY takes them.
+"""The rows of a batch, made while its records are validated, as PostgreSQL's binary COPY takes them.
 
 Acceptance is what a bulk record costs most, and most records of a batch share all but their receiver. So each value is
-judged and encoded once, and a row is joined of what is ready. A record with anything unusual is judged as all others
-are, by `judge`, which alone says what is wrong with it.
+validated and encoded once, and a row is joined of what is ready. For a record with anything unusual `validate`
+is called, as for a single one: it alone says what is wrong.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome
-from callmark.domain.personalisation.validation import GoodRecord, KnownLabels, Rules, caller_of, judge
+from callmark.domain.personalisation.validation import GoodRecord, KnownLabels, Rules, caller_of, validate
 from callmark.kit.clock import from_ms, to_ms
 from callmark.kit.copy_format import NULL, field, instant, instant_ms, int16, text
 from callmark.kit.ids import new_id_bytes
@@ -65,8 +65,8 @@ class BatchHead(Struct, frozen=True):
         return int16(len(COLUMNS)) + ids + instant(self.accepted_at) + text(outcome) + faults
 
 
-class _Judged(dict[_Key, _Value]):
-    """Values as COPY takes them, each judged when it is met first. Raises Faulty, and keeps nothing then."""
+class _Encoded(dict[_Key, _Value]):
+    """Values as COPY takes them, each validated when it is met first. Raises Faulty, and keeps nothing then."""
 
     def __init__(self, rule: Callable[[_Key], _Value]) -> None:
         self._rule = rule
@@ -77,23 +77,28 @@ class _Judged(dict[_Key, _Value]):
 
 
 class _RowWriter:
-    """Judges and encodes the records of one batch."""
+    """Validates and encodes the records of one batch."""
 
     def __init__(self, head: BatchHead, rules: Rules, known: KnownLabels) -> None:
         self._head, self._rules, self._known = head, rules, known
         self._now_ms = to_ms(head.accepted_at)
         self._good = head.encoded(Outcome.PENDING)
         self._labels = self._known_labels()
-        self._names = _Judged(self._name)
-        self._reasons = _Judged(_reason)
-        self._callers = _Judged(self._caller)
+        self._names = _Encoded(self._name)
+        self._reasons = _Encoded(_reason)
+        self._callers = _Encoded(self._caller)
         self._ends = set[int]()
         self.bad = 0
 
     def rows(self, records: Sequence[RecordValues], as_sent: Callable[[int], bytes]) -> list[bytes]:
         """A row for each, in order."""
         parse: Callable[[Any], Any] = self._rules.parse_phone  # raises for what is no text
-        beginnings, windows, join, rows = _Judged(self._beginning), _Judged(self._window), b"".join, list[bytes]()
+        beginnings, windows, join, rows = (
+            _Encoded(self._beginning),
+            _Encoded(self._window),
+            b"".join,
+            list[bytes](),
+        )
         for position, record in enumerate(records):
             starts_at, ends_at = record.starts_at, record.ends_at
             try:
@@ -105,7 +110,7 @@ class _RowWriter:
                 row = (begun, window, _POSITIONS[position], new_id_bytes(), _LENGTHS[len(receiver)], receiver)
                 rows.append(join(row))
             except _UNUSUAL:
-                rows.append(self._judge(position, record, as_sent))
+                rows.append(self._unusual_row(position, record, as_sent))
         return rows
 
     def ends(self) -> tuple[datetime, datetime]:
@@ -138,11 +143,11 @@ class _RowWriter:
         self._ends.add(ends_at)
         return instant_ms(starts_at) + instant_ms(ends_at)
 
-    def _judge(self, position: int, record: RecordValues, as_sent: Callable[[int], bytes]) -> bytes:
+    def _unusual_row(self, position: int, record: RecordValues, as_sent: Callable[[int], bytes]) -> bytes:
         """The row of a record that may be bad."""
         end = (_POSITIONS[position], new_id_bytes())
         try:
-            good = judge(record, self._rules, self._known, self._now_ms)
+            good = validate(record, self._rules, self._known, self._now_ms)
         except Faulty as bad:
             self.bad += 1
             now = instant(self._head.accepted_at)

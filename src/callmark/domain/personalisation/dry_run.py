@@ -1,4 +1,4 @@
-"""A dry run of the judge: all faults of all records, and nothing is stored."""
+"""A dry run: all faults of all records of a batch; nothing is stored or sent."""
 
 from collections.abc import Sequence
 

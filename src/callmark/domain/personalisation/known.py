@@ -1,4 +1,4 @@
-"""What the judge must know from outside a record: the account's labels, and which callers others have listed."""
+"""What validation must know that a record does not say: the account's labels, and which callers others have listed."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

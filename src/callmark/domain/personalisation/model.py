@@ -1,6 +1,6 @@
-"""Call records: what is judged, what may become of them, and how one is named on its way.
+"""Call records: what is validated, what may become of them, and how one is named on its way.
 
-A record's life: judged on receipt; a bad one stays `invalid`, a good one `pending` until it is pushed and
+A record's life: validated on receipt; a bad one stays `invalid`, a good one `pending` until it is pushed and
 settled. `success` is final: an acknowledgement that comes later than a failure turns it into a (late) success.
 """
 

@@ -40,7 +40,7 @@ from callmark.domain.personalisation.validation import (
     RecordRefused,
     Rules,
     console_rules,
-    judge,
+    validate,
 )
 from callmark.domain.policy.model import Actor
 from callmark.kit import logs, patience
@@ -82,7 +82,7 @@ class PushResult(NamedTuple):
 async def push_now(
     deps: Deps, account_id: AccountId, rules: Rules, record: NewRecord, *, claim: Claim | None = None
 ) -> PushResult:
-    """Judges, writes, pushes and settles one record, all within the real-time deadline. Raises Faulty.
+    """Validates, writes, pushes and settles one record, all within the real-time deadline. Raises Faulty.
 
     The record is committed before it is pushed. Should this process die in between, a worker finishes it. A `claim` is
     tied to the record's batch, in a transaction of their own instead of one gathered with other requests'. If an
@@ -97,7 +97,7 @@ async def push_now(
     now = deps.clock.now()
     known, make = await look_up_one(deps, account_id, rules, record)
     try:
-        good = judge(record, rules, known, to_ms(now))
+        good = validate(record, rules, known, to_ms(now))
     except Faulty:
         metrics.REAL_TIME[Outcome.INVALID].inc()
         raise

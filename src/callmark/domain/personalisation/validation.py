@@ -1,4 +1,4 @@
-"""Judging a call record: pure, one fault at a time, in the documented order (contract, sections 4.1, 5.1, 10.1, 14.1).
+"""Validates call records: pure, one fault at a time, in the documented order (contract, sections 4.1, 5.1, 10.1, 14.1).
 
 The rules of each field are in `callmark.record_rules`. What the generations of the wire decide for themselves is in
 `Rules`; names, texts and phone formats of the wire stay at the surface.
@@ -22,7 +22,7 @@ from callmark.record_rules import fields
 from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, RecordValues
 
 _CALLER, _RECEIVER, _STARTS_AT, _ENDS_AT = Field.CALLER, Field.RECEIVER, Field.STARTS_AT, Field.ENDS_AT
-"""By name, because a member is slow to reach through its class and the judge does it for every record."""
+"""By name, because a member is slow to reach through its class and validation does it for every record."""
 
 
 class RecordRefused(Exception):
@@ -48,7 +48,7 @@ V3 = Rules(parse_e164, fields.SHORTEST_LABEL_NAME, empty_label_name_is_absent=Fa
 
 
 def console_rules(region: str = "") -> Rules:
-    """How the console judges: as v2, with numbers as people write them."""
+    """How the console validates: as v2, with numbers as people write them."""
     return replace(V2, parse_phone=partial(read_number, region=region), empty_label_name_is_absent=True)
 
 
@@ -74,7 +74,7 @@ class KnownLabels(NamedTuple):
     """Of the callers in the request, those that are numbers of other accounts (contract D50)."""
 
 
-def judge(record: RecordValues, rules: Rules, known: KnownLabels, now_ms: int) -> GoodRecord:
+def validate(record: RecordValues, rules: Rules, known: KnownLabels, now_ms: int) -> GoodRecord:
     """The record with its types and defaults; raises Faulty with the first fault in the documented order.
 
     `now_ms` is the instant of receipt in whole milliseconds, as the wire counts: an end in the present millisecond
@@ -94,7 +94,7 @@ def judge(record: RecordValues, rules: Rules, known: KnownLabels, now_ms: int) -
 
 
 def all_faults(record: RecordValues, rules: Rules, known: KnownLabels, now_ms: int) -> list[Faulty]:
-    """Every fault of the record, in the documented order; `judge` raises the first of these, if there is one."""
+    """Every fault of the record, in the documented order; `validate` raises the first of these, if there is one."""
     asked = FieldRules(
         partial(caller_of, rules=rules, known=known),
         partial(fields.phone, field=_RECEIVER, parse=rules.parse_phone),

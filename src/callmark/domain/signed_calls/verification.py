@@ -73,7 +73,7 @@ async def verify_call(deps: Deps, files: ForeignFiles, edge: Edge, request: Veri
     """The verdict, committed on return. The same request of the same edge again gets the same verdict."""
     deadline = asyncio.get_running_loop().time() + WITHIN_S
     call_id = VerifiedCallId(new_id())
-    verdicts = await _judge_all(deps, files, request, deadline)
+    verdicts = await _verify_all(deps, files, request, deadline)
     mine = _tokens(deps, edge, request, call_id, verdicts)
     question = _Question(request.caller, list(mine.values()), _signed_token(request, verdicts))
     (known,) = await deps.gather(_look_up_each, [question])
@@ -114,15 +114,15 @@ async def _has_foreign_token(deps: Deps, request: VerificationRequest, verdicts:
         return await queries.newest_signed(tx, request.receiver, request.caller, since, now) is None
 
 
-async def _judge_all(
+async def _verify_all(
     deps: Deps, files: ForeignFiles, request: VerificationRequest, deadline: float
 ) -> list[HeaderVerdict]:
     call = CallParties(request.caller, request.receiver)
     x5us: set[str] = set()
-    return await asyncio.gather(*(_judge(deps, files, header, call, deadline, x5us) for header in request.headers))
+    return await asyncio.gather(*(_verify(deps, files, header, call, deadline, x5us) for header in request.headers))
 
 
-async def _judge(
+async def _verify(
     deps: Deps, files: ForeignFiles, header: str, call: CallParties, deadline: float, x5us: set[str]
 ) -> HeaderVerdict:
     """The verdict on one header; `x5us` gathers the addresses of certificates that the call's headers name."""

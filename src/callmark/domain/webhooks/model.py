@@ -260,7 +260,7 @@ def next_attempt_at(
     return failed_at + min(max(planned, asked), 2 * planned)
 
 
-def judge(result: Answered | Unreachable, due: DueDelivery, now: datetime, real_now: datetime) -> Verdict:
+def verdict_on(result: Answered | Unreachable, due: DueDelivery, now: datetime, real_now: datetime) -> Verdict:
     """What the result of an attempt that ended at `now` makes of its delivery.
 
     Any 2xx is success (contract D19), unless the answer did not come to its end in time (contract D48).

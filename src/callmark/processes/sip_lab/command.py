@@ -61,7 +61,7 @@ def sip_lab(*, scene: Scene, data: Path | None, as_json: bool) -> None:
     if lab.played is None:  # stopped by a signal
         sys.exit(130)
     _print(lab.played, as_json=as_json)
-    _judge(Scene(scene), lab.played)
+    _check(Scene(scene), lab.played)
 
 
 def _print(played: Played, *, as_json: bool) -> None:
@@ -75,7 +75,7 @@ def _print(played: Played, *, as_json: bool) -> None:
         out.item((shown or {}) | found, f"+{played.caller} called +{played.receiver}. {said}")
 
 
-def _judge(scene: Scene, played: Played) -> None:
+def _check(scene: Scene, played: Played) -> None:
     """Raises ClickException when the phone did not show what the scene is about."""
     if scene.is_branded and played.shown is None:
         raise click.ClickException(f"the phone should have shown a name; verification said {played.verstat}")

@@ -38,8 +38,8 @@ async def lint_batch(request: ApiRequest) -> Response:
         refuse("generation")
     dry = _DryRun(name, GENERATIONS[name])
     records = dry.read(request.body)
-    judged = await lint(request.deps, request.account_id, dry.generation.rules, list(records.values()))
-    for (index, record), faults in zip(records.items(), judged, strict=True):
+    found = await lint(request.deps, request.account_id, dry.generation.rules, list(records.values()))
+    for (index, record), faults in zip(records.items(), found, strict=True):
         dry.report(index, record, faults)
     return render(dry.result())
 
@@ -58,7 +58,7 @@ class _DryRun:
         self._strays: dict[int, dict[str, str]] = {}
 
     def read(self, body: bytes) -> dict[int, NewRecord]:
-        """The records that can be judged, by index; up to 500 also where there are more."""
+        """The records that can be validated, by index; up to 500 also where there are more."""
         self._warn_about(None, body, NameHints("the body", {"call_records": "call_records"}))
         try:
             raws = split_batch(self.generation, body)
@@ -94,8 +94,8 @@ class _DryRun:
         """All that was found, in the order of the records."""
         self._faults.sort(key=lambda one: -1 if one.index is None else one.index)
         faulty = {one.index for one in self._faults if one.index is not None}
-        judged = min(self._count, MOST_RECORDS)
-        counts = LintCounts(self._count, judged - len(faulty), len(faulty), len(self._faults), len(self._warnings))
+        validated = min(self._count, MOST_RECORDS)
+        counts = LintCounts(self._count, validated - len(faulty), len(faulty), len(self._faults), len(self._warnings))
         return LintOut(self._name, self._accepted, counts, self._faults, self._warnings)
 
     def _refuse(self, index: int | None, exc: BodyFault, hint: str | UnsetType = UNSET) -> None:

@@ -26,7 +26,7 @@ from callmark.surfaces.http import Response, render
 
 
 class NumbersIn(msgspec.Struct):
-    """The body of both requests, unjudged."""
+    """The body of both requests, not yet validated."""
 
     phone_numbers: Any = None
 

@@ -29,14 +29,14 @@ class Generation(Struct, frozen=True):
 
     names: dict[Field, str]
     rules: Rules
-    record: type[msgspec.Struct]  # fields in Field's order; each takes any JSON type: the judge names the first fault
+    record: type[msgspec.Struct]  # fields in Field's order; each takes any JSON type: validation names the first fault
     plus: bool = False  # whether numbers carry a `+` in answers
     newer: bool = True  # v2 and v3: Family B, `status_info`
     name_length: str = "must be between 3 and 40 characters"
 
 
 class RecordInV1(msgspec.Struct):
-    """A v1 record, unjudged."""
+    """A v1 record, not yet validated."""
 
     caller: Any = None
     receiver: Any = None
@@ -56,7 +56,7 @@ _NAMES_IN_V2 = {
 
 
 class RecordInV2(msgspec.Struct, rename=_NAMES_IN_V2):
-    """A v2 or v3 record, unjudged."""
+    """A v2 or v3 record, not yet validated."""
 
     caller: Any = None
     receiver: Any = None
@@ -180,7 +180,7 @@ def _read_by_field(generation: Generation, body: bytes | Raw, not_object: Invali
 
 
 _NEVER_ALLOWED = rb"\u0000"
-"""Replaces half a surrogate pair while a record is judged: no field allows it. Readers see U+FFFD."""
+"""Replaces half a surrogate pair while a record is validated: no field allows it. Readers see U+FFFD."""
 
 
 def split_batch(generation: Generation, body: bytes) -> list[Raw]:

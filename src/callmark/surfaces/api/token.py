@@ -19,7 +19,7 @@ from callmark.surfaces.http import Response, render
 
 
 class TokenIn(msgspec.Struct):
-    """The key pair, unjudged."""
+    """The key pair, not yet checked."""
 
     api_key: Any = None
     key_id: Any = None

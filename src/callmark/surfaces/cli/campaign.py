@@ -33,7 +33,7 @@ class QuestionText(click.ParamType[NewQuestion]):
     def convert(
         self, value: str | NewQuestion, param: click.Parameter | None, ctx: click.Context | None
     ) -> NewQuestion:
-        """The question as it is written; the campaign judges it."""
+        """The question as it is written; the campaign checks it."""
         del param, ctx  # click's signature
         if isinstance(value, NewQuestion):
             return value

@@ -187,7 +187,7 @@ FAULTS = {
 
 
 def fault(field: str | None, what: str | None) -> str:
-    """A judged fault as a sentence; empty for none."""
+    """A record's fault as a sentence; empty for none."""
     return f"{FIELDS[Field(field)]} {FAULTS[Fault(what)]}" if field and what else ""
 
 

@@ -89,8 +89,8 @@ async def show_create(request: ConsoleRequest) -> Response:
 
 
 async def create(request: ConsoleRequest) -> Response:
-    """Makes a label; every field is judged, and a good logo is kept while another is put right."""
-    form = await _judged(request, request.form, needs_logo=True)
+    """Makes a label; every field is checked, and a good logo is kept while another is put right."""
+    form = await _checked(request, request.form, needs_logo=True)
     kind = form.text("label_type")
     if kind not in set(LabelType):
         form.errors["label_type"] = "Choose a type"
@@ -122,7 +122,7 @@ async def show_edit(request: ConsoleRequest) -> Response:
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name, logo and category; records pushed before keep what they had."""
     old = await _label(request)
-    form = await _judged(request, request.form.onto(_filled(old)), needs_logo=False, old_name=old.name)
+    form = await _checked(request, request.form.onto(_filled(old)), needs_logo=False, old_name=old.name)
     if form.errors:
         return _form(request, form, old, status=422)
     kept = form.text("kept_logo")
@@ -176,7 +176,7 @@ async def _label(request: ConsoleRequest) -> Label:
     return await labels.get_label(request.deps, request.account_id, request.id(LabelId))
 
 
-async def _judged(request: ConsoleRequest, form: Form, *, needs_logo: bool, old_name: str = "") -> Form:
+async def _checked(request: ConsoleRequest, form: Form, *, needs_logo: bool, old_name: str = "") -> Form:
     """The form with every field's trouble; a logo that can be used is kept, and its name goes with the form."""
     checked = Form(dict(form.values), dict(form.errors), form.shown)
     try:

@@ -1,4 +1,4 @@
-"""Push one call record by hand, in real time: judged as the API judges, its result shown at once."""
+"""Push one call record by hand, in real time: validated as the API does it, its result shown at once."""
 
 from datetime import UTC, datetime
 from typing import ClassVar

@@ -45,7 +45,7 @@ class RecordsPage(Page, frozen=True):
 
 
 class RecordPage(Page, frozen=True):
-    """One record: what it shows, its outcome, and what was sent when it was judged bad."""
+    """One record: what it shows, its outcome, and what was sent when it is invalid."""
 
     template: ClassVar[str] = "records/record.html"
     record: StoredRecord

@@ -41,7 +41,7 @@ class UploadsPage(Page, frozen=True):
 
 
 class UploadPage(Page, frozen=True):
-    """One file: how far it is, and the first of its rows that were judged bad."""
+    """One file: how far it is, and the first of its invalid rows."""
 
     template: ClassVar[str] = "uploads/upload.html"
     progress: UploadProgress

@@ -50,12 +50,12 @@ class DayFigures(Struct, frozen=True):
 
     @property
     def valid(self) -> int:
-        """Judged good."""
+        """Valid ones."""
         return self.accepted - self.invalid
 
     @property
     def failed(self) -> int:
-        """Judged good and not on their handset, for whatever reason."""
+        """Valid and not on their handset, for whatever reason."""
         return sum(self.failures.values())
 
 

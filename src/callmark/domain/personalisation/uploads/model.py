@@ -107,12 +107,12 @@ def filled(row: UploadRow, defaults: RowDefaults) -> UploadRow:
 def _end(start: datetime | None, lasts: timedelta) -> datetime | None:
     try:
         return start + lasts if start else None
-    except OverflowError:  # a start in the last hours of the year 9999: without an end the judge refuses it
+    except OverflowError:  # a start in the last hours of the year 9999: without an end validation refuses it
         return None
 
 
 def _as_iso(text: str, default: datetime | None, zone: tzinfo) -> str:
-    """An instant as it is kept; what is none stays as it was written, for the judge to refuse."""
+    """An instant as it is kept; what is none stays as it was written, for validation to refuse."""
     found = default if not text else read_instant(text, zone)
     return _iso(found) if found else text
 
@@ -147,7 +147,7 @@ def last_end(rows: Iterable[UploadRow]) -> datetime | None:
 
 
 def as_record(values: Sequence[str]) -> NewRecord:
-    """A row's values for the judge; an empty one was not sent."""
+    """A row's values for validation; an empty one was not sent."""
     caller, receiver, label, name, reason, starts, ends = (text or None for text in values)
     return NewRecord(caller, receiver, label, name, reason, _ms(starts or ""), _ms(ends or ""))
 

@@ -11,7 +11,14 @@ from callmark.domain.labels.model import Label
 from callmark.domain.personalisation.known import known_to
 from callmark.domain.personalisation.uploads import columns as file_columns, model
 from callmark.domain.personalisation.uploads.model import RowDefaults, UploadRow
-from callmark.domain.personalisation.validation import GoodRecord, KnownLabels, Rules, all_faults, console_rules, judge
+from callmark.domain.personalisation.validation import (
+    GoodRecord,
+    KnownLabels,
+    Rules,
+    all_faults,
+    console_rules,
+    validate,
+)
 from callmark.kit.clock import to_ms
 from callmark.record_rules.columns import NOWHERE, UnusedColumn
 from callmark.record_rules.fields import Fault, Faulty, Field
@@ -80,7 +87,8 @@ async def preview_upload(deps: Deps, account_id: AccountId, file: bytes, options
     async with deps.db.connection() as tx:
         known = await known_to(tx, account_id, rules, records, allow_foreign=allow_foreign)
     now_ms = to_ms(deps.clock.now())
-    return await to_thread(_judged, table, columns, rows, _RowJudge(rules, known, now_ms, options.reading.region))
+    validator = _RowValidator(rules, known, now_ms, options.reading.region)
+    return await to_thread(_previewed, table, columns, rows, validator)
 
 
 def _read(file: bytes, options: PreviewOptions) -> tuple[Table, dict[Field, int], list[UploadRow]]:
@@ -90,7 +98,7 @@ def _read(file: bytes, options: PreviewOptions) -> tuple[Table, dict[Field, int]
     return table, columns, rows
 
 
-class _RowJudge(Struct, frozen=True):
+class _RowValidator(Struct, frozen=True):
     rules: Rules
     known: KnownLabels
     now_ms: int
@@ -100,7 +108,7 @@ class _RowJudge(Struct, frozen=True):
         """Everything wrong with a row's record; most have nothing, which is found out sooner."""
         record = model.as_record(row.values)
         try:
-            judge(record, self.rules, self.known, self.now_ms)
+            validate(record, self.rules, self.known, self.now_ms)
         except Faulty:
             return all_faults(record, self.rules, self.known, self.now_ms)
         return []
@@ -110,12 +118,14 @@ class _RowJudge(Struct, frozen=True):
         faults = [] if row.fault else self.faults_of(row)
         if row.fault or faults:
             return PreviewedRow(row, None, None, faults)
-        record = judge(model.as_record(row.values), self.rules, self.known, self.now_ms)
+        record = validate(model.as_record(row.values), self.rules, self.known, self.now_ms)
         labels = (*self.known.by_text.values(), self.known.default)
         return PreviewedRow(row, record, next(one for one in labels if one and one.id == record.label_id), [])
 
 
-def _judged(table: Table, columns: dict[Field, int], rows: Sequence[UploadRow], judging: _RowJudge) -> UploadPreview:
+def _previewed(
+    table: Table, columns: dict[Field, int], rows: Sequence[UploadRow], validator: _RowValidator
+) -> UploadPreview:
     kinds: dict[tuple[Field | None, str], FaultKind] = {}
     good_count = 0
     for row in rows:
@@ -123,12 +133,12 @@ def _judged(table: Table, columns: dict[Field, int], rows: Sequence[UploadRow], 
             why, _, text = row.fault.partition(": ")
             _count(kinds, None, why, (row.line, text, ""))
             continue
-        faults = judging.faults_of(row)
+        faults = validator.faults_of(row)
         good_count += not faults
         for one in faults:
             text = row.values[list(Field).index(one.field)]
-            _count(kinds, one.field, one.fault, (row.line, text, _reason(one, text, judging.region)))
-    samples = [judging.sample(row) for row in rows[:_SAMPLES]]
+            _count(kinds, one.field, one.fault, (row.line, text, _reason(one, text, validator.region)))
+    samples = [validator.sample(row) for row in rows[:_SAMPLES]]
     ordered = sorted(kinds.values(), key=lambda kind: -kind.count)
     unused = file_columns.unused_columns(table, columns)
     return UploadPreview(table, columns, unused, list(rows), samples, ordered, good_count)

@@ -130,7 +130,7 @@ async def each_result(deps: Deps, account_id: AccountId, upload_id: UUID) -> Asy
 
 
 async def first_faulty(deps: Deps, account_id: AccountId, upload_id: UUID, limit: int) -> list[RowResult]:
-    """The first rows that were judged bad or left out, at most `limit`. Raises NotFound."""
+    """The first rows that were invalid or left out, at most `limit`. Raises NotFound."""
     found: list[RowResult] = []
     async for results in each_result(deps, account_id, upload_id):
         found += [one for one in results if one.row.fault or (one.record and one.record.outcome is Outcome.INVALID)]

@@ -59,12 +59,12 @@ async def look(deps: Deps, webhook: Webhook) -> WebhookHealth:
         outcomes = await delivery_queries.select_outcomes(tx, webhook.id, oldest_shown(now), now)
         waiting = await delivery_queries.select_waiting(tx, webhook.id)
         newest_at = await delivery_queries.select_newest(tx, webhook.id, oldest_shown(now))
-    health, since = judge(webhook.paused_at, outcomes, waiting, now)
+    health, since = health_of(webhook.paused_at, outcomes, waiting, now)
     last = outcomes[0] if outcomes else None
     return WebhookHealth(webhook, health, since, last and last.at, last and last.error, waiting.retries, newest_at)
 
 
-def judge(
+def health_of(
     paused_at: datetime | None, outcomes: Sequence[AttemptOutcome], waiting: WaitingDeliveries, now: datetime
 ) -> tuple[HealthState, datetime | None]:
     """The health, and since when it is so. `outcomes` are those of the newest attempts, the last one first."""

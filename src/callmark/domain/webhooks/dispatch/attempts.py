@@ -1,11 +1,11 @@
-"""One attempt: sign, post, judge. The same for deliveries and for tests."""
+"""One attempt: sign, post, decide. The same for deliveries and for tests."""
 
 from time import perf_counter
 from typing import NamedTuple
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import signing
-from callmark.domain.webhooks.model import Attempt, DeliveryState, DueDelivery, Verdict, judge
+from callmark.domain.webhooks.model import Attempt, DeliveryState, DueDelivery, Verdict, verdict_on
 from callmark.kit import tracing
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import Answered, Outbound, Unreachable
@@ -44,7 +44,7 @@ async def _make(
         headers[tracing.HEADER] = traceparent
     result = await outbound.post(due.to.url, due.body, headers)
     duration_ms = round((perf_counter() - began) * 1000)
-    verdict = judge(result, due, deps.clock.now(), deps.real_clock.now())
+    verdict = verdict_on(result, due, deps.clock.now(), deps.real_clock.now())
     head = (new_id(), due.attempt_count + 1, began_at, duration_ms, due.to.url, _lines(headers))
     match result:
         case Answered():

@@ -28,7 +28,7 @@ MOST_TOLD = 20
 
 
 class SentFeedback(Struct, frozen=True):
-    """Feedback as the gateway takes it, ids as they were written: to judge them is the gateway's."""
+    """Feedback as the gateway takes it, ids as they were written: the gateway checks them."""
 
     call_id: str
     business_number: str

@@ -1,4 +1,4 @@
-"""What is wrong with a row of a file, as the server would judge it now; and the record that a good row is."""
+"""What is wrong with a row of a file, as the server would say now; and the record that a good row is."""
 
 import re
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class RowFault(Struct, frozen=True):
     hint: str = ""
 
 
-class JudgedRow(Struct, frozen=True):
+class ValidatedRow(Struct, frozen=True):
     """A row with its record, or with its faults."""
 
     row: FileRow
@@ -78,8 +78,8 @@ def zone_of(text: str) -> tzinfo:
         raise click.UsageError(f"--time-zone {text}: {why}") from exc
 
 
-class RowJudge:
-    """Judges rows. `labels` are the ids that the account has; None if nobody has asked."""
+class RowValidator:
+    """Validates rows. `labels` are the ids that the account has; None if nobody has asked."""
 
     def __init__(self, options: FileOptions, labels: frozenset[str] | None = None) -> None:
         self._options = options
@@ -93,10 +93,10 @@ class RowJudge:
             partial(fields.label_name, shortest=fields.SHORTEST_LABEL_NAME, empty_is_absent=True),
         )
 
-    def judge(self, row: FileRow, now_ms: int) -> JudgedRow:
+    def validate(self, row: FileRow, now_ms: int) -> ValidatedRow:
         """The row's record if it has no fault at that instant. A start that is left out is that instant."""
         if row.fault:
-            return JudgedRow(row, "", None, [RowFault(None, UNREADABLE, row.fault)])
+            return ValidatedRow(row, "", None, [RowFault(None, UNREADABLE, row.fault)])
         caller, receiver, label, name, reason, starts, ends, lasts = row.values
         start = self._instant(starts) if starts else now_ms
         new = NewRecord(
@@ -109,10 +109,10 @@ class RowJudge:
             self._end(start if isinstance(start, int) else now_ms, ends, lasts),
         )
         try:
-            return JudgedRow(row, receiver, self._record(new, now_ms), [])
+            return ValidatedRow(row, receiver, self._record(new, now_ms), [])
         except Faulty:
             found = fields.all_faults(new, self._rules, now_ms)
-        return JudgedRow(row, receiver, None, [self._told(bad, new, row) for bad in found])
+        return ValidatedRow(row, receiver, None, [self._told(bad, new, row) for bad in found])
 
     def _record(self, new: NewRecord, now_ms: int) -> CallRecord:
         rules = self._rules
