@@ -241,7 +241,7 @@ def test_a_long_reason_ends_with_an_ellipsis() -> None:
 
 
 def test_an_address_cannot_end_the_header() -> None:
-    with pytest.raises(ValueError, match="cannot stand"):
+    with pytest.raises(ValueError, match="cannot be part"):
         str(CallInfo("https://a.example/>;x=1,<sip:evil"))
 
 
