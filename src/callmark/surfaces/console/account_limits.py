@@ -40,7 +40,6 @@ class AccountLimitsPage(Page, frozen=True):
 
 
 async def show_limits(request: ConsoleRequest) -> Response:
-    """The form."""
     account = await accounts.get_account(request.deps, request.id(AccountId))
     return page(request, AccountLimitsPage(_filled(account), account, FIELDS))
 

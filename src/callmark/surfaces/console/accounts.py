@@ -84,7 +84,6 @@ class InviteAdminPage(Page, frozen=True):
 
 
 async def show_accounts(request: ConsoleRequest) -> Response:
-    """The table."""
     text, state = request.query("q").strip(), request.query("state")
     wanted = AccountState(state) if state in set(AccountState) else None
     after = _PAGER.position(request)
@@ -110,7 +109,6 @@ async def create(request: ConsoleRequest) -> Response:
 
 
 async def show_account(request: ConsoleRequest) -> Response:
-    """The page of one."""
     return await _account_page(request, None)
 
 
@@ -127,31 +125,26 @@ async def edit(request: ConsoleRequest) -> Response:
 
 
 async def ask_suspend(request: ConsoleRequest) -> Page:
-    """Says what stops."""
     account = await accounts.get_account(request.deps, request.id(AccountId))
     lost = await _stops(request.deps, account.id)
     return Confirm(f"Suspend {account.name}?", lost, "Suspend account", f"{LIST}/{account.id}")
 
 
 async def suspend(request: ConsoleRequest) -> Response:
-    """Suspends."""
     account = await _set_state(request, AccountState.SUSPENDED)
     return request.go(f"{LIST}/{account.id}", f"{account.name} was suspended.")
 
 
 async def restore(request: ConsoleRequest) -> Response:
-    """Ends a suspension."""
     account = await _set_state(request, AccountState.ACTIVE)
     return request.go(f"{LIST}/{account.id}", f"{account.name} is active again.")
 
 
 async def show_invite(request: ConsoleRequest) -> Response:
-    """The empty form."""
     return page(request, InviteAdminPage(Form(), await accounts.get_account(request.deps, request.id(AccountId))))
 
 
 async def invite(request: ConsoleRequest) -> Response:
-    """Sends an invitation."""
     form, account_id = request.form, request.id(AccountId)
     try:
         member = await members.invite_member(
@@ -170,7 +163,6 @@ async def invite(request: ConsoleRequest) -> Response:
 
 
 async def invite_again(request: ConsoleRequest) -> Response:
-    """Sends the invitation again."""
     account_id = request.id(AccountId)
     member = await members.invite_again(
         request.deps,

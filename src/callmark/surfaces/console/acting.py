@@ -36,7 +36,6 @@ async def act(request: ConsoleRequest) -> Response:
 
 
 async def stop_acting(request: ConsoleRequest) -> Response:
-    """Ends it."""
     await operators.stop_acting(request.deps, request.live_session, by=request.by)
     return request.go(LIST)
 

@@ -82,7 +82,6 @@ async def show_new(request: ConsoleRequest) -> Response:
 
 
 async def add(request: ConsoleRequest) -> Response:
-    """Adds a recipient."""
     kind, form = _kind(request), request.form
     of, kinds = (request.deps, request.account_id), form.all("alert_kinds")
     try:
@@ -124,7 +123,6 @@ async def edit(request: ConsoleRequest) -> Response:
 
 
 async def ask_remove(request: ConsoleRequest) -> Page:
-    """Says what ends."""
     one = await _recipient(request)
     lost = ["It gets no more alerts."]
     if one.url:
@@ -133,7 +131,6 @@ async def ask_remove(request: ConsoleRequest) -> Page:
 
 
 async def remove(request: ConsoleRequest) -> Response:
-    """Ends it."""
     one = await recipients.remove(request.deps, request.account_id, request.id(RecipientId), by=request.by)
     return request.go(LIST, f"{_name(one)} was removed.")
 

@@ -139,7 +139,6 @@ class AuditPage(Page, frozen=True):
 
 
 async def show_account(request: ConsoleRequest) -> Response:
-    """The account's log."""
     wanted = _wanted(request)
     found = await audit.list_for_business(request.deps, request.account_id, wanted, _PAGER.position(request), PAGE + 1)
     return _page(request, found, wanted)

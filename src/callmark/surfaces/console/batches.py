@@ -126,7 +126,6 @@ async def show_batch(request: ConsoleRequest) -> Response:
 
 
 async def ask_withdraw(request: ConsoleRequest) -> Page:
-    """Says what is taken back."""
     stages = await batches.count_stages(request.deps, request.account_id, request.id(BatchId))
     lost = [
         counted.identities_removed(stages.valid),

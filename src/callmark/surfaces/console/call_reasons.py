@@ -51,7 +51,6 @@ async def show_reasons(request: ConsoleRequest) -> Response:
 
 
 async def create(request: ConsoleRequest) -> Response:
-    """Adds a call reason."""
     form = request.form
     try:
         reason = await call_reasons.create_call_reason(
@@ -63,7 +62,6 @@ async def create(request: ConsoleRequest) -> Response:
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
-    """The form with its wording."""
     reason, used_by = await _reason(request)
     return page(request, CallReasonFormPage(Form.of(call_reason=reason.text), reason, used_by))
 

@@ -142,7 +142,6 @@ async def offer(request: ConsoleRequest) -> Response:
 
 
 async def ask_delete(request: ConsoleRequest) -> Page:
-    """Says what stays."""
     found = await _find(request)
     one = found.own.feature_set
     return Confirm(

@@ -196,7 +196,6 @@ async def ask_end(request: ConsoleRequest) -> Page:
 
 
 async def end(request: ConsoleRequest) -> Response:
-    """Ends it permanently."""
     to = f"{LIST}/{request.id(CampaignId)}"
     try:
         campaign = await feedback.end_campaign(request.deps, request.account_id, request.id(CampaignId), by=request.by)

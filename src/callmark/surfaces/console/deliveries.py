@@ -100,7 +100,6 @@ async def show_list(request: ConsoleRequest) -> Response:
 
 
 async def show_delivery(request: ConsoleRequest) -> Response:
-    """One delivery."""
     found = await deliveries.delivery_details(request.deps, request.account_id, request.id(DeliveryId))
     delivery = found.delivery
     webhook = await _webhook_of(request, delivery)

@@ -53,7 +53,6 @@ class NewEdgePage(Page, frozen=True):
 
 
 async def show_edges(request: ConsoleRequest) -> Response:
-    """The table."""
     found = await edges.list_edges(request.deps)
     ids = {edge.account_id for edge in found if edge.account_id}
     names = {account_id: (await accounts.get_account(request.deps, account_id)).name for account_id in ids}
@@ -88,7 +87,6 @@ async def show_new(request: ConsoleRequest) -> Response:
 
 
 async def ask_revoke(request: ConsoleRequest) -> Page:
-    """Says what ends."""
     edge = await edges.get_edge(request.deps, request.id(EdgeId))
     return Confirm(
         title=f"Revoke {edge.name}?",
@@ -102,7 +100,6 @@ async def ask_revoke(request: ConsoleRequest) -> Page:
 
 
 async def revoke(request: ConsoleRequest) -> Response:
-    """Revokes permanently."""
     edge = await edges.revoke_edge(request.deps, request.id(EdgeId), by=request.by)
     return request.go(LIST, f"{edge.name} was revoked.")
 

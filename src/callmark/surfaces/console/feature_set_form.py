@@ -59,7 +59,6 @@ class FeatureSetFormPage(Page, frozen=True):
 
 
 async def show_create(request: ConsoleRequest) -> Response:
-    """The empty form."""
     form = Form.of(process=request.query("process"), phone_type=PhoneType.VERIFIED.value)
     return await _form_page(request, form, "", await homes(request))
 
@@ -79,7 +78,6 @@ async def create(request: ConsoleRequest) -> Response:
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
-    """The form with what it has."""
     placed = await placed_of(request)
     return await _form_page(request, _filled(placed.feature_set), str(placed.feature_set.id), [])
 

@@ -115,7 +115,6 @@ async def show_list(request: ConsoleRequest) -> Response:
 
 
 async def show_set(request: ConsoleRequest) -> Response:
-    """One feature set."""
     placed = await placed_of(request)
     one = placed.feature_set
     identity = await identity_of(request, one)
@@ -150,7 +149,6 @@ async def publish(request: ConsoleRequest) -> Response:
 
 
 async def ask_unpublish(request: ConsoleRequest) -> Page:
-    """Says what ends."""
     placed = await placed_of(request)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
     lost = [
@@ -177,7 +175,6 @@ async def show_move(request: ConsoleRequest) -> Response:
 
 
 async def move(request: ConsoleRequest) -> Response:
-    """Moves it elsewhere."""
     form, set_id = request.form, request.id(FeatureSetId)
     placed = await placed_of(request)
     try:
@@ -211,7 +208,6 @@ async def ask_delete(request: ConsoleRequest) -> Page:
 
 
 async def delete(request: ConsoleRequest) -> Response:
-    """Removes it."""
     set_id = (await placed_of(request)).feature_set.id
     try:
         one = await feature_sets.delete_feature_set(request.deps, request.account_id, set_id, by=request.by)

@@ -75,7 +75,6 @@ def token_curl(base_url: str, account_id: str, key_id: str, api_key: str) -> str
 
 
 async def show(request: ConsoleRequest) -> Response:
-    """The page."""
     return page(request, FirstStepsPage(await card_of(request), await _is_on_home(request)))
 
 

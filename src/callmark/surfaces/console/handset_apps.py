@@ -45,12 +45,10 @@ class NewHandsetAppPage(Page, frozen=True):
 
 
 async def show_apps(request: ConsoleRequest) -> Response:
-    """The table."""
     return page(request, HandsetAppsPage(await handsets.list_apps(request.deps)))
 
 
 async def show_create(request: ConsoleRequest) -> Response:
-    """The empty form."""
     return page(request, HandsetAppFormPage(Form()))
 
 
@@ -73,7 +71,6 @@ async def show_new(request: ConsoleRequest) -> Response:
 
 
 async def ask_revoke(request: ConsoleRequest) -> Page:
-    """Says what ends."""
     app = await handsets.get_app(request.deps, request.id(HandsetAppId))
     count = await directory.count_registrations(request.deps, app.id)
     return Confirm(
@@ -88,7 +85,6 @@ async def ask_revoke(request: ConsoleRequest) -> Page:
 
 
 async def revoke(request: ConsoleRequest) -> Response:
-    """Revokes permanently."""
     app = await handsets.revoke_app(request.deps, request.id(HandsetAppId), by=request.by)
     return request.go(LIST, f"{app.name} was revoked.")
 

@@ -46,7 +46,6 @@ class HandsetsPage(Page, frozen=True):
 
 
 async def show_handsets(request: ConsoleRequest) -> Response:
-    """The table."""
     wanted, text = _wanted(request), request.query("q").strip()
     after = parse_loose(request.query("after")) or ""
     deps = request.deps
@@ -75,7 +74,6 @@ async def show_handsets(request: ConsoleRequest) -> Response:
 
 
 async def ask_forget(request: ConsoleRequest) -> Page:
-    """Says what ends."""
     handset = await directory.get_registration(request.deps, request.phone_number())
     return Confirm(
         title=f"Forget {display_names.phone(handset.phone_number)}?",
@@ -89,7 +87,6 @@ async def ask_forget(request: ConsoleRequest) -> Page:
 
 
 async def forget(request: ConsoleRequest) -> Response:
-    """Ends a registration."""
     number = request.phone_number()
     await handsets.forget_number(request.deps, number, by=request.by)
     return request.go(LIST, f"{display_names.phone(number)} was forgotten.")

@@ -77,7 +77,6 @@ class FirstRequestPart(Page, frozen=True):
 
 
 async def show_keys(request: ConsoleRequest) -> Response:
-    """All keys."""
     keys = await credentials.list_keys(request.deps, request.account_id)
     most = (await accounts.get_account(request.deps, request.account_id)).limits.of(KEYS)
     shown = [(key, [one for one in _offered(request, key) if one.access in key.features]) for key in keys]
@@ -150,7 +149,6 @@ async def show_first_request(request: ConsoleRequest) -> Response:
 
 
 async def ask_delete(request: ConsoleRequest) -> Page:
-    """Says what is lost."""
     key = await _key(request)
     return Confirm(
         title=f"Delete {key.name}?",
@@ -165,7 +163,6 @@ async def ask_delete(request: ConsoleRequest) -> Page:
 
 
 async def delete(request: ConsoleRequest) -> Response:
-    """Ends a key."""
     key = await _key(request)
     await credentials.delete_key(request.deps, request.account_id, key.id, by=request.by)
     return request.go(LIST, f"{key.name} was deleted.")

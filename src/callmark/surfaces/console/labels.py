@@ -83,7 +83,6 @@ async def show_labels(request: ConsoleRequest) -> Response:
 
 
 async def show_create(request: ConsoleRequest) -> Response:
-    """The empty form."""
     kind = request.query("type") if request.query("type") in set(LabelType) else LabelType.DYNAMIC.value
     return _form(request, Form.of(label_type=kind, then=request.query("then")))
 
@@ -149,7 +148,6 @@ async def make_default(request: ConsoleRequest) -> Response:
 
 
 async def ask_delete(request: ConsoleRequest) -> Page:
-    """Says what is lost."""
     label = await _label(request)
     uses = await feature_sets.list_uses(request.deps, request.account_id)
     if used_by := uses.of_labels.get(label.id):

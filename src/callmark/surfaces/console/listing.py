@@ -174,7 +174,6 @@ async def apply(request: ConsoleRequest) -> Response:
 
 
 async def ask_delist_all(request: ConsoleRequest) -> Page:
-    """Says what ends."""
     one = (await _find_set(request)).feature_set
     lost = [*counted.numbers_leave(one.number_count, one.name), "The feature set stays."]
     return Confirm(f"Delist every number of {one.name}?", lost, "Delist all", f"{_at(one.id)}/listing")

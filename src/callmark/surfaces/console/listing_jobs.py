@@ -54,7 +54,6 @@ class JobPage(Page, frozen=True):
 
 
 async def show_jobs(request: ConsoleRequest) -> Response:
-    """A page of the jobs."""
     of = request.deps, request.account_id, request.by.scope
     visible = await visible_sets.list_visible(*of)
     names = {one.feature_set.id: one.feature_set.name for one in visible if not one.feature_set.is_number_group}
@@ -65,7 +64,6 @@ async def show_jobs(request: ConsoleRequest) -> Response:
 
 
 async def show_job(request: ConsoleRequest) -> Response:
-    """One job."""
     job = await _find_job(request)
     try:
         own = await visible_sets.get_visible(request.deps, request.account_id, job.feature_set_id, request.by.scope)

@@ -55,18 +55,15 @@ class MemberPage(Page, frozen=True):
 
 
 async def show_members(request: ConsoleRequest) -> Response:
-    """The table."""
     found = await members.list_visible(request.deps, request.account_id, by=request.by)
     return page(request, MembersPage(found, request.by.email))
 
 
 async def show_invite(request: ConsoleRequest) -> Response:
-    """The empty form."""
     return page(request, InvitePage(Form(), await _options(request)))
 
 
 async def invite(request: ConsoleRequest) -> Response:
-    """Sends an invitation."""
     form = request.form
     try:
         role, node_id = _role_and_place(form)
@@ -115,14 +112,12 @@ async def edit(request: ConsoleRequest) -> Response:
 
 
 async def invite_again(request: ConsoleRequest) -> Response:
-    """Sends the invitation again."""
     return await _invited(
         request, members.invite_again, lambda member: f"A new invitation is on its way to {member.email}."
     )
 
 
 async def ask_revoke(request: ConsoleRequest) -> Page:
-    """Says what revoking does."""
     seen = await _seen(request)
     return Confirm(
         title=f"Revoke access for {seen.member.name}?",
@@ -133,13 +128,11 @@ async def ask_revoke(request: ConsoleRequest) -> Page:
 
 
 async def revoke(request: ConsoleRequest) -> Response:
-    """Revokes access."""
     member = await members.revoke_access(request.deps, request.account_id, request.id(MemberId), by=request.by)
     return request.go(LIST, f"Access for {member.name} was revoked.")
 
 
 async def restore(request: ConsoleRequest) -> Response:
-    """Restores access."""
 
     def said(member: Member) -> str:
         again = member.state is MemberState.INVITED
@@ -166,7 +159,6 @@ async def _invited(
 
 
 async def ask_delete(request: ConsoleRequest) -> Page:
-    """Says what is lost."""
     seen = await _seen(request)
     return Confirm(
         title=f"Delete {seen.member.name}?",
@@ -180,7 +172,6 @@ async def ask_delete(request: ConsoleRequest) -> Page:
 
 
 async def delete(request: ConsoleRequest) -> Response:
-    """Deletes permanently."""
     member = await members.remove_member(request.deps, request.account_id, request.id(MemberId), by=request.by)
     return request.go(LIST, f"{member.name} was deleted.")
 

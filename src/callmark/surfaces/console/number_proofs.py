@@ -78,7 +78,6 @@ async def send(request: ConsoleRequest) -> Response:
 
 
 async def ask_withdraw(request: ConsoleRequest) -> Page:
-    """Says what ends."""
     found = await proofs.get_request(request.deps, request.account_id, request.by.scope, request.id(ProofRequestId))
     lost = [f"{display_names.count(found.waiting_count, 'number').capitalize()} will be unproven again."]
     return Confirm("Take back this request?", lost, "Take back", LIST)

@@ -169,7 +169,6 @@ async def delist(request: ConsoleRequest) -> Response:
 
 
 async def show_number(request: ConsoleRequest) -> Response:
-    """One number."""
     return await number_page(request)
 
 
@@ -185,7 +184,6 @@ async def number_page(request: ConsoleRequest, form: Form | None = None, status:
 
 
 async def ask_delist(request: ConsoleRequest) -> Page:
-    """Says what ends."""
     number, found = request.phone_number(), await _find(request)
     lost = [
         f"Its calls no longer show {found.details.names.feature_set_name}.",
@@ -195,7 +193,6 @@ async def ask_delist(request: ConsoleRequest) -> Page:
 
 
 async def delist_one(request: ConsoleRequest) -> Response:
-    """Delists one number."""
     number = (await _find(request)).details.number.phone_number
     count = await imports.delist_chosen(request.deps, request.account_id, [number], by=request.by)
     return (

@@ -53,14 +53,12 @@ class NewOperatorTokenPage(Page, frozen=True):
 
 
 async def show_tokens(request: ConsoleRequest) -> Response:
-    """The table."""
     now = request.deps.clock.now()
     found = await operator_tokens.list_tokens(request.deps)
     return page(request, OperatorTokensPage([OperatorTokenLine(one, one.state_at(now)) for one in found]))
 
 
 async def show_create(request: ConsoleRequest) -> Response:
-    """The empty form."""
     return page(request, OperatorTokenFormPage(Form()))
 
 
@@ -83,7 +81,6 @@ async def show_new(request: ConsoleRequest) -> Response:
 
 
 async def ask_revoke(request: ConsoleRequest) -> Page:
-    """Says what ends."""
     token = await operator_tokens.get_token(request.deps, request.id(OperatorTokenId))
     return Confirm(
         title=f"Revoke {token.name}?",
@@ -94,7 +91,6 @@ async def ask_revoke(request: ConsoleRequest) -> Page:
 
 
 async def revoke(request: ConsoleRequest) -> Response:
-    """Revokes permanently."""
     token = await operator_tokens.revoke_token(request.deps, request.id(OperatorTokenId), by=request.by)
     return request.go(LIST, f"{token.name} was revoked.")
 

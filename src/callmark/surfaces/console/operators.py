@@ -38,17 +38,14 @@ class OperatorFormPage(Page, frozen=True):
 
 
 async def show_operators(request: ConsoleRequest) -> Response:
-    """The table."""
     return page(request, OperatorsPage(await operators.list_operators(request.deps), request.by.email))
 
 
 async def show_create(request: ConsoleRequest) -> Response:
-    """The empty form."""
     return page(request, OperatorFormPage(Form()))
 
 
 async def create(request: ConsoleRequest) -> Response:
-    """Adds an operator."""
     form = request.form
     try:
         operator = await operators.create_operator(
@@ -64,7 +61,6 @@ async def create(request: ConsoleRequest) -> Response:
 
 
 async def ask_remove(request: ConsoleRequest) -> Page:
-    """Says what ends."""
     operator = await operators.get_operator(request.deps, request.id(OperatorId))
     kept = await operator_tokens.list_live_of(request.deps, operator.email)
     return Confirm(

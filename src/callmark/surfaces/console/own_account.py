@@ -43,7 +43,6 @@ class OwnAccountPage(Page, frozen=True):
 
 
 async def show(request: ConsoleRequest) -> Response:
-    """The page."""
     return await _page(request, Form())
 
 

@@ -68,7 +68,6 @@ async def show_refuse(request: ConsoleRequest) -> Response:
 
 
 async def refuse(request: ConsoleRequest) -> Response:
-    """Turns one down."""
     form, request_id = request.form, request.id(ProofRequestId)
     try:
         decided = await proofs.refuse(request.deps, request_id, form.text("reason"), by=request.by)

@@ -51,7 +51,6 @@ class ReferencePage(Page, frozen=True):
 
 
 async def show_reference(request: ConsoleRequest) -> Response:
-    """The page."""
     now = request.deps.clock.now()
     dynamic = await labels.list_for_records(request.deps, request.account_id)
     own = {

@@ -58,7 +58,6 @@ async def show_reject(request: ConsoleRequest) -> Response:
 
 
 async def reject(request: ConsoleRequest) -> Response:
-    """Turns one down."""
     form, job_id = request.form, request.id(ListingJobId)
     try:
         job = await reviews.reject(request.deps, job_id, form.text("reason"), by=request.by)

@@ -23,13 +23,11 @@ class SettingsPage(Page, frozen=True):
 
 
 async def show(request: ConsoleRequest) -> Response:
-    """The form."""
     account = await accounts.get_account(request.deps, request.account_id)
     return page(request, SettingsPage(_filled(request, account), account))
 
 
 async def change(request: ConsoleRequest) -> Response:
-    """Takes the form."""
     account = await accounts.get_account(request.deps, request.account_id)
     form = request.form.onto(_filled(request, account))
     try:

@@ -82,7 +82,6 @@ async def show_sign_in(request: ConsoleRequest) -> Response:
 
 
 async def sign_in(request: ConsoleRequest) -> Response:
-    """Takes address and password."""
     form = request.form
     onward = page_after(form.text("next"))
     known = cookies.read(request.http, cookies.DEVICE, secure=is_secure(request.deps.public_url))
@@ -102,7 +101,6 @@ async def sign_in(request: ConsoleRequest) -> Response:
 
 
 async def confirm_code(request: ConsoleRequest) -> Response:
-    """Takes the code."""
     form = request.form
     token = cookies.read(request.http, cookies.CODE, secure=is_secure(request.deps.public_url))
     try:
@@ -156,7 +154,6 @@ async def show_reset(request: ConsoleRequest) -> Response:
 
 
 async def reset(request: ConsoleRequest) -> Response:
-    """Takes the new password."""
     try:
         owner = await links.look_at_link(request.deps, LinkKind.PASSWORD_RESET, _token(request))
         known = await links.reset_password(request.deps, _token(request), request.form.new_password(), request.origin)

@@ -102,7 +102,6 @@ async def show_alarms(request: ConsoleRequest) -> Response:
 
 
 async def show_certificates(request: ConsoleRequest) -> Response:
-    """The account's certificates."""
     place, after = await place_of(request), CERTIFICATES.position(request)
     found = await signer_certificates.certificates_page(
         request.deps, place.account_id, after, limit=CERTIFICATES.size + 1

@@ -45,7 +45,6 @@ class CertificatesPage(Page, frozen=True):
 
 
 async def show_certificates(request: ConsoleRequest) -> Response:
-    """The table."""
     account = request.query("account")
     chosen = parse_uuid(account.strip().lower()) if account else None
     found = await signer_certificates.certificates_page(
@@ -57,7 +56,6 @@ async def show_certificates(request: ConsoleRequest) -> Response:
 
 
 async def ask_retire(request: ConsoleRequest) -> Page:
-    """Says what ends."""
     stored = await signer_certificates.get_certificate(request.deps, _serial(request))
     after = (
         "Import another one, or calls that need it ring without a name."
@@ -73,7 +71,6 @@ async def ask_retire(request: ConsoleRequest) -> Page:
 
 
 async def retire(request: ConsoleRequest) -> Response:
-    """Retires permanently."""
     await signer_certificates.retire_certificate(request.deps, _serial(request), by=request.by)
     return request.go(LIST, "The certificate was retired.")
 

@@ -77,12 +77,10 @@ async def show_tree(request: ConsoleRequest) -> Response:
 
 
 async def show_create_department(request: ConsoleRequest) -> Response:
-    """The empty form."""
     return page(request, _new_department(Form()))
 
 
 async def create_department(request: ConsoleRequest) -> Response:
-    """Adds a department."""
     form = request.form
     try:
         made = await structure.create_department(
@@ -113,7 +111,6 @@ async def add(request: ConsoleRequest) -> Response:
 
 
 async def show_rename(request: ConsoleRequest) -> Response:
-    """The form with its name."""
     node = await _node(request)
     return page(request, _renaming(node, Form.of(name=node.name)))
 
@@ -144,7 +141,6 @@ async def show_move(request: ConsoleRequest) -> Response:
 
 
 async def move(request: ConsoleRequest) -> Response:
-    """Moves it elsewhere."""
     form, node = request.form, await _node_below(request)
     options = await _targets(request, node)
     try:

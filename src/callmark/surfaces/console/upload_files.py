@@ -99,7 +99,6 @@ class _PreviewChoices(Struct):
 
 
 async def show_form(request: ConsoleRequest) -> Response:
-    """The empty form."""
     return await _form(request, Form.of(hours="4", time_zone=request.zone.key))
 
 

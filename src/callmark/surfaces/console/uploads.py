@@ -59,7 +59,6 @@ async def show_uploads(request: ConsoleRequest) -> Response:
 
 
 async def show_upload(request: ConsoleRequest) -> Response:
-    """One file."""
     upload_id = request.id(UploadId)
     progress = await uploads.read_progress(request.deps, request.account_id, upload_id)
     faulty: list[RowResult] = []

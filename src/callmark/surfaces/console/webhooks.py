@@ -86,7 +86,6 @@ class RecoverPage(Page, frozen=True):
 
 
 async def show_list(request: ConsoleRequest) -> Response:
-    """All webhooks."""
     found = await health.list_health(request.deps, request.account_id)
     most = (await accounts.get_account(request.deps, request.account_id)).limits.of(WEBHOOKS)
     return page(request, WebhooksPage([(one, await _count_waiting(request, one.webhook)) for one in found], most))
@@ -188,7 +187,6 @@ async def _shown_once(request: ConsoleRequest, webhook: Webhook, secret: str, ol
 
 
 async def ask_delete(request: ConsoleRequest) -> Page:
-    """Says what is lost."""
     webhook = await _webhook(request)
     waiting = await _count_waiting(request, webhook)
     return Confirm(
@@ -204,7 +202,6 @@ async def ask_delete(request: ConsoleRequest) -> Page:
 
 
 async def delete(request: ConsoleRequest) -> Response:
-    """Ends it."""
     webhook = await webhooks.delete_webhook(request.deps, request.account_id, request.id(WebhookId), by=request.by)
     return request.go(LIST, f"{webhook.name} was deleted.")
 

@@ -9,8 +9,6 @@ MOST_BYTES = 16 * 1024
 
 
 def endpoint(deps: Deps) -> StirEndpoint:
-    """The route."""
-
     async def report(request: StirRequest) -> CallAnswer:
         return call_answer(await report_outcome(deps, request.edge, read_outcome(request.body)))
 

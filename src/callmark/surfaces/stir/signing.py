@@ -9,8 +9,6 @@ MOST_BYTES = 16 * 1024
 
 
 def endpoint(deps: Deps) -> StirEndpoint:
-    """The route."""
-
     async def sign(request: StirRequest) -> SigningAnswer:
         headers = await sign_call(deps, request.edge, read_signing(request.body))
         return SigningAnswer(SigningOut(headers.identity, headers.identity, list(headers.others)))

@@ -10,8 +10,6 @@ MOST_BYTES = 128 * 1024
 
 
 def endpoint(deps: Deps, files: ForeignFiles) -> StirEndpoint:
-    """The route."""
-
     async def verify(request: StirRequest) -> VerificationAnswer:
         asked = read_verification(request.body, request.request_id)
         return verification_answer(await verify_call(deps, files, request.edge, asked))
