@@ -36,7 +36,7 @@ class AsyncBatch:
 
     @property
     def batch_id(self) -> str:
-        """Its id."""
+        """The batch's id."""
         return self._state.batch_id
 
     @property
@@ -185,7 +185,7 @@ class AsyncDownload:
 
     @property
     def url(self) -> str:
-        """The link."""
+        """The signed link to the file."""
         return self._file.url
 
     async def save(self, path: str | Path) -> Path:

@@ -36,7 +36,7 @@ class Batch:
 
     @property
     def batch_id(self) -> str:
-        """Its id."""
+        """The batch's id."""
         return self._state.batch_id
 
     @property
@@ -179,7 +179,7 @@ class Download:
 
     @property
     def url(self) -> str:
-        """The link."""
+        """The signed link to the file."""
         return self._file.url
 
     def save(self, path: str | Path) -> Path:

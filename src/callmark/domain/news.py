@@ -1,4 +1,4 @@
-"""What is announced to requests that wait for it (`surfaces.api.waiting`). Hints that may be lost, as every wake-up."""
+"""Announcements to requests that wait for news (`surfaces.api.waiting`): hints that may be lost, as wake-ups may."""
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId

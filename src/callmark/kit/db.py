@@ -175,7 +175,7 @@ class Transaction:
 
 
 class PoolState(Struct, frozen=True):
-    """The connections of a pool, and who waits for one."""
+    """The connections of a pool, and how many callers wait for one."""
 
     most: int
     in_use: int
@@ -247,7 +247,7 @@ class Database:
             return await work(tx)
 
     def pool_state(self) -> PoolState:
-        """As of now."""
+        """How many connections are open, busy, idle and waited for, as of now."""
         idle = self._pool.get_idle_size()
         return PoolState(self._pool.get_max_size(), self._pool.get_size() - idle, idle, self._waiting)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 
 class FairSlots:
-    """At most `most` at once. A place that becomes free goes to the owner who holds fewest, then to who came first."""
+    """At most `most` at once. A free place goes to the owner that holds fewest, then to the one that came first."""
 
     def __init__(self, most: int) -> None:
         self._free = most

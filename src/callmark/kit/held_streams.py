@@ -18,7 +18,7 @@ OnPush = Callable[[str, str, bytes], None]
 
 
 class HeldStreams:
-    """By their names."""
+    """The streams that this process holds, by name."""
 
     def __init__(self) -> None:
         self._on_push: dict[str, OnPush] = {}

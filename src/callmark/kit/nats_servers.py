@@ -23,7 +23,7 @@ class NatsAccess(NamedTuple):
 
     @classmethod
     def of(cls, settings: Settings) -> "NatsAccess":
-        """As set."""
+        """The files that the settings name."""
         return cls(settings.nats_credentials, settings.nats_ca, settings.nats_certificate, settings.nats_key)
 
     def check(self) -> None:

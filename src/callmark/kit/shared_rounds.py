@@ -1,13 +1,13 @@
-"""One wait that serves all who came before it began."""
+"""Runs of one piece of work, each shared by all callers that asked for it before it began."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 
 class SharedRounds:
-    """Runs `make` for those who wait, one run at a time: who comes during a run waits for the next one.
+    """Runs `make` for its callers, one run at a time. A call during a run waits for the run after it.
 
-    So what a caller did before `next` is done before the run that it waits for begins.
+    So the run that a caller waits for begins after everything that the caller did before `next`.
     """
 
     def __init__(self, make: Callable[[], Awaitable[object]]) -> None:

@@ -46,7 +46,7 @@ class ShortMemory:
             del self._kept[key]
 
     def forget(self, key: Hashable) -> None:
-        """The next one who asks gets a new value."""
+        """The next caller gets a new value."""
         self._kept.pop(key, None)
 
 

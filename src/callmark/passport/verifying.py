@@ -85,7 +85,7 @@ class Verified:
 
     @property
     def claims(self) -> Claims:
-        """Its claims."""
+        """What the token says about the call."""
         return self.passport.claims
 
     def trusts(self, contents: Mapping[str, bytes]) -> dict[str, bool | None]:

@@ -97,7 +97,7 @@ class RecordValues(Protocol):
 
     @property
     def ends_at(self) -> object:
-        """Until when."""
+        """Until when it shows."""
         ...
 
 

@@ -44,7 +44,7 @@ EACH_WAIT_S = 8.0
 
 
 class Response(Struct):
-    """An answer, whole."""
+    """An answer that is sent in one piece."""
 
     status: int
     body: bytes = b""

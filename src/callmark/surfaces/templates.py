@@ -29,7 +29,7 @@ class SourcesOfStart(BaseLoader):
         return text, file, None
 
     def list_templates(self) -> list[str]:
-        """Their names."""
+        """The names of all templates."""
         return sorted(self._sources)
 
 

@@ -60,7 +60,7 @@ class ClockControl:
         self._seen = seen_by_clients
 
     def now(self) -> datetime:
-        """What it says."""
+        """The instant that the product clock shows."""
         return self._took(self._control.ask("GET", "clock", _ClockState))
 
     def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> datetime:

@@ -20,7 +20,7 @@ class RecordedRequest(Struct, frozen=True):
     body: str
 
     def json(self) -> dict[str, Any]:
-        """The body."""
+        """The body, decoded from JSON."""
         return cast("dict[str, Any]", json.loads(self.body))
 
     def event(self, secret: str) -> callmark.Event:

@@ -28,7 +28,7 @@ class CannotWrite(WrongUse):
 
 
 class PushHead(Struct, frozen=True, kw_only=True):
-    """What is pushed, and to whom."""
+    """What is pushed, and to which account."""
 
     version: int = VERSION
     sha256: str
@@ -79,7 +79,7 @@ class AppendedFile:
             raise WrongUse(f"another push is writing {self.path}") from exc
 
     def content(self) -> bytes:
-        """All of it."""
+        """Every byte that the journal holds."""
         return os.pread(self._file, os.fstat(self._file).st_size, 0)
 
     def cut(self, keep: int) -> None:

@@ -90,7 +90,7 @@ class RecordFile(Struct, frozen=True):
 
     @property
     def table(self) -> Table:
-        """Its beginning."""
+        """The beginning of the file, as a table."""
         return self.file.table
 
     def rows(self) -> Iterator[FileRow]:

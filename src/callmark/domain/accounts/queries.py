@@ -135,7 +135,7 @@ async def note_switch(tx: Tx, account_id: AccountId, state: AccountState, now: d
 
 
 async def is_suspended(tx: Tx, account_id: AccountId) -> bool:
-    """Primary key."""
+    """Whether the account is suspended; False for an unknown one. By primary key."""
     found = await tx.fetchval("SELECT state <> 'active' FROM client_account WHERE id = $1", account_id)
     return bool(found)
 

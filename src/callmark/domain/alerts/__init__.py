@@ -1,1 +1,1 @@
-"""Alerts: what the platform tells a business without being asked, and to whom."""
+"""Alerts: messages that the platform sends to a business without being asked, and their recipients."""

@@ -1,4 +1,4 @@
-"""The kinds of alerts, what one says, and who gets it."""
+"""The kinds of alerts, their content, and their recipients."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -45,7 +45,7 @@ DEFAULT_KINDS = frozenset(AlertKind) - {AlertKind.RECORDS_INVALID, AlertKind.PUS
 
 
 class RecipientKind(StrEnum):
-    """Who gets alerts."""
+    """The kind of a recipient: members, an address or a channel."""
 
     ROLE = "role"  # the account's active members of a role, by mail
     EMAIL = "email"  # an address that was confirmed by a link
@@ -63,7 +63,7 @@ class Alert(Struct, frozen=True):
 
 
 class Recipient(Struct, frozen=True):
-    """Who gets alerts of which kinds. `last_error` is that of the last post, None after a success."""
+    """A recipient and the kinds of alerts that it gets. `last_error` is that of the last post, None after a success."""
 
     id: RecipientId
     account_id: AccountId

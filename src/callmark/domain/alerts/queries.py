@@ -93,7 +93,7 @@ async def delete_channels(tx: Tx) -> None:
 
 
 async def update_result(tx: Tx, recipient_id: RecipientId, at: datetime, error: str | None) -> None:
-    """Notes what the last post came to."""
+    """Notes the result of the last post."""
     await tx.execute(
         "UPDATE alert_recipient SET last_sent_at = CASE WHEN $3::text IS NULL THEN $2 ELSE last_sent_at END,"
         " last_failed_at = CASE WHEN $3 IS NULL THEN NULL ELSE $2 END, last_error = $3 WHERE id = $1",
@@ -121,7 +121,7 @@ async def update_attempts(tx: Tx, post_id: object, attempts: int) -> None:
 
 
 async def delete_post(tx: Tx, post_id: object) -> None:
-    """Ends a post."""
+    """Deletes a post that was sent or given up."""
     await tx.execute("DELETE FROM alert_post WHERE id = $1", post_id)
 
 

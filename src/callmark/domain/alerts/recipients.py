@@ -1,4 +1,4 @@
-"""Use cases of recipients: who gets which alerts, chosen by an account's admins."""
+"""Use cases of recipients: an account's admins choose who gets which alerts."""
 
 from collections.abc import Collection
 

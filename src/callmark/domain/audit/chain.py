@@ -93,7 +93,7 @@ class AuditVerification(Struct):
 
     @property
     def is_intact(self) -> bool:
-        """Whether everything fits."""
+        """Whether no fault was found."""
         return not self.fault_count
 
     def fault(self, number: int, entry_id: AuditId | None, what: str) -> None:

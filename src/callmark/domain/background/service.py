@@ -58,7 +58,7 @@ class Queues(Struct, frozen=True):
 
 
 async def look_at_queues(deps: Deps) -> Queues:
-    """As of now."""
+    """Every queue, the periodic jobs and the unsent mails, as of now."""
     async with deps.db.connection() as tx:
         queues = await look_at_row_works(deps, tx)
         periodic = await list_periodic(deps, tx)

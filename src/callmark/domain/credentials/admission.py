@@ -18,7 +18,7 @@ from callmark.kit.errors import Forbidden, Unauthenticated
 
 
 class AdmissionRequest(NamedTuple):
-    """A request that wants to be admitted: who shows which token where, for which feature, out of which bucket."""
+    """A request to be admitted: the token that it carries, the account and feature that it is for, and its bucket."""
 
     token_sha256: bytes
     account_id: UUID

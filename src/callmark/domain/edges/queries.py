@@ -10,7 +10,7 @@ from callmark.kit.db import Row, Tx
 
 
 class EdgeRequest(NamedTuple):
-    """Someone who shows a token at an instant."""
+    """A token that a call server sent, and when."""
 
     token_sha256: bytes
     at: datetime

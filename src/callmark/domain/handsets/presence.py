@@ -64,13 +64,13 @@ async def returning(deps: Deps, numbers: Collection[str]) -> set[str]:
 
 
 async def beat(deps: Deps, gateway_id: UUID) -> None:
-    """That gateway lives."""
+    """Notes that the gateway is alive."""
     async with deps.db.connection() as tx:
         await presence_queries.beat(tx, gateway_id, deps.real_clock.now())
 
 
 async def note_gone(deps: Deps, gateway_id: UUID) -> None:
-    """That gateway has ended, and with it its streams."""
+    """Notes that the gateway has ended, and its streams with it."""
     async with deps.db.connection() as tx:
         await presence_queries.mark_lost(tx, gateway_id, deps.real_clock.now())
 

@@ -77,7 +77,7 @@ async def find_push_token(tx: Tx, phone: PhoneNumber) -> str | None:
 
 
 class AttemptedWakeUp(NamedTuple):
-    """What an attempt came to: it was for records until `until`, and is to be made again at `retry_at`, if at all."""
+    """The result of an attempt: it was for records until `until`, and is to be made again at `retry_at`, if at all."""
 
     number: int
     until: datetime
@@ -87,7 +87,7 @@ class AttemptedWakeUp(NamedTuple):
 
 
 async def end_attempt(tx: Tx, phone: PhoneNumber, lease_id: UUID, attempt: AttemptedWakeUp) -> datetime | None:
-    """Writes what an attempt came to, under its lease; when the next is due.
+    """Writes the result of an attempt, under its lease; when the next is due.
 
     It is due after `PAUSE` if a record that ends later came while it ran: the message is not kept that long.
     """

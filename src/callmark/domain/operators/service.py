@@ -1,4 +1,4 @@
-"""Operators: the people who run the installation, and for whom they act."""
+"""Operators: the people who run the installation, and the accounts that they act for."""
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account

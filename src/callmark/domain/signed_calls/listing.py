@@ -35,12 +35,12 @@ class CallOnNetwork(Struct, frozen=True):
 
     @property
     def caller_number(self) -> PhoneNumber:
-        """Who rang."""
+        """The number that called."""
         return self.signed.caller_number if self.signed else self._verified.caller_number
 
     @property
     def receiver_number(self) -> PhoneNumber:
-        """Whom."""
+        """The number that was called."""
         return self.signed.receiver_number if self.signed else self._verified.receiver_number
 
     @property

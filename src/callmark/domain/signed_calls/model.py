@@ -1,4 +1,4 @@
-"""Calls on the telephone network: what was signed for whom, and what a verification found."""
+"""Calls on the telephone network: those that were signed, for which account, and what verifications found."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ class SignedHeaders(Struct, frozen=True):
 
     @property
     def all(self) -> list[str]:
-        """Each of them."""
+        """Every header, first the one of the kind `shaken` first."""
         return [self.identity, *self.others]
 
 

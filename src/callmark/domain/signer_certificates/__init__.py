@@ -1,1 +1,1 @@
-"""With what calls are signed, and whom we trust: certificates of accounts, their keys, and roots."""
+"""What calls are signed with and which roots are trusted: certificates of accounts, their keys, and roots."""

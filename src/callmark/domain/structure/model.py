@@ -120,17 +120,17 @@ class Node(Struct, frozen=True):
 
     @property
     def id(self) -> UUID:
-        """The unit's."""
+        """The unit's id."""
         return self.unit.id
 
     @property
     def name(self) -> str:
-        """The unit's."""
+        """The unit's name."""
         return self.unit.name
 
     @property
     def kind(self) -> NodeKind:
-        """The unit's."""
+        """The unit's kind."""
         return self.unit.kind
 
     @property

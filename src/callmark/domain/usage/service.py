@@ -25,7 +25,7 @@ class AccountUsage(Struct, frozen=True):
 
 
 async def read_usage(deps: Deps, account_id: AccountId) -> AccountUsage:
-    """As of now."""
+    """What the account uses of its limits, as of now."""
     days = await call_figures.read_days(deps, account_id)
     return AccountUsage(
         await credentials.tokens_used(deps, account_id),

@@ -76,7 +76,7 @@ def _write_files(folder: Path, settings: ProxySettings) -> None:
 
 
 class _FirstReply(asyncio.DatagramProtocol):
-    """Whether anything came."""
+    """Sets `came` when the first datagram arrives."""
 
     def __init__(self) -> None:
         self.came = asyncio.Event()

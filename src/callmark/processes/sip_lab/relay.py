@@ -38,7 +38,7 @@ class Relay:
         return f"http://{LOOPBACK}:{self._port}"
 
     async def turn(self, state: RelayState) -> None:
-        """Changes the state; connections that there are end."""
+        """Changes the state; open connections end."""
         self._state = state
         if state is RelayState.CLOSED and self._server:
             self._server.close()

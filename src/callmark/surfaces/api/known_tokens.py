@@ -12,7 +12,7 @@ _LONGEST = 100
 
 
 class KnownTokens:
-    """Token → who shows it. It grants nothing: each request is admitted by what the database says."""
+    """Whose each token is. This grants nothing: each request is admitted by what the database says."""
 
     def __init__(self, most: int = MOST_TOKENS) -> None:
         self._most = most

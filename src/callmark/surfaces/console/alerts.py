@@ -1,4 +1,4 @@
-"""Alerts: who gets which, and by which way."""
+"""Alerts: their recipients, and how each gets them."""
 
 from typing import ClassVar
 

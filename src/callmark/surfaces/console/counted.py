@@ -19,7 +19,7 @@ def identities_removed(number: int) -> str:
 
 
 def records_withdrawn(number: int) -> str:
-    """After it."""
+    """After the records of a batch were withdrawn."""
     if number == 0:
         return "No records were withdrawn. They have ended, or were withdrawn before."
     return f"{_first(number, 'record')} {agree(number, 'was', 'were')} withdrawn."

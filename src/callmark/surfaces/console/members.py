@@ -27,7 +27,7 @@ Options = list[tuple[str, list[tuple[str, str]]]]
 
 
 class MembersPage(Page, frozen=True):
-    """Those whom the visitor may see; `email` is its own."""
+    """The members that the visitor may see; `email` is the visitor's own."""
 
     template: ClassVar[str] = "members/list.html"
     members: list[VisibleMember]

@@ -41,7 +41,7 @@ class Page(Struct, frozen=True):
 
 
 class Layout(Struct, frozen=True):
-    """What surrounds a page: who looks, the menus, a message to be said once, and the token of its forms."""
+    """What surrounds a page: its visitor, the menus, a message that shows once, and the token of its forms."""
 
     in_account: bool
     """Whether the page is of an account; an operator may act for none."""
@@ -74,7 +74,7 @@ class Layout(Struct, frozen=True):
 
 
 def page(request: ConsoleRequest, context: Page, status: int = 200) -> Response:
-    """The page of a context, whole."""
+    """The page of a context, with the layout around it."""
     values = {name: getattr(context, name) for name in context.__struct_fields__}
     html = env.get_template(context.template).render(layout=layout_of(request), **values)
     return HTMLResponse(html, status)

@@ -1,4 +1,4 @@
-"""One request to the console: who asks, what was sent, where to go next."""
+"""One request to the console: its session, what was sent, and where to go next."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property

@@ -26,7 +26,7 @@ _ACCEPTED = re.compile(r"(?:^|,)\s*(?:\*/\*|application/\*|application/(?:[\w.-]
 
 
 class StirRequest(Struct, frozen=True):
-    """A question: who asks, under which name of their own (`X-RequestID`), and what."""
+    """A request: its edge, the edge's own name for it (`X-RequestID`), and its body."""
 
     edge: Edge
     request_id: str | None

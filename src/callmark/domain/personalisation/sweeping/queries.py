@@ -100,5 +100,5 @@ async def swept_to(tx: Tx) -> datetime | None:
 
 
 async def set_swept_to(tx: Tx, at: datetime) -> None:
-    """Remembers that."""
+    """Notes that every record was checked up to that instant."""
     await tx.execute("UPDATE count_mark SET up_to_at = $1 WHERE what = 'swept'", at)

@@ -31,7 +31,7 @@ async def update_tries(tx: Tx, what: str, who: str, instants: Sequence[datetime]
 
 
 async def delete_tries(tx: Tx, what: str, who: str) -> None:
-    """Forgets them all."""
+    """Deletes the row, and with it every try of `what` by `who`."""
     await tx.execute("DELETE FROM throttle WHERE what = $1 AND who = lower($2)", what, who)
 
 

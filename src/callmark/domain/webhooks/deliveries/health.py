@@ -1,4 +1,4 @@
-"""How a webhook does now, and since when, by what its newest attempts came to."""
+"""A webhook's health, and since when it is so, from the results of its newest attempts."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -53,7 +53,7 @@ async def list_health(deps: Deps, account_id: AccountId) -> list[WebhookHealth]:
 
 
 async def look(deps: Deps, webhook: Webhook) -> WebhookHealth:
-    """As of now."""
+    """The webhook's health, as of now."""
     now = deps.clock.now()
     async with deps.db.connection() as tx:
         outcomes = await delivery_queries.select_outcomes(tx, webhook.id, oldest_shown(now), now)

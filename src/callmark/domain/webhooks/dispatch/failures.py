@@ -1,4 +1,4 @@
-"""Tells an account's admins, or whom it has chosen, that a delivery has failed permanently (contract D40)."""
+"""Tells an account's admins, or the recipients it has chosen, that a delivery has failed permanently (contract D40)."""
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import service as alerts

@@ -1,4 +1,4 @@
-"""Writes what attempts came to: in the log, in what waits, and in how their webhooks do."""
+"""Records how attempts ended: in the delivery log, on the deliveries, and in the outages of their webhooks."""
 
 from collections.abc import Sequence
 

@@ -55,12 +55,12 @@ async def select_watched(tx: Tx) -> list[WebhookId]:
 
 
 async def delete_outages(tx: Tx, webhook_ids: Collection[WebhookId]) -> None:
-    """Forgets them."""
+    """Deletes the outages of these webhooks."""
     await tx.execute("DELETE FROM webhook_outage WHERE webhook_id = ANY ($1::uuid[])", list(webhook_ids))
 
 
 async def delete_of_deleted(tx: Tx) -> None:
-    """Forgets those whose webhook is gone."""
+    """Deletes the outages of deleted webhooks."""
     await tx.execute(
         "DELETE FROM webhook_outage o USING webhook w WHERE w.id = o.webhook_id AND w.deleted_at IS NOT NULL"
     )

@@ -27,7 +27,7 @@ class AttemptEnd(NamedTuple):
 
 
 async def note(tx: Tx, ends: Collection[AttemptEnd]) -> None:
-    """Notes what attempts came to, in the transaction that records them. Writes nothing for webhooks that work."""
+    """Notes the results of attempts, in the transaction that records them. Writes nothing for webhooks that work."""
     if not ends:
         return
     known = await queries.lock_outages(tx, {one.webhook_id for one in ends})

@@ -1,4 +1,4 @@
-"""The routes of who gets which alerts."""
+"""The routes of alert recipients."""
 
 from callmark.domain.alerts.model import MOST_RECIPIENTS
 from callmark.domain.policy.model import Action

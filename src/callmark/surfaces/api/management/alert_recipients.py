@@ -1,4 +1,4 @@
-"""Who gets which alerts: members of a role, addresses that are confirmed by a link, channels."""
+"""Alert recipients: members of a role, addresses that are confirmed by a link, channels."""
 
 from datetime import datetime
 from typing import Annotated
