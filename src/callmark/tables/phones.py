@@ -100,6 +100,16 @@ def trunk_in(region: str) -> str:
     return phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or ""
 
 
+def abroad_in(region: str) -> str:
+    """The pattern of what is dialled within a country before numbers of others; `00` without the plans."""
+    try:
+        import phonenumbers
+    except ModuleNotFoundError:
+        return "00"
+    plan = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    return (plan.international_prefix if plan else None) or "00"
+
+
 def read_phone(text: str, region: str = "") -> str | NoNumber:
     """The one number that a text writes: country code and digits, without a `+`; or what is wrong with it.
 

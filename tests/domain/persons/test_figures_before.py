@@ -121,6 +121,12 @@ async def test_behind_figures_a_number_is_erased_from_files_and_records_and_both
         ("6590011223", "", "00-91-6590011223"),
         ("6590011223", "", "(00) 91 / 6590011223"),
         ("6590011223", "SG", "00 91 6590011223"),
+        ("6590011223", "US", "011 91 6590011223"),
+        ("6590011223", "CA", "Flat 4 011-91-6590011223"),
+        ("6590011223", "US", "01191 6590011223"),
+        ("6590011223", "CU", "119 91 6590011223"),
+        ("6590011223", "FI", "Flat 4 990 91 6590011223"),
+        ("14792345678", "US", "011 49 4792345678"),
         ("4792345678", "", "00 1 4792345678"),
         ("4792345678", "", "Flat 4 00 1 4792345678"),
         ("4792345678", "US", "1-479-234-5678"),
@@ -174,9 +180,25 @@ def test_figures_with_thousands_are_judged_as_the_number_that_they_write(divider
     assert re.fullmatch("[^1-9]*", of_text(text.format(other), mask))
 
 
-def test_a_number_in_a_text_is_found_behind_a_prefix_of_the_country_for_abroad() -> None:
-    mask = NumberMask(PhoneNumber("4792345678")).reading("US")
-    assert mask.plain("call 011 47 92345678") == f"call 011 {mask.zeros}"
+@pytest.mark.parametrize(("region", "before"), [("US", "011"), ("US", "Flat 4 011"), ("FI", "990")])
+def test_a_number_in_a_text_is_found_behind_a_prefix_of_the_country_for_abroad(region: str, before: str) -> None:
+    mask = NumberMask(PhoneNumber("4792345678")).reading(region)
+    assert mask.plain(f"call {before} 47 92345678") == f"call {before} {mask.zeros}"
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "figure", "own"),
+    [
+        ("3584571234567", "FI", "990", "4571234567"),
+        ("79123456789", "RU", "8101", "9123456789"),
+        ("2482510123", "SC", "011", "2482510123"),
+    ],
+)
+def test_such_a_prefix_is_a_figure_where_no_country_code_stands_behind_it(
+    number: str, region: str, figure: str, own: str
+) -> None:
+    mask = NumberMask(PhoneNumber(number)).reading(region)
+    assert mask.plain(f"{figure} {own}") == f"{figure} {mask.zeros}"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.tables.phones import (
     LONGEST,
     SHORTEST,
+    abroad_in,
     as_ascii,
     code_in,
     has_plan,
@@ -148,6 +149,8 @@ class Spellings(Struct, frozen=True):
         Many lengths are possible in some countries, and in Germany nearly all are valid. So digits before count only
         where a number begins with them, as people write it: with the country code in a group, or as it is dialled.
         Without 00 a country code in a group counts for nothing before the digits as they are to be sent, in one group.
+        Behind the country's own prefix for abroad, such as 011, the country code must stand before `own` too. A single
+        group of up to four digits before it is a figure.
         """
         read = read_phone(written, self.region)
         if not isinstance(read, str):
@@ -160,6 +163,9 @@ class Spellings(Struct, frozen=True):
             code = rf"(?:00{BETWEEN})?{BETWEEN.join(numbering_of(read).code)}(?![0-9])"
             is_to_be_sent = not written.startswith("00") and own.removeprefix("00") == self.number
             return not is_to_be_sent and bool(re.match(code, written))
+        if written != own and numbering_of(read).code != code_in(self.region):
+            is_short = re.fullmatch("[0-9]{1,4}[^0-9]*", written.removesuffix(own))
+            return not is_short and _digit_count(own) <= len(numbering_of(read).national)
         is_begun = written == own or written.startswith(self._dialled_first)
         return is_begun and not self._has_start(own)
 
@@ -180,10 +186,14 @@ class Spellings(Struct, frozen=True):
         first = before.start() if before else found.start()
         if found.string[first] == "+":
             return [first]
-        dialled = re.compile(f"(?<![0-9])(?:00|{self._dialled_first})")
+        dialled = re.compile(f"(?<![0-9])(?:00|{self._dialled_first}|{abroad_in(self.region)})")
         later = (one.start() for one in dialled.finditer(found.string, first + 1, found.start()))
         starts = (one for one in dict.fromkeys([first, *later]) if one < found.start())
         return [*(one for one in starts if not _NO_NUMBER.match(found.string, one, found.end())), found.start()]
+
+
+def _digit_count(text: str) -> int:
+    return sum(map(str.isdigit, text))
 
 
 def _undivided(written: str) -> str:
