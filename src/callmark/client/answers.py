@@ -149,7 +149,7 @@ _LIMIT = re.compile(r'"([^"]+)"\s*;\s*r=(\d+)(?:\s*;\s*t=(\d+))?')
 
 
 def limits_of(headers: Mapping[str, str]) -> dict[str, tuple[int, float]]:
-    """By the bucket's name: requests left, and seconds until there are more.
+    """Requests left and seconds until there are more, by the bucket's name.
 
     Source: contract D45, draft-ietf-httpapi-ratelimit-headers-11.
     """

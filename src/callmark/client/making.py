@@ -23,7 +23,7 @@ class Parts:
         self.store = store
 
     def changed(self, changes: dict[str, Any]) -> "Parts":
-        """The parts of a copy with other options. Raises TypeError for a name that is none."""
+        """The parts of a copy with other options. Raises TypeError for an unknown name."""
         store = changes.pop("token_store", None) or self.store
         if unknown := changes.keys() - _OPTIONS:
             raise TypeError(f"with_options has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(_OPTIONS))}")

@@ -255,7 +255,7 @@ class LongList:
 
     @contextmanager
     def _ended_by_errors(self) -> Generator[None]:
-        """After an error in the block no more is sent. What was accepted is handed over, then the first one raised.
+        """After an error in the block sending stops. What was accepted is handed over, then the first one raised.
 
         It may be any: the source and the function for the progress are the caller's.
         """

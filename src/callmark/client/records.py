@@ -119,7 +119,7 @@ def wire_record(record: CallRecord, generation: Generation, now_ms: int) -> Json
 
 
 def _number(value: object, field: str, generation: Generation) -> str:
-    """With a `+` in generation 3, without one before (contract D25). The server validates the rest."""
+    """The number with a `+` for generation 3, else without (contract D25). The server validates the rest."""
     if value is None or _is_empty(value):
         raise InvalidRecord(f"{field} is required", field=field)
     text = _text(value, field)

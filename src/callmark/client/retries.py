@@ -96,7 +96,7 @@ class Pacer:
         self._empty_until: dict[str, float] = {}
 
     def note(self, answer: Answer) -> None:
-        """What an answer tells of its bucket."""
+        """Notes what an answer says about its bucket."""
         for bucket, (left, seconds) in limits_of(answer.headers).items():
             if left:
                 self._empty_until.pop(bucket, None)

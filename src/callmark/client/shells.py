@@ -185,7 +185,7 @@ async def _taken(effect: Take) -> list[Any]:
 
 
 def connection_error(exc: Exception, url: str) -> APIConnectionError:
-    """The tree's error for one of httpx, with what to look at."""
+    """The error of our tree for one of httpx, with advice."""
     where = str(httpx.URL(url).copy_with(query=None, path="/")) if not isinstance(exc, httpx.InvalidURL) else url
     why = str(exc) or _kind(exc)
     if isinstance(exc, httpx.TimeoutException):

@@ -86,7 +86,7 @@ def refusal_of_host(host: str, allowed: Sequence[Network]) -> str | None:
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """The networks of a list separated by commas (`10.1.0.0/16, fd00::/8`); ValueError names one that is none."""
+    """The networks of a list separated by commas (`10.1.0.0/16, fd00::/8`); ValueError names what is not one."""
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 

@@ -32,7 +32,7 @@ _FIELD_WORDS = {"url": "URL", "label_id": "label", "call_reason_id": "call reaso
 
 
 def said(exc: BaseException) -> str:
-    """What an exception says; many that tell of lost time or of a lost connection have no text."""
+    """What an exception says; many timeouts and lost connections have no text."""
     return str(exc) or ("no answer in time" if isinstance(exc, TimeoutError) else type(exc).__name__)
 
 

@@ -119,7 +119,7 @@ class Fcm:
         return time.monotonic() >= self._rests_until
 
     async def wake(self, token: str, data: Mapping[str, str], ttl_s: float) -> Woke:
-        """Sends a data message of high priority to the app with this token; what came of it."""
+        """Sends a data message of high priority to the app with this token; the result."""
         android = {"priority": "HIGH", "ttl": f"{int(min(ttl_s, _LONGEST_TTL_S))}s", "collapse_key": "callmark"}
         body = msgspec.json.encode({"message": {"token": token, "data": data, "android": android}})
         for _ in range(2):

@@ -84,7 +84,7 @@ class Health:
         self._turned_at[part] = self._now()
 
     def ask(self, part: str, trouble: Callable[[], str]) -> None:
-        """From now on `trouble` says what is wrong with `part`, empty when nothing is."""
+        """Registers `trouble`, which says what is wrong with `part`; empty when nothing is."""
         self._asked[part] = trouble
 
     def parts(self) -> list[Check]:

@@ -32,7 +32,7 @@ class HeldStreams:
         self._on_push.pop(stream, None)
 
     def hand_over(self, push: Push, reply: str) -> bool:
-        """Gives a push to the stream that it names; False when that is none of these."""
+        """Gives a push to the stream that it names; False when it is not held here."""
         on_push = self._on_push.get(push.stream)
         if on_push is None:
             return False

@@ -1,4 +1,4 @@
-"""Metrics: declared here or beside the code that they tell of, listed by `describe`, printed by `render`.
+"""Metrics: declared here or beside the code that they measure, listed by `describe`, printed by `render`.
 
 What happens is counted where it happens (`counter`, `histogram`). What is the case is read when someone asks
 (`ReadMetric`). A label has few values, known in advance: never a phone number, never the id of an account.

@@ -1,4 +1,4 @@
-"""NATS as the settings tell of it: its servers, the files by which both sides know each other, and server versions."""
+"""NATS in the settings: its servers, the files by which both sides know each other, and server versions."""
 
 import re
 import ssl
@@ -49,7 +49,7 @@ class NatsAccess(NamedTuple):
         return context
 
     def options(self) -> dict[str, Any]:
-        """What nats-py is to be given for the credentials."""
+        """The arguments for nats-py that carry the credentials."""
         if self.credentials is None:
             return {}
         kind = "nkeys_seed" if _USER_SEED.fullmatch(_read(self.credentials)) else "user_credentials"

@@ -62,7 +62,7 @@ _EVERY_S = 0.25
 
 
 def name_process(process: str, roles: str) -> None:
-    """From now on the metrics say which code and which process this is."""
+    """Makes the metrics say which code and which process this is."""
     _BUILD.labels(*code_version()).set(1)
     _PROCESS.labels(process, roles).set(1)
     _SCHEMA_NEWEST.set(head())
@@ -88,7 +88,7 @@ async def watch_loop() -> None:
 
 
 def read_process(settings: Settings, db: Database, fabric: Fabric, health: Health) -> list[Metric]:
-    """As of now; asks no engine."""
+    """What the process knows of itself, as of now; asks no engine."""
     pool, restarts, troubles = db.pool_state(), health.restarts(), health.beside()
     return [
         _POOL_SIZE.of(pool.most),

@@ -20,7 +20,7 @@ def shown_secret(secret: bytes) -> str:
 
 
 def read_secret(text: str) -> bytes:
-    """The secret that was copied. Raises ValueError for what is none."""
+    """The secret that was copied. Raises ValueError for a text that is not a secret."""
     try:
         secret = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
     except binascii.Error as exc:

@@ -60,7 +60,7 @@ class UnconfirmedNumbers:
         self._written = set()
 
     def announcements(self) -> Iterator[tuple[bytes, list[str]]]:
-        """What is to be announced to `MISSED`, each with its numbers; from then on they count as announced."""
+        """The announcements to `MISSED` that are due, each with its numbers, which then count as announced."""
         numbers, self._missed = sorted(self._missed), set()
         if self._too_many:
             self._too_many = False

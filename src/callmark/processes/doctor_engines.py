@@ -118,7 +118,7 @@ async def check_nats(settings: Settings) -> CheckResult:
 
 
 def _refused_by_nats(failures: list[Exception]) -> CheckResult:
-    """The first failure that says something: the later ones tell that the connection ended after it."""
+    """The first failure that says something: the later ones only report that the connection ended after it."""
     why = next((exc for exc in failures if str(exc)), None)
     detail = str(why) if why else f"no answer within {WITHIN_S} s"
     advice = "Start the server, or correct CALLMARK_NATS_URL."

@@ -107,7 +107,7 @@ class Server(uvicorn.Server):
         self.up.set()
 
     def let_go(self) -> None:
-        """From now on a connection is closed after its answer, so that clients make their next one elsewhere."""
+        """Closes each connection after its next answer, so that clients make their next one elsewhere."""
         self.config.encoded_headers.append((b"connection", b"close"))
 
     async def run_until(self, stop: asyncio.Event) -> None:

@@ -39,7 +39,7 @@ class Pace(Struct, frozen=True):
     look_soon_s: float = 0.2
 
     def pause_s(self, ends: int) -> float:
-        """Before the start after a unit ended for the `ends`-th time (from 1) in a row."""
+        """The pause before a unit starts again that has ended for the `ends`-th time (from 1) in a row."""
         return min(self.first_pause_s * 2 ** (min(ends, 50) - 1), self.longest_pause_s)
 
 

@@ -192,7 +192,7 @@ async def reset_key(deps: Deps, settings: Settings) -> int:
 
 
 def _following_key(settings: Settings, marked: bytes) -> Secret:
-    """The key that is to be the installation's. In a data directory it is made beside the present one."""
+    """The installation's next key. In a data directory it is made beside the present one."""
     if settings.secret_key is None:
         return make_key(settings.data, NEXT_FILE)
     if mark(settings.secret_key) == marked and settings.old_secret_key is None:

@@ -1,4 +1,4 @@
-"""Reads a file with what it names: logos and files of numbers, beside it."""
+"""Reads a file, and the logos and files of numbers that it names, which are beside it."""
 
 from pathlib import Path
 

@@ -177,7 +177,7 @@ def _keep_secret(name: str, secret: str | None, into: Path | None, kept: dict[st
 
 
 def _write_secrets(into: Path, kept: dict[str, str], lost: str = "") -> None:
-    """Raises WrongUse, with what is lost by it."""
+    """Writes the secrets. Raises WrongUse that says what is lost where it cannot."""
     try:
         write_private(into, json.dumps(kept, indent=2, ensure_ascii=False).encode() + b"\n")
     except OSError as exc:

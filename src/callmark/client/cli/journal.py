@@ -132,7 +132,7 @@ class Journal:
 
     @classmethod
     def reopen(cls, path: Path) -> "Journal | None":
-        """The journal of a push that was interrupted; None if it had not begun. Raises WrongUse for what is none."""
+        """The journal of a push that was interrupted; None if it had not begun. Raises WrongUse for other files."""
         if not path.exists():
             return None
         file = AppendedFile(path)

@@ -296,7 +296,7 @@ async def _check_name(tx: Tx, feature_set: FeatureSet) -> None:
 
 
 async def _check_references(tx: Tx, feature_set: FeatureSet) -> None:
-    """That label and call reason are there; both stay while this transaction lasts."""
+    """Checks that label and call reason exist; both stay while this transaction lasts."""
     account_id, label_id, reason_id = feature_set.account_id, feature_set.label_id, feature_set.call_reason_id
     if label_id is not None and not await labels.static_label_exists(tx, account_id, label_id):
         raise InvalidInput("label_id does not belong to a static label of this client", field="label_id")

@@ -77,7 +77,7 @@ async def find_push_token(tx: Tx, phone: PhoneNumber) -> str | None:
 
 
 class AttemptedWakeUp(NamedTuple):
-    """The result of an attempt: it was for records until `until`, and is to be made again at `retry_at`, if at all."""
+    """The result of an attempt: it was for records until `until`, and is repeated at `retry_at`, if at all."""
 
     number: int
     until: datetime

@@ -1,4 +1,4 @@
-"""Mails: written in the transaction of what they tell of, sent afterwards by a worker (`jobs`).
+"""Mails: written in the transaction of the change that they report, sent afterwards by a worker (`jobs`).
 
 A row is one mail to one recipient. In emulator mode mails are caught: kept and shown, never sent.
 """

@@ -70,7 +70,7 @@ async def delete_operator(deps: Deps, operator_id: OperatorId, *, by: Actor) -> 
 
 
 async def act_for(deps: Deps, session: Session, account_id: AccountId, *, by: Actor) -> Account:
-    """From now on the operator's session acts for that account alone, as an admin.
+    """Makes the operator's session act for that account alone, as an admin.
 
     Raises NotFound, also when the session has ended meanwhile.
     """

@@ -1,1 +1,1 @@
-"""For how long each kind of thing is kept, and whether the jobs that delete keep up."""
+"""How long each kind of thing is kept, and whether the jobs that delete keep up."""

@@ -107,7 +107,7 @@ _FIXED = (
 
 
 def kinds_of(settings: Settings) -> list[KeptKind]:
-    """Every kind, with what the installation's settings say; 0 days: it is kept without an end."""
+    """Every kind with its days in the installation's settings; 0 days: it is kept without an end."""
     chosen = [(name, setting, int(getattr(settings, days)), tables) for name, setting, days, tables in _CHOSEN]
     return [
         *(KeptKind(name, setting, timedelta(days=days) if days else None, of) for name, setting, days, of in chosen),

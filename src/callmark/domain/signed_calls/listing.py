@@ -101,7 +101,7 @@ async def list_calls(
 
 
 async def _with_ends(deps: Deps, found: Sequence[CallOnNetwork], shown: Sequence[Steps]) -> Iterator[CallOnNetwork]:
-    """The calls with what was reported of them."""
+    """The calls with the reports about them."""
     if not found:
         return iter(())
     pairs = {(one.receiver_number, one.caller_number) for one in found}

@@ -56,7 +56,7 @@ class StoredCertificate(Struct, frozen=True, kw_only=True):
 
 
 class SigningCertificate(Struct, frozen=True):
-    """A certificate in use: what it allows, and with what to sign."""
+    """A certificate in use: what it allows, and the key to sign with."""
 
     stored: StoredCertificate
     certificate: x509.Certificate

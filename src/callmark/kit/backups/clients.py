@@ -64,7 +64,7 @@ class Client:
             raise SetupError(f"{self._child.name} ended too early: {self._said()}") from None
 
     def close(self) -> None:
-        """There is no more for it to read."""
+        """Closes its input."""
         self._reads.close()
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -73,7 +73,7 @@ class Client:
             yield piece
 
     async def check(self) -> None:
-        """Waits for its end. Raises SetupError with what it said when it failed."""
+        """Waits for its end. Raises SetupError with its own message when it failed."""
         if (status := await self._child.wait()) != 0:
             raise SetupError(f"{self._child.name} failed (exit status {status}): {self._said()}")
 

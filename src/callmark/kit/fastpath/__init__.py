@@ -1,4 +1,4 @@
-"""Direct paths past the libraries, for what comes by the thousand: the only modules that lean on their insides.
+"""Direct paths around the libraries, for what comes by the thousand: the only modules that use their internals.
 
 - `nats_client`: nats-py's `_ps`, `_subs`, `_pongs`, `_transport` with its `_io_writer`, `_pending_queue`, and its steps
   `_process_info`, `_process_err`, `_process_op_err`, `_connect_to_server`; tests/kit/test_fabric.py and

@@ -47,7 +47,7 @@ class Branch(Struct, frozen=True):
 
 
 class Seeded(Struct, frozen=True):
-    """What the credentials tell of a branch."""
+    """What the credentials say about a branch."""
 
     structure: StructureOut
     feature_sets: list[DemoFeatureSet]

@@ -46,7 +46,7 @@ class Business(Struct, frozen=True):
 
 
 async def some_business(deps: Deps) -> Business:
-    """The oldest active account with what it takes. Raises SetupError that says what is missing."""
+    """The oldest active account that has all a call needs. Raises SetupError that says what is missing."""
     for account in await accounts.list_accounts(deps):
         if account.state is AccountState.ACTIVE:
             async with deps.db.connection() as tx:

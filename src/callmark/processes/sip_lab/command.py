@@ -26,7 +26,7 @@ _HELP = {
 
 
 class _Lab:
-    """One run, and what came of it."""
+    """One run and its result."""
 
     def __init__(self, data: Path | None, scene: Scene) -> None:
         self._data = data

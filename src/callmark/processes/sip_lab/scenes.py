@@ -1,4 +1,4 @@
-"""The scenes of the lab: what happens in each, and what came of it."""
+"""The scenes of the lab: what happens in each, and its result."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -69,7 +69,7 @@ class ShownOnPhone(Struct, frozen=True):
 
 
 class Played(Struct, frozen=True):
-    """What came of a scene. `outcome` is what the platform knows of the call; None when it got no report."""
+    """The result of a scene. `outcome` is what the platform knows of the call; None when it got no report."""
 
     caller: PhoneNumber
     receiver: PhoneNumber

@@ -1,4 +1,4 @@
-"""What number management says on the wire, and what the API reference tells of it. Source: contract, section 7."""
+"""What number management says on the wire, and its text in the API reference. Source: contract, section 7."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What a line of the API's route table says: path, handler, feature, limits, and what the reference tells of it."""
+"""A line of the API's route table: path, handler, feature, limits, and its text in the reference."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum, auto
@@ -56,7 +56,7 @@ class ParamDoc(Struct, frozen=True):
 
 
 class Doc(Struct, frozen=True):
-    """What the API reference tells of a route (surfaces/reference makes OpenAPI of it).
+    """The text of a route in the API reference (surfaces/reference makes OpenAPI of it).
 
     `request` and `response` are types that msgspec can make a JSON Schema of: Structs whose every field is
     `Annotated[type, Meta(description=…)]`, arrays of them, or None for no body. They may be documentation Structs

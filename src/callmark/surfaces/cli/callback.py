@@ -1,4 +1,4 @@
-"""`callmark callback`: what feature sets offer after a missed call, and the requests that came of it."""
+"""`callmark callback`: what feature sets offer after a missed call, and the requests of receivers."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`callmark stir`: with what calls are signed, and whose signatures count."""
+"""`callmark stir`: the certificates that calls are signed with, and the roots that are trusted."""
 
 from pathlib import Path
 

@@ -134,7 +134,6 @@ async def create(request: ConsoleRequest) -> Response:
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
-    """The form with what the draft has."""
     found = await find_campaign(request)
     campaign = found.campaign
     form = Form.of(name=campaign.name, call_types=[*campaign.call_types])

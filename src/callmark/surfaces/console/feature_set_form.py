@@ -164,7 +164,7 @@ def _typed(form: Form) -> _FeatureSetFields:
 
 
 def _chosen(form: Form, name: str, kind: Callable[[UUID], Id]) -> Id | None:
-    """The id of an optional choice. Raises InvalidInput for what is none."""
+    """The id of an optional choice. Raises InvalidInput for a text that is not an id."""
     text = form.text(name)
     found = parse_uuid(text)
     if text and found is None:

@@ -85,7 +85,7 @@ async def show_steps(request: ConsoleRequest) -> Response:
 
 
 async def push(request: ConsoleRequest) -> Response:
-    """Pushes the label to the card's phone; a script gets what came of it as JSON, and rings the phone."""
+    """Pushes the label to the card's phone; a script gets the result as JSON, and rings the phone."""
     if not request.deps.settings.emulator:
         return _pushed(request, NOT_HERE, is_good=False)
     try:

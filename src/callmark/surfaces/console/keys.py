@@ -99,7 +99,6 @@ async def create(request: ConsoleRequest) -> Response:
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
-    """The form with what the key has."""
     key = await _key(request)
     return page(request, KeyFormPage(_filled(key), _offered(request, key), str(key.reference)))
 

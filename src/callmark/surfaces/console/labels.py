@@ -113,7 +113,6 @@ async def create(request: ConsoleRequest) -> Response:
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
-    """The form with what the label has."""
     label = await _label(request)
     return _form(request, _filled(label), label)
 

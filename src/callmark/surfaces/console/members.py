@@ -86,7 +86,6 @@ async def invite(request: ConsoleRequest) -> Response:
 
 
 async def show_member(request: ConsoleRequest) -> Response:
-    """The form with what the member has."""
     seen = await _seen(request)
     return await _member_page(request, seen, _filled(seen))
 

@@ -108,7 +108,7 @@ def _number_or_prefix(form: Form, name: str) -> tuple[PhoneNumber | None, str]:
 
 
 def _number(form: Form, name: str) -> PhoneNumber | None:
-    """The number of a field; what is none is shown beside it."""
+    """The number of a field; a fault is shown beside it."""
     text = form.text(name)
     number = read_number(text) if text else None
     if text and number is None:

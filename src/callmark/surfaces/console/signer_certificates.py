@@ -1,4 +1,4 @@
-"""The operator's list of certificates: with what calls are signed, for which numbers, and until when."""
+"""The operator's list of certificates that calls are signed with: for which numbers, and until when."""
 
 from typing import ClassVar
 

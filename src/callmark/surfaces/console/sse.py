@@ -10,7 +10,7 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far work is. Once it is `finished`, the page shows what came of it."""
+    """How far work is. Once it is `finished`, the page shows its result."""
 
     done: int
     total: int

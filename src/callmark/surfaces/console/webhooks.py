@@ -108,7 +108,6 @@ async def create(request: ConsoleRequest) -> Response:
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
-    """The form with what the webhook has."""
     webhook = await _webhook(request)
     return page(request, WebhookFormPage(_filled(webhook), str(webhook.id)))
 

@@ -54,7 +54,7 @@ class Streams(Protocol):
     """The open streams of the process (its `Gateway`)."""
 
     def add(self, stream: HandsetConnection) -> None:
-        """From now on announcements reach the stream, until `remove`."""
+        """Lets announcements reach the stream, until `remove`."""
         ...
 
     def remove(self, stream: HandsetConnection) -> None:

@@ -1,4 +1,4 @@
-"""How the emulator's document tells of a route of the control API."""
+"""How the emulator's document describes a route of the control API."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""For which account an operator's session acts."""
+"""The account that an operator's session acts for."""

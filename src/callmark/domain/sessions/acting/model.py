@@ -1,4 +1,4 @@
-"""For which account a session acts."""
+"""The account that a session acts for."""
 
 from msgspec import Struct
 

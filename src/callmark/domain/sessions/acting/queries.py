@@ -8,7 +8,7 @@ from callmark.kit.db import Row, Tx, fetch_one
 
 
 async def lock_acting(tx: Tx, session_id: SessionId) -> Acting | None:
-    """For which account a session acts, locked until the transaction ends; None when the session has ended."""
+    """The account that a session acts for, locked until the transaction ends; None when the session has ended."""
     row = await tx.fetchrow(
         "SELECT operator_id, acting_account_id FROM console_session WHERE id = $1 FOR UPDATE", session_id
     )

@@ -80,7 +80,7 @@ def begun_again(outage: Outage) -> Outage:
 
 
 def after_look(outage: Outage, now: datetime) -> tuple[Outage, Notice | None]:
-    """What is to be announced at `now`, and the outage once it was."""
+    """What to announce at `now`, and the outage once that is done."""
     if outage.failing_since is None:
         return _after_end(outage, now)
     given = sum(now - outage.failing_since >= after for after in NOTICES)

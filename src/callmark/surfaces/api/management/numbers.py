@@ -125,7 +125,7 @@ async def get_number(request: ApiRequest) -> Response:
 
 
 def number_in_path(request: ApiRequest) -> PhoneNumber:
-    """The number that the path names. Raises NotFound for what is none."""
+    """The number that the path names. Raises NotFound for a text that is not a number."""
     number = parse_loose(request.path["phoneNumber"])
     if number is None:
         raise NotFound
