@@ -17,7 +17,9 @@ from tests.waiting import until
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.persons import exporting, queries
+from callmark.domain.persons import erasing, exporting, queries
+from callmark.domain.persons.masking import NumberMask
+from callmark.domain.persons.queries import FoundRow, SearchedTable
 from callmark.domain.persons.spellings import Spellings
 from callmark.kit.partitions import keep_days
 from callmark.surfaces.streaming import Streaming
@@ -142,3 +144,19 @@ async def test_a_text_that_takes_long_to_read_lets_nobody_wait(
     await do(deps)
     assert threads
     assert threading.get_ident() not in threads
+
+
+async def test_an_erasure_begins_no_thread_for_a_row_without_a_text_as_it_was_sent(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_everywhere(deps, NUMBER)
+    decide, in_threads = erasing.decide, dict[bool, set[bool]]()
+
+    def noted(table: SearchedTable, row: FoundRow, mask: NumberMask, *, is_listed: bool) -> erasing.Decision:
+        is_sent = bool(table.as_sent and row.values[table.as_sent])
+        in_threads.setdefault(is_sent, set()).add(threading.current_thread() is not threading.main_thread())
+        return decide(table, row, mask, is_listed=is_listed)
+
+    monkeypatch.setattr(erasing, "decide", noted)
+    await erased(deps)
+    assert in_threads == {True: {True}, False: {False}}
