@@ -2,135 +2,210 @@
 const SIDE = 200;
 const PNG = [0x89, 0x50, 0x4e, 0x47];
 
-for (const box of document.querySelectorAll("[data-crop]")) start(box, document.getElementById(box.dataset.crop));
+/** A picture on a canvas, as large as one slider says and moved by the other two. */
+class Cut {
+  #canvas;
+  #sliders;
+  #picture = null;
 
-function start(box, field) {
-  const canvas = box.querySelector("canvas");
-  const context = canvas.getContext("2d");
-  const sliders = Object.fromEntries([...box.querySelectorAll("input")].map((one) => [one.dataset.cropBy, one]));
-  const note = box.parentElement.querySelector("[data-crop-note]");
-  let picture = null;
-  let name = "logo.png";
-  let drawing = null; // while the field does not hold yet what will be sent
-  let isOurs = false;
+  constructor(canvas, sliders) {
+    this.#canvas = canvas;
+    this.#sliders = sliders;
+  }
 
-  field.accept = "image/png,image/jpeg,image/webp";
-  const hint = document.getElementById(`${field.id}-hint`);
-  if (hint) hint.textContent = box.dataset.cropHint;
+  get hasPicture() {
+    return this.#picture !== null;
+  }
 
-  const scale = () => {
-    const fits = SIDE / Math.max(picture.width, picture.height);
-    const covers = SIDE / Math.min(picture.width, picture.height);
-    return fits * ((4 * covers) / fits) ** (sliders.zoom.value / 100);
-  };
+  /** Whether nothing needs to be cut. */
+  get isOfSize() {
+    return this.#picture.width === SIDE && this.#picture.height === SIDE;
+  }
 
-  function draw() {
-    const by = scale();
-    const [width, height] = [picture.width * by, picture.height * by];
-    const left = ((SIDE - width) / 2) * (1 - sliders.x.value / 100);
-    const top = ((SIDE - height) / 2) * (1 - sliders.y.value / 100);
+  clear() {
+    this.#picture?.close();
+    this.#picture = null;
+  }
+
+  /** Takes the picture of a file. Fails for a file that the browser cannot open. */
+  async read(file) {
+    this.#picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  }
+
+  /** Shows as much of the middle as covers the canvas. */
+  center() {
+    const [fits, covers] = this.#scales();
+    this.#sliders.zoom.value = (100 * Math.log(covers / fits)) / Math.log((4 * covers) / fits);
+    this.#sliders.x.value = this.#sliders.y.value = 0;
+    this.draw();
+  }
+
+  draw() {
+    const context = this.#canvas.getContext("2d");
+    const { x, y } = this.#sliders;
+    const [width, height] = this.#size();
+    const left = ((SIDE - width) / 2) * (1 - x.value / 100);
+    const top = ((SIDE - height) / 2) * (1 - y.value / 100);
     context.clearRect(0, 0, SIDE, SIDE);
     context.imageSmoothingQuality = "high";
-    context.drawImage(picture, left, top, width, height);
+    context.drawImage(this.#picture, left, top, width, height);
   }
 
-  /** Puts what the canvas shows into the field; a form that is sent meanwhile waits for it. */
-  function keep() {
-    return new Promise((done) => canvas.toBlob(done, "image/png")).then((blob) => {
-      const files = new DataTransfer();
-      files.items.add(new File([blob], name, { type: "image/png" }));
-      field.files = files.files;
-      tell();
-    });
+  /** Moves the picture by as much as a pointer moved. */
+  drag(x, y) {
+    const [width, height] = this.#size();
+    const pixel = SIDE / this.#canvas.clientWidth;
+    move(this.#sliders.x, x * pixel, width);
+    move(this.#sliders.y, y * pixel, height);
+    this.draw();
   }
 
-  function waitFor(work) {
-    drawing = work;
-    work.finally(() => {
-      if (drawing === work) drawing = null;
-    });
+  /** What the canvas shows, as a file. */
+  async toFile(name) {
+    const blob = await new Promise((done) => this.#canvas.toBlob(done, "image/png"));
+    return new File([blob], name, { type: "image/png" });
   }
 
-  /** Tells the page about what the field holds now. */
-  function tell() {
-    isOurs = true;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-    field.dispatchEvent(new Event("change", { bubbles: true }));
-    isOurs = false;
+  #size() {
+    const [fits, covers] = this.#scales();
+    const by = fits * ((4 * covers) / fits) ** (this.#sliders.zoom.value / 100);
+    return [this.#picture.width * by, this.#picture.height * by];
   }
 
-  async function open(file) {
-    picture?.close();
-    picture = null;
-    box.hidden = true;
-    note.hidden = true;
-    if (!file) return tell();
-    try {
-      picture = await createImageBitmap(file, { imageOrientation: "from-image" });
-    } catch {
-      note.textContent = "Your browser cannot open this file. Choose a PNG, JPEG or WebP picture.";
-      note.hidden = false;
-      return tell();
-    }
-    if (picture.width === SIDE && picture.height === SIDE && (await isPng(file))) return tell(); // as it has to be
-    name = `${file.name.replace(/\.[^.]*$/, "")}.png`;
-    const fits = SIDE / Math.max(picture.width, picture.height);
-    const covers = SIDE / Math.min(picture.width, picture.height);
-    sliders.zoom.value = (100 * Math.log(covers / fits)) / Math.log((4 * covers) / fits);
-    sliders.x.value = sliders.y.value = 0;
-    box.hidden = false;
-    draw();
-    return keep();
+  /** By how much the picture fits into the canvas, and by how much it covers it. */
+  #scales() {
+    const { width, height } = this.#picture;
+    return [SIDE / Math.max(width, height), SIDE / Math.min(width, height)];
+  }
+}
+
+/** A file field whose pictures are cut in the box beside it before they are sent. */
+class CroppedField {
+  #box;
+  #field;
+  #note;
+  #cut;
+  #name = "logo.png";
+  #drawing = null; // while the field does not hold yet what will be sent
+  #isOurs = false;
+
+  constructor(box, field) {
+    const sliders = [...box.querySelectorAll("input")].map((one) => [one.dataset.cropBy, one]);
+    this.#box = box;
+    this.#field = field;
+    this.#note = box.parentElement.querySelector("[data-crop-note]");
+    this.#cut = new Cut(box.querySelector("canvas"), Object.fromEntries(sliders));
+    field.accept = "image/png,image/jpeg,image/webp";
+    const hint = document.getElementById(`${field.id}-hint`);
+    if (hint) hint.textContent = box.dataset.cropHint;
+  }
+
+  start() {
+    this.#followField();
+    this.#followSliders();
+    this.#followPointer(this.#box.querySelector("canvas"));
+    this.#holdForm(this.#field.form);
   }
 
   /* Before console.js looks at the file: what counts is the one that is sent. */
-  for (const kind of ["input", "change"]) {
-    document.addEventListener(
-      kind,
+  #followField() {
+    for (const kind of ["input", "change"]) {
+      document.addEventListener(
+        kind,
+        (event) => {
+          if (event.target !== this.#field || this.#isOurs) return;
+          event.stopImmediatePropagation();
+          if (kind === "change") this.#waitFor(this.#open(this.#field.files[0]));
+        },
+        { capture: true },
+      );
+    }
+  }
+
+  #followSliders() {
+    this.#box.addEventListener("input", (event) => {
+      event.stopPropagation();
+      if (this.#cut.hasPicture) this.#cut.draw();
+    });
+    this.#box.addEventListener("change", (event) => {
+      event.stopPropagation();
+      this.#keepSoon();
+    });
+  }
+
+  #followPointer(canvas) {
+    canvas.addEventListener("pointerdown", (event) => {
+      if (!this.#cut.hasPicture) return;
+      canvas.setPointerCapture(event.pointerId);
+      event.preventDefault();
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!this.#cut.hasPicture || !canvas.hasPointerCapture(event.pointerId)) return;
+      this.#cut.drag(event.movementX, event.movementY);
+    });
+    canvas.addEventListener("pointerup", () => this.#keepSoon());
+  }
+
+  /** A form that is sent while the picture is drawn waits for it. */
+  #holdForm(form) {
+    form.addEventListener(
+      "submit",
       (event) => {
-        if (event.target !== field || isOurs) return;
+        if (!this.#drawing) return;
+        event.preventDefault();
         event.stopImmediatePropagation();
-        if (kind === "change") waitFor(open(field.files[0]));
+        const { submitter } = event;
+        this.#drawing.then(() => form.requestSubmit(submitter));
       },
       { capture: true },
     );
   }
 
-  box.addEventListener("input", (event) => {
-    event.stopPropagation();
-    if (picture) draw();
-  });
-  box.addEventListener("change", (event) => {
-    event.stopPropagation();
-    if (picture) waitFor(keep());
-  });
+  async #open(file) {
+    this.#cut.clear();
+    this.#box.hidden = true;
+    this.#note.hidden = true;
+    if (!file) return this.#tell();
+    try {
+      await this.#cut.read(file);
+    } catch {
+      this.#note.textContent = "Your browser cannot open this file. Choose a PNG, JPEG or WebP picture.";
+      this.#note.hidden = false;
+      return this.#tell();
+    }
+    if (this.#cut.isOfSize && (await isPng(file))) return this.#tell(); // as it has to be
+    this.#name = `${file.name.replace(/\.[^.]*$/, "")}.png`;
+    this.#box.hidden = false;
+    this.#cut.center();
+    return this.#keep();
+  }
 
-  canvas.addEventListener("pointerdown", (event) => {
-    if (!picture) return;
-    canvas.setPointerCapture(event.pointerId);
-    event.preventDefault();
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!picture || !canvas.hasPointerCapture(event.pointerId)) return;
-    const by = scale();
-    const pixel = SIDE / canvas.clientWidth;
-    move(sliders.x, event.movementX * pixel, picture.width * by);
-    move(sliders.y, event.movementY * pixel, picture.height * by);
-    draw();
-  });
-  canvas.addEventListener("pointerup", () => picture && waitFor(keep()));
+  #keepSoon() {
+    if (this.#cut.hasPicture) this.#waitFor(this.#keep());
+  }
 
-  field.form.addEventListener(
-    "submit",
-    (event) => {
-      if (!drawing) return;
-      event.preventDefault();
-      event.stopImmediatePropagation();
-      const { submitter } = event;
-      drawing.then(() => field.form.requestSubmit(submitter));
-    },
-    { capture: true },
-  );
+  /** Puts what the canvas shows into the field. */
+  async #keep() {
+    const files = new DataTransfer();
+    files.items.add(await this.#cut.toFile(this.#name));
+    this.#field.files = files.files;
+    this.#tell();
+  }
+
+  #waitFor(work) {
+    this.#drawing = work;
+    work.finally(() => {
+      if (this.#drawing === work) this.#drawing = null;
+    });
+  }
+
+  /** Tells the page about what the field holds now. */
+  #tell() {
+    this.#isOurs = true;
+    this.#field.dispatchEvent(new Event("input", { bubbles: true }));
+    this.#field.dispatchEvent(new Event("change", { bubbles: true }));
+    this.#isOurs = false;
+  }
 }
 
 /** Moves a slider by as much as the picture was dragged. */
@@ -142,4 +217,8 @@ function move(slider, pixels, size) {
 async function isPng(file) {
   const head = new Uint8Array(await file.slice(0, 4).arrayBuffer());
   return PNG.every((byte, at) => head[at] === byte);
+}
+
+for (const box of document.querySelectorAll("[data-crop]")) {
+  new CroppedField(box, document.getElementById(box.dataset.crop)).start();
 }

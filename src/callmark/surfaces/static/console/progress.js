@@ -38,51 +38,65 @@ function refocus(part, before) {
 }
 
 /** Follows the stream of a box, and at its end those of the new parts. */
-function follow(box) {
-  let source = null;
-  let timer = 0;
-  let wait = AGAIN_AFTER_MS;
+class Follower {
+  #box;
+  #source = null;
+  #timer = 0;
+  #wait = AGAIN_AFTER_MS;
+  #turn = () => (document.hidden ? this.#close() : this.#open());
 
-  const close = () => {
-    clearTimeout(timer);
-    source?.close();
-    source = null;
-  };
-  const again = () => {
-    close();
-    if (!document.hidden) timer = setTimeout(open, wait * (0.5 + Math.random()));
-    wait = Math.min(2 * wait, LONGEST_WAIT_MS);
-  };
-  const turn = () => (document.hidden ? close() : open());
-  const stop = () => {
-    close();
-    document.removeEventListener("visibilitychange", turn);
-  };
-  const now = () => look(box.closest("[data-refreshed]").dataset.refreshed).catch(() => undefined);
+  constructor(box) {
+    this.#box = box;
+  }
 
-  function open() {
-    close();
-    if (!box.isConnected) {
-      stop();
+  start() {
+    // A browser opens six connections to one site for all its tabs, so one that nobody sees lets its stream go.
+    document.addEventListener("visibilitychange", this.#turn);
+    if (!document.hidden) this.#open();
+  }
+
+  #stop() {
+    this.#close();
+    document.removeEventListener("visibilitychange", this.#turn);
+  }
+
+  #open() {
+    this.#close();
+    if (!this.#box.isConnected) {
+      this.#stop();
       return;
     }
-    source = new EventSource(box.dataset.progress);
-    source.addEventListener("progress", (event) => show(JSON.parse(event.data)));
+    const source = new EventSource(this.#box.dataset.progress);
+    this.#source = source;
+    source.addEventListener("progress", (event) => this.#show(JSON.parse(event.data)));
     // The browser itself connects again after a break, but never after an answer other than 200.
     source.addEventListener("error", () => {
-      if (source?.readyState === EventSource.CLOSED) lost();
+      if (this.#source?.readyState === EventSource.CLOSED) this.#lost();
     });
   }
 
-  async function lost() {
-    close();
-    if ((await now()) === null) stop();
-    else again();
+  #close() {
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = null;
   }
 
-  function show({ done, total, text, finished }) {
+  #again() {
+    this.#close();
+    if (!document.hidden) this.#timer = setTimeout(() => this.#open(), this.#wait * (0.5 + Math.random()));
+    this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT_MS);
+  }
+
+  async #lost() {
+    this.#close();
+    if ((await this.#now()) === null) this.#stop();
+    else this.#again();
+  }
+
+  #show({ done, total, text, finished }) {
+    const box = this.#box;
     if (!box.isConnected) {
-      open();
+      this.#open();
       return;
     }
     const bar = box.querySelector("progress");
@@ -91,26 +105,27 @@ function follow(box) {
     box.querySelector("[data-progress-count]").textContent =
       `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
     if (text) box.querySelector("[data-progress-text]").textContent = text;
-    if (finished) end();
-    else wait = AGAIN_AFTER_MS;
+    if (finished) this.#end();
+    else this.#wait = AGAIN_AFTER_MS;
   }
 
-  async function end() {
-    close();
-    const page = await now();
+  async #end() {
+    this.#close();
+    const page = await this.#now();
     const parts = page ? refresh(page) : [];
-    if (box.isConnected && page !== null) again();
-    else stop();
+    if (this.#box.isConnected && page !== null) this.#again();
+    else this.#stop();
     for (const part of parts) followAll(part);
     if (parts.length && !document.querySelector("[data-progress]")) live.textContent = "Done";
   }
 
-  // A browser opens six connections to one site for all its tabs, so one that nobody sees lets its stream go.
-  document.addEventListener("visibilitychange", turn);
-  if (!document.hidden) open();
+  /** The page as it is now; undefined where it cannot be read. */
+  #now() {
+    return look(this.#box.closest("[data-refreshed]").dataset.refreshed).catch(() => undefined);
+  }
 }
 
 function followAll(root) {
-  for (const box of root.querySelectorAll("[data-progress]")) follow(box);
+  for (const box of root.querySelectorAll("[data-progress]")) new Follower(box).start();
 }
 followAll(document);
