@@ -50,3 +50,9 @@ def test_a_word_is_found_in_every_form() -> None:
 def test_every_module_template_and_page_is_read() -> None:
     wanted = ("*.md", "docs/**/*.md", "examples/**/*.md", "src/**/*.py", "src/**/templates/**/*.html")
     assert {path for pattern in wanted for path in ROOT.glob(pattern)} - paths_of(read_rules()) == set()
+
+
+def test_a_space_follows_what_is_marked() -> None:
+    marked = re.compile(r"\S*</(?:a|b|code|em|strong)>\w+")
+    templates = ROOT.glob("src/**/templates/**/*.html")
+    assert [found for path in templates for found in marked.findall(path.read_text())] == []
