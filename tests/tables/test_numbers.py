@@ -375,4 +375,7 @@ def test_a_message_names_the_first_of_many_columns() -> None:
     lines = "\n".join(",".join([ONE, *map(str, range(5000))]) for _ in range(2))
     with pytest.raises(TableError) as caught:
         read_numbers(f"{lines}\n{ONE},{TWO},a".encode(), column="Phone")
-    assert "column 20, 4,981 more" in caught.value.message
+    assert "column 100, 4,901 more" in caught.value.message
+    names = [*(f"Field {at}" for at in range(1, 26)), "Office", "Handphone"]
+    with pytest.raises(TableError, match="Office, Handphone"):
+        read_numbers(f"{','.join(names)}\n{','.join([ONE] * 27)}".encode(), column="Phone")

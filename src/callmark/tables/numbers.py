@@ -28,7 +28,7 @@ _MOST_OF_THEM = 0.5
 """A column with a larger share of numbers is one of numbers."""
 _PHONE_NAMES = PHONE_NAMES | WEAK_PHONE_NAMES
 _MOST_OF_A_ROW = 10
-_MOST_NAMED = 20
+_MOST_NAMED = 100
 _LONGEST_SHOWN = 100
 _SHOWN = 3
 _INSIDE = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]")
