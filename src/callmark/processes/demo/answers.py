@@ -20,7 +20,7 @@ from callmark.kit.clock import to_ms
 from callmark.kit.errors import Conflict
 from callmark.kit.signed_posts import read_secret
 from callmark.processes.demo.credentials import AccountOut
-from callmark.processes.demo.telling import StoryFailed, Telling, expect, until
+from callmark.processes.demo.story_run import StoryFailed, StoryRun, expect, until
 
 RECEIVER = "919900000003"
 SINK = "demo-story"
@@ -56,9 +56,9 @@ async def story_webhook(deps: Deps, account: AccountOut, base_url: str) -> Async
 class Answers:
     """Tells how a receiver answers a missed call of `account`'s first listed number."""
 
-    def __init__(self, telling: Telling, account: AccountOut, token: str, secret: str | None) -> None:
-        self._telling = telling
-        self._http = telling.http
+    def __init__(self, run: StoryRun, account: AccountOut, token: str, secret: str | None) -> None:
+        self._run = run
+        self._http = run.http
         self._account = account
         self._number = account.listed_numbers[0]
         self._headers = {"Authorization": f"Bearer {token}"}
@@ -77,26 +77,26 @@ class Answers:
         await self._http.delete(f"/emulator/v1/sinks/{SINK}")
 
     async def _missed(self) -> dict[str, Any]:
-        async with self._telling.step(f"{self._number} (listed) calls {RECEIVER} without a record; the call is missed"):
+        async with self._run.step(f"{self._number} (listed) calls {RECEIVER} without a record; the call is missed"):
             call = {"caller": self._number, "receiver": RECEIVER, "outcome": "missed"}
             shown = expect(await self._http.post("/emulator/v1/calls", json=call))
             if shown["source"] != "listed_number" or shown["name"] != self._account.labels.static[0].name:
                 raise StoryFailed(f"the static label {self._account.labels.static[0].name}", shown)
             if not shown["offers"]["slots"] or not shown["offers"]["questions"]:
                 raise StoryFailed("offers for a callback and for feedback", shown["offers"])
-        self._telling.teller.screen(shown["name"], shown["call_reason"], self._number)
+        self._run.printer.screen(shown["name"], shown["call_reason"], self._number)
         return shown["offers"]
 
     async def _call_me_back(self, offers: dict[str, Any]) -> None:
         slot = offers["slots"][0]
-        async with self._telling.step(f"the receiver requests a callback at {slot}"):
+        async with self._run.step(f"the receiver requests a callback at {slot}"):
             asked = {"business_number": self._number, "slot": slot, "interested": True}
             expect(await self._http.post(f"/emulator/v1/handsets/{RECEIVER}/call-me-back", json=asked))
 
     async def _feedback(self, offers: dict[str, Any]) -> None:
         question = offers["questions"][0]
         answer = (question.get("options") or ["Yes"])[0]
-        async with self._telling.step(f"the receiver gives feedback: {question['text']} {answer}"):
+        async with self._run.step(f"the receiver gives feedback: {question['text']} {answer}"):
             given = {
                 "business_number": self._number,
                 "campaign_id": self._account.campaign_id,
@@ -109,7 +109,7 @@ class Answers:
         if self._secret is None:
             return
         secret = self._secret
-        async with self._telling.step(f"the business's webhook receives the signed {event_type.value} event") as step:
+        async with self._run.step(f"the business's webhook receives the signed {event_type.value} event") as step:
             came: dict[str, Any] = {}
 
             async def received() -> tuple[bool, object]:
@@ -125,7 +125,7 @@ class Answers:
             step.result = "signature verified"
 
     async def _log(self, began_ms: int) -> None:
-        async with self._telling.step("the business downloads its Call Me Back log") as step:
+        async with self._run.step("the business downloads its Call Me Back log") as step:
             account = self._account.client_account_id
             now = to_ms(datetime.fromisoformat(expect(await self._http.get("/emulator/v1/clock"))["now"]))
             link = expect(

@@ -19,7 +19,7 @@ from callmark.kit.limits import import_without, importing
 from callmark.kit.roles import ALL_ROLES, ROLES
 from callmark.kit.settings import Settings, default_data_dir, demo_data_dir, read_settings
 from callmark.processes.demo.credentials import Credentials, read_credentials, write_credentials
-from callmark.processes.demo.teller import Teller
+from callmark.processes.demo.step_printer import StepPrinter
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.sip_lab.programs import demand_programs
 from callmark.processes.supervisor import Running, Supervisor
@@ -86,19 +86,19 @@ class _Demo(Struct):
 
     async def run(self) -> None:
         """Starts everything, tells the story, and stays until it is stopped (unless once)."""
-        teller = Teller()
+        printer = StepPrinter()
         began = perf_counter()
         data = DataDirectory(self.settings.data).path
-        teller.heading(f"Callmark demo in {data}")
+        printer.heading(f"Callmark demo in {data}")
         supervisor = Supervisor(
             self.settings, ROLES, [ALL_ROLES], report=_report, prepare=self._prepare, log_files=True
         )
         async with supervisor as running:
-            teller.step("engines, schema, two accounts and all processes are running", began)
-            await self._tell(teller, running)
+            printer.step("engines, schema, two accounts and all processes are running", began)
+            await self._tell(printer, running)
             if self.once:
                 return
-            self._say_where(teller, running)
+            self._say_where(printer, running)
             if self.browser:
                 await _open_page(running.base_url)
             await asyncio.Event().wait()
@@ -110,7 +110,7 @@ class _Demo(Struct):
         if self.credentials_file and self.credentials:
             write_credentials(self.credentials_file, self.credentials)
 
-    async def _tell(self, teller: Teller, running: Running) -> None:
+    async def _tell(self, printer: StepPrinter, running: Running) -> None:
         import httpx
 
         from callmark.processes.compose import open_deps
@@ -125,14 +125,14 @@ class _Demo(Struct):
             httpx.AsyncClient(base_url=running.base_url, trust_env=False, timeout=20) as http,
             open_deps(running.settings, "demo") as deps,
         ):
-            self.good = await Story(http, self.credentials, teller, deps, sip=self.sip).tell()
+            self.good = await Story(http, self.credentials, printer, deps, sip=self.sip).tell()
             if not self.once:
                 await until_ready(running.base_url)
 
-    def _say_where(self, teller: Teller, running: Running) -> None:
+    def _say_where(self, printer: StepPrinter, running: Running) -> None:
         data = running.settings.data
-        teller.heading("Callmark is running." if self.good else "Callmark is running, but a step of the story failed.")
-        teller.facts(
+        printer.heading("Callmark is running." if self.good else "Callmark is running, but a step of the story failed.")
+        printer.facts(
             {
                 "first page": f"{running.base_url}/",
                 "console": f"{running.base_url}/console",
@@ -143,9 +143,9 @@ class _Demo(Struct):
                 "operator": f"{sys.argv[0]} account list --data {data}",
             }
         )
-        teller.heading("To go from API key to ringing handset yourself, paste this into another shell:")
-        teller.verbatim(curl_walk(data / CREDENTIALS_ENV))
-        teller.heading("Ctrl-C stops it.")
+        printer.heading("To go from API key to ringing handset yourself, paste this into another shell:")
+        printer.verbatim(curl_walk(data / CREDENTIALS_ENV))
+        printer.heading("Ctrl-C stops it.")
 
 
 def _report(text: str) -> None:

@@ -4,13 +4,13 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.errors import SetupError
-from callmark.processes.demo.telling import StoryFailed, Telling
+from callmark.processes.demo.story_run import StoryFailed, StoryRun
 from callmark.processes.sip_lab.scenes import Scene, play
 
 
-async def tell_sip_call(telling: Telling, deps: Deps, reason: str) -> None:
+async def tell_sip_call(run: StoryRun, deps: Deps, reason: str) -> None:
     """One step. Raises StoryFailed."""
-    async with telling.step("a business calls a SIP phone; the call is signed, verified and answered") as step:
+    async with run.step("a business calls a SIP phone; the call is signed, verified and answered") as step:
         try:
             played = await play(deps, Scene.ANSWER, reason, by=SYSTEM)
         except SetupError as exc:

@@ -12,8 +12,8 @@ from callmark.kit.clock import to_ms
 from callmark.processes.demo.answers import RECEIVER as ANSWERING_RECEIVER, Answers, story_webhook
 from callmark.processes.demo.credentials import AccountOut, Credentials
 from callmark.processes.demo.sip_call import tell_sip_call
-from callmark.processes.demo.teller import Teller
-from callmark.processes.demo.telling import StoryFailed, Telling, expect, until
+from callmark.processes.demo.step_printer import StepPrinter
+from callmark.processes.demo.story_run import StoryFailed, StoryRun, expect, until
 
 BULK_RECEIVER, REAL_TIME_RECEIVER = "919900000001", "919900000002"
 RECEIVERS = BULK_RECEIVER, REAL_TIME_RECEIVER, ANSWERING_RECEIVER
@@ -27,16 +27,16 @@ class Story:
     """Tells the story of one running demo."""
 
     def __init__(
-        self, http: httpx.AsyncClient, credentials: Credentials, teller: Teller, deps: Deps, *, sip: bool = False
+        self, http: httpx.AsyncClient, credentials: Credentials, printer: StepPrinter, deps: Deps, *, sip: bool = False
     ) -> None:
         self._http = http
         self._credentials = credentials
-        self._telling = Telling(http, teller)
+        self._run = StoryRun(http, printer)
         self._deps = deps
         self._sip = sip
 
     async def tell(self) -> bool:
-        """Runs all steps, a line each; False when one failed, after telling what was expected and what came."""
+        """Runs all steps, a line each; False when one failed, after it has printed what was expected and what came."""
         acme, borealis = self._credentials.accounts
         try:
             await self._handsets()
@@ -45,25 +45,25 @@ class Story:
             await self._bulk(acme, token, record)
             await self._ring(acme, record, "answered")
             async with story_webhook(self._deps, acme, self._credentials.base_url) as secret:
-                await Answers(self._telling, acme, token, secret).tell()
+                await Answers(self._run, acme, token, secret).tell()
             token = await self._token(borealis)
             record = await self._record(borealis, REAL_TIME_RECEIVER, f"About your card request {_some_number()}")
             await self._real_time(borealis, token, record)
             await self._ring(borealis, record, "rejected")
             if self._sip:
-                await tell_sip_call(self._telling, self._deps, f"Your parcel {_some_number()} is at the door")
+                await tell_sip_call(self._run, self._deps, f"Your parcel {_some_number()} is at the door")
         except StoryFailed as exc:
-            self._telling.teller.failure(exc.expected, exc.came)
+            self._run.printer.failure(exc.expected, exc.came)
             return False
         except httpx.HTTPError as exc:
-            self._telling.teller.failure("an answer", f"{type(exc).__name__}: {exc}")
+            self._run.printer.failure("an answer", f"{type(exc).__name__}: {exc}")
             return False
         return True
 
     # steps ------------------------------------------------------------------------------------------------------------
 
     async def _handsets(self) -> None:
-        async with self._telling.step("virtual handsets have registered and connected"):
+        async with self._run.step("virtual handsets have registered and connected"):
             await until(self._connected, HANDSETS_WITHIN_S, f"{', '.join(RECEIVERS)} online")
 
     async def _connected(self) -> tuple[bool, object]:
@@ -75,11 +75,11 @@ class Story:
         return online.issuperset(RECEIVERS), f"online: {', '.join(sorted(online)) or 'none'}"
 
     async def _token(self, account: AccountOut) -> str:
-        async with self._telling.step(f"{account.name} gets an access token, valid for 60 minutes"):
+        async with self._run.step(f"{account.name} gets an access token, valid for 60 minutes"):
             answer = await self._ask_token(account)
         if answer.status_code == _TOO_MANY:  # a demo started again and again
             wait_s = int(answer.headers["Retry-After"])
-            async with self._telling.step(
+            async with self._run.step(
                 f"it has used its ten tokens per 30 minutes; the clock moves forward by {wait_s} s"
             ):
                 expect(await self._http.post("/emulator/v1/clock", json={"advance_s": wait_s}))
@@ -109,7 +109,7 @@ class Story:
         path = f"/v2/clients/{account.client_account_id}/dynamic_call_records"
         headers = {"Authorization": f"Bearer {token}"}
         began = perf_counter()
-        async with self._telling.step(
+        async with self._run.step(
             f"it pushes a batch: {record['caller_number']} will call {record['receiver_number']}"
         ) as step:
             batch_id = expect(await self._http.post(path, json={"call_records": [record]}, headers=headers))["batch_id"]
@@ -126,13 +126,13 @@ class Story:
         try:
             await until(settled, STATUS_WITHIN_S, "the status success")
         except StoryFailed:
-            self._telling.teller.step(what, began, good=False)
+            self._run.printer.step(what, began, good=False)
             raise
-        self._telling.teller.step(what, began, result="time since the push")
+        self._run.printer.step(what, began, result="time since the push")
 
     async def _real_time(self, account: AccountOut, token: str, record: dict[str, Any]) -> None:
         what = f"it pushes in real time: {record['caller_number']} will call {record['receiver_number']}"
-        async with self._telling.step(f"{what}; acknowledged"):
+        async with self._run.step(f"{what}; acknowledged"):
             answer = expect(
                 await self._http.post(
                     f"/v2/clients/{account.client_account_id}/dynamic_call_record",
@@ -144,7 +144,7 @@ class Story:
                 raise StoryFailed("the status success", answer)
 
     async def _ring(self, account: AccountOut, record: dict[str, Any], outcome: str) -> None:
-        async with self._telling.step(
+        async with self._run.step(
             f"{record['caller_number']} calls {record['receiver_number']}; the call is {outcome}"
         ):
             call = {"caller": record["caller_number"], "receiver": record["receiver_number"], "outcome": outcome}
@@ -160,7 +160,7 @@ class Story:
             logo = await self._http.get(shown["logo_url"])
             if logo.status_code != _OK or logo.headers["Content-Type"] != "image/png":
                 raise StoryFailed(f"a PNG at {shown['logo_url']}", logo.status_code)
-        self._telling.teller.screen(shown["name"], shown["call_reason"], record["caller_number"])
+        self._run.printer.screen(shown["name"], shown["call_reason"], record["caller_number"])
 
 
 def _some_number() -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from msgspec import Struct
 
-from callmark.processes.demo.teller import Teller
+from callmark.processes.demo.step_printer import StepPrinter
 
 _OK = 200
 
@@ -29,11 +29,11 @@ class StoryStep(Struct):
     result: str = ""
 
 
-class Telling(Struct, frozen=True):
+class StoryRun(Struct, frozen=True):
     """A story under way: how it reaches the platform, and where it is printed."""
 
     http: httpx.AsyncClient
-    teller: Teller
+    printer: StepPrinter
 
     @asynccontextmanager
     async def step(self, what: str) -> AsyncGenerator[StoryStep]:
@@ -43,9 +43,9 @@ class Telling(Struct, frozen=True):
         try:
             yield step
         except (StoryFailed, httpx.HTTPError):
-            self.teller.step(what, began, good=False)
+            self.printer.step(what, began, good=False)
             raise
-        self.teller.step(what, began, result=step.result)
+        self.printer.step(what, began, result=step.result)
 
 
 async def until(check: Callable[[], Awaitable[tuple[bool, object]]], within_s: float, expected: str) -> None:

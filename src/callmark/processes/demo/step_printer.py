@@ -1,4 +1,4 @@
-"""How the demo talks: a line per step with its milliseconds, coloured in a terminal, plain elsewhere."""
+"""What the demo prints: a line per step with its milliseconds, coloured in a terminal, plain elsewhere."""
 
 from time import perf_counter
 
@@ -9,7 +9,7 @@ from rich.text import Text
 _WHAT = 84
 
 
-class Teller:
+class StepPrinter:
     """Writes to standard output."""
 
     def __init__(self, console: Console | None = None) -> None:
