@@ -20,7 +20,7 @@ from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME
-from callmark.surfaces.api.extensions_doc import TAG
+from callmark.surfaces.api.extensions.doc import TAG
 from callmark.surfaces.api.management.request import body_of
 from callmark.surfaces.api.management.route import conflict, wrong
 from callmark.surfaces.api.request import ApiRequest

@@ -36,7 +36,7 @@ from callmark.kit.errors import (
 from callmark.kit.workload import Workload, aside, belongs_to, units_of
 from callmark.surfaces.api.announced_calls import ANNOUNCED_CALL_ROUTES
 from callmark.surfaces.api.events import EVENT_ROUTES
-from callmark.surfaces.api.extensions import EXTENSION_ROUTES
+from callmark.surfaces.api.extensions.routes import EXTENSION_ROUTES
 from callmark.surfaces.api.feature_sets import DOC as FEATURE_SETS_DOC, list_feature_sets
 from callmark.surfaces.api.idempotency import answer_once, keys_of
 from callmark.surfaces.api.known_tokens import KnownTokens

@@ -10,10 +10,10 @@ from callmark.domain.personalisation.model import Outcome
 from callmark.record_rules.fields import Fault
 from callmark.surfaces.api.announced_calls import ANNOUNCED_CALL_ROUTES, AnnouncedCallView
 from callmark.surfaces.api.events import EVENT_ROUTES, EventPage
-from callmark.surfaces.api.extensions import EXTENSION_ROUTES
-from callmark.surfaces.api.extensions_out import CancelledBatch, Funnel, LintOut, RecordTimeline, ResolveOut
+from callmark.surfaces.api.extensions.out import CancelledBatch, Funnel, LintOut, RecordTimeline, ResolveOut
+from callmark.surfaces.api.extensions.routes import EXTENSION_ROUTES
 
-PAGE = (Path(__file__).parents[3] / "docs/extensions.md").read_text()
+PAGE = (Path(__file__).parents[4] / "docs/extensions.md").read_text()
 BASE = "/extensions/v1/clients/{clientAccountId}/"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from callmark.domain.personalisation.model import MOST_RECORDS
 from callmark.surfaces.api.documented import BATCH_ID, ENDS_AT, LABEL_ID, STARTS_AT, bad
-from callmark.surfaces.api.extensions_out import (
+from callmark.surfaces.api.extensions.out import (
     BatchPage,
     CancelledBatch,
     Funnel,

@@ -7,8 +7,8 @@ from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.model import MOST_RECORDS
 from callmark.kit.errors import InvalidInput
 from callmark.record_rules.fields import Fault, Faulty, NewRecord
-from callmark.surfaces.api.extensions_hints import NameHints, hint_for, unknown_names
-from callmark.surfaces.api.extensions_out import Finding, LintCounts, LintOut
+from callmark.surfaces.api.extensions.hints import NameHints, hint_for, unknown_names
+from callmark.surfaces.api.extensions.out import Finding, LintCounts, LintOut
 from callmark.surfaces.api.records import (
     V1,
     V2,

@@ -23,10 +23,10 @@ from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_loose
-from callmark.surfaces.api import extensions_doc as doc
 from callmark.surfaces.api.actor import actor_of
-from callmark.surfaces.api.extensions_lint import lint_batch
-from callmark.surfaces.api.extensions_out import (
+from callmark.surfaces.api.extensions import doc
+from callmark.surfaces.api.extensions.lint import lint_batch
+from callmark.surfaces.api.extensions.out import (
     BatchPage,
     CancelledBatch,
     Funnel,
