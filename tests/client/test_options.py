@@ -1,16 +1,19 @@
 """Where a client's options come from; profiles; copies."""
 
 import logging
+import ssl
 import stat
 from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import pytest
 from hypothesis import given, strategies as st
 
 import callmark
 from callmark.client.environment import config_file
+from callmark.client.http_clients import make_http
 from callmark.client.options import Options, found_options
 from callmark.client.profiles import Profile, read_profile, read_profiles, write_profile
 from callmark.client.shells import hide_queries
@@ -161,6 +164,35 @@ def test_what_httpx_cannot_use_of_the_environment_is_named(
         assert "hidden" not in str(raised.value)
     here: dict[str, Any] = {"base_url": "http://127.0.0.1:1"}
     callmark.Client(**GIVEN | here).close()  # which no proxy can reach
+
+
+def test_certificates_that_the_environment_names_are_read_for_each_client(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    authorities = tmp_path / "ca.pem"
+    authorities.write_bytes(Path(certifi.where()).read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
+    callmark.Client(**GIVEN).close()
+    authorities.write_text("replaced by what is no certificate")
+    with pytest.raises(callmark.CallmarkError, match="SSL_CERT_FILE: the certificates cannot be read"):
+        callmark.Client(**GIVEN)
+
+
+def test_clients_share_the_certificates_of_public_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    held: list[ssl.SSLContext | bool] = []
+
+    class NotedClient(httpx.Client):
+        def __init__(self, *, verify: ssl.SSLContext | bool, **given: Any) -> None:
+            super().__init__(verify=verify, **given)
+            held.append(verify)
+
+    for _ in range(2):
+        make_http(NotedClient, Options(**GIVEN)).close()
+    assert isinstance(held[0], ssl.SSLContext)
+    assert held[0] is held[1]
 
 
 def test_logs_hold_no_number_no_token_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
