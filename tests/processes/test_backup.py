@@ -11,10 +11,15 @@ from typing import Any
 import msgspec
 import pytest
 from click.testing import CliRunner
+from tests.domain.signer_certificates.staging import key_pem, make_authority, make_signing_business, pem, signer_of
 from tests.e2e.serving import run, run_here
-from tests.engines import Engines, reachable_directory
+from tests.engines import SECRET_KEY, Engines, reachable_directory
 
-from callmark.domain.persons.service import KnownErasure, sql_again
+from callmark.domain.deps import Deps
+from callmark.domain.persons.model import KnownErasure
+from callmark.domain.persons.service import sql_again
+from callmark.domain.policy.model import SYSTEM
+from callmark.domain.signer_certificates import keys as signing_keys, service as signer_certificates
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import connect, own_names
 from callmark.kit.engines.postgres import EmbeddedPostgres
@@ -23,6 +28,7 @@ from callmark.kit.ids import new_id
 from callmark.kit.migrate import migrate
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
+from callmark.passport import TnAuthList
 from callmark.processes.backup import backup
 
 KEY = "made-up-" * 5
@@ -76,7 +82,7 @@ async def test_own_engines_are_backed_up_with_the_key_apart_and_restored_after_a
         id_ = await tx.fetchval("SELECT id FROM installation")
     kept = [KnownErasure(new_id(), SystemClock().now(), b"digest", b"key") for _ in range(2)]
     async with connect(engines.dsn) as tx:  # one was erased here, the other is in a list that was kept
-        await tx.execute(own_names(sql_again(kept[:1], SystemClock().now())))
+        await tx.execute(sql_again(kept[:1], SystemClock().now()))
     list_ = folder / "erasures.json"
     list_.write_bytes(msgspec.json.encode(kept[1:]))
     restoring = ("restore", only(folder), "--replace", "--yes", "--same-installation", "--json", "--erasures", list_)
@@ -88,6 +94,36 @@ async def test_own_engines_are_backed_up_with_the_key_apart_and_restored_after_a
     async with connect(engines.dsn) as tx:
         due = await tx.fetch("SELECT id FROM erasure WHERE due_at IS NOT NULL AND ended_at IS NULL ORDER BY id")
     assert [row["id"] for row in due] == [one.id for one in kept]
+
+
+async def test_a_copy_has_no_keys_that_sign_calls_and_the_installation_itself_keeps_them(
+    deps: Deps, engines: Engines, folder: Path
+) -> None:
+    variables, now = {"CALLMARK_POSTGRES_DSN": engines.dsn, "CALLMARK_SECRET_KEY": SECRET_KEY}, deps.real_clock.now()
+    business, (number, *_) = await make_signing_business(deps)
+    assert await signer_of(deps, business.account_id, number)  # which issues its certificate
+    leaf, key = make_authority(now).issue(TnAuthList.of(codes=["709J"]), now=now)
+    await signer_certificates.import_certificate(deps, None, pem(leaf), key_pem(key), by=SYSTEM)
+    assert (await run_beside("backup", folder, **variables)).returncode == 0
+    restoring = ("restore", only(folder), "--replace", "--yes")
+    itself = await run_beside(*restoring, "--same-installation", **variables)
+    assert itself.returncode == 0, itself.stderr
+    assert await signing_keys_of(engines.dsn) == {"trust_root": 1, "signer_certificate": 2}
+    copy = await run_beside(*restoring, **variables)
+    assert copy.returncode == 0, copy.stderr
+    assert await signing_keys_of(engines.dsn) == {"trust_root": 0, "signer_certificate": 0}
+    async with connect(engines.dsn) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM trust_root") == 1  # what the original signed still counts
+        assert await signing_keys.forget_all(tx, now) == 0, "a restore forgets as many"
+
+
+async def signing_keys_of(dsn: str) -> dict[str, int]:
+    """How many each table has."""
+    async with connect(dsn) as tx:
+        return {
+            table: await tx.fetchval(own_names(f"SELECT count(*) FROM {table} WHERE sealed_key IS NOT NULL"))
+            for table in ("trust_root", "signer_certificate")
+        }
 
 
 def test_a_directory_that_is_not_there_does_not_become_a_file(folder: Path) -> None:

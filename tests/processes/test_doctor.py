@@ -27,7 +27,8 @@ from tests.waiting import until
 
 import callmark
 from callmark.domain.deps import Deps
-from callmark.domain.persons.service import KnownErasure, sql_again
+from callmark.domain.persons.model import KnownErasure
+from callmark.domain.persons.service import sql_again
 from callmark.kit.checks import CheckResult
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import connect, own_names
@@ -207,7 +208,7 @@ async def test_a_secret_key_that_is_missing(doctor: Doctor, deps: Deps) -> None:
 async def test_secrets_that_the_key_does_not_open(doctor: Doctor, engines: Engines, deps: Deps) -> None:
     await marked(deps, SECRET_KEY)
     now = SystemClock().now()
-    await execute(engines, own_names(sql_again([KnownErasure(new_id(), now, b"digest", b"of another key")], now)))
+    await execute(engines, sql_again([KnownErasure(new_id(), now, b"digest", b"of another key")], now))
     wrong = await doctor.problem()
     assert (wrong.name, wrong.detail) == ("secret key", "here, but 1 secrets do not open with it")
     assert "callmark secret-key rotate" in wrong.advice

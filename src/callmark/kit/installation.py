@@ -25,15 +25,6 @@ RENEW: LiteralString = (
 )
 """For a restore: another installation, which sends nothing until it is released. NATS knows it by its new id."""
 
-FORGET_SIGNING_KEYS: LiteralString = (
-    "UPDATE trust_root SET sealed_key = NULL, provider_code = NULL WHERE sealed_key IS NOT NULL;"
-    " UPDATE signer_certificate SET retired_at = clock_timestamp(), sealed_key = NULL WHERE retired_at IS NULL"
-)
-"""For a restore, after `RENEW`: a call that the copy signed would count as the original's.
-
-As `domain.signer_certificates.keys.forget_all`, in SQL that runs in the transaction of the restore.
-"""
-
 _MACHINE = Path("/etc/machine-id")
 
 

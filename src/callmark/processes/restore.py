@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, LiteralString
 from uuid import UUID
 
 import click
 
 from callmark.domain.persons import service as persons
-from callmark.domain.persons.service import KnownErasure
+from callmark.domain.persons.model import KnownErasure
+from callmark.domain.signer_certificates import keys as signing_keys
 from callmark.kit import logs
 from callmark.kit.backups.archive import Archive, read_archive
 from callmark.kit.backups.restoring import check_idle, holds_anything, restore_backup
@@ -24,6 +25,8 @@ from callmark.processes.databases import settings_of, started_engine
 from callmark.surfaces.cli.options import data_option, json_option, yes_option
 from callmark.terminal import Output
 
+SIGNING_KEYS_SINCE = 29
+"""The migration since which a database has keys that sign calls."""
 ERASURES_SINCE = 38
 """The migration since which a database can hold erasures."""
 
@@ -79,13 +82,20 @@ def restore(
                     as_copy=not same_installation,
                     replace=replace,
                     migrate=not no_migrate,
-                    also=persons.sql_again(again, SystemClock().now()),
+                    also=_last(archive, again, is_copy=not same_installation, migrate=not no_migrate),
                     programs=settings.postgres_bin,
                     note=note,
                 )
             return restored, len(again)
 
     _print(Output(as_json=as_json), settings, archive, *asyncio.run(run()))
+
+
+def _last(archive: Archive, again: Sequence[KnownErasure], *, is_copy: bool, migrate: bool) -> LiteralString:
+    """A copy forgets the keys that sign calls, which a schema may be too old for; erasures are to be done again."""
+    has_keys = migrate or SIGNING_KEYS_SINCE in archive.manifest.migrations
+    forgetting = signing_keys.sql_forget_all() if is_copy and has_keys else ""
+    return forgetting + persons.sql_again(again, SystemClock().now())
 
 
 def _check_schema(archive: Archive, again: Sequence[KnownErasure], *, no_migrate: bool) -> None:

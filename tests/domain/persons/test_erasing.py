@@ -23,7 +23,6 @@ from callmark.domain.log_downloads.model import FOLDER
 from callmark.domain.log_downloads.service import Downloads
 from callmark.domain.persons import erasing, service
 from callmark.domain.persons.model import KEPT, READABLE_BYTES, Erasure
-from callmark.kit.db import own_names
 from callmark.kit.engines.binaries import choose_postgres
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import new_id
@@ -280,9 +279,7 @@ async def test_after_a_restore_an_erased_number_is_found_by_its_digest(deps: Dep
     await put_everywhere(deps, NUMBER)
     async with deps.db.transaction() as tx:
         for _ in range(2):
-            await tx.execute(
-                own_names(service.sql_again(service.parse_known(msgspec.json.encode(known)), deps.clock.now()))
-            )
+            await tx.execute(service.sql_again(service.parse_known(msgspec.json.encode(known)), deps.clock.now()))
         assert await tx.fetchval("SELECT count(*) FROM erasure WHERE ended_at IS NULL") == 2
     for one in known:
         while await erasing.step(deps, ErasureId(one.id)):

@@ -19,7 +19,6 @@ from callmark.domain.persons import erasing, service
 from callmark.domain.persons.extracts import of_text
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.spellings import in_ascii, numbers_in
-from callmark.kit.db import own_names
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.tables.phones import as_ascii, read_phone
@@ -121,7 +120,7 @@ async def test_after_a_restore_a_number_is_known_again_however_it_is_written(dep
     async with deps.db.transaction() as tx:
         (known,) = await service.known_erasures(tx)
         await tx.execute("DELETE FROM erasure")  # the database of a backup from before
-        await tx.execute(own_names(service.sql_again([known], deps.clock.now())))
+        await tx.execute(service.sql_again([known], deps.clock.now()))
     await put_old(deps, (spelling,), "IN")
     while await erasing.step(deps, ErasureId(known.id)):
         pass

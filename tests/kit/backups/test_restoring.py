@@ -15,7 +15,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 from tests.databases import Databases
 from tests.domain.numbers.staging import Business, labelled_set, phones
-from tests.domain.signer_certificates.staging import key_pem, make_authority, make_signing_business, pem, signer_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import SECRET_KEY, Engines
 from tests.factories import Sent, make_label, phone, submit_batch
@@ -29,7 +28,6 @@ from callmark.domain.installation import service as installations
 from callmark.domain.members import service as members
 from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM, Role
-from callmark.domain.signer_certificates import keys as signing_keys, service as signer_certificates
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.backups.restoring import check_idle, holds_anything, restore_backup
 from callmark.kit.backups.snapshot import COUNTED
@@ -39,7 +37,6 @@ from callmark.kit.errors import SetupError
 from callmark.kit.installation import held_since
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
-from callmark.passport import TnAuthList
 from callmark.processes.compose import open_deps
 from callmark.record_rules.fields import NewRecord
 from callmark.worker.run import prepare, run_due_once
@@ -201,33 +198,6 @@ async def test_a_copy_reaches_nobody_until_it_is_released(
             await installations.release(tx, filled.deps.clock.now(), by=SYSTEM)
         await run_due_once(stage.deps)
         await there.has(1)
-
-
-async def test_a_copy_has_no_keys_that_sign_calls_and_the_installation_itself_keeps_them(
-    deps: Deps, engines: Engines, empty: str, tmp_path: Path
-) -> None:
-    now = deps.real_clock.now()
-    business, (number, *_) = await make_signing_business(deps)
-    assert await signer_of(deps, business.account_id, number)  # which issues its certificate
-    leaf, key = make_authority(now).issue(TnAuthList.of(codes=["709J"]), now=now)
-    await signer_certificates.import_certificate(deps, None, pem(leaf), key_pem(key), by=SYSTEM)
-    archive = await backed_up(engines.dsn, tmp_path / "b.tar")
-    await restore_backup(empty, archive, SystemClock(), as_copy=False)
-    assert await signing_keys_of(empty) == {"trust_root": 1, "signer_certificate": 2}
-    await restore_backup(empty, archive, SystemClock(), replace=True, as_copy=True)
-    assert await signing_keys_of(empty) == {"trust_root": 0, "signer_certificate": 0}
-    async with connect(empty) as tx:
-        assert await tx.fetchval("SELECT count(*) FROM trust_root") == 1  # what the original signed still counts
-        assert await signing_keys.forget_all(tx, now) == 0, "a copy of the SQL in kit.installation"
-
-
-async def signing_keys_of(dsn: str) -> dict[str, int]:
-    """How many each table has."""
-    async with connect(dsn) as tx:
-        return {
-            table: await tx.fetchval(own_names(f"SELECT count(*) FROM {table} WHERE sealed_key IS NOT NULL"))
-            for table in ("trust_root", "signer_certificate")
-        }
 
 
 # all or nothing -------------------------------------------------------------------------------------------------------

@@ -130,3 +130,12 @@ SECRET = frozenset({"token_sha256", "push_token", "token", "secret_sha256", "pas
 def digest_of(key: bytes, number: str) -> bytes:
     """What an erased number is known by afterwards."""
     return hmac.digest(key, number.encode(), hashlib.sha256)
+
+
+class KnownErasure(Struct, frozen=True):
+    """An erasure as a list of them says it, which is kept beside backups; the number is not in it."""
+
+    id: UUID
+    requested_at: datetime
+    digest: bytes
+    sealed_key: bytes

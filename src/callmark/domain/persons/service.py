@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from typing import LiteralString
 from uuid import UUID
 
 import msgspec
@@ -11,8 +12,8 @@ import structlog
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
-from callmark.domain.persons import keys, queries
-from callmark.domain.persons.model import TAKEN_OVER_AFTER, Erasure, digest_of
+from callmark.domain.persons import keys, queries, restore_queries
+from callmark.domain.persons.model import TAKEN_OVER_AFTER, Erasure, KnownErasure, digest_of
 from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
@@ -24,15 +25,6 @@ log = structlog.get_logger(__name__)
 
 BAD_NUMBER = "phone_number must be 7 to 15 digits, with the country code"
 IS_VIRTUAL = "the emulator plays a handset with this number; delete the virtual handset first"
-
-
-class KnownErasure(msgspec.Struct, frozen=True):
-    """An erasure as a list of them says it, which is kept beside backups; the number is not in it."""
-
-    id: UUID
-    requested_at: datetime
-    digest: bytes
-    sealed_key: bytes
 
 
 def parse_number(text: str) -> PhoneNumber:
@@ -97,14 +89,6 @@ def parse_known(content: bytes) -> list[KnownErasure]:
         raise InvalidInput(f"this is no list of erased numbers: {exc}", field="erasures") from exc
 
 
-def sql_again(known: Sequence[KnownErasure], now: datetime) -> str:
-    """What a restore runs at its end: erasures that the backup does not have are to be done again, by any worker.
-
-    Every value in it is a UUID, an instant or hexadecimal digits.
-    """
-    return "".join(
-        "INSERT INTO erasure (id, digest, sealed_key, requested_by, requested_at, due_at) VALUES"
-        f" ('{one.id}', '\\x{one.digest.hex()}', '\\x{one.sealed_key.hex()}', 'restore',"
-        f" '{one.requested_at.isoformat()}', '{now.isoformat()}') ON CONFLICT (id) DO NOTHING;\n"
-        for one in known
-    )
+def sql_again(known: Sequence[KnownErasure], now: datetime) -> LiteralString:
+    """What a restore runs at its end: erasures that the backup does not have are to be done again, by any worker."""
+    return restore_queries.sql_again(known, now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import LiteralString
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -64,6 +65,11 @@ async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> ResealedKey
             await queries.update_sealed(tx, table, row_id, sealer.seal(plain, row_id.bytes))
             count += 1
     return ResealedKeys(count, unreadable)
+
+
+def sql_forget_all() -> LiteralString:
+    """As `forget_all`, for a restore as a copy: a call that the copy signed would count as the original's."""
+    return queries.FORGET_ALL
 
 
 async def forget_all(tx: Tx, now: datetime) -> int:

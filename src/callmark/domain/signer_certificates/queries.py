@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, LiteralString
 from uuid import UUID
 
 import asyncpg
@@ -180,6 +180,13 @@ async def retire_all(tx: Tx, now: datetime, *, also_imported: bool) -> int:
         also_imported,
     )
     return affected(status)
+
+
+FORGET_ALL: LiteralString = (
+    "UPDATE trust_root SET sealed_key = NULL, provider_code = NULL WHERE sealed_key IS NOT NULL;"
+    " UPDATE signer_certificate SET retired_at = clock_timestamp(), sealed_key = NULL WHERE retired_at IS NULL;\n"
+)
+"""As `drop_root_keys` and `retire_all`, for SQL that runs at the end of a restore, where nothing takes parameters."""
 
 
 async def select_ends(tx: Tx) -> dict[str, datetime]:

@@ -16,13 +16,11 @@ from callmark.kit.clock import Clock
 from callmark.kit.db import Tx, connect, dsn_of_primary, own_names
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import heartbeats_of
-from callmark.kit.installation import FORGET_SIGNING_KEYS, KEEP, RENEW
+from callmark.kit.installation import KEEP, RENEW
 from callmark.kit.migrate import LOCK, Migration, applied_steps, head, outstanding
 
 COPIES_SINCE = 22
 """The migration since which a database knows that it is a copy."""
-SIGNING_KEYS_SINCE = 29
-"""The migration since which a database has keys that sign calls."""
 
 _HELD: LiteralString = """
     FROM pg_class c WHERE c.relnamespace = '{namespace}'::regnamespace
@@ -88,14 +86,14 @@ async def restore_backup(  # noqa: PLR0913 - what a restore can be asked for, al
     as_copy: bool,
     replace: bool = False,
     migrate: bool = True,
-    also: str = "",
+    also: LiteralString = "",
     programs: Path | None = None,
     note: Note = lambda _: None,
 ) -> UUID:
     """Puts the backup into the database and brings its schema up (`migrate`): all of that or nothing.
 
-    `as_copy` makes it an installation of its own that sends nothing and signs no calls (`kit.installation`), else it
-    takes the place of the one that was backed up. With `replace` everything that the schema holds is dropped. `also` is
+    `as_copy` makes it an installation of its own that sends nothing (`kit.installation`), else it takes the place of
+    the one that was backed up. With `replace` everything that the schema holds is dropped. `also` is
     SQL that runs at the end, in the same transaction. `note` gets the bytes of the dump that were read. Gives the id of
     the installation that is there now. Raises SetupError.
     """
@@ -136,9 +134,7 @@ def _last(steps: set[int], *, as_copy: bool) -> LiteralString:
                 "the backup's schema is too old to hold what a copy sends; restore it without --no-migrate"
             )
         return ""
-    if not as_copy:
-        return KEEP
-    return f"{RENEW}; {FORGET_SIGNING_KEYS}" if SIGNING_KEYS_SINCE in steps else RENEW
+    return RENEW if as_copy else KEEP
 
 
 async def _check_target(tx: Tx, manifest: Manifest) -> None:
