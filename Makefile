@@ -61,7 +61,7 @@ check-words:
 	@$(BIN)/python -m tools.check_words
 
 check-pages:
-	@$(BIN)/djlint --lint --quiet src/callmark/surfaces/*/templates
+	@$(BIN)/djlint --lint --quiet src/callmark/surfaces/*/templates src/callmark/surfaces/emulator/pages/templates
 
 check-scripts:
 	@tools/node.sh node_modules/@biomejs/biome/bin/biome check --error-on-warnings # which files: biome.jsonc

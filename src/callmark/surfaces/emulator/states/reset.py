@@ -24,8 +24,7 @@ from callmark.kit.errors import Unavailable
 from callmark.kit.heartbeats import clock_offset, set_clock
 from callmark.surfaces.emulator import state_queries
 from callmark.surfaces.emulator.handsets import farm_api
-from callmark.surfaces.emulator.handsets.network import APP_NAME
-from callmark.surfaces.emulator.states import snapshot_queries, snapshots
+from callmark.surfaces.emulator.states import reset_queries, snapshot_queries, snapshots
 from callmark.surfaces.emulator.states.model import Snapshot
 
 log = structlog.get_logger(__name__)
@@ -67,50 +66,7 @@ FORGOTTEN = frozenset(
 )
 """The tables of what happened since the seed."""
 
-_COUNT_FROM_THE_BEGINNING = (
-    "UPDATE count_mark SET up_to_at = '-infinity', up_to_id = '00000000-0000-0000-0000-000000000000'"
-)
-
-_END_EXPIRED_TOKENS = "DELETE FROM access_token WHERE expires_at < $1"
-"""So that a clock that goes back brings none to life."""
-
-_AGE_TOKENS = "UPDATE access_token SET created_at = least(created_at, $1), expires_at = least(expires_at, $2)"
-"""Tokens created so far no longer count; those made while the clock was ahead are valid for one lifetime from now."""
-
-_ALL_JOBS_DUE = "UPDATE periodic_job SET due_at = $1, lease_id = NULL, leased_until = NULL"
-"""Taken from the worker that runs them: what it would write is of another time."""
-
-_END_PAUSES = """
-WITH ended AS (
-  UPDATE webhook SET paused_at = NULL, paused_for_failing = false WHERE paused_for_failing RETURNING id
-)
-UPDATE webhook_queue q SET is_paused = false FROM ended WHERE q.webhook_id = ended.id
-"""
-"""What the platform paused continues; what someone paused stays so."""
-
-_KEEP_TOKENS = "CREATE TEMP TABLE kept_token ON COMMIT DROP AS SELECT * FROM access_token"
-
-_BRING_BACK_TOKENS = """
-INSERT INTO access_token SELECT t.* FROM kept_token t JOIN api_key k ON k.id = t.key_id AND k.account_id = t.account_id
-WHERE k.revoked_at IS NULL AND t.expires_at >= $1 ON CONFLICT DO NOTHING
-"""
-
 _OF_FARM = ("virtual_handset",)
-_KEEP_APPS = f"""
-CREATE TEMP TABLE kept_app ON COMMIT DROP AS SELECT * FROM handset_app WHERE name = '{APP_NAME}' AND revoked_at IS NULL;
-CREATE TEMP TABLE kept_registration ON COMMIT DROP AS
-  SELECT r.* FROM registration r JOIN kept_app a ON a.id = r.app_id WHERE r.token_sha256 IS NOT NULL
-"""
-_BRING_BACK_APPS = """
-DELETE FROM registration;
-INSERT INTO handset_app SELECT * FROM kept_app ON CONFLICT DO NOTHING;
-INSERT INTO registration SELECT * FROM kept_registration
-"""
-
-_RUNNING_JOBS = (
-    "SELECT array_agg(lease_id) FROM periodic_job"
-    " WHERE leased_until > $1 AND ($2::uuid[] IS NULL OR lease_id = ANY ($2))"
-)
 _JOBS_END_WITHIN_S = 20.0
 """More than the lease of a worker that was killed."""
 
@@ -134,7 +90,7 @@ async def reset(deps: Deps) -> None:
     async with deps.db.transaction() as tx:
         await state_queries.put_faults(tx, state_queries.Faults())
         await state_queries.put_seed(tx, None)
-        await tx.execute(_END_EXPIRED_TOKENS, deps.clock.now())
+        await reset_queries.end_expired_tokens(tx, deps.clock.now())
     await _set_clock(deps, timedelta())
     await _patiently(deps, partial(_forget, deps))
     await tell_of_clock(deps)
@@ -200,7 +156,7 @@ async def _end_jobs(deps: Deps) -> None:
         async with asyncio.timeout(_JOBS_END_WITHIN_S):
             while True:
                 async with deps.db.connection() as tx:
-                    leases = await tx.fetchval(_RUNNING_JOBS, deps.real_clock.now(), leases)
+                    leases = await reset_queries.select_running_jobs(tx, deps.real_clock.now(), leases)
                 if not leases:
                     return
                 await deps.real_clock.sleep(_PAUSE)
@@ -218,16 +174,16 @@ async def _put_rows(deps: Deps, snapshot: Snapshot, moved_from: datetime, tx: Tr
     is_seed = snapshot.name == snapshots.SEED
     tables = await snapshot_queries.stored_tables(tx, besides=_OF_FARM if is_seed else ())
     await snapshot_queries.lock_all(tx, tables)
-    await tx.execute(_KEEP_TOKENS)
+    await reset_queries.keep_tokens(tx)
     if is_seed:
-        await tx.execute(_KEEP_APPS)
+        await reset_queries.keep_apps(tx)
     await snapshot_queries.empty(tx, tables)
     await snapshot_queries.fill(tx, tables, snapshot.name)
     if is_seed:
-        await tx.execute(_BRING_BACK_APPS)
-    await tx.execute(_BRING_BACK_TOKENS, moved_from)
-    await tx.execute(_AGE_TOKENS, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
-    await tx.execute(_ALL_JOBS_DUE, now)
+        await reset_queries.bring_back_apps(tx)
+    await reset_queries.bring_back_tokens(tx, moved_from)
+    await reset_queries.age_tokens(tx, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
+    await reset_queries.make_jobs_due(tx, now)
 
 
 async def tell_of_clock(deps: Deps) -> None:
@@ -241,8 +197,7 @@ async def _patiently(deps: Deps, change: Callable[[Transaction], Awaitable[None]
     for tries, within_ms in enumerate(_LOCK_WITHIN_MS, 1):
         try:
             async with deps.db.transaction() as tx:
-                # Nothing is lost with a crash but the reset itself, which whoever asked for it then asks for again.
-                await tx.execute(f"SET LOCAL lock_timeout = {within_ms}; SET LOCAL synchronous_commit = off")
+                await reset_queries.wait_shortly(tx, within_ms)
                 await change(tx)
         except Unavailable:
             if tries == len(_LOCK_WITHIN_MS):
@@ -257,8 +212,8 @@ async def _forget(deps: Deps, tx: Transaction) -> None:
     tables = [one for one in await snapshot_queries.stored_tables(tx) if one.name in FORGOTTEN]
     await snapshot_queries.lock_all(tx, tables)
     await snapshot_queries.empty(tx, tables)
-    await tx.execute(_COUNT_FROM_THE_BEGINNING)
-    await tx.execute("UPDATE webhook_queue SET due_at = NULL")
-    await tx.execute(_END_PAUSES)
-    await tx.execute(_AGE_TOKENS, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
-    await tx.execute(_ALL_JOBS_DUE, now)
+    await reset_queries.count_from_the_beginning(tx)
+    await reset_queries.empty_queues(tx)
+    await reset_queries.end_pauses(tx)
+    await reset_queries.age_tokens(tx, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
+    await reset_queries.make_jobs_due(tx, now)

@@ -1,0 +1,106 @@
+"""The SQL of resets: what stays when a state comes back, and what is made to fit the time that it comes back to."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from callmark.kit.db import Tx
+from callmark.surfaces.emulator.handsets.network import APP_NAME
+
+_AGE_TOKENS = "UPDATE access_token SET created_at = least(created_at, $1), expires_at = least(expires_at, $2)"
+
+_END_PAUSES = """
+WITH ended AS (
+  UPDATE webhook SET paused_at = NULL, paused_for_failing = false WHERE paused_for_failing RETURNING id
+)
+UPDATE webhook_queue q SET is_paused = false FROM ended WHERE q.webhook_id = ended.id
+"""
+
+_BRING_BACK_TOKENS = """
+INSERT INTO access_token SELECT t.* FROM kept_token t JOIN api_key k ON k.id = t.key_id AND k.account_id = t.account_id
+WHERE k.revoked_at IS NULL AND t.expires_at >= $1 ON CONFLICT DO NOTHING
+"""
+
+_KEEP_APPS = f"""
+CREATE TEMP TABLE kept_app ON COMMIT DROP AS SELECT * FROM handset_app WHERE name = '{APP_NAME}' AND revoked_at IS NULL;
+CREATE TEMP TABLE kept_registration ON COMMIT DROP AS
+  SELECT r.* FROM registration r JOIN kept_app a ON a.id = r.app_id WHERE r.token_sha256 IS NOT NULL
+"""
+
+_BRING_BACK_APPS = """
+DELETE FROM registration;
+INSERT INTO handset_app SELECT * FROM kept_app ON CONFLICT DO NOTHING;
+INSERT INTO registration SELECT * FROM kept_registration
+"""
+
+_RUNNING_JOBS = (
+    "SELECT array_agg(lease_id) FROM periodic_job"
+    " WHERE leased_until > $1 AND ($2::uuid[] IS NULL OR lease_id = ANY ($2))"
+)
+
+
+async def end_expired_tokens(tx: Tx, now: datetime) -> None:
+    """So that a clock that goes back brings none to life."""
+    await tx.execute("DELETE FROM access_token WHERE expires_at < $1", now)
+
+
+async def age_tokens(tx: Tx, created_at: datetime, expires_at: datetime) -> None:
+    """Tokens created so far no longer count; those made while the clock was ahead are valid for one lifetime from now.
+
+    None is younger than `created_at` or valid after `expires_at`.
+    """
+    await tx.execute(_AGE_TOKENS, created_at, expires_at)
+
+
+async def keep_tokens(tx: Tx) -> None:
+    """Keeps the access tokens until the transaction ends."""
+    await tx.execute("CREATE TEMP TABLE kept_token ON COMMIT DROP AS SELECT * FROM access_token")
+
+
+async def bring_back_tokens(tx: Tx, valid_at: datetime) -> None:
+    """Puts back those kept tokens that were valid then and whose keys are there."""
+    await tx.execute(_BRING_BACK_TOKENS, valid_at)
+
+
+async def keep_apps(tx: Tx) -> None:
+    """Keeps the app of the virtual handsets and their registrations until the transaction ends."""
+    await tx.execute(_KEEP_APPS)
+
+
+async def bring_back_apps(tx: Tx) -> None:
+    """Puts the kept app and registrations in the place of all registrations."""
+    await tx.execute(_BRING_BACK_APPS)
+
+
+async def make_jobs_due(tx: Tx, now: datetime) -> None:
+    """Takes all from the workers that run them: what they would write is of another time."""
+    await tx.execute("UPDATE periodic_job SET due_at = $1, lease_id = NULL, leased_until = NULL", now)
+
+
+async def select_running_jobs(tx: Tx, now: datetime, leases: Sequence[UUID] | None) -> list[UUID] | None:
+    """The leases of the periodic jobs that run, among `leases` unless that is None; None when none runs."""
+    return await tx.fetchval(_RUNNING_JOBS, now, leases)
+
+
+async def count_from_the_beginning(tx: Tx) -> None:
+    """The figures of days have counted nothing yet."""
+    await tx.execute("UPDATE count_mark SET up_to_at = '-infinity', up_to_id = '00000000-0000-0000-0000-000000000000'")
+
+
+async def empty_queues(tx: Tx) -> None:
+    """No webhook has a delivery that waits."""
+    await tx.execute("UPDATE webhook_queue SET due_at = NULL")
+
+
+async def end_pauses(tx: Tx) -> None:
+    """What the platform paused continues; what someone paused stays so."""
+    await tx.execute(_END_PAUSES)
+
+
+async def wait_shortly(tx: Tx, within_ms: LiteralString) -> None:
+    """In this transaction each lock is waited for so long.
+
+    Nothing is lost with a crash but the reset itself, so the commit does not wait for the disk.
+    """
+    await tx.execute(f"SET LOCAL lock_timeout = {within_ms}; SET LOCAL synchronous_commit = off")
