@@ -279,18 +279,28 @@ def test_a_number_of_any_country_is_erased_behind_any_short_figure(
     assert own not in str(mask.plain(f"{figure}{divider}{own}"))
 
 
-@pytest.mark.parametrize("before", ["0 ", "09 ", "0 1 "])
-def test_digits_around_a_number_that_no_number_has_are_not_read_with_it(
-    before: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    count = 0
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that are read as one number."""
+    texts: list[str] = []
 
-    def counted(text: str, region: str = "") -> object:
-        nonlocal count
-        count += 1
+    def noted(text: str, region: str = "") -> object:
+        texts.append(text)
         return read_phone(text, region)
 
-    monkeypatch.setattr(spellings, "read_phone", counted)
+    monkeypatch.setattr(spellings, "read_phone", noted)
+    return texts
+
+
+@pytest.mark.parametrize("before", ["0 ", "09 ", "0 1 "])
+def test_digits_around_a_number_that_no_number_has_are_not_read_with_it(before: str, read: list[str]) -> None:
     mask = NumberMask(PhoneNumber("919900112233")).reading("DE")
     mask.places(f"{before * 15}919900112233{'/1' * 8}, ", only_sure=True)
-    assert count <= 50
+    assert len(read) <= 50
+
+
+def test_digits_in_a_text_are_read_once_with_the_country_and_once_without(read: list[str]) -> None:
+    digits = str(7**70)
+    numbers_in(msgspec.json.encode([" ".join(digits)]).decode(), "IN")
+    ends = 16  # of what may begin at each digit: behind its fourth to its nineteenth
+    assert len(read) <= 2 * ends * len(digits)

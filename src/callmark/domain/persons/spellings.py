@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
+from itertools import chain
 from typing import TypeVar, cast
 
 import msgspec
@@ -50,6 +51,8 @@ _WITH_ZERO = re.compile("0[1-9]?(?![0-9])")
 """The beginning of a day, a price or a count of two digits: `05.08.`, `0.50`, `05`."""
 _DATE = re.compile(r"0[1-9](?:[/\-]|\. ?)(?:[0-9]{1,2}|[12][0-9]{3})[^0-9]*")
 """A day, a month with its year or an hour, to the next digits: `01.2.`, `01/26`, `01/2026`, `01.20`."""
+_READ_OTHERWISE = re.compile(r"^[0-9]{1,3}[.)] |^[0-9].*[./] {0,2}[0-9]+$")
+"""What `read_phone` takes for a place in a list, an extension or decimals, as it does `80) 4000 1234`."""
 _MOST_WRITTEN = LONGEST + 10
 """Digits of the longest text that is one number: 00, `1411 0011` of Australia for abroad, and the number."""
 _NO_NUMBER = re.compile(rf"(?:0{BETWEEN}){{6}}|(?:[0-9][^0-9]*){{{_MOST_WRITTEN + 1}}}")
@@ -246,14 +249,29 @@ def numbers_in(text: str, region: str) -> set[str]:
 
 def _numbers_in(text: str, region: str) -> set[str]:
     texts = set(_texts_of(decode(text)))
-    plain = [in_ascii(one) for one in texts]
+    plain = map(in_ascii, texts)
     runs = {str(run) for one in plain for pattern in (_ANY, _ANY_FIGURE, _ANY_POWER) for run in pattern.findall(one)}
-    cut = {run[: last.end()] for run in runs for last in _GROUP_END.finditer(run, SHORTEST - 1)}
-    within = {re.sub(THOUSANDS, "", run) for run in cut}
-    digits = {"".join(filter(str.isdigit, written)) for written in within}  # `80) 4000` looks like a list
-    read = (read_phone(written, country) for written in texts | within | digits for country in {region, ""})
-    sent = (one.removeprefix("00") for one in digits)
-    return {number for number in (*read, *sent) if isinstance(number, str) and parse_digits(number)}
+    whole = (number for one in texts for number in _read_both(one, region))
+    within = (number for run in runs for number in _beginning(run, region))
+    return {number for number in chain(whole, within) if parse_digits(number)}
+
+
+def _beginning(run: str, region: str) -> Iterator[str]:
+    """The numbers that digits with dividers may begin with: each is gone before the next, as a long text has many."""
+    for last in _GROUP_END.finditer(run, SHORTEST - 1):
+        written = re.sub(THOUSANDS, "", run[: last.end()])
+        digits = "".join(filter(str.isdigit, written))
+        yield digits.removeprefix("00")
+        yield from _read_both(written, region)
+        if _READ_OTHERWISE.search(written):
+            yield from _read_both(digits, region)
+
+
+def _read_both(text: str, region: str) -> Iterator[str]:
+    """The number that a text writes, in the country and without one."""
+    for country in {region, ""}:
+        if isinstance(number := read_phone(text, country), str):
+            yield number
 
 
 def read_json(text: str, read: Callable[[str], _T]) -> _T:
