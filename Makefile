@@ -44,6 +44,7 @@ check-python:
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/python -m tools.check_ignores
+	@$(BIN)/python -m tools.check_queries
 
 check-clients:
 	@$(BIN)/python -m tools.check_clients

@@ -53,7 +53,7 @@ async def keep_partitions_at(deps: Deps, now: datetime) -> None:
     Raises Unavailable on a machine whose clock is wrong: the days that it would drop would be lost.
     """
     async with deps.db.connection() as tx:
-        asked_at, theirs = deps.real_clock.now(), await tx.fetchval("SELECT clock_timestamp()")
+        asked_at, theirs = deps.real_clock.now(), await queries.select_instant(tx)
     if abs(off := apart(theirs, asked_at, deps.real_clock.now())) > _CLOCK_IS_WRONG:
         raise Unavailable(f"clock: the database's is {off} ahead of this machine's")
     await keep_days(deps.db, now, deps.settings.retention_days, deps.settings.event_retention_days)

@@ -360,3 +360,8 @@ async def delete_batches_before(tx: Tx, oldest: datetime, after: UUID, limit: in
         limit,
     )
     return row["id"] if row and row["may_be_more"] else None
+
+
+async def select_instant(tx: Tx) -> datetime:
+    """What time it is by the clock of the database's machine."""
+    return await tx.fetchval("SELECT clock_timestamp()")

@@ -1,0 +1,29 @@
+"""SQL of the domain and the surfaces stands in modules of queries."""
+
+import pytest
+from tools.check_queries import main, statements
+
+
+def test_every_statement_stands_in_queries(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main() == 0, capsys.readouterr().out
+
+
+def test_sql_is_found_in_any_string() -> None:
+    source = """
+A = "SELECT clock_timestamp()"
+B = f"WITH old AS (SELECT id FROM {table}) SELECT 1"
+C = ("INSERT INTO label (id)"
+     " VALUES ($1)")
+D = "UPDATE webhook w SET url = $1"
+E = "DELETE FROM label"
+"""
+    assert statements(source) == [2, 3, 4, 6, 7]
+
+
+def test_words_of_people_are_no_sql() -> None:
+    source = '''
+"""Select a label from the list, or update the set."""
+A = "SELECTED"
+B = "Insert the number, delete it from the file"
+'''
+    assert statements(source) == []
