@@ -7,12 +7,8 @@ keypad and wrong for data. So what it gets is cleaned here first, and what it gi
 import re
 import unicodedata
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from phonenumbers import PhoneNumber
 
 SHORTEST, LONGEST = 7, 15
 """Digits of a number with its country code. Source: contract D25."""
@@ -40,6 +36,8 @@ _DIGITS = re.compile(r"[0-9]")
 _BETWEEN = re.compile(r"[,;|/&\t\r\n]+|\s+(?:and|or)\s+|\s+(?=\+|00)")
 _SPACES = re.compile(r"\s+")
 _MANY_SPACES = re.compile(r" {2,}")
+_DIALLING_0011 = frozenset({"AU", "CC", "CX"})
+"""Countries in which numbers of others are dialled with 0011; 00 before them is read too."""
 _LONGEST_TEXT = 100
 _FEWEST_DIGITS = 3
 """A text with letters and fewer digits is no attempt at a number."""
@@ -292,15 +290,11 @@ def _parse(written: str, region: str) -> str | NoNumber:
     is_plain = digits == written.removeprefix("+") and digits[0] != "0" and SHORTEST <= len(digits) <= LONGEST
     if not region and is_plain:  # as it is kept, whatever its plan
         return digits
-    try:
-        import phonenumbers
-    except ModuleNotFoundError:
-        return NoNumber("write country code and digits alone, or install the plans: pip install 'callmark[files]'")
-    try:
-        found = phonenumbers.parse(_international(written, digits, region), region or None)
-    except phonenumbers.NumberParseException as exc:
-        return NoNumber(_why(exc.error_type))
-    return _whole(found, digits, region)
+    read = _whole(_international(written, digits, region), digits, region)
+    if isinstance(read, NoNumber) and digits.startswith("0011") and region in _DIALLING_0011:
+        behind = _whole(written, digits, region)
+        return read if isinstance(behind, NoNumber) else behind
+    return read
 
 
 def _international(written: str, digits: str, region: str) -> str:
@@ -310,10 +304,16 @@ def _international(written: str, digits: str, region: str) -> str:
     return f"+{written}" if not region and not written.lstrip("( ").startswith("+") else written
 
 
-def _whole(found: "PhoneNumber", digits: str, region: str) -> str | NoNumber:
-    """The number that was found, when its length is right and every digit is in it."""
-    import phonenumbers
-
+def _whole(written: str, digits: str, region: str) -> str | NoNumber:
+    """The number that is found, when its length is right and every digit is in it."""
+    try:
+        import phonenumbers
+    except ModuleNotFoundError:
+        return NoNumber("write country code and digits alone, or install the plans: pip install 'callmark[files]'")
+    try:
+        found = phonenumbers.parse(written, region or None)
+    except phonenumbers.NumberParseException as exc:
+        return NoNumber(_why(exc.error_type))
     if phonenumbers.is_possible_number_with_reason(found) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return NoNumber("too short or too long for its country")
     national: str = phonenumbers.national_significant_number(found)
