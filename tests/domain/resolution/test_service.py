@@ -23,7 +23,7 @@ from callmark.domain.calls.model import CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.feedback.model import CallType
 from callmark.domain.handsets.model import OS
-from callmark.domain.numbers import proofs
+from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.personalisation import partitions, service as personalisation
 from callmark.domain.personalisation.handset_messages import Identity
 from callmark.domain.personalisation.model import RingingPair

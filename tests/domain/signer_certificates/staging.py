@@ -15,7 +15,7 @@ from callmark.domain.brand_icons.model import BrandIcon
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
-from callmark.domain.numbers import proofs
+from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.kit.phone import PhoneNumber

@@ -23,8 +23,9 @@ from tests.surfaces.cli.test_operator_commands import Ended, Here
 
 from callmark.domain.deps import Deps
 from callmark.domain.labels.model import LabelType
-from callmark.domain.numbers import proofs, service as numbers
-from callmark.domain.numbers.proof_model import read_letter
+from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.proofs import service as proofs
+from callmark.domain.numbers.proofs.model import read_letter
 from callmark.kit.clock import FakeClock
 from callmark.kit.settings import read_settings
 from callmark.surfaces.cli.command import operator_at_terminal

@@ -21,8 +21,8 @@ from tests.surfaces.console.browser import (
 from tests.surfaces.console.listing import NUMBERS, list_in, make_set
 
 from callmark.domain.deps import Deps
-from callmark.domain.numbers import proof_codes, proofs
-from callmark.domain.numbers.proof_model import LARGEST_LETTER_BYTES, CodeChannel, ProofState, read_letter
+from callmark.domain.numbers.proofs import codes as proof_codes, service as proofs
+from callmark.domain.numbers.proofs.model import LARGEST_LETTER_BYTES, CodeChannel, ProofState, read_letter
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.structure import service as structure
 from callmark.kit.phone import PhoneNumber

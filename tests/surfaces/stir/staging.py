@@ -15,7 +15,7 @@ from tests.surfaces.gateway.helpers import new_record, store_records
 from callmark.domain.deps import Deps
 from callmark.domain.edges import service as edges
 from callmark.domain.ids import AccountId
-from callmark.domain.numbers import proofs
+from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.personalisation.model import StoredRecord
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signer_certificates import roots

@@ -11,7 +11,7 @@ from tests.surfaces.stir.staging import Network, claims_of, count, headers_of, m
 
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
-from callmark.domain.numbers import proofs
+from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signed_calls.service import calls_on_network
 from callmark.kit.clock import FakeClock

@@ -15,7 +15,8 @@ from callmark.domain.handsets import waking
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.log_downloads import jobs as log_downloads
 from callmark.domain.mail import jobs as mail
-from callmark.domain.numbers import jobs as numbers, proof_codes, proofs
+from callmark.domain.numbers import jobs as numbers
+from callmark.domain.numbers.proofs import codes as proof_codes, service as proofs
 from callmark.domain.personalisation import jobs as personalisation, partitions
 from callmark.domain.personalisation.daily_figures import alerts as day_alerts, jobs as record_figures
 from callmark.domain.personalisation.suspension import jobs as switches

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from callmark.domain.feature_sets.model import PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
-from callmark.domain.numbers.proof_model import UNPROVEN, NumberProof, ProofState
+from callmark.domain.numbers.proofs.model import UNPROVEN, NumberProof, ProofState
 from callmark.kit.phone import PhoneNumber
 
 MOST_NUMBERS = 10_000

@@ -9,7 +9,7 @@ from msgspec import Struct
 from callmark.domain.feature_sets.model import NodeFilter, PhoneType
 from callmark.domain.ids import AccountId, CatalogueId, FeatureSetId
 from callmark.domain.numbers.model import FeatureSetNames, Number, NumberState
-from callmark.domain.numbers.proof_model import ProofState
+from callmark.domain.numbers.proofs.model import ProofState
 from callmark.domain.structure.catalogue import operation_name
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber

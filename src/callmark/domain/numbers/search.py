@@ -10,10 +10,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.feature_sets.model import NodeFilter
 from callmark.domain.ids import AccountId, FeatureSetId
-from callmark.domain.numbers import page_queries, proof_queries, queries
+from callmark.domain.numbers import page_queries, queries
 from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter
 from callmark.domain.numbers.page_queries import NumberSearch, RowSpan
-from callmark.domain.numbers.proof_model import UNPROVEN
+from callmark.domain.numbers.proofs import service as number_proofs
 from callmark.domain.policy.model import Scope
 from callmark.kit.db import Tx
 from callmark.kit.errors import found
@@ -170,5 +170,5 @@ async def _detailed(tx: Tx, numbers: Sequence[Number]) -> list[NumberDetails]:
 
 
 async def _with_proofs(tx: Tx, numbers: Sequence[NumberDetails]) -> list[NumberDetails]:
-    proofs = await proof_queries.select_proofs(tx, [one.number.phone_number for one in numbers])
-    return [replace(one, proof=proofs.get(one.number.phone_number, UNPROVEN)) for one in numbers]
+    proofs = await number_proofs.proofs_in(tx, [one.number.phone_number for one in numbers])
+    return [replace(one, proof=proofs[one.number.phone_number]) for one in numbers]

@@ -11,7 +11,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSet
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
-from callmark.domain.numbers import caller_queries, proof_queries, queries
+from callmark.domain.numbers import caller_queries, queries
 from callmark.domain.numbers.model import (
     Delisted,
     HeldNumber,
@@ -23,6 +23,7 @@ from callmark.domain.numbers.model import (
     RequestStatus,
     Unlisted,
 )
+from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.numbers.sort_request import ListingRequest, read_request, sort_delisted, sort_published
 from callmark.domain.policy.model import Actor, ActorKind, Scope
 from callmark.domain.work_names import WorkName
@@ -114,7 +115,7 @@ async def list_in(tx: Transaction, deps: Deps, into: FeatureSet, asked: ListingR
     if moves.taken:
         await queries.take_numbers(tx, moves.taken, moves.newly_owned, into, job_id, by.email, now)
         if moves.newly_owned:
-            await proof_queries.delete_proofs(tx, moves.newly_owned)
+            await proofs.end_proofs(tx, moves.newly_owned)
     await feature_sets.change_number_count(
         tx, into.id, len(inserted) + await _leave_others(tx, moves.taken, held, into)
     )

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from callmark.domain.announced_calls.model import KEPT as ANNOUNCED
 from callmark.domain.idempotency.model import KEPT_FOR as KEYS
-from callmark.domain.numbers.proof_model import CODES_WITHIN
+from callmark.domain.numbers.proofs.model import CODES_WITHIN
 from callmark.domain.previewed_files.model import KEPT_FOR as PREVIEWS
 from callmark.kit.settings import Settings
 

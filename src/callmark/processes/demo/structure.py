@@ -15,8 +15,9 @@ from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CampaignState, CampaignType, NewQuestion
 from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
-from callmark.domain.numbers import jobs, proofs, service as numbers
-from callmark.domain.numbers.proof_model import ProofState
+from callmark.domain.numbers import jobs, service as numbers
+from callmark.domain.numbers.proofs import service as proofs
+from callmark.domain.numbers.proofs.model import ProofState
 from callmark.domain.policy.model import Actor, ActorKind, Path
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named

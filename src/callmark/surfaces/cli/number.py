@@ -11,7 +11,7 @@ from callmark.domain.ids import AccountId, FeatureSetId, LabelId, ListingJobId
 from callmark.domain.numbers import imports, number_list_parser, reviews, search as number_search, service
 from callmark.domain.numbers.model import NumberFilter, NumberState, RequestStatus
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList
-from callmark.domain.numbers.proof_model import ProofState
+from callmark.domain.numbers.proofs.model import ProofState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput

@@ -7,9 +7,10 @@ import click
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, ProofRequestId
-from callmark.domain.numbers import number_list_parser, proofs, search as number_search
+from callmark.domain.numbers import number_list_parser, search as number_search
 from callmark.domain.numbers.model import MOST_NUMBERS, NumberFilter, NumberState
-from callmark.domain.numbers.proof_model import ProofRequest, ProofState
+from callmark.domain.numbers.proofs import service as proofs
+from callmark.domain.numbers.proofs.model import ProofRequest, ProofState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.cli.command import operator, operator_at_terminal

@@ -14,7 +14,7 @@ from callmark.domain.feedback.model import CallType, CampaignState, CampaignType
 from callmark.domain.handsets.model import OS
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers.model import JobKind, JobState, NumberState
-from callmark.domain.numbers.proof_model import ProofState, ProofWay
+from callmark.domain.numbers.proofs.model import ProofState, ProofWay
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import MANAGEMENT, Feature, KeyAccess

@@ -7,9 +7,10 @@ from uuid import UUID
 from starlette.responses import Response
 
 from callmark.domain.ids import ProofRequestId
-from callmark.domain.numbers import number_list_parser, proof_codes, proofs, search as number_search
+from callmark.domain.numbers import number_list_parser, search as number_search
 from callmark.domain.numbers.number_list_parser import ListReading
-from callmark.domain.numbers.proof_model import (
+from callmark.domain.numbers.proofs import codes as proof_codes, service as proofs
+from callmark.domain.numbers.proofs.model import (
     LARGEST_LETTER_BYTES,
     CodeChannel,
     ProofLetter,

@@ -11,9 +11,10 @@ from starlette.responses import Response
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSetState, PlacedFeatureSet
 from callmark.domain.ids import FeatureSetId
-from callmark.domain.numbers import imports, proof_codes, search as number_search
+from callmark.domain.numbers import imports, search as number_search
 from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter, NumberState
-from callmark.domain.numbers.proof_model import NumberCode, ProofState
+from callmark.domain.numbers.proofs import codes as proof_codes
+from callmark.domain.numbers.proofs.model import NumberCode, ProofState
 from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import HeldFeatureSet, Node, flat

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from callmark.domain.numbers.proof_model import LARGEST_LETTER_BYTES
+from callmark.domain.numbers.proofs.model import LARGEST_LETTER_BYTES
 from callmark.surfaces.console.pages import Page
 from callmark.surfaces.console.request import Form
 

@@ -5,8 +5,8 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.ids import ProofRequestId
-from callmark.domain.numbers import proofs
-from callmark.domain.numbers.proof_model import ProofRequest
+from callmark.domain.numbers.proofs import service as proofs
+from callmark.domain.numbers.proofs.model import ProofRequest
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names

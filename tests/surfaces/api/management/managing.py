@@ -24,7 +24,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.numbers import proofs, service as numbers
+from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import ALL_ACCESS, KeyAccess
 from callmark.domain.webhooks import service as webhooks

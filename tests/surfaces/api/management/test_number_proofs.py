@@ -13,9 +13,9 @@ from tests.surfaces.api.management.managing import Manager, managing
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ProofRequestId
-from callmark.domain.numbers import proofs
-from callmark.domain.numbers.proof_codes import code_of
-from callmark.domain.numbers.proof_model import LARGEST_LETTER_BYTES
+from callmark.domain.numbers.proofs import service as proofs
+from callmark.domain.numbers.proofs.codes import code_of
+from callmark.domain.numbers.proofs.model import LARGEST_LETTER_BYTES
 from callmark.kit.ids import parse_uuid
 from callmark.kit.secret_value import Secret
 

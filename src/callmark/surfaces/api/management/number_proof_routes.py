@@ -1,6 +1,6 @@
 """What the reference says of the routes of proofs and of spoof protection."""
 
-from callmark.domain.numbers.proof_model import CODES_OF_ACCOUNT, CODES_OF_NUMBER, MOST_WAITING
+from callmark.domain.numbers.proofs.model import CODES_OF_ACCOUNT, CODES_OF_NUMBER, MOST_WAITING
 from callmark.domain.policy.model import Action
 from callmark.surfaces.api.management import number_proofs as proofs
 from callmark.surfaces.api.management.numbers import EXAMPLE, PHONE, NumberView

@@ -11,9 +11,10 @@ from msgspec import Meta
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.ids import ProofRequestId
-from callmark.domain.numbers import proof_codes, proofs, search as number_search
+from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers.model import MOST_NUMBERS
-from callmark.domain.numbers.proof_model import (
+from callmark.domain.numbers.proofs import codes as proof_codes, service as proofs
+from callmark.domain.numbers.proofs.model import (
     LARGEST_LETTER_BYTES,
     CodeChannel,
     NumberCode,

@@ -10,7 +10,7 @@ from msgspec import Meta
 from callmark.domain.ids import FeatureSetId, ListingJobId
 from callmark.domain.numbers import reviews, search as number_search
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberDetails, NumberFilter, NumberState
-from callmark.domain.numbers.proof_model import NumberProof, ProofState, ProofWay
+from callmark.domain.numbers.proofs.model import NumberProof, ProofState, ProofWay
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Action
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import NotFound

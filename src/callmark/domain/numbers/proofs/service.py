@@ -15,9 +15,10 @@ from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import AccountId, ProofRequestId
-from callmark.domain.numbers import page_queries, proof_queries
+from callmark.domain.numbers import page_queries
 from callmark.domain.numbers.model import MOST_NUMBERS, NumberState
-from callmark.domain.numbers.proof_model import (
+from callmark.domain.numbers.proofs import queries
+from callmark.domain.numbers.proofs.model import (
     MOST_WAITING,
     UNPROVEN,
     NumberProof,
@@ -63,15 +64,15 @@ async def request_proof_in(
     asked, now, request_id = _each_once(numbers), deps.clock.now(), ProofRequestId(new_id())
     way = ProofWay.OPERATOR if letter is None else ProofWay.LETTER
     await accounts.lock_account(tx, account_id)
-    if await proof_queries.count_waiting(tx, account_id) >= MOST_WAITING:
+    if await queries.count_waiting(tx, account_id) >= MOST_WAITING:
         raise Conflict(f"{MOST_WAITING} proof requests of this account are waiting for the operator already")
     await lock_provable(tx, account_id, asked, by.scope)
     await _check_open(tx, asked)
-    await proof_queries.insert_request(tx, request_id, account_id, len(asked), letter, by.email, now)
+    await queries.insert_request(tx, request_id, account_id, len(asked), letter, by.email, now)
     proof = NumberProof(ProofState.WAITING, way, by.email, now, None, request_id)
-    await proof_queries.put_proofs(tx, account_id, asked, proof)
+    await queries.put_proofs(tx, account_id, asked, proof)
     await _note(tx, by, "numbers.proof_requested", account_id, asked, now, way=way)
-    return found(await proof_queries.select_request(tx, request_id))
+    return found(await queries.select_request(tx, request_id))
 
 
 async def withdraw_request(deps: Deps, account_id: AccountId, request_id: ProofRequestId, *, by: Actor) -> ProofRequest:
@@ -81,10 +82,10 @@ async def withdraw_request(deps: Deps, account_id: AccountId, request_id: ProofR
     """
     async with deps.db.transaction() as tx:
         gone = await _visible(tx, account_id, request_id, by.scope)
-        waiting = await proof_queries.lock_waiting(tx, request_id, account_id)
+        waiting = await queries.lock_waiting(tx, request_id, account_id)
         if waiting is None:
             raise Conflict("this proof request is decided already")
-        await proof_queries.delete_request(tx, request_id)
+        await queries.delete_request(tx, request_id)
         facts = {"numbers": waiting["number_count"]}
         at = deps.clock.now()
         await audit.note(tx, by, "numbers.proof_withdrawn", str(request_id), account_id=account_id, at=at, **facts)
@@ -102,7 +103,7 @@ async def list_requests(
     """Up to `limit` requests whose numbers are inside the scope, newest first; the next page begins before that key."""
     async with deps.db.connection() as tx:
         among = await visible_sets.visible_ids(tx, account_id, scope)
-        return await proof_queries.select_requests(tx, account_id, among, before, limit)
+        return await queries.select_requests(tx, account_id, among, before, limit)
 
 
 async def get_request(deps: Deps, account_id: AccountId, scope: Scope, request_id: ProofRequestId) -> ProofRequest:
@@ -114,8 +115,18 @@ async def get_request(deps: Deps, account_id: AccountId, scope: Scope, request_i
 async def proofs_of(deps: Deps, numbers: Collection[PhoneNumber]) -> dict[PhoneNumber, NumberProof]:
     """The proof of each of the numbers, of any account."""
     async with deps.db.connection() as tx:
-        there = await proof_queries.select_proofs(tx, numbers)
+        return await proofs_in(tx, numbers)
+
+
+async def proofs_in(tx: Tx, numbers: Collection[PhoneNumber]) -> dict[PhoneNumber, NumberProof]:
+    """As `proofs_of`, for what reads the numbers in the same transaction."""
+    there = await queries.select_proofs(tx, numbers)
     return {number: there.get(number, UNPROVEN) for number in numbers}
+
+
+async def end_proofs(tx: Tx, numbers: Sequence[PhoneNumber]) -> None:
+    """Ends those of the numbers, which another account has taken over."""
+    await queries.delete_proofs(tx, numbers)
 
 
 # the operator ---------------------------------------------------------------------------------------------------------
@@ -124,19 +135,19 @@ async def proofs_of(deps: Deps, numbers: Collection[PhoneNumber]) -> dict[PhoneN
 async def list_waiting(deps: Deps, *, limit: int = 100) -> list[ProofRequest]:
     """Up to `limit` requests that wait, of all accounts, longest waiting first."""
     async with deps.db.connection() as tx:
-        return await proof_queries.select_waiting(tx, limit)
+        return await queries.select_waiting(tx, limit)
 
 
 async def find_request(deps: Deps, request_id: ProofRequestId) -> ProofRequest:
     """A request of any account. Raises NotFound."""
     async with deps.db.connection() as tx:
-        return found(await proof_queries.select_request(tx, request_id), _UNKNOWN)
+        return found(await queries.select_request(tx, request_id), _UNKNOWN)
 
 
 async def read_letter(deps: Deps, request_id: ProofRequestId) -> ProofLetter:
     """The letter of a request of any account. Raises NotFound, also where there is none."""
     async with deps.db.connection() as tx:
-        return found(await proof_queries.select_letter(tx, request_id), "this proof request has no letter")
+        return found(await queries.select_letter(tx, request_id), "this proof request has no letter")
 
 
 async def approve(deps: Deps, request_id: ProofRequestId, *, by: Actor) -> ProofRequest:
@@ -157,11 +168,11 @@ async def prove_numbers(deps: Deps, account_id: AccountId, numbers: Sequence[Pho
     asked, now = _each_once(numbers), deps.clock.now()
     async with deps.db.transaction() as tx:
         await lock_provable(tx, account_id, asked, by.scope)
-        there = await proof_queries.select_proofs(tx, asked)
+        there = await queries.select_proofs(tx, asked)
         new = [one for one in asked if there.get(one, UNPROVEN).state is not ProofState.PROVEN]
         if new:
             proof = NumberProof(ProofState.PROVEN, ProofWay.OPERATOR, by.email, now)
-            await proof_queries.put_proofs(tx, account_id, new, proof)
+            await queries.put_proofs(tx, account_id, new, proof)
             await _note(tx, by, "numbers.proven", account_id, new, now, way=ProofWay.OPERATOR)
     return len(new)
 
@@ -175,32 +186,32 @@ async def refuse_numbers(
     async with deps.db.transaction() as tx:
         await lock_provable(tx, account_id, asked, by.scope)
         proof = NumberProof(ProofState.REFUSED, ProofWay.OPERATOR, by.email, now, why)
-        await proof_queries.put_proofs(tx, account_id, asked, proof)
+        await queries.put_proofs(tx, account_id, asked, proof)
         await _note(tx, by, "numbers.proof_refused", account_id, asked, now, why=why)
 
 
 async def forget_old_requests(deps: Deps) -> None:
     """Forgets letters that no longer prove anything."""
-    await proof_queries.delete_unused(deps.db, deps.clock.now() - KEPT)
+    await queries.delete_unused(deps.db, deps.clock.now() - KEPT)
 
 
 async def _decide(deps: Deps, request_id: ProofRequestId, why: str | None, by: Actor) -> ProofRequest:
     now = deps.clock.now()
     state = ProofRequestState.APPROVED if why is None else ProofRequestState.REFUSED
     async with deps.db.transaction() as tx:
-        waiting = await proof_queries.lock_waiting(tx, request_id)
+        waiting = await queries.lock_waiting(tx, request_id)
         if waiting is None:
-            found(await proof_queries.select_request(tx, request_id), _UNKNOWN)
+            found(await queries.select_request(tx, request_id), _UNKNOWN)
             raise Conflict("this proof request is decided already")
-        await proof_queries.update_decision(tx, request_id, state, by.email, now, why)
+        await queries.update_decision(tx, request_id, state, by.email, now, why)
         of_numbers = ProofState.PROVEN if why is None else ProofState.REFUSED
-        count = await proof_queries.settle_request(tx, request_id, of_numbers, by.email, now, why)
+        count = await queries.settle_request(tx, request_id, of_numbers, by.email, now, why)
         action = "numbers.proven" if why is None else "numbers.proof_refused"
         facts = {"numbers": count} | ({} if why is None else {"why": why})
         account_id = AccountId(waiting["account_id"])
         await audit.note(tx, by, action, str(request_id), account_id=account_id, at=now, **facts)
         await _tell(tx, deps, account_id, count, why)
-        decided = found(await proof_queries.select_request(tx, request_id))
+        decided = found(await queries.select_request(tx, request_id))
     log.info("proof_decided", request=str(request_id), approved=why is None, numbers=count)
     return decided
 
@@ -223,7 +234,7 @@ async def _tell(tx: Transaction, deps: Deps, account_id: AccountId, count: int, 
 
 async def _visible(tx: Tx, account_id: AccountId, request_id: ProofRequestId, scope: Scope) -> ProofRequest:
     among = await visible_sets.visible_ids(tx, account_id, scope)
-    return found(await proof_queries.select_request(tx, request_id, account_id, among), _UNKNOWN)
+    return found(await queries.select_request(tx, request_id, account_id, among), _UNKNOWN)
 
 
 def _each_once(numbers: Sequence[PhoneNumber]) -> list[PhoneNumber]:
@@ -237,7 +248,7 @@ async def lock_provable(tx: Tx, account_id: AccountId, numbers: Sequence[PhoneNu
 
     One of another account, or outside the scope, is refused as one that there is not.
     """
-    states = await proof_queries.lock_states(tx, account_id, numbers)
+    states = await queries.lock_states(tx, account_id, numbers)
     among = await visible_sets.visible_ids(tx, account_id, scope)
     if among is not None:
         held = await page_queries.select_numbers(tx, account_id, list(states))
@@ -249,7 +260,7 @@ async def lock_provable(tx: Tx, account_id: AccountId, numbers: Sequence[PhoneNu
 
 async def _check_open(tx: Tx, numbers: Sequence[PhoneNumber]) -> None:
     """Raises InvalidInput for numbers that are proven, or that wait already."""
-    there = await proof_queries.select_proofs(tx, numbers)
+    there = await queries.select_proofs(tx, numbers)
     for state, words in ((ProofState.PROVEN, "proven already"), (ProofState.WAITING, "in another request already")):
         _refuse([number for number, proof in there.items() if proof.state is state], words)
 

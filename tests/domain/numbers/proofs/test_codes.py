@@ -20,9 +20,10 @@ from tests.served import served_here
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import NumberCodeId
-from callmark.domain.numbers import proof_codes, proofs, service as numbers
-from callmark.domain.numbers.proof_codes import CodeHookPost
-from callmark.domain.numbers.proof_model import (
+from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.proofs import codes as proof_codes, service as proofs
+from callmark.domain.numbers.proofs.codes import CodeHookPost
+from callmark.domain.numbers.proofs.model import (
     CODE_LIFETIME,
     CODE_TRIES,
     CODES_OF_ACCOUNT,

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from callmark.domain.ids import AccountId, NumberCodeId
-from callmark.domain.numbers.proof_model import CODE_TRIES, CodeChannel, NumberCode
+from callmark.domain.numbers.proofs.model import CODE_TRIES, CodeChannel, NumberCode
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
 

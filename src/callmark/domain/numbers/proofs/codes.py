@@ -16,8 +16,8 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, NumberCodeId
-from callmark.domain.numbers import proof_code_queries, proof_queries
-from callmark.domain.numbers.proof_model import (
+from callmark.domain.numbers.proofs import code_queries, queries
+from callmark.domain.numbers.proofs.model import (
     CODE_LIFETIME,
     CODE_TRIES,
     CODES_OF_ACCOUNT,
@@ -29,7 +29,7 @@ from callmark.domain.numbers.proof_model import (
     ProofState,
     ProofWay,
 )
-from callmark.domain.numbers.proofs import lock_provable
+from callmark.domain.numbers.proofs.service import lock_provable
 from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
@@ -81,9 +81,9 @@ async def send_code(
         await _lock_unproven(tx, account_id, number, by)
         await _check_bounds(tx, account_id, number, now)
         code_id, until = NumberCodeId(new_id()), now + CODE_LIFETIME
-        await proof_code_queries.insert_code(tx, code_id, account_id, number, channel, by.email, now, until)
+        await code_queries.insert_code(tx, code_id, account_id, number, channel, by.email, now, until)
         key = current_key(deps.settings, await marked_key(tx))
-        await proof_code_queries.update_key_mark(tx, code_id, mark(key))
+        await code_queries.update_key_mark(tx, code_id, mark(key))
         await audit.note(tx, by, "numbers.code_sent", number, account_id=account_id, at=now, channel=channel)
         tx.after_commit(partial(deps.wake, WorkName.NUMBER_CODES))
     return NumberCode(channel, now, until, CODE_TRIES, None, None)
@@ -92,7 +92,7 @@ async def send_code(
 async def find_code(deps: Deps, account_id: AccountId, number: PhoneNumber) -> NumberCode | None:
     """The newest code that the account asked for, while it counts."""
     async with deps.db.connection() as tx:
-        found = await proof_code_queries.select_newest(tx, account_id, number)
+        found = await code_queries.select_newest(tx, account_id, number)
     return found[1] if found and found[1].expires_at > deps.clock.now() and found[1].tries_left else None
 
 
@@ -107,7 +107,7 @@ async def prove_by_code(deps: Deps, account_id: AccountId, number: PhoneNumber, 
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
         await _lock_unproven(tx, account_id, number, by)
-        found = await proof_code_queries.lock_newest(tx, account_id, number)
+        found = await code_queries.lock_newest(tx, account_id, number)
         if found is None or found[1].expires_at <= now or not found[1].tries_left:
             raise Conflict("there is no code that counts; ask for a new one")
         code_id, code = found
@@ -117,11 +117,11 @@ async def prove_by_code(deps: Deps, account_id: AccountId, number: PhoneNumber, 
         is_right = hmac.compare_digest(text, code_of(key, code_id))
         proof = NumberProof(ProofState.PROVEN, ProofWay(code.channel.value), by.email, now)
         if is_right:
-            await proof_queries.put_proofs(tx, account_id, [number], proof)
-            await proof_code_queries.end_code(tx, code_id, now)
+            await queries.put_proofs(tx, account_id, [number], proof)
+            await code_queries.end_code(tx, code_id, now)
             await audit.note(tx, by, "numbers.proven", number, account_id=account_id, at=now, way=proof.way)
         else:
-            await proof_code_queries.count_try(tx, code_id)
+            await code_queries.count_try(tx, code_id)
     if is_right:
         return proof
     left = code.tries_left - 1
@@ -133,7 +133,7 @@ async def _key_of(tx: Tx, deps: Deps, code_id: NumberCodeId) -> Secret | None:
 
     None where it is not here any longer.
     """
-    marked = await proof_code_queries.select_key_mark(tx, code_id) or await marked_key(tx)
+    marked = await code_queries.select_key_mark(tx, code_id) or await marked_key(tx)
     return next((key for key in known_keys(deps.settings) if marked is None or mark(key) == marked), None)
 
 
@@ -154,7 +154,7 @@ def number_codes(deps: Deps) -> Work:
         is_tried_again = error is not None and not is_late and attempts <= len(_PAUSES)
         due_at = now + _PAUSES[attempts - 1] if is_tried_again else None
         async with deps.db.connection() as tx:
-            await proof_code_queries.end_attempt(tx, code_id, attempts, None if error else now, error)
+            await code_queries.end_attempt(tx, code_id, attempts, None if error else now, error)
         log.info("number_code_sent", phone=shorten(claimed.row["phone_number"]), number=attempts, error=error)
         return due_at
 
@@ -176,7 +176,7 @@ async def forget_old_codes(deps: Deps) -> None:
 
 async def _lock_unproven(tx: Tx, account_id: AccountId, number: PhoneNumber, by: Actor) -> None:
     await lock_provable(tx, account_id, [number], by.scope)
-    proof = (await proof_queries.select_proofs(tx, [number])).get(number)
+    proof = (await queries.select_proofs(tx, [number])).get(number)
     if proof and proof.state is ProofState.PROVEN:
         raise Conflict("this number is proven already")
 
@@ -184,8 +184,8 @@ async def _lock_unproven(tx: Tx, account_id: AccountId, number: PhoneNumber, by:
 async def _check_bounds(tx: Tx, account_id: AccountId, number: PhoneNumber, now: datetime) -> None:
     """Raises TooManyRequests for a number or an account that had as many codes as it can have in a day."""
     since = now - CODES_WITHIN
-    of_number = await proof_code_queries.select_asked(tx, None, number, since)
-    of_account = await proof_code_queries.select_asked(tx, account_id, None, since)
+    of_number = await code_queries.select_asked(tx, None, number, since)
+    of_account = await code_queries.select_asked(tx, account_id, None, since)
     for asked, most in ((of_number, CODES_OF_NUMBER), (of_account, CODES_OF_ACCOUNT)):
         if len(asked) >= most:
             raise TooManyRequests(asked[-most] + CODES_WITHIN - now)

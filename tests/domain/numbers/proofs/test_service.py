@@ -10,8 +10,9 @@ from tests.factories import make_branch
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ProofRequestId
-from callmark.domain.numbers import proofs, reviews, search, service as numbers
-from callmark.domain.numbers.proof_model import (
+from callmark.domain.numbers import reviews, search, service as numbers
+from callmark.domain.numbers.proofs import service as proofs
+from callmark.domain.numbers.proofs.model import (
     LARGEST_LETTER_BYTES,
     MOST_WAITING,
     ProofLetter,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from callmark.domain.ids import AccountId, FeatureSetId, ProofRequestId
 from callmark.domain.numbers.model import NumberState
-from callmark.domain.numbers.proof_model import (
+from callmark.domain.numbers.proofs.model import (
     NumberProof,
     ProofLetter,
     ProofRequest,
