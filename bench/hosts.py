@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 from msgspec import Struct
-from tests.nats_cluster import nats_cluster
+from tests.support.nats_cluster import nats_cluster
 
 from bench.cpu import seconds_by_kind
 from bench.stage import CALLMARK, Stage, make_account

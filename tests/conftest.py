@@ -15,10 +15,10 @@ import httpx
 import hypothesis
 import pytest
 import structlog
-from tests.databases import Databases
-from tests.engines import TEMPLATE_WITH_DAYS, Engines, RunningEngines
-from tests.lasting import LOOP
-from tests.opened import opened_deps
+from tests.support.between_tests import LOOP
+from tests.support.databases import Databases
+from tests.support.engines import TEMPLATE_WITH_DAYS, Engines, RunningEngines
+from tests.support.opened_deps import opened_deps
 
 from callmark.domain.deps import Deps
 from callmark.domain.labels import logo

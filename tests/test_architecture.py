@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from tests.cases import for_each
+from tests.support.cases import for_each
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/callmark"
@@ -36,15 +36,6 @@ def test_what_the_page_names_exists(place: tuple[str, str]) -> None:
         assert re.search(defined, file.read_text(), re.MULTILINE), f"{path} defines no {name}"
 
 
-def test_modules_that_are_named_in_strings_exist() -> None:
-    """Such a module is imported when it is needed, so that nothing else finds a name that has changed."""
-    pattern = r'"callmark\.((?:client|domain|kit|processes|surfaces|testing|worker)\.[\w.]+)"'
-    names = {name for path in SOURCE.rglob("*.py") for name in re.findall(pattern, path.read_text())}
-    assert len(names) > 12
-    paths = {SOURCE / name.replace(".", "/") for name in names}
-    assert [path for path in sorted(paths) if not path.is_dir() and not path.with_suffix(".py").exists()] == []
-
-
 def test_every_thing_of_the_domain_is_named() -> None:
     folders = {f"domain/{found.parent.name}/" for found in (SOURCE / "domain").glob("*/__init__.py")}
     assert len(folders) > 30
@@ -69,3 +60,11 @@ def test_no_two_classes_have_the_same_name() -> None:
     server = [path for path in SOURCE.rglob("*.py") if path not in library]
     assert repeated(server, r"^class (\w+)") == []
     assert repeated(library, r"^class ([A-Z]\w*)") == []
+
+
+def test_no_test_imports_another_test() -> None:
+    taken = re.compile(r"^(?:from|import) tests\.(?:\w+\.)*test_\w+", re.MULTILINE)
+    found = [
+        str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").rglob("*.py")) if taken.search(path.read_text())
+    ]
+    assert found == [], "what several tests use stands in a module of its own, in their folder or in tests/support"

@@ -1,7 +1,7 @@
 """A test of many cases tells each that fails, and is none without cases."""
 
 import pytest
-from tests.cases import for_each
+from tests.support.cases import for_each
 
 
 def test_every_case_that_fails_is_told_by_its_name() -> None:

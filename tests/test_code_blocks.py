@@ -17,9 +17,9 @@ from pathlib import Path
 
 import click
 import yaml
-from tests.cases import for_each
-from tests.documented import DOCUMENTS, operations
-from tests.markdown import PAGES, ROOT, Block, blocks
+from tests.support.cases import for_each
+from tests.support.markdown import PAGES, ROOT, Block, blocks
+from tests.support.openapi import DOCUMENTS, operations
 
 from callmark.main import cli
 

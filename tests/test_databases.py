@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
-from tests import databases
-from tests.databases import CATALOGS, Databases
-from tests.engines import TEMPLATE_WITH_DAYS, Engines
-from tests.factories import Sent, make_branch, make_cast, make_feature_set, phone, submit_batch
-from tests.opened import opened_deps
+from tests.support import databases
+from tests.support.databases import CATALOGS, Databases
+from tests.support.engines import TEMPLATE_WITH_DAYS, Engines
+from tests.support.factories import Sent, make_branch, make_cast, make_feature_set, phone, submit_batch
+from tests.support.opened_deps import opened_deps
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.validation import V2

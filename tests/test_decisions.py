@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.cases import for_each
+from tests.support.cases import for_each
 from tools.sources import ROOT, sources
 
 PAGES = ROOT / "docs/decisions"

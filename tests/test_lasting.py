@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines import Engines
-from tests.lasting import LastingLoop, RestedPrimary, resting_on
-from tests.opened import PATIENT_S, opened_deps
+from tests.support.between_tests import LastingLoop, RestedPrimary, resting_on
+from tests.support.engines import Engines
+from tests.support.opened_deps import PATIENT_S, opened_deps
 
 from callmark.kit.clock import FakeClock
 from callmark.kit.db import Database, connect

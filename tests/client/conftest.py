@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
-from tests.databases import Databases
-from tests.factories import Cast, make_cast
+from tests.support.databases import Databases
+from tests.support.factories import Cast, make_cast
 from tests.surfaces.api.extending import hold_all, register
 from tests.surfaces.emulator.running import Emulated, emulated
 

@@ -8,8 +8,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from tests.books import book
-from tests.client.cli.test_lint import GOOD, HEAD
+from tests.client.cli.record_files import GOOD, HEAD
+from tests.support.workbooks import book
 
 from callmark.main import CLIENT_COMMANDS
 

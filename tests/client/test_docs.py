@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from tests.client.conftest import Platform
-from tests.client.test_webhooks import CALLBACK, SECRET, event, signed
-from tests.markdown import programs
+from tests.client.webhook_events import CALLBACK, SECRET, event, signed
+from tests.support.markdown import programs
 
 import callmark
 from callmark.worker.run import run_worker

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.client.conftest import options_of
-from tests.factories import make_cast
+from tests.support.factories import make_cast
 from tests.surfaces.emulator.running import emulated
 
 import callmark

@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 from tests.client.conftest import ONLINE, Platform
 from tests.client.proxy import proxied
-from tests.factories import make_feature_set
-from tests.listed import make_listed, ring
-from tests.surfaces.emulator.running import free_port
+from tests.support.factories import make_feature_set
+from tests.support.listed_number import make_listed, ring
+from tests.support.ports import free_port
 
 import callmark
 from callmark.client.options import Generation

@@ -7,12 +7,12 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 from PIL import Image
-from tests.actors import ALICE
 from tests.contract.listing import BY_HAND, fresh_numbers
 from tests.contract.planted import PLANTED, needs_static_label, plant
 from tests.contract.templates import Json, Values, placeholders
-from tests.listed import make_listed, ring
-from tests.waiting import in_task
+from tests.support.actors import ALICE
+from tests.support.listed_number import make_listed, ring
+from tests.support.waiting import in_task
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState

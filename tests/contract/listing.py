@@ -4,8 +4,8 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
-from tests.actors import OPERATOR
 from tests.domain.numbers.staging import labelled_set, reviewing, run_jobs
+from tests.support.actors import OPERATOR
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets

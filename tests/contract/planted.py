@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from msgspec.structs import replace
-from tests.factories import make_branch
+from tests.support.factories import make_branch
 
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps

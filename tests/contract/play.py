@@ -8,12 +8,12 @@ from datetime import timedelta
 import httpx
 from msgspec import Struct
 from starlette.types import ASGIApp
-from tests.at_hand import at_hand
 from tests.client.reading import check_read
 from tests.contract.cast import TOKENS, Cast
 from tests.contract.matching import differences
 from tests.contract.templates import GENERATIONS, Json, changed, placeholders
-from tests.documented import operation_of
+from tests.support.openapi import operation_of
+from tests.support.requests_at_hand import at_hand
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.app import build_app

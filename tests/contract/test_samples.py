@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cases import for_each
 from tests.contract.cast import Cast
 from tests.contract.play import Player, TablePlayer, in_process
 from tests.contract.templates import Json
+from tests.support.cases import for_each
 
 from callmark.domain.deps import Deps
 

@@ -1,8 +1,8 @@
 """What tests of alerts share: a process that has answered nothing yet, and databases with days."""
 
 import pytest
-from tests.databases import Databases
-from tests.scraping import forget_requests
+from tests.support.databases import Databases
+from tests.support.metrics_page import forget_requests
 
 
 @pytest.fixture(scope="session")

@@ -19,14 +19,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
-from tests.alerting import PROMTOOL, RULES, Looks, judge
-from tests.domain.personalisation.test_service import new_record
+from tests.domain.personalisation.submitting import new_record
 from tests.domain.signer_certificates.staging import key_pem, make_authority, pem
 from tests.domain.webhooks.receiving import QUICK, hang, receiver, staged, status
-from tests.factories import ALICE, Cast, Sent, make_cast, phone, submit_batch
-from tests.scraping import Scrape, Series, scrape
-from tests.surfaces.test_metrics import living
-from tests.waiting import until
+from tests.support.alert_rules import PROMTOOL, RULES, Looks, judge
+from tests.support.factories import ALICE, Cast, Sent, make_cast, phone, submit_batch
+from tests.support.metrics_page import Scrape, Series, scrape
+from tests.support.waiting import until
+from tests.surfaces.live_processes import living
 
 from callmark.domain.background.registry import works
 from callmark.domain.background.service import add_periodic_jobs

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.composed import DEPLOY, compose, environ_of, image_environ, make_secrets, platform_services
+from tests.support.compose_file import DEPLOY, compose, environ_of, image_environ, make_secrets, platform_services
 from tools.sources import ROOT
 
 from callmark.kit.errors import SetupError

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.alerting import PROMTOOL
-from tests.cases import for_each
+from tests.support.alert_rules import PROMTOOL
+from tests.support.cases import for_each
 from tools.sources import ROOT
 
 from callmark.surfaces.metrics import describe

@@ -10,10 +10,10 @@ from typing import Any, LiteralString
 
 import pytest
 from msgspec import Struct
-from tests.databases import Databases
-from tests.factories import Cast, make_cast, make_feature_set, phone
-from tests.opened import opened_deps
-from tests.shards import Metered, as_if_big, split
+from tests.support.databases import Databases
+from tests.support.factories import Cast, make_cast, make_feature_set, phone
+from tests.support.opened_deps import opened_deps
+from tests.support.shards import Metered, as_if_big, split
 from tools.sources import ROOT
 
 from callmark.domain.callbacks import queries as callbacks

@@ -14,9 +14,9 @@ from shutil import rmtree
 
 import pytest
 from msgspec import Struct
-from tests.engines import reachable_directory
-from tests.opened import PATIENT_S
-from tests.waiting import until
+from tests.support.engines import reachable_directory
+from tests.support.opened_deps import PATIENT_S
+from tests.support.waiting import until
 
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType

@@ -8,9 +8,10 @@ from collections import Counter
 from contextlib import suppress
 
 import httpx
-from tests.e2e.play import PATIENCE_S, Handset, free_port, show_failures
+from tests.e2e.play import PATIENCE_S, Handset, show_failures
 from tests.e2e.serving import COMMAND, tree
-from tests.waiting import until
+from tests.support.ports import free_port
+from tests.support.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 

@@ -17,7 +17,7 @@ import httpx
 from msgspec import Struct, field
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from tests.e2e.serving import ENVIRON, children, until
-from tests.engines import reachable_directory
+from tests.support.engines import reachable_directory
 
 from callmark.kit.clock import to_ms
 from callmark.surfaces.emulator.curl_example import CREDENTIALS_JSON

@@ -11,15 +11,16 @@ from functools import cached_property
 from pathlib import Path
 
 import httpx
-from tests.bucket import Bucket, bucket_server
-from tests.composed import compose, environ_of, make_secrets, platform_services
-from tests.e2e.play import PATIENCE_S, free_port
+from tests.e2e.play import PATIENCE_S
 from tests.e2e.proxies import Site
 from tests.e2e.serving import COMMAND
-from tests.engines import reachable_directory
 from tests.kit.mailing import Inbox, mail_server
-from tests.nats_cluster import nats_cluster
-from tests.waiting import until
+from tests.support.compose_file import compose, environ_of, make_secrets, platform_services
+from tests.support.engines import reachable_directory
+from tests.support.nats_cluster import nats_cluster
+from tests.support.ports import free_port
+from tests.support.s3_server import Bucket, bucket_server
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.kit.engines.postgres import EmbeddedPostgres

@@ -18,17 +18,16 @@ from typing import Any
 import httpx
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
-from tests.actors import ALICE
 from tests.domain.webhooks.receiving import Receiver, receiver
 from tests.e2e.balanced import Balancer, Instance, RoamingHandset
-from tests.e2e.play import PATIENCE_S
+from tests.e2e.play import PATIENCE_S, Business, business
 from tests.e2e.serving import ENVIRON
-from tests.e2e.test_faults import Business, business
-from tests.engines import SECRET_KEY
-from tests.listed import Listed, make_listed, ring
-from tests.nats_cluster import Cluster, nats_cluster
-from tests.postgres_pair import PostgresPair, postgres_pair
-from tests.waiting import until
+from tests.support.actors import ALICE
+from tests.support.engines import SECRET_KEY
+from tests.support.listed_number import Listed, make_listed, ring
+from tests.support.nats_cluster import Cluster, nats_cluster
+from tests.support.postgres_pair import PostgresPair, postgres_pair
+from tests.support.waiting import until
 
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps

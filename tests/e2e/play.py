@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from collections import Counter
@@ -19,9 +18,10 @@ import httpx
 import msgspec
 from msgspec import Struct
 from tests.e2e.serving import COMMAND, ENVIRON, children
-from tests.engines import SECRET_KEY, Engines, reachable_directory
-from tests.factories import Cast, make_cast, phone
-from tests.waiting import until
+from tests.support.engines import SECRET_KEY, Engines, reachable_directory
+from tests.support.factories import Cast, make_cast, phone
+from tests.support.ports import free_port
+from tests.support.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -97,13 +97,6 @@ class Serving:
                 os.kill(pid, signal.SIGKILL)
                 return
         raise AssertionError(f"there is no {kind} process")
-
-
-def free_port() -> int:
-    """A port that nobody uses at this moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @asynccontextmanager

@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from msgspec import Struct
-from tests.composed import DEPLOY
-from tests.e2e.play import PATIENCE_S, free_port
-from tests.waiting import until
+from tests.e2e.play import PATIENCE_S
+from tests.support.compose_file import DEPLOY
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 
 class Proxy(Struct):

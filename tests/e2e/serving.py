@@ -20,7 +20,7 @@ from urllib.request import urlopen
 import structlog
 from click.testing import CliRunner
 from msgspec import Struct
-from tests.waiting import FIRST_PAUSE_S, GROWS, LONGEST_PAUSE_S
+from tests.support.waiting import FIRST_PAUSE_S, GROWS, LONGEST_PAUSE_S
 
 from callmark.main import cli
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 from playwright.sync_api import Page, expect
 from tests.e2e.browsing import Demo, Tabs, overflowing, ring
-from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
+from tests.support.listed_number import Listed, bodies, make_listed, offer_everything, set_state
 
 from callmark.domain.deps import Deps
 from callmark.domain.feedback.model import CampaignType

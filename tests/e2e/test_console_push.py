@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at
-from tests.factories import logo
+from tests.support.factories import logo
 
 CALLER = "918040009999"
 

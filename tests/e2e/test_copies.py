@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.serving import run
-from tests.engines import reachable_directory
+from tests.support.engines import reachable_directory
 
 from callmark.domain.mail import service as mail
 from callmark.kit.clock import SystemClock

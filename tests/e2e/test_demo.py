@@ -18,8 +18,8 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from tests.e2e.serving import STOPPED_WITHIN_S, children, until
-from tests.engines import reachable_directory
-from tests.markdown import programs
+from tests.support.engines import reachable_directory
+from tests.support.markdown import programs
 
 from callmark import __version__
 from callmark.main import cli

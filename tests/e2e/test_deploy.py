@@ -8,8 +8,8 @@ from tests.domain.webhooks.receiving import PAYLOAD
 from tests.e2e.deployment import Deployment, deployment, deps_of
 from tests.e2e.play import PATIENCE_S, Business, Handset, business
 from tests.e2e.proxies import PROXIES, Proxy
-from tests.log_downloads import export
-from tests.waiting import until
+from tests.support.log_downloads import export
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events

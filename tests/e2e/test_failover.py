@@ -1,7 +1,7 @@
 """Nothing that was promised is lost while a NATS node, the primary and each process end, one after the other."""
 
 from tests.e2e.failover import Load, Stage, staged
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 async def test_every_promise_is_kept_while_parts_die_under_load_and_no_process_is_restarted_by_hand() -> None:

@@ -23,8 +23,8 @@ from tests.e2e.play import (
     until_ready,
 )
 from tests.e2e.serving import tree
-from tests.suspending import suspended
-from tests.waiting import until
+from tests.support.stopped_processes import suspended
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 

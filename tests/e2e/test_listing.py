@@ -1,11 +1,11 @@
 """Listing with started processes: a worker killed in the middle of a job leaves nothing undone or done twice."""
 
 from msgspec.structs import replace
-from tests.actors import OPERATOR
 from tests.domain.numbers.staging import Business, check_counters, make_business, phones, reviewing, states_of
 from tests.e2e.play import Serving, deps_of, environ_of, serving
-from tests.engines import Engines
-from tests.waiting import until
+from tests.support.actors import OPERATOR
+from tests.support.engines import Engines
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ListingJobId

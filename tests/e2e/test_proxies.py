@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 from msgspec import Struct, field
-from tests.composed import make_secrets
 from tests.e2e.proxies import PROXIES, Proxy, Site
-from tests.engines import reachable_directory
-from tests.waiting import until
+from tests.support.compose_file import make_secrets
+from tests.support.engines import reachable_directory
+from tests.support.waiting import until
 
 ROLES = ("api", "console", "gateway")
 ANSWER = b"HTTP/1.1 %d .\r\nContent-Length: 2\r\n\r\nok"

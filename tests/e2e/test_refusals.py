@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.e2e.serving import run, run_here
-from tests.engines import Engines
+from tests.support.engines import Engines
 
 from callmark.kit.db import connect, own_names
 from callmark.kit.ids import new_id

@@ -12,7 +12,6 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from tests.alerting import Looks, judge
 from tests.e2e.serving import (
     STOPPED_WITHIN_S,
     Serve,
@@ -26,9 +25,10 @@ from tests.e2e.serving import (
     until,
     watched,
 )
-from tests.engines import reachable_directory
-from tests.scraping import Scrape, Series, read_scrape
-from tests.suspending import suspend
+from tests.support.alert_rules import Looks, judge
+from tests.support.engines import reachable_directory
+from tests.support.metrics_page import Scrape, Series, read_scrape
+from tests.support.stopped_processes import suspend
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import msgspec
 from msgspec.structs import replace
 from tests.domain.webhooks.receiving import PAYLOAD, Receiver, receiver
 from tests.e2e.play import deps_of, environ_of, serving
-from tests.engines import Engines
-from tests.factories import ALICE
-from tests.waiting import until
+from tests.support.engines import Engines
+from tests.support.factories import ALICE
+from tests.support.waiting import until
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps

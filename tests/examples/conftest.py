@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from tests.client.conftest import Platform, options_of
-from tests.databases import Databases
-from tests.factories import make_cast
+from tests.support.databases import Databases
+from tests.support.factories import make_cast
 from tests.surfaces.emulator.running import emulated
 
 from callmark.domain.deps import Deps

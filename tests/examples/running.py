@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from msgspec import Struct
-from tests.waiting import until
+from tests.support.waiting import until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 _ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from tests.examples.running import EXAMPLES
-from tests.factories import Cast, make_cast, phone
-from tests.listed import make_listed, offer_everything
-from tests.markdown import blocks
+from tests.support.factories import Cast, make_cast, phone
+from tests.support.listed_number import make_listed, offer_everything
+from tests.support.markdown import blocks
+from tests.support.waiting import until
 from tests.surfaces.emulator.running import Emulated, emulated
 from tests.surfaces.gateway.helpers import CALLER, push, push_patiently
-from tests.waiting import until
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.client.conftest import Platform
 from tests.examples.running import run
-from tests.waiting import until
+from tests.support.waiting import until
 
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid

@@ -10,9 +10,9 @@ import pytest
 from msgspec import Struct
 from tests.client.conftest import Platform
 from tests.examples.running import EXAMPLES, run, serving
-from tests.factories import ALICE
-from tests.listed import make_listed, ring
-from tests.surfaces.emulator.running import free_port
+from tests.support.factories import ALICE
+from tests.support.listed_number import make_listed, ring
+from tests.support.ports import free_port
 
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest

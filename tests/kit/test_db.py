@@ -12,10 +12,10 @@ from urllib.parse import unquote
 
 import asyncpg
 import pytest
-from tests.engines import reachable_directory
-from tests.opened import PATIENT_S
-from tests.suspending import suspend
-from tests.waiting import until
+from tests.support.engines import reachable_directory
+from tests.support.opened_deps import PATIENT_S
+from tests.support.stopped_processes import suspend
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.kit.db import Database, Tx, connect

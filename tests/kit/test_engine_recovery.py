@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from tests.engines import reachable_directory
-from tests.waiting import until
+from tests.support.engines import reachable_directory
+from tests.support.waiting import until
 
 from callmark.kit.db import connect
 from callmark.kit.engines import postgres

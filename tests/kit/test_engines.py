@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from tests.engines import Engines, reachable_directory
-from tests.suspending import suspended
-from tests.waiting import until
+from tests.support.engines import Engines, reachable_directory
+from tests.support.stopped_processes import suspended
+from tests.support.waiting import until
 
 from callmark.kit.db import connect
 from callmark.kit.engines import binaries

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import pytest
 import uvloop
-from tests.engines import Engines, reachable_directory
-from tests.suspending import suspended
-from tests.waiting import in_task, until
+from tests.support.engines import Engines, reachable_directory
+from tests.support.stopped_processes import suspended
+from tests.support.waiting import in_task, until
 
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable

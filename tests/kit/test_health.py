@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from tests.e2e.play import OwnEngines, deps_of, own_engines
 from tests.e2e.serving import tree
-from tests.suspending import suspended
-from tests.waiting import until
+from tests.support.stopped_processes import suspended
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.kit.health import LATE_AFTER_S, Health, readiness, readyz

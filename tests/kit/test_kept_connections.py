@@ -8,9 +8,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.engines import Engines, reachable_directory
-from tests.opened import PATIENT_S
-from tests.waiting import until
+from tests.support.engines import Engines, reachable_directory
+from tests.support.opened_deps import PATIENT_S
+from tests.support.waiting import until
 
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.waiting import until
+from tests.support.waiting import until
 
 from callmark.kit.engines import logfile
 from callmark.kit.engines.child import spawn

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.engines import Engines, empty_database
+from tests.support.engines import Engines, empty_database
 from tools.schema_dump import FILE, dump
 
 from callmark.kit import migrate

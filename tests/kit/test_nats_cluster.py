@@ -11,11 +11,12 @@ from uuid import UUID
 
 import nkeys
 import pytest
-from tests.engines import Engines
-from tests.kit.test_nats_servers import Keys, free_port
-from tests.nats_cluster import Cluster, nats_cluster
-from tests.suspending import suspended
-from tests.waiting import until
+from tests.kit.nats_keys import Keys
+from tests.support.engines import Engines
+from tests.support.nats_cluster import Cluster, nats_cluster
+from tests.support.ports import free_port
+from tests.support.stopped_processes import suspended
+from tests.support.waiting import until
 
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
 from callmark.kit.engines.child import spawn

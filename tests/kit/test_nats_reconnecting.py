@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import uvloop
-from tests.engines import Engines
-from tests.waiting import until
+from tests.support.engines import Engines
+from tests.support.waiting import until
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric import Fabric

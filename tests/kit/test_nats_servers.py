@@ -1,20 +1,18 @@
 """NATS as operators run it: several servers, credentials files; and every failure to connect is told."""
 
-import base64
 import json
-import os
 import signal
-import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import nkeys
 import pytest
 from structlog.testing import capture_logs
-from tests.engines import Engines
-from tests.waiting import until
+from tests.kit.nats_keys import Keys
+from tests.support.engines import Engines
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
 from callmark.kit.engines.child import spawn
@@ -24,8 +22,6 @@ from callmark.kit.ids import new_id
 from callmark.kit.nats_servers import NatsAccess
 
 Make = Callable[..., Fabric]
-
-_nkeys: Any = nkeys  # it ships without types
 
 
 @pytest.fixture
@@ -40,33 +36,6 @@ async def fabric() -> AsyncGenerator[Make]:
     yield make
     for one in made:
         await one.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-class Keys:
-    """A made-up key of NATS' kind, which signs its tokens."""
-
-    def __init__(self, kind: int) -> None:
-        self.seed: bytes = _nkeys.encode_seed(os.urandom(32), kind)
-        self._pair: Any = _nkeys.from_seed(bytearray(self.seed))
-        self.public: str = self._pair.public_key.decode()
-
-    def token(self, subject: str, **claims: Any) -> str:
-        body = {"jti": "made-up", "iat": 1, "iss": self.public, "name": "made-up", "sub": subject, "nats": claims}
-        text = f"{_part({'typ': 'JWT', 'alg': 'ed25519-nkey'})}.{_part(body)}"
-        return f"{text}.{_coded(self._pair.sign(text.encode()))}"
-
-
-def _part(value: object) -> str:
-    return _coded(json.dumps(value).encode())
-
-
-def _coded(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 @asynccontextmanager

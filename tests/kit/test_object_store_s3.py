@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.bucket import Bucket, bucket_server
+from tests.support.s3_server import Bucket, bucket_server
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from tests.served import served_here
+from tests.support.aiohttp_server import served_here
 
 from callmark.kit.addresses import LOOPBACK
 from callmark.kit.outbound import Answered, Outbound, Patience, Unreachable

@@ -9,11 +9,11 @@ from datetime import timedelta
 import asyncpg
 import pytest
 from tests.e2e.serving import tree
-from tests.engines import Engines
-from tests.opened import PATIENT_S
-from tests.postgres_pair import PostgresPair, PostgresServer, postgres_pair
-from tests.suspending import suspended
-from tests.waiting import patiently, until
+from tests.support.engines import Engines
+from tests.support.opened_deps import PATIENT_S
+from tests.support.postgres_pair import PostgresPair, PostgresServer, postgres_pair
+from tests.support.stopped_processes import suspended
+from tests.support.waiting import patiently, until
 
 from callmark.kit import db as pool, patience, primary as choice
 from callmark.kit.db import Database, Transaction, connect, own_names

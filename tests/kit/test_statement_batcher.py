@@ -6,8 +6,8 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from tests.engines import Engines
-from tests.opened import PATIENT_S
+from tests.support.engines import Engines
+from tests.support.opened_deps import PATIENT_S
 
 from callmark.domain.deps import Deps
 from callmark.kit.db import Tx

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines import Engines, reachable_directory
-from tests.suspending import suspended
-from tests.waiting import until
+from tests.support.engines import Engines, reachable_directory
+from tests.support.stopped_processes import suspended
+from tests.support.waiting import until
 
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable

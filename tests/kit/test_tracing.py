@@ -14,8 +14,8 @@ import structlog
 from aiohttp import web
 from msgspec import Struct, field
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.served import served_here
-from tests.tracing import TRACE, TRACEPARENT, traced
+from tests.support.aiohttp_server import served_here
+from tests.support.tracing import TRACE, TRACEPARENT, traced
 
 from callmark.kit import logs, tracing
 from callmark.kit.errors import SetupError

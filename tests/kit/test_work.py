@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
-from tests.waiting import until
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.kit import worker

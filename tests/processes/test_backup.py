@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from tests.domain.signer_certificates.staging import key_pem, make_authority, make_signing_business, pem, signer_of
 from tests.e2e.serving import run, run_here
-from tests.engines import SECRET_KEY, Engines, reachable_directory
+from tests.support.engines import SECRET_KEY, Engines, reachable_directory
 
 from callmark.domain.deps import Deps
 from callmark.domain.persons.model import KnownErasure

@@ -16,14 +16,14 @@ from typing import LiteralString
 import msgspec
 import pytest
 from aiohttp import web
-from click.testing import CliRunner, Result
-from msgspec import Struct
-from tests.engines import SECRET_KEY, Engines, reachable_directory
 from tests.kit.mailing import mail_server
-from tests.kit.test_object_store_s3 import Bucket
-from tests.kit.test_outbound import certificate
-from tests.surfaces.test_metrics import living
-from tests.waiting import until
+from tests.processes.doctor import Doctor, execute
+from tests.support.certificates import certificate
+from tests.support.engines import SECRET_KEY, Engines, reachable_directory
+from tests.support.ports import free_port
+from tests.support.s3_server import Bucket
+from tests.support.waiting import until
+from tests.surfaces.live_processes import living
 
 import callmark
 from callmark.domain.deps import Deps
@@ -31,44 +31,14 @@ from callmark.domain.persons.model import KnownErasure
 from callmark.domain.persons.service import sql_again
 from callmark.kit.checks import CheckResult
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect, own_names
+from callmark.kit.db import own_names
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
 from callmark.kit.engines.child import spawn
 from callmark.kit.ids import new_id
 from callmark.kit.migrate import head, needed
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
-from callmark.main import cli
 from callmark.surfaces import assets
-
-
-class Doctor(Struct):
-    """Runs the command with these variables, changed for each run."""
-
-    variables: dict[str, str]
-
-    async def examine(self, **changed: str) -> dict[str, CheckResult]:
-        """What it finds, by name; its exit status tells whether something is wrong."""
-        done = await self._run("--json", **changed)
-        found = msgspec.json.decode(done.stdout, type=list[CheckResult])
-        assert done.exit_code == (0 if all(one.ok for one in found) else 1)
-        return {one.name: one for one in found}
-
-    async def problem(self, **changed: str) -> CheckResult:
-        """The one thing that is wrong, which people read too."""
-        (wrong,) = [one for one in (await self.examine(**changed)).values() if not one.ok]
-        text = (await self._run(**changed)).stdout
-        assert f"problem  {wrong.name}: " in text
-        assert f"\n         {wrong.advice}\n" in text
-        return wrong
-
-    async def text(self) -> str:
-        """What people read."""
-        return (await self._run()).stdout
-
-    async def _run(self, *arguments: str, **changed: str) -> Result:
-        variables = self.variables | {f"CALLMARK_{name.upper()}": value for name, value in changed.items()}
-        return await asyncio.to_thread(CliRunner().invoke, cli, ["doctor", *arguments], env=variables)
 
 
 @pytest.fixture
@@ -78,17 +48,6 @@ def doctor(engines: Engines, deps: Deps, tmp_path: Path) -> Doctor:
     variables = {"POSTGRES_DSN": engines.dsn, "NATS_URL": engines.nats_url, "SECRET_KEY": SECRET_KEY}
     variables |= {"DATA": str(tmp_path / "data"), "PORT": str(free_port())}
     return Doctor({f"CALLMARK_{name}": value for name, value in variables.items()})
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-async def execute(engines: Engines, *statements: LiteralString) -> None:
-    async with connect(engines.dsn) as tx:
-        for statement in statements:
-            await tx.execute(statement)
 
 
 def database(engines: Engines) -> LiteralString:

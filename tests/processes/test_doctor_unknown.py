@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.engines import SECRET_KEY, Engines
-from tests.processes.test_doctor import Doctor, execute, free_port
+from tests.processes.doctor import Doctor, execute
+from tests.support.engines import SECRET_KEY, Engines
+from tests.support.ports import free_port
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail

@@ -6,8 +6,8 @@ import signal
 from collections.abc import Generator
 
 import pytest
-from tests.processes.test_http import LOOPBACK, hello
-from tests.waiting import until
+from tests.processes.hello import LOOPBACK, hello
+from tests.support.waiting import until
 
 from callmark.kit.health import Health
 from callmark.processes.child_work import Signals

@@ -9,31 +9,13 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
+from tests.processes.hello import GATES, LOOPBACK, hello
 
 from callmark.kit import logs
 from callmark.kit.fastpath.http_protocol import LARGEST_HEAD_BYTES
 from callmark.processes.http import Server
 from callmark.processes.ports import open_socket
 from callmark.surfaces.observed import Observed
-
-LOOPBACK = "127.0.0.1"
-
-_gates: dict[str, asyncio.Event] = {}
-"""`/slow`: set when it may go on to its body; an event belongs to one test's loop."""
-
-
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "lifespan":
-        for moment in ("startup", "shutdown"):
-            await receive()
-            await send({"type": f"lifespan.{moment}.complete"})
-        return
-    while (await receive()).get("more_body"):
-        pass
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
-    if scope["path"] == "/slow":
-        await _gates["/slow"].wait()
-    await send({"type": "http.response.body", "body": b"hello"})
 
 
 async def _who(scope: Scope, receive: Receive, send: Send) -> None:
@@ -165,7 +147,7 @@ async def test_long_heads_below_the_bound_and_large_bodies_are_taken(port: int) 
 
 
 async def test_the_head_of_an_answer_does_not_wait_for_a_body_that_takes_its_time(port: int) -> None:
-    gate = _gates["/slow"] = asyncio.Event()
+    gate = GATES["/slow"] = asyncio.Event()
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
     writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     async with asyncio.timeout(30):
@@ -293,7 +275,7 @@ async def _trickle(writer: asyncio.StreamWriter) -> None:
 
 
 async def test_an_answer_that_takes_its_time_is_not_cut_off(impatient: int) -> None:
-    gate = _gates["/slow"] = asyncio.Event()
+    gate = GATES["/slow"] = asyncio.Event()
     reader, writer = await _begun(impatient)
     silent = await _answer(impatient)  # a connection that was opened later is closed meanwhile
     gate.set()

@@ -11,12 +11,12 @@ import pytest
 import standardwebhooks
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.auditing import log_of
 from tests.domain.numbers.staging import Business
 from tests.domain.signer_certificates.staging import make_signing_business, signer_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged
-from tests.engines import Engines
-from tests.factories import ALICE
+from tests.support.audit_log import log_of
+from tests.support.engines import Engines
+from tests.support.factories import ALICE
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import WebhookId

@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from msgspec import Struct, field
 from tests.domain.webhooks.receiving import receiver, staged
-from tests.engines import SECRET_KEY, Engines, empty_database, migrated_to
-from tests.factories import ALICE
-from tests.patient import patient_connections
-from tests.waiting import until
+from tests.support.engines import SECRET_KEY, Engines, empty_database, migrated_to
+from tests.support.factories import ALICE
+from tests.support.patient_pools import patient_connections
+from tests.support.waiting import until
 
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import SystemClock

@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Struct, field
-from tests.served import served_here
-from tests.waiting import Growing
+from tests.support.aiohttp_server import served_here
+from tests.support.waiting import Growing
 
 from callmark.kit.clock import SystemClock
 from callmark.passport import (

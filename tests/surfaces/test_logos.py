@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 
 import httpx
 import pytest
-from tests.factories import make_label
+from tests.support.factories import make_label
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps

@@ -2,20 +2,18 @@
 
 import pkgutil
 import re
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
-from tests.cases import for_each
-from tests.domain.personalisation.test_service import new_record
+from tests.domain.personalisation.submitting import new_record
 from tests.domain.webhooks.receiving import receiver, staged, status
-from tests.factories import Sent, make_cast, submit_batch
-from tests.scraping import Scrape, forget_requests, scrape
-from tests.waiting import until
+from tests.support.cases import for_each
+from tests.support.factories import Sent, make_cast, submit_batch
+from tests.support.metrics_page import Scrape, forget_requests, scrape
+from tests.support.waiting import until
+from tests.surfaces.live_processes import living
 
 import callmark
 from callmark.domain.background.service import add_periodic_jobs
@@ -23,10 +21,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.domain.personalisation import partitions, service as personalisation
 from callmark.domain.personalisation.validation import V2
-from callmark.kit.clock import FakeClock, ProductClock, SystemClock
+from callmark.kit.clock import FakeClock
 from callmark.kit.db import own_names
-from callmark.kit.health import Health
-from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.metrics import declared
 from callmark.kit.roles import ALL_ROLES
 from callmark.record_rules.fields import Faulty
@@ -116,18 +112,6 @@ async def test_partitions_are_counted_up_to_the_first_that_is_missing(deps: Deps
     assert ahead == {"call_record": 7, "event": 1, "delivery": 7, "attempt": 7}
     clock.advance(timedelta(days=30))
     assert set((await scrape(deps)).all("callmark_partitions_ahead_days", "table").values()) == {-1}
-
-
-@asynccontextmanager
-async def living(deps: Deps, kind: str) -> AsyncGenerator[Deps]:
-    """A process of that kind on the same engines."""
-    real = SystemClock()
-    live = LiveProcess(kind, deps.db, deps.fabric, ProductClock(real), real)
-    await live.start()
-    health = Health()
-    health.process_id = live.id
-    yield replace(deps, health=health)
-    await live.stop()
 
 
 async def test_of_several_processes_the_eldest_tells_what_the_database_knows(deps: Deps) -> None:

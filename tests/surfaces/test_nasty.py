@@ -10,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
-from tests.factories import make_cast
-from tests.nasty import DEEP, QUERIES, ROUNDS, SEGMENTS, headers, sixth
+from tests.support.factories import make_cast
+from tests.support.hostile_requests import DEEP, QUERIES, ROUNDS, SEGMENTS, headers, sixth
 
 from callmark.domain.deps import Deps
 from callmark.domain.policy.plan import ALL_ACCESS

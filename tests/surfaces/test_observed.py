@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from starlette.types import Message, Receive, Scope, Send
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
-from tests.factories import make_cast
+from tests.support.factories import make_cast
 
 from callmark.domain.deps import Deps
 from callmark.domain.sessions.model import TOKEN_LENGTH

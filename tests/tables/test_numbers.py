@@ -8,7 +8,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from tests.books import book
+from tests.support.workbooks import book
 
 from callmark.domain.numbers.imports import MOST_IN_LIST
 from callmark.record_rules.columns import COLUMNS, by_names, unused_columns

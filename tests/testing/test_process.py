@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.waiting import until
+from tests.support.waiting import until
 
 from callmark.testing import Emulator, EmulatorError
 

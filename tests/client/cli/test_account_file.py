@@ -19,7 +19,7 @@ from PIL import Image
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import Platform
 from tests.client.proxy import proxied
-from tests.factories import Cast, logo, make_cast
+from tests.support.factories import Cast, logo, make_cast
 
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import ALL_ACCESS

@@ -16,9 +16,9 @@ from msgspec import Raw, Struct, field
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import Platform
 from tests.client.proxy import proxied
-from tests.listed import Listed, make_listed, offer_everything, ring
+from tests.support.listed_number import Listed, make_listed, offer_everything, ring
+from tests.support.waiting import Growing
 from tests.surfaces.emulator.running import farming
-from tests.waiting import Growing
 
 from callmark.client import webhooks
 from callmark.client.cli.events import told

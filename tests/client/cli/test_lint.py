@@ -8,15 +8,12 @@ from typing import Any
 
 import pytest
 from tests.client.cli.conftest import Commands
+from tests.client.cli.record_files import GOOD, HEAD, LABEL
 from tests.client.conftest import Platform
 
 from callmark.client.cli.reading import FileOptions, opened
 from callmark.client.cli.validation import RowValidator, read_duration
 from callmark.instants import to_ms
-
-LABEL = "5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10"
-HEAD = "caller,phone,label_id,name,reason,starts_at,ends_at,expires_in\n"
-GOOD = f"918040001234,919900000001,{LABEL},Acme Parcels,Your parcel arrives today,,,2h\n"
 
 
 async def found(nobody: Commands, file: Path, *options: object, exit_code: int = 1) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import ONLINE, Platform
-from tests.listed import make_listed
+from tests.support.listed_number import make_listed
 
 
 async def test_lists_are_tables_for_people_and_arrays_for_programs(platform: Platform, commands: Commands) -> None:

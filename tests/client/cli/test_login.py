@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import Platform
-from tests.surfaces.emulator.running import free_port
+from tests.support.ports import free_port
 
 
 def typed(platform: Platform, **changed: str) -> str:

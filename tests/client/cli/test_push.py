@@ -16,7 +16,7 @@ import pytest
 from tests.client.cli.conftest import PROGRAM, Commands, working
 from tests.client.conftest import ONLINE, Platform
 from tests.client.proxy import proxied
-from tests.waiting import until as until_async
+from tests.support.waiting import until as until_async
 
 from callmark.domain.credentials import service as credentials
 from callmark.domain.policy.model import SYSTEM
@@ -41,7 +41,7 @@ def orders(path: Path, count: int) -> Path:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """As `tests.waiting.until`, for what needs no waiting to look at."""
+    """As `tests.support.waiting.until`, for what needs no waiting to look at."""
 
     async def holds() -> object:
         return condition()

@@ -5,9 +5,9 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
-from tests.actors import ALICE
-from tests.auditing import log_of
-from tests.waiting import Growing
+from tests.support.actors import ALICE
+from tests.support.audit_log import log_of
+from tests.support.waiting import Growing
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState

@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import given, strategies as st
-from tests.actors import OPERATOR
 from tests.domain.numbers.staging import make_business as make_listing_business, phones, reviewing
+from tests.domain.webhooks.members import make_members
 from tests.domain.webhooks.receiving import Stage, staged
-from tests.domain.webhooks.test_schedule import make_members
-from tests.factories import ALICE
+from tests.support.actors import OPERATOR
+from tests.support.factories import ALICE
 
 from callmark.domain.alerts import recipients
 from callmark.domain.alerts.model import AlertKind

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
-from tests.auditing import log_of
-from tests.domain.alerts.test_service import OPS, PAUSED, channel, link_of, tell
+from tests.domain.alerts.recipients import OPS, PAUSED, channel, link_of, tell
+from tests.domain.webhooks.members import make_members
 from tests.domain.webhooks.receiving import Stage, staged
-from tests.domain.webhooks.test_schedule import make_members
-from tests.factories import ALICE
-from tests.waiting import until_locked
+from tests.support.audit_log import log_of
+from tests.support.factories import ALICE
+from tests.support.waiting import until_locked
 
 from callmark.domain.alerts import recipients, service as alerts
 from callmark.domain.alerts.model import AlertKind, Recipient

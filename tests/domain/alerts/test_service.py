@@ -1,15 +1,15 @@
 """Who gets which alerts: defaults, choices, addresses that are confirmed, channels; and what a channel is posted."""
 
-import re
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 import msgspec
 import pytest
-from tests.auditing import log_of
+from tests.domain.alerts.recipients import OPS, PAUSED, alert, channel, link_of, mails, tell
+from tests.domain.webhooks.members import make_members, tail
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
-from tests.domain.webhooks.test_schedule import make_members, tail
-from tests.factories import ALICE
+from tests.support.audit_log import log_of
+from tests.support.factories import ALICE
 
 from callmark.domain.alerts import posts, recipients, service as alerts
 from callmark.domain.alerts.links import LinkPurpose
@@ -19,14 +19,10 @@ from callmark.domain.alerts.model import (
     KEPT_ONCE,
     MOST_RECIPIENTS,
     RETRIES,
-    Alert,
     AlertKind,
-    Recipient,
 )
 from callmark.domain.deps import Deps
 from callmark.domain.ids import RecipientId
-from callmark.domain.mail import service as mail
-from callmark.domain.mail.model import Mail
 from callmark.domain.policy.model import Role
 from callmark.domain.sessions import links
 from callmark.domain.sessions.model import Origin
@@ -36,30 +32,12 @@ from callmark.kit.errors import Conflict, InvalidInput, NotFound, TooManyRequest
 from callmark.kit.ids import new_id
 from callmark.kit.worker import Worker
 
-PAUSED = [AlertKind.WEBHOOK_PAUSED.value]
-OPS = "ops@elsewhere.example"
-
 
 @pytest.fixture
 async def stage(deps: Deps) -> AsyncGenerator[Stage]:
     async with staged(deps) as made:
         await make_members(made)
         yield made
-
-
-def alert(stage: Stage, kind: AlertKind = AlertKind.WEBHOOK_PAUSED) -> Alert:
-    links = [("Open the webhook", "http://callmark.test/console/webhooks")]
-    return Alert(kind, stage.account_id, "Acme: webhook orders was paused", ["It accepted no event."], links)
-
-
-async def tell(stage: Stage, kind: AlertKind = AlertKind.WEBHOOK_PAUSED) -> None:
-    async with stage.deps.db.transaction() as tx:
-        await alerts.tell(tx, stage.deps, alert(stage, kind))
-
-
-async def mails(stage: Stage) -> list[Mail]:
-    async with stage.deps.db.connection() as tx:
-        return await mail.list_mails(tx, 100)
 
 
 async def told(stage: Stage, kind: AlertKind = AlertKind.WEBHOOK_PAUSED) -> list[str]:
@@ -69,18 +47,9 @@ async def told(stage: Stage, kind: AlertKind = AlertKind.WEBHOOK_PAUSED) -> list
     return [one.to.removesuffix(tail(stage)) for one in (await mails(stage))[before:]]
 
 
-async def channel(stage: Stage, url: str) -> Recipient:
-    return await recipients.add_channel(stage.deps, stage.account_id, "Operations", url, PAUSED, by=ALICE)
-
-
 async def run_posts(stage: Stage) -> None:
     worker = Worker(stage.deps.db, stage.deps.gather, stage.deps.fabric, stage.deps.clock, stage.deps.real_clock)
     await worker.run_due(posts.alert_posts(stage.deps))
-
-
-async def link_of(stage: Stage, purpose: str, to: str = OPS) -> str:
-    newest = next(one for one in reversed(await mails(stage)) if one.to == to)
-    return re.findall(rf"/console/alerts/{purpose}/(\S+)", newest.text)[0]
 
 
 async def test_admins_get_what_is_common_until_someone_chooses(stage: Stage) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from tests.factories import phone
-from tests.listed import Listed, make_listed, set_state
+from tests.support.factories import phone
+from tests.support.listed_number import Listed, make_listed, set_state
 
 from callmark.domain.announced_calls import service as announced_calls
 from callmark.domain.announced_calls.model import AFTER_CONNECTED, KEPT, RINGS_FOR, AnnouncedState, CallAnnouncement

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.factories import ALICE
+from tests.support.factories import ALICE
 
 from callmark.domain.audit import chain, sealing, service as audit
 from callmark.domain.audit.chain import AuditSeal

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from PIL import Image
-from tests.factories import make_label
+from tests.support.factories import make_label
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.brand_icons import service as brand_icons

@@ -5,8 +5,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from tests.auditing import log_of
-from tests.factories import ALICE, make_feature_set
+from tests.support.audit_log import log_of
+from tests.support.factories import ALICE, make_feature_set
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.call_reasons import service as call_reasons

@@ -6,11 +6,11 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from msgspec import Struct
-from tests.actors import ALICE, BOB
-from tests.engines import Engines
-from tests.factories import phone
-from tests.listed import Listed, bodies, make_listed, ring
-from tests.machines import Machine, run_machine
+from tests.support.actors import ALICE, BOB
+from tests.support.engines import Engines
+from tests.support.factories import phone
+from tests.support.listed_number import Listed, bodies, make_listed, ring
+from tests.support.state_machines import Machine, run_machine
 
 from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest, RequestState

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.actors import ALICE, BOB, CHARLIE, owner_of
-from tests.auditing import log_of
-from tests.factories import phone
-from tests.listed import Listed, bodies, make_listed, ring, set_switch
+from tests.support.actors import ALICE, BOB, CHARLIE, owner_of
+from tests.support.audit_log import log_of
+from tests.support.factories import phone
+from tests.support.listed_number import Listed, bodies, make_listed, ring, set_switch
 
 from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.callbacks.hours import hours_text

@@ -6,9 +6,9 @@ from typing import Any, LiteralString
 
 import pytest
 from msgspec.structs import replace
-from tests.actors import ALICE, BOB, CHARLIE, owner_of
-from tests.auditing import log_of
-from tests.listed import Listed, make_listed, ring
+from tests.support.actors import ALICE, BOB, CHARLIE, owner_of
+from tests.support.audit_log import log_of
+from tests.support.listed_number import Listed, make_listed, ring
 
 from callmark.domain.callbacks import jobs, queries, service as callbacks, work_list
 from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest, RequestFilter, RequestState

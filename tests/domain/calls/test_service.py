@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from tests.factories import phone
+from tests.support.factories import phone
 
 from callmark.domain.calls import jobs, service as calls
 from callmark.domain.calls.model import Call, CallEvent, CallSource

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from tests.auditing import log_of
-from tests.domain.credentials.test_limits import knock
-from tests.factories import Cast, make_cast
+from tests.domain.credentials.knocking import knock
+from tests.support.audit_log import log_of
+from tests.support.factories import Cast, make_cast
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials

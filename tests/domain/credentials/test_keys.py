@@ -1,7 +1,7 @@
 """Who made and changed a key stands in the audit log, in the same transaction."""
 
 import pytest
-from tests.auditing import log_of
+from tests.support.audit_log import log_of
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials

@@ -6,9 +6,9 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from msgspec import Struct
-from tests.actors import ALICE
-from tests.engines import Engines
-from tests.machines import Machine, run_machine
+from tests.support.actors import ALICE
+from tests.support.engines import Engines
+from tests.support.state_machines import Machine, run_machine
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState

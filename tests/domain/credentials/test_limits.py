@@ -6,7 +6,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
-from tests.factories import Cast, make_cast
+from tests.domain.credentials.knocking import knock
+from tests.support.factories import Cast, make_cast
 
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
@@ -21,14 +22,6 @@ UPDATE request_window SET instants = instants[2:] || instants[:1], newest = card
 WHERE newest = cardinality(instants) AND newest > 1
 """
 """Puts a window that stands in its order as an earlier version might have left it."""
-
-
-async def knock(deps: Deps, cast: Cast, bucket: Bucket) -> bool:
-    admission = await credentials.admit(
-        deps, cast.token, str(cast.account.id), feature=Feature.CALL_PERSONALISATION, bucket=bucket
-    )
-    assert admission.allowance
-    return admission.allowance.granted
 
 
 @pytest.mark.parametrize("bucket", [BULK_V1, BATCH, REAL_TIME])

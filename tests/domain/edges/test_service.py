@@ -4,9 +4,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.actors import ALICE
-from tests.auditing import log_of
-from tests.factories import make_cast
+from tests.support.actors import ALICE
+from tests.support.audit_log import log_of
+from tests.support.factories import make_cast
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState

@@ -4,8 +4,8 @@ import asyncio
 import sys
 from random import SystemRandom
 
-from tests.engines import Engines
-from tests.waiting import until
+from tests.support.engines import Engines
+from tests.support.waiting import until
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps

@@ -1,8 +1,8 @@
 """Which feature sets and number groups somebody sees."""
 
 import pytest
-from tests.actors import ALICE, owner_of
-from tests.factories import make_branch, make_feature_set, make_number_group
+from tests.support.actors import ALICE, owner_of
+from tests.support.factories import make_branch, make_feature_set, make_number_group
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps

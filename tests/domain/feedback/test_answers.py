@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.actors import ALICE
-from tests.factories import phone
-from tests.listed import Listed, bodies, make_listed, ring, set_switch
+from tests.support.actors import ALICE
+from tests.support.factories import phone
+from tests.support.listed_number import Listed, bodies, make_listed, ring, set_switch
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps

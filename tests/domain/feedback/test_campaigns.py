@@ -4,9 +4,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.actors import ALICE, BOB, CHARLIE, owner_of
-from tests.auditing import log_of
-from tests.listed import Listed, make_listed, set_switch
+from tests.support.actors import ALICE, BOB, CHARLIE, owner_of
+from tests.support.audit_log import log_of
+from tests.support.listed_number import Listed, make_listed, set_switch
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets

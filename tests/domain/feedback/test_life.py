@@ -5,10 +5,10 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from msgspec import Struct
-from tests.actors import ALICE
-from tests.engines import Engines
-from tests.listed import Listed, bodies, make_listed, ring
-from tests.machines import Machine, run_machine
+from tests.support.actors import ALICE
+from tests.support.engines import Engines
+from tests.support.listed_number import Listed, bodies, make_listed, ring
+from tests.support.state_machines import Machine, run_machine
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.feedback import service as feedback

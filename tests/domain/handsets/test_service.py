@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.factories import phone
+from tests.support.factories import phone
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets

@@ -7,12 +7,12 @@ from uuid import UUID
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.databases import Databases
 from tests.domain.signer_certificates.staging import make_signing_business, signer_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged
-from tests.engines import Engines
-from tests.factories import ALICE
 from tests.kit.mailing import mail_server
+from tests.support.databases import Databases
+from tests.support.engines import Engines
+from tests.support.factories import ALICE
 
 from callmark.domain.alerts import recipients
 from callmark.domain.alerts.model import RecipientKind

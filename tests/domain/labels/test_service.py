@@ -6,8 +6,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from tests.auditing import log_of
-from tests.factories import ALICE, logo, make_label
+from tests.support.audit_log import log_of
+from tests.support.factories import ALICE, logo, make_label
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps

@@ -7,10 +7,19 @@ from functools import partial
 
 import pytest
 from msgspec.structs import replace
-from tests.actors import ALICE
-from tests.listed import Listed, make_listed
-from tests.log_downloads import answered, as_cells, asked_to_call_back, content_of, export, make_survey, payloads, rows
-from tests.waiting import until
+from tests.support.actors import ALICE
+from tests.support.listed_number import Listed, make_listed
+from tests.support.log_downloads import (
+    answered,
+    as_cells,
+    asked_to_call_back,
+    content_of,
+    export,
+    make_survey,
+    payloads,
+    rows,
+)
+from tests.support.waiting import until
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit

@@ -8,9 +8,9 @@ import pytest
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.engines import Engines
 from tests.kit.mailing import Inbox, mail_server
-from tests.kit.test_outbound import certificate
+from tests.support.certificates import certificate
+from tests.support.engines import Engines
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import jobs, queries, service as mail

@@ -4,9 +4,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from tests.actors import owner_of
-from tests.auditing import log_of
-from tests.factories import make_branch
+from tests.support.actors import owner_of
+from tests.support.audit_log import log_of
+from tests.support.factories import make_branch
 from tests.surfaces.console.browser import newest_mail
 
 from callmark.domain.accounts import service as accounts

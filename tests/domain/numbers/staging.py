@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.actors import ALICE
-from tests.factories import make_feature_set, make_label
+from tests.support.actors import ALICE
+from tests.support.factories import make_feature_set, make_label
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import (
     Business,
     check_counters,
@@ -16,7 +15,8 @@ from tests.domain.numbers.staging import (
     run_jobs,
     states_of,
 )
-from tests.waiting import until
+from tests.support.actors import ALICE, OPERATOR
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ListingJobId

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from msgspec import Struct, field
 from msgspec.structs import asdict
-from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import (
     check_counters,
     labelled_set,
@@ -16,9 +15,10 @@ from tests.domain.numbers.staging import (
     rows_of,
     run_jobs,
 )
-from tests.engines import Engines
-from tests.factories import make_label
-from tests.machines import Machine, run_machine
+from tests.support.actors import ALICE, OPERATOR
+from tests.support.engines import Engines
+from tests.support.factories import make_label
+from tests.support.state_machines import Machine, run_machine
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets.model import PhoneType

@@ -2,7 +2,6 @@
 
 import asyncio
 
-from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import (
     check_counters,
     make_business,
@@ -13,7 +12,8 @@ from tests.domain.numbers.staging import (
     some_of,
     states_of,
 )
-from tests.waiting import until_locked
+from tests.support.actors import ALICE, OPERATOR
+from tests.support.waiting import until_locked
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets

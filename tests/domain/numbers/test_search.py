@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.actors import ALICE, owner_of
 from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
-from tests.factories import Branch, make_branch, make_feature_set, make_label
-from tests.listed import make_listed
+from tests.support.actors import ALICE, owner_of
+from tests.support.factories import Branch, make_branch, make_feature_set, make_label
+from tests.support.listed_number import make_listed
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState

@@ -3,8 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from tests.actors import ALICE, BOB, OPERATOR, owner_of
-from tests.auditing import log_of
 from tests.domain.numbers.staging import (
     Business,
     check_counters,
@@ -16,7 +14,9 @@ from tests.domain.numbers.staging import (
     run_jobs,
     states_of,
 )
-from tests.factories import make_feature_set, make_label
+from tests.support.actors import ALICE, BOB, OPERATOR, owner_of
+from tests.support.audit_log import log_of
+from tests.support.factories import make_feature_set, make_label
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+from tests.support.waiting import until_locked
 from tests.surfaces.console.browser import mailed_token
-from tests.waiting import until_locked
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account

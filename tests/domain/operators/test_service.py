@@ -6,8 +6,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from tests.auditing import log_of
-from tests.waiting import until_locked
+from tests.support.audit_log import log_of
+from tests.support.waiting import until_locked
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.factories import Cast
+from tests.support.factories import Cast
 
 from callmark.domain.deps import Deps
 from callmark.kit.db import DatabaseConnection

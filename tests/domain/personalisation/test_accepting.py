@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
+from tests.domain.personalisation.accepted_batches import submit
 from tests.domain.personalisation.full_day import fill_day, rows_read
-from tests.domain.personalisation.test_service import new_record
-from tests.factories import Cast, Sent, make_cast, submit_batch
+from tests.domain.personalisation.submitting import new_record
+from tests.support.factories import Sent, make_cast, submit_batch
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -17,19 +18,11 @@ from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.db import DatabaseConnection
-from callmark.record_rules.fields import Fault, NewRecord
+from callmark.record_rules.fields import Fault
 
 
 class Unreadable(Exception):
     """A batch whose bad record cannot be shown."""
-
-
-def _as_sent(_: int) -> bytes:
-    return b"{}"
-
-
-async def submit(deps: Deps, cast: Cast, records: Sequence[NewRecord]) -> Batch:
-    return await accepting.submit_batch(deps, cast.account.id, V2, Submitted(records, _as_sent))
 
 
 async def stored(deps: Deps, batch: Batch) -> list[tuple[str, str | None, str | None]]:

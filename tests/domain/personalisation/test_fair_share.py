@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
-from tests.domain.personalisation.test_partitions import new_record, register, submit
-from tests.factories import make_cast, phone
-from tests.waiting import Growing, until
+from tests.domain.personalisation.partitions import new_record, register, submit
+from tests.support.factories import make_cast, phone
+from tests.support.waiting import Growing, until
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import jobs, service

@@ -5,9 +5,9 @@ from functools import partial
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.actors import OPERATOR
 from tests.domain.numbers.staging import Business, make_business, phones, reviewing, run_jobs
-from tests.factories import Sent, make_label, phone, submit_batch
+from tests.support.actors import OPERATOR
+from tests.support.factories import Sent, make_label, phone, submit_batch
 
 from callmark.domain.deps import Deps
 from callmark.domain.labels.model import Label

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from tests.domain.personalisation.accepted_batches import submit
 from tests.domain.personalisation.full_day import fill_day, rows_read
-from tests.domain.personalisation.test_accepting import submit
-from tests.domain.personalisation.test_service import new_record
-from tests.factories import make_cast, phone
+from tests.domain.personalisation.submitting import new_record
+from tests.support.factories import make_cast, phone
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState

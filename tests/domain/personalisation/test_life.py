@@ -6,11 +6,11 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from msgspec import Struct
-from tests.actors import ALICE
-from tests.engines import Engines
-from tests.factories import Cast, Sent, make_cast, phone, submit_batch
-from tests.machines import Machine, run_machine
-from tests.waiting import in_task
+from tests.support.actors import ALICE
+from tests.support.engines import Engines
+from tests.support.factories import Cast, Sent, make_cast, phone, submit_batch
+from tests.support.state_machines import Machine, run_machine
+from tests.support.waiting import in_task
 
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS

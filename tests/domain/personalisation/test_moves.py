@@ -12,10 +12,10 @@ from typing import LiteralString
 
 import pytest
 from msgspec.structs import replace
-from tests.domain.personalisation.test_partitions import new_record, partition_of, submit, until_waiting
-from tests.engines import Engines
-from tests.factories import make_cast, phone
-from tests.waiting import Growing, until
+from tests.domain.personalisation.partitions import new_record, partition_of, submit, until_waiting
+from tests.support.engines import Engines
+from tests.support.factories import make_cast, phone
+from tests.support.waiting import Growing, until
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service as personalisation

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from tests.domain.personalisation.test_daily_figures import count_all, long_after, submit
-from tests.factories import Cast, make_cast
+from tests.domain.personalisation.counted_calls import count_all, long_after, submit
+from tests.support.factories import Cast, make_cast
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import pushing_queries, service

@@ -6,20 +6,19 @@ from typing import LiteralString
 
 import pytest
 from msgspec.structs import replace
-from tests.engines import Engines
-from tests.factories import Cast, Sent, make_cast, phone, submit_batch
-from tests.waiting import until
+from tests.domain.personalisation.partitions import new_record, partition_of, register, submit, until_waiting
+from tests.support.engines import Engines
+from tests.support.factories import make_cast, phone
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import service as handsets
-from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import partitions, queries, service as personalisation
 from callmark.domain.personalisation.accepting import SMALL
 from callmark.domain.personalisation.model import Batch, Outcome, RingingPair, Settlement, StoredRecord
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.clock import FakeClock
 from callmark.kit.db import connect, own_names
 from callmark.kit.errors import Conflict, Unavailable
 from callmark.kit.ids import random_text
@@ -29,22 +28,9 @@ from callmark.record_rules.fields import NewRecord
 from callmark.worker.run import prepare, run_due_once
 
 
-def new_record(cast: Cast, receiver: str, starts_at: datetime, ends_at: datetime) -> NewRecord:
-    return NewRecord("918040001234", receiver, str(cast.label.id), None, None, to_ms(starts_at), to_ms(ends_at))
-
-
-async def submit(deps: Deps, cast: Cast, *records: NewRecord) -> Batch:
-    return await submit_batch(deps, cast.account.id, V1, [Sent(record, lambda: b"{}") for record in records])
-
-
 async def only(deps: Deps, batch: Batch) -> StoredRecord:
     (record,) = await personalisation.timelines(deps, batch.id, batch.account_id)
     return record
-
-
-async def partition_of(deps: Deps, record: StoredRecord) -> str:
-    async with deps.db.connection() as tx:
-        return await tx.fetchval("SELECT tableoid::regclass::text FROM call_record WHERE id = $1", record.key.id)
 
 
 async def test_days_are_made_ahead_and_what_ends_later_moves_into_its_day_when_that_is_made(
@@ -116,17 +102,6 @@ async def test_a_record_that_waited_for_its_day_s_partition_is_written_into_it(
         assert (await large).record_count == SMALL + 1
         assert await maker.fetchval("SELECT count(*) FROM a_day") == SMALL + 3
         assert await maker.fetchval("SELECT count(*) FROM batch") == 3
-
-
-async def until_waiting(dsn: str, count: int) -> None:
-    """Returns when so many statements wait for a lock."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with connect(dsn) as tx:
-
-        async def wait() -> bool:
-            return await tx.fetchval(waiting) == count
-
-        await until(wait)
 
 
 def record_day(now: datetime) -> LiteralString:
@@ -369,8 +344,3 @@ async def shown(deps: Deps, receiver: PhoneNumber, clock: FakeClock, after_minut
     async with deps.db.connection() as tx:
         (record,) = await personalisation.newest_open_each(tx, [RingingPair(receiver, PhoneNumber("918040001234"), at)])
     return record.label_name if record else None
-
-
-async def register(deps: Deps, number: PhoneNumber) -> None:
-    _, credential = await handsets.create_app(deps, "app", by=SYSTEM)
-    await handsets.register(deps, credential, number, OS.ANDROID, "5.0.0")

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
-from tests.domain.personalisation.test_daily_figures import submit
-from tests.factories import make_cast
+from tests.domain.personalisation.counted_calls import submit
+from tests.support.factories import make_cast
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId, RecordId

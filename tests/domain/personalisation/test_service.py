@@ -8,9 +8,10 @@ from typing import cast as cast_to
 
 import pytest
 from msgspec.structs import replace
-from tests.factories import Cast, Sent, make_cast, phone, submit_batch
-from tests.waiting import until
-from tests.way_to_postgres import way_to_postgres
+from tests.domain.personalisation.submitting import new_record
+from tests.support.factories import Cast, Sent, make_cast, phone, submit_batch
+from tests.support.waiting import until
+from tests.support.way_to_postgres import way_to_postgres
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -22,22 +23,16 @@ from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.model import Outcome, Settlement
 from callmark.domain.personalisation.validation import V2, RecordRefused
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.clock import FakeClock
 from callmark.kit.db import Database
 from callmark.kit.errors import Conflict, Forbidden, NotFound, Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.statement_batcher import StatementBatcher
-from callmark.record_rules.fields import Fault, Field, NewRecord
+from callmark.record_rules.fields import Fault, Field
 
 ALICE = Actor(ActorKind.MEMBER, "alice@acme.example", address="192.0.2.1")
 KEY = Actor(ActorKind.API_KEY, "alice@acme.example", key_name="CRM")
 TERMINAL = Actor(ActorKind.COMMAND_LINE, "root@callmark")
-
-
-def new_record(deps: Deps, cast: Cast, **changed: object) -> NewRecord:
-    """A good record, open for an hour."""
-    now = to_ms(deps.clock.now())
-    return NewRecord("918040001234", phone(), str(cast.label.id), None, None, now, now + 3_600_000)._replace(**changed)
 
 
 async def audited(deps: Deps, cast: Cast, action: str = "") -> list[AuditEntry]:

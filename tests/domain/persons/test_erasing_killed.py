@@ -12,22 +12,16 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import asyncpg
-from tests.domain.persons.test_erasing import NUMBER, dump_of, has, put_everywhere
-from tests.engines import SECRET_KEY, Engines
-from tests.rows import put_row
-from tests.waiting import until
+from tests.domain.persons.erased_numbers import NUMBER, dump_of, has, put_everywhere
+from tests.domain.persons.locked_tables import locked, waits_for
+from tests.support.engines import SECRET_KEY, Engines
+from tests.support.table_rows import put_row
+from tests.support.waiting import until
 
 from callmark.domain.audit import sealing, service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.persons import service
 from callmark.kit.partitions import keep_days
-
-_WAITS_FOR_IT = """
-SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-  JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
-  WHERE c.relname = $1 AND NOT l.granted)
-"""
 
 
 @asynccontextmanager
@@ -48,23 +42,6 @@ async def erase(engines: Engines, data: Path) -> AsyncGenerator[asyncio.subproce
         if process.returncode is None:
             process.kill()
         await process.communicate()
-
-
-@asynccontextmanager
-async def locked(engines: Engines, table: str) -> AsyncGenerator[None]:
-    """Within the block nobody else can lock a row of the table."""
-    holder: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(engines.dsn)
-    try:
-        async with holder.transaction():
-            await holder.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
-            yield
-    finally:
-        await holder.close()
-
-
-async def waits_for(deps: Deps, table: str) -> bool:
-    async with deps.db.connection() as tx:
-        return await tx.fetchval(_WAITS_FOR_IT, table)
 
 
 async def test_an_erasing_process_that_is_killed_leaves_whole_rows_and_the_next_one_finishes(

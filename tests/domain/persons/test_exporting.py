@@ -5,15 +5,15 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 import pytest
 from starlette.types import Message
-from tests.domain.persons.test_erasing import NUMBER, erased, put_everywhere
-from tests.factories import ALICE
-from tests.rows import put_row
-from tests.waiting import until
+from tests.domain.persons.erased_numbers import NUMBER, erased, put_everywhere
+from tests.domain.persons.exports import exported
+from tests.support.factories import ALICE
+from tests.support.table_rows import put_row
+from tests.support.waiting import until
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
@@ -23,11 +23,6 @@ from callmark.domain.persons.queries import FoundRow, SearchedTable
 from callmark.domain.persons.spellings import Spellings
 from callmark.kit.partitions import keep_days
 from callmark.surfaces.streaming import Streaming
-
-
-async def exported(deps: Deps) -> dict[str, Any]:
-    made = await exporting.export_person(deps, NUMBER, by=ALICE)
-    return msgspec.json.decode(b"".join([part async for part in exporting.as_json(made, "now")]))
 
 
 async def told(deps: Deps) -> list[tuple[str, str, object]]:

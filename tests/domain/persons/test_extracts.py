@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
-from tests.domain.persons.test_erasing import NUMBER, OTHER
-from tests.domain.persons.test_exporting import exported
-from tests.rows import put_row
+from tests.domain.persons.erased_numbers import NUMBER, OTHER
+from tests.domain.persons.exports import exported
+from tests.support.table_rows import put_row
 
 from callmark.domain.deps import Deps
 from callmark.domain.persons.extracts import AROUND, of_json, of_text

@@ -7,9 +7,9 @@ import msgspec
 import phonenumbers
 import pytest
 from hypothesis import assume, given, settings, strategies as st
-from tests.domain.persons.test_erasing import erased
-from tests.domain.persons.test_exporting import exported
-from tests.domain.persons.test_spellings import put_faulty, put_old, sent_texts
+from tests.domain.persons.erased_numbers import erased
+from tests.domain.persons.exports import exported
+from tests.domain.persons.sent_texts import put_faulty, put_old, sent_texts
 
 from callmark.domain.deps import Deps
 from callmark.domain.persons import spellings

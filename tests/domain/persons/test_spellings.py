@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.domain.personalisation.test_uploads import run, take
-from tests.domain.persons.test_erasing import NUMBER, dump_of, erased
-from tests.domain.persons.test_exporting import exported
-from tests.engines import Engines
-from tests.factories import make_cast
-from tests.rows import put_row
+from tests.domain.personalisation.taken_uploads import run, take
+from tests.domain.persons.erased_numbers import NUMBER, dump_of, erased
+from tests.domain.persons.exports import exported
+from tests.domain.persons.sent_texts import put_faulty, put_old, sent_texts
+from tests.support.engines import Engines
+from tests.support.factories import make_cast
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
@@ -19,7 +19,6 @@ from callmark.domain.persons import erasing, service
 from callmark.domain.persons.extracts import of_text
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.spellings import in_ascii, numbers_in
-from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.tables.phones import as_ascii, read_phone
 
@@ -44,34 +43,6 @@ POWER = "9,19900112233E+11"
 EVERYWHERE = (*SPELLINGS, *DIVIDED, *FIGURES, POWER)
 ALIKE = ("+91 99001 12234", "+1 9900112233", "199001 12233", "1919900112233", "+91 99001 122334")
 ZEROS = "0" * len(NUMBER)
-
-
-async def put_old(deps: Deps, cells: tuple[str, ...], region: str) -> None:
-    """Rows of a file as versions before kept them: a cell as it was written, and a line that could not be read."""
-    upload_id = new_id()
-    rows = [
-        {"line": at, "values": ["", cell, "", "", "Your loan", "", ""], "fault": ""} for at, cell in enumerate(cells)
-    ]
-    faulty = [{"line": 99, "values": [""] * 7, "fault": f"no valid row: x, {cell}, y"} for cell in cells]
-    async with deps.db.transaction() as tx:
-        await put_row(tx, "upload", deps.clock.now(), {"id": upload_id, "region": region})
-        for part, of in enumerate((rows, faulty)):
-            text = msgspec.json.encode(of).decode()
-            await put_row(tx, "upload_part", deps.clock.now(), {"upload_id": upload_id, "number": part, "rows": text})
-
-
-async def put_faulty(deps: Deps, sent: str, number: str = "") -> None:
-    """A record with a fault, which keeps what was sent."""
-    async with deps.db.transaction() as tx:
-        given = {"receiver_number": number, "submitted": sent, "outcome": "invalid"}
-        await put_row(tx, "call_record", deps.clock.now(), given)
-
-
-async def sent_texts(deps: Deps) -> str:
-    async with deps.db.connection() as tx:
-        parts = await tx.fetch("SELECT rows FROM upload_part ORDER BY number")
-        records = await tx.fetch("SELECT submitted FROM call_record ORDER BY submitted::text")
-    return "\n".join(str(row[0]) for row in (*parts, *records))
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

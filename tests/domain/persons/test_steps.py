@@ -4,7 +4,7 @@ from itertools import pairwise
 from secrets import token_hex
 
 import pytest
-from tests.rows import put_row
+from tests.support.table_rows import put_row
 
 from callmark.domain.deps import Deps
 from callmark.domain.persons import queries

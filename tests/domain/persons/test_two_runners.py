@@ -6,11 +6,11 @@ from functools import partial
 from typing import cast
 
 from msgspec.structs import replace
-from tests.domain.persons.test_erasing import NUMBER, dump_of, has, put_everywhere
-from tests.domain.persons.test_erasing_killed import locked, waits_for
-from tests.engines import Engines
-from tests.factories import ALICE
-from tests.waiting import until
+from tests.domain.persons.erased_numbers import NUMBER, dump_of, has, put_everywhere
+from tests.domain.persons.locked_tables import locked, waits_for
+from tests.support.engines import Engines
+from tests.support.factories import ALICE
+from tests.support.waiting import until
 
 from callmark.domain.audit import sealing, service as audit
 from callmark.domain.deps import Deps

@@ -1,9 +1,9 @@
 """Accounts that show their identity in announced calls only: what a handset and the account itself see."""
 
 import pytest
-from tests.actors import ALICE
-from tests.factories import make_cast, phone
-from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
+from tests.support.actors import ALICE
+from tests.support.factories import make_cast, phone
+from tests.support.listed_number import Listed, bodies, make_listed, offer_everything, set_state
 from tests.surfaces.gateway.helpers import Owner, make_handset, new_record, store_records
 
 from callmark.domain.accounts import service as accounts

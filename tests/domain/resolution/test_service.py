@@ -8,8 +8,8 @@ from typing import Any, LiteralString, cast
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.factories import make_cast, phone
-from tests.listed import Listed, make_listed, offer_everything, set_state, set_switch
+from tests.support.factories import make_cast, phone
+from tests.support.listed_number import Listed, make_listed, offer_everything, set_state, set_switch
 from tests.surfaces.gateway.helpers import (
     CALLER,
     NOTHING_KNOWN,

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
-from tests.rows import put_row
-from tests.statement_rows import count_rows_of_statements, rows_of_statements
+from tests.support.statement_rows import count_rows_of_statements, rows_of_statements
+from tests.support.table_rows import put_row
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps

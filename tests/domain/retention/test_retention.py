@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
-from tests.domain.personalisation.test_partitions import until_waiting
-from tests.engines import Engines
-from tests.rows import put_row
+from tests.domain.personalisation.partitions import until_waiting
+from tests.support.engines import Engines
+from tests.support.table_rows import put_row
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps

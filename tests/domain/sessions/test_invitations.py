@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from tests.auditing import log_of
+from tests.support.audit_log import log_of
+from tests.support.waiting import until_locked
 from tests.surfaces.console.browser import invite_token, make_business
-from tests.waiting import until_locked
 
 from callmark.domain.deps import Deps
 from callmark.domain.members import service as members

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from msgspec import Struct
-from tests.auditing import log_of
+from tests.support.audit_log import log_of
+from tests.support.waiting import until_locked
 from tests.surfaces.console.browser import PASSWORD, invite_token, mailed_token
-from tests.waiting import until_locked
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account

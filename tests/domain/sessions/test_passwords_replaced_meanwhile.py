@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from tests.domain.sessions.signed_in import ORIGIN, session_of
 from tests.surfaces.console.browser import PASSWORD, Business, make_business
 
 from callmark.domain.deps import Deps
@@ -10,10 +11,9 @@ from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.sessions import service as sessions
-from callmark.domain.sessions.model import Origin, Session, SignedIn
+from callmark.domain.sessions.model import SignedIn
 from callmark.kit.errors import InvalidInput, Unauthenticated
 
-ORIGIN = Origin("203.0.113.9", "")
 OWNERS, INTRUDERS = "chosen by the owner just now", "chosen by an intruder"
 
 
@@ -36,14 +36,6 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], Awaitable[ob
 
     monkeypatch.setattr(sessions, "is_password", checked)
     return waiting
-
-
-async def session_of(deps: Deps, member: Member) -> Session:
-    signed_in = await sessions.sign_in(deps, member.email, PASSWORD, ORIGIN)
-    assert isinstance(signed_in, SignedIn)
-    found = await sessions.find_session(deps, signed_in.token)
-    assert found is not None
-    return found
 
 
 async def replace_password(deps: Deps, member: Member) -> None:

@@ -2,7 +2,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.domain.sessions.test_passwords_replaced_meanwhile import ORIGIN, session_of
+from tests.domain.sessions.signed_in import ORIGIN, session_of
 from tests.surfaces.console.browser import PASSWORD, make_business
 
 from callmark.domain.deps import Deps

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from tests.factories import Cast, make_cast, phone
+from tests.support.factories import Cast, make_cast, phone
 
 from callmark.domain.calls.model import Call, CallDetails, CallEvent, CallSource
 from callmark.domain.calls.service import report_ended

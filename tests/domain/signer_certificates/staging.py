@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.actors import OPERATOR
 from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
+from tests.support.actors import OPERATOR
 
 from callmark.domain.brand_icons.model import BrandIcon
 from callmark.domain.deps import Deps

@@ -9,8 +9,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from msgspec import Struct
-from tests.actors import OPERATOR
-from tests.auditing import log_of
 from tests.domain.numbers.staging import phones
 from tests.domain.signer_certificates.staging import (
     Authority,
@@ -22,6 +20,8 @@ from tests.domain.signer_certificates.staging import (
     public,
     signer_of,
 )
+from tests.support.actors import OPERATOR
+from tests.support.audit_log import log_of
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps

@@ -5,11 +5,11 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from tests.actors import ALICE, OPERATOR
-from tests.auditing import log_of
 from tests.domain.numbers.staging import make_business, phones, run_jobs
 from tests.domain.signer_certificates.staging import at, logo_of, make_signing_business, prove, public, signer_of
-from tests.factories import make_label
+from tests.support.actors import ALICE, OPERATOR
+from tests.support.audit_log import log_of
+from tests.support.factories import make_label
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.brand_icons import service as brand_icons

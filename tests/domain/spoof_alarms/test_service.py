@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import msgspec
-from tests.factories import make_cast, phone
+from tests.support.factories import make_cast, phone
 
 from callmark.domain import news
 from callmark.domain.deps import Deps

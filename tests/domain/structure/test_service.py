@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 from msgspec.structs import replace
-from tests.auditing import log_of
-from tests.factories import ALICE, make_branch, make_feature_set, make_number_group
+from tests.support.audit_log import log_of
+from tests.support.factories import ALICE, make_branch, make_feature_set, make_number_group
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps

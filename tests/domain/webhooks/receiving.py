@@ -9,8 +9,8 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct, field
 from msgspec.structs import replace
-from tests.factories import ALICE
-from tests.waiting import Growing
+from tests.support.factories import ALICE
+from tests.support.waiting import Growing
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps

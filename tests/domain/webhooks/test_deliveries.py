@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
-from tests.factories import ALICE
+from tests.support.factories import ALICE
 
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events

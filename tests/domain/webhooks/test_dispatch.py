@@ -13,10 +13,10 @@ from aiohttp import web
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 from tests.domain.webhooks.receiving import Stage, hang, receiver, staged
-from tests.engines import Engines
-from tests.factories import ALICE
-from tests.opened import PATIENT_S
-from tests.waiting import until
+from tests.support.engines import Engines
+from tests.support.factories import ALICE
+from tests.support.opened_deps import PATIENT_S
+from tests.support.waiting import until
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState

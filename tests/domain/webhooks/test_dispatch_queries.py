@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from tests.engines import Engines
-from tests.factories import make_cast
+from tests.support.engines import Engines
+from tests.support.factories import make_cast
 
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
-from tests.factories import ALICE
+from tests.support.factories import ALICE
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks

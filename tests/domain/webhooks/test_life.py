@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from msgspec import Struct
 from tests.domain.webhooks.receiving import Receiver, Stage, receiver, staged
-from tests.engines import Engines
-from tests.factories import ALICE
-from tests.machines import Machine, run_machine
+from tests.support.engines import Engines
+from tests.support.factories import ALICE
+from tests.support.state_machines import Machine, run_machine
 
 from callmark.domain.ids import EventId, WebhookId
 from callmark.domain.webhooks import service as webhooks

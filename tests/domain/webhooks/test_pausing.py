@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 from aiohttp import web
+from tests.domain.webhooks.members import make_members, tail
 from tests.domain.webhooks.receiving import Receiver, Stage, receiver, staged, status
-from tests.domain.webhooks.test_schedule import make_members, tail
-from tests.factories import ALICE
+from tests.support.factories import ALICE
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter

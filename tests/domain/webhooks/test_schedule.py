@@ -7,16 +7,15 @@ from datetime import timedelta
 
 import pytest
 from aiohttp import web
+from tests.domain.webhooks.members import make_members, tail
 from tests.domain.webhooks.receiving import QUICK, Stage, drip, hang, receiver, reset, staged, status
-from tests.factories import ALICE
+from tests.support.factories import ALICE
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
-from callmark.domain.members import service as members
-from callmark.domain.policy.model import SYSTEM, Role
-from callmark.domain.sessions.model import MemberState
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
@@ -279,23 +278,6 @@ async def test_events_appended_at_once_are_all_delivered(stage: Stage) -> None:
         working.cancel()
         await asyncio.wait([working])
         assert Counter(r.event_id for r in there.requests) == dict.fromkeys(wanted, 1)
-
-
-def tail(stage: Stage) -> str:
-    return f"{stage.account_id.hex}.example"
-
-
-async def make_members(stage: Stage) -> None:
-    for name, role, state in (
-        ("alice", Role.ADMIN, MemberState.ACTIVE),
-        ("anna", Role.ADMIN, MemberState.ACTIVE),
-        ("bob", Role.PROCESS_OWNER, MemberState.ACTIVE),
-        ("mallory", Role.ADMIN, MemberState.REVOKED),
-        ("ines", Role.ADMIN, MemberState.INVITED),
-    ):
-        await members.create_member(
-            stage.deps, stage.account_id, email=f"{name}@{tail(stage)}", name=name, role=role, state=state, by=SYSTEM
-        )
 
 
 async def test_an_odd_yes_is_a_success_with_a_note(stage: Stage) -> None:

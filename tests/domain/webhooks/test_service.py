@@ -6,9 +6,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from tests.auditing import log_of
 from tests.domain.webhooks.receiving import Stage, staged
-from tests.factories import ALICE
+from tests.support.audit_log import log_of
+from tests.support.factories import ALICE
 
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType

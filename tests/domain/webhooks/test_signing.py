@@ -7,7 +7,7 @@ import pytest
 import standardwebhooks
 import svix
 from tests.domain.webhooks.receiving import Received, Stage, receiver, staged
-from tests.factories import ALICE
+from tests.support.factories import ALICE
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.engines import Engines, empty_database
+from tests.support.engines import Engines, empty_database
 
 
 @pytest.fixture

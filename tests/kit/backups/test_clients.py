@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 from tests.e2e.serving import children
-from tests.engines import Engines
 from tests.kit.backups.backing_up import backed_up
-from tests.postgres_pair import postgres_pair
+from tests.support.engines import Engines
+from tests.support.postgres_pair import postgres_pair
 
 from callmark.kit.backups.clients import running
 from callmark.kit.backups.restoring import restore_backup

@@ -13,15 +13,15 @@ import pytest
 import standardwebhooks
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.databases import Databases
 from tests.domain.numbers.staging import Business, labelled_set, phones
 from tests.domain.webhooks.receiving import Stage, receiver, staged
-from tests.engines import SECRET_KEY, Engines
-from tests.factories import Sent, make_label, phone, submit_batch
 from tests.kit.backups.backing_up import backed_up
-from tests.lasting import resting_on
-from tests.patient import patient_connections
-from tests.waiting import until
+from tests.support.between_tests import resting_on
+from tests.support.databases import Databases
+from tests.support.engines import SECRET_KEY, Engines
+from tests.support.factories import Sent, make_label, phone, submit_batch
+from tests.support.patient_pools import patient_connections
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.installation import service as installations

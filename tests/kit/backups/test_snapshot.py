@@ -3,8 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
-from tests.engines import Engines
-from tests.rows import put_row
+from tests.support.engines import Engines
+from tests.support.table_rows import put_row
 
 from callmark.domain.deps import Deps
 from callmark.kit.backups.archive import read_archive

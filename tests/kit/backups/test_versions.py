@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.engines import Engines, empty_database, migrated_to, reachable_directory
 from tests.kit.backups.backing_up import backed_up
+from tests.support.engines import Engines, empty_database, migrated_to, reachable_directory
 
 from callmark.kit import migrate
 from callmark.kit.backups.archive import read_archive

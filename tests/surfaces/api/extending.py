@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 from msgspec import Struct
-from tests.factories import Cast, make_cast
-from tests.waiting import Growing, in_task
+from tests.support.factories import Cast, make_cast
+from tests.support.waiting import Growing, in_task
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets

@@ -9,9 +9,9 @@ import httpx
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.at_hand import at_hand
-from tests.factories import Cast, make_cast, make_label, phone
-from tests.listed import make_listed
+from tests.support.factories import Cast, make_cast, make_label, phone
+from tests.support.listed_number import make_listed
+from tests.support.requests_at_hand import at_hand
 from tests.surfaces.api.extending import hold_all, register
 
 from callmark.domain.accounts import service as accounts

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from tests.actors import ALICE
-from tests.factories import make_cast, phone
-from tests.listed import make_listed
+from tests.support.actors import ALICE
+from tests.support.factories import make_cast, phone
+from tests.support.listed_number import make_listed
 from tests.surfaces.api.extending import Business, business
 
 from callmark.domain.credentials import service as credentials

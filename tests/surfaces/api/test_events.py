@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.factories import make_cast
+from tests.support.factories import make_cast
 from tests.surfaces.api.extending import Business, business
 
 from callmark.domain.credentials import service as credentials

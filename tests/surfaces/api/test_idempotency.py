@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.factories import phone
+from tests.support.factories import phone
 from tests.surfaces.api.extending import Business, business, hold_all, register
 
 from callmark.domain.deps import Deps

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import httpx
 import pytest
-from tests.factories import Cast, make_cast
-from tests.listed import Listed, make_listed
-from tests.log_downloads import answered, as_cells, asked_to_call_back, make_survey, payloads, rows
+from tests.support.factories import Cast, make_cast
+from tests.support.listed_number import Listed, make_listed
+from tests.support.log_downloads import answered, as_cells, asked_to_call_back, make_survey, payloads, rows
 
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from starlette.types import ASGIApp
 from tests.domain.webhooks.receiving import hang, receiver
-from tests.factories import ALICE, Cast, make_cast
+from tests.support.factories import ALICE, Cast, make_cast
 
 from callmark.domain.alerts import recipients
 from callmark.domain.credentials import service as credentials

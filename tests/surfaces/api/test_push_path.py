@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.factories import Cast, make_cast, phone
-from tests.waiting import in_task
+from tests.support.factories import Cast, make_cast, phone
+from tests.support.waiting import in_task
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets

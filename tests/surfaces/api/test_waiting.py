@@ -11,11 +11,11 @@ import httpx
 import pytest
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.engines import Engines
-from tests.factories import make_cast, phone
-from tests.listed import make_listed, ring
+from tests.support.engines import Engines
+from tests.support.factories import make_cast, phone
+from tests.support.listed_number import make_listed, ring
+from tests.support.waiting import Growing, until
 from tests.surfaces.api.extending import Business, business, hold_all, register
-from tests.waiting import Growing, until
 
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest

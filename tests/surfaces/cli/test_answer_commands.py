@@ -5,9 +5,9 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from tests.engines import SECRET_KEY, Engines
-from tests.listed import Listed, make_listed, ring
-from tests.surfaces.cli.test_operator_commands import NOBODY, Here
+from tests.support.engines import SECRET_KEY, Engines
+from tests.support.listed_number import Listed, make_listed, ring
+from tests.surfaces.cli.running import NOBODY, Here
 
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest

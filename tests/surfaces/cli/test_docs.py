@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
-from tests.cases import for_each
+from tests.support.cases import for_each
 
 from callmark.main import OPERATOR_COMMANDS, PLATFORM_COMMANDS, cli
 from callmark.surfaces import cli as surface

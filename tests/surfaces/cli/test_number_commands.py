@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.actors import ALICE
 from tests.domain.numbers.staging import (
     Business,
     make_business,
@@ -17,9 +16,10 @@ from tests.domain.numbers.staging import (
     run_jobs,
     states_of,
 )
-from tests.engines import SECRET_KEY, Engines
-from tests.factories import make_label
-from tests.surfaces.cli.test_operator_commands import Ended, Here
+from tests.support.actors import ALICE
+from tests.support.engines import SECRET_KEY, Engines
+from tests.support.factories import make_label
+from tests.surfaces.cli.running import Ended, Here
 
 from callmark.domain.deps import Deps
 from callmark.domain.labels.model import LabelType

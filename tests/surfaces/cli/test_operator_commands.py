@@ -1,30 +1,24 @@
 """The operator's commands as a shell runs them, against real engines."""
 
-import asyncio
 import io
 import json
 import os
 import pty
 import subprocess
 import sys
-from abc import ABC, abstractmethod
 from asyncio import to_thread
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 import pytest
-import structlog
-from click.testing import CliRunner
 from PIL import Image
-from tests.engines import SECRET_KEY, Engines
-from tests.factories import Sent, make_cast, phone, submit_batch
-from tests.patient import patient_connections
+from tests.support.engines import SECRET_KEY, Engines
+from tests.support.factories import Sent, make_cast, phone, submit_batch
+from tests.support.patient_pools import patient_connections
+from tests.surfaces.cli.running import NOBODY, Ended, Here, Runner
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
@@ -34,50 +28,13 @@ from callmark.domain.ids import CallId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock, to_ms
-from callmark.kit.errors import AppError
-from callmark.kit.settings import Settings, read_settings
-from callmark.processes.compose import open_deps
+from callmark.kit.settings import read_settings
 from callmark.record_rules.fields import NewRecord
 from callmark.surfaces.cli.command import operator_at_terminal
 from callmark.worker.run import run_due_once
 
 FEATURES = "call_personalisation,number_management,call_me_back,user_feedback"
-NOBODY = "00000000-0000-7000-8000-000000000000"
 COMMAND = (sys.executable, "-c", "from callmark.main import cli; cli()")
-
-
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-class Runner(ABC):
-    """Runs commands where the test's engines are named."""
-
-    @abstractmethod
-    def run(self, *args: str) -> Ended:
-        """The command as it ended, run by a script: no terminal."""
-
-    def text(self, *args: str) -> str:
-        """What a command that succeeds prints."""
-        ended = self.run(*args)
-        assert (ended.code, ended.err) == (0, "")
-        return ended.out
-
-    def json(self, *args: str) -> Any:  # noqa: ANN401 - whatever the command answers
-        """The answer of a command that succeeds."""
-        return json.loads(self.text(*args, "--json"))
-
-    def error(self, *args: str) -> str:
-        """The one line a command that fails ends with."""
-        ended = self.run(*args)
-        assert (ended.code, ended.out) == (1, "")
-        assert ended.err.startswith("Error: ")
-        assert ended.err.count("\n") == 1
-        return ended.err.removeprefix("Error: ").strip()
 
 
 @dataclass
@@ -103,44 +60,6 @@ class Shell(Runner):
         os.close(ours)
         os.close(theirs)
         return ended.returncode
-
-
-class Here(Runner):
-    """Runs a command's group in this process, which is quicker; errors end it as `callmark.main` does.
-
-    To open the engines takes longer than most commands: those of a test share what they run on, and the loop.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._loop = asyncio.Runner()
-        self._opened = AsyncExitStack()
-        self._deps: Deps
-
-    def __enter__(self) -> Self:
-        self._deps = self._loop.run(self._opened.enter_async_context(self.open()))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.run(self._opened.aclose())
-        self._loop.close()
-
-    def run(self, *args: str) -> Ended:
-        """The command as it ended, run by a script: no terminal."""
-        group = import_module(f"callmark.surfaces.cli.{args[0].replace('-', '_')}").group
-        with structlog.testing.capture_logs():
-            ended = CliRunner().invoke(group, args[1:], obj=self._run)
-        if isinstance(ended.exception, AppError):
-            return Ended(1, ended.stdout, f"Error: {ended.exception.message}\n")
-        return Ended(ended.exit_code, ended.stdout, ended.stderr)
-
-    def open(self) -> AbstractAsyncContextManager[Deps]:
-        """As `callmark.main` opens an installation that the settings name."""
-        return open_deps(self._settings, "operator")
-
-    def _run(self, data: Path | None, use: Callable[[Deps], Coroutine[None, None, None]]) -> None:
-        assert data is None
-        self._loop.run(use(self._deps))
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from tests.engines import SECRET_KEY, Engines
-from tests.surfaces.cli.test_operator_commands import NOBODY, Here
+from tests.support.engines import SECRET_KEY, Engines
+from tests.surfaces.cli.running import NOBODY, Here
 
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.sessions import service as sessions

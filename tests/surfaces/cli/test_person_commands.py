@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.engines import SECRET_KEY, Engines
-from tests.rows import put_row
-from tests.surfaces.cli.test_operator_commands import NOBODY, Here
+from tests.support.engines import SECRET_KEY, Engines
+from tests.support.table_rows import put_row
+from tests.surfaces.cli.running import NOBODY, Here
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps

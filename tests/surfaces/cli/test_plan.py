@@ -4,8 +4,8 @@ from collections.abc import Generator, Iterator
 
 import click
 import pytest
-from tests.engines import SECRET_KEY, Engines
-from tests.surfaces.cli.test_operator_commands import Here
+from tests.support.engines import SECRET_KEY, Engines
+from tests.surfaces.cli.running import Here
 
 from callmark.kit.ids import random_uuid
 from callmark.kit.settings import read_settings

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from tests.domain.signer_certificates.staging import key_pem, make_authority, pem
-from tests.engines import SECRET_KEY, Engines
-from tests.markdown import ROOT, blocks
-from tests.surfaces.cli.test_operator_commands import NOBODY, Here
+from tests.support.engines import SECRET_KEY, Engines
+from tests.support.markdown import ROOT, blocks
+from tests.surfaces.cli.running import NOBODY, Here
 
 from callmark.domain.deps import Deps
 from callmark.domain.edges import service as edges

@@ -4,8 +4,8 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from tests.engines import SECRET_KEY, Engines
-from tests.surfaces.cli.test_operator_commands import NOBODY, Here
+from tests.support.engines import SECRET_KEY, Engines
+from tests.surfaces.cli.running import NOBODY, Here
 
 from callmark.domain.structure.catalogue import CATALOGUE
 from callmark.kit.settings import read_settings

@@ -10,8 +10,8 @@ from typing import Any
 import click
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
-from tests.engines import SECRET_KEY, Engines
-from tests.surfaces.cli.test_operator_commands import Here
+from tests.support.engines import SECRET_KEY, Engines
+from tests.surfaces.cli.running import Here
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState

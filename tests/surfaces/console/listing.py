@@ -3,7 +3,7 @@
 import re
 
 from tests.domain.numbers.staging import run_jobs
-from tests.factories import make_label
+from tests.support.factories import make_label
 from tests.surfaces.console.browser import (
     Browser,
     Business,

@@ -1,7 +1,7 @@
 """Accounts as operators see them: found, created, changed, suspended; the first admin invited."""
 
 import pytest
-from tests.auditing import log_of
+from tests.support.audit_log import log_of
 from tests.surfaces.console.browser import (
     Business,
     Visitors,

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from tests.domain.webhooks.receiving import receiver, staged, status
 from tests.surfaces.console.browser import errors_of, links_of, make_business, newest_mail, text_of, visitors
-from tests.surfaces.console.test_webhooks import EVIL, Desk
+from tests.surfaces.console.desk import EVIL, Desk
 
 from callmark.domain.alerts import recipients
 from callmark.domain.alerts.model import DEFAULT_KINDS, AlertKind, Recipient

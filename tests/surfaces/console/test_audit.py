@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.auditing import log_of
+from tests.support.audit_log import log_of
 from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
 
 from callmark.domain.audit import model as audit_model

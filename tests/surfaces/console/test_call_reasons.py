@@ -1,6 +1,6 @@
 import pytest
-from tests.auditing import log_of
-from tests.factories import make_feature_set
+from tests.support.audit_log import log_of
+from tests.support.factories import make_feature_set
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, text_of
 
 from callmark.domain.call_reasons import service as call_reasons

@@ -6,10 +6,10 @@ from uuid import UUID
 import httpx
 import pytest
 from msgspec.structs import replace
-from tests.actors import ALICE
-from tests.auditing import log_of
-from tests.factories import make_number_group
-from tests.listed import Listed, make_listed, ring
+from tests.support.actors import ALICE
+from tests.support.audit_log import log_of
+from tests.support.factories import make_number_group
+from tests.support.listed_number import Listed, make_listed, ring
 from tests.surfaces.console.browser import (
     Browser,
     Business,

@@ -3,10 +3,11 @@ from html import escape, unescape
 
 import httpx
 import pytest
-from tests.actors import ALICE
-from tests.auditing import log_of
-from tests.listed import QUESTIONS, Listed, make_listed, ring, set_switch
+from tests.support.actors import ALICE
+from tests.support.audit_log import log_of
+from tests.support.listed_number import Listed, make_listed, ring, set_switch
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
+from tests.surfaces.console.campaigns import draft
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
@@ -24,20 +25,6 @@ EVIL = '"><img src=x onerror=alert(1)>'
 async def listed(deps: Deps, business: Business) -> Listed:
     """A number of Acme's whose feature set hangs on the process that paul owns."""
     return await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Last mile calls")
-
-
-async def draft(
-    deps: Deps, listed: Listed, kind: CampaignType = CampaignType.QUESTIONS, name: str = "Delivery check"
-) -> Campaign:
-    return await feedback.create_campaign(
-        deps,
-        listed.account_id,
-        feature_set_id=listed.feature_set_id,
-        name=name,
-        campaign_type=kind,
-        questions=QUESTIONS if kind is CampaignType.QUESTIONS else (),
-        by=ALICE,
-    )
 
 
 async def live(deps: Deps, listed: Listed, kind: CampaignType = CampaignType.QUESTIONS) -> Campaign:

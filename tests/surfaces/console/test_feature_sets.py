@@ -1,10 +1,10 @@
 from html import escape
 
 from msgspec.structs import replace
-from tests.actors import ALICE
-from tests.auditing import log_of
-from tests.factories import make_label, phone
-from tests.listed import QUESTIONS
+from tests.support.actors import ALICE
+from tests.support.audit_log import log_of
+from tests.support.factories import make_label, phone
+from tests.support.listed_number import QUESTIONS
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 
 from callmark.domain.call_reasons import service as call_reasons

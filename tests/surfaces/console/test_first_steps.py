@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.domain.personalisation.test_daily_figures import called, submit
-from tests.factories import Cast, make_label
+from tests.domain.personalisation.counted_calls import called, submit
+from tests.support.factories import Cast, make_label
 from tests.surfaces.console.browser import Browser, Business, Visitors, links_of, make_business, text_of, visitors
 
 from callmark.domain.accounts import service as accounts

@@ -9,7 +9,7 @@ from html import unescape
 import httpx
 import pytest
 from msgspec import Struct
-from tests.factories import make_feature_set, make_label
+from tests.support.factories import make_feature_set, make_label
 from tests.surfaces.console.browser import (
     BASE,
     PASSWORD,

@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.factories import phone
+from tests.support.factories import phone
 from tests.surfaces.console.browser import Browser, Visitors, errors_of, links_of, make_operator, shown_number, text_of
 
 from callmark.domain.audit import service as audit

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
-from tests.domain.personalisation.test_daily_figures import called, count_all, submit
-from tests.factories import Cast, make_label
+from tests.domain.personalisation.counted_calls import called, count_all, submit
+from tests.support.factories import Cast, make_label
 from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
 
 from callmark.domain.calls.model import CallEvent

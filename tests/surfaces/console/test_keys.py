@@ -1,7 +1,7 @@
 import re
 from html import escape
 
-from tests.auditing import log_of
+from tests.support.audit_log import log_of
 from tests.surfaces.console.browser import Business, Visitors, errors_of, make_operator, text_of
 
 from callmark.domain.accounts import service as accounts

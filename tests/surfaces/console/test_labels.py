@@ -1,8 +1,8 @@
 from html import escape
 
 import pytest
-from tests.auditing import log_of
-from tests.factories import logo, make_feature_set, make_label
+from tests.support.audit_log import log_of
+from tests.support.factories import logo, make_feature_set, make_label
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
 
 from callmark.domain.deps import Deps

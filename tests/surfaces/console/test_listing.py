@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from tests.auditing import log_of
 from tests.domain.numbers.staging import phones, run_jobs, states_of
+from tests.support.audit_log import log_of
 from tests.surfaces.console.browser import (
     Business,
     Visitors,

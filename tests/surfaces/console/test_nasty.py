@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests import nasty
+from tests.support import hostile_requests as hostile
 from tests.surfaces.console.browser import BASE, Browser, Business, Visitors, make_operator, text_of
 
 from callmark.domain.deps import Deps
@@ -16,12 +16,12 @@ from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
 from callmark.surfaces.cursors import encode_key
 
-SEGMENTS = (*nasty.SEGMENTS[:5], "-1", "9" * 400, "..%2F..", "%F0%9F%9A%9A", "00000000-0000-0000-0000-000000000000")
+SEGMENTS = (*hostile.SEGMENTS[:5], "-1", "9" * 400, "..%2F..", "%F0%9F%9A%9A", "00000000-0000-0000-0000-000000000000")
 _SOURCES = "".join(path.read_text() for path in Path(app.__file__).parent.glob("*.py"))
 QUERY = sorted({*re.findall(r'query\("(\w+)"\)', _SOURCES), "after", "before", "from", "page", "range", "to"})
 """Every parameter that a page reads."""
 FORGED = (
-    *nasty.QUERIES,
+    *hostile.QUERIES,
     "9999-12-31",
     "0001-01-01",
     "2026-13-45",
@@ -73,7 +73,7 @@ async def everybody(deps: Deps, business: Business, browse: Visitors) -> list[Br
 async def test_no_path_makes_a_page_fail(business: Business, everybody: list[Browser], turn: int) -> None:
     found: list[str] = []
     for at, segment in enumerate(SEGMENTS):
-        for entry in nasty.sixth((one for one in TABLE if "{" in one.path), at, turn):
+        for entry in hostile.sixth((one for one in TABLE if "{" in one.path), at, turn):
             for first in {segment, str(business.account.id)} if entry.path.count("{") > 1 else {segment}:
                 parts = re.sub(r"\{\w+\}", first, entry.path, count=1)
                 path = re.sub(r"\{\w+\}", segment, parts)
@@ -87,7 +87,7 @@ async def test_no_query_makes_a_page_fail(everybody: list[Browser], turn: int) -
     found: list[str] = []
     for of_round, value in enumerate(FORGED):
         others = [FORGED[(of_round + at * 5) % len(FORGED)] for at, _ in enumerate(QUERY)]
-        for at, entry in enumerate(nasty.sixth(_WITHOUT_IDS, of_round, turn)):
+        for at, entry in enumerate(hostile.sixth(_WITHOUT_IDS, of_round, turn)):
             values = others if (at + of_round // 6 + turn // 6) % 2 else [value] * len(QUERY)
             asked = "&".join(f"{name}={one}" for name, one in zip(QUERY, values, strict=True))
             browser = everybody[1 if "/operator/" in entry.path else of_round % 2 * 2]
@@ -98,7 +98,7 @@ async def test_no_query_makes_a_page_fail(everybody: list[Browser], turn: int) -
 async def test_no_position_in_a_list_makes_a_page_fail(everybody: list[Browser], turn: int) -> None:
     found: list[str] = []
     for at, instant in enumerate(INSTANTS):
-        for entry in nasty.sixth(_WITHOUT_IDS, at, turn):
+        for entry in hostile.sixth(_WITHOUT_IDS, at, turn):
             rest = (
                 (NOBODY, 5) if entry.path == "/records" else ("9199001122",) if entry.path == "/numbers" else (NOBODY,)
             )
@@ -111,12 +111,12 @@ async def test_no_position_in_a_list_makes_a_page_fail(everybody: list[Browser],
 async def test_no_header_makes_a_page_fail(browse: Visitors, everybody: list[Browser], turn: int) -> None:
     found: list[str] = []
     routes = [one for one in TABLE if "{" not in one.path and one.path not in LEAVING]
-    of_rounds = [(one, at_entry) for one in nasty.ROUNDS for at_entry in enumerate(nasty.sixth(routes, one, turn))]
+    of_rounds = [(one, at_entry) for one in hostile.ROUNDS for at_entry in enumerate(hostile.sixth(routes, one, turn))]
     for of_round, (at, entry) in of_rounds:
         browser = everybody[1 if "/operator/" in entry.path else 0]
         length = {b"content-length": LENGTHS[at % len(LENGTHS)]}
         for more, without in ((length, ()), (length, OF_SITES), ({b"content-type": FORM}, OF_SITES)):
-            sent = {**nasty.headers(of_round, without=without), **more}
+            sent = {**hostile.headers(of_round, without=without), **more}
             found += await _wrong(
                 browser if (at + turn // 6) % 4 else browse(), entry.method, f"/console{entry.path}", sent
             )

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import phones
+from tests.support.actors import ALICE, OPERATOR
 from tests.surfaces.console.browser import (
     Browser,
     Business,

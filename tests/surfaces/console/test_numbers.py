@@ -1,11 +1,11 @@
 import re
 from html import escape
 
-from tests.actors import ALICE, OPERATOR
-from tests.auditing import log_of
 from tests.domain.numbers.staging import phones, reviewing, run_jobs, states_of
-from tests.factories import make_number_group
-from tests.listed import SOMEBODY
+from tests.support.actors import ALICE, OPERATOR
+from tests.support.audit_log import log_of
+from tests.support.factories import make_number_group
+from tests.support.listed_number import SOMEBODY
 from tests.surfaces.console.browser import (
     Business,
     Visitors,

@@ -7,8 +7,8 @@ from html import unescape
 import httpx
 import pytest
 from msgspec import Struct
-from tests.auditing import log_of
 from tests.domain.numbers.staging import phones
+from tests.support.audit_log import log_of
 from tests.surfaces.console.browser import BASE, PASSWORD, Browser, Business, Visitors, make_operator, text_of
 from tests.surfaces.console.listing import list_in, make_set
 

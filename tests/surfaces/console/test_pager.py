@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
-from tests.domain.personalisation.test_daily_figures import submit
-from tests.factories import Cast, make_label
-from tests.listed import make_listed
+from tests.domain.personalisation.counted_calls import submit
+from tests.support.factories import Cast, make_label
+from tests.support.listed_number import make_listed
 from tests.surfaces.console.browser import Browser, Business, Visitors, links_of, make_operator, text_of
-from tests.surfaces.console.test_campaigns import draft
+from tests.surfaces.console.campaigns import draft
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.cursors import InstantKey, decode_key, encode_key

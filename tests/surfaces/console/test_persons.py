@@ -1,7 +1,7 @@
 """Personal data in the console: a number is exported as a file, and erased after it was typed twice."""
 
 import pytest
-from tests.rows import put_row
+from tests.support.table_rows import put_row
 from tests.surfaces.console.browser import Browser, Visitors, errors_of, make_business, make_operator, text_of
 
 from callmark.domain.deps import Deps

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from tests.factories import ALICE, make_branch, make_label
+from tests.support.factories import ALICE, make_branch, make_label
 from tests.surfaces.console.browser import Business, Visitors
 
 from callmark.domain.accounts import service as accounts

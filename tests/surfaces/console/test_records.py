@@ -1,9 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.auditing import log_of
-from tests.domain.personalisation.test_daily_figures import called, submit
-from tests.factories import Cast, Sent, make_label, phone, submit_batch
+from tests.domain.personalisation.counted_calls import called, submit
+from tests.support.audit_log import log_of
+from tests.support.factories import Cast, Sent, make_label, phone, submit_batch
 from tests.surfaces.console.browser import (
     Browser,
     Business,

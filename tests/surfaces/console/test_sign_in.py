@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.auditing import log_of
+from tests.support.audit_log import log_of
 from tests.surfaces.console.browser import (
     PASSWORD,
     Browser,

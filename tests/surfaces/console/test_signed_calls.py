@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from tests.factories import phone
+from tests.support.factories import phone
 from tests.surfaces.console.browser import (
     Browser,
     Business,

@@ -1,7 +1,7 @@
 from html import escape
 
-from tests.auditing import log_of
-from tests.factories import make_feature_set
+from tests.support.audit_log import log_of
+from tests.support.factories import make_feature_set
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 
 from callmark.domain.accounts import service as accounts

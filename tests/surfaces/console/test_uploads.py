@@ -6,9 +6,9 @@ from html import unescape
 
 import httpx
 import msgspec
-from tests.auditing import log_of
-from tests.books import book
-from tests.factories import make_label, phone
+from tests.support.audit_log import log_of
+from tests.support.factories import make_label, phone
+from tests.support.workbooks import book
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_business, text_of
 
 from callmark.domain.deps import Deps

@@ -5,20 +5,17 @@ from html import escape
 
 import pytest
 from aiohttp import web
-from msgspec import Struct
 from msgspec.structs import replace
-from tests.auditing import log_of
-from tests.domain.webhooks.receiving import Stage, receiver, staged, status
+from tests.domain.webhooks.receiving import receiver, staged, status
+from tests.support.audit_log import log_of
 from tests.surfaces.console.browser import (
-    Browser,
-    Business,
-    Visitors,
     errors_of,
     links_of,
     make_business,
     text_of,
     visitors,
 )
+from tests.surfaces.console.desk import EVIL, Desk
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks
@@ -29,21 +26,7 @@ from callmark.surfaces.console.request import with_query
 BOTH = ["cmb", "user_feedback"]
 LIST = "/console/webhooks"
 EVENTS = "/console/webhook-events"
-EVIL = '"><img src=x onerror=alert(1)>'
 URL = "https://hooks.example.com/callmark?key=s%2fecret&x"
-
-
-class Desk(Struct):
-    """Alice's browser, at a business that may call this machine."""
-
-    stage: Stage
-    business: Business
-    browse: Visitors
-    alice: Browser
-
-    async def actions(self) -> list[str]:
-        log = await log_of(self.stage.deps, self.business.account.id)
-        return [entry.action for entry in reversed(log)]
 
 
 @pytest.fixture

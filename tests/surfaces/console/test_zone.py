@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from tests.factories import make_label
-from tests.listed import make_listed
+from tests.support.factories import make_label
+from tests.support.listed_number import make_listed
 from tests.surfaces.console.browser import PASSWORD, Browser, Business, Visitors, errors_of, make_operator, text_of
 
 from callmark.domain.deps import Deps

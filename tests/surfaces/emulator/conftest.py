@@ -2,7 +2,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from tests.databases import Databases
+from tests.support.databases import Databases
 from tests.surfaces.emulator.running import Emulated, emulated
 
 from callmark.domain.deps import Deps

@@ -9,9 +9,9 @@ import httpx
 from msgspec import Struct
 from tests.e2e.play import PATIENCE_S, Serving, serving
 from tests.e2e.serving import ENVIRON
-from tests.engines import SECRET_KEY, Engines
-from tests.factories import Cast, make_cast
-from tests.waiting import until
+from tests.support.engines import SECRET_KEY, Engines
+from tests.support.factories import Cast, make_cast
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import to_ms

@@ -11,8 +11,9 @@ import httpx
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.documented import check_answer
-from tests.waiting import until_connected
+from tests.support.openapi import check_answer
+from tests.support.ports import free_port
+from tests.support.waiting import until_connected
 
 from callmark.domain.deps import Deps
 from callmark.kit.fabric import Fabric
@@ -132,11 +133,3 @@ def _client(url: str) -> httpx.AsyncClient:
     """A client that holds each answer against the document that tells of it."""
     hooks = {"response": [check_answer]}
     return httpx.AsyncClient(base_url=url, verify=_NO_TLS, trust_env=False, timeout=20, event_hooks=hooks)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    sock = open_socket("127.0.0.1", 0)
-    port = sock.getsockname()[1]
-    sock.close()
-    return port

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import httpx
 import pytest
-from tests.databases import Databases
-from tests.engines import Engines
-from tests.listed import make_listed, offer_everything, ring
+from tests.support.databases import Databases
+from tests.support.engines import Engines
+from tests.support.listed_number import make_listed, offer_everything, ring
+from tests.support.waiting import until
 from tests.surfaces.emulator.installation import CALLER, Installed, installation
 from tests.surfaces.gateway.helpers import NOTHING_KNOWN
-from tests.waiting import until
 
 from callmark.domain.audit import sealing
 from callmark.domain.callbacks import service as callbacks

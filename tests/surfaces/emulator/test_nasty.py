@@ -8,8 +8,8 @@ import httpx
 import pytest
 from msgspec import Struct
 from starlette.routing import Route
-from tests.factories import phone
-from tests.nasty import DEEP, QUERIES, ROUNDS, SEGMENTS, headers
+from tests.support.factories import phone
+from tests.support.hostile_requests import DEEP, QUERIES, ROUNDS, SEGMENTS, headers
 from tests.surfaces.emulator.running import Emulated
 
 from callmark.surfaces.emulator.app import EmulatorRoutes

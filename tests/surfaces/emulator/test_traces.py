@@ -3,11 +3,11 @@
 from typing import Any
 
 from tests.domain.webhooks.receiving import receiver
-from tests.factories import ALICE, Cast, make_cast, phone
-from tests.listed import make_listed, offer_everything
+from tests.support.factories import ALICE, Cast, make_cast, phone
+from tests.support.listed_number import make_listed, offer_everything
+from tests.support.tracing import TRACE, TRACEPARENT, ids_of, traced
 from tests.surfaces.emulator.running import Emulated
 from tests.surfaces.gateway.helpers import push
-from tests.tracing import TRACE, TRACEPARENT, ids_of, traced
 
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType

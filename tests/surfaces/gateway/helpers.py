@@ -14,8 +14,8 @@ import uvicorn
 from msgspec import Struct
 from msgspec.structs import replace
 from starlette.applications import Starlette
-from tests.factories import Cast, Sent, submit_batch
-from tests.waiting import until_connected
+from tests.support.factories import Cast, Sent, submit_batch
+from tests.support.waiting import until_connected
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 

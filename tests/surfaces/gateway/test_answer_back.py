@@ -8,9 +8,9 @@ import httpx
 import pytest
 from msgspec import Struct
 from starlette.applications import Starlette
-from tests.actors import ALICE
-from tests.factories import phone
-from tests.listed import Listed, bodies, make_listed, offer_everything, set_state, set_switch
+from tests.support.actors import ALICE
+from tests.support.factories import phone
+from tests.support.listed_number import Listed, bodies, make_listed, offer_everything, set_state, set_switch
 from tests.surfaces.gateway.helpers import Owner, make_handset, online, served
 
 from callmark.domain.accounts import service as accounts

@@ -8,13 +8,13 @@ from functools import partial
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.domain.personalisation.test_partitions import until_waiting
-from tests.engines import Engines
-from tests.factories import make_cast, phone
+from tests.domain.personalisation.partitions import until_waiting
+from tests.support.engines import Engines
+from tests.support.factories import make_cast, phone
+from tests.support.waiting import Growing, until
 from tests.surfaces.gateway.helpers import make_handset, new_record, online, push, ref, served, store_records
-from tests.surfaces.gateway.test_suspension import Scene
-from tests.surfaces.gateway.test_two_gateways import behind_a_relay, is_lost, relayed
-from tests.waiting import Growing, until
+from tests.surfaces.gateway.relays import behind_a_relay, is_lost, relayed
+from tests.surfaces.gateway.suspended_account import Scene
 
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps

@@ -1,8 +1,8 @@
 """What operators learn of open streams, over all gateways, and how they end one."""
 
 import pytest
-from tests.engines import Engines
-from tests.factories import phone
+from tests.support.engines import Engines
+from tests.support.factories import phone
 from tests.surfaces.gateway.helpers import another_process, make_handset, online, served
 
 from callmark.domain.deps import Deps

@@ -9,8 +9,8 @@ from uuid import UUID
 import httpx
 import pytest
 from starlette.applications import Starlette
-from tests.documented import check_answer
-from tests.factories import make_cast, phone
+from tests.support.factories import make_cast, phone
+from tests.support.openapi import check_answer
 from tests.surfaces.gateway.helpers import (
     CALLER,
     Owner,

@@ -8,7 +8,9 @@ from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
-from tests.factories import Cast, make_cast, phone
+from tests.support.factories import Cast, make_cast, phone
+from tests.support.waiting import until
+from tests.support.way_to_postgres import way_to_postgres
 from tests.surfaces.gateway.helpers import (
     Handset,
     Owner,
@@ -20,8 +22,6 @@ from tests.surfaces.gateway.helpers import (
     served,
     store_records,
 )
-from tests.waiting import until
-from tests.way_to_postgres import way_to_postgres
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence

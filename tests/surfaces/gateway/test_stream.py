@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator
 from uuid import UUID
 
 import pytest
-from tests.factories import make_cast, phone
+from tests.support.factories import make_cast, phone
+from tests.support.waiting import until
 from tests.surfaces.gateway.helpers import (
     CALLER,
     NO_OFFERS,
@@ -21,7 +22,6 @@ from tests.surfaces.gateway.helpers import (
     served,
     store_records,
 )
-from tests.waiting import until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol

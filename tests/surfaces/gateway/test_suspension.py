@@ -1,19 +1,14 @@
 """What handsets see of an account that is suspended, and of one that is active again (contract D51)."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime, timedelta
-from typing import LiteralString
-from uuid import UUID
+from datetime import timedelta
 
 import pytest
-from msgspec import Struct
-from tests.domain.personalisation.test_uploads import take
-from tests.factories import Cast, make_cast, phone
-from tests.statement_rows import count_rows_of_statements, rows_of_statements
+from tests.domain.personalisation.taken_uploads import take
+from tests.support.factories import make_cast, phone
+from tests.support.statement_rows import count_rows_of_statements, rows_of_statements
 from tests.surfaces.gateway.helpers import (
     CALLER,
-    Handset,
-    Owner,
     make_handset,
     new_record,
     online,
@@ -23,6 +18,7 @@ from tests.surfaces.gateway.helpers import (
     served,
     store_records,
 )
+from tests.surfaces.gateway.suspended_account import Scene
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -37,41 +33,13 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import NotFound
 from callmark.kit.pieces import PIECE
-from callmark.kit.work import LEASE, Work
+from callmark.kit.work import LEASE
 from callmark.kit.worker import Worker
 
 WAITING = """
 INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)
 SELECT lpad(to_hex(n), 32, '0')::uuid, $1, $2, 1, $2, $2, 'infinity' FROM generate_series(1, $3::int) n
 """
-
-
-class Scene(Struct):
-    """An account, a handset, and a worker."""
-
-    deps: Deps
-    cast: Cast
-    owner: Owner
-    address: str
-
-    async def switch(self, state: AccountState, *, tell: bool = True) -> None:
-        await accounts.update_account(self.deps, self.cast.account.id, state=state, by=SYSTEM)
-        if tell:
-            await self.work(switches.switches(self.deps))
-
-    @property
-    def worker(self) -> Worker:
-        return Worker(self.deps.db, self.deps.gather, self.deps.fabric, self.deps.clock, self.deps.real_clock)
-
-    async def work(self, work: Work) -> None:
-        await self.worker.run_due(work)
-
-    async def due_at(self, table: LiteralString, key: UUID) -> datetime | None:
-        async with self.deps.db.connection() as tx:
-            return await tx.fetchval(f"SELECT due_at FROM {table} WHERE id = $1", key)
-
-    async def source(self, handset: Handset) -> str:
-        return (await handset.ask("resolve", "resolved", caller_number=CALLER))["source"]
 
 
 @pytest.fixture

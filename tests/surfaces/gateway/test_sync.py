@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 import pytest
-from tests.factories import make_cast, phone
+from tests.support.factories import make_cast, phone
 from tests.surfaces.gateway.helpers import (
     make_handset,
     new_record,

@@ -1,21 +1,18 @@
 """Gateways of several processes: one handset has one stream, and a lost fabric loses nothing."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
 from starlette.types import Message
 from structlog.testing import capture_logs
-from tests.engines import Engines
-from tests.factories import Cast, make_cast, phone
+from tests.support.engines import Engines
+from tests.support.factories import Cast, make_cast, phone
+from tests.support.waiting import Growing, until
 from tests.surfaces.gateway.helpers import (
-    Cut,
     Owner,
     another_process,
     make_handset,
@@ -27,7 +24,7 @@ from tests.surfaces.gateway.helpers import (
     served,
     store_records,
 )
-from tests.waiting import Growing, until
+from tests.surfaces.gateway.relays import behind_a_relay, is_lost, relayed
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service as handsets
@@ -136,29 +133,6 @@ async def test_a_stream_that_is_newer_than_the_one_here_is_told_too(deps: Deps, 
     assert [key.partition(".")[0] for key in heard] == [UUID(frame["id"]).hex]
 
 
-@asynccontextmanager
-async def relayed(deps: Deps, engines: Engines) -> AsyncGenerator[tuple[Deps, Cut]]:
-    """A process that reaches NATS through a relay: what it has, and the relay."""
-    url = urlsplit(engines.nats_url)
-    assert url.hostname
-    assert url.port
-    relay = Cut(url.hostname, url.port)
-    await relay.join()
-    through = engines.nats_url.replace(f":{url.port}", f":{relay.port}")
-    try:
-        async with another_process(deps, through) as second:
-            yield second, relay
-    finally:
-        await relay.cut()
-
-
-@asynccontextmanager
-async def behind_a_relay(deps: Deps, engines: Engines) -> AsyncGenerator[tuple[str, Cut]]:
-    """A gateway that reaches NATS through a relay: its address, and the relay."""
-    async with relayed(deps, engines) as (second, relay), served(second) as address:
-        yield address, relay
-
-
 async def test_after_a_lost_fabric_every_handset_is_synced_again(deps: Deps, engines: Engines) -> None:
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
     async with behind_a_relay(deps, engines) as (there, relay), online(there, owner.token) as handset:
@@ -242,10 +216,6 @@ async def test_what_a_sender_could_not_tell_while_it_alone_had_lost_the_fabric_i
     assert missed.outcome is Outcome.FAILED_TO_PUSH
     assert identity["id"] == str(missed.key.id)
     assert withdrawal["record"]["id"] == str(gone.key.id)
-
-
-async def is_lost(sender: Deps) -> bool:
-    return not sender.fabric.connected
 
 
 async def test_an_acknowledgement_while_the_fabric_is_lost_is_written_down(deps: Deps, engines: Engines) -> None:

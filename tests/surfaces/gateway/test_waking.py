@@ -12,12 +12,12 @@ import msgspec
 import pytest
 from aiohttp import web
 from msgspec.structs import replace
-from tests.databases import Databases
 from tests.domain.webhooks.receiving import Handler, receiver
-from tests.factories import Cast, make_cast, phone
+from tests.support.databases import Databases
+from tests.support.factories import Cast, make_cast, phone
+from tests.support.waiting import until
 from tests.surfaces.gateway.fake_fcm import FakeFcm, credentials
 from tests.surfaces.gateway.helpers import Owner, new_record, online, outcome_of, push, served, store_records
-from tests.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service as handsets, waking as waking_up

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
-from tests.documented import faults
+from tests.support.openapi import faults
 
 from callmark.surfaces.gateway import wire
 from callmark.surfaces.reference.asyncapi import CLOSE_CODES, FROM_HANDSET, FROM_SERVER, Frame, asyncapi

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
-from tests.cases import for_each
-from tests.documented import DOCUMENTS, EMULATOR, HANDSET, STIR, Operation, document, misfits, operations
+from tests.support.cases import for_each
+from tests.support.openapi import DOCUMENTS, EMULATOR, HANDSET, STIR, Operation, document, misfits, operations
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.emulator.app import EmulatorRoutes

@@ -7,7 +7,7 @@ import re
 
 import httpx
 import pytest
-from tests.documented import DOCUMENTS, STIR, document, operations
+from tests.support.openapi import DOCUMENTS, STIR, document, operations
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.model import Outcome

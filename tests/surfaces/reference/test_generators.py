@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.documented import BUSINESS, DOCUMENTS, EMULATOR, HANDSET, STIR, document, misfits, operations
+from tests.support.openapi import BUSINESS, DOCUMENTS, EMULATOR, HANDSET, STIR, document, misfits, operations
 
 Runs = dict[str, dict[str, Any]]
 """For each document the `status` of the generator's end and what it `said`."""

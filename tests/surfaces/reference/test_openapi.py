@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from tests.cases import for_each
-from tests.documented import BUSINESS, Operation, document, misfits, operations
+from tests.support.cases import for_each
+from tests.support.openapi import BUSINESS, Operation, document, misfits, operations
 
 from callmark.surfaces.api.route import ApiRoute
 from callmark.surfaces.api.routes import ROUTES

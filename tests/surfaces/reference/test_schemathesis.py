@@ -22,13 +22,13 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from msgspec import Struct, field
 from schemathesis.generation import GenerationMode
-from tests.documented import BUSINESS, Operation, document, operation_of, operations
 from tests.domain.numbers.staging import labelled_set
-from tests.engines import Engines
-from tests.factories import Cast, make_cast, phone
-from tests.listed import make_listed
-from tests.machines import BOUNDS, DEEP
-from tests.opened import opened_deps
+from tests.support.engines import Engines
+from tests.support.factories import Cast, make_cast, phone
+from tests.support.listed_number import make_listed
+from tests.support.openapi import BUSINESS, Operation, document, operation_of, operations
+from tests.support.opened_deps import opened_deps
+from tests.support.state_machines import BOUNDS, DEEP
 from tests.surfaces.api.management.managing import EVERYTHING, make_everything
 
 from callmark.domain.deps import Deps

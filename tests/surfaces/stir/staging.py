@@ -6,10 +6,10 @@ from typing import Any, LiteralString
 
 import httpx
 from msgspec import Struct
-from tests.documented import check_answer
 from tests.domain.signer_certificates.staging import public
-from tests.factories import Cast, make_cast
-from tests.listed import Listed, make_listed
+from tests.support.factories import Cast, make_cast
+from tests.support.listed_number import Listed, make_listed
+from tests.support.openapi import check_answer
 from tests.surfaces.gateway.helpers import new_record, store_records
 
 from callmark.domain.deps import Deps

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from tests.factories import make_cast, phone
-from tests.listed import make_listed
+from tests.support.factories import make_cast, phone
+from tests.support.listed_number import make_listed
 from tests.surfaces.stir.staging import Network, headers_of, make_edge, network, not_refused
 
 from callmark.domain.calls import service as calls

@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Struct, field
 from tests.domain.signer_certificates.staging import Authority, make_authority, pem
-from tests.factories import phone
-from tests.served import served_here
+from tests.support.aiohttp_server import served_here
+from tests.support.factories import phone
 
 from callmark.domain.deps import Deps
 from callmark.domain.edges.model import Edge

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import httpx
 import pytest
 from msgspec.structs import replace
-from tests.factories import make_label
+from tests.support.factories import make_label
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.brand_icons import service as brand_icons

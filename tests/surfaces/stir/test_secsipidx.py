@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from tests.factories import phone
+from tests.support.factories import phone
 from tests.surfaces.stir.staging import Network, network
 
 from callmark.domain.deps import Deps

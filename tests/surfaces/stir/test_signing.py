@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.factories import make_cast, phone
+from tests.support.factories import make_cast, phone
 from tests.surfaces.stir.staging import Network, claims_of, count, headers_of, make_edge, network, not_refused
 
 from callmark.domain.deps import Deps

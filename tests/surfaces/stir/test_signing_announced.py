@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.factories import phone
+from tests.support.factories import phone
 from tests.surfaces.stir.staging import Network, claims_of, headers_of, network
 
 from callmark.domain.accounts import service as accounts

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.domain.signer_certificates.staging import key_pem, make_authority, pem
-from tests.factories import phone
+from tests.support.factories import phone
 from tests.surfaces.stir.staging import Json, Network, claims_of, headers_of, network
 
 from callmark.domain.deps import Deps

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from msgspec import structs
 from tests.domain.signer_certificates.staging import signer_of
-from tests.factories import phone
+from tests.support.factories import phone
 from tests.surfaces.stir.staging import Network, claims_of, count, headers_of, make_edge, network
 
 from callmark.domain.deps import Deps

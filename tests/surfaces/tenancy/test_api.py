@@ -9,8 +9,8 @@ import httpx
 import msgspec
 import pytest
 from msgspec import Struct
-from tests.documented import operation_of
-from tests.factories import make_cast
+from tests.support.factories import make_cast
+from tests.support.openapi import operation_of
 from tests.surfaces.api.management.managing import filled
 from tests.surfaces.tenancy.watching import Told, WatchedDatabase, state_of, told, watched
 from tests.surfaces.tenancy.worlds import World, every_credential, make_world, unknown_world

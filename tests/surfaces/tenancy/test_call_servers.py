@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from starlette.routing import Route
-from tests.factories import make_cast, phone
+from tests.support.factories import make_cast, phone
 from tests.surfaces.stir.staging import Network, headers_of, make_edge, network
 from tests.surfaces.tenancy.watching import state_of
 from tests.surfaces.tenancy.worlds import every_credential

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 from msgspec import Struct
-from tests.factories import Cast, make_cast, phone
-from tests.listed import make_listed, offer_everything, ring
+from tests.support.factories import Cast, make_cast, phone
+from tests.support.listed_number import make_listed, offer_everything, ring
 from tests.surfaces.gateway.helpers import Owner, make_handset, new_record, ref, store_records
 from tests.surfaces.tenancy.watching import WatchedDatabase, state_of, watched
 from tests.surfaces.tenancy.worlds import every_credential

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from msgspec.structs import replace
-from tests.opened import PATIENT_S
+from tests.support.opened_deps import PATIENT_S
 
 from callmark.domain.deps import Deps
 from callmark.kit.db import Database, own_names

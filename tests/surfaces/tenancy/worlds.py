@@ -3,7 +3,7 @@
 import re
 from uuid import UUID
 
-from tests.factories import Sent, make_cast, make_label, phone, submit_batch
+from tests.support.factories import Sent, make_cast, make_label, phone, submit_batch
 from tests.surfaces.api.management.managing import make_everything
 from tests.surfaces.console.browser import make_operator
 from tests.surfaces.gateway.helpers import make_handset

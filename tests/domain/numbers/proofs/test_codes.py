@@ -14,9 +14,9 @@ import pytest
 from aiohttp import web
 from msgspec import Struct, field
 from msgspec.structs import replace
-from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
-from tests.served import served_here
+from tests.support.actors import ALICE, OPERATOR
+from tests.support.aiohttp_server import served_here
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import NumberCodeId

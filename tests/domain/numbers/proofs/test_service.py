@@ -4,9 +4,9 @@ import asyncio
 from uuid import UUID
 
 import pytest
-from tests.actors import ALICE, BOB, OPERATOR, owner_of
 from tests.domain.numbers.staging import Business, make_business, phones, reviewing, run_jobs
-from tests.factories import make_branch
+from tests.support.actors import ALICE, BOB, OPERATOR, owner_of
+from tests.support.factories import make_branch
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ProofRequestId

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.factories import phone
+from tests.support.factories import phone
 from tests.surfaces.api.extending import CALLER, Business, business
 
 from callmark.domain.deps import Deps

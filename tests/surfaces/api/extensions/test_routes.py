@@ -8,11 +8,11 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from tests.factories import phone
-from tests.listed import make_listed
+from tests.support.factories import phone
+from tests.support.listed_number import make_listed
+from tests.support.waiting import Growing, in_task
 from tests.surfaces.api.extending import CALLER, Business, business, hold_all, register
 from tests.surfaces.gateway.helpers import NOTHING_KNOWN, make_handset
-from tests.waiting import Growing, in_task
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter

@@ -10,11 +10,11 @@ from urllib.parse import quote
 import httpx
 import msgspec
 from msgspec import Struct
-from tests.auditing import log_of
-from tests.documented import operation_of
 from tests.domain.numbers.staging import labelled_set
-from tests.factories import Cast, make_branch, make_cast, make_label, phone
-from tests.listed import make_listed, offer_everything, ring
+from tests.support.audit_log import log_of
+from tests.support.factories import Cast, make_branch, make_cast, make_label, phone
+from tests.support.listed_number import make_listed, offer_everything, ring
+from tests.support.openapi import operation_of
 
 from callmark.domain.alerts import recipients
 from callmark.domain.call_reasons import service as call_reasons

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.factories import phone
+from tests.support.factories import phone
 from tests.surfaces.api.management.managing import Manager, filled, make_everything, managing
 
 from callmark.domain.accounts import service as accounts

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.domain.webhooks.receiving import receiver, staged, status
-from tests.listed import QUESTIONS, Listed, make_listed, offer_everything, ring, set_switch
+from tests.support.listed_number import QUESTIONS, Listed, make_listed, offer_everything, ring, set_switch
 from tests.surfaces.api.management.managing import HOOK, Manager, make_everything, managing
 
 from callmark.domain.callbacks import service as callbacks

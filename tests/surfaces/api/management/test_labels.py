@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 
 import msgspec
 import pytest
-from tests.factories import logo, make_feature_set
+from tests.support.factories import logo, make_feature_set
 from tests.surfaces.api.management.managing import Manager, managing
 
 from callmark.domain.deps import Deps

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.actors import OPERATOR
-from tests.factories import phone
-from tests.listed import Listed, make_listed
+from tests.support.actors import OPERATOR
+from tests.support.factories import phone
+from tests.support.listed_number import Listed, make_listed
 from tests.surfaces.api.management.managing import Manager, managing
 
 from callmark.domain.deps import Deps

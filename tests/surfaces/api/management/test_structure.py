@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from tests.domain.numbers.staging import labelled_set
-from tests.factories import make_label, phone
-from tests.listed import make_listed
+from tests.support.factories import make_label, phone
+from tests.support.listed_number import make_listed
 from tests.surfaces.api.management.managing import Manager, make_everything, managing
 
 from callmark.domain.deps import Deps

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 from msgspec import Struct
-from tests.documented import operation_of
+from tests.support.openapi import operation_of
 
 from callmark.domain.deps import Deps
 from callmark.domain.operators.tokens import service as operator_tokens

@@ -11,8 +11,8 @@ from uuid import UUID
 import msgspec
 import pytest
 from click.testing import CliRunner
-from tests.auditing import log_of
-from tests.factories import make_cast
+from tests.support.audit_log import log_of
+from tests.support.factories import make_cast
 from tests.surfaces.api.management.managing import filled
 from tests.surfaces.api.operator.operating import OLIVE, Program, operating
 from tests.surfaces.console.browser import PASSWORD, make_operator

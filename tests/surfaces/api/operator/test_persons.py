@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.rows import put_row
+from tests.support.table_rows import put_row
 from tests.surfaces.api.operator.operating import Program, operating
 
 from callmark.domain.audit import service as audit

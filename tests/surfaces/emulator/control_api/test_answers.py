@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 from msgspec import Struct
-from tests.actors import ALICE
-from tests.factories import make_cast, phone
-from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
+from tests.support.actors import ALICE
+from tests.support.factories import make_cast, phone
+from tests.support.listed_number import Listed, bodies, make_listed, offer_everything, set_state
 from tests.surfaces.emulator.running import Emulated
 from tests.surfaces.emulator.watching import gesture
 from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from tests.documented import check_answer
-from tests.factories import make_cast, phone
+from tests.support.factories import make_cast, phone
+from tests.support.openapi import check_answer
 from tests.surfaces.emulator.running import JSON, Emulated, emulated
 
 from callmark.domain.deps import Deps

@@ -1,6 +1,6 @@
 """What tests of integrators ask of the control API: a webhook in one request, and whether work is left."""
 
-from tests.factories import make_cast
+from tests.support.factories import make_cast
 from tests.surfaces.emulator.running import Emulated
 
 from callmark.domain.events import service as events

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 from tests.domain.webhooks.receiving import DeliveryWorker
-from tests.factories import ALICE
+from tests.support.factories import ALICE
+from tests.support.waiting import until
 from tests.surfaces.emulator.running import Emulated, emulated, serving
-from tests.waiting import until
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps

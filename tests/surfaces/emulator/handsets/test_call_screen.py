@@ -6,9 +6,10 @@ from uuid import UUID
 
 import httpx
 from msgspec.structs import replace
-from tests.factories import make_cast, phone
-from tests.listed import Listed, bodies, make_listed, offer_everything
-from tests.surfaces.emulator.running import Emulated, emulated, farming, free_port, serving
+from tests.support.factories import make_cast, phone
+from tests.support.listed_number import Listed, bodies, make_listed, offer_everything
+from tests.support.ports import free_port
+from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
 from tests.surfaces.emulator.watching import Watcher, gesture, watching
 from tests.surfaces.gateway.helpers import CALLER, push
 

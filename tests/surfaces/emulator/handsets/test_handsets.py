@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.factories import make_cast, phone
-from tests.opened import PATIENT_S
+from tests.support.factories import make_cast, phone
+from tests.support.opened_deps import PATIENT_S
+from tests.support.waiting import until
+from tests.support.way_to_postgres import way_to_postgres
 from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
 from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push
-from tests.waiting import until
-from tests.way_to_postgres import way_to_postgres
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosedError
 

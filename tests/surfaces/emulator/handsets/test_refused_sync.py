@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 from msgspec import Struct
-from tests.factories import phone
-from tests.waiting import until
+from tests.support.factories import phone
+from tests.support.waiting import until
 from websockets.exceptions import ConnectionClosedOK
 from websockets.frames import Close
 

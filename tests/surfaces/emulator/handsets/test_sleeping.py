@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.factories import Cast, make_cast, phone
+from tests.support.factories import Cast, make_cast, phone
+from tests.support.waiting import until
 from tests.surfaces.emulator.running import Emulated, emulated
 from tests.surfaces.emulator.watching import watching
 from tests.surfaces.gateway.helpers import CALLER, new_record, outcome_of, push, push_patiently, store_records
-from tests.waiting import until
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 from starlette.types import Message, Send
-from tests.factories import make_cast, phone
+from tests.support.factories import make_cast, phone
 from tests.surfaces.emulator.running import ROLES, Emulated, emulated, farming, serving
 from tests.surfaces.emulator.watching import gesture, watching
 from tests.surfaces.gateway.helpers import CALLER, push, push_patiently

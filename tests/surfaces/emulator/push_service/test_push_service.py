@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from tests.factories import phone
+from tests.support.factories import phone
 from tests.surfaces.emulator.running import Emulated, emulated
 
 from callmark.domain.deps import Deps

@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.factories import make_cast
+from tests.support.factories import make_cast
+from tests.support.waiting import until
 from tests.surfaces.emulator.running import Emulated
 from tests.surfaces.gateway.helpers import CALLER, push
-from tests.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets

@@ -10,9 +10,9 @@ from typing import LiteralString, Self, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.engines import TEMPLATE, Engines, named
-from tests.lasting import resting_on
-from tests.waiting import patiently
+from tests.support.between_tests import resting_on
+from tests.support.engines import TEMPLATE, Engines, named
+from tests.support.waiting import patiently
 
 from callmark.kit.db import Database, Tx, own_names
 from callmark.kit.ids import new_id, random_text

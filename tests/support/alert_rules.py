@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.scraping import Scrape, Series
+from tests.support.metrics_page import Scrape, Series
 from tools.sources import ROOT
 
 RULES = ROOT / "deploy/prometheus/callmark.rules.yml"

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-from tests.engines import reachable_directory
-from tests.waiting import until
+from tests.support.engines import reachable_directory
+from tests.support.waiting import until
 
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
 from callmark.kit.engines.child import Child, spawn
 
-SAMPLE = Path(__file__).parents[1] / "deploy" / "nats"
+SAMPLE = Path(__file__).parents[2] / "deploy" / "nats"
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
 

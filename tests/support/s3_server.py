@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from tests.served import served_here
+from tests.support.aiohttp_server import served_here
 
 
 class Bucket:

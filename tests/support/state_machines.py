@@ -8,8 +8,8 @@ from typing import Any, ClassVar, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
-from tests.engines import Engines
-from tests.opened import opened_deps
+from tests.support.engines import Engines
+from tests.support.opened_deps import opened_deps
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from tests.opened import PATIENT_S
+from tests.support.opened_deps import PATIENT_S
 
 from callmark.kit.db import Database
 from callmark.kit.fastpath.kept_connections import KeptConnections

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from tests.engines import SECRET_KEY, Engines
-from tests.lasting import RestedPrimary
-from tests.waiting import until_connected
+from tests.support.between_tests import RestedPrimary
+from tests.support.engines import SECRET_KEY, Engines
+from tests.support.waiting import until_connected
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import Clock, SystemClock

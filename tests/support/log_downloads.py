@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from tests.actors import ALICE
-from tests.listed import Listed, make_listed, ring
+from tests.support.actors import ALICE
+from tests.support.listed_number import Listed, make_listed, ring
 
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
-from tests.engines import reachable_directory
+from tests.support.engines import reachable_directory
 
 from callmark.domain.deps import Deps
 from callmark.kit.engines.data_directory import SOCKET_NAME

@@ -3,8 +3,8 @@
 from typing import LiteralString
 
 from msgspec import Struct
-from tests.actors import ALICE
-from tests.factories import make_feature_set, make_label, make_number_group, phone
+from tests.support.actors import ALICE
+from tests.support.factories import make_feature_set, make_label, make_number_group, phone
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.callbacks import service as callbacks
