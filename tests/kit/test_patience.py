@@ -5,7 +5,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 import pytest
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.kit import patience
@@ -38,6 +40,30 @@ async def test_a_statement_that_takes_too_long_is_cut_and_so_is_its_transaction(
         with pytest.raises(Unavailable):  # nothing is left of it
             async with deps.db.connection() as tx:
                 await tx.execute("SELECT 1")
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+
+
+async def test_a_statement_whose_connection_is_cut_between_two_of_its_steps_had_no_answer_in_time(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a busy machine: the server has prepared the statement, and the patience ends before it has to run it."""
+    prepare: Any = vars(asyncpg.Connection)["_get_statement"]
+
+    async def prepare_and_wait(connection: "asyncpg.Connection[Any]", *args: object, **options: object) -> object:
+        statement = await prepare(connection, *args, **options)
+        await until(lambda: closed(connection))
+        return statement
+
+    async def closed(connection: "asyncpg.Connection[Any]") -> bool:
+        return connection.is_closed()
+
+    with monkeypatch.context() as patched, patience.of(total_s=0.3):
+        patched.setattr(asyncpg.Connection, "_get_statement", prepare_and_wait)
+        with pytest.raises(Unavailable) as caught:
+            async with deps.db.connection() as tx:
+                await tx.fetchval("SELECT 1")
+    assert caught.value.reason == "postgresql: no answer in time"
     async with deps.db.connection() as tx:
         assert await tx.fetchval("SELECT 1") == 1
 

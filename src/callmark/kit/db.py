@@ -357,9 +357,16 @@ def name_when_lost(exc: BaseException) -> Unavailable | EngineRefuses | None:
         return Unavailable(f"postgresql: {exc}") if "clos" in str(exc) else None
     if isinstance(exc, LOST):
         return Unavailable(f"postgresql: {said(exc)}")
+    if _is_torn(exc):
+        return Unavailable("postgresql: connection closed between two steps of a statement")
     if why := momentary(exc):
         return Unavailable(f"postgresql: {why} at this moment")
     return None
+
+
+def _is_torn(exc: BaseException) -> bool:
+    """Whether a connection was cut after one step of a statement, and asyncpg has no protocol for the next."""
+    return isinstance(exc, AttributeError) and exc.obj is None and hasattr(asyncpg.protocol.Protocol, exc.name)
 
 
 def momentary(exc: BaseException | None) -> str | None:
