@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from nats.aio.client import Srv
 from tests.support.engines import Engines
 from tests.support.waiting import until
 
@@ -190,3 +191,71 @@ def test_a_connection_that_ends_just_before_a_write_is_a_lost_one(
     engines: Engines, what: Callable[[str], Coroutine[Any, Any, None]], run: Callable[[Coroutine[Any, Any, None]], None]
 ) -> None:
     run(what(engines.nats_url))
+
+
+class ClosedWhileConnecting(SteadyClient):
+    """Waits in a step of its next connection until it is cancelled, and loses the cancellation, as `asyncio.wait_for`.
+
+    Then it goes on.
+    """
+
+    step = ""
+    waits: asyncio.Event
+
+    async def _wait(self, step: str) -> None:
+        if self.step == step:
+            self.step = ""
+            self.waits.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        await self._wait("before it connects")
+        await super()._connect_to_server(s)
+        await self._wait("as it has connected")
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - nats-py's own signature
+        await super()._process_info(info, initial_connection)
+        await self._wait("as it is greeted")
+
+
+async def all_others_end() -> None:
+    """Returns when no other task is left."""
+
+    async def is_alone() -> bool:
+        return asyncio.all_tasks() == {asyncio.current_task()}
+
+    await until(is_alone, 10)
+
+
+async def stays_closed(step: str, *, at_first: bool) -> None:
+    server = ScriptedServer()
+    fabric = Fabric(server.url, new_id())
+    client: ClosedWhileConnecting = attrgetter("_client")(fabric)
+    client.waits = asyncio.Event()
+    try:
+        if at_first:
+            client.step = step
+        opening = asyncio.create_task(fabric.open())
+        if not at_first:
+            await opening
+            client.step = step
+            server.lose_all()
+        await client.waits.wait()
+        await fabric.close()
+        await opening
+        await all_others_end()
+        assert client.is_closed
+        assert not fabric.connected
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("at_first", [True, False], ids=["the first connection", "the way back"])
+@pytest.mark.parametrize("step", ["before it connects", "as it has connected", "as it is greeted"])
+def test_a_fabric_that_is_closed_while_it_connects_stays_closed(
+    monkeypatch: pytest.MonkeyPatch, step: str, *, at_first: bool
+) -> None:
+    """Or a process that stops would be held up by a connection that nobody has any use for."""
+    monkeypatch.setattr("callmark.kit.fabric.SteadyClient", ClosedWhileConnecting)
+    asyncio.run(stays_closed(step, at_first=at_first))

@@ -28,7 +28,7 @@ from callmark.kit.ids import new_id
 from callmark.kit.metrics import NATS_RECONNECTS
 from callmark.kit.nats_servers import NO_FILES, NatsAccess, seeds, version_of
 from callmark.kit.nats_trouble import Trouble
-from callmark.kit.tasks import SideTasks
+from callmark.kit.tasks import SideTasks, end
 from callmark.kit.unconfirmed_numbers import MISSED, UnconfirmedNumbers
 
 log = structlog.get_logger(__name__)
@@ -63,7 +63,7 @@ class Fabric:
         self._outbox = Outbox(self._client)
         self._inbox = new_inbox()
         self._acknowledgements = Acknowledgements(self._inbox, self._outbox.publish)
-        self._joined = False
+        self._joined = self._closed = False
         self._fanouts = Fanouts()
         self.held = HeldStreams()
         self._on_late: OnKey = _ignore
@@ -88,12 +88,14 @@ class Fabric:
 
     async def close(self) -> None:
         """Closes the connection; pushes under way end as FABRIC_LOST."""
+        self._closed = True
         self._side.cancel()
         if self._connecting:
             self._connecting.cancel()
             with contextlib.suppress(*_FAILED):
                 async with asyncio.timeout(1):
                     await self._client.close()
+            await end([self._connecting])
         self._fanouts.lose_all()
 
     @property
@@ -144,7 +146,7 @@ class Fabric:
         self._on_late = callback
 
     async def _connect(self) -> None:
-        while not self._joined:
+        while not (self._joined or self._closed):
             try:
                 await self._client.connect(
                     seeds(self._url),

@@ -68,7 +68,7 @@ def _ended() -> Generator[None]:
 
 
 class SteadyClient(Client):
-    """nats-py's client, which hands on direct subscriptions' messages, with six differences.
+    """nats-py's client, which hands on direct subscriptions' messages, with seven differences.
 
     It tries again whatever ended a try to come back, and whatever ended the tasks that read and ping. nats-py foresees
     few errors there; after any other it has no connection, or a dead one, and never makes another.
@@ -84,6 +84,9 @@ class SteadyClient(Client):
 
     A round trip ends with its connection, and those that wait at once share one (`until_in_force`). nats-py's flush
     waits until its time is up, and returns as if all were well when it begins while there is no connection.
+
+    Once closed it makes no connection. nats-py cancels the task that connects, and `asyncio.wait_for` loses a
+    cancellation that comes together with what it waits for (until Python 3.12): the task would try without end.
     """
 
     def __init__(self, access: NatsAccess = NO_FILES, unconfirmed: UnconfirmedNumbers | None = None) -> None:
@@ -93,6 +96,7 @@ class SteadyClient(Client):
         self.unconfirmed = unconfirmed or UnconfirmedNumbers()
         self._rounds = SharedRounds(self._round_trips)
         self._pong: asyncio.Future[bool] | None = None
+        self._closed_for_good = False
 
     def write(self, message: bytes) -> None:
         """Sends what is ready to be sent, before anything that waits in nats-py. Raises OSError."""
@@ -125,7 +129,15 @@ class SteadyClient(Client):
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 - nats-py's own signature
         self._end_round_trip(NatsError("nats: the connection was closed"))
+        self._closed_for_good = self._closed_for_good or status == Client.CLOSED
         await super()._close(status, do_cbs)
+
+    def _end_when_closed(self) -> None:
+        """Ends the task that connects, if the client was closed meanwhile."""
+        if self._closed_for_good:
+            self._hang_up()
+            self._status = Client.CLOSED
+            raise asyncio.CancelledError
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
@@ -151,11 +163,19 @@ class SteadyClient(Client):
         await super()._process_op_err(e)
 
     async def _connect_to_server(self, s: Srv) -> None:
+        self._end_when_closed()
         self._hang_up()  # nats-py drops a connection that it could not complete, and leaves it open
         s.last_attempt = time.monotonic()
         transport = SteadyTransport()
         await transport.connect(s.uri, buffer_size=DEFAULT_BUFFER_SIZE, connect_timeout=self.options["connect_timeout"])
         self._transport = transport
+
+    async def _process_connect_init(self) -> None:
+        await super()._process_connect_init()
+        if self._closed_for_good:
+            for name in ("_reading_task", "_ping_interval_task", "_flusher_task"):
+                vars(self)[name].cancel()
+        self._end_when_closed()
 
     async def _attempt_reconnect(self) -> None:
         while True:
