@@ -62,7 +62,7 @@ check-words:
 	@$(BIN)/python -m tools.check_words
 
 check-pages:
-	@$(BIN)/djlint --lint --quiet src/callmark/surfaces/*/templates src/callmark/surfaces/emulator/pages/templates
+	@$(BIN)/djlint --lint --quiet $$(git ls-files 'src/*.html')
 
 check-scripts:
 	@tools/node.sh node_modules/@biomejs/biome/bin/biome check --error-on-warnings # which files: biome.jsonc

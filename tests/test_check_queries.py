@@ -16,8 +16,14 @@ C = ("INSERT INTO label (id)"
      " VALUES ($1)")
 D = "UPDATE webhook w SET url = $1"
 E = "DELETE FROM label"
+F = f"SELECT {columns} FROM number"
+G = f"UPDATE {table} SET x = 1"
+H = "UPDATE webhook_queue AS q SET due_at = $1"
+I = "TRUNCATE number"
+J = "LOCK number IN SHARE MODE"
+K = "SELECT $1"
 """
-    assert statements(source) == [2, 3, 4, 6, 7]
+    assert statements(source) == [2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13]
 
 
 def test_words_of_people_are_no_sql() -> None:

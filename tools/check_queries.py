@@ -10,8 +10,9 @@ import sys
 from tools.sources import ROOT, sources
 
 _SQL = re.compile(
-    r"\b(?:SELECT\b.*\bFROM|INSERT INTO|UPDATE \w+(?: \w+)? SET|DELETE FROM|(?:CREATE|DROP|LOCK) TABLE)\b"
-    r"|^\s*SELECT \w",
+    r"\b(?:SELECT\b.*\bFROM|INSERT INTO|UPDATE\s+\S+(?:\s+(?:AS\s+)?\w+)?\s+SET|DELETE FROM)\b"
+    r"|\b(?:CREATE|DROP|LOCK) TABLE\b"
+    r"|^\s*(?:SELECT [\w$]|TRUNCATE\b|LOCK\b.*\bIN\b)",
     re.DOTALL,
 )
 _ELSEWHERE = {"src/callmark/domain/credentials/admission.py"}
@@ -34,11 +35,20 @@ def main() -> int:
 
 def statements(source: str) -> list[int]:
     """The lines of strings that are SQL."""
+    tree = ast.parse(source)
+    pieces = {id(piece) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for piece in node.values}
     return sorted(
         node.lineno
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _SQL.search(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in pieces and _SQL.search(_text(node))
     )
+
+
+def _text(node: ast.Constant | ast.JoinedStr) -> str:
+    """What the string says, with `x` for each value that is put in; empty for other constants."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(piece) if isinstance(piece, ast.Constant) else "x" for piece in node.values)
+    return node.value if isinstance(node.value, str) else ""
 
 
 if __name__ == "__main__":
