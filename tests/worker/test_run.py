@@ -3,32 +3,39 @@
 import inspect
 import pkgutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 
 from callmark import domain
 from callmark.domain.background.registry import PERIODIC, periodic, works
 from callmark.domain.background.service import list_periodic
 from callmark.domain.deps import Deps
+from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.work_names import WorkName
 from callmark.kit.outbound import Outbound
 from callmark.kit.worker import Worker
 
+OF_ANOTHER = {throttle.forget_old_tries}
+"""A part of the job that clears sessions away."""
+
 
 def clearing_jobs() -> Iterator[object]:
-    """Every `drop_…` and `forget_…` of the concepts' jobs."""
+    """Every `drop_…` and `forget_…` of the domain that takes what a job gets, and nothing else."""
     for module in pkgutil.walk_packages(domain.__path__, f"{domain.__name__}."):
-        if module.name.endswith(".jobs"):
-            jobs = import_module(module.name)
-            for name, made in inspect.getmembers(jobs, inspect.iscoroutinefunction):
-                if name.startswith(("drop_", "forget_")) and made.__module__ == module.name:
-                    yield made
+        jobs = import_module(module.name)
+        for name, made in inspect.getmembers(jobs, inspect.iscoroutinefunction):
+            if name.startswith(("drop_", "forget_")) and made.__module__ == module.name and takes_deps_alone(made):
+                yield made
+
+
+def takes_deps_alone(function: Callable[..., object]) -> bool:
+    return [one.annotation for one in inspect.signature(function).parameters.values()] in ([Deps], ["Deps"])
 
 
 def test_every_job_that_clears_away_comes_round_by_itself() -> None:
     there = set(clearing_jobs())
     assert there
-    assert there <= {job for _, job in PERIODIC.values()}
+    assert there - OF_ANOTHER <= {job for _, job in PERIODIC.values()}
 
 
 async def test_every_kind_of_work_is_done_once_and_none_has_a_name_that_nobody_wakes(deps: Deps) -> None:
