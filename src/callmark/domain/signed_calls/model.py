@@ -73,7 +73,7 @@ class SignedHeaders(Struct, frozen=True):
 
     @property
     def all(self) -> list[str]:
-        """Every header, first the one of the kind `shaken` first."""
+        """Every header, the one of the kind `shaken` first."""
         return [self.identity, *self.others]
 
 
