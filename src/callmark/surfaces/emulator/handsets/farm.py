@@ -155,12 +155,12 @@ class Farm:
             case farm_api.Wake():
                 self._wake(question.push_token)
             case farm_api.TakeSeed() | farm_api.TakeFaults() | farm_api.Reset() | farm_api.Halt() | farm_api.Reload():
-                await self._onresults_of(question)
+                await self._on_all(question)
             case _:
                 answer = await self._on_handset(question)
         return answer
 
-    async def _onresults_of(self, question: farm_api.OnAll) -> None:
+    async def _on_all(self, question: farm_api.OnAll) -> None:
         match question:
             case farm_api.TakeSeed():
                 await self._take_seed()
