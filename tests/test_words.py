@@ -47,6 +47,12 @@ def test_a_word_is_found_in_every_form() -> None:
     assert [form for form in forms if not any(pattern.fullmatch(form) for pattern in patterns)] == []
 
 
+def test_what_is_allowed_occurs() -> None:
+    for name, words in read_rules()["allowed"].items():
+        text = "\n".join(text for _, text in texts(ROOT / name))
+        assert [word for word in words if not re.search(rf"\b{word}\b", text, re.IGNORECASE)] == [], name
+
+
 def test_every_module_template_and_page_is_read() -> None:
     wanted = ("*.md", "docs/**/*.md", "examples/**/*.md", "src/**/*.py", "src/**/templates/**/*.html")
     assert {path for pattern in wanted for path in ROOT.glob(pattern)} - paths_of(read_rules()) == set()
