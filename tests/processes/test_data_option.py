@@ -1,4 +1,4 @@
-"""`--data` of the commands that run the platform."""
+"""The data directory of the commands that run the platform: `--data`, and `CALLMARK_DATA`."""
 
 from pathlib import Path
 
@@ -7,13 +7,44 @@ from click.testing import CliRunner
 
 from callmark.main import cli
 
+COMMANDS = ["serve", "migrate", "doctor", "backup x.tar", "restore x", "secret-key rotate", "installation show"]
 
-@pytest.mark.parametrize(
-    "command", ["serve", "migrate", "doctor", "backup x", "restore x", "secret-key rotate", "installation show"]
-)
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_file_is_refused_as_the_data_directory(command: str, tmp_path: Path) -> None:
     file = tmp_path / "data"
     file.touch()
     result = CliRunner().invoke(cli, [*command.split(), "--data", str(file)])
     assert result.exit_code == 2
     assert f"Invalid value for '--data': Directory '{file}' is a file." in result.stderr
+
+
+@pytest.mark.parametrize("below", ["", "x"])
+@pytest.mark.parametrize(
+    "command", ["serve", "migrate", "backup x.tar", "secret-key rotate", "installation show", "account list"]
+)
+def test_a_file_in_the_environment_is_refused_and_so_is_a_path_below_one(
+    command: str, below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "data"
+    file.touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CALLMARK_DATA", str(file / below))
+    result = CliRunner().invoke(cli, command.split())
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: the data directory {file / below} cannot be used: {file} is not a directory; name another with --data"
+        " (CALLMARK_DATA)\n"
+    )
+
+
+@pytest.mark.parametrize("below", ["", "x"])
+def test_the_doctor_finds_that_the_data_directory_is_a_file(
+    below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "data"
+    file.touch()
+    monkeypatch.setenv("CALLMARK_DATA", str(file / below))
+    result = CliRunner().invoke(cli, ["doctor"])
+    assert result.exit_code == 1
+    assert f"{file} is not writable: Not a directory" in result.stdout

@@ -69,6 +69,7 @@ class DataDirectory:
         """Makes what is missing, with the permissions the engines need. Raises SetupError that says what is wrong."""
         self.owner = engine_owner()
         try:
+            self.refuse_file()
             self.path.mkdir(parents=True, exist_ok=True)
             self._refuse_foreign()
             for part in (self.path, self.nats):
@@ -80,6 +81,15 @@ class DataDirectory:
             self.programs.mkdir(mode=0o755, parents=True, exist_ok=True)
         except OSError as exc:
             raise SetupError(f"the data directory {self.path} cannot be used: {exc.strerror}: {exc.filename}") from exc
+
+    def refuse_file(self) -> None:
+        """Raises SetupError where the path leads to a file, or through one."""
+        nearest = next(place for place in (self.path, *self.path.parents) if place.exists())
+        if not nearest.is_dir():
+            raise SetupError(
+                f"the data directory {self.path} cannot be used: {nearest} is not a directory; name another with --data"
+                " (CALLMARK_DATA)"
+            )
 
     def named(self, part: Path) -> Path:
         """What an engine that is started with `part` as its working directory calls it."""
@@ -155,13 +165,14 @@ class DataDirectory:
 
 
 def read_installation(path: Path) -> Installation:
-    """The installation running on the data directory `path`. Raises SetupError when none runs there."""
+    """The installation running on the data directory `path`. Raises SetupError when none runs, or can run, there."""
     directory = DataDirectory(path)
     none = SetupError(
         f"no running installation at {directory.path}; start one with `callmark serve`, or name another with --data:"
         f" `callmark demo` uses {demo_data_dir()}"
     )
     try:
+        directory.refuse_file()
         descriptor = os.open(directory.path / "lock", os.O_RDWR | os.O_CLOEXEC)
         try:
             if _try_lock(descriptor):  # left over by a killed one

@@ -253,7 +253,7 @@ def data_version(data: Path) -> int | None:
     """The major version that made the data directory, None when there is none."""
     try:
         return int((data / "PG_VERSION").read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
