@@ -353,9 +353,13 @@ def test_a_long_line_of_numbers_with_a_word_in_it_is_a_list() -> None:
     assert [(one.line, one.text) for one in found.unread] == [(1, "Acme")]
     with pytest.raises(TableError, match="choose one"):  # a row of a table, perhaps
         read_numbers(f"{ONE},{TWO},Acme".encode())
-    found = read_numbers("\n".join([",".join([*listed, "Acme"]), ",".join(listed[:25])]).encode())
-    assert (found.numbers, found.duplicate_count) == (listed, 25)
-    assert [(one.line, one.text) for one in found.unread] == [(1, "Acme")]
+
+
+def test_a_table_with_a_gap_is_no_list() -> None:
+    rows = [[f"C{at}", "Anna", *(f"0151 1234{at}{of:02}" for of in range(15))] for at in range(6)]
+    rows[3][1] = ""
+    with pytest.raises(TableError, match="choose one"):
+        read_numbers("\n".join(map(";".join, rows)).encode(), reading=Reading(region="DE"))
 
 
 def test_lines_that_no_longer_decide_may_be_wider(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,7 +211,7 @@ def number_columns(table: Table, region: str = "") -> tuple[int, ...]:
 def _without_header(table: Table, lines: Sequence[Line], shares: list[float], region: str) -> tuple[int, ...]:
     """By the cells of the first `lines`: the one column that has numbers; all where nothing but numbers is in any.
 
-    Or all of a few lines that are no table and have more numbers than a row of one: what else they have is no number.
+    Or all of a single line that has more numbers than a row of a table: what else is in it has no number.
     """
     if table.width <= 1:
         return (0,) if table.width else ()
@@ -220,9 +220,10 @@ def _without_header(table: Table, lines: Sequence[Line], shares: list[float], re
     filled = sorted((replace(table, lines=lines) if are_wide else table).filled_columns())
     if len(holding) == 1 and shares[holding[0]] > _MOST_OF_THEM:
         return (holding[0],)
-    is_list = len(table.lines) == 1 or len({len([*filter(None, line.cells)]) for line in table.lines}) > 1
-    is_long = is_list and len(holding) > _MOST_OF_A_ROW and len(lines) == len(table.lines)
-    if is_long or (holding == filled and (is_list or _are_alike(lines, holding, region))):
+    is_line = len(table.lines) == 1
+    is_list = is_line or len({len([*filter(None, line.cells)]) for line in table.lines}) > 1
+    is_full = holding == filled and (is_list or _are_alike(lines, holding, region))
+    if is_full or (is_line and len(holding) > _MOST_OF_A_ROW):
         return tuple(sorted(table.filled_columns()))
     if holding:
         raise _unclear(table, "several columns seem to contain phone numbers", holding)

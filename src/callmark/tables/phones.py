@@ -290,11 +290,11 @@ def _parse(written: str, region: str) -> str | NoNumber:
     is_plain = digits == written.removeprefix("+") and digits[0] != "0" and SHORTEST <= len(digits) <= LONGEST
     if not region and is_plain:  # as it is kept, whatever its plan
         return digits
-    read = _whole(_international(written, digits, region), digits, region)
-    if isinstance(read, NoNumber) and digits.startswith("0011") and region in _DIALLING_0011:
+    if digits.startswith("0011") and region in _DIALLING_0011:  # before 00 and the 1 of the United States
         behind = _whole(written, digits, region)
-        return read if isinstance(behind, NoNumber) else behind
-    return read
+        if not isinstance(behind, NoNumber):
+            return behind
+    return _whole(_international(written, digits, region), digits, region)
 
 
 def _international(written: str, digits: str, region: str) -> str:
