@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Gene
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from time import perf_counter
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Literal, LiteralString, Protocol, Self, TypeVar, cast
 
 import asyncpg
@@ -366,7 +367,10 @@ def name_when_lost(exc: BaseException) -> Unavailable | EngineRefuses | None:
 
 def _is_torn(exc: BaseException) -> bool:
     """Whether a connection was cut after one step of a statement, and asyncpg has no protocol for the next."""
-    return isinstance(exc, AttributeError) and exc.obj is None and hasattr(asyncpg.protocol.Protocol, exc.name)
+    if not (isinstance(exc, AttributeError) and exc.obj is None and hasattr(asyncpg.protocol.Protocol, exc.name)):
+        return False
+    *_, (innermost, _) = walk_tb(exc.__traceback__)
+    return innermost.f_globals["__name__"].startswith("asyncpg.")  # one of ours stays a bug
 
 
 def momentary(exc: BaseException | None) -> str | None:

@@ -4,7 +4,7 @@ What is done is written with each step, so the next worker after a kill continue
 after a look at every table that changed nothing.
 """
 
-from asyncio import to_thread
+from asyncio import sleep, to_thread
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
@@ -207,8 +207,10 @@ async def _erase_in(deps: Deps, one: Erasure, table: SearchedTable, mask: Number
 async def _decided(table: SearchedTable, row: FoundRow, mask: NumberMask, *, is_listed: bool) -> Decision:
     """A long text as it was sent takes a while, and nothing else in this process may wait for it.
 
-    To begin a thread takes longer than anything else of a row, while it and those of its step are locked.
+    To begin a thread takes longer than anything else of a row, while it and those of its step are locked. Thousands of
+    rows of a step take a while too, so other work comes between them.
     """
+    await sleep(0)
     if row.values.get(table.as_sent or ""):
         return await to_thread(decide, table, row, mask, is_listed=is_listed)
     return decide(table, row, mask, is_listed=is_listed)
