@@ -5,8 +5,9 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -65,6 +66,19 @@ async def test_a_mistake_of_ours_is_a_bug_and_not_a_lost_engine(deps: Deps) -> N
     with pytest.raises(asyncpg.InterfaceError):
         async with deps.db.connection() as tx:
             await tx.fetchval("SELECT 1", "one argument too many")
+
+
+@pytest.mark.parametrize("mistake", [partial(setattr, None, "execute", 1), partial(methodcaller("execute"), None)])
+async def test_an_attribute_of_none_that_we_ask_for_is_a_bug_too(deps: Deps, mistake: Callable[[], None]) -> None:
+    with pytest.raises(AttributeError):
+        async with deps.db.connection():
+            mistake()
+
+
+async def test_an_attribute_error_without_a_name_stays_one(deps: Deps) -> None:
+    with pytest.raises(AttributeError):
+        async with deps.db.connection():
+            raise AttributeError("made by hand")
 
 
 async def test_a_server_that_does_not_end_a_connection_takes_nothing_back(directory: Path) -> None:

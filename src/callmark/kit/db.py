@@ -367,10 +367,10 @@ def name_when_lost(exc: BaseException) -> Unavailable | EngineRefuses | None:
 
 def _is_torn(exc: BaseException) -> bool:
     """Whether a connection was cut after one step of a statement, and asyncpg has no protocol for the next."""
-    if not (isinstance(exc, AttributeError) and exc.obj is None and hasattr(asyncpg.protocol.Protocol, exc.name)):
+    if not (isinstance(exc, AttributeError) and exc.obj is None and hasattr(asyncpg.protocol.Protocol, exc.name or "")):
         return False
-    *_, (innermost, _) = walk_tb(exc.__traceback__)
-    return innermost.f_globals["__name__"].startswith("asyncpg.")  # one of ours stays a bug
+    frames = [frame for frame, _ in walk_tb(exc.__traceback__)]
+    return bool(frames) and frames[-1].f_globals["__name__"].startswith("asyncpg.")  # one of ours stays a bug
 
 
 def momentary(exc: BaseException | None) -> str | None:
