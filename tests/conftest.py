@@ -3,6 +3,7 @@
 import functools
 import inspect
 import ipaddress
+import logging
 import os
 import socket
 import sys
@@ -213,12 +214,28 @@ def _cookies_looked_for_where_some_came() -> Generator[None]:
         yield
 
 
-@pytest.fixture
-def own_logs() -> Generator[None]:
-    """For a test that sets up its own: the logs of the tests come back after it."""
-    usual = structlog.get_config()
+@pytest.fixture(scope="session", autouse=True)
+def _loggers_keep_no_configuration() -> Generator[None]:
+    """A logger first used while a test has its own logs would write to these in all later tests."""
+    configure = structlog.configure
+
+    def configure_uncached(*args: Any, **options: Any) -> None:
+        configure(*args, **options | {"cache_logger_on_first_use": False})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", configure_uncached)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _usual_logs() -> Generator[None]:
+    """What a test sets up, a command run in its process too, ends with it."""
+    usual, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     yield
     structlog.configure(**usual)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def _only_this_machine(event: str, args: tuple[Any, ...]) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import os
 import select
 import signal
@@ -13,11 +12,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-import structlog
 from click.testing import CliRunner
 from msgspec import Struct
 from tests.support.waiting import FIRST_PAUSE_S, GROWS, LONGEST_PAUSE_S
@@ -26,7 +23,6 @@ from callmark.main import cli
 
 COMMAND = [sys.executable, "-m", "callmark.main"]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
-_configure: Callable[..., None] = structlog.configure
 OPTIONS = ["--port", "0", "--roles", "api,worker"]
 STOPPED_WITHIN_S = 30
 """On a machine that is busy with other tests; a supervisor gives its parts less than five (tests/processes)."""
@@ -112,23 +108,10 @@ def run_here(*arguments: str | Path, **variables: str) -> "subprocess.CompletedP
     """
     argv = [str(argument) for argument in arguments]
     none = dict.fromkeys(name for name in os.environ if name not in ENVIRON)
-    usual, root = structlog.get_config(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    try:
-        with patch.object(structlog, "configure", _configure_for_now):
-            ended = CliRunner(env=none | variables).invoke(cli, argv)
-    finally:
-        structlog.configure(**usual)
-        root.handlers[:] = handlers
-        root.setLevel(level)
+    ended = CliRunner(env=none | variables).invoke(cli, argv)
     if ended.exception and not isinstance(ended.exception, SystemExit):
         raise ended.exception
     return subprocess.CompletedProcess(argv, ended.exit_code, ended.stdout, ended.stderr)
-
-
-def _configure_for_now(**options: Any) -> None:
-    """A logger that is first used meanwhile must not keep what the command has set."""
-    _configure(**options | {"cache_logger_on_first_use": False})
 
 
 @contextmanager

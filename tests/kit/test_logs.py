@@ -8,8 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from callmark.kit import logs
+
+log = structlog.get_logger()
 
 
 class Writes(io.StringIO):
@@ -24,7 +27,6 @@ class Writes(io.StringIO):
         return super().write(text)
 
 
-@pytest.mark.usefixtures("own_logs")
 def test_a_line_and_its_end_are_one_write() -> None:
     stream = Writes()
     logs.set_up("info", stream=stream)
@@ -34,7 +36,6 @@ def test_a_line_and_its_end_are_one_write() -> None:
     assert json.loads(stream.given[0])["event"] == "something_happened"
 
 
-@pytest.mark.usefixtures("own_logs")
 def test_a_trace_holds_no_whole_phone_number_and_no_token() -> None:
     stream = Writes()
     logs.set_up("info", stream=stream)
@@ -49,7 +50,6 @@ def test_a_trace_holds_no_whole_phone_number_and_no_token() -> None:
     assert "test_logs.py" in said
 
 
-@pytest.mark.usefixtures("own_logs")
 def test_our_lines_and_those_of_libraries_look_alike() -> None:
     stream = Writes()
     logs.set_up("info", process="http-0", stream=stream)
@@ -69,3 +69,14 @@ def test_our_lines_and_those_of_libraries_look_alike() -> None:
         assert line["timestamp"].endswith("Z")
         at = datetime.fromisoformat(line["timestamp"])
         assert before - timedelta(microseconds=1) <= at <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_logs_that_a_test_sets_up_end_with_it(time: int) -> None:
+    """The second time finds what the first has left."""
+    with capture_logs() as lines:
+        log.warning("seen", time=time)
+    assert [line["time"] for line in lines] == [time]
+    assert logging.StreamHandler not in map(type, logging.getLogger().handlers)
+    logs.set_up("critical", stream=io.StringIO())
+    log.warning("not_seen")

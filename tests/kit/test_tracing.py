@@ -112,7 +112,6 @@ def test_what_is_not_on_imports_nothing_of_opentelemetry() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.usefixtures("own_logs")
 def test_lines_of_the_log_have_the_trace() -> None:
     out = io.StringIO()
     with traced(), tracing.span("request", parent=TRACEPARENT):
