@@ -1,8 +1,9 @@
 """A way to PostgreSQL that a test opens and shuts."""
 
+import asyncio
 import shutil
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -27,6 +28,25 @@ class WayToPostgres:
     def shut(self) -> None:
         """No more connections can be made; those that there are stay."""
         self._socket.unlink()
+
+    @asynccontextmanager
+    async def slow(self, late_s: float) -> AsyncGenerator[None]:
+        """Within the block a connection is taken at once, and leads somewhere after `late_s`."""
+
+        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(late_s)
+            from_there, to_there = await asyncio.open_unix_connection(self._there)
+            await asyncio.gather(_pass_on(reader, to_there), _pass_on(from_there, writer))
+
+        async with await asyncio.start_unix_server(relay, self._socket):
+            yield
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+    writer.close()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import structlog
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import ProductClock, SystemClock
-from callmark.kit.db import Database
+from callmark.kit.db import ACQUIRE_TIMEOUT_S, Database
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.fastpath.kept_connections import KeptConnections
@@ -28,6 +28,10 @@ from callmark.processes.reach import ENGINE_WAIT, public_url, reach, refused, un
 
 log = structlog.get_logger(__name__)
 
+_OPERATOR_WAIT = timedelta(seconds=2)
+_OPERATOR_CONNECTED_WITHIN_S = 10.0
+"""A request is refused sooner, because others wait behind it."""
+
 
 @asynccontextmanager
 async def open_deps(
@@ -35,27 +39,24 @@ async def open_deps(
     kind: str,
     *,
     wait: timedelta = ENGINE_WAIT,
+    connected_within_s: float = ACQUIRE_TIMEOUT_S,
     health: Health | None = None,
     with_key: bool = True,
 ) -> AsyncGenerator[Deps]:
     """Pool, fabric, clocks and the heartbeat of a process of `kind`, all closed at the end of the block.
 
     Both engines must be named by `settings`. Raises SetupError when PostgreSQL does not answer within `wait` or its
-    schema is not this code's; NATS may come later (`/readyz` says so until then). `with_key` is False for what replaces
-    the secret key, and so neither needs the present one nor refuses another.
+    schema is not this code's; NATS may come later (`/readyz` says so until then). Each connection to PostgreSQL is
+    given up after `connected_within_s`. `with_key` is False for what replaces the secret key, and so neither needs the
+    present one nor refuses another.
     """
     if settings.postgres_dsn is None or settings.nats_url is None:
         raise SetupError("this process needs the addresses of both engines: CALLMARK_POSTGRES_DSN, CALLMARK_NATS_URL")
     real = SystemClock()
     clock = ProductClock(real)
     async with AsyncExitStack() as stack:
-        dsn = settings.postgres_dsn.reveal()
-        primary = Primary(dsn)
-        db = await Database.open(dsn, size=settings.pool_size, name=f"callmark {kind}", primary=primary)
-        stack.push_async_callback(db.close)
-        size = max(1, min(GATHER_CONNECTIONS, settings.pool_size - 2))
-        gathered = KeptConnections(dsn, size=size, name=f"callmark {kind} gathered", primary=primary)
-        stack.push_async_callback(gathered.close)
+        dsn, size = settings.postgres_dsn.reveal(), settings.pool_size
+        db, gathered = await _open_connections(stack, dsn, f"callmark {kind}", size, connected_within_s)
         installation = await _installation(db, wait)
         keyed = await _with_secret_key(db, settings) if with_key else settings
         fabric = Fabric(
@@ -71,15 +72,35 @@ async def open_deps(
         yield Deps(keyed, db, fabric, StatementBatcher(gathered), clock, real, public_url(settings), health)
 
 
+async def _open_connections(
+    stack: AsyncExitStack, dsn: str, name: str, size: int, within_s: float
+) -> tuple[Database, KeptConnections]:
+    """The pool, and the connections of the statements that are gathered; both follow the same primary."""
+    primary = Primary(dsn)
+    db = await Database.open(dsn, size=size, name=name, primary=primary, connected_within_s=within_s)
+    stack.push_async_callback(db.close)
+    few = max(1, min(GATHER_CONNECTIONS, size - 2))
+    gathered = KeptConnections(dsn, size=few, name=f"{name} gathered", primary=primary, connected_within_s=within_s)
+    stack.push_async_callback(gathered.close)
+    return db, gathered
+
+
 @asynccontextmanager
-async def open_operator_deps(data: Path | None = None) -> AsyncGenerator[Deps]:
+async def open_operator_deps(data: Path | None = None, *, with_key: bool = True) -> AsyncGenerator[Deps]:
     """`Deps` of a running installation for one operator command.
 
     The engines of `CALLMARK_POSTGRES_DSN` and `CALLMARK_NATS_URL` where they are set and no `data` is given, else those
-    of the installation running on the data directory. Raises SetupError when there is none.
+    of the installation running on the data directory. Raises SetupError when there is none. Refused connections are
+    tried for two seconds; a server under load may take longer for one that it accepts. For `with_key` see `open_deps`.
     """
     settings = reach(read_settings(data=data), prefer_data=data is not None)
-    async with open_deps(settings, "operator", wait=timedelta(seconds=2)) as deps:
+    async with open_deps(
+        settings,
+        "operator",
+        wait=_OPERATOR_WAIT,
+        connected_within_s=_OPERATOR_CONNECTED_WITHIN_S,
+        with_key=with_key,
+    ) as deps:
         yield deps
 
 

@@ -6,7 +6,6 @@ killed at any point leaves a key that fits, and may be run again.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,9 +32,8 @@ from callmark.kit.secret_key import (
     set_key,
     settle_key,
 )
-from callmark.kit.settings import Secret, Settings, read_settings
-from callmark.processes.compose import open_deps
-from callmark.processes.reach import reach
+from callmark.kit.settings import Secret, Settings
+from callmark.processes.compose import open_operator_deps
 from callmark.surfaces.cli.command import operator_at_terminal
 from callmark.surfaces.cli.options import data_option, yes_option
 
@@ -204,8 +202,7 @@ def _run(data: Path | None, use: Callable[[Deps, Settings], Awaitable[Done]]) ->
     logs.set_up("error")
 
     async def run() -> Done:
-        settings = reach(read_settings(data=data), prefer_data=data is not None)
-        async with open_deps(settings, "operator", wait=timedelta(seconds=2), with_key=False) as deps:
-            return await use(deps, settings)
+        async with open_operator_deps(data, with_key=False) as deps:
+            return await use(deps, deps.settings)
 
     return asyncio.run(run())
