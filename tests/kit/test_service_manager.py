@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Generator
+from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 
@@ -85,3 +86,17 @@ async def test_a_manager_that_has_gone_stops_nothing(tmp_path: Path) -> None:
         await asyncio.wait({telling})
     assert telling.cancelled()
     assert {line["event"] for line in lines} == {"service_manager_not_told"}
+
+
+async def test_a_manager_that_does_not_read_holds_up_nothing_else(manager: socket.socket) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as full, suppress(BlockingIOError):
+        full.settimeout(0)
+        while True:
+            full.sendto(b"X=1", manager.getsockname())
+    telling = asyncio.create_task(ServiceManager.of(environ(manager)).keep_told(lambda: WELL))
+    await asyncio.sleep(0.1)  # it is sending by now, and we come to read
+    while (first := await heard(manager)) == {"X": "1"}:
+        pass
+    assert first == {"READY": "1"}
+    telling.cancel()
+    await asyncio.wait({telling})

@@ -46,20 +46,22 @@ class ServiceManager:
         """Tells that we are ready, and then what `view` gives, until it is cancelled; then that we stop."""
         if not self._address:
             await asyncio.Event().wait()
-        self._tell("READY=1")
+        await self._tell("READY=1")
         try:
             while True:
                 works, troubles = view()
                 status = "; ".join(f"{part}: {trouble}" for part, trouble in troubles.items()) or "everything works"
-                self._tell(f"STATUS={' '.join(status.split())}", *["WATCHDOG=1"] * (works and self._watched))
+                await self._tell(f"STATUS={' '.join(status.split())}", *["WATCHDOG=1"] * (works and self._watched))
                 await asyncio.sleep(self._every_s)
         finally:
-            self._tell("STOPPING=1", "STATUS=stopping")
+            await self._tell("STOPPING=1", "STATUS=stopping")
 
-    def _tell(self, *lines: str) -> None:
+    async def _tell(self, *lines: str) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-                sock.settimeout(_SEND_WITHIN_S)
-                sock.sendto("\n".join(lines).encode(), self._address)
-        except OSError as exc:
-            log.warning("service_manager_not_told", lines=lines, error=str(exc))
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sock:
+                sock.connect(self._address)  # or its queue counts as one with room
+                async with asyncio.timeout(_SEND_WITHIN_S):
+                    await loop.sock_sendall(sock, "\n".join(lines).encode())
+        except OSError as exc:  # a TimeoutError too
+            log.warning("service_manager_not_told", lines=lines, error=str(exc) or "it does not read")
