@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -16,7 +17,7 @@ from typing import Any
 import httpx
 from msgspec import Struct, field
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from tests.e2e.serving import ENVIRON, children, until
+from tests.e2e.serving import ENVIRON, children, is_in_time, until
 from tests.support.engines import reachable_directory
 
 from callmark.kit.clock import to_ms
@@ -82,6 +83,15 @@ class Demo(Struct):
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
 
+    def push_in_time(self, receiver: str, **more: Any) -> None:
+        """As `push`, and again while its time goes by, until the handset has acknowledged the record within it."""
+
+        def is_pushed() -> bool:
+            began = time.monotonic()
+            return is_in_time(self.push(receiver, **more), time.monotonic() - began)
+
+        until(is_pushed)
+
     def _log_in(self) -> None:
         """A token lives for an hour of the product's clock, which tests move."""
         key = {"key_id": self.account["key_id"], "api_key": self.account["api_key"]}
@@ -102,11 +112,13 @@ class Demo(Struct):
         """Moves the product's clock."""
         assert self.http.post("/emulator/v1/clock", json={"advance_s": seconds}).status_code == 200
 
-    def kill(self) -> None:
-        """`kill -9` of the process that does everything; returns when its supervisor has started another."""
+    @contextmanager
+    def killed(self) -> Generator[None]:
+        """`kill -9` of the process that does everything; the block ends when its supervisor has started another."""
         killed = self._pids()
         assert len(killed) == 1
         os.kill(killed[0], signal.SIGKILL)
+        yield
         until(lambda: set(self._pids()) - set(killed))
 
     def _pids(self) -> list[int]:

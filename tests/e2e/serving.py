@@ -24,6 +24,10 @@ from callmark.main import cli
 COMMAND = [sys.executable, "-m", "callmark.main"]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
 OPTIONS = ["--port", "0", "--roles", "api,worker"]
+ANSWERED_WITHIN_S = 10
+"""A refused connection ends at once; `/readyz` itself may take three."""
+PUSHED_WITHIN_S = 2.5
+"""How long a real-time push waits for the handset; the setting allows hardly more."""
 STOPPED_WITHIN_S = 30
 """On a machine that is busy with other tests; a supervisor gives its parts less than five (tests/processes)."""
 
@@ -124,10 +128,10 @@ def explained_by(errors: Path) -> Generator[None]:
         raise
 
 
-def fetch(url: str) -> tuple[int, bytes]:
+def fetch(url: str, within_s: float = ANSWERED_WITHIN_S) -> tuple[int, bytes]:
     """Status and body of a GET; status 0 when nobody answers."""
     try:
-        with urlopen(url, timeout=2) as answer:  # noqa: S310 - an address of ours
+        with urlopen(url, timeout=within_s) as answer:  # noqa: S310 - an address of ours
             return answer.status, answer.read()
     except HTTPError as exc:
         with exc:
@@ -143,6 +147,16 @@ def until(condition: Callable[[], object], within_s: float = 60) -> None:
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(pause_s)
         pause_s = min(pause_s * GROWS, LONGEST_PAUSE_S)
+
+
+def is_in_time(pushed: dict[str, Any], took_s: float) -> bool:
+    """Whether a real-time push was a success; False when its time went by, as on a machine that is busy with others.
+
+    An AssertionError when it failed before that: then nobody tried to reach the handset.
+    """
+    status = pushed["status_info"]["status"]
+    assert status == "success" or took_s > PUSHED_WITHIN_S - 1, pushed
+    return status == "success"
 
 
 def children(pid: int) -> list[int]:
