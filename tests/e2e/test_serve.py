@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from tests.e2e.serving import (
+    ANSWERED_WITHIN_S,
     STOPPED_WITHIN_S,
     Serve,
     explained_by,
@@ -48,11 +49,12 @@ def serve(directory: Path) -> Generator[Serve]:
 
 def test_every_process_answers_on_the_shared_port_and_on_its_own(serve: Serve) -> None:
     there = serve.installation
-    assert fetch(there["base_url"] + "/healthz")[0] == 200
+    until(lambda: fetch(there["base_url"] + "/healthz")[0] == 200)
     assert len(there["admin_urls"]) == 3  # two for HTTP, one worker
     for url in there["admin_urls"]:
         assert url.startswith("http://127.0.0.2:")
-        assert [fetch(url + path)[0] for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
+        for path in ("/healthz", "/readyz", "/metrics"):
+            until(lambda page=url + path: fetch(page)[0] == 200)
 
 
 def test_the_log_has_the_request_id_of_a_client_or_one_of_our_own(serve: Serve) -> None:
@@ -195,25 +197,42 @@ def test_a_worker_that_hangs_and_is_started_again_raises_alerts(serve: Serve) ->
     suspend([hanging])
 
     def is_missed() -> bool:
+        pid = serve.pid_of("child worker")
+        if pid not in (hanging, None):  # the supervisor was quicker than the processes, which read facts every 5 s
+            suspend([pid])
         held.update({url: scraped(url) for url in urls[:2]})
         return any(found and found.samples.get(WORKERS) == 0 for found in held.values())
 
-    held[urls[2]] = scraped(urls[2])
+    held[urls[2]] = scraped(urls[2], within_s=2)
     until(is_missed)
-    looks = {url: Looks(before[url], held[url]) for url in urls}
+    looks = {url: Looks(timeless(before[url]), timeless(held[url])) for url in urls}
     judge(looks, "CallmarkDown", "CallmarkPartNotWorking", "CallmarkNoWorker")
+    after = dict[str, Scrape | None]()
+
+    def is_back() -> bool:
+        after.update({url: scraped(url) for url in urls})
+        return all(after.values()) and any(found and found.samples.get(WORKERS) == 1 for found in after.values())
+
     until(lambda: serve.pid_of("child worker") not in (hanging, None))
     until(serve.ready)
-    until(lambda: any(found and found.samples.get(WORKERS) == 1 for found in map(scraped, urls)))
-    judge({url: Looks(before[url], scraped(url)) for url in urls}, "CallmarkRestarts")
+    until(is_back)
+    judge({url: Looks(timeless(before[url]), timeless(after[url])) for url in urls}, "CallmarkRestarts")
 
 
 WORKERS = Series("callmark_processes", (("kind", "worker"),))
 
 
-def scraped(admin_url: str) -> Scrape | None:
+def timeless(found: Scrape | None) -> Scrape | None:
+    """Without how late the event loop and connections were: one late turn of a busy machine is an alert of its own."""
+    lateness = ("callmark_event_loop_lag", "callmark_pool_wait")
+    return found and Scrape(
+        {one: n for one, n in found.samples.items() if not one.name.startswith(lateness)}, found.counts
+    )
+
+
+def scraped(admin_url: str, within_s: float = ANSWERED_WITHIN_S) -> Scrape | None:
     """What the process says on its admin port; None when it does not answer."""
-    status, body = fetch(f"{admin_url}/metrics")
+    status, body = fetch(f"{admin_url}/metrics", within_s)
     return read_scrape(body.decode()) if status == 200 else None
 
 
@@ -263,7 +282,7 @@ def kill_the_whole_tree(serve: Serve) -> None:
 def says_that_its_secret_key_is_missing(serve: Serve) -> None:
     """Asserts that the worker does not run, the rest does, and everything says why."""
     until(lambda: "secret key is missing" in serve.readiness().get("worker-1", ""))
-    assert fetch(serve.installation["base_url"] + "/healthz")[0] == 200
+    until(lambda: fetch(serve.installation["base_url"] + "/healthz")[0] == 200)
     why = [line for line in serve.log if line["event"] == "process_cannot_run"]
     assert why
     assert "CALLMARK_SECRET_KEY" in why[-1]["error"]
