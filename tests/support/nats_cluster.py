@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import httpx
 from tests.support.engines import reachable_directory
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
@@ -107,8 +107,7 @@ async def nats_cluster() -> AsyncGenerator[Cluster]:
 
 def free_ports(count: int) -> list[int]:
     """Ports that are free on each of the hosts."""
-    found: list[int] = []
+    found = set[int]()
     while len(found) < count:
-        with socket.create_server(("0.0.0.0", 0)) as probe:  # noqa: S104 - every host of the loopback network; closed at once
-            found.append(probe.getsockname()[1])
-    return found
+        found.add(free_port("0.0.0.0"))  # noqa: S104 - every host of the loopback network; closed at once
+    return list(found)
