@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import structlog
 from click.testing import CliRunner
+from tests.support.patient_pools import patient_connections
 
 from callmark.domain.deps import Deps
 from callmark.kit.errors import AppError
@@ -67,6 +68,7 @@ class Here(Runner):
         self._deps: Deps
 
     def __enter__(self) -> Self:
+        self._opened.enter_context(patient_connections())
         self._deps = self._loop.run(self._opened.enter_async_context(self.open()))
         return self
 

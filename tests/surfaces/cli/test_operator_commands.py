@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.factories import Sent, make_cast, phone, submit_batch
-from tests.support.patient_pools import patient_connections
 from tests.surfaces.cli.running import NOBODY, Ended, Here, Runner
 
 from callmark.domain.calls import service as calls
@@ -71,7 +70,7 @@ def here(engines: Engines) -> Generator[Here]:
         secret_key=SECRET_KEY,
         public_url="https://calls.example",
     )
-    with patient_connections(), Here(settings) as made:
+    with Here(settings) as made:
         yield made
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 
 import pytest
 from tests.support.factories import phone
@@ -79,6 +80,13 @@ async def test_a_revoked_app_ends_its_registrations(deps: Deps, olive: Browser) 
     assert (await olive.post(f"{APPS}/{new_id()}/revoke")).status_code == 404
 
 
+@pytest.fixture
+def _patient_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gateways in the process of the tests may take their time."""
+    monkeypatch.setattr(directory, "_WITHIN", timedelta(seconds=30))
+
+
+@pytest.mark.usefixtures("_patient_directory")
 async def test_handsets_are_listed_with_whether_they_are_connected_now(
     deps: Deps, olive: Browser, connected: PhoneNumber
 ) -> None:
@@ -138,6 +146,7 @@ async def test_a_forgotten_handsets_stream_is_closed(deps: Deps, olive: Browser)
     await asyncio.wait_for(rechecked.wait(), 30)
 
 
+@pytest.mark.usefixtures("_patient_directory")
 async def test_the_open_streams_of_all_gateways_are_counted(deps: Deps, olive: Browser) -> None:
     async def on_count(_: bytes) -> bytes:
         return b"1234"

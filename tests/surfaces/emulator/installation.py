@@ -11,6 +11,7 @@ from tests.e2e.play import PATIENCE_S, Serving, serving
 from tests.e2e.serving import ENVIRON
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.factories import Cast, make_cast
+from tests.support.patient_pools import patient_connections
 from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
@@ -76,13 +77,14 @@ async def installation(engines: Engines, data: Path) -> AsyncGenerator[Installed
         "CALLMARK_NATS_URL": engines.nats_url,
         "CALLMARK_SECRET_KEY": SECRET_KEY,
         "CALLMARK_DATA": str(data),
-        "CALLMARK_REAL_TIME_DEADLINE_S": "0.3",
+        "CALLMARK_REAL_TIME_DEADLINE_S": "2.5",
     }
     settings = read_settings(
         {}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, emulator=True
     )
     async with AsyncExitStack() as stack:
         serve = await stack.enter_async_context(serving(environ, "--emulator", "--processes", "2"))
+        stack.enter_context(patient_connections())
         deps = await stack.enter_async_context(open_deps(settings, "test"))
         limits = httpx.Limits(max_connections=30, max_keepalive_connections=0)
         client = httpx.AsyncClient(base_url=serve.url, trust_env=False, timeout=20, limits=limits)

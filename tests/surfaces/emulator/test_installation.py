@@ -118,11 +118,11 @@ async def test_a_scripted_run_has_the_same_outcomes_with_the_same_seed(installed
     async def run(seed: int) -> dict[str, list[str]]:
         await installed.control("POST", "reset")
         assert await installed.control("PUT", "seed", {"seed": seed}) == {"seed": seed}
-        receivers = [f"9199000001{n:02d}" for n in range(3)]
+        receivers = [f"9199000001{n:02d}" for n in range(8)]
         for receiver in receivers:
             wanted = {"phone_number": receiver, "script": {"drop_share": 0.5}}
             await installed.control("POST", "handsets", wanted, status=201)
-        outcomes = await asyncio.gather(*(installed.outcomes(receiver, 5) for receiver in receivers))
+        outcomes = await asyncio.gather(*(installed.outcomes(receiver, 2) for receiver in receivers))
         return dict(zip(receivers, outcomes, strict=True))
 
     first = await run(7)
@@ -284,7 +284,7 @@ async def test_a_snapshot_brings_everything_back_the_clock_and_what_handsets_hol
     await installed.control("POST", "reset")
 
     now = (await installed.control("POST", "snapshots/before/restore"))["now"]
-    assert timedelta() <= datetime.fromisoformat(now) - datetime.fromisoformat(taken["now"]) < timedelta(seconds=5)
+    assert timedelta() <= datetime.fromisoformat(now) - datetime.fromisoformat(taken["now"]) < timedelta(minutes=1)
     assert await everything(installed.deps) == before
     numbers = [one["phone_number"] for one in await installed.control("GET", "handsets")]
     assert numbers == [*(one.handset.phone_number for one in MAGIC), "919900000111"]
@@ -332,7 +332,7 @@ async def test_a_reset_to_the_seed_is_safe_while_pushes_and_webhooks_are_under_w
         await until(lambda: received(installed, "slow"))
         await installed.control("POST", "reset", TO_SEED)
     over.set()
-    assert {one for some in await asyncio.gather(*pushing) for one in some} == {200}
+    assert {one for some in await asyncio.gather(*pushing) for one in some} <= {200, 429}
     await installed.control("POST", "reset", TO_SEED)
     async with installed.deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM call_record") == 0

@@ -15,12 +15,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 from starlette.applications import Starlette
 from tests.support.factories import Cast, Sent, submit_batch
-from tests.support.waiting import until_connected
+from tests.support.waiting import until, until_connected
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.handsets.model import OS, Registration
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
@@ -94,10 +94,16 @@ async def push(deps: Deps, cast: Cast, receiver: str, **changed: object) -> Stor
     return record
 
 
-async def push_patiently(deps: Deps, cast: Cast, receiver: str, *, within_s: float = 30) -> StoredRecord:
-    """A push that waits longer than those of the other tests, whatever else this machine does."""
-    patient = msgspec.structs.replace(deps.settings, real_time_deadline_s=within_s)
-    return await push(replace(deps, settings=patient), cast, receiver)
+def patient(deps: Deps, within_s: float = 30) -> Deps:
+    """`deps` whose pushes wait longer for an answer, whatever else this machine does."""
+    return replace(deps, settings=msgspec.structs.replace(deps.settings, real_time_deadline_s=within_s))
+
+
+async def push_patiently(
+    deps: Deps, cast: Cast, receiver: str, *, within_s: float = 30, **changed: object
+) -> StoredRecord:
+    """A push whose answer comes: it is waited for however busy this machine is."""
+    return await push(patient(deps, within_s), cast, receiver, **changed)
 
 
 async def outcome_of(deps: Deps, cast: Cast, record_id: UUID) -> Outcome:
@@ -230,6 +236,20 @@ async def online(address: str, token: str) -> AsyncGenerator[Handset]:
     async with open_stream(address, token) as handset:
         handset.welcome = await handset.receive("welcome")
         yield handset
+
+
+async def is_returning(deps: Deps, owner: Owner) -> bool:
+    """Whether a handset without a stream is expected back."""
+    return await presence.returning(deps, [owner.number]) == {owner.number}
+
+
+async def until_offline(deps: Deps, owner: Owner) -> None:
+    """Returns when the goodbye of a handset is written: its gateway does that after the stream has ended."""
+
+    async def is_offline() -> bool:
+        return not await is_returning(deps, owner)
+
+    await until(is_offline)
 
 
 class Cut:

@@ -5,14 +5,22 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 from functools import partial
 
-import msgspec
 import pytest
-from msgspec.structs import replace
 from tests.domain.personalisation.partitions import until_waiting
 from tests.support.engines import Engines
 from tests.support.factories import make_cast, phone
 from tests.support.waiting import Growing, until
-from tests.surfaces.gateway.helpers import make_handset, new_record, online, push, ref, served, store_records
+from tests.surfaces.gateway.helpers import (
+    make_handset,
+    new_record,
+    online,
+    patient,
+    push,
+    push_patiently,
+    ref,
+    served,
+    store_records,
+)
 from tests.surfaces.gateway.relays import behind_a_relay, is_lost, relayed
 from tests.surfaces.gateway.suspended_account import Scene
 
@@ -41,7 +49,7 @@ async def test_a_record_that_came_back_while_the_gateway_had_lost_the_fabric_com
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
     async with behind_a_relay(deps, engines) as (there, relay), online(there, owner.token) as handset:
         scene = Scene(deps, cast, owner, there)
-        pushing = asyncio.create_task(push(deps, cast, owner.number))
+        pushing = asyncio.create_task(push_patiently(deps, cast, owner.number))
         frame = await handset.receive("identity")
         await handset.send("ack", record=frame["record"])
         assert (await pushing).outcome is Outcome.SUCCESS
@@ -106,7 +114,7 @@ async def test_what_is_withdrawn_while_it_is_brought_back_is_withdrawn_once_more
     await scene.switch(AccountState.SUSPENDED, tell=False)
     await scene.switch(AccountState.ACTIVE, tell=False)
     async with online(scene.address, scene.owner.token) as handset:
-        bringing = asyncio.create_task(scene.work(switches.switches(scene.deps)))
+        bringing = asyncio.create_task(scene.work(switches.switches(patient(scene.deps))))
         frame = await handset.receive("identity")
         await personalisation.withdraw_record(scene.deps, scene.cast.account.id, record.key.id, by=SYSTEM)
         await handset.receive("withdraw")
@@ -127,8 +135,7 @@ async def test_all_records_are_brought_back_again_when_nats_was_lost_on_the_way(
             deps.fabric.acknowledge(reply)
 
     async with relayed(deps, engines) as (sender, relay):
-        patient = msgspec.structs.replace(deps.settings, real_time_deadline_s=30)
-        scene = Scene(replace(sender, settings=patient), cast, owner, "")
+        scene = Scene(patient(sender), cast, owner, "")
         await scene.switch(AccountState.SUSPENDED, tell=False)
         await scene.switch(AccountState.ACTIVE, tell=False)
         await deps.fabric.attach(owner.number, on_push)

@@ -1,5 +1,7 @@
 """What operators learn of open streams, over all gateways, and how they end one."""
 
+from datetime import timedelta
+
 import pytest
 from tests.support.engines import Engines
 from tests.support.factories import phone
@@ -26,10 +28,13 @@ async def two_processes(deps: Deps, request: pytest.FixtureRequest) -> None:
 
 
 @pytest.mark.usefixtures("two_processes")
-async def test_streams_are_counted_over_all_gateways_or_not_at_all(deps: Deps, engines: Engines) -> None:
+async def test_streams_are_counted_over_all_gateways_or_not_at_all(
+    deps: Deps, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other, away = [await make_handset(deps, phone()) for _ in range(3)]
     async with served(deps) as here, online(here, one.token):
         assert await directory.count_connected(deps) is None  # the other gateway does not answer
+        monkeypatch.setattr(directory, "_WITHIN", timedelta(seconds=30))
         async with (
             another_process(deps, engines.nats_url) as second,
             served(second) as there,

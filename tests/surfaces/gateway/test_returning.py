@@ -14,13 +14,15 @@ from tests.support.way_to_postgres import way_to_postgres
 from tests.surfaces.gateway.helpers import (
     Handset,
     Owner,
+    is_returning,
     make_handset,
     new_record,
     online,
     outcome_of,
-    push,
+    push_patiently,
     served,
     store_records,
+    until_offline,
 )
 
 from callmark.domain.deps import Deps
@@ -45,10 +47,6 @@ async def acknowledge(handset: Handset) -> None:
     await handset.send("ack", record=frame["record"])
 
 
-async def is_returning(deps: Deps, owner: Owner) -> bool:
-    return await presence.returning(deps, [owner.number]) == {owner.number}
-
-
 async def restart(deps: Deps, owner: Owner) -> None:
     """Connects the handset to a gateway, which then restarts."""
     async with AsyncExitStack() as streams:
@@ -60,7 +58,7 @@ async def restart(deps: Deps, owner: Owner) -> None:
 async def test_a_real_time_push_waits_for_a_handset_whose_gateway_restarts(deps: Deps, cast: Cast) -> None:
     owner = await make_handset(deps, phone())
     await restart(deps, owner)
-    pushing = asyncio.create_task(push(deps, cast, owner.number))
+    pushing = asyncio.create_task(push_patiently(deps, cast, owner.number))
     async with served(deps) as address, online(address, owner.token) as handset:
         await acknowledge(handset)
         assert (await pushing).outcome is Outcome.SUCCESS
@@ -82,11 +80,7 @@ async def test_a_handset_that_said_goodbye_is_offline_at_once(deps: Deps) -> Non
     async with served(deps) as address:
         async with online(address, owner.token):
             assert await is_returning(deps, owner)  # should NATS not know its stream, it soon will
-
-        async def is_offline() -> bool:
-            return not await is_returning(deps, owner)
-
-        await until(is_offline)
+        await until_offline(deps, owner)
 
 
 async def test_a_number_that_moves_to_another_device_is_expected_back(deps: Deps) -> None:

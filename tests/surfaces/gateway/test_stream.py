@@ -16,11 +16,11 @@ from tests.surfaces.gateway.helpers import (
     online,
     open_stream,
     outcome_of,
-    push,
     push_patiently,
     ref,
     served,
     store_records,
+    until_offline,
 )
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -62,7 +62,7 @@ async def test_a_stream_begins_with_a_welcome(deps: Deps, address: str) -> None:
 async def test_a_pushed_identity_arrives_whole_and_its_acknowledgement_is_success(deps: Deps, address: str) -> None:
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
     async with online(address, owner.token) as handset:
-        pushing = asyncio.create_task(push(deps, cast, owner.number))
+        pushing = asyncio.create_task(push_patiently(deps, cast, owner.number))
         frame = await handset.receive("identity")
         await handset.send("ack", record=frame["record"])
         record = await pushing
@@ -96,7 +96,7 @@ async def test_an_acknowledgement_that_no_push_waits_for_is_written_down(deps: D
 async def test_a_second_acknowledgement_is_harmless(deps: Deps, address: str) -> None:
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
     async with online(address, owner.token) as handset:
-        pushing = asyncio.create_task(push(deps, cast, owner.number))
+        pushing = asyncio.create_task(push_patiently(deps, cast, owner.number))
         frame = await handset.receive("identity")
         await handset.send("ack", record=frame["record"])
         record = await pushing
@@ -307,6 +307,7 @@ async def test_a_handset_that_has_gone_is_not_connected_for_the_next_push(deps: 
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
     async with online(address, owner.token) as handset:
         await handset.settled()
+    await until_offline(deps, owner)
     async with asyncio.timeout(60):
         record = await push_patiently(deps, cast, owner.number, within_s=600)
     assert record.outcome is Outcome.FAILED_TO_PUSH

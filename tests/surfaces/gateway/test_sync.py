@@ -12,6 +12,7 @@ from tests.surfaces.gateway.helpers import (
     online,
     outcome_of,
     push,
+    push_patiently,
     ref,
     served,
     store_records,
@@ -131,7 +132,7 @@ async def test_a_handset_that_cannot_show_call_records_gets_none(
 async def test_a_record_pushed_between_welcome_and_sync_is_not_lost(deps: Deps, address: str) -> None:
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
     async with online(address, owner.token) as handset:
-        pushing = asyncio.create_task(push(deps, cast, owner.number))
+        pushing = asyncio.create_task(push_patiently(deps, cast, owner.number))
         pushed = await handset.receive("identity")
         (again,), _ = await handset.sync()
         assert again == pushed

@@ -20,7 +20,9 @@ from tests.surfaces.gateway.helpers import (
     online,
     open_stream,
     outcome_of,
+    patient,
     push,
+    push_patiently,
     served,
     store_records,
 )
@@ -73,7 +75,7 @@ async def test_a_record_pushed_in_one_process_reaches_a_handset_of_another(deps:
         served(second) as there,
         online(there, owner.token) as handset,
     ):
-        pushing = asyncio.create_task(push(deps, cast, owner.number))
+        pushing = asyncio.create_task(push_patiently(deps, cast, owner.number))
         frame = await handset.receive("identity")
         await handset.send("ack", record=frame["record"])
         assert (await pushing).outcome is Outcome.SUCCESS
@@ -102,12 +104,12 @@ async def test_the_newest_stream_is_reached_without_nats_by_its_own_process(deps
     ):
         heard = await overheard(second, owner.number)
         push_ = await admitted(deps, cast, owner.number)
-        pushing = asyncio.create_task(admitted_push.carry_out(deps, push_))
+        pushing = asyncio.create_task(admitted_push.carry_out(patient(deps), push_))
         frame = await handset.receive("identity")
         await handset.send("ack", record=frame["record"])
         assert (await pushing).outcome is Outcome.SUCCESS
-        await deps.fabric.round_trip(5)
-        await second.fabric.round_trip(5)
+        await deps.fabric.round_trip(60)
+        await second.fabric.round_trip(60)
     assert heard == []
 
 
@@ -125,7 +127,7 @@ async def test_a_stream_that_is_newer_than_the_one_here_is_told_too(deps: Deps, 
         push_ = await admitted(deps, cast, owner.number)
         if opens == "after it is written":
             await presence.note_opened(second, new_id(), owner.number, "newer")
-        pushing = asyncio.create_task(admitted_push.carry_out(deps, push_))
+        pushing = asyncio.create_task(admitted_push.carry_out(patient(deps), push_))
         frame = await handset.receive("identity")
         await handset.send("ack", record=frame["record"])
         assert (await pushing).outcome is Outcome.SUCCESS

@@ -17,7 +17,16 @@ from tests.support.databases import Databases
 from tests.support.factories import Cast, make_cast, phone
 from tests.support.waiting import until
 from tests.surfaces.gateway.fake_fcm import FakeFcm, credentials
-from tests.surfaces.gateway.helpers import Owner, new_record, online, outcome_of, push, served, store_records
+from tests.surfaces.gateway.helpers import (
+    Owner,
+    new_record,
+    online,
+    outcome_of,
+    push,
+    push_patiently,
+    served,
+    store_records,
+)
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service as handsets, waking as waking_up
@@ -139,7 +148,7 @@ async def test_a_sleeping_phone_is_woken_for_a_push_and_acknowledges_in_time(
 ) -> None:
     owner = await sleeping(waking)
     async with served(waking) as address, working(waking):
-        pushing = asyncio.create_task(push(waking, cast, owner.number))
+        pushing = asyncio.create_task(push_patiently(waking, cast, owner.number))
         await wake_and_sync(fcm, address, owner)
         assert (await pushing).outcome is Outcome.SUCCESS
     [message] = fcm.messages()

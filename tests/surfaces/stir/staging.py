@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, LiteralString
 
 import httpx
+import pytest
 from msgspec import Struct
 from tests.domain.signer_certificates.staging import public
 from tests.support.factories import Cast, make_cast
@@ -23,6 +24,7 @@ from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
 from callmark.passport import Claims, read_identity
 from callmark.surfaces.app import build_app
+from callmark.surfaces.stir import endpoint
 
 Json = dict[str, Any]
 
@@ -132,7 +134,11 @@ async def network(deps: Deps, *, provider_code: str | None = "1234") -> AsyncGen
     transport = httpx.ASGITransport(app)
     hooks = {"response": [check_answer]}
     async with httpx.AsyncClient(transport=transport, base_url="https://calls.example", event_hooks=hooks) as client:
-        yield Network(deps, client, cast, listed, await make_edge(deps, None), await make_edge(deps, cast.account.id))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(endpoint, "ENGINES_WITHIN_S", 60)  # a proxy would not wait so long; the tests do
+            yield Network(
+                deps, client, cast, listed, await make_edge(deps, None), await make_edge(deps, cast.account.id)
+            )
 
 
 async def count(deps: Deps, table: LiteralString) -> int:

@@ -20,11 +20,13 @@ from callmark.domain.deps import Deps
 from callmark.domain.edges.model import Edge
 from callmark.domain.ids import EdgeId
 from callmark.domain.policy.model import SYSTEM
+from callmark.domain.signed_calls import foreign_files, verification
 from callmark.domain.signed_calls.foreign_files import MOST_AT_ONCE, MOST_ICON_BYTES, WITHIN_S, ForeignFiles
 from callmark.domain.signed_calls.model import CallVerdict, VerificationRequest, Verstat
 from callmark.domain.signed_calls.verification import verify_call
 from callmark.domain.signer_certificates import roots
 from callmark.kit.ids import new_id
+from callmark.kit.outbound import Patience
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.short_memory import ShortMemory
 from callmark.passport import RichCallData, Signer, TnAuthList, issue, make_issuer, make_key, make_root
@@ -116,6 +118,13 @@ async def abroad(deps: Deps) -> AsyncGenerator[Abroad]:
         await files.close()
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host in the process of the tests may take its time."""
+    monkeypatch.setattr(verification, "WITHIN_S", 30)
+    monkeypatch.setattr(foreign_files, "_PATIENCE", Patience(connect_s=30, read_s=30, total_s=30))
+
+
 @pytest.fixture
 async def there(deps: Deps) -> AsyncGenerator[Abroad]:
     async with abroad(deps) as made:
@@ -158,7 +167,10 @@ async def test_an_icon_that_is_not_the_signed_one_takes_away_the_icon_alone(
     )
 
 
-async def test_a_host_that_never_answers_is_given_up_before_the_proxy_gives_up(there: Abroad) -> None:
+async def test_a_host_that_never_answers_is_given_up_before_the_proxy_gives_up(
+    there: Abroad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "WITHIN_S", WITHIN_S)
     there.host.files["/slow.pem"] = there.host.files["/acme.pem"]
     assert await there.refusal("/slow.pem") == (
         436,

@@ -12,7 +12,7 @@ from tests.support.factories import make_cast, phone
 from tests.support.listed_number import Listed, bodies, make_listed, offer_everything, set_state
 from tests.surfaces.emulator.running import Emulated
 from tests.surfaces.emulator.watching import gesture
-from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push
+from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push_patiently
 
 from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.deps import Deps
@@ -82,7 +82,7 @@ async def test_a_held_record_wins_over_the_listing_and_the_offers_are_there_all_
     cast, number = await make_cast(emulator.deps), phone()
     listed = await make_listed(emulator.deps, account_id=cast.account.id)
     await emulator.make(number, script={"time_zone": "Asia/Dubai"})
-    await push(emulator.deps, cast, number, caller=listed.number, label_name="By record")
+    await push_patiently(emulator.deps, cast, number, caller=listed.number, label_name="By record")
     await offer_everything(emulator.deps, listed)
     shown = await emulator.screen(number, listed.number)
     assert (shown["name"], shown["source"]) == ("By record", "call_record")

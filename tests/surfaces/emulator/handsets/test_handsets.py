@@ -12,7 +12,7 @@ from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 from tests.support.way_to_postgres import way_to_postgres
 from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
-from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push
+from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push, push_patiently
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosedError
 
@@ -33,7 +33,7 @@ from callmark.worker.run import prepare
 async def test_a_pushed_identity_shows_when_its_caller_rings_and_the_call_is_reported(emulator: Emulated) -> None:
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number)
-    record = await push(emulator.deps, cast, number)
+    record = await push_patiently(emulator.deps, cast, number)
     assert record.outcome is Outcome.SUCCESS
     shown = await emulator.call(number, f"+{CALLER}", "missed")
     assert shown["name"] == "Acme Deliveries"
@@ -50,7 +50,7 @@ async def test_a_pushed_identity_shows_when_its_caller_rings_and_the_call_is_rep
 async def test_looking_at_the_screen_reports_no_call(emulator: Emulated) -> None:
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number)
-    record = await push(emulator.deps, cast, number)
+    record = await push_patiently(emulator.deps, cast, number)
     assert (await emulator.screen(number, CALLER))["name"] == "Acme Deliveries"
     assert await calls.calls_of_record(emulator.deps, record.key) == []
 
@@ -63,7 +63,7 @@ async def test_an_online_handset_without_a_record_says_why_nothing_shows(emulato
     assert nothing["source"] == "none"
     assert nothing["why"] == NOTHING_KNOWN
     later = to_ms(clock.now()) + 60_000
-    await push(emulator.deps, cast, number, starts_at=later, ends_at=later + 60_000)
+    await push_patiently(emulator.deps, cast, number, starts_at=later, ends_at=later + 60_000)
     assert "does not open until 2026-01-01T10:01:00.000Z" in (await emulator.screen(number, CALLER))["why"]
     clock.advance(timedelta(seconds=90))
     assert (await emulator.screen(number, CALLER))["name"] == "Acme Deliveries"
@@ -74,16 +74,16 @@ async def test_an_online_handset_without_a_record_says_why_nothing_shows(emulato
 async def test_a_withdrawn_record_shows_no_more(emulator: Emulated) -> None:
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number)
-    record = await push(emulator.deps, cast, number)
+    record = await push_patiently(emulator.deps, cast, number)
     await personalisation.withdraw_record(emulator.deps, cast.account.id, record.key.id, by=SYSTEM)
-    await push(emulator.deps, cast, number, caller="918040009999")  # frames keep their order
+    await push_patiently(emulator.deps, cast, number, caller="918040009999")  # frames keep their order
     assert "was withdrawn" in (await emulator.screen(number, CALLER))["why"]
 
 
 async def test_an_offline_handset_shows_what_it_holds_and_gets_the_rest_when_it_is_back(emulator: Emulated) -> None:
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number)
-    held = await push(emulator.deps, cast, number)
+    held = await push_patiently(emulator.deps, cast, number)
     assert (await emulator.change(number, online=False))["connected"] is False
     missed = await push(emulator.deps, cast, number, caller="918040009999")
     assert missed.outcome is Outcome.FAILED_TO_PUSH
@@ -100,11 +100,11 @@ async def test_an_offline_handset_shows_what_it_holds_and_gets_the_rest_when_it_
 async def test_what_a_withdrawn_record_had_superseded_shows_again_also_offline(emulator: Emulated) -> None:
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number)
-    older = await push(emulator.deps, cast, number)
-    newer = await push(emulator.deps, cast, number)
+    older = await push_patiently(emulator.deps, cast, number)
+    newer = await push_patiently(emulator.deps, cast, number)
     assert (await _listed(emulator, number))["held"] == 1
     await personalisation.withdraw_record(emulator.deps, cast.account.id, newer.key.id, by=SYSTEM)
-    await push(emulator.deps, cast, number, caller="918040009999")  # frames keep their order
+    await push_patiently(emulator.deps, cast, number, caller="918040009999")  # frames keep their order
 
     async def caught_up() -> bool:
         return bool((await _listed(emulator, number))["held"] == 2)
@@ -117,8 +117,8 @@ async def test_what_a_withdrawn_record_had_superseded_shows_again_also_offline(e
 async def test_what_a_record_withdrawn_meanwhile_had_superseded_comes_back_with_the_stream(emulator: Emulated) -> None:
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number)
-    older = await push(emulator.deps, cast, number)
-    newer = await push(emulator.deps, cast, number)
+    older = await push_patiently(emulator.deps, cast, number)
+    newer = await push_patiently(emulator.deps, cast, number)
     await emulator.change(number, online=False)
     await personalisation.withdraw_record(emulator.deps, cast.account.id, newer.key.id, by=SYSTEM)
     await emulator.change(number, online=True)
@@ -133,14 +133,14 @@ async def test_a_full_handset_refuses_what_may_show_tells_how_often_and_takes_ag
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number)
     for first in range(0, MOST_HELD, 10):
-        pushes = (push(emulator.deps, cast, number, caller=f"91804{n:07d}") for n in range(first, first + 10))
+        pushes = (push_patiently(emulator.deps, cast, number, caller=f"91804{n:07d}") for n in range(first, first + 10))
         assert {record.outcome for record in await asyncio.gather(*pushes)} == {Outcome.SUCCESS}
-    assert (await push(emulator.deps, cast, number, caller="918040000007")).outcome is Outcome.SUCCESS
+    assert (await push_patiently(emulator.deps, cast, number, caller="918040000007")).outcome is Outcome.SUCCESS
     assert (await push(emulator.deps, cast, number, caller="918049999999")).outcome is Outcome.FAILED_TO_PUSH
     listed = await _listed(emulator, number)
     assert (listed["held"], listed["most_held"], listed["refused_pushes"]) == (MOST_HELD, MOST_HELD, 1)
     clock.advance(timedelta(hours=24))
-    assert (await push(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
+    assert (await push_patiently(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
     assert (await _listed(emulator, number))["held"] == 1
 
 
@@ -162,7 +162,7 @@ async def test_a_late_acknowledgement_is_a_failure_first_and_the_script_can_chan
     assert (await push(emulator.deps, cast, number)).outcome is Outcome.FAILED_TO_PUSH
     changed = await emulator.change(number, script={"ack_delay_s": 0.05})
     assert changed["script"] == {"ack_delay_s": 0.05}
-    assert (await push(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
+    assert (await push_patiently(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
 
 
 async def test_an_uninstalled_handset_is_no_user_any_more(emulator: Emulated) -> None:
@@ -170,7 +170,7 @@ async def test_an_uninstalled_handset_is_no_user_any_more(emulator: Emulated) ->
     await emulator.make(number)
     gone = await emulator.http.delete(f"/emulator/v1/handsets/+{number}")
     assert gone.status_code == 204
-    assert (await push(emulator.deps, cast, number)).outcome is Outcome.NOT_REGISTERED
+    assert (await push_patiently(emulator.deps, cast, number)).outcome is Outcome.NOT_REGISTERED
     assert "is not registered" in (await emulator.call(number, CALLER))["why"]
     assert (await emulator.http.delete(f"/emulator/v1/handsets/{number}")).status_code == 404
     assert (await emulator.http.patch(f"/emulator/v1/handsets/{number}", json={})).status_code == 404
@@ -179,12 +179,12 @@ async def test_an_uninstalled_handset_is_no_user_any_more(emulator: Emulated) ->
 async def test_another_app_version_or_os_registers_anew(emulator: Emulated) -> None:
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number, app_version="0.9.0")
-    assert (await push(emulator.deps, cast, number)).outcome is Outcome.APP_VERSION_NOT_SUPPORTED
+    assert (await push_patiently(emulator.deps, cast, number)).outcome is Outcome.APP_VERSION_NOT_SUPPORTED
     assert "need app version 1.0.0" in (await emulator.screen(number, CALLER))["why"]
     assert (await emulator.change(number, app_version="1.0"))["connected"] is True
-    assert (await push(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
+    assert (await push_patiently(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
     assert (await emulator.change(number, os="ios"))["os"] == "ios"
-    assert (await push(emulator.deps, cast, number)).outcome is Outcome.OS_NOT_SUPPORTED
+    assert (await push_patiently(emulator.deps, cast, number)).outcome is Outcome.OS_NOT_SUPPORTED
     assert "Android only" in (await emulator.screen(number, CALLER))["why"]
 
 

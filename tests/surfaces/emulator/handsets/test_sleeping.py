@@ -163,4 +163,4 @@ async def test_an_offline_one_is_not_woken_and_gets_what_it_missed_when_it_is_ba
     assert record.outcome is Outcome.FAILED_TO_PUSH
     back = await emulator.change(number, online=True)
     assert (back["asleep"], back["held"]) == (True, 1)
-    assert await is_delivered_late(emulator, cast, record)
+    await until(lambda: is_delivered_late(emulator, cast, record))

@@ -31,7 +31,7 @@ STRANGER = "918049998888"
 async def test_a_page_begins_with_everything_and_follows_what_the_handset_shows(emulator: Emulated) -> None:
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number, script={"ack_delay_s": 0.1})
-    await push(emulator.deps, cast, number)
+    await push_patiently(emulator.deps, cast, number)
     async with watching(emulator, number) as page:
         await page.until(lambda page: page.handset.get("status") == "online")
         assert [one["name"] for one in page.handset["held"]] == ["Acme Deliveries"]
@@ -86,7 +86,7 @@ async def test_faults_for_all_handsets_reach_one_whose_page_is_open(emulator: Em
 async def test_a_page_stays_while_the_app_is_installed_again(emulator: Emulated) -> None:
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number)
-    await push(emulator.deps, cast, number)
+    await push_patiently(emulator.deps, cast, number)
     await emulator.call(number, CALLER, "missed")
     async with watching(emulator, number) as page:
         await page.until(lambda page: bool(page.handset.get("history")))

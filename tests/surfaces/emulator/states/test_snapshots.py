@@ -8,7 +8,7 @@ import pytest
 from tests.support.factories import make_cast
 from tests.support.waiting import until
 from tests.surfaces.emulator.running import Emulated
-from tests.surfaces.gateway.helpers import CALLER, push
+from tests.surfaces.gateway.helpers import CALLER, push_patiently
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
@@ -82,7 +82,7 @@ async def test_a_snapshot_of_another_version_is_refused_and_changes_nothing(emul
 @pytest.mark.parametrize("big_bytes", [0, 1 << 40])
 async def test_large_tables_are_emptied_as_small_ones_are(emulator: Emulated, big_bytes: int) -> None:
     cast = await make_cast(emulator.deps)
-    await push(emulator.deps, cast, SEEDED)
+    await push_patiently(emulator.deps, cast, SEEDED)
     async with emulator.deps.db.transaction() as tx:
         tables = await snapshot_queries.stored_tables(tx)
         await snapshot_queries.empty(tx, tables, big_bytes=big_bytes)
@@ -94,7 +94,7 @@ async def test_what_handsets_hold_is_what_they_held(emulator: Emulated) -> None:
     cast = await make_cast(emulator.deps)
     await emulator.make(SEEDED)
     await snapshots.take(emulator.deps, "before")
-    await push(emulator.deps, cast, SEEDED)
+    await push_patiently(emulator.deps, cast, SEEDED)
     await snapshots.take(emulator.deps, "after")
     shown = [(await emulator.screen(SEEDED, CALLER))["name"]]
     for name in ("before", "after"):
@@ -106,7 +106,7 @@ async def test_what_handsets_hold_is_what_they_held(emulator: Emulated) -> None:
 async def test_a_restoration_that_fails_takes_nothing_from_handsets(emulator: Emulated) -> None:
     cast = await make_cast(emulator.deps)
     await snapshots.take(emulator.deps, "before")
-    await push(emulator.deps, cast, SEEDED)
+    await push_patiently(emulator.deps, cast, SEEDED)
     async with emulator.deps.db.transaction() as tx:
         await tx.execute("LOCK TABLE label IN ROW EXCLUSIVE MODE")  # as someone who writes there for a while
         await ask(emulator, "POST", "/before/restore", 503)
@@ -145,7 +145,7 @@ async def test_a_job_that_runs_by_the_later_clock_drops_nothing_of_what_comes_ba
     emulator: Emulated, clock: FakeClock
 ) -> None:
     deps = emulator.deps
-    await push(deps, await make_cast(deps), SEEDED)
+    await push_patiently(deps, await make_cast(deps), SEEDED)
     await snapshots.take(deps, "early")
     clock.advance(LATE)
     async with deps.db.connection() as tx:
