@@ -18,6 +18,7 @@ from tests.kit.mailing import Inbox, mail_server
 from tests.support.compose_file import compose, environ_of, make_secrets, platform_services
 from tests.support.engines import reachable_directory
 from tests.support.nats_cluster import nats_cluster
+from tests.support.opened_deps import PATIENT_S
 from tests.support.ports import free_port
 from tests.support.s3_server import Bucket, bucket_server
 from tests.support.waiting import until
@@ -177,5 +178,5 @@ async def deployment() -> AsyncGenerator[Deployment]:
 @asynccontextmanager
 async def deps_of(made: Deployment) -> AsyncGenerator[Deps]:
     """`Deps` of the API's process."""
-    async with open_deps(read_settings(made.environs["api-1"]), "test") as deps:
+    async with open_deps(read_settings(made.environs["api-1"]), "test", connected_within_s=PATIENT_S) as deps:
         yield deps

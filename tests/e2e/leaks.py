@@ -78,10 +78,10 @@ def _written(data: Path, installation: Mapping[str, Any]) -> Iterator[tuple[str,
     """What processes and engines logged, every page of metrics, and what the doctor prints."""
     for path in sorted((data / "logs").iterdir()):
         yield path.name, path.read_text(errors="replace")
-    yield "metrics", httpx.get(f"{installation['base_url']}/metrics", trust_env=False).text
+    yield "metrics", httpx.get(f"{installation['base_url']}/metrics", trust_env=False, timeout=60).text
     for url in installation["admin_urls"]:
         with suppress(httpx.ConnectError):  # of a process that a test killed
-            yield f"{url}/metrics", httpx.get(f"{url}/metrics", trust_env=False).text
+            yield f"{url}/metrics", httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
     doctor = [Path(sys.executable).parent / "callmark", "doctor", "--data", data]
     done = subprocess.run(doctor, env=ENVIRON, capture_output=True, text=True, check=False, timeout=60)
     yield "doctor", done.stdout + done.stderr

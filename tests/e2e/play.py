@@ -20,6 +20,7 @@ from msgspec import Struct
 from tests.e2e.serving import COMMAND, ENVIRON, children
 from tests.support.engines import SECRET_KEY, Engines, reachable_directory
 from tests.support.factories import Cast, make_cast, phone
+from tests.support.opened_deps import PATIENT_S
 from tests.support.ports import free_port
 from tests.support.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
@@ -77,7 +78,7 @@ async def own_engines() -> AsyncGenerator[OwnEngines]:
 async def deps_of(engines: Engines | OwnEngines) -> AsyncGenerator[Deps]:
     """`Deps` on those engines, by the real clock."""
     settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY)
-    async with open_deps(settings, "test") as deps:
+    async with open_deps(settings, "test", connected_within_s=PATIENT_S) as deps:
         yield deps
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from playwright.sync_api import Page, expect
 from tests.e2e.browsing import Demo, Tabs, overflowing, ring
 from tests.support.listed_number import Listed, bodies, make_listed, offer_everything, set_state
+from tests.support.opened_deps import PATIENT_S
 
 from callmark.domain.deps import Deps
 from callmark.domain.feedback.model import CampaignType
@@ -31,7 +32,8 @@ class Scene(Struct):
         """Does `work` on the installation's engines (on a thread of its own: this one's loop is Playwright's)."""
 
         async def run() -> _T:
-            async with open_deps(reach(read_settings({}, data=self.demo.data)), "test") as deps:
+            settings = reach(read_settings({}, data=self.demo.data))
+            async with open_deps(settings, "test", connected_within_s=PATIENT_S) as deps:
                 return await work(deps)
 
         with ThreadPoolExecutor(1) as other:

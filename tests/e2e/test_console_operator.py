@@ -6,6 +6,7 @@ import subprocess
 
 from playwright.sync_api import Page, Request, Route, expect
 from tests.e2e.console_browsing import ConsoleTabs, check_page, fits_a_phone, looked_at_in_both_themes
+from tests.e2e.serving import until
 
 from callmark.surfaces.console import display_names
 
@@ -116,8 +117,12 @@ def test_a_handset_is_seen_connected_and_forgotten(console: ConsoleTabs) -> None
     page.get_by_role("searchbox").fill(number)
     row = page.locator("#results tbody tr")
     expect(row).to_have_count(1)
-    page.goto(f"/console/operator/handsets?q={number}")
-    expect(row).to_contain_text("Connected")
+
+    def is_connected() -> bool:  # gateways have a second to answer, and the page does not ask again
+        page.goto(f"/console/operator/handsets?q={number}")
+        return "Connected" in row.inner_text()
+
+    until(is_connected)
     row.get_by_role("link", name="Forget").click()
     page.get_by_role("dialog").get_by_role("button", name="Forget handset").click()
     expect(

@@ -169,8 +169,8 @@ def test_a_second_one_stays_up_its_shell_lines_work_when_pasted_and_it_ends(data
         _accounts_are_the_same(credentials_of(data.with_name("first.json")), made)
         url = made["base_url"]
         assert url in printed
-        assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
-        assert "Acme Deliveries" in httpx.get(f"{url}/", trust_env=False).text
+        assert httpx.get(f"{url}/readyz", trust_env=False, timeout=60).status_code == 200
+        assert "Acme Deliveries" in httpx.get(f"{url}/", trust_env=False, timeout=60).text
         walk = curl_walk(data / CREDENTIALS_ENV)
         assert walk in printed
         if all(WEB):
@@ -270,7 +270,7 @@ def _the_guide_registers_webhooks(made: dict[str, Any], data: Path, home: Path) 
     assert json.loads((home / "secrets.json").read_text())["stock"].startswith("whsec_")
     for sink in ("orders", "crm", "stock", "scripts"):
         requests = f"{made['emulator_url']}/sinks/{sink}/requests"
-        until(lambda requests=requests: httpx.get(requests, trust_env=False).json())
+        until(lambda requests=requests: httpx.get(requests, trust_env=False, timeout=60).json())
 
 
 def _the_example_runs(credentials: Path) -> None:
@@ -283,10 +283,10 @@ def _moves_the_clock_everywhere(made: dict[str, Any]) -> None:
     """After two hours what was pushed shows no more, by the handset's own clock; the listed number's label does."""
     emulator = made["emulator_url"]
     shown = f"{emulator}/handsets/919900000001/screen?caller=918040001234"
-    assert httpx.get(shown, trust_env=False).json()["name"] == "Acme Deliveries"
+    assert httpx.get(shown, trust_env=False, timeout=60).json()["name"] == "Acme Deliveries"
     moved = httpx.post(f"{emulator}/clock", json={"advance_s": 7300}, trust_env=False, timeout=60)
     assert moved.status_code == 200
-    after = httpx.get(shown, trust_env=False).json()
+    after = httpx.get(shown, trust_env=False, timeout=60).json()
     assert (after["name"], after["source"]) == ("Acme Support", "listed_number")
 
 
@@ -301,7 +301,7 @@ def _goes_back_to_the_seed(made: dict[str, Any]) -> None:
             assert [key["key_id"] for key in there[account["name"]]["keys"]] == [account["key_id"]]
             pair = {name: account[name] for name in ("key_id", "api_key")}
             url = f"{made['base_url']}/clients/{account['client_account_id']}/token"
-            assert httpx.post(url, json=pair, trust_env=False).status_code == 200
+            assert httpx.post(url, json=pair, trust_env=False, timeout=60).status_code == 200
         shown = emulator.get("handsets/919900000001/screen?caller=918040001234").json()
         assert (shown["name"], shown["source"]) == ("Acme Support", "listed_number")
         assert all(one["connected"] == one["online"] for one in emulator.get("handsets").json() if one["registered"])

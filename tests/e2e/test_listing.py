@@ -55,5 +55,5 @@ async def job_with(deps: Deps, business: Business, job_id: ListingJobId, done: i
         found[:] = [await reviews.get_job(deps, business.account_id, WHOLE_ACCOUNT, job_id)]
         return found[0].done_count >= done and (done < MOST_NUMBERS or found[0].state is JobState.ENDED)
 
-    await until(there, within_s=30)
+    await until(there)
     return found[0]

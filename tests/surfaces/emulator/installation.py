@@ -11,7 +11,7 @@ from tests.e2e.play import PATIENCE_S, Serving, serving
 from tests.e2e.serving import ENVIRON
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.factories import Cast, make_cast
-from tests.support.patient_pools import patient_connections
+from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
@@ -84,8 +84,7 @@ async def installation(engines: Engines, data: Path) -> AsyncGenerator[Installed
     )
     async with AsyncExitStack() as stack:
         serve = await stack.enter_async_context(serving(environ, "--emulator", "--processes", "2"))
-        stack.enter_context(patient_connections())
-        deps = await stack.enter_async_context(open_deps(settings, "test"))
+        deps = await stack.enter_async_context(open_deps(settings, "test", connected_within_s=PATIENT_S))
         limits = httpx.Limits(max_connections=30, max_keepalive_connections=0)
         client = httpx.AsyncClient(base_url=serve.url, trust_env=False, timeout=20, limits=limits)
         here = Installed(serve, deps, await make_cast(deps), await stack.enter_async_context(client))
