@@ -332,7 +332,8 @@ async def test_a_reset_to_the_seed_is_safe_while_pushes_and_webhooks_are_under_w
         await until(lambda: received(installed, "slow"))
         await installed.control("POST", "reset", TO_SEED)
     over.set()
-    assert {one for some in await asyncio.gather(*pushing) for one in some} <= {200, 429}
+    answers = {one for some in await asyncio.gather(*pushing) for one in some}
+    assert answers | {429} == {200, 429}  # six in a row may be quicker than the limit of pushes
     await installed.control("POST", "reset", TO_SEED)
     async with installed.deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM call_record") == 0
