@@ -190,6 +190,25 @@ async def _is_waiting(tx: DatabaseConnection) -> bool:
     return await tx.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock')")
 
 
+async def test_a_migration_and_a_writer_that_wait_for_each_other_are_both_done_in_the_end(empty: str) -> None:
+    await migrated_to(empty, 18)
+
+    async def is_waiting() -> bool:
+        async with connect(empty) as tx:
+            return await tx.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+
+    async with connect(empty) as writer:
+        await writer.execute("SET deadlock_timeout = '10min'")  # so the migration is the one that is undone
+        async with writer.transaction():
+            await writer.execute("LOCK TABLE attempt IN ROW EXCLUSIVE MODE")
+            migrating = asyncio.create_task(migrate(empty, SystemClock(), phase="pre"))
+            await until(is_waiting)  # it has the webhooks by now
+            await writer.execute("LOCK TABLE webhook IN ROW EXCLUSIVE MODE")
+        assert 19 in {step.number for step in await migrating}
+
+
 async def test_a_lock_that_is_not_to_be_had_is_named_and_the_migration_can_be_run_again(empty: str) -> None:
     await migrated_to(empty, 18)
     async with connect(empty) as reader:

@@ -96,13 +96,13 @@ async def migrate(
 
 
 async def _run(tx: DatabaseConnection, step: Migration, clock: Clock) -> bool:
-    """Runs one step, whole or not at all; False when others held what it needs."""
+    """Runs one step, whole or not at all; False when others held what it needs, or waited for what it held."""
     try:
         async with tx.transaction():
             await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'; SET LOCAL statement_timeout = '60s'")
             await tx.execute(own_names(step.sql))
             await tx.execute("INSERT INTO schema_migration VALUES ($1, $2, $3)", step.number, step.name, clock.now())
-    except asyncpg.LockNotAvailableError:
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
         return False
     except asyncpg.QueryCanceledError as exc:
         raise SetupError(
