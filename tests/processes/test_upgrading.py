@@ -1,7 +1,7 @@
 """Upgrades under load: a schema of an earlier version, its statements beside the migration, the new code between."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from tests.domain.webhooks.receiving import receiver, staged
 from tests.support.engines import SECRET_KEY, Engines, empty_database, migrated_to
 from tests.support.factories import ALICE
-from tests.support.patient_pools import patient_connections
+from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 
 from callmark.domain.webhooks import service as webhooks
@@ -30,12 +30,6 @@ LAST_POST = max(step.number for step in migrations() if step.phase == "post")
 
 PATIENT: LiteralString = "SET lock_timeout = '6s'"
 """Of the platform's sessions: one that waits longer than a migration may make it wait fails the test."""
-
-
-@pytest.fixture(autouse=True)
-def patient() -> Generator[None]:
-    with patient_connections():
-        yield
 
 
 @pytest.fixture
@@ -187,24 +181,21 @@ async def test_a_migration_waits_in_short_turns_so_that_others_pass_and_runs_onc
 
 
 async def _is_waiting(tx: DatabaseConnection) -> bool:
-    return await tx.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock')")
+    """Whether a migration of this database, and not one of a test beside it, waits for a lock."""
+    return await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    )
 
 
 async def test_a_migration_and_a_writer_that_wait_for_each_other_are_both_done_in_the_end(empty: str) -> None:
     await migrated_to(empty, 18)
-
-    async def is_waiting() -> bool:
-        async with connect(empty) as tx:
-            return await tx.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-
     async with connect(empty) as writer:
         await writer.execute("SET deadlock_timeout = '10min'")  # so the migration is the one that is undone
         async with writer.transaction():
             await writer.execute("LOCK TABLE attempt IN ROW EXCLUSIVE MODE")
             migrating = asyncio.create_task(migrate(empty, SystemClock(), phase="pre"))
-            await until(is_waiting)  # it has the webhooks by now
+            await until(lambda: _is_waiting(writer))  # it has the webhooks by now
             await writer.execute("LOCK TABLE webhook IN ROW EXCLUSIVE MODE")
         assert 19 in {step.number for step in await migrating}
 
@@ -232,7 +223,7 @@ async def test_the_new_code_runs_before_and_while_the_last_steps_do(empty: str, 
     settings = read_settings({}, postgres_dsn=empty, nats_url=engines.nats_url, secret_key=SECRET_KEY)
 
     async with (
-        open_deps(settings, "test") as running,
+        open_deps(settings, "test", connected_within_s=PATIENT_S) as running,
         receiver() as there,
         staged(running) as stage,
         connect(empty) as tx,

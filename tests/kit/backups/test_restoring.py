@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.support.between_tests import resting_on
 from tests.support.databases import Databases
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.factories import Sent, make_label, phone, submit_batch
-from tests.support.patient_pools import patient_connections
+from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
@@ -43,12 +43,6 @@ from callmark.worker.run import prepare, run_due_once
 
 Rows = Mapping[str, set[str]]
 """Of each table its rows, as text."""
-
-
-@pytest.fixture(autouse=True)
-def patient() -> Generator[None]:
-    with patient_connections():
-        yield
 
 
 class Filled(Struct):
@@ -162,7 +156,7 @@ async def test_a_restored_webhook_signs_with_the_secret_that_its_receiver_knows(
     await restore_backup(empty, await backed_up(engines.dsn, tmp_path / "b.tar"), SystemClock(), as_copy=False)
     settings = msgspec.structs.replace(filled.deps.settings, postgres_dsn=Secret(empty))
     async with (
-        open_deps(settings, "test") as running,
+        open_deps(settings, "test", connected_within_s=PATIENT_S) as running,
         receiver() as there,
         staged(replace(running, clock=filled.deps.clock)) as stage,
     ):
@@ -184,7 +178,7 @@ async def test_a_copy_reaches_nobody_until_it_is_released(
     assert made != archive.manifest.installation
     settings = msgspec.structs.replace(filled.deps.settings, postgres_dsn=Secret(empty))
     async with (
-        open_deps(settings, "test") as running,
+        open_deps(settings, "test", connected_within_s=PATIENT_S) as running,
         receiver() as there,
         staged(replace(running, clock=filled.deps.clock)) as stage,
     ):
@@ -281,7 +275,7 @@ async def test_a_restore_whose_rows_are_not_those_of_the_manifest_is_undone(
 async def test_a_restore_is_refused_while_processes_run_on_the_database(filled: Filled, engines: Engines) -> None:
     async with connect(engines.dsn) as tx:
         await check_idle(tx, SystemClock())
-        async with open_deps(filled.deps.settings, "worker"):
+        async with open_deps(filled.deps.settings, "worker", connected_within_s=PATIENT_S):
             with pytest.raises(SetupError, match=r"processes run on this database \(1: worker\)"):
                 await check_idle(tx, SystemClock())
         await check_idle(tx, SystemClock())

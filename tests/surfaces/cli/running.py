@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import structlog
 from click.testing import CliRunner
-from tests.support.patient_pools import patient_connections
+from tests.support.opened_deps import PATIENT_S
 
 from callmark.domain.deps import Deps
 from callmark.kit.errors import AppError
@@ -68,7 +68,6 @@ class Here(Runner):
         self._deps: Deps
 
     def __enter__(self) -> Self:
-        self._opened.enter_context(patient_connections())
         self._deps = self._loop.run(self._opened.enter_async_context(self.open()))
         return self
 
@@ -87,7 +86,7 @@ class Here(Runner):
 
     def open(self) -> AbstractAsyncContextManager[Deps]:
         """As `callmark.main` opens an installation that the settings name."""
-        return open_deps(self._settings, "operator")
+        return open_deps(self._settings, "operator", connected_within_s=PATIENT_S)
 
     def _run(self, data: Path | None, use: Callable[[Deps], Coroutine[None, None, None]]) -> None:
         assert data is None

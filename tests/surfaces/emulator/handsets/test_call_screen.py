@@ -1,10 +1,12 @@
 """Calls on the screen of a handset, and what a person says after them: the real farm and the real gateway."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import httpx
+import pytest
 from msgspec.structs import replace
 from tests.support.factories import make_cast, phone
 from tests.support.listed_number import Listed, bodies, make_listed, offer_everything
@@ -19,9 +21,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
 from callmark.kit.ids import new_id
 from callmark.surfaces.emulator.control_api.wire import AnswerIn
-from callmark.surfaces.emulator.handsets import farm_api
+from callmark.surfaces.emulator.handsets import call_screen, farm_api
 from callmark.surfaces.emulator.handsets.answer_sender import AnswerSender
 from callmark.surfaces.emulator.handsets.audience import Audience
+from callmark.surfaces.emulator.handsets.call_screen import CallPlan
 from callmark.surfaces.emulator.handsets.farm import Farm
 from callmark.surfaces.emulator.handsets.farm_screens import FarmScreens
 from callmark.surfaces.emulator.handsets.gestures import Act, Gesture
@@ -79,10 +82,11 @@ async def test_a_gesture_about_a_call_that_is_over_does_nothing(emulator: Emulat
 
 
 async def test_a_call_that_nobody_touches_rings_out_and_a_newer_one_takes_the_screen(
-    deps: Deps, tmp_path: Path
+    deps: Deps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await prepare(deps)
     number = phone()
+    monkeypatch.setattr(call_screen, "CallPlan", partial(CallPlan, ended_for_s=5))  # a late look finds it too
     async with emulated(deps, tmp_path, farm=False) as emulator, farming(emulator.deps, rings_out_s=1):
         await emulator.make(number)
         async with watching(emulator, number) as page:
@@ -90,6 +94,7 @@ async def test_a_call_that_nobody_touches_rings_out_and_a_newer_one_takes_the_sc
             for caller in (STRANGER, CALLER):
                 await gesture(emulator, number, "ring", caller=caller)
                 await page.until(lambda page, caller=caller: page.caller == caller)
+            await page.until(lambda page: page.outcome == "missed")
             await page.until(lambda page: page.outcome is None)
         assert [(one["caller"], one["outcome"]) for one in page.handset["history"]] == [
             (CALLER, "missed"),
