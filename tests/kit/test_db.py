@@ -16,7 +16,7 @@ import pytest
 from tests.support.engines import reachable_directory
 from tests.support.opened_deps import PATIENT_S
 from tests.support.stopped_processes import suspend
-from tests.support.waiting import until
+from tests.support.waiting import until, until_locked
 
 from callmark.domain.deps import Deps
 from callmark.kit.db import Database, Tx, connect
@@ -166,6 +166,36 @@ async def test_a_table_that_a_migration_changes_is_no_bug_and_the_next_transacti
 async def names(tx: Tx) -> list[str]:
     """Of the columns of the one row."""
     return [name for row in await tx.fetch("SELECT * FROM growing") for name in row.keys()]  # noqa: SIM118 - a Record
+
+
+async def test_a_transaction_that_others_wait_for_while_it_waits_for_them_is_begun_again(deps: Deps) -> None:
+    with pytest.raises(Unavailable) as caught:
+        await in_a_deadlock(deps.db, tries=1)
+    assert caught.value.reason == "postgresql: others waited for what this held at this moment"
+    assert await in_a_deadlock(deps.db, tries=2) == "both"
+
+
+async def in_a_deadlock(db: Database, *, tries: int) -> str:
+    """What `in_transaction` gives where another transaction locks two tables in the other order."""
+    has_one, is_waited_for = asyncio.Event(), asyncio.Event()
+
+    async def take_both(tx: Tx) -> str:
+        await tx.execute("SET LOCAL deadlock_timeout = '10ms'")  # the server ends who has waited for so long
+        await tx.execute("LOCK TABLE webhook_queue")
+        has_one.set()
+        await is_waited_for.wait()
+        await tx.execute("LOCK TABLE webhook")
+        return "both"
+
+    working = asyncio.create_task(db.in_transaction(take_both, tries=tries))
+    async with db.transaction() as other:
+        await other.execute("SET LOCAL deadlock_timeout = '1h'; LOCK TABLE webhook")
+        await has_one.wait()
+        waiting = asyncio.create_task(other.execute("LOCK TABLE webhook_queue"))
+        await until_locked(db, 1)
+        is_waited_for.set()
+        await waiting
+    return await working
 
 
 async def test_an_exception_rolls_the_transaction_back(deps: Deps) -> None:

@@ -54,11 +54,11 @@ async def until_connected(fabric: Fabric) -> None:
 
 
 async def until_locked(db: Database, count: int) -> None:
-    """Returns when so many statements wait for a lock."""
+    """Returns when so many statements, or more, wait for a lock."""
 
     async def are_waiting() -> bool:
         async with db.connection() as tx:
-            return await tx.fetchval(_LOCKED) == count
+            return await tx.fetchval(_LOCKED) >= count
 
     await until(are_waiting)
 

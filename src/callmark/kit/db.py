@@ -236,16 +236,16 @@ class Database:
                 yield tx
         await tx.committed()
 
-    async def in_transaction(self, work: Callable[[Transaction], Awaitable[_T]]) -> _T:
-        """What `work` gives, in a transaction; once more if that helps (`momentary`)."""
-        try:
-            async with self.transaction() as tx:
-                return await work(tx)
-        except Unavailable as exc:
-            if not momentary(exc.__cause__):
-                raise
-        async with self.transaction() as tx:
-            return await work(tx)
+    async def in_transaction(self, work: Callable[[Transaction], Awaitable[_T]], *, tries: int = 2) -> _T:
+        """What `work` gives, in a transaction; begun up to `tries` times where that helps (`momentary`)."""
+        while True:
+            tries -= 1
+            try:
+                async with self.transaction() as tx:
+                    return await work(tx)
+            except Unavailable as exc:
+                if tries < 1 or not momentary(exc.__cause__):
+                    raise
 
     def pool_state(self) -> PoolState:
         """How many connections are open, busy, idle and waited for, as of now."""
@@ -379,6 +379,8 @@ def momentary(exc: BaseException | None) -> str | None:
         return "a day's partition was made"  # while a row was on its way to the rest; now it goes to its day
     if isinstance(exc, asyncpg.InvalidCachedStatementError):
         return "a table was changed"  # by a migration; asyncpg has forgotten the statements of before by now
+    if isinstance(exc, asyncpg.DeadlockDetectedError):
+        return "others waited for what this held"  # a step of a migration, say; the server let them pass
     return None
 
 

@@ -7,8 +7,6 @@ Order of locks: the feature set, then its numbers by phone number, then the job
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-import asyncpg
-
 from callmark.domain.feature_sets.model import FeatureSet, PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
 from callmark.domain.numbers.model import (
@@ -21,9 +19,6 @@ from callmark.domain.numbers.model import (
 )
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
-
-Deadlocked: type[Exception] = asyncpg.DeadlockDetectedError
-"""Two requests waited for each other; the one that gets this is to be run again."""
 
 _JOB = (
     "id, account_id, feature_set_id, kind, state, number_count, done_count, failed_count, requested_by_email,"

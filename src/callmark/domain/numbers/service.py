@@ -28,7 +28,7 @@ from callmark.domain.numbers.sort_request import ListingRequest, read_request, s
 from callmark.domain.policy.model import Actor, ActorKind, Scope
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Transaction, Tx
-from callmark.kit.errors import Forbidden, Unavailable
+from callmark.kit.errors import Forbidden
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 
@@ -61,7 +61,8 @@ async def publish_in(
 
     Where the operator reviews listings the job waits for that, unless the operator asks at the command line. Raises
     InvalidInput for their count or a feature set without a label, Forbidden for one that the account does not have,
-    NotFound for one outside the actor's place, and `Deadlocked`: to be used within `in_transaction`.
+    NotFound for one outside the actor's place. To be used within `in_transaction`, for other requests may hold the
+    numbers and wait for what this one holds.
     """
     asked = read_request(numbers)
     into = await lock_set(tx, account_id, feature_set_id, by.scope)
@@ -149,13 +150,7 @@ async def in_transaction(deps: Deps, use: Callable[[Transaction], Awaitable[_T]]
 
     See docs/decisions/0006-numbers-and-jobs.md.
     """
-    for _ in range(_TRIES):
-        try:
-            async with deps.db.transaction() as tx:
-                return await use(tx)
-        except queries.Deadlocked:
-            continue
-    raise Unavailable("postgresql: other requests are working on the same numbers")
+    return await deps.db.in_transaction(use, tries=_TRIES)
 
 
 async def answered_caller(tx: Tx, number: PhoneNumber) -> ListedCaller | None:
