@@ -21,7 +21,7 @@ from tests.support.nats_cluster import nats_cluster
 from tests.support.opened_deps import PATIENT_S
 from tests.support.ports import free_port
 from tests.support.s3_server import Bucket, bucket_server
-from tests.support.waiting import until
+from tests.support.waiting import Growing, until
 
 from callmark.domain.deps import Deps
 from callmark.kit.engines.postgres import EmbeddedPostgres
@@ -47,15 +47,21 @@ class Notified:
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._sock.bind(self.path)
         self._sock.settimeout(0)
+        self._lines: Growing[str] = Growing()
+        asyncio.get_running_loop().add_reader(self._sock, self._read)  # a socket holds ten messages that nobody reads
 
     async def heard(self, line: str) -> None:
-        """Returns once `line` was part of a message."""
-        async with asyncio.timeout(PATIENCE_S):
-            while line not in (await asyncio.get_running_loop().sock_recv(self._sock, 4096)).decode().splitlines():
-                pass
+        """Returns once `line` was part of a message, after those that were asked for before."""
+        await self._lines.until(lambda lines: line in lines, PATIENCE_S)
+        del self._lines[: self._lines.index(line) + 1]
 
     def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._sock)
         self._sock.close()
+
+    def _read(self) -> None:
+        for line in self._sock.recv(4096).decode().splitlines():
+            self._lines.append(line)
 
 
 @dataclass

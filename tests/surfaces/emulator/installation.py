@@ -86,7 +86,7 @@ async def installation(engines: Engines, data: Path) -> AsyncGenerator[Installed
         serve = await stack.enter_async_context(serving(environ, "--emulator", "--processes", "2"))
         deps = await stack.enter_async_context(open_deps(settings, "test", connected_within_s=PATIENT_S))
         limits = httpx.Limits(max_connections=30, max_keepalive_connections=0)
-        client = httpx.AsyncClient(base_url=serve.url, trust_env=False, timeout=20, limits=limits)
+        client = httpx.AsyncClient(base_url=serve.url, trust_env=False, timeout=60, limits=limits)
         here = Installed(serve, deps, await make_cast(deps), await stack.enter_async_context(client))
         await until(lambda: _all_connected(here), PATIENCE_S)
         yield here

@@ -105,7 +105,7 @@ async def serving(deps: Deps, port: int) -> AsyncGenerator[None]:
 @asynccontextmanager
 async def farming(deps: Deps, **options: float) -> AsyncGenerator[Farm]:
     """A farm with a connection of its own to NATS; returns once it listens."""
-    async with _own_fabric(deps) as own, httpx.AsyncClient(verify=_NO_TLS, trust_env=False) as http:
+    async with _own_fabric(deps) as own, httpx.AsyncClient(verify=_NO_TLS, trust_env=False, timeout=60) as http:
         farm = Farm(own, http, **options)
         try:
             await farm.start()
@@ -132,4 +132,4 @@ async def _own_fabric(deps: Deps) -> AsyncGenerator[Deps]:
 def _client(url: str) -> httpx.AsyncClient:
     """A client that holds each answer against the document that tells of it."""
     hooks = {"response": [check_answer]}
-    return httpx.AsyncClient(base_url=url, verify=_NO_TLS, trust_env=False, timeout=20, event_hooks=hooks)
+    return httpx.AsyncClient(base_url=url, verify=_NO_TLS, trust_env=False, timeout=60, event_hooks=hooks)

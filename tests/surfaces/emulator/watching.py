@@ -18,13 +18,13 @@ class Watcher:
 
     async def until(self, holds: Callable[["Watcher"], bool]) -> None:
         """Returns once what it shows is so."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not holds(self):
                 await self._next()
 
     async def end(self) -> None:
         """Returns when the stream has ended."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for _ in self._lines:
                 pass
 

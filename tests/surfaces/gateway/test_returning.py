@@ -166,7 +166,7 @@ async def test_the_end_of_a_stream_is_noted_when_postgresql_is_back(deps: Deps) 
             clock.advance(presence.NOTED_AGAIN_AFTER)
             return not await is_returning(deps, owner)
 
-        await until(is_noted, 20)
+        await until(is_noted)
         await ending
         await away.close()
 

@@ -175,7 +175,7 @@ async def test_close_codes_that_the_protocol_does_not_have_are_counted_as_one(de
     async def are_counted() -> bool:
         return codes_counted().get("other", 0) == before + len(codes)
 
-    await until(are_counted, 20)
+    await until(are_counted)
     assert not codes_counted().keys() & set(map(str, codes))
 
 

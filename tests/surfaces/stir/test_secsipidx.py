@@ -33,7 +33,7 @@ async def accepts(there: Network, header: str, folder: Path) -> bool:
 
 def _check(folder: Path) -> bool:
     command = [SECSIPIDX or "", "-check", "-fidentity", "identity.txt", "-fpubkey", "certificate.pem", "-expire", "60"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
     return done.returncode == 0 and "ok" in (done.stdout + done.stderr).lower()
 
 

@@ -133,7 +133,7 @@ async def test_two_processes_on_one_port_share_what_is_set_and_recorded(emulator
     async with serving(emulator.deps, emulator.port):
         await put(emulator, "orders", status=418)
         for _ in range(20):  # a connection each: the kernel spreads them over both
-            async with httpx.AsyncClient(base_url=emulator.deps.public_url, trust_env=False) as client:
+            async with httpx.AsyncClient(base_url=emulator.deps.public_url, trust_env=False, timeout=60) as client:
                 assert (await client.post("/emulator/v1/sinks/orders", content=b"{}")).status_code == 418
     assert len(await requests(emulator, "orders")) == 20
 

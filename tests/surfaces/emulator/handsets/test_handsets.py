@@ -267,7 +267,7 @@ async def test_a_handset_goes_on_as_it_was_when_its_change_cannot_be_written(dep
             async def is_as_before() -> bool:
                 return before in (await emulator.http.get("/emulator/v1/handsets")).json()
 
-            await until(is_as_before, 20)
+            await until(is_as_before)
         await db.close()
 
 

@@ -127,5 +127,5 @@ async def test_a_handset_whose_acknowledgement_was_not_kept_says_in_a_sync_what_
     async def has_said_it() -> bool:
         return network.stream.synced[-1] == [record.id]
 
-    await until(has_said_it, 20)
+    await until(has_said_it)
     await handset.stop()

@@ -153,7 +153,7 @@ async def test_a_process_has_room_for_so_many_streams_and_has_it_again_when_they
     number = phone()
     await emulator.make(number)
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=emulator.http.base_url, trust_env=False, limits=limits, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=emulator.http.base_url, trust_env=False, limits=limits, timeout=60) as http:
         path = f"/emulator/live/{number}"
         opened = [await http.send(http.build_request("GET", path), stream=True) for _ in range(MOST_STREAMS)]
         assert {one.status_code for one in opened} == {200}
@@ -196,7 +196,7 @@ async def test_a_page_that_reads_nothing_holds_nobody_up(emulator: Emulated) -> 
     streams = [asyncio.create_task(stream(one)) for one in (send_to_stuck, send)]
     await is_stuck.wait()
     await emulator.change(number, script={"rejects": True})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while b'"rejects":true' not in await sent.get():
             pass
     await end(streams)
