@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -17,7 +18,7 @@ from typing import IO, Any
 import httpx
 import msgspec
 from msgspec import Struct
-from tests.e2e.serving import COMMAND, ENVIRON, children
+from tests.e2e.serving import COMMAND, ENVIRON, children, is_in_time
 from tests.support.engines import SECRET_KEY, Engines, reachable_directory
 from tests.support.factories import Cast, make_cast, phone
 from tests.support.opened_deps import PATIENT_S
@@ -170,6 +171,17 @@ class Business(Struct):
     async def push_now(self, client: httpx.AsyncClient, receiver: str) -> httpx.Response:
         url = f"/v2/clients/{self.cast.account.id}/dynamic_call_record"
         return await client.post(url, json=self.record(receiver), headers=self.auth)
+
+    async def push_in_time(self, client: httpx.AsyncClient, receiver: str) -> int:
+        """`push_now` until the handset has acknowledged in time; how many pushes that took."""
+        pushes = 0
+        while True:
+            began = time.monotonic()
+            answer = await self.push_now(client, receiver)
+            assert answer.status_code == 200, answer.text
+            pushes += 1
+            if is_in_time(answer.json(), time.monotonic() - began):
+                return pushes
 
     async def results(self, client: httpx.AsyncClient, batch: str) -> Counter[str]:
         url = f"/v2/clients/{self.cast.account.id}/dynamic_call_records"
