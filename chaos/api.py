@@ -1,5 +1,7 @@
 """HTTP as a client sees it: an answer, or none."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 
@@ -7,6 +9,8 @@ import httpx
 from msgspec import Struct, field
 
 TIMEOUT_S = 8.0
+BUSY_FOR_S, PAUSE_S = 30.0, 0.25
+UNAVAILABLE = 503
 
 
 class Answer(Struct, frozen=True):
@@ -63,3 +67,13 @@ class Api:
     async def close(self) -> None:
         """No more."""
         await self._http.aclose()
+
+
+async def patiently(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """What `ask` gives; again for half a minute while the platform says that it cannot now, as on a busy machine."""
+    ends_at = monotonic() + BUSY_FOR_S
+    while True:
+        answer = await ask()
+        if answer.status != UNAVAILABLE or monotonic() > ends_at:
+            return answer
+        await asyncio.sleep(PAUSE_S)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping
 from time import monotonic
 
-from chaos.api import Answer
+from chaos.api import Answer, patiently
 from chaos.checker import history
 from chaos.console import ConsoleMember
 from chaos.numbering import Numbering
@@ -118,10 +118,11 @@ class Errands:
         now = self._stage.clock.now_ms() // 1000
         query = {"from": str(now - 86_400), "to": str(now + 60)}
         asked = monotonic()
-        link = await business.ask("GET", f"{business.path}/openapi/callback-logs/summary", query=query)
+        logs = f"{business.path}/openapi/callback-logs/summary"
+        link = await patiently(lambda: business.ask("GET", logs, query=query))
         if not link.is_taken:
             return False
-        file = await self._stage.api.ask("GET", link.body["url"])
+        file = await patiently(lambda: self._stage.api.ask("GET", link.body["url"]))
         if not file.is_taken or len(file.body.encode()) != int(file.headers.get("content-length", "-1")):
             return False
         markers = [row["alternate_number"] for row in csv.DictReader(io.StringIO(file.body))]

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from chaos.api import Answer, Api
+from chaos.api import Answer, Api, patiently
 from chaos.checker.history import Webhook
 from chaos.installation import Installation
 
@@ -70,7 +70,7 @@ class Business(Struct):
 
     async def made(self, path: str, body: object = None, method: str = "POST") -> Any:
         """What a request of the management API answers while everything works. Raises RuntimeError."""
-        answer = await self.ask(method, f"{self.extensions}/{path}", body=body)
+        answer = await patiently(lambda: self.ask(method, f"{self.extensions}/{path}", body=body))
         if not answer.is_taken:
             raise RuntimeError(f"{method} {path}: {answer.status} {answer.body}")
         return answer.body
@@ -86,7 +86,7 @@ async def make_business(operator: str, api: Api, name: str, limits: dict[str, in
         "labels": [{"name": f"{name} pushed", "type": "dynamic"}, {"name": f"{name} listed", "type": "static"}],
         "members": [{"email": email}],
     }
-    answer = await api.ask("POST", "/emulator/v1/accounts", body=wanted)
+    answer = await patiently(lambda: api.ask("POST", "/emulator/v1/accounts", body=wanted))
     if not answer.is_taken:
         raise RuntimeError(f"no account: {answer.status} {answer.body}")
     made = answer.body
@@ -101,7 +101,7 @@ async def make_business(operator: str, api: Api, name: str, limits: dict[str, in
     )
     business.secrets = {business.api_key: "an API key", business.password: "a password"}
     path = f"/extensions/v1/operator/accounts/{business.account}/limits"
-    limited = await api.ask("PATCH", path, token=operator, body=limits)
+    limited = await patiently(lambda: api.ask("PATCH", path, token=operator, body=limits))
     if not limited.is_taken:
         raise RuntimeError(f"no limits: {limited.status} {limited.body}")
     await business.renew("")
@@ -129,7 +129,7 @@ async def give_offers(business: Business, number: str) -> None:
     )
     await business.made(f"campaigns/{business.campaign['id']}/live")
     path = f"{business.path}/number_management/feature_sets/{offers_set}/numbers/publish"
-    await business.ask("POST", path, body={"phone_numbers": [number]})
+    await patiently(lambda: business.ask("POST", path, body={"phone_numbers": [number]}))
     business.offers_on = number
 
 
@@ -162,7 +162,9 @@ async def register(credential: str, gateway: Api, first: int = 919_840_000_000) 
     tokens: dict[str, str] = {}
     for number in range(first, first + HANDSETS):
         wanted = {"phone_number": str(number), "os": "android", "app_version": "4.2.0"}
-        answer = await gateway.ask("POST", "/handset/v1/registrations", token=credential, body=wanted)
+        answer = await patiently(
+            lambda wanted=wanted: gateway.ask("POST", "/handset/v1/registrations", token=credential, body=wanted)
+        )
         if not answer.is_taken:
             raise RuntimeError(f"no registration: {answer.status} {answer.body}")
         tokens[str(number)] = answer.body["token"]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterable
 from time import monotonic
 from typing import Any
 
-from chaos.api import Answer
+from chaos.api import Answer, Api, patiently
 from chaos.checker import history
 from chaos.leaks import LogSearch
 from chaos.load import Load
@@ -90,14 +90,14 @@ class Reading:
 
     async def work(self) -> dict[str, int]:
         """How much there is to do."""
-        return (await self._got(self._stage.api.ask("GET", "/emulator/v1/work")))["work"]
+        return (await self._got(self._stage.api, "/emulator/v1/work"))["work"]
 
     async def deliveries(self, business: Business) -> list[history.Delivery]:
         """Those that have not ended well."""
         found: list[history.Delivery] = []
         for state in ("pending", "rescheduled", "failed", "stopped", "webhook_not_found"):
             path = f"{business.extensions}/webhook_deliveries"
-            body = await self._got(business.ask("GET", path, query={"state": state, "limit": "1000"}))
+            body = await self._got(business, path, query={"state": state, "limit": "1000"})
             found += [
                 history.Delivery(account=business.account, event_id=one["event_id"], state=state, at=monotonic())
                 for one in body["deliveries"]
@@ -117,7 +117,7 @@ class Reading:
     async def _read_batch(self, business: Business, batch_id: str) -> None:
         path = f"{business.extensions}/batches/{batch_id}"
         began = monotonic()
-        body = await self._got(business.ask("GET", path, query={"limit": str(PAGE)}))
+        body = await self._got(business, path, query={"limit": str(PAGE)})
         ids = [record["record_id"] for record in body["records"]]
         for record in body["records"]:
             self._note_record(record, began)
@@ -138,7 +138,7 @@ class Reading:
     async def _read_record(self, business: Business, record_id: str) -> None:
         for asked in (business, *(one for one in self._stage.businesses if one is not business)):
             began = monotonic()
-            answer = await self._asked(asked.ask("GET", f"{asked.extensions}/records/{record_id}"))
+            answer = await self._asked(asked, f"{asked.extensions}/records/{record_id}")
             if answer.is_taken:
                 self._note_record(answer.body, began)
                 if answer.body["outcome"] != "pending":
@@ -176,7 +176,7 @@ class Reading:
         began = monotonic()
         while True:
             query = {"after": str(self._after[business.account]), "limit": "1000"}
-            body = await self._got(business.ask("GET", f"{business.extensions}/events", query=query))
+            body = await self._got(business, f"{business.extensions}/events", query=query)
             for one in body["events"]:
                 self._stage.history.note(_event(business.account, one))
             self._after[business.account] = body["next_after"]
@@ -191,7 +191,7 @@ class Reading:
         after, newest, seen = "", "", self._audit_seen.get(business.account, "")
         while True:
             query = {"limit": "100"} | ({"after": after} if after else {})
-            body = await self._got(business.ask("GET", f"{business.extensions}/audit_log", query=query))
+            body = await self._got(business, f"{business.extensions}/audit_log", query=query)
             for entry in body["entries"]:
                 newest = newest or entry["id"]
                 if entry["id"] == seen:
@@ -234,7 +234,7 @@ class Reading:
         after = ""
         while True:
             query = {"limit": "1000"} | ({"after": after} if after else {})
-            body = await self._got(business.ask("GET", f"{business.extensions}/{path}", query=query))
+            body = await self._got(business, f"{business.extensions}/{path}", query=query)
             rows += body[name]
             if not body["next_after"]:
                 return rows
@@ -242,15 +242,15 @@ class Reading:
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    async def _got(self, asking: Awaitable[Answer]) -> Any:
-        answer = await self._asked(asking)
+    async def _got(self, of: Api | Business, path: str, **options: Any) -> Any:
+        answer = await self._asked(of, path, **options)
         if not answer.is_taken:
             raise NotReadError(f"{answer.status} {answer.body}")
         return answer.body
 
-    async def _asked(self, asking: Awaitable[Answer]) -> Answer:
+    async def _asked(self, of: Api | Business, path: str, **options: Any) -> Answer:
         async with self._gate:
-            return await asking
+            return await patiently(lambda: of.ask("GET", path, **options))
 
     @staticmethod
     async def _all(readings: Iterable[Awaitable[None]]) -> None:
