@@ -59,7 +59,7 @@ async def test_a_caller_who_hangs_up_while_the_call_is_signed_gets_487(lab: Lab)
     lab.platform.held = asyncio.Event()
     placed = await lab.network.call(lab.dialling(gives_up_after_s=0.1, rings=False), Ending.IGNORE)
     assert (placed.status, placed.ringing) == (487, None)
-    assert lab.platform.asked == ["/stir/v1/signing"]
+    await lab.platform.asked.until(lambda asked: asked == ["/stir/v1/signing"])
     lab.platform.held.set()
     placed, _ = await lab.call()
     assert lab.platform.asked == ["/stir/v1/signing", "/stir/v1/signing", "/stir/v1/verification"]
@@ -109,7 +109,7 @@ async def _until_the_breaker_opens(lab: Lab) -> None:
         assert placed.status == 487
         assert is_plain(placed.ringing)
         calls += 1
-        assert calls <= 6
+        assert calls <= 20  # reports of calls connect too, now and then
     assert calls > 3
     await lab.way.turn(RelayState.OPEN)
 

@@ -19,7 +19,7 @@ from tests.support.log_downloads import (
     payloads,
     rows,
 )
-from tests.support.waiting import until
+from tests.support.waiting import until, until_locked
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
@@ -203,8 +203,7 @@ async def test_a_writing_that_was_broken_off_leaves_nothing_and_is_done_anew(dep
     async with deps.db.transaction() as tx:
         await tx.execute("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
         reading = asyncio.create_task(stopped.open(token))
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'event'::regclass"
-        await until(partial(tx.fetchval, waiting))
+        await until_locked(deps.db, 1)
         await stopped.close()
     with pytest.raises(asyncio.CancelledError):
         await reading

@@ -1,9 +1,8 @@
-"""Records in their partitions, and statements that wait for a lock on one."""
+"""Records in their partitions."""
 
 from datetime import datetime
 
 from tests.support.factories import Cast, Sent, submit_batch
-from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
@@ -12,7 +11,6 @@ from callmark.domain.personalisation.model import Batch, StoredRecord
 from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
-from callmark.kit.db import connect
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import NewRecord
 
@@ -28,17 +26,6 @@ async def submit(deps: Deps, cast: Cast, *records: NewRecord) -> Batch:
 async def partition_of(deps: Deps, record: StoredRecord) -> str:
     async with deps.db.connection() as tx:
         return await tx.fetchval("SELECT tableoid::regclass::text FROM call_record WHERE id = $1", record.key.id)
-
-
-async def until_waiting(dsn: str, count: int) -> None:
-    """Returns when so many statements wait for a lock."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with connect(dsn) as tx:
-
-        async def wait() -> bool:
-            return await tx.fetchval(waiting) == count
-
-        await until(wait)
 
 
 async def register(deps: Deps, number: PhoneNumber) -> None:

@@ -12,16 +12,17 @@ from typing import LiteralString
 
 import pytest
 from msgspec.structs import replace
-from tests.domain.personalisation.partitions import new_record, partition_of, submit, until_waiting
+from tests.domain.personalisation.partitions import new_record, partition_of, submit
 from tests.support.engines import Engines
 from tests.support.factories import make_cast, phone
-from tests.support.waiting import Growing, until
+from tests.support.waiting import Growing, until, until_locked
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.accepting import SMALL
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.work_names import WorkName
+from callmark.kit import partitions
 from callmark.kit.db import DatabaseConnection, connect
 from callmark.kit.partitions import DAYS_AHEAD, RowsAhead, keep_days
 from callmark.kit.work import wake_topic
@@ -126,14 +127,17 @@ async def test_a_move_that_is_killed_leaves_all_as_it_was_and_no_lock_and_the_ne
     assert await partitions_of(deps, batch) == {f"call_record_{batch.ends_to:%Y%m%d}"}
 
 
-async def test_a_move_waits_for_an_analyze_that_has_not_come_to_the_rest_yet(deps: Deps, engines: Engines) -> None:
+async def test_a_move_waits_for_an_analyze_that_has_not_come_to_the_rest_yet(
+    deps: Deps, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitions, "_LOCK_WAIT", "60s")  # it would leave the day after 1.5
     batch = await far_batch(deps)
     keep = partial(keep_days, deps.db, deps.clock.now(), 30, many=MANY)
     async with connect(engines.dsn) as analyzing:
         async with analyzing.transaction():
             await analyzing.execute("LOCK TABLE ONLY call_record IN SHARE UPDATE EXCLUSIVE MODE")  # its first lock
             keeping = asyncio.create_task(keep())
-            await until_waiting(engines.dsn, 1)
+            await until_locked(deps.db, 1)
             assert await analyzing.fetchval("SELECT count(*) FROM call_record_rest") == MANY
         await keeping
     await keep()

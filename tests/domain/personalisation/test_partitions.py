@@ -6,10 +6,10 @@ from typing import LiteralString
 
 import pytest
 from msgspec.structs import replace
-from tests.domain.personalisation.partitions import new_record, partition_of, register, submit, until_waiting
+from tests.domain.personalisation.partitions import new_record, partition_of, register, submit
 from tests.support.engines import Engines
 from tests.support.factories import make_cast, phone
-from tests.support.waiting import until
+from tests.support.waiting import until, until_locked
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import partitions, queries, service as personalisation
@@ -96,7 +96,7 @@ async def test_a_record_that_waited_for_its_day_s_partition_is_written_into_it(
             real_time = asyncio.create_task(personalisation.push_now(deps, cast.account.id, V1, record))
             small = asyncio.create_task(submit(deps, cast, record))
             large = asyncio.create_task(submit(deps, cast, *[record] * (SMALL + 1)))
-            await until_waiting(engines.dsn, 3)
+            await until_locked(deps.db, 3)
         assert (await real_time).outcome is Outcome.NOT_REGISTERED
         assert (await small).record_count == 1
         assert (await large).record_count == SMALL + 1

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
-from tests.domain.personalisation.partitions import until_waiting
 from tests.support.engines import Engines
 from tests.support.table_rows import put_row
+from tests.support.waiting import until_locked
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
@@ -82,7 +82,7 @@ async def test_a_day_that_is_being_dropped_is_not_looked_at(deps: Deps, engines:
         async with dropping.transaction():
             await dropping.execute(own_names(f"DROP TABLE event_{now - timedelta(days=1):%Y%m%d}"))
             looking = asyncio.create_task(oldest_event(deps))
-            await until_waiting(engines.dsn, 1)
+            await until_locked(deps.db, 1)
         assert await looking == now
 
 

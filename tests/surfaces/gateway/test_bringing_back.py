@@ -6,10 +6,9 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from tests.domain.personalisation.partitions import until_waiting
 from tests.support.engines import Engines
 from tests.support.factories import make_cast, phone
-from tests.support.waiting import Growing, until
+from tests.support.waiting import Growing, until, until_locked
 from tests.surfaces.gateway.helpers import (
     make_handset,
     new_record,
@@ -70,7 +69,7 @@ async def test_a_record_that_comes_back_while_a_handset_syncs_comes_after_its_wi
         async with connect(engines.dsn) as other, other.transaction():
             await other.execute("LOCK TABLE label IN ACCESS EXCLUSIVE MODE")  # the withdrawals are read, not the page
             syncing = asyncio.create_task(handset.sync([str(record.key.id)]))
-            await until_waiting(engines.dsn, 1)
+            await until_locked(scene.deps.db, 1)
             await scene.switch(AccountState.ACTIVE, tell=False)
         ((withdrawal, identity), _) = await syncing
     assert (withdrawal["type"], withdrawal["record"]) == ("withdraw", ref(record))
