@@ -183,6 +183,12 @@ async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGener
         yield opened
 
 
+@pytest.fixture
+def unhurried_pushes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real-time pushes to an application in this process take as long as they need, and not three seconds in all."""
+    monkeypatch.setattr("callmark.surfaces.api.routes.REAL_TIME_S", 60)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _logos_judged_once() -> Generator[None]:
     """Nearly every test has a label, with the same logo. Tests of the judgement imported the function before this."""

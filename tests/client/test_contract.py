@@ -14,6 +14,8 @@ from callmark.client.records import LIBRARY_NAMES
 from callmark.domain.deps import Deps
 from callmark.surfaces.app import build_app
 
+pytestmark = pytest.mark.usefixtures("unhurried_pushes")
+
 HERE = Path(__file__).parents[1] / "contract"
 TABLES = sorted(
     f"{path.parent.name}/{path.stem}" for path in HERE.glob("*/*.json") if "cases" in json.loads(path.read_text())

@@ -11,6 +11,8 @@ from tests.support.cases import for_each
 
 from callmark.domain.deps import Deps
 
+pytestmark = pytest.mark.usefixtures("unhurried_pushes")
+
 HERE = Path(__file__).parent
 SAMPLES: dict[str, Json] = {
     f"{path.parent.name}/{path.stem}": json.loads(path.read_text()) for path in sorted(HERE.glob("*/*.json"))

@@ -66,14 +66,15 @@ class Emulated(Struct):
 
 @asynccontextmanager
 async def emulated(
-    deps: Deps, data: Path, *, serve: bool = True, farm: bool = True, wakes: bool = False
+    deps: Deps, data: Path, *, serve: bool = True, farm: bool = True, wakes: bool = False, acks_within_s: float = 2
 ) -> AsyncGenerator[Emulated]:
-    """The emulator on `deps`' engines and clock, its files below `data`; a push fails after 2 s without an answer.
+    """The emulator on `deps`' engines and clock, its files below `data`.
 
-    With `wakes`, sleeping apps are woken through the emulator's own push service.
+    A push fails after `acks_within_s` without an answer. With `wakes`, sleeping apps are woken through the
+    emulator's own push service.
     """
     port = free_port()
-    settings = msgspec.structs.replace(deps.settings, emulator=True, data=data, real_time_deadline_s=2)
+    settings = msgspec.structs.replace(deps.settings, emulator=True, data=data, real_time_deadline_s=acks_within_s)
     here = replace(deps, settings=settings, public_url=f"http://127.0.0.1:{port}")
     if wakes:
         service_account.keep_account(settings, here.public_url)
