@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.client.cli.conftest import working
 from tests.client.conftest import Platform
 from tests.client.webhook_events import CALLBACK, SECRET, event, signed
 from tests.support.markdown import programs
 
 import callmark
-from callmark.worker.run import run_worker
 
 PAGES = Path(__file__).parents[2] / "docs"
 PAGE = (PAGES / "client.md").read_text()
@@ -24,11 +24,8 @@ async def test_the_programs_of_the_guide(platform: Platform, tmp_path: Path, mon
     for name, value in platform.options.items():
         monkeypatch.setenv(f"CALLMARK_{name.upper()}", value)
     monkeypatch.chdir(tmp_path)
-    working = asyncio.create_task(run_worker(platform.deps))
-    try:
+    async with working(platform):
         printed = await asyncio.to_thread(run, "\n".join(PROGRAMS))
-    finally:
-        working.cancel()
     assert "success Record processed successfully" in printed
     assert "919900000001 success" in printed
     assert "{'pending': 0, 'success': 1, 'error': 2, 'invalid': 0}" in printed

@@ -37,7 +37,8 @@ async def test_the_dialer_pushes_and_then_dials(platform: Platform, environ: dic
     calls.write_text(f"receiver,reason\n{FIRST},{REASON}\n919900000099,{REASON}\n{SECOND},short\n12,{REASON}\n")
     label = platform.cast.label
     ran = await run(
-        "dialer/dialer.py", calls, "--caller", CALLER, "--label-id", label.id, "--lines", 2, environ=environ
+        *("dialer/dialer.py", calls, "--caller", CALLER, "--label-id", label.id, "--lines", 2, "--patience", 60),
+        environ=environ,
     )
     assert ran.status == 0, ran.err
     pushed, nobody, refused, wrong = ran.out.splitlines()

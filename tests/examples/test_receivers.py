@@ -74,7 +74,7 @@ async def test_a_receiver_stores_an_event_once_and_refuses_what_is_not_signed(
         await platform.push_due()
         await resent(platform)
         await platform.push_due()
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
             assert (await http.post(url, json={"event_id": "1"})).status_code == 400
             assert (await http.get(url)).status_code == 405
     told = log.read_text()

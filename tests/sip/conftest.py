@@ -57,7 +57,7 @@ async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[L
         folder = tmp_path_factory.mktemp("sip")
         callee = PhoneNumber(CALLEE)
         # The platform shares this process; on a busy machine a call may have to wait for it.
-        made = network(folder, stir_url=way.url, token="cmedge_test", callee=callee, ring_s=5, ask_s=10)
+        made = network(folder, stir_url=way.url, token="cmedge_test", callee=callee, ring_s=5, ask_s=8)
         yield Lab(await stack.enter_async_context(made), served, way)
 
 

@@ -42,7 +42,7 @@ async def test_the_originating_proxy_alone_signs_and_reports(tmp_path: Path) -> 
     async with platform() as served, phone(PhoneNumber(CALLEE), tmp_path / "phone") as telephone:
         port = free_port()
         settings = ProxySettings(
-            port=port, next_port=telephone.port, stir_url=served.url, token="t", reports_outcomes=True
+            port=port, next_port=telephone.port, stir_url=served.url, token="t", reports_outcomes=True, ask_s=10
         )
         async with proxy("originating", tmp_path / "proxy", settings):
             dialling = Dialling(caller=CALLER, callee=CALLEE, proxy_port=port)

@@ -86,7 +86,7 @@ async def test_the_examples_run_as_they_are_printed(platform: Platform, nobody: 
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
 
     async with working(platform):

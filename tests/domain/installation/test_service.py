@@ -13,6 +13,7 @@ from tests.kit.mailing import mail_server
 from tests.support.databases import Databases
 from tests.support.engines import Engines
 from tests.support.factories import ALICE
+from tests.support.waiting import until_connected
 
 from callmark.domain.alerts import recipients
 from callmark.domain.alerts.model import RecipientKind
@@ -26,7 +27,7 @@ from callmark.domain.signer_certificates import roots
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import DeliveryState
-from callmark.kit import checks
+from callmark.kit import checks, health
 from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.db import connect
 from callmark.kit.errors import Conflict, SetupError
@@ -180,9 +181,10 @@ async def test_the_copys_subjects_are_not_the_originals(deps: Deps, engines: Eng
     await deps.fabric.listen("news", hear)  # the original's process
     copy = Fabric(engines.nats_url, new, name="copy")
     await copy.open()
+    await until_connected(copy)
     await copy.announce("news")
-    await copy.round_trip(2)
-    await deps.fabric.round_trip(2)
+    await copy.round_trip(60)
+    await deps.fabric.round_trip(60)
     await copy.close()
     assert heard == []
 
@@ -226,11 +228,12 @@ async def test_a_restore_says_both_in_one_statement(deps: Deps) -> None:
     assert (await state_of(deps)).id != before.id
 
 
-async def test_a_held_installation_is_ready_and_says_so(deps: Deps) -> None:
+async def test_a_held_installation_is_ready_and_says_so(deps: Deps, monkeypatch: pytest.MonkeyPatch) -> None:
     async with deps.db.connection() as tx:
         assert (await checks.outgoing(tx)).detail == "webhooks and mails are sent"
         await renewed(deps)
         assert "callmark installation release" in (await checks.outgoing(tx)).detail
+    monkeypatch.setattr(health, "ANSWER_WITHIN_S", 60)
     status, body = await readyz(deps.db, deps.fabric, deps.health)
     (outgoing,) = [one for one in msgspec.json.decode(body)["checks"] if one["name"] == "outgoing"]
     assert (status, outgoing["ok"]) == (200, True)

@@ -20,6 +20,7 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.worker import Worker
+from callmark.processes import doctor_engines
 from callmark.processes.doctor import CheckResult, examine
 
 FROM = "Callmark <no-reply@callmark.example>"
@@ -233,6 +234,7 @@ async def test_the_doctor_says_whether_mails_go_out(
 ) -> None:
     monkeypatch.setenv("CALLMARK_POSTGRES_DSN", engines.dsn)
     monkeypatch.setenv("CALLMARK_NATS_URL", engines.nats_url)
+    monkeypatch.setattr(doctor_engines, "WITHIN_S", 60)  # without PostgreSQL it knows of no mails
     assert (await mail_finding()).ok
     await post.enqueue()
     waits = await mail_finding()

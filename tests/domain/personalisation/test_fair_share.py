@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
+import msgspec
+from msgspec.structs import replace
 from tests.domain.personalisation.partitions import new_record, register, submit
 from tests.support.factories import make_cast, phone
 from tests.support.waiting import Growing, until
@@ -66,6 +68,7 @@ async def is_pushed(deps: Deps, batch: Batch) -> bool:
 
 
 async def test_batches_to_a_silent_handset_keep_no_other_account_waiting(deps: Deps, clock: FakeClock) -> None:
+    deps = replace(deps, settings=msgspec.structs.replace(deps.settings, bulk_deadline_s=600))  # none is given up yet
     alice, charlie = await make_cast(deps), await make_cast(deps)
     window = (clock.now(), clock.now() + timedelta(hours=1))
     async with (

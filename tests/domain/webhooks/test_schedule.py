@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 from tests.domain.webhooks.members import make_members, tail
-from tests.domain.webhooks.receiving import QUICK, Stage, drip, hang, receiver, reset, staged, status
+from tests.domain.webhooks.receiving import ENOUGH, QUICK, Stage, drip, hang, receiver, reset, staged, status
 from tests.support.factories import ALICE
 
 from callmark.domain.accounts import service as accounts
@@ -19,8 +20,10 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
+from callmark.kit.addresses import LOOPBACK
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict
+from callmark.kit.outbound import Outbound, Patience
 
 _SECOND = timedelta(seconds=1)
 
@@ -204,14 +207,20 @@ async def test_how_a_receiver_fails_is_told_in_words(hasty: Stage, clock: FakeCl
     async with receiver() as there:
         webhook = await hasty.webhook(there.url)
         await hasty.append()
-        for name, answer in (("hang", hang), ("reset", reset), ("status", status(404))):
-            there.answer = answer
-            await hasty.run_due()
-            told[name] = (await hasty.only()).attempts[-1].error
+        there.answer = hang
+        await hasty.run_due()
+        told["hang"] = (await hasty.only()).attempts[-1].error
+        async with Outbound(LOOPBACK, patience=ENOUGH) as outbound:
+            stage = replace(hasty, outbound=outbound)
+            for name, answer in (("reset", reset), ("status", status(404))):
+                there.answer = answer
+                clock.advance(SCHEDULE[len(told) - 1])
+                await stage.run_due()
+                told[name] = (await stage.only()).attempts[-1].error
+            await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, url="http://127.0.0.1:1/", by=ALICE)
             clock.advance(SCHEDULE[len(told) - 1])
-    await webhooks.update_webhook(hasty.deps, hasty.account_id, webhook.id, url="http://127.0.0.1:1/", by=ALICE)
-    await hasty.run_due()
-    told["closed port"] = (await hasty.only()).attempts[-1].error
+            await stage.run_due()
+            told["closed port"] = (await stage.only()).attempts[-1].error
     assert told == {
         "hang": "the answer took longer than 0.5 s",
         "reset": "the connection was closed without an answer",
@@ -220,16 +229,16 @@ async def test_how_a_receiver_fails_is_told_in_words(hasty: Stage, clock: FakeCl
     }
 
 
-async def test_an_answer_that_never_ends_is_a_failure_whatever_its_status(hasty: Stage) -> None:
-    async with receiver(drip) as there:
-        await hasty.webhook(there.url)
-        await hasty.append()
-        await hasty.run_due()
-    found = await hasty.only()
+async def test_an_answer_that_never_ends_is_a_failure_whatever_its_status(deps: Deps) -> None:
+    async with staged(deps, Patience(connect_s=30, read_s=30, total_s=2)) as stage, receiver(drip) as there:
+        await stage.webhook(there.url)
+        await stage.append()
+        await stage.run_due()
+        found = await stage.only()
     assert found.delivery.state is DeliveryState.RESCHEDULED
     (attempt,) = found.attempts
     assert (attempt.status, attempt.note) == (200, None)
-    assert attempt.error == "the answer began with 200 and was not complete after 0.8 s"
+    assert attempt.error == "the answer began with 200 and was not complete after 2 s"
     assert attempt.answer_body
     assert set(attempt.answer_body) == {ord(".")}
 
