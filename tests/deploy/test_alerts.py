@@ -5,8 +5,6 @@ whole processes is in tests/e2e/test_serve.py.
 """
 
 import asyncio
-import re
-import subprocess
 import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack
@@ -22,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from tests.domain.personalisation.submitting import new_record
 from tests.domain.signer_certificates.staging import key_pem, make_authority, pem
 from tests.domain.webhooks.receiving import QUICK, hang, receiver, staged, status
-from tests.support.alert_rules import PROMTOOL, RULES, Looks, judge
+from tests.support.alert_rules import Looks, judge
 from tests.support.factories import ALICE, Cast, Sent, make_cast, phone, submit_batch
 from tests.support.metrics_page import Scrape, Series, scrape
 from tests.support.waiting import until
@@ -58,11 +56,8 @@ from callmark.surfaces.http import Response, render
 from callmark.surfaces.observed import Observed
 from callmark.worker.run import run_due_once
 
-ROOT = RULES.parents[2]
-PAGE = (ROOT / "docs/observing.md").read_text()
 HOST = "a:9400"
 MINUTE = timedelta(minutes=1)
-_ELSEWHERE = ROOT / "tests/e2e/test_serve.py"
 
 
 @pytest.fixture(autouse=True)
@@ -85,31 +80,6 @@ def played(scrape_: Scrape, name: str, value: float) -> Scrape:
     """The same with another value of one metric, for what a test must not really do."""
     (series,) = [one for one in scrape_.samples if one.name == name]
     return replace(scrape_, samples=scrape_.samples | {series: value})
-
-
-# the files -----------------------------------------------------------------------------------------------------------
-
-
-def alerts() -> list[str]:
-    return re.findall(r"- alert: (\w+)", RULES.read_text())
-
-
-def test_promtool_reads_the_rules_and_the_sample_that_scrapes() -> None:
-    done = subprocess.run(
-        [PROMTOOL, "check", "config", RULES.with_name("prometheus.yml")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(alerts())} rules found" in done.stdout
-
-
-@pytest.mark.parametrize("name", alerts())
-def test_every_alert_is_explained_and_is_fired_by_a_test(name: str) -> None:
-    (rule,) = re.findall(rf"- alert: {name}\n(.*?)(?=\n      - alert|\n  - name|\Z)", RULES.read_text(), re.DOTALL)
-    assert re.search(r"severity: (critical|warning|info)", rule)
-    assert all(f"{part}: " in rule for part in ("summary", "description"))
-    assert f"runbook_url: docs/observing.md#{name.lower()}" in rule
-    assert f"#### {name}\n" in PAGE
-    assert f'"{name}"' in Path(__file__).read_text() + _ELSEWHERE.read_text()
 
 
 # processes -----------------------------------------------------------------------------------------------------------
