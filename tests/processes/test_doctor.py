@@ -220,7 +220,7 @@ async def test_the_clocks_differ(doctor: Doctor, engines: Engines) -> None:
     await shadow(engines, f"clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ {ahead} $$")
     wrong = await doctor.problem()
     assert wrong.name == "clock"
-    assert re.fullmatch(r"\+(59|6\d)\.\d{3} s from the database's", wrong.detail)  # how soon it was asked counts too
+    assert re.fullmatch(r"\+[56]\d\.\d{3} s from the database's", wrong.detail)  # how soon it was asked counts too
     assert "NTP" in wrong.advice
 
 
@@ -255,6 +255,20 @@ async def test_nats_is_down(doctor: Doctor) -> None:
     assert wrong.name == "nats"
     assert "Connect call failed" in wrong.detail
     assert wrong.advice == "Start the server, or correct CALLMARK_NATS_URL."
+
+
+async def test_nats_greets_late(doctor: Doctor) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(2.2)  # longer than its client waits by default
+        writer.write(b'INFO {"server_id": "x", "version": "2.10.0", "max_payload": 1048576}\r\n')
+        async for line in reader:
+            if line.startswith(b"PING"):
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as late:
+        (_, port) = late.sockets[0].getsockname()
+        assert (await doctor.examine(nats_url=f"nats://127.0.0.1:{port}"))["nats"].ok
 
 
 async def test_nats_does_not_know_the_password(doctor: Doctor, engines: Engines) -> None:

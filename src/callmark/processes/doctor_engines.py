@@ -102,6 +102,7 @@ async def check_nats(settings: Settings) -> CheckResult:
             await client.connect(
                 seeds(settings.reached_nats),
                 **access.options(),
+                connect_timeout=WITHIN_S,
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0,

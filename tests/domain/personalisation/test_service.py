@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import cast as cast_to
 
+import msgspec
 import pytest
 from msgspec.structs import replace
+from tests.domain.personalisation.partitions import register
 from tests.domain.personalisation.submitting import new_record
 from tests.support.factories import Cast, Sent, make_cast, phone, submit_batch
 from tests.support.waiting import until
@@ -39,6 +41,30 @@ async def audited(deps: Deps, cast: Cast, action: str = "") -> list[AuditEntry]:
     """The account's entries of that action, or all but those of what a test is set up with."""
     found = await audit.list_entries(deps, cast.account.id, AuditFilter(action))
     return [entry for entry in found if entry.actor_email != SYSTEM.email]
+
+
+async def test_a_push_whose_end_is_written_is_answered_although_nobody_can_look_again(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A silent handset leaves 0.3 s of a push: to write what became of it, and then to see whether it was too late."""
+
+    async def out_of_time(*_: object) -> None:
+        raise Unavailable("postgresql: no answer in time")
+
+    deps = replace(deps, settings=msgspec.structs.replace(deps.settings, real_time_deadline_s=0.05))
+    cast, number = await make_cast(deps), phone()
+    await register(deps, number)
+
+    def be_silent(_number: str, _reply: str, _record: bytes) -> None:
+        pass
+
+    silent = await deps.fabric.attach(number, be_silent)
+    monkeypatch.setattr(queries, "find_record", out_of_time)
+    pushed = await service.push_now(deps, cast.account.id, V2, new_record(deps, cast, receiver=number))
+    assert pushed.outcome is Outcome.FAILED_TO_PUSH
+    (record,) = await service.batch_status(deps, cast.account.id, pushed.batch_id)
+    assert record.outcome is Outcome.FAILED_TO_PUSH
+    await deps.fabric.detach(silent)
 
 
 async def test_a_withdrawal_is_audited_once_under_whoever_asked_first(deps: Deps) -> None:

@@ -46,7 +46,7 @@ from callmark.domain.policy.model import Actor
 from callmark.kit import logs, patience
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Tx
-from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning
+from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning, Unavailable
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
@@ -134,9 +134,15 @@ async def push_written(
 
 
 async def _on_record(deps: Deps, account_id: AccountId, key: RecordKey, outcome: Outcome) -> Outcome:
-    """How the record ended first: its handset may have acknowledged it to a process that could not tell this one."""
-    async with deps.db.connection() as tx:
-        record = await queries.find_record(tx, account_id, key.id)
+    """How the record ended first: its handset may have acknowledged it to a process that could not tell this one.
+
+    `outcome`, which is written, where there is no time left to look.
+    """
+    try:
+        async with deps.db.connection() as tx:
+            record = await queries.find_record(tx, account_id, key.id)
+    except Unavailable:
+        return outcome
     return (record.first_outcome or record.outcome) if record else outcome
 
 
