@@ -123,8 +123,9 @@ fuzz: setup ## Each parser of outside bytes under a fuzzer, FUZZ_MINUTES each; F
 fuzz-api: setup ## The API under requests made up from its document: many of each kind, and in a row by its links
 	MODELS=deep $(BIN)/python -m pytest tests/surfaces/reference/test_schemathesis.py -p no:randomly $(PYTEST_ARGS)
 
-models: setup ## The state machines of the tests with many examples (MODELS_EXAMPLES of each), new ones in each run
+models: setup ## The state machines of the tests with many examples (MODELS_EXAMPLES of each), new ones in each run; then properties
 	MODELS=deep MODELS_EXAMPLES=$(MODELS_EXAMPLES) $(BIN)/python -m pytest -k test_life -p no:randomly $(PYTEST_ARGS)
+	MODELS=deep $(BIN)/python -m pytest -m hypothesis -p no:randomly $(PYTEST_ARGS)
 
 format: setup
 	$(BIN)/ruff format .

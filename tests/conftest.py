@@ -34,8 +34,14 @@ COMPILED_WITHIN_S = 180.0
 """How long the others wait for that."""
 LEAN = Path(__file__).parent / "lean"
 
-# How long an example takes tells of the machine's load, not of the code.
-hypothesis.settings.register_profile("callmark", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# How long an example takes tells of the machine's load, not of the code. The same examples in every run of the suite:
+# what `make models` finds is written down as a test.
+hypothesis.settings.register_profile(
+    "callmark",
+    deadline=None,
+    derandomize=os.environ.get("MODELS") != "deep",
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("callmark")
 
 # As in a terminal, but not with every frame's variables in boxes of Rich: that takes seconds for one exception.
@@ -181,6 +187,14 @@ async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGener
     """What use cases get, on this test's database; the product clock is `clock`, the real one is real."""
     async with opened_deps(engines, clock, tmp_path / "data") as opened:
         yield opened
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nats_may_be_slow() -> Generator[None]:
+    """Who attaches or listens has two seconds: less than NATS may take on a machine that runs all tests at once."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("callmark.kit.fastpath.nats_client.ROUND_TRIP_WITHIN_S", 20)
+        yield
 
 
 @pytest.fixture
