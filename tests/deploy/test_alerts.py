@@ -23,7 +23,7 @@ from tests.domain.webhooks.receiving import QUICK, hang, receiver, staged, statu
 from tests.support.alert_rules import Looks, judge
 from tests.support.factories import ALICE, Cast, Sent, make_cast, phone, submit_batch
 from tests.support.metrics_page import Scrape, Series, scrape
-from tests.support.waiting import until
+from tests.support.waiting import open_connected, until
 from tests.surfaces.live_processes import living
 
 from callmark.domain.background import fleet_metrics
@@ -127,7 +127,7 @@ async def test_an_upgrade_that_was_not_finished(well: Deps) -> None:
 async def test_nats_that_goes_and_comes_back(well: Deps, tmp_path: Path) -> None:
     engine = EmbeddedNats(tmp_path / "nats")
     fabric = Fabric(await engine.start(), UUID(int=1), name="test")
-    await fabric.open()
+    await open_connected(fabric)
     here = replace(well, fabric=fabric)
     before = await scrape(here)
     await engine.stop()

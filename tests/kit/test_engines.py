@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -166,6 +167,10 @@ async def test_a_short_program_that_is_given_up_ends_with_all_that_it_started(tm
     await until(is_gone)
 
 
+async def is_well(engine: EmbeddedPostgres) -> bool:
+    return await engine.look() == {}
+
+
 async def test_a_server_that_was_told_to_end_does_not_wait_for_open_connections(directory: Path) -> None:
     engine = EmbeddedPostgres(directory / "data", durable=False)
     dsn = await engine.start()
@@ -175,7 +180,7 @@ async def test_a_server_that_was_told_to_end_does_not_wait_for_open_connections(
 
     async def end_it_beside_a_connection() -> None:
         async with connect(dsn) as tx:
-            assert await engine.look() == {}
+            await until(partial(is_well, engine))
             os.kill(engine.pid, signal.SIGTERM)
             await until(is_noticed)
             assert await engine.wait() == 0
@@ -191,7 +196,7 @@ async def test_a_server_that_takes_no_new_connections_is_told_of_and_left_alone(
         with suspended([engine.pid]):  # what it has forked works on
             assert await engine.look() == {"connections": "no new ones are taken"}
             assert await tx.fetchval("SELECT 1") == 1
-        assert await engine.look() == {}
+        await until(partial(is_well, engine))
     await engine.stop()
 
 

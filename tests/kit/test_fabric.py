@@ -14,7 +14,7 @@ import pytest
 import uvloop
 from tests.support.engines import Engines, reachable_directory
 from tests.support.stopped_processes import suspended
-from tests.support.waiting import in_task, until
+from tests.support.waiting import in_task, open_connected, until
 
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable
@@ -35,7 +35,7 @@ def installation() -> UUID:
 @pytest.fixture
 async def sender(engines: Engines, installation: UUID) -> AsyncGenerator[Fabric]:
     fabric = Fabric(engines.nats_url, installation, name="sender")
-    await fabric.open()
+    await open_connected(fabric)
     yield fabric
     await fabric.close()
 
@@ -43,7 +43,7 @@ async def sender(engines: Engines, installation: UUID) -> AsyncGenerator[Fabric]
 @pytest.fixture
 async def gateway(engines: Engines, installation: UUID) -> AsyncGenerator[Fabric]:
     fabric = Fabric(engines.nats_url, installation, name="gateway")
-    await fabric.open()
+    await open_connected(fabric)
     yield fabric
     await fabric.close()
 
@@ -140,7 +140,7 @@ async def test_payloads_too_large_for_one_read_arrive_whole_and_in_order(sender:
 
 async def test_another_installation_on_the_same_nats_is_not_reached(engines: Engines, sender: Fabric) -> None:
     other = Fabric(engines.nats_url, new_id())
-    await other.open()
+    await open_connected(other)
     await attach_that_acknowledges(other, PHONE)
     assert await push(sender, Push(PHONE, "r", b"x")) == {0: Answer.NOT_CONNECTED}
     await other.close()
@@ -172,7 +172,7 @@ async def test_an_acknowledgement_whose_sender_has_gone_reaches_the_gateways_cal
 
     await gateway.attach(PHONE, in_task(on_push))
     doomed = Fabric(engines.nats_url, installation)
-    await doomed.open()
+    await open_connected(doomed)
     assert await push(doomed, Push(PHONE, "record-8", b"x"), within=SOON) == {0: Answer.SILENT}
     await doomed.close()
 
@@ -193,7 +193,7 @@ async def test_acknowledgements_of_one_moment_whose_sender_has_gone_all_reach_th
     gateway.on_late_acknowledgement(late)
     await gateway.attach(PHONE, lambda _key, reply, _payload: replies.append(reply))
     doomed = Fabric(engines.nats_url, installation)
-    await doomed.open()
+    await open_connected(doomed)
     answers = await push(doomed, *(Push(PHONE, f"record-{i}", b"x") for i in range(3)), within=SOON)
     assert set(answers.values()) == {Answer.SILENT}
     await doomed.close()
@@ -260,12 +260,13 @@ def setting(event: asyncio.Event) -> Callable[[], Coroutine[None, None, None]]:
 
 
 async def test_losing_nats_ends_pushes_under_way_and_everything_works_again_when_it_is_back(
-    own_directory: Path, installation: UUID
+    own_directory: Path, installation: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("callmark.kit.fabric.RESETTLE_S", 20)
     nats = EmbeddedNats(own_directory / "data")
     url = await nats.start()
     sender, gateway = Fabric(url, installation), Fabric(url, installation)
-    await asyncio.gather(sender.open(), gateway.open())
+    await open_connected(sender, gateway)
     arrived, back, heard = asyncio.Event(), asyncio.Event(), Keys()
 
     async def on_push(_: str, reply: str, payload: bytes) -> None:
@@ -281,7 +282,6 @@ async def test_losing_nats_ends_pushes_under_way_and_everything_works_again_when
     await gateway.listen("news", hear)
     under_way = asyncio.create_task(push(sender, Push(PHONE, "r1", b"x"), within=timedelta(seconds=60)))
     await asyncio.wait_for(arrived.wait(), 20)
-
     await nats.stop()
     assert await asyncio.wait_for(under_way, 20) == {0: Answer.FABRIC_LOST}
     assert await push(sender, Push(PHONE, "r2", b"answer")) == {0: Answer.FABRIC_LOST}
@@ -332,7 +332,7 @@ async def test_waits_given_up_while_nats_hangs_leave_the_connection_whole(
     url = await nats.start()
     sender, gateway = Fabric(url, installation, name="sender"), Fabric(url, installation, name="gateway")
     try:
-        await asyncio.gather(sender.open(), gateway.open())
+        await open_connected(sender, gateway)
         with suspended([nats.pid]), pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await attach_that_acknowledges(gateway, "919900000002")
@@ -365,7 +365,7 @@ async def test_all_listeners_are_asked_and_those_that_answer_in_time_are_heard(s
 
     assert await sender.ask_all("count", 2, ENOUGH) == []
     await gateway.listen("count", three)
-    assert await sender.ask_all("count", 2, timedelta(seconds=2)) == [b"3"]
+    assert await sender.ask_all("count", 2, timedelta(seconds=5)) == [b"3"]
     await sender.listen("count", four)
     assert sorted(await sender.ask_all("count", 2, ENOUGH)) == [b"3", b"4"]
 
@@ -387,7 +387,7 @@ def test_a_message_for_a_connection_that_has_just_ended_is_lost_without_an_error
     async def lose_nats() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
         fabric = Fabric(engines.nats_url, installation, name="sender")
-        await fabric.open()
+        await open_connected(fabric)
         ends_below_the_client = attrgetter("_client._transport._io_writer.transport.abort")(fabric)
         ends_below_the_client()
         assert fabric.connected

@@ -15,7 +15,7 @@ import pytest
 import uvloop
 from nats.aio.client import Srv
 from tests.support.engines import Engines
-from tests.support.waiting import until
+from tests.support.waiting import open_connected, until
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric import Fabric
@@ -92,8 +92,8 @@ async def comes_back(mishap: tuple[int, bytes]) -> None:
     server = ScriptedServer()
     fabric = Fabric(server.url, new_id())
     try:
-        await fabric.open()
-        assert await is_whole(fabric)
+        await open_connected(fabric)
+        await until(partial(is_whole, fabric))
         server.next = [mishap, mishap]
         server.lose_all()
         await until(partial(is_whole, fabric))
@@ -123,7 +123,7 @@ async def settles_after(mishap: tuple[int, bytes]) -> None:
         return fabric.settled
 
     try:
-        await fabric.open()
+        await open_connected(fabric)
         await until(is_settled)
         assert server.next == []
     finally:
@@ -177,7 +177,7 @@ async def comes_back_from_an_end(url: str) -> None:
 
 async def is_told_of_an_end(url: str) -> None:
     fabric = Fabric(url, new_id())
-    await fabric.open()
+    await open_connected(fabric)
     end_below(attrgetter("_client")(fabric))
     with pytest.raises(Unavailable):
         await fabric.round_trip(0.5)

@@ -76,8 +76,8 @@ async def test_a_credentials_file_lets_us_in_and_without_one_the_refusal_is_told
         async def connected() -> bool:
             return let_in.connected
 
-        await until(connected, 10)
-        await let_in.round_trip(2)
+        await until(connected)
+        await let_in.round_trip(60)
         with capture_logs() as logs:
             await refused.open()
 
@@ -99,15 +99,19 @@ async def test_any_server_of_several_will_do(engines: Engines, fabric: Make) -> 
     async def connected() -> bool:
         return one.connected
 
-    await until(connected, 10)
+    await until(connected)
 
 
 async def test_a_server_that_is_away_is_told(fabric: Make) -> None:
     one = fabric(f"nats://127.0.0.1:{free_port()}")
+
+    async def told() -> bool:
+        return "Connect call failed" in one.trouble and len(logs) > 1
+
     with capture_logs() as logs:
         await one.open()
-    assert "Connect call failed" in one.trouble
-    assert [line["event"] for line in logs] == ["nats_not_reached"] * 2
+        await until(told)
+    assert {line["event"] for line in logs} == {"nats_not_reached"}
 
 
 @pytest.mark.parametrize("text", [None, "no credentials", "\x00"])

@@ -88,7 +88,10 @@ async def test_a_manager_that_has_gone_stops_nothing(tmp_path: Path) -> None:
     assert {line["event"] for line in lines} == {"service_manager_not_told"}
 
 
-async def test_a_manager_that_does_not_read_holds_up_nothing_else(manager: socket.socket) -> None:
+async def test_a_manager_that_does_not_read_holds_up_nothing_else(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callmark.kit.service_manager._SEND_WITHIN_S", 60)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as full, suppress(BlockingIOError):
         full.settimeout(0)
         while True:

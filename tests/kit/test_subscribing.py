@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.support.engines import Engines, reachable_directory
 from tests.support.stopped_processes import suspended
-from tests.support.waiting import until
+from tests.support.waiting import open_connected, until
 
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable
@@ -39,7 +39,7 @@ async def own_nats(own_directory: Path) -> AsyncGenerator[EmbeddedNats]:
 @pytest.fixture
 async def gateway(own_nats: EmbeddedNats) -> AsyncGenerator[Fabric]:
     fabric = Fabric(own_nats.url, new_id(), name="gateway")
-    await fabric.open()
+    await open_connected(fabric)
     yield fabric
     await fabric.close()
 
@@ -83,7 +83,7 @@ async def test_a_subscription_under_way_when_we_leave_is_refused_at_once(
 
 async def test_a_question_that_is_given_up_leaves_no_subscription(engines: Engines) -> None:
     fabric = Fabric(engines.nats_url, new_id(), name="asks")
-    await fabric.open()
+    await open_connected(fabric)
     before = len(_subscriptions(fabric))
 
     async def answer(_: bytes) -> bytes:

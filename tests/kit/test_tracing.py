@@ -47,7 +47,11 @@ async def collector() -> AsyncGenerator[Collector]:
         yield made
 
 
-async def test_spans_come_to_the_collector_of_the_settings_by_the_end_of_the_process() -> None:
+async def test_spans_come_to_the_collector_of_the_settings_by_the_end_of_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracing, "FLUSH_WITHIN_S", 30)
+    monkeypatch.setattr(tracing, "_EXPORT_WITHIN_S", 30)
     async with collector() as there:
         settings = read_settings({"CALLMARK_OTLP_ENDPOINT": f"{there.url}/"})
         async with tracing.traced_process(settings, "worker"):
@@ -61,7 +65,7 @@ async def test_spans_come_to_the_collector_of_the_settings_by_the_end_of_the_pro
 async def test_a_collector_that_is_away_holds_up_neither_work_nor_the_end() -> None:
     async with collector() as there:
         gone = there.url
-    async with asyncio.timeout(tracing.FLUSH_WITHIN_S + 5):
+    async with asyncio.timeout(tracing.FLUSH_WITHIN_S + 30):
         async with tracing.traced_process(read_settings({"CALLMARK_OTLP_ENDPOINT": gone}), "worker"):
             with tracing.span("lost"):
                 pass

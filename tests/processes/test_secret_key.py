@@ -17,6 +17,7 @@ from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.support.audit_log import log_of
 from tests.support.engines import Engines
 from tests.support.factories import ALICE
+from tests.support.opened_deps import PATIENT_S
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import WebhookId
@@ -58,7 +59,7 @@ class Here(Struct):
 
     async def started(self, settings: Settings | None = None) -> Settings:
         """The settings of a process that starts now."""
-        async with open_deps(settings or self.settings, "test") as deps:
+        async with open_deps(settings or self.settings, "test", connected_within_s=PATIENT_S) as deps:
             return deps.settings
 
     async def verifies(self, secret: str) -> bool:
@@ -78,7 +79,10 @@ class Here(Struct):
 @pytest.fixture
 async def here(engines: Engines, deps: Deps, tmp_path: Path) -> AsyncGenerator[Here]:
     settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, data=tmp_path / "here")
-    async with open_deps(settings, "test") as running, staged(replace(running, clock=deps.clock)) as stage:
+    async with (
+        open_deps(settings, "test", connected_within_s=PATIENT_S) as running,
+        staged(replace(running, clock=deps.clock)) as stage,
+    ):
         yield Here(settings, stage)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tests.support.between_tests import RestedPrimary
 from tests.support.engines import SECRET_KEY, Engines
-from tests.support.waiting import until_connected
+from tests.support.waiting import open_connected
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import Clock, SystemClock
@@ -30,8 +30,7 @@ async def opened_deps(engines: Engines, clock: Clock, data: Path) -> AsyncGenera
     db = await Database.open(engines.dsn, size=settings.pool_size, name="test", **at)
     gathered = KeptConnections(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered", **at)
     fabric = Fabric(engines.nats_url, await _installation(db), name="test")
-    await fabric.open()
-    await until_connected(fabric)
+    await open_connected(fabric)
     yield Deps(settings, db, fabric, StatementBatcher(gathered), clock, SystemClock(), "http://callmark.test")
     await fabric.close()
     await gathered.close()

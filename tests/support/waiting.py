@@ -53,6 +53,12 @@ async def until_connected(fabric: Fabric) -> None:
     await until(is_connected)
 
 
+async def open_connected(*fabrics: Fabric) -> None:
+    """Opens them, and waits until they are connected."""
+    await asyncio.gather(*(fabric.open() for fabric in fabrics))
+    await asyncio.gather(*map(until_connected, fabrics))
+
+
 async def until_locked(db: Database, count: int) -> None:
     """Returns when so many statements, or more, wait for a lock."""
 

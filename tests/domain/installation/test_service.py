@@ -13,7 +13,7 @@ from tests.kit.mailing import mail_server
 from tests.support.databases import Databases
 from tests.support.engines import Engines
 from tests.support.factories import ALICE
-from tests.support.waiting import until_connected
+from tests.support.waiting import open_connected
 
 from callmark.domain.alerts import recipients
 from callmark.domain.alerts.model import RecipientKind
@@ -180,8 +180,7 @@ async def test_the_copys_subjects_are_not_the_originals(deps: Deps, engines: Eng
 
     await deps.fabric.listen("news", hear)  # the original's process
     copy = Fabric(engines.nats_url, new, name="copy")
-    await copy.open()
-    await until_connected(copy)
+    await open_connected(copy)
     await copy.announce("news")
     await copy.round_trip(60)
     await deps.fabric.round_trip(60)

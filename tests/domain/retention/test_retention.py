@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
 from tests.support.engines import Engines
+from tests.support.opened_deps import PATIENT_S
 from tests.support.table_rows import put_row
 from tests.support.waiting import until_locked
 
@@ -175,7 +176,7 @@ def run(deps: Deps, *args: str) -> Result:
         asyncio.run(use_on_it(use))
 
     async def use_on_it(use: Callable[[Deps], Awaitable[None]]) -> None:
-        async with open_deps(deps.settings, "operator") as opened:
+        async with open_deps(deps.settings, "operator", connected_within_s=PATIENT_S) as opened:
             await use(opened)
 
     return CliRunner().invoke(retention, args, obj=run_on_it)

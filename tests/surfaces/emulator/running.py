@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from tests.support.openapi import check_answer
 from tests.support.ports import free_port
-from tests.support.waiting import until_connected
+from tests.support.waiting import open_connected
 
 from callmark.domain.deps import Deps
 from callmark.kit.fabric import Fabric
@@ -121,8 +121,7 @@ async def _own_fabric(deps: Deps) -> AsyncGenerator[Deps]:
     async with deps.db.connection() as tx:
         installation = await tx.fetchval("SELECT id FROM installation")
     fabric = Fabric(deps.settings.reached_nats, installation)
-    await fabric.open()
-    await until_connected(fabric)
+    await open_connected(fabric)
     try:
         yield replace(deps, fabric=fabric)
     finally:

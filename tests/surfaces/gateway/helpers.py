@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from starlette.applications import Starlette
 from tests.support.factories import Cast, Sent, submit_batch
-from tests.support.waiting import until, until_connected
+from tests.support.waiting import open_connected, until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -150,8 +150,7 @@ async def another_process(deps: Deps, nats_url: str) -> AsyncGenerator[Deps]:
     async with deps.db.connection() as tx:
         installation = await tx.fetchval("SELECT id FROM installation")
     fabric = Fabric(nats_url, installation, name="another")
-    await fabric.open()
-    await until_connected(fabric)
+    await open_connected(fabric)
     try:
         yield replace(deps, fabric=fabric)
     finally:
