@@ -298,9 +298,16 @@ async def test_a_receiver_that_hangs(well: Deps, clock: FakeClock) -> None:
         working.cancel()
         await asyncio.wait({working})
         after = await scrape(well)
-    judge({HOST: Looks(before, replace(waits, samples=before.samples | _queue_of(waits)))}, "CallmarkDeliveriesLate")
+    judge({HOST: Looks(before, _without_attempts(waits, before))}, "CallmarkDeliveriesLate")
     assert after.value("callmark_delivery_attempts_total", result="unreachable") >= 6
     judge({HOST: Looks(before, replace(after, samples=after.samples | _queue_of(before)))}, "CallmarkWebhooksFail")
+
+
+def _without_attempts(scrape_: Scrape, before: Scrape) -> Scrape:
+    """With the deliveries of before: those under way run out of time after half a second, perhaps before the look."""
+    name = "callmark_delivery_"
+    others = {one: value for one, value in scrape_.samples.items() if not one.name.startswith(name)}
+    return replace(scrape_, samples=others | {k: v for k, v in before.samples.items() if k.name.startswith(name)})
 
 
 def _queue_of(scrape_: Scrape) -> dict[Series, float]:
