@@ -38,6 +38,23 @@ def test_a_file_in_the_environment_is_refused_and_so_is_a_path_below_one(
     )
 
 
+@pytest.mark.parametrize("command", ["serve", "backup x.tar", "secret-key rotate", "account list", "doctor"])
+def test_a_path_where_nothing_can_ever_be_is_refused(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one").symlink_to("other")
+    (tmp_path / "other").symlink_to("one")
+    for data, why in (
+        ("one", "Too many levels of symbolic links"),
+        ("one/x", "Too many levels of symbolic links"),
+        ("n" * 300, "File name too long"),
+        ("~nobody-of-this-name/x", "~nobody-of-this-name is nobody's home directory"),
+    ):
+        result = CliRunner().invoke(cli, [*command.split(), "--data", data])
+        assert (result.exit_code, why in result.output) == (1, True), result.output
+
+
 @pytest.mark.parametrize("below", ["", "x"])
 def test_the_doctor_finds_that_the_data_directory_is_a_file(
     below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from callmark.kit import setting_rules
+from callmark.kit import setting_paths, setting_rules
 from callmark.kit.errors import SetupError
 from callmark.kit.retention_settings import RetentionSettings
 from callmark.kit.roles import ROLES, parse_roles
@@ -347,16 +347,20 @@ def read_settings(
     for name in [n for n in values if n.endswith("_file") and n[:-5] in known]:
         if name[:-5] in values:
             raise SetupError(f"{PREFIX}{name[:-5].upper()} and {PREFIX}{name.upper()} are both set; unset one of them")
-        values[name[:-5]] = _file_value(values.pop(name), name)
+        values[name[:-5]] = setting_paths.value_in(values.pop(name), name)
     for name in values:
         if name not in known:
             raise SetupError(f"unknown setting {PREFIX}{name.upper()}. Run `callmark settings` to see all settings.")
     values = {**(defaults or {}), **values}
-    values |= {name: value for name, value in overrides.items() if value is not None}
+    values |= {
+        name: str(value) if isinstance(value, Path) else value for name, value in overrides.items() if value is not None
+    }
     try:
-        return msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as exc:
         raise SetupError(explain(str(exc), values, get_type_hints(Settings, include_extras=True))) from exc
+    setting_paths.refuse_endless(settings.data)
+    return settings
 
 
 def to_environ(settings: Settings) -> dict[str, str]:
@@ -387,12 +391,5 @@ def _decode(kind: type, value: object) -> object:
     if kind is Secret:
         return value if isinstance(value, Secret) else Secret(str(value))
     if kind is Path:
-        return value if isinstance(value, Path) else Path(str(value)).expanduser()
+        return setting_paths.read_path(str(value))
     raise TypeError(f"no setting is read as {kind.__name__}: a field of a new kind needs its line here")
-
-
-def _file_value(path: str, name: str) -> str:
-    try:
-        return Path(path).read_text().strip()
-    except OSError as exc:
-        raise SetupError(f"{PREFIX}{name.upper()}: cannot read {path}: {exc.strerror}") from exc

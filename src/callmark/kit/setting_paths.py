@@ -1,0 +1,34 @@
+"""Settings that are paths, and those that a file holds."""
+
+from errno import ELOOP, ENAMETOOLONG
+from pathlib import Path
+
+from callmark.kit.errors import SetupError
+from callmark.kit.setting_rules import PREFIX
+
+
+def read_path(text: str) -> Path:
+    """The path as a shell reads it. Raises SetupError for the home of a user that does not exist."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as exc:
+        raise SetupError(f"{text} cannot be used: {Path(text).parts[0]} is nobody's home directory") from exc
+
+
+def refuse_endless(data: Path) -> None:
+    """Raises SetupError where no data directory can ever be: links that lead to each other, or too long a name."""
+    try:
+        data.stat()
+    except OSError as exc:  # others may pass: a directory that is to be made, or to be opened to us
+        if exc.errno in (ELOOP, ENAMETOOLONG):
+            raise SetupError(
+                f"the data directory {data} cannot be used: {exc.strerror}; name another with --data (CALLMARK_DATA)"
+            ) from exc
+
+
+def value_in(path: str, name: str) -> str:
+    """The value of a setting that the file holds. Raises SetupError that names the setting, when it cannot be read."""
+    try:
+        return Path(path).read_text().strip()
+    except OSError as exc:
+        raise SetupError(f"{PREFIX}{name.upper()}: cannot read {path}: {exc.strerror}") from exc
