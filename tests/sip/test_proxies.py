@@ -1,7 +1,9 @@
 """The files of deploy/sip/: their settings, and a proxy that works without the other."""
 
+import asyncio
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.sip.platform import CALLEE, CALLER, platform
@@ -29,6 +31,31 @@ def test_the_sample_has_every_setting() -> None:
 def test_an_address_that_could_end_its_line_is_refused() -> None:
     with pytest.raises(SetupError, match="cannot be set up"):
         str(ProxySettings(port=5060, next_port=5070, stir_url='http://x!g"\nlisten=udp:0.0.0.0', token="t"))
+
+
+async def test_a_proxy_whose_port_another_program_has_did_not_start(tmp_path: Path) -> None:
+    """What answers there, be it with what it was asked, is not the proxy."""
+
+    class Echo(asyncio.DatagramProtocol):
+        transport: asyncio.DatagramTransport
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = cast("asyncio.DatagramTransport", transport)
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            self.transport.sendto(data, addr)
+
+    there, _ = await asyncio.get_running_loop().create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
+    settings = ProxySettings(port=there.get_extra_info("sockname")[1], next_port=2, stir_url="http://x", token="t")
+    with pytest.raises(SetupError, match="Address already in use"):
+        async with proxy("originating", tmp_path / "proxy", settings):
+            raise AssertionError("it started")
+    there.close()
+
+
+def test_the_system_gives_no_port_of_the_lab_to_others() -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert all(free_port(4) + 4 <= lowest for _ in range(50))
 
 
 async def test_a_proxy_that_does_not_start_says_why(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import shutil
 import signal
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from random import SystemRandom
 
 import click
 
@@ -26,6 +27,8 @@ END_WITHIN_S = 5.0
 _POLL_S = 0.02
 _TRIES = 50
 _LAST_LINES = 15
+_PORTS = range(10_000, 20_000)
+"""Below those that Linux gives to who binds port 0 or connects, as the question whether a proxy is up does."""
 
 
 class ProgramsMissing(click.ClickException):
@@ -77,9 +80,12 @@ async def until_ready(child: Child, folder: Path, ready: Callable[[], Awaitable[
     """Returns when the program works. Raises SetupError with the end of its log when it does not."""
     try:
         async with asyncio.timeout(START_WITHIN_S):
-            while not await ready():
+            while True:
+                is_ready = await ready()
                 if not child.running:
                     raise SetupError(f"{child.name} did not start{last_lines(folder, child.name)}")
+                if is_ready:
+                    return
                 await asyncio.sleep(_POLL_S)
     except TimeoutError:
         text = f"{child.name} was not ready within {START_WITHIN_S:.0f} s{last_lines(folder, child.name)}"
@@ -99,15 +105,10 @@ def _log(folder: Path, name: str) -> Path:
 def free_port(together: int = 1) -> int:
     """The first of some neighbouring ports of this machine that nobody uses at this moment, by UDP or TCP."""
     for _ in range(_TRIES):
-        with ExitStack() as stack:
-            probe = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
-            probe.bind((LOOPBACK, 0))
-            first: int = probe.getsockname()[1]
-            try:
-                for number in range(first, first + together):
-                    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)[: 1 if number == first else 2]:
-                        stack.enter_context(socket.socket(type=kind)).bind((LOOPBACK, number))
-            except (OSError, OverflowError):
-                continue
+        first = SystemRandom().choice(_PORTS)
+        with ExitStack() as stack, suppress(OSError):
+            for number in range(first, first + together):
+                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    stack.enter_context(socket.socket(type=kind)).bind((LOOPBACK, number))
             return first
     raise SetupError(f"there are no {together} free ports together on this machine")

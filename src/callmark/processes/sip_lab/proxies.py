@@ -76,13 +76,14 @@ def _write_files(folder: Path, settings: ProxySettings) -> None:
 
 
 class _FirstReply(asyncio.DatagramProtocol):
-    """Sets `came` when the first datagram arrives."""
+    """Sets `came` when the first response of SIP arrives."""
 
     def __init__(self) -> None:
         self.came = asyncio.Event()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002 - asyncio's signature
-        self.came.set()
+        if data.startswith(b"SIP/2.0 "):  # not our own question: the system may give us the port that we ask
+            self.came.set()
 
 
 async def _answers(port: int) -> bool:
