@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections import Counter
@@ -24,6 +23,7 @@ from callmark.kit.engines.child import spawn
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.ids import random_text
 from callmark.kit.migrate import migrate
+from callmark.kit.ports import free_port
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 
@@ -153,9 +153,3 @@ async def staged(on: Engines, api: Host, *, accounts_count: int) -> AsyncGenerat
 def seconds_of(pids: Sequence[int]) -> Counter[str]:
     """Seconds of processor time so far, by kind of process, of all these and everything below them."""
     return sum((seconds_by_kind(pid) for pid in pids), Counter[str]())
-
-
-def free_port() -> int:
-    """A port that nobody uses at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]

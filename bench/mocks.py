@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from bench.results import ROOT
+from callmark.kit.ports import free_port
 
 FOLDER = ROOT / "build" / "mocks"
 PACKAGES = {"prism": "@stoplight/prism-cli@5.14.2", "mockoon": "@mockoon/cli@9.9.0"}
@@ -36,7 +37,7 @@ def _install() -> None:
 
 @asynccontextmanager
 async def _mock(name: str, document: Path) -> AsyncGenerator[str]:
-    port = _free_port()
+    port = free_port()
     arguments = {
         "prism": ["mock", "--host", "127.0.0.1", "--port", str(port), document],
         "mockoon": [
@@ -64,11 +65,6 @@ async def _mock(name: str, document: Path) -> AsyncGenerator[str]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return one.getsockname()[1]
 
 
 def _listens(port: int) -> bool:

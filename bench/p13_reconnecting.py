@@ -20,11 +20,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.cpu import kind_of, tree
-from bench.hosts import Engines, Host, engines, free_port, host, staged
+from bench.hosts import Engines, Host, engines, host, staged
 from bench.load import Connection, request
 from bench.report import Row, cost
 from bench.stage import Stage, handset_process, most_handsets, numbers
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.ports import free_port
 
 COUNT = min(int(os.environ.get("BENCH_RECONNECTING", "20000")), most_handsets())
 ROUNDS = 3

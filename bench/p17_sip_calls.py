@@ -16,12 +16,13 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signer_certificates import roots
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.ports import LOOPBACK, free_port
 from callmark.processes.demo.seed import SEEDS
 from callmark.processes.demo.structure import seed_branch
 from callmark.processes.sip_lab.announcing import edge_token
 from callmark.processes.sip_lab.caller import Dialling, sipp_options
 from callmark.processes.sip_lab.network import proxies
-from callmark.processes.sip_lab.programs import LOOPBACK, demand_programs, free_port, started
+from callmark.processes.sip_lab.programs import demand_programs, started
 
 RATE, SECONDS = 100, 10
 CALLS = RATE * SECONDS

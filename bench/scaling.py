@@ -17,10 +17,11 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from bench.hosts import Engines, Host, Nats, engines, free_port, host, one_nats, seconds_of, staged, three_nats
+from bench.hosts import Engines, Host, Nats, engines, host, one_nats, seconds_of, staged, three_nats
 from bench.pushing import BATCH, batches, push_batches, push_singles, singles
 from bench.stage import Stage, connected_handsets, numbers
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.ports import free_port
 
 BATCHES, PUSHES, ROUNDS = 60, 3000, 3
 KINDS = ("api and gateway", "worker", "postgresql", "nats")

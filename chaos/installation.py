@@ -5,30 +5,20 @@ Or, to be quick, one that does everything.
 
 import asyncio
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from callmark.kit.ports import free_port
 from chaos.api import Api
 from chaos.processes import children, command, send, tree, until_gone
 
 SECRET_KEY = "made-up " * 4
 READY_WITHIN_S = 60.0
 COMMAND = [sys.executable, "-P", "-m", "callmark.main"]
-
-
-def free_port() -> int:
-    """A port that nobody uses at this moment, of those that Linux gives to nobody who lets it choose."""
-    while True:
-        port = random.SystemRandom().randrange(10_000, 20_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 class Serve:

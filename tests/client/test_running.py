@@ -12,7 +12,6 @@ from tests.client.conftest import ONLINE, Platform
 from tests.client.proxy import proxied
 from tests.support.factories import make_feature_set
 from tests.support.listed_number import make_listed, ring
-from tests.support.ports import free_port
 
 import callmark
 from callmark.client.options import Generation
@@ -26,6 +25,7 @@ from callmark.domain.ids import KeyId
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
+from callmark.kit.ports import free_port
 
 SHARED = """
 import sys, callmark

@@ -10,10 +10,11 @@ from contextlib import suppress
 import httpx
 from tests.e2e.play import PATIENCE_S, Handset, show_failures
 from tests.e2e.serving import COMMAND, tree
-from tests.support.ports import free_port
 from tests.support.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
+
+from callmark.kit.ports import free_port
 
 CHECK_EVERY_S, CHECK_WITHIN_S = 0.4, 2.0
 

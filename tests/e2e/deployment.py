@@ -19,12 +19,12 @@ from tests.support.compose_file import compose, environ_of, make_secrets, platfo
 from tests.support.engines import reachable_directory
 from tests.support.nats_cluster import nats_cluster
 from tests.support.opened_deps import PATIENT_S
-from tests.support.ports import free_port
 from tests.support.s3_server import Bucket, bucket_server
 from tests.support.waiting import Growing, until
 
 from callmark.domain.deps import Deps
 from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.kit.ports import free_port
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 

@@ -22,7 +22,6 @@ from tests.e2e.serving import COMMAND, ENVIRON, children, is_in_time
 from tests.support.engines import SECRET_KEY, Engines, reachable_directory
 from tests.support.factories import Cast, make_cast, phone
 from tests.support.opened_deps import PATIENT_S
-from tests.support.ports import free_port
 from tests.support.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -36,6 +35,7 @@ from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.migrate import migrate
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.ports import free_port
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 
@@ -175,13 +175,17 @@ class Business(Struct):
     async def push_in_time(self, client: httpx.AsyncClient, receiver: str) -> int:
         """`push_now` until the handset has acknowledged in time; how many pushes that took."""
         pushes = 0
-        while True:
+
+        async def is_acknowledged() -> bool:
+            nonlocal pushes
             began = time.monotonic()
             answer = await self.push_now(client, receiver)
             assert answer.status_code == 200, answer.text
             pushes += 1
-            if is_in_time(answer.json(), time.monotonic() - began):
-                return pushes
+            return is_in_time(answer.json(), time.monotonic() - began)
+
+        await until(is_acknowledged, PATIENCE_S)
+        return pushes
 
     async def results(self, client: httpx.AsyncClient, batch: str) -> Counter[str]:
         url = f"/v2/clients/{self.cast.account.id}/dynamic_call_records"

@@ -14,8 +14,9 @@ from pathlib import Path
 from msgspec import Struct
 from tests.e2e.play import PATIENCE_S
 from tests.support.compose_file import DEPLOY
-from tests.support.ports import free_port
 from tests.support.waiting import until
+
+from callmark.kit.ports import free_port
 
 
 class Proxy(Struct):

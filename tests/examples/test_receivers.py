@@ -12,7 +12,6 @@ from tests.client.conftest import Platform
 from tests.examples.running import EXAMPLES, run, serving
 from tests.support.factories import ALICE
 from tests.support.listed_number import make_listed, ring
-from tests.support.ports import free_port
 
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
@@ -21,6 +20,7 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.kit.ids import random_uuid
+from callmark.kit.ports import free_port
 
 RECEIVERS = EXAMPLES / "receivers"
 _WAITING = "SELECT count(*) FROM event WHERE NOT handled"

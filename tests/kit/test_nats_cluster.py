@@ -15,7 +15,6 @@ import pytest
 from tests.kit.nats_keys import Keys
 from tests.support.engines import Engines
 from tests.support.nats_cluster import Cluster, nats_cluster
-from tests.support.ports import free_port
 from tests.support.stopped_processes import suspended
 from tests.support.waiting import until
 
@@ -26,6 +25,7 @@ from callmark.kit.fabric import Fabric
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.nats_servers import NatsAccess
+from callmark.kit.ports import free_port
 
 PHONE = "919900000001"
 

@@ -11,7 +11,6 @@ import pytest
 from structlog.testing import capture_logs
 from tests.kit.nats_keys import Keys
 from tests.support.engines import Engines
-from tests.support.ports import free_port
 from tests.support.waiting import until
 
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
@@ -20,6 +19,7 @@ from callmark.kit.errors import SetupError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.ids import new_id
 from callmark.kit.nats_servers import NatsAccess
+from callmark.kit.ports import free_port
 
 Make = Callable[..., Fabric]
 

@@ -20,7 +20,6 @@ from tests.kit.mailing import mail_server
 from tests.processes.doctor import Doctor, execute
 from tests.support.certificates import certificate
 from tests.support.engines import SECRET_KEY, Engines, reachable_directory
-from tests.support.ports import free_port
 from tests.support.s3_server import Bucket
 from tests.support.waiting import until
 from tests.surfaces.live_processes import living
@@ -36,6 +35,7 @@ from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
 from callmark.kit.engines.child import spawn
 from callmark.kit.ids import new_id
 from callmark.kit.migrate import head, needed
+from callmark.kit.ports import free_port
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
 from callmark.surfaces import assets

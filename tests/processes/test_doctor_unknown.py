@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from tests.processes.doctor import Doctor, execute
 from tests.support.engines import SECRET_KEY, Engines
-from tests.support.ports import free_port
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.kit.checks import CheckResult
+from callmark.kit.ports import free_port
 
 ENGINES = ("CALLMARK_POSTGRES_DSN", "CALLMARK_NATS_URL")
 

@@ -11,10 +11,10 @@ from tools.sources import ROOT
 
 from callmark.kit.errors import SetupError
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.ports import free_port
 from callmark.processes.sip_lab.caller import Dialling
 from callmark.processes.sip_lab.network import Ending, SipNetwork
 from callmark.processes.sip_lab.phone import phone
-from callmark.processes.sip_lab.programs import free_port
 from callmark.processes.sip_lab.proxies import ProxySettings, proxy
 
 SETTING = re.compile(r'#!(?:substdef "!|define )([A-Z_]+)')

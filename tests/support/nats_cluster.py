@@ -10,11 +10,11 @@ from pathlib import Path
 
 import httpx
 from tests.support.engines import reachable_directory
-from tests.support.ports import free_port
 from tests.support.waiting import until
 
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
 from callmark.kit.engines.child import Child, spawn
+from callmark.kit.ports import free_port
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "nats"
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
@@ -109,5 +109,5 @@ def free_ports(count: int) -> list[int]:
     """Ports that are free on each of the hosts."""
     found = set[int]()
     while len(found) < count:
-        found.add(free_port("0.0.0.0"))  # noqa: S104 - every host of the loopback network; closed at once
+        found.add(free_port(host="0.0.0.0"))  # noqa: S104 - every host of the loopback network; closed at once
     return list(found)

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import Platform
-from tests.support.ports import free_port
+
+from callmark.kit.ports import free_port
 
 
 def typed(platform: Platform, **changed: str) -> str:

@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from tests.support.openapi import check_answer
-from tests.support.ports import free_port
 from tests.support.waiting import open_connected
 
 from callmark.domain.deps import Deps
 from callmark.kit.fabric import Fabric
+from callmark.kit.ports import free_port
 from callmark.processes.http import Server
 from callmark.processes.ports import open_socket
 from callmark.surfaces.app import build_app

@@ -6,7 +6,8 @@ from msgspec import Struct, field
 
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
-from callmark.processes.sip_lab.programs import LOOPBACK, free_port, last_lines, started
+from callmark.kit.ports import LOOPBACK, free_port
+from callmark.processes.sip_lab.programs import last_lines, started
 
 _WITHIN_S = 40
 _MEDIA_PORTS = 4

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from callmark.kit.errors import SetupError
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.ports import free_port
 from callmark.kit.tasks import end
 from callmark.processes.sip_lab.caller import Dialling, dial
 from callmark.processes.sip_lab.phone import Phone, RingingCall, phone
-from callmark.processes.sip_lab.programs import free_port
 from callmark.processes.sip_lab.proxies import ProxySettings, proxy
 
 _RINGS_WITHIN_S = 15.0

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from callmark.kit.ports import LOOPBACK, free_port
 from callmark.kit.tasks import end
 from callmark.passport import CallInfo, read_call_info
-from callmark.processes.sip_lab.programs import LOOPBACK, free_port, started, until_ready
+from callmark.processes.sip_lab.programs import started, until_ready
 
 _SAMPLES_PER_S, _SILENCE_S = 8000, 20
 _PORTS, _FIRST_RTP = 12, 4

@@ -4,18 +4,15 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
-from random import SystemRandom
 
 import click
 
 from callmark.kit.engines.child import Child, spawn
 from callmark.kit.errors import SetupError
 
-LOOPBACK = "127.0.0.1"
 PACKAGES = {
     "kamailio": "kamailio kamailio-utils-modules kamailio-extra-modules",
     "sipp": "sip-tester",
@@ -25,10 +22,7 @@ PACKAGES = {
 START_WITHIN_S = 20.0
 END_WITHIN_S = 5.0
 _POLL_S = 0.02
-_TRIES = 50
 _LAST_LINES = 15
-_PORTS = range(10_000, 20_000)
-"""Below those that Linux gives to who binds port 0 or connects, as the question whether a proxy is up does."""
 
 
 class ProgramsMissing(click.ClickException):
@@ -100,15 +94,3 @@ def last_lines(folder: Path, name: str) -> str:
 
 def _log(folder: Path, name: str) -> Path:
     return folder / f"{name}.log"
-
-
-def free_port(together: int = 1) -> int:
-    """The first of some neighbouring ports of this machine that nobody uses at this moment, by UDP or TCP."""
-    for _ in range(_TRIES):
-        first = SystemRandom().choice(_PORTS)
-        with ExitStack() as stack, suppress(OSError):
-            for number in range(first, first + together):
-                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    stack.enter_context(socket.socket(type=kind)).bind((LOOPBACK, number))
-            return first
-    raise SetupError(f"there are no {together} free ports together on this machine")

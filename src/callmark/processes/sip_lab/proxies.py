@@ -9,7 +9,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from callmark.kit.errors import SetupError
-from callmark.processes.sip_lab.programs import LOOPBACK, started, until_ready
+from callmark.kit.ports import LOOPBACK
+from callmark.processes.sip_lab.programs import started, until_ready
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ANSWER_WITHIN_S = 0.2

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
-from callmark.processes.sip_lab.programs import LOOPBACK, free_port
+from callmark.kit.ports import LOOPBACK, free_port
 
 
 class RelayState(Enum):

@@ -10,7 +10,6 @@ import pytest
 from msgspec.structs import replace
 from tests.support.factories import make_cast, phone
 from tests.support.listed_number import Listed, bodies, make_listed, offer_everything
-from tests.support.ports import free_port
 from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
 from tests.surfaces.emulator.watching import Watcher, gesture, watching
 from tests.surfaces.gateway.helpers import CALLER, push_patiently
@@ -20,6 +19,7 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
 from callmark.kit.ids import new_id
+from callmark.kit.ports import free_port
 from callmark.surfaces.emulator.control_api.wire import AnswerIn
 from callmark.surfaces.emulator.handsets import call_screen, farm_api
 from callmark.surfaces.emulator.handsets.answer_sender import AnswerSender

@@ -1,0 +1,24 @@
+"""Ports of this machine for programs that are about to be started."""
+
+import socket
+from contextlib import ExitStack, suppress
+from random import SystemRandom
+
+from callmark.kit.errors import SetupError
+
+LOOPBACK = "127.0.0.1"
+GIVEN_TO_NOBODY = range(10_000, 20_000)
+"""Below those that Linux gives to who binds port 0 or connects, as the question whether a program is up does."""
+_TRIES = 50
+
+
+def free_port(together: int = 1, *, host: str = LOOPBACK) -> int:
+    """The first of some neighbouring ports that nobody uses at this moment, by UDP or TCP. Raises SetupError."""
+    for _ in range(_TRIES):
+        first = SystemRandom().choice(GIVEN_TO_NOBODY)
+        with ExitStack() as stack, suppress(OSError):
+            for number in range(first, first + together):
+                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    stack.enter_context(socket.socket(type=kind)).bind((host, number))
+            return first
+    raise SetupError(f"there are no {together} free ports together on this machine")
