@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from msgspec import Struct
+from starlette.requests import Request
+from starlette.routing import BaseRoute
 
 from callmark.domain.deps import Deps
 from callmark.kit.errors import (
@@ -23,8 +25,11 @@ from callmark.kit.errors import (
 )
 from callmark.surfaces.api.route import ApiRoute, Family
 from callmark.surfaces.emulator import state_queries
-from callmark.surfaces.emulator.control_api.wire import FaultsIn
+from callmark.surfaces.emulator.control_api import wire
+from callmark.surfaces.emulator.control_api.routing import control_route
+from callmark.surfaces.emulator.handsets import farm_api
 from callmark.surfaces.emulator.state_queries import Faults
+from callmark.surfaces.http import Response, render
 
 RETRY_AFTER = timedelta(seconds=1)
 _LARGEST_BODY_BYTES = 1 << 20
@@ -66,7 +71,35 @@ class FaultsOut(Struct, frozen=True):
         return cls(KNOWN[slug] if slug else None, slug, faults.count, faults.latency_ms, faults.drop_every)
 
 
-def wanted_faults(body: FaultsIn) -> Faults:
+def fault_routes(deps: Deps) -> list[BaseRoute]:
+    """Setting faults, looking at what is left of them, and clearing them."""
+
+    async def get_faults(_: Request) -> Response:
+        async with deps.db.connection() as tx:
+            return render(FaultsOut.of(await state_queries.select_faults(tx)))
+
+    async def put_faults(request: Request) -> Response:
+        """Sets faults in place of those there are; answers when they are in force."""
+        wanted = _wanted_faults(await wire.read(request, wire.FaultsIn))
+        await _set_faults(deps, wanted)
+        return render(FaultsOut.of(wanted))
+
+    async def delete_faults(_: Request) -> Response:
+        await _set_faults(deps, Faults())
+        return Response(204, headers=[])
+
+    return [control_route("faults", GET=get_faults, PUT=put_faults, DELETE=delete_faults)]
+
+
+async def _set_faults(deps: Deps, wanted: Faults) -> None:
+    async with deps.db.transaction() as tx:
+        before = await state_queries.select_faults(tx)
+        await state_queries.put_faults(tx, wanted)
+    if before.drop_every or wanted.drop_every:  # the rest is no matter of the handsets
+        await farm_api.ask(deps, farm_api.TakeFaults(), farm_api.Done)
+
+
+def _wanted_faults(body: wire.FaultsIn) -> Faults:
     """The faults that a body asks for. Raises InvalidInput."""
     slug = slug_of(body.status, body.slug)
     if slug is None and body.count:
