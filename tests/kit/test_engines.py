@@ -23,7 +23,7 @@ from tests.support.waiting import until
 from callmark.kit.db import connect
 from callmark.kit.engines import binaries
 from callmark.kit.engines.child import run
-from callmark.kit.engines.data_directory import DataDirectory, Installation, read_installation
+from callmark.kit.engines.data_directory import DataDirectory, Installation, NothingRuns, read_installation
 from callmark.kit.engines.leftovers import nats_of, postgres_of, stop_leftovers
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.owner import Owner, engine_owner
@@ -373,13 +373,23 @@ def test_a_running_installation_is_found_and_a_stopped_one_is_not(directory: Pat
         assert mode(directory / "data/installation.json") == 0o600
         assert read_installation(directory / "data") == installation()
     with pytest.raises(
-        SetupError, match="no running installation"
+        NothingRuns, match="no running installation"
     ):  # as after a kill: the file is there, the lock is not
         read_installation(directory / "data")
 
 
+@pytest.mark.parametrize("content", [b"", b'{"pid": 1', b"{}"])
+def test_a_running_installation_that_cannot_be_read_is_not_taken_for_none(directory: Path, content: bytes) -> None:
+    data = DataDirectory(directory / "data")
+    data.prepare()
+    (directory / "data/installation.json").write_bytes(content)
+    with data.lock(), pytest.raises(SetupError, match=r"installation\.json cannot be read") as raised:
+        read_installation(directory / "data")
+    assert not isinstance(raised.value, NothingRuns)
+
+
 def test_nothing_runs_where_nothing_is(directory: Path) -> None:
-    with pytest.raises(SetupError, match=r"no running installation .*--data: `callmark demo` uses /"):
+    with pytest.raises(NothingRuns, match=r"no running installation .*--data: `callmark demo` uses /"):
         read_installation(directory / "nowhere")
 
 

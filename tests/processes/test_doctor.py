@@ -128,10 +128,14 @@ async def serving(path: str, answer: object) -> AsyncGenerator[int]:
     await runner.cleanup()
 
 
+def embedded(doctor: Doctor) -> Doctor:
+    """Of an installation that would start its own engines."""
+    named = {"CALLMARK_POSTGRES_DSN", "CALLMARK_NATS_URL"}
+    return Doctor({name: value for name, value in doctor.variables.items() if name not in named})
+
+
 async def test_a_data_directory_on_a_disk_that_is_full_and_takes_no_file(doctor: Doctor) -> None:
-    for name in ("POSTGRES_DSN", "NATS_URL"):
-        del doctor.variables[f"CALLMARK_{name}"]
-    found = await doctor.examine(data="/proc/callmark")  # a file system without room that nobody can write to
+    found = await embedded(doctor).examine(data="/proc/callmark")  # a file system without room that nobody can write to
     assert (found["disk"].ok, found["data directory"].ok) == (False, False)
     assert found["disk"].detail == "0.0 GiB free at /proc"
     assert "at least 2 GiB" in found["disk"].advice
@@ -369,3 +373,17 @@ async def test_a_mail_server_that_refuses_the_login(doctor: Doctor) -> None:
     assert wrong.name == "mail"
     assert "the mail server answered 535" in wrong.detail
     assert "CALLMARK_SMTP_" in wrong.advice
+
+
+async def test_an_installation_that_nobody_can_reach(doctor: Doctor, tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.touch()
+    wrong = (await embedded(doctor).examine(data=str(file)))["installation"]
+    assert wrong.detail == f"the data directory {file} cannot be used: {file} is not a directory"
+    assert wrong.advice == "Name another with --data (CALLMARK_DATA)."
+    assert not wrong.ok
+
+
+async def test_where_nothing_runs_nothing_is_wrong(doctor: Doctor, tmp_path: Path) -> None:
+    found = await embedded(doctor).examine(data=str(tmp_path / "nowhere"))
+    assert found["installation"].ok

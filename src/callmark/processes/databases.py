@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from callmark.kit.engines.data_directory import DataDirectory, read_installation
+from callmark.kit.engines.data_directory import DataDirectory, NothingRuns, read_installation
 from callmark.kit.engines.postgres import EmbeddedPostgres, data_version
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import Settings, read_settings
@@ -27,7 +27,7 @@ async def existing_database(settings: Settings) -> AsyncGenerator[str]:
         else:
             try:
                 dsn = read_installation(settings.data).postgres_dsn
-            except SetupError:
+            except NothingRuns:
                 _check_data(DataDirectory(settings.data))
                 dsn = await stack.enter_async_context(started_engine(settings))
         yield dsn

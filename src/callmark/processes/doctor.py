@@ -10,7 +10,7 @@ import msgspec
 from callmark.kit import checks, tracing
 from callmark.kit.checks import CheckResult
 from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nats, program_version
-from callmark.kit.engines.data_directory import read_installation
+from callmark.kit.engines.data_directory import NothingRuns, read_installation
 from callmark.kit.engines.postgres import data_version
 from callmark.kit.errors import SetupError
 from callmark.kit.health import Check
@@ -64,8 +64,7 @@ async def examine(data: Path | None) -> list[CheckResult]:
     try:
         settings = reach(settings)
     except SetupError as exc:
-        none = CheckResult("installation", ok=True, detail=exc.message)
-        return [*findings, none, *await _own_engines(settings), *await _ports(settings)]
+        return [*findings, _no_installation(exc), *await _own_engines(settings), *await _ports(settings)]
     findings += [finding async for finding in check_postgres(settings)]
     findings += [await check_nats(settings), await check_object_store(settings)]
     return [*findings, *(await _parts(settings) or await _ports(settings))]
@@ -80,6 +79,13 @@ async def _own_engines(settings: Settings) -> list[CheckResult]:
         found.append(_not_checked("postgresql", settings))
     found.append(await check_nats(settings) if settings.nats_url else _not_checked("nats", settings))
     return [*found, await check_object_store(settings)]
+
+
+def _no_installation(exc: SetupError) -> CheckResult:
+    if isinstance(exc, NothingRuns):
+        return CheckResult("installation", ok=True, detail=exc.message)
+    detail, _, advice = exc.message.rpartition("; ")
+    return CheckResult("installation", ok=False, detail=detail, advice=advice[:1].upper() + advice[1:] + ".")
 
 
 def _not_checked(name: str, settings: Settings) -> CheckResult:

@@ -35,6 +35,10 @@ LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel's limit for a Unix socket's path is 107."""
 
 
+class NothingRuns(SetupError):
+    """No installation runs on a data directory, though one may be there, stopped."""
+
+
 class Installation(msgspec.Struct, frozen=True, kw_only=True):
     """How to reach a running installation."""
 
@@ -165,9 +169,12 @@ class DataDirectory:
 
 
 def read_installation(path: Path) -> Installation:
-    """The installation running on the data directory `path`. Raises SetupError when none runs, or can run, there."""
+    """The installation running on the data directory `path`.
+
+    Raises NothingRuns when none does, and other SetupErrors when none can run there or nobody can say.
+    """
     directory = DataDirectory(path)
-    none = SetupError(
+    none = NothingRuns(
         f"no running installation at {directory.path}; start one with `callmark serve`, or name another with --data:"
         f" `callmark demo` uses {demo_data_dir()}"
     )
@@ -184,6 +191,11 @@ def read_installation(path: Path) -> Installation:
         raise none from None
     except PermissionError as exc:
         raise SetupError(f"{directory.path} belongs to another user; run this command as that user") from exc
+    except (OSError, msgspec.DecodeError) as exc:
+        raise SetupError(
+            f"{directory.path}/installation.json cannot be read, although an installation runs there: {exc}; start"
+            " that installation again"
+        ) from exc
 
 
 def write_private(path: Path, content: bytes, owner: Owner | None = None) -> None:
