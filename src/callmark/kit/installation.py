@@ -63,7 +63,7 @@ def machine_place(data: Path) -> str:
     except OSError:  # a container without one
         machine = ""
     on = f" on machine {hashlib.sha256(machine.encode()).hexdigest()[:12]}" if machine else ""
-    return f"{data.expanduser().resolve()}{on}"
+    return f"{data.resolve()}{on}"
 
 
 async def place_of(tx: Tx, data: Path | None) -> str:

@@ -105,7 +105,7 @@ def _opened(url: str, data: Path) -> Files:
             return Files(from_url(url), None)  # keys, region and endpoint come from the usual AWS_… variables
         except (BaseError, ValueError) as exc:
             raise Unavailable(f"CALLMARK_OBJECT_STORE cannot be used: {_first_line(exc)}") from exc
-    folder = data.expanduser() / FOLDER
+    folder = data / FOLDER
     try:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     except OSError as exc:
@@ -134,7 +134,7 @@ def try_store(settings: Settings) -> str:
 
 def _once(settings: Settings) -> ObjectStore:
     if not settings.object_store:
-        return LocalStore(str(settings.data.expanduser() / FOLDER))
+        return LocalStore(str(settings.data / FOLDER))
     return from_url(
         settings.object_store,
         retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=1)},

@@ -97,7 +97,7 @@ def read_key(data: Path, name: str = FILE) -> Secret | None:
     Raises SetupError when it cannot be read, or is too short: an empty file is no key that anything may be sealed with.
     """
     try:
-        return _key_in(data.expanduser() / name)
+        return _key_in(data / name)
     except FileNotFoundError:
         return None
 
@@ -121,7 +121,7 @@ def _key_in(path: Path) -> Secret:
 
 def make_key(data: Path, name: str = FILE) -> Secret:
     """The key kept in the data directory, made if there is none; of several at once, all get the same."""
-    path = data.expanduser() / name
+    path = data / name
     try:
         path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
         descriptor, made_name = tempfile.mkstemp(prefix=f".{FILE}.", dir=path.parent)  # 0600
@@ -147,19 +147,18 @@ def settle_key(data: Path) -> None:
 
     Safe to repeat after a kill at any point. Raises SetupError when the files cannot be written.
     """
-    folder = data.expanduser()
-    path, following, old = folder / FILE, folder / NEXT_FILE, folder / OLD_FILE
+    path, following, old = data / FILE, data / NEXT_FILE, data / OLD_FILE
     try:
         if not following.exists():
             return
         if path.exists() and path.read_text() != following.read_text():
-            copy = folder / f".{OLD_FILE}"
+            copy = data / f".{OLD_FILE}"
             copy.unlink(missing_ok=True)
             copy.hardlink_to(path)
             copy.replace(old)
             copy.unlink(missing_ok=True)  # where both were the present key already, which a rename leaves as it is
         following.replace(path)
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(data, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

@@ -165,7 +165,7 @@ async def drop_old_key(deps: Deps, settings: Settings) -> bool:
             raise SetupError(_NOT_SETTLED)
         if left := await count_left(tx, present):
             raise SetupError(f"{left} secrets do not open with the present key; run `callmark secret-key rotate` again")
-    old = settings.data.expanduser() / OLD_FILE
+    old = settings.data / OLD_FILE
     was_there = old.exists()
     old.unlink(missing_ok=True)
     return was_there

@@ -60,7 +60,7 @@ class DataDirectory:
     """An embedded installation's directory; `prepare` makes it ready for the engines' user."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.expanduser().absolute()
+        self.path = path.absolute()
         self.postgres = self.path / "postgres"
         self.nats = self.path / "nats"
         self.logs = self.path / "logs"

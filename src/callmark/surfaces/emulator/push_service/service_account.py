@@ -94,4 +94,4 @@ def _make(path: Path, public_url: str) -> None:
 
 
 def _path(settings: Settings) -> Path:
-    return settings.data.expanduser() / _FILE
+    return settings.data / _FILE
