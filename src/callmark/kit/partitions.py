@@ -24,6 +24,8 @@ LOG_DAYS = 30
 
 MANY = 10_000
 """Rows of a later day that give it a partition early: they move in a fraction of a second."""
+EARLY_DAYS = 100
+"""How far ahead a day may be to get a partition early: each statement pays for each partition."""
 MOVE_WITHIN_S = 3600.0
 """However long it takes: a move that is undone is begun again, and there is more to move each time."""
 
@@ -105,7 +107,7 @@ async def keep_days(
 ) -> None:
     """Makes the days from yesterday to eight ahead of `now` in every table, and drops those past their retention.
 
-    Later days too that have `many` rows already. `record_days` is the retention of call records, `event_days` that of
+    Days up to `EARLY_DAYS` ahead too that have `many` rows already; later ones stay in the rest. `record_days` is the retention of call records, `event_days` that of
     the logs. Safe to run by many at once: while one works, others leave a table to it that has today and tomorrow. A
     table that cannot be had now, because a backup reads it or a move took too long, is left for the next run. Raises
     Unavailable, after all tables, for one without today or tomorrow.
@@ -143,7 +145,7 @@ async def _keep_days_of(db: Database, table: DailyTable, today: date, oldest: da
     async with db.connection() as tx:
         days, rest = await _days(tx, table), await _rows_of_rest(tx, table)
     near = {today + offset * _DAY for offset in range(-1, DAYS_AHEAD + 1)}
-    busy = {day for day, rows in rest.items() if rows >= many and today < day < date.max}
+    busy = {day for day, rows in rest.items() if rows >= many and today < day <= today + EARLY_DAYS * _DAY}
     missing = sorted((near | busy).difference(days))
     await _make_days(db, table, today, [day for day in missing if day not in rest])
     failed: Unavailable | None = None

@@ -22,7 +22,7 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.db import connect, own_names
 from callmark.kit.errors import Conflict, Unavailable
 from callmark.kit.ids import random_text
-from callmark.kit.partitions import LONG_HELD, days_ahead, keep_days
+from callmark.kit.partitions import EARLY_DAYS, LONG_HELD, days_ahead, keep_days
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import NewRecord
 from callmark.worker.run import prepare, run_due_once
@@ -168,6 +168,19 @@ async def test_a_day_on_which_much_ends_is_made_early_and_holds_what_came_before
     assert {await partition_of(deps, record) for record in records} == {f"call_record_{far.ends_to:%Y%m%d}"}
     assert [record.outcome for record in records] == [Outcome.PENDING] * 3
     assert await partition_of(deps, await only(deps, quiet)) == "call_record_rest"
+
+
+async def test_a_day_that_is_far_away_is_not_made_early_however_much_ends_on_it(deps: Deps, clock: FakeClock) -> None:
+    clock.advance(timedelta(days=24_000))
+    cast, now = await make_cast(deps), clock.now()
+    await keep_days(deps.db, now, 30)
+    last = now + timedelta(days=EARLY_DAYS)
+    for end, made in ((last, f"call_record_{last:%Y%m%d}"), (last + timedelta(days=1), "call_record_rest")):
+        batch = await submit(deps, cast, *[new_record(cast, phone(), end - timedelta(hours=1), end)] * 3)
+        await keep_days(deps.db, now, 30, many=3)
+        records = await personalisation.timelines(deps, batch.id, None)
+        assert {await partition_of(deps, record) for record in records} == {made}
+        assert [record.outcome for record in records] == [Outcome.PENDING] * 3
 
 
 MOVES_TAKE_TOO_LONG: tuple[LiteralString, LiteralString] = (
