@@ -1,10 +1,12 @@
 """What the texts of a JSON body may hold."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.bodies import decode_clean
+from callmark.surfaces.bodies import NOT_JSON, UNREADABLE, decode_clean, decode_loose
 
 
 class Inner(msgspec.Struct):
@@ -36,3 +38,29 @@ def test_half_of_a_surrogate_pair_that_is_read_is_refused_by_its_field(body: byt
         decode_clean(Named, body)
     assert refused.value.field == field
     assert decode_clean(Named, WHOLE).name == "\N{GRINNING FACE} \\ud83d \N{REPLACEMENT CHARACTER}"
+
+
+class Pair(msgspec.Struct):
+    api_key: Any = None
+    key_id: Any = None
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (b'{"api_key":"a","key_id":1}', ("a", 1)),
+        (b'{"api_key":1e999,"key_id":"b"}', (UNREADABLE, "b")),
+        (b'{"api_key":"","key_id":[1e999]}', ("", UNREADABLE)),
+        (rb'{"api_key":1e999,"key_id":"\ud83d"}', (UNREADABLE, "\ufffd")),
+        (b'{"unknown":1e999,"key_id":"b"}', (None, "b")),
+    ],
+)
+def test_a_value_that_no_type_holds_spoils_its_own_field_alone(body: bytes, read: tuple[object, object]) -> None:
+    found = decode_loose(Pair, body)
+    assert (found.api_key, found.key_id) == read
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"1e999", b'{"api_key":1e999', b'"a"'])
+def test_what_is_no_object_is_not_read_field_by_field(body: bytes) -> None:
+    with pytest.raises(NOT_JSON):
+        decode_loose(Pair, body)

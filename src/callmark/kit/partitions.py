@@ -107,10 +107,10 @@ async def keep_days(
 ) -> None:
     """Makes the days from yesterday to eight ahead of `now` in every table, and drops those past their retention.
 
-    Days up to `EARLY_DAYS` ahead too that have `many` rows already; later ones stay in the rest. `record_days` is the retention of call records, `event_days` that of
-    the logs. Safe to run by many at once: while one works, others leave a table to it that has today and tomorrow. A
-    table that cannot be had now, because a backup reads it or a move took too long, is left for the next run. Raises
-    Unavailable, after all tables, for one without today or tomorrow.
+    Days up to `EARLY_DAYS` ahead too that have `many` rows already; later ones stay in the rest. `record_days` is the
+    retention of call records, `event_days` that of the logs. Safe to run by many at once: while one works, others leave
+    a table to it that has today and tomorrow. A table that cannot be had now, because a backup reads it or a move took
+    too long, is left for the next run. Raises Unavailable, after all tables, for one without today or tomorrow.
     """
     today = now.astimezone(UTC).date()
     failed: Unavailable | None = None

@@ -4,10 +4,11 @@ Every surface that takes JSON reads it here, so that each answers the same to th
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import cache
 from types import MappingProxyType
-from typing import Literal, TypeVar, cast, get_args, get_origin
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -24,7 +25,10 @@ _SURROGATE = rb"u[dD][89a-fA-F][0-9a-fA-F]{2}"
 _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(%s)|.)" % _SURROGATE, re.DOTALL)
 _HALF = re.compile(rb"\\" + _SURROGATE)
 """A half, or the first of a pair."""
+UNREADABLE = object()
+"""Replaces a value that is JSON but that no type of ours can hold, such as 1e999."""
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound=Struct)
 
 
 class NotUtf8(InvalidInput):
@@ -148,6 +152,46 @@ def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:
         if changed is None:
             raise
         return decoder(changed)
+
+
+def decode_loose(kind: type[_S], body: bytes) -> _S:
+    """As `decode`, but a value that no type of ours can hold spoils its own field alone: it becomes UNREADABLE.
+
+    For a Struct whose fields take any JSON.
+    """
+    try:
+        return decode(_decoder(kind), body)
+    except msgspec.ValidationError:
+        return kind(*values_alone(body, kind.__struct_encode_fields__))
+
+
+@cache
+def _decoder(kind: type[_S]) -> Callable[[bytes], _S]:
+    return msgspec.json.Decoder(kind).decode
+
+
+def values_alone(body: bytes | Raw, names: Iterable[str], half: bytes = rb"\ufffd") -> list[Any]:
+    r"""The values of an object's fields, each decoded on its own: UNREADABLE, or None where there is none.
+
+    `half` replaces half a surrogate pair. Raises one of NOT_JSON; of those ValidationError for JSON of another kind.
+    """
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, Raw])
+        return [_value_alone(fields.get(name)) for name in names]
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        changed = mended(body, half)
+        if changed is None:
+            raise
+        return values_alone(changed, names, half)
+
+
+def _value_alone(raw: Raw | None) -> object:
+    try:
+        return msgspec.json.decode(raw) if raw is not None else None
+    except msgspec.ValidationError:
+        return UNREADABLE
 
 
 def explained(

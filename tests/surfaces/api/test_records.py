@@ -35,3 +35,33 @@ def test_a_half_does_not_hide_that_a_body_is_no_json(broken: bytes) -> None:
         read_record(V2, b'{"caller_number":%s}' % broken)
     with pytest.raises(InvalidInput, match="malformed JSON"):
         read_batch(V2, b'{"call_records":[{"caller_number":%s}]}' % broken)
+
+
+OUT_OF_RANGE = b"1e999"
+"""JSON by its grammar, and a number that no type of ours holds."""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'{"caller_number":%s,"receiver_number":"%s"}' % (OUT_OF_RANGE, HALF),
+        rb'{"receiver_number":"%s","caller_number":%s}' % (HALF, OUT_OF_RANGE),
+        rb'{"caller_number":%s,"receiver_number":"\u0000","unknown":"%s"}' % (OUT_OF_RANGE, HALF),
+    ],
+)
+def test_two_oddities_spoil_their_own_fields_in_any_order(body: bytes) -> None:
+    record = read_record(V2, body)
+    assert not isinstance(record.caller, str)
+    assert record.receiver == "\0"
+
+
+def test_a_value_that_may_be_nested_too_deep_for_readers_is_kept_as_a_text() -> None:
+    deep, flat = b"[" * 101 + b"]" * 101, b"[" * 100 + b"]" * 100
+    brackets = b'"%s"' % (b"[{" * 200)
+    batch = read_batch(V1, b'{"call_records":[{"caller":%s,"receiver":%s,"label_id":%s}]}' % (deep, flat, brackets))
+    assert batch.as_sent(0) == b'{"caller":"%s","receiver":%s,"label_id":%s}' % (deep, flat, brackets)
+
+
+def test_an_empty_text_for_the_records_is_none() -> None:
+    with pytest.raises(InvalidInput, match=r"call_records is required"):
+        read_batch(V1, b'{"call_records":""}')

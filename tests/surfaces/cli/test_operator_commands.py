@@ -243,6 +243,17 @@ async def test_a_batch_is_listed_with_the_timeline_of_each_record(here: Here, de
     assert await to_thread(here.error, *listing, NOBODY) == "no account with this id"
 
 
+async def test_what_no_type_can_hold_is_listed_and_shown_as_it_was_sent(here: Here, deps: Deps) -> None:
+    cast = await make_cast(deps)
+    odd = Sent(submitted(deps, "not a number", str(cast.label.id)).record, lambda: b'{"receiver":1e999}')
+    batch = await submit_batch(deps, cast.account.id, V2, [odd])
+    (record,) = await personalisation.timelines(deps, batch.id, None)
+    on = (str(record.key.id), "--account", str(cast.account.id))
+    assert '"receiver": 1e999' in await to_thread(here.text, "record", "show", *on, "--json")
+    assert '{"receiver":1e999}' in await to_thread(here.text, "record", "show", *on)
+    assert '"receiver": 1e999' in await to_thread(here.text, "record", "list", "--batch", str(batch.id), "--json")
+
+
 async def test_a_record_is_shown_and_withdrawn(here: Here, deps: Deps, clock: FakeClock) -> None:
     clock.advance(deps.real_clock.now() - clock.now())
     cast = await make_cast(deps)

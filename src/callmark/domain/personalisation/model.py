@@ -125,3 +125,8 @@ class StoredRecord(msgspec.Struct, frozen=True):
     first_outcome: Outcome | None
     delivered_late_at: datetime | None
     withdrawn_at: datetime | None
+
+    @property
+    def sent(self) -> dict[str, msgspec.Raw]:
+        """The fields of an invalid record as they were sent, by our names, undecoded: no type holds 1e999."""
+        return msgspec.json.decode(self.submitted, type=dict[str, msgspec.Raw]) if self.submitted else {}

@@ -21,7 +21,7 @@ from callmark.surfaces.api.filters import one_filter
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.numbers_doc import FILTERS, DelistedOut, NumberOut, NumbersOut, PublishedOut
 from callmark.surfaces.api.request import ApiRequest, page_and_limit, refuse
-from callmark.surfaces.bodies import NOT_JSON, decode
+from callmark.surfaces.bodies import NOT_JSON, decode_loose
 from callmark.surfaces.http import Response, render
 
 
@@ -29,9 +29,6 @@ class NumbersIn(msgspec.Struct):
     """The body of both requests, not yet validated."""
 
     phone_numbers: Any = None
-
-
-_decoder = msgspec.json.Decoder(NumbersIn).decode
 
 
 async def publish_numbers(request: ApiRequest) -> Response:
@@ -70,7 +67,7 @@ async def list_numbers(request: ApiRequest) -> Response:
 
 def _sent(request: ApiRequest) -> list[str]:
     try:
-        sent = decode(_decoder, request.body).phone_numbers
+        sent = decode_loose(NumbersIn, request.body).phone_numbers
     except NOT_JSON as exc:
         raise InvalidInput("request body is invalid") from exc
     if sent is None or sent == "":

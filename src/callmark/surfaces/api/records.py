@@ -18,7 +18,7 @@ from callmark.kit.clock import to_ms
 from callmark.kit.errors import InvalidInput
 from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
 from callmark.record_rules.words import FAULT_WORDS
-from callmark.surfaces.bodies import NOT_JSON, mended
+from callmark.surfaces.bodies import NOT_JSON, mended, values_alone
 
 _Record = TypeVar("_Record")
 NEWER_PREFIX = "Request body is invalid: "
@@ -129,9 +129,9 @@ _decode_records = msgspec.json.Decoder(list[Raw]).decode
 _DECODERS = {id(g): msgspec.json.Decoder(g.record).decode for g in (V1, V2, V3)}
 _in_v1, _in_v2 = (msgspec.json.Decoder(WholeBatchIn[one]).decode for one in (RecordInV1, RecordInV2))
 _WHOLE_DECODERS: dict[int, Callable[[bytes], WholeBatchIn[Any]]] = {id(V1): _in_v1, id(V2): _in_v2, id(V3): _in_v2}
+_MOST_LEVELS = 100
+"""Lists and objects in a field's value that is stored as JSON; decoding one calls itself for each level."""
 _MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]").search
-UNREADABLE = object()
-"""Replaces a value that is JSON but that no type of ours can hold, such as 1e999."""
 
 
 class BodyFault(InvalidInput):
@@ -152,31 +152,22 @@ def read_record(generation: Generation, body: bytes | Raw, *, not_object: Invali
     """The record of a JSON object; InvalidInput (malformed, or `not_object` for JSON of another kind) otherwise."""
     try:
         return NewRecord(*msgspec.structs.astuple(_DECODERS[id(generation)](body)))
-    except msgspec.ValidationError as exc:
-        return _read_by_field(generation, body, not_object or malformed(generation), exc)
+    except msgspec.ValidationError:
+        return _read_by_field(generation, body, not_object or malformed(generation))
     except NOT_JSON as exc:
         if changed := mended(body, _NEVER_ALLOWED):
             return read_record(generation, changed, not_object=not_object)
         raise malformed(generation) from exc
 
 
-def _read_by_field(generation: Generation, body: bytes | Raw, not_object: InvalidInput, cause: Exception) -> NewRecord:
+def _read_by_field(generation: Generation, body: bytes | Raw, not_object: InvalidInput) -> NewRecord:
     """Each field on its own, so that one number out of range spoils only itself."""
     try:
-        fields = msgspec.json.decode(body, type=dict[str, Raw])
+        return NewRecord(*values_alone(body, generation.names.values(), _NEVER_ALLOWED))
     except msgspec.ValidationError as exc:
         raise not_object from exc
     except NOT_JSON as exc:
         raise malformed(generation) from exc
-    values: list[Any] = []
-    for name in generation.names.values():
-        try:
-            values.append(msgspec.json.decode(fields.get(name, b"null")))
-        except msgspec.ValidationError:
-            values.append(UNREADABLE)
-        except NOT_JSON:
-            raise malformed(generation) from cause
-    return NewRecord(*values)
 
 
 _NEVER_ALLOWED = rb"\u0000"
@@ -191,7 +182,7 @@ def split_batch(generation: Generation, body: bytes) -> list[Raw]:
         if changed := mended(body, _NEVER_ALLOWED):
             return split_batch(generation, changed)
         raise malformed(generation) from exc
-    if bytes(raw) in (b"", b"null"):
+    if bytes(raw) in (b"", b"null", b'""'):
         raise whole_fault(generation, "required", "is required")
     try:
         return _decode_records(raw)
@@ -252,7 +243,14 @@ def _as_shown(generation: Generation, body: bytes) -> list[Raw] | None:
 
 def _as_sent(generation: Generation, raw: Raw) -> bytes:
     fields = msgspec.json.decode(raw, type=dict[str, Raw])
-    return msgspec.json.encode({f.value: fields[name] for f, name in generation.names.items() if name in fields})
+    return msgspec.json.encode({f.value: _kept(fields[name]) for f, name in generation.names.items() if name in fields})
+
+
+def _kept(value: Raw) -> Raw | str:
+    """A value as it is stored: as a text if it may be nested too deep for readers, who are deeper in calls than we."""
+    sent = bytes(value)
+    may_be_deep = sent[:1] in b"[{" and sent.count(b"[") + sent.count(b"{") > _MOST_LEVELS
+    return sent.decode() if may_be_deep else value
 
 
 def whole_fault(generation: Generation, code: str, what: str) -> BodyFault:
@@ -267,7 +265,7 @@ def whole_fault(generation: Generation, code: str, what: str) -> BodyFault:
 def shown_values(generation: Generation, record: StoredRecord) -> tuple[Any, ...]:
     """A record's seven values in Field's order, as the path's generation shows them; a bad one's as they were sent."""
     if record.submitted is not None:
-        sent = msgspec.json.decode(record.submitted, type=dict[str, Raw])
+        sent = record.sent
         return tuple(sent.get(field, Raw(b"null")) for field in Field)
     assert record.starts_at is not None  # noqa: S101 - only a bad record lacks it
     plus = "+" if generation.plus else ""

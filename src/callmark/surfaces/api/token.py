@@ -14,7 +14,7 @@ from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME, UUID, bad
 from callmark.surfaces.api.rates import rate_headers
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
-from callmark.surfaces.bodies import NOT_JSON, decode
+from callmark.surfaces.bodies import NOT_JSON, decode_loose
 from callmark.surfaces.http import Response, render
 
 
@@ -99,16 +99,13 @@ DOC = Doc(
 )
 
 
-_decoder = msgspec.json.Decoder(TokenIn).decode
-
-
 async def create_token(request: ApiRequest) -> Response:
     """`POST /clients/{id}/token`.
 
     What is left of the account's tokens is shown only to holders of its key; everyone else gets the quota.
     """
     try:
-        pair = decode(_decoder, request.body)
+        pair = decode_loose(TokenIn, request.body)
     except NOT_JSON as exc:
         raise InvalidInput("request body is invalid") from exc
     api_key, key_id = _uuid(pair.api_key, "api_key"), _uuid(pair.key_id, "key_id")

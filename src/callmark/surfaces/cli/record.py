@@ -96,7 +96,7 @@ def _row(record: StoredRecord, shown_in: list[Call]) -> Row:
         "outcome": record.outcome,
         "fault_field": record.fault_field,
         "fault": record.fault,
-        "submitted": msgspec.json.decode(record.submitted) if record.submitted else None,
+        "submitted": msgspec.Raw(record.submitted.encode()) if record.submitted else None,
         "accepted_at": record.accepted_at,
         "sent_at": record.sent_at,
         "settled_at": record.settled_at,

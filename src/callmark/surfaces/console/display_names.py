@@ -234,8 +234,10 @@ def receiver(record: StoredRecord) -> str:
     """Who a record is for; of an invalid one, what was sent as the receiver."""
     if record.submitted is None:
         return phone(record.key.receiver_number)
-    sent: object = msgspec.json.decode(record.submitted, type=dict[str, object]).get(Field.RECEIVER.value)
-    return f"{sent}"[:40] if sent else "no receiver"
+    sent = bytes(record.sent.get(Field.RECEIVER.value, b"null")).decode()
+    if sent.startswith('"'):
+        sent = msgspec.json.decode(sent, type=str)
+    return sent[:40] if sent not in ("", "null") else "no receiver"
 
 
 def sentence(message: str) -> str:

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import msgspec
 from msgspec.structs import replace
 from starlette.responses import Response
 
@@ -133,9 +132,7 @@ async def show_record(request: ConsoleRequest) -> Response:
 
 def _submitted(record: StoredRecord) -> list[tuple[str, str]]:
     """The fields of an invalid record as they were sent."""
-    if record.submitted is None:
-        return []
-    sent = msgspec.json.decode(record.submitted, type=dict[str, msgspec.Raw])
+    sent = record.sent
     return [(field.value, bytes(sent[field.value]).decode()) for field in Field if field.value in sent]
 
 

@@ -310,7 +310,7 @@ def _fault(record: StoredRecord) -> FaultInfo | None:
 def _submitted(record: StoredRecord) -> Raw | None:
     if record.submitted is None:
         return None
-    sent = msgspec.json.decode(record.submitted, type=dict[str, Raw])
+    sent = record.sent
     return Raw(msgspec.json.encode({name: sent[field] for field, name in CANONICAL.names.items() if field in sent}))
 
 
