@@ -55,6 +55,23 @@ def record(deps: Deps, cast: Cast, receiver: str, **changed: Any) -> dict[str, A
     } | changed
 
 
+@pytest.mark.parametrize(
+    ("path", "policy"),
+    [
+        ("v2/clients/{}/dynamic_call_record", '"real-time";q=100;w=1'),
+        ("clients/{}/dynamic_call_records", '"bulk-v1";q=10;w=1'),
+    ],
+)
+async def test_a_request_that_is_refused_before_it_is_counted_tells_the_limit_too(
+    deps: Deps, client: httpx.AsyncClient, path: str, policy: str
+) -> None:
+    cast = await make_cast(deps)
+    refused = await client.post("/" + path.format(cast.account.id), json={}, headers={"Authorization": "Bearer none"})
+    assert refused.status_code == 401
+    assert refused.headers.get_list("ratelimit-policy") == [policy]
+    assert len(refused.headers.get_list("ratelimit")) == 1
+
+
 async def test_a_bulk_record_reaches_its_handset_and_the_status_says_so(deps: Deps, client: httpx.AsyncClient) -> None:
     cast, receiver = await make_cast(deps), phone()
     await register(deps, receiver)

@@ -210,11 +210,11 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; every error of ours comes out in the envelope of its route."""
         headers: list[Header] = []
-        family = Family.A
+        family, limit = Family.A, None
         try:
             route, path = self._match(scope["method"], scope["path"])
             scope["route"] = route.path
-            family = route.family
+            family, limit = route.family, route.bucket
             if route.counts is not None:
                 headers += rate_headers(untouched(route.counts))
             if self._before is not None:
@@ -229,6 +229,8 @@ class Api:
                 self._tokens.forget(bearer(scope))
             note_reason(exc)
             answer = render_error(exc, with_field=family is Family.OURS)
+        if limit and not headers:  # refused before the account was known
+            headers += rate_headers(untouched(limit))
         await answer.send(send, headers)
 
     def _match(self, method: str, path: str) -> tuple[ApiRoute, dict[str, str]]:
