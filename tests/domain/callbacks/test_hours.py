@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, strategies as st
 
 from callmark.domain.callbacks.hours import CLOSED, SLOT, Opening, Week, hours_text, slots
-from callmark.domain.callbacks.hours_reader import parse_hours
+from callmark.domain.callbacks.hours_reader import parse_hours, read_hours
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import zone_names
 
@@ -156,6 +156,24 @@ def test_hours_that_the_clocks_show_twice_are_offered_twice() -> None:
     assert shown == [
         f"2026-10-25T{at}" for at in ("02:00+02:00", "02:30+02:00", "02:00+01:00", "02:30+01:00", "03:00+01:00")
     ]
+
+
+def halves(days: str, first: int) -> str:
+    """Openings of half an hour, one in each hour of these days."""
+    return f"{days} " + ",".join(f"{hour}-{hour}:30" for hour in range(first, 24))
+
+
+SHORT_AND_LONG = f"{halves('mon,wed,fri,sun', 0)}; {halves('tue,thu,sat', 1)}"
+"""Few characters, and more than are allowed when each day is written out."""
+
+
+def test_hours_that_would_be_stored_longer_than_allowed_are_refused() -> None:
+    assert len(SHORT_AND_LONG) < 500
+    with pytest.raises(InvalidInput, match="at most 1000 characters, and written out they are 2013") as refused:
+        parse_hours(SHORT_AND_LONG)
+    assert refused.value.field == "hours"
+    stored = hours_text(read_hours(SHORT_AND_LONG))
+    assert hours_text(read_hours(stored)) == stored
 
 
 @given(week=WEEKS, zone=ZONES, now=INSTANTS)

@@ -93,6 +93,19 @@ async def test_a_configuration_that_cannot_be_used_is_refused(deps: Deps) -> Non
         await callbacks.set_config(deps, listed.account_id, FeatureSetId(new_id()), name="Mine", by=ALICE)
 
 
+async def test_hours_that_were_stored_longer_than_is_allowed_are_read_and_can_be_changed(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    of = (deps, listed.account_id, listed.feature_set_id)
+    config = await configure(deps, listed)
+    halves = ",".join(f"{hour:02}:00-{hour:02}:30" for hour in range(24))
+    stored = "; ".join(f"{day} {halves}" for day in ("mon", "wed", "fri", "sun"))
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE callback_config SET hours = $1 WHERE id = $2", stored, config.id)
+    (found,) = await callbacks.list_configs(deps, listed.account_id)
+    assert hours_text(found.hours) == stored
+    assert hours_text((await callbacks.set_config(*of, hours=HOURS, by=ALICE)).hours) == HOURS
+
+
 async def test_another_accounts_configuration_is_not_found(deps: Deps) -> None:
     alices, charlies = await make_listed(deps), await make_listed(deps)
     await configure(deps, alices)

@@ -42,7 +42,7 @@ CLOSED: Week = ((),) * 7
 
 
 def hours_text(week: Week) -> str:
-    """The week as a text that `parse_hours` reads: neighbouring days with the same hours together."""
+    """The week as a text that `read_hours` reads: neighbouring days with the same hours together."""
     parts: list[str] = []
     for openings, same in groupby(enumerate(week), key=lambda day: day[1]):
         days = [DAYS[number] for number, _ in same]

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from msgspec import Struct, field
 
-from callmark.domain.callbacks.hours import DAY_MINUTES, DAYS, Opening, Week
+from callmark.domain.callbacks.hours import DAY_MINUTES, DAYS, Opening, Week, hours_text
 from callmark.kit.errors import InvalidInput
 
 LONGEST_TEXT = 1_000
@@ -62,15 +62,23 @@ class _Group(Struct):
     openings: list[Opening] = field(default_factory=list[Opening])
 
 
-@lru_cache(maxsize=1024)
 def parse_hours(text: str) -> Week:
+    """As `read_hours`, of what people send: that and what is stored of it have at most `LONGEST_TEXT` characters."""
+    if len(text) > LONGEST_TEXT:
+        raise _wrong(f"must be at most {LONGEST_TEXT} characters")
+    week = read_hours(text)
+    if (length := len(hours_text(week))) > LONGEST_TEXT:
+        raise _wrong(f"must be at most {LONGEST_TEXT} characters, and written out they are {length}")
+    return week
+
+
+@lru_cache(maxsize=1024)
+def read_hours(text: str) -> Week:
     """The week that `text` says; a day it does not name is closed. Raises InvalidInput about `hours`.
 
     Days stand alone, in a range that may go round the week's end (`sat-mon`), or in a list, each once. Times are on
     half hours, in 24 hours or with am and pm; a closing before the opening is on the next day (`22:00-02:00`).
     """
-    if len(text) > LONGEST_TEXT:
-        raise _wrong(f"must be at most {LONGEST_TEXT} characters")
     week: list[list[Opening]] = [[] for _ in DAYS]
     named: set[int] = set()
     for part in re.split(r"[;\n\r]+", _plain(text)):

@@ -6,7 +6,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from callmark.domain.callbacks.hours import hours_text
-from callmark.domain.callbacks.hours_reader import parse_hours
+from callmark.domain.callbacks.hours_reader import read_hours
 from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, CallbackTerms, RequestFilter, RequestState
 from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
 from callmark.kit.db import Row, Tx
@@ -85,7 +85,7 @@ async def select_terms(tx: Tx, account_id: AccountId, feature_set_id: FeatureSet
         feature_set_id,
     )
     return (
-        CallbackTerms(row["name"], row["slot_picker"], ZoneInfo(row["time_zone"]), parse_hours(row["hours"]))
+        CallbackTerms(row["name"], row["slot_picker"], ZoneInfo(row["time_zone"]), read_hours(row["hours"]))
         if row
         else None
     )
@@ -264,7 +264,7 @@ def _config(row: Row) -> CallbackConfig:
         name=row["name"],
         slot_picker=row["slot_picker"],
         time_zone=ZoneInfo(row["time_zone"]),
-        hours=parse_hours(row["hours"]),
+        hours=read_hours(row["hours"]),
         created_by_email=row["created_by_email"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
