@@ -56,6 +56,18 @@ async def test_a_name_is_unique_whatever_its_case_among_the_accounts_living_ones
     await (await stage.another_account()).webhook(URL, name="Größe")
 
 
+async def test_an_address_that_may_not_be_called_by_now_keeps_no_other_part_from_changing(
+    stage: Stage, deps: Deps
+) -> None:
+    """The networks that may be called have been narrowed; the console's form sends the address with every change."""
+    inside = "http://127.0.0.1:8000/hook"
+    made = await stage.webhook(inside)
+    changed = await webhooks.update_webhook(deps, stage.account_id, made.id, name="Orders", url=inside, by=ALICE)
+    assert (changed.name, changed.url) == ("Orders", inside)
+    with pytest.raises(InvalidInput):
+        await webhooks.update_webhook(deps, stage.account_id, made.id, url=f"{inside}2", by=ALICE)
+
+
 async def test_what_cannot_be_is_not_made(stage: Stage) -> None:
     for name, url, types, why in (
         ("a" * 51, URL, list(EventType), "at most 50"),

@@ -149,7 +149,7 @@ def _checked(deps: Deps, old: Webhook, change: WebhookChange) -> dict[str, Any]:
     """The parts that change, as they are stored. Raises InvalidInput."""
     stored: dict[str, Callable[[Any], object]] = {
         "name": lambda name: kept_or(old.name, name, model.webhook_name),
-        "url": lambda url: outbound_url(url, allowed_networks(deps.settings)),
+        "url": lambda url: kept_or(old.url, url, lambda new: outbound_url(new, allowed_networks(deps.settings))),
         "event_types": model.subscription,
     }
     return {part: stored.get(part, bool)(value) for part, value in change.items() if value is not None}
