@@ -127,6 +127,7 @@ def test_what_is_stored_already_is_not_judged_again_while_something_else_changes
 def test_names_are_the_same_in_any_spelling_of_case() -> None:
     assert alike("ÉCOLE", "école")
     assert alike("Straße", "STRASSE")
+    assert alike("Izmir", "İzmir")  # the same to `lower` of PostgreSQL in some locales
     assert not alike("Retail", "Retail 2")
 
 

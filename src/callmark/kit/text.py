@@ -36,8 +36,16 @@ def kept_or(kept: str, text: str | None, rule: Callable[[str], str]) -> str:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two names count as the same: in any spelling of case."""
-    return one.casefold() == other.casefold()
+    """Whether two names count as the same: in any spelling of case.
+
+    At least those that `lower` of PostgreSQL makes the same, by which the database keeps them apart: to some locales
+    of it the Turkish capital I with a dot is an i.
+    """
+    return _folded(one) == _folded(other)
+
+
+def _folded(name: str) -> str:
+    return name.replace("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}", "i").casefold()
 
 
 def in_one_line(names: Iterable[str]) -> str:
