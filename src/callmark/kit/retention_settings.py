@@ -1,4 +1,4 @@
-"""The settings that say for how long each kind of thing is kept (docs/retention.md)."""
+"""The settings that say for how long each kind of thing is kept (docs/data-protection.md)."""
 
 from typing import Annotated
 

@@ -96,7 +96,7 @@ async def list_dynamic(deps: Deps, account_id: AccountId, *, page: int, limit: i
 async def update_label(
     deps: Deps, account_id: AccountId, label_id: LabelId, change: LabelChange, *, by: Actor
 ) -> Label:
-    """The label after the change; records pushed before keep name and logo they had.
+    """The label after the change; records pushed before keep their name, and on handsets that hold them their logo.
 
     Made default, it takes the mark from the one that had it. Raises NotFound, or InvalidInput (also for a static
     label made default, and for a category that does not fit the sub-category that stays).

@@ -263,7 +263,7 @@ ROUTES = (
         name="changeLabel",
         summary="Change a label",
         description="Changes name, logo or category, or makes a dynamic label the default. Records that are already"
-        " pushed keep the name and logo that they had.",
+        " pushed keep their name, and their logo on handsets that hold them.",
         request=LabelChangeBody,
         sent={"name": "Acme Parcels"},
         response=LabelView,
