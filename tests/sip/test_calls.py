@@ -1,6 +1,7 @@
 """Calls through both proxies: what the phone shows, what the caller gets, and what is reported."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from msgspec.structs import replace
 from tests.sip.conftest import Lab
 from tests.sip.platform import CALLEE, CALLER, ICON, NAME, REASON
 
+from callmark.kit.ports import free_port
 from callmark.passport import CallInfo
+from callmark.processes.sip_lab import caller
 from callmark.processes.sip_lab.network import Ending, proxies
 from callmark.processes.sip_lab.phone import RingingCall
 from callmark.processes.sip_lab.relay import RelayState
@@ -29,6 +32,18 @@ async def test_the_phone_shows_the_signed_name_and_not_the_one_that_the_caller_c
     assert placed.ringing.verstat == PASSED
     assert placed.ringing.call_info == [CallInfo(ICON, "icon", REASON, verified=True)]
     assert (report["orig"], report["dest"], report["outcome"], report["shown"]) == (CALLER, CALLEE, "answered", True)
+
+
+async def test_a_call_is_begun_again_when_another_program_has_taken_one_of_its_ports(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        draws = iter([other.getsockname()[1]])
+        monkeypatch.setattr(caller, "free_port", lambda together=1: next(draws, None) or free_port(together))
+        placed, _ = await lab.call(Ending.ANSWER)
+    assert placed.status == 200
+    assert next(draws, None) is None
 
 
 async def test_the_icon_and_the_reason_stand_on_one_line_of_the_invitation(lab: Lab) -> None:

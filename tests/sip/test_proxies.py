@@ -53,6 +53,15 @@ async def test_a_proxy_whose_port_another_program_has_did_not_start(tmp_path: Pa
     there.close()
 
 
+def test_no_port_is_given_twice_in_a_row() -> None:
+    """A program that is started with several of them takes none before all are known."""
+    given = [free_port() for _ in range(300)]
+    assert len(set(given)) == len(given)
+    first = free_port(4)
+    assert first not in given
+    assert not {free_port() for _ in range(300)} & set(range(first, first + 4))
+
+
 def test_the_system_gives_no_port_of_the_lab_to_others() -> None:
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert all(free_port(4) + 4 <= lowest for _ in range(50))

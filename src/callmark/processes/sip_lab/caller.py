@@ -10,10 +10,12 @@ from callmark.kit.ports import LOOPBACK, free_port
 from callmark.processes.sip_lab.programs import last_lines, started
 
 _WITHIN_S = 40
+_TRIES = 3
+_PORT_TAKEN = "Address already in use"
 _MEDIA_PORTS = 4
 _REFUSALS = (403, 404, 408, 480, 483, 486, 500, 503, 603)
 ANSWERED = 200
-_STATUS = "status.log"
+_STATUS, _FAULTS = "status.log", "faults.log"
 _TIMER = "1"
 """SIPp measures the time from the INVITE to its answer, where it is asked for that."""
 
@@ -57,13 +59,22 @@ class Dialling(Struct, frozen=True, kw_only=True):
 
 
 async def dial(dialling: Dialling, folder: Path) -> int:
-    """The SIP status that the call ended with: 200 when it was answered. Raises SetupError when SIPp failed."""
-    (folder / _STATUS).unlink(missing_ok=True)
-    async with started("sipp", sipp_options(dialling, folder), folder) as child:
-        failed = await child.wait()
-    if failed:
-        raise SetupError(f"the call could not be made{last_lines(folder, 'faults')}")
-    return int((folder / _STATUS).read_text().split()[-1])
+    """The SIP status that the call ended with: 200 when it was answered. Raises SetupError when SIPp failed.
+
+    SIPp begins again with other ports when a program has taken one of its own before it could.
+    """
+    faults = ""
+    for _ in range(_TRIES):
+        (folder / _STATUS).unlink(missing_ok=True)
+        (folder / _FAULTS).write_text("")
+        async with started("sipp", sipp_options(dialling, folder), folder) as child:
+            failed = await child.wait()
+        if not failed:
+            return int((folder / _STATUS).read_text().split()[-1])
+        faults = last_lines(folder, "faults")
+        if _PORT_TAKEN not in faults:
+            break
+    raise SetupError(f"the call could not be made{faults}")
 
 
 def sipp_options(dialling: Dialling, folder: Path, *, calls: int = 1) -> list[str | Path]:
@@ -76,7 +87,7 @@ def sipp_options(dialling: Dialling, folder: Path, *, calls: int = 1) -> list[st
     options += ["-default_behaviors", "all,-abortunexp"]  # a proxy's processes may pass 200 on before 180
     options += ["-i", LOOPBACK, "-ci", LOOPBACK, "-cp", str(free_port()), "-p", str(free_port())]
     options += ["-mp", str(free_port(_MEDIA_PORTS)), "-d", str(round(waits_s * 1000))]
-    options += ["-trace_logs", "-log_file", folder / _STATUS, "-trace_err", "-error_file", folder / "faults.log"]
+    options += ["-trace_logs", "-log_file", folder / _STATUS, "-trace_err", "-error_file", folder / _FAULTS]
     options += ["-cid_str", dialling.call_id, "-s", dialling.callee]
     address = dialling.address or f"sip:+{dialling.caller}@{LOOPBACK};user=phone"
     for name, value in {"address": address, "display": dialling.display, "headers": lines}.items():
