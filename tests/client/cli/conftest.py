@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import pty
 import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
@@ -15,11 +16,14 @@ import structlog.testing
 from click.testing import CliRunner, Result
 from msgspec import Struct
 from tests.client.conftest import Platform
+from tests.support.waiting import until
 
 from callmark.main import cli
 from callmark.worker.run import run_worker
 
 Typed = str | bytes | IO[bytes] | None
+_READS = {"0", "63"}
+"""The number of the system call `read`, on x86-64 and on ARM."""
 PROGRAM = str(Path(sys.executable).with_name("callmark"))
 
 
@@ -43,16 +47,74 @@ class Commands(Struct, frozen=True):
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
-    async def start(self, *words: object, **variables: str) -> asyncio.subprocess.Process:
+    async def start(self, *words: object, stdin: int | None = None, **variables: str) -> asyncio.subprocess.Process:
         """The command as a program."""
         return await asyncio.create_subprocess_exec(
             PROGRAM,
             *map(str, words),
             env={**os.environ, **self.variables, **variables},
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             preexec_fn=_interruptible,
         )
+
+    @asynccontextmanager
+    async def at_terminal(self, *words: object) -> "AsyncGenerator[Terminal]":
+        """The command as a program that a person runs."""
+        keyboard, theirs = pty.openpty()
+        process = await self.start(*words, stdin=theirs)
+        os.close(theirs)
+        try:
+            yield Terminal(process, keyboard)
+        finally:
+            os.close(keyboard)
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
+
+
+class Terminal:
+    """A running command, a keyboard, and what the command has written on standard error."""
+
+    def __init__(self, process: asyncio.subprocess.Process, keyboard: int) -> None:
+        self.process = process
+        self.said = ""
+        self._keyboard = keyboard
+
+    async def asked(self, question: str) -> None:
+        """Returns when the question is on the screen."""
+        assert self.process.stderr
+        async with asyncio.timeout(60):
+            while question not in self.said:
+                more = await self.process.stderr.read(4096)
+                assert more, self.said
+                self.said += more.decode()
+
+    def types(self, text: str) -> None:
+        """Presses these keys."""
+        os.write(self._keyboard, text.encode())
+
+    async def presses_ctrl_c(self) -> None:
+        """Interrupts it when it waits for the answer: Python would lose a signal that comes just before."""
+
+        async def waits() -> bool:
+            return _reads_input(self.process.pid)
+
+        await until(waits)
+        self.process.send_signal(signal.SIGINT)
+
+    async def ended(self) -> tuple[int | None, str]:
+        """The exit code and standard output; `said` is then complete."""
+        async with asyncio.timeout(60):
+            out, err = await self.process.communicate()
+        self.said += err.decode()
+        return self.process.returncode, out.decode().lstrip()  # a space of the question is in it
+
+
+def _reads_input(pid: int) -> bool:
+    number, *arguments = Path(f"/proc/{pid}/syscall").read_text().split()
+    return number in _READS and arguments[0] == "0x0"
 
 
 def _interruptible() -> None:

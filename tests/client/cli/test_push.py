@@ -2,8 +2,8 @@
 
 import asyncio
 import csv
-import io
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -72,8 +72,9 @@ async def test_a_preview_then_a_result_for_each_row(platform: Platform, commands
         "Chi,12,short,\n"
     )
     options = ("--label-id", platform.cast.label.id, "--caller", "918040001234", "--expires-in", "2h")
-    refused = await commands.run("push", file, *options, typed="n\n")
-    assert refused.exit_code == 1
+    async with commands.at_terminal("push", file, *options) as person:
+        person.types("n\n")
+        assert await person.ended() == (2, "")
     assert not (tmp_path / "orders.results.csv").exists()
     for said in (
         "receiver   column 'Phone'",
@@ -84,11 +85,12 @@ async def test_a_preview_then_a_result_for_each_row(platform: Platform, commands
         "reason must be between 10 and 100 characters; the first in row 4: 'short' (it has 5 characters)",
         "Push 2 records",
     ):
-        assert said in refused.stderr
-    async with working(platform):
-        done = await commands.run("push", file, *options, "--json", typed="y\n")
-    assert done.exit_code == 1
-    counts = json.loads(done.stdout)
+        assert said in person.said
+    async with working(platform), commands.at_terminal("push", file, *options, "--json") as person:
+        person.types("y\n")
+        exit_code, answer = await person.ended()
+    assert exit_code == 1
+    counts = json.loads(answer)
     assert (counts["rows"], counts["success"], counts["error"], counts["invalid"]) == (3, 1, 1, 1)
     first, second, third = results_of(tmp_path / "orders.results.csv")
     assert (first["row"], first["receiver"], first["status"]) == ("2", ONLINE, "success")
@@ -125,18 +127,14 @@ async def test_a_file_that_changes_while_one_looks_at_it(
     platform: Platform, commands: Commands, tmp_path: Path
 ) -> None:
     file = orders(tmp_path / "orders.csv", 2)
-
-    class Typed(io.BytesIO):
-        """Someone who saves the file once more before they say yes."""
-
-        def read1(self, size: int | None = -1, /) -> bytes:
-            orders(file, 3)
-            return super().read1(size)
-
     words = ("--label-id", platform.cast.label.id, *CALLER[:-1])
-    done = await commands.run("push", file, *words, "--resume", typed=Typed(b"y\n"))
-    assert (done.exit_code, "has changed since it was shown" in done.stderr) == (2, True), done.output
-    assert "this is a new one" in done.stderr
+    async with commands.at_terminal("push", file, *words, "--resume") as person:
+        await person.asked("Push 2 records")
+        orders(file, 3)
+        person.types("y\n")
+        exit_code, _ = await person.ended()
+    assert (exit_code, "has changed since it was shown" in person.said) == (2, True), person.said
+    assert "this is a new one" in person.said
     assert await platform.count("batch") == 0
     assert not list(commands.home.parent.glob("*results*"))
 
@@ -291,11 +289,11 @@ async def test_a_full_disk_ends_it_clearly_and_it_continues(
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", program, PROGRAM, *map(str, words)),
             # Python does not notice that it wrote half of a module's bytecode, which then breaks every later start.
-            env={**commands.variables, "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, **commands.variables, "PYTHONDONTWRITEBYTECODE": "1"},
             stderr=asyncio.subprocess.PIPE,
         )
         _, said = await process.communicate()
-        assert process.returncode == 1, said
+        assert process.returncode == 2, said
         assert b"orders.results.csv: File too large. Make room" in said
         assert b"Traceback" not in said
         done = await commands.run(*words, "--resume")

@@ -1,7 +1,6 @@
 """`callmark plan`, `apply` and `export-config`: the account as a file (docs/config-file.md)."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
@@ -17,7 +16,7 @@ from callmark.client.account_file.reading import ReadFile, read_file
 from callmark.client.account_file.trees import all_sets
 from callmark.client.cli.plan_text import counts, plan_item, plan_lines
 from callmark.client.cli.progress import meter
-from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, command, end, yes_option
+from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, command, confirm, end, yes_option
 from callmark.client.core import Core
 from callmark.client.errors import CallmarkError
 from callmark.client.profiles import write_private
@@ -109,13 +108,11 @@ def _show(session: CommandSession, found: AccountPlan) -> None:
 
 
 def _ask(found: AccountPlan, *, yes: bool) -> None:
-    if yes or not found.changes:
+    if not found.changes:
         return
-    if not sys.stdin.isatty():
-        raise click.UsageError("nobody can be asked here; give --yes to make the changes")
     deletions = found.count("delete")
     told = f"Make these {len(found.changes):,} changes" + (f", {deletions:,} of them deletions" if deletions else "")
-    click.confirm(f"{told}?", abort=True, err=True)
+    confirm(f"{told}?", yes=yes)
 
 
 def _carry_out(

@@ -21,12 +21,6 @@ VERSION = 1
 ROWS_A_CHUNK = 500
 
 
-class CannotWrite(WrongUse):
-    """Ends a push whose results or journal cannot be written; it can continue."""
-
-    exit_code = 1
-
-
 class PushHead(Struct, frozen=True, kw_only=True):
     """What is pushed, and to which account."""
 
@@ -69,7 +63,7 @@ class AppendedFile:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
-            raise CannotWrite(f"cannot write {path}: {exc.strerror}") from exc
+            raise WrongUse(f"cannot write {path}: {exc.strerror}") from exc
 
     def lock(self) -> None:
         """Until the file is closed. Raises WrongUse if another process has it."""
@@ -83,12 +77,15 @@ class AppendedFile:
         return os.pread(self._file, os.fstat(self._file).st_size, 0)
 
     def cut(self, keep: int) -> None:
-        """Leaves the first `keep` bytes; what is appended follows them."""
-        os.ftruncate(self._file, keep)
-        os.lseek(self._file, keep, os.SEEK_SET)
+        """Leaves the first `keep` bytes; what is appended follows them. Raises WrongUse; the push can continue."""
+        try:
+            os.ftruncate(self._file, keep)
+            os.lseek(self._file, keep, os.SEEK_SET)
+        except OSError as exc:
+            raise self._not_written(exc) from exc
 
     def append(self, content: bytes, *, sync: bool = True) -> int:
-        """Writes all of it and gives where the file ends. Raises CannotWrite."""
+        """Writes all of it and gives where the file ends. Raises WrongUse; the push can continue."""
         try:
             left = memoryview(content)
             while left:
@@ -97,13 +94,15 @@ class AppendedFile:
                 os.fsync(self._file)
             return os.lseek(self._file, 0, os.SEEK_CUR)
         except OSError as exc:
-            raise CannotWrite(
-                f"cannot write {self.path}: {exc.strerror}. Make room, then run the same command with --resume"
-            ) from exc
+            raise self._not_written(exc) from exc
 
     def close(self) -> None:
         """Gives the file back."""
         os.close(self._file)
+
+    def _not_written(self, exc: OSError) -> WrongUse:
+        ways = "Make room, then run the same command with --resume"
+        return WrongUse(f"cannot write {self.path}: {exc.strerror}. {ways}")
 
 
 class Journal:

@@ -1,6 +1,5 @@
 """`callmark labels`, `feature-sets` and `numbers`: lists over all pages, listing and delisting."""
 
-import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,16 @@ import click
 from msgspec import Struct, structs
 
 from callmark.client.cli.progress import counted, meter
-from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, command, end, yes_option
+from callmark.client.cli.session import (
+    SOME_FAILED,
+    CommandSession,
+    WrongUse,
+    at_terminal,
+    command,
+    confirm,
+    end,
+    yes_option,
+)
 from callmark.client.inventory import BUCKETS, NumberBuckets
 from callmark.tables.model import TableError
 from callmark.tables.numbers import NumberFile, how_it_was_read, read_numbers, without_plan
@@ -127,8 +135,8 @@ def publish(session: CommandSession, feature_set_id: str, file: Path, column: st
 def delist(session: CommandSession, feature_set_id: str, file: Path, column: str, region: str, *, yes: bool) -> None:
     """Take the numbers of a file out of a feature set: they show nothing when they call."""
     listed = _read(file, column, region)
-    if not yes and sys.stdin.isatty():
-        click.confirm(f"Delist {len(listed.numbers):,} numbers?", abort=True, err=True)
+    if at_terminal():
+        confirm(f"Delist {len(listed.numbers):,} numbers?", yes=yes)
     with session.client() as client:
         _change(session, listed, partial(client.numbers.delist, feature_set_id), NOT_DELISTED)
 

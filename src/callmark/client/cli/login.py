@@ -1,12 +1,10 @@
 """`callmark login`: asks for a key, checks it and keeps it as a profile."""
 
-import sys
-
 import click
 from msgspec import structs
 
 from callmark.client import inventory
-from callmark.client.cli.session import CommandSession, command, operations_with
+from callmark.client.cli.session import CommandSession, at_terminal, command, operations_with
 from callmark.client.environment import config_file
 from callmark.client.errors import PermissionDenied
 from callmark.client.profiles import DEFAULT, Profile, read_profile, write_profile
@@ -28,7 +26,7 @@ def login(session: CommandSession, account_id: str | None, key_id: str | None) -
         session.base_url or _asked("Base URL", kept.base_url),
         account_id or _asked("Client account id", kept.account_id),
         key_id or _asked("Key id", kept.key_id),
-        _asked("Secret", hidden=sys.stdin.isatty()),
+        _asked("Secret", hidden=at_terminal()),
     )
     note = _check(profile)
     write_profile(config_file(), name, profile)
@@ -40,7 +38,7 @@ def login(session: CommandSession, account_id: str | None, key_id: str | None) -
 
 def _asked(what: str, kept: str = "", *, hidden: bool = False) -> str:
     answer = click.prompt(what, default=kept or None, hide_input=hidden, err=True).strip()
-    if not sys.stdin.isatty():  # nobody pressed Enter, which would have ended the line
+    if not at_terminal():  # nobody pressed Enter, which would have ended the line
         click.echo(err=True)
     return answer
 

@@ -13,7 +13,17 @@ from callmark.client.cli.preview import previewed, show
 from callmark.client.cli.progress import meter
 from callmark.client.cli.reading import FileOptions, RecordFile, is_file, opened
 from callmark.client.cli.sending import UNKNOWN, Sending
-from callmark.client.cli.session import INTERRUPTED, SOME_FAILED, CommandSession, WrongUse, command, end, yes_option
+from callmark.client.cli.session import (
+    INTERRUPTED,
+    SOME_FAILED,
+    CommandSession,
+    WrongUse,
+    check_answerable,
+    command,
+    confirm,
+    end,
+    yes_option,
+)
 from callmark.client.cli.validation import RowValidator
 from callmark.client.core import Core
 from callmark.client.errors import PermissionDenied
@@ -49,6 +59,7 @@ def push(session: CommandSession, file: str, results: Path | None, *, resume: bo
             stack.callback(journal.close)
             options = _same_options(journal, options, core)
         else:
+            check_answerable(yes=yes)
             _check_free(path, journal_path, resume=resume)
         records = stack.enter_context(opened(file, options))
         if journal is None:
@@ -118,8 +129,7 @@ def _asked(records: RecordFile, core: Core, shell: Shell, *, yes: bool) -> PushH
     show(records, preview, labels or {})
     if not preview.count:
         raise WrongUse(f"{records.name} has no rows")
-    if not yes:
-        click.confirm(f"Push {preview.good:,} records to {core.options.base_url}?", abort=True, err=True)
+    confirm(f"Push {preview.good:,} records to {core.options.base_url}?", yes=yes)
     if records.fingerprint() != sha256:
         raise WrongUse(f"{records.name} has changed since it was shown: run the command again")
     return PushHead(

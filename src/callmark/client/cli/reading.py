@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import sys
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -144,13 +143,14 @@ def opened(file: str, options: FileOptions) -> Generator[RecordFile]:
         yield _found(file, Path(file), options)
         return
     with tempfile.NamedTemporaryFile(prefix="callmark-") as kept:
-        if file == "-":
-            shutil.copyfileobj(sys.stdin.buffer, kept)
-        else:
-            with Path(file).open("rb") as pipe:
+        name = "standard input" if file == "-" else file
+        try:
+            with click.open_file(file, "rb") as pipe:
                 shutil.copyfileobj(pipe, kept)
-        kept.flush()
-        yield _found("standard input" if file == "-" else file, Path(kept.name), options)
+            kept.flush()
+        except OSError as exc:
+            raise WrongUse(f"cannot keep {name} in the file {kept.name}: {exc.strerror or exc}") from exc
+        yield _found(name, Path(kept.name), options)
 
 
 def is_file(file: str) -> bool:

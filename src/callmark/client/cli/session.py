@@ -1,9 +1,11 @@
 """What every client command has: the options, the client that they lead to, the output, and the exit codes.
 
-0 all done, 1 some records failed, 2 wrong usage, 3 refused by the server, 4 not reachable, 130 interrupted.
+0 all done, 1 some records failed, 2 wrong usage (also a question that was not answered with yes, and a file that cannot
+be read or written), 3 refused by the server, 4 not reachable, 130 interrupted.
 """
 
 import functools
+import sys
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -143,6 +145,43 @@ def exit_codes() -> Generator[None]:
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         end(INTERRUPTED)
+    except click.Abort as exc:
+        _end_of_question(exc)
+
+
+def _end_of_question(exc: click.Abort) -> NoReturn:
+    """Ends the command whose question was not answered with yes: click makes the same error of no, Ctrl-C and an end.
+
+    Left alone, it would end with 1, which says that everything was sent.
+    """
+    cause = exc.__context__
+    if cause:
+        click.echo(err=True)  # the cursor is still behind the question
+    if isinstance(cause, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        end(INTERRUPTED)
+    if isinstance(cause, EOFError) and not at_terminal():
+        raise WrongUse("standard input ended before the answer, and nobody can be asked here") from exc
+    click.echo("Aborted!", err=True)
+    end(WrongUse.exit_code)
+
+
+def at_terminal() -> bool:
+    """Whether someone can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()  # None where it was closed
+
+
+def check_answerable(*, yes: bool) -> None:
+    """Raises UsageError if there will be a question (`yes` answers it in advance) and nobody can be asked."""
+    if not (yes or at_terminal()):
+        raise click.UsageError("nobody can be asked here; give --yes")
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Returns if the person at the terminal, or `yes`, says yes. Raises UsageError if nobody can be asked, or Abort."""
+    check_answerable(yes=yes)
+    if not yes:
+        click.confirm(question, abort=True, err=True)
 
 
 def end(exit_code: int) -> NoReturn:

@@ -1,0 +1,80 @@
+"""Questions of commands: exit code 1 says that everything was sent, so none that was not answered ends with it."""
+
+from pathlib import Path
+
+import pytest
+from tests.client.cli.conftest import Commands
+from tests.client.cli.test_push import KEY_OF_NOBODY, orders
+from tests.client.conftest import Platform
+
+from callmark.client.cli.session import INTERRUPTED, WrongUse
+
+END_OF_INPUT, CTRL_C = "\x04", ""
+
+
+@pytest.fixture
+def unreachable(nobody: Commands) -> Commands:
+    """A user whose platform does not answer: what asks it anything ends with 4."""
+    return Commands(nobody.home, {**nobody.variables, **KEY_OF_NOBODY})
+
+
+def results_in(path: Path) -> list[Path]:
+    return list(path.glob("*results*"))
+
+
+async def test_a_push_that_nobody_can_agree_to_ends_before_it_reads_or_asks_anything(
+    unreachable: Commands, tmp_path: Path
+) -> None:
+    file = orders(tmp_path / "orders.csv", 3)
+    words = ("push", file, "--label-id", "x", "--caller", "918040001234", "--expires-in", "2h")
+    for more in ((), ("--resume",)):
+        done = await unreachable.run(*words, *more)
+        assert (done.exit_code, done.stdout) == (WrongUse.exit_code, "")
+        assert "nobody can be asked here; give --yes" in done.stderr
+        assert "receiver   column" not in done.stderr
+    assert results_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "exit_code", "said"),
+    [
+        ("n\n", WrongUse.exit_code, "Aborted!"),
+        (END_OF_INPUT, WrongUse.exit_code, "Aborted!"),
+        (CTRL_C, INTERRUPTED, "Interrupted."),
+    ],
+)
+async def test_a_question_that_is_not_answered_with_yes(
+    unreachable: Commands, tmp_path: Path, typed: str, exit_code: int, said: str
+) -> None:
+    file = tmp_path / "numbers.txt"
+    file.write_text("918040001234\n")
+    async with unreachable.at_terminal("numbers", "delist", "set", file) as person:
+        await person.asked("Delist 1 numbers? [y/N]:")
+        if typed:
+            person.types(typed)
+        else:
+            await person.presses_ctrl_c()
+        assert await person.ended() == (exit_code, "")
+    assert person.said.endswith(f"{said}\n")
+
+
+async def test_ctrl_c_at_the_preview_of_a_push(platform: Platform, commands: Commands, tmp_path: Path) -> None:
+    file = orders(tmp_path / "orders.csv", 3)
+    options = ("--label-id", platform.cast.label.id, "--caller", "918040001234", "--expires-in", "2h")
+    async with commands.at_terminal("push", file, *options) as person:
+        await person.asked("Push 3 records")
+        await person.presses_ctrl_c()
+        assert await person.ended() == (INTERRUPTED, "")
+    assert person.said.endswith("\nInterrupted.\n")
+    assert await platform.count("batch") == 0
+    assert results_in(tmp_path) == []
+
+
+async def test_a_login_whose_input_ends_or_is_interrupted(nobody: Commands) -> None:
+    done = await nobody.run("login", "--base-url", "http://callmark.test", typed="account\n")
+    assert (done.exit_code, done.stdout) == (WrongUse.exit_code, "")
+    assert done.stderr.endswith("\nError: standard input ended before the answer, and nobody can be asked here\n")
+    async with nobody.at_terminal("login") as person:
+        await person.asked("Base URL:")
+        await person.presses_ctrl_c()
+        assert await person.ended() == (INTERRUPTED, "")
