@@ -31,6 +31,7 @@ class ListFile(Struct, frozen=True):
 
 CHOICES = ("mode", "region", "column", "encoding", "sheet")
 _LONGEST_CHOICE = 200
+_OF_ONE_FILE = frozenset({"column", "encoding", "sheet", "sheet_was"})
 
 
 async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> PreviewedFile:
@@ -74,6 +75,13 @@ async def kept_list(request: ConsoleRequest, set_id: FeatureSetId, file_id: str)
         return await get_list(request, set_id, parsed)
     except NotFound:
         return None
+
+
+def form_of(form: Form, file: PreviewedFile) -> Form:
+    """The form, without what it says about the file that a new one has replaced."""
+    if form.text("draft") in {"", str(file.id)}:
+        return form
+    return Form({name: values for name, values in form.values.items() if name not in _OF_ONE_FILE}, form.errors)
 
 
 def choices_of(form: Form) -> dict[str, str]:

@@ -27,6 +27,7 @@ from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.list_files import (
     ListFile,
     choices_of,
+    form_of,
     get_list,
     keep_list,
     kept_list,
@@ -111,9 +112,10 @@ async def send(request: ConsoleRequest) -> Response:
     """Keeps the list, from a file or as it was pasted, and goes to what it would do: so it is sent once."""
     form, set_id = request.form, (await _find_set(request)).feature_set.id
     file: PreviewedFile | None = None
-    choices = choices_of(form)
     try:
         file = await keep_list(request, set_id)
+        form = form_of(form, file)
+        choices = choices_of(form)
         _mode(form)
         await read_kept(file, choices)
     except InvalidInput as refused:
