@@ -22,8 +22,8 @@ def sent_by(page: httpx.Response) -> dict[str, str]:
     for name, options in re.findall(r'<select [^>]*name="([a-z_-]+)".*?>(.*?)</select>', form_text, re.DOTALL):
         chosen = re.search(r'<option value="([^"]*)" selected', options)
         found[name] = chosen[1] if chosen else ""
-    for name, value in re.findall(r'type="radio"[^>]*name="([a-z]+)"[^>]*value="([a-z]+)"[^>]* checked', form_text):
-        found[name] = value
+    radio = r'type="radio"[^>]*name="([a-z]+)"[^>]*value="([a-z]+)"[^>]* checked'
+    found |= dict(re.findall(radio, form_text))
     return {name: unescape(value) for name, value in found.items() if name != "csrf"}
 
 

@@ -161,6 +161,19 @@ async def test_owners_ask_for_their_place_and_see_no_others(
     assert shown_number(number) in text_of(await paul.get(PROOFS))
 
 
+async def test_owners_find_the_buttons_of_what_they_may_do(
+    deps: Deps, business: Business, browse: Visitors, number: PhoneNumber
+) -> None:
+    dora = await browse.as_member(business.department_owner)
+    assert (await dora.get(PROOFS)).text.count(f'href="{PROOFS}/new"') == 2  # above the list, and in it while empty
+    assert 'href="/console/feature-sets"' in (await dora.get(NUMBERS)).text.partition('id="results"')[0]
+    await dora.post(f"{PROOFS}/new", {"numbers": number}, letter=LETTER)
+    shown = await dora.get(PROOFS)
+    assert f'href="{PROOFS}/new"' in shown.text
+    (request,) = await proofs.list_waiting(deps)
+    assert f'href="{PROOFS}/{request.id}/withdraw"' in shown.text
+
+
 async def test_only_the_operator_decides_and_reads_letters(
     deps: Deps, business: Business, browse: Visitors, number: PhoneNumber
 ) -> None:

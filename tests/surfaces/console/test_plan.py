@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from starlette.requests import Request
 from tests.support.factories import ALICE, make_branch, make_label
 from tests.surfaces.console.browser import Business, Visitors
 
@@ -14,12 +15,15 @@ from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSet, FeatureSetChange, NewFeatureSet
 from callmark.domain.ids import ProcessId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.policy.model import PLAN, SYSTEM, Action
+from callmark.domain.policy.model import OF_PLACE, PLAN, SYSTEM, Action
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
+from callmark.domain.sessions.model import Origin
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import random_uuid
 from callmark.surfaces.console.menu import BUSINESS
+from callmark.surfaces.console.pages import TEMPLATES
+from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.routes import TABLE
 
 LACKING = "is not part of your plan"
@@ -130,3 +134,17 @@ async def test_a_feature_set_offers_what_the_plan_has(deps: Deps, business: Busi
         deps, account_id, made.id, FeatureSetChange(name="Renamed"), by=SYSTEM
     )
     assert changed.call_me_back
+
+
+def test_no_page_asks_about_an_action_of_a_place_without_naming_one() -> None:
+    """An owner may nothing at the top: a button that is asked for there would show to admins alone."""
+    asked = re.compile(r"""\bmay\(\s*["'](\w+)["']\s*\)""")
+    pages = {path: asked.findall(path.read_text()) for path in TEMPLATES.rglob("*.html")}
+    assert any(pages.values())
+    assert {path.name: name for path, names in pages.items() for name in names if Action(name) in OF_PLACE} == {}
+
+
+async def test_whether_to_show_a_button_of_a_place_is_not_answered_without_one(deps: Deps) -> None:
+    request = ConsoleRequest(deps, Request({"type": "http"}), None, Origin("203.0.113.7", "test"), "key")
+    with pytest.raises(TypeError, match="bound to a place"):
+        request.may(Action.NUMBERS_MANAGE)

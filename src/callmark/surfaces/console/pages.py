@@ -64,7 +64,7 @@ class Layout(Struct, frozen=True):
     held_since: datetime | None
     """Since when the installation sends nothing, for operators."""
 
-    def may(self, action: str, path: tuple[Any, ...] = ()) -> bool:
+    def may(self, action: str, path: tuple[Any, ...] | None = None) -> bool:
         """Whether to show a button."""
         return self.request.may(Action(action), path)
 

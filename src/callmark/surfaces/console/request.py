@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.policy.model import Action, Actor, Path, may, offers
+from callmark.domain.policy.model import OF_PLACE, Action, Actor, Path, may, offers
 from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.model import Origin, Session
 from callmark.kit.errors import AppError, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
@@ -225,8 +225,11 @@ class ConsoleRequest(Struct, dict=True):
         sent = self.http.headers
         return "x-callmark-poll" in sent or sent.get("accept") == "text/event-stream"
 
-    def may(self, action: Action, path: Path = ()) -> bool:
-        """Whether to show a button."""
+    def may(self, action: Action, path: Path | None = None) -> bool:
+        """Whether to show a button. What is bound to a place needs one: `own_place` for all that is inside the own."""
+        if path is None and action in OF_PLACE:
+            raise TypeError(f"{action} is bound to a place")
+        path = path or ()
         return self.in_account and may(self.by, self.live_session.features, action, path)
 
     def offers(self, action: Action) -> bool:
