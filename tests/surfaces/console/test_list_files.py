@@ -33,7 +33,7 @@ async def test_a_column_of_another_sheet_can_be_chosen_and_is_kept(
     at = f"{SETS}/{await make_set(deps, business)}/listing"
     alice = await browse.as_member(business.admin)
     office, mobile = phones(2)
-    data = [["Phone office", "Phone mobile"], [int(office), int(mobile)]]
+    data: list[list[object]] = [["Phone office", "Phone mobile"], [int(office), int(mobile)]]
     workbook = book([["Summary", "Total"], ["All", 2]], Data=data)
     first = await alice.post(at, {"mode": "append"}, file=("two.xlsx", workbook, XLSX))
     assert "No column seems to contain phone numbers" in errors_of(first)["column"]

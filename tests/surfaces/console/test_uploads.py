@@ -130,6 +130,17 @@ async def test_what_is_wrong_with_a_file_is_said_beside_it(business: Business, b
         assert (refused.status_code, list(errors_of(refused))) == (422, [field])
 
 
+async def test_a_refused_form_keeps_the_label_that_was_chosen(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    await make_label(deps, business.account.id)
+    chosen = await make_label(deps, business.account.id, name="Acme Returns")
+    refused = await alice.post("/console/uploads/new", {"label_id": str(chosen.id)})
+    assert errors_of(refused) == {"file": "Choose a CSV or .xlsx file"}
+    assert re.findall(r'<option value="([^"]*)"[^>]* selected>', refused.text.partition('name="label_id"')[2])[:1] == [
+        str(chosen.id)
+    ]
+
+
 async def test_nothing_is_pushed_before_the_preview_and_the_preview_keeps_what_was_chosen(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
