@@ -1,6 +1,8 @@
 """Each rule of claims, digests, certificates' extensions and headers; and nothing breaks any parser."""
 
+import copy
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from callmark.passport import (
     NumberRange,
     Party,
     PassportError,
+    Reason,
     TnAuthList,
     call_info,
     canonical_number,
@@ -296,6 +299,13 @@ def test_no_bytes_break_a_reader_of_certificates_or_claims(data: bytes) -> None:
         read_object(data, "claims")
     except InvalidPassport:
         return
+
+
+@pytest.mark.parametrize("error", [PassportError(Reason.STALE_DATE, "an hour old"), InvalidPassport("no claims")])
+def test_a_refusal_says_the_same_in_another_process(error: PassportError) -> None:
+    for same in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301 - our own
+        assert type(same) is type(error)
+        assert (str(same), same.reason, same.detail) == (str(error), error.reason, error.detail)
 
 
 json_values = st.recursive(

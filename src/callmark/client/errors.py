@@ -17,11 +17,15 @@ CallmarkError
 └── WebhookVerificationError    a request that is not a webhook of ours
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class CallmarkError(Exception):
     """The root; raised itself when the client is not set up: no base URL, a profile that others can read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is, for a copy or another process; exceptions are otherwise made again by `__init__` of their text."""
+        return type(self).__new__, (type(self), *self.args), vars(self)
 
 
 class APIConnectionError(CallmarkError):

@@ -1,6 +1,7 @@
 """Why an identity is refused: SIP's reasons, each with a sentence for people."""
 
 from enum import Enum
+from typing import Any
 
 
 class Reason(Enum):
@@ -33,6 +34,10 @@ class PassportError(Exception):
         super().__init__(f"{reason.phrase}: {detail}")
         self.reason = reason
         self.detail = detail
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is, for a copy or another process; exceptions are otherwise made again by `__init__` of their text."""
+        return type(self).__new__, (type(self), *self.args), vars(self)
 
 
 class InvalidPassport(PassportError):
