@@ -47,6 +47,16 @@ def test_arguments_come_before_variables_and_these_before_the_profile(tmp_path: 
     assert found == {"base_url": "https://c.example", "account_id": "acc", "key_id": "key-b", "api_key": "secret-c"}
 
 
+def test_a_profile_that_is_named_comes_before_the_variables_and_they_fill_what_it_lacks(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    write_profile(config, "production", Profile("https://c.example", "acc-c", "key-c"))
+    write_profile(config, "default", Profile("https://d.example", "acc-d", "key-d", "secret-d"))
+    found = found_options({"account_id": "acc"}, VARIABLES, config, "production")
+    assert found == {"base_url": "https://c.example", "account_id": "acc", "key_id": "key-c", "api_key": "secret-b"}
+    with pytest.raises(callmark.CallmarkError, match="missing: api_key="):
+        found_options({}, {}, config, "production")
+
+
 def test_the_file_is_not_read_when_nothing_is_missing(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text("no = toml =")
@@ -63,8 +73,9 @@ def test_what_is_missing_is_named_with_every_way_to_give_it(tmp_path: Path) -> N
 
 
 def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(callmark.CallmarkError, match=r"no profile 'test'.*callmark login --profile test"):
-        found_options({}, {}, tmp_path / "none.toml", "test")
+    for variables in ({}, VARIABLES):
+        with pytest.raises(callmark.CallmarkError, match=r"no profile 'test'.*callmark login --profile test"):
+            found_options({}, variables, tmp_path / "none.toml", "test")
 
 
 def test_a_profile_is_private_and_kept_beside_others(tmp_path: Path) -> None:

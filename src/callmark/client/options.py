@@ -1,4 +1,4 @@
-"""A client's options: from its arguments, else the environment, else the profile."""
+"""A client's options: from its arguments, a profile that they name, the environment, the default profile."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,17 +54,28 @@ class Options:
 def found_options(
     given: Mapping[str, str | None], variables: Mapping[str, str], config: Path, profile: str | None
 ) -> dict[str, str]:
-    """Base URL, account id and key pair; the file is read only if something is still missing. Raises CallmarkError."""
-    found = {name: given.get(name) or variables.get(variable) or "" for name, variable in _VARIABLES.items()}
-    if all(found.values()):
-        return found
-    kept = read_profile(config, profile or DEFAULT)
-    if kept is None and profile:
-        raise CallmarkError(f"there is no profile {profile!r} in {config}: run `callmark login --profile {profile}`")
-    kept = kept or Profile()
-    found = {name: value or getattr(kept, name) for name, value in found.items()}
+    """Base URL, account id and key pair. Raises CallmarkError.
+
+    What is given comes first, then a profile that is named, then the variables; if none is named, the default profile
+    comes last, and the file is read only if something is still missing.
+    """
+    kept = _named(config, profile) if profile else Profile()
+    found = {
+        name: given.get(name) or getattr(kept, name) or variables.get(variable) or ""
+        for name, variable in _VARIABLES.items()
+    }
+    if not profile and not all(found.values()):
+        kept = read_profile(config, DEFAULT) or Profile()
+        found = {name: value or getattr(kept, name) for name, value in found.items()}
     missing = [name for name, value in found.items() if not value]
     if missing:
         ways = ", ".join(f"{name}= ({_VARIABLES[name]})" for name in missing)
         raise CallmarkError(f"missing: {ways}. Run `callmark login`, set the variables, or pass them")
     return found
+
+
+def _named(config: Path, profile: str) -> Profile:
+    kept = read_profile(config, profile)
+    if kept is None:
+        raise CallmarkError(f"there is no profile {profile!r} in {config}: run `callmark login --profile {profile}`")
+    return kept

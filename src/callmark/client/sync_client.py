@@ -23,11 +23,12 @@ from callmark.client.token_stores import TokenStore
 class Client:
     """Pushes call records, and reads everything about them. Threads may share it.
 
-    What is left out comes from `CALLMARK_BASE_URL`, `CALLMARK_ACCOUNT_ID`, `CALLMARK_KEY_ID`, `CALLMARK_API_KEY`, then
-    from the profile that `callmark login` wrote. `timeout` is in seconds (30) or an httpx.Timeout, for one try.
-    `max_retries` (2) counts after the first. `generation` (2) is the wire's: 1 without prefix, `/v2` or `/v3`; the
-    library reads all three alike. `token_store` is shared by what is given the same one. Raises CallmarkError if
-    something is missing, and for a proxy of the environment that httpx cannot use.
+    What is left out comes from the profile that is named, one of those that `callmark login` wrote, then from
+    `CALLMARK_BASE_URL`, `CALLMARK_ACCOUNT_ID`, `CALLMARK_KEY_ID`, `CALLMARK_API_KEY`; if none is named, then from the
+    default profile. `timeout` is in seconds (30) or an httpx.Timeout, for one try. `max_retries` (2) counts after the
+    first. `generation` (2) is the wire's: 1 without prefix, `/v2` or `/v3`; the library reads all three alike.
+    `token_store` is shared by what is given the same one. Raises CallmarkError if something is missing, and for a proxy
+    of the environment that httpx cannot use.
     """
 
     def __init__(  # noqa: PLR0913 - each may be left out

@@ -19,7 +19,6 @@ from callmark.client.environment import config_file
 from callmark.client.errors import APIConnectionError, APIStatusError, CallmarkError
 from callmark.client.http_clients import make_http
 from callmark.client.making import CONNECTIONS, make_parts
-from callmark.client.profiles import Profile, read_profile
 from callmark.client.shells import Shell
 from callmark.client.sync_client import Client
 from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenStore
@@ -75,22 +74,8 @@ class CommandSession:
             yield made
 
     def _given(self) -> dict[str, Any]:
-        """What a profile that was named on the command line says is stronger than the variables."""
-        kept = Profile()
-        if self.profile:
-            found = read_profile(config_file(), self.profile)
-            if found is None:
-                raise CallmarkError(
-                    f"there is no profile {self.profile!r}: run `callmark login --profile {self.profile}`"
-                )
-            kept = found
-        return {
-            "base_url": self.base_url or kept.base_url or None,
-            "account_id": kept.account_id or None,
-            "key_id": kept.key_id or None,
-            "api_key": kept.api_key or None,
-            "profile": self.profile,
-        }
+        absent = dict.fromkeys(("account_id", "key_id", "api_key"))
+        return {"base_url": self.base_url, "profile": self.profile, **absent}
 
 
 @contextmanager
