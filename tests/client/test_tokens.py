@@ -10,6 +10,7 @@ from tests.client.virtual import Played, answer, error, headers_of, replies
 import callmark
 from callmark.client import extensions
 from callmark.client.core import Core
+from callmark.client.flow import Pause, Send
 from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenStore
 
 GOOD = answer({"shows": "none"})
@@ -149,12 +150,38 @@ def test_who_finds_the_lock_taken_waits_and_takes_what_was_made(store: TokenStor
     assert played.tokens == 1
 
 
-def test_a_lock_that_is_never_given_back_is_an_error(store: TokenStore) -> None:
+def test_a_lock_that_is_never_given_back_is_a_server_that_does_not_answer(store: TokenStore) -> None:
     played = Played(lambda _: GOOD)
     assert store.acquire("x")
-    with pytest.raises(callmark.CallmarkError, match="locked"):
-        ask(played, played.core(store=store))
+    with pytest.raises(callmark.APITimeoutError, match="no access token could be had in 60 s"):
+        ask(played, played.core(store=store, max_retries=1))
+    assert played.time.seconds == pytest.approx(120, abs=2)
     store.release("x")
+
+
+def test_who_waits_for_a_token_shares_the_failure_and_asks_for_none(store: TokenStore) -> None:
+    core = Played(lambda _: GOOD).core(store=store)
+    making, first, second = core.tokens.current(), core.tokens.current(), core.tokens.current()
+    assert isinstance(next(making), Send)
+    assert [type(next(first)), type(next(second))] == [Pause, Pause]
+    with pytest.raises(callmark.APITimeoutError):
+        making.throw(callmark.APITimeoutError("slow"))
+    for waiting in (first, second):
+        with pytest.raises(callmark.APITimeoutError, match="slow"):
+            waiting.send(None)
+    later = core.tokens.current()
+    assert isinstance(next(later), Send)
+    later.close()
+
+
+def test_who_waits_behind_one_that_is_given_up_makes_the_token(store: TokenStore) -> None:
+    core = Played(lambda _: GOOD).core(store=store)
+    making, waiting = core.tokens.current(), core.tokens.current()
+    next(making)
+    next(waiting)
+    making.close()
+    assert isinstance(waiting.send(None), Send)
+    waiting.close()
 
 
 def test_an_operation_that_is_given_up_gives_the_lock_back(store: TokenStore) -> None:

@@ -7,6 +7,7 @@ A token's age is counted by this machine's clock from before it was asked for, s
 no harm. What `created_at` says of that other clock is kept: `starts_at` of a record is the server's present.
 """
 
+import copy
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +18,7 @@ from msgspec import Struct
 from callmark import __version__
 from callmark.client.answers import check, decoded
 from callmark.client.environment import Environment
-from callmark.client.errors import APIConnectionError, APIStatusError, CallmarkError, RateLimited
+from callmark.client.errors import APIConnectionError, APIStatusError, APITimeoutError, CallmarkError, RateLimited
 from callmark.client.flow import Answer, Flow, Pause, Request, send
 from callmark.client.options import Options
 from callmark.client.token_stores import TokenState, TokenStore
@@ -47,6 +48,8 @@ class Tokens:
         self._environment = environment
         self._observe = observe
         self._state: TokenState | None = None
+        self._failure: CallmarkError | None = None
+        """Why the last request for a token failed, without its traceback."""
         named = f"{options.base_url}\n{options.account_id}\n{options.key_id}\n{options.api_key}"
         self._name = hashlib.sha256(named.encode()).hexdigest()[:32]
 
@@ -67,32 +70,43 @@ class Tokens:
         return bool(state.token) and state.token != rejected and 0 <= age < until_s
 
     def _renewed(self, rejected: str | None) -> Flow[str]:
-        """Only one at a time, over tasks, threads and processes; the others take what it made."""
-        until = self._environment.monotonic() + _LONGEST_LOCK_S
+        """Only one at a time, over tasks, threads and processes; the others take what it made, or fail as it did."""
+        until, known = self._environment.monotonic() + _LONGEST_LOCK_S, self._failure
         while not self._store.acquire(self._name):
             # Someone makes one now. What is left of the old token's hour is enough until then.
             if (state := self._state) and self._is_usable(state, rejected, LIFETIME_S):
                 return state.token
+            self._fail_as_others(known)
             if self._environment.monotonic() > until:
-                raise CallmarkError(f"the token store has been locked for {_LONGEST_LOCK_S:.0f} s by another program")
+                raise _not_in_time()
             yield Pause(_POLL_S)
         try:
             state = self._store.load(self._name)
             if not self._is_usable(state, rejected, LIFETIME_S - RENEW_BEFORE_S):
-                state = yield from self._made_or_old(state, rejected)
+                state = yield from self._made_or_old(state, rejected, known)
             self._state = state
         finally:
             self._store.release(self._name)
         return state.token
 
-    def _made_or_old(self, state: TokenState, rejected: str | None) -> Flow[TokenState]:
+    def _made_or_old(self, state: TokenState, rejected: str | None, known: CallmarkError | None) -> Flow[TokenState]:
         """A new token; where none can be had, the old one while its hour lasts."""
         try:
+            self._fail_as_others(known)
             return (yield from self._make(state))
         except CallmarkError:
             if self._is_usable(state, rejected, LIFETIME_S):
                 return state
             raise
+
+    def _fail_as_others(self, known: CallmarkError | None) -> None:
+        """Raises what another thread or task met since `known`, while this one waited for it.
+
+        The same request would wait for the same server again: of six threads, the last for six times the timeout.
+        """
+        failure = self._failure
+        if failure is not None and failure is not known:
+            raise copy.copy(failure)
 
     def _make(self, state: TokenState) -> Flow[TokenState]:
         asked_at = self._environment.now()
@@ -108,6 +122,7 @@ class Tokens:
         except CallmarkError as exc:
             if _may_have_counted(exc):
                 self._store.save(self._name, counted)
+            self._failure = copy.copy(exc)
             raise
         offset = (out.created_at.timestamp() - self._environment.now()) if out.created_at else 0.0
         new = TokenState(
@@ -142,6 +157,13 @@ def _may_have_counted(exc: CallmarkError) -> bool:
     if isinstance(exc, APIConnectionError):
         return True
     return isinstance(exc, APIStatusError) and (exc.status < _REDIRECT or exc.status >= _SERVER)
+
+
+def _not_in_time() -> APITimeoutError:
+    return APITimeoutError(
+        f"no access token could be had in {_LONGEST_LOCK_S:.0f} s: another thread or program was making one all the "
+        "time. Check the base URL, and that the server answers"
+    )
 
 
 def _limit_reached(wait_s: float) -> RateLimited:
