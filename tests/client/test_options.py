@@ -1,5 +1,6 @@
 """Where a client's options come from; profiles; copies."""
 
+import asyncio
 import logging
 import ssl
 import stat
@@ -139,6 +140,60 @@ def test_a_copy_shares_connections_and_tokens_and_leaves_them_open() -> None:
     assert asked == ["/clients/acc/token", "/clients/acc/labels", "/clients/acc/labels"]
     with pytest.raises(TypeError, match="with_options has no colour"):
         client.with_options(colour="red")
+
+
+OWN = httpx.Timeout(600, connect=7)
+
+
+@pytest.mark.parametrize(
+    ("http", "given", "changes", "waits"),
+    [
+        (None, None, {}, (30, 30)),
+        (OWN, None, {}, (600, 600)),
+        (httpx.Timeout(None), None, {"timeout": 3}, (None, 3)),
+        (OWN, 4, {"timeout": httpx.Timeout(None)}, (4, None)),
+        (None, 4, {"timeout": None, "max_retries": None, "generation": None, "account_id": None}, (4, 4)),
+        (None, 4, {"http_client": OWN}, (4, 600)),
+        (None, 4, {"http_client": OWN, "timeout": 3}, (4, 3)),
+        (None, 4, {"http_client": None}, (4, 4)),
+    ],
+)
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_how_long_a_request_may_take(
+    http: httpx.Timeout | None,
+    given: float | None,
+    changes: dict[str, Any],
+    waits: tuple[float | None, ...],
+    way: str,
+) -> None:
+    """`http` and `http_client` are the timeouts of such clients; None is one that was made without."""
+    found: list[float | None] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        found.append(request.extensions["timeout"]["read"])
+        return httpx.Response(200, json={"token": "t"})
+
+    options: dict[str, Any] = GIVEN | {"timeout": given}
+    made: dict[str, Any] = {"transport": httpx.MockTransport(respond)}
+
+    def timeout_of(one: httpx.Timeout | None) -> dict[str, Any]:
+        return {} if one is None else {"timeout": one}
+
+    def with_threads() -> None:
+        client = callmark.Client(**options, http_client=httpx.Client(**made, **timeout_of(http)))
+        other = httpx.Client(**made, **timeout_of(changes.get("http_client")))
+        client.resolve("1", "2")
+        client.with_options(**changes | ({"http_client": other} if "http_client" in changes else {})).resolve("1", "2")
+
+    async def with_tasks() -> None:
+        client = callmark.AsyncClient(**options, http_client=httpx.AsyncClient(**made, **timeout_of(http)))
+        other = httpx.AsyncClient(**made, **timeout_of(changes.get("http_client")))
+        await client.resolve("1", "2")
+        copy = client.with_options(**changes | ({"http_client": other} if "http_client" in changes else {}))
+        await copy.resolve("1", "2")
+
+    with_threads() if way == "threads" else asyncio.run(with_tasks())
+    assert tuple(found[1:]) == waits
 
 
 async def test_an_asynchronous_client_closes_what_it_opened() -> None:

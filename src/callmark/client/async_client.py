@@ -56,6 +56,7 @@ class AsyncClient:
             api_key=api_key,
             timeout=timeout,
             max_retries=max_retries,
+            http_client=http_client,
             token_store=token_store,
             generation=generation,
             profile=profile,
@@ -98,8 +99,8 @@ class AsyncClient:
     def with_options(self, **changes: Any) -> Self:
         """As Client.with_options."""
         copy = object.__new__(type(self))
-        http: httpx.AsyncClient = changes.pop("http_client", None) or self._http
-        copy._set_up(self._parts.changed(changes), http, owns_http=False)
+        http: httpx.AsyncClient | None = changes.pop("http_client", None)
+        copy._set_up(self._parts.changed(changes, http), http or self._http, owns_http=False)
         return copy
 
     async def push(  # noqa: PLR0913 - the fields of a record

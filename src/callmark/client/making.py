@@ -1,7 +1,7 @@
 """How a client is put together from its arguments; the same for both kinds."""
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -12,7 +12,10 @@ from callmark.client.shells import hide_queries
 from callmark.client.token_stores import MemoryTokenStore, TokenStore
 
 CONNECTIONS = httpx.Limits(max_connections=200, max_keepalive_connections=100)
+AnyHttpClient: TypeAlias = httpx.Client | httpx.AsyncClient
 _OPTIONS = frozenset(one.name for one in fields(Options))
+_TIMEOUT_OF_HTTPX = httpx.Timeout(5.0)
+"""What a client of httpx has if nobody gives it one; batches and pages of numbers take longer."""
 
 
 class Parts:
@@ -22,12 +25,13 @@ class Parts:
         self.core = core
         self.store = store
 
-    def changed(self, changes: dict[str, Any]) -> "Parts":
-        """The parts of a copy with other options. Raises TypeError for an unknown name."""
+    def changed(self, changes: dict[str, Any], http: AnyHttpClient | None) -> "Parts":
+        """The parts of a copy with other options; None leaves one as it is. Raises TypeError for an unknown name."""
         store = changes.pop("token_store", None) or self.store
         if unknown := changes.keys() - _OPTIONS:
             raise TypeError(f"with_options has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(_OPTIONS))}")
-        options = replace(self.core.options, **changes)
+        wanted = {"timeout": _timeout_of(http)} | changes
+        options = replace(self.core.options, **{name: value for name, value in wanted.items() if value is not None})
         return Parts(Core(options, store, self.core.environment, self.core.pacer), store)
 
 
@@ -39,6 +43,7 @@ def make_parts(  # noqa: PLR0913 - the arguments of a client
     api_key: str | None,
     timeout: float | httpx.Timeout | None,
     max_retries: int | None,
+    http_client: AnyHttpClient | None,
     token_store: TokenStore | None,
     generation: Generation | None,
     profile: str | None,
@@ -46,6 +51,7 @@ def make_parts(  # noqa: PLR0913 - the arguments of a client
     """The parts of a new client. Raises CallmarkError when something is missing."""
     given = {"base_url": base_url, "account_id": account_id, "key_id": key_id, "api_key": api_key}
     found = found_options(given, variables(), config_file(), profile)
+    timeout = _timeout_of(http_client) if timeout is None else timeout
     options = Options(
         **found,
         timeout=TIMEOUT_S if timeout is None else timeout,
@@ -55,3 +61,8 @@ def make_parts(  # noqa: PLR0913 - the arguments of a client
     hide_queries()
     store = token_store or MemoryTokenStore()
     return Parts(Core(options, store, Environment()), store)
+
+
+def _timeout_of(http: AnyHttpClient | None) -> httpx.Timeout | None:
+    """The timeout that a client of httpx was made with; None if it was made without."""
+    return None if http is None or http.timeout == _TIMEOUT_OF_HTTPX else http.timeout

@@ -25,10 +25,11 @@ class Client:
 
     What is left out comes from the profile that is named, one of those that `callmark login` wrote, then from
     `CALLMARK_BASE_URL`, `CALLMARK_ACCOUNT_ID`, `CALLMARK_KEY_ID`, `CALLMARK_API_KEY`; if none is named, then from the
-    default profile. `timeout` is in seconds (30) or an httpx.Timeout, for one try. `max_retries` (2) counts after the
-    first. `generation` (2) is the wire's: 1 without prefix, `/v2` or `/v3`; the library reads all three alike.
-    `token_store` is shared by what is given the same one. Raises CallmarkError if something is missing, and for a proxy
-    of the environment that httpx cannot use.
+    default profile. `timeout` is in seconds (30) or an httpx.Timeout, for one try; if it is left out, that of an
+    `http_client` counts, unless it is the 5 s that httpx gives all. `max_retries` (2) counts after the first.
+    `generation` (2) is the wire's: 1 without prefix, `/v2` or `/v3`; the library reads all three alike. `token_store`
+    is shared by what is given the same one. Raises CallmarkError if something is missing, and for a proxy of the
+    environment that httpx cannot use.
     """
 
     def __init__(  # noqa: PLR0913 - each may be left out
@@ -52,6 +53,7 @@ class Client:
             api_key=api_key,
             timeout=timeout,
             max_retries=max_retries,
+            http_client=http_client,
             token_store=token_store,
             generation=generation,
             profile=profile,
@@ -93,11 +95,11 @@ class Client:
         """A changed copy, `client.with_options(timeout=5, generation=3)`: same connections, same tokens.
 
         Takes `base_url`, `account_id`, `key_id`, `api_key`, `timeout`, `max_retries`, `generation`, `token_store` and
-        `http_client`. The original closes what they share.
+        `http_client`; None leaves one as it is. The original closes what they share.
         """
         copy = object.__new__(type(self))
-        http: httpx.Client = changes.pop("http_client", None) or self._http
-        copy._set_up(self._parts.changed(changes), http, owns_http=False)
+        http: httpx.Client | None = changes.pop("http_client", None)
+        copy._set_up(self._parts.changed(changes, http), http or self._http, owns_http=False)
         return copy
 
     def push(  # noqa: PLR0913 - the fields of a record

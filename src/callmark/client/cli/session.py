@@ -81,7 +81,9 @@ class CommandSession:
 @contextmanager
 def operations_with(**given: Any) -> Generator[tuple[Core, Shell]]:
     """The core and the shell of a client with `base_url`, `account_id`, `key_id`, `api_key` and `profile`."""
-    parts = make_parts(timeout=None, max_retries=None, token_store=token_store(), generation=None, **given)
+    parts = make_parts(
+        timeout=None, max_retries=None, http_client=None, token_store=token_store(), generation=None, **given
+    )
     options = parts.core.options
     with make_http(httpx.Client, options, limits=CONNECTIONS) as http:
         yield parts.core, Shell(http, options.timeout)
