@@ -107,10 +107,21 @@ def test_any_text_survives_the_file(tmp_path_factory: pytest.TempPathFactory, na
     assert read_profile(config, name) == Profile(api_key=secret)
 
 
-@pytest.mark.parametrize("url", ["", "callmark.example", "ftp://callmark.example", "https://"])
+NO_URLS = ["", "callmark.example", "ftp://callmark.example", "https://", "http://[::1", "http://a.example:port"]
+
+
+@pytest.mark.parametrize("url", [*NO_URLS, "ada:hidden@callmark.example"])
 def test_a_base_url_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(callmark.CallmarkError, match="base_url must begin with"):
+    with pytest.raises(callmark.CallmarkError, match="base_url must begin with") as raised:
         Options(url, "a", "k", "s")
+    assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["https://ada:hidden@a.example", "http://ada@a.example/x", "http://:hidden@a.example"])
+def test_a_base_url_with_a_password_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(callmark.CallmarkError, match=r"no user and password.*HTTPS_PROXY") as raised:
+        Options(url, "a", "k", "s")
+    assert "hidden" not in str(raised.value)
 
 
 def test_a_slash_at_the_end_of_the_base_url_is_no_difference() -> None:

@@ -1,6 +1,7 @@
 """A client's options: from its arguments, a profile that they name, the environment, the default profile."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -38,9 +39,7 @@ class Options:
     generation: Generation = 2
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise CallmarkError(f"base_url must begin with http:// or https:// and a host, not {self.base_url!r}")
+        _check_address(self.base_url)
         if self.generation not in GENERATIONS:
             raise CallmarkError(f"generation must be 1, 2 or 3, not {self.generation!r}")
         object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
@@ -49,6 +48,21 @@ class Options:
     def is_on_this_machine(self) -> bool:
         """Whether the server is here, where no proxy can reach it."""
         return urlsplit(self.base_url).hostname in _LOOPBACK
+
+
+def _check_address(url: str) -> None:
+    """Raises CallmarkError for what is no address of a server, and never shows a password."""
+    with suppress(ValueError):  # half of an IPv6 address, a port that is no number
+        parts = urlsplit(url)
+        if "@" in parts.netloc:
+            raise CallmarkError(
+                "base_url must have no user and password: httpx would send them in place of the access token. Leave "
+                "them out; those of a proxy belong into HTTPS_PROXY"
+            )
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return
+    shown = "this" if "@" in url else repr(url)
+    raise CallmarkError(f"base_url must begin with http:// or https:// and a host, not {shown}")
 
 
 def found_options(
