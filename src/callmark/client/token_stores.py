@@ -1,9 +1,11 @@
 """Where tokens are kept between requests: in this process, or in a file that processes share."""
 
+import os
 import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakSet
 
 import msgspec
 from msgspec import Struct
@@ -54,6 +56,7 @@ class MemoryTokenStore:
     def __init__(self) -> None:
         self._states: dict[str, TokenState] = {}
         self._lock = threading.Lock()
+        _STORES.add(self)
 
     def acquire(self, name: str) -> bool:  # noqa: ARG002 - one lock for all names
         """Takes the lock; False if someone has it."""
@@ -62,6 +65,10 @@ class MemoryTokenStore:
     def release(self, name: str) -> None:  # noqa: ARG002 - one lock for all names
         """Gives the lock back."""
         self._lock.release()
+
+    def forget_lock(self) -> None:
+        """In a child that was forked, where no thread gives the lock back."""
+        self._lock = threading.Lock()
 
     def load(self, name: str) -> TokenState:
         """The state, or an empty one."""
@@ -83,6 +90,7 @@ class FileTokenStore:
         self.path = Path(path)
         self._lock_path = self.path.with_name(f"{self.path.name}.lock")
         self._locked: int | None = None
+        _STORES.add(self)
 
     def __repr__(self) -> str:
         return f"FileTokenStore({str(self.path)!r})"
@@ -90,7 +98,6 @@ class FileTokenStore:
     def acquire(self, name: str) -> bool:  # noqa: ARG002 - one lock for the file
         """Takes the lock of the file; False if another thread or process has it. Raises CallmarkError."""
         import fcntl
-        import os
 
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -106,9 +113,16 @@ class FileTokenStore:
         return True
 
     def release(self, name: str) -> None:  # noqa: ARG002 - one lock for the file
-        """Gives the lock back."""
-        import os
+        """Gives the lock back, also for a child that was forked meanwhile and has the file open too."""
+        import fcntl
 
+        opened, self._locked = self._locked, None
+        if opened is not None:
+            fcntl.flock(opened, fcntl.LOCK_UN)
+            os.close(opened)
+
+    def forget_lock(self) -> None:
+        """In a child that was forked: the lock is its parent's, and must not stay taken when that ends."""
         opened, self._locked = self._locked, None
         if opened is not None:
             os.close(opened)
@@ -136,3 +150,15 @@ class FileTokenStore:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
             return msgspec.json.decode(content, type=dict[str, TokenState])
         return {}
+
+
+_STORES: WeakSet[MemoryTokenStore | FileTokenStore] = WeakSet()
+
+
+def _forget_locks() -> None:
+    for store in list(_STORES):
+        store.forget_lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_locks)
