@@ -106,9 +106,12 @@ class FileTokenStore:
             raise CallmarkError(f"cannot open {self._lock_path}: {exc.strerror}") from exc
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except (BlockingIOError, PermissionError):
             os.close(opened)
             return False
+        except OSError as exc:  # a file system without locks
+            os.close(opened)
+            raise CallmarkError(f"cannot lock {self._lock_path}: {exc.strerror}") from exc
         self._locked = opened
         return True
 

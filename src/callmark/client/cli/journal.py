@@ -66,11 +66,13 @@ class AppendedFile:
             raise WrongUse(f"cannot write {path}: {exc.strerror}") from exc
 
     def lock(self) -> None:
-        """Until the file is closed. Raises WrongUse if another process has it."""
+        """Until the file is closed. Raises WrongUse if another process has it, or there are no locks."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
+        except (BlockingIOError, PermissionError) as exc:
             raise WrongUse(f"another push is writing {self.path}") from exc
+        except OSError as exc:  # a file system without locks
+            raise WrongUse(f"cannot lock {self.path}: {exc.strerror}. Choose another place with --results") from exc
 
     def content(self) -> bytes:
         """Every byte that the journal holds."""
