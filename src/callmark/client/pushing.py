@@ -33,6 +33,8 @@ MOST_UNDER_WAY = 8
 """Batches of a long list that wait for their outcome at once; what bounds its memory."""
 SETTLES_WITHIN_S = 600.0
 """A record of a long list that is still pending after so long is handed over as pending."""
+NOT_THERE_WITHIN_S = 10.0
+"""A batch that was accepted and is still not shown after so long is gone. No page promises that it is there at once."""
 NO_TIME = timedelta()
 """Source: contract D26."""
 FIRST_POLL_S, LONGEST_POLL_S = 0.1, 5.0
@@ -109,6 +111,10 @@ class BatchState(Struct):
     results: list[RecordResult]
     sent: list[tuple[CallRecord, Json]] = field(default_factory=list[tuple[CallRecord, Json]])
     """The records as they were sent; empty for a batch that was read by its id."""
+    is_known: bool = True
+    """Whether the server shows any of its records."""
+    is_over: bool = False
+    """Whether the server shows outcomes alone and as many as there are records, although not each record is there."""
 
     @property
     def is_settled(self) -> bool:
@@ -157,14 +163,16 @@ def read_batch(core: Core, batch_id: str, sent: Sequence[tuple[CallRecord, Json]
     if core.options.generation == 1 and any(is_unexplained(row) for row in rows):
         rows = yield from _explained(core, call.query, rows)
     if not sent:
-        return BatchState(batch_id, [result_of(row, batch_id, index) for index, row in enumerate(rows)])
+        found = [result_of(row, batch_id, index) for index, row in enumerate(rows)]
+        return BatchState(batch_id, found, is_known=bool(rows))
     shown = Rows(rows)
     results: list[RecordResult] = []
     for index, (record, wire) in enumerate(sent):
         row = shown.take(wire)
         pending = RecordResult(record, PENDING, batch_id=batch_id, index=index)
         results.append(pending if row is None else result_of(row, batch_id, index, record))
-    return BatchState(batch_id, results, list(sent))
+    is_over = len(rows) >= len(sent) and all(result_of(row, batch_id, 0).status != PENDING for row in rows)
+    return BatchState(batch_id, results, list(sent), is_known=bool(rows), is_over=is_over)
 
 
 def _explained(core: Core, query: Mapping[str, str], rows: list[Json]) -> Flow[list[Json]]:
@@ -178,14 +186,19 @@ def _explained(core: Core, query: Mapping[str, str], rows: list[Json]) -> Flow[l
 
 
 def wait_for(core: Core, state: BatchState, timeout_s: float | None) -> Flow[BatchState]:
-    """The batch once every record has an outcome. Raises WaitTimeout, or NotFound for an unknown one."""
-    until = None if timeout_s is None else core.environment.monotonic() + timeout_s
+    """The batch once every record has an outcome. Raises WaitTimeout, or NotFound for one that the account has not.
+
+    A record that the server shows as another one has none; it is not waited for when all others have theirs.
+    """
+    began = core.environment.monotonic()
+    until = None if timeout_s is None else began + timeout_s
     pause = FIRST_POLL_S
     while not state.is_settled:
         state = yield from read_batch(core, state.batch_id, state.sent)
-        if state.is_settled:
+        if state.is_settled or state.is_over:
             break
-        if not state.results:
+        waited = core.environment.monotonic() - began
+        if not state.is_known and (not state.sent or waited >= NOT_THERE_WITHIN_S):
             raise NotFound(f"there is no batch {state.batch_id} in this account", status=404, slug="not-found")
         if until is not None and core.environment.monotonic() + pause > until:
             pending = sum(result.status == PENDING for result in state.results)

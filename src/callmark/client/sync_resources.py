@@ -61,7 +61,10 @@ class Batch:
         return self
 
     def wait(self, timeout: float | None = None) -> "Batch":
-        """Itself, once every record has an outcome. Raises WaitTimeout after `timeout` seconds."""
+        """Itself, once every record has an outcome; one that the server does not show stays `pending`.
+
+        Raises WaitTimeout after `timeout` seconds, and NotFound if the account has no such batch.
+        """
         self._state = self._shell.run(pushing.wait_for(self._core, self._state, timeout))
         return self
 

@@ -17,7 +17,7 @@ from callmark.client.cli.reading import FileRow, RecordFile
 from callmark.client.cli.session import WrongUse
 from callmark.client.cli.validation import RowValidator, ValidatedRow
 from callmark.client.core import Core
-from callmark.client.errors import CallmarkError, Conflict, RateLimited, WaitTimeout
+from callmark.client.errors import CallmarkError, Conflict, NotFound, RateLimited, WaitTimeout
 from callmark.client.flow import Answer, Flow, Pause, Send
 from callmark.client.pushing import BatchState, create_batch, read_batch, wait_for
 from callmark.client.records import CallRecord, wire_record
@@ -157,7 +157,7 @@ class Sending:
     def _finish(self, chunk: _ChunkUnderWay, shown: Meter) -> None:
         """Waits for the outcomes, then writes the results and after them that they are written."""
         if chunk.batch:
-            chunk.batch = self._shell.run(_settled(self._core, chunk.batch))
+            chunk.batch = self._shell.run(settled_or_shown(self._core, chunk.batch))
         rows = list(_result_rows(chunk))
         self._counts.update(row.status for row in rows)
         end = self._results.append(self._written(rows))
@@ -211,9 +211,12 @@ def create_patiently(core: Core, records: Sequence[CallRecord], key: str) -> Flo
     raise AssertionError  # the last try returns or raises
 
 
-def _settled(core: Core, state: BatchState) -> Flow[BatchState]:
+def settled_or_shown(core: Core, state: BatchState) -> Flow[BatchState]:
+    """The outcomes, as far as there are any in time. A batch that the server lost does not keep a push from its end."""
     try:
         return (yield from wait_for(core, state, SETTLES_WITHIN_S))
+    except NotFound:
+        return state
     except WaitTimeout:
         return (yield from read_batch(core, state.batch_id, state.sent))
 
