@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 import stat
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import certifi
 import httpx
 import pytest
 from hypothesis import given, strategies as st
+from tests.client.virtual import RECORD, Played, answer
 
 import callmark
 from callmark.client.environment import config_file
 from callmark.client.http_clients import make_http
+from callmark.client.making import Parts
 from callmark.client.options import Options, found_options
 from callmark.client.profiles import Profile, read_profile, read_profiles, write_profile
+from callmark.client.pushing import push
 from callmark.client.shells import hide_queries
 
 GIVEN: dict[str, Any] = {"base_url": "https://a.example", "account_id": "acc", "key_id": "key", "api_key": "secret"}
@@ -107,6 +111,8 @@ def test_any_text_survives_the_file(tmp_path_factory: pytest.TempPathFactory, na
     assert read_profile(config, name) == Profile(api_key=secret)
 
 
+HERE: dict[str, Any] = GIVEN | {"base_url": "http://127.0.0.1:8700"}
+GOOD_PUSH = answer({"status_info": {"status": "success"}}, ratelimit='"real-time";r=0;t=1')
 NO_URLS = ["", "callmark.example", "ftp://callmark.example", "https://", "http://[::1", "http://a.example:port"]
 
 
@@ -205,6 +211,47 @@ def test_how_long_a_request_may_take(
 
     with_threads() if way == "threads" else asyncio.run(with_tasks())
     assert tuple(found[1:]) == waits
+
+
+@pytest.mark.parametrize(
+    ("changes", "pauses"),
+    [
+        ({"generation": 3}, 1),
+        ({"base_url": "https://b.example"}, 0),
+        ({"account_id": "acc-b"}, 0),
+        ({"key_id": "key-b"}, 0),
+        ({"api_key": "secret-b"}, 0),
+    ],
+)
+def test_a_copy_shares_the_limits_of_the_same_key_alone(changes: dict[str, Any], pauses: int) -> None:
+    played = Played(lambda _: GOOD_PUSH)
+    parts = Parts(played.core(), callmark.MemoryTokenStore(), is_http_ours=True)
+    record = callmark.CallRecord(**RECORD, expires_in=timedelta(hours=1))
+    played.run(push(parts.core, record, None))
+    played.run(push(parts.changed(changes, None).core, record, None))
+    assert len(played.pauses) == pauses
+
+
+@pytest.mark.parametrize("kind", [callmark.Client, callmark.AsyncClient])
+def test_a_copy_for_a_server_elsewhere_has_the_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, kind: type[callmark.Client | callmark.AsyncClient]
+) -> None:
+    here = kind(**HERE)
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
+    assert here.with_options(base_url="http://localhost:8701", account_id="acc-b")
+    for client in (here, here.with_options(timeout=4)):
+        with pytest.raises(callmark.CallmarkError, match="ALL_PROXY"):
+            client.with_options(base_url="https://a.example")
+
+
+def test_a_copy_closes_the_connections_that_it_alone_has() -> None:
+    client = callmark.Client(**HERE)
+    with client.with_options(base_url="https://a.example") as copy:
+        shared = copy.with_options(timeout=4)
+    for closed in (copy, shared):
+        with pytest.raises(RuntimeError, match="closed"):
+            closed.resolve("1", "2")
+    client.close()
 
 
 async def test_an_asynchronous_client_closes_what_it_opened() -> None:

@@ -100,7 +100,10 @@ class AsyncClient:
         """As Client.with_options."""
         copy = object.__new__(type(self))
         http: httpx.AsyncClient | None = changes.pop("http_client", None)
-        copy._set_up(self._parts.changed(changes, http), http or self._http, owns_http=False)
+        parts = self._parts.changed(changes, http)
+        if owns_http := parts.needs_other_http(self._parts):
+            http = make_http(httpx.AsyncClient, parts.core.options, limits=CONNECTIONS)
+        copy._set_up(parts, http or self._http, owns_http=owns_http)
         return copy
 
     async def push(  # noqa: PLR0913 - the fields of a record

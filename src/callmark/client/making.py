@@ -21,9 +21,11 @@ _TIMEOUT_OF_HTTPX = httpx.Timeout(5.0)
 class Parts:
     """What a client and its changed copies share, and the core that they do not."""
 
-    def __init__(self, core: Core, store: TokenStore) -> None:
+    def __init__(self, core: Core, store: TokenStore, *, is_http_ours: bool) -> None:
         self.core = core
         self.store = store
+        self.is_http_ours = is_http_ours
+        """Whether the client of httpx was made for the options, not handed over."""
 
     def changed(self, changes: dict[str, Any], http: AnyHttpClient | None) -> "Parts":
         """The parts of a copy with other options; None leaves one as it is. Raises TypeError for an unknown name."""
@@ -32,7 +34,14 @@ class Parts:
             raise TypeError(f"with_options has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(_OPTIONS))}")
         wanted = {"timeout": _timeout_of(http)} | changes
         options = replace(self.core.options, **{name: value for name, value in wanted.items() if value is not None})
-        return Parts(Core(options, store, self.core.environment, self.core.pacer), store)
+        pacer = self.core.pacer if _key_of(options) == _key_of(self.core.options) else None
+        core = Core(options, store, self.core.environment, pacer)
+        return Parts(core, store, is_http_ours=self.is_http_ours and http is None)
+
+    def needs_other_http(self, original: "Parts") -> bool:
+        """Whether the original's connections do not fit: no proxy of the environment leads to this machine."""
+        here, there = self.core.options, original.core.options
+        return self.is_http_ours and here.is_on_this_machine != there.is_on_this_machine
 
 
 def make_parts(  # noqa: PLR0913 - the arguments of a client
@@ -60,7 +69,12 @@ def make_parts(  # noqa: PLR0913 - the arguments of a client
     )
     hide_queries()
     store = token_store or MemoryTokenStore()
-    return Parts(Core(options, store, Environment()), store)
+    return Parts(Core(options, store, Environment()), store, is_http_ours=http_client is None)
+
+
+def _key_of(options: Options) -> tuple[str, ...]:
+    """What the server counts requests by: its limits are those of a token."""
+    return options.base_url, options.account_id, options.key_id, options.api_key
 
 
 def _timeout_of(http: AnyHttpClient | None) -> httpx.Timeout | None:

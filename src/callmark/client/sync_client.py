@@ -95,11 +95,15 @@ class Client:
         """A changed copy, `client.with_options(timeout=5, generation=3)`: same connections, same tokens.
 
         Takes `base_url`, `account_id`, `key_id`, `api_key`, `timeout`, `max_retries`, `generation`, `token_store` and
-        `http_client`; None leaves one as it is. The original closes what they share.
+        `http_client`; None leaves one as it is. The original closes what they share. A copy of a client for this
+        machine whose server is elsewhere, or the other way round, has connections of its own: close it too.
         """
         copy = object.__new__(type(self))
         http: httpx.Client | None = changes.pop("http_client", None)
-        copy._set_up(self._parts.changed(changes, http), http or self._http, owns_http=False)
+        parts = self._parts.changed(changes, http)
+        if owns_http := parts.needs_other_http(self._parts):
+            http = make_http(httpx.Client, parts.core.options, limits=CONNECTIONS)
+        copy._set_up(parts, http or self._http, owns_http=owns_http)
         return copy
 
     def push(  # noqa: PLR0913 - the fields of a record

@@ -90,7 +90,7 @@ class EmulatorAccount:
     def _parts(self) -> Parts:
         hide_queries()
         options = Options(self._control.base_url, self.id, self.key_id, self.api_key)
-        return Parts(Core(options, self._tokens, self._clock), self._tokens)
+        return Parts(Core(options, self._tokens, self._clock), self._tokens, is_http_ours=False)
 
 
 def account_of(
