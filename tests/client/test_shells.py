@@ -137,6 +137,41 @@ def test_a_download_is_whole_or_not_there(tmp_path: Path, way: str) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["log.csv"]
 
 
+@pytest.mark.parametrize(
+    ("timeout", "waits"),
+    [
+        (5, {"connect": 5, "read": 120, "write": 5, "pool": 5}),
+        (600, {"connect": 600, "read": 600, "write": 600, "pool": 600}),
+        (httpx.Timeout(7, read=None), {"connect": 7, "read": None, "write": 7, "pool": 7}),
+    ],
+)
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_a_download_waits_for_its_file_and_no_longer_than_others_for_a_connection(
+    tmp_path: Path, timeout: float | httpx.Timeout, waits: dict[str, float | None], way: str
+) -> None:
+    seen: list[dict[str, float | None]] = []
+    serve, _ = serving(httpx.Response(200, content=GOOD))
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"])
+        return serve(request)
+
+    transport = httpx.MockTransport(respond)
+
+    def with_threads() -> None:
+        with httpx.Client(transport=transport) as http:
+            client = callmark.Client(**OPTIONS, http_client=http, timeout=timeout)
+            client.logs.call_me_back(0, 1).save(tmp_path / "log.csv")
+
+    async def with_tasks() -> None:
+        async with httpx.AsyncClient(transport=transport) as http:
+            client = callmark.AsyncClient(**OPTIONS, http_client=http, timeout=timeout)
+            await (await client.logs.call_me_back(0, 1)).save(tmp_path / "log.csv")
+
+    with_threads() if way == "threads" else asyncio.run(with_tasks())
+    assert seen[-1] == waits
+
+
 @pytest.mark.parametrize("way", ["threads", "tasks"])
 def test_what_an_iterable_raises_comes_after_what_was_sent(way: str) -> None:
     found: list[callmark.RecordResult] = []

@@ -86,7 +86,7 @@ class Shell:
         effect.file.seek(0)
         effect.file.truncate()
         try:
-            with self._http.stream("GET", effect.url, timeout=DOWNLOAD_TIMEOUT_S) as got:
+            with self._http.stream("GET", effect.url, timeout=_of_download(self._timeout)) as got:
                 if got.status_code >= _ERROR:
                     return Answer(got.status_code, got.headers, got.read())
                 for chunk in got.iter_bytes():
@@ -162,7 +162,7 @@ class AsyncShell:
         effect.file.seek(0)
         effect.file.truncate()
         try:
-            async with self._http.stream("GET", effect.url, timeout=DOWNLOAD_TIMEOUT_S) as got:
+            async with self._http.stream("GET", effect.url, timeout=_of_download(self._timeout)) as got:
                 if got.status_code >= _ERROR:
                     return Answer(got.status_code, got.headers, await got.aread())
                 async for chunk in got.aiter_bytes():
@@ -170,6 +170,13 @@ class AsyncShell:
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise connection_error(exc, effect.url) from exc
         return Answer(got.status_code, got.headers, b"")
+
+
+def _of_download(timeout: float | httpx.Timeout) -> httpx.Timeout:
+    """As of other requests, but for the answer: its file may have to be written first."""
+    given = httpx.Timeout(timeout)
+    read = None if given.read is None else max(given.read, DOWNLOAD_TIMEOUT_S)
+    return httpx.Timeout(read=read, connect=given.connect, write=given.write, pool=given.pool)
 
 
 async def _taken(effect: Take) -> list[Any]:
