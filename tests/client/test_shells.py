@@ -1,6 +1,7 @@
 """What httpx raises or answers becomes the tree's errors, the same in both clients."""
 
 import asyncio
+import logging
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -170,6 +171,44 @@ def test_a_download_waits_for_its_file_and_no_longer_than_others_for_a_connectio
 
     with_threads() if way == "threads" else asyncio.run(with_tasks())
     assert seen[-1] == waits
+
+
+SIGNED = "https://bucket.example/exports/k7.csv?Expires=600&Signature=s1gned"
+NOT_OURS = "https://shop.example/clients/7/downloads/8?page=9"
+
+
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_log_lines_of_httpx_lose_what_is_secret_of_our_requests_alone(
+    caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/summary"):
+            return httpx.Response(200, json={"token": "t0ken", "url": "https://files.example/k6?key=s1gned"})
+        if request.url.host == "files.example":
+            return httpx.Response(302, headers={"location": SIGNED})
+        return httpx.Response(200, json={"token": "t0ken"})
+
+    def with_threads() -> None:
+        with httpx.Client(transport=httpx.MockTransport(respond), follow_redirects=True) as http:
+            client = callmark.Client(**OPTIONS, http_client=http)
+            client.resolve("918040001234", "919900000001")
+            list(client.logs.call_me_back(0, 1).rows())
+            http.get(NOT_OURS)
+
+    async def with_tasks() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(respond), follow_redirects=True) as http:
+            client = callmark.AsyncClient(**OPTIONS, http_client=http)
+            await client.resolve("918040001234", "919900000001")
+            _ = [row async for row in (await client.logs.call_me_back(0, 1)).rows()]
+            await http.get(NOT_OURS)
+
+    caplog.set_level(logging.DEBUG)
+    with_threads() if way == "threads" else asyncio.run(with_tasks())
+    assert NOT_OURS in caplog.text
+    for shown in ("http://callmark.test/extensions/v1/clients/acc/resolve", "https://files.example/...", "//bucket."):
+        assert shown in caplog.text
+    for secret in ("919900000001", "918040001234", "s1gned", "k6", "k7"):
+        assert secret not in caplog.text
 
 
 @pytest.mark.parametrize("way", ["threads", "tasks"])

@@ -2,7 +2,10 @@
 
 import logging
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import Enum, auto
 from itertools import islice
 from typing import Any, TypeVar, assert_never
 
@@ -75,9 +78,10 @@ class Shell:
 
     def _send(self, request: Request) -> Answer:
         try:
-            got = self._http.request(
-                request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
-            )
+            with _hidden(_Hidden.QUERY):
+                got = self._http.request(
+                    request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
+                )
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise connection_error(exc, request.url) from exc
         return Answer(got.status_code, got.headers, got.content)
@@ -86,7 +90,8 @@ class Shell:
         effect.file.seek(0)
         effect.file.truncate()
         try:
-            with self._http.stream("GET", effect.url, timeout=_of_download(self._timeout)) as got:
+            stream = self._http.stream("GET", effect.url, timeout=_of_download(self._timeout))
+            with _hidden(_Hidden.ALL_BUT_HOST), stream as got:
                 if got.status_code >= _ERROR:
                     return Answer(got.status_code, got.headers, got.read())
                 for chunk in got.iter_bytes():
@@ -151,9 +156,10 @@ class AsyncShell:
 
     async def _send(self, request: Request) -> Answer:
         try:
-            got = await self._http.request(
-                request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
-            )
+            with _hidden(_Hidden.QUERY):
+                got = await self._http.request(
+                    request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
+                )
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise connection_error(exc, request.url) from exc
         return Answer(got.status_code, got.headers, got.content)
@@ -162,11 +168,13 @@ class AsyncShell:
         effect.file.seek(0)
         effect.file.truncate()
         try:
-            async with self._http.stream("GET", effect.url, timeout=_of_download(self._timeout)) as got:
-                if got.status_code >= _ERROR:
-                    return Answer(got.status_code, got.headers, await got.aread())
-                async for chunk in got.aiter_bytes():
-                    effect.file.write(chunk)
+            stream = self._http.stream("GET", effect.url, timeout=_of_download(self._timeout))
+            with _hidden(_Hidden.ALL_BUT_HOST):
+                async with stream as got:
+                    if got.status_code >= _ERROR:
+                        return Answer(got.status_code, got.headers, await got.aread())
+                    async for chunk in got.aiter_bytes():
+                        effect.file.write(chunk)
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise connection_error(exc, effect.url) from exc
         return Answer(got.status_code, got.headers, b"")
@@ -206,28 +214,51 @@ def _kind(exc: Exception) -> str:
     return type(exc).__name__
 
 
-class _WithoutQuery(logging.Filter):
-    """httpx logs every address: what follows the path of ours may be a phone number, of a download the key to it."""
+class _Hidden(Enum):
+    """What httpx must not log of an address."""
+
+    NOTHING = auto()
+    """It is none of ours: other parts of the program use httpx too."""
+    QUERY = auto()
+    """It may be a phone number."""
+    ALL_BUT_HOST = auto()
+    """It is a link that needs no token."""
+
+
+_present: ContextVar[_Hidden] = ContextVar("callmark_hidden", default=_Hidden.NOTHING)
+
+
+@contextmanager
+def _hidden(what: _Hidden) -> Generator[None]:
+    """Of each request of this thread or task meanwhile, also those that redirects lead to."""
+    before = _present.set(what)
+    try:
+        yield
+    finally:
+        _present.reset(before)
+
+
+class _WithoutSecrets(logging.Filter):
+    """httpx logs the address of every request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Never drops a line; shortens the address in it."""
-        if isinstance(record.args, tuple):
-            record.args = tuple(_shortened(one) if isinstance(one, httpx.URL) else one for one in record.args)
+        hidden = _present.get()
+        if hidden is not _Hidden.NOTHING and isinstance(record.args, tuple):
+            record.args = tuple(_shortened(one, hidden) if isinstance(one, httpx.URL) else one for one in record.args)
         return True
 
 
-def _shortened(url: httpx.URL) -> httpx.URL:
-    if "/clients/" in url.path:
-        return url.copy_with(query=None)
-    head, downloads, _ = url.path.partition("/downloads/")
-    return url.copy_with(path=f"{head}{downloads}...", query=None) if downloads else url
+def _shortened(url: httpx.URL, hidden: _Hidden) -> httpx.URL:
+    known = url.copy_with(query=None, fragment=None)
+    return known.copy_with(path="/...") if hidden is _Hidden.ALL_BUT_HOST else known
 
 
 def hide_queries() -> None:
     """Keeps phone numbers and download links out of httpx's own log lines; once a process."""
     logger = logging.getLogger("httpx")
-    if not any(isinstance(one, _WithoutQuery) for one in logger.filters):
-        logger.addFilter(_WithoutQuery())
+    if not any(isinstance(one, _WithoutSecrets) for one in logger.filters):
+        logger.addFilter(_WithoutSecrets())
 
 
 def iterator_of(source: Iterable[T] | AsyncIterable[T]) -> Iterator[T] | AsyncIterator[T]:
