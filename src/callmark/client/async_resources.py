@@ -131,7 +131,7 @@ class AsyncLabels(_Resource):
     """The account's dynamic labels."""
 
     def list(self) -> AsyncIterator[Label]:
-        """All of them, newest first, page by page."""
+        """All of them, newest first, page by page, each once."""
         return self._shell.iterate(inventory.labels(self._core))
 
 
@@ -146,7 +146,7 @@ class AsyncNumbers(_Resource):
         process_id: str | None = None,
         feature_set_id: str | None = None,
     ) -> AsyncIterator[Number]:
-        """All of them, or those that one filter selects; newest first, page by page."""
+        """All of them, or those that one filter selects; newest first, page by page, each once."""
         filters = {
             "department_id": department_id,
             "operation_id": operation_id,
@@ -174,7 +174,7 @@ class AsyncFeatureSets(_Resource):
     def list(
         self, *, department_id: str | None = None, operation_id: str | None = None, process_id: str | None = None
     ) -> AsyncIterator[FeatureSet]:
-        """All of them, or those that one filter selects; newest first, page by page."""
+        """All of them, or those that one filter selects; newest first, page by page, each once."""
         filters = {"department_id": department_id, "operation_id": operation_id, "process_id": process_id}
         return self._shell.iterate(inventory.feature_sets(self._core, filters))
 

@@ -1,6 +1,6 @@
 """Labels, numbers and feature sets: lists over all pages, listing and delisting (contract, sections 6 and 7)."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -115,10 +115,10 @@ class _FeatureSetPage(Struct):
 
 def labels(core: Core) -> Stream[Label]:
     """Every dynamic label, newest first. The answer is a bare array, so a page that is not full is the last."""
-    page = 1
+    page, seen = 1, set[object]()
     while True:
         rows = yield from core.fetch(_page(core, "labels", page, {}), list[Label])
-        yield from _emitted(rows)
+        yield from _unseen(rows, seen, lambda row: row.id)
         if len(rows) < PAGE:
             return
         page += 1
@@ -126,19 +126,19 @@ def labels(core: Core) -> Stream[Label]:
 
 def numbers(core: Core, filters: dict[str, str | None]) -> Stream[Number]:
     """Every number that the filter selects, newest first."""
-    page, last = 1, 1
+    page, last, seen = 1, 1, set[object]()
     while page <= last:
         got = yield from core.fetch(_page(core, "number_management/numbers", page, filters), _NumberPage)
-        yield from _emitted(got.numbers)
+        yield from _unseen(got.numbers, seen, lambda row: (row.phone_number, row.phone_type))
         page, last = page + 1, got.pagination_information.total_page_count
 
 
 def feature_sets(core: Core, filters: dict[str, str | None]) -> Stream[FeatureSet]:
     """Every feature set that the filter selects, newest first."""
-    page, last = 1, 1
+    page, last, seen = 1, 1, set[object]()
     while page <= last:
         got = yield from core.fetch(_page(core, "number_management/feature_sets", page, filters), _FeatureSetPage)
-        yield from _emitted(got.feature_sets)
+        yield from _unseen(got.feature_sets, seen, lambda row: row.id)
         page, last = page + 1, got.pagination_information.total_page_count
 
 
@@ -147,9 +147,12 @@ def _page(core: Core, what: str, page: int, filters: dict[str, str | None]) -> C
     return Call("GET", f"{core.account}/{what}", query=query | {"page": str(page), "limit": str(PAGE)})
 
 
-def _emitted(rows: list[T]) -> Stream[T]:
+def _unseen(rows: list[T], seen: set[object], key_of: Callable[[T], object]) -> Stream[T]:
+    """The rows that no earlier page had: what is created meanwhile moves the others on to the next page."""
     for row in rows:
-        yield Emit(row)
+        if (key := key_of(row)) not in seen:
+            seen.add(key)
+            yield Emit(row)
 
 
 def change_listing(

@@ -129,7 +129,7 @@ class Labels(_Resource):
     """The account's dynamic labels."""
 
     def list(self) -> Iterator[Label]:
-        """All of them, newest first, page by page."""
+        """All of them, newest first, page by page, each once."""
         return self._shell.iterate(inventory.labels(self._core))
 
 
@@ -144,7 +144,7 @@ class Numbers(_Resource):
         process_id: str | None = None,
         feature_set_id: str | None = None,
     ) -> Iterator[Number]:
-        """All of them, or those that one filter selects; newest first, page by page."""
+        """All of them, or those that one filter selects; newest first, page by page, each once."""
         filters = {
             "department_id": department_id,
             "operation_id": operation_id,
@@ -168,7 +168,7 @@ class FeatureSets(_Resource):
     def list(
         self, *, department_id: str | None = None, operation_id: str | None = None, process_id: str | None = None
     ) -> Iterator[FeatureSet]:
-        """All of them, or those that one filter selects; newest first, page by page."""
+        """All of them, or those that one filter selects; newest first, page by page, each once."""
         filters = {"department_id": department_id, "operation_id": operation_id, "process_id": process_id}
         return self._shell.iterate(inventory.feature_sets(self._core, filters))
 

@@ -1,0 +1,40 @@
+"""Lists over pages that move while they are read."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from tests.client.virtual import Played, Reply, answer
+
+from callmark.client import inventory
+from callmark.client.core import Core
+from callmark.client.flow import Request, Stream
+
+PAGE = inventory.PAGE
+LISTS: list[tuple[str, str, Callable[[Core], Stream[Any]]]] = [
+    ("", "id", inventory.labels),
+    ("numbers", "phone_number", lambda core: inventory.numbers(core, {})),
+    ("feature_sets", "id", lambda core: inventory.feature_sets(core, {})),
+]
+
+
+@pytest.mark.parametrize(("name", "key", "read"), LISTS, ids=["labels", "numbers", "feature sets"])
+@pytest.mark.parametrize("created", [1, PAGE + 1])
+def test_a_row_comes_once_though_others_are_created_meanwhile(
+    name: str, key: str, read: Callable[[Core], Stream[Any]], created: int
+) -> None:
+    rows = [{key: f"old-{place}"} for place in range(2 * PAGE + 5)]
+
+    def serve(request: Request) -> Reply:
+        page = int(parse_qs(urlsplit(request.url).query)["page"][0])
+        shown = rows[(page - 1) * PAGE : page * PAGE]
+        pages = -(-len(rows) // PAGE)
+        if page <= 2:
+            rows[:0] = [{key: f"new-{page}-{place}"} for place in range(created)]
+        return answer({name: shown, "pagination_information": {"total_page_count": pages}} if name else shown)
+
+    played = Played(serve)
+    found = [getattr(row, key) for row in played.iterate(read(played.core()))]
+    assert [one for one in found if one.startswith("old")] == [f"old-{place}" for place in range(2 * PAGE + 5)]
+    assert len(found) == len(set(found))
