@@ -5,12 +5,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.client.virtual import Played, answer, error, headers_of, replies
+from tests.client.virtual import Played, Reply, answer, error, headers_of, replies
 
 import callmark
 from callmark.client import extensions
 from callmark.client.core import Core
-from callmark.client.flow import Pause, Send
+from callmark.client.flow import Pause, Request, Send
 from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenStore
 
 GOOD = answer({"shows": "none"})
@@ -31,6 +31,24 @@ def test_a_token_is_made_once_and_renewed_five_minutes_before_its_hour() -> None
     played.time.seconds = 3301
     assert ask(played, core) == "Bearer token-2"
     assert played.tokens == 2
+
+
+def test_an_account_id_is_one_segment_of_every_path() -> None:
+    asked: list[str] = []
+
+    def serve(request: Request) -> Reply:
+        asked.append(request.url.removeprefix("http://callmark.test"))
+        return answer({"token": "t", "shows": "none"})
+
+    played = Played(serve)
+    core = played.core(account_id="a b/c?d")
+    making = core.tokens.current()
+    effect = next(making)
+    assert isinstance(effect, Send)
+    assert effect.request.url == "http://callmark.test/clients/a%20b%2Fc%3Fd/token"
+    making.close()
+    ask(played, core)
+    assert asked[0].startswith("/extensions/v1/clients/a%20b%2Fc%3Fd/resolve")
 
 
 def test_a_refused_token_is_replaced_once() -> None:

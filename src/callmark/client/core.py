@@ -58,7 +58,7 @@ class Core:
     @property
     def account(self) -> str:
         """`clients/{clientAccountId}` of the paths without a prefix."""
-        return f"/clients/{part(self.options.account_id)}"
+        return self.options.account_path
 
     @property
     def personalisation(self) -> str:

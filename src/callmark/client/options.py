@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -43,6 +43,11 @@ class Options:
         if self.generation not in GENERATIONS:
             raise CallmarkError(f"generation must be 1, 2 or 3, not {self.generation!r}")
         object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
+
+    @property
+    def account_path(self) -> str:
+        """`/clients/{clientAccountId}`, which all paths of the account have."""
+        return f"/clients/{quote(self.account_id, safe='', errors='replace')}"
 
     @property
     def is_on_this_machine(self) -> bool:

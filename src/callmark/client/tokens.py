@@ -144,7 +144,7 @@ class Tokens:
             "User-Agent": USER_AGENT,
             "X-Public-Access": "allow",
         }
-        return Request("POST", f"{options.base_url}/clients/{options.account_id}/token", headers, pair)
+        return Request("POST", f"{options.base_url}{options.account_path}/token", headers, pair)
 
 
 def _is_told(answer: Answer) -> bool:
