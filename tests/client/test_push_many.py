@@ -314,9 +314,11 @@ def test_a_call_under_its_own_key_has_the_same_values_when_it_is_repeated() -> N
     assert (raised.value.index, raised.value.field) == (0, "starts_at")
     with pytest.raises(callmark.InvalidRecord, match="starts_at is required with idempotency_key"):
         played.run(push(played.core(), callmark.CallRecord(**row), "order-17"))
-    for key in ("Bestellung-\u00e4", "order\n17"):
-        with pytest.raises(callmark.BadRequest, match="idempotency_key has printable ASCII characters"):
+    for key in ("Bestellung-\u00e4", "order\n17", ""):
+        with pytest.raises(callmark.BadRequest, match="idempotency_key has printable ASCII characters, at least one"):
             played.run(create_batch(played.core(), [row | {"starts_at": 1767261600000}], key))
+        with pytest.raises(callmark.BadRequest, match="idempotency_key has printable ASCII characters"):
+            played.run(push(played.core(), callmark.CallRecord(**row), key))
     assert played.requests == []
 
 

@@ -90,8 +90,9 @@ def _pushed(core: Core, record: CallRecord, key: str | None, now_ms: int) -> Flo
 
 
 def _check_key(key: str | None) -> None:
-    if key and not (key.isascii() and key.isprintable()):
-        raise BadRequest("idempotency_key has printable ASCII characters only", status=0, field="idempotency_key")
+    if key is not None and not (key and key.isascii() and key.isprintable()):
+        told = "idempotency_key has printable ASCII characters, at least one, and no others"
+        raise BadRequest(told, status=0, field="idempotency_key")
 
 
 def _check_repeatable(record: CallRecord, key: str | None) -> None:
