@@ -104,6 +104,13 @@ def test_a_pause_may_be_a_date() -> None:
     assert played.pauses == [pytest.approx(30, abs=0.1)]
 
 
+@pytest.mark.parametrize("odd", ["nan", "inf", "-inf", "1e999", "soon", "-5"])
+def test_a_pause_that_is_no_time_is_none(odd: str) -> None:
+    played = Played(replies(error(503, retry_after=odd), GOOD))
+    assert push(played).status == "success"
+    assert played.pauses == [pytest.approx(0.5) if odd != "-5" else pytest.approx(0, abs=0.1)]
+
+
 def test_a_pause_that_is_too_long_is_the_callers_to_make() -> None:
     played = Played(lambda _: error(429, retry_after="600"))
     with pytest.raises(callmark.RateLimited) as raised:

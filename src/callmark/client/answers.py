@@ -1,5 +1,6 @@
 """Reads answers: the value of a success, or the error of the tree; both envelopes read alike (contract 1.6)."""
 
+import math
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -135,7 +136,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if not text:
         return None
     try:
-        return max(float(text), 0.0)
+        return max(float(text), 0.0) if math.isfinite(float(text)) else None
     except ValueError:
         pass
     try:
@@ -145,7 +146,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-_LIMIT = re.compile(r'"([^"]+)"\s*;\s*r=(\d+)(?:\s*;\s*t=(\d+))?')
+_LIMIT = re.compile(r'"([^"]+)"\s*;\s*r=(\d{1,18})(?:\s*;\s*t=(\d{1,18}))?')
 
 
 def limits_of(headers: Mapping[str, str]) -> dict[str, tuple[int, float]]:
