@@ -81,6 +81,12 @@ def test_an_event_of_an_unknown_type_is_kept_whole() -> None:
     )
 
 
+@pytest.mark.parametrize(("kind", "payload"), [("cmb", CALLBACK), ("user_feedback", FEEDBACK), ("spam_report", {})])
+def test_events_are_kept_in_sets(kind: str, payload: dict[str, Any]) -> None:
+    one, again, other = (read_event(json.loads(event(kind, payload, more=more))) for more in (1, 1, 2))
+    assert {one, again, other} == {one, other}
+
+
 @pytest.mark.parametrize("kind", ["cmb", "user_feedback", ""])
 @pytest.mark.parametrize("odd", [None, 5, "x", [], [5], {}, True])
 def test_odd_fields_lose_no_event(kind: str, odd: object) -> None:

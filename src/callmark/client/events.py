@@ -29,7 +29,7 @@ class Event:
     created_at: datetime | None = None
     number: int | None = None
     """Its place in the account's event log; None for one that came as a webhook."""
-    raw: Json = field(default_factory=dict[str, Any], repr=False)
+    raw: Json = field(default_factory=dict[str, Any], repr=False, hash=False)
     """The body as it came, with keys that this version does not know."""
 
 
