@@ -154,11 +154,17 @@ class Numbers(_Resource):
         return self._shell.iterate(inventory.numbers(self._core, filters))
 
     def publish(self, feature_set_id: str, numbers: Iterable[str]) -> NumberBuckets:
-        """Puts any number of numbers into a feature set and publishes it; 10,000 a request. Safe to repeat."""
+        """Puts any number of numbers into a feature set and publishes it; 10,000 a request.
+
+        After an error what the requests before it did stays, and its buckets are lost: repeat the call, which is safe.
+        """
         return self._shell.run(inventory.change_listing(self._core, feature_set_id, "publish", iter(numbers)))
 
     def delist(self, feature_set_id: str, numbers: Iterable[str]) -> NumberBuckets:
-        """Takes any number of numbers out of the account and its feature set; 10,000 a request. Safe to repeat."""
+        """Takes any number of numbers out of the account and its feature set; 10,000 a request.
+
+        After an error what the requests before it did stays, and its buckets are lost: repeat the call, which is safe.
+        """
         return self._shell.run(inventory.change_listing(self._core, feature_set_id, "delist", iter(numbers)))
 
 
