@@ -1,8 +1,10 @@
 """What `pip install callmark` alone gives: the library, and a command that says how to get the rest."""
 
+import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -66,6 +68,26 @@ def test_it_brings_what_is_promised_and_no_server(base: Path) -> None:
     assert {"httpx", "msgspec", "click", "rich"} <= distributions().keys()
     done = run(base, "-c", "import starlette")
     assert "No module named 'starlette'" in done.stderr
+
+
+def test_what_the_library_imports_is_declared() -> None:
+    """What others bring along may be gone with their next version."""
+    project = tomllib.loads((SOURCE.parent / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["files"]]
+    declared = {match[0] for line in lines if (match := _NAME.match(line))}
+    imported = {name for file in (SOURCE / "callmark/client").rglob("*.py") for name in imports(file)}
+    assert {"pyyaml" if name == "yaml" else name for name in imported} <= declared
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The packages of others that a file imports, by their module."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        modules = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            modules.append(node.module or "")
+        for module in modules:
+            if (top := module.partition(".")[0]) not in sys.stdlib_module_names | {"callmark"}:
+                yield top
 
 
 def test_the_whole_library_can_be_imported(base: Path) -> None:
