@@ -57,11 +57,7 @@ class PushPage(Page, frozen=True):
 async def show(request: ConsoleRequest) -> Response:
     """The form, filled in with what the address says."""
     given = {name: request.query(name) for name in ("caller", "receiver", "label_id", "label_name", "call_reason")}
-    form = Form.of(hours="4", time_zone=request.zone.key, **given)
-    label_id = given["label_id"]
-    if label_id and all(str(one.label.id) != label_id for one in await choices(request)):
-        form.errors["label_id"] = "This label no longer exists. Choose another one."
-    return await _form(request, form)
+    return await _form(request, Form.of(hours="4", time_zone=request.zone.key, **given))
 
 
 async def push(request: ConsoleRequest) -> Response:

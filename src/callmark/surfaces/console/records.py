@@ -8,7 +8,6 @@ from starlette.responses import Response
 from callmark.domain.calls import service as calls
 from callmark.domain.handsets import waking
 from callmark.domain.ids import RecordId
-from callmark.domain.labels import service as labels
 from callmark.domain.numbers.number_list_parser import read_number
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
@@ -45,13 +44,12 @@ class RecordsPage(Page, frozen=True):
 
 
 class RecordPage(Page, frozen=True):
-    """One record: what it shows, its outcome, and what was sent when it is invalid; `again` is a form to push it."""
+    """One record: what it shows, its outcome, and what was sent when it is invalid."""
 
     template: ClassVar[str] = "records/record.html"
     record: StoredRecord
     moments: list[Moment]
     submitted: list[tuple[str, str]]
-    again: str
     may_withdraw: bool
 
 
@@ -124,21 +122,11 @@ async def show_record(request: ConsoleRequest) -> Response:
     wake_ups = await waking.sent_between(request.deps, receiver, record.accepted_at, arrived_at(record))
     network = await calls_on_network(request.deps, record.key.id)
     may_withdraw = record.outcome is not Outcome.INVALID and record.withdrawn_at is None and record.key.ends_at > now
-    moments, again = timeline(record, told, now, wake_ups, network), await _again(request, record)
-    return page(request, RecordPage(record, moments, _submitted(record), again, may_withdraw=may_withdraw))
-
-
-async def _again(request: ConsoleRequest, record: StoredRecord) -> str:
-    """The form of a push that shows what the record shows, from now."""
-    offered = await labels.list_for_records(request.deps, request.account_id)
-    is_labels_own = any(one.id == record.label_id and one.name == record.label_name for one in offered)
-    return with_query(
-        "/console/push",
-        receiver=record.key.receiver_number,
-        caller=record.caller_number or "",
-        label_id=str(record.label_id or ""),
-        label_name="" if is_labels_own else record.label_name or "",
-        call_reason=record.call_reason or "",
+    return page(
+        request,
+        RecordPage(
+            record, timeline(record, told, now, wake_ups, network), _submitted(record), may_withdraw=may_withdraw
+        ),
     )
 
 
