@@ -114,7 +114,10 @@ async def test_a_preview_survives_a_reload_and_is_gone_once_it_was_applied(
     assert errors_of(unsure)["sure"] == "Confirm this first: numbers meant by these lines would be delisted"
     assert "2 hello not a phone number" in text_of(unsure) or "3 hello not a phone number" in text_of(unsure)
     assert (await alice.post(f"{at}/apply", {**fields, "sure": "on"})).status_code == 303
-    assert (await alice.get(preview)).status_code == 404
+    gone = await alice.get(preview)
+    assert gone.status_code == 404
+    assert "This preview is gone: it was used or discarded" in text_of(gone)
+    assert f'href="{at}"' in gone.text.partition("empty-action")[2]
 
 
 async def test_a_preview_is_found_by_its_account_and_its_feature_set_only(

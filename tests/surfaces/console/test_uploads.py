@@ -13,7 +13,9 @@ from tests.surfaces.console.browser import Browser, Business, Visitors, errors_o
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.uploads import service as uploads
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.previewed_files import service as previewed_files
+from callmark.domain.previewed_files.model import MOST_KEPT, FilePurpose
 from callmark.kit.clock import FakeClock
 from callmark.worker import run as worker
 
@@ -171,8 +173,10 @@ async def test_nothing_is_pushed_before_the_preview_and_the_preview_keeps_what_w
     done = await alice.post(path, {**fields_of(again), "push": "on"})
     (upload,) = await uploads.list_uploads(deps, business.account.id, None)
     assert done.headers["location"] == f"/console/uploads/{upload.id}"
-    assert (await alice.get(path)).status_code == 404
-    assert (await alice.post(path, {**fields_of(again), "push": "on"})).status_code == 404
+    for gone in (await alice.get(path), await alice.post(path, {**fields_of(again), "push": "on"})):
+        assert gone.status_code == 404
+        assert "This preview is gone: it was used or discarded" in text_of(gone)
+        assert 'href="/console/uploads"' in gone.text.partition("empty-action")[2]
     await worker.run_due_once(deps)
     (batch,) = await uploads.batches_of(deps, business.account.id, upload.id)
     assert f"/console/batches/{batch}" in (await alice.get(done.headers["location"])).text
@@ -195,6 +199,25 @@ async def test_a_preview_is_its_accounts_own_is_given_up_or_forgotten(
     async with deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM file_draft WHERE account_id = $1", business.account.id) == 0
     assert await uploads.list_uploads(deps, business.account.id, None) == []
+
+
+async def test_lists_of_numbers_do_not_take_the_place_of_an_upload(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    file = ("x.csv", f"to\n{phone()}\n".encode(), "text/csv")
+    paths = [(await alice.post("/console/uploads/new", {}, file=file)).headers["location"] for _ in range(2)]
+
+    async def keep(purpose: FilePurpose, count: int) -> None:
+        for _ in range(count):
+            await previewed_files.keep_file(
+                deps, business.account.id, purpose, file_name="x", content=b"x", choices={}, by=SYSTEM
+            )
+
+    await keep(FilePurpose.NUMBERS, MOST_KEPT)
+    assert [(await alice.get(path)).status_code for path in paths] == [200, 200]
+    await keep(FilePurpose.RECORDS, MOST_KEPT - 1)
+    assert [(await alice.get(path)).status_code for path in paths] == [404, 200]
 
 
 async def test_a_workbook_is_previewed_and_another_sheet_chosen(

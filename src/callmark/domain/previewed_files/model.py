@@ -11,7 +11,7 @@ from callmark.domain.ids import AccountId, PreviewedFileId
 
 KEPT_FOR = timedelta(days=1)
 MOST_KEPT = 20
-"""Files of one account; a further one replaces its oldest."""
+"""Files of one account and purpose; a further one replaces the oldest of them."""
 
 
 class FilePurpose(StrEnum):

@@ -29,12 +29,13 @@ async def insert_file(tx: Tx, file: PreviewedFile) -> None:
     )
 
 
-async def delete_oldest(tx: Tx, account_id: AccountId, kept: int) -> None:
-    """Forgets an account's files but its newest `kept`. Index file_draft_account."""
+async def delete_oldest(tx: Tx, account_id: AccountId, purpose: FilePurpose, kept: int) -> None:
+    """Forgets an account's files of that purpose but its newest `kept`. Index file_draft_account."""
     await tx.execute(
-        "DELETE FROM file_draft WHERE id IN (SELECT id FROM file_draft WHERE account_id = $1"
-        " ORDER BY created_at DESC, id DESC OFFSET $2)",
+        "DELETE FROM file_draft WHERE id IN (SELECT id FROM file_draft WHERE account_id = $1 AND purpose = $2"
+        " ORDER BY created_at DESC, id DESC OFFSET $3)",
         account_id,
+        purpose,
         kept,
     )
 

@@ -27,7 +27,7 @@ async def keep_file(
     by: Actor,
     subject_id: UUID | None = None,
 ) -> PreviewedFile:
-    """The file, once it is written. The account's oldest goes when there are more than `MOST_KEPT`."""
+    """The file, once it is written. The account's oldest of this purpose goes when there are more than `MOST_KEPT`."""
     name = "".join(one for one in file_name if one.isprintable()).strip()[:_LONGEST_NAME]
     file = PreviewedFile(
         PreviewedFileId(new_id()),
@@ -42,18 +42,20 @@ async def keep_file(
     )
     async with deps.db.transaction() as tx:
         await queries.insert_file(tx, file)
-        await queries.delete_oldest(tx, account_id, MOST_KEPT)
+        await queries.delete_oldest(tx, account_id, purpose, MOST_KEPT)
     return file
 
 
 async def get_file(
     deps: Deps, account_id: AccountId, file_id: UUID, purpose: FilePurpose, subject_id: UUID | None = None
 ) -> PreviewedFile:
-    """The account's file. Raises NotFound, also when it was used or a day has passed."""
+    """The account's file. Raises NotFound, also when it was used, a day has passed or newer ones took its place."""
     async with deps.db.connection() as tx:
         found = await queries.select_file(tx, account_id, file_id, purpose, subject_id)
     if found is None or found.created_at < deps.clock.now() - KEPT_FOR:
-        raise NotFound("this preview does not exist; it was already used, or it is more than a day old")
+        raise NotFound(
+            "this preview is gone: it was used or discarded, it is more than a day old, or newer ones took its place"
+        )
     return found
 
 

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from callmark.kit.errors import AppError, InvalidInput, PayloadTooLarge, TooManyRequests
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import HOME, ConsoleRequest, page_after, page_of as address_of_page
+from callmark.surfaces.console.request import HOME, ConsoleRequest, Gone, page_after, page_of as address_of_page
 from callmark.surfaces.observed import route_of
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,8 @@ _TEXTS = {
 class ErrorPage(Page, frozen=True):
     """What happened, and the way back; `home` is empty for who may only sign out.
 
-    `opener` is the page with a link that cannot be followed now, which opens with what is right by now.
+    `opener` is the page with a link that cannot be followed now, which opens with what is right by now; `after` and its
+    name are of the page that follows, where what this one was about is used up.
     """
 
     template: ClassVar[str] = "error.html"
@@ -45,6 +46,8 @@ class ErrorPage(Page, frozen=True):
     text: str
     home: str
     opener: str
+    after: str = ""
+    after_name: str = ""
 
 
 _BARE = (
@@ -69,6 +72,11 @@ def _noted(request: ConsoleRequest) -> str:
 def _page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else error.status
     text = error.message if isinstance(error, AppError) else error.detail
+    if isinstance(error, Gone):
+        said = display_names.sentence(text)
+        return page(
+            request, ErrorPage(status, "No longer there", said, HOME, "", error.after, error.after_name), status
+        )
     if isinstance(error, InvalidInput):
         text = error.for_people
     if isinstance(error, TooManyRequests):

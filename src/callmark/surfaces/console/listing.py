@@ -20,7 +20,7 @@ from callmark.domain.numbers.number_list_parser import ListReading, NumberList, 
 from callmark.domain.policy.model import Action, Path
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import PreviewedFile
-from callmark.kit.errors import InvalidInput
+from callmark.kit.errors import InvalidInput, NotFound
 from callmark.surfaces.console import counted, display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.csv_export import sheet
@@ -37,7 +37,7 @@ from callmark.surfaces.console.list_files import (
 )
 from callmark.surfaces.console.listing_jobs import JobLine, followed
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form, whole_number
+from callmark.surfaces.console.request import ConsoleRequest, Form, Gone, whole_number
 from callmark.surfaces.console.route import get, post
 
 LARGEST_BYTES = 4 * 1024 * 1024
@@ -128,7 +128,11 @@ async def send(request: ConsoleRequest) -> Response:
 async def show_preview(request: ConsoleRequest) -> Response:
     """What the list would do now."""
     one = (await _find_set(request)).feature_set
-    file = await get_list(request, one.id, request.id(PreviewedFileId, "draft"))
+    file_id = request.id(PreviewedFileId, "draft")
+    try:
+        file = await get_list(request, one.id, file_id)
+    except NotFound as exc:
+        raise Gone(exc.message, f"{_at(one.id)}/listing", "Manage Listing") from exc
     return await _preview(request, file, Form.of(**file.choices))
 
 

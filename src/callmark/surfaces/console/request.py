@@ -33,6 +33,17 @@ Id = TypeVar("Id", bound=UUID)
 _shown = msgspec.json.Decoder(dict[str, str | list[str]]).decode
 
 
+class Gone(NotFound):
+    """What a page of the visitor's own was about is used up: `message` says so, and `after` is the page that follows.
+
+    Raised for every id that names nothing here, so that it says nothing about what others have.
+    """
+
+    def __init__(self, message: str, after: str, after_name: str) -> None:
+        super().__init__(message)
+        self.after, self.after_name = after, after_name
+
+
 class Form(Struct):
     """What a form holds: its values as they were typed, and what is wrong with them, by field ("" is the whole)."""
 

@@ -8,10 +8,10 @@ from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers.model import Review
 from callmark.domain.policy.model import Action
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/reviews"
@@ -54,7 +54,7 @@ async def approve(request: ConsoleRequest) -> Response:
 
 async def show_reject(request: ConsoleRequest) -> Response:
     """The form that asks why."""
-    return page(request, RejectPage(await reviews.get_review(request.deps, request.id(ListingJobId)), Form()))
+    return page(request, RejectPage(await _review(request), Form()))
 
 
 async def reject(request: ConsoleRequest) -> Response:
@@ -62,10 +62,18 @@ async def reject(request: ConsoleRequest) -> Response:
     try:
         job = await reviews.reject(request.deps, job_id, form.text("reason"), by=request.by)
     except InvalidInput as refused:
-        return page(request, RejectPage(await reviews.get_review(request.deps, job_id), form.refused(refused)), 422)
+        return page(request, RejectPage(await _review(request), form.refused(refused)), 422)
     except Conflict as refused:
         return request.go(LIST, display_names.sentence(refused.message), "warning")
     return request.go(LIST, f"Rejected: {display_names.count(job.number_count, 'number')} will not be listed.")
+
+
+async def _review(request: ConsoleRequest) -> Review:
+    """The request that the path names. Raises Gone, also once it was decided."""
+    try:
+        return await reviews.get_review(request.deps, request.id(ListingJobId))
+    except NotFound as exc:
+        raise Gone(exc.message, LIST, "the requests that wait") from exc
 
 
 ROUTES = (

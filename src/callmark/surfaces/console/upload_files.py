@@ -21,14 +21,14 @@ from callmark.domain.personalisation.uploads.preview import (
 )
 from callmark.domain.policy.model import Action
 from callmark.domain.previewed_files import service as previewed_files
-from callmark.domain.previewed_files.model import FilePurpose, PreviewedFile
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.domain.previewed_files.model import MOST_KEPT, FilePurpose, PreviewedFile
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.zones import device_zone
 from callmark.record_rules.columns import COLUMNS
 from callmark.record_rules.fields import Field
 from callmark.surfaces.console import display_names, push
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
 from callmark.surfaces.console.route import get, post
 from callmark.tables.reader import Reading
 from callmark.tables.text import ENCODINGS
@@ -88,6 +88,7 @@ class UploadPreviewPage(Page, frozen=True):
     sheet_options: list[tuple[str, str]]
     encodings: list[tuple[str, str]]
     zone: str
+    most_kept: int = MOST_KEPT
 
 
 class _PreviewChoices(Struct):
@@ -177,9 +178,12 @@ async def _push(request: ConsoleRequest, file: PreviewedFile) -> Response:
 
 
 async def _file_of(request: ConsoleRequest) -> PreviewedFile:
-    return await previewed_files.get_file(
-        request.deps, request.account_id, request.id(PreviewedFileId), FilePurpose.RECORDS
-    )
+    """The file that the path names. Raises Gone, with the way to the uploads: it may have become one of them."""
+    file_id = request.id(PreviewedFileId)
+    try:
+        return await previewed_files.get_file(request.deps, request.account_id, file_id, FilePurpose.RECORDS)
+    except NotFound as exc:
+        raise Gone(exc.message, LIST, "Uploads") from exc
 
 
 def _choices_of(form: Form) -> dict[str, str]:
