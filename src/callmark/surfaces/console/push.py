@@ -1,5 +1,6 @@
 """Push one call record by hand, in real time: validated as the API does it, its result shown at once."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -55,9 +56,15 @@ class PushPage(Page, frozen=True):
 
 
 async def show(request: ConsoleRequest) -> Response:
-    """The form, filled in with what the address says."""
+    """The form, filled in with what the address says; a name to show only where it is not the label's own."""
     given = {name: request.query(name) for name in ("caller", "receiver", "label_id", "label_name", "call_reason")}
-    return await _form(request, Form.of(hours="4", time_zone=request.zone.key, **given))
+    form, offered = Form.of(hours="4", time_zone=request.zone.key, **given), await choices(request)
+    chosen = _chosen(form, offered)
+    if given["label_id"] and chosen is None:
+        form.errors["label_id"] = "This label no longer exists. Choose another one"
+    if chosen and chosen.label.name == given["label_name"]:
+        form.values["label_name"] = [""]
+    return await _form(request, form, offered=offered)
 
 
 async def push(request: ConsoleRequest) -> Response:
@@ -113,13 +120,17 @@ async def choices(request: ConsoleRequest) -> list[Choice]:
     return [Choice(label, logo_address(request.deps.public_url, label.logo_sha256)) for label in found]
 
 
-async def _form(request: ConsoleRequest, form: Form, status: int = 200) -> Response:
-    offered = await choices(request)
-    chosen = next(
-        (one for one in offered if str(one.label.id) == form.text("label_id")), offered[0] if offered else None
-    )
+async def _form(
+    request: ConsoleRequest, form: Form, status: int = 200, *, offered: list[Choice] | None = None
+) -> Response:
+    offered = await choices(request) if offered is None else offered
+    chosen = _chosen(form, offered) or next(iter(offered), None)
     reasons = [one.text for one in await call_reasons.list_call_reasons(request.deps, request.account_id)]
     return page(request, PushPage(form, offered, chosen, reasons), status)
+
+
+def _chosen(form: Form, offered: Sequence[Choice]) -> Choice | None:
+    return next((one for one in offered if str(one.label.id) == form.text("label_id")), None)
 
 
 ROUTES = (

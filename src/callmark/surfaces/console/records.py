@@ -44,12 +44,13 @@ class RecordsPage(Page, frozen=True):
 
 
 class RecordPage(Page, frozen=True):
-    """One record: what it shows, its outcome, and what was sent when it is invalid."""
+    """One record: what it shows, its outcome, what was sent when it is invalid, and the form that pushes it again."""
 
     template: ClassVar[str] = "records/record.html"
     record: StoredRecord
     moments: list[Moment]
     submitted: list[tuple[str, str]]
+    again: str
     may_withdraw: bool
 
 
@@ -122,11 +123,19 @@ async def show_record(request: ConsoleRequest) -> Response:
     wake_ups = await waking.sent_between(request.deps, receiver, record.accepted_at, arrived_at(record))
     network = await calls_on_network(request.deps, record.key.id)
     may_withdraw = record.outcome is not Outcome.INVALID and record.withdrawn_at is None and record.key.ends_at > now
-    return page(
-        request,
-        RecordPage(
-            record, timeline(record, told, now, wake_ups, network), _submitted(record), may_withdraw=may_withdraw
-        ),
+    moments = timeline(record, told, now, wake_ups, network)
+    return page(request, RecordPage(record, moments, _submitted(record), _again(record), may_withdraw=may_withdraw))
+
+
+def _again(record: StoredRecord) -> str:
+    """The form that pushes the same once more."""
+    return with_query(
+        "/console/push",
+        receiver=record.key.receiver_number,
+        caller=record.caller_number or "",
+        label_id=str(record.label_id or ""),
+        label_name=record.label_name or "",
+        call_reason=record.call_reason or "",
     )
 
 
