@@ -7,7 +7,9 @@ from itertools import zip_longest
 from typing import ClassVar
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from callmark.domain.feature_sets import visible_sets
@@ -136,8 +138,9 @@ async def create(request: ConsoleRequest) -> Response:
 async def show_edit(request: ConsoleRequest) -> Response:
     found = await find_campaign(request)
     campaign = found.campaign
-    form = Form.of(name=campaign.name, call_types=[*campaign.call_types])
-    return await _builder(request, form, campaign.campaign_type, question_fields(campaign), campaign=campaign)
+    return await _builder(
+        request, _stored(campaign), campaign.campaign_type, question_fields(campaign), campaign=campaign
+    )
 
 
 async def edit(request: ConsoleRequest) -> Response:
@@ -147,6 +150,7 @@ async def edit(request: ConsoleRequest) -> Response:
     campaign, kind, asked = found.campaign, found.campaign.campaign_type, sent_questions(form)
     if form.text("do"):
         return await _builder(request, form, kind, changed(asked, form.text("do")), campaign=campaign)
+    form, asked = _merged(form, asked, campaign)
     errors = _errors(form, kind, asked, campaign)
     try:
         if not errors:
@@ -162,7 +166,7 @@ async def edit(request: ConsoleRequest) -> Response:
     except (InvalidInput, Conflict) as refused:
         errors = form.refused(refused).errors
     if errors:
-        return await _builder(request, Form(form.values, errors), kind, asked, 422, campaign=campaign)
+        return await _builder(request, Form(form.values, errors, form.shown), kind, asked, 422, campaign=campaign)
     return request.go(f"{LIST}/{campaign.id}", f"{form.text('name').strip()} was saved.")
 
 
@@ -205,6 +209,27 @@ def changed(asked: list[QuestionField], do: str) -> list[QuestionField]:
     if step != "remove":
         moved.insert(to, one)
     return moved
+
+
+def _stored(campaign: Campaign) -> Form:
+    """What the draft has; all its questions count as one field, `questions`."""
+    types = [kind.value for kind in CallType if kind in campaign.call_types]
+    return Form.stored(name=campaign.name, call_types=types, questions=_text_of(question_fields(campaign)))
+
+
+def _merged(form: Form, asked: list[QuestionField], campaign: Campaign) -> tuple[Form, list[QuestionField]]:
+    """As `Form.onto`. Of questions that were changed here, one that someone else has removed becomes a new one."""
+    text = _text_of(asked)
+    merged = Form({**form.values, "questions": [text]}, form.errors, form.shown).onto(_stored(campaign))
+    if merged.text("questions") != text:
+        return merged, question_fields(campaign)
+    known = {str(question.id) for question in campaign.questions}
+    return merged, [one if one.id in known else replace(one, id="") for one in asked]
+
+
+def _text_of(asked: list[QuestionField]) -> str:
+    """The questions in one text, which is the same as long as they are."""
+    return msgspec.json.encode([(one.id, one.kind, one.text, one.lines) for one in asked]).decode()
 
 
 async def _builder(
