@@ -175,7 +175,7 @@ async def test_why_a_campaign_does_not_go_live_is_said(
     await set_switch(deps, listed, "survey", on=False)
     refused = await alice.follow(await alice.post(f"{LIST}/{campaign.id}/live"))
     assert "the survey switch of this campaign" in text_of(refused)
-    assert "Edit the feature set" in text_of(refused)
+    assert "Turn on" in text_of(refused)
     await set_switch(deps, listed, "survey", on=True)
     await live(deps, listed)
     taken = text_of(await alice.follow(await alice.post(f"{LIST}/{campaign.id}/live")))

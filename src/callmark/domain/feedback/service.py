@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets import service as feature_sets, visible_sets
+from callmark.domain.feature_sets.model import FeatureSet, FeatureSetChange
 from callmark.domain.feedback import model, queries
 from callmark.domain.feedback.model import (
     DEFAULT_RATING_QUESTION,
@@ -148,6 +149,19 @@ async def make_live(deps: Deps, account_id: AccountId, campaign_id: CampaignId, 
         new = replace(old, state=CampaignState.LIVE, updated_at=now, live_at=now)
         await queries.update_campaign(tx, new)
         await _note(tx, by, "campaign.made_live", new, now)
+    return new
+
+
+async def set_survey(
+    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, *, by: Actor, on: bool
+) -> FeatureSet:
+    """The feature set or number group, whose live campaigns ask from now on or not. Raises NotFound, InvalidInput."""
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        wanted = FeatureSetChange(survey=on)
+        new = await feature_sets.change_feature_set(tx, account_id, feature_set_id, wanted, by=by, now=now)
+        facts = {"feature_set_id": str(new.id), "survey": on}
+        await audit.note(tx, by, "feature_set.changed", new.name, account_id=account_id, at=now, **facts)
     return new
 
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from callmark.domain.events.model import EventType
 from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.model import FeatureSetState
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CallType, CampaignResults, CampaignState, Feedback
 from callmark.domain.ids import CampaignId, FeedbackId
@@ -24,7 +25,7 @@ from callmark.surfaces.console.campaign_builder import (
     find_campaign,
     question_fields,
 )
-from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
@@ -153,21 +154,29 @@ async def show_answers(request: ConsoleRequest) -> Response:
 
 
 async def ask_live(request: ConsoleRequest) -> Page:
-    """Says what begins, and that the questions stay as they are."""
+    """Says what it asks, about how many numbers, and what keeps it from being asked."""
     found = await find_campaign(request)
-    one, campaign = found.own.feature_set, found.campaign
+    campaign, one = found.campaign, found.own.feature_set
+    back = f"{LIST}/{campaign.id}"
+    if not one.survey:
+        why = f"The survey switch of {one.name} is off. Turn it on at the campaign's page first."
+        return Blocked(f"{campaign.name} cannot be made live yet", [why], None, back)
     kinds = " and ".join(display_names.CALL_TYPES[kind].lower() for kind in _asked_after(found))
-    return Confirm(
-        title=f"Make {campaign.name} live?",
-        lost=[
-            f"It asks after {kinds} calls, from the next call.",
-            counted.numbers_ask(one.number_count, one.name),
-            "You can no longer change its questions.",
-        ],
-        button="Make live",
-        back=f"{LIST}/{campaign.id}",
-        danger=False,
-    )
+    begins = [f"It asks after {kinds} calls, from the next call."]
+    if one.state is not FeatureSetState.PUBLISHED:
+        why = f"{one.name} is not published, so receivers are not asked until it is."
+        begins = [why, f"From then on it asks after {kinds} calls."]
+    lost = [*begins, counted.numbers_ask(one.number_count, one.name), "You can no longer change its questions."]
+    return Confirm(f"Make {campaign.name} live?", lost, "Make live", back, danger=False)
+
+
+async def set_survey(request: ConsoleRequest) -> Response:
+    """Turns the switch of the campaign's feature set: whether its campaigns ask at all."""
+    found, on = await find_campaign(request), request.form.text("survey") == "on"
+    of = request.deps, request.account_id, found.own.feature_set.id
+    one = await feedback.set_survey(*of, by=request.by, on=on)
+    said = f"The survey switch of {one.name} is {'on' if on else 'off'}."
+    return request.go(f"{LIST}/{found.campaign.id}", said)
 
 
 async def make_live(request: ConsoleRequest) -> Response:
@@ -290,6 +299,7 @@ ROUTES = (
     get("/campaigns/{id}", show_campaign, Action.FEEDBACK_VIEW),
     get("/campaigns/{id}/answers", show_answers, Action.FEEDBACK_VIEW),
     *confirmed("/campaigns/{id}/live", ask_live, make_live, Action.FEEDBACK_MANAGE),
+    post("/campaigns/{id}/survey", set_survey, Action.FEEDBACK_MANAGE),
     *confirmed("/campaigns/{id}/end", ask_end, end, Action.FEEDBACK_MANAGE),
     *confirmed("/campaigns/{id}/delete", ask_delete, delete, Action.FEEDBACK_MANAGE),
     get("/campaigns/{id}/export", show_export, Action.FEEDBACK_VIEW),
