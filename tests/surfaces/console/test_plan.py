@@ -5,7 +5,9 @@ import re
 import pytest
 from starlette.requests import Request
 from tests.support.factories import ALICE, make_branch, make_label
-from tests.surfaces.console.browser import Business, Visitors
+from tests.support.listed_number import make_listed
+from tests.surfaces.console.browser import Business, Visitors, text_of
+from tests.surfaces.console.campaigns import draft
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
@@ -148,3 +150,27 @@ async def test_whether_to_show_a_button_of_a_place_is_not_answered_without_one(d
     request = ConsoleRequest(deps, Request({"type": "http"}), None, Origin("203.0.113.7", "test"), "key")
     with pytest.raises(TypeError, match="bound to a place"):
         request.may(Action.NUMBERS_MANAGE)
+
+
+OF_NUMBERS = re.compile(r'(?:href|action)="/console/(?:feature-sets|numbers)\b[^"]*"')
+
+
+async def test_pages_of_other_features_lead_to_no_page_that_the_plan_lacks(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    account_id, admin = business.account.id, await browse.as_member(business.admin)
+    listed = await make_listed(deps, account_id=account_id, process_id=business.process, name="Parcels", survey=False)
+    campaign = await draft(deps, listed)
+    config = f"/console/callbacks/configurations/{listed.feature_set_id}"
+    pages = ["/console/structure", "/console/callbacks/configurations", config, f"/console/campaigns/{campaign.id}"]
+    with_all = {path: OF_NUMBERS.findall((await admin.get(path)).text) for path in pages}
+    assert with_all["/console/structure"]
+    await accounts.update_account(deps, account_id, features=ALL_FEATURES - {Feature.NUMBER_MANAGEMENT}, by=SYSTEM)
+    for path in pages:
+        shown = await admin.get(path)
+        assert OF_NUMBERS.findall(shown.text) == [], path
+        assert "Parcels" in text_of(shown), path
+    switch = await admin.follow(await admin.post(f"/console/campaigns/{campaign.id}/survey", {"survey": "on"}))
+    assert "The survey switch of Parcels is on." in text_of(switch)
+    await admin.follow(await admin.post(f"/console/campaigns/{campaign.id}/survey", {"survey": "off"}))
+    assert not (await feature_sets.get_feature_set(deps, account_id, listed.feature_set_id)).survey
