@@ -113,7 +113,7 @@ async def create_key(
         check_wanted(account.features, features, (), "features")
         most = account.limits.of(KEYS)
         if len(await queries.select_keys(tx, account_id)) >= most:
-            raise Conflict(f"an account can have {most} API keys at the same time. delete one first.")
+            raise Conflict(f"an account can have {most} API keys at the same time; delete one first")
         now = deps.clock.now()
         key_id, reference = KeyId(new_id()), KeyReference(random_uuid())
         key = ApiKey(key_id, reference, account_id, name, description, features, by.email, now)

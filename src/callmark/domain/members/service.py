@@ -296,7 +296,7 @@ async def _lock_beside_admin(tx: Tx, member: Member, *, stays: bool = False) -> 
     locked = _found(await queries.lock_member(tx, member.account_id, member.id))
     is_admin = locked.role is Role.ADMIN and locked.state is MemberState.ACTIVE
     if is_admin and not stays and await admin_emails(tx, member.account_id) == [locked.email]:
-        raise Conflict("this is the account's only active admin. make someone else an admin first.")
+        raise Conflict("this is the account's only active admin; make someone else an admin first")
     return locked
 
 

@@ -6,6 +6,8 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.policy.model import Action
+from callmark.kit.errors import Conflict
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import Access, ConsoleRoute, Handler, get, post
@@ -40,12 +42,24 @@ class Blocked(Page, frozen=True):
 def confirmed(
     path: str, question: Callable[[ConsoleRequest], Awaitable[Page]], act: Handler, needs: Action | Access
 ) -> tuple[ConsoleRoute, ConsoleRoute]:
-    """The page that asks (or says why not), and, at the same path, the action that its form posts to."""
+    """The page that asks (or says why not), and, at the same path, the action that its form posts to.
+
+    What has become impossible since it was asked is said where the question leads back to.
+    """
 
     async def ask(request: ConsoleRequest) -> Response:
         return page(request, await question(request))
 
-    return get(path, ask, needs), post(path, act, needs)
+    async def do(request: ConsoleRequest) -> Response:
+        try:
+            return await act(request)
+        except Conflict as refused:
+            asked = await question(request)
+            if not isinstance(asked, Confirm | Blocked):
+                raise
+            return request.go(asked.back, display_names.sentence(refused.message), "danger")
+
+    return get(path, ask, needs), post(path, do, needs)
 
 
 def shown_by(names: Sequence[str]) -> str:

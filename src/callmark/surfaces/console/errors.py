@@ -93,9 +93,12 @@ def _page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Respon
 
 
 def _opener(request: ConsoleRequest) -> str:
-    """The page whose link was followed; empty where there is none, and for a form, which may have been filled in."""
+    """The page whose link or button was followed; empty where there is none.
+
+    Handlers of forms that are filled in show what is refused in the form.
+    """
     known = page_after(address_of_page(request.http.headers.get("referer", "")))
-    return known if request.http.method == "GET" and known not in {HOME, request.address} else ""
+    return known if known not in {HOME, request.address} else ""
 
 
 def retry_text(error: TooManyRequests, why: str = "Too many attempts.") -> str:

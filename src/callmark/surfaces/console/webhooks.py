@@ -167,10 +167,12 @@ async def rotate(request: ConsoleRequest) -> Response:
         webhook = await _webhook(request)
         refused = InvalidInput("choose how long to keep the current secret", field="overlap")
         return page(request, RotatePage(webhook, form.refused(refused), OVERLAPS), 422)
+    of = request.deps, request.account_id, request.id(WebhookId)
     overlap = timedelta(hours=int(form.text("overlap")))
-    made = await webhooks.rotate_secret(
-        request.deps, request.account_id, request.id(WebhookId), overlap=overlap, by=request.by
-    )
+    try:
+        made = await webhooks.rotate_secret(*of, overlap=overlap, by=request.by)
+    except Conflict as refused:
+        return page(request, RotatePage(await _webhook(request), form.refused(refused), OVERLAPS), 422)
     return await _shown_once(request, made.webhook, made.secret, OVERLAPS[form.text("overlap")])
 
 
