@@ -84,6 +84,7 @@ class ConfigPage(Page, frozen=True):
     zones: list[tuple[str, list[tuple[str, str]]]]
     preview: SlotPreview
     url: str
+    said: str
     longest_name: int = LONGEST_NAME
 
 
@@ -134,11 +135,17 @@ async def save(request: ConsoleRequest) -> Response:
 
 
 async def offer(request: ConsoleRequest) -> Response:
-    """Turns the switch of a feature set or number group: whether a call back is offered at all."""
+    """Turns the switch of a feature set or number group: whether a call back is offered at all.
+
+    The button stands in the form of the configuration: what was typed there is shown again, and nothing of it kept.
+    """
     feature_set_id, on = request.id(FeatureSetId), request.form.text("call_me_back") == "on"
     one = await callbacks.set_offered(request.deps, request.account_id, feature_set_id, by=request.by, on=on)
-    said = "offers Call Me Back from the next missed call" if on else "no longer offers Call Me Back"
-    return request.go(f"{LIST}/{feature_set_id}", f"{one.name} {said}.")
+    said = f"{one.name} {'offers Call Me Back from the next missed call' if on else 'no longer offers Call Me Back'}."
+    if "name" in request.form.values:
+        said += " What you typed below is not saved yet."
+        return _form_page(request, await _find(request), request.form, said=said)
+    return request.go(f"{LIST}/{feature_set_id}", said)
 
 
 async def ask_delete(request: ConsoleRequest) -> Page:
@@ -207,7 +214,9 @@ def _merged(form: Form, stored: Form) -> Form:
     return Form(merged.values | rows, merged.errors, merged.shown)
 
 
-def _form_page(request: ConsoleRequest, found: ConfiguredSet, form: Form, status: int = 200) -> Response:
+def _form_page(
+    request: ConsoleRequest, found: ConfiguredSet, form: Form, status: int = 200, *, said: str = ""
+) -> Response:
     own = found.own
     context = ConfigPage(
         own,
@@ -217,6 +226,7 @@ def _form_page(request: ConsoleRequest, found: ConfiguredSet, form: Form, status
         zone_options(),
         _preview(request, form),
         f"{LIST}/{own.feature_set.id}",
+        said,
     )
     return page(request, context, status)
 
