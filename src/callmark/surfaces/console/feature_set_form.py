@@ -74,7 +74,7 @@ async def create(request: ConsoleRequest) -> Response:
         )
     except (InvalidInput, Conflict) as refused:
         return await _form_page(request, _about(form, refused), "", await homes(request), 422)
-    return request.go(f"{LIST}/{made.id}", f"{made.name} was created as a draft. Next: list its numbers.")
+    return request.go(f"{LIST}/{made.id}", f"{made.name} was created as a draft.")
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
