@@ -123,8 +123,22 @@ async def test_a_plan_without_the_features_is_told_and_offered_no_buttons(deps: 
         await make_label(deps, business.account.id)
         card = await (await browse.as_member(business.admin)).get("/console/first-steps")
         assert text_of(card).count("not part of your plan") == 2
+        assert "Call Personalisation is not part of your plan." in text_of(card)
+        assert "Number Management and Call Me Back are not part of your plan." in text_of(card)
         assert 'action="/console/first-steps/prepare"' not in card.text
         assert 'action="/console/first-steps/push"' not in card.text
+
+
+@pytest.mark.parametrize(
+    ("lacking", "name"), [(Feature.NUMBER_MANAGEMENT, "Number Management"), (Feature.CALL_ME_BACK, "Call Me Back")]
+)
+async def test_the_last_step_names_the_feature_that_the_plan_lacks(
+    deps: Deps, business: Business, browse: Visitors, lacking: Feature, name: str
+) -> None:
+    await accounts.update_account(deps, business.account.id, features=ALL_FEATURES - {lacking}, by=SYSTEM)
+    card = text_of(await (await browse.as_member(business.admin)).get("/console/first-steps"))
+    assert f" {name} is not part of your plan." in card
+    assert card.count("part of your plan") == 1
 
 
 @pytest.mark.parametrize("lacking", [Feature.NUMBER_MANAGEMENT, Feature.CALL_ME_BACK])

@@ -1,5 +1,6 @@
 """The first steps of a new account: which are done, by what exists, and what the demo prepares for the last one."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -48,7 +49,7 @@ class FirstSteps(Struct, frozen=True):
 
     `label` is a dynamic label; `key` one that was used if there is any, else the newest; `delivered` the newest event
     that reached a webhook. `is_prepared`: the demo's number is listed with Call Me Back, and a webhook leads to the
-    demo's receiver. `can_push` and `can_be_answered` say whether the account's plan has what the steps need.
+    demo's receiver. `can_push` and `lacks_to_answer` say what of the account's plan the steps need.
     """
 
     label: Label | None
@@ -57,7 +58,7 @@ class FirstSteps(Struct, frozen=True):
     is_prepared: bool
     delivered: Delivery | None
     can_push: bool
-    can_be_answered: bool
+    lacks_to_answer: Sequence[Feature]
 
     @property
     def done(self) -> tuple[bool, bool, bool, bool]:
@@ -90,7 +91,7 @@ async def read_first_steps(deps: Deps, account_id: AccountId, sink_url: str) -> 
         is_prepared=bool(sink_url) and await _is_prepared(deps, account_id, sink_url),
         delivered=_first([one for one in newest if not one.is_test]),
         can_push=Feature.CALL_PERSONALISATION in features,
-        can_be_answered=features >= _NEEDED_TO_ANSWER,
+        lacks_to_answer=[feature for feature in Feature if feature in _NEEDED_TO_ANSWER - features],
     )
 
 

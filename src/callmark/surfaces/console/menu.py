@@ -52,7 +52,7 @@ BUSINESS = (
         ),
     ),
     Section(
-        "Call personalisation",
+        "Call Personalisation",
         (
             Item("Batches", "packages", "/batches", Action.RECORDS_VIEW, beside="/uploads"),
             Item("Call records", "list-details", "/records", Action.RECORDS_VIEW),
