@@ -1,6 +1,7 @@
 """The jobs that list and delist numbers: a page of them, one, and its progress as it goes (contract, D24)."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -8,6 +9,7 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.model import FeatureSet
 from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob
@@ -29,10 +31,11 @@ _TICK, _TICKS = timedelta(milliseconds=500), 600
 
 
 class JobLine(Struct, frozen=True):
-    """A job with the name of its feature set, empty when that is deleted."""
+    """A job with the name of its feature set, empty for a number group and for one that is deleted."""
 
     job: ListingJob
     feature_set_name: str
+    is_deleted: bool = False
 
 
 class JobsPage(Page, frozen=True):
@@ -56,21 +59,24 @@ class JobPage(Page, frozen=True):
 async def show_jobs(request: ConsoleRequest) -> Response:
     of = request.deps, request.account_id, request.by.scope
     visible = await visible_sets.list_visible(*of)
-    names = {one.feature_set.id: one.feature_set.name for one in visible if not one.feature_set.is_number_group}
+    sets = {one.feature_set.id: one.feature_set for one in visible}
     jobs = await reviews.list_jobs(*of, before=_PAGER.position(request), limit=_PAGE + 1)
     part = _PAGER.part(request, jobs)
-    shown = [JobLine(job, names.get(job.feature_set_id, "")) for job in part.rows]
+    shown = [_line(job, sets.get(job.feature_set_id)) for job in part.rows]
     return page(request, JobsPage(shown, followed(shown), part.next, part.first))
 
 
 async def show_job(request: ConsoleRequest) -> Response:
     job = await _find_job(request)
-    try:
-        own = await visible_sets.get_visible(request.deps, request.account_id, job.feature_set_id, request.by.scope)
-    except NotFound:  # the feature set is deleted
-        return page(request, JobPage(JobLine(job, ""), _progress_of(job).text))
-    name = "" if own.feature_set.is_number_group else own.feature_set.name
-    return page(request, JobPage(JobLine(job, name), _progress_of(job).text))
+    of = request.deps, request.account_id, job.feature_set_id, request.by.scope
+    one: FeatureSet | None = None
+    with suppress(NotFound):  # the feature set is deleted
+        one = (await visible_sets.get_visible(*of)).feature_set
+    return page(request, JobPage(_line(job, one), _progress_of(job).text))
+
+
+def _line(job: ListingJob, one: FeatureSet | None) -> JobLine:
+    return JobLine(job, one.name if one and not one.is_number_group else "", one is None)
 
 
 async def follow_job(request: ConsoleRequest) -> Response:
@@ -96,7 +102,7 @@ def _progress_of(job: ListingJob) -> Progress:
     if job.state is JobState.IN_REVIEW:
         text = "Waiting for the operator's review"
     else:
-        text = ("Listing" if job.kind is JobKind.PUBLISH else "Delisting") if job.why is None else "Turning down"
+        text = ("Listing" if job.kind is JobKind.PUBLISH else "Delisting") if job.why is None else "Rejecting"
     return Progress(job.done_count + job.failed_count, job.number_count, text, job.state is JobState.ENDED)
 
 
