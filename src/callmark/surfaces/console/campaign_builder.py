@@ -34,6 +34,7 @@ from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.text import kept_or
+from callmark.surfaces.console.confirm import Blocked
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -90,7 +91,9 @@ class BuilderPage(Page, frozen=True):
 
 
 async def show_create(request: ConsoleRequest) -> Response:
-    """First the type, which stays as it is; then the form with what is usual."""
+    """First the type, which stays as it is; then the form with what is usual. Neither without a feature set."""
+    if not await visible_sets.list_visible(request.deps, request.account_id, request.by.scope):
+        return page(request, _without_sets(request))
     kind = _kind(request.query("type"))
     if kind is None:
         return page(request, TypePage())
@@ -102,6 +105,16 @@ async def show_create(request: ConsoleRequest) -> Response:
     )
     form = Form.of(call_types=[*CallType], feature_set=request.query("feature_set"))
     return await _builder(request, form, kind, [first])
+
+
+def _without_sets(request: ConsoleRequest) -> Page:
+    """What has to be there before a campaign, and where it is made."""
+    why, to = "It asks about calls from the numbers of a feature set. Create a feature set first.", None
+    if request.offers(Action.FEATURE_SETS_MANAGE):
+        to = ("Feature sets", "/console/feature-sets")
+    else:
+        why = "It asks about calls from the numbers of a feature set. Number Management is not part of your plan."
+    return Blocked("A campaign cannot be created yet", [why], to, LIST)
 
 
 async def create(request: ConsoleRequest) -> Response:
