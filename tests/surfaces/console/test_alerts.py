@@ -10,8 +10,9 @@ from tests.surfaces.console.browser import errors_of, links_of, make_business, n
 from tests.surfaces.console.desk import EVIL, Desk
 
 from callmark.domain.alerts import recipients
-from callmark.domain.alerts.model import DEFAULT_KINDS, AlertKind, Recipient
+from callmark.domain.alerts.model import DEFAULT_KINDS, MOST_RECIPIENTS, AlertKind, Recipient
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import SYSTEM
 
 LIST = "/console/alerts"
 OPS = "ops@elsewhere.example"
@@ -121,3 +122,13 @@ async def test_only_admins_see_the_page(desk: Desk) -> None:
     owner = await desk.browse.as_member(desk.business.department_owner)
     assert (await owner.get(LIST)).status_code == 403
     assert (await owner.post(f"{LIST}/new/email", {"email": OPS, "alert_kinds": KINDS})).status_code == 403
+
+
+async def test_the_page_says_how_many_recipients_there_may_be_and_why_no_more_can_be_added(desk: Desk) -> None:
+    of = desk.stage.deps, desk.business.account.id
+    assert "0 of 20 recipients besides the admins." in text_of(await desk.alice.get(LIST))
+    for number in range(MOST_RECIPIENTS):
+        await recipients.add_channel(*of, f"room {number}", f"https://chat.example/{number}", KINDS, by=SYSTEM)
+    full = await desk.alice.get(LIST)
+    assert "20 of 20 recipients besides the admins. Remove one to add another." in text_of(full)
+    assert f"{LIST}/new/channel" not in links_of(full)
