@@ -169,3 +169,11 @@ async def test_a_credential_is_kept_as_its_hash_only(deps: Deps, olive: Browser)
     (credential,) = set(re.findall(r"cmapp_\w+", shown.text))
     async with deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM handset_app WHERE credential_sha256 = $1", sha256(credential))
+
+
+async def test_the_list_has_the_name_of_what_it_lists(deps: Deps, olive: Browser) -> None:
+    number = await registered(deps)
+    page = text_of(await olive.get(LIST))
+    assert display_names.phone(number).replace("\N{NO-BREAK SPACE}", " ") in page
+    assert "Registered handsets All phone numbers that apps have registered" in page
+    assert "Connected handsets" not in page

@@ -98,7 +98,7 @@ OPERATOR = (
             Item("Listing reviews", "clipboard-check", "/operator/reviews", Action.OPERATE),
             Item("Proof reviews", "certificate", "/operator/proofs", Action.OPERATE),
             Item("Handset apps", "device-mobile-code", "/operator/handset-apps", Action.OPERATE),
-            Item("Connected handsets", "device-mobile", "/operator/handsets", Action.OPERATE),
+            Item("Registered handsets", "device-mobile", "/operator/handsets", Action.OPERATE),
             Item("Edges", "server", "/operator/edges", Action.OPERATE),
             Item("Certificates", "certificate", "/operator/certificates", Action.OPERATE),
             Item("Queues", "stack", "/operator/queues", Action.OPERATE),
