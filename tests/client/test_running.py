@@ -99,16 +99,16 @@ async def test_calls_are_announced_and_then_show(platform: Platform, client: cal
     await accounts.update_account(platform.deps, listed.account_id, by=SYSTEM, announced_calls_only=True)
     caller = f"+{listed.number}"
     assert (await client.resolve(listed.number, ONLINE)).shows == "none"
-    call = await client.calls.announce("dialler-1", caller=caller, receiver=ONLINE)
+    call = await client.calls.announce("dialer-1", caller=caller, receiver=ONLINE)
     assert (call.state, call.caller) == ("ringing", listed.number)
     assert (await client.resolve(listed.number, ONLINE)).shows == "listed_number"
-    ended = await client.calls.announce("dialler-1", caller=caller, receiver=ONLINE, state="ended")
+    ended = await client.calls.announce("dialer-1", caller=caller, receiver=ONLINE, state="ended")
     assert ended.state == "ended"
     assert (await client.resolve(listed.number, ONLINE)).shows == "none"
     with pytest.raises(callmark.Conflict):
-        await client.calls.announce("dialler-1", caller=caller, receiver="919900000099")
+        await client.calls.announce("dialer-1", caller=caller, receiver="919900000099")
     with pytest.raises(callmark.BadRequest):
-        await client.calls.announce("dialler-2", caller="918040009999", receiver=ONLINE)
+        await client.calls.announce("dialer-2", caller="918040009999", receiver=ONLINE)
 
 
 async def test_lists_and_listings(platform: Platform, client: callmark.AsyncClient) -> None:

@@ -237,7 +237,7 @@ def test_texts_that_cannot_be_sent_are_errors_of_the_tree() -> None:
     half = "\ud83d"
     with mock_router() as router, callmark.Client(**OPTIONS) as client:
         with pytest.raises(callmark.BadRequest, match="cannot be sent"):
-            client.calls.announce("dialler-1", caller=half, receiver="919900000001")
+            client.calls.announce("dialer-1", caller=half, receiver="919900000001")
         with pytest.raises(callmark.BadRequest, match="cannot be sent"):
             client.numbers.publish("set", [half])
         client.resolve(half, "919900000001")

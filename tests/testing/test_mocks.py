@@ -63,7 +63,7 @@ def test_the_other_operations() -> None:
         assert ours.logs.call_me_back(now - timedelta(days=1), now).url.startswith("https://")
         assert ours.resolve("918040001234", "919900000001").shows == "call_record"
         assert ours.batches.funnel(BATCH).accepted == 500
-        call = ours.calls.announce("dialler-7f3a", caller="918040001234", receiver="919900112233")
+        call = ours.calls.announce("dialer-7f3a", caller="918040001234", receiver="919900112233")
         assert (call.state, call.caller) == ("ringing", "918040001234")
         assert ours.records.timeline("019b7a2e-5a10-7cc3-9d0e-0d2f6a1b4c55")
         assert [type(event) for event in ours.events.list()] == [callmark.CallMeBackEvent]
@@ -73,7 +73,7 @@ async def test_coroutines() -> None:
     with mock_router():
         async with callmark.AsyncClient(base_url="https://callmark.test", **PAIR) as ours:
             assert (await ours.push(**RECORD)).status == "success"
-            call = await ours.calls.announce("dialler-7f3a", caller="918040001234", receiver="919900112233")
+            call = await ours.calls.announce("dialer-7f3a", caller="918040001234", receiver="919900112233")
             assert call.shown_until
 
 

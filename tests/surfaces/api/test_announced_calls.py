@@ -23,7 +23,7 @@ async def acme(deps: Deps) -> AsyncGenerator[Business]:
 
 async def body_for(acme: Business, **changed: object) -> dict[str, Any]:
     listed = await make_listed(acme.deps, account_id=acme.cast.account.id)
-    return {"call_id": "dialler 7", "caller": f"+{listed.number}", "receiver": phone(), "state": "ringing"} | changed
+    return {"call_id": "dialer 7", "caller": f"+{listed.number}", "receiver": phone(), "state": "ringing"} | changed
 
 
 async def test_a_call_is_announced_and_ended(acme: Business) -> None:

@@ -65,7 +65,7 @@ async def _rotated(stage: Stage) -> httpx.Response:
 
 
 async def _new_app(stage: Stage) -> httpx.Response:
-    return await stage.olive.post("/console/operator/handset-apps/new", {"name": "dialler app"})
+    return await stage.olive.post("/console/operator/handset-apps/new", {"name": "dialer app"})
 
 
 MAKERS = {

@@ -77,7 +77,7 @@ def _view(call: AnnouncedCall) -> AnnouncedCallView:
     )
 
 
-_SENT = {"call_id": "dialler-7f3a", "caller": "918040001234", "receiver": "919900112233", "state": "ringing"}
+_SENT = {"call_id": "dialer-7f3a", "caller": "918040001234", "receiver": "919900112233", "state": "ringing"}
 DOC = Doc(
     name="announceCall",
     summary="Announce a call",
