@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from msgspec.structs import replace
 from tests.domain.personalisation.counted_calls import submit
 from tests.support.factories import make_cast
 
@@ -8,6 +9,7 @@ from callmark.domain.ids import AccountId, BatchId, RecordId
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.search import service as search
 from callmark.domain.personalisation.search.service import BatchFilter, FoundRecords, RecordFilter, RecordPosition
+from callmark.kit.clock import FakeClock
 from callmark.kit.phone import PhoneNumber
 
 
@@ -34,6 +36,27 @@ async def test_pages_of_records_are_the_batches_from_the_newest_each_record_once
     assert good == [(batch.id, 0) for batch in reversed(batches)]
     own = await walk(deps, cast.account.id, RecordFilter(caller=PhoneNumber("918040001234")))
     assert own == good
+
+
+async def test_records_since_a_day_are_those_of_batches_accepted_since(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)
+    old = await submit(deps, cast, 3)
+    clock.advance(timedelta(hours=3))
+    since = clock.now()
+    new = [await submit(deps, cast, 0, bad=60), await submit(deps, cast, 2)]
+    assert len(await walk(deps, cast.account.id, RecordFilter())) == 65
+    expected = [(batch.id, at) for batch in reversed(new) for at in range(batch.record_count)]
+    assert await walk(deps, cast.account.id, RecordFilter(since=since)) == expected
+    pending = RecordFilter(outcome=Outcome.PENDING, since=since)
+    assert await walk(deps, cast.account.id, pending) == [(new[1].id, 0), (new[1].id, 1)]
+    assert await walk(deps, cast.account.id, RecordFilter(since=since + timedelta(hours=1))) == []
+    for batch, found in ((old, False), (new[1], True)):
+        record = (await search.find_records(deps, cast.account.id, RecordFilter(id_part=str(batch.id)), None)).records[
+            0
+        ]
+        for wanted in (RecordFilter(record.key.receiver_number), RecordFilter(id_part=str(record.key.id))):
+            assert await walk(deps, cast.account.id, wanted)
+            assert bool(await walk(deps, cast.account.id, replace(wanted, since=since))) is found
 
 
 async def test_a_receivers_records_are_found_whatever_the_caller_and_only_the_accounts_own(deps: Deps) -> None:

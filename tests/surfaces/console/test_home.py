@@ -31,7 +31,9 @@ async def test_home_says_how_today_goes_and_each_number_leads_to_its_list(
     assert "Shown 1 displayed during a call" in text
     assert "Not a user of the app 3 Invalid input 1" in text
     assert "0 new requests" in text
-    assert {"/console/records?state=not_registered", "/console/callbacks", "/console/webhooks"} <= links_of(home)
+    failed = "/console/records?since=2026-01-01&zone=UTC&state=not_registered"
+    assert {failed, "/console/callbacks", "/console/webhooks"} <= links_of(home)
+    assert "/console/records?since=2026-01-01&zone=UTC&state=success" in links_of(home)
     assert "data-chart" in home.text
     assert text.count(" Jan ") + text.count(" Dec ") >= 29  # the same days as a table
 

@@ -266,6 +266,24 @@ async def test_records_are_searched_by_numbers_as_people_write_them(
     assert (await alice.get("/console/records", after="WyIiLCIiLCIiXQ")).status_code == 200
 
 
+async def test_records_are_narrowed_to_those_since_a_day_of_the_visitors_zone(
+    deps: Deps, business: Business, browse: Visitors, label: Label, clock: FakeClock
+) -> None:
+    old = await only(deps, await pushed(deps, business, label))  # at noon of 1 January in UTC
+    clock.advance(timedelta(days=1))
+    await worker.prepare(deps)
+    alice = await browse.as_member(business.admin)
+    new = await only(deps, await pushed(deps, business, label))
+    links = {id_: f"/console/records/{id_.key.id}" for id_ in (old, new)}
+    narrowed = await alice.get("/console/records", since="2026-01-02", zone="UTC", state=Outcome.NOT_REGISTERED)
+    assert links_of(narrowed) & {*links.values()} == {links[new]}
+    assert 'type="date" name="since" value="2026-01-02"' in " ".join(narrowed.text.split())
+    assert links_of(await alice.get("/console/records", since="2026-01-01")) >= {*links.values()}
+    assert links_of(await alice.get("/console/records", since="no day")) >= {*links.values()}
+    assert "No matches" in text_of(await alice.get("/console/records", since="2026-01-03"))
+    assert (await alice.get("/console/records", zone="Nowhere/City")).status_code == 400
+
+
 async def test_ids_are_found_as_pages_show_them(
     deps: Deps, business: Business, alice: Browser, label: Label, browse: Visitors
 ) -> None:

@@ -1,6 +1,6 @@
 """Batches of call records: the list, and one with its records."""
 
-from datetime import MAXYEAR, MINYEAR, date, timedelta
+from datetime import date, timedelta
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -19,7 +19,7 @@ from callmark.kit.zones import time_zone
 from callmark.surfaces.console import counted
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.ranges import midnight
+from callmark.surfaces.console.ranges import midnight, read_day
 from callmark.surfaces.console.request import ConsoleRequest, whole_number, with_query
 from callmark.surfaces.console.route import get
 from callmark.surfaces.cursors import InstantKey, decode_key, encode_key
@@ -59,7 +59,7 @@ class BatchDetailsPage(Page, frozen=True):
 
 async def show_batches(request: ConsoleRequest) -> Response:
     """All batches, by date and state."""
-    since, until, state = _date(request.query("since")), _date(request.query("until")), request.query("state")
+    since, until, state = read_day(request.query("since")), read_day(request.query("until")), request.query("state")
     zone = time_zone(request.query("zone"), "zone") if request.query("zone") else request.zone
     wanted = BatchFilter(
         midnight(since, zone) if since else None,
@@ -140,15 +140,6 @@ async def withdraw(request: ConsoleRequest) -> Response:
     done = await batches.withdraw_batch(request.deps, request.account_id, request.id(BatchId), by=request.by)
     said, kind = counted.records_withdrawn(done.withdrawn), "success" if done.withdrawn else "warning"
     return request.go(f"{LIST}/{done.batch.id}", said, kind)
-
-
-def _date(text: str) -> date | None:
-    """A day of the address; None for none, and for one beside which a calendar has no other."""
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if MINYEAR < found.year < MAXYEAR else None
 
 
 def _day(day: date | None) -> str:

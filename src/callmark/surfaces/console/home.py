@@ -109,9 +109,9 @@ def _stages(days: DailyFigures) -> list[Stage]:
     return [
         stage("Accepted", "records accepted today", today.accepted, f"/console/batches{since}"),
         stage("Valid", "records without faults", today.valid, f"/console/batches{since}"),
-        stage("Pushed", "delivered to the handset", today.pushed, "/console/records?state=success"),
-        stage("Shown", "displayed during a call", today.shown, "/console/records?state=success"),
-        stage("Answered", "calls answered", today.answered, "/console/records?state=success"),
+        stage("Pushed", "delivered to the handset", today.pushed, f"/console/records{since}&state=success"),
+        stage("Shown", "displayed during a call", today.shown, f"/console/records{since}&state=success"),
+        stage("Answered", "calls answered", today.answered, f"/console/records{since}&state=success"),
     ]
 
 

@@ -45,6 +45,15 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
+def read_day(text: str) -> date | None:
+    """A day of an address; None for none, and for one beside which a calendar has no other."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if MINYEAR < found.year < MAXYEAR else None
+
+
 def path_of(link: DownloadLink) -> str:
     """Where the file is below the address that the page was opened by, which need not be the public one."""
     return urlsplit(link.url).path

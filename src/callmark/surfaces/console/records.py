@@ -1,6 +1,7 @@
 """Call records: search, one with its timeline, taking it back; and what a receiver would see now."""
 
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 from starlette.responses import Response
@@ -19,26 +20,29 @@ from callmark.domain.resolution.model import AccountView
 from callmark.domain.signed_calls.service import calls_on_network
 from callmark.kit.ids import id_part
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.zones import time_zone
 from callmark.record_rules.fields import Field
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.ranges import midnight, read_day
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get
 from callmark.surfaces.console.timeline import Moment, arrived_at, timeline
 from callmark.surfaces.cursors import decode_key, encode_key
 
 LIST = "/console/records"
-_FILTERS = ("receiver", "caller", "state", "q")
+_FILTERS = ("receiver", "caller", "state", "q", "since", "zone")
 _BETWEEN_DIGITS = dict.fromkeys(map(ord, " +-().\N{NO-BREAK SPACE}"))
 NO_NUMBER = "This is not a phone number"
 
 
 class RecordsPage(Page, frozen=True):
-    """A page of records; `form` holds the search as it was typed."""
+    """A page of records; `form` holds the search as it was typed, `zone` is where the day of `since` begins."""
 
     template: ClassVar[str] = "records/list.html"
     found: FoundRecords
     form: Form
+    zone: str
     next: str
     first: str
 
@@ -64,9 +68,10 @@ class ResolvePage(Page, frozen=True):
 
 
 async def show_records(request: ConsoleRequest) -> Response:
-    """The latest records, or those of a receiver, of a caller, of an outcome."""
+    """The latest records, or those of a receiver, of a caller, of an outcome, or since a day."""
     form = Form.of(**{name: request.query(name).strip() for name in _FILTERS})
-    wanted = _wanted(form)
+    zone = time_zone(form.text("zone"), "zone") if form.text("zone") else request.zone
+    wanted = _wanted(form, zone)
     found, after = FoundRecords([], None), decode_key(request.query("after"), RecordPosition)
     if not form.errors:
         found = await search.find_records(request.deps, request.account_id, wanted, after)
@@ -75,11 +80,12 @@ async def show_records(request: ConsoleRequest) -> Response:
             found = await search.find_records(request.deps, request.account_id, wanted, after)
     filters = {name: form.text(name) for name in _FILTERS}
     more = with_query(LIST, **filters, after=encode_key(found.next)) if found.next else ""
-    return page(request, RecordsPage(found, form, more, with_query(LIST, **filters) if after else ""))
+    first = with_query(LIST, **filters) if after else ""
+    return page(request, RecordsPage(found, form, zone.key, more, first))
 
 
-def _wanted(form: Form) -> RecordFilter:
-    state, part = form.text("state"), form.text("q")
+def _wanted(form: Form, zone: ZoneInfo) -> RecordFilter:
+    state, part, since = form.text("state"), form.text("q"), read_day(form.text("since"))
     receiver, receiver_prefix = _number_or_prefix(form, "receiver")
     caller, caller_prefix = _number_or_prefix(form, "caller")
     if part and id_part(part) is None:
@@ -90,6 +96,7 @@ def _wanted(form: Form) -> RecordFilter:
         outcome=Outcome(state) if state in set(Outcome) else None,
         receiver_prefix=receiver_prefix,
         caller_prefix=caller or caller_prefix,
+        since=midnight(since, zone) if since else None,
         id_part=id_part(part) or "",
     )
 

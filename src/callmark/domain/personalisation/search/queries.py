@@ -85,15 +85,18 @@ async def filter_batches(
     return [(batch_of(row), row["is_done"]) for row in rows], (last["accepted_at"], last["id"]) if last else None
 
 
-async def batches_from(tx: Tx, account_id: AccountId, at: datetime, batch_id: UUID, limit: int) -> list[Batch]:
-    """An account's batches, newest first, beginning with that one. Index batch_account_newest."""
+async def batches_from(
+    tx: Tx, account_id: AccountId, at: datetime, batch_id: UUID, limit: int, *, since: datetime | None
+) -> list[Batch]:
+    """An account's batches accepted since, newest first, beginning with that one. Index batch_account_newest."""
     rows = await tx.fetch(
         f"SELECT {_BATCH} FROM batch WHERE account_id = $1 AND (accepted_at, id) <= ($2, $3)"
-        " ORDER BY accepted_at DESC, id DESC LIMIT $4",
+        " AND accepted_at >= coalesce($5::timestamptz, '-infinity') ORDER BY accepted_at DESC, id DESC LIMIT $4",
         account_id,
         at,
         batch_id,
         limit,
+        since,
     )
     return [batch_of(row) for row in rows]
 
@@ -132,30 +135,33 @@ async def records_of(
 async def records_to(
     tx: Tx,
     account_id: AccountId,
-    receiver: PhoneNumber,
+    numbers: tuple[PhoneNumber, PhoneNumber | None],
     *,
-    caller: PhoneNumber | None,
     outcome: Outcome | None,
     id_part: str,
+    since: datetime | None,
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[StoredRecord]:
-    """An account's records for a receiver, the latest window first, after the key (ends_at, id).
+    """An account's records for a receiver, accepted since, the latest window first, after the key (ends_at, id).
+
+    `numbers`: the receiver and the caller (None: any).
 
     Primary key: an index probe for each day that is kept.
     """
     rows = await tx.fetch(
         f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND account_id = $2"
         " AND ($3::text IS NULL OR caller_number = $3) AND ($4::text IS NULL OR outcome = $4)"
-        f" AND {_id_fits('$8')}"
+        f" AND {_id_fits('$8')} AND accepted_at >= coalesce($9::timestamptz, '-infinity')"
         " AND ($5::timestamptz IS NULL OR (ends_at, id) < ($5, $6::uuid)) ORDER BY ends_at DESC, id DESC LIMIT $7",
-        receiver,
+        numbers[0],
         account_id,
-        caller,
+        numbers[1],
         outcome,
         *(after or (None, None)),
         limit,
         id_part,
+        since,
     )
     return [stored_of(row) for row in rows]
 

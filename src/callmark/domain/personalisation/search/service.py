@@ -69,6 +69,8 @@ class RecordFilter(Struct, frozen=True):
     outcome: Outcome | None = None
     receiver_prefix: str = ""
     caller_prefix: str = ""
+    since: datetime | None = None
+    """When it was accepted, at the earliest."""
     id_part: str = ""
     """How the record's or its batch's id begins or ends. Empty texts do not filter."""
 
@@ -146,16 +148,16 @@ async def find_records(
     """
     async with deps.db.connection() as tx:
         if (record_id := parse_uuid(wanted.id_part)) and (record := await find_record(tx, account_id, record_id)):
-            return FoundRecords([record], None)
+            return FoundRecords([record] if wanted.since is None or record.accepted_at >= wanted.since else [], None)
         if wanted.receiver is None:
             return await _walk(tx, account_id, wanted, after)
         found = await queries.records_to(
             tx,
             account_id,
-            wanted.receiver,
-            caller=wanted.caller,
+            (wanted.receiver, wanted.caller),
             outcome=wanted.outcome,
             id_part=wanted.id_part,
+            since=wanted.since,
             after=after[:2] if after else None,
             limit=PAGE + 1,
         )
@@ -197,11 +199,11 @@ async def _next_batches(tx: Tx, account_id: AccountId, wanted: RecordFilter, at:
     """The batches to look into next: enough for a page, or many where few records will be wanted."""
     most = _VISITED_AT_ONCE if wanted.is_narrow else 2 * PAGE
     if at is None:
-        first = await queries.select_batches(tx, account_id, between=(None, None), after=None, limit=1)
+        first = await queries.select_batches(tx, account_id, between=(wanted.since, None), after=None, limit=1)
         if not first:
             return []
         at = RecordPosition(first[0][0].accepted_at, first[0][0].id, -1)
-    batches = await queries.batches_from(tx, account_id, at.accepted_at, at.batch_id, most)
+    batches = await queries.batches_from(tx, account_id, at.accepted_at, at.batch_id, most, since=wanted.since)
     if batches and batches[0].id == at.batch_id and at.position >= batches[0].record_count - 1:
         batches = batches[1:]
     chosen: list[Batch] = []
