@@ -31,6 +31,7 @@ _MOST_OF_A_ROW = 10
 _MOST_NAMED = 100
 _LONGEST_SHOWN = 100
 _SHOWN = 3
+_ELSEWHERE = "stands in another column; write it before the number, or choose the country"
 _INSIDE = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]")
 """What may be a phone number among words."""
 
@@ -161,7 +162,11 @@ def not_under(line: Line, code: int | None, number: str) -> str:
     digits = said.removesuffix(".0").lstrip("+0 ")
     if not (digits.isascii() and digits.isdigit()) or number.startswith(digits):
         return ""
-    return f"its country code, {said}, stands in another column; write it before the number, or choose the country"
+    return f"its country code, {said}, {_ELSEWHERE}"
+
+
+NOT_UNDER = f"its country code {_ELSEWHERE}"
+"""The same without the code, for those who count rows by what is wrong with them."""
 
 
 def without_plan(numbers: Iterable[str], most: int | None = _LOOKED_AT) -> list[str]:

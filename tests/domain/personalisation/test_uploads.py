@@ -152,7 +152,8 @@ def test_a_receiver_whose_country_code_stands_in_another_column_is_left_out_and_
     table = read_file(b"Country Code,Phone\n91,9900000001\n91,919900000002\n", Reading())
     columns = find_columns(table, {})
     first, second = rows_of(table, columns)
-    assert "its country code, 91, stands in another column" in first.fault
+    assert first.fault.startswith("its country code stands in another column")
+    assert first.fault.endswith(": 91, 9900000001")
     assert second.fault == ""
     assert [row.fault for row in rows_of(table, columns, "IN")] == ["", ""]
 
