@@ -87,7 +87,15 @@ def _with_header(table: Table, known: Callable[[str], int], region: str) -> Tabl
         names.pop()
     doubled = [name for name, count in Counter(filter(None, names)).items() if count > 1]
     made = replace(table, lines=lines[at + 1 :], names=tuple(names), before=lines[:at], header=lines[at].number)
-    return made.noting(*(f"Several columns are named {name!r}." for name in doubled))
+    return made.noting(*([_doubled(doubled)] if doubled else []))
+
+
+def _doubled(names: list[str]) -> str:
+    if len(names) == 1:
+        return f"Several columns are named {names[0]!r}."
+    more = [f"{len(names) - _SHOWN:,} more names"] if len(names) > _SHOWN else []
+    *first, last = [*map(repr, names[:_SHOWN]), *more]
+    return f"Several columns have the same name: {', '.join(first)} and {last}."
 
 
 def _joined(table: Table) -> Table:
