@@ -190,8 +190,7 @@ def match(names: Sequence[str], synonyms: Mapping[str, Iterable[str]]) -> dict[s
     return found
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that `name` is probably meant to be; empty when none is near."""
-    by_key = {key(one): one for one in known}
-    close = get_close_matches(key(name), by_key, n=1, cutoff=_ALIKE)
-    return by_key[close[0]] if close else ""
+def nearest(name: str, known: Mapping[str, str]) -> str:
+    """The known name (by its `key`) that `name` is probably meant to be; empty when none is near."""
+    close = get_close_matches(key(name), known, n=1, cutoff=_ALIKE)
+    return known[close[0]] if close else ""

@@ -1,6 +1,7 @@
 """How pages call what the platform knows by another name."""
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -238,6 +239,12 @@ def receiver(record: StoredRecord) -> str:
     if sent.startswith('"'):
         sent = msgspec.json.decode(sent, type=str)
     return sent[:40] if sent not in ("", "null") else "no receiver"
+
+
+def first_of(names: Sequence[str], most: int = 20) -> str:
+    """Names of columns beside each other: `City, Zip`, of many the first and how many more there are."""
+    shown = [name[:100] for name in names[:most]]
+    return ", ".join(shown) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def sentence(message: str) -> str:

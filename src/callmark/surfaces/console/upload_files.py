@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from typing import ClassVar
 
 from msgspec import Struct, field
@@ -28,15 +29,18 @@ from callmark.record_rules.columns import COLUMNS
 from callmark.record_rules.fields import Field
 from callmark.surfaces.console import display_names, push
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
+from callmark.surfaces.console.request import ConsoleRequest, Form, Gone, whole_number
 from callmark.surfaces.console.route import get, post
-from callmark.tables.reader import Reading
+from callmark.tables.reader import MOST_COLUMNS, Reading
 from callmark.tables.text import ENCODINGS
 
 LIST, AT = "/console/uploads", "/console/uploads/files"
 _COLUMN = "column-"
 _CHOICES = ("caller", "label_id", "call_reason", "starts_at", "hours", "time_zone", "region", "encoding", "sheet")
 _NONE = "none"
+_LONGEST_NAME = 100
+_MOST_OFFERED = 200
+"""Columns that each field offers; any other is chosen by its place."""
 _LONGEST_CHOICE = 1_000
 _LEFT_OUT = "Lines that cannot be read"
 
@@ -74,7 +78,7 @@ class FaultLine(Struct, frozen=True):
 
 
 class UploadPreviewPage(Page, frozen=True):
-    """What the file would push; nothing is pushed yet."""
+    """What the file would push; nothing is pushed yet. `columns` are to choose from, the first of very many."""
 
     template: ClassVar[str] = "uploads/preview.html"
     file: PreviewedFile
@@ -82,7 +86,9 @@ class UploadPreviewPage(Page, frozen=True):
     preview: UploadPreview | None
     shown: list[Shown]
     faults: list[FaultLine]
-    fields: list[tuple[str, str, list[tuple[str, str]]]]
+    fields: list[tuple[str, str]]
+    columns: list[tuple[str, str]]
+    columns_left_out: int
     label_options: list[tuple[str, str]]
     hour_options: list[tuple[str, str]]
     sheet_options: list[tuple[str, str]]
@@ -188,7 +194,11 @@ async def _file_of(request: ConsoleRequest) -> PreviewedFile:
 
 def _choices_of(form: Form) -> dict[str, str]:
     names = [*_CHOICES, *(f"{_COLUMN}{one.value}" for one in Field)]
-    return {name: form.text(name)[:_LONGEST_CHOICE] for name in names if form.text(name)}
+    found = {name: form.text(name)[:_LONGEST_CHOICE] for name in names if form.text(name)}
+    for name in names:
+        if place := whole_number(form.text(f"place-of-{name}").strip(), MOST_COLUMNS):
+            found[name] = str(place - 1)
+    return found
 
 
 async def _asked(request: ConsoleRequest, choices: Mapping[str, str]) -> _PreviewChoices:
@@ -262,13 +272,16 @@ async def _preview(
         form = form.refused(trouble)
     if refused:
         form = form.refused(refused)
+    offered = _offered(found) if found else []
     context = UploadPreviewPage(
         file,
         form,
         found,
         [_shown(request, one, asked.zone) for one in found.samples] if found else [],
         [_fault_line(kind) for kind in found.faults] if found else [],
-        _fields(found) if found else [],
+        [(f"{_COLUMN}{one.value}", display_names.FIELDS[one]) for one in Field] if found else [],
+        [(_NONE, "no column"), *((str(at), found.table.name(at)[:_LONGEST_NAME]) for at in offered)] if found else [],
+        found.table.width - len(offered) if found else 0,
         [(str(one.label.id), one.label.name) for one in await push.choices(request)],
         _pairs(push.HOURS),
         _pairs(found.table.sheets if found else ()),
@@ -282,10 +295,15 @@ def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, name) for name in names]
 
 
-def _fields(found: UploadPreview) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """Each field's form name, its label, and the columns to choose from."""
-    columns = [(_NONE, "no column"), *((str(at), found.table.name(at)) for at in range(found.table.width))]
-    return [(f"{_COLUMN}{one.value}", display_names.FIELDS[one], columns) for one in Field]
+def _offered(found: UploadPreview) -> list[int]:
+    """The columns to choose from: of very many those that are chosen, that have a name, that have something in them."""
+    width = found.table.width
+    if width <= _MOST_OFFERED:
+        return list(range(width))
+    chosen = [at for at in found.columns.values() if at >= 0]
+    named = [at for at, name in enumerate(found.table.names or ()) if name]
+    every = dict.fromkeys([*chosen, *named, *(one.column for one in found.unused)])
+    return sorted(islice(every, _MOST_OFFERED))
 
 
 def _shown(request: ConsoleRequest, sample: PreviewedRow, zone: tzinfo) -> Shown:
