@@ -10,6 +10,7 @@ from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import number_list_parser
 from callmark.domain.numbers.imports import MOST_IN_LIST
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList
+from callmark.domain.personalisation.uploads.model import LARGEST_BYTES
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import FilePurpose, PreviewedFile
 from callmark.kit.errors import InvalidInput, NotFound
@@ -29,6 +30,8 @@ class ListFile(Struct, frozen=True):
     encodings: list[tuple[str, str]]
 
 
+LARGEST_LIST_BYTES = LARGEST_BYTES
+"""As large as an upload of records: a list may have more columns than it needs."""
 CHOICES = ("mode", "region", "column", "encoding", "sheet")
 _LONGEST_CHOICE = 200
 _OF_ONE_FILE = frozenset({"column", "encoding", "sheet", "sheet_was"})
@@ -39,7 +42,7 @@ async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> PreviewedF
 
     Raises InvalidInput about `list` for none.
     """
-    file = request.file("file")
+    file = request.file("file", LARGEST_LIST_BYTES, "leave only the column with the numbers, or split the file")
     content = await file.read() if file else request.form.text("list").encode(errors="replace")
     if content.strip():
         name = (file.filename or "") if file else "pasted numbers"

@@ -4,7 +4,7 @@ Source: contract, section 12.3 ("Manage Listing"), D24.
 """
 
 from asyncio import to_thread
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import ClassVar
 
 from msgspec import Struct
@@ -23,8 +23,9 @@ from callmark.domain.previewed_files.model import PreviewedFile
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.surfaces.console import counted, display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
-from callmark.surfaces.console.csv_export import sheet
+from callmark.surfaces.console.csv_export import headers_of, sheet
 from callmark.surfaces.console.list_files import (
+    LARGEST_LIST_BYTES,
     ListFile,
     choices_of,
     form_of,
@@ -39,8 +40,9 @@ from callmark.surfaces.console.listing_jobs import JobLine, followed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, Gone, whole_number
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.streaming import Streaming
 
-LARGEST_BYTES = 4 * 1024 * 1024
+_CSV_LINES = 1_000
 _RECENT, _REJECTED_SHOWN, _EXAMPLES = 10, 500, 5
 _KINDS = ("done", "gone", "kept", "refused")
 
@@ -71,12 +73,13 @@ class ListingPage(Page, frozen=True):
     followed: set[ListingJobId]
     kept: ListFile | None
     most: int = MOST_IN_LIST
+    largest: int = LARGEST_LIST_BYTES
 
 
 class PreviewPage(Page, frozen=True):
     """What a list would do, line by line and bucket by bucket; `numbers` goes with the form that applies it.
 
-    `rejected_count` lines gave no number; `rejected` are the first of them.
+    `rejected_count` lines gave no number; `rejected` are the first of them, `rejected_url` a file with all.
     """
 
     template: ClassVar[str] = "numbers/preview.html"
@@ -87,7 +90,7 @@ class PreviewPage(Page, frozen=True):
     buckets: list[NumberBucket]
     rejected: list[Rejected]
     rejected_count: int
-    rejected_csv: str
+    rejected_url: str
     numbers: str
     does_something: bool
     kept: ListFile | None
@@ -127,13 +130,25 @@ async def send(request: ConsoleRequest) -> Response:
 
 async def show_preview(request: ConsoleRequest) -> Response:
     """What the list would do now."""
-    one = (await _find_set(request)).feature_set
-    file_id = request.id(PreviewedFileId, "draft")
-    try:
-        file = await get_list(request, one.id, file_id)
-    except NotFound as exc:
-        raise Gone(exc.message, f"{_at(one.id)}/listing", "Manage Listing") from exc
+    _, file = await _find_list(request)
     return await _preview(request, file, Form.of(**file.choices))
+
+
+async def download_rejected(request: ConsoleRequest) -> Response:
+    """Every line of the list that gives no number, as CSV."""
+    one, file = await _find_list(request)
+    try:
+        rejected = (await read_kept(file, file.choices)).rejected
+    except InvalidInput:
+        return request.go(f"{_at(one.id)}/listing/{file.id}")
+    headers = headers_of("rejected-lines", one.name)
+    return Streaming(_csv(rejected), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _csv(rejected: list[Rejected]) -> AsyncGenerator[str]:
+    yield sheet([("line", "text", "why")])
+    for at in range(0, len(rejected), _CSV_LINES):
+        yield sheet((one.line, one.text, one.why) for one in rejected[at : at + _CSV_LINES])
 
 
 async def _preview(request: ConsoleRequest, file: PreviewedFile, form: Form, status: int = 200) -> Response:
@@ -216,6 +231,16 @@ async def _find_set(request: ConsoleRequest) -> PlacedFeatureSet:
     return await feature_sets.get_placed(request.deps, request.account_id, request.id(FeatureSetId), request.by.scope)
 
 
+async def _find_list(request: ConsoleRequest) -> tuple[FeatureSet, PreviewedFile]:
+    """The feature set and the list that the path names. Raises NotFound; Gone for a list that is no longer kept."""
+    one = (await _find_set(request)).feature_set
+    file_id = request.id(PreviewedFileId, "draft")
+    try:
+        return one, await get_list(request, one.id, file_id)
+    except NotFound as exc:
+        raise Gone(exc.message, f"{_at(one.id)}/listing", "Manage Listing") from exc
+
+
 def _mode(form: Form) -> ListMode:
     if form.text("mode") not in set(ListMode):
         raise InvalidInput("choose what to do with the list", field="mode")
@@ -233,8 +258,8 @@ def _preview_page(
         found,
         buckets,
         listed.rejected[:_REJECTED_SHOWN],
-        len(listed.rejected) or whole_number(form.text("rejected"), LARGEST_BYTES) or 0,
-        _csv(listed.rejected),
+        len(listed.rejected) or whole_number(form.text("rejected"), LARGEST_LIST_BYTES) or 0,
+        f"{_at(found.feature_set.id)}/listing/{kept.file_id}/rejected.csv" if kept else "",
         "\n".join(listed.numbers),
         any(one.kind in {"done", "gone"} for one in buckets) or _publishes(found),
         kept,
@@ -295,11 +320,6 @@ def _bucket(name: str, kind: str, numbers: Sequence[str], one: str, more: str) -
     return NumberBucket(name, kind, display_names.agree(len(numbers), one, more), [*numbers])
 
 
-def _csv(rejected: list[Rejected]) -> str:
-    """Rejected lines as a file."""
-    return sheet([("line", "text", "why"), *((one.line, one.text, one.why) for one in rejected)])
-
-
 def _did(done: ListOutcome) -> bool:
     return bool(done.coming_count or done.going_count)
 
@@ -319,8 +339,9 @@ def _at(set_id: FeatureSetId) -> str:
 
 ROUTES = (
     get("/feature-sets/{id}/listing", show_listing, Action.NUMBERS_MANAGE),
-    post("/feature-sets/{id}/listing", send, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_BYTES),
-    post("/feature-sets/{id}/listing/apply", apply, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_BYTES),
+    post("/feature-sets/{id}/listing", send, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_LIST_BYTES),
+    post("/feature-sets/{id}/listing/apply", apply, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_LIST_BYTES),
     get("/feature-sets/{id}/listing/{draft}", show_preview, Action.NUMBERS_MANAGE),
+    get("/feature-sets/{id}/listing/{draft}/rejected.csv", download_rejected, Action.NUMBERS_MANAGE),
     *confirmed("/feature-sets/{id}/delist-all", ask_delist_all, delist_all, Action.NUMBERS_MANAGE),
 )

@@ -12,4 +12,4 @@ class ProofFormPage(Page, frozen=True):
 
     template: ClassVar[str] = "numbers/proof_form.html"
     form: Form
-    largest_mb: int = LARGEST_LETTER_BYTES >> 20
+    largest: int = LARGEST_LETTER_BYTES

@@ -22,7 +22,7 @@ from callmark.domain.sessions.model import Origin, Session
 from callmark.kit.errors import AppError, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
-from callmark.surfaces.console import cookies
+from callmark.surfaces.console import cookies, display_names
 from callmark.surfaces.console.bodies import LargeFile
 
 HOME = "/console"
@@ -184,11 +184,15 @@ class ConsoleRequest(Struct, dict=True):
         in_form = self.sent.get("csrf") if self.sent else ""
         return self.http.headers.get("x-csrf-token") or (in_form if isinstance(in_form, str) else "")
 
-    def file(self, name: str) -> UploadFile | None:
-        """A file that was sent, None when none was chosen. Raises InvalidInput for one over the page's limit."""
+    def file(self, name: str, largest: int = 0, instead: str = "choose a smaller one") -> UploadFile | None:
+        """A file that was sent, None when none was chosen. Raises InvalidInput for one over the page's limit.
+
+        `largest` is that limit where it is the file's own, to be named; `instead` is what to do.
+        """
         value = self.sent.get(name) if self.sent else None
         if isinstance(value, LargeFile):
-            raise InvalidInput("this file is too large: choose a smaller one", field=name)
+            what = f"is larger than {display_names.size(largest)}" if largest else "is too large"
+            raise InvalidInput(f"this file {what}: {instead}", field=name)
         return value if isinstance(value, UploadFile) and value.filename else None
 
     def id(self, kind: Callable[[UUID], Id], name: str = "id") -> Id:

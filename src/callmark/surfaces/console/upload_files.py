@@ -54,6 +54,7 @@ class UploadFormPage(Page, frozen=True):
     columns: list[tuple[str, tuple[str, ...]]]
     hours: tuple[str, ...] = push.HOURS
     most_rows: int = MOST_ROWS
+    largest: int = LARGEST_BYTES
 
 
 class Shown(Struct, frozen=True):
@@ -113,7 +114,7 @@ async def send(request: ConsoleRequest) -> Response:
     """Keeps the file, and goes to its preview: faults of the form are shown there, and nothing is sent twice."""
     form = request.form
     try:
-        file = request.file("file")
+        file = request.file("file", LARGEST_BYTES, "split it into several files")
         if file is None:
             none_chosen = InvalidInput("choose a CSV or .xlsx file", field="file")
             return await _form(request, form.refused(none_chosen), 422)

@@ -17,7 +17,7 @@ from callmark.record_rules.fields import Field, NewRecord
 from callmark.tables.phones import read_phone
 
 MOST_ROWS = 50_000
-LARGEST_BYTES = 16_000_000
+LARGEST_BYTES = 16 * 1024 * 1024
 ROWS_A_PART = 500
 LONGEST_CELL = 500
 
