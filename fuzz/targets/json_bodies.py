@@ -13,8 +13,8 @@ from callmark.domain.personalisation.validation import KnownLabels, all_faults, 
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import random_uuid
 from callmark.record_rules.fields import Fault, Faulty, Field, RecordValues
-from callmark.surfaces.api.records import UNREADABLE, V1, V2, V3, Generation, read_batch, read_record
-from callmark.surfaces.bodies import NotUtf8, check_utf8, mended
+from callmark.surfaces.api.records import V1, V2, V3, Generation, read_batch, read_record
+from callmark.surfaces.bodies import UNREADABLE, NotUtf8, check_utf8, mended
 from callmark.surfaces.gateway import wire as handset_wire
 from callmark.surfaces.stir import wire as stir_wire
 from callmark.surfaces.stir.errors import StirFault

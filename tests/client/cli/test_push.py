@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.client.cli.conftest import PROGRAM, Commands, working
+from tests.client.cli.conftest import KEY_OF_NOBODY, PROGRAM, Commands, working
+from tests.client.cli.record_files import orders
 from tests.client.conftest import ONLINE, Platform
 from tests.client.proxy import proxied
 from tests.support.waiting import until as until_async
@@ -24,20 +25,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
 from callmark.worker.run import prepare
 
-KEY_OF_NOBODY = {
-    "CALLMARK_BASE_URL": "http://127.0.0.1:1",
-    **dict.fromkeys(
-        ("CALLMARK_ACCOUNT_ID", "CALLMARK_KEY_ID", "CALLMARK_API_KEY"), "01a21857-44fb-7738-8f0f-990b3d2c6502"
-    ),
-}
 CALLER = ("--caller", "918040001234", "--expires-in", "2h", "--yes")
-
-
-def orders(path: Path, count: int) -> Path:
-    """A file with that many receivers; the first is online, the others are nobody."""
-    lines = [f"{int(ONLINE) + 1000 * number},Your parcel {number} arrives today" for number in range(count)]
-    path.write_text("\n".join(["phone,reason", *lines]) + "\n")
-    return path
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.client.cli.conftest import Commands
-from tests.client.cli.test_push import KEY_OF_NOBODY, orders
+from tests.client.cli.conftest import KEY_OF_NOBODY, Commands
+from tests.client.cli.record_files import orders
 from tests.client.conftest import Platform
 
 from callmark.client.cli.session import INTERRUPTED, WrongUse
