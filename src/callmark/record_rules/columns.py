@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from callmark.record_rules.fields import Field
-from callmark.tables.columns import key, match, nearest, says_phone
+from callmark.tables.columns import by_key, key, match, nearest, says_phone
 from callmark.tables.model import Line, Table, TableError
 from callmark.tables.numbers import dial_code_column, not_under, number_columns
 from callmark.tables.phones import read_phone
@@ -108,7 +108,7 @@ def _only_phones(names: Sequence[str], taken: set[int]) -> int:
 
 def unused_columns(table: Table, columns: Mapping[_Role, int], synonyms: Synonyms[_Role]) -> list[UnusedColumn]:
     """Columns that hold something and that no field takes; what is meant is guessed for the first of very many."""
-    free = {key(name): name for role in synonyms if columns[role] == NOWHERE for name in synonyms[role]}
+    free = by_key(name for role in synonyms if columns[role] == NOWHERE for name in synonyms[role])
     unused = sorted(table.filled_columns().difference(columns.values()))
     return [
         UnusedColumn(at, table.name(at), nearest(table.name(at), free) if table.names and count < _MOST_GUESSED else "")

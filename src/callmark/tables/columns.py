@@ -190,7 +190,12 @@ def match(names: Sequence[str], synonyms: Mapping[str, Iterable[str]]) -> dict[s
     return found
 
 
+def by_key(names: Iterable[str]) -> dict[str, str]:
+    """Names by what they are compared by."""
+    return {key(name): name for name in names}
+
+
 def nearest(name: str, known: Mapping[str, str]) -> str:
-    """The known name (by its `key`) that `name` is probably meant to be; empty when none is near."""
+    """The known name (`by_key`) that `name` is probably meant to be; empty when none is near."""
     close = get_close_matches(key(name), known, n=1, cutoff=_ALIKE)
     return known[close[0]] if close else ""

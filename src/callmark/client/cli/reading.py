@@ -22,7 +22,7 @@ from callmark.record_rules.columns import (
     unused_columns,
 )
 from callmark.record_rules.fields import Field
-from callmark.tables.columns import key, nearest, place_of
+from callmark.tables.columns import by_key, key, nearest, place_of
 from callmark.tables.long_files import LongFile, open_long_file
 from callmark.tables.model import Table, TableError
 
@@ -189,7 +189,7 @@ def _place(name: str, table: Table, column: str) -> int:
         return place - 1
     if places:
         raise WrongUse(f"{name} has several columns named {column!r}: give the place of one, from 1")
-    near = nearest(column, names)
+    near = nearest(column, by_key(names))
     hint = f"; do you mean {near!r}?" if near else f"; its columns are {', '.join(map(repr, names))}" if names else ""
     raise WrongUse(f"{name} has no column {column!r}{hint}")
 
@@ -202,7 +202,7 @@ def read_map(given: tuple[str, ...]) -> dict[str, str]:
         if not divider or not column:
             raise click.UsageError(f"--map {text}: write COLUMN=FIELD")
         if field not in list(Role):
-            near = nearest(field, [role.value for role in Role])
+            near = nearest(field, by_key(role.value for role in Role))
             hint = f"do you mean {near}?" if near else f"the fields are {', '.join(Role)}"
             raise click.UsageError(f"--map {text}: {field!r} is not a field; {hint}")
         if field in found.values():
