@@ -1,6 +1,7 @@
 import re
 from html import escape
 
+import pytest
 from tests.domain.numbers.staging import phones, reviewing, run_jobs, states_of
 from tests.support.actors import ALICE, OPERATOR
 from tests.support.audit_log import log_of
@@ -23,6 +24,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.numbers import reviews, service as numbers
 from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT
 from callmark.domain.structure import service as structure
+from callmark.surfaces.console import numbers as console_numbers
 
 
 async def test_the_list_is_searched_filtered_and_turned_by_key(
@@ -233,3 +235,29 @@ async def test_all_that_the_filters_leave_are_chosen_and_not_one_page_of_them(
     assert "1,100 numbers are being delisted" in text_of(done)
     await run_jobs(deps)
     assert await states_of(deps, business.account.id) == {"listed": 2}
+
+
+async def test_what_is_done_to_chosen_numbers_goes_back_to_the_same_filters_and_page(
+    deps: Deps, business: Business, browse: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = await make_set(deps, business)
+    listed = phones(3)
+    await list_in(deps, business, here, *listed)
+    alice = await browse.as_member(business.admin)
+    shown = (await alice.get(NUMBERS, set=str(here), state="listed")).text
+    filters = f"state=listed&set={here}"
+    assert f'action="{NUMBERS}/chosen?{escape(filters)}"' in shown
+    at, back = f"{NUMBERS}/chosen?{filters}&before=x", f"{NUMBERS}?{filters}&before=x"
+    assert (await alice.post(at, {"do": "delist"})).headers["location"] == back
+    assert (await alice.post(at, {"do": "again", "number": listed})).headers["location"] == back
+    asked = (await alice.post(at, {"do": "delist", "number": listed})).text
+    assert f'href="{escape(back)}" data-ask-back' in asked
+    delist = f"{NUMBERS}/delist?{filters}&before=x"
+    assert f'action="{escape(delist)}"' in asked
+    monkeypatch.setattr(console_numbers, "_MOST_CHOSEN", 2)
+    for path, form in ((at, {"do": "delist", "all": "on"}), (delist, {"number": listed})):
+        many = await alice.post(path, form)
+        assert many.headers["location"] == back
+        assert "At most 2 numbers can be selected at once." in text_of(await alice.follow(many))
+    monkeypatch.undo()
+    assert (await alice.post(delist, {"number": listed[:1]})).headers["location"] == back

@@ -19,7 +19,7 @@ from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import HeldFeatureSet, Node, flat
 from callmark.kit.clock import iso_us
-from callmark.kit.errors import Forbidden, InvalidInput, NotFound
+from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.surfaces.console import counted, display_names, other_account
@@ -88,6 +88,7 @@ class DelistPage(Page, frozen=True):
 
     template: ClassVar[str] = "numbers/delist.html"
     chosen: list[Number]
+    action: str
     back: str
 
 
@@ -113,7 +114,7 @@ async def show_list(request: ConsoleRequest) -> Response:
         is_narrowed=any(kept.values()),
         url=LIST,
         export=other_account.link_to_file(request, f"{LIST}/export", **kept),
-        choose=with_query(f"{LIST}/chosen", **kept),
+        choose=_at_filters(request, f"{LIST}/chosen"),
         next=part.next,
         first=part.first,
     )
@@ -150,23 +151,33 @@ def _row(found: NumberDetails) -> tuple[object, ...]:
 
 
 async def choose(request: ConsoleRequest) -> Response:
-    """Does to the chosen numbers what the button says; delisting asks first."""
-    chosen = await _all_found(request) if request.form.is_on("all") else _chosen(request.form)
+    """Does to the chosen numbers what the button says, and goes back to what was listed; delisting asks first."""
+    back = _at_filters(request, LIST)
+    try:
+        chosen = await _all_found(request) if request.form.is_on("all") else _chosen(request.form)
+    except InvalidInput as refused:
+        return request.go(back, refused.message, "warning")
     if not chosen:
-        return request.go(LIST, "Select numbers first.", "warning")
+        return request.go(back, "Select numbers first.", "warning")
     if request.form.text("do") == "prove":
         return page(request, ProofFormPage(Form.of(numbers="\n".join(chosen))))
     if request.form.text("do") == "delist":
         found = await number_search.find_in_sets(request.deps, request.account_id, request.by.scope, chosen)
-        return page(request, DelistPage(found, LIST)) if found else request.go(LIST, _GROUPED, "warning")
-    return await _publish_again(request, chosen, LIST)
+        if not found:
+            return request.go(back, _GROUPED, "warning")
+        return page(request, DelistPage(found, _at_filters(request, f"{LIST}/delist"), back))
+    return await _publish_again(request, chosen, back)
 
 
 async def delist(request: ConsoleRequest) -> Response:
     """Delists what was chosen and confirmed."""
-    chosen = _chosen(request.form)
+    back = _at_filters(request, LIST)
+    try:
+        chosen = _chosen(request.form)
+    except InvalidInput as refused:
+        return request.go(back, refused.message, "warning")
     count = await imports.delist_chosen(request.deps, request.account_id, chosen, by=request.by)
-    return request.go(LIST, counted.numbers_being(count, "delisted"), "success" if count else "warning")
+    return request.go(back, counted.numbers_being(count, "delisted"), "success" if count else "warning")
 
 
 async def show_number(request: ConsoleRequest) -> Response:
@@ -268,15 +279,20 @@ async def _placed(request: ConsoleRequest, feature_set_id: FeatureSetId) -> Plac
         return None
 
 
+def _at_filters(request: ConsoleRequest, path: str) -> str:
+    """The path with the filters and the page that the address has."""
+    return with_query(path, **{name: request.query(name) for name in ("q", "state", "proof", "place", "set", "before")})
+
+
 def _chosen(form: Form) -> list[PhoneNumber]:
-    """The numbers that are ticked. Raises Forbidden for more than a page offers."""
+    """The numbers that are ticked. Raises InvalidInput for more than a page offers."""
     found = [number for text in form.all("number") if (number := parse_digits(text))]
     _check_most(found)
     return found
 
 
 async def _all_found(request: ConsoleRequest) -> list[PhoneNumber]:
-    """All that the filters leave, on every page. Raises Forbidden for more than can be chosen at once."""
+    """All that the filters leave, on every page. Raises InvalidInput for more than can be chosen at once."""
     found: list[PhoneNumber] = []
     async for some in number_search.all_numbers(request.deps, request.account_id, request.by.scope, _wanted(request)):
         found += [one.number.phone_number for one in some]
@@ -286,7 +302,7 @@ async def _all_found(request: ConsoleRequest) -> list[PhoneNumber]:
 
 def _check_most(found: list[PhoneNumber]) -> None:
     if len(found) > _MOST_CHOSEN:
-        raise Forbidden(f"At most {_MOST_CHOSEN:,} numbers can be selected at once. Use Manage Listing for more.")
+        raise InvalidInput(f"At most {_MOST_CHOSEN:,} numbers can be selected at once. Use Manage Listing for more.")
 
 
 def _why(found: PlacedNumber) -> str:
