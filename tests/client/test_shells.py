@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -101,6 +102,23 @@ def serving(*files: httpx.Response) -> tuple[Respond, list[str]]:
 
 
 GOOD = b'a,b\n1,"2\n3"\n'
+
+
+def test_a_download_follows_links_and_leaves_pipes_and_devices_what_they_are(tmp_path: Path) -> None:
+    """As root, the shell's `/dev/stdout` and `/dev/null` would become files with phone numbers."""
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file.csv"
+    os.mkfifo(pipe)
+    link.symlink_to(file)
+    respond, _ = serving(*[httpx.Response(200, content=GOOD)] * 3)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with httpx.Client(transport=httpx.MockTransport(respond)) as http:
+        download = callmark.Client(**OPTIONS, http_client=http).logs.call_me_back(0, 1)
+        for path in (pipe, link, link):
+            assert download.save(path) == path
+    assert os.read(reader, 100) == GOOD
+    os.close(reader)
+    assert (pipe.is_fifo(), link.is_symlink(), file.read_bytes()) == (True, True, GOOD)
+    assert sorted(tmp_path.iterdir()) == [file, link, pipe]
 
 
 @pytest.mark.parametrize("way", ["threads", "tasks"])

@@ -1,6 +1,7 @@
 """Log downloads: a link that is valid for ten minutes, and the CSV behind it (contract, section 8; docs/logs.md)."""
 
 import csv
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,7 +51,22 @@ class LogFile:
         self._ask_again = ask_again
 
     def saved(self, path: Path) -> Flow[Path]:
-        """Writes the file to the path, whole or not at all."""
+        """Writes the file to the path, whole or not at all; a link keeps leading to it.
+
+        What is no file, such as a pipe or `/dev/stdout`, stays what it is: all of the log is written into it.
+        """
+        to = path.resolve() if path.is_symlink() else path
+        if to.exists() and not to.is_file():
+            with tempfile.TemporaryFile() as whole:
+                yield from self.into(whole)
+                whole.seek(0)
+                with path.open("wb") as special:
+                    shutil.copyfileobj(whole, special)
+            return path
+        yield from self._replaced(to)
+        return path
+
+    def _replaced(self, path: Path) -> Flow[None]:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             try:
                 yield from self.into(file)
@@ -60,7 +76,6 @@ class LogFile:
             except BaseException:
                 Path(file.name).unlink(missing_ok=True)
                 raise
-        return path
 
     def into(self, file: IO[bytes]) -> Flow[None]:
         """Writes all of it into an open file, from its beginning; tried again from there."""

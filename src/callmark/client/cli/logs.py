@@ -77,7 +77,8 @@ def _save(session: CommandSession, download: Download, output: Path | None) -> N
             saved = download.save(output)
         except OSError as exc:
             raise WrongUse(f"cannot write {output}: {exc.strerror or exc}") from exc
-        session.output.done({"file": str(saved)}, f"The log is in {saved}.")
+        if saved.is_file():  # not where the log itself may have gone to standard output
+            session.output.done({"file": str(saved)}, f"The log is in {saved}.")
         return
     if session.output.as_json:
         session.output.rows(list(download.rows()), (), empty="")
