@@ -245,6 +245,21 @@ async def test_a_lost_network_and_another_file(platform: Platform, commands: Com
     await check_each_once(platform, tmp_path / "orders.results.csv", 600)
 
 
+async def test_a_finished_push_is_not_continued(platform: Platform, commands: Commands, tmp_path: Path) -> None:
+    file, results = orders(tmp_path / "orders.csv", 3), tmp_path / "orders.results.csv"
+    words = ("push", file, "--label-id", platform.cast.label.id, *CALLER, "--resume")
+    async with working(platform):
+        first = await commands.run(*words)
+        again = await commands.run(*words)
+        with file.open("a") as longer:
+            longer.write("919900009999,Your parcel arrives today\n")
+        other = await commands.run(*words)
+    assert (first.exit_code, again.exit_code, other.exit_code) == (1, 1, 2), other.stderr
+    assert "is finished, so nothing is sent" in again.stderr
+    assert "the results of another file, whose push is finished" in other.stderr
+    await check_each_once(platform, results, 3)
+
+
 async def test_rows_that_were_refused_are_sent_the_next_day(
     platform: Platform, commands: Commands, tmp_path: Path
 ) -> None:

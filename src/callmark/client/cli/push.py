@@ -66,7 +66,7 @@ def push(session: CommandSession, file: str, results: Path | None, *, resume: bo
             journal = Journal.begin(journal_path, _asked(records, core, shell, yes=yes))
             stack.callback(journal.close)
         else:
-            _continue(journal, records)
+            _continue(journal, records, path)
         counts = _send(Sending(core, shell, RowValidator(options), journal, path), records, journal.head.rows)
     _finish(session, path, counts)
 
@@ -85,11 +85,24 @@ def _check_free(path: Path, journal: Path, *, resume: bool) -> None:
             raise WrongUse(f"{one} exists: continue with --resume, remove it, or name another file with --results")
 
 
-def _continue(journal: Journal, records: RecordFile) -> None:
-    """Says where. Raises WrongUse if the file is another."""
-    if journal.head.sha256 != records.fingerprint():
-        raise WrongUse(f"{records.name} is not the file that was pushed before: put that one back")
+def _continue(journal: Journal, records: RecordFile, path: Path) -> None:
+    """Says where, or that nothing is left to send. Raises WrongUse if the file is another."""
     known, rows = sum(journal.counts.values()), journal.head.rows
+    is_finished = known >= rows
+    if journal.head.sha256 != records.fingerprint():
+        if is_finished:
+            raise WrongUse(
+                f"{path} has the results of another file, whose push is finished: name another file with --results,"
+                " or remove that and its journal"
+            )
+        raise WrongUse(f"{records.name} is not the file that was pushed before: put that one back")
+    if is_finished:
+        click.echo(
+            f"The push of {records.name} is finished, so nothing is sent. To push it again, name another file with"
+            " --results.",
+            err=True,
+        )
+        return
     click.echo(f"Continuing the push of {records.name}: {known:,} of {rows:,} rows have their results.", err=True)
 
 
