@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ class Emulator:
         self._control = Control(seeded.base_url, seeded.emulator_token)
         self._seen_by_clients = EmulatorClock()
         self._tokens = ForgetfulTokenStore()
-        self._handsets = 0
+        self._handset_numbers = count()
         self.clock = ClockControl(self._control, self._seen_by_clients)
 
     def __repr__(self) -> str:
@@ -159,8 +160,7 @@ class Emulator:
         script: Mapping[str, object] | None = None,
     ) -> EmulatorHandset:
         """A new handset with a free number, registered and connected. `script` is its behaviour (docs/emulator.md)."""
-        number = str(_FIRST_NUMBER + self._handsets % _NUMBERS)
-        self._handsets += 1
+        number = str(_FIRST_NUMBER + next(self._handset_numbers) % _NUMBERS)  # one for each thread that asks
         body = {"phone_number": number, "os": os, "app_version": app_version, "online": online}
         self._control.tell("POST", "handsets", **body, script=dict(script or {}))
         return EmulatorHandset(number, self._control, has_script=bool(script))

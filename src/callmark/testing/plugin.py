@@ -1,6 +1,5 @@
 """The pytest plugin: fixtures that start the platform when a test first asks for it. It imports nothing before that."""
 
-import fcntl
 import hashlib
 import os
 import tempfile
@@ -68,6 +67,8 @@ def _alone(url: str) -> Generator[None]:
     name = f"callmark-emulator-{os.geteuid()}-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
     lock = os.open(Path(tempfile.gettempdir()) / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
+        import fcntl  # Windows has none, and this module is read by every run of pytest that can import callmark
+
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:

@@ -26,7 +26,7 @@ class RecordedRequest(Struct, frozen=True):
     def event(self, secret: str) -> callmark.Event:
         """The verified event. Raises WebhookVerificationError if it is not signed with the webhook's secret.
 
-        However the clocks differ: tests move one of them.
+        However long ago it was signed: a recorded request may be old.
         """
         return callmark.webhooks.unwrap(self.body, self.headers, secret=secret, tolerance=float("inf"))
 
