@@ -52,6 +52,12 @@ def main() -> int:
     except NoSuchColumns as error:
         print(f"{args.file}: these columns are missing: {error}", file=sys.stderr)
         return WRONG_FILE
+    except UnicodeDecodeError:
+        print(f"{args.file}: this is not UTF-8; save it as CSV UTF-8", file=sys.stderr)
+        return WRONG_FILE
+    except OSError as error:
+        print(f"{args.file}: {error.strerror}", file=sys.stderr)
+        return WRONG_FILE
     write_results(args.file.with_suffix(".results.csv"), outcomes)
     failed = sum(status != "success" for _, _, status, _ in outcomes)
     print(f"{args.file}: {len(outcomes)} rows, {failed} failed")

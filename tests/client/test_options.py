@@ -95,6 +95,16 @@ def test_a_profile_is_private_and_kept_beside_others(tmp_path: Path) -> None:
     assert "k" not in repr(test).partition("(")[2].replace("https://c.example", "")
 
 
+@pytest.mark.parametrize(("content", "why"), [(b"[profiles", "Expected"), ("# Grüße\n".encode("latin-1"), "not UTF-8")])
+def test_a_file_of_profiles_that_cannot_be_understood_says_what_to_do(tmp_path: Path, content: bytes, why: str) -> None:
+    """To run `callmark login` alone is no advice: it reads the other profiles, which it keeps."""
+    config = tmp_path / "config.toml"
+    config.write_bytes(content)
+    config.chmod(0o600)
+    with pytest.raises(callmark.CallmarkError, match=f"{why}.*remove it and run `callmark login`"):
+        read_profiles(config)
+
+
 def test_a_profile_that_others_can_read_is_refused(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     write_profile(config, "default", Profile(**GIVEN))

@@ -107,6 +107,11 @@ async def test_the_cron_job_says_what_is_wrong(environ: dict[str, str], tmp_path
     exported.write_text("phone,reason\n")
     wrong = await run("nightly_push/push_csv.py", exported, *options, environ=environ)
     assert (wrong.status, "missing: ends_at, receiver, starts_at" in wrong.err) == (2, True)
+    exported.write_bytes("phone,reason\n1,Grüße".encode("latin-1"))
+    other = await run("nightly_push/push_csv.py", exported, *options, environ=environ)
+    assert (other.status, "is not UTF-8" in other.err) == (2, True)
+    none = await run("nightly_push/push_csv.py", tmp_path / "none.csv", *options, environ=environ)
+    assert (none.status, "No such file" in none.err) == (2, True)
     exported.write_text(f"receiver,reason,starts_at,ends_at\n{FIRST},{REASON},2026-01-31T09:00Z,2026-01-31T10:00Z\n")
     refused = await run(
         "nightly_push/push_csv.py", exported, *options, environ=environ | {"CALLMARK_API_KEY": str(random_uuid())}

@@ -23,6 +23,9 @@ DEFAULT = "default"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
+_REMEDY = "Correct it, or remove it and run `callmark login` for each profile again"
+
+
 class Profile(Struct, frozen=True):
     """What a client needs; empty where the file does not say it."""
 
@@ -48,15 +51,17 @@ def read_profiles(path: Path) -> dict[str, Profile]:
     """All profiles by name; none without the file. Raises CallmarkError."""
     try:
         check_private(path)
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
     except OSError as exc:
         raise CallmarkError(f"cannot read {path}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise CallmarkError(f"cannot understand {path}: it is not UTF-8. {_REMEDY}") from exc
     try:
         return msgspec.convert(tomllib.loads(text), _File).profiles
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
-        raise CallmarkError(f"cannot understand {path}: {exc}. Correct it, or run `callmark login` again") from exc
+        raise CallmarkError(f"cannot understand {path}: {exc}. {_REMEDY}") from exc
 
 
 def write_profile(path: Path, name: str, profile: Profile) -> None:
