@@ -84,6 +84,11 @@ def look_through(page: Page) -> None:
     page.get_by_role("link", name="First page").click()
     page.get_by_label("Number or feature set").fill(f"+{FIRST + 77}")
     expect(page.get_by_role("row")).to_have_count(2)
+    expect(page.locator("#cs-live")).to_have_text("1 shown")
+    sets = page.get_by_label("Feature set", exact=True)
+    for chosen, button in (("Doorstep", "Manage Listing"), ("All feature sets", "List numbers")):
+        sets.select_option(label=chosen)
+        expect(page.locator("#list-numbers").get_by_role("link", name=button)).to_be_visible()
     page.get_by_role("link", name=display_names.phone(f"{FIRST + 77}")).click()
     looked_at(page)
 

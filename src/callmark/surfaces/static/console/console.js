@@ -212,6 +212,13 @@ reachable(document);
 document.addEventListener("htmx:load", (event) => reachable(event.target));
 document.addEventListener("refreshed", (event) => reachable(event.target)); // by progress.js
 
+/* What a search found is said to those who do not see the list change. */
+document.addEventListener("htmx:afterSettle", ({ target, detail }) => {
+  if (target.id !== "results" || !detail.requestConfig?.elt.matches("form[role=search]")) return;
+  const rows = target.querySelectorAll("tbody > tr").length;
+  say(rows ? `${rows} shown` : (target.querySelector(".empty-title")?.textContent ?? "None shown"));
+});
+
 /* What a page asks again and again is marked, because nobody has used the session by that. It rests while nobody looks,
    and while the keyboard is inside, unless htmx can put it back: it does so by ids. */
 document.addEventListener("htmx:configRequest", (event) => {
