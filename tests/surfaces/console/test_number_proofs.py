@@ -25,6 +25,7 @@ from callmark.domain.numbers.proofs import codes as proof_codes, service as proo
 from callmark.domain.numbers.proofs.model import LARGEST_LETTER_BYTES, CodeChannel, ProofState, read_letter
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.structure import service as structure
+from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.secret_value import Secret
 
@@ -69,6 +70,8 @@ async def test_a_letter_is_sent_read_and_approved(
     assert letter.headers["content-type"] == "application/pdf"
     assert letter.headers["content-disposition"] == f'attachment; filename="letter-{request.id}.pdf"'
     assert letter.headers["x-content-type-options"] == "nosniff"
+    asked = text_of(await olive.get(f"{REVIEWS}/{request.id}/approve"))
+    assert "Approve 1 number of Acme? The letter is Letter of May.pdf." in asked
     approved = await olive.follow(await olive.post(f"{REVIEWS}/{request.id}/approve"))
     assert "Approved: numbers of Acme" in text_of(approved)
     assert "No requests to review" in text_of(approved)
@@ -82,6 +85,25 @@ async def test_a_letter_is_sent_read_and_approved(
     assert (await alice.get(f"{NUMBERS}/export")).text.splitlines()[1].endswith(",proven")
     again = await olive.follow(await olive.post(f"{REVIEWS}/{request.id}/approve"))
     assert "decided already" in text_of(again)
+    assert "This request was decided already." in text_of(await olive.get(f"{REVIEWS}/{request.id}/approve"))
+
+
+async def test_the_operator_reads_every_number_of_a_request(
+    deps: Deps, business: Business, browse: Visitors, olive: Browser
+) -> None:
+    listed = phones(12)
+    await list_in(deps, business, await make_set(deps, business), *listed)
+    request = await proofs.request_proof(deps, business.account.id, listed, None, by=ALICE)
+    assert f'href="{REVIEWS}/{request.id}/numbers.csv"' in (await olive.get(REVIEWS)).text
+    file = await olive.get(f"{REVIEWS}/{request.id}/numbers.csv")
+    assert file.headers["content-type"].startswith("text/csv")
+    assert file.text.splitlines() == ["phone_number,proof", *(f"{number},waiting" for number in sorted(listed))]
+    assert "There is no letter." in text_of(await olive.get(f"{REVIEWS}/{request.id}/approve"))
+    unknown = f"{REVIEWS}/{new_id()}"
+    assert [(await olive.get(f"{unknown}/{what}")).status_code for what in ("numbers.csv", "approve")] == [404, 404]
+    alice = await browse.as_member(business.admin)
+    for what in ("numbers.csv", "approve"):
+        assert (await alice.get(f"{REVIEWS}/{request.id}/{what}")).status_code == 404
 
 
 async def test_a_refusal_says_why_beside_the_number(

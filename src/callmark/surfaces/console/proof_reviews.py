@@ -6,12 +6,14 @@ from starlette.responses import Response
 
 from callmark.domain.ids import ProofRequestId
 from callmark.domain.numbers.proofs import service as proofs
-from callmark.domain.numbers.proofs.model import ProofRequest
+from callmark.domain.numbers.proofs.model import ProofRequest, ProofRequestState
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
+from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/proofs"
@@ -52,6 +54,26 @@ async def letter(request: ConsoleRequest) -> Response:
     return Response(found.content, media_type=found.media_type, headers=headers)
 
 
+async def numbers(request: ConsoleRequest) -> Response:
+    """All numbers of a request, as CSV: a letter is compared with them."""
+    request_id = request.id(ProofRequestId)
+    found = await proofs.numbers_of(request.deps, request_id)
+    headers = {"Content-Disposition": f'attachment; filename="numbers-{request_id}.csv"'}
+    rows = [("phone_number", "proof"), *found]
+    return Response(sheet(rows), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def ask_approve(request: ConsoleRequest) -> Page:
+    """What an approval says, and of how many numbers: a list shows five of them."""
+    found = await proofs.find_request(request.deps, request.id(ProofRequestId))
+    if found.state is not ProofRequestState.WAITING:
+        raise Gone("this request was decided already", LIST, "the requests that wait")
+    count = display_names.count(found.waiting_count, "number")
+    signed = "Calls from them can be signed with the name of this business."
+    letter_said = f"The letter is {found.letter_name}." if found.letter_name else "There is no letter."
+    return Confirm(f"Approve {count} of {found.account_name}?", [letter_said, signed], "Approve", LIST, danger=False)
+
+
 async def approve(request: ConsoleRequest) -> Response:
     """Finds what waits in the request proven."""
     try:
@@ -82,7 +104,8 @@ async def refuse(request: ConsoleRequest) -> Response:
 ROUTES = (
     get("/operator/proofs", show_reviews, Action.OPERATE),
     get("/operator/proofs/{id}/letter", letter, Action.OPERATE),
-    post("/operator/proofs/{id}/approve", approve, Action.OPERATE),
+    get("/operator/proofs/{id}/numbers.csv", numbers, Action.OPERATE),
+    *confirmed("/operator/proofs/{id}/approve", ask_approve, approve, Action.OPERATE),
     get("/operator/proofs/{id}/refuse", show_refuse, Action.OPERATE),
     post("/operator/proofs/{id}/refuse", refuse, Action.OPERATE),
 )

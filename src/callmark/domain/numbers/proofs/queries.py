@@ -230,6 +230,14 @@ async def select_waiting(tx: Tx, limit: int) -> list[ProofRequest]:
     return [_request(row) for row in rows]
 
 
+async def select_numbers(tx: Tx, request_id: ProofRequestId) -> list[tuple[PhoneNumber, ProofState]]:
+    """The numbers of a request that still belong to it, each with its proof, by number. Index number_proof_request."""
+    rows = await tx.fetch(
+        "SELECT phone_number, state FROM number_proof WHERE request_id = $1 ORDER BY phone_number", request_id
+    )
+    return [(PhoneNumber(row["phone_number"]), ProofState(row["state"])) for row in rows]
+
+
 async def select_letter(tx: Tx, request_id: ProofRequestId) -> ProofLetter | None:
     """The letter of a request, or None. Primary key."""
     row = await tx.fetchrow(

@@ -144,6 +144,13 @@ async def find_request(deps: Deps, request_id: ProofRequestId) -> ProofRequest:
         return found(await queries.select_request(tx, request_id), _UNKNOWN)
 
 
+async def numbers_of(deps: Deps, request_id: ProofRequestId) -> list[tuple[PhoneNumber, ProofState]]:
+    """All numbers of a request of any account, each with its proof, by number. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        found(await queries.select_request(tx, request_id), _UNKNOWN)
+        return await queries.select_numbers(tx, request_id)
+
+
 async def read_letter(deps: Deps, request_id: ProofRequestId) -> ProofLetter:
     """The letter of a request of any account. Raises NotFound, also where there is none."""
     async with deps.db.connection() as tx:
