@@ -61,3 +61,17 @@ async def test_a_duplicate_is_refused_and_one_in_use_is_kept(deps: Deps, busines
     owner = await browse.as_member(business.operation_owner)
     assert "Add to library" not in text_of(await owner.get("/console/call-reasons"))
     assert (await owner.post("/console/call-reasons/new", {"call_reason": TEXT})).status_code == 403
+
+
+async def test_of_many_feature_sets_that_show_a_call_reason_three_are_named(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    reason = await call_reasons.create_call_reason(deps, business.account.id, text=TEXT, by=SYSTEM)
+    for name in ("Noon", "Evening", "Night", "Sunday", "Monday"):
+        await make_feature_set(deps, business.account.id, new=NewFeatureSet(name, call_reason_id=reason.id))
+    listed = (await alice.get("/console/call-reasons")).text
+    form = text_of(await alice.get(f"/console/call-reasons/{reason.id}/edit"))
+    for shown in (listed, form):
+        assert "and 2 more" in shown
+        assert sum(name in shown for name in ("Noon", "Evening", "Night", "Sunday", "Monday")) == 3

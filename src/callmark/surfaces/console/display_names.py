@@ -242,7 +242,7 @@ def receiver(record: StoredRecord) -> str:
 
 
 def first_of(names: Sequence[str], most: int = 20) -> str:
-    """Names of columns beside each other: `City, Zip`, of many the first and how many more there are."""
+    """Names beside each other: `City, Zip`, of many the first and how many more there are."""
     shown = [name[:100] for name in names[:most]]
     return ", ".join(shown) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
