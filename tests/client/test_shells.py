@@ -121,6 +121,25 @@ def test_a_download_follows_links_and_leaves_pipes_and_devices_what_they_are(tmp
     assert sorted(tmp_path.iterdir()) == [file, link, pipe]
 
 
+def test_a_download_into_standard_output_is_written_where_the_shell_sent_it(tmp_path: Path) -> None:
+    """Linux names what a process has open by a link that only it can follow: `… -o /dev/stdout | loader`, `>> file`."""
+    output, (reader, writer) = tmp_path / "all.csv", os.pipe()
+    output.write_bytes(b"before\n")
+    respond, _ = serving(*[httpx.Response(200, content=GOOD)] * 2)
+    appended = os.open(output, os.O_WRONLY | os.O_APPEND)
+    stdout = tmp_path / "stdout"
+    with httpx.Client(transport=httpx.MockTransport(respond)) as http:
+        download = callmark.Client(**OPTIONS, http_client=http).logs.call_me_back(0, 1)
+        download.save(f"/dev/fd/{writer}")
+        stdout.symlink_to(f"/proc/self/fd/{appended}")  # as /dev/stdout is one
+        download.save(stdout)
+    os.write(appended, b"after\n")
+    assert os.read(reader, 100) == GOOD
+    assert output.read_bytes() == b"before\n" + GOOD + b"after\n"
+    for one in (reader, writer, appended):
+        os.close(one)
+
+
 @pytest.mark.parametrize("way", ["threads", "tasks"])
 def test_a_download_is_whole_or_not_there(tmp_path: Path, way: str) -> None:
     path = tmp_path / "log.csv"

@@ -55,15 +55,14 @@ class LogFile:
 
         What is no file, such as a pipe or `/dev/stdout`, stays what it is: all of the log is written into it.
         """
-        to = path.resolve() if path.is_symlink() else path
-        if to.exists() and not to.is_file():
+        if path.exists() and (not path.is_file() or _is_descriptor(path)):
             with tempfile.TemporaryFile() as whole:
                 yield from self.into(whole)
                 whole.seek(0)
-                with path.open("wb") as special:
+                with path.open("ab") as special:  # a file behind `>> all.csv` keeps what it has
                     shutil.copyfileobj(whole, special)
             return path
-        yield from self._replaced(to)
+        yield from self._replaced(path.resolve() if path.is_symlink() else path)
         return path
 
     def _replaced(self, path: Path) -> Flow[None]:
@@ -89,6 +88,20 @@ class LogFile:
                 raise
             self.url = yield from self._ask_again()
             check((yield from save(self.url, file)))
+
+
+def _is_descriptor(path: Path) -> bool:
+    """Whether a path that exists leads, maybe over links, to what a process has open, as `/dev/stdout` does.
+
+    `resolve` gives a name that does not exist for a pipe, and for a file one that another file may be put under.
+    """
+    while True:
+        path = path.parent.resolve() / path.name
+        if path.is_relative_to("/proc"):
+            return True
+        if not path.is_symlink():
+            return False
+        path = path.parent / path.readlink()
 
 
 def rows_of(file: IO[str]) -> Iterator[Row]:

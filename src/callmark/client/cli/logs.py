@@ -77,7 +77,7 @@ def _save(session: CommandSession, download: Download, output: Path | None) -> N
             saved = download.save(output)
         except OSError as exc:
             raise WrongUse(f"cannot write {output}: {exc.strerror or exc}") from exc
-        if saved.is_file():  # not where the log itself may have gone to standard output
+        if saved.is_file() and not _is_standard_output(saved):  # the log itself has gone there
             session.output.done({"file": str(saved)}, f"The log is in {saved}.")
         return
     if session.output.as_json:
@@ -88,3 +88,10 @@ def _save(session: CommandSession, download: Download, output: Path | None) -> N
         with saved.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
     sys.stdout.buffer.flush()
+
+
+def _is_standard_output(path: Path) -> bool:
+    try:
+        return path.samefile("/dev/stdout")
+    except OSError:  # closed
+        return False
