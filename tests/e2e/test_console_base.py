@@ -123,10 +123,10 @@ def test_the_log_is_searched_while_one_types(console: ConsoleTabs) -> None:
     page.goto("/console/audit")
     check_page(page)
     page.get_by_role("searchbox").fill("nothing like this")
-    expect(page.get_by_text("No changes found")).to_be_visible()
+    expect(page.locator("#results").get_by_text("No changes found")).to_be_visible()
     expect(page).to_have_url(re.compile("q=nothing"))
     page.reload()
-    expect(page.get_by_text("No changes found")).to_be_visible()
+    expect(page.locator("#results").get_by_text("No changes found")).to_be_visible()
 
 
 def test_an_operator_acts_for_a_business_and_stops(console: ConsoleTabs) -> None:

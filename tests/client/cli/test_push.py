@@ -90,7 +90,7 @@ async def test_a_preview_then_a_result_for_each_row(platform: Platform, commands
     again = await commands.run("push", file, *options, "--resume", "--json")
     assert (again.exit_code, json.loads(again.stdout)) == (1, counts)
     assert await platform.count("call_record") == 2
-    assert "3 of 3 rows have their results" in again.stderr
+    assert "is finished, so nothing is sent" in again.stderr
 
 
 async def test_results_of_another_push_are_left_alone(nobody: Commands, tmp_path: Path) -> None:
