@@ -300,17 +300,21 @@ def test_what_httpx_cannot_use_of_the_environment_is_named(
     callmark.Client(**GIVEN | here).close()  # which no proxy can reach
 
 
+@pytest.mark.parametrize("base_url", [GIVEN["base_url"], "https://localhost:8443"])
 def test_certificates_that_the_environment_names_are_read_for_each_client(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, base_url: str
 ) -> None:
+    here: dict[str, Any] = {"base_url": "http://localhost:8400"}
+    there: dict[str, Any] = {"base_url": base_url}
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     authorities = tmp_path / "ca.pem"
     authorities.write_bytes(Path(certifi.where()).read_bytes())
     monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
-    callmark.Client(**GIVEN).close()
+    callmark.Client(**GIVEN | there).close()
     authorities.write_text("replaced by what is no certificate")
     with pytest.raises(callmark.CallmarkError, match="SSL_CERT_FILE: the certificates cannot be read"):
-        callmark.Client(**GIVEN)
+        callmark.Client(**GIVEN | there)
+    callmark.Client(**GIVEN | here).close()
 
 
 def test_clients_share_the_certificates_of_public_authorities(monkeypatch: pytest.MonkeyPatch) -> None:

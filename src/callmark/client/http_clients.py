@@ -17,14 +17,16 @@ _SOCKS_EXTRA = "`pip install 'httpx[socks]'`"
 
 
 def make_http(kind: type[HttpClient], options: Options, **given: Any) -> HttpClient:
-    """A client of httpx for the server, with the proxy and the certificates of the environment if it is elsewhere.
+    """A client of httpx for the server, with the certificates of the environment, and its proxy for a server elsewhere.
 
     Raises CallmarkError, naming the variable, if httpx cannot use them.
     """
     is_elsewhere = not options.is_on_this_machine
-    names_some = is_elsewhere and any(value and name.lower() in _CERTIFICATES for name, value in variables().items())
+    is_asked = is_elsewhere or options.base_url.startswith("https:")
+    names_some = is_asked and any(value and name.lower() in _CERTIFICATES for name, value in variables().items())
     try:
-        return kind(trust_env=is_elsewhere, verify=names_some or _public_authorities(), **given)
+        verify = httpx.create_ssl_context() if names_some else _public_authorities()
+        return kind(trust_env=is_elsewhere, verify=verify, **given)
     except ImportError as exc:
         raise CallmarkError(f"{_named(_PROXIES)}: a SOCKS proxy needs {_SOCKS_EXTRA}") from exc
     except (ValueError, httpx.InvalidURL) as exc:
