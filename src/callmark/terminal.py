@@ -1,8 +1,9 @@
 """What a command prints: tables and lists for people, JSON with stable keys for programs."""
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from textwrap import indent
 
 import click
 import msgspec
@@ -28,16 +29,24 @@ class Output:
     def rows(self, rows: Sequence[Row], columns: Sequence[str], *, empty: str) -> None:
         """Several things: as JSON an array of all keys, else a table of `columns`; `empty` says what to do next."""
         if self.as_json:
-            self._json([_plain(row) for row in rows])
+            _print_json([_plain(row) for row in rows])
         elif not rows:
             click.echo(empty)
         else:
             _print(_table(rows, columns), None if sys.stdout.isatty() else _UNBOUNDED)
 
+    def stream(self, rows: Iterable[Row]) -> None:
+        """The JSON of `rows` for any number of them: each is written before the next is read."""
+        end = "["
+        for row in rows:
+            click.echo(f"{end}\n{indent(_json(_plain(row)), '  ')}", nl=False)
+            end = ","
+        click.echo("[]" if end == "[" else "\n]")
+
     def item(self, item: Row, said: str = "", after: str = "") -> None:
         """One thing: as JSON an object, else the line `said`, a line a key, and the line `after`."""
         if self.as_json:
-            self._json(_plain(item))
+            _print_json(_plain(item))
             return
         if said:
             click.echo(said)
@@ -48,12 +57,17 @@ class Output:
     def done(self, item: Row, said: str) -> None:
         """Something is gone or ended: as JSON an object that names it, else the line `said`."""
         if self.as_json:
-            self._json(_plain(item))
+            _print_json(_plain(item))
         else:
             click.echo(said)
 
-    def _json(self, value: object) -> None:
-        click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+def _print_json(value: object) -> None:
+    click.echo(_json(value))
+
+
+def _json(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def _plain(value: object) -> object:

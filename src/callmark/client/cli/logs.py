@@ -81,7 +81,7 @@ def _save(session: CommandSession, download: Download, output: Path | None) -> N
             session.output.done({"file": str(saved)}, f"The log is in {saved}.")
         return
     if session.output.as_json:
-        session.output.rows(list(download.rows()), (), empty="")
+        session.output.stream(download.rows())
         return
     with tempfile.TemporaryDirectory(prefix="callmark-") as folder:
         saved = download.save(Path(folder) / "log.csv")
