@@ -37,3 +37,16 @@ def test_axe_finds_nothing_on_a_page_of_the_demo(browser: Browser, demo: Demo, p
         looked_at(page)
     finally:
         tabs.close()
+
+
+def test_an_opened_operation_shows_what_its_references_name(browser: Browser, demo: Demo) -> None:
+    tabs = Tabs(browser, str(demo.http.base_url))
+    try:
+        page = tabs.open("/docs", width=1280)
+        push = page.locator("[id$=pushRecordV1]")
+        push.locator(".opblock-summary-control").click()
+        push.locator(".responses-table").get_by_text("Schema").first.click()
+        expect(push.locator(".responses-table .response").first).to_contain_text("UploadedOut")
+        expect(push).not_to_contain_text("$ref")
+    finally:
+        tabs.close()

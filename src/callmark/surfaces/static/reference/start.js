@@ -30,13 +30,32 @@ function withPresentExamples(spec) {
   return spec;
 }
 
-// The viewer follows all references of the document before it knows the ways to sign in, and these have none. So it
-// follows them when an operation is opened: the list is there seconds earlier.
-function withSchemesAtOnce() {
-  const requestResolvedSubtree = (request, system) => (path) =>
-    path.join() === "components,securitySchemes"
-      ? system.specActions.updateResolvedSubtree(path, system.specSelectors.specJS().components.securitySchemes)
-      : request(path);
+// What is at a path of the document, with what its references name in their place. One that is inside of itself stays.
+function resolved(spec, path) {
+  const named = (part) => (typeof part?.$ref === "string" ? pointed(spec, part.$ref) : part);
+  const filled = (value, outer) => {
+    if (Array.isArray(value)) return value.map((one) => filled(one, outer));
+    if (value === null || typeof value !== "object") return value;
+    const { $ref, ...beside } = value;
+    if (typeof $ref === "string") {
+      if (outer.includes($ref)) return value;
+      return { ...filled(pointed(spec, $ref), [...outer, $ref]), ...beside, $$ref: $ref };
+    }
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, filled(one, outer)]));
+  };
+  const found = path.reduce((part, key) => named(part)?.[key], spec);
+  return filled(found, []);
+}
+
+function pointed(spec, reference) {
+  const keys = reference.slice("#/".length).split("/");
+  return keys.reduce((part, key) => part[key.replaceAll("~1", "/").replaceAll("~0", "~")], spec);
+}
+
+// The viewer follows all references of the document whenever it shows a part, which takes seconds. It gets the part.
+function withPartsAtOnce(spec) {
+  const requestResolvedSubtree = (_request, system) => (path) =>
+    system.specActions.updateResolvedSubtree(path, resolved(spec, [...path]));
   return { statePlugins: { spec: { wrapActions: { requestResolvedSubtree } } } };
 }
 
@@ -72,7 +91,7 @@ function show(spec) {
     defaultModelExpandDepth: 4,
     displayRequestDuration: true,
     persistAuthorization: false,
-    plugins: [withSchemesAtOnce],
+    plugins: [withPartsAtOnce(spec)],
     syntaxHighlight: { activated: true },
     tryItOutEnabled: true,
     validatorUrl: null,
