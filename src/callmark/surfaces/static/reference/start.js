@@ -1,5 +1,5 @@
 // Shows the document that the page names in the viewer. The windows of the example records are moved to the present,
-// so that "Try it out" sends something that can still be pushed.
+// so that "Execute" sends something that can still be pushed.
 const HOUR = 3600000;
 const now = Date.now();
 const viewer = document.getElementById("reference");
@@ -21,13 +21,22 @@ function present(value) {
 }
 
 function withPresentExamples(spec) {
-  for (const operations of Object.values(spec.paths)) {
-    for (const operation of Object.values(operations)) {
-      const content = operation.requestBody?.content?.["application/json"];
-      for (const example of Object.values(content?.examples ?? {})) example.value = present(example.value);
+  for (const operation of Object.values(spec.paths).flatMap(Object.values)) {
+    const content = operation.requestBody?.content?.["application/json"];
+    for (const example of Object.values(content?.examples ?? {})) example.value = present(example.value);
+    for (const parameter of operation.parameters ?? []) {
+      if (!parameter.required) leaveEmpty(parameter);
     }
   }
   return spec;
+}
+
+// The viewer sends the example of every parameter. One that may be left out stays empty: nobody wishes for the key of a
+// request that was sent before.
+function leaveEmpty(parameter) {
+  if (parameter.example === undefined) return;
+  parameter.description = `${parameter.description ?? ""} For example \`${parameter.example}\`.`;
+  delete parameter.example;
 }
 
 // What is at a path of the document, with what its references name in their place. One that is inside of itself stays.
@@ -59,7 +68,8 @@ function withPartsAtOnce(spec) {
   return { statePlugins: { spec: { wrapActions: { requestResolvedSubtree } } } };
 }
 
-// What the viewer leaves out: names of its fields, headings in their order, and one control inside another.
+// What the viewer leaves out: names of its fields, headings in their order, tables as such and long examples that keys
+// can scroll; and it puts one control inside another.
 function mend() {
   viewer.querySelectorAll("select:not([aria-label])").forEach((one) => {
     one.setAttribute(
@@ -67,6 +77,11 @@ function mend() {
       one.id === "servers" ? "Server" : (one.closest("[data-param-name]")?.dataset.paramName ?? "Choice"),
     );
   });
+  viewer.querySelectorAll("textarea.body-param__text:not([aria-label])").forEach((one) => {
+    one.setAttribute("aria-label", "Request body");
+  });
+  viewer.querySelectorAll(".responses-table[role]").forEach((one) => one.removeAttribute("role"));
+  viewer.querySelectorAll("pre.microlight:not([tabindex])").forEach((one) => one.setAttribute("tabindex", "0"));
   for (const [part, name] of Object.entries(REGIONS)) {
     viewer.querySelectorAll(`${part}:not([role])`).forEach((one) => {
       one.setAttribute("role", "region");
