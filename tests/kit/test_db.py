@@ -9,18 +9,17 @@ from collections.abc import Callable, Generator
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
-from urllib.parse import unquote
 
 import asyncpg
 import pytest
 from tests.support.engines import reachable_directory
+from tests.support.last_words import LastWords, end, relayed
 from tests.support.opened_deps import PATIENT_S
 from tests.support.stopped_processes import suspend
 from tests.support.waiting import until, until_locked
 
 from callmark.domain.deps import Deps
 from callmark.kit.db import Database, Tx, connect
-from callmark.kit.engines.data_directory import SOCKET_NAME
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
 
@@ -94,37 +93,10 @@ async def test_a_server_that_does_not_end_a_connection_takes_nothing_back(direct
         await engine.stop()
 
 
-class LastWords:
-    """A relay before PostgreSQL that passes on what a server says when it ends a connection, and not the end."""
-
-    def __init__(self, server: Path) -> None:
-        self.said = asyncio.Event()
-        self._server = server
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_unix_connection(self._server)
-        asking = asyncio.create_task(_forward(reader, there_writer))
-        await _forward(there_reader, writer)
-        self.said.set()
-        await asking
-        writer.close()
-        there_writer.close()
-
-
-async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionResetError):
-        while chunk := await reader.read(65_536):
-            writer.write(chunk)
-
-
-async def test_a_connection_that_was_ended_and_not_closed_yet_is_a_lost_engine(deps: Deps, directory: Path) -> None:
+async def test_a_connection_that_was_ended_and_not_closed_yet_is_a_lost_engine(deps: Deps) -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, __: None)  # asyncpg drops a future that has failed
-    dsn = deps.settings.reached_postgres
-    folder = unquote(dsn.rpartition("host=")[2])
-    words = LastWords(Path(folder) / SOCKET_NAME)
-    async with await asyncio.start_unix_server(words, directory / SOCKET_NAME), asyncio.timeout(20):
-        relayed = dsn.rpartition("host=")[0] + f"host={directory}"
-        db = await Database.open(relayed, size=1, connected_within_s=PATIENT_S)
+    async with relayed(deps.settings.reached_postgres) as (dsn, words), asyncio.timeout(20):
+        db = await Database.open(dsn, size=1, connected_within_s=PATIENT_S)
         with pytest.raises(Unavailable):
             await _use_after_last_words(db, deps, words)
         await db.close()
@@ -132,11 +104,7 @@ async def test_a_connection_that_was_ended_and_not_closed_yet_is_a_lost_engine(d
 
 async def _use_after_last_words(db: Database, deps: Deps, words: LastWords) -> None:
     async with db.transaction() as tx:
-        mine = await tx.fetchval("SELECT pg_backend_pid()")
-        async with deps.db.connection() as other:
-            await other.execute("SELECT pg_terminate_backend($1)", mine)
-        await words.said.wait()
-        await asyncio.sleep(0)  # one round of the loop, in which they are read
+        await end(deps.db, words, await tx.fetchval("SELECT pg_backend_pid()"))
         await tx.copy_to_table("batch", source=memoryview(b""), columns=["id"], format="binary")
 
 

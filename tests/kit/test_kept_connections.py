@@ -9,9 +9,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 from tests.support.engines import Engines, reachable_directory
+from tests.support.last_words import LastWords, end, relayed
 from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 
+from callmark.domain.deps import Deps
+from callmark.kit.db import transaction_on
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
@@ -116,3 +119,19 @@ async def test_closing_waits_for_what_is_under_way_and_refuses_the_rest(kept: Ke
         with pytest.raises(Unavailable):
             await backend(kept)
     await closing
+
+
+async def test_a_connection_that_was_ended_and_not_closed_yet_is_not_used_again(deps: Deps) -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda _, __: None)  # asyncpg drops a future that has failed
+    async with relayed(deps.settings.reached_postgres) as (dsn, words), asyncio.timeout(20):
+        kept = KeptConnections(dsn, size=2, name="kept", connected_within_s=PATIENT_S)
+        with pytest.raises(Unavailable):
+            await _copy_after_last_words(kept, deps, words)
+        assert await backend(kept)
+        await kept.close()
+
+
+async def _copy_after_last_words(kept: KeptConnections, deps: Deps, words: LastWords) -> None:
+    async with kept.connection() as tx, transaction_on(tx):
+        await end(deps.db, words, await tx.fetchval("SELECT pg_backend_pid()"))
+        await tx.copy_to_table("batch", source=memoryview(b""), columns=["id"], format="binary")

@@ -123,6 +123,10 @@ class DatabaseConnection(Tx, Protocol):
         """A transaction: committed at the end of the block, rolled back by an exception."""
         ...
 
+    def terminate(self) -> None:
+        """Ends the connection without a word to the server."""
+        ...
+
 
 async def fetch_one(tx: Tx, query: LiteralString, *args: object) -> Row:
     """The row of a statement that always has one: an aggregate, an upsert, a row that the migration wrote."""
@@ -317,7 +321,7 @@ async def dsn_of_primary(dsn: str) -> str:
 
 
 @asynccontextmanager
-async def _cut_when_useless(held: "PooledConnection") -> AsyncGenerator[None]:
+async def _cut_when_useless(held: "PooledConnection | DatabaseConnection") -> AsyncGenerator[None]:
     """Cuts a connection that would not even roll back.
 
     A statement had no answer in time; or the server said that it ends the connection, which puts asyncpg out of step
@@ -328,6 +332,13 @@ async def _cut_when_useless(held: "PooledConnection") -> AsyncGenerator[None]:
     except (TimeoutError, asyncpg.InternalClientError):
         held.terminate()
         raise
+
+
+@asynccontextmanager
+async def transaction_on(connection: DatabaseConnection) -> AsyncGenerator[None]:
+    """A transaction of statements that are gathered (`StatementBatcher`); an exception rolls back or cuts."""
+    async with connection.transaction(), _cut_when_useless(connection):
+        yield
 
 
 def server_settings(name: str) -> dict[str, str]:

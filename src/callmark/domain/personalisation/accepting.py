@@ -16,7 +16,7 @@ from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.domain.personalisation.validation import Rules
 from callmark.domain.work_names import WorkName
 from callmark.kit import logs, tracing
-from callmark.kit.db import DatabaseConnection, Transaction, Tx
+from callmark.kit.db import DatabaseConnection, Transaction, Tx, transaction_on
 from callmark.kit.ids import new_id
 from callmark.record_rules.fields import RecordValues
 
@@ -78,7 +78,7 @@ def _submission(deps: Deps, account_id: AccountId, rules: Rules, submitted: Subm
 
 async def _write_small(connection: DatabaseConnection, submissions: Sequence[_Submission]) -> list[_Written]:
     """Writes batches of unrelated requests."""
-    async with connection.transaction():
+    async with transaction_on(connection):
         return await _write(connection, submissions)
 
 

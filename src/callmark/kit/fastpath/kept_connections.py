@@ -18,6 +18,9 @@ from callmark.kit.primary import LOST, Primary
 TRUSTED_S = 300.0
 """How long a connection may rest: something on the way may have dropped one that rested longer, without a word."""
 
+_USELESS_AFTER = (TimeoutError, asyncio.CancelledError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""After these a statement may be running still, or asyncpg is out of step with the server."""
+
 if TYPE_CHECKING:
     BareConnection = asyncpg.Connection[asyncpg.Record]
 
@@ -141,7 +144,7 @@ class _Held:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if isinstance(exc, TimeoutError | asyncio.CancelledError):  # its statement may be running still
+            if isinstance(exc, _USELESS_AFTER):
                 self._held.terminate()
         finally:
             self._connections.give_back(self._held)

@@ -14,7 +14,7 @@ from uuid import UUID
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, Configuration, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.queries import configuration_of
-from callmark.kit.db import DatabaseConnection, Row, Tx, fetch_one
+from callmark.kit.db import DatabaseConnection, Row, Tx, fetch_one, transaction_on
 from callmark.kit.installation import NOT_HELD
 
 _MOST_ENDED = 500
@@ -123,7 +123,7 @@ async def give_back(
     In a transaction of two statements: an event that is being appended holds the row's lock, so the second, with a
     snapshot of its own, sees its delivery. Locks in order of id, as `events.append` does.
     """
-    async with connection.transaction():
+    async with transaction_on(connection):
         still_held = await connection.fetch(
             "SELECT q.webhook_id, g.due_at FROM webhook_queue q"
             " JOIN unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS g (webhook_id, lease_id, due_at)"

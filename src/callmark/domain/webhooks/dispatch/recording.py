@@ -7,12 +7,12 @@ from callmark.domain.webhooks.dispatch.queries import EndedAttempt
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.domain.webhooks.outages import service as outages
 from callmark.domain.webhooks.outages.service import AttemptEnd
-from callmark.kit.db import DatabaseConnection, Tx
+from callmark.kit.db import DatabaseConnection, Tx, transaction_on
 
 
 async def record(connection: DatabaseConnection, ended: Sequence[EndedAttempt]) -> None:
     """As `record_within`, gathered from many attempts, in a transaction of its own."""
-    async with connection.transaction():
+    async with transaction_on(connection):
         await record_within(connection, ended)
 
 

@@ -1,0 +1,57 @@
+"""PostgreSQL that ends a connection whose end has not arrived yet."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from urllib.parse import unquote
+
+from tests.support.engines import reachable_directory
+
+from callmark.kit.db import Database
+from callmark.kit.engines.data_directory import SOCKET_NAME
+
+
+class LastWords:
+    """A relay before PostgreSQL that passes on what a server says when it ends a connection, and not the end."""
+
+    def __init__(self, server: Path) -> None:
+        self.said = asyncio.Event()
+        self._server = server
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_unix_connection(self._server)
+        asking = asyncio.create_task(_forward(reader, there_writer))
+        await _forward(there_reader, writer)
+        self.said.set()
+        await asking
+        writer.close()
+        there_writer.close()
+
+
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := await reader.read(65_536):
+            writer.write(chunk)
+
+
+@contextlib.asynccontextmanager
+async def relayed(dsn: str) -> AsyncGenerator[tuple[str, LastWords]]:
+    """Where PostgreSQL is reached through `LastWords`, and these."""
+    directory = reachable_directory()
+    address, _, folder = dsn.rpartition("host=")
+    words = LastWords(Path(unquote(folder)) / SOCKET_NAME)
+    try:
+        async with await asyncio.start_unix_server(words, directory / SOCKET_NAME):
+            yield f"{address}host={directory}", words
+    finally:
+        shutil.rmtree(directory)
+
+
+async def end(db: Database, words: LastWords, backend: int) -> None:
+    """The server says that it ends this connection, and asyncpg has read it."""
+    async with db.connection() as other:
+        await other.execute("SELECT pg_terminate_backend($1)", backend)
+    await words.said.wait()
+    await asyncio.sleep(0)  # one round of the loop, in which they are read
