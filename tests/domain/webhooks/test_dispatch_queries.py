@@ -1,4 +1,4 @@
-"""The SQL of due deliveries where PostgreSQL knows nothing yet of the day."""
+"""The SQL that records what became of deliveries."""
 
 from datetime import datetime
 
@@ -56,3 +56,18 @@ async def test_a_day_without_statistics_is_not_read_to_record_what_became_of_a_f
             done = await tx.fetchval("SELECT count(*) FROM delivery WHERE state = 'success'")
     assert done == 5
     assert read < 20  # of 2,000
+
+
+async def test_what_was_recorded_is_recorded_again_when_the_answer_to_its_commit_was_lost(
+    deps: Deps, clock: FakeClock
+) -> None:
+    account_id, now = (await make_cast(deps)).account.id, clock.now()
+    async with deps.db.connection() as tx:
+        (delivery_id,) = await fill(tx, account_id, now, 1)
+        ended = [delivered(delivery_id, account_id, now)]
+    for _ in range(2):
+        await deps.gather(recording.record, ended)
+    async with deps.db.connection() as tx:
+        attempts = await tx.fetchval("SELECT count(*) FROM attempt WHERE delivery_id = $1", delivery_id)
+        state = await tx.fetchval("SELECT state FROM delivery WHERE id = $1", delivery_id)
+    assert (attempts, state) == (1, "success")

@@ -34,6 +34,7 @@ WITH r AS (
     answer_headers, answer_body, error, note)
   SELECT delivery_id, attempt_id, number, began_at, duration_ms, url, request_headers, status, answer_headers,
     answer_body, error, note FROM r WHERE attempt_id IS NOT NULL
+  ON CONFLICT DO NOTHING
 ), over AS (
   DELETE FROM waiting_delivery w USING r
   WHERE w.delivery_id = r.delivery_id AND r.due_at IS NULL
