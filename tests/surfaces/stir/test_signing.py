@@ -86,6 +86,21 @@ async def test_an_edge_that_knows_less_says_less(there: Network) -> None:
     assert claims_of((await there.sign(phone(), attest="C"))["identity"]).attest is Attestation.GATEWAY
 
 
+@pytest.mark.parametrize("caller", [None, OTHER], ids=["proven", "announced"])
+@pytest.mark.parametrize(
+    ("attest", "is_trunk", "is_named"),
+    [("A", False, True), ("B", False, False), ("C", False, False), ("B", True, True), ("C", True, False)],
+)
+async def test_a_name_is_signed_only_where_the_edge_knows_the_business(
+    there: Network, caller: PhoneNumber | None, attest: str, *, is_trunk: bool, is_named: bool
+) -> None:
+    receiver, number = phone(), caller or there.caller
+    await there.announce(receiver, caller=number)
+    signed = await there.sign(receiver, number, there.trunk if is_trunk else None, attest=attest)
+    names = [claims_of(token).rcd for token in (signed["identity"], *signed["identityHeaders"])]
+    assert any(names) is is_named
+
+
 async def test_a_call_to_several_shows_what_the_number_is_listed_with(there: Network) -> None:
     one, other = phone(), phone()
     await there.announce(one)

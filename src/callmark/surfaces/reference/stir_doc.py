@@ -68,8 +68,9 @@ _SIGNING = Doc(
     description=(
         "The `Identity` headers of a call that leaves. The caller must be a number that an account has proven, listed "
         "or named in an open record: the edge's own account, where it has one. A proven number is attested in full, "
-        "another in part; neither more than `attest`. What the phone shows stands in a header of the kind `rcd`, or "
-        "in the first one where the certificate does not list the number."
+        "another in part; neither more than `attest`. With C, or with B of an operator's edge, nothing is named. What "
+        "the phone shows stands in a header of the kind `rcd`, or in the first one where the certificate does not list "
+        "the number."
     ),
     tag=_CALLS,
     request=wire.SigningBody,
