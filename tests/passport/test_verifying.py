@@ -211,6 +211,7 @@ def test_claims_inside_the_constraints_count(network: Network) -> None:
         ('ppt="rcd"', 'ppt="div"', "parameter ppt"),
         ("alg=ES256", "alg=none", "parameter alg"),
         ("alg=ES256", "alg=ES256;ALG=ES256", "appears twice"),
+        ("alg=ES256", "alg=ES256" + "".join(f";p{one}=1" for one in range(14)), "more than 16 parameters"),
         (f";info=<{X5U}>", "", "no parameter info"),
         ("alg=ES256", "alg=ES256;=", "cannot be read"),
         (".", "..", "three parts"),

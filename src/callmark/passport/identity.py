@@ -8,7 +8,11 @@ from callmark.passport.errors import InvalidPassport
 from callmark.passport.tokens import MOST_CHARACTERS, Passport, read_token
 
 _PARAMETER = re.compile(r'\s*;\s*([A-Za-z0-9-]+)\s*=\s*(?:<([^<>\s]*)>|"([^"\\]*)"|([A-Za-z0-9._~+-]+))', re.ASCII)
+_END = re.compile(r"\s*\Z")
 _DIGEST = re.compile(r"\s*([A-Za-z0-9_.-]+)", re.ASCII)
+
+_MOST_PARAMETERS = 16
+"""Far more than there are: `info`, `alg`, `ppt` and what others may add (RFC 8224, section 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,13 @@ def _read_header(value: str) -> IdentityHeader:
 
 def _parameters(value: str, at: int) -> dict[str, str]:
     found: dict[str, str] = {}
-    while value[at:].strip():
+    while not _END.match(value, at):
         one = _PARAMETER.match(value, at)
         if one is None:
             raise InvalidPassport("the parameters of the header cannot be read")
         name = one[1].lower()
+        if len(found) == _MOST_PARAMETERS:
+            raise InvalidPassport(f"the header has more than {_MOST_PARAMETERS} parameters")
         if name in found:
             raise InvalidPassport(f"the parameter {name} appears twice")
         found[name] = next(part for part in one.groups()[1:] if part is not None)
