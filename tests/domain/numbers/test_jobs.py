@@ -151,6 +151,20 @@ async def test_a_rejected_number_is_failed_and_says_why(acme: Business) -> None:
     await check_counters(acme.deps, acme.account_id)
 
 
+async def test_a_review_that_all_numbers_have_left_is_over(acme: Business, clock: FakeClock) -> None:
+    many = phones(3)
+    asked = await numbers.publish(reviewing(acme.deps), acme.account_id, acme.feature_set_id, many, by=ALICE)
+    assert asked.job_id
+    await numbers.delist(acme.deps, acme.account_id, acme.feature_set_id, many[:2], by=ALICE)
+    assert (await job_of(acme, asked.job_id)).state is JobState.IN_REVIEW
+    await numbers.delist(acme.deps, acme.account_id, acme.feature_set_id, many[2:], by=ALICE)
+    over = await job_of(acme, asked.job_id)
+    assert (over.state, over.ended_at, over.done_count) == (JobState.ENDED, clock.now(), 0)
+    assert await reviews.list_reviews(acme.deps) == []
+    with pytest.raises(Conflict):
+        await reviews.approve(acme.deps, asked.job_id, by=OPERATOR)
+
+
 async def test_what_an_operator_lists_is_not_reviewed(acme: Business) -> None:
     await imports.append(reviewing(acme.deps), acme.account_id, acme.feature_set_id, phones(1), by=OPERATOR)
     await run_jobs(acme.deps)

@@ -246,6 +246,19 @@ async def review_job(
     return job_of(row) if row else None
 
 
+async def end_left_reviews(tx: Tx, account_id: AccountId, now: datetime) -> None:
+    """Ends jobs of the account that wait for a review and that all numbers have left.
+
+    Indexes listing_job_in_review, number_job.
+    """
+    await tx.execute(
+        "UPDATE listing_job j SET state = 'ended', ended_at = $2 WHERE state = 'in_review' AND account_id = $1"
+        " AND NOT EXISTS (SELECT FROM number n WHERE n.job_id = j.id AND n.state = 'pending')",
+        account_id,
+        now,
+    )
+
+
 async def settle_pending(
     tx: Tx, job_id: ListingJobId, state: NumberState, why: str | None, now: datetime, most: int
 ) -> int:

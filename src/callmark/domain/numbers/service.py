@@ -19,6 +19,7 @@ from callmark.domain.numbers.model import (
     JobState,
     ListedCaller,
     ListingJob,
+    NumberState,
     Published,
     RequestStatus,
     Unlisted,
@@ -89,13 +90,15 @@ async def delist_in(
     asked, now = read_request(numbers), deps.clock.now()
     out_of = await lock_set(tx, account_id, feature_set_id, by.scope)
     await queries.lock_numbers(tx, asked.numbers)
-    answer = sort_delisted(asked, await queries.select_held(tx, asked.numbers), out_of)
+    held = await queries.select_held(tx, asked.numbers)
+    answer = sort_delisted(asked, held, out_of)
     going = [PhoneNumber(number) for number in answer.existing]
     if not going:
         answer.status = RequestStatus.FAILED
         return answer
     answer.job_id = ListingJobId(new_id())
     await queries.mark_delisting(tx, going, answer.job_id, now)
+    await _end_left_reviews(tx, going, held, account_id, now)
     await queries.insert_job(tx, _job(answer.job_id, JobKind.DELIST, out_of, len(going), by.email, now))
     facts = {"numbers": len(going), "job_id": str(answer.job_id)}
     await audit.note(tx, by, "numbers.delisted", out_of.name, account_id=account_id, at=now, **facts)
@@ -117,6 +120,7 @@ async def list_in(tx: Transaction, deps: Deps, into: FeatureSet, asked: ListingR
         await queries.take_numbers(tx, moves.taken, moves.newly_owned, into, job_id, by.email, now)
         if moves.newly_owned:
             await proofs.end_proofs(tx, moves.newly_owned)
+        await _end_left_reviews(tx, moves.taken, held, into.account_id, now)
     await feature_sets.change_number_count(
         tx, into.id, len(inserted) + await _leave_others(tx, moves.taken, held, into)
     )
@@ -175,6 +179,14 @@ async def holders(tx: Tx, callers: Collection[PhoneNumber]) -> dict[PhoneNumber,
 async def proven_numbers(tx: Tx, account_id: AccountId) -> list[PhoneNumber]:
     """The account's numbers that calls may be signed for, in order: listed in a published feature set, and proven."""
     return await caller_queries.select_proven(tx, account_id)
+
+
+async def _end_left_reviews(
+    tx: Tx, gone: Sequence[PhoneNumber], held: dict[PhoneNumber, HeldNumber], account_id: AccountId, now: datetime
+) -> None:
+    """Ends the reviews whose last number is among those that went to another job: nobody could decide them."""
+    if any(held[number].state is NumberState.PENDING for number in gone):
+        await queries.end_left_reviews(tx, account_id, now)
 
 
 async def _leave_others(
