@@ -23,7 +23,8 @@ from callmark.kit.nats_servers import NatsAccess
 from callmark.kit.primary import Primary
 from callmark.kit.secret_key import FILE as KEY_FILE, known_keys, lock_key, make_key, mark, set_key
 from callmark.kit.settings import Settings, read_settings
-from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
+from callmark.kit.statement_batcher import StatementBatcher
+from callmark.processes.connections import gathered_of
 from callmark.processes.reach import ENGINE_WAIT, public_url, reach, refused, unreachable
 
 log = structlog.get_logger(__name__)
@@ -79,7 +80,7 @@ async def _open_connections(
     primary = Primary(dsn)
     db = await Database.open(dsn, size=size, name=name, primary=primary, connected_within_s=within_s)
     stack.push_async_callback(db.close)
-    few = max(1, min(GATHER_CONNECTIONS, size - 2))
+    few = gathered_of(size)
     gathered = KeptConnections(dsn, size=few, name=f"{name} gathered", primary=primary, connected_within_s=within_s)
     stack.push_async_callback(gathered.close)
     return db, gathered

@@ -26,6 +26,7 @@ from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.tasks import end
 from callmark.processes.board import Board
+from callmark.processes.connections import most_connections
 from callmark.processes.ports import hold_port, open_socket
 from callmark.processes.process_specs import ProcessUnit, Unit
 from callmark.processes.reach import ENGINE_WAIT, http_url, public_url, refused, unreachable
@@ -170,8 +171,14 @@ class Supervisor:
         """The engines that are ours to run, to be stopped last."""
         found: list[EmbeddedPostgres | EmbeddedNats] = []
         if settings.embedded_postgres:
-            is_small = list(self._kinds) == [ALL_ROLES]
-            found.append(EmbeddedPostgres(settings.data, bin_dir=settings.postgres_bin, is_small=is_small))
+            found.append(
+                EmbeddedPostgres(
+                    settings.data,
+                    bin_dir=settings.postgres_bin,
+                    is_small=list(self._kinds) == [ALL_ROLES],
+                    connections=most_connections(settings.pool_size, len(self._kinds)),
+                )
+            )
         if settings.embedded_nats:
             found.append(EmbeddedNats(settings.data, program=settings.nats_bin))
         self._stack.push_async_callback(_stop_all, found, ENGINES_WITHIN_S)

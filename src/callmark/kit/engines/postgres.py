@@ -87,18 +87,25 @@ class EmbeddedPostgres:
     """A PostgreSQL server on `data` (`<data>/postgres`); may be started again after `stop` or after it died.
 
     `durable=False` is for tests: nothing is forced to disk, nothing is vacuumed. `is_small` takes little memory and few
-    processes: for the platform of one developer.
+    processes: for the platform of one developer. It takes `connections` at the same time, or more.
     """
 
     name = "postgresql"
 
     def __init__(
-        self, data: Path, *, bin_dir: Path | None = None, durable: bool = True, is_small: bool = False
+        self,
+        data: Path,
+        *,
+        bin_dir: Path | None = None,
+        durable: bool = True,
+        is_small: bool = False,
+        connections: int = 0,
     ) -> None:
         self._data = DataDirectory(data)
         self._bin_setting = bin_dir
         self._durable = durable
         self._is_small = is_small
+        self._connections = connections
         self._child: Child | None = None
         self._socket = Path()
         self.dsn = ""
@@ -216,6 +223,7 @@ class EmbeddedPostgres:
     def _spawn(self, found: PostgresBinaries, run_dir: Path) -> Child:
         settings = _SETTINGS | {"unix_socket_directories": str(run_dir)}
         settings |= ({} if self._durable else _NOT_DURABLE) | (_small(found.major) if self._is_small else {})
+        settings["max_connections"] = str(max(self._connections, int(settings["max_connections"])))
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         argv = [found.bin_dir / "postgres", "-D", self._data.named(self._data.postgres), *options]
         with open_log(self._data, self.name) as log_file:

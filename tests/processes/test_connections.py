@@ -1,0 +1,22 @@
+"""The embedded PostgreSQL takes the connections that the processes beside it open."""
+
+import shutil
+
+from tests.support.engines import reachable_directory
+
+from callmark.kit.db import connect
+from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.processes.connections import most_connections
+
+
+async def test_postgres_takes_as_many_connections_as_the_processes_open() -> None:
+    needed = most_connections(10, processes=12)
+    assert needed > 12 * (10 + 8)
+    directory = reachable_directory()
+    engine = EmbeddedPostgres(directory / "data", durable=False, is_small=True, connections=needed)
+    try:
+        async with connect(await engine.start()) as tx:
+            assert int(await tx.fetchval("SHOW max_connections")) == needed
+    finally:
+        await engine.stop()
+        shutil.rmtree(directory)
