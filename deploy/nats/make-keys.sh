@@ -5,6 +5,7 @@
 #
 # DIRECTORY/HOST/ is what belongs below /etc/nats of that host. DIRECTORY/ca.crt is CALLMARK_NATS_CA, and
 # DIRECTORY/url is CALLMARK_NATS_URL (both are for every host that runs Callmark). Keep DIRECTORY/ca.key elsewhere.
+# Run again, it replaces certificates that end within 90 days and keeps everything else.
 set -eu
 umask 077
 directory=$1
@@ -25,7 +26,7 @@ url=
 for host; do
   mkdir -p "$host/tls"
   case $host in *[!0-9.]*) name=DNS ;; *) name=IP ;; esac
-  if [ ! -f "$host/tls/server.key" ]; then
+  if ! openssl x509 -in "$host/tls/server.crt" -noout -checkend 7776000 >/dev/null 2>&1; then
     new_key "$host/tls/server.key"
     openssl req -new -key "$host/tls/server.key" -subj "/CN=$host" |
       openssl x509 -req -CA ca.crt -CAkey ca.key -days 825 -out "$host/tls/server.crt" -extfile /dev/fd/3 3<<END
