@@ -123,7 +123,7 @@ async def _with_secret_key(db: Database, settings: Settings) -> Settings:
             raise SetupError(
                 "the secrets of this installation are encrypted with a different key from the one here"
                 f" (CALLMARK_SECRET_KEY, or else {settings.data / KEY_FILE}); every host needs the same key. If the key"
-                " is lost, run `callmark secret-key reset`"
+                " is lost, take the other one away, start again without a key, and run `callmark secret-key reset`"
             )
         else:
             log.warning(
