@@ -20,6 +20,7 @@ from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import gauge
+from callmark.kit.roles import PROCESS_KINDS
 
 log = structlog.get_logger(__name__)
 
@@ -210,3 +211,17 @@ async def heartbeats_of(tx: Tx, real: Clock) -> list[Heartbeat]:
         )
         for row in rows
     ]
+
+
+async def connected_kinds(tx: Tx) -> list[str]:
+    """The kinds of the processes that are connected to this database, whatever their heartbeats say, in order.
+
+    A beat is missed while PostgreSQL is slow or a process is suspended, and is old by a clock that is ahead.
+    """
+    rows = await tx.fetch(
+        "SELECT DISTINCT split_part(application_name, ' ', 2) AS kind FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE 'callmark %'"
+        " AND split_part(application_name, ' ', 2) = ANY ($1::text[]) ORDER BY 1",
+        list(PROCESS_KINDS),
+    )
+    return [row["kind"] for row in rows]

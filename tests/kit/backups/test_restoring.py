@@ -34,6 +34,7 @@ from callmark.kit.backups.snapshot import COUNTED
 from callmark.kit.clock import SystemClock, to_ms
 from callmark.kit.db import connect, own_names
 from callmark.kit.errors import SetupError
+from callmark.kit.heartbeats import connected_kinds
 from callmark.kit.installation import held_since
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
@@ -278,4 +279,16 @@ async def test_a_restore_is_refused_while_processes_run_on_the_database(filled: 
         async with open_deps(filled.deps.settings, "worker", connected_within_s=PATIENT_S):
             with pytest.raises(SetupError, match=r"processes run on this database \(1: worker\)"):
                 await check_idle(tx, SystemClock())
+
+        async def is_alone() -> bool:
+            return not await connected_kinds(tx)
+
+        await until(is_alone)  # a server notices a moment later that a client has gone
         await check_idle(tx, SystemClock())
+
+
+async def test_a_process_that_is_connected_and_does_not_beat_keeps_a_restore_out(engines: Engines) -> None:
+    async with connect(engines.dsn) as tx, connect(engines.dsn) as suspended:
+        await suspended.execute("SET application_name = 'callmark all-roles gathered'")
+        with pytest.raises(SetupError, match=r"processes run on this database \(1: all-roles\)"):
+            await check_idle(tx, SystemClock())

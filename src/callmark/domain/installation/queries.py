@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from callmark.kit.db import Row, Tx, fetch_one
+from callmark.kit.heartbeats import connected_kinds
 
 
 async def select_state(tx: Tx) -> Row:
@@ -14,13 +15,11 @@ async def select_state(tx: Tx) -> Row:
 
 
 async def count_processes(tx: Tx, alive_after: datetime) -> int:
-    """Processes with a heartbeat after that instant (real clock), or else those that are connected."""
-    return await tx.fetchval(
-        "SELECT greatest((SELECT count(*) FROM process WHERE kind <> 'operator' AND heartbeat_at > $1),"
-        " (SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE datname = current_database()"
-        "   AND application_name ~ '^callmark (http|worker|handsets)'))",
-        alive_after,
+    """Processes with a heartbeat after that instant (real clock), or else kinds of those that are connected."""
+    beating: int = await tx.fetchval(
+        "SELECT count(*) FROM process WHERE kind <> 'operator' AND heartbeat_at > $1", alive_after
     )
+    return max(beating, len(await connected_kinds(tx)))
 
 
 async def update_renewed(tx: Tx, installation_id: UUID, real_now: datetime, place: str) -> None:

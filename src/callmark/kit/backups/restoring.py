@@ -15,7 +15,7 @@ from callmark.kit.backups.snapshot import Note, server_of
 from callmark.kit.clock import Clock
 from callmark.kit.db import Tx, connect, dsn_of_primary, own_names
 from callmark.kit.errors import SetupError
-from callmark.kit.heartbeats import heartbeats_of
+from callmark.kit.heartbeats import connected_kinds, heartbeats_of
 from callmark.kit.installation import KEEP, RENEW
 from callmark.kit.migrate import LOCK, Migration, applied_steps, head, outstanding
 
@@ -73,9 +73,10 @@ async def check_idle(tx: Tx, real: Clock) -> None:
     """Raises SetupError while processes run on the database."""
     if not await applied_steps(tx):
         return
-    if alive := [beat for beat in await heartbeats_of(tx, real) if beat.is_alive]:
-        kinds = ", ".join(sorted({beat.kind for beat in alive}))
-        raise SetupError(f"processes run on this database ({len(alive)}: {kinds}). Stop all of them first")
+    alive = [beat.kind for beat in await heartbeats_of(tx, real) if beat.is_alive]
+    if kinds := sorted({*alive, *await connected_kinds(tx)}):
+        count = max(len(alive), len(kinds))
+        raise SetupError(f"processes run on this database ({count}: {', '.join(kinds)}). Stop all of them first")
 
 
 async def restore_backup(  # noqa: PLR0913 - what a restore can be asked for, all by name
