@@ -31,6 +31,19 @@ def test_what_is_waited_is_taken_off_the_total() -> None:
         assert patience.left_s() == 0
 
 
+def test_a_wait_inside_of_another_is_taken_off_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(patience, "monotonic", lambda: now)
+    with patience.of(total_s=3):
+        with patience.waiting():
+            with patience.waiting():
+                now += 0.25
+            with patience.waiting():
+                now += 0.5
+            now += 0.125
+        assert patience.left_s() == 3 - 0.875
+
+
 async def test_a_statement_that_takes_too_long_is_cut_and_so_is_its_transaction(deps: Deps) -> None:
     with patience.of(total_s=0.3):
         with pytest.raises(Unavailable) as caught:

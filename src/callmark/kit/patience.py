@@ -63,17 +63,18 @@ def left_s() -> float:
 
 
 class _Waiting:
-    """A wait that is taken off the patience."""
+    """A wait that is taken off the patience, once with the waits inside of it."""
 
-    __slots__ = ("_began",)
+    __slots__ = ("_began", "_total_s")
 
     def __enter__(self) -> float:
         self._began = monotonic()
+        self._total_s = patience.total_s if (patience := _patience.get()) else math.inf
         return left_s()
 
     def __exit__(self, *_: object) -> None:
         if patience := _patience.get():
-            patience.total_s -= monotonic() - self._began
+            patience.total_s = min(patience.total_s, self._total_s - (monotonic() - self._began))
 
 
 def waiting() -> AbstractContextManager[float]:
