@@ -70,6 +70,7 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
     if found.is_suspended and not await _is_settled(deps, batch):
         return max(batch.ends_to, deps.clock.now() + LOOK_AFTER)
     if not found.pending:  # handsets have asked for the rest, or its windows ended while its account was suspended
+        await look_again(deps, [batch])  # who pushed them may have been killed before it looked
         await news.tell(deps, news.of_batch(batch.id))
         return None
     refused, sendable = _sort_out(found.pending, deps.settings.min_app_version, deps.clock.now())

@@ -334,6 +334,8 @@ async def test_a_cancellation_that_overtakes_the_push_is_repeated_after_it(deps:
     await jobs.run_batch(deps, Claimed(row, new_id()))
     await got.until(lambda kinds: kinds.count("withdraw") == 2)
     assert got.index("held") < len(got) - 1 - got[::-1].index("withdraw")
+    await jobs.run_batch(deps, Claimed(row, new_id()))  # as another worker does when the first was killed before that
+    await got.until(lambda kinds: kinds.count("withdraw") == 3)
 
 
 async def test_extension_routes_want_the_token_and_the_feature_and_have_limits_of_their_own(
