@@ -1,6 +1,7 @@
 """What `callmark doctor` cannot or need not ask, and packages that are missing."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 from tests.processes.doctor import Doctor, execute
 from tests.support.engines import SECRET_KEY, Engines
+from tests.surfaces.gateway.fake_fcm import credentials
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
@@ -65,3 +67,15 @@ async def test_packages_for_traces_are_missing_where_traces_are_wanted(doctor: D
     assert "pip install 'callmark[server,tracing]'" in missing.advice
     assert (await asyncio.to_thread(told, "", wanted))["tracing"].ok
     assert "tracing" not in await asyncio.to_thread(told, without, doctor.variables)
+
+
+async def test_credentials_of_a_push_service_that_cannot_be_used(doctor: Doctor, tmp_path: Path) -> None:
+    path = tmp_path / "account.json"
+    wrong = await doctor.problem(fcm_credentials_file=str(path))
+    assert (wrong.name, wrong.detail) == (
+        "push service",
+        f"CALLMARK_FCM_CREDENTIALS_FILE: cannot read {path}: No such file or directory",
+    )
+    path.write_text(json.dumps(credentials("https://fcm.example")))
+    found = (await doctor.examine(fcm_credentials_file=str(path)))["push service"]
+    assert (found.ok, found.detail) == (True, f"{path} is a service account of ring-app")

@@ -5,6 +5,10 @@ import pkgutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from callmark import domain
 from callmark.domain.background.registry import PERIODIC, periodic, works
@@ -12,6 +16,7 @@ from callmark.domain.background.service import list_periodic
 from callmark.domain.deps import Deps
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.work_names import WorkName
+from callmark.kit.health import Health, readyz
 from callmark.kit.outbound import Outbound
 from callmark.kit.worker import Worker
 
@@ -41,6 +46,24 @@ def test_every_job_that_clears_away_comes_round_by_itself() -> None:
 async def test_every_kind_of_work_is_done_once_and_none_has_a_name_that_nobody_wakes(deps: Deps) -> None:
     async with Outbound(()) as outbound:
         assert Counter(work.name for work in works(deps, outbound)) == Counter(WorkName)
+
+
+async def test_credentials_of_a_push_service_that_cannot_be_used_stop_no_other_work(deps: Deps, tmp_path: Path) -> None:
+    settings = msgspec.structs.replace(deps.settings, fcm_credentials_file=tmp_path / "absent.json")
+    here = replace(deps, settings=settings, health=Health())
+    async with Outbound(()) as outbound:
+        ready = {work.name: work.ready() for work in works(here, outbound)}
+    assert ready.keys() == {*WorkName}
+    assert {name for name, is_ready in ready.items() if not is_ready} == {
+        WorkName.WAKE_UPS,
+        WorkName.MAILS,
+    }  # which have no server
+    (wrong,) = here.health.troubles().items()
+    assert wrong[0] == "push_service"
+    assert f"CALLMARK_FCM_CREDENTIALS_FILE: cannot read {tmp_path}/absent.json" in wrong[1]
+    here.health.roles = frozenset({"api", "worker"})
+    stand = {role: (await readyz(here.db, here.fabric, here.health, role=role))[0] for role in ("api", "worker")}
+    assert stand == {"api": 200, "worker": 503}
 
 
 async def test_a_job_that_only_a_newer_version_knows_is_left_to_it(deps: Deps) -> None:

@@ -67,6 +67,7 @@ class Health:
         self._now = now
         self._turned_at: dict[str, float] = {}
         self._asked: dict[str, Callable[[], str]] = {}
+        self._concerned: dict[str, str] = {}
         self.beside: Callable[[], Mapping[str, str]] = dict
         """What is wrong with the parts that the same `callmark serve` runs, by their names."""
         self.restarts: Callable[[], Mapping[str, int]] = dict
@@ -83,9 +84,18 @@ class Health:
         """A loop called `part` has turned; it is late if it does not turn again in time."""
         self._turned_at[part] = self._now()
 
-    def ask(self, part: str, trouble: Callable[[], str]) -> None:
-        """Registers `trouble`, which says what is wrong with `part`; empty when nothing is."""
+    def ask(self, part: str, trouble: Callable[[], str], *, role: str | None = None) -> None:
+        """Registers `trouble`, which says what is wrong with `part`; empty when nothing is.
+
+        With `role` the other roles of this process do not need the part.
+        """
         self._asked[part] = trouble
+        if role:
+            self._concerned[part] = role
+
+    def is_needed_by(self, role: str, part: str) -> bool:
+        """Whether a part of this process that does not work stops that role."""
+        return self._concerned.get(part, role) == role
 
     def parts(self) -> list[Check]:
         """The parts of this process."""
@@ -135,7 +145,10 @@ def _of_roles(health: Health, checks: Sequence[Check]) -> list[Check]:
     """How each role of this process stands, by what it needs."""
     parts = {part.name for part in health.parts()}
     wrong = [check.name for check in checks if not check.ok]
-    missing = {role: [name for name in wrong if name in _NEEDS[role] | parts] for role in health.asked_for}
+    missing = {
+        role: [name for name in wrong if name in _NEEDS[role] or (name in parts and health.is_needed_by(role, name))]
+        for role in health.asked_for
+    }
     return [_check(role, f"needs {', '.join(names)}" if names else "") for role, names in sorted(missing.items())]
 
 

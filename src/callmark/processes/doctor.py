@@ -13,6 +13,7 @@ from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nat
 from callmark.kit.engines.data_directory import NothingRuns, read_installation
 from callmark.kit.engines.postgres import data_version
 from callmark.kit.errors import SetupError
+from callmark.kit.fcm import read_service_account
 from callmark.kit.health import Check
 from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.settings import Settings, read_settings
@@ -54,6 +55,7 @@ async def examine(data: Path | None) -> list[CheckResult]:
         return [CheckResult("settings", ok=False, detail=exc.message, advice="Correct or unset that variable.")]
     findings = [CheckResult("settings", ok=True, detail="all variables are known and valid"), _static_files()]
     findings += [_tracing()] if settings.otlp_endpoint else []
+    findings += [_push_service(settings.fcm_credentials_file)] if settings.fcm_credentials_file else []
     if settings.embedded_postgres or settings.embedded_nats:
         findings += [
             _postgres_programs(settings),
@@ -98,6 +100,20 @@ def _tracing() -> CheckResult:
         return CheckResult("tracing", ok=True, detail="its packages are installed")
     advice = f"Run: {tracing.INSTALL}. Or unset CALLMARK_OTLP_ENDPOINT."
     return CheckResult("tracing", ok=False, detail="the packages for traces are not installed", advice=advice)
+
+
+def _push_service(path: Path) -> CheckResult:
+    try:
+        account = read_service_account(path)
+    except SetupError as exc:
+        return CheckResult("push service", ok=False, detail=exc.message, advice=_CORRECT_ACCOUNT)
+    return CheckResult("push service", ok=True, detail=f"{path} is a service account of {account.project_id}")
+
+
+_CORRECT_ACCOUNT = (
+    "Put the service account's file there, so that the service's user can read it, or unset"
+    " CALLMARK_FCM_CREDENTIALS_FILE. Then restart the workers."
+)
 
 
 def _postgres_programs(settings: Settings) -> CheckResult:

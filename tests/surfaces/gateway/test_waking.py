@@ -365,7 +365,7 @@ async def test_an_access_token_that_was_taken_back_is_replaced(waking: Deps, fcm
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"project_id": "a", "client_email": "b", "private_key": "c"}', "[]"])
-def test_a_file_that_is_no_service_account_stops_the_start(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_no_service_account_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "file.json"
     path.write_text(content)
     with pytest.raises(SetupError, match="CALLMARK_FCM_CREDENTIALS_FILE"):

@@ -16,7 +16,7 @@ from callmark.domain.handsets import presence, service, waking_queries
 from callmark.domain.handsets.model import Takeover
 from callmark.domain.handsets.waking_queries import AttemptedWakeUp, WantedWakeUp
 from callmark.domain.work_names import WorkName
-from callmark.kit.errors import AppError
+from callmark.kit.errors import AppError, SetupError
 from callmark.kit.fcm import Fcm, MessageRefused, NotNow, TokenGone, Woke, Woken, read_service_account
 from callmark.kit.metrics import counter
 from callmark.kit.outbound import Outbound
@@ -80,9 +80,7 @@ async def sent_between(deps: Deps, number: PhoneNumber, since: datetime, until: 
 
 def wake_ups(deps: Deps, outbound: Outbound | None) -> Work:
     """The work of waking; without credentials nothing is claimed. `outbound` is None for who only looks at the rows."""
-    path, fcm = deps.settings.fcm_credentials_file, None
-    if path and outbound:
-        fcm = Fcm(read_service_account(path), deps.settings.fcm_url, outbound, deps.real_clock)
+    fcm = _opened(deps, outbound) if outbound else None
 
     async def run(claimed: Claimed) -> datetime | None:
         if fcm is None:
@@ -101,6 +99,21 @@ def wake_ups(deps: Deps, outbound: Outbound | None) -> Work:
         ready=lambda: fcm is not None and fcm.is_free,
         is_outgoing=True,
     )
+
+
+def _opened(deps: Deps, outbound: Outbound) -> Fcm | None:
+    """The push service. With credentials that cannot be used all other work is still done: readiness says why."""
+    path = deps.settings.fcm_credentials_file
+    if path is None:
+        return None
+    try:
+        account = read_service_account(path)
+    except SetupError as exc:
+        trouble = exc.message
+        log.error("push_service_cannot_be_used", error=trouble)  # noqa: TRY400 - the text says it all
+        deps.health.ask("push_service", lambda: trouble, role="worker")
+        return None
+    return Fcm(account, deps.settings.fcm_url, outbound, deps.real_clock)
 
 
 async def _wake(deps: Deps, fcm: Fcm, claimed: Claimed) -> datetime | None:
