@@ -45,6 +45,7 @@ from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.heartbeats import LiveProcess
+from callmark.kit.migrate import migrations
 from callmark.kit.outbound import Outbound
 from callmark.kit.process_metrics import name_process, watch_loop
 from callmark.kit.worker import Worker
@@ -57,6 +58,7 @@ from callmark.surfaces.observed import Observed
 from callmark.worker.run import run_due_once
 
 HOST = "a:9400"
+POST = [step.number for step in migrations() if step.phase == "post"]
 MINUTE = timedelta(minutes=1)
 
 
@@ -173,10 +175,11 @@ async def test_partitions_that_nobody_makes(well: Deps, clock: FakeClock) -> Non
     judge({HOST: Looks(before, await scrape(well))}, "CallmarkPartitionsMissing")
 
 
-async def test_a_schema_that_was_left_behind(well: Deps) -> None:
+async def test_steps_of_an_upgrade_that_nobody_ran(well: Deps) -> None:
+    """They are seldom the newest ones: `callmark serve` runs those of the phase `pre` by itself."""
     before = await scrape(well)
     async with well.db.connection() as tx:
-        await tx.execute("DELETE FROM schema_migration WHERE number = (SELECT max(number) FROM schema_migration)")
+        await tx.execute("DELETE FROM schema_migration WHERE number = ANY($1)", POST)
     judge({HOST: Looks(before, await scrape(well))}, "CallmarkSchemaBehind", after_minutes=90)
 
 

@@ -16,6 +16,7 @@ from tests.surfaces.gateway.fake_fcm import credentials
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.kit.checks import CheckResult
+from callmark.kit.migrate import head
 from callmark.kit.ports import free_port
 
 ENGINES = ("CALLMARK_POSTGRES_DSN", "CALLMARK_NATS_URL")
@@ -79,3 +80,10 @@ async def test_credentials_of_a_push_service_that_cannot_be_used(doctor: Doctor,
     path.write_text(json.dumps(credentials("https://fcm.example")))
     found = (await doctor.examine(fcm_credentials_file=str(path)))["push service"]
     assert (found.ok, found.detail) == (True, f"{path} is a service account of ring-app")
+
+
+async def test_steps_of_an_upgrade_that_nobody_ran(doctor: Doctor, engines: Engines) -> None:
+    await execute(engines, "DELETE FROM schema_migration WHERE number IN (13, 42)")
+    found = (await doctor.examine())["schema"]
+    assert (found.ok, found.detail) == (True, f"at {head()}; not run yet: 0013, 0042")
+    assert found.advice == "Run `callmark migrate` when no process of an older version is left."

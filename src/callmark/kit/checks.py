@@ -15,7 +15,7 @@ from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import Heartbeat, apart
 from callmark.kit.installation import held_since, told_held
-from callmark.kit.migrate import head, needed, schema_number
+from callmark.kit.migrate import applied_steps, head, needed, outstanding
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, marked_key, read_key
 from callmark.kit.settings import Settings
 
@@ -108,8 +108,9 @@ async def size_bytes(tx: Tx) -> int:
 
 
 async def schema(tx: Tx) -> CheckResult:
-    """Whether the schema is as new as this code needs."""
-    number = await schema_number(tx)
+    """Whether the schema is as new as this code needs, and which steps wait until no older code runs."""
+    applied = await applied_steps(tx)
+    number = max(applied, default=0)
     if number > head():
         detail = f"at {number}, newer than this version, which knows {head()}"
         return CheckResult("schema", ok=False, detail=detail, advice="Update Callmark on this host.")
@@ -117,6 +118,9 @@ async def schema(tx: Tx) -> CheckResult:
         return CheckResult(
             "schema", ok=False, detail=f"at {number}, needs {needed()}", advice="Run `callmark migrate`."
         )
+    if left := ", ".join(f"{step.number:04d}" for step in outstanding(applied)):
+        advice = "Run `callmark migrate` when no process of an older version is left."
+        return CheckResult("schema", ok=True, detail=f"at {number}; not run yet: {left}", advice=advice)
     return CheckResult("schema", ok=True, detail=f"at {number}")
 
 

@@ -24,7 +24,7 @@ from callmark.kit.errors import Unavailable
 from callmark.kit.heartbeats import heartbeats_of, is_eldest
 from callmark.kit.installation import held_since
 from callmark.kit.metrics import ReadMetric
-from callmark.kit.migrate import schema_number
+from callmark.kit.migrate import applied_steps, head
 from callmark.kit.partitions import days_ahead
 from callmark.kit.roles import ALL_ROLES, kinds_done_by
 
@@ -67,6 +67,11 @@ _DAYS = ReadMetric(
 )
 _PROCESSES = ReadMetric("callmark_processes", "gauge", "Processes that are alive, by kind.", ["kind"])
 _SCHEMA = ReadMetric("callmark_schema_number", "gauge", "Newest schema migration that the database has.")
+_OUTSTANDING = ReadMetric(
+    "callmark_migrations_outstanding",
+    "gauge",
+    "Schema migrations of this version that the database does not have: those of phase `post` wait for an operator.",
+)
 _HELD = ReadMetric(
     "callmark_outgoing_held", "gauge", "1 while the installation is a copy that sends no webhooks and emails, else 0."
 )
@@ -138,13 +143,15 @@ def _periodic(deps: Deps, jobs: Iterable[PeriodicJob]) -> Metric:
 
 async def _engine(deps: Deps, tx: Tx) -> list[Metric]:
     real_now = deps.real_clock.now()
+    applied = await applied_steps(tx)
     used, most = await checks.count_connections(tx)
     alive = Counter(beat.kind for beat in await heartbeats_of(tx, deps.real_clock) if beat.is_alive)
     ahead = await days_ahead(tx, deps.clock.now().astimezone(UTC).date())
     return [
         _DAYS.of({(table,): days for table, days in ahead.items()}),
         _PROCESSES.of({(kind,): alive[kind] for kind in {*KINDS} - kinds_done_by(alive) | alive.keys()}),
-        _SCHEMA.of(await schema_number(tx)),
+        _SCHEMA.of(max(applied, default=0)),
+        _OUTSTANDING.of(len({*range(1, head() + 1)} - applied)),
         _HELD.of(await held_since(tx) is not None),
         _CONNECTIONS.of(used),
         _MOST_CONNECTIONS.of(most),
