@@ -50,7 +50,8 @@ _OLDEST = ReadMetric(
 _DELIVERIES = ReadMetric(
     "callmark_deliveries_open",
     "gauge",
-    "Deliveries that have not ended, by state: waiting (due), retrying, paused. Counted up to 10,000.",
+    "Deliveries that have not ended, by state: waiting (due), retrying, paused (or their account is suspended). Counted"
+    " up to 10,000.",
     ["state"],
 )
 _OVERDUE = ReadMetric(

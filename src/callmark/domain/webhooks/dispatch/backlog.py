@@ -13,8 +13,9 @@ MOST_COUNTED = 10_000
 class Backlog(Struct, frozen=True):
     """Deliveries that have not ended. Counts stop at `MOST_COUNTED`, and `is_more` then says so.
 
-    `waiting` are due, `retrying` have failed and are due later, `paused` belong to paused webhooks. `webhooks` is how
-    many are being served by a worker at this moment. `oldest_due_at`: of those due, the first.
+    `waiting` are due, `retrying` have failed and are due later, `paused` belong to paused webhooks or to suspended
+    accounts. `webhooks` is how many are being served by a worker at this moment. `oldest_due_at`: of those `waiting`,
+    the first.
     """
 
     waiting: int

@@ -286,18 +286,22 @@ async def mark_mailed(tx: Tx, due: DueDelivery, now: datetime) -> bool:
 
 
 async def count_backlog(tx: Tx, now: datetime, real_now: datetime, most: int) -> Row:
-    """Deliveries that wait, of up to `most` rows, and the first due instant of all. Index waiting_delivery_due."""
+    """Deliveries that wait, of up to `most` rows, and the first due instant of those that a worker may take.
+
+    Index waiting_delivery_due.
+    """
     return await fetch_one(
         tx,
-        """
-        SELECT count(*) AS total, count(*) FILTER (WHERE d.is_paused) AS paused,
-          count(*) FILTER (WHERE NOT d.is_paused AND d.due_at <= $1) AS waiting,
-          count(*) FILTER (WHERE NOT d.is_paused AND d.due_at > $1) AS retrying,
+        f"""
+        WITH queue AS MATERIALIZED (SELECT webhook_id, {FREE} AS is_free FROM webhook_queue)
+        SELECT count(*) AS total, count(*) FILTER (WHERE NOT d.is_free) AS paused,
+          count(*) FILTER (WHERE d.is_free AND d.due_at <= $1) AS waiting,
+          count(*) FILTER (WHERE d.is_free AND d.due_at > $1) AS retrying,
           (SELECT count(*) FROM webhook_queue WHERE leased_until >= $2) AS webhooks,
-          (SELECT min(f.due_at) FROM webhook_queue q, LATERAL (
+          (SELECT min(f.due_at) FROM queue q, LATERAL (
              SELECT w.due_at FROM waiting_delivery w WHERE w.webhook_id = q.webhook_id ORDER BY w.due_at LIMIT 1) f
-           WHERE NOT q.is_paused AND f.due_at <= $1) AS oldest_due_at
-        FROM (SELECT w.due_at, q.is_paused FROM waiting_delivery w JOIN webhook_queue q USING (webhook_id) LIMIT $3) d
+           WHERE q.is_free AND f.due_at <= $1) AS oldest_due_at
+        FROM (SELECT w.due_at, q.is_free FROM waiting_delivery w JOIN queue q USING (webhook_id) LIMIT $3) d
         """,
         now,
         real_now,
