@@ -28,13 +28,15 @@ class Looks(NamedTuple):
     after: Scrape | None
 
 
-def judge(looks: Mapping[str, Looks], *expected: str, after_minutes: int = 20) -> None:
+def judge(looks: Mapping[str, Looks], *expected: str, after_minutes: int = 20, once: bool = False) -> None:
     """None of the rules fires at first; so long after the break exactly the `expected` ones do.
 
-    What was counted between the looks of a process is taken to go on, once a minute.
+    What was counted between the looks of a process is taken to repeat itself each minute, unless it came only `once`.
     """
     left_out = tuple(metric for alert, metric in _OF_A_BUSY_MACHINE.items() if alert not in expected)
-    series = [one for instance, look in looks.items() for one in _series(instance, look, after_minutes, left_out)]
+    series = [
+        one for instance, look in looks.items() for one in _series(instance, look, after_minutes, left_out, once=once)
+    ]
     firing = 'group by (alertname) (ALERTS{alertstate="firing"})'
     samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in expected]
     test: dict[str, Any] = {
@@ -58,7 +60,7 @@ def promtool_says(tests: dict[str, Any]) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def _series(instance: str, look: Looks, minutes: int, left_out: tuple[str, ...]) -> list[dict[str, str]]:
+def _series(instance: str, look: Looks, minutes: int, left_out: tuple[str, ...], *, once: bool) -> list[dict[str, str]]:
     empty = Scrape({}, frozenset())
     before, after = look.before or empty, look.after or empty
     found = [_one(Series("up"), instance, float(look.before is not None), float(look.after is not None), minutes)]
@@ -67,7 +69,7 @@ def _series(instance: str, look: Looks, minutes: int, left_out: tuple[str, ...])
             first, then = before.samples.get(series), after.samples.get(series)
             if series.name.endswith("_bucket") and first == then:
                 continue  # nothing was counted in it: hundreds of these cost promtool seconds and say nothing
-            grows = _growth(first or 0, then or 0) if series in after.counts else 0
+            grows = _growth(first or 0, then or 0) if series in after.counts and not once else 0
             found.append(_one(series, instance, first, then, minutes, grows=grows))
     return found
 

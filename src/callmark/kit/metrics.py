@@ -28,10 +28,17 @@ class MetricDescription(Struct, frozen=True):
 _DECLARED: dict[str, MetricDescription] = {}
 
 
-def counter(name: str, help_: str, labels: Sequence[str] = ()) -> Counter:
-    """A counter; `name` ends in `_total`."""
+def counter(name: str, help_: str, labels: Sequence[str] = (), *, known: Iterable[str] = ()) -> Counter:
+    """A counter; `name` ends in `_total`.
+
+    The `known` values of its one label are there from the start, at 0: to Prometheus a series that begins at 1 has not
+    risen, and an alert would miss what happens for the first time.
+    """
     _declare(name, "counter", labels, help_)
-    return Counter(name, help_, labels)
+    made = Counter(name, help_, labels)
+    for value in known:
+        made.labels(value)
+    return made
 
 
 class Tally:
@@ -112,6 +119,15 @@ WORK_SECONDS = histogram(
     ["work", "result"],
     buckets=(0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30),
 )
+WORK_RESULTS = ("done", "postponed", "failed")
+
+
+def begin_work(work: str) -> None:
+    """Has all results of a kind of work in the metrics, at 0, before there is one (see `counter`)."""
+    for result in WORK_RESULTS:
+        WORK_SECONDS.labels(work, result)
+
+
 GATHERED_ITEMS = histogram(
     "callmark_gathered_items",
     "Items that shared one commit, by gathered statement.",

@@ -22,7 +22,7 @@ from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.health import Health
 from callmark.kit.ids import new_id
-from callmark.kit.metrics import WORK_SECONDS
+from callmark.kit.metrics import WORK_SECONDS, begin_work
 from callmark.kit.statement_batcher import StatementBatcher
 from callmark.kit.tasks import run_all
 from callmark.kit.work import LEASE, POLL, Claimed, OwnerLease, Work, wake_topic
@@ -116,6 +116,7 @@ class Worker:
 
     async def run_due(self, work: Work) -> int:
         """Runs everything of one kind that is due now, once; how many rows. For tests and one-shot commands."""
+        begin_work(work.name)
         count = 0
         while claimed := await self.claim(work, work.at_once):
             held = {asyncio.create_task(self._run_one(work, one)): one for one in claimed}
@@ -137,6 +138,7 @@ class Worker:
         return [Claimed(row, lease) for row in rows]
 
     async def _attend(self, work: Work, looks_after: float) -> None:
+        begin_work(work.name)
         places = _Places(work, self._real)
         self._health.turned(work.name)
         await self._fabric.listen(wake_topic(work.name), places.look_again)

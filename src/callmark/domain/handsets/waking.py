@@ -26,17 +26,18 @@ from callmark.kit.work import Claimed, Work
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=1), timedelta(minutes=1)
-WAKE_UPS = counter(
-    "callmark_wake_ups_total",
-    "Attempts to wake a sleeping handset, by result: woken, token_gone, not_now (tried again) or refused.",
-    ["result"],
-)
 _RESULTS: Mapping[type[Woke], str] = {
     Woken: "woken",
     TokenGone: "token_gone",
     NotNow: "not_now",
     MessageRefused: "refused",
 }
+WAKE_UPS = counter(
+    "callmark_wake_ups_total",
+    "Attempts to wake a sleeping handset, by result: woken, token_gone, not_now (tried again) or refused.",
+    ["result"],
+    known=_RESULTS.values(),
+)
 
 
 def batches_of(account_id: UUID) -> str:

@@ -22,6 +22,7 @@ ATTEMPTS = counter(
     "callmark_mail_attempts_total",
     "Attempts to send an email, by the state that they left it in: sent, waiting (for its retry) or failed.",
     ["state"],
+    known=(MailState.SENT, MailState.WAITING, MailState.FAILED),
 )
 
 

@@ -8,6 +8,7 @@ _SIGNINGS = counter(
     "callmark_signings_total",
     "Signing requests that were decided: branded, plain (attested, but nothing to show), or refused.",
     ["result"],
+    known=("branded", "plain", "refused"),
 )
 _VERIFICATIONS = counter(
     "callmark_verifications_total",

@@ -25,6 +25,7 @@ _RAISED = counter(
     "callmark_possible_spoofs_total",
     "Calls that may forge an account's number, by cause, including those that get no event.",
     ["cause"],
+    known=SpoofCause,
 )
 
 

@@ -5,18 +5,18 @@ from callmark.kit.metrics import Tally, counter, gauge
 CONNECTED = gauge("callmark_handsets_connected", "Handset streams open in this process.")
 FRAMES_IN = counter("callmark_handset_frames_received_total", "Frames from handsets, by type.", ["type"])
 FRAMES_OUT = counter("callmark_handset_frames_sent_total", "Frames to handsets, by type.", ["type"])
+_CODES = frozenset({1000, 1001, 1005, 1006, 1009, 1011, 1012, 1013, 4400, 4401, 4409, 4410})
+"""Those of the protocol. A handset may close with any of two thousand others."""
 ENDED = counter(
     "callmark_handset_streams_ended_total",
     "Handset streams that ended, by close code; other for one that the protocol does not have.",
     ["code"],
+    known=[*map(str, sorted(_CODES)), "other"],
 )
 
 IDENTITIES_OUT = Tally(FRAMES_OUT.labels("identity"))
 ACKS_IN = Tally(FRAMES_IN.labels("ack"))
 WITHDRAWALS_OUT = FRAMES_OUT.labels("withdraw")
-
-_CODES = frozenset({1000, 1001, 1005, 1006, 1009, 1011, 1012, 1013, 4400, 4401, 4409, 4410})
-"""Those of the protocol. A handset may close with any of two thousand others."""
 
 
 def count_ended(code: int) -> None:

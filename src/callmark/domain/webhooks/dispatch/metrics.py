@@ -10,8 +10,14 @@ _ATTEMPTS = counter(
     "Attempts to deliver an event, by result: success, incomplete (the answer broke off), unreachable (no answer),"
     " or the class of the status that refused it (3xx, 4xx, 5xx).",
     ["result"],
+    known=("success", "incomplete", "unreachable", "3xx", "4xx", "5xx"),
 )
-_ENDED = counter("callmark_deliveries_ended_total", "Deliveries that ended, by the state in which they did.", ["state"])
+_ENDED = counter(
+    "callmark_deliveries_ended_total",
+    "Deliveries that ended, by the state in which they did.",
+    ["state"],
+    known=[state for state in DeliveryState if state not in {DeliveryState.PENDING, DeliveryState.RESCHEDULED}],
+)
 _attempts, _ended = cache(_ATTEMPTS.labels), cache(_ENDED.labels)
 """Looked up once for each value: thousands of attempts end in a second."""
 
