@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from tests.support.alert_rules import PROMTOOL, RULES
+from tests.support.alert_rules import PROMTOOL, RULES, promtool_says
 
 ROOT = RULES.parents[2]
 PAGE = (ROOT / "docs/observing.md").read_text()
@@ -31,3 +31,28 @@ def test_every_alert_is_explained_and_is_fired_by_a_test(name: str) -> None:
     assert f"runbook_url: docs/observing.md#{name.lower()}" in rule
     assert f"#### {name}\n" in PAGE
     assert f'"{name}"' in "".join(file.read_text() for file in FIRED)
+
+
+def test_a_part_that_does_not_work_is_told_once_and_with_its_host() -> None:
+    """Each process reports all parts of its host, and each host has parts of the same names."""
+    values = {"a:9400": 0, "a:9401": 0, "b:9400": 1, "[::1]:9400": 1, "bare": 1}
+    series = [
+        {"series": f'callmark_unit_working{{unit="http-0",instance="{instance}"}}', "values": f"{value}x10"}
+        for instance, value in values.items()
+    ]
+    series += [
+        {"series": f'callmark_unit_restarts_total{{unit="http-1",instance="{instance}"}}', "values": "0+1x10"}
+        for instance in ("[::1]:9400", "[::1]:9401")
+    ]
+    firing = 'ALERTS{alertstate="firing"}'
+    samples = [
+        {"labels": f'{firing[:-1]},alertname="{name}",severity="{severity}",unit="{unit}",host="{host}"}}', "value": 1}
+        for name, severity, unit, host in (
+            ("CallmarkPartNotWorking", "critical", "http-0", "a"),
+            ("CallmarkRestarts", "warning", "http-1", "[::1]"),
+        )
+    ]
+    wanted = {"expr": f'{firing[:-1]},alertname=~".*(Working|Restarts)"}}', "eval_time": "8m", "exp_samples": samples}
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": [wanted]}
+    said = promtool_says({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [test]})
+    assert not said, said
