@@ -16,7 +16,8 @@ from callmark.domain.personalisation.handset_messages import Identity, RecordRef
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
 from callmark.surfaces.emulator.handsets.behaviour import Conditions
-from callmark.surfaces.emulator.handsets.handset import GOODBYE, Handset
+from callmark.surfaces.emulator.handsets.close_codes import GOODBYE
+from callmark.surfaces.emulator.handsets.handset import Handset
 from callmark.surfaces.emulator.handsets.model import Script, VirtualHandset
 from callmark.surfaces.gateway.wire import AckFrame, Failed, Synced, SyncFrame, Welcome, decode_frame, encode
 

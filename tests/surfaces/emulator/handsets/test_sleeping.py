@@ -12,13 +12,23 @@ from tests.support.factories import Cast, make_cast, phone
 from tests.support.waiting import until
 from tests.surfaces.emulator.running import Emulated, emulated
 from tests.surfaces.emulator.watching import watching
-from tests.surfaces.gateway.helpers import CALLER, new_record, outcome_of, push, push_patiently, store_records
+from tests.surfaces.gateway.helpers import (
+    CALLER,
+    NOTHING_KNOWN,
+    new_record,
+    outcome_of,
+    push,
+    push_patiently,
+    store_records,
+)
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.surfaces.emulator.states.reset import tell_of_clock
 from callmark.worker.run import prepare, run_worker
@@ -122,6 +132,33 @@ async def test_without_its_wake_ups_the_app_still_asks_who_calls_and_reports_the
     assert (there["asleep"], there["held"]) == (True, 0)
     assert (await emulator.change(number, script={}))["connected"] is True
     await until(lambda: is_delivered_late(emulator, cast, record))
+
+
+async def test_a_call_finds_that_its_token_has_ended_and_it_registers_again(emulator: Emulated, cast: Cast) -> None:
+    number = phone()
+    await emulator.make(number, script=SLEEPS | {"awake_for_s": 0.001})
+    await handsets.forget_number(emulator.deps, number, by=SYSTEM)
+    assert (await emulator.call(number, CALLER))["why"] == NOTHING_KNOWN
+    await asleep(emulator, number)
+    assert (await push_patiently(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
+
+
+async def test_it_keeps_its_reports_when_its_token_has_ended_and_sends_them_once_registered(
+    emulator: Emulated, cast: Cast
+) -> None:
+    number = phone()
+    await emulator.make(number, script=SLEEPS | {"awake_for_s": 0.001})
+    record = await push_patiently(emulator.deps, cast, number)
+    assert record.outcome is Outcome.SUCCESS
+    await asleep(emulator, number)
+    await handsets.forget_number(emulator.deps, number, by=SYSTEM)
+    assert (await emulator.call(number, CALLER, "missed"))["source"] == "call_record"
+
+    async def is_reported() -> bool:
+        reported = await calls.calls_of_record(emulator.deps, record.key)
+        return [one.outcome for one in reported if one.shown_at] == [CallEvent.MISSED]
+
+    await until(is_reported)
 
 
 async def test_the_platform_learns_from_the_push_service_that_the_app_is_gone(emulator: Emulated, cast: Cast) -> None:

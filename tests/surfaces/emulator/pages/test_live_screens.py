@@ -21,7 +21,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.tasks import end
 from callmark.surfaces.app import build_app
-from callmark.surfaces.emulator.handsets.handset import REPLACED
+from callmark.surfaces.emulator.handsets.close_codes import REPLACED
 from callmark.surfaces.emulator.pages.live_screens import MOST_STREAMS
 from callmark.worker.run import prepare
 

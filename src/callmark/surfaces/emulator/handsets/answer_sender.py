@@ -13,7 +13,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.feedback import answers as feedback
 from callmark.domain.feedback.model import ENDS_AS
 from callmark.domain.resolution.model import Offers
-from callmark.kit.errors import AppError, Conflict, InvalidInput, Unavailable
+from callmark.kit.errors import AppError, Conflict, InvalidInput
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator.handsets import farm_api
@@ -46,7 +46,8 @@ class AnswerSender:
 
     async def say(self, handset: VirtualHandset, verb: str, body: Struct) -> bytes:
         """The gateway's answer. Raises what it refuses it with; Conflict when the handset is not online."""
-        return await self._network.say(verb, _token_of(handset), body)
+        _check_reachable(handset)
+        return await self._network.say(handset, verb, body)
 
     async def ask_back(self, handset: VirtualHandset, ask: farm_api.AskBack) -> farm_api.AskedBack:
         """Asks to be called back. Raises what the gateway refuses it with; Conflict when the handset is not online."""
@@ -97,7 +98,7 @@ class AnswerSender:
         Raises what the gateway refuses it with; Conflict without such a call, after one that was answered about, and
         for a handset that is not online.
         """
-        _token_of(handset)
+        _check_reachable(handset)
         business, outcomes = respond.business_number, ENDS_AS[respond.call_type]
         call = await calls.newest_call(self._deps, handset.phone_number, business, outcomes)
         if call is None:
@@ -132,14 +133,11 @@ class AnswerSender:
 _CALL_FIRST = "place one first: POST /emulator/v1/calls"
 
 
-def _token_of(handset: VirtualHandset) -> str:
+def _check_reachable(handset: VirtualHandset) -> None:
     if not handset.registered:
         raise Conflict(f"{handset.phone_number} is not registered, so no app on it can answer")
     if not handset.online:
         raise Conflict(f"{handset.phone_number} is offline; bring it online first")
-    if handset.token is None:
-        raise Unavailable("emulator: the handset is not registered yet")
-    return handset.token
 
 
 def _known(message: str, now: ResolveAnswer) -> str:

@@ -56,7 +56,7 @@ def _nothing_held(handset: Handset, why: str) -> Seen:
 
 
 async def _ask_who(handset: Handset, caller: PhoneNumber) -> Resolved | ResolveAnswer:
-    """The answer to `resolve`; asked again on the next stream when this one ends under it."""
+    """The answer to `resolve`; asked again on the next stream when this one, or the token, ends under it."""
     try:
         return await _ask_once(handset, caller)
     except Unavailable:
@@ -68,7 +68,7 @@ async def _ask_who(handset: Handset, caller: PhoneNumber) -> Resolved | ResolveA
 async def _ask_once(handset: Handset, caller: PhoneNumber) -> Resolved | ResolveAnswer:
     if handset.lost:
         raise Unavailable("gateway: the stream was abandoned")
-    if handset.row.script.sleeps:  # the system starts the app for the call; it asks without a stream
+    if handset.row.script.sleeps and handset.row.token:  # the system starts the app; it asks without a stream
         return await handset.resolve(caller)
     async with asyncio.timeout(CONNECT_WITHIN_S):
         await handset.synced.wait()

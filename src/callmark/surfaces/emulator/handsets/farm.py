@@ -78,6 +78,7 @@ class Farm:
             conditions=self._conditions,
         )
         self.network.on_change = self._audience.changed
+        self.network.on_token_ended = self._on_token_ended
         self._answers = AnswerSender(deps, self.network)
         self._screens = FarmScreens(self._answers, self._audience, rings_out_s)
 
@@ -121,6 +122,10 @@ class Farm:
     async def _on_clock(self, _: bytes) -> None:
         for handset in self._handsets.values():
             handset.look_at_clock()
+
+    def _on_token_ended(self, phone: PhoneNumber, token: str) -> None:
+        if handset := self._handsets.get(phone):
+            handset.token_ended(token)
 
     async def _save(self, row: VirtualHandset) -> None:
         async with self._deps.db.connection() as tx:

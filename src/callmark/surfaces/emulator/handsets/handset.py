@@ -24,6 +24,7 @@ from callmark.surfaces.emulator.handsets import plain_http
 from callmark.surfaces.emulator.handsets.behaviour import Behaviour
 from callmark.surfaces.emulator.handsets.call_reports import CallReports
 from callmark.surfaces.emulator.handsets.catching_up import CatchUp
+from callmark.surfaces.emulator.handsets.close_codes import GOODBYE, LOST, NO_CODE, REPLACED, TOKEN_ENDED
 from callmark.surfaces.emulator.handsets.held_identities import HeldIdentities
 from callmark.surfaces.emulator.handsets.model import Memory, Seen, VirtualHandset
 from callmark.surfaces.emulator.handsets.network import Network
@@ -45,12 +46,6 @@ from callmark.surfaces.gateway.wire import (
 )
 
 log = structlog.get_logger(__name__)
-
-GOODBYE, NO_CODE, TOKEN_ENDED, REPLACED, SUPERSEDED = 1000, 1006, 4401, 4409, 4410
-_LOST = {
-    REPLACED: "is not connected; another stream with its token replaced it",
-    SUPERSEDED: "is no longer registered; its number was registered on another device",
-}
 
 _ACK = "a"  # how the ids of acknowledgements begin
 
@@ -196,7 +191,7 @@ class Handset:
                 log.info("handset_not_connected", phone=shorten(self.row.phone_number), error=exc.detail)
             except Exception:
                 log.exception("handset_failed", phone=shorten(self.row.phone_number))
-            if code in _LOST:
+            if code in LOST:
                 await self._give_up(code)
                 break
             if code == TOKEN_ENDED:
@@ -225,6 +220,12 @@ class Handset:
         """The product clock was moved."""
         self._wake_up.look_again()
 
+    def token_ended(self, token: str) -> None:
+        """The gateway refused that token. If it is still its own, its app runs now and registers again."""
+        if self.row.token == token:
+            self.row = msgspec.structs.replace(self.row, token=None)
+            self._wake_up.come(self.now_ms())
+
     async def _sleep(self) -> None:
         self.is_asleep = True
         self.ready.set()
@@ -236,7 +237,7 @@ class Handset:
             self._changed()
 
     async def _give_up(self, code: int) -> None:
-        self.lost = _LOST[code]
+        self.lost = LOST[code]
         if code == REPLACED:
             self._changed()
             return
@@ -373,7 +374,7 @@ class Handset:
 
     async def resolve(self, caller: PhoneNumber) -> Resolved | ResolveAnswer:
         """What the gateway says of a caller, by plain HTTP where it sleeps. Raises as `PendingFrames.ask` does."""
-        if self.row.script.sleeps and not self.connected:
+        if self.row.script.sleeps:  # its stream, if it is awake, may end under the question
             return await plain_http.resolve(self._network, self.row, caller)
         frame = ResolveFrame(id=self._id("r"), caller_number=caller, time_zone=self.row.time_zone)
         return await self._ask(frame, Resolved)

@@ -46,8 +46,15 @@ Save = Callable[[VirtualHandset], Awaitable[None]]
 OnChange = Callable[[PhoneNumber], None]
 
 
+OnTokenEnded = Callable[[PhoneNumber, str], None]
+
+
 def _nobody_looks(_: PhoneNumber) -> None:
     """No one watches these handsets."""
+
+
+def _nobody_registers(_: PhoneNumber, __: str) -> None:
+    """No one has these handsets register again."""
 
 
 class AppCredential:
@@ -75,7 +82,8 @@ class Network:
     """Registers, forgets and connects handsets at the gateway under `base_url`.
 
     `longest_wait_s` bounds the pause before a handset connects again; `conditions` hold for all handsets alike.
-    `on_change` is called with the number of a handset when something that shows of it has changed.
+    `on_change` is called with the number of a handset when something that shows of it has changed, `on_token_ended`
+    with its number and its token when the gateway refused the token of what was said as plain HTTP.
     """
 
     def __init__(
@@ -101,6 +109,7 @@ class Network:
         self.save = save
         self.conditions = conditions or Conditions()
         self.on_change: OnChange = _nobody_looks
+        self.on_token_ended: OnTokenEnded = _nobody_registers
 
     def now_ms(self) -> int:
         """The product clock."""
@@ -180,9 +189,17 @@ class Network:
             except (OSError, WebSocketException, EOFError) as exc:
                 raise Unavailable(f"gateway: {said(exc)}") from exc
 
-    async def say(self, verb: str, token: str, body: Struct) -> bytes:
-        """Does a verb as plain HTTP, beside whatever stream there is; its answer. Raises what it is refused with."""
+    async def say(self, handset: VirtualHandset, verb: str, body: Struct) -> bytes:
+        """Does a verb as plain HTTP, beside whatever stream there is; its answer.
+
+        Raises what it is refused with; Unavailable while it is not registered, also because its token has ended.
+        """
+        if (token := handset.token) is None:
+            raise Unavailable("gateway: not registered yet")
         answer = await self._send("POST", verb, token, msgspec.json.encode(body))
+        if answer.status_code == _REFUSED:
+            self.on_token_ended(handset.phone_number, token)
+            raise Unavailable("gateway: the token has ended")
         if not answer.is_success:
             raise _error_of(answer)
         return answer.content
