@@ -5,6 +5,7 @@ import { Refused } from "./gateway.js";
 
 const MOST_AT_ONCE = 200;
 const STAYS_MS = 5000;
+const REGISTERED_ELSEWHERE = 4410;
 
 export class HandsetApp {
   held = new Map();
@@ -19,6 +20,12 @@ export class HandsetApp {
   /** The time by which windows are judged: the server's. */
   now() {
     return Date.now() + this.#aheadMs;
+  }
+
+  /** After the app was registered again: by the new token it gets what it lacks and sends what has waited. */
+  async registered(gateway) {
+    this.gateway = gateway;
+    await this.catchUp();
   }
 
   // after boot, after a lost connection, for each wake-up -------------------------------------------------------------
@@ -62,6 +69,7 @@ export class HandsetApp {
     return new Promise((resolve) => {
       const stream = this.gateway.stream();
       let frames = 0;
+      let held = []; // the ids that a run of `sync` names, the same in each of its frames
       let timer = null;
       const send = (type, more) => stream.send(JSON.stringify({ type, id: `f${++frames}`, ...more }));
       const stayOn = () => {
@@ -72,19 +80,21 @@ export class HandsetApp {
         const frame = JSON.parse(data);
         if (frame.type === "welcome") {
           this.#aheadMs = frame.now - Date.now();
-          send("sync", { held: [...this.held.keys()].slice(0, MOST_AT_ONCE) });
+          held = [...this.held.keys()].slice(0, MOST_AT_ONCE);
+          send("sync", { held });
         } else if (frame.type === "identity") {
           this.hold(frame);
           send("ack", { record: frame.record });
         } else if (frame.type === "withdraw") {
           this.held.delete(frame.record.id);
         } else if (frame.type === "synced" && frame.cursor) {
-          send("sync", { held: [], cursor: frame.cursor });
+          send("sync", { held, cursor: frame.cursor });
         }
         stayOn();
       });
-      stream.addEventListener("close", () => {
+      stream.addEventListener("close", ({ code }) => {
         clearTimeout(timer);
+        if (code === REGISTERED_ELSEWHERE) this.held.clear();
         resolve(this.flush());
       });
     });
@@ -133,14 +143,14 @@ export class HandsetApp {
     this.reports.push({ call_id: id, caller_number: callerNumber, event, source, record });
   }
 
-  /** Sends what is to be reported, in order; what cannot be sent now stays for the next time. */
+  /** Sends what is to be reported, in order; what cannot be sent now, or by this token, stays for the next time. */
   async flush() {
     while (this.reports.length) {
       const report = this.reports[0];
       try {
         await this.gateway.call(report);
       } catch (error) {
-        if (!(error instanceof Refused) || error.isPassing) return;
+        if (!(error instanceof Refused) || error.isPassing || error.isSignedOut) return;
       }
       if (this.reports[0] === report) this.reports.shift();
     }

@@ -1,6 +1,6 @@
 // The handset gateway as an app uses it: each verb is one request of plain HTTP (docs/gateway.md).
 
-/** The gateway has refused what was asked; to ask again is of no use unless `isPassing`. */
+/** The gateway has refused what was asked; to ask again is of no use unless `isPassing` or `isSignedOut`. */
 export class Refused extends Error {
   constructor(status, message) {
     super(message);
@@ -9,6 +9,11 @@ export class Refused extends Error {
 
   get isPassing() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+
+  /** The token has ended: the same is taken once the app is registered again. */
+  get isSignedOut() {
+    return this.status === 401;
   }
 }
 

@@ -9,8 +9,12 @@ const pushToken = `sink:phone-${PHONE}`;
 const messages = `${BASE_URL}/emulator/v1/sinks/phone-${PHONE}/requests`;
 const say = (event, more = {}) => console.log(JSON.stringify({ event, ...more }));
 
-const { token } = await register(BASE_URL, APP_KEY, { phoneNumber: PHONE, appVersion: "4.2.0", pushToken });
-const app = new HandsetApp(new Gateway(BASE_URL, token));
+async function signIn() {
+  const { token } = await register(BASE_URL, APP_KEY, { phoneNumber: PHONE, appVersion: "4.2.0", pushToken });
+  return new Gateway(BASE_URL, token);
+}
+
+const app = new HandsetApp(await signIn());
 await app.catchUp();
 say("registered", { held: app.held.size });
 
@@ -57,6 +61,9 @@ const lines = {
   },
   async forget() {
     await app.gateway.forget();
+  },
+  async register() {
+    await app.registered(await signIn());
   },
 };
 

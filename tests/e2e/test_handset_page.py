@@ -374,10 +374,21 @@ def test_the_example_client_registers_syncs_holds_and_shows(demo: Demo, tabs: Ta
     page.get_by_label("Caller").fill(STRANGER)
     page.get_by_role("button", name="Ring").click()
     expect(page.locator("[data-name]")).to_contain_text("this handset has no call record of this caller")
+    page.get_by_label("Number").fill(demo.handset())
+    page.get_by_role("button", name="Register and connect").click()
+    expect(page.locator("[data-held]")).to_have_text("0")
+    page.get_by_label("Number").fill(number)
+    page.get_by_role("button", name="Register and connect").click()
+    expect(page.locator("[data-held]")).to_have_text("1")
     page.get_by_label("App credential").fill("cmapp_wrong")
     page.get_by_role("button", name="Register and connect").click()
     expect(page.locator("[data-state]")).not_to_contain_text("connected as")
     tabs.complaints.remove("error: Failed to load resource: the server responded with a status of 401 (Unauthorized)")
+    app = {"Authorization": f"Bearer {demo.credentials['handset_app_key']}"}
+    body = {"phone_number": number, "os": "android", "app_version": "4.2.0"}
+    assert demo.http.post("/handset/v1/registrations", json=body, headers=app).status_code == 201
+    expect(page.locator("[data-state]")).to_contain_text("closed with 4410")
+    expect(page.locator("[data-held]")).to_have_text("0")
 
 
 def test_the_pages_follow_a_strict_policy_and_every_module_is_short() -> None:

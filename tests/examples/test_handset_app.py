@@ -21,6 +21,7 @@ from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.policy.model import SYSTEM
@@ -113,6 +114,38 @@ async def knows_streams() -> bool:
     process = await asyncio.create_subprocess_exec(NODE, "--version", stdout=asyncio.subprocess.PIPE)
     version, _ = await process.communicate()
     return int(version.decode().removeprefix("v").partition(".")[0]) >= 20
+
+
+async def test_the_app_keeps_its_reports_while_its_token_has_ended(emulator: Emulated) -> None:
+    deps, number = emulator.deps, phone()
+    cast = await make_cast(deps)
+    async with running_phone(emulator, number, streams=False) as app:
+        await app.next("registered")
+        record = await push_patiently(deps, cast, number)
+        await received(emulator, cast, record)
+        await app.next("asleep")
+        await handsets.forget_number(deps, number, by=SYSTEM)
+        await app.do(f"call {CALLER}")
+        await app.do("missed")
+        assert await calls.calls_of_record(deps, record.key) == []
+        await app.do("register")
+        (call,) = await calls.calls_of_record(deps, record.key)
+        assert (call.shown_at is not None, call.outcome) == (True, CallEvent.MISSED)
+
+
+async def test_the_app_drops_what_it_holds_when_its_number_is_registered_elsewhere(emulator: Emulated) -> None:
+    if not await knows_streams():
+        pytest.skip("this Node.js has no WebSocket, and plain HTTP does not tell")
+    deps, number = emulator.deps, phone()
+    cast = await make_cast(deps)
+    async with running_phone(emulator, number, streams=True) as app:
+        await app.next("registered")
+        record = await push_patiently(deps, cast, number, within_s=30)
+        await app.next("woken")
+        await received(emulator, cast, record)
+        _, app_key = await handsets.create_app(deps, "Another app", by=SYSTEM)
+        await handsets.register(deps, app_key, number, OS.ANDROID, "4.2.0")
+        assert (await app.next("asleep"))["held"] == 0
 
 
 @pytest.mark.parametrize("way", ["http", "stream"])

@@ -74,13 +74,13 @@ class CallerId(private val client: CallmarkClient, private val store: Store) {
         store.addReport(report)
     }
 
-    /** Sends what is to be reported, in order; what cannot be sent now stays for the next time. */
+    /** Sends what is to be reported, in order; what cannot be sent now, or by this token, stays. */
     fun flush() {
         for (report in store.reports()) {
             try {
                 client.report(report)
             } catch (refused: Refused) {
-                if (refused.isPassing) return
+                if (refused.isPassing || refused.isSignedOut) return
             } catch (noNetwork: IOException) {
                 return
             }

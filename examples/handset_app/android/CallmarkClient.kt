@@ -6,9 +6,12 @@ import java.net.URL
 import org.json.JSONArray
 import org.json.JSONObject
 
-/** The gateway has refused what was asked; to ask again is of no use unless `isPassing`. */
+/** The gateway has refused what was asked; to ask again is of no use unless `isPassing` or `isSignedOut`. */
 class Refused(val status: Int, message: String) : IOException(message) {
     val isPassing: Boolean get() = status == 429 || status >= 500
+
+    /** The token has ended: the same is taken once the app is registered again. */
+    val isSignedOut: Boolean get() = status == 401
 }
 
 /** The handset gateway by plain HTTP (docs/gateway.md). Each function waits for the network: not on the main thread. */

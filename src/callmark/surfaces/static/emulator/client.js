@@ -11,8 +11,17 @@ async function register(appCredential, number) {
   const body = JSON.stringify({ phone_number: number, os: "android", app_version: "4.2.0" });
   const answer = await fetch("/handset/v1/registrations", { method: "POST", headers, body });
   const { token, message } = await answer.json();
-  if (answer.ok) connect(token);
-  else part("state").textContent = message;
+  if (!answer.ok) {
+    part("state").textContent = message;
+    return;
+  }
+  dropAll(); // of the number before; a sync brings what this one may hold
+  connect(token);
+}
+
+function dropAll() {
+  held.clear();
+  part("held").textContent = held.size;
 }
 
 function connect(token) {
@@ -21,7 +30,9 @@ function connect(token) {
   const stream = new WebSocket(address, ["callmark.v1", `bearer.${token}`]);
   stream.onmessage = (event) => take(JSON.parse(event.data));
   stream.onclose = ({ code, reason }) => {
-    if (stream === socket) part("state").textContent = `closed with ${code} ${reason}`;
+    if (stream !== socket) return;
+    part("state").textContent = `closed with ${code} ${reason}`;
+    if (code === 4410) dropAll(); // the number was registered on another device
   };
   socket = stream;
 }
