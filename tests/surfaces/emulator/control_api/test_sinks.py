@@ -1,6 +1,7 @@
 """Sinks: programmable webhook receivers, and what they recorded; over two HTTP processes' applications."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from standardwebhooks import Webhook
 from tests.domain.webhooks.receiving import DeliveryWorker
 from tests.support.factories import ALICE
 from tests.support.waiting import until
-from tests.surfaces.emulator.running import Emulated, emulated, serving
+from tests.surfaces.emulator.running import JSON, Emulated, emulated, serving
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
@@ -60,6 +61,14 @@ async def test_a_sink_answers_as_it_was_told_and_records_what_came(emulator: Emu
     (came,) = await requests(emulator, "orders")
     assert (came["method"], came["query"], came["body"]) == ("POST", "key=s%2Fecret", '{"ü": 1}')
     assert (came["headers"]["x-a"], came["at"]) == ("b", iso_ms(clock.now()))
+
+
+@pytest.mark.parametrize("character", ["é", "ह", "😀"])
+async def test_a_body_of_the_greatest_length_in_any_script_is_taken(emulator: Emulated, character: str) -> None:
+    escaped = json.dumps({"body": character * 8192}).encode()
+    answer = await emulator.http.put("/emulator/v1/sinks/long", content=escaped, headers=JSON)
+    assert (answer.status_code, answer.json().get("body")) == (200, character * 8192)
+    assert (await emulator.http.put("/emulator/v1/sinks/long", json={"body": character * 8193})).status_code == 400
 
 
 async def test_a_sink_that_nobody_has_set_takes_everything(emulator: Emulated) -> None:

@@ -29,6 +29,10 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\xa0-\xff]{0,1024}")
 _SERVERS_OWN = {"connection", "content-length", "transfer-encoding"}
 
+_MOST_CHARACTERS = 8192
+_LARGEST_BODY_BYTES = 128 * 1024
+"""Of a whole request: as JSON a character takes up to 12 bytes, two escapes."""
+
 _Seconds = Annotated[float, Meta(ge=0, le=LONGEST_S)]
 
 
@@ -38,7 +42,7 @@ class SinkIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     status: Annotated[int, Meta(ge=200, le=599)] = 200
     delay_s: _Seconds = 0
     headers: dict[str, str] = {}
-    body: Annotated[str, Meta(max_length=8192)] | UnsetType = UNSET
+    body: Annotated[str, Meta(max_length=_MOST_CHARACTERS)] | UnsetType = UNSET
     drip: bool | _Seconds = False
     reset: bool = False
 
@@ -103,7 +107,7 @@ class _Control:
     async def put_sink(self, request: Request) -> Response:
         """Sets how the sink answers from now on."""
         name = _name(request.path_params["name"])
-        sink = _wanted(name, await wire.read(request, SinkIn, empty=b"{}"))
+        sink = _wanted(name, await wire.read(request, SinkIn, empty=b"{}", largest_bytes=_LARGEST_BODY_BYTES))
         async with self._deps.db.connection() as tx:
             await sink_queries.put_sink(tx, sink)
         return await self._told(name)
