@@ -1,5 +1,5 @@
 // The emulator's page: clock, faults, seed, reset, handsets - each a request of the control API.
-import { ask, change, say } from "./api.js";
+import { ask, askText, change, say, saying } from "./api.js";
 import { instant, ProductClock } from "./clock.js";
 import { setText } from "./device.js";
 
@@ -19,8 +19,7 @@ async function refresh() {
   try {
     clock.set(Date.parse((await ask("GET", "clock")).now));
     drawFaults(await ask("GET", "faults"));
-    const { seed } = await ask("GET", "seed");
-    setText(part("seed-now"), seed === null ? "none: random" : String(seed));
+    setText(part("seed-now"), /-?\d+/.exec(await askText("GET", "seed"))?.[0] ?? "none: random"); // all of its 64 bits
     drawHandsets(await ask("GET", "handsets"));
     tick();
   } catch (error) {
@@ -123,7 +122,9 @@ part("faults-clear").addEventListener("click", async () => {
   refresh();
 });
 onSubmit("seed-form", async (form) => {
-  await change("PUT", "seed", { seed: Number(values(form).seed) }, "Seed set.");
+  const { seed } = values(form);
+  const digits = /^-?\d+$/.test(seed) ? BigInt(seed) : Number(seed);
+  await saying(() => askText("PUT", "seed", `{"seed": ${digits}}`), "Seed set.");
   refresh();
 });
 part("reset").addEventListener("click", async () => {
