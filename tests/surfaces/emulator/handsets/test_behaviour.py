@@ -20,7 +20,7 @@ def losses(behaviour: Behaviour, script: Script, pushes: int = 40) -> list[bool]
 
 def seeded(seed: int | None) -> Conditions:
     conditions = Conditions()
-    conditions.seed = seed
+    conditions.take_seed(seed)
     return conditions
 
 
@@ -74,6 +74,9 @@ def test_pushes_dropped_for_all_are_counted_over_all_handsets() -> None:
     conditions = Conditions()
     handsets = [Behaviour(number, conditions) for number in (NUMBER, OTHER, NUMBER)]
     conditions.drop_every(3)
+    assert [one.loses(Script()) for one in handsets * 2] == [False, False, True] * 2
+    assert not any(one.loses(Script()) for one in handsets[:2])
+    conditions.take_seed(7)
     assert [one.loses(Script()) for one in handsets * 2] == [False, False, True] * 2
     conditions.drop_every(0)
     assert not any(losses(handsets[0], Script()))

@@ -45,9 +45,14 @@ class Conditions:
 
     def __init__(self) -> None:
         self.seed: int | None = None
+        """What draws come from, as of `take_seed`."""
         self.forgotten = NOTHING_FORGOTTEN
         self._drop_every = 0
         self._pushes = 0
+
+    def take_seed(self, seed: int | None) -> None:
+        """Draws come from it from their next start on, and pushes are counted from one again."""
+        self.seed, self._pushes = seed, 0
 
     def drop_every(self, n: int) -> None:
         """Every n-th push to any handset is lost from now on, counted from one again; 0 loses none."""

@@ -112,7 +112,7 @@ class Farm:
                 async with self._deps.db.transaction() as tx:
                     for magic in MAGIC:
                         await queries.insert_missing(tx, magic.handset)
-                    self._conditions.seed = await state_queries.select_seed(tx)
+                    self._conditions.take_seed(await state_queries.select_seed(tx))
                     self._conditions.drop_every((await state_queries.select_faults(tx)).drop_every)
                     return await queries.select_all(tx)
             except Unavailable as exc:
@@ -201,7 +201,7 @@ class Farm:
 
     async def _take_seed(self) -> None:
         async with self._deps.db.connection() as tx:
-            self._conditions.seed = await state_queries.select_seed(tx)
+            self._conditions.take_seed(await state_queries.select_seed(tx))
         for handset in self._handsets.values():
             handset.start_over()
 
