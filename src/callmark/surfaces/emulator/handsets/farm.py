@@ -292,7 +292,8 @@ class Farm:
                 return _made(handset)
             await handset.stop()
             keeps_token = same_app and same_sleep  # with its push token
-            row = replace(row, token=handset.row.token if keeps_token else None)
+            token, push_token = handset.row.token if keeps_token else None, handset.row.push_token
+            row = replace(row, token=token, push_token=push_token)  # it may have registered as it was stopped
             await self._replace(handset, row)
             become = handset.behave if same_app else handset.reinstalled
             become(row)

@@ -205,9 +205,8 @@ class Handset:
 
     async def _register(self) -> str:
         push_token = new_push_token(self.row.phone_number) if self.row.script.sleeps else None
-        row = msgspec.structs.replace(self.row, push_token=push_token)
-        token = await self._network.register(row)
-        self.row = msgspec.structs.replace(row, token=token)
+        token = await self._network.register(msgspec.structs.replace(self.row, push_token=push_token))
+        self.row = msgspec.structs.replace(self.row, push_token=push_token, token=token)  # `behave` may have changed it
         await self._network.save(self.row)
         return token
 
