@@ -56,6 +56,26 @@ async def test_a_page_says_that_the_number_was_registered_elsewhere_and_signs_in
         await page.until(lambda page: page.handset["status"] == "online")
 
 
+async def test_a_signed_out_handset_stays_so_over_changes_and_restarts_until_it_signs_in(
+    deps: Deps, tmp_path: Path
+) -> None:
+    await prepare(deps)
+    number = phone()
+    async with emulated(deps, tmp_path, farm=False) as emulator:
+        async with farming(emulator.deps), watching(emulator, number) as page:
+            await emulator.make(number)
+            _, credential = await handsets.create_app(emulator.deps, "Another app", by=SYSTEM)
+            await handsets.register(emulator.deps, credential, number, OS.ANDROID, "4.2.0")
+            await page.until(lambda page: page.handset.get("status") == "signed-out")
+            await emulator.change(number, online=False)
+            await emulator.change(number, online=True)
+        async with farming(emulator.deps), watching(emulator, number) as page, watching(emulator, "919900000011") as no:
+            await page.until(lambda page: page.handset.get("status") == "signed-out")
+            await no.until(lambda no: no.handset.get("status") == "unregistered")
+            await gesture(emulator, number, "sign_in")
+            await page.until(lambda page: page.handset["status"] == "online")
+
+
 async def test_a_page_says_that_another_stream_has_its_token_and_takes_it_back(emulator: Emulated) -> None:
     number = phone()
     await emulator.make(number)

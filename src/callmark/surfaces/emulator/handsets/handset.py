@@ -24,7 +24,7 @@ from callmark.surfaces.emulator.handsets import plain_http
 from callmark.surfaces.emulator.handsets.behaviour import Behaviour
 from callmark.surfaces.emulator.handsets.call_reports import CallReports
 from callmark.surfaces.emulator.handsets.catching_up import CatchUp
-from callmark.surfaces.emulator.handsets.close_codes import GOODBYE, LOST, NO_CODE, REPLACED, TOKEN_ENDED
+from callmark.surfaces.emulator.handsets.close_codes import GOODBYE, LOST, NO_CODE, REPLACED, TOKEN_ENDED, lost_before
 from callmark.surfaces.emulator.handsets.held_identities import HeldIdentities
 from callmark.surfaces.emulator.handsets.model import Memory, Seen, VirtualHandset
 from callmark.surfaces.emulator.handsets.network import Network
@@ -98,7 +98,7 @@ class Handset:
         self._was_synced = False
         self._wake_up = WakeUp()
         self.is_asleep = False
-        self.lost = ""
+        self.lost = lost_before(row)
 
     # life -------------------------------------------------------------------------------------------------------------
 
@@ -131,10 +131,10 @@ class Handset:
         return self._network.now_ms()
 
     def start(self) -> None:
-        """Starts: registers if needed and connects if online. An unregistered one does nothing."""
+        """Starts: registers if needed and connects if online. An unregistered one does nothing, and keeps `lost`."""
         self.ready.clear()
-        self.lost = ""
         if self.row.registered:
+            self.lost = ""
             self._life = asyncio.create_task(self._live())
         else:
             self.ready.set()

@@ -60,3 +60,6 @@ MAGIC = (
         script=Script(call_me_back=True),
     ),
 )
+
+NEVER_REGISTERED = frozenset(one.handset.phone_number for one in MAGIC if not one.handset.registered)
+"""Who may have no registration without having lost one."""
