@@ -24,7 +24,7 @@ from callmark.kit.errors import Unavailable
 from callmark.kit.heartbeats import heartbeats_of, is_eldest
 from callmark.kit.installation import held_since
 from callmark.kit.metrics import ReadMetric
-from callmark.kit.migrate import applied_steps, head
+from callmark.kit.migrate import applied_steps, outstanding
 from callmark.kit.partitions import days_ahead
 from callmark.kit.roles import ALL_ROLES, kinds_done_by
 
@@ -152,7 +152,7 @@ async def _engine(deps: Deps, tx: Tx) -> list[Metric]:
         _DAYS.of({(table,): days for table, days in ahead.items()}),
         _PROCESSES.of({(kind,): alive[kind] for kind in {*KINDS} - kinds_done_by(alive) | alive.keys()}),
         _SCHEMA.of(max(applied, default=0)),
-        _OUTSTANDING.of(len({*range(1, head() + 1)} - applied)),
+        _OUTSTANDING.of(len(outstanding(applied))),
         _HELD.of(await held_since(tx) is not None),
         _CONNECTIONS.of(used),
         _MOST_CONNECTIONS.of(most),
