@@ -189,10 +189,19 @@ async def test_a_body_that_does_not_say_that_it_is_json_is_refused(client: httpx
 
 
 async def test_a_sink_takes_deliveries_from_anywhere_and_shows_them_to_nobody_else(client: httpx.AsyncClient) -> None:
-    elsewhere = {"Host": "callmark:8700", "Origin": "https://evil.example", "Content-Type": "text/plain"}
+    elsewhere = {"Host": "callmark:8700", "Content-Type": "text/plain"}
     assert (await client.post("/emulator/v1/sinks/crm", content=b"hello", headers=elsewhere)).status_code == 200
     assert (await client.get("/emulator/v1/sinks/crm/requests", headers=elsewhere)).status_code == 403
     assert [one["body"] for one in (await client.get("/emulator/v1/sinks/crm/requests")).json()] == ["hello"]
+
+
+async def test_no_page_of_another_site_fills_a_sink(client: httpx.AsyncClient) -> None:
+    """A browser says whose page posts; a program that delivers webhooks says nothing."""
+    for foreign in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        for host in ("127.0.0.1:8700", "callmark:8700"):
+            refused = await client.post("/emulator/v1/sinks/crm", content=b"x", headers={"Host": host} | foreign)
+            assert refused.status_code == 403, (host, foreign)
+    assert (await client.get("/emulator/v1/sinks/crm/requests")).json() == []
 
 
 async def test_what_has_credentials_of_its_own_or_no_secrets_stays_open(client: httpx.AsyncClient) -> None:
