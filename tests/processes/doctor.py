@@ -1,9 +1,12 @@
 """The doctor's command on a test's engines."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import LiteralString
 
 import msgspec
+from aiohttp import web
 from click.testing import CliRunner, Result
 from msgspec import Struct
 from tests.support.engines import Engines
@@ -46,3 +49,15 @@ async def execute(engines: Engines, *statements: LiteralString) -> None:
     async with connect(engines.dsn) as tx:
         for statement in statements:
             await tx.execute(statement)
+
+
+@asynccontextmanager
+async def serving(path: str, answer: object) -> AsyncGenerator[int]:
+    """Another program, which answers on that path; its port."""
+    app = web.Application()
+    app.router.add_route("*", path, answer)  # pyright: ignore[reportArgumentType] - aiohttp's own type is not exported
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield runner.addresses[0][1]
+    await runner.cleanup()

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import LiteralString
 
@@ -17,7 +16,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from tests.kit.mailing import mail_server
-from tests.processes.doctor import Doctor, execute
+from tests.processes.doctor import Doctor, execute, serving
 from tests.support.certificates import certificate
 from tests.support.engines import SECRET_KEY, Engines, reachable_directory
 from tests.support.s3_server import Bucket
@@ -117,15 +116,21 @@ async def test_a_port_on_which_callmark_answers_is_as_it_should_be(doctor: Docto
         assert (await doctor.examine(port=str(port)))["port"].ok
 
 
-@asynccontextmanager
-async def serving(path: str, answer: object) -> AsyncGenerator[int]:
-    app = web.Application()
-    app.router.add_route("*", path, answer)  # pyright: ignore[reportArgumentType] - aiohttp's own type is not exported
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield runner.addresses[0][1]
-    await runner.cleanup()
+async def test_parts_that_do_not_work_are_named_with_engines_of_ones_own_where_the_admin_port_is_set(
+    doctor: Doctor,
+) -> None:
+    trouble = "the service account's file cannot be read"
+
+    async def readyz(_: web.Request) -> web.Response:
+        checks = [{"name": "postgresql", "ok": True}, {"name": "push service", "ok": False, "reason": trouble}]
+        return web.json_response({"ready": True, "checks": checks})
+
+    async with serving("/readyz/all", readyz) as port:
+        wrong = await doctor.problem(admin_port=str(port))
+    assert (wrong.name, wrong.detail) == ("push service", trouble)
+    found = await doctor.examine(admin_port=str(port))  # nothing listens there now
+    assert found["port"].ok
+    assert "parts" not in found
 
 
 def embedded(doctor: Doctor) -> Doctor:

@@ -19,7 +19,7 @@ from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.doctor_engines import WITHIN_S, check_nats, check_object_store, check_postgres
 from callmark.processes.ports import open_socket
-from callmark.processes.reach import public_url, reach
+from callmark.processes.reach import http_url, public_url, reach
 from callmark.surfaces import assets
 from callmark.surfaces.cli.options import data_option, json_option
 
@@ -169,11 +169,14 @@ def _data_directory(settings: Settings) -> CheckResult:
 
 
 async def _parts(settings: Settings) -> list[CheckResult]:
-    """What the installation that runs on the data directory says of its parts."""
+    """What the installation that runs here says of its parts; nothing where none is known to run.
+
+    With engines of its own it leaves no word in the data directory; then its admin port is asked, if that is set.
+    """
     try:
-        urls = read_installation(settings.data).admin_urls
+        urls, runs = read_installation(settings.data).admin_urls, True
     except SetupError:
-        return []
+        urls, runs = [http_url(settings.reached_admin_host, port)] if (port := settings.admin_port) else [], False
     async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
         for url in urls:
             try:
@@ -182,7 +185,8 @@ async def _parts(settings: Settings) -> list[CheckResult]:
                 continue
             wrong = [CheckResult(c.name, ok=False, detail=c.reason, advice=_SEE_LOG) for c in found.checks if not c.ok]
             return wrong or [CheckResult("parts", ok=True, detail="all are working")]
-    return [CheckResult("parts", ok=False, detail="no process answers on its admin port", advice=_SEE_LOG)]
+    silent = CheckResult("parts", ok=False, detail="no process answers on its admin port", advice=_SEE_LOG)
+    return [silent] if runs else []
 
 
 async def _ports(settings: Settings) -> list[CheckResult]:
