@@ -1,5 +1,6 @@
 """Reads answers: the value of a success, or the error of the tree; both envelopes read alike (contract 1.6)."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -46,11 +47,34 @@ _TEXT_SHOWN = 200
 
 
 def decoded(answer: Answer, shape: type[T]) -> T:
-    """The body of a success as a Struct; an empty one as `{}`. Raises UnexpectedAnswer."""
+    """The body of a success as a Struct; an empty one as `{}`. Raises UnexpectedAnswer.
+
+    A server shows a refused record as it was sent. A number in it that Python cannot hold, such as 1e999, is its text.
+    """
     try:
         return msgspec.json.decode(answer.body or b"{}", type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise unexpected(answer, str(exc)) from exc
+        try:
+            held = json.loads(answer.body, parse_float=_decimal, parse_int=_whole, parse_constant=_no_number)
+            return msgspec.convert(held, shape)
+        except ValueError:
+            raise unexpected(answer, str(exc)) from exc
+
+
+def _decimal(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _whole(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:  # more digits than Python reads
+        return text
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
 
 
 def unexpected(answer: Answer, why: str = "") -> UnexpectedAnswer:
