@@ -316,10 +316,7 @@ class Fabric:
             self._unconfirmed.missed([number])
 
     async def is_connected(self, number: str, within: timedelta) -> bool:
-        """Whether a gateway holds that handset's stream at this moment; the handset hears nothing of the question.
-
-        Raises Unavailable without NATS, or without an answer.
-        """
+        """Whether a gateway holds that handset's stream; it hears nothing of that. Raises Unavailable unanswered."""
         subject = f"{self._root}.handset.{number}"
         try:
             await self._client.request(subject, b"", timeout=within.total_seconds())
@@ -349,8 +346,10 @@ class Fabric:
         async def answer(msg: Msg) -> None:
             reply = await on_message(msg.data)
             if reply is not None:
-                with contextlib.suppress(*_FAILED):
+                try:
                     await self._client.publish(msg.reply, reply)
+                except _FAILED as exc:  # NATS is away, or the answer is larger than a message
+                    log.warning("answer_not_sent", topic=topic, error=said(exc))
 
         async def receive(msg: Msg) -> None:
             if not msg.reply:  # announcements keep their order

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from starlette.types import Message, Send
 from tests.support.factories import make_cast, phone
 from tests.surfaces.emulator.running import ROLES, Emulated, emulated, farming, serving
@@ -21,7 +22,9 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.tasks import end
 from callmark.surfaces.app import build_app
+from callmark.surfaces.emulator.handsets import farm_screens
 from callmark.surfaces.emulator.handsets.close_codes import REPLACED
+from callmark.surfaces.emulator.handsets.magic_receivers import MAGIC
 from callmark.surfaces.emulator.pages.live_screens import MOST_STREAMS
 from callmark.worker.run import prepare
 
@@ -41,6 +44,18 @@ async def test_a_page_begins_with_everything_and_follows_what_the_handset_shows(
         await push(emulator.deps, cast, number, caller=STRANGER)
         await emulator.change(number, online=True)
         await page.until(lambda page: page.handset["memory"]["held"] == 2 and page.handset["status"] == "online")
+
+
+async def test_the_wall_shows_more_handsets_than_one_message_holds(
+    emulator: Emulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(farm_screens, "SURVEYED_AT_ONCE", 3)
+    made = [phone() for _ in range(4)]
+    for number in made:
+        await emulator.make(number)
+    every = sorted([magic.handset.phone_number for magic in MAGIC] + made)
+    async with watching(emulator) as wall:
+        await wall.until(lambda wall: [one["phone_number"] for one in wall.seen.get("handsets", [])] == every)
 
 
 async def test_a_page_says_that_the_number_was_registered_elsewhere_and_signs_in_again(emulator: Emulated) -> None:

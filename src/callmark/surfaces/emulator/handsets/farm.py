@@ -156,7 +156,7 @@ class Farm:
             case farm_api.Count():
                 answer = self._count()
             case farm_api.Survey():
-                answer = self._screens.survey(self._handsets)
+                answer = self._screens.survey(self._handsets, question.after)
             case farm_api.Wake():
                 self._wake(question.push_token)
             case farm_api.TakeSeed() | farm_api.TakeFaults() | farm_api.Reset() | farm_api.Halt() | farm_api.Reload():

@@ -98,7 +98,9 @@ class Show(Struct, frozen=True, tag="show"):
 
 
 class Survey(Struct, frozen=True, tag="survey"):
-    """What all handsets show; answered by `Surveyed`."""
+    """What the next handsets show, by number, those after `after`; answered by `Surveyed`."""
+
+    after: PhoneNumber = PhoneNumber("")
 
 
 class Perform(Struct, frozen=True, tag="perform"):
@@ -197,9 +199,10 @@ class HandsetPageShown(Struct, frozen=True, tag="shows"):
 
 
 class Surveyed(Struct, frozen=True, tag="surveyed"):
-    """What the wall shows, by number."""
+    """Some of what the wall shows, by number: as much as one message holds. There may be `more`."""
 
     handsets: list[HandsetGlimpse]
+    more: bool
 
 
 class Performed(Struct, frozen=True, tag="performed"):

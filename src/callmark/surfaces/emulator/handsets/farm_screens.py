@@ -21,6 +21,9 @@ ON_WALL_FOR_S = 5.0
 SEEN_RING_S = 2.5
 """How long a script's call rings on a handset whose page is open, so that a person sees it."""
 
+SURVEYED_AT_ONCE = 100
+"""Two kilobytes each, more with long names; a message of NATS holds a megabyte."""
+
 
 class FarmScreens:
     """A handset has one once it has rung. `rings_out_s` is how long a call rings that a person placed."""
@@ -66,15 +69,15 @@ class FarmScreens:
         self._audience.looks_at(phone)
         return farm_api.HandsetPageShown(view_of(handset, self._known(handset)))
 
-    def survey(self, handsets: Mapping[PhoneNumber, Handset]) -> farm_api.Surveyed:
-        """What the wall shows."""
+    def survey(self, handsets: Mapping[PhoneNumber, Handset], after: PhoneNumber) -> farm_api.Surveyed:
+        """What the wall shows of the next handsets after that number."""
         self._audience.looks_at(WALL)
-        return farm_api.Surveyed(
-            [
-                glimpse_of(one, self._known(one), is_watched=self._audience.watches(phone))
-                for phone, one in sorted(handsets.items())
-            ]
-        )
+        left = sorted(phone for phone in handsets if phone > after)
+        glimpses = [
+            glimpse_of(handsets[phone], self._known(handsets[phone]), is_watched=self._audience.watches(phone))
+            for phone in left[:SURVEYED_AT_ONCE]
+        ]
+        return farm_api.Surveyed(glimpses, more=len(left) > SURVEYED_AT_ONCE)
 
     def _of(self, handset: Handset) -> CallScreen:
         if (screen := self._known(handset)) is None:

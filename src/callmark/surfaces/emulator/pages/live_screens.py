@@ -26,6 +26,7 @@ from callmark.surfaces.emulator.control_api.routing import json_route
 from callmark.surfaces.emulator.handsets import farm_api
 from callmark.surfaces.emulator.handsets.audience import WALL
 from callmark.surfaces.emulator.handsets.gestures import Gesture
+from callmark.surfaces.emulator.handsets.view_model import HandsetGlimpse
 from callmark.surfaces.gateway.wire import FEEDBACK_BODY_BYTES
 from callmark.surfaces.http import Response, connection_of, render
 from callmark.surfaces.streaming import Streaming
@@ -186,8 +187,7 @@ class Live:
         """What shows now, as an event; `before` is the one of the last time."""
         try:
             if phone == WALL:
-                surveyed = await farm_api.ask(self._deps, farm_api.Survey(), farm_api.Surveyed, ANSWERED_WITHIN)
-                return _event("handsets", surveyed.handsets)
+                return _event("handsets", await self._survey())
             shown = await farm_api.ask(self._deps, farm_api.Show(phone), farm_api.HandsetPageShown, ANSWERED_WITHIN)
             return _event("handset", shown.view)
         except NotFound as exc:
@@ -197,6 +197,16 @@ class Live:
         except AppError as exc:
             log.info("farm_away", error=exc.detail)
             return _event("away", "their process does not answer")
+
+    async def _survey(self) -> list[HandsetGlimpse]:
+        """All handsets, in as many messages as they take."""
+        glimpses, more = list[HandsetGlimpse](), True
+        while more:
+            next_ones = farm_api.Survey(glimpses[-1].phone_number if glimpses else PhoneNumber(""))
+            surveyed = await farm_api.ask(self._deps, next_ones, farm_api.Surveyed, ANSWERED_WITHIN)
+            glimpses += surveyed.handsets
+            more = surveyed.more
+        return glimpses
 
     # announcements ----------------------------------------------------------------------------------------------------
 
