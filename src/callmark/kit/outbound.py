@@ -29,9 +29,19 @@ from callmark.kit.outbound_connections import (
     ReceiverTooSlow,
     Unfinished,
 )
+from callmark.kit.setting_rules import THIS_MACHINE
 from callmark.kit.settings import Settings
 
-__all__ = ["AddressRefused", "Answered", "Outbound", "Patience", "Unreachable", "allowed_networks", "in_words"]
+__all__ = [
+    "AddressRefused",
+    "Answered",
+    "Outbound",
+    "Patience",
+    "Unreachable",
+    "allowed_networks",
+    "in_words",
+    "networks_to",
+]
 
 _URL = re.compile(r"(https?)://([^/?#]+)([^#]*)", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
@@ -74,6 +84,11 @@ class Unreachable(Struct, frozen=True):
 def allowed_networks(settings: Settings) -> tuple[Network, ...]:
     """The networks that may be called though they are not public: those of the setting; the emulator adds loopback."""
     return parse_networks(settings.outgoing_networks) + (LOOPBACK if settings.emulator else ())
+
+
+def networks_to(url: str, settings: Settings) -> tuple[Network, ...]:
+    """The same for an address that the operator has set: this machine too, where the address names it."""
+    return allowed_networks(settings) + (LOOPBACK if urlsplit(url).hostname in THIS_MACHINE else ())
 
 
 class _Request(NamedTuple):

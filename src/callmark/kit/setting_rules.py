@@ -21,7 +21,7 @@ PREFIX = "CALLMARK_"
 LEAST_SECRET_KEY = 32
 """Characters of the secret key."""
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def _roles(text: str) -> str:
@@ -64,7 +64,7 @@ def normalise(settings: "Settings") -> None:
 
 def check(settings: "Settings") -> None:
     """Refuses values that cannot be meant together, and the emulator in the open. Raises SetupError."""
-    if settings.emulator and not settings.emulator_force and settings.host not in _LOOPBACK:
+    if settings.emulator and not settings.emulator_force and settings.host not in THIS_MACHINE:
         raise SetupError(
             "emulator mode lets anyone who can reach it control clocks and handsets; it does not start on"
             f" {settings.host}."
@@ -98,7 +98,7 @@ def _check_number_codes(settings: "Settings") -> None:
     if secret is None:
         return
     parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+    if parts.scheme != "https" and parts.hostname not in THIS_MACHINE:
         raise SetupError("CALLMARK_NUMBER_CODE_URL must begin with https://, or with http:// and this machine's name")
     try:
         read_secret(secret.reveal())

@@ -35,7 +35,7 @@ from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
-from callmark.kit.outbound import Outbound, Patience, Unreachable, allowed_networks
+from callmark.kit.outbound import Outbound, Patience, Unreachable, networks_to
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.kit.pieces import delete_older_by_id
 from callmark.kit.secret_key import current_key, derive, known_keys, mark, marked_key
@@ -204,7 +204,7 @@ async def _post(deps: Deps, code_id: NumberCodeId, claimed: Claimed) -> str | No
     row = claimed.row
     body = msgspec.json.encode(CodeHookPost(row["phone_number"], code, CodeChannel(row["channel"])))
     headers = signed_headers(code_id, body, [read_secret(secret.reveal())], deps.real_clock.now())
-    async with Outbound(allowed_networks(deps.settings), patience=_PATIENCE) as outbound:
+    async with Outbound(networks_to(url, deps.settings), patience=_PATIENCE) as outbound:
         result = await outbound.post(url, body, headers)
     if isinstance(result, Unreachable):
         return result.error
