@@ -286,6 +286,10 @@ async def test_a_batch_that_no_worker_takes(well: Deps, clock: FakeClock) -> Non
     await submit_batch(well, cast.account.id, V2, [Sent(new_record(well, cast), lambda: b"{}")])
     clock.advance(2 * MINUTE)
     judge({HOST: Looks(before, await scrape(well))}, "CallmarkQueueLate")
+    late = Series("callmark_queue_oldest_due_seconds", (("queue", "erasures"),))
+    runs = Series("callmark_queue_rows", (("queue", "erasures"), ("state", "running")))
+    for running, expected in ((1.0, ()), (0.0, ("CallmarkQueueLate",))):  # one after the other, which takes its time
+        judge({HOST: Looks(before, replace(before, samples=before.samples | {late: 3600.0, runs: running}))}, *expected)
 
 
 async def test_a_receiver_that_hangs(well: Deps, clock: FakeClock) -> None:
