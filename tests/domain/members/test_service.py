@@ -15,6 +15,7 @@ from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
+from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import MemberState
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
@@ -58,6 +59,22 @@ async def test_an_address_belongs_to_one_member_whatever_its_case_and_account(de
     with pytest.raises(Conflict, match="already exists"):
         await members.create_member(deps, other.id, email=email.upper(), name="Alice", role=Role.ADMIN, by=SYSTEM)
     assert await members.list_members(deps, other.id) == []
+
+
+async def test_a_member_who_is_deleted_while_the_password_is_hashed_gets_none(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    alice = await an_admin(deps, acme.id)
+
+    async def deleted_meanwhile(*_: str) -> str:
+        await members.delete_from_terminal(deps, acme.id, alice.id, by=SYSTEM)
+        return "hash"
+
+    monkeypatch.setattr(sessions, "hash_new_password", deleted_meanwhile)
+    with pytest.raises(NotFound, match="removed meanwhile"):
+        await members.set_password(deps, acme.id, alice.id, "quite another four words", by=OLIVE)
+    assert await log_of(deps, acme.id) == []
 
 
 async def test_a_member_is_changed_and_deleted(deps: Deps) -> None:

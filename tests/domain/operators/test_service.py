@@ -97,6 +97,14 @@ async def test_a_new_password_signs_out_and_is_audited(deps: Deps) -> None:
     assert (line.action, line.actor_email, line.by_operator) == ("operator.password_set", "root@host", True)
 
 
+async def test_an_operator_who_is_gone_gets_no_password(deps: Deps) -> None:
+    olive = await make(deps)
+    await operators.delete_operator(deps, olive.id, by=SYSTEM)
+    with pytest.raises(NotFound, match="removed meanwhile"):
+        async with deps.db.transaction() as tx:
+            await sessions.replace_password(deps, tx, Person(operator_id=olive.id), "hash", by=SYSTEM)
+
+
 async def test_acting_begins_and_ends_in_the_log_of_the_business(deps: Deps) -> None:
     acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
     session = await signed_in(deps, await make(deps))

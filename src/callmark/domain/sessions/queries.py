@@ -12,7 +12,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.acting.model import Acting
 from callmark.domain.sessions.model import EMAIL_TAKEN, KnownPerson, LinkKind, MemberState, NewSession, Person, Session
 from callmark.kit.db import Database, Row, Tx
-from callmark.kit.errors import Conflict
+from callmark.kit.errors import Conflict, found
 from callmark.kit.ids import new_id
 from callmark.kit.pieces import delete_where
 from callmark.kit.zones import zone_or_utc
@@ -73,12 +73,17 @@ async def lock_known_person(tx: Tx, person: Person) -> KnownPerson | None:
 
 
 async def set_password(tx: Tx, person: Person, password_hash: str) -> None:
-    """Stores a person's password. Conflict when someone else uses its address by now."""
+    """Stores a person's password. NotFound when it was removed, Conflict when someone else uses its address by now."""
+    statement = (
+        "UPDATE member SET password_hash = $2 WHERE id = $1 RETURNING id"
+        if person.member_id
+        else "UPDATE operator_user SET password_hash = $2 WHERE id = $1 RETURNING id"
+    )
     try:
-        await tx.execute("UPDATE member SET password_hash = $2 WHERE id = $1", person.member_id, password_hash)
+        done = await tx.fetchval(statement, person.member_id or person.operator_id, password_hash)
     except asyncpg.UniqueViolationError as exc:
         raise Conflict("another member uses this email address") from exc
-    await tx.execute("UPDATE operator_user SET password_hash = $2 WHERE id = $1", person.operator_id, password_hash)
+    found(done, "this person was removed meanwhile")
 
 
 async def activate_member(tx: Tx, member_id: MemberId, name: str) -> None:
