@@ -61,6 +61,20 @@ async def test_a_first_installation_leaves_no_step_for_later(empty: str) -> None
     assert await migrate.migrate(empty, SystemClock(), phase="post") == []
 
 
+async def test_a_step_has_a_minute_and_more_where_nothing_else_runs(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await migrate.migrate(empty, SystemClock())
+    long = migrate.Migration(migrate.head() + 1, "pre", "build_an_index", "SELECT pg_sleep(0.5)")
+    steps = [*migrate.migrations(), long]
+    monkeypatch.setattr(migrate, "migrations", lambda: steps)
+    monkeypatch.setattr(migrate, "head", lambda: long.number)
+    monkeypatch.setattr(migrate, "STEP_WITHIN_S", 0.05)
+    with pytest.raises(SetupError, match=r"longer than 0\.05 s and was undone"):
+        await migrate.migrate(empty, SystemClock())
+    assert await migrate.migrate(empty, SystemClock(), alone=True) == [long]
+
+
 def test_no_step_changes_how_long_it_or_a_later_one_waits() -> None:
     """The runner sets both for each step; `SET` without `LOCAL` would hold for the connection, so for later steps."""
     ours = re.compile(r"\b(SET|RESET)\s+(SESSION\s+)?\w+_timeout\b|\bset_config\(", re.IGNORECASE)

@@ -23,6 +23,8 @@ _FILES = resources.files("callmark.kit.migrations")
 Tell = Callable[[str], object]
 
 LOCKS_WITHIN = timedelta(seconds=60)
+STEP_WITHIN_S = 60
+"""Of a step, while a running platform waits behind it."""
 
 _LOCK_WAIT: LiteralString = "2s"
 """Less than a real-time push has: it waits behind us."""
@@ -64,15 +66,22 @@ def migrations() -> list[Migration]:
 
 
 async def migrate(
-    dsn: str, clock: Clock, *, phase: str | None = None, within: timedelta = LOCKS_WITHIN, tell: Tell = _nobody
+    dsn: str,
+    clock: Clock,
+    *,
+    phase: str | None = None,
+    within: timedelta = LOCKS_WITHIN,
+    alone: bool = False,
+    tell: Tell = _nobody,
 ) -> list[Migration]:
     """Runs the steps that have not run yet (of `phase` only, when given) and gives them; safe to run by many at once.
 
     On an empty database `pre` runs every step: no older code is there for which a later one would have to wait.
     Each step is one transaction that waits for locks two seconds at most, because a running platform waits behind it;
-    then it lets others pass and tries again, `within` that time for all steps. `tell` gets a line for each step that
-    is done and for each wait. Raises SetupError when the locks are not to be had, a step takes too long, or the
-    database is newer than this code; steps before that one are done.
+    then it lets others pass and tries again, `within` that time for all steps. A step may take a minute, or as long as
+    it takes where this process is `alone` with the engine. `tell` gets a line for each step that is done and for each
+    wait. Raises SetupError when the locks are not to be had, a step takes too long, or the database is newer than this
+    code; steps before that one are done.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within.total_seconds()
@@ -84,7 +93,7 @@ async def migrate(
         )
         due = _due(await applied_steps(tx), phase)
         for step in due:
-            while not await _run(tx, step, clock):
+            while not await _run(tx, step, clock, 0 if alone else STEP_WITHIN_S):
                 holders = await _holders(tx)
                 if loop.time() > deadline:
                     raise SetupError(_LOCKED.format(step=step, holders=holders))
@@ -95,19 +104,23 @@ async def migrate(
         return due
 
 
-async def _run(tx: DatabaseConnection, step: Migration, clock: Clock) -> bool:
-    """Runs one step, whole or not at all; False when others held what it needs, or waited for what it held."""
+async def _run(tx: DatabaseConnection, step: Migration, clock: Clock, within_s: float) -> bool:
+    """Runs one step, whole or not at all; False when others held what it needs, or waited for what it held.
+
+    In `within_s` seconds; 0: as long as it takes.
+    """
     try:
         async with tx.transaction():
-            await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'; SET LOCAL statement_timeout = '60s'")
+            await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
+            await tx.execute("SELECT set_config('statement_timeout', $1, true)", f"{within_s}s")
             await tx.execute(own_names(step.sql))
             await tx.execute("INSERT INTO schema_migration VALUES ($1, $2, $3)", step.number, step.name, clock.now())
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
         return False
     except asyncpg.QueryCanceledError as exc:
         raise SetupError(
-            f"migration {step.number:04d} ({step.name}) took longer than 60 s and was undone. Run `callmark migrate`"
-            " again at a quieter time"
+            f"migration {step.number:04d} ({step.name}) took longer than {within_s:g} s and was undone. Run"
+            " `callmark migrate` again at a quieter time"
         ) from exc
     return True
 

@@ -197,11 +197,17 @@ class Supervisor:
 
     async def _migrate(self, settings: Settings) -> None:
         """All steps on our own engine; on a foreign one only those that are safe while older processes still run."""
-        phase = None if self._settings.embedded_postgres else "pre"
+        alone = self._settings.embedded_postgres
         deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
         while True:
             try:
-                await migrate(settings.reached_postgres, SystemClock(), phase=phase, tell=_log_migration)
+                await migrate(
+                    settings.reached_postgres,
+                    SystemClock(),
+                    phase=None if alone else "pre",
+                    alone=alone,
+                    tell=_log_migration,
+                )
             except EngineRefuses as exc:
                 raise refused(exc) from exc
             except Unavailable as exc:
