@@ -180,6 +180,22 @@ async def test_a_jobs_progress_is_streamed_until_it_has_ended(deps: Deps, busine
         assert (await alice.get(address)).status_code == 200
 
 
+async def test_an_approval_asks_which_name_shows_and_gives_all_numbers(deps: Deps, business: Business) -> None:
+    deps, listed = reviewing(deps), phones(12)
+    await numbers.publish(deps, business.account.id, await make_set(deps, business), listed, by=ALICE)
+    (job,) = await reviews.list_jobs(deps, business.account.id, WHOLE_ACCOUNT)
+    async with visitors(deps) as browse:
+        olive = await browse.as_operator(await make_operator(deps))
+        at = f"/console/operator/reviews/{job.id}"
+        assert f'href="{at}/numbers.csv"' in (await olive.get("/console/operator/reviews")).text
+        file = await olive.get(f"{at}/numbers.csv")
+        assert file.headers["content-type"] == "text/csv; charset=utf-8"
+        assert file.text.splitlines() == ["phone_number", *sorted(listed)]
+        asked = text_of(await olive.get(f"{at}/approve"))
+        assert "List 12 numbers of Acme" in asked
+        assert "Calls from them show Label of Doorstep." in asked
+
+
 async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(deps: Deps, business: Business) -> None:
     deps = reviewing(deps)
     here = await make_set(deps, business)
@@ -204,8 +220,9 @@ async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(de
         assert "reason" in errors_of(await olive.post(f"{at}/{second.id}/reject", {"reason": " "}))
         assert "reason" in errors_of(await olive.post(f"{at}/{second.id}/reject", {"reason": "x" * 201}))
         await olive.follow(await olive.post(f"{at}/{second.id}/reject", {"reason": "<i>no</i>"}))
-        late = await olive.get(f"{at}/{second.id}/reject")
-        assert (late.status_code, "Someone may have decided it already." in text_of(late)) == (404, True)
+        for what in ("reject", "approve", "numbers.csv"):
+            late = await olive.get(f"{at}/{second.id}/{what}")
+            assert (late.status_code, "Someone may have decided it already." in text_of(late)) == (404, True), what
         await run_jobs(deps)
         alice = await browse.as_member(business.admin)
         told = (await alice.get(f"{NUMBERS}/{bad}")).text

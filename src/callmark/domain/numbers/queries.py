@@ -231,6 +231,14 @@ async def select_reviews(tx: Tx, limit: int, job_id: ListingJobId | None = None)
     ]
 
 
+async def select_in_review(tx: Tx, job_id: ListingJobId) -> list[PhoneNumber]:
+    """The numbers that a job would list, in order. Index number_job."""
+    rows = await tx.fetch(
+        "SELECT phone_number FROM number WHERE job_id = $1 AND state = 'pending' ORDER BY phone_number", job_id
+    )
+    return [PhoneNumber(row["phone_number"]) for row in rows]
+
+
 async def review_job(
     tx: Tx, job_id: ListingJobId, why: str | None, reviewed_by_email: str, now: datetime
 ) -> ListingJob | None:

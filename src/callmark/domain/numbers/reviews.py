@@ -18,6 +18,7 @@ from callmark.domain.policy.model import Actor, Scope
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, found
+from callmark.kit.phone import PhoneNumber
 from callmark.kit.text import clean_line
 
 log = structlog.get_logger(__name__)
@@ -68,6 +69,13 @@ async def get_review(deps: Deps, job_id: ListingJobId) -> Review:
         waiting[0] if waiting else None,
         "This request is not awaiting review. Someone may have decided it already.",
     )
+
+
+async def numbers_of(deps: Deps, job_id: ListingJobId) -> list[PhoneNumber]:
+    """All numbers of a request that waits, of any account, in order. Raises as `get_review`."""
+    await get_review(deps, job_id)
+    async with deps.db.connection() as tx:
+        return await queries.select_in_review(tx, job_id)
 
 
 async def approve(deps: Deps, job_id: ListingJobId, *, by: Actor) -> ListingJob:

@@ -10,6 +10,8 @@ from callmark.domain.numbers.model import Review
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import display_names
+from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
 from callmark.surfaces.console.route import get, post
@@ -43,6 +45,26 @@ async def show_reviews(request: ConsoleRequest) -> Response:
     return page(request, ReviewsPage(found, request.deps.settings.listing_policy == "review"))
 
 
+async def numbers(request: ConsoleRequest) -> Response:
+    """All numbers of a request, as CSV: the list shows five of them."""
+    job_id = request.id(ListingJobId)
+    try:
+        found = await reviews.numbers_of(request.deps, job_id)
+    except NotFound as exc:
+        raise _gone(exc) from exc
+    headers = {"Content-Disposition": f'attachment; filename="numbers-{job_id}.csv"'}
+    rows = [("phone_number",), *((number,) for number in found)]
+    return Response(sheet(rows), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def ask_approve(request: ConsoleRequest) -> Page:
+    """Which name the numbers get, of how many."""
+    found = await _review(request)
+    count = display_names.count(found.job.number_count, "number")
+    shown = f"Calls from them show {found.label_name}." if found.label_name else "Their feature set has no label yet."
+    return Confirm(f"List {count} of {found.account_name}?", [shown], "Approve", LIST, danger=False)
+
+
 async def approve(request: ConsoleRequest) -> Response:
     """Lets one list its numbers."""
     try:
@@ -73,12 +95,17 @@ async def _review(request: ConsoleRequest) -> Review:
     try:
         return await reviews.get_review(request.deps, request.id(ListingJobId))
     except NotFound as exc:
-        raise Gone(exc.message, LIST, "the requests that wait") from exc
+        raise _gone(exc) from exc
+
+
+def _gone(exc: NotFound) -> Gone:
+    return Gone(exc.message, LIST, "the requests that wait")
 
 
 ROUTES = (
     get("/operator/reviews", show_reviews, Action.OPERATE),
-    post("/operator/reviews/{id}/approve", approve, Action.OPERATE),
+    get("/operator/reviews/{id}/numbers.csv", numbers, Action.OPERATE),
+    *confirmed("/operator/reviews/{id}/approve", ask_approve, approve, Action.OPERATE),
     get("/operator/reviews/{id}/reject", show_reject, Action.OPERATE),
     post("/operator/reviews/{id}/reject", reject, Action.OPERATE),
 )
