@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at
+from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at, looked_at_in_both_themes
 
+import callmark
 from callmark.surfaces.console import display_names
 
 FIRST = 918140000000
@@ -182,3 +183,35 @@ def test_an_operator_sees_what_waits_for_a_review(console: ConsoleTabs) -> None:
     page.goto("/console/operator/reviews")
     expect(page.get_by_text("This installation lists numbers without review")).to_be_visible()
     looked_at(page)
+
+
+def list_one(console: ConsoleTabs, number: str) -> None:
+    """Lists a number, which nobody has proven."""
+    account = console.demo.account
+    with callmark.Client(
+        base_url=console.demo.credentials["base_url"],
+        account_id=account["client_account_id"],
+        key_id=account["key_id"],
+        api_key=account["api_key"],
+    ) as client:
+        client.numbers.publish(account["feature_sets"][0]["id"], [number])
+
+
+def test_an_operator_decides_a_proof_that_a_business_asked_for(console: ConsoleTabs) -> None:
+    list_one(console, number := "918140099999")
+    page = console.signed_in("admin")
+    page.goto(f"/console/numbers/proofs/new?number={number}")
+    page.get_by_role("button", name="Send to the operator").click()
+    expect(page.get_by_text("The operator will review the proof of 1 number.")).to_be_visible()
+    looked_at_in_both_themes(page)
+    page = console.signed_in("operator")
+    page.goto("/console/operator/proofs")
+    looked_at_in_both_themes(page)
+    page.get_by_role("link", name="Approve").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("There is no letter.")
+    dialog.get_by_role("link", name="Cancel").click()
+    page.get_by_role("link", name="Refuse").click()
+    page.get_by_label("Reason").fill("A letter is needed")
+    page.get_by_role("button", name="Refuse").click()
+    expect(page.get_by_text("No requests to review")).to_be_visible()
