@@ -40,15 +40,6 @@ from callmark.kit.settings import Secret
 from callmark.surfaces import assets
 
 
-@pytest.fixture
-def doctor(engines: Engines, deps: Deps, tmp_path: Path) -> Doctor:
-    """Of an installation that is well: own engines, no process runs."""
-    assert deps
-    variables = {"POSTGRES_DSN": engines.dsn, "NATS_URL": engines.nats_url, "SECRET_KEY": SECRET_KEY}
-    variables |= {"DATA": str(tmp_path / "data"), "PORT": str(free_port())}
-    return Doctor({f"CALLMARK_{name}": value for name, value in variables.items()})
-
-
 def database(engines: Engines) -> LiteralString:
     return own_names(engines.dsn.partition("@/")[2].partition("?")[0])
 
@@ -163,6 +154,18 @@ async def test_a_secret_key_that_is_not_the_installations(doctor: Doctor, deps: 
     wrong = await doctor.problem(secret_key="another " * 4)
     assert (wrong.name, wrong.detail) == ("secret key", "another than the one that secrets were stored with")
     assert "CALLMARK_SECRET_KEY" in wrong.advice
+
+
+async def test_a_secret_key_that_is_set_beside_the_installations_own(
+    doctor: Doctor, deps: Deps, tmp_path: Path
+) -> None:
+    own, set_wrong = "one of its own" * 3, "another " * 4
+    await marked(deps, own)
+    (tmp_path / "secret-key").write_text(own)
+    wrong = await doctor.problem(data=str(tmp_path), secret_key=set_wrong)
+    assert "which is in the data directory" in wrong.detail
+    assert wrong.advice.startswith("Unset it")  # and no word of a rotation to finish, which would take the wrong one
+    assert (await doctor.problem(secret_key=set_wrong, old_secret_key=own)).advice.startswith("Run `callmark")
 
 
 async def test_a_secret_key_that_is_missing(doctor: Doctor, deps: Deps) -> None:

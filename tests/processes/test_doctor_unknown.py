@@ -8,27 +8,16 @@ import sys
 from pathlib import Path
 
 import msgspec
-import pytest
 from tests.processes.doctor import Doctor, execute
-from tests.support.engines import SECRET_KEY, Engines
+from tests.support.engines import Engines
 from tests.surfaces.gateway.fake_fcm import credentials
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.kit.checks import CheckResult
 from callmark.kit.migrate import head
-from callmark.kit.ports import free_port
 
 ENGINES = ("CALLMARK_POSTGRES_DSN", "CALLMARK_NATS_URL")
-
-
-@pytest.fixture
-def doctor(engines: Engines, deps: Deps, tmp_path: Path) -> Doctor:
-    """Of an installation that is well: own engines, no process runs."""
-    assert deps
-    own = dict(zip(ENGINES, (engines.dsn, engines.nats_url), strict=True))
-    rest = {"SECRET_KEY": SECRET_KEY, "DATA": str(tmp_path / "data"), "PORT": str(free_port())}
-    return Doctor(own | {f"CALLMARK_{name}": value for name, value in rest.items()})
 
 
 async def test_a_copy_needs_no_mail_server(doctor: Doctor, engines: Engines, deps: Deps) -> None:

@@ -27,6 +27,10 @@ _KEY_LOST = (
     "Put back the file secret-key of the data directory, or set CALLMARK_SECRET_KEY to the installation's."
     " If it is lost: `callmark secret-key reset` (every webhook gets a new secret)."
 )
+_KEY_SET_WRONG = (
+    "Unset it, or set it to the key in the file secret-key. `callmark secret-key rotate` would encrypt everything with"
+    " the one that is set."
+)
 
 
 class CheckResult(msgspec.Struct, frozen=True):
@@ -137,8 +141,18 @@ async def secret_key(tx: Tx, settings: Settings) -> CheckResult:
     if marked not in keys:
         detail = "another than the one that secrets were stored with" if keys else "not here"
         return CheckResult(name, ok=False, detail=detail, advice=_KEY_LOST)
+    return _of_settings(settings, marked, is_half_done=following is not None)
+
+
+def _of_settings(settings: Settings, marked: bytes, *, is_half_done: bool) -> CheckResult:
+    """Whether the keys that are set say the same as the database, which was `marked` with a key that is here."""
+    name = "secret key"
     is_set_right = settings.secret_key is None or mark(settings.secret_key) == marked
-    if following is not None or not is_set_right:
+    is_replaced = settings.old_secret_key is not None and mark(settings.old_secret_key) == marked
+    if not (is_set_right or is_replaced or is_half_done):
+        detail = "CALLMARK_SECRET_KEY is another than the installation's, which is in the data directory"
+        return CheckResult(name, ok=False, detail=detail, advice=_KEY_SET_WRONG)
+    if is_half_done or not is_set_right:
         advice = "Run `callmark secret-key rotate` to the end; it may be repeated."
         return CheckResult(name, ok=False, detail="its replacement is not finished", advice=advice)
     if settings.old_secret_key is not None:

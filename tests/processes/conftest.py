@@ -1,0 +1,19 @@
+"""What tests of the programs share."""
+
+from pathlib import Path
+
+import pytest
+from tests.processes.doctor import Doctor
+from tests.support.engines import SECRET_KEY, Engines
+
+from callmark.domain.deps import Deps
+from callmark.kit.ports import free_port
+
+
+@pytest.fixture
+def doctor(engines: Engines, deps: Deps, tmp_path: Path) -> Doctor:
+    """Of an installation that is well: own engines, no process runs."""
+    assert deps
+    variables = {"POSTGRES_DSN": engines.dsn, "NATS_URL": engines.nats_url, "SECRET_KEY": SECRET_KEY}
+    variables |= {"DATA": str(tmp_path / "data"), "PORT": str(free_port())}
+    return Doctor({f"CALLMARK_{name}": value for name, value in variables.items()})
