@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-import structlog.testing
+import structlog
 from click.testing import CliRunner, Result
 from msgspec import Struct
 from tests.client.conftest import Platform
@@ -33,6 +33,12 @@ KEY_OF_NOBODY = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _logs_are_no_output() -> None:
+    """What the server logs in this process stays out of what a command prints, whose thread replaces `sys.stdout`."""
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(sys.stdout))
+
+
 class Commands(Struct, frozen=True):
     """Runs commands as one user, who has logged in by variables."""
 
@@ -44,8 +50,7 @@ class Commands(Struct, frozen=True):
         return await asyncio.to_thread(self._run, [str(word) for word in words], typed)
 
     def _run(self, words: list[str], typed: Typed) -> Result:
-        with structlog.testing.capture_logs():  # the server's lines are no part of the output
-            return CliRunner(env=self.variables).invoke(cli, words, input=typed)
+        return CliRunner(env=self.variables).invoke(cli, words, input=typed)
 
     async def answer(self, *words: object) -> Any:  # noqa: ANN401 - JSON is what it is
         """The JSON of a command that succeeds."""
