@@ -137,6 +137,31 @@ def test_a_first_connection_that_fails_half_made_settles_later(mishap: str) -> N
     asyncio.run(settles_after(MISHAPS[mishap]))
 
 
+def test_a_client_that_cannot_be_closed_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.12 raised a TypeError where a connection had been cut."""
+    left: list[SteadyClient] = []
+
+    async def fail(client: SteadyClient) -> None:
+        left.append(client)
+        raise TypeError("'NoneType' object is not callable")
+
+    async def run() -> None:
+        server = ScriptedServer()
+        server.next = [MISHAPS["reset as the subscriptions come"]]
+        fabric = Fabric(server.url, new_id())
+        try:
+            with monkeypatch.context() as patched:
+                patched.setattr(SteadyClient, "close", fail)
+                await open_connected(fabric)
+            assert server.next == []
+            await asyncio.gather(*(one.close() for one in left))
+        finally:
+            await fabric.close()
+            server.close()
+
+    asyncio.run(run())
+
+
 class EndingClient(SteadyClient):
     """Its connections end below it, the next `times` times, just before it writes."""
 

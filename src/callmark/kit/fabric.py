@@ -175,7 +175,7 @@ class Fabric:
                 self._announce_unconfirmed()
             except Exception as exc:  # noqa: BLE001 - whatever it is, without a log line no one learns why everything waits
                 self._trouble.note(exc)
-                with contextlib.suppress(*_FAILED):
+                with contextlib.suppress(Exception):  # however it ends, there is another
                     await self._client.close()
                 self._client = SteadyClient(self._access, self._unconfirmed)
                 self._outbox.use(self._client)
