@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -14,12 +15,15 @@ from tests.support.opened_deps import PATIENT_S
 from tests.support.postgres_pair import PostgresPair, PostgresServer, postgres_pair
 from tests.support.stopped_processes import suspended
 from tests.support.waiting import patiently, until
+from tests.support.way_to_postgres import pass_on
 
 from callmark.kit import db as pool, patience, primary as choice
 from callmark.kit.db import Database, Transaction, connect, own_names
+from callmark.kit.engines.data_directory import SOCKET_NAME
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
-from callmark.kit.primary import Host, Primary, hosts_of, with_host
+from callmark.kit.postgres_dsn import Host, PostgresDsn
+from callmark.kit.primary import Primary, hosts_of, with_host
 
 _PORT = "SELECT current_setting('port')::integer"
 
@@ -43,8 +47,27 @@ def test_hosts_are_read_as_libpq_reads_them(dsn: str, hosts: list[Host]) -> None
     assert [hosts_of(with_host(dsn, host)) for host in hosts] == [[host] for host in hosts]
 
 
-@pytest.mark.parametrize("dsn", ["postgresql://a,b/db?port=1,2,3", "postgresql://a:x,b/db"])
-def test_ports_that_fit_no_hosts_are_refused(dsn: str) -> None:
+async def test_one_of_several_hosts_may_be_an_address_of_ipv6(engines: Engines) -> None:
+    own = PostgresDsn.parse(engines.dsn)
+    (here,) = own.each_host()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_there, to_there = await asyncio.open_unix_connection(Path(here.name) / SOCKET_NAME)
+        await asyncio.gather(pass_on(reader, to_there), pass_on(from_there, writer))
+
+    try:
+        listening = await asyncio.start_server(relay, "::1", 0)
+    except OSError as exc:
+        pytest.skip(f"this machine has no IPv6: {exc}")
+    async with listening:
+        hosts = f"127.0.0.1:1,[::1]:{listening.sockets[0].getsockname()[1]}"
+        made = await Primary(str(own._replace(hosts=hosts, query="sslmode=disable"))).connect()
+        assert await made.fetchval("SELECT current_database()") == own.path.removeprefix("/")
+        await made.close()
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://a,b/db?port=1,2,3", "postgresql://a:x,b/db", "postgresql://[x],b/db"])
+def test_hosts_that_cannot_be_meant_are_refused(dsn: str) -> None:
     with pytest.raises(asyncpg.ClientConfigurationError):
         hosts_of(dsn)
 

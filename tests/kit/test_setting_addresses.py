@@ -100,12 +100,16 @@ def test_the_other_addresses_have_one_spelling_too(variable: str, given: str, us
         ("CALLMARK_POSTGRES_DSN", "db.example.com/geheim"),
         ("CALLMARK_POSTGRES_DSN", "host=db password=geheim"),
         ("CALLMARK_POSTGRES_DSN", "mysql://callmark:geheim@db/callmark"),
+        ("CALLMARK_POSTGRES_DSN", "postgresql://callmark:geheim@[db]/callmark"),
+        ("CALLMARK_POSTGRES_DSN", "postgresql://callmark:geheim@db:port/callmark"),
+        ("CALLMARK_POSTGRES_DSN", "postgresql://callmark:geheim@a,b/callmark?port=1,2,3"),
         ("CALLMARK_NATS_URL", "http://callmark:geheim@nats.example.com"),
         ("CALLMARK_NATS_URL", "nats://nats.example.com:4222, amqp://callmark:geheim@mq.example.com"),
         ("CALLMARK_NATS_URL", " , "),
         ("CALLMARK_NATS_URL", "nats://"),
         ("CALLMARK_NATS_URL", "nats:///x"),
         ("CALLMARK_NATS_URL", "nats://callmark:geheim@:4222"),
+        ("CALLMARK_NATS_URL", "nats://callmark:[geheim]@nats.example.com"),
         ("CALLMARK_EMULATOR_HOSTS", "http://devbox"),
         ("CALLMARK_EMULATOR_HOSTS", "devbox:8700"),
         ("CALLMARK_FCM_URL", "fcm.example"),
@@ -119,3 +123,17 @@ def test_other_addresses_that_cannot_be_meant_stop_the_start(variable: str, give
 
 def test_an_emulator_that_listens_on_the_loopback_in_another_spelling_starts() -> None:
     assert read_settings({"CALLMARK_EMULATOR": "true", "CALLMARK_HOST": "LocalHost"}).host == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("postgresql://callmark:p[1]#2@db/callmark", "postgresql://callmark:p%5B1%5D%232@db/callmark"),
+        ("Postgres://callmark:p%40x@a,[::1]:6000/callmark", "postgres://callmark:p%40x@a,[::1]:6000/callmark"),
+        ("postgresql:///callmark?host=/run/a", "postgresql:///callmark?host=/run/a"),
+    ],
+)
+def test_what_a_url_cannot_hold_is_encoded_in_the_password_of_the_database(given: str, used: str) -> None:
+    """Every Python refuses a bracket there since it was taken for a part of an address."""
+    settings = read_settings({"CALLMARK_POSTGRES_DSN": given})
+    assert settings.reached_postgres == used

@@ -36,13 +36,14 @@ class WayToPostgres:
         async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await asyncio.sleep(late_s)
             from_there, to_there = await asyncio.open_unix_connection(self._there)
-            await asyncio.gather(_pass_on(reader, to_there), _pass_on(from_there, writer))
+            await asyncio.gather(pass_on(reader, to_there), pass_on(from_there, writer))
 
         async with await asyncio.start_unix_server(relay, self._socket):
             yield
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copies until the end."""
     with suppress(ConnectionError):
         while data := await reader.read(1 << 16):
             writer.write(data)

@@ -9,7 +9,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode
 from weakref import WeakSet
 
 import asyncpg
@@ -17,6 +17,7 @@ import structlog
 from asyncpg.connect_utils import SessionAttribute
 
 from callmark.kit.errors import said
+from callmark.kit.postgres_dsn import Host, PostgresDsn
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -48,16 +49,6 @@ _STANDING = (
     " CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_insert_lsn()) END AS file"
 )
 """The name of a file of the log begins with its timeline, which each promotion raises."""
-
-
-class Host(NamedTuple):
-    """A server's address; `name` is a directory for a Unix socket."""
-
-    name: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.name}:{self.port}"
 
 
 class _Standing(NamedTuple):
@@ -125,7 +116,7 @@ class Primary:
 
     async def _to(self, host: Host, timeout: float, options: dict[str, Any]) -> "Connection":  # noqa: ASYNC109 - as above
         return await asyncpg.connect(
-            self._dsn,
+            _without_hosts(self._dsn),
             host=host.name,
             port=host.port,
             timeout=timeout,
@@ -191,7 +182,11 @@ async def _standing(dsn: str, host: Host) -> _Standing:
     """How that server stands. Raises ReadOnlySQLTransactionError for one that takes no writes."""
     async with asyncio.timeout(ANSWER_WITHIN_S):
         asked = await asyncpg.connect(
-            dsn, host=host.name, port=host.port, timeout=ANSWER_WITHIN_S, target_session_attrs=SessionAttribute.any
+            _without_hosts(dsn),
+            host=host.name,
+            port=host.port,
+            timeout=ANSWER_WITHIN_S,
+            target_session_attrs=SessionAttribute.any,
         )
         try:
             row = await asked.fetchrow(_STANDING)
@@ -204,40 +199,27 @@ async def _standing(dsn: str, host: Host) -> _Standing:
 
 def hosts_of(dsn: str) -> list[Host]:
     """The servers that a DSN names; empty for one that names none. Raises ClientConfigurationError."""
-    parts = urlsplit(dsn)
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    listed = unquote(parts.netloc.rpartition("@")[2]) or query.get("host", "")
-    names = [text for text in listed.split(",") if text]
-    ports = query.get("port", "").split(",") if query.get("port") else []
-    if len(ports) not in {0, 1, len(names)}:
-        raise asyncpg.ClientConfigurationError(f"{len(ports)} ports for {len(names)} hosts")
     try:
-        return [_host(name, (ports * len(names))[i] if ports else "") for i, name in enumerate(names)]
+        return PostgresDsn.parse(dsn).each_host()
     except ValueError as exc:
-        raise asyncpg.ClientConfigurationError(f"a port is not a number: {exc}") from exc
+        raise asyncpg.ClientConfigurationError(str(exc)) from exc
 
 
 def with_host(dsn: str, host: Host) -> str:
     """The DSN with that host as its only one."""
-    parts = urlsplit(dsn)
-    user, at, _ = parts.netloc.rpartition("@")
+    parts = PostgresDsn.parse(dsn)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name not in {"host", "port"}]
     if host.name.startswith("/"):
         where, query = "", [*query, ("host", host.name), ("port", str(host.port))]
     else:
         where = f"[{host.name}]:{host.port}" if ":" in host.name else str(host)
-    asked = urlencode(query, quote_via=quote)  # libpq takes no "+" for a space
-    return f"{parts.scheme}://{user}{at}{where}{parts.path}" + (f"?{asked}" if asked else "")
+    # libpq takes no "+" for a space
+    return str(parts._replace(hosts=where, query=urlencode(query, quote_via=quote)))
 
 
-def _host(text: str, port: str) -> Host:
-    if text.startswith("/"):
-        return Host(text, int(port or 5432))
-    if text.startswith("["):
-        name, _, own = text[1:].partition("]")
-        return Host(name, int(own.removeprefix(":") or port or 5432))
-    name, _, own = text.partition(":")
-    return Host(name, int(own or port or 5432))
+def _without_hosts(dsn: str) -> str:
+    """What asyncpg reads; of several hosts, one of IPv6 would be an error to it."""
+    return str(PostgresDsn.parse(dsn)._replace(hosts=""))
 
 
 def _retrieve(look: "asyncio.Task[Host]") -> None:

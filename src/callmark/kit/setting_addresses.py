@@ -8,6 +8,8 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from callmark.kit.postgres_dsn import PostgresDsn
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST_NAME = re.compile(
     r"(?=.{1,253}\.?$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?"
@@ -69,11 +71,12 @@ def object_store(text: str) -> str:
 
 
 def postgres_dsn(text: str) -> str:
-    """`postgresql://…`; only the scheme is checked. Errors never repeat the text: it is secret."""
-    scheme, colon, rest = text.strip().partition("://")
-    if not colon or scheme.lower() not in {"postgresql", "postgres"}:
-        raise ValueError("it must be a URL, such as postgresql://callmark:password@db.example.com:5432/callmark")
-    return f"{scheme.lower()}://{rest}"
+    """`postgresql://…`, with what a URL cannot hold encoded in its password. Errors never repeat it: it is secret."""
+    dsn = PostgresDsn.parse(text.strip())
+    if dsn.scheme.lower() not in {"postgresql", "postgres"}:
+        raise ValueError("it must begin with postgresql://")
+    dsn.each_host()
+    return str(dsn._replace(scheme=dsn.scheme.lower()))
 
 
 def nats_urls(text: str) -> str:
@@ -81,6 +84,10 @@ def nats_urls(text: str) -> str:
     urls = [part.strip() for part in text.split(",") if part.strip()]
     if not urls or not all(_is_of_nats(url) for url in urls):
         raise ValueError("it must be one or more URLs, separated by commas, such as nats://nats.example.com:4222")
+    if any("[" in (user := url.rpartition("@")[0]) or "]" in user for url in urls):  # not read, and encoded not decoded
+        raise ValueError(
+            "a password with a bracket cannot be used in it; CALLMARK_NATS_CREDENTIALS takes a file instead"
+        )
     return ",".join(urls)
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from io import FileIO
 from typing import IO
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from callmark.kit.backups.archive import PIECE_BYTES
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries
 from callmark.kit.engines.child import Child, Pipes, spawn
 from callmark.kit.errors import SetupError
+from callmark.kit.postgres_dsn import PostgresDsn
 
 _SAID_BYTES = 2000
 _ENDS_WITHIN_S = 10.0
@@ -173,13 +174,12 @@ async def _hand_over(source: Client, target: Client, major: int) -> None:
 
 def _address(dsn: str) -> tuple[str, dict[str, str]]:
     """The DSN without its password, which everyone on the machine could read in a list of processes; and that."""
-    parts = urlsplit(dsn)
-    user, at, hosts = parts.netloc.rpartition("@")
-    name, _, password = user.partition(":")
+    parts = PostgresDsn.parse(dsn)
+    name, _, password = parts.user.partition(":")
     query = parse_qsl(parts.query)
     password = unquote(password) or next((value for key, value in query if key == "password"), "")
     kept = [(key, value) for key, value in query if _OF_LIBPQ.fullmatch(key)]
-    address = f"{parts.scheme}://{name}{at}{hosts}{parts.path}?{urlencode(kept, quote_via=quote)}"
+    address = str(parts._replace(user=name, query=urlencode(kept, quote_via=quote)))
     return address, _READ_WRITE | ({"PGPASSWORD": password} if password else {})
 
 
