@@ -1,6 +1,8 @@
 # The project's commands. A fresh Debian 12 with Python 3.11 needs nothing else: each target sets up what it uses.
 SHELL := /bin/bash
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The first that can make an environment; Debian's own takes a fifth less time than most that were built by hand.
+PYTHON ?= $(shell for one in /usr/bin/python3.11 python3.11 python3; do \
+  $$one -c 'import ensurepip, venv' 2>/dev/null && command -v $$one && exit; done; command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.callmark
