@@ -16,6 +16,7 @@ from tests.support.waiting import until
 from callmark.kit.db import connect
 from callmark.kit.engines.binaries import ENVIRONMENT, choose_postgres, reachable_postgres
 from callmark.kit.engines.child import Child, run, spawn
+from callmark.kit.engines.leftovers import postgres_of
 from callmark.kit.engines.owner import engine_owner, give
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "postgresql"
@@ -87,6 +88,11 @@ class PostgresServer:
             self._child.send(signal.SIGCONT)
             self._child.send(number)
             await self._child.wait()
+            await until(self._is_left_alone, 30)
+
+    async def _is_left_alone(self) -> bool:
+        """Whether no process works in its data: one that was killed leaves children, which notice it a moment later."""
+        return not postgres_of(self.data)
 
     async def promote(self) -> None:
         status, text = await self.ask_to_promote()
