@@ -1,6 +1,6 @@
 """The parts of a PostgreSQL DSN, which is a URL but for its hosts: it may name several, those of IPv6 among them.
 
-`urllib.parse` reads no list in which a later host is an address in brackets (since Python 3.11.12 and 3.12.9, and in
+`urllib.parse` reads no list in which a later host is an address in brackets (newer releases of each version, and
 Debian's 3.11.2), and takes a bracket in a password for one of those.
 """
 
