@@ -84,10 +84,9 @@ def nats_urls(text: str) -> str:
     urls = [part.strip() for part in text.split(",") if part.strip()]
     if not urls or not all(_is_of_nats(url) for url in urls):
         raise ValueError("it must be one or more URLs, separated by commas, such as nats://nats.example.com:4222")
-    if any("[" in (user := url.rpartition("@")[0]) or "]" in user for url in urls):  # not read, and encoded not decoded
-        raise ValueError(
-            "a password with a bracket cannot be used in it; CALLMARK_NATS_CREDENTIALS takes a file instead"
-        )
+    users = "".join(url.rpartition("@")[0] for url in urls)
+    if "[" in users or "]" in users:  # nats-py reads no such URL, and would not decode what is encoded
+        raise ValueError("a password with a bracket cannot be used in it; CALLMARK_NATS_CREDENTIALS takes a file")
     return ",".join(urls)
 
 
