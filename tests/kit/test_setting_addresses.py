@@ -134,6 +134,6 @@ def test_an_emulator_that_listens_on_the_loopback_in_another_spelling_starts() -
     ],
 )
 def test_what_a_url_cannot_hold_is_encoded_in_the_password_of_the_database(given: str, used: str) -> None:
-    """Every Python refuses a bracket there since it was taken for a part of an address."""
+    """To Python's own reading of URLs a bracket is a part of an address, wherever it stands."""
     settings = read_settings({"CALLMARK_POSTGRES_DSN": given})
     assert settings.reached_postgres == used
