@@ -10,17 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from selectors import BaseSelector, SelectorKey
 from socket import socket
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from weakref import WeakSet
 
 import asyncpg
 
+from callmark.kit.known_types import BareConnection, Connection
 from callmark.kit.primary import Primary
-
-if TYPE_CHECKING:
-    BareConnection = asyncpg.Connection[asyncpg.Record]
-else:
-    BareConnection = asyncpg.Connection
 
 _MOST = 3
 """That rest with the same database and settings. The server takes 200 in all."""
@@ -92,7 +88,7 @@ class LastingLoop(asyncio.SelectorEventLoop):
 LOOP: Final = LastingLoop()
 
 
-class RestingConnection(BareConnection):
+class RestingConnection(Connection):
     """Rests when it is closed in good order, with nothing that its session was set to.
 
     Nor with its statements: a plan that was made for an empty table would run for minutes in the test of a large one.

@@ -13,7 +13,7 @@ import asyncpg
 import structlog
 from msgspec import Struct
 
-from callmark.kit import patience
+from callmark.kit import known_types, patience
 from callmark.kit.errors import EngineRefuses, Unavailable, said
 from callmark.kit.metrics import histogram
 from callmark.kit.primary import LOST, Primary
@@ -220,6 +220,7 @@ class Database:
                 command_timeout=STATEMENT_TIMEOUT_S,
                 timeout=max(5.0, connected_within_s),
                 connect=primary.connect,
+                connection_class=known_types.Connection,
                 reset=_keep_session,
                 server_settings=server_settings(name),
             )
