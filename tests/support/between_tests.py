@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 import asyncpg
 
-from callmark.kit.known_types import BareConnection, Connection
+from callmark.kit.known_types import BareConnection, PostgresConnection
 from callmark.kit.primary import Primary
 
 _MOST = 3
@@ -88,7 +88,7 @@ class LastingLoop(asyncio.SelectorEventLoop):
 LOOP: Final = LastingLoop()
 
 
-class RestingConnection(Connection):
+class RestingConnection(PostgresConnection):
     """Rests when it is closed in good order, with nothing that its session was set to.
 
     Nor with its statements: a plan that was made for an empty table would run for minutes in the test of a large one.

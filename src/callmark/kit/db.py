@@ -220,7 +220,7 @@ class Database:
                 command_timeout=STATEMENT_TIMEOUT_S,
                 timeout=max(5.0, connected_within_s),
                 connect=primary.connect,
-                connection_class=known_types.Connection,
+                connection_class=known_types.PostgresConnection,
                 reset=_keep_session,
                 server_settings=server_settings(name),
             )

@@ -34,7 +34,7 @@ class _NoStatement(NamedTuple):
 _known: dict[frozenset[int], _Described] = {}
 
 
-class Connection(BareConnection):
+class PostgresConnection(BareConnection):
     """As asyncpg's. What one has learned about PostgreSQL's own types, all others of the process know."""
 
     async def _introspect_types(self, typeoids: Collection[int], timeout: float | None) -> _Described:  # noqa: ASYNC109 - asyncpg's own parameter
