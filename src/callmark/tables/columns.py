@@ -19,6 +19,8 @@ _DIGITS_OF_A_VALUE = 7
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _ALIKE = 0.75
+_LONGEST_NAME = 200
+"""Characters of a name that count. What looks at names takes longer than in proportion, and keeps them."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -29,15 +31,23 @@ def _keys(text: str) -> frozenset[str]:
     return frozenset(key(name) for name in text.split(","))
 
 
-@lru_cache(maxsize=4096)
 def key(name: str) -> str:
     """A name for comparison: `Phone-No.`, `phoneNo` and `PHONE NO` are the same."""
+    return _key(name[:_LONGEST_NAME])
+
+
+@lru_cache(maxsize=4096)
+def _key(name: str) -> str:
     return "".join(words(name))
 
 
-@lru_cache(maxsize=4096)
 def words(name: str) -> tuple[str, ...]:
     """The words of a name in any script, in lower case and without accents."""
+    return _words_of(name[:_LONGEST_NAME])
+
+
+@lru_cache(maxsize=4096)
+def _words_of(name: str) -> tuple[str, ...]:
     plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
     plain = _CAMEL.sub(" ", plain).casefold().replace("#", " no ")
     return tuple("".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in plain).split())
@@ -94,7 +104,7 @@ def says_phone(name: str) -> bool:
     """Whether a name says phone number, alone or among other words (`Support phone (24 h)`)."""
     if key(name) in PHONE_NAMES:
         return True
-    found = set(words(_IN_BRACKETS.sub(" ", name)))
+    found = set(words(_IN_BRACKETS.sub(" ", name[:_LONGEST_NAME])))
     if found & _OTHER_WORDS:
         return False
     return bool(found & _PHONE_WORDS) or (bool(found & _NUMBER_WORDS) and not found & _OF_OTHERS)

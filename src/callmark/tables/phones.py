@@ -33,9 +33,11 @@ _EXTENSION = re.compile(r"[0-9)]\s*(?:;?\s*ext(?:ension|n)?\b|x|#)[.:=\s]*[0-9]+
 _SHORT_TAIL = re.compile(r"[0-9]\s*/\s*[0-9]{1,4}\s*$")
 _WRITTEN = frozenset("0123456789+-()./ ")
 _DIGITS = re.compile(r"[0-9]")
-_BETWEEN = re.compile(r"[,;|/&\t\r\n]+|\s+(?:and|or)\s+|\s+(?=\+|00)")
+_BETWEEN = re.compile(r"\s(?:and|or)\s|[,;|/&\n]+|\s(?=\+|00)")
+"""For texts with single spaces and line breaks: runs would be gone through again from each of their characters."""
 _SPACES = re.compile(r"\s+")
 _MANY_SPACES = re.compile(r" {2,}")
+_BREAKS = re.compile(r" ?[\t\r\n][\t\r\n ]*")
 _DIALLING_0011 = frozenset({"AU", "CC", "CX"})
 """Countries in which numbers of others are dialled with 0011; 00 before them is read too."""
 _LONGEST_TEXT = 100
@@ -140,7 +142,7 @@ def read_phones(text: str, region: str = "") -> list[str] | NoNumber:
     first = read_phone(text, region)
     if isinstance(first, str):
         return [first]
-    plain = _MANY_SPACES.sub(" ", _visible(text))
+    plain = _BREAKS.sub("\n", _MANY_SPACES.sub(" ", _visible(text)))
     for divider in (_BETWEEN, _SPACES):
         parts = [part for part in divider.split(plain) if part.strip()]
         if len(parts) > 1 and (found := _all_of(parts, region)):

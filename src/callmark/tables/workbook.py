@@ -24,8 +24,13 @@ MOST_COLUMNS = 1_000
 _CHUNK = 1 << 20
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_FORMULA = re.compile(rb"<f[ />]")
-_HIDDEN_ROW = re.compile(rb"<row [^>]*hidden=\"(?:1|true)\"")
+_FORMULAS = (re.compile(rb"<f[\s/>]"), re.compile(rb":f[\s/>]"))
+"""Two, each with a first character: that is ten times as fast as one with a choice."""
+_ROW = re.compile(rb"row\s([^<>]*)")
+_HIDDEN = re.compile(rb"\shidden=[\"'](?:1|true)[\"']")
+"""Looked for in what `_ROW` took: together they would go through `row row row` again from each of its words."""
+_LONGEST_TAG = 1_000
+"""Bytes of a chunk that are searched again with the next one, which may have the end of a tag."""
 NO_VALUE = "(formula without a value)"
 
 
@@ -83,14 +88,20 @@ def _look_inside(data: bytes) -> tuple[bool, bool]:
         left, has_formulas, hidden_rows = MOST_UNPACKED, False, False
         for info in packed.infolist():
             with packed.open(info) as member:
+                seen = b""
                 while chunk := member.read(_CHUNK):
                     left -= len(chunk)
                     if left < 0:
                         raise TableError("this workbook is too large when unpacked; save the sheet as CSV")
                     if info.filename.startswith("xl/worksheets/"):
-                        has_formulas = has_formulas or bool(_FORMULA.search(chunk))
-                        hidden_rows = hidden_rows or bool(_HIDDEN_ROW.search(chunk))
+                        seen = seen[-_LONGEST_TAG:] + chunk
+                        has_formulas = has_formulas or any(one.search(seen) for one in _FORMULAS)
+                        hidden_rows = hidden_rows or _has_hidden_row(seen)
     return has_formulas, hidden_rows
+
+
+def _has_hidden_row(seen: bytes) -> bool:
+    return b"hidden=" in seen and any(map(_HIDDEN.search, _ROW.findall(seen)))
 
 
 def _kind(packed: zipfile.ZipFile, names: set[str]) -> str:

@@ -1,0 +1,49 @@
+"""Files that are made to be slow to read: each test would take minutes if a step went through its text repeatedly."""
+
+import io
+import tracemalloc
+import zipfile
+
+import pytest
+
+from callmark.tables import columns, workbook
+from callmark.tables.model import TableError
+from callmark.tables.numbers import read_numbers
+from callmark.tables.phones import NoNumber, read_phones
+
+_MANY = 300_000
+
+
+def _zipped(sheet: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("xl/workbook.xml", "<workbook/>")
+        packed.writestr("xl/worksheets/sheet1.xml", sheet)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("part", [b"<row ", b'<row hidden="0', b"<row hidden=", b"<x", b"<x:", b"row "])
+def test_tags_that_are_never_closed(part: bytes) -> None:
+    with pytest.raises(TableError, match="damaged"):
+        workbook.read(_zipped(b"<row " + part * _MANY))
+
+
+@pytest.mark.parametrize("cell", ["(" * _MANY, "[" * _MANY, "a" + "\u0300" * _MANY + "\u0316" * _MANY])
+def test_a_name_of_signs(cell: str) -> None:
+    assert read_numbers(f"phone,{cell}\n918040001234,x\n".encode()).numbers == ["918040001234"]
+    assert not columns.says_phone(cell)
+
+
+def test_names_of_any_length_are_not_kept() -> None:
+    tracemalloc.start()
+    try:
+        for at in range(3):
+            read_numbers(f"phone,{at}{'x' * _MANY}\n918040001234,x\n".encode())
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < _MANY  # bytes, as each of the names has
+
+
+def test_a_cell_of_tabs_among_spaces() -> None:
+    assert isinstance(read_phones("1" + " \t" * _MANY + "x"), NoNumber)
