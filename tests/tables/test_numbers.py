@@ -112,6 +112,12 @@ def test_numbers_that_no_country_has_are_told() -> None:
     assert read_numbers(f"phone\n{ONE}\n".encode()).table.notes == ()
 
 
+def test_a_number_that_may_lack_its_country_code_is_reported_and_makes_its_column_one_of_numbers() -> None:
+    found = read_numbers(b"Asha,4915112345678\nBen,4916012345678\n", reading=Reading(region="DE"))
+    assert (found.columns, found.numbers) == ((1,), [])
+    assert [line for line, why in told(found) if "could be +49" in why] == [1, 2]
+
+
 def test_two_columns_that_could_be_it_stop_until_one_is_chosen() -> None:
     file = f"mobile,landline\n{ONE},{TWO}\n".encode()
     with pytest.raises(TableError, match="several columns seem to contain phone numbers: mobile, landline"):

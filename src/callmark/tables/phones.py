@@ -49,6 +49,8 @@ class NoNumber(Struct, frozen=True):
     """What is wrong with a text that gives no number."""
 
     why: str
+    either: tuple[str, ...] = ()
+    """The two numbers that it may be, where nothing says which."""
 
 
 class Numbering(Struct, frozen=True):
@@ -82,6 +84,7 @@ def numbering_of(number: str) -> Numbering:
     return Numbering(national, code, region, phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or "")
 
 
+@lru_cache(maxsize=512)
 def code_in(region: str) -> str:
     """The country code of a country; empty without the plans."""
     try:
@@ -91,6 +94,7 @@ def code_in(region: str) -> str:
     return str(phonenumbers.country_code_for_region(region))
 
 
+@lru_cache(maxsize=512)
 def trunk_in(region: str) -> str:
     """What is dialled within a country before a number; empty where nothing is, and without the plans."""
     try:
@@ -166,7 +170,7 @@ def _all_of(parts: list[str], region: str) -> list[str]:
 def looks_like_phone(text: str, region: str = "") -> bool:
     """Whether a text is one number or several, of plans that exist: what tells a column of numbers from one of ids."""
     found = read_phones(text, region)
-    return not isinstance(found, NoNumber) and all(map(has_plan, found))
+    return bool(found.either) if isinstance(found, NoNumber) else all(map(has_plan, found))
 
 
 def has_plan(number: str) -> bool:
@@ -296,7 +300,29 @@ def _parse(written: str, region: str) -> str | NoNumber:
         behind = _whole(written, digits, region)
         if not isinstance(behind, NoNumber):
             return behind
-    return _whole(_international(written, digits, region), digits, region)
+    read = _whole(_international(written, digits, region), digits, region)
+    has_code = written.lstrip("( ").startswith("+") or digits.startswith("00")
+    return _with_or_without_code(read, digits, region) if region and not has_code else read
+
+
+def _with_or_without_code(read: str | NoNumber, digits: str, region: str) -> str | NoNumber:
+    """What digits without a `+` are that may begin with their region's country code: the one valid reading.
+
+    `read` is what is dialled within the country: for `4915112345678` in Germany a number behind 0491, where it can
+    also be the mobile number 0151 12345678. What is dialled before national numbers, such as 0, decides for that.
+    """
+    code, trunk = code_in(region), trunk_in(region)
+    own = digits if digits.startswith(code) else digits.removeprefix(trunk)
+    if not own.startswith(code) or read == own:
+        return read
+    complete = _whole(f"+{own}", digits, region)
+    if isinstance(complete, NoNumber) or complete == read or not is_valid(complete):
+        return read
+    if isinstance(read, NoNumber) or not is_valid(read):
+        return complete
+    if own != digits:
+        return read
+    return NoNumber(f"could be +{complete} or +{read}; write it with +", (complete, read))
 
 
 def _international(written: str, digits: str, region: str) -> str:
@@ -336,13 +362,10 @@ def _is_kept(number: str, national: str) -> bool:
 
 def _is_all(digits: str, country: str, national: str, region: str) -> bool:
     """Whether every digit written is in the number, or is a prefix that is dialled before it."""
-    import phonenumbers
-
     if not digits.endswith(national):
         return False
     before = digits[: len(digits) - len(national)]
-    trunk: str = phonenumbers.ndd_prefix_for_region(region or _region_of(country), strip_non_digits=True) or ""
-    trunks = {"", "0", trunk}
+    trunks = {"", "0", trunk_in(region or _region_of(country))}
     if before in {*trunks, *(f"{lead}{country}{one}" for lead in ("", "00") for one in trunks)}:
         return True
     return bool(region) and before.endswith(country)  # dialled with the region's own prefix for abroad

@@ -18,7 +18,7 @@ from callmark.domain.ids import ErasureId
 from callmark.domain.persons import erasing, service
 from callmark.domain.persons.extracts import of_text
 from callmark.domain.persons.masking import NumberMask
-from callmark.domain.persons.spellings import in_ascii, numbers_in
+from callmark.domain.persons.spellings import Spellings, in_ascii, numbers_in
 from callmark.kit.phone import PhoneNumber
 from callmark.tables.phones import as_ascii, read_phone
 
@@ -206,3 +206,12 @@ def test_json_that_no_type_of_ours_holds_is_read() -> None:
     text = f'{{"a":"+91 99001 12233","b":{"9" * 40},"c":1e999,"d":{"9" * 5000}}}'
     found: Any = msgspec.json.decode(NumberMask(NUMBER).reading("").json(text))
     assert (found["a"], found["c"]) == (ZEROS, "1e999")
+
+
+def test_a_number_that_may_lack_its_country_code_is_erased_and_not_shown_to_either_person() -> None:
+    text = "4915112345678"
+    for number in ("4915112345678", "494915112345678"):
+        spellings = Spellings(PhoneNumber(number), "DE")
+        assert spellings.places(text) == [(0, len(text))]
+        assert not spellings.places(text, only_sure=True)
+        assert number in numbers_in(f'"{text}"', "DE")

@@ -20,6 +20,7 @@ from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.tables.phones import (
     LONGEST,
     SHORTEST,
+    NoNumber,
     abroad_in,
     as_ascii,
     code_in,
@@ -115,7 +116,9 @@ class Spellings(Struct, frozen=True):
     def _may_be_other(self, written: str, exists: Callable[[str], bool] = has_plan) -> bool:
         """Whether a text can be read as another number, used or not, also with the digits behind a last `/`."""
         read = read_phone(written.replace("/", "-"), self.region)
-        return isinstance(read, str) and read != self.number and exists(read)
+        if isinstance(read, NoNumber):
+            return bool(read.either)
+        return read != self.number and exists(read)
 
     def _is_in_other(self, found: re.Match[str]) -> bool:
         """Whether what was found is another number, or the end of one, beyond doubt."""
@@ -268,10 +271,10 @@ def _beginning(run: str, region: str) -> Iterator[str]:
 
 
 def _read_both(text: str, region: str) -> Iterator[str]:
-    """The number that a text writes, in the country and without one."""
+    """The number that a text writes, or those that it may, in the country and without one."""
     for country in {region, ""}:
-        if isinstance(number := read_phone(text, country), str):
-            yield number
+        read = read_phone(text, country)
+        yield from read.either if isinstance(read, NoNumber) else (read,)
 
 
 def read_json(text: str, read: Callable[[str], _T]) -> _T:
