@@ -54,3 +54,20 @@ async def test_a_hash_is_salted_and_tells_right_from_wrong() -> None:
 async def test_the_same_letters_typed_on_another_system_are_the_same_password() -> None:
     composed, apart = "caf\u00e9 caf\u00e9 caf\u00e9", "cafe\u0301 cafe\u0301 cafe\u0301"
     assert await is_password(apart, await hash_password(check_password(composed)))
+
+
+async def test_a_password_of_endless_combining_marks_is_judged_by_its_beginning() -> None:
+    sent = "a" + "\u0300" * 400_000 + "\u0316" * 400_000  # to put these marks in order takes minutes
+    with pytest.raises(InvalidInput, match="at most 256"):
+        check_password(sent)
+    assert not await is_password(sent, await hash_password("four unrelated words"))
+
+
+async def test_letters_of_four_parts_may_fill_the_longest_password_but_not_exceed_it() -> None:
+    four_parts = "\u03b1\u0313\u0300\u0345"  # one letter once composed
+    longest = "four unrelated words" + four_parts * 236
+    hashed = await hash_password(check_password(longest))
+    assert await is_password(longest, hashed)
+    assert not await is_password(longest + four_parts, hashed)
+    with pytest.raises(InvalidInput, match="at most 256"):
+        check_password(longest + four_parts)
