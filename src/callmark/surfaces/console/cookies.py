@@ -5,6 +5,7 @@ Secure installations (an https `public_url`) get the `__Host-` prefix, so that n
 
 import hmac
 import json
+import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import timedelta
@@ -47,8 +48,16 @@ class Cookie(Struct, frozen=True):
 
 
 def read(request: Request, name: str, *, secure: bool) -> str:
-    """A cookie that was sent, empty when there is none."""
-    return request.cookies.get(_full(name, secure=secure), "")
+    """A cookie that was sent, empty when there is none; of several, the last.
+
+    Its value is as `write` sent it, whose values need no escapes, in quotes or not. Starlette would undo escapes as
+    well, for all cookies; Pythons before 3.11.10 and 3.12.6 take the square of their number for it (CVE-2024-7592).
+    """
+    key, value = _full(name, secure=secure), ""
+    for header in request.headers.getlist("cookie"):
+        for sent in re.findall(rf"(?:^|;)[ \t]*{key}=([^;]*)", header):
+            value = sent.strip(" \t")
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
 def write(response: Response, cookie: Cookie, *, secure: bool) -> None:

@@ -1,0 +1,42 @@
+"""Cookies of the console as browsers send them back, and as no browser does."""
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from tests.surfaces.console.browser import Visitors
+
+from callmark.surfaces.console import cookies
+
+_BACKSLASHES = 1_000_000
+"""Pythons without the fix of CVE-2024-7592 take the square of their number to undo escapes: this many take an hour."""
+
+
+def _asking(*sent: str) -> Request:
+    return Request({"type": "http", "headers": [(b"cookie", one.encode("latin-1")) for one in sent]})
+
+
+async def test_a_cookie_of_endless_backslashes_is_ignored(browse: Visitors) -> None:
+    for name in ("a", cookies.SESSION, cookies.VISITOR):
+        cookie = f'{name}="{chr(92) * _BACKSLASHES}"'
+        answer = await browse().http.get("/console/sign-in", headers={"Cookie": cookie})
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_what_was_written_is_read_back(*, secure: bool) -> None:
+    for said in ("", "a", "ab", "abc", "\u0915 'x'; \"y\"\\"):
+        for cookie in (cookies.flash(said, "success"), cookies.browser("one.other"), cookies.session("token")[0]):
+            response = Response()
+            cookies.write(response, cookie, secure=secure)
+            back = response.headers["set-cookie"].partition(";")[0]
+            for sent in ([back], ["x=1", f"y=2; {back};z=3"]):
+                assert cookies.read(_asking(*sent), cookie.name, secure=secure) == cookie.value
+
+
+def test_the_last_of_several_cookies_of_one_name_counts() -> None:
+    asked = _asking(
+        "callmark_session=1; callmark_session=2", "xcallmark_session=3;\tcallmark_session=4 ;callmark_sess=5"
+    )
+    assert cookies.read(asked, cookies.SESSION, secure=False) == "4"
+    assert cookies.read(asked, cookies.SESSION, secure=True) == ""
+    assert cookies.read(_asking('callmark_session="'), cookies.SESSION, secure=False) == '"'
