@@ -108,6 +108,14 @@ def test_joiners_selectors_and_tags_out_of_place_are_refused(text: str, refused:
     assert refused_in(text)[0] == refused
 
 
+def test_a_text_of_endless_joiners_is_refused_without_a_walk_back_from_each() -> None:
+    # To copy what stands before each of them would take an hour.
+    for text in ("a" + "\u200d" * 1_500_000, "a" + "\u0915\u200d" * 700_000, "a" + "\u0301" * 999_000 + "\u200d" * 999):
+        assert not is_showable(text)
+        assert refused_in(text) == ["\u200d"]
+    assert is_showable("\u0915\u200d" * 999 + "\u0915")
+
+
 def test_an_invisible_character_is_named_for_people() -> None:
     assert named("\u202e") == "U+202E RIGHT-TO-LEFT OVERRIDE"
     assert named("\x07") == "U+0007"

@@ -6,6 +6,7 @@ Source: contract D52.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 _ZWNJ, _ZWJ, _EMOJI_STYLE = "\u200c", "\u200d", "\ufe0f"
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
@@ -28,13 +29,16 @@ _EMOJI = "[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001
 _EMOJI_JOINT = re.compile(f"({_EMOJI}){_EMOJI_STYLE}?{_ZWJ}(?={_EMOJI})")
 _VIRAMA = 9
 """The canonical combining class of viramas, which Unicode gives to nothing else."""
+_MOST_TO_LOOK_AT, _MOST_MARKS = 1_000, 100
+"""More than a text that any field takes can have. A joiner that has more joiners before it, or more marks, is refused
+without a look: texts that are too long are checked as well, to say everything that is wrong with them."""
 
 
 def is_showable(text: str) -> bool:
     """Whether a name may be `text`: something of it can be seen, and no character hides or turns anything round."""
     if text.isascii():
         return text.isprintable() and text != "" and not text.isspace()
-    return (_TO_LOOK_AT.search(text) is None or not refused_in(text)) and any(map(_is_visible, text))
+    return (_TO_LOOK_AT.search(text) is None or not any(_refused(text))) and any(map(_is_visible, text))
 
 
 def refused_in(text: str) -> list[str]:
@@ -43,9 +47,14 @@ def refused_in(text: str) -> list[str]:
     Joiners (U+200C, U+200D) may be between letters, after a virama, and the second inside an emoji sequence; U+FE0F
     after something that can be seen; tag characters in a whole flag.
     """
+    return list(dict.fromkeys(_refused(text)))
+
+
+def _refused(text: str) -> Iterator[str]:
     plain = _EMOJI_JOINT.sub(r"\1", _TAGGED_FLAG.sub(_BLACK_FLAG, text))
-    found = _TO_LOOK_AT.finditer(plain)
-    return list(dict.fromkeys(one[0] for one in found if not _is_in_place(plain, one.start())))
+    for count, found in enumerate(_TO_LOOK_AT.finditer(plain)):
+        if count >= _MOST_TO_LOOK_AT or not _is_in_place(plain, found.start()):
+            yield found[0]
 
 
 def named(character: str) -> str:
@@ -68,7 +77,7 @@ def _is_in_place(text: str, at: int) -> bool:
 
 def _is_between_letters(text: str, at: int) -> bool:
     """Whether a letter, with or without marks, comes before, and a letter or a mark of one after."""
-    before = next((c for c in reversed(text[:at]) if not _is_mark(c)), " ")
+    before = next((c for c in reversed(text[max(at - _MOST_MARKS, 0) : at]) if not _is_mark(c)), " ")
     return before.isalpha() and (text[at + 1 : at + 2].isalpha() or _is_mark(text[at + 1 : at + 2] or " "))
 
 

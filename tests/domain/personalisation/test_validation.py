@@ -14,6 +14,7 @@ from callmark.kit.clock import LAST_MS, from_ms, to_ms
 from callmark.record_rules.characters import is_showable
 from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
 from callmark.record_rules.reasons import FORBIDDEN_IN_REASON
+from callmark.record_rules.words import text_hint
 
 NOW = datetime(2026, 1, 1, 10, 0, 0, 123456, tzinfo=UTC)
 ACME = Label(
@@ -199,3 +200,12 @@ def test_all_faults_of_a_record_are_found_at_once() -> None:
     ]
     window = GOOD._replace(starts_at=to_ms(NOW), ends_at=to_ms(NOW) - 1)
     assert [one.fault for one in all_faults(window, V1, KNOWN, to_ms(NOW))] == [Fault.END_PAST, Fault.END_ORDER]
+
+
+@pytest.mark.parametrize("rules", [V1, V2, V3])
+def test_texts_that_are_far_too_long_are_judged_to_the_end(rules: Rules) -> None:
+    long = "Your parcel arrives" + "\u200d" * 1_500_000  # to copy what stands before each would take an hour
+    found = all_faults(GOOD._replace(label_name=long, call_reason=long), rules, KNOWN, to_ms(NOW))
+    faults = [one.fault for one in found if one.field in {Field.LABEL_NAME, Field.CALL_REASON}]
+    assert faults == [Fault.NAME_LENGTH, Fault.NAME_CHARACTERS, Fault.REASON_LENGTH, Fault.REASON_CHARACTERS]
+    assert text_hint(Fault.NAME_CHARACTERS, long) == "remove U+200D ZERO WIDTH JOINER"
