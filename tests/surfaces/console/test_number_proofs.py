@@ -143,6 +143,13 @@ async def test_what_cannot_be_asked_for_is_said_beside_its_field(
     assert await proofs.list_waiting(deps) == []
 
 
+async def test_a_list_that_is_far_too_long_is_refused_unread(business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    refused = await alice.post(f"{PROOFS}/new", {"numbers": "not a number\n" * 100_000})
+    assert refused.status_code == 422
+    assert errors_of(refused) == {"numbers": "Ask for at most 10,000 numbers at once, one a line"}
+
+
 async def test_chosen_numbers_go_into_the_form(business: Business, browse: Visitors, number: PhoneNumber) -> None:
     alice = await browse.as_member(business.admin)
     form = await alice.post(f"{NUMBERS}/chosen", {"do": "prove", "number": [number]})

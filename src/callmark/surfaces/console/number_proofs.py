@@ -1,5 +1,6 @@
 """Proofs of a business's numbers: ask the operator with a letter, or type a code (docs/number-ownership.md)."""
 
+from asyncio import to_thread
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
@@ -8,6 +9,7 @@ from starlette.responses import Response
 
 from callmark.domain.ids import ProofRequestId
 from callmark.domain.numbers import number_list_parser, search as number_search
+from callmark.domain.numbers.model import MOST_NUMBERS
 from callmark.domain.numbers.number_list_parser import ListReading
 from callmark.domain.numbers.proofs import codes as proof_codes, service as proofs
 from callmark.domain.numbers.proofs.model import (
@@ -32,6 +34,8 @@ from callmark.surfaces.console.route import get, post
 LIST = "/console/numbers/proofs"
 LARGEST_BYTES = LARGEST_LETTER_BYTES + (1 << 20)
 _PAGE = 50
+_LONGEST_LIST = 100 * MOST_NUMBERS
+"""Characters of what is typed. A longer text takes seconds to read, to find that it lists too many numbers."""
 _RequestKey = tuple[datetime, UUID]
 _PAGER: Pager[ProofRequest, _RequestKey] = Pager(_RequestKey, lambda one: (one.requested_at, one.id), _PAGE, "before")
 
@@ -68,7 +72,7 @@ async def send(request: ConsoleRequest) -> Response:
     """Asks the operator."""
     form = request.form
     try:
-        numbers, letter = _numbers(form), await _letter(request)
+        numbers, letter = await _numbers(form), await _letter(request)
         made = await proofs.request_proof(request.deps, request.account_id, numbers, letter, by=request.by)
     except (InvalidInput, Conflict) as refused:
         if isinstance(refused, InvalidInput) and refused.field == "phone_numbers":
@@ -120,9 +124,12 @@ async def prove(request: ConsoleRequest) -> Response:
     return request.go(f"/console/numbers/{number}", f"{display_names.phone(number)} is proven.")
 
 
-def _numbers(form: Form) -> list[PhoneNumber]:
-    """The numbers that were typed. Raises InvalidInput for a line without one."""
-    listed = number_list_parser.read_list(form.text("numbers"), ListReading())
+async def _numbers(form: Form) -> list[PhoneNumber]:
+    """The numbers that were typed. Raises InvalidInput for a line without one, and for a text that is too long."""
+    text = form.text("numbers")
+    if len(text) > _LONGEST_LIST:
+        raise InvalidInput(f"ask for at most {MOST_NUMBERS:,} numbers at once, one a line", field="numbers")
+    listed = await to_thread(number_list_parser.read_list, text, ListReading())
     if listed.rejected:
         first = listed.rejected[0]
         raise InvalidInput(f"line {first.line} has no valid number: {first.why}", field="numbers")
