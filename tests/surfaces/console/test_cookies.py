@@ -1,10 +1,13 @@
 """Cookies of the console as browsers send them back, and as no browser does."""
 
+from uuid import UUID
+
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from tests.surfaces.console.browser import Visitors
 
+from callmark.domain.ids import AccountId
 from callmark.surfaces.console import cookies
 
 _BACKSLASHES = 1_000_000
@@ -40,3 +43,14 @@ def test_the_last_of_several_cookies_of_one_name_counts() -> None:
     assert cookies.read(asked, cookies.SESSION, secure=False) == "4"
     assert cookies.read(asked, cookies.SESSION, secure=True) == ""
     assert cookies.read(_asking('callmark_session="'), cookies.SESSION, secure=False) == '"'
+
+
+def test_a_token_of_a_form_names_its_key_and_account_and_a_longer_one_is_none() -> None:
+    account = AccountId(UUID(int=7))
+    token = cookies.csrf_token("key", account)
+    assert cookies.is_csrf_token(token, "key")
+    assert cookies.account_of(token) == account
+    assert cookies.account_of(cookies.csrf_token("key")) is None
+    for longer in (token + "!", token + "\n" * 1_000_000):  # characters that Base64 skips
+        assert not cookies.is_csrf_token(longer, "key")
+        assert cookies.account_of(longer) is None

@@ -34,6 +34,8 @@ SESSION, VISITOR, CODE, DEVICE, BROWSER, FLASH, THEME, PERSON, FORMS = (
     "callmark_forms",
 )
 _CSRF_BYTES, _ID_BYTES = 32, 16
+_LONGEST_TOKEN = 128
+"""Of forms: the two halves, in Base64. A field may be of any length that a form has, and is read byte by byte."""
 _LONGEST_FLASH = 600
 _flash = msgspec.json.Decoder(tuple[str, str]).decode
 
@@ -145,7 +147,9 @@ def _csrf(key: str, account: bytes) -> bytes:
 
 
 def _unmasked(token: str) -> bytes:
-    """What a token holds; empty when it is none."""
+    """What a token holds; empty when it is none, or longer than any."""
+    if len(token) > _LONGEST_TOKEN:
+        return b""
     try:
         raw = urlsafe_b64decode(token)
     except ValueError:
