@@ -8,6 +8,7 @@ import pytest
 from tests.domain.alerts.recipients import OPS, PAUSED, alert, channel, link_of, mails, tell
 from tests.domain.webhooks.members import make_members, tail
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
+from tests.support.actors import OPERATOR
 from tests.support.audit_log import log_of
 from tests.support.factories import ALICE
 
@@ -23,7 +24,7 @@ from callmark.domain.alerts.model import (
 )
 from callmark.domain.deps import Deps
 from callmark.domain.ids import RecipientId
-from callmark.domain.policy.model import Role
+from callmark.domain.policy.model import Actor, Role
 from callmark.domain.sessions import links
 from callmark.domain.sessions.model import Origin
 from callmark.domain.sessions.throttle import service as throttle
@@ -135,6 +136,22 @@ async def test_an_address_is_taken_once_and_not_flooded(stage: Stage) -> None:
     await recipients.remove(*of, made.id, by=ALICE)
     with pytest.raises(TooManyRequests):
         await recipients.add_email(*of, OPS, PAUSED, by=ALICE)
+
+
+async def test_an_account_asks_a_limited_number_of_addresses_an_hour(stage: Stage, clock: FakeClock) -> None:
+    of = stage.deps, stage.account_id
+
+    async def ask(name: str, by: Actor) -> None:
+        made = await recipients.add_email(*of, f"{name}@elsewhere.example", PAUSED, by=by)
+        await recipients.remove(*of, made.id, by=by)
+
+    for at in range(throttle.ALERT_MAILS.most):
+        await ask(f"nobody-{at}", ALICE)
+    with pytest.raises(TooManyRequests):
+        await ask("one-more", ALICE)
+    await ask("one-more", OPERATOR)
+    clock.advance(throttle.ALERT_MAILS.window)
+    await ask("one-more", ALICE)
 
 
 async def test_no_account_keeps_an_address_from_a_new_password_nor_the_other_way_round(stage: Stage) -> None:

@@ -50,7 +50,7 @@ async def add_email(
 ) -> Recipient:
     """An address gets alerts once its reader has followed the link that is sent to it.
 
-    Raises InvalidInput, Conflict for an address that has them already, TooManyRequests after many mails to it.
+    Raises InvalidInput, Conflict for an address that has them already, TooManyRequests as `new_email`.
     """
     return await _added(deps, await new_email(deps, account_id, email, alert_kinds, by=by), by)
 
@@ -70,9 +70,14 @@ def new_role(deps: Deps, account_id: AccountId, role: Role, alert_kinds: Collect
 async def new_email(
     deps: Deps, account_id: AccountId, email: str, alert_kinds: Collection[str], *, by: Actor
 ) -> Recipient:
-    """As `new_role`. Raises TooManyRequests after many mails to the address."""
+    """As `new_role`. Raises TooManyRequests after many mails to the address, or to others of the account.
+
+    Its reader may never have heard of the account. Operators send as many as are needed to different addresses.
+    """
     one = replace(_new(deps, account_id, RecipientKind.EMAIL, alert_kinds, by), email=email_address(email))
     await throttle.take(deps, throttle.ALERT_MAIL, one.email or "")
+    if not by.is_operator:
+        await throttle.take(deps, throttle.ALERT_MAILS, str(account_id))
     return one
 
 

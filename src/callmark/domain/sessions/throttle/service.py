@@ -32,6 +32,8 @@ MAIL = Limit("mail", 5, timedelta(hours=1))
 """Mails to one address that anyone can cause."""
 ALERT_MAIL = Limit("alert_mail", 5, timedelta(hours=1))
 """Mails to one address that ask whether it wants alerts. Apart from `MAIL`: no account can use up someone's resets."""
+ALERT_MAILS = Limit("alert_mails", 40, timedelta(hours=1))
+"""The same of one account, to whatever addresses: twice what it can have of them."""
 INVITED = Limit("invited", 5, timedelta(hours=1))
 """Invitations to one address. Apart from `MAIL`, so that nobody can keep others from inviting someone."""
 INVITATIONS = Limit("invitations", 100, timedelta(hours=1))
