@@ -143,6 +143,26 @@ def test_interim_answers_without_end_are_given_up() -> None:
         reader.feed(interim * (MOST_HEAD_BYTES // len(interim) + 1))
 
 
+def test_an_answer_is_read_a_byte_at_a_time_behind_interim_ones() -> None:
+    answer = b"HTTP/1.1 103 Early Hints, and more\r\nA: b\r\n\r\n" * 2 + b"HTTP/1.1 202 \r\nContent-Length: 1\r\n\r\n!"
+    reader = read(*(answer[at : at + 1] for at in range(len(answer))))
+    assert (reader.is_done, reader.status, bytes(reader.body), reader.notes) == (True, 202, b"!", [])
+
+
+def test_a_header_folded_over_any_number_of_lines_is_one_value() -> None:
+    reader = read(HEAD + b"X: 1\r\n" + b" a\r\n\tb \r\n" * 20_000 + b"Content-Length: 0\r\n\r\n")
+    assert reader.headers == [("X", "1" + " a b" * 20_000), ("Content-Length", "0")]
+    assert reader.notes == ["a header was folded over several lines"]
+
+
+@pytest.mark.parametrize("begun", [b" " * 4_000, b" 5 \t", b"5;name=value", b"\t5 ;x\r", b"\r", b""])
+def test_a_chunks_size_is_waited_for_until_something_else_comes(begun: bytes) -> None:
+    reader = read(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + begun)
+    assert not reader.is_done
+    broken = read(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + begun.partition(b";")[0] + b"-")
+    assert (broken.is_done, broken.notes) == (True, ["the chunks of the body could not be read"])
+
+
 _PIECES = st.sampled_from(
     [
         b"HTTP/1.1 200 OK\r\n",

@@ -24,7 +24,7 @@ _LONG_LINE, _MANY_HEADERS = 8190, 100
 _STATUS_LINE = re.compile(rb"HTTP/(\d{1,3})(?:\.(\d{1,3}))?([ \t]+)(\d{3})(?!\d)", re.IGNORECASE)
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?")
-_CHUNK_SIZE_BEGUN = re.compile(rb"[ \t]*[0-9a-fA-F]{0,15}[ \t]*(?:;.*)?\r?")
+_CHUNK_SIZE_BEGUN = re.compile(rb"[ \t]*(?:[0-9a-fA-F]{1,15}[ \t]*(?:;.*)?)?\r?")  # no two runs of blanks in a row
 _TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BODILESS = frozenset({101, 204, 304})
 _INTERIM = frozenset(range(100, 200)) - _BODILESS
@@ -78,7 +78,7 @@ class AnswerReader:
         self._step: Callable[[], bool] = self._status_line
         self._is_old = False  # HTTP/1.0: the connection is not kept unless the receiver says so
         self._head_bytes = 0
-        self._scanned = 0
+        self._scanned = 0  # how far the buffer has been searched for the end of the status line, or of the head
         self._left = 0
         self._seen = 0
 
@@ -132,10 +132,11 @@ class AnswerReader:
             buffer[:] = buffer.lstrip(b"\r\n \t")
         if not b"HTTP/".startswith(bytes(buffer[:5]).upper()):
             raise NotHttp
-        line_end = buffer.find(b"\n")
+        line_end = buffer.find(b"\n", self._scanned)
         if line_end < 0:
             if len(buffer) > MOST_HEAD_BYTES:
                 raise NotHttp
+            self._scanned = len(buffer)
             return False
         found = _STATUS_LINE.match(buffer, 0, line_end)
         if not found:
@@ -170,7 +171,7 @@ class AnswerReader:
         self._head_bytes += end
         if self._is_interim:
             self.status = None
-            self._step = self._status_line
+            self._step, self._scanned = self._status_line, 0
             if self._head_bytes > MOST_HEAD_BYTES:
                 raise NotHttp
             return True
@@ -189,12 +190,12 @@ class AnswerReader:
     def _take_headers(self, head: bytes) -> None:
         if b"\n" in head and b"\r" not in head:
             self._note("the lines of the head ended without a carriage return")
+        found: list[tuple[str, list[str]]] = []
         for line in head.split(b"\n")[1:]:
             if (length := len(line.rstrip(b"\r"))) > _LONG_LINE:
                 self._note(f"a header was {length:,} bytes long")
-            if line[:1] in {b" ", b"\t"} and self.headers:
-                name, value = self.headers[-1]
-                self.headers[-1] = (name, f"{value} {line.strip().decode('latin-1')}")
+            if line[:1] in {b" ", b"\t"} and found:
+                found[-1][1].append(line.strip().decode("latin-1"))
                 self._note("a header was folded over several lines")
                 continue
             name_part, colon, value_part = line.partition(b":")
@@ -204,7 +205,8 @@ class AnswerReader:
                 continue
             if not _TOKEN.fullmatch(name_part):
                 self._note("a header's name had characters that no name has")
-            self.headers.append((name_part.strip().decode("latin-1"), value_part.strip().decode("latin-1")))
+            found.append((name_part.strip().decode("latin-1"), [value_part.strip().decode("latin-1")]))
+        self.headers = [(name, " ".join(lines)) for name, lines in found]
         if len(self.headers) > _MANY_HEADERS:
             self._note(f"there were {len(self.headers)} headers")
 
