@@ -258,6 +258,7 @@ def _of_handsets() -> dict[str, Statement]:
         "a handset's stream has ended": lambda tx, on: presence_queries.note(tx, [ended(on.receiver, "s", on.now)]),
         "whether a stream was open": lambda tx, on: presence_queries.lost_since(tx, [(on.receiver, on.now)]),
         "a call is reported": lambda tx, on: calls.merge(tx, on.call()),
+        "a receiver's calls are counted": lambda tx, on: calls.count_since(tx, on.receiver, on.now, 5),
         "a call is looked up": lambda tx, on: calls.find(tx, on.receiver, CallId(new_id())),
         "whether a call was missed": lambda tx, on: calls.any_missed(tx, on.receiver, on.caller),
         "the calls that showed a record": lambda tx, on: calls.of_record(tx, random_uuid(), on.receiver, 9),

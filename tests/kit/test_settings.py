@@ -71,10 +71,12 @@ def test_the_emulator_does_not_start_where_strangers_reach_it() -> None:
         read_settings({"CALLMARK_EMULATOR": "true", "CALLMARK_HOST": "0.0.0.0"})  # noqa: S104 - that is the point
 
 
-def test_the_emulator_limits_no_answers() -> None:
-    limited = {"CALLMARK_ANSWERS_A_DAY": "3"}
-    assert read_settings(limited).answers_a_day == 3
-    assert read_settings(limited | {"CALLMARK_EMULATOR": "true"}).answers_a_day == 0
+def test_the_emulator_limits_neither_answers_nor_calls() -> None:
+    limited = {"CALLMARK_ANSWERS_A_DAY": "3", "CALLMARK_CALLS_A_DAY": "4"}
+    settings = read_settings(limited)
+    assert (settings.answers_a_day, settings.calls_a_day) == (3, 4)
+    settings = read_settings(limited | {"CALLMARK_EMULATOR": "true"})
+    assert (settings.answers_a_day, settings.calls_a_day) == (0, 0)
 
 
 def test_the_emulator_can_be_forced() -> None:

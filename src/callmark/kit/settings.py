@@ -180,6 +180,9 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
             " how many times it may answer the number's campaigns; 0 means no limit. The emulator has no limit.",
         ),
     ] = 50
+    calls_a_day: Annotated[
+        int, Meta(ge=0, le=10**6, description="Calls one receiver may report in 24 hours; 0, as in the emulator: any.")
+    ] = 1000
     trusted_proxies: Annotated[
         str,
         Meta(
@@ -281,8 +284,8 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
         """Brings values to one spelling, refuses those that cannot be meant, and lifts the emulator's limits."""
         setting_rules.normalise(self)
         setting_rules.check(self)
-        if self.emulator:
-            msgspec.structs.force_setattr(self, "answers_a_day", 0)
+        for name in ("answers_a_day", "calls_a_day") if self.emulator else ():
+            msgspec.structs.force_setattr(self, name, 0)
 
     @property
     def allows_plain_http(self) -> bool:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from msgspec.structs import replace
 from tests.support.factories import phone
 
 from callmark.domain.calls import jobs, service as calls
@@ -12,7 +13,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId, RecordId
 from callmark.domain.personalisation.model import RecordKey
 from callmark.kit.clock import FakeClock
-from callmark.kit.errors import Forbidden, InvalidInput
+from callmark.kit.errors import Conflict, Forbidden, InvalidInput
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.phone import PhoneNumber
 
@@ -126,3 +127,24 @@ async def test_calls_are_kept_as_long_as_records(deps: Deps, clock: FakeClock) -
     clock.advance(timedelta(seconds=1))
     assert await jobs.drop_old_calls(deps) >= 1
     assert await find(deps, receiver, call_id) is None
+
+
+async def test_a_receiver_reports_a_limited_number_of_calls_a_day(deps: Deps, clock: FakeClock) -> None:
+    deps = replace(deps, settings=replace(deps.settings, calls_a_day=2))
+    receiver, first, third = phone(), CallId(random_uuid()), CallId(random_uuid())
+
+    async def report(call_id: CallId, event: CallEvent, by: PhoneNumber = receiver) -> None:
+        await calls.report(deps, by, call_id, CALLER, event, CallSource.NONE, None)
+
+    await report(first, CallEvent.SHOWN)
+    clock.advance(timedelta(hours=1))
+    await report(CallId(random_uuid()), CallEvent.MISSED)
+    with pytest.raises(Conflict, match="has reached the limit"):
+        await report(third, CallEvent.MISSED)
+    assert await find(deps, receiver, third) is None
+    await report(first, CallEvent.ANSWERED)  # a fact of a call that is there
+    assert (await read(deps, receiver, first)).outcome is CallEvent.ANSWERED
+    await report(third, CallEvent.MISSED, by=phone())  # others are free
+    clock.advance(timedelta(hours=23))
+    await report(third, CallEvent.MISSED)
+    assert (await read(deps, receiver, third)).outcome is CallEvent.MISSED

@@ -70,6 +70,16 @@ async def find(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None:
     return _call(row) if row else None
 
 
+async def count_since(tx: Tx, receiver: PhoneNumber, since: datetime, most: int) -> int:
+    """How many calls the receiver reported after `since`, `most` at the highest. Primary key, over its calls."""
+    return await tx.fetchval(
+        "SELECT count(*) FROM (SELECT FROM call WHERE receiver_number = $1 AND reported_at > $2 LIMIT $3) AS calls",
+        receiver,
+        since,
+        most,
+    )
+
+
 async def any_missed(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber) -> bool:
     """Whether a call of the pair was missed or rejected. Primary key, over the receiver's calls."""
     return await tx.fetchval(

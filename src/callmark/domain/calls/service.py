@@ -1,7 +1,7 @@
 """Use cases of calls: a handset reports one, a record's timeline reads them."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from callmark.domain.calls import queries
@@ -10,11 +10,12 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation.model import RecordKey
 from callmark.kit.db import Tx
-from callmark.kit.errors import Forbidden, InvalidInput
+from callmark.kit.errors import Conflict, Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber
 
 MOST_OF_RECORD = 200
 """A record shows for a day at most; a handset can report as many calls as it likes."""
+_DAY = timedelta(days=1)
 _NO_DETAILS = CallDetails()
 
 
@@ -31,14 +32,19 @@ async def report(
     """Keeps one fact of a call, committed on return. Repeating it changes nothing; the first of each fact stands.
 
     The record need not be stored (yet). Raises InvalidInput when source and record do not agree, Forbidden for another
-    receiver's record.
+    receiver's record, Conflict for a new call when the receiver has reported `calls_a_day` within 24 hours (a few more
+    when many come at once).
     """
     if (source is CallSource.CALL_RECORD) != (record is not None):
         raise InvalidInput("record is required with source call_record, and only with it", field="record")
     if record is not None and record.receiver_number != receiver:
         raise Forbidden("record belongs to another receiver")
-    call = _facts(receiver, call_id, caller, event, source, record.id if record else None, details, at=deps.clock.now())
+    now, most = deps.clock.now(), deps.settings.calls_a_day
+    call = _facts(receiver, call_id, caller, event, source, record.id if record else None, details, at=now)
     async with deps.db.connection() as tx:
+        is_over = most > 0 and await queries.count_since(tx, receiver, now - _DAY, most) >= most
+        if is_over and await queries.find(tx, receiver, call_id) is None:
+            raise Conflict("this receiver has reached the limit of reported calls within 24 hours")
         await queries.merge(tx, call)
 
 

@@ -40,7 +40,7 @@ CLOSE_CODES = {
 _SLUGS = {
     "invalid-input": "correct the frame",
     "forbidden-error": "the record belongs to another receiver; delete it",
-    "conflict": "the call has not been reported, or the campaign is no longer live",
+    "conflict": "the call has not been reported, the campaign is no longer live, or a limit of 24 hours is reached",
     "service-unavailable": "send it again after a second or more",
     "internal-server-error": "send it again later, a few times at most",
 }
