@@ -1,5 +1,7 @@
 """What no page of ours sends: strange characters, forged addresses, guesses without end, and other methods."""
 
+import csv
+import io
 from datetime import timedelta
 from itertools import product
 from urllib.parse import quote
@@ -141,6 +143,12 @@ def test_a_spreadsheet_gets_no_formula_and_keeps_phone_numbers() -> None:
     cells = ["=1+1", "@SUM(A1)", "+1+cmd|' /C calc'!A0", "-2+3", "\tx", "+49 30 123456", "-5", "a=b", "", 7]
     kept = sheet([cells]).splitlines()[0]
     assert kept == "'=1+1,'@SUM(A1),'+1+cmd|' /C calc'!A0,'-2+3,'\tx,+49 30 123456,-5,a=b,,7"
+
+
+def test_a_spreadsheet_that_divides_elsewhere_gets_no_formula() -> None:
+    cells = ["x;=A1", "x;;@A1;-A1", "x\t+1+1", "x\n=A1\r=A1", "\t=A1", "+49 30;-5\n+49 31", "a=b;c=d; -e"]
+    kept = next(csv.reader(io.StringIO(sheet([cells]), newline="")))
+    assert kept == ["x;'=A1", "x;;'@A1;'-A1", "x\t'+1+1", "x\n'=A1\r'=A1", "'\t'=A1", *cells[-2:]]
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,23 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d ]*$)")
-"""How a formula begins; a signed number, as people write phone numbers, is none."""
+_DIVIDES = r";\t\r\n"
+"""What ends a cell in some spreadsheets, also within quotes: they look for these where they expect no commas."""
+_FORMULA = re.compile(rf"\A(?=[\t\r])|(?:\A|(?<=[{_DIVIDES}]))(?=[=@]|[+-](?![\d ]*(?:[{_DIVIDES}]|\Z)))")
+"""Before a formula; a signed number, as people write phone numbers, is none."""
 _LONGEST_OWNER = 50
 """In a file's name, of which systems take 255 bytes."""
 
 
 def sheet(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as lines of CSV. A text that begins like a formula gets an apostrophe before it."""
+    """Rows as lines of CSV. What begins like a formula, at the beginning of a text or within, gets an apostrophe."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([_cell(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 
 def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+    return _FORMULA.sub("'", value) if isinstance(value, str) else value
 
 
 def headers_of(name: str, owner: str) -> dict[str, str]:
