@@ -276,6 +276,7 @@ async def staged(load: Load) -> AsyncGenerator[Stage]:
             "CALLMARK_SECRET_KEY": SECRET_KEY,
             "CALLMARK_OUTGOING_NETWORKS": NETWORKS,
             "CALLMARK_ANSWERS_A_DAY": "0",
+            "CALLMARK_CALLS_A_DAY": "0",
             "CALLMARK_DRAIN_S": str(DRAIN_S),
         }
         instances = [Instance(f"instance {number}", ENVIRON | environ) for number in (1, 2)]
