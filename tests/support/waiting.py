@@ -1,8 +1,8 @@
 """Waiting: for what this process sees come in, and for what an engine or another process does without a signal."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Self, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import LiteralString, Self, TypeVar
 
 from callmark.kit.db import Database
 from callmark.kit.errors import Unavailable
@@ -67,6 +67,28 @@ async def until_locked(db: Database, count: int) -> None:
             return await tx.fetchval(_LOCKED) >= count
 
     await until(are_waiting)
+
+
+async def one_after_the_other(
+    db: Database,
+    rows: Sequence[LiteralString],
+    first: Coroutine[None, None, object],
+    then: Coroutine[None, None, object],
+) -> asyncio.Future[object]:
+    """The second, which is over, and had begun before the first was done.
+
+    Statements in `rows` hold what both wait for. Who waits for a row first gets it first.
+    """
+    async with db.transaction() as tx:
+        for held in rows:
+            await tx.execute(held)
+        begun = asyncio.ensure_future(first)
+        await until_locked(db, 1)
+        second = asyncio.ensure_future(then)
+        await until_locked(db, 2)
+    await begun
+    await asyncio.wait([second])
+    return second
 
 
 async def patiently(work: Callable[[], Awaitable[_T]], within_s: float = 60) -> _T:

@@ -48,9 +48,10 @@ async def get_visible(
 
 
 async def lock_visible(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId, scope: Scope) -> FeatureSet:
-    """One of them, locked until the transaction ends. Raises NotFound."""
+    """One of them, locked until the transaction ends. Raises NotFound, also for one that was moved away meanwhile."""
+    locked = await queries.lock_feature_set(tx, account_id, feature_set_id)
     await check_visible(tx, account_id, feature_set_id, scope)
-    return found(await queries.lock_feature_set(tx, account_id, feature_set_id), _UNKNOWN)
+    return found(locked, _UNKNOWN)
 
 
 async def check_visible(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId, scope: Scope) -> None:

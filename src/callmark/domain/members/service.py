@@ -26,7 +26,7 @@ from callmark.domain.sessions.model import EMAIL_TAKEN, MemberState, email_addre
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.structure import service as structure
 from callmark.kit.db import Transaction, Tx
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.kit.errors import Conflict, InvalidInput, NotFound, found
 from callmark.kit.ids import new_id
 from callmark.kit.text import kept_or
 
@@ -155,22 +155,23 @@ async def delete_from_terminal(deps: Deps, account_id: AccountId, member_id: Mem
 
 async def list_visible(deps: Deps, account_id: AccountId, *, by: Actor) -> list[VisibleMember]:
     """The members inside the actor's place, oldest first."""
-    places = await _places(deps, account_id)
-    seen = [visible_to(by, member, places) for member in await list_members(deps, account_id)]
-    return [one for one in seen if one]
+    async with deps.db.connection() as tx:
+        places = await _places(tx, account_id)
+        members = await queries.select_members(tx, account_id)
+    return [seen for member in members if (seen := visible_to(by, member, places))]
 
 
 async def get_visible(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> VisibleMember:
     """One inside the actor's place. Raises NotFound."""
-    member = await get_member(deps, account_id, member_id)
-    if seen := visible_to(by, member, await _places(deps, account_id)):
-        return seen
-    raise NotFound
+    async with deps.db.connection() as tx:
+        member = _found(await queries.select_member(tx, account_id, member_id))
+        return found(visible_to(by, member, await _places(tx, account_id)))
 
 
 async def roles_to_grant(deps: Deps, account_id: AccountId, *, by: Actor) -> list[GrantableRole]:
     """Every role and place that the actor may give, from the highest role down."""
-    return grantable_roles(by, await _places(deps, account_id))
+    async with deps.db.connection() as tx:
+        return grantable_roles(by, await _places(tx, account_id))
 
 
 async def invite_member(
@@ -190,12 +191,14 @@ async def invite_member(
     address, the first that is accepted gets it. Operators are notified. Raises NotFound, InvalidInput, Conflict,
     TooManyRequests.
     """
-    place = await _granted(deps, account_id, by, role, node_id)
+    async with deps.db.connection() as tx:
+        await _granted(tx, account_id, by, role, node_id)  # first: what is refused is no invitation
     shown = name.strip() or email.strip().partition("@")[0]
-    member = _new_member(deps, account_id, email, shown, role, MemberState.INVITED, place.id if place else None)
+    member = _new_member(deps, account_id, email, shown, role, MemberState.INVITED, node_id)
     await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
-        await accounts.find_account(tx, account_id)
+        await accounts.lock_account(tx, account_id)
+        place = await _granted(tx, account_id, by, role, node_id)
         if by.is_operator and await sessions.find_person(tx, member.email):
             raise Conflict(EMAIL_TAKEN)
         await queries.insert_member(tx, member)
@@ -206,10 +209,9 @@ async def invite_member(
 
 async def invite_again(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor, inviter: str) -> Member:
     """Sends a new link; the old one works no more. Raises NotFound, Conflict (no longer invited), TooManyRequests."""
-    member = _still_invited(await _changeable(deps, account_id, member_id, by))
-    await _take_invitation(deps, member, by)
+    await _take_invitation(deps, _still_invited(await _changeable(deps, account_id, member_id, by)), by)
     async with deps.db.transaction() as tx:
-        _still_invited(_found(await queries.lock_member(tx, account_id, member_id)))  # may just have accepted
+        member = _still_invited(await _lock_changeable(tx, account_id, member_id, by))  # may just have accepted
         await _invite(deps, tx, member, inviter)
         await _note(deps, tx, by, "member.invited_again", member)
     return member
@@ -219,23 +221,23 @@ async def edit_member(
     deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor, name: str, role: Role, node_id: UUID | None
 ) -> Member:
     """The member after the change. Raises NotFound, InvalidInput, Conflict (oneself, the last admin)."""
-    old = await _changeable(deps, account_id, member_id, by)
-    if by.email == old.email and role is not old.role:
-        raise Conflict("you cannot change your own role")
-    place = await _granted(deps, account_id, by, role, node_id)
     async with deps.db.transaction() as tx:
-        locked = await _lock_beside_admin(tx, old, stays=role is Role.ADMIN)
-        new = await _change(tx, locked, name=name, role=role, node_id=place.id if place else None)
+        old = await _lock_changeable(tx, account_id, member_id, by)
+        if by.email == old.email and role is not old.role:
+            raise Conflict("you cannot change your own role")
+        place = await _granted(tx, account_id, by, role, node_id)
+        if role is not Role.ADMIN:
+            await _refuse_last_admin(tx, old)
+        new = await _change(tx, old, name=name, role=role, node_id=place.id if place else None)
         await _note(deps, tx, by, "member.changed", new, role=role, place=place.trail if place else "")
     return new
 
 
 async def revoke_access(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
     """Signs the member out for as long as access is revoked. Raises NotFound, Conflict."""
-    member = await _changeable(deps, account_id, member_id, by)
-    _refuse_oneself(by, member)
     async with deps.db.transaction() as tx:
-        changed = await _change(tx, await _lock_beside_admin(tx, member), state=MemberState.REVOKED)
+        member = await _lock_to_leave(tx, account_id, member_id, by)
+        changed = await _change(tx, member, state=MemberState.REVOKED)
         await _note(deps, tx, by, "member.revoked", changed)
     return changed
 
@@ -248,7 +250,7 @@ async def restore_access(deps: Deps, account_id: AccountId, member_id: MemberId,
     if is_invited_again:
         await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
-        locked = _found(await queries.lock_member(tx, account_id, member_id))
+        locked = await _lock_changeable(tx, account_id, member_id, by)
         state = MemberState.ACTIVE if await sessions.has_password(tx, locked.person) else MemberState.INVITED
         changed = await _change(tx, locked, state=state)
         if state is MemberState.INVITED:
@@ -259,45 +261,51 @@ async def restore_access(deps: Deps, account_id: AccountId, member_id: MemberId,
 
 async def remove_member(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
     """Removes a member whom the actor may change; its login is lost at once. Raises NotFound, Conflict."""
-    member = await _changeable(deps, account_id, member_id, by)
-    _refuse_oneself(by, member)
     async with deps.db.transaction() as tx:
-        await _lock_beside_admin(tx, member)
+        await _lock_to_leave(tx, account_id, member_id, by)
         return await _delete(deps, tx, account_id, member_id, by)
 
 
 # parts of them --------------------------------------------------------------------------------------------------------
 
 
-async def _places(deps: Deps, account_id: AccountId) -> Places:
-    return places_of(await structure.tree(deps, account_id))
+async def _places(tx: Tx, account_id: AccountId) -> Places:
+    return places_of(await structure.find_tree(tx, account_id))
 
 
 async def _changeable(deps: Deps, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
-    """A member that the actor may change: of its own role or one below, inside its place."""
-    seen = await get_visible(deps, account_id, member_id, by=by)
-    if not seen.may_change:
-        raise NotFound
-    return seen.member
+    """A member that the actor may change: of its own role or one below, inside its place. Raises NotFound."""
+    return _may_change(await get_visible(deps, account_id, member_id, by=by))
 
 
-async def _granted(deps: Deps, account_id: AccountId, by: Actor, role: Role, node_id: UUID | None) -> OwnedPlace | None:
+async def _lock_changeable(tx: Tx, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
+    """As `_changeable`, locked. The account's lock keeps the structure as it is, and orders two who try at once."""
+    await accounts.lock_account(tx, account_id)
+    member = _found(await queries.lock_member(tx, account_id, member_id))
+    return _may_change(found(visible_to(by, member, await _places(tx, account_id))))
+
+
+async def _lock_to_leave(tx: Tx, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
+    """As `_lock_changeable`, to take access away. Raises Conflict for oneself and for the last active admin."""
+    member = await _lock_changeable(tx, account_id, member_id, by)
+    _refuse_oneself(by, member)
+    await _refuse_last_admin(tx, member)
+    return member
+
+
+async def _granted(tx: Tx, account_id: AccountId, by: Actor, role: Role, node_id: UUID | None) -> OwnedPlace | None:
     """The place of a role as it may be given by the actor; None for an admin. Raises InvalidInput about `role`."""
-    place = (await _places(deps, account_id)).get(node_id) if node_id and role is not Role.ADMIN else None
+    place = (await _places(tx, account_id)).get(node_id) if node_id and role is not Role.ADMIN else None
     fits = role is Role.ADMIN or (place is not None and place.role is role)
     if not fits or not may_give(by, role, place.path if place else ()):
         raise InvalidInput(_ELSEWHERE, field="role")
     return place
 
 
-async def _lock_beside_admin(tx: Tx, member: Member, *, stays: bool = False) -> Member:
-    """The member, locked; refuses to take the last active admin away. The account's lock orders two who try at once."""
-    await accounts.lock_account(tx, member.account_id)
-    locked = _found(await queries.lock_member(tx, member.account_id, member.id))
-    is_admin = locked.role is Role.ADMIN and locked.state is MemberState.ACTIVE
-    if is_admin and not stays and await admin_emails(tx, member.account_id) == [locked.email]:
+async def _refuse_last_admin(tx: Tx, member: Member) -> None:
+    is_admin = member.role is Role.ADMIN and member.state is MemberState.ACTIVE
+    if is_admin and await admin_emails(tx, member.account_id) == [member.email]:
         raise Conflict("this is the account's only active admin; make someone else an admin first")
-    return locked
 
 
 async def _change(
@@ -359,6 +367,10 @@ def _new_member(
         created_at=deps.clock.now(),
         node_id=None if role is Role.ADMIN else node_id,
     )
+
+
+def _may_change(seen: VisibleMember) -> Member:
+    return found(seen.member if seen.may_change else None)
 
 
 def _still_invited(member: Member) -> Member:

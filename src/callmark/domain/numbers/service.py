@@ -140,10 +140,10 @@ async def list_in(tx: Transaction, deps: Deps, into: FeatureSet, asked: ListingR
 async def lock_set(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId, scope: Scope) -> FeatureSet:
     """The feature set, locked. Raises Forbidden for an unknown one (contract D4b) and for a number group.
 
-    NotFound for one outside the scope.
+    NotFound for one outside the scope, also when it was moved there meanwhile.
     """
-    await visible_sets.check_visible(tx, account_id, feature_set_id, scope)
     there = await feature_sets.lock_feature_set(tx, account_id, feature_set_id)
+    await visible_sets.check_visible(tx, account_id, feature_set_id, scope)
     if there is None or there.is_number_group:
         raise Forbidden
     return there

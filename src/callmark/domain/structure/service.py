@@ -47,10 +47,15 @@ async def tree(deps: Deps, account_id: AccountId, scope: Scope = WHOLE_ACCOUNT) 
 
     What another transaction adds or removes meanwhile may be missing, with all that belongs to it.
     """
-    await accounts.get_account(deps, account_id)
     async with deps.db.connection() as tx:
-        units = await queries.select_units(tx, account_id)
-        return seen_in(tree_of(units, await queries.select_held_sets(tx, account_id)), scope)
+        return seen_in(await find_tree(tx, account_id), scope)
+
+
+async def find_tree(tx: Tx, account_id: AccountId) -> list[Node]:
+    """As `tree`, of the whole account, inside a transaction; the account is to be locked for it to stay."""
+    await accounts.find_account(tx, account_id)
+    units = await queries.select_units(tx, account_id)
+    return tree_of(units, await queries.select_held_sets(tx, account_id))
 
 
 async def get_node(

@@ -81,8 +81,8 @@ async def withdraw_request(deps: Deps, account_id: AccountId, request_id: ProofR
     Raises NotFound, Conflict once it is decided.
     """
     async with deps.db.transaction() as tx:
-        gone = await _visible(tx, account_id, request_id, by.scope)
         waiting = await queries.lock_waiting(tx, request_id, account_id)
+        gone = await _visible(tx, account_id, request_id, by.scope)
         if waiting is None:
             raise Conflict("this proof request is decided already")
         await queries.delete_request(tx, request_id)

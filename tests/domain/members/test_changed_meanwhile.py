@@ -1,0 +1,112 @@
+"""Members and places that change while an owner acts: what counts is how they are when it has its turn."""
+
+from collections.abc import Callable, Coroutine
+
+import pytest
+from tests.support.actors import ALICE, owner_of
+from tests.support.factories import Branch, make_branch
+from tests.support.waiting import one_after_the_other
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Account
+from callmark.domain.deps import Deps
+from callmark.domain.members import service as members
+from callmark.domain.members.model import Member
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role, Scope
+from callmark.domain.sessions.model import MemberState
+from callmark.domain.structure import service as structure
+from callmark.kit.errors import InvalidInput, NotFound
+
+EMAIL = "mia@acme.example"
+HELD = ("SELECT FROM client_account FOR UPDATE", "SELECT FROM member FOR UPDATE")
+
+Use = Callable[[Deps, Member, Branch], Coroutine[None, None, object]]
+
+
+@pytest.fixture
+async def acme(deps: Deps) -> Account:
+    return await accounts.create_account(deps, "Acme", by=SYSTEM)
+
+
+@pytest.fixture
+async def branch(deps: Deps, acme: Account) -> Branch:
+    """Where Olivia is the owner of the process."""
+    return await make_branch(deps, acme.id)
+
+
+async def edit(deps: Deps, mia: Member, branch: Branch) -> None:
+    place = branch.process.id
+    await members.edit_member(
+        deps, mia.account_id, mia.id, by=owner_of(place), name="M.", role=Role.PROCESS_OWNER, node_id=place
+    )
+
+
+async def revoke(deps: Deps, mia: Member, branch: Branch) -> None:
+    await members.revoke_access(deps, mia.account_id, mia.id, by=owner_of(branch.process.id))
+
+
+async def remove(deps: Deps, mia: Member, branch: Branch) -> None:
+    await members.remove_member(deps, mia.account_id, mia.id, by=owner_of(branch.process.id))
+
+
+async def restore(deps: Deps, mia: Member, branch: Branch) -> None:
+    await members.restore_access(deps, mia.account_id, mia.id, by=owner_of(branch.process.id), inviter="Olivia")
+
+
+async def invite_again(deps: Deps, mia: Member, branch: Branch) -> None:
+    await members.invite_again(deps, mia.account_id, mia.id, by=owner_of(branch.process.id), inviter="Olivia")
+
+
+CHANGES: dict[str, tuple[Use, MemberState]] = {
+    "edit": (edit, MemberState.ACTIVE),
+    "revoke": (revoke, MemberState.ACTIVE),
+    "remove": (remove, MemberState.ACTIVE),
+    "restore": (restore, MemberState.REVOKED),
+    "invite again": (invite_again, MemberState.INVITED),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("is_promoted", [True, False], ids=["promoted", "given another place"])
+async def test_an_owner_does_not_change_who_has_just_become_someone_it_may_not_change(
+    deps: Deps, acme: Account, branch: Branch, change: str, *, is_promoted: bool
+) -> None:
+    elsewhere = await make_branch(deps, acme.id, department="Wholesale")
+    use, state = CHANGES[change]
+    mia = await members.create_member(
+        deps,
+        acme.id,
+        by=SYSTEM,
+        email=EMAIL,
+        name="Mia",
+        role=Role.PROCESS_OWNER,
+        state=state,
+        node_id=branch.process.id,
+    )
+    role, place = (Role.ADMIN, None) if is_promoted else (Role.PROCESS_OWNER, elsewhere.process.id)
+    first = members.edit_member(deps, acme.id, mia.id, by=ALICE, name="Mia", role=role, node_id=place)
+    second = await one_after_the_other(deps.db, HELD, first, use(deps, mia, branch))
+    assert isinstance(second.exception(), NotFound)
+    now = await members.get_member(deps, acme.id, mia.id)
+    assert (now.name, now.role, now.node_id, now.state) == ("Mia", role, place, state)
+
+
+async def test_nobody_is_invited_to_a_place_that_has_just_left_the_owners(
+    deps: Deps, acme: Account, branch: Branch
+) -> None:
+    elsewhere = await make_branch(deps, acme.id, department="Wholesale", process="First mile")
+    owner = Actor(ActorKind.MEMBER, "olivia@acme.example", Role.DEPARTMENT_OWNER, Scope(branch.department.id))
+    moved = structure.move_process(deps, acme.id, branch.process.id, operation_id=elsewhere.operation.id, by=ALICE)
+    invited = members.invite_member(
+        deps,
+        acme.id,
+        by=owner,
+        inviter="Olivia",
+        email=EMAIL,
+        name="Mia",
+        role=Role.PROCESS_OWNER,
+        node_id=branch.process.id,
+    )
+    second = await one_after_the_other(deps.db, HELD, moved, invited)
+    assert isinstance(second.exception(), InvalidInput)
+    assert await members.list_members(deps, acme.id) == []
