@@ -234,6 +234,30 @@ async def test_an_owner_lists_and_delists_in_its_place_alone(acme: Business) -> 
             await search.find_number(*of, olivia.scope, number)
 
 
+async def test_an_owner_does_not_take_or_see_what_its_account_holds_outside_its_place(acme: Business) -> None:
+    grouped, failed, being_delisted, listed, fresh = phones(5)
+    of, here = (acme.deps, acme.account_id), acme.feature_set_id
+    there = await acme.another_set("Returns")
+    label = await make_label(*of, label_type=LabelType.STATIC)
+    group, _ = await imports.import_group(*of, "Old console", label.id, [grouped], by=OPERATOR)
+    await acme.publish(listed, being_delisted, to=there)
+    await _rejected(acme, failed, into=there)
+    await acme.delist(being_delisted, of=there)
+    before, every = await rows_of(*of), [grouped, failed, being_delisted, listed, fresh]
+    olivia = owner_of((await feature_sets.get_placed(*of, here)).place.process_id)
+    shown = await imports.preview_list(acme.deps, await acme.feature_set(), every, ListMode.APPEND, olivia.scope)
+    answer = await numbers.publish(*of, here, every, by=olivia)
+    for each in (shown.answer, answer):
+        assert each
+        assert (each.new, each.others, each.coming_count) == ([fresh], every[:-1], 1)
+        assert not any([each.delisted, each.other_feature_set, each.other_phone_type])
+    assert shown.after_count == 1
+    assert await rows_of(*of) == {**before, fresh: (NumberState.PENDING, here)}
+    alice = await acme.publish(*every)
+    assert (alice.migrated, alice.updated, alice.other_feature_set) == ([grouped], [failed], [listed])
+    assert (await feature_sets.get_feature_set(*of, group.id)).number_count == 0
+
+
 async def test_each_request_that_does_something_is_in_the_audit_log(acme: Business) -> None:
     one, two = phones(2)
     of = (acme.deps, acme.account_id, acme.feature_set_id)
@@ -316,9 +340,10 @@ async def test_a_rewrite_makes_the_content_equal_to_the_list(acme: Business) -> 
     assert (again[0].existing, again[1]) == ([kept, fresh], 0)
 
 
-async def _rejected(acme: Business, *failing: str) -> None:
+async def _rejected(acme: Business, *failing: str, into: FeatureSetId | None = None) -> None:
     """Numbers of the business that a reviewer has turned down."""
-    answer = await numbers.publish(reviewing(acme.deps), acme.account_id, acme.feature_set_id, failing, by=ALICE)
+    set_id = into or acme.feature_set_id
+    answer = await numbers.publish(reviewing(acme.deps), acme.account_id, set_id, failing, by=ALICE)
     assert answer.job_id
     await reviews.reject(acme.deps, answer.job_id, "no proof of ownership", by=OPERATOR)
     await run_jobs(acme.deps)

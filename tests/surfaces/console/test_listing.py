@@ -42,9 +42,12 @@ async def test_a_list_is_previewed_line_by_line_and_bucket_by_bucket_then_listed
         "New: 2",
         "Already in this feature set: 1",
         "In another feature set: 1",
-        "Held by another business: 1",
+        "Held elsewhere: 1 is held outside your place or by another business",
     ):
         assert bucket in said
+    alice = await browse.as_member(business.admin)
+    whole = await alice.follow(await alice.post(f"{SETS}/{here}/listing", {"mode": "append", "list": held}))
+    assert "Held by another business: 1 cannot be listed until that business delists it" in text_of(whole)
     assert "Numbers now 1 Numbers afterwards 3" in said
     assert "1 line repeats a number" in said
     assert "4 hello its country code does not exist" in said or "4 hello not a phone number" in said

@@ -10,7 +10,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from callmark.domain.deps import Deps
-from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSet
 from callmark.domain.feature_sets.number_groups import keep_number_group
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId
@@ -61,7 +61,8 @@ async def preview(
     async with deps.db.transaction() as tx:
         into = await service.lock_set(tx, account_id, feature_set_id, scope)
         held = await queries.select_held(tx, numbers)
-    answer, _ = sort_published(ListingRequest(list(numbers)), held, into, "")
+        visible = await visible_sets.visible_ids(tx, account_id, scope)
+    answer, _ = sort_published(ListingRequest(list(numbers)), held, into, "", visible)
     if not answer.coming_count:
         answer.status = RequestStatus.FAILED
     return answer

@@ -188,7 +188,10 @@ class HeldNumber(Struct, frozen=True):
 
 
 class Published(Struct):
-    """The answer to a publish request, bucket by bucket, each in the order of the request (section 7.1)."""
+    """The answer to a publish request, bucket by bucket, each in the order of the request (section 7.1).
+
+    To an owner `others` are also those that the account holds outside the owner's place.
+    """
 
     created_by_email: str
     phone_type: PhoneType

@@ -62,8 +62,8 @@ async def publish_in(
 
     Where the operator reviews listings the job waits for that, unless the operator asks at the command line. Raises
     InvalidInput for their count or a feature set without a label, Forbidden for one that the account does not have,
-    NotFound for one outside the actor's place. To be used within `in_transaction`, for other requests may hold the
-    numbers and wait for what this one holds.
+    NotFound for one outside the actor's place. What the account holds outside that place stays there. To be used within
+    `in_transaction`, for other requests may hold the numbers and wait for what this one holds.
     """
     asked = read_request(numbers)
     into = await lock_set(tx, account_id, feature_set_id, by.scope)
@@ -114,7 +114,8 @@ async def list_in(tx: Transaction, deps: Deps, into: FeatureSet, asked: ListingR
     job_id = ListingJobId(new_id())
     inserted = await queries.insert_pending(tx, asked.numbers, into, job_id, by.email, now)
     held = await queries.select_held(tx, [number for number in asked.numbers if number not in inserted])
-    answer, moves = sort_published(asked, held, into, by.email)
+    visible = await visible_sets.visible_ids(tx, into.account_id, by.scope)
+    answer, moves = sort_published(asked, held, into, by.email, visible)
     count = len(inserted) + len(moves.taken)
     if moves.taken:
         await queries.take_numbers(tx, moves.taken, moves.newly_owned, into, job_id, by.email, now)

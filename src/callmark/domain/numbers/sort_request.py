@@ -3,11 +3,12 @@
 Source: contract, sections 7.1 and 7.2, D14, D18b, D18c, D25.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct, field
 
 from callmark.domain.feature_sets.model import FeatureSet
+from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers.model import MOST_NUMBERS, Delisted, HeldNumber, NumberState, Published
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
@@ -47,17 +48,30 @@ class NumberMoves(Struct, frozen=True):
 
 
 def sort_published(
-    asked: ListingRequest, held: Mapping[PhoneNumber, HeldNumber], into: FeatureSet, created_by_email: str
+    asked: ListingRequest,
+    held: Mapping[PhoneNumber, HeldNumber],
+    into: FeatureSet,
+    created_by_email: str,
+    visible: Collection[FeatureSetId] | None,
 ) -> tuple[Published, NumberMoves]:
     """The answer's buckets, and what is to be done with numbers that are held; those nobody holds are new.
+
+    `visible` are the feature sets that the actor sees (None: the whole account). What the account holds in another one
+    is left there, and answered like what another account holds.
 
     Readings of what the contract leaves open: docs/decisions/0006-numbers-and-jobs.md.
     """
     answer = Published(created_by_email, into.phone_type, invalid=list(asked.invalid))
     moves = NumberMoves([], [])
+    among = None if visible is None else frozenset(visible)
     for number in asked.numbers:
         holds = held.get(number)
-        bucket = answer.new if holds is None else _bucket_to_publish(answer, holds, into)
+        if holds is None:
+            bucket = answer.new
+        elif among is not None and holds.account_id == into.account_id and holds.feature_set_id not in among:
+            bucket = answer.others
+        else:
+            bucket = _bucket_to_publish(answer, holds, into)
         bucket.append(number)
         if holds is not None and (bucket is answer.new or bucket is answer.updated or bucket is answer.migrated):
             moves.taken.append(number)

@@ -17,7 +17,7 @@ from callmark.domain.numbers import imports, number_list_parser, reviews
 from callmark.domain.numbers.imports import MOST_IN_LIST, ListMode, ListOutcome, ListPreview
 from callmark.domain.numbers.model import Published
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList, Rejected
-from callmark.domain.policy.model import Action, Path
+from callmark.domain.policy.model import Action, Path, Scope
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import PreviewedFile
 from callmark.kit.errors import InvalidInput, NotFound
@@ -161,9 +161,7 @@ async def _preview(request: ConsoleRequest, file: PreviewedFile, form: Form, sta
             request, form.refused(refused), 422, list_file(file, number_list_parser.table_of(refused))
         )
     found = await imports.preview_list(request.deps, one, listed.numbers, mode, request.by.scope)
-    return page(
-        request, _preview_page(_reading(form, listed), mode, listed, found, list_file(file, listed.table)), status
-    )
+    return page(request, _preview_page(request, _reading(form, listed), mode, listed, found, file), status)
 
 
 async def apply(request: ConsoleRequest) -> Response:
@@ -181,7 +179,7 @@ async def apply(request: ConsoleRequest) -> Response:
             if file:
                 return await _preview(request, file, Form({**Form.of(**file.choices).values}, unsure.errors), 422)
             found = await imports.preview_list(request.deps, one, listed.numbers, mode, request.by.scope)
-            return page(request, _preview_page(unsure, mode, listed, found), 422)
+            return page(request, _preview_page(request, unsure, mode, listed, found), 422)
         done = await imports.apply_list(request.deps, request.account_id, set_id, listed.numbers, mode, by=request.by)
     except InvalidInput as refused:
         if refused.field == "label_id":
@@ -248,9 +246,14 @@ def _mode(form: Form) -> ListMode:
 
 
 def _preview_page(
-    form: Form, mode: ListMode, listed: NumberList, found: ListPreview, kept: ListFile | None = None
+    request: ConsoleRequest,
+    form: Form,
+    mode: ListMode,
+    listed: NumberList,
+    found: ListPreview,
+    file: PreviewedFile | None = None,
 ) -> PreviewPage:
-    buckets = _buckets(mode, found)
+    buckets = _buckets(mode, found, request.by.scope)
     return PreviewPage(
         form,
         mode,
@@ -259,10 +262,10 @@ def _preview_page(
         buckets,
         listed.rejected[:_REJECTED_SHOWN],
         len(listed.rejected) or whole_number(form.text("rejected"), LARGEST_LIST_BYTES) or 0,
-        f"{_at(found.feature_set.id)}/listing/{kept.file_id}/rejected.csv" if kept else "",
+        f"{_at(found.feature_set.id)}/listing/{file.id}/rejected.csv" if file else "",
         "\n".join(listed.numbers),
         any(one.kind in {"done", "gone"} for one in buckets) or _publishes(found),
-        kept,
+        list_file(file, listed.table) if file else None,
     )
 
 
@@ -271,11 +274,11 @@ def _publishes(found: ListPreview) -> bool:
     return bool(found.answer and found.answer.existing) and found.feature_set.state is not FeatureSetState.PUBLISHED
 
 
-def _buckets(mode: ListMode, found: ListPreview) -> list[NumberBucket]:
+def _buckets(mode: ListMode, found: ListPreview, scope: Scope) -> list[NumberBucket]:
     """What is not empty, what changes first."""
     every: list[NumberBucket] = []
     if found.answer:
-        every += _listed_buckets(found.answer)
+        every += _listed_buckets(found.answer, scope)
     if mode is not ListMode.APPEND:
         leave = ("leaves the feature set and your account", "leave the feature set and your account")
         every.append(_bucket("Delist", "gone", found.going, *leave))
@@ -284,7 +287,7 @@ def _buckets(mode: ListMode, found: ListPreview) -> list[NumberBucket]:
     return sorted((one for one in every if one.numbers), key=lambda one: _KINDS.index(one.kind))
 
 
-def _listed_buckets(answer: Published) -> list[NumberBucket]:
+def _listed_buckets(answer: Published, scope: Scope) -> list[NumberBucket]:
     """The answer of section 7.1 in words."""
     return [
         _bucket("New", "done", answer.new, "is listed", "are listed"),
@@ -305,15 +308,19 @@ def _listed_buckets(answer: Published) -> list[NumberBucket]:
             "does not change. Delist it first",
             "do not change. Delist them first",
         ),
-        _bucket(
-            "Held by another business",
-            "refused",
-            answer.others,
-            "cannot be listed until that business delists it",
-            "cannot be listed until that business delists them",
-        ),
+        _of_others(answer, scope),
         NumberBucket("Being delisted", "refused", "try again when this is done", answer.delisted),
     ]
+
+
+def _of_others(answer: Published, scope: Scope) -> NumberBucket:
+    """Owners do not learn whether their own business holds a number outside their place."""
+    if scope.is_whole_account:
+        until = "cannot be listed until that business delists"
+        return _bucket("Held by another business", "refused", answer.others, f"{until} it", f"{until} them")
+    why = "outside your place or by another business, and cannot be listed until"
+    one, more = f"is held {why} it is delisted there", f"are held {why} they are delisted there"
+    return _bucket("Held elsewhere", "refused", answer.others, one, more)
 
 
 def _bucket(name: str, kind: str, numbers: Sequence[str], one: str, more: str) -> NumberBucket:
