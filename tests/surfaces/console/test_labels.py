@@ -5,10 +5,12 @@ from tests.support.audit_log import log_of
 from tests.support.factories import logo, make_feature_set, make_label
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
 
+from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelType
+from callmark.domain.policy.model import SYSTEM
 
 GOOD = {"label_type": "dynamic", "name": "Acme Deliveries", "sub_category": "53"}
 PNG = ("logo.png", logo(), "image/png")
@@ -98,6 +100,23 @@ async def test_a_label_that_a_feature_set_shows_is_not_deleted(
     kept = await alice.follow(await alice.post(f"/console/labels/{label.id}/delete"))
     assert "used by a feature set" in text_of(kept)
     assert await labels.get_label(deps, business.account.id, label.id) == label
+
+
+async def test_an_owner_reads_the_names_of_its_own_feature_sets_alone_where_the_libraries_are_used(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    account_id = business.account.id
+    label = await make_label(deps, account_id, label_type=LabelType.STATIC)
+    reason = await call_reasons.create_call_reason(deps, account_id, text="Order update", by=SYSTEM)
+    for name, process in (("Secret launch", None), ("Doorstep", business.process)):
+        new = NewFeatureSet(name, label_id=label.id, call_reason_id=reason.id)
+        await make_feature_set(deps, account_id, process, new)
+    alice, paul = await alice_of(business, browse), await browse.as_member(business.process_owner)
+    for page in ("/console/labels", "/console/call-reasons"):
+        assert "Doorstep, Secret launch" in (await alice.get(page)).text
+        seen = (await paul.get(page)).text
+        assert "Doorstep" in seen
+        assert "Secret launch" not in seen
 
 
 async def test_owners_see_labels_and_change_none_and_another_accounts_is_like_none(

@@ -1,6 +1,7 @@
 """The SQL of feature sets."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -140,11 +141,13 @@ async def select_other_names(tx: Tx, feature_set: FeatureSet) -> list[str]:
     return [row["name"] for row in rows]
 
 
-async def select_uses(tx: Tx, account_id: AccountId) -> FeatureSetUses:
-    """Which of the account's feature sets and number groups show which label and call reason, by name."""
+async def select_uses(tx: Tx, account_id: AccountId, among: Sequence[FeatureSetId] | None) -> FeatureSetUses:
+    """Which feature sets and number groups of the account, or (not None) of these, show which label and call reason."""
     rows = await tx.fetch(
-        "SELECT name, label_id, call_reason_id FROM feature_set WHERE account_id = $1 ORDER BY lower(name), id",
+        "SELECT name, label_id, call_reason_id FROM feature_set"
+        " WHERE account_id = $1 AND ($2::uuid[] IS NULL OR id = ANY ($2)) ORDER BY lower(name), id",
         account_id,
+        among,
     )
     labels: defaultdict[LabelId, list[str]] = defaultdict(list)
     reasons: defaultdict[CallReasonId, list[str]] = defaultdict(list)

@@ -104,7 +104,7 @@ async def delete(request: ConsoleRequest) -> Response:
 
 async def _list(request: ConsoleRequest, form: Form, status: int = 200) -> Response:
     found = await call_reasons.list_call_reasons(request.deps, request.account_id)
-    uses = await feature_sets.list_uses(request.deps, request.account_id)
+    uses = await feature_sets.list_uses(request.deps, request.account_id, request.by.scope)
     listed = [ListedCallReason(reason, uses.of_call_reasons.get(reason.id, ())) for reason in found]
     return page(request, CallReasonsPage(listed, form), status)
 
@@ -112,7 +112,7 @@ async def _list(request: ConsoleRequest, form: Form, status: int = 200) -> Respo
 async def _reason(request: ConsoleRequest) -> tuple[CallReason, Sequence[str]]:
     """The call reason that the path names, and the names of the feature sets that show it."""
     reason = await call_reasons.get_call_reason(request.deps, request.account_id, request.id(CallReasonId))
-    uses = await feature_sets.list_uses(request.deps, request.account_id)
+    uses = await feature_sets.list_uses(request.deps, request.account_id, request.by.scope)
     return reason, uses.of_call_reasons.get(reason.id, ())
 
 

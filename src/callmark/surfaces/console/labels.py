@@ -71,7 +71,7 @@ class LabelFormPage(Page, frozen=True):
 async def show_labels(request: ConsoleRequest) -> Response:
     """All labels, or those of one type."""
     found = await labels.list_labels(request.deps, request.account_id)
-    uses = await feature_sets.list_uses(request.deps, request.account_id)
+    uses = await feature_sets.list_uses(request.deps, request.account_id, request.by.scope)
     kind = request.query("type") if request.query("type") in set(LabelType) else ""
     counts = {kind.value: sum(label.label_type is kind for label in found) for kind in LabelType} | {"": len(found)}
     rows = [
@@ -148,7 +148,7 @@ async def make_default(request: ConsoleRequest) -> Response:
 
 async def ask_delete(request: ConsoleRequest) -> Page:
     label = await _label(request)
-    uses = await feature_sets.list_uses(request.deps, request.account_id)
+    uses = await feature_sets.list_uses(request.deps, request.account_id, request.by.scope)
     if used_by := uses.of_labels.get(label.id):
         them = display_names.agree(len(used_by), "it", "them")
         reasons = [shown_by(used_by), f"Give {them} another label first."]
