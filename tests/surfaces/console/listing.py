@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 from tests.domain.numbers.staging import run_jobs
 from tests.support.factories import make_label
 from tests.surfaces.console.browser import (
@@ -46,5 +47,9 @@ async def list_in(deps: Deps, business: Business, feature_set_id: FeatureSetId, 
 async def applied(browser: Browser, at: str, mode: str, text: str, **more: str) -> str:
     """What the page says after a list went through preview and apply, with what the preview's form holds."""
     shown = await browser.follow(await browser.post(f"{at}/listing", {"mode": mode, "list": text, **more}))
-    fields = dict(re.findall(r'type="hidden" name="(mode|numbers|rejected|draft)" value="([^"]*)"', shown.text))
-    return text_of(await browser.follow(await browser.post(f"{at}/listing/apply", {**fields, **more})))
+    return text_of(await browser.follow(await browser.post(f"{at}/listing/apply", {**hidden_fields(shown), **more})))
+
+
+def hidden_fields(shown: httpx.Response) -> dict[str, str]:
+    """What the forms of a preview or a confirmation send back of what it shows."""
+    return dict(re.findall(r'type="hidden" name="(mode|numbers|rejected|draft|seen)" value="([^"]*)"', shown.text))

@@ -6,6 +6,7 @@ from tests.support.audit_log import log_of
 from tests.support.factories import make_label, phone
 from tests.support.listed_number import QUESTIONS
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
+from tests.surfaces.console.listing import hidden_fields
 
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.callbacks import service as callbacks
@@ -114,6 +115,27 @@ async def test_a_set_is_published_and_unpublished_and_each_says_what_happens(
         "feature_set.published",
         "feature_set.changed",
     ]
+
+
+async def test_a_feature_set_is_not_deleted_with_a_campaign_that_the_question_did_not_name(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    made, alice = await make_set(deps, business, NEW), await browse.as_member(business.admin)
+    at = f"{SETS}/{made.id}/delete"
+    fields = hidden_fields(await alice.get(at))
+    await feedback.create_campaign(
+        deps,
+        business.account.id,
+        feature_set_id=made.id,
+        name="Was it fine?",
+        campaign_type=CampaignType.CALL_RATING,
+        by=ALICE,
+    )
+    stale = await alice.follow(await alice.post(at, fields))
+    assert "This changed meanwhile. Check it again, then confirm." in text_of(stale)
+    assert "Was it fine?" in text_of(stale)
+    await feature_sets.get_feature_set(deps, business.account.id, made.id)
+    assert (await alice.post(at, hidden_fields(stale))).headers["location"] == SETS
 
 
 async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(

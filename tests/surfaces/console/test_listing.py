@@ -12,11 +12,12 @@ from tests.surfaces.console.browser import (
     make_business,
     text_of,
 )
-from tests.surfaces.console.listing import SETS, applied, list_in, make_set
+from tests.surfaces.console.listing import SETS, applied, hidden_fields, list_in, make_set
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import NewFeatureSet
+from callmark.domain.numbers import service as numbers
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
@@ -111,8 +112,7 @@ async def test_a_preview_survives_a_reload_and_is_gone_once_it_was_applied(
     back = await alice.get(f"{at}?draft={preview.rpartition('/')[2]}")
     assert "We kept list.csv" in text_of(back)
     assert re.search(r'value="rewrite"[^>]* checked', back.text)
-    hidden = r'type="hidden" name="(mode|numbers|rejected|draft)" value="([^"]*)"'
-    fields = dict(re.findall(hidden, (await alice.get(preview)).text))
+    fields = hidden_fields(await alice.get(preview))
     unsure = await alice.post(f"{at}/apply", fields)
     assert errors_of(unsure)["sure"] == "Confirm this first: numbers meant by these lines would be delisted"
     assert "2 hello not a phone number" in text_of(unsure) or "3 hello not a phone number" in text_of(unsure)
@@ -237,6 +237,49 @@ async def test_numbers_are_delisted_by_a_list_or_all_at_once(deps: Deps, busines
     assert "2 numbers are being delisted." in text_of(await alice.follow(await alice.post(f"{at}/delist-all")))
     await run_jobs(deps)
     assert await states_of(deps, business.account.id) == {"listed": 1}
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept list", "list no longer kept"])
+async def test_no_number_is_delisted_by_a_list_whose_preview_did_not_show_it(
+    deps: Deps, business: Business, browse: Visitors, *, is_kept: bool
+) -> None:
+    here = await make_set(deps, business)
+    one, two, bobs = phones(3)
+    await list_in(deps, business, here, one)
+    alice, at = await browse.as_member(business.admin), f"{SETS}/{here}/listing"
+    for mode, text in (("rewrite", two), ("delist", f"{one}\n{bobs}")):
+        fields = hidden_fields(await alice.follow(await alice.post(at, {"mode": mode, "list": text})))
+        await list_in(deps, business, here, bobs)
+        stale = await alice.post(f"{at}/apply", fields if is_kept else {**fields, "draft": ""})
+        assert stale.status_code == 422
+        said = text_of(stale)
+        assert "This changed meanwhile. Check it again, then confirm." in said
+        assert "2 numbers will be delisted. Their calls then show nothing." in said
+        assert await states_of(deps, business.account.id) == {"listed": 2}
+        await numbers.delist(deps, business.account.id, here, [bobs], by=SYSTEM)
+        await run_jobs(deps)
+    assert "1 number is being listed and 1 number is being delisted." in await applied(
+        alice, f"{SETS}/{here}", "rewrite", two
+    )
+
+
+async def test_no_number_is_delisted_that_came_after_the_question_about_all(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    here = await make_set(deps, business)
+    one, two = phones(2)
+    await list_in(deps, business, here, one)
+    alice, at = await browse.as_member(business.admin), f"{SETS}/{here}/delist-all"
+    fields = hidden_fields(await alice.get(at))
+    await list_in(deps, business, here, two)
+    stale = await alice.post(at, fields)
+    assert stale.headers["location"] == at
+    asked = await alice.follow(stale)
+    assert "This changed meanwhile. Check it again, then confirm." in text_of(asked)
+    assert "2 numbers in Doorstep leave your account" in text_of(asked)
+    assert await states_of(deps, business.account.id) == {"listed": 2}
+    done = await alice.follow(await alice.post(at, hidden_fields(asked)))
+    assert "2 numbers are being delisted." in text_of(done)
 
 
 async def test_listing_without_a_label_leads_to_choosing_one(deps: Deps, business: Business, browse: Visitors) -> None:

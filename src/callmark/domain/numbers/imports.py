@@ -3,8 +3,9 @@
 A list is carried out as requests of at most 10,000 numbers, each in a transaction of its own.
 """
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -46,6 +47,11 @@ class ListPreview(Struct, frozen=True):
     elsewhere: list[PhoneNumber]
     after_count: int
 
+    @property
+    def going_digest(self) -> str:
+        """Names the numbers that are to be delisted, for `apply_list`."""
+        return digest_of(self.going)
+
 
 class ListOutcome(Struct, frozen=True):
     """What a list did: how many numbers a job now lists, how many one delists."""
@@ -73,9 +79,8 @@ async def preview_list(
 ) -> ListPreview:
     """What `apply_list` would do; nothing is written. Raises Forbidden, NotFound."""
     account_id, set_id, before = feature_set.account_id, feature_set.id, feature_set.number_count
+    going = await _going(deps, account_id, set_id, listed, mode, scope)
     if mode is ListMode.DELIST:
-        held = await search.find_numbers(deps, account_id, listed)
-        going = [one.phone_number for one in held if _is_to_go(one, set_id)]
         gone = set(going)
         elsewhere = [number for number in listed if number not in gone]
         return ListPreview(feature_set, None, going, elsewhere, before - len(going))
@@ -83,9 +88,6 @@ async def preview_list(
     failed = await search.find_numbers(deps, account_id, [PhoneNumber(number) for number in answer.updated])
     from_elsewhere = sum(one.feature_set_id != set_id for one in failed)
     after = before + len(answer.new) + len(answer.migrated) + from_elsewhere
-    if mode is ListMode.APPEND:
-        return ListPreview(feature_set, answer, [], [], after)
-    going = await find_rest(deps, account_id, set_id, listed, scope, most=max(before, 1))
     return ListPreview(feature_set, answer, going, [], after - len(going))
 
 
@@ -96,9 +98,12 @@ async def find_rest(
     keep: Sequence[PhoneNumber],
     scope: Scope,
     *,
-    most: int,
+    most: int | None = None,
 ) -> list[PhoneNumber]:
-    """Up to `most` numbers of the feature set that a rewrite with `keep` would delist. Raises Forbidden, NotFound."""
+    """The numbers (at most `most`) of the feature set that a rewrite with `keep` would delist.
+
+    Raises Forbidden, NotFound.
+    """
     async with deps.db.transaction() as tx:
         await service.lock_set(tx, account_id, feature_set_id, scope)
         return await queries.select_rest(tx, feature_set_id, keep, most)
@@ -112,18 +117,26 @@ async def apply_list(
     mode: ListMode,
     *,
     by: Actor,
-) -> ListOutcome:
+    shown: str = "",
+) -> ListOutcome | None:
     """Adds the numbers to the feature set, makes its content equal to them, or takes them out; jobs do the work.
 
-    The first two publish it. Raises Forbidden, NotFound, InvalidInput for an empty list or a missing label.
+    The first two publish it. `shown` is the digest of the numbers that were shown as going: where others would go by
+    now, nothing is done and the answer is None. Raises Forbidden, NotFound, InvalidInput for an empty list or a missing
+    label.
     """
-    of = deps, account_id, feature_set_id
-    if mode is ListMode.APPEND:
-        return ListOutcome((await append(*of, listed, by=by)).coming_count, 0)
-    if mode is ListMode.REWRITE:
-        answer, going = await rewrite(*of, listed, by=by)
-        return ListOutcome(answer.coming_count, going)
-    return ListOutcome(0, sum([len((await service.delist(*of, part, by=by)).existing) for part in _parts(listed)]))
+    going = await _going(deps, account_id, feature_set_id, listed, mode, by.scope)
+    if shown and shown != digest_of(going):
+        return None
+    of, coming_count = (deps, account_id, feature_set_id), 0
+    if mode is not ListMode.DELIST:
+        coming_count = (await append(*of, listed, by=by)).coming_count
+    return ListOutcome(coming_count, await _delist(*of, going, by))
+
+
+def digest_of(going: Iterable[PhoneNumber]) -> str:
+    """A short text that names these numbers, in whatever order."""
+    return hashlib.sha256("\n".join(sorted(going)).encode()).hexdigest()
 
 
 async def append(
@@ -145,9 +158,14 @@ async def rewrite(
     return published, await _delist_rest(deps, account_id, feature_set_id, numbers, by)
 
 
-async def delist_all(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, *, by: Actor) -> ListOutcome:
-    """Takes every number out of the feature set. Raises Forbidden, NotFound."""
-    return ListOutcome(0, await _delist_rest(deps, account_id, feature_set_id, [], by))
+async def delist_all(
+    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, *, by: Actor, shown: str = ""
+) -> ListOutcome | None:
+    """Takes every number out of the feature set. `shown` as in `apply_list`. Raises Forbidden, NotFound."""
+    going = await find_rest(deps, account_id, feature_set_id, [], by.scope)
+    if shown and shown != digest_of(going):
+        return None
+    return ListOutcome(0, await _delist(deps, account_id, feature_set_id, going, by))
 
 
 async def delist_chosen(deps: Deps, account_id: AccountId, chosen: Sequence[PhoneNumber], *, by: Actor) -> int:
@@ -191,13 +209,40 @@ async def import_group(
     )
 
 
+async def _going(
+    deps: Deps,
+    account_id: AccountId,
+    feature_set_id: FeatureSetId,
+    listed: Sequence[PhoneNumber],
+    mode: ListMode,
+    scope: Scope,
+) -> list[PhoneNumber]:
+    """What a list would delist now. Raises Forbidden, NotFound."""
+    match mode:
+        case ListMode.APPEND:
+            return []
+        case ListMode.REWRITE:
+            return await find_rest(deps, account_id, feature_set_id, listed, scope)
+        case ListMode.DELIST:
+            held = await search.find_numbers(deps, account_id, listed)
+            return [one.phone_number for one in held if _is_to_go(one, feature_set_id)]
+
+
+async def _delist(
+    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, going: Sequence[PhoneNumber], by: Actor
+) -> int:
+    """Delists these numbers as far as the feature set still has them; how many."""
+    parts = _parts(going) if going else []
+    return sum([len((await service.delist(deps, account_id, feature_set_id, one, by=by)).existing) for one in parts])
+
+
 async def _delist_rest(
     deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, keep: Sequence[PhoneNumber], by: Actor
 ) -> int:
     """Delists all but these numbers; how many."""
     of, count = (deps, account_id, feature_set_id), 0
     while rest := await find_rest(*of, keep, by.scope, most=MOST_NUMBERS):
-        count += len((await service.delist(*of, rest, by=by)).existing)
+        count += await _delist(*of, rest, by)
     return count
 
 

@@ -22,7 +22,7 @@ from callmark.domain.structure.model import Node, flat
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import counted, display_names
-from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed
+from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed, digest_of
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -204,7 +204,8 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     if gone.campaigns:
         lost.append(counted.campaigns_deleted(gone.campaigns, gone.answer_count))
     lost.append("This cannot be undone.")
-    return Confirm(f"Delete {one.name}?", lost, "Delete feature set", back)
+    seen = digest_of(gone.callback_config, *gone.campaigns)
+    return Confirm(f"Delete {one.name}?", lost, "Delete feature set", back, seen=seen)
 
 
 async def delete(request: ConsoleRequest) -> Response:

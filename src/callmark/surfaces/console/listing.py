@@ -20,9 +20,9 @@ from callmark.domain.numbers.number_list_parser import ListReading, NumberList, 
 from callmark.domain.policy.model import Action, Path, Scope
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import PreviewedFile
-from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import counted, display_names
-from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.confirm import CHANGED, SEEN, Confirm, confirmed
 from callmark.surfaces.console.csv_export import headers_of, sheet
 from callmark.surfaces.console.list_files import (
     LARGEST_LIST_BYTES,
@@ -173,14 +173,13 @@ async def apply(request: ConsoleRequest) -> Response:
         mode = _mode(form)
         listed = await to_thread(read, form.text("numbers"), ListReading())
         if mode is ListMode.REWRITE and form.is_on("rejected") and not form.is_on("sure"):
-            unsure = form.refused(
-                InvalidInput("confirm this first: numbers meant by these lines would be delisted", field="sure")
-            )
-            if file:
-                return await _preview(request, file, Form({**Form.of(**file.choices).values}, unsure.errors), 422)
-            found = await imports.preview_list(request.deps, one, listed.numbers, mode, request.by.scope)
-            return page(request, _preview_page(request, unsure, mode, listed, found), 422)
-        done = await imports.apply_list(request.deps, request.account_id, set_id, listed.numbers, mode, by=request.by)
+            unsure = InvalidInput("confirm this first: numbers meant by these lines would be delisted", field="sure")
+            return await _preview_again(request, file, listed, mode, form.refused(unsure))
+        done = await imports.apply_list(
+            request.deps, request.account_id, set_id, listed.numbers, mode, by=request.by, shown=form.text(SEEN)
+        )
+        if done is None:
+            return await _preview_again(request, file, listed, mode, form.refused(Conflict(CHANGED)))
     except InvalidInput as refused:
         if refused.field == "label_id":
             return request.go(
@@ -192,16 +191,37 @@ async def apply(request: ConsoleRequest) -> Response:
     return request.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
 
 
+async def _preview_again(
+    request: ConsoleRequest, file: PreviewedFile | None, listed: NumberList, mode: ListMode, form: Form
+) -> Response:
+    """The preview of the list that was sent, with what is wrong."""
+    if file:
+        return await _preview(request, file, Form({**Form.of(**file.choices).values}, form.errors), 422)
+    one = (await _find_set(request)).feature_set
+    found = await imports.preview_list(request.deps, one, listed.numbers, mode, request.by.scope)
+    return page(request, _preview_page(request, form, mode, listed, found), 422)
+
+
 async def ask_delist_all(request: ConsoleRequest) -> Page:
     one = (await _find_set(request)).feature_set
+    going = await imports.find_rest(request.deps, request.account_id, one.id, [], request.by.scope)
     lost = [*counted.numbers_leave(one.number_count, one.name), "The feature set stays."]
-    return Confirm(f"Delist every number of {one.name}?", lost, "Delist all", f"{_at(one.id)}/listing")
+    return Confirm(
+        f"Delist every number of {one.name}?",
+        lost,
+        "Delist all",
+        f"{_at(one.id)}/listing",
+        seen=imports.digest_of(going),
+    )
 
 
 async def delist_all(request: ConsoleRequest) -> Response:
     """Takes every number out."""
     set_id = (await _find_set(request)).feature_set.id
-    done = await imports.delist_all(request.deps, request.account_id, set_id, by=request.by)
+    shown = request.form.text(SEEN)
+    done = await imports.delist_all(request.deps, request.account_id, set_id, by=request.by, shown=shown)
+    if done is None:
+        return request.go(request.address, CHANGED, "warning")
     return request.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
 
 
