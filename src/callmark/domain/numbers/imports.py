@@ -121,7 +121,7 @@ async def apply_list(
 ) -> ListOutcome | None:
     """Adds the numbers to the feature set, makes its content equal to them, or takes them out; jobs do the work.
 
-    The first two publish it. `shown` is the digest of the numbers that were shown as going: where others would go by
+    The first two publish it. `shown` is the digest of the numbers that were shown as going: where others would leave by
     now, nothing is done and the answer is None. Raises Forbidden, NotFound, InvalidInput for an empty list or a missing
     label.
     """
