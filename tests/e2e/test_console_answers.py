@@ -115,10 +115,12 @@ def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: Consol
     set_hours(page)
     receiver = console.demo.handset()
     console.demo.call(receiver, "missed")
+    page.goto("/console/callbacks")
     asked = {"business_number": CALLER, "slot": console.demo.screen(receiver)["offers"]["slots"][0]}
     answer = console.demo.http.post(f"/emulator/v1/handsets/{receiver}/call-me-back", json=asked)
     assert answer.status_code == 200, answer.text
-    page.goto("/console/callbacks")
+    row = page.locator("#results tbody tr", has_text=display_names.phone(receiver))
+    expect(row).to_have_count(1, timeout=30_000)  # the list updates itself
     page.get_by_role("searchbox").fill(receiver)
     row = page.locator("#results tbody tr")
     expect(row).to_have_count(1)

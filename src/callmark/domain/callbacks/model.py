@@ -111,6 +111,13 @@ class CallbackRequest(Struct, frozen=True):
 ALL_STATES = frozenset(RequestState)
 
 
+class ShownState(Struct, frozen=True):
+    """How a page showed a request: its state, and who had taken it or was done with it."""
+
+    state: RequestState
+    handled_by_email: str | None
+
+
 class RequestFilter(Struct, frozen=True):
     """Which requests of an account; None leaves a part out.
 
@@ -157,10 +164,19 @@ def done_by(request: CallbackRequest, email: str, now: datetime) -> CallbackRequ
     return replace(request, state=RequestState.DONE, handled_by_email=email, handled_at=now)
 
 
-def reopened(request: CallbackRequest) -> CallbackRequest:
-    """The request, new again, for the next person. Raises Conflict when the receiver was not interested."""
+def reopened(request: CallbackRequest, shown: ShownState | None = None) -> CallbackRequest:
+    """The request, new again, for the next person. Raises Conflict when the receiver was not interested.
+
+    Also when it is done, or someone else's, and was not as it was `shown` to who asks: what a colleague did meanwhile
+    stays.
+    """
     if not request.is_interested:
         raise Conflict("the receiver was not interested; there is nothing to do")
+    if shown and request.state is RequestState.DONE and shown.state is not RequestState.DONE:
+        raise Conflict(f"this request was marked as done by {request.handled_by_email}")
+    is_as_shown = (request.state, request.handled_by_email) == (shown.state, shown.handled_by_email) if shown else True
+    if request.state is RequestState.TAKEN and not is_as_shown:
+        raise Conflict(f"this request is taken by {request.handled_by_email}")
     return replace(request, state=RequestState.NEW, handled_by_email=None, handled_at=None)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from callmark.domain.audit import service as audit
 from callmark.domain.callbacks import model, queries
 from callmark.domain.callbacks.hours import SLOT
-from callmark.domain.callbacks.model import CallbackRequest, RequestFilter, RequestState, WorkListPosition
+from callmark.domain.callbacks.model import CallbackRequest, RequestFilter, RequestState, ShownState, WorkListPosition
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import AccountId, CallbackRequestId
@@ -111,9 +111,12 @@ async def finish(
     return await _change(deps, account_id, request_id, by, "callback.done", step)
 
 
-async def reopen(deps: Deps, account_id: AccountId, request_id: CallbackRequestId, *, by: Actor) -> CallbackRequest:
+async def reopen(
+    deps: Deps, account_id: AccountId, request_id: CallbackRequestId, *, by: Actor, shown: ShownState | None = None
+) -> CallbackRequest:
     """The request, new again, for the next person; unchanged when it was new. As `model.reopened`; NotFound."""
-    return await _change(deps, account_id, request_id, by, "callback.reopened", model.reopened)
+    step = partial(model.reopened, shown=shown)
+    return await _change(deps, account_id, request_id, by, "callback.reopened", step)
 
 
 async def _handler(deps: Deps, account_id: AccountId, by: Actor, email: str) -> str:

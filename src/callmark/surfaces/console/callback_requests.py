@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from callmark.domain.callbacks.model import (
     CallbackRequest,
     RequestFilter,
     RequestState,
+    ShownState,
     WorkListPosition,
     is_overdue,
 )
@@ -126,8 +128,11 @@ async def finish(request: ConsoleRequest) -> Response:
 
 
 async def reopen(request: ConsoleRequest) -> Response:
-    """On the list again, for anyone to take."""
-    return await _step(request, work_list.reopen, "is new again")
+    """On the list again, for anyone to take: a taken one, or one that is done, as the page showed it."""
+    state = request.form.text("state")
+    handler = request.form.text("handled_by") or None
+    shown = ShownState(RequestState(state), handler) if state in set(RequestState) else None
+    return await _step(request, partial(work_list.reopen, shown=shown), "is new again")
 
 
 async def show_export(request: ConsoleRequest) -> Response:

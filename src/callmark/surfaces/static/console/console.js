@@ -220,11 +220,13 @@ document.addEventListener("htmx:afterSettle", ({ target, detail }) => {
 });
 
 /* What a page asks again and again is marked, because nobody has used the session by that. It rests while nobody looks,
-   and while the keyboard is inside, unless htmx can put it back: it does so by ids. */
+   and while the keyboard is inside, unless htmx can put it back: it does so by ids. A list whose rows have buttons
+   (`data-rests`) rests under the pointer too: no row moves away from it. */
 document.addEventListener("htmx:configRequest", (event) => {
   const { elt, headers, triggeringEvent } = event.detail;
   if (triggeringEvent) return;
   const focused = document.activeElement;
-  if (document.hidden || (elt.contains(focused) && !focused.id)) event.preventDefault();
+  const isUsed = (elt.contains(focused) && !focused.id) || elt.matches("[data-rests]:hover");
+  if (document.hidden || isUsed) event.preventDefault();
   else headers["X-Callmark-Poll"] = "yes";
 });
