@@ -2,6 +2,7 @@
 
 import pytest
 from tests.support.audit_log import log_of
+from tests.support.listed_number import make_listed, offer_everything
 from tests.surfaces.console.browser import (
     Business,
     Visitors,
@@ -105,12 +106,43 @@ async def test_a_suspended_account_is_refused_until_it_is_restored(
 async def test_name_and_features_are_changed_and_noted(deps: Deps, business: Business, browse: Visitors) -> None:
     operator = await make_operator(deps)
     olive = await browse.as_operator(operator)
-    await olive.follow(await olive.post(url_of(business), {"name": "Acme & Sons", "features": "number_management"}))
+    asked = await olive.follow(
+        await olive.post(url_of(business), {"name": "Acme & Sons", "features": "number_management"})
+    )
+    assert "The other changes were saved." in text_of(asked)
+    removing = ("call_personalisation", "call_me_back", "user_feedback")
+    assert (await olive.post(f"{url_of(business)}/without/{','.join(removing)}")).status_code == 303
     account = await accounts.get_account(deps, business.account.id)
     assert (account.name, account.features) == ("Acme & Sons", {Feature.NUMBER_MANAGEMENT})
-    (entry,) = await log_of(deps, account.id)
+    entry, renamed = await log_of(deps, account.id)
     assert (entry.action, entry.actor_email, entry.by_operator) == ("account.changed", operator.email, True)
     assert entry.details == {"features": ["number_management"]}
+    assert renamed.details == {"features": sorted(Feature)}
+
+
+async def test_features_are_taken_from_an_account_once_it_is_said_what_stops(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    account_id = business.account.id
+    await offer_everything(deps, await make_listed(deps, account_id=account_id))
+    await credentials.create_key(deps, account_id, name="dialer", features=[Feature.USER_FEEDBACK], by=SYSTEM)
+    olive = await browse.as_operator(await make_operator(deps))
+    asked = await olive.post(url_of(business), {"name": "Acme", "features": ["call_personalisation"]})
+    assert asked.headers["location"] == f"{url_of(business)}/without/number_management,call_me_back,user_feedback"
+    said = text_of(await olive.follow(asked))
+    for line in (
+        "Remove Number Management, Call Me Back, User Feedback from Acme?",
+        "Number Management: 1 number shows nothing when it calls and offers nothing afterwards. No API key uses it.",
+        "Call Me Back: 1 feature set no longer offers callbacks.",
+        "User Feedback: 1 live campaign stops asking. 1 API key is refused for it.",
+    ):
+        assert line in said
+    assert (await accounts.get_account(deps, account_id)).features == set(Feature)
+    assert "account.changed" not in await actions_of(deps, account_id)
+    done = await olive.follow(await olive.post(asked.headers["location"]))
+    assert "Number Management, Call Me Back, User Feedback were removed from Acme." in text_of(done)
+    assert (await accounts.get_account(deps, account_id)).features == {Feature.CALL_PERSONALISATION}
+    assert (await olive.get(asked.headers["location"])).status_code == 404
 
 
 async def test_accounts_are_found_by_name_id_and_state_and_paged(deps: Deps, browse: Visitors) -> None:

@@ -48,7 +48,7 @@ IDS = {
 }
 """Which thing a path names, by the path as far as its id. What operators have is nobody's: any id will do there."""
 
-WORDS = {"/alerts/new/{kind}"}
+WORDS = {"/alerts/new/{kind}", "/operator/accounts/{id}/without/{features}"}
 """What is in braces there is no id."""
 
 FOR_ANYBODY = {
@@ -116,7 +116,7 @@ _PLAIN = (
     " label_name label_type list mode name next numbers old_password on operations os overlap password phone_type"
     " proof push questions receiver rejected remember requires_code seen seen_in sent sheet sheet_was since"
     " slot_picker starts_at state stops_on_gone sub_category sure survey theme then time_zone type until url verdict"
-    " version zone"
+    " version zone handled_by"
 )
 PLAIN_FIELDS = frozenset(_PLAIN.split())
 """Fields that name nothing of an account's."""
@@ -136,4 +136,4 @@ def kinds_of(path: str) -> list[str]:
 def filled(path: str, worlds: Sequence[World]) -> str:
     """The path with the id of one world after the other."""
     ids = iter([world[kind] for kind, world in zip(kinds_of(path), worlds, strict=True)])
-    return f"/console{_PARTS.sub(lambda _: next(ids), path)}"
+    return f"/console{_PARTS.sub(lambda part: 'word' if path[: part.end()] in WORDS else next(ids), path)}"

@@ -20,6 +20,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
+from callmark.surfaces.console.account_features import question_url
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
@@ -113,15 +114,21 @@ async def show_account(request: ConsoleRequest) -> Response:
 
 
 async def edit(request: ConsoleRequest) -> Response:
-    """Changes name and features."""
-    form = request.form.onto(_filled(await accounts.get_account(request.deps, request.id(AccountId))))
+    """Changes the name and adds features; asks first about those that are to go."""
+    old = await accounts.get_account(request.deps, request.id(AccountId))
+    form = request.form.onto(_filled(old))
+    wanted = _features(form)
+    leaving = [one for one in Feature if one in old.features and one not in wanted]
+    name, features = form.text("name"), old.features.union(wanted)
+    is_more = not leaving or features != old.features or name != old.name
     try:
-        account = await accounts.update_account(
-            request.deps, request.id(AccountId), by=request.by, name=form.text("name"), features=_features(form)
-        )
+        if is_more:
+            await accounts.update_account(request.deps, old.id, by=request.by, name=name, features=features)
     except InvalidInput as refused:
         return await _account_page(request, form.refused(refused), 422)
-    return request.go(f"{LIST}/{account.id}", "Account saved.")
+    if leaving:
+        return request.go(question_url(old.id, leaving), "The other changes were saved." if is_more else "")
+    return request.go(f"{LIST}/{old.id}", "Account saved.")
 
 
 async def ask_suspend(request: ConsoleRequest) -> Page:

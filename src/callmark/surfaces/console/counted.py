@@ -51,6 +51,35 @@ def numbers_hidden(number: int) -> list[str]:
     return [f"Its {what} nothing from the next call.", f"{stay} listed and nothing is deleted. {again}"]
 
 
+def numbers_stop(number: int) -> str:
+    """Before Number Management is taken from an account with that many numbers."""
+    if number == 0:
+        return "It has no numbers, so no call changes."
+    shows = agree(number, "shows nothing when it calls and offers", "show nothing when they call and offer")
+    return f"{_first(number, 'number')} {shows} nothing afterwards."
+
+
+def offers_stop(number: int) -> str:
+    """Before Call Me Back is taken from an account where that many feature sets offer it."""
+    if number == 0:
+        return "No feature set offers callbacks, so no call changes."
+    return f"{_first(number, 'feature set')} no longer {agree(number, 'offers', 'offer')} callbacks."
+
+
+def campaigns_stop(number: int) -> str:
+    """Before User Feedback is taken from an account with that many live campaigns."""
+    if number == 0:
+        return "It has no live campaigns, so no call changes."
+    return f"{_first(number, 'live campaign')} {agree(number, 'stops', 'stop')} asking."
+
+
+def keys_refused(number: int) -> str:
+    """Before a feature is taken that this number of keys give access to."""
+    if number == 0:
+        return "No API key uses it."
+    return f"{count(number, 'API key')} {agree(number, 'is', 'are')} refused for it."
+
+
 def numbers_move(number: int) -> str:
     """Before a feature set is moved."""
     if number == 0:

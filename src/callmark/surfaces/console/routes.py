@@ -1,6 +1,7 @@
 """Every page of the console in one table: each concept's file has its own lines."""
 
 from callmark.surfaces.console import (
+    account_features,
     account_limits,
     accounts,
     acting,
@@ -86,6 +87,7 @@ TABLE: tuple[ConsoleRoute, ...] = (
     *usage.ROUTES,
     *reference.ROUTES,
     *accounts.ROUTES,
+    *account_features.ROUTES,
     *account_limits.ROUTES,
     *acting.ROUTES,
     *handset_apps.ROUTES,
