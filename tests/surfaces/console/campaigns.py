@@ -20,3 +20,7 @@ async def draft(
         questions=QUESTIONS if kind is CampaignType.QUESTIONS else (),
         by=ALICE,
     )
+
+
+async def live(deps: Deps, listed: Listed, kind: CampaignType = CampaignType.QUESTIONS) -> Campaign:
+    return await feedback.make_live(deps, listed.account_id, (await draft(deps, listed, kind)).id, by=ALICE)

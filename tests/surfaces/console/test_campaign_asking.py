@@ -1,14 +1,15 @@
 """Before a campaign is made live, its pages say what keeps it from being asked."""
 
 import pytest
+from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
 from tests.support.listed_number import Listed, make_listed, set_state, set_switch
 from tests.surfaces.console.browser import Business, Visitors, links_of, make_business, text_of
-from tests.surfaces.console.campaigns import draft
+from tests.surfaces.console.campaigns import draft, live
 
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
-from callmark.domain.feedback.model import CampaignState
+from callmark.domain.feedback.model import CallType, CampaignState
 
 
 @pytest.fixture
@@ -50,3 +51,28 @@ async def test_a_campaign_whose_survey_switch_is_off_is_not_asked_about_and_its_
     now = await feedback.get_campaign(deps, business.account.id, campaign.id)
     assert now.state is CampaignState.LIVE
     assert "feature_set.changed" in [entry.action for entry in await log_of(deps, business.account.id)]
+
+
+async def test_the_live_campaign_that_asks_after_the_same_calls_is_named_before_another_is_made_live(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed
+) -> None:
+    first, campaign = await live(deps, listed), await draft(deps, listed)
+    await feedback.update_campaign(deps, business.account.id, campaign.id, call_types=[CallType.ANSWERED], by=ALICE)
+    alice, url = await browse.as_member(business.admin), f"/console/campaigns/{campaign.id}/live"
+    asked = await alice.get(url)
+    said = text_of(asked)
+    assert f"{first.name} of Parcels is live for answered calls already. End it first." in said
+    assert f"/console/campaigns/{first.id}" in links_of(asked)
+    assert "from the next call" not in said
+    await feedback.end_campaign(deps, business.account.id, first.id, by=ALICE)
+    assert "from the next call" in text_of(await alice.get(url))
+
+
+async def test_a_draft_without_questions_is_not_asked_about(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed
+) -> None:
+    campaign, alice = await draft(deps, listed), await browse.as_member(business.admin)
+    await feedback.update_campaign(deps, business.account.id, campaign.id, questions=[], by=ALICE)
+    asked = await alice.get(f"/console/campaigns/{campaign.id}/live")
+    assert "cannot be made live yet It has no questions yet." in text_of(asked)
+    assert f"/console/campaigns/{campaign.id}/edit" in links_of(asked)

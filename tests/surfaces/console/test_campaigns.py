@@ -7,7 +7,7 @@ from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
 from tests.support.listed_number import Listed, make_listed, ring, set_switch
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
-from tests.surfaces.console.campaigns import draft
+from tests.surfaces.console.campaigns import draft, live
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
@@ -25,10 +25,6 @@ EVIL = '"><img src=x onerror=alert(1)>'
 async def listed(deps: Deps, business: Business) -> Listed:
     """A number of Acme's whose feature set hangs on the process that paul owns."""
     return await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Last mile calls")
-
-
-async def live(deps: Deps, listed: Listed, kind: CampaignType = CampaignType.QUESTIONS) -> Campaign:
-    return await feedback.make_live(deps, listed.account_id, (await draft(deps, listed, kind)).id, by=ALICE)
 
 
 async def answers(deps: Deps, listed: Listed, campaign: Campaign, *said: str) -> None:

@@ -158,9 +158,9 @@ async def ask_live(request: ConsoleRequest) -> Page:
     found = await find_campaign(request)
     campaign, one = found.campaign, found.own.feature_set
     back = f"{LIST}/{campaign.id}"
-    if not one.survey:
-        why = f"The survey switch of {one.name} is off. Turn it on at the campaign's page first."
-        return Blocked(f"{campaign.name} cannot be made live yet", [why], None, back)
+    if stops := await _stopped_by(request, found):
+        why, onward = stops
+        return Blocked(f"{campaign.name} cannot be made live yet", [why], onward, back)
     kinds = " and ".join(display_names.CALL_TYPES[kind].lower() for kind in _asked_after(found))
     begins = [f"It asks after {kinds} calls, from the next call."]
     if one.state is not FeatureSetState.PUBLISHED:
@@ -268,6 +268,22 @@ async def _placed(request: ConsoleRequest) -> list[PlacedCampaign]:
     sets = {own.feature_set.id: own for own in visible}
     every = await feedback.list_campaigns(request.deps, request.account_id)
     return [PlacedCampaign(one, sets[one.feature_set_id]) for one in every if one.feature_set_id in sets]
+
+
+async def _stopped_by(request: ConsoleRequest, found: PlacedCampaign) -> tuple[str, tuple[str, str] | None] | None:
+    """Why the campaign cannot be made live now, and the way to what has to change first; None when it can."""
+    campaign, one = found.campaign, found.own.feature_set
+    if not campaign.questions:
+        return "It has no questions yet.", ("Add questions", f"{LIST}/{campaign.id}/edit")
+    if not one.survey:
+        return f"The survey switch of {one.name} is off. Turn it on at the campaign's page first.", None
+    for other in await feedback.list_campaigns(request.deps, request.account_id):
+        asks_there = other.state is CampaignState.LIVE and other.feature_set_id == campaign.feature_set_id
+        if asks_there and (common := campaign.call_types & other.call_types):
+            kinds = " and ".join(display_names.CALL_TYPES[kind].lower() for kind in CallType if kind in common)
+            why = f"{other.name} of {one.name} is live for {kinds} calls already. End it first."
+            return why, (f"Open {other.name}", f"{LIST}/{other.id}")
+    return None
 
 
 def _asked_after(found: PlacedCampaign) -> list[CallType]:
