@@ -84,7 +84,7 @@ def visible_to(by: Actor, member: Member, places: Places) -> VisibleMember | Non
     path: Path = place.path if place else ()
     if member.email != by.email and not by.scope.includes(path):
         return None
-    trail = place.trail if place else "" if member.role is Role.ADMIN else "no place yet"
+    trail = place.trail if place else "" if member.role is Role.ADMIN else "no place"
     return VisibleMember(member, trail, may_give(by, member.role, path))
 
 

@@ -155,7 +155,7 @@ class Scope(Struct, frozen=True):
     node_id: UUID | None = None
     """The place. None is the whole account, unless `is_nowhere`."""
     is_nowhere: bool = False
-    """An owner who has not been given a place yet."""
+    """An owner whose place was deleted, or who has not been given one yet."""
 
     @property
     def is_whole_account(self) -> bool:

@@ -85,14 +85,15 @@ async def show_home(request: ConsoleRequest) -> Response:
 async def _figures(request: ConsoleRequest) -> HomeFigures:
     """The figures of the account; of what belongs to a place, those of the visitor's own."""
     deps, account_id, scope = request.deps, request.account_id, request.by.scope
+    has_place = not scope.is_nowhere
     midnight = datetime.combine(deps.clock.now().date(), time(), deps.clock.now().tzinfo)
     return HomeFigures(
         days=await call_figures.read_days(deps, account_id) if request.offers(Action.RECORDS_VIEW) else None,
         callbacks_waiting=await work_list.count_new(deps, account_id, scope, MOST)
-        if request.offers(Action.CALLBACKS_VIEW)
+        if has_place and request.offers(Action.CALLBACKS_VIEW)
         else None,
         feedback_today=await feedback.count_answers(deps, account_id, scope, midnight, MOST)
-        if request.offers(Action.FEEDBACK_VIEW)
+        if has_place and request.offers(Action.FEEDBACK_VIEW)
         else None,
         webhooks=await health.list_health(deps, account_id) if request.offers(Action.WEBHOOKS_VIEW) else None,
     )

@@ -49,6 +49,8 @@ class Layout(Struct, frozen=True):
     role: Role | None
     own_place: policy.Path
     """The place in the structure that an owner owns; empty for everyone else."""
+    has_no_place: bool
+    """Whether the visitor is an owner whose place was deleted, or who has not been given one yet."""
     email: str
     name: str
     is_operator: bool
@@ -93,6 +95,7 @@ def layout_of(request: ConsoleRequest) -> Layout:
         account_name=session.account_name if session else "",
         role=session.role if session else None,
         own_place=(session.node_id,) if session and session.node_id else (),
+        has_no_place=bool(session and request.by.scope.is_nowhere),
         email=session.email if session else "",
         name=session.name if session else "",
         is_operator=bool(session and session.role is None),
