@@ -135,6 +135,7 @@ async def test_features_are_taken_from_an_account_once_it_is_said_what_stops(
         "Number Management: 1 number shows nothing when it calls and offers nothing afterwards. No API key uses it.",
         "Call Me Back: 1 feature set no longer offers callbacks.",
         "User Feedback: 1 live campaign stops asking. 1 API key is refused for it.",
+        "Members cannot open their pages.",
     ):
         assert line in said
     assert (await accounts.get_account(deps, account_id)).features == set(Feature)

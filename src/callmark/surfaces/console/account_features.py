@@ -31,7 +31,10 @@ async def ask_remove(request: ConsoleRequest) -> Page:
     account, leaving = await _leaving(request)
     names = display_names.first_of([display_names.FEATURES[one] for one in leaving])
     lost = [await _stops(request.deps, account.id, one) for one in leaving]
-    lost.append("Members cannot open its pages. Nothing is deleted, and all works again once you select it again.")
+    its, it = ("its", "it") if len(leaving) == 1 else ("their", "them")
+    lost.append(
+        f"Members cannot open {its} pages. Nothing is deleted, and everything works again once you select {it}."
+    )
     return Confirm(f"Remove {names} from {account.name}?", lost, "Remove", f"{_LIST}/{account.id}")
 
 
