@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 from tests.e2e.browsing import CALLER
 from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at_in_both_themes
 
@@ -139,6 +139,25 @@ def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: Consol
     with admin.expect_download():  # the page has stayed, so it may be asked again
         admin.get_by_role("button", name="Download").click()
     assert receiver in (tmp_path / "log.csv").read_text()
+
+
+def test_the_list_of_requests_does_not_move_under_the_pointer(console: ConsoleTabs) -> None:
+    page = console.signed_in("process_owner")
+    page.clock.install()
+    page.goto("/console/callbacks?state=all")
+    page.locator("#results").hover()
+    asked: list[Request] = []
+
+    def note(request: Request) -> None:
+        asked.append(request)
+
+    page.on("request", note)
+    page.clock.run_for(20_000)
+    assert asked == []
+    page.get_by_role("heading", name="Call Me Back").hover()
+    with page.expect_request("**/console/callbacks?*") as polled:
+        page.clock.run_for(6_000)
+    assert polled.value.headers["x-callmark-poll"] == "yes"
 
 
 def test_a_campaign_is_built_with_its_preview_and_made_live(console: ConsoleTabs) -> None:
