@@ -10,6 +10,7 @@ from callmark.tables import rows, text, workbook
 from callmark.tables.columns import find_header, skip_titles
 from callmark.tables.model import Line, Table, TableError, Unread
 from callmark.tables.phones import looks_like_phone
+from callmark.tables.sheet_errors import marked
 
 WIDER = "has more cells than the header has names"
 MOST_COLUMNS = 16_384
@@ -115,7 +116,7 @@ def _judged(table: Table) -> Table:
         if fault:
             faults.append(Unread(line.number, line.text[:100], fault))
         else:
-            good.append(line)
+            good.append(marked(line))
     return replace(table, lines=good, faults=faults)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from callmark.tables.model import Line, TableError
+from callmark.tables.sheet_errors import NO_VALUE
 
 MOST_UNPACKED = 200_000_000
 MOST_ROWS = 1_000_000
@@ -31,7 +32,10 @@ _HIDDEN = re.compile(rb"\shidden=[\"'](?:1|true)[\"']")
 """Looked for in what `_ROW` took: together they would go through `row row row` again from each of its words."""
 _LONGEST_TAG = 1_000
 """Bytes of a chunk that are searched again with the next one, which may have the end of a tag."""
-NO_VALUE = "(formula without a value)"
+_ESCAPED = re.compile("_x(00[01][0-9A-Fa-f])_")
+"""Control characters, which XML cannot have. Others are never escaped."""
+_TEXT_RESULT = "str"
+"""The type of a formula's cell whose result is a text; without a value it is the empty one."""
 
 
 class Sheet(Struct, frozen=True):
@@ -43,12 +47,19 @@ class Sheet(Struct, frozen=True):
     notes: list[str] = field(default_factory=list[str])
 
 
+class _Cell(Protocol):
+    """What is used of a cell of openpyxl, which has no types."""
+
+    value: object
+    data_type: str
+
+
 class _Sheet(Protocol):
-    """What is used of a sheet of openpyxl, which has no types."""
+    """What is used of a sheet."""
 
     def reset_dimensions(self) -> None: ...
 
-    def iter_rows(self, *, values_only: bool) -> Iterator[tuple[object, ...]]: ...
+    def iter_rows(self, *, values_only: bool) -> Iterator[tuple[Any, ...]]: ...
 
 
 def is_workbook(data: bytes) -> bool:
@@ -144,11 +155,8 @@ def _other_sheets(name: str, names: tuple[str, ...]) -> list[str]:
 
 def _lines(sheet: _Sheet, formulas: _Sheet | None) -> list[Line]:
     found: list[Line] = []
-    written = _rows_of(formulas) if formulas is not None else None
     left = MOST_CELLS
-    for number, row in enumerate(_rows_of(sheet), 1):
-        source = next(written, ()) if written else ()
-        cells = tuple(_text(value, source[at] if at < len(source) else None) for at, value in enumerate(row))
+    for number, cells in enumerate(_calculated(sheet, formulas) if formulas else _plain(sheet), 1):
         left -= len(cells)
         if number > MOST_ROWS or len(cells) > MOST_COLUMNS or left < 0:
             raise TableError(
@@ -160,15 +168,32 @@ def _lines(sheet: _Sheet, formulas: _Sheet | None) -> list[Line]:
     return found
 
 
-def _rows_of(sheet: _Sheet) -> Iterator[tuple[object, ...]]:
+def _plain(sheet: _Sheet) -> Iterator[tuple[str, ...]]:
+    """The cells of each row."""
     sheet.reset_dimensions()
-    yield from sheet.iter_rows(values_only=True)
+    for row in sheet.iter_rows(values_only=True):
+        yield tuple(map(_text, row))
 
 
-def _text(value: object, source: object) -> str:
+def _calculated(sheet: _Sheet, formulas: _Sheet) -> Iterator[tuple[str, ...]]:
+    """The cells of each row of a sheet, `formulas` being the same one with its formulas instead of their results."""
+    sheet.reset_dimensions()
+    formulas.reset_dimensions()
+    written = formulas.iter_rows(values_only=True)
+    for row in sheet.iter_rows(values_only=False):
+        source = next(written, ())
+        yield tuple(_result(cell, source[at] if at < len(source) else None) for at, cell in enumerate(row))
+
+
+def _result(cell: _Cell, source: object) -> str:
+    is_calculated = cell.value is not None or source is None or cell.data_type == _TEXT_RESULT
+    return _text(cell.value) if is_calculated else NO_VALUE
+
+
+def _text(value: object) -> str:
     """A cell as people would type it: whole numbers without a fraction, dates as ISO 8601."""
     if value is None:
-        return NO_VALUE if isinstance(source, str) and source.startswith("=") else ""
+        return ""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float) and value.is_integer():
@@ -177,4 +202,4 @@ def _text(value: object, source: object) -> str:
         return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, date | time):
         return value.isoformat()
-    return str(value).strip()
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(value)).strip()

@@ -1,0 +1,112 @@
+"""Workbooks as other programs write them: formulas, errors, escapes, hidden rows, prefixes of XML."""
+
+import io
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from tests.support.workbooks import book
+
+from callmark.client.cli.reading import FileOptions, opened
+from callmark.client.cli.validation import RowValidator
+from callmark.domain.personalisation.uploads.columns import find_columns, read_file, rows_of
+from callmark.record_rules.fields import SHORTEST_LABEL_NAME, Faulty, Field, label_name
+from callmark.tables.reader import Reading
+
+LABEL = "0190b6c8-1111-7111-8111-111111111111"
+OPTIONS = FileOptions(caller="918040001234", label_id=LABEL, expires_in="2h")
+NOW = 1_800_000_000_000
+_FORMULA = '<c r="B2"><f>UPPER("acme")</f></c>'
+Change = Callable[[bytes], bytes]
+
+
+def changed(data: bytes, change: Callable[[str], str]) -> bytes:
+    """The workbook with the XML of its sheets changed."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as packed, zipfile.ZipFile(out, "w") as made:
+        for info in packed.infolist():
+            content = packed.read(info)
+            is_sheet = info.filename.startswith("xl/worksheets/")
+            made.writestr(info.filename, change(content.decode()).encode() if is_sheet else content)
+    return out.getvalue()
+
+
+def with_cell(xml: str) -> bytes:
+    """A workbook of a phone and a name, the name's cell as it is given."""
+    data = book([["phone", "display name"], ["919900000001", "X"]])
+    return changed(data, lambda sheet: re.sub(r'<c r="B2".*?</c>', lambda _: xml, sheet))
+
+
+def prefixed(data: bytes) -> bytes:
+    return changed(data, lambda xml: re.sub(r"<(/?)(?![?!/])", r"<\1x:", xml).replace("xmlns=", "xmlns:x="))
+
+
+def names_sent(tmp_path: Path, data: bytes) -> list[str | None]:
+    """The name of each record that would be sent, by the commands; of a row with a fault `refused`."""
+    path = tmp_path / "list"
+    path.write_bytes(data)
+    validator = RowValidator(OPTIONS)
+    with opened(str(path), OPTIONS) as file:
+        validated = [validator.validate(row, NOW) for row in file.rows()]
+    return [row.record.name if row.record else "refused" for row in validated]
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        _FORMULA,
+        _FORMULA.replace("<f>", '<f t="array" ref="B2">'),
+        _FORMULA.replace("<f>", '<f t="dataTable" ref="B2" r1="A1">'),
+        '<c r="B2" t="e"><v>#N/A</v></c>',
+        '<c r="B2" t="e"><f>A1/0</f><v>#DIV/0!</v></c>',
+    ],
+)
+@pytest.mark.parametrize("written", [bytes, prefixed])
+def test_a_cell_without_a_value_is_no_name(tmp_path: Path, xml: str, written: Change) -> None:
+    assert names_sent(tmp_path, written(with_cell(xml))) == ["refused"]
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#NV", "#REF!"])
+def test_an_error_that_was_saved_as_a_text_is_no_name(tmp_path: Path, error: str) -> None:
+    assert names_sent(tmp_path, f"phone,name\n919900000001,{error}\n".encode()) == ["refused"]
+
+
+@pytest.mark.parametrize(
+    ("xml", "name"),
+    [
+        ('<c r="B2" t="str"><f>UPPER("acme")</f><v>ACME</v></c>', "ACME"),
+        ('<c r="B2" t="str"><f>IF(A1="","x","")</f><v></v></c>', None),
+        ('<c r="B2" t="inlineStr"><is><t>Acme_x000D_</t></is></c>', "Acme"),
+        ('<c r="B2" t="inlineStr"><is><t>Acme_x0041_</t></is></c>', "Acme_x0041_"),
+    ],
+)
+def test_a_cell_with_a_value_is_read(tmp_path: Path, xml: str, name: str | None) -> None:
+    assert names_sent(tmp_path, with_cell(xml)) == [name]
+
+
+def test_an_error_in_a_column_that_is_not_used_is_nothing(tmp_path: Path) -> None:
+    assert names_sent(tmp_path, book([["phone", "city"], ["919900000001", "#N/A"]])) == [None]
+
+
+def test_the_console_refuses_an_error_in_any_column_that_is_chosen_for_names() -> None:
+    table = read_file(book([["phone", "brand"], ["919900000001", "#N/A"]]), Reading())
+    [row] = rows_of(table, find_columns(table, {Field.LABEL_NAME: "1"}))
+    name = row.values[list(Field).index(Field.LABEL_NAME)]
+    assert name.startswith("#N/A")
+    with pytest.raises(Faulty):
+        label_name(name, SHORTEST_LABEL_NAME, empty_is_absent=True)
+
+
+@pytest.mark.parametrize("written", [bytes, prefixed])
+def test_hidden_rows_are_said(written: Change) -> None:
+    made: Any = openpyxl.Workbook()
+    made.active.append(["phone"])
+    made.active.append(["919900000001"])
+    made.active.row_dimensions[2].hidden = True
+    out = io.BytesIO()
+    made.save(out)
+    assert read_file(written(out.getvalue()), Reading()).notes == ("Hidden rows of the workbook were read as well.",)
