@@ -13,7 +13,7 @@ from tests.support.workbooks import book
 from callmark.domain.numbers.imports import MOST_IN_LIST
 from callmark.record_rules.columns import COLUMNS, by_names, unused_columns
 from callmark.record_rules.fields import Field
-from callmark.tables import columns, numbers, reader, workbook
+from callmark.tables import columns, numbers, reader, workbook_parts
 from callmark.tables.model import Line, Table, TableError
 from callmark.tables.numbers import NumberFile, read_numbers
 from callmark.tables.reader import MOST_COLUMNS, MOST_IN_ONE_LINE, Reading
@@ -327,7 +327,7 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_read() -> N
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("xl/workbook.xml", "<workbook/>")
-        packed.writestr("xl/worksheets/sheet1.xml", bytes(workbook.MOST_UNPACKED))
+        packed.writestr("xl/worksheets/sheet1.xml", bytes(workbook_parts.MOST_UNPACKED))
     with pytest.raises(TableError, match="too large"):
         read_numbers(out.getvalue())
     assert len(out.getvalue()) < 1_000_000

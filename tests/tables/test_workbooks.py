@@ -110,3 +110,51 @@ def test_hidden_rows_are_said(written: Change) -> None:
     out = io.BytesIO()
     made.save(out)
     assert read_file(written(out.getvalue()), Reading()).notes == ("Hidden rows of the workbook were read as well.",)
+
+
+def merged(rows: list[list[object]], *cells: str) -> bytes:
+    made: Any = openpyxl.Workbook()
+    for row in rows:
+        made.active.append(row)
+    for one in cells:
+        made.active.merge_cells(one)
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("written", [bytes, prefixed])
+def test_merged_cells_have_their_value_in_each_of_their_rows(tmp_path: Path, written: Change) -> None:
+    rows: list[list[object]] = [["phone", "label_id", "city", "name"]]
+    rows.extend([f"91990000000{at}", None, "x", None] for at in range(4))
+    rows[1][1:] = [LABEL, "x", "Acme"]
+    data = written(merged(rows, "B2:B4", "D2:D5"))
+    table = read_file(data, Reading())
+    assert [line.cells[1] for line in table.lines] == [LABEL, LABEL, LABEL, ""]
+    assert table.notes == ("Merged cells were read as if each of their rows had the value.",)
+    assert names_sent(tmp_path, data) == ["Acme"] * 4
+
+
+def test_a_tall_row_of_merged_cells_is_one_record(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["phone", "name"], ["919900000001", "Acme"], [], ["919900000002", "Acme"]]
+    assert names_sent(tmp_path, merged(rows, "A2:A3", "B2:B3")) == ["Acme", "Acme"]
+
+
+def test_a_header_of_two_rows_and_a_title_over_all_columns() -> None:
+    rows: list[list[object]] = [["My phone list"], ["phone", "valid"], [None, "starts_at", "ends_at"]]
+    rows.append(["919900000001", "2026-01-31", "2026-02-01"])
+    table = read_file(merged(rows, "A1:C1", "A2:A3", "B2:C2"), Reading())
+    assert table.names == ("phone", "starts_at", "ends_at")
+    assert [line.text for line in table.before] == ["My phone list", "phone, valid"]
+
+
+def test_merged_cells_of_another_sheet_are_its_own() -> None:
+    made: Any = openpyxl.load_workbook(
+        io.BytesIO(book([["phone", "name", "city"], ["919900000001", "A"], ["919900000002", None, "x"]]))
+    )
+    other = made.create_sheet("Other")
+    other.merge_cells("B2:B3")
+    out = io.BytesIO()
+    made.save(out)
+    table = read_file(out.getvalue(), Reading())
+    assert [line.cells[1] for line in table.lines] == ["A", ""]

@@ -7,8 +7,7 @@ memory.
 import io
 import re
 import warnings
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, time
 from importlib import import_module
 from typing import Any, Protocol
@@ -17,21 +16,13 @@ from msgspec import Struct, field
 
 from callmark.tables.model import Line, TableError
 from callmark.tables.sheet_errors import NO_VALUE
+from callmark.tables.workbook_parts import Merged, Parts, look_inside
 
-MOST_UNPACKED = 200_000_000
 MOST_ROWS = 1_000_000
 MOST_CELLS = 5_000_000
 MOST_COLUMNS = 1_000
-_CHUNK = 1 << 20
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_FORMULAS = (re.compile(rb"<f[\s/>]"), re.compile(rb":f[\s/>]"))
-"""Two, each with a first character: that is ten times as fast as one with a choice."""
-_ROW = re.compile(rb"row\s([^<>]*)")
-_HIDDEN = re.compile(rb"\shidden=[\"'](?:1|true)[\"']")
-"""Looked for in what `_ROW` took: together they would go through `row row row` again from each of its words."""
-_LONGEST_TAG = 1_000
-"""Bytes of a chunk that are searched again with the next one, which may have the end of a tag."""
 _ESCAPED = re.compile("_x(00[01][0-9A-Fa-f])_")
 """Control characters, which XML cannot have. Others are never escaped."""
 _TEXT_RESULT = "str"
@@ -74,8 +65,7 @@ def read(data: bytes, sheet: str = "") -> Sheet:
             "this is an old (.xls) or a password-protected workbook; save it as .xlsx without a password, or as CSV"
         )
     try:
-        has_formulas, hidden_rows = _look_inside(data)
-        return _read(data, sheet, has_formulas=has_formulas, hidden_rows=hidden_rows)
+        return _read(data, sheet, look_inside(data))
     except TableError:
         raise
     except ModuleNotFoundError as exc:
@@ -86,50 +76,11 @@ def read(data: bytes, sheet: str = "") -> Sheet:
         raise TableError("this workbook is damaged; save it again, or as CSV") from exc
 
 
-def _look_inside(data: bytes) -> tuple[bool, bool]:
-    """Counts what the zip holds, and looks for formulas and hidden rows. Raises TableError."""
-    try:
-        packed = zipfile.ZipFile(io.BytesIO(data))
-    except zipfile.BadZipFile as exc:
-        raise TableError("this workbook is damaged; save it again, or as CSV") from exc
-    with packed:
-        names = set(packed.namelist())
-        if "xl/workbook.xml" not in names:
-            raise TableError(f"this file is {_kind(packed, names)}; save the list as .xlsx or CSV")
-        left, has_formulas, hidden_rows = MOST_UNPACKED, False, False
-        for info in packed.infolist():
-            with packed.open(info) as member:
-                seen = b""
-                while chunk := member.read(_CHUNK):
-                    left -= len(chunk)
-                    if left < 0:
-                        raise TableError("this workbook is too large when unpacked; save the sheet as CSV")
-                    if info.filename.startswith("xl/worksheets/"):
-                        seen = seen[-_LONGEST_TAG:] + chunk
-                        has_formulas = has_formulas or any(one.search(seen) for one in _FORMULAS)
-                        hidden_rows = hidden_rows or _has_hidden_row(seen)
-    return has_formulas, hidden_rows
-
-
-def _has_hidden_row(seen: bytes) -> bool:
-    return b"hidden=" in seen and any(map(_HIDDEN.search, _ROW.findall(seen)))
-
-
-def _kind(packed: zipfile.ZipFile, names: set[str]) -> str:
-    if "xl/workbook.bin" in names:
-        return "a binary workbook (.xlsb)"
-    if "word/document.xml" in names:
-        return "a Word document"
-    if "mimetype" in names and b"opendocument" in packed.read("mimetype")[:100]:
-        return "an OpenDocument file (.ods)"
-    return "a zip archive, not a workbook" if not any(name.startswith("Index/") for name in names) else "a Numbers file"
-
-
-def _read(data: bytes, wanted: str, *, has_formulas: bool, hidden_rows: bool) -> Sheet:
+def _read(data: bytes, wanted: str, parts: Parts) -> Sheet:
     openpyxl: Any = import_module("openpyxl")
     warnings.filterwarnings("ignore", module="openpyxl")
     book: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    formulas: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True) if has_formulas else None
+    formulas: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True) if parts.has_formulas else None
     try:
         every: list[Any] = list(book.worksheets)
         visible = [one for one in every if one.sheet_state == "visible"] or every
@@ -137,10 +88,13 @@ def _read(data: bytes, wanted: str, *, has_formulas: bool, hidden_rows: bool) ->
         if wanted and wanted not in names:
             raise TableError(f"the workbook has no sheet {wanted!r}; its sheets are: {', '.join(names)}", "sheet")
         for one in [one for one in every if one.title == wanted] if wanted else visible:
-            lines = _lines(one, formulas[one.title] if formulas else None)
+            path: str = vars(one)["_worksheet_path"]
+            merged = parts.merged.get(path, set[Merged]())
+            lines = _lines(one, formulas[one.title] if formulas else None, merged)
             if lines or one is visible[-1]:
-                hidden = ["Hidden rows of the workbook were read as well."] if hidden_rows and lines else []
-                return Sheet(str(one.title), names, lines, [*_other_sheets(str(one.title), names), *hidden])
+                hidden = ["Hidden rows of the workbook were read as well."] if parts.has_hidden_rows and lines else []
+                filled = ["Merged cells were read as if each of their rows had the value."] if merged and lines else []
+                return Sheet(str(one.title), names, lines, [*_other_sheets(str(one.title), names), *hidden, *filled])
         return Sheet(wanted, names, [])
     finally:
         book.close()
@@ -153,10 +107,11 @@ def _other_sheets(name: str, names: tuple[str, ...]) -> list[str]:
     return [f"Only the sheet {name!r} is read, not {', '.join(others)}."] if others else []
 
 
-def _lines(sheet: _Sheet, formulas: _Sheet | None) -> list[Line]:
+def _lines(sheet: _Sheet, formulas: _Sheet | None, merged: Collection[Merged]) -> list[Line]:
     found: list[Line] = []
     left = MOST_CELLS
-    for number, cells in enumerate(_calculated(sheet, formulas) if formulas else _plain(sheet), 1):
+    rows = _calculated(sheet, formulas) if formulas else _plain(sheet)
+    for number, cells in enumerate(_filled(rows, merged) if merged else rows, 1):
         left -= len(cells)
         if number > MOST_ROWS or len(cells) > MOST_COLUMNS or left < 0:
             raise TableError(
@@ -166,6 +121,29 @@ def _lines(sheet: _Sheet, formulas: _Sheet | None) -> list[Line]:
         if any(cells):
             found.append(Line(number, cells))
     return found
+
+
+def _filled(rows: Iterator[tuple[str, ...]], merged: Collection[Merged]) -> Iterator[tuple[str, ...]]:
+    """The rows, merged cells with their value in each row that has something of its own.
+
+    A row that has nothing else is a part of a tall one. Of cells merged across columns the first keeps the value.
+    """
+    starting: dict[int, list[Merged]] = {}
+    for one in merged:
+        starting.setdefault(one.first, []).append(one)
+    values: dict[int, tuple[int, str]] = {}
+    for number, row in enumerate(rows, 1):
+        if values and any(row):
+            values = {at: (last, value) for at, (last, value) in values.items() if last >= number}
+            cells = [*row, *[""] * (max(values, default=0) + 1 - len(row))]
+            for at, (_, value) in values.items():
+                cells[at] = cells[at] or value
+            yield tuple(cells)
+        else:
+            yield row
+        values |= {
+            one.column: (one.last, row[one.column]) for one in starting.get(number, ()) if any(row[one.column :])
+        }
 
 
 def _plain(sheet: _Sheet) -> Iterator[tuple[str, ...]]:
