@@ -21,6 +21,10 @@ _MOST_LINES_OF_A_ROW = 50
 _MOST_UNCLOSED = 100
 _SAMPLE_ROWS = 50
 UNCLOSED = "an opening quotation mark here has no closing one"
+_NUMBER = re.compile(r"\+?[0-9 ().\-/]{7,}")
+"""What may be a phone number: in any country, so that no plan is needed."""
+_FEWEST_DIGITS = 7
+_DATE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}")
 
 
 class Rows(Struct, frozen=True):
@@ -75,6 +79,12 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return bare.split(delimiter)
 
 
+def _may_be_phone(cell: str) -> bool:
+    plain = cell.strip()
+    has_digits = sum(map(str.isdigit, plain)) >= _FEWEST_DIGITS
+    return has_digits and bool(_NUMBER.fullmatch(plain)) and not _DATE.fullmatch(plain)
+
+
 class _Unclosed(Exception):
     """A row was too long, or the text ended inside it."""
 
@@ -90,6 +100,7 @@ class _Reader:
         self._ahead: deque[str] = deque()
         self._row: list[str] = []
         self._unclosed = 0
+        self._widths: set[int] = set()
         self._csv = csv.reader(self._feed(), delimiter=delimiter, skipinitialspace=True, strict=True)
 
     def _feed(self) -> Iterator[str]:
@@ -116,26 +127,46 @@ class _Reader:
                 yield self._quoted()
             else:
                 self.at += 1
-                yield Line(self.at, tuple(cell.strip() for cell in line.rstrip("\r\n").split(self.delimiter)))
+                cells = tuple(cell.strip() for cell in line.rstrip("\r\n").split(self.delimiter))
+                self._widths.add(len(cells))
+                yield Line(self.at, cells)
 
     def _quoted(self) -> Line:
         self._row = []
         start = self.at
         try:
             cells = next(self._csv)
-        except (_Unclosed, csv.Error):
-            return self._as_it_stands()
+        except (_Unclosed, csv.Error) as exc:
+            return self._as_it_stands(is_never_closed=isinstance(exc, _Unclosed))
         self.at += len(self._row)
+        self._widths.add(len(cells))
+        fault = ""
         if len(self._row) > 1:
             self.long_rows.append((start + 1, self.at))
-        return Line(start + 1, tuple(cell.strip() for cell in cells))
+            fault = self._swallowed(start + 1, cells)
+        return Line(start + 1, tuple(cell.strip() for cell in cells), fault)
 
-    def _as_it_stands(self) -> Line:
+    def _swallowed(self, first: int, row: list[str]) -> str:
+        """What is wrong with a row of several lines if one of them is a row too; empty when none is.
+
+        That is one with as many cells as a row before, and a number where the row has one, or has nothing.
+        """
+        for line in self._row[1:]:
+            cells = _cells(line, self.delimiter)
+            if 1 < len(cells) in self._widths and any(
+                _may_be_phone(cell) and (at >= len(row) or _may_be_phone(row[at])) for at, cell in enumerate(cells)
+            ):
+                return (
+                    f"lines {first} to {self.at} are one row between two quotation marks, and seem to be several rows"
+                )
+        return ""
+
+    def _as_it_stands(self, *, is_never_closed: bool) -> Line:
         """The line alone: `"Acme" Ltd` is read leniently, a mark that stays open is reported."""
         line, *others = self._row
         self._ahead.extendleft(reversed(others))
         self.at += 1
-        is_open = line.count('"') % 2 == 1
+        is_open = is_never_closed or line.count('"') % 2 == 1
         self._unclosed += is_open
         if self._unclosed > _MOST_UNCLOSED:
             raise TableError(f"more than {_MOST_UNCLOSED} lines have an opening quotation mark without a closing one")

@@ -88,8 +88,7 @@ def _read(data: bytes, wanted: str, parts: Parts) -> Sheet:
         if wanted and wanted not in names:
             raise TableError(f"the workbook has no sheet {wanted!r}; its sheets are: {', '.join(names)}", "sheet")
         for one in [one for one in every if one.title == wanted] if wanted else visible:
-            path: str = vars(one)["_worksheet_path"]
-            merged = parts.merged.get(path, set[Merged]())
+            merged = _merged_in(one, parts)
             lines = _lines(one, formulas[one.title] if formulas else None, merged)
             if lines or one is visible[-1]:
                 hidden = ["Hidden rows of the workbook were read as well."] if parts.has_hidden_rows and lines else []
@@ -100,6 +99,11 @@ def _read(data: bytes, wanted: str, parts: Parts) -> Sheet:
         book.close()
         if formulas:
             formulas.close()
+
+
+def _merged_in(sheet: object, parts: Parts) -> set[Merged]:
+    its: dict[str, Any] = vars(sheet)
+    return parts.merged.get(its["_worksheet_path"], set[Merged]())
 
 
 def _other_sheets(name: str, names: tuple[str, ...]) -> list[str]:
