@@ -54,6 +54,41 @@ def test_an_encoding_that_only_a_late_row_shows(tmp_path: Path) -> None:
     assert last.fault == "has characters that utf-8 does not have"
 
 
+@pytest.mark.parametrize("spoiled_at", [0, 20_000])
+def test_a_byte_that_spoils_a_long_file_spoils_its_own_row(tmp_path: Path, spoiled_at: int) -> None:
+    """As in the console, which sees the whole file at once."""
+    rows = [b"Asha,918040001234\n"] * 20_000
+    rows.insert(spoiled_at, b"Zo\xeb,918040001235\n")
+    content = b"name,phone\n" + b"".join(rows) + "Grö\u00dfe,918040001236\n".encode() * 2
+    found = opened(tmp_path / "list", content)
+    assert found.table.encoding == read_table(content, known).encoding == "utf-8"
+    *others, last = found.lines()
+    assert [line.number for line in others if line.fault] == [spoiled_at + 2]
+    assert last.cells[0] == "Größe"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("name", ["Asha", "Ash", "\u0a0a\u0a0a\u0a0a"])
+def test_the_beginning_of_a_long_file_ends_with_a_whole_line(tmp_path: Path, encoding: str, name: str) -> None:
+    content = ("name,phone\n" + f"{name},918040001234\n" * 20_000).encode(encoding)
+    found = opened(tmp_path / "list", content)
+    assert found.table.notes == ()
+    assert {line.cells for line in found.table.lines} == {(name, "918040001234")}
+    assert sum(not line.fault for line in found.lines()) == 20_000
+
+
+def test_rows_of_several_lines_far_behind_the_beginning_are_said(tmp_path: Path) -> None:
+    content = "name,phone\n" + "Asha,918040001234\n" * 20_000 + '"Ben\nB",918040001235\n' * 2
+    assert opened(tmp_path / "list", content.encode()).table.notes == (
+        "A quoted cell has line breaks: lines 20002 to 20003 are one row, and 1 more.",
+    )
+
+
+def test_an_empty_file_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="the file is empty"):
+        opened(tmp_path / "list", b"")
+
+
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_text("name,phone\n" + 'Asha,918040001234\n"Ben, B",918040001235\n' * 15_000)

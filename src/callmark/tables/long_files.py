@@ -4,7 +4,6 @@ What a file is, is found from its content. The first rows decide about encoding,
 files. A workbook is read too, whole.
 """
 
-import codecs
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
@@ -55,8 +54,10 @@ def open_long_file(path: Path, known: Callable[[str], int], region: str = "") ->
         return _parquet(path)
     if workbook.is_workbook(head):
         return _workbook(path, known, region)
+    if not head:
+        raise TableError("the file is empty")
     if len(head) == _HEAD:
-        head = head[: head.rfind(b"\n") + 1] or head
+        head = _whole_lines(head)
     begin = head.decode("utf-8-sig", errors="replace").lstrip()
     if begin.startswith("{"):
         return _ndjson(path)
@@ -65,37 +66,47 @@ def open_long_file(path: Path, known: Callable[[str], int], region: str = "") ->
     return _text(path, head, known, region)
 
 
+def _whole_lines(head: bytes) -> bytes:
+    """The beginning of a file up to the end of a line; all of it where there is none."""
+    end = text.line_end(head)
+    at = head.rfind(end)
+    while at > 0 and at % len(end):  # half of one character and half of the next
+        at = head.rfind(end, 0, at + len(end) - 1)
+    return head[: at + len(end)] if at > 0 else head
+
+
 # texts --------------------------------------------------------------------------------------------------------------
 
 
 def _text(path: Path, head: bytes, known: Callable[[str], int], region: str) -> LongFile:
-    table = read_table(head, known, Reading(region=region))
     codec = text.codec_of(head)
-    if codec == "utf-8" and head.isascii() and not _is_utf8(path):
-        codec, table = "cp1252", replace(table, encoding="cp1252")
+    is_guessed = codec in text.GUESSED
+    if is_guessed:
+        codec = text.by_characters(_chunks(path))
+    table = read_table(head, known, Reading(encoding=codec if is_guessed else "", region=region))
     first = min((line.number for line in table.lines), default=1)
     start = table.header or min([first, *(one.line for one in table.faults)]) - 1
     width = len(table.names) if table.names else 0
+    delimiter = table.delimiter or _NO_DELIMITER
 
     def lines() -> Iterator[Line]:
         with path.open(encoding=codec, errors="replace", newline="") as file:
-            for line in rows.stream(_short_lines(file.readline), table.delimiter or _NO_DELIMITER):
+            for line in rows.stream(_short_lines(file.readline), delimiter):
                 if line.number > start:
                     yield _judged(line, width, table.encoding)
 
+    if len(head) < path.stat().st_size and any(b'"' in chunk for chunk in _chunks(path)):
+        with path.open(encoding=codec, errors="replace", newline="") as file:
+            found = rows.long_rows(_short_lines(file.readline), delimiter)
+        others = (note for note in table.notes if not note.startswith(rows.QUOTED))
+        table = replace(table, notes=(*others, *found.notes))
     return LongFile("text", table, lines)
 
 
-def _is_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        try:
-            while chunk := file.read(_CHUNK):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
-    return True
+        while chunk := file.read(_CHUNK):
+            yield chunk
 
 
 def _short_lines(read: Callable[[int], str]) -> Iterator[str]:

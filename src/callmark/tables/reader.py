@@ -61,11 +61,7 @@ def _of_text(data: bytes, reading: Reading) -> Table:
     spoiled = [line.number for line in found.lines if any("\ufffd" in cell for cell in line.cells)]
     if spoiled:
         notes.append(f"{_lines(spoiled)} characters that {decoded.encoding} does not have, shown as \ufffd.")
-    if found.long_rows:
-        first, last = found.long_rows[0]
-        more = f", and {len(found.long_rows) - 1} more" if len(found.long_rows) > 1 else ""
-        notes.append(f"A quoted cell has line breaks: lines {first} to {last} are one row{more}.")
-    return table.noting(*notes)
+    return table.noting(*notes, *found.long_rows.notes)
 
 
 def _lines(numbers: list[int]) -> str:

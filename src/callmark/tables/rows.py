@@ -27,12 +27,29 @@ _FEWEST_DIGITS = 7
 _DATE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}")
 
 
+QUOTED = "A quoted cell has line breaks: "
+
+
+class LongRows(Struct):
+    """Rows that span several lines: the first and last line of the first one, and how many there are."""
+
+    first: int = 0
+    last: int = 0
+    count: int = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """A note on them, if there are any."""
+        more = f", and {self.count - 1} more" if self.count > 1 else ""
+        return [f"{QUOTED}lines {self.first} to {self.last} are one row{more}."] if self.count else []
+
+
 class Rows(Struct, frozen=True):
     """The rows of a text that are not empty, what divides their cells, and which rows span several lines."""
 
     lines: list[Line]
     delimiter: str
-    long_rows: list[tuple[int, int]]
+    long_rows: LongRows
 
 
 def split(text: str, delimiter: str = "", most: int = MOST_LINES) -> Rows:
@@ -54,6 +71,13 @@ def stream(physical: Iterable[str], delimiter: str) -> Iterator[Line]:
     for line in _Reader(iter(physical), delimiter):
         if any(line.cells) or line.fault:
             yield line
+
+
+def long_rows(physical: Iterable[str], delimiter: str) -> LongRows:
+    """Which rows of a text of any length span several lines."""
+    reader = _Reader(iter(physical), delimiter)
+    deque(reader, maxlen=0)
+    return reader.long_rows
 
 
 def _delimiter(physical: list[str]) -> str:
@@ -95,7 +119,7 @@ class _Reader:
     def __init__(self, physical: Iterator[str], delimiter: str, start: int = 0) -> None:
         self.at = start
         self.delimiter = delimiter
-        self.long_rows: list[tuple[int, int]] = []
+        self.long_rows = LongRows()
         self._source = physical
         self._ahead: deque[str] = deque()
         self._row: list[str] = []
@@ -142,9 +166,15 @@ class _Reader:
         self._widths.add(len(cells))
         fault = ""
         if len(self._row) > 1:
-            self.long_rows.append((start + 1, self.at))
+            self._note_long_row(start + 1)
             fault = self._swallowed(start + 1, cells)
         return Line(start + 1, tuple(cell.strip() for cell in cells), fault)
+
+    def _note_long_row(self, first: int) -> None:
+        found = self.long_rows
+        if not found.count:
+            found.first, found.last = first, self.at
+        found.count += 1
 
     def _swallowed(self, first: int, row: list[str]) -> str:
         """What is wrong with a row of several lines if one of them is a row too; empty when none is.

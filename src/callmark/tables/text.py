@@ -5,6 +5,8 @@ wrong guess shows people a wrong name. What was taken is shown and can be change
 """
 
 import codecs
+from collections.abc import Iterable
+from itertools import chain
 
 from msgspec import Struct
 
@@ -31,6 +33,8 @@ ENCODINGS = (
     "euc-kr",
 )
 """Encodings that may be chosen, by Python's names."""
+GUESSED = ("utf-8", "cp1252")
+"""What texts are in that neither a mark nor zeros tell from others."""
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -84,18 +88,21 @@ def _detect(data: bytes) -> Text:
     return Text(data.decode(codec, errors="replace"), encoding)
 
 
+def line_end(data: bytes) -> bytes:
+    """How a file that begins so writes the end of a line."""
+    codec = codec_of(data)
+    if not codec.startswith(("utf-16", "utf-32")):
+        return b"\n"
+    is_big = codec.endswith("be") or data.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
+    return "\n".encode(f"{codec[:6]}-{'be' if is_big else 'le'}")
+
+
 def codec_of(data: bytes) -> str:
     """Python's name of the codec that reads a file, found from all of it or from its beginning up to a line's end."""
     for mark, name in _MARKS:
         if data.startswith(mark):
             return name
-    if utf16 := _utf16_without_mark(data):
-        return utf16
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return "utf-8" if _is_mostly_utf8(data) else "cp1252"
-    return "utf-8"
+    return _utf16_without_mark(data) or by_characters([data])
 
 
 def _utf16_without_mark(data: bytes) -> str:
@@ -107,12 +114,20 @@ def _utf16_without_mark(data: bytes) -> str:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _is_mostly_utf8(data: bytes) -> bool:
-    """Whether a few bytes spoil what is UTF-8: more characters than not are."""
-    text = data.decode(errors="surrogateescape")
-    spoiled = sum("\udc80" <= one <= "\udcff" for one in text)
-    beyond_ascii = sum(one > "\x7f" for one in text) - spoiled
-    return beyond_ascii > spoiled
+def by_characters(chunks: Iterable[bytes]) -> str:
+    """Whether a file in chunks is `utf-8` or `cp1252`: the former if not more bytes spoil it than it has characters.
+
+    Those of ASCII do not count, as they are the same in both.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    spoiled = beyond_ascii = 0
+    for chunk in chain(chunks, [None]):
+        text = decoder.decode(chunk or b"", final=chunk is None)
+        if not text.isascii():
+            whole = text.encode(errors="ignore").decode()
+            spoiled += len(text) - len(whole)
+            beyond_ascii += len(whole) - len(whole.encode("ascii", errors="ignore"))
+    return "utf-8" if beyond_ascii >= spoiled else "cp1252"
 
 
 def _check_is_text(text: str) -> None:

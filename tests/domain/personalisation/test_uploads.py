@@ -85,7 +85,7 @@ async def test_two_workers_at_the_same_upload_leave_one_batch_for_each_part(deps
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no records"),
+        ("", "the file is empty"),
         ("receiver\n\n", "no records"),
         ("receiver\n" + "919900112233\n" * (MOST_ROWS + 1), "at most 50,000"),
         ("PK\x03\x04\0\0", "damaged"),

@@ -25,6 +25,8 @@ _RECEIVER = list(Field).index(Field.RECEIVER)
 
 def read_file(file: bytes, reading: Reading) -> Table:
     """What a file holds. Raises InvalidInput about `file`, `encoding` or `sheet`."""
+    if not file:
+        raise InvalidInput("the file is empty", field="file")
     try:
         table = read_table(file, lambda name: 2 if key(name) in _KNOWN else 0, reading)
     except TableError as exc:
