@@ -10,6 +10,7 @@ import pytest
 from callmark.tables.columns import key
 from callmark.tables.long_files import LONGEST_LINE, LongFile, open_long_file
 from callmark.tables.model import TableError
+from callmark.tables.phones import NoNumber, read_phone
 from callmark.tables.reader import read_table
 
 KNOWN = {"phone", "name"}
@@ -132,6 +133,42 @@ def test_parquet_whose_texts_are_bytes(tmp_path: Path) -> None:
     first, second = found.lines()
     assert (first.number, first.cells, first.fault) == (1, ("Zoë", "918040001234"), "")
     assert second.fault == "has characters that utf-8 does not have"
+
+
+def parquet(tmp_path: Path, phone: object, **others: object) -> LongFile:
+    """A file of one row or more."""
+    path = tmp_path / "list.parquet"
+    import_module("pyarrow.parquet").write_table(import_module("pyarrow").table({"phone": phone, **others}), path)
+    return open_long_file(path, known)
+
+
+def test_a_number_whose_digits_a_short_float_has_lost_is_refused(tmp_path: Path) -> None:
+    arrow: Any = import_module("pyarrow")
+    phones = [918040001234.0, 4680123.0, None]
+    kinds = (arrow.float32(), arrow.float64())
+    short, long = (list(parquet(tmp_path, arrow.array(phones, kind)).lines()) for kind in kinds)
+    first, *others = (line.cells[0] for line in short)
+    refused = read_phone(first)
+    assert isinstance(refused, NoNumber)
+    assert "32-bit float has cut its last digits" in refused.why
+    assert others == ["4680123", ""]
+    assert [line.cells[0] for line in long] == ["918040001234", "4680123", ""]
+
+
+def test_times_of_parquet_that_python_has_not_leave_the_file_readable(tmp_path: Path) -> None:
+    arrow: Any = import_module("pyarrow")
+    fine = 1_796_000_000_123_456_789
+    kinds = {
+        "here": arrow.timestamp("ns", "America/New_York"),
+        "there": arrow.timestamp("ns"),
+        "at": arrow.time64("ns"),
+        "lasts": arrow.duration("ns"),
+    }
+    others = {name: arrow.array([fine % 10**13 if name == "at" else fine], kind) for name, kind in kinds.items()}
+    late = arrow.array([400_000_000_000], arrow.timestamp("s"))
+    [line] = parquet(tmp_path, ["918040001234"], **others, late=late).lines()
+    assert line.cells[:3] == ("918040001234", "2026-11-29T19:53:20.123456-05:00", "2026-11-30T00:53:20.123456")
+    assert line.cells[-1].startswith("14645-")
 
 
 def test_parquet_that_is_damaged(tmp_path: Path) -> None:

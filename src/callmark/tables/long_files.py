@@ -28,6 +28,8 @@ _CHUNK = 1 << 20
 _FIRST_ROWS = 200
 _PARQUET = b"PAR1"
 _PARQUET_ROWS = 1_000
+_EXACT_FLOAT = 1 << 24
+"""A float of 32 bits has every whole number up to here."""
 _DAMAGED = "this Parquet file is damaged"
 _NO_DELIMITER = "\x1f"
 """Divides nothing: each line is one cell."""
@@ -180,6 +182,7 @@ def _cell(value: object) -> str:
 
 def _parquet(path: Path) -> LongFile:
     try:
+        arrow: Any = import_module("pyarrow")
         parquet: Any = import_module("pyarrow.parquet")
     except ModuleNotFoundError as exc:
         raise TableError("a Parquet file needs `pip install 'callmark[parquet]'`; or save it as CSV") from exc
@@ -191,7 +194,7 @@ def _parquet(path: Path) -> LongFile:
         try:
             with opened() as file:
                 for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-                    for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    for values in zip(*(_values(column, arrow) for column in batch.columns), strict=True):
                         number += 1
                         yield _judged(Line(number, tuple(map(_cell, values))), 0, "utf-8")
         except Exception as exc:
@@ -204,6 +207,26 @@ def _parquet(path: Path) -> LongFile:
         raise TableError(_DAMAGED) from exc
 
     return LongFile("Parquet", Table(list(islice(lines(), _FIRST_ROWS)), names), lines)
+
+
+def _values(column: Any, arrow: Any) -> list[object]:  # noqa: ANN401 - pyarrow has no types
+    """The values of a column, times to microseconds; numbers of which a short float has lost digits as `9.2E+11`.
+
+    An instant that Python does not have, such as one of the year 12000, is a text.
+    """
+    kind, its = arrow.types, column.type
+    if getattr(its, "unit", "") == "ns":
+        if kind.is_timestamp(its):
+            column = column.cast(arrow.timestamp("us", its.tz), safe=False)
+        else:
+            column = column.cast(arrow.time64("us") if kind.is_time(its) else arrow.duration("us"), safe=False)
+    try:
+        values: list[object] = column.to_pylist()
+    except (ValueError, OverflowError):
+        return column.cast(arrow.string()).to_pylist()
+    if kind.is_float32(its) or kind.is_float16(its):
+        return [f"{one:.1E}" if isinstance(one, float) and one > _EXACT_FLOAT else one for one in values]
+    return values
 
 
 def _workbook(path: Path, known: Callable[[str], int], region: str) -> LongFile:

@@ -40,6 +40,7 @@ _MANY_SPACES = re.compile(r" {2,}")
 _BREAKS = re.compile(r" ?[\t\r\n][\t\r\n ]*")
 _DIALLING_0011 = frozenset({"AU", "CC", "CX"})
 """Countries in which numbers of others are dialled with 0011; 00 before them is read too."""
+_CUT = "a spreadsheet or a 32-bit float has cut its last digits; store the column as text and save the file again"
 _LONGEST_TEXT = 100
 _FEWEST_DIGITS = 3
 """A text with letters and fewer digits is no attempt at a number."""
@@ -261,7 +262,7 @@ def _without_spreadsheet(plain: str) -> str | NoNumber:
         whole, fraction, power = exponent[1], exponent[2] or "", int(exponent[3])
         if len(fraction) == power:
             return whole + fraction
-        return NoNumber("a spreadsheet has cut its last digits; format the column as text and save the file again")
+        return NoNumber(_CUT)
     if zero := _ZERO_FRACTION.fullmatch(plain):
         plain = (zero[1] or zero[2]).strip()
     elif _FRACTION.fullmatch(plain):
