@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from callmark.tables import rows
 from callmark.tables.columns import key
 from callmark.tables.long_files import open_long_file
 from callmark.tables.model import Line
@@ -59,3 +60,18 @@ def test_a_mark_that_is_never_closed_among_pairs_of_marks(tmp_path: Path) -> Non
     [row, last] = both(tmp_path, 'phone,name,note\n"919900000001",5"x,"open\n919900000002,B,x\n')
     assert row.fault == "an opening quotation mark here has no closing one"
     assert last.cells == ("919900000002", "B", "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("phone,note\n" + '919900000001,"one; your parcel\ntwo; arrives, today\nthree; x\nfour; y"\n' * 20, ","),
+        ('phone;note\n919900000001;"a, b, c\nd, e, f\ng, h, i"\n' * 3, ";"),
+        ('phone\tnote\n919900000001\t"a|b\nc|d\ne|f\ng|h"\n', "\t"),
+        ('phone,note\n919900000001,"open; note\n919900000002,x\n', ","),
+        ("phone;note\n\n\n919900000001;a, b\n", ";"),
+        ("\n\n\n", ","),
+    ],
+)
+def test_the_delimiter_is_what_divides_rows_and_not_the_lines_of_a_cell(text: str, delimiter: str) -> None:
+    assert rows.split(text).delimiter == delimiter

@@ -8,6 +8,7 @@ import csv
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from msgspec import Struct
 
@@ -82,14 +83,14 @@ def long_rows(physical: Iterable[str], delimiter: str) -> LongRows:
 
 def _delimiter(physical: list[str]) -> str:
     """The one that divides most of the first rows into the same number of cells, more than one."""
-    sample = [line for line in physical[: _SAMPLE_ROWS * 4] if line.strip()][:_SAMPLE_ROWS]
 
     def score(delimiter: str) -> tuple[float, int]:
-        widths = Counter(len(_cells(line, delimiter)) for line in sample)
+        sample = list(islice(stream(physical, delimiter), _SAMPLE_ROWS))
+        widths = Counter(len(line.cells) for line in sample if line.fault != UNCLOSED)
         width, count = max(widths.items(), key=lambda one: (one[0] > 1, one[1]), default=(1, 0))
         return (count / len(sample), width) if width > 1 else (0.0, 1)
 
-    return max(DELIMITERS, key=score) if sample else ","
+    return max(DELIMITERS, key=score)
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
