@@ -15,7 +15,8 @@ from callmark.client.cli.reading import FileOptions, opened
 from callmark.client.cli.validation import RowValidator
 from callmark.domain.personalisation.uploads.columns import find_columns, read_file, rows_of
 from callmark.record_rules.fields import SHORTEST_LABEL_NAME, Faulty, Field, label_name
-from callmark.tables.reader import Reading
+from callmark.tables.model import TableError
+from callmark.tables.reader import Reading, read_table
 
 LABEL = "0190b6c8-1111-7111-8111-111111111111"
 OPTIONS = FileOptions(caller="918040001234", label_id=LABEL, expires_in="2h")
@@ -110,6 +111,20 @@ def test_hidden_rows_are_said(written: Change) -> None:
     out = io.BytesIO()
     made.save(out)
     assert read_file(written(out.getvalue()), Reading()).notes == ("Hidden rows of the workbook were read as well.",)
+
+
+def test_a_strict_workbook_is_refused_by_its_name() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book([["phone"], ["919900000001"]]))) as packed, zipfile.ZipFile(out, "w") as made:
+        for info in packed.infolist():
+            of_strict = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
+            content = packed.read(info)
+            made.writestr(
+                info.filename,
+                content.replace(b"http://schemas.openxmlformats.org/spreadsheetml/2006/main", of_strict),
+            )
+    with pytest.raises(TableError, match="this is a Strict Open XML workbook; save it as Excel Workbook"):
+        read_table(out.getvalue(), lambda _: 0)
 
 
 def merged(rows: list[list[object]], *cells: str) -> bytes:

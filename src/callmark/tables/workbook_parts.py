@@ -17,6 +17,8 @@ MOST_MERGED = 100_000
 _CHUNK = 1 << 20
 _LONGEST_TAG = 1_000
 """Bytes of a chunk that are searched again with the next one, which may have the end of a tag."""
+_STRICT = b"purl.oclc.org/ooxml"
+"""Names of the format's second form, in which openpyxl finds no sheets."""
 _FORMULAS = (re.compile(rb"<f[\s/>]"), re.compile(rb":f[\s/>]"))
 """Two, each with a first character: that is ten times as fast as one with a choice."""
 _ROW = re.compile(rb"row\s([^<>]*)")
@@ -59,6 +61,10 @@ def look_inside(data: bytes) -> Parts:
                     left -= len(chunk)
                     if left < 0:
                         raise TableError("this workbook is too large when unpacked; save the sheet as CSV")
+                    if info.filename == "xl/workbook.xml" and _STRICT in chunk:
+                        raise TableError(
+                            "this is a Strict Open XML workbook; save it as Excel Workbook (.xlsx), or as CSV"
+                        )
                     if info.filename.startswith("xl/worksheets/"):
                         seen = seen[-_LONGEST_TAG:] + chunk
                         _search(found, info.filename, seen)
