@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page, looked_at_in_both_themes, sign_in
 
 
@@ -127,6 +127,57 @@ def test_the_log_is_searched_while_one_types(console: ConsoleTabs) -> None:
     expect(page).to_have_url(re.compile("q=nothing"))
     page.reload()
     expect(page.locator("#results").get_by_text("No changes found")).to_be_visible()
+
+
+def test_a_search_that_fails_says_so_and_leaves_no_old_list(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    page.goto("/console/numbers")
+    results, search = page.locator("#results"), page.get_by_role("searchbox")
+    before = results.locator("tbody tr").count()
+    assert before
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    def refuse(route: Route) -> None:
+        route.fulfill(status=503)
+
+    for lost in (refuse, Route.abort):
+        page.route("**/numbers?q=*", hold, times=1)
+        search.fill("nothing like this")
+        expect(results).to_have_attribute("aria-busy", "true")
+        lost(held.pop())
+        expect(results.get_by_role("alert")).to_contain_text("The list could not be loaded.")
+        expect(results).to_have_attribute("aria-busy", "false")
+        expect(page.get_by_role("button", name="Delist")).to_have_count(0)
+        check_page(page)
+        search.fill("")
+        expect(results.locator("tbody tr")).to_have_count(before)
+    page.route("**/numbers?q=*", refuse, times=1)
+    search.fill("+91")
+    results.get_by_role("button", name="Try again").click()
+    expect(results.locator("tbody tr").first).to_be_visible()
+    expect(results.get_by_role("alert")).to_have_count(0)
+    console.tabs.complaints.clear()  # of what was made to fail
+
+
+def test_a_question_that_could_not_be_added_is_asked_for_again(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    page.goto("/console/campaigns/new?type=questions")
+    page.get_by_label("Campaign name").fill("Parcels")
+    missed, questions = page.locator("#editor").get_by_role("alert"), page.get_by_role("group", name="Question")
+    before = questions.count()
+    page.route("**/campaigns/new*", lambda route: route.fulfill(status=503))
+    page.get_by_role("button", name="Free text question").click()
+    expect(missed.filter(has_text="The page could not be updated.").first).to_be_visible()
+    check_page(page)
+    page.unroute_all()
+    page.get_by_role("button", name="Free text question").click()
+    expect(questions).to_have_count(before + 1)
+    expect(missed).to_have_count(0)
+    expect(page.get_by_label("Campaign name")).to_have_value("Parcels")
+    console.tabs.complaints.clear()
 
 
 def test_an_operator_acts_for_a_business_and_stops(console: ConsoleTabs) -> None:

@@ -219,6 +219,36 @@ document.addEventListener("htmx:afterSettle", ({ target, detail }) => {
   say(rows ? `${rows} shown` : (target.querySelector(".empty-title")?.textContent ?? "None shown"));
 });
 
+/* What somebody asked for and did not get is said where it would stand, so that no old list passes for the answer. */
+const isBusy = (results, busy) => results.id === "results" && results.setAttribute("aria-busy", busy);
+document.addEventListener("htmx:beforeRequest", ({ detail }) => isBusy(detail.target, true));
+document.addEventListener("htmx:afterRequest", ({ detail }) => isBusy(detail.target, false));
+function missed({ target: asker, detail }) {
+  if (!detail.requestConfig.triggeringEvent) return;
+  const isList = asker.matches("form[role=search]");
+  const note = document.createElement("div");
+  note.className = "alert alert-danger cs-missed";
+  note.setAttribute("role", "alert");
+  note.append(
+    Object.assign(document.createElement("span"), {
+      textContent: isList ? "The list could not be loaded." : "The page could not be updated. Try again.",
+    }),
+  );
+  if (isList) {
+    const again = Object.assign(document.createElement("button"), {
+      className: "btn btn-sm",
+      textContent: "Try again",
+    });
+    again.addEventListener("click", () => asker.requestSubmit());
+    note.append(again);
+    detail.target.replaceChildren(note);
+  } else {
+    detail.target.querySelector(":scope > .cs-missed")?.remove();
+    detail.target.prepend(note);
+  }
+}
+for (const kind of ["responseError", "sendError", "timeout"]) document.addEventListener(`htmx:${kind}`, missed);
+
 /* What a page asks again and again is marked, because nobody has used the session by that. It rests while nobody looks,
    and while the keyboard is inside, unless htmx can put it back: it does so by ids. A list whose rows have buttons
    (`data-rests`) rests under the pointer too: no row moves away from it. */
