@@ -218,6 +218,20 @@ def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(console: 
     expect(page.get_by_role("heading", name="Members")).to_be_visible()
 
 
+def test_lists_fit_beside_the_menu_in_a_narrow_window(console: ConsoleTabs) -> None:
+    console.demo.push(console.demo.handset(), dynamic_call_reason="Your parcel arrives today")
+    page = console.signed_in("admin", width=1024)
+    for path in ("", "/labels", "/records", "/keys", "/usage", "/audit", "/members", "/numbers", "/webhook-events"):
+        page.goto(f"/console{path}")
+        check_page(page)
+    page.goto("/console/labels")
+    page.locator("td summary").first.click()
+    menu = page.locator("td details[open] .dropdown-menu")
+    for link in menu.locator(".dropdown-item").all():
+        link.click(trial=True)  # nothing lies over it
+    check_page(page)
+
+
 def test_the_menu_of_a_phone_keeps_the_focus_and_closes_by_escape_or_a_tap_beside_it(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", width=PHONE)
     opener, menu = page.get_by_role("link", name="Open the menu"), page.get_by_role("complementary", name="Menu")
