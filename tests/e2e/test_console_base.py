@@ -232,6 +232,16 @@ def test_lists_fit_beside_the_menu_in_a_narrow_window(console: ConsoleTabs) -> N
     check_page(page)
 
 
+def test_a_receiver_stands_on_one_line_beside_a_long_word(console: ConsoleTabs) -> None:
+    console.demo.push(console.demo.handset(), dynamic_call_reason="Donaudampfschifffahrtsgesellschaft")
+    page = console.signed_in("admin", width=1024)
+    page.goto("/console/records")
+    receivers = page.locator("td[data-label=Receiver] a")
+    expect(receivers.first).to_contain_text("+91")
+    assert receivers.evaluate_all("all => all.every(one => one.getClientRects().length === 1)")
+    check_page(page)
+
+
 def test_the_menu_of_a_phone_keeps_the_focus_and_closes_by_escape_or_a_tap_beside_it(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", width=PHONE)
     opener, menu = page.get_by_role("link", name="Open the menu"), page.get_by_role("complementary", name="Menu")
