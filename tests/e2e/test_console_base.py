@@ -266,6 +266,27 @@ def test_the_menu_of_a_phone_keeps_the_focus_and_closes_by_escape_or_a_tap_besid
     expect(menu).to_be_hidden()
 
 
+def test_a_page_prints_without_menu_and_buttons_in_light_colours(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", dark=True)
+    page.goto("/console/numbers")
+    page.emulate_media(media="print")
+    for width in (1123, 718):  # A4 across and upright, without margins
+        page.set_viewport_size({"width": width, "height": 794})
+        table = page.get_by_role("table")
+        for gone in (page.get_by_role("complementary", name="Menu"), page.locator(".cs-phone-bar")):
+            expect(gone).to_be_hidden()
+        expect(page.locator(":is(button, .btn, input, select):visible")).to_have_count(0)
+        expect(table.get_by_role("columnheader", name="Number")).to_be_visible()
+        box = table.bounding_box()
+        assert box
+        assert box["x"] == 0
+        assert box["width"] <= width
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    page.emulate_media(media="screen", color_scheme="light")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+    assert ink == page.evaluate("getComputedStyle(document.body).color")
+
+
 def test_dark_mode_is_chosen_and_kept(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", account=1)
     page.locator("summary.cs-person").click()

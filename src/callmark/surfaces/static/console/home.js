@@ -68,6 +68,7 @@ if (box && window.uPlot) {
   new ResizeObserver(() => {
     if (chart.width !== box.clientWidth) chart.setSize({ width: box.clientWidth, height: HEIGHT });
   }).observe(box);
+  matchMedia("print").addEventListener("change", drawAgain); // paper is light in both themes
   new MutationObserver(drawAgain).observe(document.documentElement, {
     attributes: true,
     attributeFilter: ["data-bs-theme"],
