@@ -196,6 +196,7 @@ async def test_results_are_bars_with_their_figures_and_stars(
         await answers(deps, listed, rating, said)
     shown = await alice.get(f"{LIST}/{rating.id}")
     assert 'aria-label="4.3 of 5 stars on average"' in shown.text
+    assert '<svg class="an-lit" width="104.0"' in shown.text  # 4.33 of 5 stars that are 24 wide each
     assert "5 1 33%" in text_of(shown)
 
 

@@ -57,13 +57,12 @@ class Bar(Struct, frozen=True):
 
 
 class Chart(Struct, frozen=True):
-    """How a question was answered; no bars for free text. `stars` is the average of a rating, rounded."""
+    """How a question was answered; no bars for free text; `average` is of a rating, from 1 to 5."""
 
     question: str
     answered: int
     bars: list[Bar]
     average: float | None
-    stars: int
 
 
 class CampaignPage(Page, frozen=True):
@@ -291,10 +290,7 @@ def _asked_after(found: PlacedCampaign) -> list[CallType]:
 
 
 def _charts(results: CampaignResults) -> list[Chart]:
-    return [
-        Chart(one.question.text, one.answered, _bars(one.counts), one.average, round(one.average or 0))
-        for one in results.questions
-    ]
+    return [Chart(one.question.text, one.answered, _bars(one.counts), one.average) for one in results.questions]
 
 
 def _bars(counts: Mapping[str, int]) -> list[Bar]:
