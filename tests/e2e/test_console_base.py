@@ -287,6 +287,22 @@ def test_a_page_prints_without_menu_and_buttons_in_light_colours(console: Consol
     assert ink == page.evaluate("getComputedStyle(document.body).color")
 
 
+def test_exact_times_are_shown_on_every_page_once_asked_for(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    page.goto("/console/labels")
+    shown = "one => getComputedStyle(one, '::after').content === JSON.stringify(one.dataset.exact)"
+    assert not page.locator("td time").first.evaluate(shown)
+    page.get_by_role("button", name="Show exact times").click()
+    for path in ("/console/labels", "/console/keys"):
+        page.goto(path)
+        assert page.locator("td time").first.evaluate(shown)
+        check_page(page)
+    page.get_by_role("button", name="Show times as").click()
+    assert not page.locator("td time").first.evaluate(shown)
+    page.emulate_media(media="print")
+    assert page.locator("td time").first.evaluate(shown)
+
+
 def test_dark_mode_is_chosen_and_kept(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", account=1)
     page.locator("summary.cs-person").click()

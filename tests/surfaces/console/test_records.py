@@ -71,7 +71,7 @@ async def test_a_record_is_pushed_by_hand_and_its_outcome_shown_at_once(
     text = text_of(shown)
     assert "Not a user of the app: the receiver has no handset with the app" in text
     assert shown_number(receiver) in text
-    assert "Window opens in 3 hours" in text
+    assert "Window opens 1 Jan 2026, 13:00:00 (in 3 hours)" in text
     record = (await service.batch_status(deps, business.account.id, (await newest(deps, business)).id))[0]
     assert (record.caller_number, record.key.receiver_number) == ("918040001234", receiver)
     assert record.starts_at == deps.clock.now() + timedelta(hours=3)
@@ -177,7 +177,7 @@ async def test_a_record_tells_its_life_in_the_order_of_time(
     clock.advance(timedelta(minutes=1))
     text = text_of(await alice.get(f"/console/records/{record.key.id}"))
     parts = [
-        "Timeline Accepted 6 minutes ago",
+        "Timeline Accepted 1 Jan 2026, 10:00:00 (6 minutes ago)",
         "Not a user of the app",
         "Delivered late",
         "Shown",

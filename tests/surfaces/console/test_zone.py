@@ -66,9 +66,12 @@ async def test_times_days_and_ranges_are_those_of_the_zone(
     clock.advance(timedelta(days=2))
     alice = await browse.as_member(business.admin)
     shown = await alice.get(f"/console/numbers/{listed.number}")
-    assert "1 Jan, 15:30" in text_of(shown)  # listed at 10:00 UTC
-    assert 'title="1 Jan 2026, 15:30:00, Asia/Kolkata"' in shown.text
+    assert "1 Jan 2026, 15:30:00 by" in text_of(shown)  # listed at 10:00 UTC
     assert 'datetime="2026-01-01T10:00:00.000Z"' in shown.text
+    numbers = await alice.get("/console/numbers")
+    assert "1 Jan, 15:30" in text_of(numbers)
+    assert 'data-exact="1 Jan 2026, 15:30:00"' in numbers.text
+    assert 'title="1 Jan 2026, 15:30:00, Asia/Kolkata"' in numbers.text
     assert "From (Asia/Kolkata)" in text_of(await alice.get("/console/callbacks/export"))
     await make_label(deps, business.account.id)
     push = await alice.get("/console/push")

@@ -158,18 +158,27 @@ def human(instant: datetime, now: datetime, zone: tzinfo = UTC) -> str:
 
     What is less than a day away is rounded to the nearest minute or hour.
     """
+    said = near(instant, now)
+    if said:
+        return said
     apart = abs(now - instant)
-    if apart < _MINUTE:
-        return "just now" if instant <= now else "in a moment"
-    if apart < _DAY:
-        count, unit = _nearest(apart, _MINUTE), "minute"
-        if count * _MINUTE >= _HOUR:
-            count, unit = _nearest(apart, _HOUR), "hour"
-        amount = f"{count} {unit}{'s' if count != 1 else ''}"
-        return f"{amount} ago" if instant < now else f"in {amount}"
     there = instant.astimezone(zone)
     day = f"{there.day} {there:%b}"
     return f"{day}, {there:%H:%M}" if apart < _YEAR and apart < 30 * _DAY else f"{day} {there:%Y}"
+
+
+def near(instant: datetime, now: datetime) -> str:
+    """How far an instant is from now, up to a day: `just now`, `3 hours ago`, `in 5 minutes`; empty beyond that."""
+    apart = abs(now - instant)
+    if apart < _MINUTE:
+        return "just now" if instant <= now else "in a moment"
+    if apart >= _DAY:
+        return ""
+    count, unit = _nearest(apart, _MINUTE), "minute"
+    if count * _MINUTE >= _HOUR:
+        count, unit = _nearest(apart, _HOUR), "hour"
+    amount = f"{count} {unit}{'s' if count != 1 else ''}"
+    return f"{amount} ago" if instant < now else f"in {amount}"
 
 
 def exact(instant: datetime) -> str:
@@ -179,8 +188,13 @@ def exact(instant: datetime) -> str:
 
 def told(instant: datetime, zone: ZoneInfo) -> str:
     """The instant to the second with its zone, for people who point at it: `12 Jan 2026, 19:35:07, Asia/Kolkata`."""
+    return f"{to_the_second(instant, zone)}, {zone.key}"
+
+
+def to_the_second(instant: datetime, zone: tzinfo) -> str:
+    """The instant where the page names the zone: `12 Jan 2026, 19:35:07`."""
     there = instant.astimezone(zone)
-    return f"{there.day} {there:%b %Y, %H:%M:%S}, {zone.key}"
+    return f"{there.day} {there:%b %Y, %H:%M:%S}"
 
 
 def _nearest(length: timedelta, unit: timedelta) -> int:
@@ -192,5 +206,6 @@ def _paths(request: Request) -> frozenset[str]:
 
 
 _globals: dict[str, Any] = env.globals
-_globals |= {"static": assets.url, "human": human, "exact": exact, "told": told}
+_globals |= {"static": assets.url, "human": human, "near": near, "exact": exact, "told": told}
+_globals |= {"to_the_second": to_the_second}
 _globals |= {"display_names": display_names, "network_names": network_names}

@@ -198,6 +198,22 @@ document.querySelectorAll("[data-theme-form]").forEach((form) => {
   });
 });
 
+/* Exact times instead of "3 hours ago", on all pages of this tab. */
+document.querySelectorAll("[data-exact-times]").forEach((button) => {
+  const root = document.documentElement;
+  const set = () => {
+    button.textContent = root.dataset.times === "exact" ? "Show times as “3 hours ago”" : "Show exact times";
+  };
+  button.hidden = false;
+  set();
+  button.addEventListener("click", () => {
+    if (root.dataset.times === "exact") delete root.dataset.times;
+    else root.dataset.times = "exact";
+    sessionStorage.setItem("times", root.dataset.times ?? "");
+    set();
+  });
+});
+
 /* A table that is wider than its card scrolls: by the keyboard too. */
 const reach = new ResizeObserver((entries) => {
   for (const { target } of entries) {

@@ -1,6 +1,8 @@
-/* Light or dark before the page is drawn: as chosen (the server has set it), else as the system is. */
+/* What the page looks like before it is drawn: light or dark as chosen (the server has set it), else as the system is;
+   and exact times where they were chosen in this tab. */
 {
   const root = document.documentElement;
+  if (sessionStorage.getItem("times") === "exact") root.dataset.times = "exact";
   const dark = matchMedia("(prefers-color-scheme: dark)");
   if (!root.dataset.bsTheme) {
     const follow = () => {
