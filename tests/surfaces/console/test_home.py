@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 from tests.domain.personalisation.counted_calls import called, count_all, submit
@@ -14,7 +15,7 @@ MORE_THAN_A_PAGE_COUNTS = 31
 """Batches of 500."""
 
 
-async def test_home_says_how_today_goes_and_each_number_leads_to_its_list(
+async def test_home_says_how_today_goes_and_a_number_leads_to_its_list_where_there_is_one(
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
     alice = await browse.as_member(business.admin)
@@ -32,8 +33,10 @@ async def test_home_says_how_today_goes_and_each_number_leads_to_its_list(
     assert "Not a user of the app 3 Invalid input 1" in text
     assert "0 new requests" in text
     failed = "/console/records?since=2026-01-01&zone=UTC&state=not_registered"
-    assert {failed, "/console/callbacks", "/console/webhooks"} <= links_of(home)
-    assert "/console/records?since=2026-01-01&zone=UTC&state=success" in links_of(home)
+    assert {failed, "/console/callbacks?state=new", "/console/webhooks"} <= links_of(home)
+    pushed = "/console/records?since=2026-01-01&amp;zone=UTC&amp;state=success"
+    stages = re.findall(r'<(?:a href="([^"]+)"|div) class="cs-stage">', home.text)
+    assert stages == ["/console/batches?since=2026-01-01&amp;zone=UTC", "", pushed, "", ""]
     assert "data-chart" in home.text
     assert text.count(" Jan ") + text.count(" Dec ") >= 29  # the same days as a table
 
@@ -74,6 +77,7 @@ async def test_an_owner_sees_no_figures_of_the_whole_account(business: Business,
     owner = await browse.as_member(business.process_owner)
     text = text_of(await owner.get("/console"))
     assert "new request" in text
+    assert "0 answers today (UTC)" in text
     assert "Accepted" not in text
     assert "Webhooks" not in text
 

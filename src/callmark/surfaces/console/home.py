@@ -35,7 +35,10 @@ class HomeFigures(Struct, frozen=True):
 
 
 class Stage(Struct, frozen=True):
-    """A step of the funnel: how many of today's records came so far, and how many of a hundred accepted that is."""
+    """A step of the funnel: how many of today's records came so far, and how many of a hundred accepted that is.
+
+    `url` is of the list of just these, empty where no list can be narrowed to them.
+    """
 
     label: str
     hint: str
@@ -103,16 +106,16 @@ def _stages(days: DailyFigures) -> list[Stage]:
     today = days.today
     since = f"?since={today.day}&zone=UTC"
 
-    def stage(label: str, hint: str, count: int, url: str) -> Stage:
+    def stage(label: str, hint: str, count: int, url: str = "") -> Stage:
         width = min(100 * count / today.accepted, 100) if today.accepted else 0
         return Stage(label, hint, count, display_names.share(count, today.accepted), width, url)
 
     return [
         stage("Accepted", "records accepted today", today.accepted, f"/console/batches{since}"),
-        stage("Valid", "records without faults", today.valid, f"/console/batches{since}"),
+        stage("Valid", "records without faults", today.valid),
         stage("Pushed", "delivered to the handset", today.pushed, f"/console/records{since}&state=success"),
-        stage("Shown", "displayed during a call", today.shown, f"/console/records{since}&state=success"),
-        stage("Answered", "calls answered", today.answered, f"/console/records{since}&state=success"),
+        stage("Shown", "displayed during a call", today.shown),
+        stage("Answered", "calls answered", today.answered),
     ]
 
 

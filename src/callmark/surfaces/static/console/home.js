@@ -11,7 +11,7 @@ const LINES = [
 ];
 
 function dayOf(seconds) {
-  return new Date(seconds * 1000).toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" });
+  return new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 }
 
 function axes(ink) {
