@@ -66,8 +66,13 @@ function row(one) {
   toggle.textContent = one.online ? "Take offline" : "Bring online";
   toggle.addEventListener("click", () => act("PATCH", one.phone_number, { online: !one.online }, "changed"));
   edit.addEventListener("click", () => fill(one));
-  remove.addEventListener("click", () => act("DELETE", one.phone_number, undefined, "removed"));
+  remove.addEventListener("click", () => askToRemove(one.phone_number));
   return line;
+}
+
+function askToRemove(phone) {
+  const lost = "It loses what it holds. Of the handsets from the start, only Reset brings it back.";
+  if (window.confirm(`Remove the handset ${phone}? ${lost}`)) act("DELETE", phone, undefined, "removed");
 }
 
 async function act(method, phone, body, word) {
@@ -130,7 +135,7 @@ onSubmit("seed-form", async (form) => {
 part("reset").addEventListener("click", async () => {
   if (
     !window.confirm(
-      "Delete records, calls, events, mails and the handsets that you created, and reset the clock and faults?",
+      "Delete records, calls, events, emails, sinks and the handsets that you created, and reset the clock and faults?",
     )
   )
     return;
