@@ -128,7 +128,9 @@ async def test_what_is_wrong_with_a_file_is_said_beside_it(business: Business, b
     for field, wrong in (("region", "XX"), ("starts_at", "x"), ("time_zone", "Mars/Olympus")):
         sent = await alice.post("/console/uploads/new", {field: wrong}, file=("x.csv", b"to\n91804\n", "text/csv"))
         assert list(errors_of(await alice.follow(sent))) == [field]
-        refused = await push(alice, sent)
+        refused = await alice.post(
+            sent.headers["location"], {**fields_of(await alice.follow(sent)), field: wrong, "push": "on"}
+        )
         assert (refused.status_code, list(errors_of(refused))) == (422, [field])
 
 
@@ -148,7 +150,7 @@ async def test_nothing_is_pushed_before_the_preview_and_the_preview_keeps_what_w
 ) -> None:
     alice = await browse.as_member(business.admin)
     label = await make_label(deps, business.account.id)
-    text = f"name;phone;call resaon\nAsha Rao;{phone()};Your parcel arrives today\nRavi;9,18E+11;\n"
+    text = f"name;phone;call resaon\nAsha Rao;{phone()};Your parcel arrives today\nRavi;9,18E+11;\nMina;12;\n"
     sent = await alice.post(
         "/console/uploads/new",
         {"caller": "+91 80 4000 1234", "time_zone": "Asia/Calcutta"},
@@ -163,6 +165,9 @@ async def test_nothing_is_pushed_before_the_preview_and_the_preview_keeps_what_w
     assert "Times are in Asia/Calcutta" in shown
     assert "1 Jan 15:30 to 19:30" in shown
     assert "cut its last digits" in shown
+    assert "Line 4: 12 is not a phone number" in shown
+    assert "1 hour 2 hours 4 hours 8 hours" in shown
+    assert "None: all numbers have a country code AC (+247)" in shown
     changed = {**fields_of(await alice.get(path)), "column-call_reason": "2"}
     warned = await alice.post(path, {**changed, "push": "on"})  # another mapping than the one that was shown
     assert warned.headers["location"] == path

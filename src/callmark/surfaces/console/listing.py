@@ -94,6 +94,7 @@ class PreviewPage(Page, frozen=True):
     numbers: str
     does_something: bool
     kept: ListFile | None
+    regions: list[tuple[str, int]]
 
 
 async def show_listing(request: ConsoleRequest) -> Response:
@@ -286,6 +287,7 @@ def _preview_page(
         "\n".join(listed.numbers),
         any(one.kind in {"done", "gone"} for one in buckets) or _publishes(found),
         list_file(file, listed.table) if file else None,
+        number_list_parser.regions(),
     )
 
 

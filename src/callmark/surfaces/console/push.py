@@ -24,6 +24,8 @@ from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 
 HOURS = ("1", "2", "4", "8", "12", "24")
+HOUR_OPTIONS = tuple((one, display_names.count(int(one), "hour")) for one in HOURS)
+"""For how long a record shows, to choose from."""
 _HOUR_MS = 3_600_000
 _FORM_FIELDS = {
     Field.CALLER: "caller",
@@ -51,7 +53,7 @@ class PushPage(Page, frozen=True):
     choices: list[Choice]
     chosen: Choice | None
     reasons: list[str]
-    hours: tuple[str, ...] = HOURS
+    hours: tuple[tuple[str, str], ...] = HOUR_OPTIONS
     longest_name: int = LONGEST_LABEL_NAME
 
 

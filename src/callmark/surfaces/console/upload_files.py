@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from callmark.domain.ids import PreviewedFileId
 from callmark.domain.labels.model import logo_address
-from callmark.domain.numbers.number_list_parser import known_region
+from callmark.domain.numbers.number_list_parser import known_region, regions
 from callmark.domain.personalisation.uploads import service as uploads
 from callmark.domain.personalisation.uploads.model import LARGEST_BYTES, MOST_ROWS, RowDefaults
 from callmark.domain.personalisation.uploads.preview import (
@@ -52,7 +52,8 @@ class UploadFormPage(Page, frozen=True):
     form: Form
     choices: list[push.Choice]
     columns: list[tuple[str, tuple[str, ...]]]
-    hours: tuple[str, ...] = push.HOURS
+    regions: list[tuple[str, int]]
+    hours: tuple[tuple[str, str], ...] = push.HOUR_OPTIONS
     most_rows: int = MOST_ROWS
     largest: int = LARGEST_BYTES
 
@@ -91,10 +92,11 @@ class UploadPreviewPage(Page, frozen=True):
     columns: list[tuple[str, str]]
     columns_left_out: int
     label_options: list[tuple[str, str]]
-    hour_options: list[tuple[str, str]]
     sheet_options: list[tuple[str, str]]
     encodings: list[tuple[str, str]]
     zone: str
+    regions: list[tuple[str, int]]
+    hours: tuple[tuple[str, str], ...] = push.HOUR_OPTIONS
     most_kept: int = MOST_KEPT
 
 
@@ -284,10 +286,10 @@ async def _preview(
         [(_NONE, "no column"), *((str(at), found.table.name(at)[:_LONGEST_NAME]) for at in offered)] if found else [],
         found.table.width - len(offered) if found else 0,
         [(str(one.label.id), one.label.name) for one in await push.choices(request)],
-        _pairs(push.HOURS),
         _pairs(found.table.sheets if found else ()),
         _pairs(ENCODINGS),
         str(asked.zone),
+        regions(),
     )
     return page(request, context, status)
 
@@ -329,12 +331,17 @@ def _shown(request: ConsoleRequest, sample: PreviewedRow, zone: tzinfo) -> Shown
 
 def _fault_line(kind: FaultKind) -> FaultLine:
     text = display_names.fault(kind.field, kind.fault) if kind.field else f"{_LEFT_OUT}: {kind.fault}"
-    return FaultLine(text, kind.count, kind.examples)
+    return FaultLine(text, kind.count, [(line, value, _why(why)) for line, value, why in kind.examples])
+
+
+def _why(why: str) -> str:
+    """What follows a value that is shown: `12 is not a phone number`, `hello: letters are not allowed`."""
+    return why and (f" is {why}" if why.startswith(("not ", "too ")) else f": {why}")
 
 
 async def _form(request: ConsoleRequest, form: Form, status: int = 200) -> Response:
     columns = [(display_names.FIELDS[one], names) for one, names in COLUMNS.items()]
-    return page(request, UploadFormPage(form, await push.choices(request), columns), status)
+    return page(request, UploadFormPage(form, await push.choices(request), columns, regions()), status)
 
 
 ROUTES = (

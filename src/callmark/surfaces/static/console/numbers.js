@@ -23,10 +23,10 @@ document.addEventListener("htmx:afterSettle", tell);
 addEventListener("pageshow", tell);
 tell();
 
-const regions = document.querySelector("[data-regions]");
+const regions = document.querySelector("select#region");
 if (regions && Intl.DisplayNames) {
   const names = new Intl.DisplayNames("en", { type: "region" });
   const options = [...regions.options].slice(1);
-  for (const option of options) option.text = `${names.of(option.value)} (+${option.dataset.dial})`;
+  for (const option of options) option.text = option.text.replace(option.value, names.of(option.value));
   regions.append(...options.sort((a, b) => a.text.localeCompare(b.text)));
 }
