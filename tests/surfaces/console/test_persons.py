@@ -2,7 +2,7 @@
 
 import pytest
 from tests.support.table_rows import put_row
-from tests.surfaces.console.browser import Browser, Visitors, errors_of, make_business, make_operator, text_of
+from tests.surfaces.console.browser import BASE, Browser, Visitors, errors_of, make_business, make_operator, text_of
 
 from callmark.domain.deps import Deps
 from callmark.domain.persons import erasing, service
@@ -23,7 +23,9 @@ async def test_a_number_is_exported_and_erased(deps: Deps, olive: Browser) -> No
     assert (file.status_code, file.headers["cache-control"]) == (200, "no-store")
     assert file.headers["content-disposition"].startswith('attachment; filename="callmark-person-')
     assert file.json()["tables"]["call"][0]["receiver_number"] == NUMBER
-    page = await olive.follow(await olive.post(f"{URL}/erase", {"erased_number": f"+{NUMBER}", "again": NUMBER}))
+    page = await olive.follow(
+        await olive.post(f"{URL}/erase", {"number_to_erase": f"+{NUMBER}", "number_again": NUMBER})
+    )
     assert "The erasure has started." in text_of(page)
     assert ">Running<" in page.text
     assert "hx-trigger" in page.text
@@ -38,9 +40,9 @@ async def test_a_number_is_exported_and_erased(deps: Deps, olive: Browser) -> No
 
 _WRONG: tuple[tuple[str, dict[str, str], str], ...] = (
     ("export", {"number": "12"}, "number"),
-    ("erase", {"erased_number": "", "again": ""}, "erased_number"),
-    ("erase", {"erased_number": NUMBER, "again": ""}, "again"),
-    ("erase", {"erased_number": NUMBER, "again": "919900112234"}, "again"),
+    ("erase", {"number_to_erase": "", "number_again": ""}, "number_to_erase"),
+    ("erase", {"number_to_erase": NUMBER, "number_again": ""}, "number_again"),
+    ("erase", {"number_to_erase": NUMBER, "number_again": "919900112234"}, "number_again"),
 )
 
 
@@ -54,7 +56,20 @@ async def test_what_is_wrong_is_said_at_its_field(deps: Deps, olive: Browser) ->
     assert found == []
 
 
+async def test_a_form_that_comes_too_late_keeps_both_numbers(deps: Deps, olive: Browser, browse: Visitors) -> None:
+    typed = {"number_to_erase": NUMBER, "number_again": f"+{NUMBER}"}
+    old = (await browse.as_operator(await make_operator(deps))).csrf
+    answer = await olive.http.post(f"{URL}/erase", data={"csrf": old, **typed}, headers={"Origin": BASE})
+    kept = text_of(await olive.follow(answer))
+    assert f"Number to erase {NUMBER} Number again +{NUMBER}" in kept
+    assert "Passwords" not in kept
+    assert "Submit now" in kept
+
+
 async def test_a_business_does_not_see_it(deps: Deps, browse: Visitors) -> None:
     alice = await browse.as_member((await make_business(deps)).admin)
     assert (await alice.get(URL)).status_code in {403, 404}
-    assert (await alice.post(f"{URL}/erase", {"erased_number": NUMBER, "again": NUMBER})).status_code in {403, 404}
+    assert (await alice.post(f"{URL}/erase", {"number_to_erase": NUMBER, "number_again": NUMBER})).status_code in {
+        403,
+        404,
+    }

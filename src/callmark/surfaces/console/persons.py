@@ -55,15 +55,15 @@ async def erase(request: ConsoleRequest) -> Response:
     except InvalidInput as refused:
         return page(request, await _page(request, erase=form.refused(refused)), 422)
     except Conflict as exc:
-        refused = InvalidInput(exc.message, field="erased_number")
+        refused = InvalidInput(exc.message, field="number_to_erase")
         return page(request, await _page(request, erase=form.refused(refused)), 422)
     return request.go(URL, "The erasure has started.")
 
 
 def _number_typed_twice(form: Form) -> PhoneNumber:
-    number = _number(form, "erased_number")
-    if _number(form, "again") != number:
-        raise InvalidInput(_NOT_THE_SAME, field="again")
+    number = _number(form, "number_to_erase")
+    if _number(form, "number_again") != number:
+        raise InvalidInput(_NOT_THE_SAME, field="number_again")
     return number
 
 
