@@ -65,6 +65,7 @@ def test_without_scripts_a_key_is_made_and_deleted_all_the_same(console: Console
     page.get_by_label("Key Name").fill("plain")
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_label("Save this as a file")).to_contain_text("api_key")
+    expect(page.get_by_role("button", name=re.compile("Copy|Download|exact times"))).to_have_count(0)
     page.goto("/console/keys")
     open_menu(page, "More about plain")
     page.get_by_role("link", name="Delete").click()
@@ -306,6 +307,7 @@ def test_exact_times_are_shown_on_every_page_once_asked_for(console: ConsoleTabs
 def test_dark_mode_is_chosen_and_kept(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", account=1)
     page.locator("summary.cs-person").click()
+    assert page.locator(".dropdown-header").inner_text() == console.member("admin", 1)["email"]  # in its own letters
     page.get_by_role("button", name="Dark mode").click()
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     page.wait_for_load_state("networkidle")
