@@ -341,7 +341,7 @@ def test_the_emulators_page_moves_the_clock_sets_faults_and_seed_and_makes_hands
     expect(page.locator("[data-faults-now]")).to_have_text("none")
     page.get_by_role("spinbutton", name="Seed").fill("9007199254740993")
     page.get_by_role("button", name="Set", exact=True).last.click()
-    expect(page.locator("[data-seed-now]")).to_have_text("9007199254740993")
+    expect(page.locator("[data-seed-now]")).to_have_text("Seed now: 9007199254740993")
     assert demo.http.get("/emulator/v1/seed").json() == {"seed": 9007199254740993}
     before = to_ms_of(demo.http.get("/emulator/v1/clock").json()["now"]) + 900_000
     page.get_by_role("button", name="+15 min").click()

@@ -232,7 +232,7 @@ async def test_mails_are_shown_oldest_first_and_can_be_forgotten(emulator: Emula
     assert "Hello &lt;b&gt;" in page
     assert page.index("bob@acme.example") < page.index("alice@acme.example")
     assert (await emulator.http.delete("/emulator/v1/mails")).status_code == 204
-    assert "No mails yet" in (await emulator.http.get("/emulator/mails")).text
+    assert "No emails yet" in (await emulator.http.get("/emulator/mails")).text
     assert (await emulator.http.get("/emulator/v1/mails")).json() == []
 
 

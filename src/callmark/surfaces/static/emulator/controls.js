@@ -19,7 +19,8 @@ async function refresh() {
   try {
     clock.set(Date.parse((await ask("GET", "clock")).now));
     drawFaults(await ask("GET", "faults"));
-    setText(part("seed-now"), /-?\d+/.exec(await askText("GET", "seed"))?.[0] ?? "none: random"); // all of its 64 bits
+    const seed = /-?\d+/.exec(await askText("GET", "seed"))?.[0]; // all of its 64 bits
+    setText(part("seed-now"), seed ? `Seed now: ${seed}` : "No seed: random");
     drawHandsets(await ask("GET", "handsets"));
     tick();
   } catch (error) {
