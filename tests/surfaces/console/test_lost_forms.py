@@ -147,6 +147,16 @@ async def test_a_page_from_before_another_sign_in_shows_what_was_typed(business:
     assert "Submit now" in text_of(kept)
 
 
+async def test_who_is_signed_out_already_may_sign_out(business: Business, browse: Visitors, clock: FakeClock) -> None:
+    alice = await browse.as_member(business.admin)
+    await alice.get("/console/me")
+    clock.advance(timedelta(hours=12))
+    answer = await alice.http.post("/console/sign-out", data={"csrf": alice.csrf}, headers=OURS)
+    said = text_of(await alice.follow(answer))
+    assert "You are signed out." in said
+    assert "open for too long" not in said
+
+
 async def test_a_sign_in_page_that_was_open_for_long_is_shown_again(business: Business, browse: Visitors) -> None:
     alice = browse()
     old = {"csrf": cookies.csrf_token("another browser"), "email": business.admin.email, "password": PASSWORD}

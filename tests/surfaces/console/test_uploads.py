@@ -123,6 +123,8 @@ async def test_what_is_wrong_with_a_file_is_said_beside_it(business: Business, b
     nothing = await alice.post("/console/uploads/new", {"caller": "+91 80 4000 1234"})
     assert errors_of(nothing) == {"file": "Choose a CSV or .xlsx file"}
     assert 'value="+91 80 4000 1234"' in nothing.text
+    empty = await alice.post("/console/uploads/new", {}, file=("x.csv", b"", "text/csv"))
+    assert errors_of(empty) == {"file": "The file is empty"}
     binary = await alice.post("/console/uploads/new", {}, file=("x.csv", b"%PDF-1.7", "text/csv"))
     assert "a PDF" in errors_of(binary)["file"]
     for field, wrong in (("region", "XX"), ("starts_at", "x"), ("time_zone", "Mars/Olympus")):

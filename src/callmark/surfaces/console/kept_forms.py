@@ -29,7 +29,7 @@ from callmark.surfaces.console.pages import Page, is_secure, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, page_after, page_of, with_query
 from callmark.surfaces.console.route import Access, ConsoleRoute, get
 
-SIGN_IN = "/console/sign-in"
+SIGN_IN, SIGN_OUT = "/console/sign-in", "/console/sign-out"
 KEPT = "/console/kept-forms"
 _KIND = "form"
 _LARGEST_BYTES = 256 * 1024
@@ -115,6 +115,9 @@ async def keep_for_session(route: ConsoleRoute, request: ConsoleRequest) -> Resp
     """Shows a form with an old token to who is signed in now. Raises Forbidden when no page of ours sent it."""
     if not admission.is_from_our_page(request):
         raise Forbidden(_STALE)
+    if request.session is None and request.path == SIGN_OUT:
+        request.new_cookies.append(cookies.flash("You are signed out.", "success"))
+        return _go(request, SIGN_IN)
     if request.session is None or route.needs is Access.ANYBODY:
         request.new_cookies.append(cookies.flash("This page was open for too long. Please try again.", "warning"))
         return _go(request, request.path if route.path in request.http.app.state.console_paths else HOME)

@@ -25,7 +25,7 @@ _RECEIVER = list(Field).index(Field.RECEIVER)
 
 def read_file(file: bytes, reading: Reading) -> Table:
     """What a file holds. Raises InvalidInput about `file`, `encoding` or `sheet`."""
-    if not file:
+    if not file.strip():
         raise InvalidInput("the file is empty", field="file")
     try:
         table = read_table(file, lambda name: 2 if key(name) in _KNOWN else 0, reading)
