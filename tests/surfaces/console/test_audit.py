@@ -10,6 +10,7 @@ from callmark.domain.audit import model as audit_model
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
+from callmark.surfaces.console import audit_names
 from callmark.surfaces.console.audit import ACTIONS
 
 
@@ -74,3 +75,15 @@ def test_the_filter_of_the_audit_log_offers_every_action_that_a_use_case_notes()
     others = {"callmark.answer", "callmark.wake", "handsets.count", "handsets.recheck"}  # of traces and of the fabric
     made = {"webhook.resumed"}  # of two parts in the code
     assert sorted(ACTIONS) == sorted(found - others | made)
+
+
+def test_what_is_noted_is_said_in_the_words_of_the_pages() -> None:
+    assert audit_names.changed("callback_config.changed") == "Call Me Back configuration changed"
+    assert audit_names.changed("callback.taken") == "Call Me Back request taken"
+    assert audit_names.changed("number_group.created") == "Number group created"
+    noted = {"event_types": ["cmb", "user_feedback"], "honours_retry_after": False, "stops_on_gone": True}
+    more = {"is_address_new": True, "role": "process_owner", "records": 0, "place": "", "key_id": None}
+    assert audit_names.details(noted | more) == (
+        "events: Call Me Back, User Feedback; honour Retry-After: no; stop on 410: yes; new URL: yes; "
+        "role: Process Owner; records: 0"
+    )

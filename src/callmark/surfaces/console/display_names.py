@@ -253,7 +253,7 @@ def sentence(message: str) -> str:
 
 
 def changed(action: str) -> str:
-    """An action of the audit log in words: `key.created` is `Key created`."""
+    """A name of the code in words: `feature_set.moved` is `Feature set moved`."""
     return action.replace(".", " ").replace("_", " ").capitalize()
 
 

@@ -16,7 +16,7 @@ from callmark.domain.policy import model as policy
 from callmark.domain.policy.model import Action, Role
 from callmark.kit.clock import iso_ms
 from callmark.surfaces import assets
-from callmark.surfaces.console import cookies, display_names, network_names
+from callmark.surfaces.console import audit_names, cookies, display_names, network_names
 from callmark.surfaces.console.menu import Menu, menu_of
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.http import accepts_gzip
@@ -208,4 +208,4 @@ def _paths(request: Request) -> frozenset[str]:
 _globals: dict[str, Any] = env.globals
 _globals |= {"static": assets.url, "human": human, "near": near, "exact": exact, "told": told}
 _globals |= {"to_the_second": to_the_second}
-_globals |= {"display_names": display_names, "network_names": network_names}
+_globals |= {"audit_names": audit_names, "display_names": display_names, "network_names": network_names}
