@@ -116,8 +116,9 @@ async def test_an_operators_form_changes_only_what_its_sender_changed(
     operator = await make_operator(deps)
     at = f"/console/operator/accounts/{business.account.id}"
     own, other = await browse.as_operator(operator), await browse.as_operator(operator)
-    less = ["call_me_back", "call_personalisation", "user_feedback"]
-    await _check(Case(at, {"features": less}, {"name": "Acme Ltd"}, {}), own, other)
+    await accounts.update_account(deps, business.account.id, features=[Feature.CALL_ME_BACK], by=SYSTEM)
+    more = ["call_me_back", "user_feedback"]
+    await _check(Case(at, {"features": more}, {"name": "Acme Ltd"}, {}), own, other)
     await _check(Case(f"{at}/limits", {"batch": "30"}, {"webhooks": "7"}, {}), own, other)
     await _check(Case(f"{at}/limits", {"webhooks": ""}, {"batch": "31"}, {}), own, other)
 
