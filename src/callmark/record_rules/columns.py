@@ -5,44 +5,50 @@ changed. `name` is none of the console's names: in people's files it is the cust
 name on a phone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
 
 from callmark.record_rules.fields import Field
-from callmark.tables.columns import by_key, key, match, nearest, says_phone
+from callmark.tables.columns import by_key, key, match, names_phone, nearest, says_phone
 from callmark.tables.model import Line, Table, TableError
-from callmark.tables.numbers import dial_code_column, not_under, number_columns
+from callmark.tables.numbers import dial_code_column, not_under, number_columns, with_numbers
 from callmark.tables.phones import read_phone
 
+_RECEIVERS = (
+    "receiver_number",
+    "receiver",
+    "recipient",
+    "recipient_number",
+    "customer_phone",
+    "customer_mobile",
+)
+"""Names that say whose number it is: the first that a file has is the receiver's."""
+_PHONES = (
+    "phone",
+    "phone_number",
+    "phone_no",
+    "mobile",
+    "mobile_number",
+    "mobile_no",
+    "mobile_phone",
+    "msisdn",
+    "contact_no",
+    "contact_number",
+    "contact_phone",
+    "telephone",
+    "telephone_number",
+    "telefon",
+    "tel",
+    "cell",
+    "cell_phone",
+)
+_WEAK = ("to", "customer_number", "number")
+"""Names that mean a phone number where no other column says it better: they may be of ids (`Customer Number`)."""
 COLUMNS: Mapping[Field, tuple[str, ...]] = {
-    Field.CALLER: ("caller_number", "caller", "from", "business_number", "caller_id", "did", "calling_number"),
-    Field.RECEIVER: (
-        "receiver_number",
-        "receiver",
-        "to",
-        "recipient",
-        "recipient_number",
-        "customer_number",
-        "customer_phone",
-        "customer_mobile",
-        "phone",
-        "phone_number",
-        "phone_no",
-        "mobile",
-        "mobile_number",
-        "mobile_no",
-        "msisdn",
-        "contact_no",
-        "contact_number",
-        "telephone",
-        "telephone_number",
-        "tel",
-        "cell",
-        "cell_phone",
-        "number",
-    ),
+    Field.CALLER: ("caller_number", "caller", "business_number", "caller_id", "did", "calling_number", "from"),
+    Field.RECEIVER: (*_RECEIVERS, *_PHONES, *_WEAK),
     Field.LABEL_ID: ("label_id", "label"),
     Field.LABEL_NAME: ("dynamic_label_name", "label_name", "display_name", "name_shown"),
     Field.CALL_REASON: ("dynamic_call_reason", "call_reason", "reason", "reason_for_call"),
@@ -60,7 +66,10 @@ Synonyms = Mapping[_Role, tuple[str, ...]]
 
 
 class UnusedColumn(Struct, frozen=True):
-    """A column that no field takes; `meant` is the known name that it is probably meant to be, or empty."""
+    """A column that no field takes; `meant` is the known name that it is probably meant to be, or empty.
+
+    It is empty for a known name too: then another column could have the same field.
+    """
 
     column: int
     name: str
@@ -77,18 +86,23 @@ def known_names(synonyms: Synonyms[_Role]) -> frozenset[str]:
     return frozenset(key(name) for names in synonyms.values() for name in names)
 
 
-def by_names(table: Table, synonyms: Synonyms[_Role], receiver: _Role, region: str = "") -> dict[_Role, int]:
-    """Where each field is, by the columns' names; `NOWHERE` if it is not.
+def by_names(
+    table: Table, synonyms: Synonyms[_Role], receiver: _Role, region: str = "", chosen: Collection[int] = ()
+) -> dict[_Role, int]:
+    """Where each field is, by the columns' names; `NOWHERE` if it is not. The receivers are in no `chosen` column.
 
-    A name that is there twice means nothing until someone chooses. Without a header a single column of numbers has the
-    receivers.
+    A name that is there twice means nothing until someone chooses, and neither do two columns that could both have the
+    receivers. Without a header a single column of numbers has them.
     """
-    named = match(table.names or (), {str(role): names for role, names in synonyms.items()})
+    named = match(table.names or (), {str(role): names for role, names in synonyms.items() if role != receiver})
     found = {role: places[0] if len(places := named.get(str(role), [])) == 1 else NOWHERE for role in synonyms}
     if table.names is None:
         found[receiver] = _only_numbers(table, region)
-    elif not named.get(str(receiver)):
-        found[receiver] = _only_phones(table.names, set(found.values()))
+    else:
+        taken = {*found.values(), *chosen}
+        others = known_names({role: names for role, names in synonyms.items() if role != receiver})
+        free = {at: name for at, name in enumerate(table.names) if at not in taken and key(name) not in others}
+        found[receiver] = _receivers(table, free, region)
     return found
 
 
@@ -100,9 +114,19 @@ def _only_numbers(table: Table, region: str) -> int:
     return places[0] if len(places) == 1 else NOWHERE
 
 
-def _only_phones(names: Sequence[str], taken: set[int]) -> int:
-    """The one column left whose name says phone number in other words (`Telefon`, `Phone 1 - Value`)."""
-    places = [at for at, name in enumerate(names) if at not in taken and says_phone(name)]
+def _receivers(table: Table, free: Mapping[int, str], region: str) -> int:
+    """The column of the receivers among the free ones: the one whose name says it best.
+
+    Of several that say it equally well, the one that has numbers; if that leaves several, none.
+    """
+    if named := match(list(free.values()), {"": _RECEIVERS}):
+        places = [list(free)[at] for at in named[""]]
+        return places[0] if len(places) == 1 else NOWHERE
+    weak = known_names({"": _WEAK})
+    places = [at for at, name in free.items() if names_phone(name)]
+    places = places or [at for at, name in free.items() if says_phone(name) or key(name) in weak]
+    if len(places) > 1:
+        places = with_numbers(table, places, region)
     return places[0] if len(places) == 1 else NOWHERE
 
 
@@ -110,9 +134,10 @@ def unused_columns(table: Table, columns: Mapping[_Role, int], synonyms: Synonym
     """Columns that hold something and that no field takes; what is meant is guessed for the first of very many."""
     free = by_key(name for role in synonyms if columns[role] == NOWHERE for name in synonyms[role])
     unused = sorted(table.filled_columns().difference(columns.values()))
+    guessed = set(unused[:_MOST_GUESSED]) if table.names else set[int]()
     return [
-        UnusedColumn(at, table.name(at), nearest(table.name(at), free) if table.names and count < _MOST_GUESSED else "")
-        for count, at in enumerate(unused)
+        UnusedColumn(at, name, nearest(name, free) if at in guessed and key(name) not in free else "")
+        for at, name in ((at, table.name(at)) for at in unused)
     ]
 
 

@@ -102,12 +102,14 @@ _DIAL_CODE_NAMES = _keys("""
 
 def says_phone(name: str) -> bool:
     """Whether a name says phone number, alone or among other words (`Support phone (24 h)`)."""
-    if key(name) in PHONE_NAMES:
-        return True
     found = set(words(_IN_BRACKETS.sub(" ", name[:_LONGEST_NAME])))
-    if found & _OTHER_WORDS:
-        return False
-    return bool(found & _PHONE_WORDS) or (bool(found & _NUMBER_WORDS) and not found & _OF_OTHERS)
+    return names_phone(name) or bool(found & _NUMBER_WORDS and not found & (_OTHER_WORDS | _OF_OTHERS))
+
+
+def names_phone(name: str) -> bool:
+    """Whether a name says phone number by a word for phones, and not only by `number` (`Flight Number`)."""
+    found = set(words(_IN_BRACKETS.sub(" ", name[:_LONGEST_NAME])))
+    return key(name) in PHONE_NAMES or bool(found & _PHONE_WORDS and not found & _OTHER_WORDS)
 
 
 def says_other(name: str) -> bool:

@@ -213,6 +213,12 @@ def number_columns(table: Table, region: str = "") -> tuple[int, ...]:
     )
 
 
+def with_numbers(table: Table, columns: Iterable[int], region: str = "") -> list[int]:
+    """Those of the columns that have a phone number in their first rows."""
+    lines = first_lines(table.lines, _LOOKED_AT)
+    return [at for at in columns if _share(lines, at, region)]
+
+
 def _without_header(table: Table, lines: Sequence[Line], shares: list[float], region: str) -> tuple[int, ...]:
     """By the cells of the first `lines`: the one column that has numbers; all where nothing but numbers is in any.
 

@@ -168,10 +168,9 @@ def _found(name: str, path: Path, options: FileOptions) -> RecordFile:
     table = found.table
     if not (table.names or table.lines or table.faults):
         raise WrongUse(f"{name} is empty")
-    columns = by_names(table, SYNONYMS, Role.RECEIVER, options.region)
-    for column, role in options.columns.items():
-        place = _place(name, table, column)
-        columns = {one: NOWHERE if at == place else at for one, at in columns.items()} | {Role(role): place}
+    chosen = {Role(role): _place(name, table, column) for column, role in options.columns.items()}
+    columns = by_names(table, SYNONYMS, Role.RECEIVER, options.region, chosen.values())
+    columns = {role: NOWHERE if at in chosen.values() else at for role, at in columns.items()} | chosen
     return RecordFile(name, path, found, columns, unused_columns(table, columns, SYNONYMS), options)
 
 

@@ -40,11 +40,9 @@ def read_file(file: bytes, reading: Reading) -> Table:
 
 def find_columns(table: Table, chosen: Mapping[Field, str], region: str = "") -> dict[Field, int]:
     """Where each field is: as chosen (a place from 0, empty for nowhere), else by the columns' names."""
-    found = by_names(table, COLUMNS, Field.RECEIVER, region)
-    for one, text in chosen.items():
-        place = place_of(text, table.width)
-        found[one] = NOWHERE if place is None else place
-    return found
+    places = {one: place_of(text, table.width) for one, text in chosen.items()}
+    places = {one: NOWHERE if place is None else place for one, place in places.items()}
+    return by_names(table, COLUMNS, Field.RECEIVER, region, places.values()) | places
 
 
 def unused_columns(table: Table, columns: Mapping[Field, int]) -> list[UnusedColumn]:
