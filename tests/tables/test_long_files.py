@@ -21,6 +21,7 @@ TEXTS = {
     "no header": "918040001234\n918040001235\n",
     "one column": "phone\n918040001234\n918040001235\n",
     "quoted": 'name,phone\n"Asha,\nlast floor",918040001234\n"Ben ""B""",918040001235\n',
+    "rows above": "Customers\nAsha,918040001234\nname,phone\nBen,918040001235\n",
     "wider": "name,phone\nAsha,918040001234,x\n",
     "unclosed": 'name,phone\nAsha,918040001234\n"Ben,918040001235\nChi,918040001236\n',
 }

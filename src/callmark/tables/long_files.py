@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from callmark.tables import rows, text, workbook
 from callmark.tables.model import Line, Table, TableError
-from callmark.tables.reader import WIDER, Reading, read_table
+from callmark.tables.reader import ABOVE, WIDER, Reading, read_table
 from callmark.tables.sheet_errors import marked
 
 LONGEST_LINE = 1_000_000
@@ -42,7 +42,7 @@ class LongFile(Struct, frozen=True):
     """`text`, `NDJSON`, `Parquet` or `workbook`."""
     table: Table
     lines: Callable[[], Iterator[Line]]
-    """Every row below the header, in order; one that cannot be read has a `fault`."""
+    """Every row but the header and titles above it, in order; one that cannot be read has a `fault`."""
 
 
 def open_long_file(path: Path, known: Callable[[str], int], region: str = "") -> LongFile:
@@ -88,6 +88,7 @@ def _text(path: Path, head: bytes, known: Callable[[str], int], region: str) -> 
     table = read_table(head, known, Reading(encoding=codec if is_guessed else "", region=region))
     first = min((line.number for line in table.lines), default=1)
     start = table.header or min([first, *(one.line for one in table.faults)]) - 1
+    above = {one.line for one in table.faults if one.line < table.header}
     width = len(table.names) if table.names else 0
     delimiter = table.delimiter or _NO_DELIMITER
 
@@ -96,6 +97,8 @@ def _text(path: Path, head: bytes, known: Callable[[str], int], region: str) -> 
             for line in rows.stream(_short_lines(file.readline), delimiter):
                 if line.number > start:
                     yield _judged(line, width, table.encoding)
+                elif line.number in above:
+                    yield replace(line, fault=ABOVE)
 
     if len(head) < path.stat().st_size and any(b'"' in chunk for chunk in _chunks(path)):
         with path.open(encoding=codec, errors="replace", newline="") as file:

@@ -42,7 +42,8 @@ class Unread(Struct, frozen=True):
 class Table(Struct, frozen=True):
     """Rows that have something in them, in their order.
 
-    `names` are the header's cells, None without a header; `header` is its line. `before` are lines above it (a title).
+    `names` are the header's cells, None without a header; `header` is its line. `before` are lines above it (a
+    title); those that have a number are `faults`.
     `encoding` and `delimiter` say how the text was read, `sheet` and `sheets` which part of a workbook. `notes` tell
     what else was noticed.
     """

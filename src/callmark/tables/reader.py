@@ -13,6 +13,7 @@ from callmark.tables.phones import looks_like_phone
 from callmark.tables.sheet_errors import marked
 
 WIDER = "has more cells than the header has names"
+ABOVE = "stands above the header, so it is not read"
 MOST_COLUMNS = 16_384
 """As many as spreadsheets have. Each is read to find out which one holds numbers."""
 MOST_IN_ONE_LINE = 100_000
@@ -33,7 +34,8 @@ def read_table(data: bytes, known: Callable[[str], int], reading: Reading | None
     """The table that a file holds, whatever its name ends in. Raises TableError for what is no table.
 
     `known` says how well a name is known that a header may have (`columns.find_header`). Rows that have more cells than
-    the header are `faults`, as are those whose quotation marks are not closed.
+    the header are `faults`, as are those whose quotation marks are not closed, and those above the header that have a
+    number.
     """
     reading = reading or Reading()
     table = _of_workbook(data, reading) if workbook.is_workbook(data) else _of_text(data, reading)
@@ -83,7 +85,10 @@ def _with_header(table: Table, known: Callable[[str], int], region: str) -> Tabl
     while names and not names[-1]:
         names.pop()
     doubled = [name for name, count in Counter(filter(None, names)).items() if count > 1]
-    made = replace(table, lines=lines[at + 1 :], names=tuple(names), before=lines[:at], header=lines[at].number)
+    titles = [line for line in lines[:at] if not any(map(is_value, line.cells))]
+    above = [replace(line, fault=ABOVE) for line in lines[:at] if line not in titles]
+    below = [*above, *lines[at + 1 :]]
+    made = replace(table, lines=below, names=tuple(names), before=titles, header=lines[at].number)
     return made.noting(*([_doubled(doubled)] if doubled else []))
 
 

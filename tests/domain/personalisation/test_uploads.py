@@ -14,7 +14,7 @@ from callmark.domain.personalisation.uploads.model import MOST_ROWS, Upload, par
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.worker import Worker
 from callmark.record_rules.fields import Field
-from callmark.tables.reader import Reading
+from callmark.tables.reader import ABOVE, Reading
 
 
 @pytest.fixture
@@ -212,6 +212,13 @@ async def test_lines_that_are_no_record_are_left_out_told_and_never_shift_the_ot
     assert receivers == [(2, None), (3, None), (4, two)]
     told = await uploads.first_faulty(deps, cast.account.id, upload.id, 9)
     assert [r.row.line for r in told] == [2, 3]
+
+
+async def test_a_record_above_the_header_is_left_out_and_told(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    found = await look(deps, cast, f"{phone()},x\nphone,note\n{phone()},x\n")
+    assert (found.good_count, found.row_count, found.table.before) == (1, 2, [])
+    assert [(kind.fault, kind.examples[0][0]) for kind in found.faults] == [(ABOVE, 1)]
 
 
 def test_every_part_has_something_to_submit() -> None:

@@ -14,7 +14,8 @@ from callmark.client.cli.validation import RowFault, RowValidator
 from callmark.client.environment import Environment
 from callmark.record_rules.columns import NOWHERE
 
-UNKNOWN_COLUMN, NO_COLUMN = "unknown_column", "no_column"
+UNKNOWN_COLUMN, NO_COLUMN, ABOVE_HEADER = "unknown_column", "no_column", "above_header"
+_LONGEST_VALUE = 100
 
 
 @click.command
@@ -45,10 +46,13 @@ class _Linting:
         self.is_incomplete = False
 
     def findings(self) -> Iterator[dict[str, object]]:
-        """Of the columns, then of each row. Fields that nothing gives are one finding, not one of each row."""
+        """Of the file as a whole, then of each row. Fields that nothing gives are one finding, not one of each row."""
         header = self._records.table.header or None
         for one in self._records.unused:
             yield _finding(header, one.name, None, UNKNOWN_COLUMN, f"{one.name} is not used", one.meant)
+        for line in self._records.table.before:
+            why = "is above the header and is not used"
+            yield _finding(line.number, None, None, ABOVE_HEADER, why, "", line.text[:_LONGEST_VALUE])
         missing = self._records.missing()
         for role, way in missing.items():
             self.is_incomplete = True

@@ -13,6 +13,7 @@ from callmark.instants import iso_ms
 from callmark.record_rules.columns import NOWHERE
 
 _FIRST = 3
+_LONGEST_SHOWN = 100
 
 
 class Preview(Struct):
@@ -46,15 +47,9 @@ def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
     table = file.table
     how = ", ".join(part for part in (file.file.kind, table.encoding, table.sheet) if part)
     _say(f"{file.name}: {how}, {preview.count:,} row{'s' * (preview.count != 1)}")
-    for role in Role:
-        place = file.columns[role]
-        given = _given(file, role)
-        if place != NOWHERE:
-            _say(f"  {role:<10} column {table.name(place)!r}{f', else {given}' if given else ''}")
-        elif given:
-            _say(f"  {role:<10} {given}")
-    for one in file.unused:
-        _say(f"  not used   column {one.name!r}{one.hint}")
+    _show_columns(file)
+    for line in table.before:
+        _say(f"  not used   line {line.number}, above the header: {line.text[:_LONGEST_SHOWN]!r}")
     for note in table.notes:
         _say(f"  {note}")
     if preview.first:
@@ -68,6 +63,18 @@ def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
         hint = f" ({example.hint})" if example.hint else ""
         value = f": {example.value!r}" if example.value else ""
         _say(f"  {times:,} x {example.message}; the first in row {line}{value}{hint}")
+
+
+def _show_columns(file: RecordFile) -> None:
+    for role in Role:
+        place = file.columns[role]
+        given = _given(file, role)
+        if place != NOWHERE:
+            _say(f"  {role:<10} column {file.table.name(place)!r}{f', else {given}' if given else ''}")
+        elif given:
+            _say(f"  {role:<10} {given}")
+    for one in file.unused:
+        _say(f"  not used   column {one.name!r}{one.hint}")
 
 
 def _given(file: RecordFile, role: Role) -> str:

@@ -1,0 +1,43 @@
+"""What `callmark push` and `callmark lint` say about a file before anything is sent."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.client.cli.conftest import Commands
+from tests.client.cli.record_files import LABEL
+
+from callmark.client.cli.preview import previewed, show
+from callmark.client.cli.reading import FileOptions, opened
+from callmark.client.cli.validation import RowValidator
+from callmark.instants import EPOCH, to_ms
+
+REASON = "Your parcel arrives today"
+OPTIONS = ("--caller", "918040001234", "--label-id", LABEL, "--expires-in", "2h")
+
+
+def preview_of(file: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a push shows of the file."""
+    given = FileOptions(caller="918040001234", label_id=LABEL, expires_in="2h")
+    with opened(str(file), given) as records:
+        show(records, previewed(records, RowValidator(given), to_ms(EPOCH)), {})
+    return capsys.readouterr().err
+
+
+async def test_no_line_above_the_header_is_passed_over(
+    nobody: Commands, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(f"Orders of May,\n919900000001,{REASON}\nphone,call_reason\n919900000003,{REASON}\n")
+    said = preview_of(file, capsys)
+    assert "2 rows\n" in said
+    assert "not used   line 1, above the header: 'Orders of May'" in said
+    assert "1 row is at fault and will not be pushed" in said
+    assert "stands above the header, so it is not read; the first in row 2" in said
+    linted = await nobody.run("lint", file, "--json", *OPTIONS)
+    assert linted.exit_code == 1
+    title, row = json.loads(linted.stdout)
+    assert (title["row"], title["code"], title["value"]) == (1, "above_header", "Orders of May")
+    assert (row["row"], row["code"]) == (2, "unreadable")
+    file.write_text(f"Orders of May,\nphone,call_reason\n919900000003,{REASON}\n")
+    assert (await nobody.run("lint", file, *OPTIONS)).exit_code == 0  # a title is no row
