@@ -251,10 +251,15 @@ async def test_a_finished_push_is_not_continued(platform: Platform, commands: Co
     async with working(platform):
         first = await commands.run(*words)
         again = await commands.run(*words)
+        written = results.read_text()
+        results.write_text(written.replace("\n", "\r\n"), newline="")
+        saved = await commands.run(*words)
+        assert results.read_bytes().count(b"\r\n") == 4  # it is not touched
+        results.write_text(written)
         with file.open("a") as longer:
             longer.write("919900009999,Your parcel arrives today\n")
         other = await commands.run(*words)
-    assert (first.exit_code, again.exit_code, other.exit_code) == (1, 1, 2), other.stderr
+    assert (first.exit_code, again.exit_code, saved.exit_code, other.exit_code) == (1, 1, 1, 2), other.stderr
     assert "is finished, so nothing is sent" in again.stderr
     assert "the results of another file, whose push is finished" in other.stderr
     await check_each_once(platform, results, 3)

@@ -4,12 +4,15 @@ The first line says what is pushed. A chunk is 500 rows of the file. Before its 
 and the instant that its times count from are written and synced: a chunk that is sent again has the same key and the
 same bytes, so the server carries it out once. A chunk that the server refused whenever it was sent begins again, with
 another key and the times of then. When the results of a chunk are synced, its last line says where they
-end. What was written half is cut off when the journal is opened again.
+end, and what all results so far are by their SHA-256. What was written half is cut off when the journal is opened
+again; results that someone has changed meanwhile are left alone.
 """
 
 import fcntl
+import hashlib
 import os
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +22,19 @@ from callmark.client.cli.session import WrongUse
 
 VERSION = 1
 ROWS_A_CHUNK = 500
+_READ_AT_ONCE = 1 << 20
+
+
+class Digest(Protocol):
+    """A hash of `hashlib`."""
+
+    def update(self, data: bytes, /) -> None:
+        """Adds what follows."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Of everything so far."""
+        ...
 
 
 class PushHead(Struct, frozen=True, kw_only=True):
@@ -37,7 +53,7 @@ class _Version(Struct):
 
 
 class Chunk(Struct, frozen=True, omit_defaults=True):
-    """A line about a chunk: begun (`key`, `now_ms`), refused, accepted (`batch_id`), done (`results_end`, `counts`)."""
+    """A line about a chunk: begun (`key`, `now_ms`), refused, accepted (`batch_id`), done (`results_end` …)."""
 
     number: int
     key: str = ""
@@ -45,6 +61,8 @@ class Chunk(Struct, frozen=True, omit_defaults=True):
     is_refused: bool = False
     batch_id: str = ""
     results_end: int = 0
+    results_sha256: str = ""
+    """Of all results up to there; earlier versions did not write it."""
     counts: dict[str, int] = {}
     """Of all chunks so far."""
 
@@ -77,6 +95,18 @@ class AppendedFile:
     def content(self) -> bytes:
         """Every byte that the journal holds."""
         return os.pread(self._file, os.fstat(self._file).st_size, 0)
+
+    def digest(self, end: int) -> Digest:
+        """The SHA-256 of the first `end` bytes, or of those that are there; more can be added."""
+        found, at = hashlib.sha256(), 0
+        while part := os.pread(self._file, min(_READ_AT_ONCE, end - at), at):
+            found.update(part)
+            at += len(part)
+        return found
+
+    def has_line_end(self, end: int) -> bool:
+        """Whether a line ends there."""
+        return os.pread(self._file, 1, end - 1) == b"\n"
 
     def cut(self, keep: int) -> None:
         """Leaves the first `keep` bytes; what is appended follows them. Raises WrongUse; the push can continue."""
@@ -115,6 +145,7 @@ class Journal:
         self.done = 0
         """How many chunks, from the first, have their results on the disk."""
         self.results_end = 0
+        self.results_sha256 = ""
         self.counts: dict[str, int] = {}
         self._chunks: dict[int, Chunk] = {}
         self._file = file
@@ -155,6 +186,11 @@ class Journal:
         file.cut(len(content))
         return found
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether every row has its result."""
+        return sum(self.counts.values()) >= self.head.rows
+
     def begun(self, number: int) -> Chunk | None:
         """What is known of a chunk that was begun and is not done."""
         return self._chunks.get(number)
@@ -171,9 +207,9 @@ class Journal:
         """The server has the chunk. If this line is lost, the same key finds the same batch."""
         self._add(Chunk(number, batch_id=batch_id), sync=False)
 
-    def finish_chunk(self, number: int, results_end: int, counts: dict[str, int]) -> None:
+    def finish_chunk(self, number: int, results_end: int, results_sha256: str, counts: dict[str, int]) -> None:
         """The results of the chunk are on the disk up to there."""
-        self._add(Chunk(number, results_end=results_end, counts=counts))
+        self._add(Chunk(number, results_end=results_end, results_sha256=results_sha256, counts=counts))
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -188,7 +224,8 @@ class Journal:
 
     def _note(self, chunk: Chunk) -> Chunk:
         if chunk.results_end:
-            self.done, self.results_end, self.counts = chunk.number + 1, chunk.results_end, dict(chunk.counts)
+            self.done, self.counts = chunk.number + 1, dict(chunk.counts)
+            self.results_end, self.results_sha256 = chunk.results_end, chunk.results_sha256
             self._chunks.pop(chunk.number, None)
             return chunk
         if chunk.is_refused:

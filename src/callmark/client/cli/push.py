@@ -67,7 +67,9 @@ def push(session: CommandSession, file: str, results: Path | None, *, resume: bo
             stack.callback(journal.close)
         else:
             _continue(journal, records, path)
-        counts = _send(Sending(core, shell, RowValidator(options), journal, path), records, journal.head.rows)
+        counts = journal.counts
+        if not journal.is_finished:
+            counts = _send(Sending(core, shell, RowValidator(options), journal, path), records, journal.head.rows)
     _finish(session, path, counts)
 
 
@@ -87,22 +89,21 @@ def _check_free(path: Path, journal: Path, *, resume: bool) -> None:
 
 def _continue(journal: Journal, records: RecordFile, path: Path) -> None:
     """Says where, or that nothing is left to send. Raises WrongUse if the file is another."""
-    known, rows = sum(journal.counts.values()), journal.head.rows
-    is_finished = known >= rows
     if journal.head.sha256 != records.fingerprint():
-        if is_finished:
+        if journal.is_finished:
             raise WrongUse(
                 f"{path} has the results of another file, whose push is finished: name another file with --results,"
                 " or remove that and its journal"
             )
         raise WrongUse(f"{records.name} is not the file that was pushed before: put that one back")
-    if is_finished:
+    if journal.is_finished:
         click.echo(
             f"The push of {records.name} is finished, so nothing is sent. To push it again, name another file with"
             " --results.",
             err=True,
         )
         return
+    known, rows = sum(journal.counts.values()), journal.head.rows
     click.echo(f"Continuing the push of {records.name}: {known:,} of {rows:,} rows have their results.", err=True)
 
 

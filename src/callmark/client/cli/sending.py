@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from callmark.client.cli.journal import ROWS_A_CHUNK, AppendedFile, Chunk, Journal
+from callmark.client.cli.journal import ROWS_A_CHUNK, AppendedFile, Chunk, Digest, Journal
 from callmark.client.cli.progress import Meter
 from callmark.client.cli.reading import FileRow, RecordFile
 from callmark.client.cli.session import WrongUse
@@ -105,7 +105,7 @@ class Sending:
         self._validator = validator
         self._journal = journal
         self._as_json = results.suffix in _JSON_ENDINGS
-        self._results = _opened(results, journal)
+        self._results, self._digest = _opened(results, journal)
         self._counts = Counter(journal.counts)
 
     def run(self, file: RecordFile, shown: Meter) -> dict[str, int]:
@@ -113,7 +113,7 @@ class Sending:
         begin = self._journal.done
         shown.begin_at(begin * ROWS_A_CHUNK)
         if begin == 0:
-            self._results.append(self._header())
+            self._append(self._header())
         under_way: deque[_ChunkUnderWay] = deque()
         for number, rows in enumerate(_chunks(file, begin), begin):
             if len(under_way) == MOST_UNDER_WAY:
@@ -160,9 +160,13 @@ class Sending:
             chunk.batch = self._shell.run(settled_or_shown(self._core, chunk.batch))
         rows = list(_result_rows(chunk))
         self._counts.update(row.status for row in rows)
-        end = self._results.append(self._written(rows))
-        self._journal.finish_chunk(chunk.number, end, dict(self._counts))
+        end = self._append(self._written(rows))
+        self._journal.finish_chunk(chunk.number, end, self._digest.hexdigest(), dict(self._counts))
         shown.advance(len(rows))
+
+    def _append(self, content: bytes) -> int:
+        self._digest.update(content)
+        return self._results.append(content)
 
     def _header(self) -> bytes:
         return b"" if self._as_json else (",".join(ResultRow.__struct_fields__) + "\n").encode()
@@ -175,13 +179,23 @@ class Sending:
         return out.getvalue().encode()
 
 
-def _opened(path: Path, journal: Journal) -> AppendedFile:
-    """The results as far as the journal knows of them. Raises WrongUse if there are fewer."""
-    if journal.done and (not path.exists() or path.stat().st_size < journal.results_end):
-        raise WrongUse(f"{path} is not as the push left it, so it cannot continue: put the file back")
+def _opened(path: Path, journal: Journal) -> tuple[AppendedFile, Digest]:
+    """The results as far as the journal knows of them, and their digest. Raises WrongUse if they are others."""
+    end = journal.results_end
+    if end and not path.exists():
+        raise _changed(path)
     file = AppendedFile(path)
-    file.cut(journal.results_end)
-    return file
+    digest = file.digest(end)
+    known = journal.results_sha256
+    if end and not (digest.hexdigest() == known if known else file.has_line_end(end)):
+        file.close()
+        raise _changed(path)
+    file.cut(end)
+    return file, digest
+
+
+def _changed(path: Path) -> WrongUse:
+    return WrongUse(f"{path} is not as the push left it, so it cannot continue: put the file back")
 
 
 def _chunks(file: RecordFile, begin: int) -> Iterator[list[FileRow]]:

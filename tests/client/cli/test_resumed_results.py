@@ -1,0 +1,101 @@
+"""Results that someone has changed before a push continues: without a platform, because no row can be sent."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+from tests.client.virtual import Played, replies
+
+from callmark.client.cli.journal import ROWS_A_CHUNK, Journal, PushHead
+from callmark.client.cli.progress import Meter
+from callmark.client.cli.reading import FileOptions, opened
+from callmark.client.cli.sending import Sending
+from callmark.client.cli.session import WrongUse
+from callmark.client.cli.validation import RowValidator
+
+ROWS = 2 * ROWS_A_CHUNK + 7
+OPTIONS = FileOptions()
+
+
+class Interrupted(Struct):
+    """A push whose second chunk has its results in the file, and not in the journal."""
+
+    file: Path
+    results: Path
+    journal: Path
+
+    def send(self) -> None:
+        """Continues, to the end of the file."""
+        journal = Journal.reopen(self.journal)
+        assert journal
+        played: Any = Played(replies())
+        try:
+            sending = Sending(played.core(), played, RowValidator(OPTIONS), journal, self.results)
+            with opened(str(self.file), OPTIONS) as records:
+                sending.run(records, Meter("Pushing", ROWS, None))
+            sending.close()
+        finally:
+            journal.close()
+
+    def is_complete(self) -> bool:
+        """Whether each row has one result."""
+        written = list(csv.DictReader(io.StringIO(self.results.read_text())))
+        return [int(row["row"]) for row in written] == list(range(2, ROWS + 2))
+
+
+@pytest.fixture
+def push(tmp_path: Path) -> Interrupted:
+    made = Interrupted(*(tmp_path / name for name in ("o.csv", "o.results.csv", "o.results.csv.journal")))
+    made.file.write_text("phone,reason\n" + "12,short\n" * ROWS)
+    head = PushHead(sha256="0", rows=ROWS, base_url="http://callmark.test", account_id="acc", options=OPTIONS)
+    Journal.begin(made.journal, head).close()
+    made.send()
+    lines = made.journal.read_bytes().splitlines(keepends=True)
+    made.journal.write_bytes(b"".join(lines[:2]))
+    return made
+
+
+def test_it_continues_behind_the_results_that_the_journal_knows(push: Interrupted) -> None:
+    push.send()
+    assert push.is_complete()
+
+
+@pytest.mark.parametrize("how", ["longer lines", "other rows", "fewer rows", "gone"])
+def test_results_that_were_changed_are_left_alone(push: Interrupted, how: str) -> None:
+    written = push.results.read_bytes()
+    match how:
+        case "longer lines":  # as a spreadsheet saves them
+            changed = written.replace(b"\n", b"\r\n")
+        case "other rows":
+            changed = written.replace(b"\n7,", b"\n8,")
+        case "fewer rows":
+            changed = written[:1_000]
+        case _:
+            changed = b""
+    push.results.write_bytes(changed)
+    if not changed:
+        push.results.unlink()
+    with pytest.raises(WrongUse, match="is not as the push left it"):
+        push.send()
+    assert changed == (push.results.read_bytes() if push.results.exists() else b"")
+    push.results.write_bytes(written)
+    push.send()
+    assert push.is_complete()
+
+
+def test_a_journal_of_a_version_without_digests_is_continued_at_the_end_of_a_line(push: Interrupted) -> None:
+    head, done = push.journal.read_bytes().splitlines()
+    known = json.loads(done)
+    assert known.pop("results_sha256")
+    push.journal.write_bytes(head + b"\n" + json.dumps(known).encode() + b"\n")
+    written = push.results.read_bytes()
+    push.results.write_bytes(written.replace(b"invalid", b"was invalid", 1))
+    with pytest.raises(WrongUse, match="is not as the push left it"):
+        push.send()
+    push.results.write_bytes(written)
+    push.send()
+    assert push.is_complete()
