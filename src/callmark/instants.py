@@ -1,10 +1,13 @@
 """Instants as numbers and texts: epoch milliseconds and ISO 8601, always in UTC."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
+import re
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+_DAY, _MILLISECOND = timedelta(days=1), timedelta(milliseconds=1)
+_DIVIDER = re.compile("[T ]")
+_WITHOUT_COLON = re.compile("[0-9]{3}")
 LAST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, where instants on the wire end."""
 
@@ -33,17 +36,47 @@ def iso_us(instant: datetime) -> str:
 
 
 @lru_cache(maxsize=4096)
-def read_instant(text: str, zone: tzinfo) -> datetime | None:
-    """An instant in ISO 8601 (without an offset: in `zone`) or in epoch milliseconds of 13 digits; None for others."""
+def read_instant(text: str, zone: tzinfo, *, is_end: bool = False) -> datetime | None:
+    """An instant in ISO 8601 (without an offset: in `zone`) or in epoch milliseconds of 13 digits; None for others.
+
+    A day is the instant at which it begins in the zone, or as an end the last millisecond that it has there.
+    """
     if text.isascii() and text.isdigit():
         return from_ms(int(text)) if len(text) == _DIGITS_OF_MS and text[0] != "0" else None
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    aware = found if found.tzinfo else found.replace(tzinfo=zone)
-    try:
-        instant = aware.astimezone(UTC)
-    except OverflowError:
+        found = _day_or_time(text)
+        if not isinstance(found, datetime):
+            instant = _midnight(found + _DAY, zone) - _MILLISECOND if is_end else _midnight(found, zone)
+        else:
+            instant = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
     return instant if instant >= EPOCH else None
+
+
+def is_day(text: str) -> bool:
+    """Whether a text is a day without a time of day, such as `2026-12-31`."""
+    try:
+        return not isinstance(_day_or_time(text), datetime)
+    except ValueError:
+        return False
+
+
+def _day_or_time(text: str) -> date:
+    """A day, or a day and a time with `T` or a blank between them. Raises ValueError.
+
+    `datetime.fromisoformat` takes any character between them, such as the sign of a day's offset (`2026-12-31+05:30`),
+    and `2026` behind a day as 20:26.
+    """
+    day, *times = _DIVIDER.split(text, maxsplit=1)
+    if not times:
+        return date.fromisoformat(day)
+    if "-" in day and _WITHOUT_COLON.match(times[0]):
+        raise ValueError(text)
+    date.fromisoformat(day)
+    return datetime.fromisoformat(f"{day}T{times[0]}")
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    """When a day begins: where clocks skip midnight then, where they show it twice the first time."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)

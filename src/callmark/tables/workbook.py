@@ -27,6 +27,9 @@ _ESCAPED = re.compile("_x(00[01][0-9A-Fa-f])_")
 """Control characters, which XML cannot have. Others are never escaped."""
 _TEXT_RESULT = "str"
 """The type of a formula's cell whose result is a text; without a value it is the empty one."""
+_NO_PART = re.compile(r'\[[^\]]*\]|"[^"]*"|\\.')
+"""Of a cell's format: colours, languages and words in it."""
+_OF_TIME = re.compile("[hs]", re.IGNORECASE)
 
 
 class Sheet(Struct, frozen=True):
@@ -43,6 +46,7 @@ class _Cell(Protocol):
 
     value: object
     data_type: str
+    number_format: str
 
 
 class _Sheet(Protocol):
@@ -50,7 +54,7 @@ class _Sheet(Protocol):
 
     def reset_dimensions(self) -> None: ...
 
-    def iter_rows(self, *, values_only: bool) -> Iterator[tuple[Any, ...]]: ...
+    def iter_rows(self, *, values_only: bool = False) -> Iterator[tuple[Any, ...]]: ...
 
 
 def is_workbook(data: bytes) -> bool:
@@ -153,8 +157,16 @@ def _filled(rows: Iterator[tuple[str, ...]], merged: Collection[Merged]) -> Iter
 def _plain(sheet: _Sheet) -> Iterator[tuple[str, ...]]:
     """The cells of each row."""
     sheet.reset_dimensions()
-    for row in sheet.iter_rows(values_only=True):
-        yield tuple(map(_text, row))
+    for row in sheet.iter_rows():
+        yield tuple(_text(_value(cell)) for cell in row)
+
+
+def _value(cell: _Cell) -> object:
+    """What a cell holds: of a day that it shows without a time only the day."""
+    value = cell.value
+    if not isinstance(value, datetime) or value.time() != time():
+        return value
+    return value if _OF_TIME.search(_NO_PART.sub("", cell.number_format)) else value.date()
 
 
 def _calculated(sheet: _Sheet, formulas: _Sheet) -> Iterator[tuple[str, ...]]:
@@ -162,14 +174,14 @@ def _calculated(sheet: _Sheet, formulas: _Sheet) -> Iterator[tuple[str, ...]]:
     sheet.reset_dimensions()
     formulas.reset_dimensions()
     written = formulas.iter_rows(values_only=True)
-    for row in sheet.iter_rows(values_only=False):
+    for row in sheet.iter_rows():
         source = next(written, ())
         yield tuple(_result(cell, source[at] if at < len(source) else None) for at, cell in enumerate(row))
 
 
 def _result(cell: _Cell, source: object) -> str:
     is_calculated = cell.value is not None or source is None or cell.data_type == _TEXT_RESULT
-    return _text(cell.value) if is_calculated else NO_VALUE
+    return _text(_value(cell)) if is_calculated else NO_VALUE
 
 
 def _text(value: object) -> str:

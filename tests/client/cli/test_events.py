@@ -303,12 +303,17 @@ async def test_logs_are_downloaded_to_standard_output_or_a_file(platform: Platfo
     [
         ("2026-01-31", False, "2026-01-31T00:00:00+05:30"),
         ("2026-01-31", True, "2026-01-31T18:29:59.999000+00:00"),
-        ("2026-01-31T18:00", True, "2026-01-31T18:00:00+05:30"),
+        ("2026-01-31T18:00", True, "2026-01-31T12:30:00+00:00"),
         ("2026-01-31T18:00Z", False, "2026-01-31T18:00:00+00:00"),
     ],
 )
 def test_days_and_instants(text: str, is_end: bool, instant: str) -> None:  # noqa: FBT001 - a parameter
     assert read_day(text, "Asia/Kolkata", is_end=is_end).isoformat() == instant
+
+
+def test_a_day_with_an_offset_is_no_time_of_day() -> None:
+    with pytest.raises(click.UsageError, match="neither a day"):
+        read_day("2026-12-31+05:30", "Asia/Kolkata")
 
 
 def test_a_day_that_is_the_last_of_all() -> None:

@@ -41,3 +41,18 @@ async def test_no_line_above_the_header_is_passed_over(
     assert (row["row"], row["code"]) == (2, "unreadable")
     file.write_text(f"Orders of May,\nphone,call_reason\n919900000003,{REASON}\n")
     assert (await nobody.run("lint", file, *OPTIONS)).exit_code == 0  # a title is no row
+
+
+async def test_a_day_as_end_lasts_until_it_is_over(
+    nobody: Commands, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("phone,starts_at,ends_at\n919900000001,1970-01-02,1970-01-02\n")
+    said = preview_of(file, capsys)
+    assert "1970-01-02T00:00:00.000Z to 1970-01-02T23:59:59.999Z" in said
+    file.write_text("phone,starts_at,ends_at\n919900000001,2100-01-01T18:00,2100-01-02\n")
+    (fault,) = json.loads((await nobody.run("lint", file, "--json", *OPTIONS[:-2])).stdout)
+    assert (fault["code"], fault["hint"]) == (
+        "too_long",
+        "a day lasts until its end; add the time, as in 2026-01-31T18:00",
+    )

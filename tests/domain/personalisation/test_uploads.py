@@ -1,16 +1,17 @@
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from tests.domain.personalisation.taken_uploads import look, run, take
 from tests.support.factories import Cast, make_cast, phone
+from tests.support.workbooks import book
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.uploads import jobs, service as uploads
 from callmark.domain.personalisation.uploads.columns import find_columns, read_file, rows_of, unused_columns
-from callmark.domain.personalisation.uploads.model import MOST_ROWS, Upload, parts_of, read_instant
+from callmark.domain.personalisation.uploads.model import MOST_ROWS, Upload, parts_of
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.worker import Worker
 from callmark.record_rules.fields import Field
@@ -121,6 +122,14 @@ async def test_a_window_that_a_file_begins_and_does_not_end_lasts_as_the_form_sa
     assert (third.fault_field, third.fault) == ("starts_at", "invalid")
 
 
+async def test_a_day_as_end_lasts_until_it_is_over_also_in_a_workbook(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    ends = date(2026, 1, 1), datetime(2026, 1, 2)  # noqa: DTZ001 - a sheet's dates have no zone
+    found = await look(deps, cast, book([["to", "valid until"], *([phone(), end] for end in ends)]))
+    assert [row.values[-1] for row in found.rows] == ["2026-01-01T23:59:59.999Z", "2026-01-02T00:00:00.000Z"]
+    assert found.good_count == 2
+
+
 def test_columns_go_by_the_wires_names_and_by_those_people_use() -> None:
     table = read_file(b"\xef\xbb\xbfCaller ID\tTo\tdynamic-label name\tvalid until\tZip\n1\t2\t3\t4\t5\n", Reading())
     columns = find_columns(table, {})
@@ -227,26 +236,3 @@ def test_every_part_has_something_to_submit() -> None:
     parts = parts_of(rows_of(table, find_columns(table, {})))
     assert [sum(not row.fault for row in part) for part in parts] == [500, 500, 200]
     assert sum(map(len, parts)) == 2_401
-
-
-@pytest.mark.parametrize(
-    ("text", "instant"),
-    [
-        ("1767261600000", datetime(2026, 1, 1, 10, tzinfo=UTC)),
-        ("2026-01-01T15:30:00+05:30", datetime(2026, 1, 1, 10, tzinfo=UTC)),
-        ("2026-01-01 10:00", datetime(2026, 1, 1, 10, tzinfo=UTC)),
-        ("2026-01-01T10:00Z", datetime(2026, 1, 1, 10, tzinfo=UTC)),
-        ("17672616", None),
-        ("0001-01-01T00:00", None),
-        ("tomorrow", None),
-        ("9" * 40, None),
-        ("9" * 15, None),
-        ("0000000000000", None),
-        ("253402300800000", None),  # the first millisecond after the year 9999
-        ("20260301100000", None),  # a date without separators, which would be the year 2612
-        ("202603011000", None),
-        ("9999-12-31T23:00-05:00", None),
-    ],
-)
-def test_times_are_read_as_iso_or_as_milliseconds(text: str, instant: datetime | None) -> None:
-    assert read_instant(text, UTC) == instant

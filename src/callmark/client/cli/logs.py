@@ -11,6 +11,7 @@ import click
 from callmark.client.cli.session import CommandSession, WrongUse, command
 from callmark.client.cli.validation import zone_of
 from callmark.client.sync_resources import Download
+from callmark.instants import read_instant
 
 _DAY = timedelta(days=1)
 _MS = timedelta(milliseconds=1)
@@ -57,12 +58,10 @@ def read_day(text: str, time_zone: str, *, is_end: bool = False) -> datetime:
     zone = zone_of(time_zone)
     try:
         day = date.fromisoformat(text)
-    except ValueError:
-        try:
-            found = datetime.fromisoformat(text)
-        except ValueError as exc:
-            raise click.UsageError(f"{text!r} is neither a day (2026-01-31) nor an instant (2026-01-31T18:00)") from exc
-        return found if found.tzinfo else found.replace(tzinfo=zone)
+    except ValueError as exc:
+        if found := read_instant(text, zone):
+            return found
+        raise click.UsageError(f"{text!r} is neither a day (2026-01-31) nor an instant (2026-01-31T18:00)") from exc
     if not is_end:
         return datetime.combine(day, time(), zone)
     try:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from callmark.client.cli.reading import FileOptions, FileRow, Role
 from callmark.client.records import CallRecord
-from callmark.instants import read_instant, to_ms
+from callmark.instants import is_day, read_instant, to_ms
 from callmark.record_rules import fields
 from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord, RecordValues
 from callmark.record_rules.words import FAULT_WORDS, text_hint
@@ -141,8 +141,8 @@ class RowValidator:
             raise Faulty(Field.LABEL_ID, Fault.LABEL)
         return text
 
-    def _instant(self, text: str) -> object:
-        found = read_instant(text, self._zone)
+    def _instant(self, text: str, *, is_end: bool = False) -> object:
+        found = read_instant(text, self._zone, is_end=is_end)
         return to_ms(found) if found else text
 
     def _end(self, start: int, ends: str, lasts: str) -> object:
@@ -153,7 +153,7 @@ class RowValidator:
         if ends and lasts:
             return f"{ends}, {lasts}"
         if ends:
-            return self._instant(ends)
+            return self._instant(ends, is_end=True)
         text = lasts or self._options.expires_in
         duration = read_duration(text) if text else None
         if duration is None:
@@ -175,6 +175,8 @@ class RowValidator:
                 return "" if isinstance(found, str) else found.why
             case Fault.INVALID if bad.field in (Field.STARTS_AT, Field.ENDS_AT):
                 return _time_hint(text, "" if bad.field is Field.STARTS_AT else ", or a duration such as 2h")
+            case Fault.TOO_LONG if is_day(text):
+                return "a day lasts until its end; add the time, as in 2026-01-31T18:00"
             case Fault.INVALID:
                 return "write the id of a label: callmark labels list"
             case Fault.LABEL:

@@ -99,7 +99,7 @@ def filled(row: UploadRow, defaults: RowDefaults) -> UploadRow:
             name,
             reason or defaults.call_reason,
             _as_iso(starts, defaults.starts_at, defaults.zone),
-            _as_iso(ends, _end(start, defaults.lasts), defaults.zone),
+            _as_iso(ends, _end(start, defaults.lasts), defaults.zone, is_end=True),
         ],
     )
 
@@ -111,9 +111,9 @@ def _end(start: datetime | None, lasts: timedelta) -> datetime | None:
         return None
 
 
-def _as_iso(text: str, default: datetime | None, zone: tzinfo) -> str:
+def _as_iso(text: str, default: datetime | None, zone: tzinfo, *, is_end: bool = False) -> str:
     """An instant as it is kept; what is none stays as it was written, for validation to refuse."""
-    found = default if not text else read_instant(text, zone)
+    found = default if not text else read_instant(text, zone, is_end=is_end)
     return _iso(found) if found else text
 
 
