@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callmark.instants import is_day, iso_ms, read_instant
+from callmark.instants import is_day, is_doubtful, iso_ms, read_instant
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 
@@ -76,3 +76,29 @@ def test_a_day_alone_begins_and_ends_as_clocks_there_show_it(zone: str, day: str
 def test_a_time_is_the_same_as_an_end() -> None:
     assert read_instant("2026-12-31T00:00", UTC, is_end=True) == datetime(2026, 12, 31, tzinfo=UTC)
     assert read_instant("9999-12-31", UTC, is_end=True) is None  # the next day is beyond the last year
+
+
+@pytest.mark.parametrize(
+    "text", ["2027-03-28T02:30", "2027-03-28 02:00:00", "2027-10-31T02:15", "2027-10-31T02:59:59.9"]
+)
+def test_a_time_that_clocks_skip_or_show_twice_is_no_instant_without_its_offset(text: str) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    assert is_doubtful(text, berlin)
+    assert read_instant(text, berlin) is None
+    for known, zone in ((f"{text}+02:00", berlin), (text, KOLKATA), (text.replace(" 02:", "T03:"), UTC)):
+        assert read_instant(known, zone)
+        assert not is_doubtful(known, zone)
+
+
+def test_times_beside_a_change_of_clocks_are_sure() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    for text in (
+        "2027-03-28T01:59:59",
+        "2027-03-28T03:00",
+        "2027-10-31T01:59:59",
+        "2027-10-31T03:00",
+        "9999-12-31T23:59",
+    ):
+        assert read_instant(text, berlin)
+        assert not is_doubtful(text, berlin)
+    assert not is_doubtful("soon", berlin)

@@ -39,7 +39,8 @@ def iso_us(instant: datetime) -> str:
 def read_instant(text: str, zone: tzinfo, *, is_end: bool = False) -> datetime | None:
     """An instant in ISO 8601 (without an offset: in `zone`) or in epoch milliseconds of 13 digits; None for others.
 
-    A day is the instant at which it begins in the zone, or as an end the last millisecond that it has there.
+    A day is the instant at which it begins in the zone, or as an end the last millisecond that it has there. A time
+    that clocks in the zone skip or show twice (`is_doubtful`) is none.
     """
     if text.isascii() and text.isdigit():
         return from_ms(int(text)) if len(text) == _DIGITS_OF_MS and text[0] != "0" else None
@@ -47,11 +48,30 @@ def read_instant(text: str, zone: tzinfo, *, is_end: bool = False) -> datetime |
         found = _day_or_time(text)
         if not isinstance(found, datetime):
             instant = _midnight(found + _DAY, zone) - _MILLISECOND if is_end else _midnight(found, zone)
+        elif found.tzinfo:
+            instant = found.astimezone(UTC)
+        elif len(shown := instants_of(found, zone)) == 1:
+            (instant,) = shown
         else:
-            instant = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+            return None
     except (ValueError, OverflowError):
         return None
     return instant if instant >= EPOCH else None
+
+
+def is_doubtful(text: str, zone: tzinfo) -> bool:
+    """Whether clocks in the zone skip this time, or show it twice: a text without an offset does not say when it is."""
+    try:
+        found = _day_or_time(text)
+        return isinstance(found, datetime) and not found.tzinfo and len(instants_of(found, zone)) != 1
+    except (ValueError, OverflowError):
+        return False
+
+
+def instants_of(wall: datetime, zone: tzinfo) -> list[datetime]:
+    """The instants, in UTC, at which clocks in `zone` show `wall` (naive): one; none in a gap; two in a fold."""
+    folds = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return sorted({instant for instant in folds if instant.astimezone(zone).replace(tzinfo=None, fold=0) == wall})
 
 
 def is_day(text: str) -> bool:

@@ -5,7 +5,7 @@ the package has them all, so it is a dependency. A name that is not known is an 
 """
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import timedelta, timezone, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -49,9 +49,3 @@ def device_zone(text: str, field: str = "time_zone") -> tzinfo:
     sign, hours, minutes = offset.groups()
     ahead = timedelta(hours=int(hours), minutes=int(minutes))
     return timezone(-ahead if sign == "-" else ahead)
-
-
-def instant_of(wall: datetime, zone: ZoneInfo) -> list[datetime]:
-    """The instants, in UTC, at which clocks in `zone` show `wall` (naive): one; none in a gap; two in a fold."""
-    folds = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    return sorted({instant for instant in folds if instant.astimezone(zone).replace(tzinfo=None, fold=0) == wall})

@@ -63,6 +63,15 @@ async def test_figures_that_are_no_milliseconds_are_named(
     assert (fault["field"], fault["code"], fault["hint"]) == ("starts_at", "invalid", hint)
 
 
+async def test_a_time_that_clocks_show_twice_is_named(nobody: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(f"{HEAD}918040001234,919900000001,{LABEL},Acme,Your parcel arrives today,2027-10-31T02:15,,2h\n")
+    (fault,) = await found(nobody, file, "--time-zone", "Europe/Berlin")
+    assert (fault["field"], fault["code"], fault["value"]) == ("starts_at", "invalid", "2027-10-31T02:15")
+    assert fault["hint"] == "clocks in Europe/Berlin skip this time or show it twice; write its offset"
+    assert await found(nobody, file, "--time-zone", "Asia/Kolkata", exit_code=0) == []
+
+
 async def test_a_misspelt_column_has_the_nearest_right_name(nobody: Commands, tmp_path: Path) -> None:
     file = tmp_path / "orders.csv"
     file.write_text("reciever,reason\n919900000001,Your parcel arrives today\n")

@@ -1,5 +1,6 @@
 import asyncio
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.domain.personalisation.taken_uploads import look, run, take
@@ -11,7 +12,15 @@ from callmark.domain.personalisation import service
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.uploads import jobs, service as uploads
 from callmark.domain.personalisation.uploads.columns import find_columns, read_file, rows_of, unused_columns
-from callmark.domain.personalisation.uploads.model import MOST_ROWS, Upload, parts_of
+from callmark.domain.personalisation.uploads.model import (
+    MOST_ROWS,
+    RowDefaults,
+    Upload,
+    UploadRow,
+    as_record,
+    filled,
+    parts_of,
+)
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.worker import Worker
 from callmark.record_rules.fields import Field
@@ -128,6 +137,13 @@ async def test_a_day_as_end_lasts_until_it_is_over_also_in_a_workbook(deps: Deps
     found = await look(deps, cast, book([["to", "valid until"], *([phone(), end] for end in ends)]))
     assert [row.values[-1] for row in found.rows] == ["2026-01-01T23:59:59.999Z", "2026-01-02T00:00:00.000Z"]
     assert found.good_count == 2
+
+
+def test_a_time_that_clocks_skip_stays_refused_where_the_zone_is_not_known() -> None:
+    values = ["918040001234", phone(), "", "", "", "2027-03-28T02:30", "2027-03-28T04:00"]
+    kept = filled(UploadRow(2, values), RowDefaults(zone=ZoneInfo("Europe/Berlin")))
+    assert kept.values[-2:] == ["2027-03-28T02:30 (Europe/Berlin skips or repeats it)", "2027-03-28T02:00:00.000Z"]
+    assert as_record(kept.values).starts_at == kept.values[-2]  # which is no instant, and so a fault
 
 
 def test_columns_go_by_the_wires_names_and_by_those_people_use() -> None:

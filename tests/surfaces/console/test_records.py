@@ -109,7 +109,7 @@ async def test_everything_wrong_with_a_push_is_said_beside_its_field_and_input_i
     assert "hours" in errors_of(await alice.post("/console/push", form | last))  # it would end after the last year
 
 
-async def test_a_zone_that_is_not_known_is_an_error_beside_its_field_and_old_names_are_known(
+async def test_a_zone_that_is_not_known_and_a_time_that_it_skips_are_errors_beside_their_fields(
     deps: Deps, business: Business, alice: Browser, label: Label
 ) -> None:
     form = {"receiver": phone(), "caller": phone(), "label_id": str(label.id), "starts_at": "2026-01-01T18:30"}
@@ -117,6 +117,11 @@ async def test_a_zone_that_is_not_known_is_an_error_beside_its_field_and_old_nam
         refused = await alice.post("/console/push", form | {"hours": "2", "time_zone": unknown})
         assert list(errors_of(refused)) == ["time_zone"]
         assert refused.status_code == 422
+    skipped = {"starts_at": "2026-03-29T02:30", "hours": "2", "time_zone": "Europe/Berlin"}
+    refused = await alice.post("/console/push", form | skipped)
+    assert errors_of(refused) == {
+        "starts_at": "Choose another time: clocks in Europe/Berlin skip this one or show it twice"
+    }
     await alice.follow(await alice.post("/console/push", form | {"hours": "2", "time_zone": "Asia/Calcutta"}))
     record = await only(deps, await newest(deps, business))
     assert record.starts_at == datetime(2026, 1, 1, 13, tzinfo=UTC)

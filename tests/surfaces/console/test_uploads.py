@@ -19,6 +19,9 @@ from callmark.domain.previewed_files.model import MOST_KEPT, FilePurpose
 from callmark.kit.clock import FakeClock
 from callmark.worker import run as worker
 
+SKIPPED = "2026-03-29T02:30"
+"""A time that clocks in Europe/Berlin do not show."""
+
 
 def fields_of(response: httpx.Response) -> dict[str, str]:
     """What the preview's form holds, as a browser would send it."""
@@ -127,8 +130,9 @@ async def test_what_is_wrong_with_a_file_is_said_beside_it(business: Business, b
     assert errors_of(empty) == {"file": "The file is empty"}
     binary = await alice.post("/console/uploads/new", {}, file=("x.csv", b"%PDF-1.7", "text/csv"))
     assert "a PDF" in errors_of(binary)["file"]
-    for field, wrong in (("region", "XX"), ("starts_at", "x"), ("time_zone", "Mars/Olympus")):
-        sent = await alice.post("/console/uploads/new", {field: wrong}, file=("x.csv", b"to\n91804\n", "text/csv"))
+    for field, wrong in (("region", "XX"), ("starts_at", "x"), ("starts_at", SKIPPED), ("time_zone", "Mars/Olympus")):
+        form = {"time_zone": "Europe/Berlin"} | {field: wrong}
+        sent = await alice.post("/console/uploads/new", form, file=("x.csv", b"to\n91804\n", "text/csv"))
         assert list(errors_of(await alice.follow(sent))) == [field]
         refused = await alice.post(
             sent.headers["location"], {**fields_of(await alice.follow(sent)), field: wrong, "push": "on"}

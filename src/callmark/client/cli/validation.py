@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from callmark.client.cli.reading import FileOptions, FileRow, Role
 from callmark.client.records import CallRecord
-from callmark.instants import is_day, read_instant, to_ms
+from callmark.instants import is_day, is_doubtful, read_instant, to_ms
 from callmark.record_rules import fields
 from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord, RecordValues
 from callmark.record_rules.words import FAULT_WORDS, text_hint
@@ -174,7 +174,7 @@ class RowValidator:
                 found = self._phone(text)
                 return "" if isinstance(found, str) else found.why
             case Fault.INVALID if bad.field in (Field.STARTS_AT, Field.ENDS_AT):
-                return _time_hint(text, "" if bad.field is Field.STARTS_AT else ", or a duration such as 2h")
+                return self._time_hint(text, "" if bad.field is Field.STARTS_AT else ", or a duration such as 2h")
             case Fault.TOO_LONG if is_day(text):
                 return "a day lasts until its end; add the time, as in 2026-01-31T18:00"
             case Fault.INVALID:
@@ -183,6 +183,11 @@ class RowValidator:
                 return "callmark labels list shows this account's labels"
             case _:
                 return text_hint(bad.fault, text)
+
+    def _time_hint(self, text: str, or_duration: str) -> str:
+        if is_doubtful(text, self._zone):
+            return f"clocks in {self._options.time_zone} skip this time or show it twice; write its offset"
+        return _time_hint(text, or_duration)
 
 
 def _time_hint(text: str, or_duration: str) -> str:

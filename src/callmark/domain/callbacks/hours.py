@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from callmark.kit.zones import instant_of
+from callmark.instants import instants_of
 
 SLOT = timedelta(minutes=30)
 DAYS_AHEAD = 7
@@ -74,7 +74,7 @@ def _starts_on(on: date, openings: tuple[Opening, ...], zone: ZoneInfo) -> tuple
 
 def _starts(opening: Opening, zone: ZoneInfo, on: date) -> Iterator[datetime]:
     for minute in range(opening.opens, opening.closes, _SLOT_MINUTES):
-        for start in instant_of(datetime.combine(on, time(minute // 60, minute % 60)), zone):
+        for start in instants_of(datetime.combine(on, time(minute // 60, minute % 60)), zone):
             if _shows_inside(opening, on, (start + SLOT - _INSTANT).astimezone(zone)):
                 yield start
 

@@ -14,6 +14,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.validation import RecordRefused
 from callmark.domain.policy.model import Action
+from callmark.instants import is_doubtful, read_instant
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import device_zone
@@ -105,15 +106,18 @@ async def push(request: ConsoleRequest) -> Response:
 def window_start(text: str, zone_name: str, now: datetime) -> datetime | None:
     """When a window begins: `text` as a browser's date and time field gives it, in the zone; now when it is empty.
 
-    None when it cannot be read. Raises InvalidInput about `time_zone` for a zone that is not known.
+    None when it cannot be read. Raises InvalidInput about `time_zone` for a zone that is not known, and about
+    `starts_at` for a time that clocks there skip or show twice.
     """
     if not text:
         return now
-    try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=device_zone(zone_name))).astimezone(UTC)
-    except (ValueError, OverflowError):
+    if read_instant(text, UTC) is None:  # in no zone, known or not
         return None
+    zone = device_zone(zone_name)
+    if is_doubtful(text, zone):
+        why = f"choose another time: clocks in {zone_name} skip this one or show it twice"
+        raise InvalidInput(why, field="starts_at")
+    return read_instant(text, zone)
 
 
 async def choices(request: ConsoleRequest) -> list[Choice]:

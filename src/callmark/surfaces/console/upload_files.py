@@ -212,20 +212,19 @@ async def _asked(request: ConsoleRequest, choices: Mapping[str, str]) -> _Previe
     zone: tzinfo = UTC
     region, starts_at = "", now
 
-    def note(refused: InvalidInput, name: str) -> None:
-        errors[name] = refused.for_people[:1].upper() + refused.for_people[1:]
+    def note(refused: InvalidInput) -> None:
+        errors[refused.field] = refused.for_people[:1].upper() + refused.for_people[1:]
 
+    found: datetime | None = now
     try:
         zone = device_zone(zone_name)
+        found = push.window_start(choices.get("starts_at", ""), zone_name, now)
     except InvalidInput as refused:
-        note(refused, "time_zone")
+        note(refused)
     try:
         region = known_region(choices.get("region", ""))
     except InvalidInput as refused:
-        note(refused, "region")
-    found: datetime | None = now
-    if not errors.get("time_zone"):
-        found = push.window_start(choices.get("starts_at", ""), zone_name, now)
+        note(refused)
     if found is None:
         errors["starts_at"] = "Enter a valid date and time"
     hours = choices.get("hours", "4")

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from callmark.domain.ids import AccountId, BatchId, UploadId
-from callmark.instants import iso_ms, read_instant, to_ms
+from callmark.instants import is_doubtful, iso_ms, read_instant, to_ms
 from callmark.record_rules.fields import Field, NewRecord
 from callmark.tables.phones import read_phone
 
@@ -112,9 +112,14 @@ def _end(start: datetime | None, lasts: timedelta) -> datetime | None:
 
 
 def _as_iso(text: str, default: datetime | None, zone: tzinfo, *, is_end: bool = False) -> str:
-    """An instant as it is kept; what is none stays as it was written, for validation to refuse."""
+    """An instant as it is kept; what is none stays as it was written, for validation to refuse.
+
+    Validation knows no zone: a time that is none only there says so.
+    """
     found = default if not text else read_instant(text, zone, is_end=is_end)
-    return _iso(found) if found else text
+    if found:
+        return _iso(found)
+    return f"{text} ({zone} skips or repeats it)" if is_doubtful(text, zone) else text
 
 
 _iso = lru_cache(maxsize=1024)(iso_ms)
