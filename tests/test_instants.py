@@ -1,5 +1,6 @@
 """Instants that people write."""
 
+import tracemalloc
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -102,3 +103,13 @@ def test_times_beside_a_change_of_clocks_are_sure() -> None:
         assert read_instant(text, berlin)
         assert not is_doubtful(text, berlin)
     assert not is_doubtful("soon", berlin)
+
+
+def test_long_texts_are_not_kept_in_memory() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(500):
+            assert read_instant(f"{number} " + "x" * 10_000, UTC) is None
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()

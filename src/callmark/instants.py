@@ -6,6 +6,8 @@ from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY, _MILLISECOND = timedelta(days=1), timedelta(milliseconds=1)
+_LONGEST = 100
+"""Characters of an instant. Longer texts are none, and are not kept."""
 _DIVIDER = re.compile("[T ]")
 _WITHOUT_COLON = re.compile("[0-9]{3}")
 LAST_MS = 253_402_300_799_999
@@ -35,13 +37,18 @@ def iso_us(instant: datetime) -> str:
     return instant.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
-@lru_cache(maxsize=4096)
 def read_instant(text: str, zone: tzinfo, *, is_end: bool = False) -> datetime | None:
     """An instant in ISO 8601 (without an offset: in `zone`) or in epoch milliseconds of 13 digits; None for others.
 
     A day is the instant at which it begins in the zone, or as an end the last millisecond that it has there. A time
     that clocks in the zone skip or show twice (`is_doubtful`) is none.
     """
+    return _read_instant(text, zone, is_end=is_end) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _read_instant(text: str, zone: tzinfo, *, is_end: bool) -> datetime | None:
+    """The same, kept: rows of a file share their instants."""
     if text.isascii() and text.isdigit():
         return from_ms(int(text)) if len(text) == _DIGITS_OF_MS and text[0] != "0" else None
     try:

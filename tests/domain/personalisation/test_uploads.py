@@ -1,4 +1,5 @@
 import asyncio
+import tracemalloc
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from callmark.domain.personalisation.uploads.model import (
     RowDefaults,
     Upload,
     UploadRow,
+    as_kept,
     as_record,
     filled,
     parts_of,
@@ -144,6 +146,17 @@ def test_a_time_that_clocks_skip_stays_refused_where_the_zone_is_not_known() -> 
     kept = filled(UploadRow(2, values), RowDefaults(zone=ZoneInfo("Europe/Berlin")))
     assert kept.values[-2:] == ["2027-03-28T02:30 (Europe/Berlin skips or repeats it)", "2027-03-28T02:00:00.000Z"]
     assert as_record(kept.values).starts_at == kept.values[-2]  # which is no instant, and so a fault
+
+
+def test_long_texts_in_the_place_of_numbers_are_kept_in_the_rows_alone() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(500):
+            row = UploadRow(2, [f"{number}" + "x" * 10_000, "+91 99000-00001", "", "", "", "", ""])
+            assert as_kept([row], "")[0].values[:2] == [row.values[0], "+919900000001"]
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_columns_go_by_the_wires_names_and_by_those_people_use() -> None:

@@ -20,6 +20,8 @@ MOST_ROWS = 50_000
 LARGEST_BYTES = 16 * 1024 * 1024
 ROWS_A_PART = 500
 LONGEST_CELL = 500
+_LONGEST_NUMBER = 100
+"""Characters of a number as people write it. Longer texts are none, and are not kept in memory."""
 
 
 class UploadRow(msgspec.Struct, frozen=True):
@@ -133,7 +135,8 @@ def as_kept(rows: Iterable[UploadRow], region: str) -> list[UploadRow]:
 
 def _with_e164(values: Sequence[str], region: str) -> list[str]:
     caller, receiver, *others = values
-    return [_as_e164(caller, region), _as_e164(receiver, region), *others]
+    numbers = [_as_e164(text, region) if len(text) <= _LONGEST_NUMBER else text for text in (caller, receiver)]
+    return [*numbers, *others]
 
 
 @lru_cache(maxsize=1024)
