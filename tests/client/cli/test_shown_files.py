@@ -56,3 +56,11 @@ async def test_a_day_as_end_lasts_until_it_is_over(
         "too_long",
         "a day lasts until its end; add the time, as in 2026-01-31T18:00",
     )
+
+
+@pytest.mark.parametrize("again", ["phone", "PHONE", "2"])
+async def test_a_column_is_no_two_fields(nobody: Commands, tmp_path: Path, again: str) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("who,phone\nAsha,919900000001\n")
+    refused = await nobody.run("lint", file, "--map", "phone=receiver", "--map", f"{again}=caller")
+    assert (refused.exit_code, "'phone' is receiver already" in refused.stderr) == (2, True), refused.stderr

@@ -168,10 +168,21 @@ def _found(name: str, path: Path, options: FileOptions) -> RecordFile:
     table = found.table
     if not (table.names or table.lines or table.faults):
         raise WrongUse(f"{name} is empty")
-    chosen = {Role(role): _place(name, table, column) for column, role in options.columns.items()}
+    chosen = _chosen(name, table, options.columns)
     columns = by_names(table, SYNONYMS, Role.RECEIVER, options.region, chosen.values())
     columns = {role: NOWHERE if at in chosen.values() else at for role, at in columns.items()} | chosen
     return RecordFile(name, path, found, columns, unused_columns(table, columns, SYNONYMS), options)
+
+
+def _chosen(name: str, table: Table, columns: Mapping[str, str]) -> dict[Role, int]:
+    """Where the columns of `--map` are. Raises WrongUse, also for one that is named twice in different ways."""
+    found: dict[Role, int] = {}
+    for column, field in columns.items():
+        place = _place(name, table, column)
+        for other in [role for role, at in found.items() if at == place]:
+            raise WrongUse(f"--map {column}={field}: {table.name(place)!r} is {other} already")
+        found[Role(field)] = place
+    return found
 
 
 def _unreadable(name: str, exc: OSError) -> WrongUse:
@@ -206,5 +217,7 @@ def read_map(given: tuple[str, ...]) -> dict[str, str]:
             raise click.UsageError(f"--map {text}: {field!r} is not a field; {hint}")
         if field in found.values():
             raise click.UsageError(f"--map {text}: {field} has a column already")
+        if column in found:
+            raise click.UsageError(f"--map {text}: {column!r} is {found[column]} already")
         found[column] = field
     return found
