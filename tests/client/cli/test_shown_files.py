@@ -13,14 +13,14 @@ from callmark.client.cli.validation import RowValidator
 from callmark.instants import EPOCH, to_ms
 
 REASON = "Your parcel arrives today"
+GIVEN = FileOptions(caller="918040001234", label_id=LABEL, expires_in="2h")
 OPTIONS = ("--caller", "918040001234", "--label-id", LABEL, "--expires-in", "2h")
 
 
 def preview_of(file: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """What a push shows of the file."""
-    given = FileOptions(caller="918040001234", label_id=LABEL, expires_in="2h")
-    with opened(str(file), given) as records:
-        show(records, previewed(records, RowValidator(given), to_ms(EPOCH)), {})
+    with opened(str(file), GIVEN) as records:
+        show(records, previewed(records, RowValidator(GIVEN), to_ms(EPOCH)), {})
     return capsys.readouterr().err
 
 
@@ -64,3 +64,40 @@ async def test_a_column_is_no_two_fields(nobody: Commands, tmp_path: Path, again
     file.write_text("who,phone\nAsha,919900000001\n")
     refused = await nobody.run("lint", file, "--map", "phone=receiver", "--map", f"{again}=caller")
     assert (refused.exit_code, "'phone' is receiver already" in refused.stderr) == (2, True), refused.stderr
+
+
+async def test_numbers_that_fit_no_country_are_told(
+    nobody: Commands, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("phone,caller\n9840012345,\n919900000001,\n8040001234,8040001235\n12,\n")
+    said = preview_of(file, capsys)
+    for line in (
+        "2 receivers fit no country: +9840012345, the first in row 2",
+        "1 caller fits no country: +8040001235",
+    ):
+        assert f"  {line}" in said
+    assert "give --region" in said
+    linted = await nobody.run("lint", file, "--json", *OPTIONS)
+    found = [
+        (one["row"], one["field"], one["value"]) for one in json.loads(linted.stdout) if one["code"] == "no_country"
+    ]
+    assert found == [
+        (2, "receiver", "+9840012345"),
+        (4, "caller", "+8040001235"),
+        (4, "receiver", "+8040001234"),
+    ]
+    region = await nobody.run("lint", file, "--json", *OPTIONS, "--region", "IN")
+    assert [one["code"] for one in json.loads(region.stdout)] == ["phone"]
+    file.write_text("phone\n919900000001\n919900000002\n")
+    option = await nobody.run("lint", file, "--json", *OPTIONS, "--caller", "8040001234")
+    assert option.exit_code == 0  # they may be right
+    assert [(one["row"], one["field"]) for one in json.loads(option.stdout)] == [(None, "caller")]
+
+
+def test_the_question_says_how_many_have_such_a_number(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("phone\n9840012345\n919900000001\n")
+    with opened(str(file), GIVEN) as records:
+        found = previewed(records, RowValidator(GIVEN), to_ms(EPOCH))
+    assert found.question == "2 records, 1 with a number that fits no country,"

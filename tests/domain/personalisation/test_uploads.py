@@ -196,6 +196,14 @@ def test_a_receiver_whose_country_code_stands_in_another_column_is_left_out_and_
     assert [row.fault for row in rows_of(table, columns, "IN")] == ["", ""]
 
 
+async def test_receivers_that_fit_no_country_are_told(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    text = f"phone\n9840012345\n{phone()}\n8040001234\nnone\n"
+    (note,) = (await look(deps, cast, text)).table.notes
+    assert note.startswith("2 numbers fit no country: +9840012345, +8040001234.")
+    assert (await look(deps, cast, text, region="IN")).table.notes == ()
+
+
 async def test_an_unused_column_is_named_with_the_name_that_was_meant(deps: Deps) -> None:
     cast = await make_cast(deps)
     found = await look(deps, cast, f"phone,call resaon,zip\n{phone()},Your parcel arrives today,1\n")

@@ -1,6 +1,6 @@
 """`callmark lint`: everything that is wrong in a file of call records; nothing is sent."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import click
@@ -10,11 +10,12 @@ from callmark.client.cli.file_options import file_options, read_options
 from callmark.client.cli.progress import counted, meter
 from callmark.client.cli.reading import RecordFile, Role, opened
 from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, command, end
-from callmark.client.cli.validation import RowFault, RowValidator
+from callmark.client.cli.validation import CountryCheck, RowValidator, ValidatedRow
 from callmark.client.environment import Environment
 from callmark.record_rules.columns import NOWHERE
 
-UNKNOWN_COLUMN, NO_COLUMN, ABOVE_HEADER = "unknown_column", "no_column", "above_header"
+UNKNOWN_COLUMN, NO_COLUMN, ABOVE_HEADER, NO_COUNTRY = "unknown_column", "no_column", "above_header", "no_country"
+_CODE_HINT = "if the country code is missing, give --region"
 _LONGEST_VALUE = 100
 
 
@@ -43,7 +44,8 @@ class _Linting:
     def __init__(self, records: RecordFile) -> None:
         self._records = records
         self.count = self.faulty = 0
-        self.is_incomplete = False
+        self.is_incomplete = self._has_named_option = False
+        self._countries = CountryCheck(records.options.region)
 
     def findings(self) -> Iterator[dict[str, object]]:
         """Of the file as a whole, then of each row. Fields that nothing gives are one finding, not one of each row."""
@@ -61,16 +63,25 @@ class _Linting:
         now_ms = int(Environment().now() * 1000)
         with meter("Reading rows", beside_output=True) as shown:
             for row in counted(self._records.rows(), shown):
-                self.count += 1
-                faults = [fault for fault in validator.validate(row, now_ms).faults if fault.field not in missing]
-                self.faulty += bool(faults)
-                for fault in faults:
-                    yield _finding(
-                        row.line, self._column(fault), fault.field, fault.code, fault.message, fault.hint, fault.value
-                    )
+                yield from self._of_row(validator.validate(row, now_ms), missing)
 
-    def _column(self, fault: RowFault) -> str | None:
-        place = self._records.columns[fault.field] if fault.field else NOWHERE
+    def _of_row(self, row: ValidatedRow, missing: Collection[Role]) -> Iterator[dict[str, object]]:
+        """Its faults; and numbers that fit no country, which are none. Those of an option are named once."""
+        line, self.count = row.row.line, self.count + 1
+        faults = [fault for fault in row.faults if fault.field not in missing]
+        self.faulty += bool(faults)
+        for fault in faults:
+            column = self._column(fault.field)
+            yield _finding(line, column, fault.field, fault.code, fault.message, fault.hint, fault.value)
+        for role, number in (self._countries.strange(row.record) if row.record else {}).items():
+            column = self._column(role)
+            if column or not self._has_named_option:
+                reason = f"{role} fits no country"
+                yield _finding(line if column else None, column, role, NO_COUNTRY, reason, _CODE_HINT, f"+{number}")
+            self._has_named_option = self._has_named_option or not column
+
+    def _column(self, field: Role | None) -> str | None:
+        place = self._records.columns[field] if field else NOWHERE
         return self._records.table.name(place) if place != NOWHERE else None
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from callmark.client.cli.progress import counted, meter
 from callmark.client.cli.reading import RecordFile, Role
-from callmark.client.cli.validation import RowFault, RowValidator, ValidatedRow
+from callmark.client.cli.validation import CountryCheck, RowFault, RowValidator, ValidatedRow
 from callmark.client.records import CallRecord, from_ms
 from callmark.instants import iso_ms
 from callmark.record_rules.columns import NOWHERE
@@ -24,11 +24,21 @@ class Preview(Struct):
     first: list[ValidatedRow] = field(default_factory=list[ValidatedRow])
     faults: dict[str, tuple[int, int, RowFault]] = field(default_factory=dict[str, tuple[int, int, RowFault]])
     """By what is wrong: how often, and the first line of it."""
+    strange: dict[Role, tuple[int, int, str]] = field(default_factory=dict[Role, tuple[int, int, str]])
+    """Of good rows, numbers that fit no country: how many, and the first with its line."""
+    strange_count: int = 0
+    """Rows that have such a number."""
+
+    @property
+    def question(self) -> str:
+        """What is pushed, for the question whether to do it."""
+        among = f", {self.strange_count:,} with a number that fits no country," if self.strange_count else ""
+        return f"{self.good:,} records{among}"
 
 
 def previewed(file: RecordFile, validator: RowValidator, now_ms: int) -> Preview:
     """Reads and validates every row."""
-    found = Preview()
+    found, countries = Preview(), CountryCheck(file.options.region)
     with meter("Reading rows") as shown:
         for row in counted(file.rows(), shown):
             validated = validator.validate(row, now_ms)
@@ -39,6 +49,11 @@ def previewed(file: RecordFile, validator: RowValidator, now_ms: int) -> Preview
             for fault in validated.faults:
                 times, line, example = found.faults.get(fault.message, (0, row.line, fault))
                 found.faults[fault.message] = (times + 1, line, example)
+            strange = countries.strange(validated.record) if validated.record else {}
+            found.strange_count += bool(strange)
+            for role, number in strange.items():
+                times, line, example = found.strange.get(role, (0, row.line, number))
+                found.strange[role] = (times + 1, line, example)
     return found
 
 
@@ -52,6 +67,10 @@ def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
         _say(f"  not used   line {line.number}, above the header: {line.text[:_LONGEST_SHOWN]!r}")
     for note in table.notes:
         _say(f"  {note}")
+    for role, (times, line, number) in preview.strange.items():
+        count = f"1 {role} fits" if times == 1 else f"{times:,} {role}s fit"
+        why = "if the country code is missing, give --region"
+        _say(f"  {count} no country: +{number}, the first in row {line}; {why}")
     if preview.first:
         _say("First rows:")
     for validated in preview.first:

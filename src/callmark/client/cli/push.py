@@ -143,7 +143,7 @@ def _asked(records: RecordFile, core: Core, shell: Shell, *, yes: bool) -> PushH
     show(records, preview, labels or {})
     if not preview.count:
         raise WrongUse(f"{records.name} has no rows")
-    confirm(f"Push {preview.good:,} records to {core.options.base_url}?", yes=yes)
+    confirm(f"Push {preview.question} to {core.options.base_url}?", yes=yes)
     if records.fingerprint() != sha256:
         raise WrongUse(f"{records.name} has changed since it was shown: run the command again")
     return PushHead(

@@ -15,7 +15,7 @@ from callmark.instants import is_day, is_doubtful, read_instant, to_ms
 from callmark.record_rules import fields
 from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord, RecordValues
 from callmark.record_rules.words import FAULT_WORDS, text_hint
-from callmark.tables.phones import read_phone
+from callmark.tables.phones import has_plan, read_phone
 
 UNREADABLE = "unreadable"
 ROLES: Mapping[Field, Role] = {
@@ -76,6 +76,21 @@ def zone_of(text: str) -> tzinfo:
         if not available_timezones():
             why = "this machine knows no time zones; `pip install tzdata` brings them"
         raise click.UsageError(f"--time-zone {text}: {why}") from exc
+
+
+class CountryCheck:
+    """Finds numbers that fit no country: they may lack their country code.
+
+    With a region each has been read by its plan. Without the plans (the extra `files`) nothing is found.
+    """
+
+    def __init__(self, region: str) -> None:
+        self._fits = lru_cache(maxsize=4096)(has_plan) if not region else None
+
+    def strange(self, record: CallRecord) -> dict[Role, str]:
+        """The numbers of a good record that no country could have."""
+        numbers = {Role.CALLER: record.caller, Role.RECEIVER: record.receiver} if self._fits else {}
+        return {role: number for role, number in numbers.items() if self._fits and not self._fits(number)}
 
 
 class RowValidator:

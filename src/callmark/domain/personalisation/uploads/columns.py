@@ -1,6 +1,6 @@
 """An uploaded file and its columns. Pure; which name means which field is in `record_rules.columns`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from callmark.domain.personalisation.uploads.model import LONGEST_CELL, MOST_ROWS, UploadRow
 from callmark.kit.errors import InvalidInput
@@ -17,6 +17,7 @@ from callmark.record_rules.fields import Field
 from callmark.tables.columns import key, place_of
 from callmark.tables.model import Table, TableError
 from callmark.tables.numbers import NOT_UNDER
+from callmark.tables.phones import read_phone
 from callmark.tables.reader import Reading, read_table
 
 _KNOWN = known_names(COLUMNS)
@@ -60,3 +61,11 @@ def rows_of(table: Table, columns: Mapping[Field, int], region: str = "") -> lis
         good.append(UploadRow(line.number, values, f"{why}: {line.text}" if why else ""))
     faulty = [UploadRow(one.line, [""] * len(Field), f"{one.why}: {one.text}") for one in table.faults]
     return sorted([*good, *faulty], key=lambda row: row.line)
+
+
+def receivers_of(rows: Iterable[UploadRow]) -> Iterator[str]:
+    """The numbers of the receivers, of the rows that have one."""
+    for row in rows:
+        number = read_phone(row.values[_RECEIVER])
+        if isinstance(number, str):
+            yield number

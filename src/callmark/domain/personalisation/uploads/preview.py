@@ -23,6 +23,7 @@ from callmark.kit.clock import to_ms
 from callmark.record_rules.columns import NOWHERE, UnusedColumn
 from callmark.record_rules.fields import Fault, Faulty, Field
 from callmark.tables.model import Table
+from callmark.tables.numbers import without_plan
 from callmark.tables.phones import NoNumber, read_phone
 from callmark.tables.reader import Reading
 
@@ -95,6 +96,8 @@ def _read(file: bytes, options: PreviewOptions) -> tuple[Table, dict[Field, int]
     table = file_columns.read_file(file, options.reading)
     columns = file_columns.find_columns(table, options.chosen, options.reading.region)
     rows = [model.filled(row, options.defaults) for row in file_columns.rows_of(table, columns, options.reading.region)]
+    if not options.reading.region:  # with one, each number is read by the plan of its country
+        table = table.noting(*without_plan(file_columns.receivers_of(rows)))
     return table, columns, rows
 
 
