@@ -11,7 +11,7 @@ from callmark.tables.columns import key
 from callmark.tables.long_files import LONGEST_LINE, LongFile, open_long_file
 from callmark.tables.model import TableError
 from callmark.tables.phones import NoNumber, read_phone
-from callmark.tables.reader import read_table
+from callmark.tables.reader import Reading, read_table
 
 KNOWN = {"phone", "name"}
 TEXTS = {
@@ -33,7 +33,7 @@ def known(name: str) -> int:
 
 def opened(path: Path, content: bytes) -> LongFile:
     path.write_bytes(content)
-    return open_long_file(path, known)
+    return open_long_file(path, known, Reading())
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -94,7 +94,7 @@ def test_an_empty_file_is_said_to_be_one(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_text("name,phone\n" + 'Asha,918040001234\n"Ben, B",918040001235\n' * 15_000)
-    found = open_long_file(path, known)
+    found = open_long_file(path, known, Reading())
     count = 0
     tracemalloc.start()
     try:
@@ -126,7 +126,7 @@ def test_an_object_in_another_encoding_is_not_spoiled_silently(tmp_path: Path) -
 def parquet_of(path: Path, rows: list[dict[str, Any]]) -> LongFile:
     pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     parquet.write_table(pyarrow.Table.from_pylist(rows), path)
-    return open_long_file(path, known)
+    return open_long_file(path, known, Reading())
 
 
 def test_parquet_whose_texts_are_bytes(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_parquet_that_is_damaged(tmp_path: Path) -> None:
         list(found.lines())
     path.write_bytes(content[:1_000])
     with pytest.raises(TableError, match="damaged"):
-        open_long_file(path, known)
+        open_long_file(path, known, Reading())
 
 
 def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
@@ -193,4 +193,4 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="No such file"):
-        open_long_file(tmp_path / "none", known)
+        open_long_file(tmp_path / "none", known, Reading())

@@ -4,6 +4,7 @@ What a file is, is found from its content. The first rows decide about encoding,
 files. A workbook is read too, whole.
 """
 
+import codecs
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
@@ -26,6 +27,7 @@ MOST_NAMES = 1_000
 _HEAD = 1 << 18
 _CHUNK = 1 << 20
 _FIRST_ROWS = 200
+_AROUND = 30
 _PARQUET = b"PAR1"
 _PARQUET_ROWS = 1_000
 _EXACT_FLOAT = 1 << 24
@@ -45,7 +47,7 @@ class LongFile(Struct, frozen=True):
     """Every row but the header and titles above it, in order; one that cannot be read has a `fault`."""
 
 
-def open_long_file(path: Path, known: Callable[[str], int], region: str = "") -> LongFile:
+def open_long_file(path: Path, known: Callable[[str], int], reading: Reading) -> LongFile:
     """What the file is. `known` says how well a name is known (`columns.find_header`). Raises TableError."""
     try:
         with path.open("rb") as file:
@@ -55,22 +57,22 @@ def open_long_file(path: Path, known: Callable[[str], int], region: str = "") ->
     if head.startswith(_PARQUET):
         return _parquet(path)
     if workbook.is_workbook(head):
-        return _workbook(path, known, region)
+        return _workbook(path, known, reading)
     if not head:
         raise TableError("the file is empty")
     if len(head) == _HEAD:
-        head = _whole_lines(head)
+        head = _whole_lines(head, reading.encoding)
     begin = head.decode("utf-8-sig", errors="replace").lstrip()
     if begin.startswith("{"):
         return _ndjson(path)
     if begin.startswith("["):
         raise TableError(f"this is one JSON array; write an object on each line: jq -c '.[]' {path}")
-    return _text(path, head, known, region)
+    return _text(path, head, known, reading)
 
 
-def _whole_lines(head: bytes) -> bytes:
+def _whole_lines(head: bytes, encoding: str) -> bytes:
     """The beginning of a file up to the end of a line; all of it where there is none."""
-    end = text.line_end(head)
+    end = text.line_end(head, encoding)
     at = head.rfind(end)
     while at > 0 and at % len(end):  # half of one character and half of the next
         at = head.rfind(end, 0, at + len(end) - 1)
@@ -80,12 +82,15 @@ def _whole_lines(head: bytes) -> bytes:
 # texts --------------------------------------------------------------------------------------------------------------
 
 
-def _text(path: Path, head: bytes, known: Callable[[str], int], region: str) -> LongFile:
-    codec = text.codec_of(head)
-    is_guessed = codec in text.GUESSED
-    if is_guessed:
+def _text(path: Path, head: bytes, known: Callable[[str], int], reading: Reading) -> LongFile:
+    codec, example = text.codec_of(head, reading.encoding), b""
+    if not reading.encoding and codec in text.GUESSED:
         codec = text.by_characters(_chunks(path))
-    table = read_table(head, known, Reading(encoding=codec if is_guessed else "", region=region))
+        example = _beyond_utf8(path) if codec == "cp1252" else b""
+        reading = replace(reading, encoding=codec)
+    table = read_table(head, known, reading)
+    if example:
+        table = table.noting(text.guessed(example.decode(codec, "replace")))
     first = min((line.number for line in table.lines), default=1)
     start = table.header or min([first, *(one.line for one in table.faults)]) - 1
     above = {one.line for one in table.faults if one.line < table.header}
@@ -112,6 +117,19 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             yield chunk
+
+
+def _beyond_utf8(path: Path) -> bytes:
+    """The first bytes that are not UTF-8, with some before and behind; none where all are."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for chunk in _chunks(path):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as exc:
+        around = exc.object[max(exc.start - _AROUND, 0) : exc.start + _AROUND]
+        return next(line for line in around.splitlines() if not line.isascii())
+    return b""
 
 
 def _short_lines(read: Callable[[int], str]) -> Iterator[str]:
@@ -232,8 +250,8 @@ def _values(column: Any, arrow: Any) -> list[object]:  # noqa: ANN401 - pyarrow 
     return values
 
 
-def _workbook(path: Path, known: Callable[[str], int], region: str) -> LongFile:
-    table = read_table(path.read_bytes(), known, Reading(region=region))
+def _workbook(path: Path, known: Callable[[str], int], reading: Reading) -> LongFile:
+    table = read_table(path.read_bytes(), known, reading)
     faulty = [Line(one.line, (one.text,), one.why) for one in table.faults]
     every = sorted([*table.lines, *faulty], key=lambda line: line.number)
     return LongFile("workbook", table, lambda: iter(every))

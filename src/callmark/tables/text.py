@@ -54,8 +54,14 @@ _OTHER_FILES = (
 )
 _PAGES = ("<!doctype html", "<html", "<table", "<?xml")
 _SAMPLE = 65_536
+_SHOWN = 60
 _FEW = 8
 _MOST_CONTROLS = 0.02
+
+
+def guessed(example: str) -> str:
+    """A note on a text that was read as Windows-1252, because it is no Unicode: any file can be read as that."""
+    return f"Texts are read as cp1252, such as {example[:_SHOWN]!r}. If they look wrong, choose the encoding."
 
 
 class Text(Struct, frozen=True):
@@ -78,8 +84,7 @@ def decode(data: bytes, encoding: str = "") -> Text:
 def _by_name(data: bytes, encoding: str) -> Text:
     if encoding not in ENCODINGS:
         raise TableError(f"encoding must be one of {', '.join(ENCODINGS)}", "encoding")
-    name = "utf-8-sig" if encoding == "utf-8" else encoding
-    return Text(data.decode(name, errors="replace"), encoding)
+    return Text(data.decode(codec_of(data, encoding), errors="replace"), encoding)
 
 
 def _detect(data: bytes) -> Text:
@@ -88,17 +93,22 @@ def _detect(data: bytes) -> Text:
     return Text(data.decode(codec, errors="replace"), encoding)
 
 
-def line_end(data: bytes) -> bytes:
-    """How a file that begins so writes the end of a line."""
-    codec = codec_of(data)
+def line_end(data: bytes, encoding: str = "") -> bytes:
+    """How a file that begins so, or is in the encoding, writes the end of a line."""
+    codec = codec_of(data, encoding)
     if not codec.startswith(("utf-16", "utf-32")):
         return b"\n"
     is_big = codec.endswith("be") or data.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
     return "\n".encode(f"{codec[:6]}-{'be' if is_big else 'le'}")
 
 
-def codec_of(data: bytes) -> str:
-    """Python's name of the codec that reads a file, found from all of it or from its beginning up to a line's end."""
+def codec_of(data: bytes, encoding: str = "") -> str:
+    """Python's name of the codec that reads a file: of the encoding given, or the one that it seems to have.
+
+    That is found from all of it or from its beginning up to a line's end.
+    """
+    if encoding:
+        return "utf-8-sig" if encoding == "utf-8" else encoding
     for mark, name in _MARKS:
         if data.startswith(mark):
             return name

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.client.cli.conftest import Commands
 from tests.client.cli.record_files import LABEL
+from tests.support.workbooks import book
 
 from callmark.client.cli.preview import previewed, show
 from callmark.client.cli.reading import FileOptions, opened
@@ -17,10 +19,10 @@ GIVEN = FileOptions(caller="918040001234", label_id=LABEL, expires_in="2h")
 OPTIONS = ("--caller", "918040001234", "--label-id", LABEL, "--expires-in", "2h")
 
 
-def preview_of(file: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def preview_of(file: Path, capsys: pytest.CaptureFixture[str], given: FileOptions = GIVEN) -> str:
     """What a push shows of the file."""
-    with opened(str(file), GIVEN) as records:
-        show(records, previewed(records, RowValidator(GIVEN), to_ms(EPOCH)), {})
+    with opened(str(file), given) as records:
+        show(records, previewed(records, RowValidator(given), to_ms(EPOCH)), {})
     return capsys.readouterr().err
 
 
@@ -101,3 +103,48 @@ def test_the_question_says_how_many_have_such_a_number(tmp_path: Path) -> None:
     with opened(str(file), GIVEN) as records:
         found = previewed(records, RowValidator(GIVEN), to_ms(EPOCH))
     assert found.question == "2 records, 1 with a number that fits no country,"
+
+
+RUSSIAN = "Ваша посылка прибудет сегодня"
+
+
+async def test_an_encoding_that_was_guessed_is_told_and_can_be_chosen(
+    nobody: Commands, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_bytes(f"phone,call_reason\n919900000001,{RUSSIAN}\n".encode("cp1251"))
+    said = preview_of(file, capsys)
+    assert "Texts are read as cp1252, such as 'Âàøà ïîñûëêà" in said
+    assert "If they look wrong, choose the encoding" in said
+    chosen = preview_of(file, capsys, replace(GIVEN, encoding="cp1251"))
+    assert (RUSSIAN in chosen, "cp1252" in chosen) == (True, False)
+    late = tmp_path / "late.csv"
+    late.write_bytes(b"phone,call_reason\n" + b"12,x\n" * 60_000 + f"12,{RUSSIAN}\n".encode("cp1251"))
+    linted = await nobody.run("lint", late, *OPTIONS)
+    assert "Texts are read as cp1252, such as '12,Âàøà" in linted.stderr
+    assert "cp1252" not in (await nobody.run("lint", late, *OPTIONS, "--encoding", "cp1251")).stderr
+    wrong = await nobody.run("lint", file, *OPTIONS, "--encoding", "cp12")
+    assert (wrong.exit_code, "the encodings are utf-8," in wrong.stderr) == (2, True)
+
+
+async def test_a_sheet_and_a_delimiter_can_be_chosen(nobody: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "orders.xlsx"
+    file.write_bytes(book([["How to read this"]], Orders=[["phone"], ["919900000001"]]))
+    first = await nobody.run("lint", file, *OPTIONS)
+    assert (first.exit_code, "Only the sheet 'Sheet' is read, not 'Orders'." in first.stderr) == (1, True)
+    chosen = await nobody.run("lint", file, *OPTIONS, "--sheet", "Orders")
+    assert (chosen.exit_code, "1 row, 0 at fault" in chosen.stderr) == (0, True), chosen.output
+    none = await nobody.run("lint", file, *OPTIONS, "--sheet", "Oders")
+    assert (none.exit_code, "its sheets are: Sheet, Orders" in none.stderr) == (2, True)
+    text = tmp_path / "orders.csv"
+    text.write_text("phone~call_reason\n919900000001~Your parcel, and more\n")
+    assert (await nobody.run("lint", text, *OPTIONS)).exit_code != 0
+    assert (await nobody.run("lint", text, *OPTIONS, "--delimiter", "~")).exit_code == 0
+    text.write_text("phone\tcall_reason\n919900000001\tYour parcel, and more\n")
+    assert (await nobody.run("lint", text, *OPTIONS, "--delimiter", "tab")).exit_code == 0
+    for option, value in (("--sheet", "Orders"), ("--delimiter", "two"), ("--delimiter", '"')):
+        refused = await nobody.run("lint", text, *OPTIONS, option, value)
+        assert (refused.exit_code, option in refused.stderr) == (2, True), refused.output
+    objects = tmp_path / "orders.ndjson"
+    objects.write_text('{"phone": "919900000001"}\n')
+    assert (await nobody.run("lint", objects, *OPTIONS, "--encoding", "cp1251")).exit_code == 2

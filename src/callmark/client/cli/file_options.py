@@ -8,7 +8,10 @@ import click
 from callmark.client.cli.lists import known_region
 from callmark.client.cli.reading import FileOptions, read_map
 from callmark.client.cli.validation import read_duration, zone_of
+from callmark.tables.text import ENCODINGS
 
+_TABS = ("tab", "\\t")
+_NO_DELIMITERS = ('"', "\r", "\n")
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True)),
     click.option("--label-id", default="", metavar="ID", help="The label of rows that have none of their own."),
@@ -16,6 +19,9 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--caller", default="", metavar="N", help="The caller of rows that have none of their own."),
     click.option("--region", default="", metavar="CC", help="Country of numbers without a country code, such as IN."),
     click.option("--time-zone", default="UTC", metavar="Z", help="Zone of times without one, such as Asia/Kolkata."),
+    click.option("--encoding", default="", metavar="E", help="Encoding of a text, such as cp1251 (default: found)."),
+    click.option("--delimiter", default="", metavar="C", help="What divides cells, such as ; or tab (default: found)."),
+    click.option("--sheet", default="", metavar="NAME", help="Sheet of a workbook (default: the first with rows)."),
     click.option("--expires-in", default="", metavar="2h", help="How long rows without an end of their own show."),
 )
 
@@ -27,18 +33,19 @@ def file_options(work: Callable[..., None]) -> Callable[..., None]:
     return work
 
 
-def read_options(
-    *, label_id: str, columns: tuple[str, ...], caller: str, region: str, time_zone: str, expires_in: str
-) -> FileOptions:
+def read_options(*, columns: tuple[str, ...], region: str, delimiter: str, **given: str) -> FileOptions:
     """The options as one value. Raises UsageError for those that mean nothing."""
-    if expires_in and read_duration(expires_in) is None:
-        raise click.UsageError(f"--expires-in {expires_in}: write a duration such as 2h, 90m or 1d")
-    zone_of(time_zone)
-    return FileOptions(
+    options = FileOptions(
         columns=read_map(columns),
-        caller=caller,
-        label_id=label_id,
         region=known_region(region),
-        time_zone=time_zone,
-        expires_in=expires_in,
+        delimiter="\t" if delimiter.lower() in _TABS else delimiter,
+        **given,
     )
+    if options.expires_in and read_duration(options.expires_in) is None:
+        raise click.UsageError(f"--expires-in {options.expires_in}: write a duration such as 2h, 90m or 1d")
+    if options.encoding not in ("", *ENCODINGS):
+        raise click.UsageError(f"--encoding {options.encoding}: the encodings are {', '.join(ENCODINGS)}")
+    if len(options.delimiter) > 1 or options.delimiter in _NO_DELIMITERS:
+        raise click.UsageError(f"--delimiter {delimiter}: write one character, or tab")
+    zone_of(options.time_zone)
+    return options

@@ -29,6 +29,8 @@ def lint(session: CommandSession, file: str, **options: Any) -> None:
     reason and a hint. The exit code is 1 if a row is at fault.
     """
     with opened(file, read_options(**options)) as records:
+        for note in records.table.notes:
+            click.echo(note, err=True)
         linting = _Linting(records)
         _print(linting.findings(), as_json=session.output.as_json)
         click.echo(f"{linting.count:,} row{'s' * (linting.count != 1)}, {linting.faulty:,} at fault", err=True)

@@ -25,6 +25,7 @@ from callmark.record_rules.fields import Field
 from callmark.tables.columns import by_key, key, nearest, place_of
 from callmark.tables.long_files import LongFile, open_long_file
 from callmark.tables.model import Table, TableError
+from callmark.tables.reader import Reading
 
 LONGEST_CELL = 500
 
@@ -67,6 +68,14 @@ class FileOptions(Struct, frozen=True, kw_only=True):
     region: str = ""
     time_zone: str = "UTC"
     expires_in: str = ""
+    encoding: str = ""
+    sheet: str = ""
+    delimiter: str = ""
+
+    @property
+    def reading(self) -> Reading:
+        """What of it says how the file is read."""
+        return Reading(self.encoding, self.sheet, self.delimiter, self.region)
 
 
 class FileRow(Struct, frozen=True):
@@ -160,11 +169,14 @@ def is_file(file: str) -> bool:
 
 def _found(name: str, path: Path, options: FileOptions) -> RecordFile:
     try:
-        found = open_long_file(path, lambda text: 2 if key(text) in _KNOWN else 0, options.region)
+        found = open_long_file(path, lambda text: 2 if key(text) in _KNOWN else 0, options.reading)
     except TableError as exc:
         raise WrongUse(f"{name}: {exc.message}") from exc
     except OSError as exc:
         raise _unreadable(name, exc) from exc
+    for option, kind in (("encoding", "text"), ("delimiter", "text"), ("sheet", "workbook")):
+        if getattr(options, option) and found.kind != kind:
+            raise WrongUse(f"{name} is read as {found.kind}: leave out --{option}")
     table = found.table
     if not (table.names or table.lines or table.faults):
         raise WrongUse(f"{name} is empty")
