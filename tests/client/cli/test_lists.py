@@ -7,6 +7,7 @@ from uuid import uuid4
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import ONLINE, Platform
 from tests.support.listed_number import make_listed
+from tests.support.workbooks import book
 
 
 async def test_lists_are_tables_for_people_and_arrays_for_programs(platform: Platform, commands: Commands) -> None:
@@ -42,6 +43,21 @@ async def test_numbers_of_a_file_are_listed_and_delisted_with_results_by_bucket(
     assert json.loads(gone.stdout)["existing_numbers"] == ["918040001234", "918040001235"]
     unknown = await commands.run("numbers", "publish", uuid4(), "-", typed="918040001234\n")
     assert unknown.exit_code == 3
+
+
+async def test_the_sheet_and_the_encoding_of_a_list_can_be_chosen(
+    platform: Platform, commands: Commands, tmp_path: Path
+) -> None:
+    made = (await make_listed(platform.deps, account_id=platform.cast.account.id)).feature_set_id
+    file = tmp_path / "numbers.xlsx"
+    file.write_bytes(book([["phone"], ["918040001237"]], Ours=[["phone"], ["918040001238"]]))
+    listed = await commands.run("numbers", "publish", made, file, "--sheet", "Ours", "--json")
+    assert json.loads(listed.stdout)["new_numbers"] == ["918040001238"]
+    text = tmp_path / "numbers.csv"
+    text.write_bytes("Кто,телефон\nМы,918040001238\n".encode("cp1251"))
+    assert (await commands.run("numbers", "delist", made, text)).exit_code == 2
+    gone = await commands.run("numbers", "delist", made, text, "--encoding", "cp1251", "--json")
+    assert json.loads(gone.stdout)["existing_numbers"] == ["918040001238"]
 
 
 async def test_numbers_without_a_country_code_are_listed_only_when_someone_says_so(

@@ -96,25 +96,34 @@ def _print(session: CommandSession, what: str, things: Iterable[Struct], columns
 
 
 _file = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
-_column = click.option("--column", default="", metavar="NAME", help="The column with the numbers, or its place from 1.")
-_region = click.option(
-    "--region", default="", metavar="CC", help="Two-letter country code of numbers without a country code."
+_reading_options: tuple[Callable[[Any], Any], ...] = (
+    click.option("--column", default="", metavar="NAME", help="The column with the numbers, or its place from 1."),
+    click.option(
+        "--region", default="", metavar="CC", help="Two-letter country code of numbers without a country code."
+    ),
+    click.option("--encoding", default="", metavar="E", help="Encoding of a text, such as cp1251 (default: found)."),
+    click.option("--sheet", default="", metavar="NAME", help="Sheet of a workbook (default: the first with rows)."),
 )
+
+
+def _read_as_wanted(work: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_reading_options):
+        work = option(work)
+    return work
 
 
 @numbers.command
 @click.argument("feature_set_id", metavar="SET")
 @_file
-@_column
-@_region
+@_read_as_wanted
 @click.option("--yes", is_flag=True, help="Also list numbers that fit no country.")
 @command
-def publish(session: CommandSession, feature_set_id: str, file: Path, column: str, region: str, *, yes: bool) -> None:
+def publish(session: CommandSession, feature_set_id: str, file: Path, *, yes: bool, **wanted: str) -> None:
     """Put the numbers of a file into a feature set and list them.
 
     FILE is CSV, a text with a number a line, an Excel workbook, or - for standard input.
     """
-    listed = _read(file, column, region)
+    listed = _read(file, **wanted)
     strange = [] if yes else without_plan(listed.numbers, most=None)
     for line in strange:
         if line not in listed.table.notes:  # `_read` has said those
@@ -128,25 +137,25 @@ def publish(session: CommandSession, feature_set_id: str, file: Path, column: st
 @numbers.command
 @click.argument("feature_set_id", metavar="SET")
 @_file
-@_column
-@_region
+@_read_as_wanted
 @yes_option
 @command
-def delist(session: CommandSession, feature_set_id: str, file: Path, column: str, region: str, *, yes: bool) -> None:
+def delist(session: CommandSession, feature_set_id: str, file: Path, *, yes: bool, **wanted: str) -> None:
     """Take the numbers of a file out of a feature set: they show nothing when they call."""
-    listed = _read(file, column, region)
+    listed = _read(file, **wanted)
     if at_terminal():
         confirm(f"Delist {len(listed.numbers):,} numbers?", yes=yes)
     with session.client() as client:
         _change(session, listed, partial(client.numbers.delist, feature_set_id), NOT_DELISTED)
 
 
-def _read(file: Path, column: str, region: str) -> NumberFile:
+def _read(file: Path, *, column: str, region: str, encoding: str, sheet: str) -> NumberFile:
     """The numbers of a file; what is not used of it is said on standard error."""
     with click.open_file(str(file), "rb") as opened:
         content = opened.read()
     try:
-        found = read_numbers(content, column=column, reading=Reading(region=known_region(region)))
+        reading = Reading(encoding, sheet, region=known_region(region))
+        found = read_numbers(content, column=column, reading=reading)
     except TableError as exc:
         raise WrongUse(f"{file}: {exc.message}") from exc
     for line in how_it_was_read(found.column_names, found.unused, found.skipped, found.table.notes):
