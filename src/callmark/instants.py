@@ -10,6 +10,7 @@ _LONGEST = 100
 """Characters of an instant. Longer texts are none, and are not kept."""
 _DIVIDER = re.compile("[T ]")
 _WITHOUT_COLON = re.compile("[0-9]{3}")
+_PART_OF_NO_SECOND = re.compile("[0-9]{2}(?::?[0-9]{2})?[.,]")
 LAST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, where instants on the wire end."""
 
@@ -93,12 +94,12 @@ def _day_or_time(text: str) -> date:
     """A day, or a day and a time with `T` or a blank between them. Raises ValueError.
 
     `datetime.fromisoformat` takes any character between them, such as the sign of a day's offset (`2026-12-31+05:30`),
-    and `2026` behind a day as 20:26.
+    `2026` behind a day as 20:26, and `18.30` as 18:00 and three tenths of a second.
     """
     day, *times = _DIVIDER.split(text, maxsplit=1)
     if not times:
         return date.fromisoformat(day)
-    if "-" in day and _WITHOUT_COLON.match(times[0]):
+    if ("-" in day and _WITHOUT_COLON.match(times[0])) or _PART_OF_NO_SECOND.match(times[0]):
         raise ValueError(text)
     date.fromisoformat(day)
     return datetime.fromisoformat(f"{day}T{times[0]}")

@@ -54,7 +54,7 @@ async def test_the_sheet_and_the_encoding_of_a_list_can_be_chosen(
     listed = await commands.run("numbers", "publish", made, file, "--sheet", "Ours", "--json")
     assert json.loads(listed.stdout)["new_numbers"] == ["918040001238"]
     text = tmp_path / "numbers.csv"
-    text.write_bytes("Кто,телефон\nМы,918040001238\n".encode("cp1251"))
+    text.write_bytes("Кто,телефон\nЛюди,918040001238\n".encode("cp1251"))
     assert (await commands.run("numbers", "delist", made, text)).exit_code == 2
     gone = await commands.run("numbers", "delist", made, text, "--encoding", "cp1251", "--json")
     assert json.loads(gone.stdout)["existing_numbers"] == ["918040001238"]
