@@ -140,7 +140,7 @@ def parquet(tmp_path: Path, phone: object, **others: object) -> LongFile:
     """A file of one row or more."""
     path = tmp_path / "list.parquet"
     import_module("pyarrow.parquet").write_table(import_module("pyarrow").table({"phone": phone, **others}), path)
-    return open_long_file(path, known)
+    return open_long_file(path, known, Reading())
 
 
 def test_a_number_whose_digits_a_short_float_has_lost_is_refused(tmp_path: Path) -> None:

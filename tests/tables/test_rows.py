@@ -8,7 +8,7 @@ from callmark.tables import rows
 from callmark.tables.columns import key
 from callmark.tables.long_files import open_long_file
 from callmark.tables.model import Line
-from callmark.tables.reader import read_table
+from callmark.tables.reader import Reading, read_table
 
 KNOWN = {"phone", "name", "note", "reason"}
 SWALLOWED = {
@@ -34,7 +34,7 @@ def both(tmp_path: Path, text: str) -> list[Line]:
     table = read_table(text.encode(), known)
     path = tmp_path / "list"
     path.write_text(text)
-    file = open_long_file(path, known)
+    file = open_long_file(path, known, Reading())
     found = list(file.lines())
     assert [line for line in found if not line.fault] == table.lines
     assert [(line.number, line.fault) for line in found if line.fault] == [(one.line, one.why) for one in table.faults]

@@ -83,14 +83,15 @@ def _whole_lines(head: bytes, encoding: str) -> bytes:
 
 
 def _text(path: Path, head: bytes, known: Callable[[str], int], reading: Reading) -> LongFile:
-    codec, example = text.codec_of(head, reading.encoding), b""
-    if not reading.encoding and codec in text.GUESSED:
+    codec = text.codec_of(head, reading.encoding)
+    is_guessed = not reading.encoding and codec in text.GUESSED
+    if is_guessed:
         codec = text.by_characters(_chunks(path))
-        example = _beyond_utf8(path) if codec == "cp1252" else b""
         reading = replace(reading, encoding=codec)
     table = read_table(head, known, reading)
-    if example:
-        table = table.noting(text.guessed(example.decode(codec, "replace")))
+    if is_guessed and codec == "cp1252":
+        example = rows.first_beyond_ascii(table.lines) or _beyond_utf8(path).decode(codec, "replace")
+        table = table.noting(text.guessed(example))
     first = min((line.number for line in table.lines), default=1)
     start = table.header or min([first, *(one.line for one in table.faults)]) - 1
     above = {one.line for one in table.faults if one.line < table.header}

@@ -61,8 +61,7 @@ def _of_text(data: bytes, reading: Reading) -> Table:
     table = Table(found.lines, encoding=decoded.encoding, delimiter=found.delimiter)
     notes: list[str] = []
     if decoded.encoding == "cp1252" and not reading.encoding:
-        cells = (cell for line in found.lines for cell in line.cells)
-        notes.append(text.guessed(next((cell for cell in cells if not cell.isascii()), "")))
+        notes.append(text.guessed(rows.first_beyond_ascii(found.lines)))
     spoiled = [line.number for line in found.lines if any("\ufffd" in cell for cell in line.cells)]
     if spoiled:
         notes.append(f"{_lines(spoiled)} characters that {decoded.encoding} does not have, shown as \ufffd.")

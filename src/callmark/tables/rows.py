@@ -81,6 +81,11 @@ def long_rows(physical: Iterable[str], delimiter: str) -> LongRows:
     return reader.long_rows
 
 
+def first_beyond_ascii(lines: Iterable[Line]) -> str:
+    """The first cell that has more than ASCII; empty if none has."""
+    return next((cell for line in lines for cell in line.cells if not cell.isascii()), "")
+
+
 def _delimiter(physical: list[str]) -> str:
     """The one that divides most of the first rows into the same number of cells, more than one."""
 
