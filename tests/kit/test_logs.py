@@ -50,6 +50,17 @@ def test_a_trace_holds_no_whole_phone_number_and_no_token() -> None:
     assert "test_logs.py" in said
 
 
+def test_a_trace_may_quote_a_word_of_any_length() -> None:
+    stream = Writes()
+    logs.set_up("info", stream=stream)
+    long, token = "a1" * 500_000, "a-" * 500_000 + "B2"  # to look at the rest of a word at each letter takes hours
+    try:
+        {}[f"{long} {token} end"]
+    except KeyError:
+        structlog.get_logger().exception("it_broke")
+    assert f"'{long} … end'" in json.loads(stream.getvalue())["exception"]
+
+
 def test_our_lines_and_those_of_libraries_look_alike() -> None:
     stream = Writes()
     logs.set_up("info", process="http-0", stream=stream)

@@ -19,7 +19,7 @@ bind = structlog.contextvars.bind_contextvars
 
 
 _NUMBER = re.compile(r"(?<![\w.-])(\+?\d{4})\d{4,7}(\d{4})(?![\w-])")
-_TOKEN = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{40,}")
+_TOKEN = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{40,}")  # only where a run begins: it may be long
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
