@@ -102,6 +102,12 @@ def test_claims_that_fit_are_read_and_written_as_they_were(kind: Kind, values: d
     assert read_claims(kind, values).as_json() == values
 
 
+def test_an_address_of_endless_combining_marks_is_none() -> None:
+    endless = "https://a" + "\u0300" * 400_000 + "\u0316" * 400_000 + ".example"  # to put these in order takes minutes
+    with pytest.raises(InvalidPassport, match="https"):
+        read_claims(Kind.RCD, BASE | {"rcd": {"nam": "a", "icn": endless}, "rcdi": {"/icn": SHA256}})
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "said"),
     BROKEN,

@@ -248,7 +248,7 @@ def _text(value: object, claim: str) -> str:
 def _https(value: object, claim: str) -> str:
     text = _text(value, claim)
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(text if text.isascii() else "")  # which takes the square of the marks in a host
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in {"https", "http"} or not parts.hostname or any(one in text for one in ' <>"'):
