@@ -44,6 +44,23 @@ def test_what_may_pass_is_tried_again_with_the_same_bytes_and_the_same_key(fault
 
 
 @pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (b"<TITLE lang='en'>\n  502 Bad\xff Gateway \n</title><title>more</title>", "502 Bad\ufffd Gateway"),
+        (b"<title> </title>", "the server gave no reason"),
+        (b"<title>" + b"long " * 50 + b"</title>", "the server gave no reason"),
+        # To try each place at which blanks and text can meet takes hours.
+        (b"<title>" * 100_000 + b" " * 100_000, "the server gave no reason"),
+    ],
+)
+def test_a_page_of_a_proxy_is_told_by_its_title(page: bytes, said: str) -> None:
+    played = Played(lambda _: Answer(502, {"content-type": "text/html"}, page))
+    with pytest.raises(callmark.ServerError) as raised:
+        push(played, max_retries=0)
+    assert raised.value.message == said
+
+
+@pytest.mark.parametrize(
     ("fault", "kind"),
     [
         (CUT, callmark.APIConnectionError),

@@ -42,7 +42,8 @@ _BY_STATUS: dict[int, type[APIStatusError]] = {
     422: Conflict,
     429: RateLimited,
 }
-_TITLE = re.compile(rb"<title[^>]*>\s*([^<]{1,200}?)\s*</title>", re.IGNORECASE)
+_TITLE = re.compile(rb"<title[^<>]*>([^<]{1,1000})</title>", re.IGNORECASE)
+_LONGEST_TITLE = 200
 _TEXT_SHOWN = 200
 
 
@@ -80,11 +81,18 @@ def _no_number(text: str) -> None:
 def unexpected(answer: Answer, why: str = "") -> UnexpectedAnswer:
     """The error of a success that cannot be read."""
     what = answer.headers.get("content-type", "").partition(";")[0] or "no content type"
-    page = _TITLE.search(answer.body)
     if "json" not in what:
-        named = f" ({page[1].decode(errors='replace')!r})" if page else ""
+        title = _title_of(answer.body)
+        named = f" ({title!r})" if title else ""
         why = f"it is {what}{named}"
     return UnexpectedAnswer(f"the answer is not what the API answers: {why}", **_common(answer))
+
+
+def _title_of(page: bytes) -> str:
+    """What a page of HTML calls itself; empty for a page without a title, or with a long one."""
+    found = _TITLE.search(page)
+    title = found[1].decode(errors="replace").strip() if found else ""
+    return title if len(title) <= _LONGEST_TITLE else ""
 
 
 def check(answer: Answer, *, is_push: bool = False) -> None:
@@ -110,8 +118,7 @@ def _error_of(answer: Answer, *, is_push: bool) -> APIStatusError:
         return InvalidRecord(message, slug=slug, field=field, **common)
     kind = _BY_STATUS.get(answer.status, ServerError if answer.status >= _SERVER else BadRequest)
     if not message:
-        page = _TITLE.search(answer.body)
-        message = page[1].decode(errors="replace") if page else "the server gave no reason"
+        message = _title_of(answer.body) or "the server gave no reason"
     return kind(message, slug=slug, field=field, **common)
 
 
