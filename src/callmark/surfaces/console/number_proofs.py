@@ -34,8 +34,8 @@ from callmark.surfaces.console.route import get, post
 LIST = "/console/numbers/proofs"
 LARGEST_BYTES = LARGEST_LETTER_BYTES + (1 << 20)
 _PAGE = 50
-_LONGEST_LIST = 100 * MOST_NUMBERS
-"""Characters of what is typed. A longer text takes seconds to read, to find that it lists too many numbers."""
+_LONGEST_LIST, _MOST_LINES = 100 * MOST_NUMBERS, 2 * MOST_NUMBERS
+"""Of what is typed, empty lines included. A longer text takes seconds to read, to find that it lists too much."""
 _RequestKey = tuple[datetime, UUID]
 _PAGER: Pager[ProofRequest, _RequestKey] = Pager(_RequestKey, lambda one: (one.requested_at, one.id), _PAGE, "before")
 
@@ -127,7 +127,7 @@ async def prove(request: ConsoleRequest) -> Response:
 async def _numbers(form: Form) -> list[PhoneNumber]:
     """The numbers that were typed. Raises InvalidInput for a line without one, and for a text that is too long."""
     text = form.text("numbers")
-    if len(text) > _LONGEST_LIST:
+    if len(text) > _LONGEST_LIST or len(text.splitlines()) > _MOST_LINES:
         raise InvalidInput(f"ask for at most {MOST_NUMBERS:,} numbers at once, one a line", field="numbers")
     listed = await to_thread(number_list_parser.read_list, text, ListReading())
     if listed.rejected:
