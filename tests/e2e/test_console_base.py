@@ -163,6 +163,23 @@ def test_a_search_that_fails_says_so_and_leaves_no_old_list(console: ConsoleTabs
     console.tabs.complaints.clear()  # of what was made to fail
 
 
+def test_a_list_that_updates_itself_does_not_bring_back_what_was_not_searched_for(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    page.clock.install()
+    page.goto("/console/callbacks")
+    page.route(re.compile("/callbacks.*q="), lambda route: route.fulfill(status=503))
+    page.get_by_role("searchbox").fill("+91")
+    page.clock.run_for(1_000)
+    missed = page.locator("#results").get_by_role("alert")
+    expect(missed).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(30_000)  # it asks every five seconds
+    expect(missed).to_be_visible()
+    assert asked == []
+    console.tabs.complaints.clear()
+
+
 def test_a_question_that_could_not_be_added_is_asked_for_again(console: ConsoleTabs) -> None:
     page = console.signed_in("admin")
     page.goto("/console/campaigns/new?type=questions")

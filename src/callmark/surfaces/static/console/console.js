@@ -236,9 +236,13 @@ document.addEventListener("htmx:afterSettle", ({ target, detail }) => {
 });
 
 /* What somebody asked for and did not get is said where it would stand, so that no old list passes for the answer. */
-const isBusy = (results, busy) => results.id === "results" && results.setAttribute("aria-busy", busy);
-document.addEventListener("htmx:beforeRequest", ({ detail }) => isBusy(detail.target, true));
-document.addEventListener("htmx:afterRequest", ({ detail }) => isBusy(detail.target, false));
+function setBusy({ type, detail }) {
+  const { requestConfig, target } = detail;
+  if (target.id !== "results" || !requestConfig.triggeringEvent) return;
+  target.setAttribute("aria-busy", type === "htmx:beforeRequest");
+}
+document.addEventListener("htmx:beforeRequest", setBusy);
+document.addEventListener("htmx:afterRequest", setBusy);
 function missed({ target: asker, detail }) {
   if (!detail.requestConfig.triggeringEvent) return;
   const isList = asker.matches("form[role=search]");
@@ -267,12 +271,13 @@ for (const kind of ["responseError", "sendError", "timeout"]) document.addEventL
 
 /* What a page asks again and again is marked, because nobody has used the session by that. It rests while nobody looks,
    and while the keyboard is inside, unless htmx can put it back: it does so by ids. A list whose rows have buttons
-   (`data-rests`) rests under the pointer too: no row moves away from it. */
+   (`data-rests`) rests under the pointer too: no row moves away from it. A list that was missed waits until somebody
+   asks again: it would bring the one of before. */
 document.addEventListener("htmx:configRequest", (event) => {
   const { elt, headers, triggeringEvent } = event.detail;
   if (triggeringEvent) return;
   const focused = document.activeElement;
   const isUsed = (elt.contains(focused) && !focused.id) || elt.matches("[data-rests]:hover");
-  if (document.hidden || isUsed) event.preventDefault();
+  if (document.hidden || isUsed || elt.querySelector(":scope > .cs-missed")) event.preventDefault();
   else headers["X-Callmark-Poll"] = "yes";
 });
