@@ -5,6 +5,7 @@ import tracemalloc
 import zipfile
 
 import pytest
+from tests.support.workbooks import book
 
 from callmark.tables import columns, workbook
 from callmark.tables.model import TableError
@@ -26,6 +27,22 @@ def _zipped(sheet: bytes) -> bytes:
 def test_tags_that_are_never_closed(part: bytes) -> None:
     with pytest.raises(TableError, match="damaged"):
         workbook.read(_zipped(b"<row " + part * _MANY))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("before", ["", "x" * 2_000])
+def test_a_format_of_brackets(encoding: str, before: str) -> None:
+    styles = f'<styleSheet>{before}<numFmts><numFmt numFmtId="200" formatCode="{"[" * _MANY}"/></numFmts></styleSheet>'
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(book([["phone"], ["918040001234"]]))) as packed,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made,
+    ):
+        for info in packed.infolist():
+            is_styles = info.filename == "xl/styles.xml"
+            made.writestr(info.filename, styles.encode(encoding) if is_styles else packed.read(info))
+    with pytest.raises(TableError, match="damaged"):
+        workbook.read(out.getvalue())
 
 
 @pytest.mark.parametrize("cell", ["(" * _MANY, "[" * _MANY, "a" + "\u0300" * _MANY + "\u0316" * _MANY])

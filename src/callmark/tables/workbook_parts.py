@@ -19,6 +19,9 @@ _LONGEST_TAG = 1_000
 """Bytes of a chunk that are searched again with the next one, which may have the end of a tag."""
 _STRICT = b"purl.oclc.org/ooxml"
 """Names of the format's second form, in which openpyxl finds no sheets."""
+_LONG_FORMAT = re.compile(rb"<!ENTITY|formatCode\s{0,9}=\s{0,9}[\"'][^\"'<]{800}")
+"""A cell's format of more than the 255 characters that Excel allows: openpyxl goes through it from each bracket."""
+_DAMAGED = "this workbook is damaged; save it again, or as CSV"
 _FORMULAS = (re.compile(rb"<f[\s/>]"), re.compile(rb":f[\s/>]"))
 """Two, each with a first character: that is ten times as fast as one with a choice."""
 _ROW = re.compile(rb"row\s([^<>]*)")
@@ -48,7 +51,7 @@ def look_inside(data: bytes) -> Parts:
     try:
         packed = zipfile.ZipFile(io.BytesIO(data))
     except zipfile.BadZipFile as exc:
-        raise TableError("this workbook is damaged; save it again, or as CSV") from exc
+        raise TableError(_DAMAGED) from exc
     found, left = Parts(), MOST_UNPACKED
     with packed:
         names = set(packed.namelist())
@@ -65,8 +68,10 @@ def look_inside(data: bytes) -> Parts:
                         raise TableError(
                             "this is a Strict Open XML workbook; save it as Excel Workbook (.xlsx), or as CSV"
                         )
+                    seen = seen[-_LONGEST_TAG:] + chunk
+                    if info.filename == "xl/styles.xml" and _LONG_FORMAT.search(seen.replace(b"\0", b"")):
+                        raise TableError(_DAMAGED)
                     if info.filename.startswith("xl/worksheets/"):
-                        seen = seen[-_LONGEST_TAG:] + chunk
                         _search(found, info.filename, seen)
     return found
 
