@@ -45,6 +45,23 @@ def test_a_format_of_brackets(encoding: str, before: str) -> None:
         workbook.read(out.getvalue())
 
 
+def test_a_long_formula_that_all_cells_share() -> None:
+    rows = "".join(f'<row r="{at}"><c r="A{at}"><f t="shared" si="0"/><v>1</v></c></row>' for at in range(2, 5_000))
+    first = f'<row r="1"><c r="A1"><f t="shared" si="0" ref="A1:A5000">1{"+A1" * _MANY}</f><v>7</v></c></row>'
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(book([["phone"]]))) as packed,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made,
+    ):
+        for info in packed.infolist():
+            content = packed.read(info)
+            is_sheet = info.filename.startswith("xl/worksheets/")
+            at = content.find(b"<sheetData>") + len(b"<sheetData>")
+            sheet = content[:at] + (first + rows).encode() + b"</sheetData></worksheet>"
+            made.writestr(info.filename, sheet if is_sheet else content)
+    assert [line.cells[0] for line in workbook.read(out.getvalue()).lines] == ["7", *["1"] * 4_998]
+
+
 @pytest.mark.parametrize("cell", ["(" * _MANY, "[" * _MANY, "a" + "\u0300" * _MANY + "\u0316" * _MANY])
 def test_a_name_of_signs(cell: str) -> None:
     assert read_numbers(f"phone,{cell}\n918040001234,x\n".encode()).numbers == ["918040001234"]

@@ -89,6 +89,11 @@ def test_a_cell_with_a_value_is_read(tmp_path: Path, xml: str, name: str | None)
     assert names_sent(tmp_path, with_cell(xml)) == [name]
 
 
+def test_formulas_are_found_behind_rows_that_are_empty(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["phone", "name"], [], [], ["919900000001", "=A1"], [], ["919900000002", "Acme"]]
+    assert names_sent(tmp_path, book(rows)) == ["refused", "Acme"]
+
+
 def test_an_error_in_a_column_that_is_not_used_is_nothing(tmp_path: Path) -> None:
     assert names_sent(tmp_path, book([["phone", "city"], ["919900000001", "#N/A"]])) == [None]
 

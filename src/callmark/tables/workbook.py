@@ -84,7 +84,6 @@ def _read(data: bytes, wanted: str, parts: Parts) -> Sheet:
     openpyxl: Any = import_module("openpyxl")
     warnings.filterwarnings("ignore", module="openpyxl")
     book: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    formulas: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True) if parts.has_formulas else None
     try:
         every: list[Any] = list(book.worksheets)
         visible = [one for one in every if one.sheet_state == "visible"] or every
@@ -93,7 +92,7 @@ def _read(data: bytes, wanted: str, parts: Parts) -> Sheet:
             raise TableError(f"the workbook has no sheet {wanted!r}; its sheets are: {', '.join(names)}", "sheet")
         for one in [one for one in every if one.title == wanted] if wanted else visible:
             merged = _merged_in(one, parts)
-            lines = _lines(one, formulas[one.title] if formulas else None, merged)
+            lines = _lines(_calculated(one) if parts.has_formulas else _plain(one), merged)
             if lines or one is visible[-1]:
                 hidden = ["Hidden rows of the workbook were read as well."] if parts.has_hidden_rows and lines else []
                 filled = ["Merged cells were read as if each of their rows had the value."] if merged and lines else []
@@ -101,13 +100,15 @@ def _read(data: bytes, wanted: str, parts: Parts) -> Sheet:
         return Sheet(wanted, names, [])
     finally:
         book.close()
-        if formulas:
-            formulas.close()
 
 
 def _merged_in(sheet: object, parts: Parts) -> set[Merged]:
-    its: dict[str, Any] = vars(sheet)
-    return parts.merged.get(its["_worksheet_path"], set[Merged]())
+    return parts.merged.get(_inner(sheet)["_worksheet_path"], set[Merged]())
+
+
+def _inner(thing: object) -> dict[str, Any]:
+    """The attributes of something of openpyxl, which gives no other way to a sheet's place in the zip."""
+    return vars(thing)
 
 
 def _other_sheets(name: str, names: tuple[str, ...]) -> list[str]:
@@ -115,10 +116,9 @@ def _other_sheets(name: str, names: tuple[str, ...]) -> list[str]:
     return [f"Only the sheet {name!r} is read, not {', '.join(others)}."] if others else []
 
 
-def _lines(sheet: _Sheet, formulas: _Sheet | None, merged: Collection[Merged]) -> list[Line]:
+def _lines(rows: Iterator[tuple[str, ...]], merged: Collection[Merged]) -> list[Line]:
     found: list[Line] = []
     left = MOST_CELLS
-    rows = _calculated(sheet, formulas) if formulas else _plain(sheet)
     for number, cells in enumerate(_filled(rows, merged) if merged else rows, 1):
         left -= len(cells)
         if number > MOST_ROWS or len(cells) > MOST_COLUMNS or left < 0:
@@ -169,19 +169,38 @@ def _value(cell: _Cell) -> object:
     return value if _OF_TIME.search(_NO_PART.sub("", cell.number_format)) else value.date()
 
 
-def _calculated(sheet: _Sheet, formulas: _Sheet) -> Iterator[tuple[str, ...]]:
-    """The cells of each row of a sheet, `formulas` being the same one with its formulas instead of their results."""
+def _calculated(sheet: _Sheet) -> Iterator[tuple[str, ...]]:
+    """The cells of each row of a sheet that may have formulas."""
     sheet.reset_dimensions()
-    formulas.reset_dimensions()
-    written = formulas.iter_rows(values_only=True)
-    for row in sheet.iter_rows():
-        source = next(written, ())
-        yield tuple(_result(cell, source[at] if at < len(source) else None) for at, cell in enumerate(row))
+    formulas = _formulas(sheet)
+    at, places = next(formulas, (0, set[int]()))
+    for number, row in enumerate(sheet.iter_rows(), 1):
+        while 0 < at < number:
+            at, places = next(formulas, (0, set[int]()))
+        here = places if at == number else ()
+        yield tuple(_result(cell, has_formula=column in here) for column, cell in enumerate(row))
 
 
-def _result(cell: _Cell, source: object) -> str:
-    is_calculated = cell.value is not None or source is None or cell.data_type == _TEXT_RESULT
-    return _text(_value(cell)) if is_calculated else NO_VALUE
+def _formulas(sheet: _Sheet) -> Iterator[tuple[int, set[int]]]:
+    """Each row of a sheet by its number, with the columns that have a formula, which is not read.
+
+    openpyxl writes a formula that cells share again for each of them, however long it is.
+    """
+    its = _inner(sheet)
+    with _inner(its["parent"])["_archive"].open(its["_worksheet_path"]) as source:
+        parser: Any = import_module("openpyxl.worksheet._reader").WorkSheetParser(source, its["_shared_strings"])
+        parser.parse_formula = _unread
+        for number, cells in parser.parse():
+            yield number, {cell["column"] - 1 for cell in cells if cell["data_type"] == "f"}
+
+
+def _unread(_: object) -> str:
+    return "="
+
+
+def _result(cell: _Cell, *, has_formula: bool) -> str:
+    is_missing = has_formula and cell.value is None and cell.data_type != _TEXT_RESULT
+    return NO_VALUE if is_missing else _text(_value(cell))
 
 
 def _text(value: object) -> str:
