@@ -2,6 +2,7 @@
 
 sync_client, async_client    the two clients, thin: each method runs an operation
   shells                     do what operations ask for, with httpx; decide nothing
+    connections, forks       the client of httpx; what a child process that was forked has of its own
 pushing, inventory, extensions, log_downloads, events   the operations: generators without I/O (flow)
   core                       what each of them goes through: token, pace, retries, logging
     tokens, token_stores     access tokens, shared over threads and processes

@@ -18,9 +18,9 @@ from callmark.client.async_resources import (
     AsyncNumbers,
     AsyncRecords,
 )
+from callmark.client.connections import AsyncConnections
 from callmark.client.extensions import CheckReport, Resolution
-from callmark.client.http_clients import make_http
-from callmark.client.making import CONNECTIONS, Parts, make_parts
+from callmark.client.making import Parts, make_parts
 from callmark.client.options import Generation
 from callmark.client.pushing import LongList, OnProgress
 from callmark.client.records import CallRecord, Instant, RecordLike
@@ -61,14 +61,13 @@ class AsyncClient:
             generation=generation,
             profile=profile,
         )
-        http = http_client or make_http(httpx.AsyncClient, parts.core.options, limits=CONNECTIONS)
-        self._set_up(parts, http, owns_http=http_client is None)
+        self._set_up(parts, AsyncConnections(http_client, parts.maker(httpx.AsyncClient)), closes_connections=True)
 
-    def _set_up(self, parts: Parts, http: httpx.AsyncClient, *, owns_http: bool) -> None:
+    def _set_up(self, parts: Parts, connections: AsyncConnections, *, closes_connections: bool) -> None:
         self._parts = parts
-        self._http = http
-        self._owns_http = owns_http
-        core, self._shell = parts.core, AsyncShell(http, parts.core.options.timeout)
+        self._connections = connections
+        self._closes_connections = closes_connections
+        core, self._shell = parts.core, AsyncShell(connections, parts.core.options.timeout)
         self._core = core
         self.records = AsyncRecords(core, self._shell)
         self.batches = AsyncBatches(core, self._shell)
@@ -93,17 +92,19 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Closes the connections; an `http_client` that was handed over stays open."""
-        if self._owns_http:
-            await self._http.aclose()
+        if self._closes_connections:
+            await self._connections.close()
 
     def with_options(self, **changes: Any) -> Self:
         """As Client.with_options."""
         copy = object.__new__(type(self))
         http: httpx.AsyncClient | None = changes.pop("http_client", None)
         parts = self._parts.changed(changes, http)
-        if owns_http := parts.needs_other_http(self._parts):
-            http = make_http(httpx.AsyncClient, parts.core.options, limits=CONNECTIONS)
-        copy._set_up(parts, http or self._http, owns_http=owns_http)
+        if is_apart := (http is not None or parts.needs_other_http(self._parts)):
+            connections = AsyncConnections(http, parts.maker(httpx.AsyncClient))
+        else:
+            connections = self._connections
+        copy._set_up(parts, connections, closes_connections=is_apart)
         return copy
 
     async def push(  # noqa: PLR0913 - the fields of a record

@@ -1,5 +1,6 @@
 """How a client is put together from its arguments; the same for both kinds."""
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
@@ -7,6 +8,7 @@ import httpx
 
 from callmark.client.core import Core
 from callmark.client.environment import Environment, config_file, variables
+from callmark.client.http_clients import HttpClient, make_http
 from callmark.client.options import MAX_RETRIES, TIMEOUT_S, Generation, Options, found_options
 from callmark.client.shells import hide_queries
 from callmark.client.token_stores import MemoryTokenStore, TokenStore
@@ -37,6 +39,10 @@ class Parts:
         pacer = self.core.pacer if _key_of(options) == _key_of(self.core.options) else None
         core = Core(options, store, self.core.environment, pacer)
         return Parts(core, store, is_http_ours=self.is_http_ours and http is None)
+
+    def maker(self, kind: type[HttpClient]) -> Callable[[], HttpClient]:
+        """What makes a client of httpx for these options. Raises CallmarkError as make_http does."""
+        return lambda: make_http(kind, self.core.options, limits=CONNECTIONS)
 
     def needs_other_http(self, original: "Parts") -> bool:
         """Whether the original's connections do not fit: no proxy of the environment leads to this machine."""

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, assert_never
 import anyio
 import httpx
 
+from callmark.client.connections import AsyncConnections, Connections
 from callmark.client.errors import APIConnectionError, APITimeoutError
 from callmark.client.flow import Answer, Effect, Emit, Failure, Flow, Pause, Request, Save, Send, Stream, Take, resume
 
@@ -24,8 +25,8 @@ _ERROR = 300
 class Shell:
     """Runs operations in this thread."""
 
-    def __init__(self, http: httpx.Client, timeout: float | httpx.Timeout) -> None:
-        self._http = http
+    def __init__(self, connections: Connections, timeout: float | httpx.Timeout) -> None:
+        self._connections = connections
         self._timeout = timeout
 
     def run(self, flow: Flow[T]) -> T:
@@ -79,7 +80,7 @@ class Shell:
     def _send(self, request: Request) -> Answer:
         try:
             with _hidden(_Hidden.QUERY):
-                got = self._http.request(
+                got = self._connections.http().request(
                     request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
                 )
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
@@ -90,7 +91,7 @@ class Shell:
         effect.file.seek(0)
         effect.file.truncate()
         try:
-            stream = self._http.stream("GET", effect.url, timeout=_of_download(self._timeout))
+            stream = self._connections.http().stream("GET", effect.url, timeout=_of_download(self._timeout))
             with _hidden(_Hidden.ALL_BUT_HOST), stream as got:
                 if got.status_code >= _ERROR:
                     return Answer(got.status_code, got.headers, got.read())
@@ -104,8 +105,8 @@ class Shell:
 class AsyncShell:
     """Runs operations as part of the present task."""
 
-    def __init__(self, http: httpx.AsyncClient, timeout: float | httpx.Timeout) -> None:
-        self._http = http
+    def __init__(self, connections: AsyncConnections, timeout: float | httpx.Timeout) -> None:
+        self._connections = connections
         self._timeout = timeout
 
     async def run(self, flow: Flow[T]) -> T:
@@ -157,7 +158,7 @@ class AsyncShell:
     async def _send(self, request: Request) -> Answer:
         try:
             with _hidden(_Hidden.QUERY):
-                got = await self._http.request(
+                got = await self._connections.http().request(
                     request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
                 )
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
@@ -168,7 +169,7 @@ class AsyncShell:
         effect.file.seek(0)
         effect.file.truncate()
         try:
-            stream = self._http.stream("GET", effect.url, timeout=_of_download(self._timeout))
+            stream = self._connections.http().stream("GET", effect.url, timeout=_of_download(self._timeout))
             with _hidden(_Hidden.ALL_BUT_HOST):
                 async with stream as got:
                     if got.status_code >= _ERROR:

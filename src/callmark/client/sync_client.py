@@ -8,9 +8,9 @@ from typing import Any, Self
 import httpx
 
 from callmark.client import extensions, pushing
+from callmark.client.connections import Connections
 from callmark.client.extensions import CheckReport, Resolution
-from callmark.client.http_clients import make_http
-from callmark.client.making import CONNECTIONS, Parts, make_parts
+from callmark.client.making import Parts, make_parts
 from callmark.client.options import Generation
 from callmark.client.pushing import LongList, OnProgress
 from callmark.client.records import CallRecord, Instant, RecordLike
@@ -58,14 +58,13 @@ class Client:
             generation=generation,
             profile=profile,
         )
-        http = http_client or make_http(httpx.Client, parts.core.options, limits=CONNECTIONS)
-        self._set_up(parts, http, owns_http=http_client is None)
+        self._set_up(parts, Connections(http_client, parts.maker(httpx.Client)), closes_connections=True)
 
-    def _set_up(self, parts: Parts, http: httpx.Client, *, owns_http: bool) -> None:
+    def _set_up(self, parts: Parts, connections: Connections, *, closes_connections: bool) -> None:
         self._parts = parts
-        self._http = http
-        self._owns_http = owns_http
-        core, self._shell = parts.core, Shell(http, parts.core.options.timeout)
+        self._connections = connections
+        self._closes_connections = closes_connections
+        core, self._shell = parts.core, Shell(connections, parts.core.options.timeout)
         self._core = core
         self.records = Records(core, self._shell)
         self.batches = Batches(core, self._shell)
@@ -88,8 +87,8 @@ class Client:
 
     def close(self) -> None:
         """Closes the connections; an `http_client` that was handed over stays open."""
-        if self._owns_http:
-            self._http.close()
+        if self._closes_connections:
+            self._connections.close()
 
     def with_options(self, **changes: Any) -> Self:
         """A changed copy, `client.with_options(timeout=5, generation=3)`: same connections, same tokens.
@@ -101,9 +100,11 @@ class Client:
         copy = object.__new__(type(self))
         http: httpx.Client | None = changes.pop("http_client", None)
         parts = self._parts.changed(changes, http)
-        if owns_http := parts.needs_other_http(self._parts):
-            http = make_http(httpx.Client, parts.core.options, limits=CONNECTIONS)
-        copy._set_up(parts, http or self._http, owns_http=owns_http)
+        if is_apart := (http is not None or parts.needs_other_http(self._parts)):
+            connections = Connections(http, parts.maker(httpx.Client))
+        else:
+            connections = self._connections
+        copy._set_up(parts, connections, closes_connections=is_apart)
         return copy
 
     def push(  # noqa: PLR0913 - the fields of a record

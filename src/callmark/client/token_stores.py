@@ -5,12 +5,12 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
-from weakref import WeakSet
 
 import msgspec
 from msgspec import Struct
 
 from callmark.client.errors import CallmarkError
+from callmark.client.forks import keep_to_one_process
 from callmark.client.profiles import check_private, write_private
 
 
@@ -56,7 +56,7 @@ class MemoryTokenStore:
     def __init__(self) -> None:
         self._states: dict[str, TokenState] = {}
         self._lock = threading.Lock()
-        _STORES.add(self)
+        keep_to_one_process(self)
 
     def acquire(self, name: str) -> bool:  # noqa: ARG002 - one lock for all names
         """Takes the lock; False if someone has it."""
@@ -66,7 +66,7 @@ class MemoryTokenStore:
         """Gives the lock back."""
         self._lock.release()
 
-    def forget_lock(self) -> None:
+    def leave_to_parent(self) -> None:
         """In a child that was forked, where no thread gives the lock back."""
         self._lock = threading.Lock()
 
@@ -90,7 +90,7 @@ class FileTokenStore:
         self.path = Path(path)
         self._lock_path = self.path.with_name(f"{self.path.name}.lock")
         self._locked: int | None = None
-        _STORES.add(self)
+        keep_to_one_process(self)
 
     def __repr__(self) -> str:
         return f"FileTokenStore({str(self.path)!r})"
@@ -124,7 +124,7 @@ class FileTokenStore:
             fcntl.flock(opened, fcntl.LOCK_UN)
             os.close(opened)
 
-    def forget_lock(self) -> None:
+    def leave_to_parent(self) -> None:
         """In a child that was forked: the lock is its parent's, and must not stay taken when that ends."""
         opened, self._locked = self._locked, None
         if opened is not None:
@@ -153,15 +153,3 @@ class FileTokenStore:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
             return msgspec.json.decode(content, type=dict[str, TokenState])
         return {}
-
-
-_STORES: WeakSet[MemoryTokenStore | FileTokenStore] = WeakSet()
-
-
-def _forget_locks() -> None:
-    for store in list(_STORES):
-        store.forget_lock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_forget_locks)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import httpx
 
 import callmark
+from callmark.client.connections import AsyncConnections, Connections
 from callmark.client.core import Core
 from callmark.client.environment import Environment
 from callmark.client.making import Parts
@@ -41,13 +42,13 @@ class ForgetfulTokenStore(MemoryTokenStore):
 
 
 class _Client(callmark.Client):
-    def __init__(self, parts: Parts, http: httpx.Client) -> None:
-        self._set_up(parts, http, owns_http=False)
+    def __init__(self, parts: Parts, connections: Connections) -> None:
+        self._set_up(parts, connections, closes_connections=False)
 
 
 class _AsyncClient(callmark.AsyncClient):
-    def __init__(self, parts: Parts, http: httpx.AsyncClient) -> None:
-        self._set_up(parts, http, owns_http=True)
+    def __init__(self, parts: Parts, connections: AsyncConnections) -> None:
+        self._set_up(parts, connections, closes_connections=True)
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,15 @@ class EmulatorAccount:
 
     def client(self) -> callmark.Client:
         """A client that shares its tokens with all others of the account; closing it is not needed."""
-        return _Client(self._parts(), self._control.http)
+        return _Client(self._parts(), self._control.connections)
 
     def async_client(self) -> callmark.AsyncClient:
         """The same for asyncio and trio."""
-        http = httpx.AsyncClient(verify=self._control.tls, trust_env=False, limits=_NO_KEPT_CONNECTIONS)
-        return _AsyncClient(self._parts(), http)
+
+        def make() -> httpx.AsyncClient:
+            return httpx.AsyncClient(verify=self._control.tls, trust_env=False, limits=_NO_KEPT_CONNECTIONS)
+
+        return _AsyncClient(self._parts(), AsyncConnections(None, make))
 
     def _parts(self) -> Parts:
         hide_queries()

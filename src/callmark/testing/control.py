@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from callmark.client.connections import Connections
+
 T = TypeVar("T")
 TIMEOUT_S = 60.0
 """Longer than any answer takes: a reset waits for every process, also on a busy machine."""
@@ -16,13 +18,13 @@ class EmulatorError(Exception):
 
 
 class Control:
-    """Requests to one emulator. `http` is shared with the clients of its accounts."""
+    """Requests to one emulator. Its connections are shared with the clients of its accounts."""
 
     def __init__(self, base_url: str, token: str) -> None:
         self.base_url = base_url.rstrip("/")
         # Without the certificates of this machine, whose reading takes longer than many tests.
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if base_url.startswith("http://") else True
-        self.http = httpx.Client(verify=self.tls, trust_env=False, timeout=TIMEOUT_S)
+        self.connections = Connections(None, self._http)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def ask(self, method: str, path: str, answer: type[T], **body: object) -> T:
@@ -35,13 +37,16 @@ class Control:
 
     def close(self) -> None:
         """Closes the connections."""
-        self.http.close()
+        self.connections.close()
+
+    def _http(self) -> httpx.Client:
+        return httpx.Client(verify=self.tls, trust_env=False, timeout=TIMEOUT_S)
 
     def _send(self, method: str, path: str, body: dict[str, Any]) -> httpx.Response:
         url = f"{self.base_url}/emulator/v1/{path}"
         sent = body if body or method in {"POST", "PUT"} else None
         try:
-            got = self.http.request(method, url, headers=self._headers, json=sent)
+            got = self.connections.http().request(method, url, headers=self._headers, json=sent)
         except httpx.HTTPError as exc:
             raise EmulatorError(
                 f"the emulator at {self.base_url} does not answer: {str(exc) or type(exc).__name__}"

@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 import click
 import httpx
 
+from callmark.client.connections import Connections
 from callmark.client.core import Core
 from callmark.client.environment import config_file
 from callmark.client.errors import APIConnectionError, APIStatusError, CallmarkError
-from callmark.client.http_clients import make_http
-from callmark.client.making import CONNECTIONS, make_parts
+from callmark.client.making import make_parts
 from callmark.client.shells import Shell
 from callmark.client.sync_client import Client
 from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenStore
@@ -85,8 +85,11 @@ def operations_with(**given: Any) -> Generator[tuple[Core, Shell]]:
         timeout=None, max_retries=None, http_client=None, token_store=token_store(), generation=None, **given
     )
     options = parts.core.options
-    with make_http(httpx.Client, options, limits=CONNECTIONS) as http:
-        yield parts.core, Shell(http, options.timeout)
+    connections = Connections(None, parts.maker(httpx.Client))
+    try:
+        yield parts.core, Shell(connections, options.timeout)
+    finally:
+        connections.close()
 
 
 def token_store() -> TokenStore:
