@@ -202,3 +202,34 @@ def test_the_record_starts_at_the_servers_present_when_the_clocks_differ() -> No
         sent = body_of(played.requests[0])
         assert sent["starts_at"] == pytest.approx(1767261600000, abs=1000)
         assert sent["ends_at"] - sent["starts_at"] == 3_600_000
+
+
+@pytest.mark.parametrize(("set_by", "can_renew"), [(2400.0, True), (2400.0, False), (-600.0, True), (7200.0, True)])
+def test_the_record_starts_at_the_servers_present_after_this_machines_clock_was_set(
+    set_by: float, *, can_renew: bool
+) -> None:
+    """As NTP does it after a start; a window in the future would be accepted and show nothing for so long."""
+    played = Played(lambda _: GOOD)
+    played.time.seconds, played.time.shift = 1000.0, -set_by
+    core = played.core()
+    record = CallRecord(**RECORD, expires_in=timedelta(hours=1))
+    played.run(pushing.push(core, record, None))
+    played.time.shift = 0.0
+    if not can_renew:
+        played.token_reply = lambda: error(429)
+    played.run(pushing.push(core, record, None))
+    assert body_of(played.requests[-1])["starts_at"] == pytest.approx(1767261600000 + 1_000_000, abs=1000)
+
+
+def test_a_push_is_repeated_when_the_servers_own_clock_was_moved() -> None:
+    late = answer(
+        {"status_info": {"status": "error", "field": "ends_at", "message": "Request body is invalid: ends_at is over"}},
+        400,
+    )
+    played = Played(replies(GOOD, late, GOOD))
+    core = played.core()
+    record = CallRecord(**RECORD, expires_in=timedelta(hours=1))
+    played.run(pushing.push(core, record, None))
+    played.server_shift = 5400.0
+    assert played.run(pushing.push(core, record, None)).status == "success"
+    assert body_of(played.requests[-1])["starts_at"] == pytest.approx(1767261600000 + 5_400_000, abs=1000)

@@ -257,6 +257,27 @@ async def test_a_clock_that_is_moved_between_pushes(
         await client.push(**platform.record(expires_in=timedelta(hours=25)))
 
 
+@pytest.mark.parametrize("moved", [timedelta(minutes=30), timedelta(minutes=70), -timedelta(days=2)])
+async def test_records_without_a_start_begin_now_after_an_emulators_clock_was_moved(
+    platform: Platform, client: callmark.AsyncClient, clock: FakeClock, moved: timedelta
+) -> None:
+    """On, and back by a reset: with a token that is still valid, nothing else tells. None is pushed twice."""
+    expected: list[datetime] = []
+    for by, way in ((timedelta(), "push"), (moved, "push"), (-moved, "push_many"), (moved, "batch")):
+        clock.advance(by)
+        expected.append(clock.now())
+        if way == "push":
+            await client.push(**platform.record())
+        elif way == "push_many":
+            _ = [result async for result in client.push_many([platform.record()], wait=False)]
+        else:
+            await client.batches.create([platform.record()])
+    async with platform.deps.db.connection() as tx:
+        starts = [row["starts_at"] for row in await tx.fetch("SELECT starts_at FROM call_record ORDER BY starts_at")]
+    assert len(starts) == len(expected)
+    assert all(abs(one - other) < timedelta(seconds=5) for one, other in zip(starts, sorted(expected), strict=True))
+
+
 async def test_tasks_share_one_token(platform: Platform, client: callmark.AsyncClient) -> None:
     before = await platform.count("access_token")
     await asyncio.gather(*(client.resolve("918040001234", ONLINE) for _ in range(50)))

@@ -69,6 +69,8 @@ class Played(Struct):
     requests: list[Request] = field(default_factory=list[Request])
     pauses: list[float] = field(default_factory=list[float])
     tokens: int = 0
+    server_shift: float = 0.0
+    """How far the server's clock was moved."""
     token_reply: Callable[[], Reply | None] = lambda: None
 
     def core(
@@ -127,7 +129,7 @@ class Played(Struct):
         if (reply := self.token_reply()) is not None:
             return reply
         self.tokens += 1
-        made_at = datetime.fromtimestamp(BEGIN + self.time.seconds, UTC).isoformat()
+        made_at = datetime.fromtimestamp(BEGIN + self.time.seconds + self.server_shift, UTC).isoformat()
         return answer({"token": f"token-{self.tokens}", "created_at": made_at})
 
 

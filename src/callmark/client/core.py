@@ -72,8 +72,9 @@ class Core:
         return f"/extensions/v1{self.account}"
 
     def server_now_ms(self) -> Flow[int]:
-        """The server's present in epoch milliseconds, as far as its newest token tells."""
+        """The server's present in epoch milliseconds, as its newest token tells; an emulator is asked each time."""
         yield from self.retries.attempts(self.tokens.current)
+        yield from self.tokens.read_moved_clock()
         return int((self.environment.now() + self.tokens.clock_offset_s) * 1000)
 
     def has_moved_clock(self, now_ms: int) -> Flow[bool]:

@@ -19,6 +19,10 @@ class Environment:
         """Seconds by a clock that is never set."""
         return time.monotonic()
 
+    def clock_setting(self) -> float:
+        """How far `now` is ahead of `monotonic`: another one when the clock was set, or the machine slept."""
+        return self.now() - self.monotonic()
+
     def chance(self) -> float:
         """A random number from 0 to 1."""
         return random.random()  # noqa: S311 - spreads retries, hides nothing

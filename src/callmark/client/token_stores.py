@@ -25,6 +25,10 @@ class TokenState(Struct, frozen=True):
     """When tokens were made in the last half hour, oldest first."""
     is_counted_there: bool = False
     """Whether the server tells how many tokens are left."""
+    is_of_emulator: bool = False
+    """Whether the server's clock can be moved, and each of its answers tells what it shows."""
+    clock_setting: float | None = None
+    """This machine's `now` less its monotonic clock, when the token was made; None if nobody noted it."""
 
     def __repr__(self) -> str:
         return f"TokenState(made_at={self.made_at}, made={len(self.history)})"

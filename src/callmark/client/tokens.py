@@ -4,16 +4,19 @@ A server that tells what is left (`RateLimit`) is asked, whatever was counted he
 number, and the reset of an emulator begins a new count.
 
 A token's age is counted by this machine's clock from before it was asked for, so a server whose clock is elsewhere does
-no harm. What `created_at` says of that other clock is kept: `starts_at` of a record is the server's present.
+no harm. What `created_at` says of that other clock is kept: `starts_at` of a record is the server's present. After this
+machine's clock was set, a new token tells it again. An emulator's clock is moved, so it is asked each time.
 """
 
 import copy
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark import __version__
 from callmark.client.answers import check, decoded
@@ -29,6 +32,10 @@ MOST_TOKENS, WINDOW_S = 10, 1800.0
 _POLL_S, _LONGEST_LOCK_S = 0.02, 60.0
 _TRIVIAL_OFFSET_S = 2.0
 """A difference between the clocks that may be the way of the answer."""
+_CLOCK_SET_S = 30.0
+"""A change of this machine's clock that is more than its daily correction."""
+_CLOCK_HEADER = "callmark-clock"
+"""What the clock of an emulator shows, in each of its answers (docs/emulator.md)."""
 _REDIRECT, _SERVER = 300, 500
 
 
@@ -55,15 +62,43 @@ class Tokens:
 
     @property
     def clock_offset_s(self) -> float:
-        """How far the server's clock is ahead of ours, by its newest token; 0 while they agree."""
-        return self._state.clock_offset_s if self._state else 0.0
+        """How far the server's clock is ahead of ours, as far as we know; 0 while they agree."""
+        return self._state.clock_offset_s - self._set_by_s(self._state) if self._state else 0.0
+
+    def read_moved_clock(self) -> Flow[None]:
+        """Asks an emulator what its clock shows, because it may have been moved; without an answer, that stays."""
+        if self._state is None or not self._state.is_of_emulator:
+            return
+        with suppress(CallmarkError):
+            answer = yield from send(Request("GET", f"{self._options.base_url}/healthz", {"User-Agent": USER_AGENT}))
+            if shown := _clock_of(answer):
+                self._state = replace(self._state, **self._clocks(shown))
 
     def current(self, rejected: str | None = None) -> Flow[str]:
         """A token that is valid for some minutes and is not the rejected one. Raises what making one raises."""
         state = self._state
-        if state and self._is_usable(state, rejected, LIFETIME_S - RENEW_BEFORE_S):
+        if state and self._is_good(state, rejected):
             return state.token
         return (yield from self._renewed(rejected))
+
+    def _is_good(self, state: TokenState, rejected: str | None) -> bool:
+        """Whether it lasts for some minutes and tells how the clocks differ."""
+        return self._is_usable(state, rejected, LIFETIME_S - RENEW_BEFORE_S) and not self._set_by_s(state)
+
+    def _set_by_s(self, state: TokenState) -> float:
+        """By how much this machine's clock was set since the state's was noted; it may also be how long it slept."""
+        if state.clock_setting is None:
+            return 0.0
+        by = self._environment.clock_setting() - state.clock_setting
+        return by if abs(by) > _CLOCK_SET_S else 0.0
+
+    def _clocks(self, shown: datetime) -> dict[str, float]:
+        """What a state says of the clocks when the server's shows that."""
+        offset = shown.timestamp() - self._environment.now()
+        return {
+            "clock_offset_s": 0.0 if abs(offset) < _TRIVIAL_OFFSET_S else offset,
+            "clock_setting": self._environment.clock_setting(),
+        }
 
     def _is_usable(self, state: TokenState, rejected: str | None, until_s: float) -> bool:
         age = self._environment.now() - state.made_at
@@ -82,7 +117,7 @@ class Tokens:
             yield Pause(_POLL_S)
         try:
             state = self._store.load(self._name)
-            if not self._is_usable(state, rejected, LIFETIME_S - RENEW_BEFORE_S):
+            if not self._is_good(state, rejected):
                 state = yield from self._made_or_old(state, rejected, known)
             self._state = state
         finally:
@@ -113,7 +148,7 @@ class Tokens:
         made = [at for at in state.history if 0 <= asked_at - at < WINDOW_S]
         if len(made) >= MOST_TOKENS and not state.is_counted_there:
             raise _limit_reached(WINDOW_S - (asked_at - made[0]))
-        counted = msgspec.structs.replace(state, history=[*made, asked_at])
+        counted = replace(state, history=[*made, asked_at])
         try:
             answer = yield from send(self._request())
             self._observe(answer)
@@ -124,14 +159,15 @@ class Tokens:
                 self._store.save(self._name, counted)
             self._failure = copy.copy(exc)
             raise
-        offset = (out.created_at.timestamp() - self._environment.now()) if out.created_at else 0.0
         new = TokenState(
             out.token,
             asked_at,
-            0.0 if abs(offset) < _TRIVIAL_OFFSET_S else offset,
-            counted.history,
+            history=counted.history,
             is_counted_there=_is_told(answer),
+            is_of_emulator=_CLOCK_HEADER in answer.headers,
         )
+        if out.created_at:
+            new = replace(new, **self._clocks(out.created_at))
         self._store.save(self._name, new)
         return new
 
@@ -150,6 +186,13 @@ class Tokens:
 def _is_told(answer: Answer) -> bool:
     """Whether the server says how many tokens may still be made."""
     return answer.headers.get("ratelimit", "").startswith('"token";r=')
+
+
+def _clock_of(answer: Answer) -> datetime | None:
+    """What an emulator's clock shows."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(answer.headers.get(_CLOCK_HEADER, ""))
+    return None
 
 
 def _may_have_counted(exc: CallmarkError) -> bool:

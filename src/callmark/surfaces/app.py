@@ -80,7 +80,8 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
     rest = _guarded(whole, deps)
     stream = _guarded(stream, deps) if stream else None
     direct = _split(Api(deps, load, before) if "api" in roles else rest, rest)
-    return Observed(direct if stream is None else _beside(stream, direct))
+    app = direct if stream is None else _beside(stream, direct)
+    return Observed(_with_clock(app, deps) if deps.settings.emulator else app)
 
 
 def _console(deps: Deps) -> list[BaseRoute]:
@@ -101,6 +102,12 @@ def _guarded(app: ASGIApp, deps: Deps) -> ASGIApp:
     from callmark.surfaces.emulator.guard import Guard
 
     return Guard(app, deps)
+
+
+def _with_clock(app: ASGIApp, deps: Deps) -> ASGIApp:
+    from callmark.surfaces.emulator.clock_header import WithClock
+
+    return WithClock(app, deps.clock)
 
 
 async def _to_console(_: Request) -> StarletteResponse:

@@ -39,11 +39,14 @@ async def test_moving_the_clock_answers_with_the_new_time_and_has_made_its_days(
         async with emulated(msgspec.structs.replace(deps, clock=clock), tmp_path, farm=False) as emulator:
             before = await emulator.http.get("/emulator/v1/clock")
             moved = await emulator.http.post("/emulator/v1/clock", json={"advance_s": 20 * 86_400})
+            others = [await emulator.http.get(path) for path in ("/healthz", "/clients/x/labels", "/nowhere")]
         assert moved.status_code == 200
         now = datetime.fromisoformat(moved.json()["now"])
         passed = now - datetime.fromisoformat(before.json()["now"])
         assert timedelta(days=20) <= passed < timedelta(days=20, minutes=1)
         assert clock.offset >= timedelta(days=20)
+        for answer in others:
+            assert now <= datetime.fromisoformat(answer.headers["callmark-clock"]) < now + timedelta(minutes=1)
         async with deps.db.connection() as tx:
             day = f"call_record_{now + timedelta(days=8):%Y%m%d}"
             assert await tx.fetchval("SELECT to_regclass($1) IS NOT NULL", day)
