@@ -14,6 +14,7 @@ from callmark.client.events import read_event
 from callmark.kit.clock import SystemClock
 from callmark.kit.signed_posts import shown_secret
 
+OTHER = shown_secret(b"o" * 24)
 NO_SLOT = {"requested_date": "NA", "requested_slot": "NA", "preferred_from_time": None, "preferred_to_time": None}
 ANSWER = {"question_id": "q1", "question": "Did the courier arrive on time?", "answer": "Yes"}
 FEEDBACK: dict[str, Any] = {
@@ -168,9 +169,24 @@ def test_a_signed_body_that_is_no_event_is_refused(body: bytes) -> None:
         callmark.webhooks.unwrap(body, signed(body), secret=SECRET)
 
 
-@pytest.mark.parametrize("secret", ["whsec_", "whsec_!", "", []])
-def test_a_secret_that_is_none_never_fits(secret: str | list[str]) -> None:
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_!", "", " \n", [], ["", "whsec_"], None, [None], b"whsec_abcd", 5])
+def test_without_a_secret_it_is_the_set_up_that_is_wrong_and_not_the_request(secret: str | list[str]) -> None:
     body = event("cmb", CALLBACK)
-    empty = signed(body, b"")
-    with pytest.raises(callmark.WebhookVerificationError):
-        callmark.webhooks.unwrap(body, empty, secret=secret)
+    with pytest.raises(callmark.CallmarkError, match="webhooks cannot be verified") as raised:
+        callmark.webhooks.unwrap(body, signed(body, b""), secret=secret)
+    assert not isinstance(raised.value, callmark.WebhookVerificationError)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [SECRET + "\n", [SECRET, ""], ["whsec_!", f" {SECRET}"], f"{OTHER}, {SECRET}".split(","), (None, SECRET), {SECRET}],
+)
+def test_secrets_are_read_as_files_and_variables_have_them(secret: str | list[str]) -> None:
+    body = event("cmb", CALLBACK)
+    assert callmark.webhooks.unwrap(body, signed(body), secret=secret).event_id == ID
+
+
+def test_a_secret_that_cannot_be_used_is_mentioned_when_no_other_fits() -> None:
+    body = event("cmb", CALLBACK)
+    with pytest.raises(callmark.WebhookVerificationError, match=r"no signature fits.*1 cannot be used.*whsec_"):
+        callmark.webhooks.unwrap(body, signed(body), secret=[OTHER, "whsec"])

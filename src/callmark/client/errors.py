@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 
 class CallmarkError(Exception):
-    """The root; raised itself when the client is not set up: no base URL, a profile that others can read."""
+    """The root; raised itself when something is not set up: no base URL, no secret, a profile that others can read."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As it is, for a copy or another process; exceptions are otherwise made again by `__init__` of their text."""

@@ -7,17 +7,18 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, cast, runtime_checkable
 
 import msgspec
 
 from callmark.client.environment import Environment
-from callmark.client.errors import WebhookVerificationError
+from callmark.client.errors import CallmarkError, WebhookVerificationError
 from callmark.client.events import Event, read_event
 
 TOLERANCE_S = 300
 """How far the time of signing may be from now, either way. Every attempt is signed again, so retries pass too."""
 _PREFIX = "whsec_"
+_NO_SECRET = "the secret is not one; copy it whole, it begins with whsec_"  # noqa: S105 - a text
 _ID, _TIMESTAMP, _SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 Name: TypeAlias = str | bytes
 
@@ -41,17 +42,19 @@ def unwrap(
     """The event of a webhook request. Raises WebhookVerificationError if it is not signed with the secret, or is old.
 
     `body` is the body as it came, not parsed and written again. `secret` is `whsec_…`, or several while one replaces
-    another. `tolerance` is in seconds. Answer any 2xx; keep `event_id`, because an event may come twice.
+    another; blanks around them and empty ones do not count. `tolerance` is in seconds. Answer any 2xx; keep `event_id`,
+    because an event may come twice. Raises plain CallmarkError, which is no 400, if there is no secret to check with.
     """
+    keys, unusable = _keys(secret)
     content = _bytes(body) if isinstance(body, str) else bytes(body)
     found = _lower(headers)
     _check_time(found.get(_TIMESTAMP, ""), tolerance)
     signed = _bytes(f"{found.get(_ID, '')}.{found[_TIMESTAMP]}.") + content
-    secrets = [secret] if isinstance(secret, str) else list(secret)
-    expected = [hmac.digest(_key(one), signed, hashlib.sha256) for one in secrets]
+    expected = [hmac.digest(key, signed, hashlib.sha256) for key in keys]
     if not any(hmac.compare_digest(given, one) for given in _signatures(found) for one in expected):
+        also = f" Of the secrets, {unusable} cannot be used: {_NO_SECRET}" if unusable else ""
         raise WebhookVerificationError(
-            "no signature fits: is the secret this webhook's, and the body exactly as it came?"
+            f"no signature fits: is the secret this webhook's, and the body exactly as it came?{also}"
         )
     try:
         raw = msgspec.json.decode(content)
@@ -100,11 +103,24 @@ def _signatures(headers: Mapping[str, str]) -> list[bytes]:
     return found
 
 
+def _keys(secret: object) -> tuple[list[bytes], int]:
+    """The keys of the secrets, and how many secrets are none. Raises CallmarkError if no key is left."""
+    is_one = isinstance(secret, str | bytes) or not isinstance(secret, Iterable)
+    given: list[object] = [secret] if is_one else list(cast("Iterable[object]", secret))
+    texts: list[str] = []
+    for one in given:
+        if one is not None and not isinstance(one, str):
+            raise CallmarkError(f"webhooks cannot be verified: a secret is a text, not {type(one).__name__}")
+        texts += [one.strip()] if one and one.strip() else []
+    keys = [key for text in texts if (key := _key(text))]
+    if not keys:
+        raise CallmarkError(f"webhooks cannot be verified: {_NO_SECRET if texts else 'there is no secret'}")
+    return keys, len(texts) - len(keys)
+
+
 def _key(secret: str) -> bytes:
+    """Empty if it is none."""
     try:
-        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except ValueError as exc:
-        raise WebhookVerificationError("the secret is not one: copy it whole, it begins with whsec_") from exc
-    if not key:
-        raise WebhookVerificationError("the secret is empty")
-    return key
+        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except ValueError:
+        return b""
