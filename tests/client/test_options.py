@@ -15,6 +15,7 @@ from hypothesis import given, strategies as st
 from tests.client.virtual import RECORD, Played, answer
 
 import callmark
+from callmark.client.cli.session import token_store
 from callmark.client.environment import config_file
 from callmark.client.http_clients import make_http
 from callmark.client.making import Parts
@@ -42,6 +43,23 @@ def test_profiles_are_below_the_directory_that_the_desktop_names(
     monkeypatch.setenv("HOME", "/home/ada")
     monkeypatch.setenv("XDG_CONFIG_HOME", xdg)
     assert config_file() == Path(kept_in) / "callmark" / "config.toml"
+
+
+def test_a_user_without_a_home_needs_none_unless_a_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As containers run programs: a user id that has no entry in /etc/passwd, and no HOME."""
+
+    def no_home(_: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", classmethod(no_home))
+    for name in ("HOME", "XDG_CONFIG_HOME", *VARIABLES):
+        monkeypatch.delenv(name, raising=False)
+    callmark.Client(**GIVEN).close()
+    assert isinstance(token_store(), callmark.MemoryTokenStore)
+    with pytest.raises(callmark.CallmarkError, match="missing: base_url="):
+        callmark.Client()
+    with pytest.raises(callmark.CallmarkError, match=r"no home directory.*HOME or XDG_CONFIG_HOME"):
+        callmark.Client(profile="test")
 
 
 def test_arguments_come_before_variables_and_these_before_the_profile(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from callmark.client.errors import CallmarkError
+
 
 class Environment:
     """What the rules ask of the machine; tests give another."""
@@ -38,6 +40,16 @@ def variables() -> Mapping[str, str]:
 
 
 def config_file() -> Path:
-    """Where the profiles are: below `XDG_CONFIG_HOME`, by default `~/.config`. A relative path counts as unset."""
-    home = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-    return (home if home.is_absolute() else Path.home() / ".config") / "callmark" / "config.toml"
+    """Where the profiles are: below `XDG_CONFIG_HOME`, by default `~/.config`. A relative path counts as unset.
+
+    Raises CallmarkError for a user without a home directory, as containers have them.
+    """
+    configs = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    if not configs.is_absolute():
+        try:
+            configs = Path.home() / ".config"
+        except RuntimeError as exc:
+            raise CallmarkError(
+                "this user has no home directory, where profiles are kept: set HOME or XDG_CONFIG_HOME"
+            ) from exc
+    return configs / "callmark" / "config.toml"

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
 
 from callmark.client.core import Core
 from callmark.client.environment import Environment, config_file, variables
+from callmark.client.errors import CallmarkError
 from callmark.client.http_clients import HttpClient, make_http
 from callmark.client.options import MAX_RETRIES, TIMEOUT_S, Generation, Options, found_options
 from callmark.client.shells import hide_queries
@@ -65,7 +67,7 @@ def make_parts(  # noqa: PLR0913 - the arguments of a client
 ) -> Parts:
     """The parts of a new client. Raises CallmarkError when something is missing."""
     given = {"base_url": base_url, "account_id": account_id, "key_id": key_id, "api_key": api_key}
-    found = found_options(given, variables(), config_file(), profile)
+    found = found_options(given, variables(), _profiles(is_needed=bool(profile)), profile)
     timeout = _timeout_of(http_client) if timeout is None else timeout
     options = Options(
         **found,
@@ -76,6 +78,16 @@ def make_parts(  # noqa: PLR0913 - the arguments of a client
     hide_queries()
     store = token_store or MemoryTokenStore()
     return Parts(Core(options, store, Environment()), store, is_http_ours=http_client is None)
+
+
+def _profiles(*, is_needed: bool) -> Path | None:
+    """The file of the profiles; without a home directory it is none, unless it is needed. Raises CallmarkError."""
+    try:
+        return config_file()
+    except CallmarkError:
+        if is_needed:
+            raise
+        return None
 
 
 def _key_of(options: Options) -> tuple[str, ...]:

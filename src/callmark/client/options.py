@@ -71,19 +71,19 @@ def _check_address(url: str) -> None:
 
 
 def found_options(
-    given: Mapping[str, str | None], variables: Mapping[str, str], config: Path, profile: str | None
+    given: Mapping[str, str | None], variables: Mapping[str, str], config: Path | None, profile: str | None
 ) -> dict[str, str]:
     """Base URL, account id and key pair. Raises CallmarkError.
 
     What is given comes first, then a profile that is named, then the variables; if none is named, the default profile
-    comes last, and the file is read only if something is still missing.
+    comes last, and the file is read only if something is still missing. `config` is None if there can be no file.
     """
-    kept = _named(config, profile) if profile else Profile()
+    kept = _named(config, profile) if config and profile else Profile()
     found = {
         name: given.get(name) or getattr(kept, name) or variables.get(variable) or ""
         for name, variable in _VARIABLES.items()
     }
-    if not profile and not all(found.values()):
+    if config and not profile and not all(found.values()):
         kept = read_profile(config, DEFAULT) or Profile()
         found = {name: value or getattr(kept, name) for name, value in found.items()}
     missing = [name for name, value in found.items() if not value]
