@@ -5,10 +5,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.client.virtual import Played, Reply, answer
+from tests.client.virtual import Played, Reply, answer, replies
 
 from callmark.client import inventory
 from callmark.client.core import Core
+from callmark.client.events import EventLog
 from callmark.client.flow import Request, Stream
 
 PAGE = inventory.PAGE
@@ -38,3 +39,17 @@ def test_a_row_comes_once_though_others_are_created_meanwhile(
     found = [getattr(row, key) for row in played.iterate(read(played.core()))]
     assert [one for one in found if one.startswith("old")] == [f"old-{place}" for place in range(2 * PAGE + 5)]
     assert len(found) == len(set(found))
+
+
+def test_with_a_wait_events_end_only_when_none_came_meanwhile() -> None:
+    def page(*numbers: int, last: int) -> Reply:
+        events = [{"number": number, "event": {"event_id": str(number), "event_type": "cmb"}} for number in numbers]
+        return answer({"events": events, "next_after": last, "last_number": last})
+
+    played = Played(replies(page(1, 2, last=2), page(3, last=3), page(last=3)))
+    log, core = EventLog(0, 100, 20), played.core()
+    found = [played.run(log.next_event(core)) for _ in range(4)]
+    assert [event and event.number for event in found] == [1, 2, 3, None]
+    assert [request.url.partition("?")[2] for request in played.requests] == [
+        f"after={after}&limit=100&wait_s=20" for after in (0, 2, 3)
+    ]

@@ -146,6 +146,8 @@ async def test_logs_and_events(
     assert [event.number async for event in cursor] == [2, 3]
     assert cursor.after == 3
     assert [event.number async for event in cursor] == []
+    with pytest.raises(callmark.Conflict, match=r"ends at 3, before 4.*after=0"):
+        _ = [event async for event in client.events.list(after=4)]
 
 
 async def test_a_client_of_threads_does_the_same(platform: Platform) -> None:

@@ -234,11 +234,10 @@ class AsyncLogs(_Resource):
 class AsyncEventCursor:
     """Iterates over events up to the newest; `after` is what to store. Iterating again continues with newer ones."""
 
-    def __init__(self, core: Core, shell: AsyncShell, log: EventLog, limit: int) -> None:
+    def __init__(self, core: Core, shell: AsyncShell, log: EventLog) -> None:
         self._core = core
         self._shell = shell
         self._log = log
-        self._limit = limit
 
     @property
     def after(self) -> int:
@@ -249,7 +248,7 @@ class AsyncEventCursor:
         return self
 
     async def __anext__(self) -> Event:
-        event = await self._shell.run(self._log.next_event(self._core, self._limit))
+        event = await self._shell.run(self._log.next_event(self._core))
         if event is None:
             raise StopAsyncIteration
         return event
@@ -258,6 +257,10 @@ class AsyncEventCursor:
 class AsyncEvents(_Resource):
     """The log of what webhooks are sent."""
 
-    def list(self, *, after: int = 0, limit: int = 100) -> AsyncEventCursor:
-        """The events behind number `after`, oldest first, `limit` (1 to 1,000) a request. Events stay for 30 days."""
-        return AsyncEventCursor(self._core, self._shell, EventLog(after), limit)
+    def list(self, *, after: int = 0, limit: int = 100, wait: int = 0) -> AsyncEventCursor:
+        """The events behind number `after`, oldest first, `limit` (1 to 1,000) a request. Events stay for 30 days.
+
+        At its end the server waits up to `wait` seconds (0 to 30, less than `timeout`) for another. Raises Conflict if
+        the log ends before `after`: it began again, as after a restore.
+        """
+        return AsyncEventCursor(self._core, self._shell, EventLog(after, limit, wait))

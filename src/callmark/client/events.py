@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from callmark.client.core import Call, Core
+from callmark.client.errors import Conflict
 from callmark.client.flow import Flow
 from callmark.client.loose_json import as_list, as_object
 from callmark.client.records import Json
@@ -206,11 +207,18 @@ class EventLog:
 
     after: int
     """The number of the last event that was handed over; what to store."""
+    limit: int
+    """The most events of a page."""
+    wait_s: int = 0
+    """How long the server may wait for news before the end is the end."""
     page: list[_LoggedEvent] = field(default_factory=list[_LoggedEvent], repr=False)
     _is_at_end: bool = field(default=False, repr=False)
 
-    def next_event(self, core: Core, limit: int) -> Flow[Event | None]:
-        """The next event; None at the present end. Events of a type that the key may not see are passed."""
+    def next_event(self, core: Core) -> Flow[Event | None]:
+        """The next event; None at the present end. Events of a type that the key may not see are passed.
+
+        Raises Conflict if the log ends before `after`: it is another log, whose events were not handed over.
+        """
         while True:
             while self.page:
                 logged = self.page.pop(0)
@@ -220,7 +228,16 @@ class EventLog:
             if self._is_at_end:
                 self._is_at_end = False  # asked once more, it looks again
                 return None
-            query = {"after": str(self.after), "limit": str(limit)}
+            query = {"after": str(self.after), "limit": str(self.limit)}
+            if self.wait_s:
+                query["wait_s"] = str(self.wait_s)
             page = yield from core.fetch(Call("GET", f"{core.extensions}/events", query=query), _EventPage)
+            if page.last_number < self.after:
+                raise Conflict(
+                    f"the event log ends at {page.last_number}, before {self.after}: it began again, as after a reset "
+                    "or a restore. Start with after=0, and skip the events whose event_id you have had",
+                    status=0,
+                )
             self.page = page.events
-            self._is_at_end = not page.events or page.next_after >= page.last_number
+            is_end = page.next_after >= page.last_number and not self.wait_s
+            self._is_at_end = is_end or not page.events

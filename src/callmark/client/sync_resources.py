@@ -227,11 +227,10 @@ class Logs(_Resource):
 class EventCursor:
     """Iterates over events up to the newest; `after` is what to store. Iterating again continues with newer ones."""
 
-    def __init__(self, core: Core, shell: Shell, log: EventLog, limit: int) -> None:
+    def __init__(self, core: Core, shell: Shell, log: EventLog) -> None:
         self._core = core
         self._shell = shell
         self._log = log
-        self._limit = limit
 
     @property
     def after(self) -> int:
@@ -242,7 +241,7 @@ class EventCursor:
         return self
 
     def __next__(self) -> Event:
-        event = self._shell.run(self._log.next_event(self._core, self._limit))
+        event = self._shell.run(self._log.next_event(self._core))
         if event is None:
             raise StopIteration
         return event
@@ -251,6 +250,10 @@ class EventCursor:
 class Events(_Resource):
     """The log of what webhooks are sent."""
 
-    def list(self, *, after: int = 0, limit: int = 100) -> EventCursor:
-        """The events behind number `after`, oldest first, `limit` (1 to 1,000) a request. Events stay for 30 days."""
-        return EventCursor(self._core, self._shell, EventLog(after), limit)
+    def list(self, *, after: int = 0, limit: int = 100, wait: int = 0) -> EventCursor:
+        """The events behind number `after`, oldest first, `limit` (1 to 1,000) a request. Events stay for 30 days.
+
+        At its end the server waits up to `wait` seconds (0 to 30, less than `timeout`) for another. Raises Conflict if
+        the log ends before `after`: it began again, as after a restore.
+        """
+        return EventCursor(self._core, self._shell, EventLog(after, limit, wait))
