@@ -1,11 +1,14 @@
 """Tokens: when one is made, who shares it, how many there can be."""
 
+import asyncio
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
-from tests.client.virtual import Played, Reply, answer, error, headers_of, replies
+from tests.client.virtual import Played, Reply, answer, apart_of, error, headers_of, replies
 
 import callmark
 from callmark.client import extensions
@@ -42,7 +45,7 @@ def test_an_account_id_is_one_segment_of_every_path() -> None:
 
     played = Played(serve)
     core = played.core(account_id="a b/c?d")
-    making = core.tokens.current()
+    making = apart_of(core.tokens.current())
     effect = next(making)
     assert isinstance(effect, Send)
     assert effect.request.url == "http://callmark.test/clients/a%20b%2Fc%3Fd/token"
@@ -162,9 +165,7 @@ def test_who_finds_the_lock_taken_waits_and_takes_what_was_made(store: TokenStor
     next(waiting)
     store.release("x")
     assert ask(played, other) == "Bearer token-1"
-    with pytest.raises(StopIteration) as done:
-        waiting.send(None)
-    assert done.value.value == "token-1"
+    assert played.run(apart_of(waiting)) == "token-1"
     assert played.tokens == 1
 
 
@@ -179,36 +180,66 @@ def test_a_lock_that_is_never_given_back_is_a_server_that_does_not_answer(store:
 
 def test_who_waits_for_a_token_shares_the_failure_and_asks_for_none(store: TokenStore) -> None:
     core = Played(lambda _: GOOD).core(store=store)
-    making, first, second = core.tokens.current(), core.tokens.current(), core.tokens.current()
+    making, first, second = apart_of(core.tokens.current()), core.tokens.current(), core.tokens.current()
     assert isinstance(next(making), Send)
     assert [type(next(first)), type(next(second))] == [Pause, Pause]
     with pytest.raises(callmark.APITimeoutError):
         making.throw(callmark.APITimeoutError("slow"))
     for waiting in (first, second):
         with pytest.raises(callmark.APITimeoutError, match="slow"):
-            waiting.send(None)
-    later = core.tokens.current()
+            next(apart_of(waiting))
+    later = apart_of(core.tokens.current())
     assert isinstance(next(later), Send)
     later.close()
 
 
 def test_who_waits_behind_one_that_is_given_up_makes_the_token(store: TokenStore) -> None:
     core = Played(lambda _: GOOD).core(store=store)
-    making, waiting = core.tokens.current(), core.tokens.current()
+    making, waiting = apart_of(core.tokens.current()), core.tokens.current()
     next(making)
     next(waiting)
     making.close()
-    assert isinstance(waiting.send(None), Send)
-    waiting.close()
+    then = apart_of(waiting)
+    assert isinstance(next(then), Send)
+    then.close()
 
 
 def test_an_operation_that_is_given_up_gives_the_lock_back(store: TokenStore) -> None:
-    flow = Played(lambda _: GOOD).core(store=store).tokens.current()
+    flow = apart_of(Played(lambda _: GOOD).core(store=store).tokens.current())
     next(flow)
     assert not store.acquire("x")
     flow.close()
     assert store.acquire("x")
     store.release("x")
+
+
+async def test_a_push_that_is_cancelled_throws_no_token_away() -> None:
+    """A time limit that is shorter than the server takes would use up all ten."""
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+    tokens = 0
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        nonlocal tokens
+        if not request.url.path.endswith("/token"):
+            return httpx.Response(200, json={"shows": "none"})
+        tokens += 1
+        asked.set()
+        await may_answer.wait()
+        return httpx.Response(200, json={"token": "t0ken"})
+
+    options: dict[str, Any] = {"base_url": "http://callmark.test", "account_id": "a", "key_id": "k", "api_key": "s"}
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
+        client = callmark.AsyncClient(**options, http_client=http)
+        for _ in range(3):
+            cancelled = asyncio.create_task(client.resolve("1", "2"))
+            await asked.wait()
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cancelled
+        may_answer.set()
+        await client.resolve("1", "2")
+    assert tokens == 1
 
 
 def test_the_file_is_private_and_holds_no_key(tmp_path: Path) -> None:

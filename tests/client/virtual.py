@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from callmark.client.core import Core
 from callmark.client.environment import Environment
-from callmark.client.flow import Answer, Emit, Flow, Pause, Request, Send, Stream, Take
+from callmark.client.flow import Answer, Apart, Emit, Flow, Pause, Request, Send, Stream, Take
 from callmark.client.options import Generation, Options
 from callmark.client.token_stores import MemoryTokenStore, TokenStore
 
@@ -119,6 +119,12 @@ class Played(Struct):
                 except Exception as exc:  # noqa: BLE001 - as the shells do
                     return flow.throw(exc)
                 return flow.send(rows)
+            case Apart():
+                try:
+                    result = self.run(effect.flow)
+                except Exception as exc:  # noqa: BLE001 - as the shells do
+                    return flow.throw(exc)
+                return flow.send(result)
             case _:
                 raise AssertionError(effect)
 
@@ -136,6 +142,13 @@ class Played(Struct):
 def _taken(effect: Take) -> list[Any]:
     assert not isinstance(effect.source, AsyncIterator)
     return list(islice(effect.source, effect.count))
+
+
+def apart_of(flow: Flow[Any]) -> Flow[Any]:
+    """What an operation wants to have run on its own, which is the next thing that it wants."""
+    effect = next(flow)
+    assert isinstance(effect, Apart)
+    return effect.flow
 
 
 def replies(*given: Reply) -> Handler:

@@ -1,6 +1,6 @@
 """How the library does without I/O: an operation is a generator that says what it needs and gets the result.
 
-    operation (one for both clients) --yields--> Send | Pause | Take | Save | Emit --> a shell (sync or async) does it
+    operation (one for both clients) --yields--> Send | Pause | Take | Save | Apart | Emit --> a shell (sync or async)
                                      <--sends--  Answer | None | rows
 
 So every rule (retries, tokens, pages, batches) is written once, and tests play the server and the clock.
@@ -61,13 +61,19 @@ class Save(Struct, frozen=True):
     file: IO[bytes]
 
 
+class Apart(Struct, frozen=True):
+    """Runs an operation to its end, also if who waits for it is cancelled meanwhile; gives its result."""
+
+    flow: "Generator[Any, Any, Any]"
+
+
 class Emit(Struct, Generic[T], frozen=True):
     """Hands one item to the user."""
 
     item: T
 
 
-Effect: TypeAlias = Send | Pause | Take | Save
+Effect: TypeAlias = Send | Pause | Take | Save | Apart
 Flow: TypeAlias = Generator[Effect, Any, T]
 """An operation with one result."""
 Stream: TypeAlias = Generator[Effect | Emit[T], Any, None]
@@ -89,6 +95,12 @@ def send(request: Request) -> Flow[Answer]:
     """`yield Send(…)` with a type."""
     answer: Answer = yield Send(request)
     return answer
+
+
+def apart(flow: Flow[T]) -> Flow[T]:
+    """`yield Apart(…)` with a type."""
+    result: T = yield Apart(flow)
+    return result
 
 
 def take(source: Iterator[Any] | AsyncIterator[Any], count: int) -> Flow[list[Any]]:

@@ -1,5 +1,6 @@
 """The two shells: they do what operations ask for, with httpx.Client or httpx.AsyncClient, and decide nothing."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
@@ -14,7 +15,21 @@ import httpx
 
 from callmark.client.connections import AsyncConnections, Connections
 from callmark.client.errors import APIConnectionError, APITimeoutError
-from callmark.client.flow import Answer, Effect, Emit, Failure, Flow, Pause, Request, Save, Send, Stream, Take, resume
+from callmark.client.flow import (
+    Answer,
+    Apart,
+    Effect,
+    Emit,
+    Failure,
+    Flow,
+    Pause,
+    Request,
+    Save,
+    Send,
+    Stream,
+    Take,
+    resume,
+)
 
 T = TypeVar("T")
 DOWNLOAD_TIMEOUT_S = 120.0
@@ -74,6 +89,8 @@ class Shell:
                 return list(islice(effect.source, effect.count))
             case Save():
                 return self._save(effect)
+            case Apart():
+                return self.run(effect.flow)
             case _:
                 assert_never(effect)
 
@@ -108,6 +125,8 @@ class AsyncShell:
     def __init__(self, connections: AsyncConnections, timeout: float | httpx.Timeout) -> None:
         self._connections = connections
         self._timeout = timeout
+        self._apart: set[asyncio.Task[Any]] = set()
+        """What nobody may wait for; the loop alone would let it be collected."""
 
     async def run(self, flow: Flow[T]) -> T:
         """The operation's result; its errors are raised."""
@@ -152,8 +171,21 @@ class AsyncShell:
                 return await _taken(effect)
             case Save():
                 return await self._save(effect)
+            case Apart():
+                return await self._run_apart(effect.flow)
             case _:
                 assert_never(effect)
+
+    async def _run_apart(self, flow: Flow[Any]) -> object:
+        """In a task of its own. trio has none outside of nurseries: there it is cancelled with its caller."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return await self.run(flow)
+        task = loop.create_task(self.run(flow))
+        self._apart.add(task)
+        task.add_done_callback(self._apart.discard)
+        return await asyncio.shield(task)
 
     async def _send(self, request: Request) -> Answer:
         try:

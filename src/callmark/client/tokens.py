@@ -22,7 +22,7 @@ from callmark import __version__
 from callmark.client.answers import check, decoded
 from callmark.client.environment import Environment
 from callmark.client.errors import APIConnectionError, APIStatusError, APITimeoutError, CallmarkError, RateLimited
-from callmark.client.flow import Answer, Flow, Pause, Request, send
+from callmark.client.flow import Answer, Flow, Pause, Request, apart, send
 from callmark.client.options import Options
 from callmark.client.token_stores import TokenState, TokenStore
 
@@ -115,6 +115,11 @@ class Tokens:
             if self._environment.monotonic() > until:
                 raise _not_in_time()
             yield Pause(_POLL_S)
+        # A time limit around a push must not throw away what the server has made and counted.
+        return (yield from apart(self._renewed_under_lock(rejected, known)))
+
+    def _renewed_under_lock(self, rejected: str | None, known: CallmarkError | None) -> Flow[str]:
+        """The token of the store, or a new one; gives the lock back."""
         try:
             state = self._store.load(self._name)
             if not self._is_good(state, rejected):
