@@ -277,7 +277,7 @@ def test_a_copy_closes_the_connections_that_it_alone_has() -> None:
     with client.with_options(base_url="https://a.example") as copy:
         shared = copy.with_options(timeout=4)
     for closed in (copy, shared):
-        with pytest.raises(RuntimeError, match="closed"):
+        with pytest.raises(callmark.CallmarkError, match="the client is closed"):
             closed.resolve("1", "2")
     client.close()
 
@@ -286,7 +286,7 @@ async def test_an_asynchronous_client_closes_what_it_opened() -> None:
     async with callmark.AsyncClient(**GIVEN) as client:
         copy = client.with_options(generation=3)
     assert repr(copy) == "AsyncClient('https://a.example', generation=3)"
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(callmark.CallmarkError, match="the client is closed"):
         await copy.resolve("1", "2")
 
 

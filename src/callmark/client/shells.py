@@ -14,7 +14,7 @@ import anyio
 import httpx
 
 from callmark.client.connections import AsyncConnections, Connections
-from callmark.client.errors import APIConnectionError, APITimeoutError
+from callmark.client.errors import APIConnectionError, APITimeoutError, CallmarkError
 from callmark.client.flow import (
     Answer,
     Apart,
@@ -95,27 +95,22 @@ class Shell:
                 assert_never(effect)
 
     def _send(self, request: Request) -> Answer:
-        try:
-            with _hidden(_Hidden.QUERY):
-                got = self._connections.http().request(
-                    request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
-                )
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            raise connection_error(exc, request.url) from exc
+        with _explained(self._connections, request.url), _hidden(_Hidden.QUERY):
+            got = self._connections.http().request(
+                request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
+            )
         return Answer(got.status_code, got.headers, got.content)
 
     def _save(self, effect: Save) -> Answer:
         effect.file.seek(0)
         effect.file.truncate()
-        try:
-            stream = self._connections.http().stream("GET", effect.url, timeout=_of_download(self._timeout))
-            with _hidden(_Hidden.ALL_BUT_HOST), stream as got:
-                if got.status_code >= _ERROR:
-                    return Answer(got.status_code, got.headers, got.read())
-                for chunk in got.iter_bytes():
-                    effect.file.write(chunk)
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            raise connection_error(exc, effect.url) from exc
+        timeout = _of_download(self._timeout)
+        explained, hidden = _explained(self._connections, effect.url), _hidden(_Hidden.ALL_BUT_HOST)
+        with explained, hidden, self._connections.http().stream("GET", effect.url, timeout=timeout) as got:
+            if got.status_code >= _ERROR:
+                return Answer(got.status_code, got.headers, got.read())
+            for chunk in got.iter_bytes():
+                effect.file.write(chunk)
         return Answer(got.status_code, got.headers, b"")
 
 
@@ -188,28 +183,22 @@ class AsyncShell:
         return await asyncio.shield(task)
 
     async def _send(self, request: Request) -> Answer:
-        try:
-            with _hidden(_Hidden.QUERY):
-                got = await self._connections.http().request(
-                    request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
-                )
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            raise connection_error(exc, request.url) from exc
+        with _explained(self._connections, request.url), _hidden(_Hidden.QUERY):
+            got = await self._connections.http().request(
+                request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
+            )
         return Answer(got.status_code, got.headers, got.content)
 
     async def _save(self, effect: Save) -> Answer:
         effect.file.seek(0)
         effect.file.truncate()
-        try:
+        with _explained(self._connections, effect.url), _hidden(_Hidden.ALL_BUT_HOST):
             stream = self._connections.http().stream("GET", effect.url, timeout=_of_download(self._timeout))
-            with _hidden(_Hidden.ALL_BUT_HOST):
-                async with stream as got:
-                    if got.status_code >= _ERROR:
-                        return Answer(got.status_code, got.headers, await got.aread())
-                    async for chunk in got.aiter_bytes():
-                        effect.file.write(chunk)
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            raise connection_error(exc, effect.url) from exc
+            async with stream as got:
+                if got.status_code >= _ERROR:
+                    return Answer(got.status_code, got.headers, await got.aread())
+                async for chunk in got.aiter_bytes():
+                    effect.file.write(chunk)
         return Answer(got.status_code, got.headers, b"")
 
 
@@ -230,6 +219,19 @@ async def _taken(effect: Take) -> list[Any]:
         if len(items) == effect.count:
             break
     return items
+
+
+@contextmanager
+def _explained(connections: Connections | AsyncConnections, url: str) -> Generator[None]:
+    """Raises the errors of our tree for those of httpx, which raises RuntimeError for what is closed."""
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        raise connection_error(exc, url) from exc
+    except RuntimeError as exc:
+        if why := connections.why_unusable():
+            raise CallmarkError(why) from exc
+        raise
 
 
 def connection_error(exc: Exception, url: str) -> APIConnectionError:

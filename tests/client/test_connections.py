@@ -1,0 +1,162 @@
+"""Clients in programs that fork or have several event loops, as gunicorn, Celery and multiprocessing do."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+import callmark
+
+FORKING = """
+import os, sys
+import callmark
+
+options = dict(base_url=sys.argv[1], account_id="acc", key_id="k", api_key="s")
+client = callmark.Client(**options)
+copy, closed = client.with_options(timeout=5), callmark.Client(**options)
+closed.close()
+
+
+def use(who):
+    for one in (client, copy):
+        assert one.resolve(who, "919900000001").why == who
+
+
+use("parent")
+if os.fork() == 0:
+    use("child")
+    client.close()
+    try:
+        closed.resolve("closed", "919900000001")
+    except Exception as error:
+        assert "closed" in str(error), error
+        os._exit(0)
+    os._exit(1)
+assert os.wait()[1] == 0
+use("parent")
+"""
+
+LOOPS = """
+import asyncio, gc, sys, weakref
+import callmark
+
+client = callmark.AsyncClient(base_url=sys.argv[1], account_id="acc", key_id="k", api_key="s")
+copy = client.with_options(timeout=5)
+loops = []
+
+
+async def use(who):
+    loops.append(weakref.ref(asyncio.get_running_loop()))
+    for one in (client, copy):
+        assert (await one.resolve(who, "919900000001")).why == who
+
+
+async def close():
+    await use("last")
+    await client.close()
+    try:
+        await copy.resolve("closed", "919900000001")
+    except callmark.CallmarkError as error:
+        assert "the client is closed" in str(error), error
+    else:
+        sys.exit("a closed client was used")
+
+
+asyncio.run(use("first"))
+asyncio.run(use("second"))
+asyncio.run(close())
+gc.collect()
+assert loops[0]() is None, "its connections are kept, and it with them"
+"""
+
+
+class Server(ThreadingHTTPServer):
+    """A server that keeps connections open, and which of them each caller's requests came on."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.seen: dict[str, set[int]] = {}
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server  # pyright: ignore[reportIncompatibleVariableOverride] - the only one that it is used with
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self._answer('{"token": "t0ken"}')
+
+    def do_GET(self) -> None:
+        [caller] = parse_qs(urlsplit(self.path).query)["caller_number"]
+        self.server.seen.setdefault(caller, set()).add(self.client_address[1])
+        self._answer(f'{{"why": "{caller}"}}')
+
+    def _answer(self, body: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+        """Nothing."""
+
+
+@pytest.fixture
+def server() -> Generator[Server]:
+    with Server() as served:
+        thread = threading.Thread(target=served.serve_forever)
+        thread.start()
+        yield served
+        served.shutdown()
+        thread.join()
+
+
+def test_a_child_that_was_forked_has_connections_of_its_own(server: Server) -> None:
+    """Two processes that read from one connection get each other's answers, also those of another account."""
+    subprocess.run([sys.executable, "-c", FORKING, server.url], check=True, timeout=60)
+    assert len(server.seen["parent"]) == len(server.seen["child"]) == 1
+    assert server.seen["parent"] != server.seen["child"]
+
+
+def test_an_asynchronous_client_works_in_one_event_loop_after_the_other(server: Server) -> None:
+    """As Celery's tasks and views under WSGI run coroutines. In a process of its own: no loop closes what it leaves."""
+    subprocess.run([sys.executable, "-c", LOOPS, server.url], check=True, timeout=60)
+    assert [len(server.seen[who]) for who in ("first", "second", "last")] == [1, 1, 1]
+
+
+def test_an_http_client_of_the_program_that_cannot_be_used_is_named() -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/token"):
+            return httpx.Response(200, json={"token": "t0ken"})
+        raise RuntimeError("Event loop is closed")  # as a connection of another loop says
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(respond))
+    options: dict[str, Any] = {"base_url": "http://callmark.test", "account_id": "acc", "key_id": "k", "api_key": "s"}
+    client = callmark.AsyncClient(**options, http_client=http)
+
+    async def use(*, close: bool) -> None:
+        if close:
+            await http.aclose()
+        await client.resolve("918040001234", "919900000001")
+
+    with pytest.raises(RuntimeError, match="Event loop is closed"):  # its first loop: something else is wrong
+        asyncio.run(use(close=False))
+    with pytest.raises(callmark.CallmarkError, match="another event loop: create one, and the client, in each loop"):
+        asyncio.run(use(close=False))
+    with pytest.raises(callmark.CallmarkError, match="the http_client of this client is closed"):
+        asyncio.run(use(close=True))
+    given = httpx.Client()
+    given.close()
+    with pytest.raises(callmark.CallmarkError, match="the http_client of this client is closed"):
+        callmark.Client(**options, http_client=given).resolve("918040001234", "919900000001")
