@@ -14,7 +14,7 @@ import callmark
 from callmark.client import extensions
 from callmark.client.core import Core
 from callmark.client.flow import Pause, Request, Send
-from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenStore
+from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenState, TokenStore
 
 GOOD = answer({"shows": "none"})
 
@@ -144,6 +144,10 @@ def test_a_clock_that_is_off_by_an_hour_costs_no_token(shift: float) -> None:
     assert played.tokens == 1
 
 
+NAME = Played(lambda _: GOOD).core().tokens.name
+"""What the one key's state and lock are called."""
+
+
 @pytest.fixture(params=["memory", "file"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> TokenStore:
     return MemoryTokenStore() if request.param == "memory" else FileTokenStore(tmp_path / "deep" / "tokens.json")
@@ -160,10 +164,10 @@ def test_clients_with_one_store_share_tokens_of_the_same_key_alone(store: TokenS
 def test_who_finds_the_lock_taken_waits_and_takes_what_was_made(store: TokenStore) -> None:
     played = Played(lambda _: GOOD)
     core, other = played.core(store=store), played.core(store=store)
-    assert store.acquire("x")
+    assert store.acquire(NAME)
     waiting = core.tokens.current()
     next(waiting)
-    store.release("x")
+    store.release(NAME)
     assert ask(played, other) == "Bearer token-1"
     assert played.run(apart_of(waiting)) == "token-1"
     assert played.tokens == 1
@@ -171,11 +175,37 @@ def test_who_finds_the_lock_taken_waits_and_takes_what_was_made(store: TokenStor
 
 def test_a_lock_that_is_never_given_back_is_a_server_that_does_not_answer(store: TokenStore) -> None:
     played = Played(lambda _: GOOD)
-    assert store.acquire("x")
+    assert store.acquire(NAME)
     with pytest.raises(callmark.APITimeoutError, match="no access token could be had in 60 s"):
         ask(played, played.core(store=store, max_retries=1))
     assert played.time.seconds == pytest.approx(120, abs=2)
-    store.release("x")
+    store.release(NAME)
+
+
+def test_a_server_that_does_not_answer_blocks_no_other_account(store: TokenStore) -> None:
+    played = Played(lambda _: GOOD)
+    making = apart_of(played.core(store=store, account_id="unreachable").tokens.current())
+    assert isinstance(next(making), Send)
+    assert ask(played, played.core(store=store)) == "Bearer token-1"
+    assert played.pauses == []
+    making.close()
+
+
+def test_states_of_several_keys_are_saved_beside_each_other(store: TokenStore) -> None:
+    names = [f"../{number}" for number in range(4)]
+
+    def make(name: str) -> None:
+        assert store.acquire(name)
+        for made_at in range(50):
+            store.save(name, TokenState(name, made_at))
+        store.release(name)
+
+    threads = [threading.Thread(target=make, args=[name]) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [store.load(name) for name in names] == [TokenState(name, 49) for name in names]
 
 
 def test_who_waits_for_a_token_shares_the_failure_and_asks_for_none(store: TokenStore) -> None:
@@ -207,10 +237,10 @@ def test_who_waits_behind_one_that_is_given_up_makes_the_token(store: TokenStore
 def test_an_operation_that_is_given_up_gives_the_lock_back(store: TokenStore) -> None:
     flow = apart_of(Played(lambda _: GOOD).core(store=store).tokens.current())
     next(flow)
-    assert not store.acquire("x")
+    assert not store.acquire(NAME)
     flow.close()
-    assert store.acquire("x")
-    store.release("x")
+    assert store.acquire(NAME)
+    store.release(NAME)
 
 
 async def test_a_push_that_is_cancelled_throws_no_token_away() -> None:
@@ -246,7 +276,8 @@ def test_the_file_is_private_and_holds_no_key(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
     played = Played(lambda _: GOOD)
     ask(played, played.core(store=FileTokenStore(path)))
-    for file in (path, path.with_name("tokens.json.lock")):
+    assert len(list(tmp_path.iterdir())) == 3  # with a lock for the file and one for the key
+    for file in tmp_path.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "token-1" in path.read_text()
     assert "s3cret" not in path.read_text()
@@ -272,13 +303,13 @@ def test_a_damaged_file_counts_as_empty(tmp_path: Path, content: bytes) -> None:
 
 def test_the_lock_of_a_file_holds_between_threads(tmp_path: Path) -> None:
     store, taken = FileTokenStore(tmp_path / "tokens.json"), list[bool]()
-    assert store.acquire("x")
-    thread = threading.Thread(target=lambda: taken.append(store.acquire("x")))
+    assert store.acquire(NAME)
+    thread = threading.Thread(target=lambda: taken.append(store.acquire(NAME)))
     thread.start()
     thread.join(60)
     assert taken == [False]
-    store.release("x")
-    assert FileTokenStore(tmp_path / "tokens.json").acquire("x")
+    store.release(NAME)
+    assert FileTokenStore(tmp_path / "tokens.json").acquire(NAME)
 
 
 def test_nothing_shows_a_secret() -> None:

@@ -1,5 +1,6 @@
 """Where tokens are kept between requests: in this process, or in a file that processes share."""
 
+import hashlib
 import os
 import threading
 from contextlib import suppress
@@ -35,10 +36,13 @@ class TokenState(Struct, frozen=True):
 
 
 class TokenStore(Protocol):
-    """Keeps one state by name. Nothing here waits: who finds the lock taken asks again a little later."""
+    """Keeps one state by name, with a lock for each name. Nobody waits here for a lock; who finds it taken asks again.
+
+    A lock is held while the server is asked for a token, so a server that does not answer must not block other names.
+    """
 
     def acquire(self, name: str) -> bool:
-        """Takes the lock for making a token; False if someone else has it."""
+        """Takes the name's lock for making a token; False if someone else has it."""
         ...
 
     def release(self, name: str) -> None:
@@ -50,7 +54,7 @@ class TokenStore(Protocol):
         ...
 
     def save(self, name: str, state: TokenState) -> None:
-        """Keeps the state. Called with the lock held."""
+        """Keeps the state. Called with the name's lock held."""
         ...
 
 
@@ -59,20 +63,20 @@ class MemoryTokenStore:
 
     def __init__(self) -> None:
         self._states: dict[str, TokenState] = {}
-        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
         keep_to_one_process(self)
 
-    def acquire(self, name: str) -> bool:  # noqa: ARG002 - one lock for all names
+    def acquire(self, name: str) -> bool:
         """Takes the lock; False if someone has it."""
-        return self._lock.acquire(blocking=False)
+        return self._locks.setdefault(name, threading.Lock()).acquire(blocking=False)
 
-    def release(self, name: str) -> None:  # noqa: ARG002 - one lock for all names
+    def release(self, name: str) -> None:
         """Gives the lock back."""
-        self._lock.release()
+        self._locks[name].release()
 
     def leave_to_parent(self) -> None:
         """In a child that was forked, where no thread gives the lock back."""
-        self._lock = threading.Lock()
+        self._locks.clear()
 
     def load(self, name: str) -> TokenState:
         """The state, or an empty one."""
@@ -84,55 +88,33 @@ class MemoryTokenStore:
 
 
 class FileTokenStore:
-    """Shared by every process that opens the same path: one file, mode 0600, with a lock file beside it.
+    """Shared by every process that opens the same path: one file, mode 0600, with lock files beside it.
 
-    The system gives the lock back when a process dies. Tokens, no keys, are in the file; who can read it can push for
+    The system gives a lock back when a process dies. Tokens, no keys, are in the file; who can read it can push for
     up to an hour, so a file that others can read is refused (CallmarkError).
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._lock_path = self.path.with_name(f"{self.path.name}.lock")
-        self._locked: int | None = None
+        self._locked: dict[str, int] = {}
         keep_to_one_process(self)
 
     def __repr__(self) -> str:
         return f"FileTokenStore({str(self.path)!r})"
 
-    def acquire(self, name: str) -> bool:  # noqa: ARG002 - one lock for the file
-        """Takes the lock of the file; False if another thread or process has it. Raises CallmarkError."""
-        import fcntl
+    def acquire(self, name: str) -> bool:
+        """Takes the lock of the name; False if another thread or process has it. Raises CallmarkError."""
+        return self._take(_part(name), may_wait=False)
 
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            opened = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as exc:
-            raise CallmarkError(f"cannot open {self._lock_path}: {exc.strerror}") from exc
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            os.close(opened)
-            return False
-        except OSError as exc:  # a file system without locks
-            os.close(opened)
-            raise CallmarkError(f"cannot lock {self._lock_path}: {exc.strerror}") from exc
-        self._locked = opened
-        return True
-
-    def release(self, name: str) -> None:  # noqa: ARG002 - one lock for the file
-        """Gives the lock back, also for a child that was forked meanwhile and has the file open too."""
-        import fcntl
-
-        opened, self._locked = self._locked, None
-        if opened is not None:
-            fcntl.flock(opened, fcntl.LOCK_UN)
-            os.close(opened)
+    def release(self, name: str) -> None:
+        """Gives the lock back."""
+        self._give_back(_part(name))
 
     def leave_to_parent(self) -> None:
-        """In a child that was forked: the lock is its parent's, and must not stay taken when that ends."""
-        opened, self._locked = self._locked, None
-        if opened is not None:
+        """In a child that was forked: the locks are its parent's, and must not stay taken when that ends."""
+        for opened in self._locked.values():
             os.close(opened)
+        self._locked = {}
 
     def load(self, name: str) -> TokenState:
         """The state, or an empty one; a file that cannot be understood counts as empty. Raises CallmarkError."""
@@ -140,11 +122,13 @@ class FileTokenStore:
 
     def save(self, name: str, state: TokenState) -> None:
         """Replaces the file, whole or not at all. Raises CallmarkError."""
-        states = self._all() | {name: state}
+        self._take("", may_wait=True)  # nobody holds it for longer than a write takes
         try:
-            write_private(self.path, msgspec.json.encode(states))
+            write_private(self.path, msgspec.json.encode(self._all() | {name: state}))
         except OSError as exc:
             raise CallmarkError(f"cannot write {self.path}: {exc.strerror}") from exc
+        finally:
+            self._give_back("")
 
     def _all(self) -> dict[str, TokenState]:
         try:
@@ -157,3 +141,37 @@ class FileTokenStore:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
             return msgspec.json.decode(content, type=dict[str, TokenState])
         return {}
+
+    def _take(self, part: str, *, may_wait: bool) -> bool:
+        """Takes the lock of a name's part, or of the file (empty); False if it is taken. Raises CallmarkError."""
+        import fcntl
+
+        path = self.path.with_name(f"{self.path.name}{part}.lock")
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise CallmarkError(f"cannot open {path}: {exc.strerror}") from exc
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | (0 if may_wait else fcntl.LOCK_NB))
+        except (BlockingIOError, PermissionError):
+            os.close(opened)
+            return False
+        except OSError as exc:  # a file system without locks
+            os.close(opened)
+            raise CallmarkError(f"cannot lock {path}: {exc.strerror}") from exc
+        self._locked[part] = opened
+        return True
+
+    def _give_back(self, part: str) -> None:
+        """Also for a child that was forked meanwhile and has the file open too."""
+        import fcntl
+
+        if (opened := self._locked.pop(part, None)) is not None:
+            fcntl.flock(opened, fcntl.LOCK_UN)
+            os.close(opened)
+
+
+def _part(name: str) -> str:
+    """Of the name of a lock file: any name is safe there as its hash."""
+    return f".{hashlib.sha256(name.encode()).hexdigest()[:16]}"

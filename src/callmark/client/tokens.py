@@ -58,7 +58,8 @@ class Tokens:
         self._failure: CallmarkError | None = None
         """Why the last request for a token failed, without its traceback."""
         named = f"{options.base_url}\n{options.account_id}\n{options.key_id}\n{options.api_key}"
-        self._name = hashlib.sha256(named.encode()).hexdigest()[:32]
+        self.name = hashlib.sha256(named.encode()).hexdigest()[:32]
+        """What the store calls the key's state, and its lock."""
 
     @property
     def clock_offset_s(self) -> float:
@@ -107,7 +108,7 @@ class Tokens:
     def _renewed(self, rejected: str | None) -> Flow[str]:
         """Only one at a time, over tasks, threads and processes; the others take what it made, or fail as it did."""
         until, known = self._environment.monotonic() + _LONGEST_LOCK_S, self._failure
-        while not self._store.acquire(self._name):
+        while not self._store.acquire(self.name):
             # Someone makes one now. What is left of the old token's hour is enough until then.
             if (state := self._state) and self._is_usable(state, rejected, LIFETIME_S):
                 return state.token
@@ -121,12 +122,12 @@ class Tokens:
     def _renewed_under_lock(self, rejected: str | None, known: CallmarkError | None) -> Flow[str]:
         """The token of the store, or a new one; gives the lock back."""
         try:
-            state = self._store.load(self._name)
+            state = self._store.load(self.name)
             if not self._is_good(state, rejected):
                 state = yield from self._made_or_old(state, rejected, known)
             self._state = state
         finally:
-            self._store.release(self._name)
+            self._store.release(self.name)
         return state.token
 
     def _made_or_old(self, state: TokenState, rejected: str | None, known: CallmarkError | None) -> Flow[TokenState]:
@@ -161,7 +162,7 @@ class Tokens:
             out = decoded(answer, _TokenOut)
         except CallmarkError as exc:
             if _may_have_counted(exc):
-                self._store.save(self._name, counted)
+                self._store.save(self.name, counted)
             self._failure = copy.copy(exc)
             raise
         new = TokenState(
@@ -173,7 +174,7 @@ class Tokens:
         )
         if out.created_at:
             new = replace(new, **self._clocks(out.created_at))
-        self._store.save(self._name, new)
+        self._store.save(self.name, new)
         return new
 
     def _request(self) -> Request:
