@@ -35,13 +35,16 @@ if TYPE_CHECKING:
         FileTokenStore as FileTokenStore,
         Finding as Finding,
         Funnel as Funnel,
+        Generation as Generation,
         Identity as Identity,
+        Instant as Instant,
         InvalidRecord as InvalidRecord,
         Label as Label,
         MemoryTokenStore as MemoryTokenStore,
         NotFound as NotFound,
         Number as Number,
         NumberBuckets as NumberBuckets,
+        OnProgress as OnProgress,
         PermissionDenied as PermissionDenied,
         Progress as Progress,
         PushResult as PushResult,
@@ -49,10 +52,12 @@ if TYPE_CHECKING:
         Record as Record,
         RecordCall as RecordCall,
         RecordFault as RecordFault,
+        RecordLike as RecordLike,
         RecordResult as RecordResult,
         Resolution as Resolution,
         ServerError as ServerError,
         Slot as Slot,
+        Status as Status,
         TimelineStep as TimelineStep,
         TokenState as TokenState,
         TokenStore as TokenStore,
@@ -65,15 +70,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"  # the one place: packages, pages, API descriptions and commands take it from here
 
 
-def __getattr__(name: str) -> object:
-    """A name of the client library."""
-    if not name.startswith("_"):
-        import importlib
+if not TYPE_CHECKING:  # a checker that sees it takes every misspelt name for one of the library
 
-        client = importlib.import_module("callmark.client")
-        if name in client.__all__:
-            return getattr(client, name)
-    raise AttributeError(f"module 'callmark' has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """A name of the client library."""
+        if not name.startswith("_"):
+            import importlib
+
+            client = importlib.import_module("callmark.client")
+            if name in client.__all__:
+                return getattr(client, name)
+        raise AttributeError(f"module 'callmark' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

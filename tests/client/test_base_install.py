@@ -13,6 +13,8 @@ import pytest
 from tests.client.cli.record_files import GOOD, HEAD
 from tests.support.workbooks import book
 
+import callmark.client
+import callmark.testing
 from callmark.main import CLIENT_COMMANDS
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -109,6 +111,31 @@ def test_importing_costs_next_to_nothing_and_touches_nothing_of_the_server(base:
 def test_a_name_that_is_none_is_an_attribute_error(base: Path) -> None:
     done = run(base, "-c", "import callmark; callmark.Cliant")
     assert "AttributeError: module 'callmark' has no attribute 'Cliant'" in done.stderr
+
+
+def test_a_misspelt_name_is_one_for_type_checkers_too() -> None:
+    """They refuse an ignore that is not needed."""
+    with pytest.raises(AttributeError, match="Cliant"):
+        _ = callmark.Cliant  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType] - misspelt
+    with pytest.raises(AttributeError, match="Emulater"):
+        _ = callmark.testing.Emulater  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType] - misspelt
+    client = callmark.Client(base_url="http://a.test", account_id="a", key_id="k", api_key="s")
+    with pytest.raises(TypeError, match="timeot"):
+        client.with_options(timeot=5)  # pyright: ignore[reportCallIssue] - misspelt
+    client.close()
+
+
+def test_type_checkers_see_the_names_that_there_are() -> None:
+    assert names_for_checkers("callmark/__init__.py") == set(callmark.client.__all__)
+    for name in names_for_checkers("callmark/testing/__init__.py"):
+        assert getattr(callmark.testing, name).__name__ == name
+
+
+def names_for_checkers(module: str) -> set[str]:
+    """What a module imports for type checkers alone."""
+    tree = ast.parse((SOURCE / module).read_text())
+    checked = next(node for node in tree.body if isinstance(node, ast.If))
+    return {one.name for node in checked.body if isinstance(node, ast.ImportFrom) for one in node.names}
 
 
 def test_a_command_of_the_server_says_how_to_get_it(base: Path) -> None:

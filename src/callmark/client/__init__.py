@@ -46,9 +46,10 @@ from callmark.client.extensions import (
     TimelineStep,
 )
 from callmark.client.inventory import FeatureSet, Label, Number, NumberBuckets
-from callmark.client.pushing import Progress
-from callmark.client.records import CallRecord
-from callmark.client.results import PushResult, RecordResult
+from callmark.client.options import Generation
+from callmark.client.pushing import OnProgress, Progress
+from callmark.client.records import CallRecord, Instant, RecordLike
+from callmark.client.results import PushResult, RecordResult, Status
 from callmark.client.sync_client import Client
 from callmark.client.sync_resources import Batch, Download, EventCursor
 from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenState, TokenStore
@@ -81,13 +82,16 @@ __all__ = [
     "FileTokenStore",
     "Finding",
     "Funnel",
+    "Generation",
     "Identity",
+    "Instant",
     "InvalidRecord",
     "Label",
     "MemoryTokenStore",
     "NotFound",
     "Number",
     "NumberBuckets",
+    "OnProgress",
     "PermissionDenied",
     "Progress",
     "PushResult",
@@ -95,10 +99,12 @@ __all__ = [
     "Record",
     "RecordCall",
     "RecordFault",
+    "RecordLike",
     "RecordResult",
     "Resolution",
     "ServerError",
     "Slot",
+    "Status",
     "TimelineStep",
     "TokenState",
     "TokenStore",

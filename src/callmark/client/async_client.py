@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
@@ -95,13 +95,34 @@ class AsyncClient:
         if self._closes_connections:
             await self._connections.close()
 
-    def with_options(self, **changes: Any) -> Self:
+    def with_options(  # noqa: PLR0913 - each may be left out
+        self,
+        *,
+        base_url: str | None = None,
+        account_id: str | None = None,
+        key_id: str | None = None,
+        api_key: str | None = None,
+        timeout: float | httpx.Timeout | None = None,
+        max_retries: int | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        token_store: TokenStore | None = None,
+        generation: Generation | None = None,
+    ) -> Self:
         """As Client.with_options."""
         copy = object.__new__(type(self))
-        http: httpx.AsyncClient | None = changes.pop("http_client", None)
-        parts = self._parts.changed(changes, http)
-        if is_apart := (http is not None or parts.needs_other_http(self._parts)):
-            connections = AsyncConnections(http, parts.maker(httpx.AsyncClient))
+        parts = self._parts.changed(
+            http_client,
+            token_store,
+            base_url=base_url,
+            account_id=account_id,
+            key_id=key_id,
+            api_key=api_key,
+            timeout=timeout,
+            max_retries=max_retries,
+            generation=generation,
+        )
+        if is_apart := (http_client is not None or parts.needs_other_http(self._parts)):
+            connections = AsyncConnections(http_client, parts.maker(httpx.AsyncClient))
         else:
             connections = self._connections
         copy._set_up(parts, connections, closes_connections=is_apart)

@@ -1,7 +1,7 @@
 """How a client is put together from its arguments; the same for both kinds."""
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +17,6 @@ from callmark.client.token_stores import MemoryTokenStore, TokenStore
 
 CONNECTIONS = httpx.Limits(max_connections=200, max_keepalive_connections=100)
 AnyHttpClient: TypeAlias = httpx.Client | httpx.AsyncClient
-_OPTIONS = frozenset(one.name for one in fields(Options))
 _TIMEOUT_OF_HTTPX = httpx.Timeout(5.0)
 """What a client of httpx has if nobody gives it one; batches and pages of numbers take longer."""
 
@@ -31,13 +30,13 @@ class Parts:
         self.is_http_ours = is_http_ours
         """Whether the client of httpx was made for the options, not handed over."""
 
-    def changed(self, changes: dict[str, Any], http: AnyHttpClient | None) -> "Parts":
-        """The parts of a copy with other options; None leaves one as it is. Raises TypeError for an unknown name."""
-        store = changes.pop("token_store", None) or self.store
-        if unknown := changes.keys() - _OPTIONS:
-            raise TypeError(f"with_options has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(_OPTIONS))}")
-        wanted = {"timeout": _timeout_of(http)} | changes
-        options = replace(self.core.options, **{name: value for name, value in wanted.items() if value is not None})
+    def changed(self, http: AnyHttpClient | None, store: TokenStore | None, **changes: Any) -> "Parts":
+        """The parts of a copy with other options; None leaves one as it is."""
+        store = store or self.store
+        given = {name: value for name, value in changes.items() if value is not None}
+        if (timeout := _timeout_of(http)) is not None:
+            given = {"timeout": timeout} | given
+        options = replace(self.core.options, **given)
         pacer = self.core.pacer if _key_of(options) == _key_of(self.core.options) else None
         core = Core(options, store, self.core.environment, pacer)
         return Parts(core, store, is_http_ours=self.is_http_ours and http is None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
@@ -90,18 +90,38 @@ class Client:
         if self._closes_connections:
             self._connections.close()
 
-    def with_options(self, **changes: Any) -> Self:
+    def with_options(  # noqa: PLR0913 - each may be left out
+        self,
+        *,
+        base_url: str | None = None,
+        account_id: str | None = None,
+        key_id: str | None = None,
+        api_key: str | None = None,
+        timeout: float | httpx.Timeout | None = None,
+        max_retries: int | None = None,
+        http_client: httpx.Client | None = None,
+        token_store: TokenStore | None = None,
+        generation: Generation | None = None,
+    ) -> Self:
         """A changed copy, `client.with_options(timeout=5, generation=3)`: same connections, same tokens.
 
-        Takes `base_url`, `account_id`, `key_id`, `api_key`, `timeout`, `max_retries`, `generation`, `token_store` and
-        `http_client`; None leaves one as it is. The original closes what they share. A copy of a client for this
-        machine whose server is elsewhere, or the other way round, has connections of its own: close it too.
+        None leaves an option as it is. The original closes what they share. A copy of a client for this machine whose
+        server is elsewhere, or the other way round, has connections of its own: close it too.
         """
         copy = object.__new__(type(self))
-        http: httpx.Client | None = changes.pop("http_client", None)
-        parts = self._parts.changed(changes, http)
-        if is_apart := (http is not None or parts.needs_other_http(self._parts)):
-            connections = Connections(http, parts.maker(httpx.Client))
+        parts = self._parts.changed(
+            http_client,
+            token_store,
+            base_url=base_url,
+            account_id=account_id,
+            key_id=key_id,
+            api_key=api_key,
+            timeout=timeout,
+            max_retries=max_retries,
+            generation=generation,
+        )
+        if is_apart := (http_client is not None or parts.needs_other_http(self._parts)):
+            connections = Connections(http_client, parts.maker(httpx.Client))
         else:
             connections = self._connections
         copy._set_up(parts, connections, closes_connections=is_apart)

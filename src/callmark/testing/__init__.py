@@ -9,29 +9,40 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from callmark.testing.accounts import EmulatorAccount as EmulatorAccount
     from callmark.testing.control import EmulatorError as EmulatorError
-    from callmark.testing.emulator import Emulator as Emulator
+    from callmark.testing.emulator import ClockControl as ClockControl, Emulator as Emulator
     from callmark.testing.handset import EmulatorHandset as EmulatorHandset, ShownScreen as ShownScreen
     from callmark.testing.mocks import mock_router as mock_router
-    from callmark.testing.receivers import EmulatorSink as EmulatorSink
+    from callmark.testing.receivers import (
+        CaughtMail as CaughtMail,
+        EmulatorSink as EmulatorSink,
+        EmulatorWebhook as EmulatorWebhook,
+        RecordedRequest as RecordedRequest,
+    )
 
 _WHERE = {
+    "CaughtMail": "receivers",
+    "ClockControl": "emulator",
     "Emulator": "emulator",
     "EmulatorAccount": "accounts",
     "EmulatorError": "control",
     "EmulatorHandset": "handset",
     "EmulatorSink": "receivers",
+    "EmulatorWebhook": "receivers",
+    "RecordedRequest": "receivers",
     "ShownScreen": "handset",
     "mock_router": "mocks",
 }
 
 
-def __getattr__(name: str) -> object:
-    """One of the names above."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'callmark.testing' has no attribute {name!r}")
-    import importlib
+if not TYPE_CHECKING:  # as in callmark/__init__.py
 
-    return getattr(importlib.import_module(f"callmark.testing.{_WHERE[name]}"), name)
+    def __getattr__(name: str) -> object:
+        """One of the names above."""
+        if name not in _WHERE:
+            raise AttributeError(f"module 'callmark.testing' has no attribute {name!r}")
+        import importlib
+
+        return getattr(importlib.import_module(f"callmark.testing.{_WHERE[name]}"), name)
 
 
 def __dir__() -> list[str]:
