@@ -5,6 +5,7 @@ import logging
 import os
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,27 @@ def test_log_lines_of_httpx_lose_what_is_secret_of_our_requests_alone(
         assert shown in caplog.text
     for secret in ("919900000001", "918040001234", "s1gned", "k6", "k7"):
         assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_a_list_that_is_left_early_can_be_closed(way: str) -> None:
+    """Without that, trio warns, and a checker of types must see that it can be done."""
+    records = [{"caller": "918040001234", "receiver": "919900000001", "ends_at": 1}] * 5000
+
+    def with_threads() -> None:
+        with callmark.Client(**OPTIONS) as client, closing(client.push_many(records)) as results:
+            for _ in results:
+                break
+        assert list(results) == []
+
+    async def with_tasks() -> None:
+        async with callmark.AsyncClient(**OPTIONS) as client, aclosing(client.push_many(records)) as results:
+            async for _ in results:
+                break
+        assert [one async for one in results] == []
+
+    with mock_router():
+        with_threads() if way == "threads" else asyncio.run(with_tasks())
 
 
 @pytest.mark.parametrize("way", ["threads", "tasks"])

@@ -1,6 +1,6 @@
 """The client for programs with asyncio or trio: the same methods as Client, to be awaited."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -151,7 +151,7 @@ class AsyncClient:
         *,
         on_progress: OnProgress | None = None,
         wait: bool = True,
-    ) -> AsyncIterator[RecordResult]:
+    ) -> AsyncGenerator[RecordResult]:
         """As Client.push_many; also takes an asynchronous iterable. A plain one is read in this task."""
         long_list = LongList(self._core, on_progress, wait=wait)
         return self._shell.iterate(long_list.run(iterator_of(records)))

@@ -1,7 +1,7 @@
 """What an AsyncClient has below its names; as `sync_resources`, to be awaited."""
 
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class AsyncBatches(_Resource):
         """The batch as it is now; without records if the account has no such batch."""
         return AsyncBatch(self._core, self._shell, await self._shell.run(pushing.read_batch(self._core, batch_id)))
 
-    def timeline(self, batch_id: str) -> AsyncIterator[Record]:
+    def timeline(self, batch_id: str) -> AsyncGenerator[Record]:
         """Every record with its timeline, in the order of submission. Raises NotFound."""
         return self._shell.iterate(extensions.batch_timeline(self._core, batch_id))
 
@@ -130,7 +130,7 @@ class AsyncCalls(_Resource):
 class AsyncLabels(_Resource):
     """The account's dynamic labels."""
 
-    def list(self) -> AsyncIterator[Label]:
+    def list(self) -> AsyncGenerator[Label]:
         """All of them, newest first, page by page, each once."""
         return self._shell.iterate(inventory.labels(self._core))
 
@@ -145,7 +145,7 @@ class AsyncNumbers(_Resource):
         operation_id: str | None = None,
         process_id: str | None = None,
         feature_set_id: str | None = None,
-    ) -> AsyncIterator[Number]:
+    ) -> AsyncGenerator[Number]:
         """All of them, or those that one filter selects; newest first, page by page, each once."""
         filters = {
             "department_id": department_id,
@@ -179,7 +179,7 @@ class AsyncFeatureSets(_Resource):
 
     def list(
         self, *, department_id: str | None = None, operation_id: str | None = None, process_id: str | None = None
-    ) -> AsyncIterator[FeatureSet]:
+    ) -> AsyncGenerator[FeatureSet]:
         """All of them, or those that one filter selects; newest first, page by page, each once."""
         filters = {"department_id": department_id, "operation_id": operation_id, "process_id": process_id}
         return self._shell.iterate(inventory.feature_sets(self._core, filters))
@@ -201,7 +201,7 @@ class AsyncDownload:
         """Writes the CSV to the path, whole or not at all, mode 0600."""
         return await self._shell.run(self._file.saved(Path(path)))
 
-    async def rows(self) -> AsyncIterator[Row]:
+    async def rows(self) -> AsyncGenerator[Row]:
         """The rows by column, as texts (docs/logs.md); from a temporary file, so in constant memory."""
         with tempfile.TemporaryFile() as file:
             await self._shell.run(self._file.into(file))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum, auto
@@ -55,7 +55,7 @@ class Shell:
         finally:
             flow.close()
 
-    def iterate(self, flow: Stream[T]) -> Iterator[T]:
+    def iterate(self, flow: Stream[T]) -> Generator[T]:
         """The operation's items, as they come."""
         try:
             effect = next(flow)
@@ -134,7 +134,7 @@ class AsyncShell:
         finally:
             flow.close()
 
-    async def iterate(self, flow: Stream[T]) -> AsyncIterator[T]:
+    async def iterate(self, flow: Stream[T]) -> AsyncGenerator[T]:
         """The operation's items, as they come."""
         try:
             effect = next(flow)

@@ -1,6 +1,6 @@
 """The client for programs with threads."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -153,7 +153,7 @@ class Client:
 
     def push_many(
         self, records: Iterable[RecordLike], *, on_progress: OnProgress | None = None, wait: bool = True
-    ) -> Iterator[RecordResult]:
+    ) -> Generator[RecordResult]:
         """Pushes any number of dicts or CallRecords; yields a result for each, in order, in constant memory.
 
         Sends 500 a request at the pace that the server allows, at most 4,000 ahead of the results. A record that is at

@@ -1,7 +1,7 @@
 """What a Client has below its names: `client.batches.get(…)`. Each method runs an operation and nothing else."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class Batches(_Resource):
         """The batch as it is now; without records if the account has no such batch."""
         return Batch(self._core, self._shell, self._shell.run(pushing.read_batch(self._core, batch_id)))
 
-    def timeline(self, batch_id: str) -> Iterator[Record]:
+    def timeline(self, batch_id: str) -> Generator[Record]:
         """Every record with its timeline, in the order of submission. Raises NotFound."""
         return self._shell.iterate(extensions.batch_timeline(self._core, batch_id))
 
@@ -128,7 +128,7 @@ class Calls(_Resource):
 class Labels(_Resource):
     """The account's dynamic labels."""
 
-    def list(self) -> Iterator[Label]:
+    def list(self) -> Generator[Label]:
         """All of them, newest first, page by page, each once."""
         return self._shell.iterate(inventory.labels(self._core))
 
@@ -143,7 +143,7 @@ class Numbers(_Resource):
         operation_id: str | None = None,
         process_id: str | None = None,
         feature_set_id: str | None = None,
-    ) -> Iterator[Number]:
+    ) -> Generator[Number]:
         """All of them, or those that one filter selects; newest first, page by page, each once."""
         filters = {
             "department_id": department_id,
@@ -173,7 +173,7 @@ class FeatureSets(_Resource):
 
     def list(
         self, *, department_id: str | None = None, operation_id: str | None = None, process_id: str | None = None
-    ) -> Iterator[FeatureSet]:
+    ) -> Generator[FeatureSet]:
         """All of them, or those that one filter selects; newest first, page by page, each once."""
         filters = {"department_id": department_id, "operation_id": operation_id, "process_id": process_id}
         return self._shell.iterate(inventory.feature_sets(self._core, filters))
@@ -195,7 +195,7 @@ class Download:
         """Writes the CSV to the path, whole or not at all, mode 0600."""
         return self._shell.run(self._file.saved(Path(path)))
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Generator[Row]:
         """The rows by column, as texts (docs/logs.md); from a temporary file, so in constant memory."""
         with tempfile.TemporaryFile() as file:
             self._shell.run(self._file.into(file))
