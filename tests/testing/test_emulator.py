@@ -1,6 +1,7 @@
 """What tests of integrators do with an emulator, and that it begins each test as seeded."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,6 +109,23 @@ def test_requests_fail_on_demand(callmark_emulator: Emulator, callmark_client: c
     callmark_emulator.fail(status=503, count=9)
     callmark_emulator.stop_failing()
     assert list(once.labels.list())
+    ways: list[dict[str, Any]] = [{"count": 1}, {}]
+    for how in ways:
+        callmark_emulator.fail(**how)
+        with pytest.raises(callmark.ServerError):
+            list(once.labels.list())
+        assert list(once.labels.list())
+    callmark_emulator.fail(latency_ms=1)  # nothing fails
+    assert list(once.labels.list())
+
+
+def test_handsets_of_two_programs_have_different_numbers(callmark_emulator: Emulator, tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials.json"
+    callmark_emulator.save_credentials(credentials)
+    other = Emulator.connect(callmark_emulator.base_url, credentials)
+    phones = [one.handset() for one in (callmark_emulator, other, other, callmark_emulator)]
+    other.close()
+    assert len({phone.number for phone in phones}) == 4
 
 
 def test_clients_follow_the_clock_and_their_tokens_never_run_out(

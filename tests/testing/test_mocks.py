@@ -1,5 +1,6 @@
 """The router of documented answers: it is what the reference says, and the whole library works with it."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -60,7 +61,11 @@ def test_the_other_operations() -> None:
         assert [one.id for one in ours.feature_sets.list()] == [SET]
         assert ours.numbers.publish(SET, ["918040001234", "918040001235"]).new_numbers
         assert ours.numbers.delist(SET, ["918040001234"]).existing_numbers
-        assert ours.logs.call_me_back(now - timedelta(days=1), now).url.startswith("https://")
+        callbacks = ours.logs.call_me_back(now - timedelta(days=1), now)
+        assert callbacks.url.startswith("https://")
+        assert [row["client_number"] for row in callbacks.rows()] == ["919900112233"]
+        [answers] = ours.logs.feedback("c", now).rows()
+        assert json.loads(answers["responses"])[0]["answer"] == "Yes"
         assert ours.resolve("918040001234", "919900000001").shows == "call_record"
         assert ours.batches.funnel(BATCH).accepted == 500
         call = ours.calls.announce("dialer-7f3a", caller="918040001234", receiver="919900112233")
@@ -90,6 +95,7 @@ def test_only_below_a_base_url() -> None:
     with mock_router(base_url="https://calls.example/api"):
         with client("https://calls.example/api") as ours:
             assert ours.push(**RECORD).status == "success"
+            assert len(list(ours.logs.feedback("c", datetime.now(UTC)).rows())) == 1
         with client("https://other.example", max_retries=0) as other, pytest.raises(AssertionError, match="not mocked"):
             other.push(**RECORD)
 

@@ -23,10 +23,16 @@ _FIRST_NUMBER, _NUMBERS = 919876500000, 100_000
 _TRIVIAL_S = 2.0
 """A difference between the clocks that may be the way of the answer."""
 _POLL_S = 0.02
+_FAILS_WITH = 500
+"""What a request that is to fail is answered with if nobody says it."""
 
 
 class _ClockState(Struct, frozen=True):
     now: datetime
+
+
+class _TakenNumber(Struct, frozen=True):
+    phone_number: str
 
 
 class _WorkState(Struct, frozen=True):
@@ -160,10 +166,18 @@ class Emulator:
         script: Mapping[str, object] | None = None,
     ) -> EmulatorHandset:
         """A new handset with a free number, registered and connected. `script` is its behaviour (docs/emulator.md)."""
-        number = str(_FIRST_NUMBER + next(self._handset_numbers) % _NUMBERS)  # one for each thread that asks
+        number = self._free_number()
         body = {"phone_number": number, "os": os, "app_version": app_version, "online": online}
         self._control.tell("POST", "handsets", **body, script=dict(script or {}))
         return EmulatorHandset(number, self._control, has_script=bool(script))
+
+    def _free_number(self) -> str:
+        """One that no handset has; another program may have made some, too."""
+        taken = {one.phone_number for one in self._control.ask("GET", "handsets", list[_TakenNumber])}
+        for number in self._handset_numbers:  # one for each thread that asks
+            if (text := str(_FIRST_NUMBER + number % _NUMBERS)) not in taken:
+                return text
+        raise AssertionError  # it counts without end
 
     def sink(self, name: str = "sink") -> EmulatorSink:
         """A receiver inside the emulator that records requests."""
@@ -181,14 +195,18 @@ class Emulator:
         """The emails that would have been sent, oldest first."""
         return self._control.ask("GET", "mails", list[CaughtMail])
 
-    def fail(self, *, status: int | None = None, slug: str | None = None, count: int = 1, **more: int) -> None:
-        """The next `count` requests of the API fail with `status` or `slug`, and change nothing.
+    def fail(
+        self, *, status: int | None = None, slug: str | None = None, count: int | None = None, **more: int
+    ) -> None:
+        """The next `count` (1) requests of the API fail with `status` or `slug`, else 500, and change nothing.
 
-        `latency_ms` and `drop_every` as in docs/emulator.md. Replaces the faults that were set before.
+        `latency_ms` and `drop_every` as in docs/emulator.md; with these alone no request fails. Replaces the faults
+        that were set before.
         """
-        named = {"status": status, "slug": slug}
-        body: dict[str, object] = {name: value for name, value in named.items() if value is not None}
-        self._control.tell("PUT", "faults", **body, **({"count": count} if body else {}), **more)
+        if status is None and slug is None and (count is not None or not more):
+            status = _FAILS_WITH
+        named = {"status": status, "slug": slug, "count": count}
+        self._control.tell("PUT", "faults", **{key: value for key, value in named.items() if value is not None}, **more)
 
     def stop_failing(self) -> None:
         """No faults are left."""

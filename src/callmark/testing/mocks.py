@@ -15,6 +15,22 @@ import respx
 from msgspec import Struct
 
 Json: TypeAlias = dict[str, Any]
+DOWNLOAD = "downloadLog"
+_LOGS = {
+    "downloadCallMeBackLogs": (
+        "business_number,feature_set,client_number,requested_at,requested_date,requested_slot,preferred_from_time,"
+        "preferred_to_time,is_interested,alternate_number,cmb_config_name\n"
+        '918040001234,Delivery default,919900112233,1767261605,NA,NA,,,true,"",Weekday callbacks\n'
+    ),
+    "downloadFeedbackLogs": (
+        "business_number,feature_set,client_number,campaign_id,campaign_name,campaign_type,call_type,responded_at,"
+        "responses\n"
+        "918040001234,Delivery default,919900112233,a0b1c2d3-e4f5-4678-89ab-cdef01234567,Delivery check,questions,"
+        'answered,1767261605,"[{""question_id"":""q1"",""question"":""Did the courier arrive on time?"",'
+        '""answer"":""Yes""}]"\n'
+    ),
+}
+"""A log of one event, as docs/logs.md describes its file."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -55,15 +71,18 @@ def mock_router(*, base_url: str = "") -> respx.MockRouter:
     Routes have the names of the API reference: `router["pushRecordV2"].respond(503)` changes one answer, and
     `router["pushRecordV2"].calls` is what was sent. With `base_url` only requests below it are answered, else those to
     any address. The token is of this moment, so that the clocks agree. The first batch has the documented id, each
-    later one an id of its own, and its status shows its records as delivered.
+    later one an id of its own, and its status shows its records as delivered. The link to a log leads to the route
+    `downloadLog`, which has one event.
     """
     batches: defaultdict[str, _Batches] = defaultdict(_Batches)
+    logs = _Logs(base_url)
     router = _DocumentedRouter(assert_all_called=False)
     below = re.escape(base_url.rstrip("/")) if base_url else "https?://[^/]+"
     for answer in documented_answers():
         path = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(answer.path))
         route = router.route(method=answer.method, url__regex=rf"^{below}{path}(\?.*)?$", name=answer.name)
-        route.mock(side_effect=_answering(answer, batches))
+        route.mock(side_effect=logs.link(answer) if answer.name in _LOGS else _answering(answer, batches))
+    router.route(method="GET", url__regex=rf"^{below}/downloads/[^/]+$", name=DOWNLOAD).mock(side_effect=logs.file)
     return router
 
 
@@ -84,6 +103,29 @@ def _answering(
         return httpx.Response(answer.status, json=body)
 
     return make
+
+
+class _Logs:
+    """Links to logs, and the file behind the newest one: the documented link is the same for both."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._rows = ""
+
+    def link(self, answer: DocumentedAnswer) -> Callable[[httpx.Request], httpx.Response]:
+        """The documented answer; its link leads below the base URL, if there is one."""
+        url = httpx.URL(answer.body["url"])
+
+        def make(_: httpx.Request) -> httpx.Response:
+            self._rows = _LOGS[answer.name]
+            shown = self._base_url + url.path if self._base_url else str(url)
+            return httpx.Response(answer.status, json={"url": shown})
+
+        return make
+
+    def file(self, _: httpx.Request) -> httpx.Response:
+        """The file."""
+        return httpx.Response(200, text=self._rows, headers={"content-type": "text/csv; charset=utf-8"})
 
 
 class _Batches:
