@@ -48,6 +48,8 @@ def summary_of(event: callmark.Event) -> str:
         case callmark.FeedbackEvent():
             answers = "; ".join(f"{one.question} {one.answer}" for one in event.responses)
             return f"{event.client_number} answered: {answers}"
+        case callmark.PossibleSpoofEvent():
+            return f"a call from {event.business_number} to {event.client_number} may be forged: {event.cause}"
         case _:
             return f"{event.event_type}: this version does not know it, all of it is in `body`"
 

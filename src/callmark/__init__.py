@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         NumberBuckets as NumberBuckets,
         OnProgress as OnProgress,
         PermissionDenied as PermissionDenied,
+        PossibleSpoofEvent as PossibleSpoofEvent,
         Progress as Progress,
         PushResult as PushResult,
         RateLimited as RateLimited,

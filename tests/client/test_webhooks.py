@@ -50,6 +50,22 @@ def test_the_other_two_kinds_of_callback() -> None:
         assert (found.slot, found.requested_slot, found.is_interested) == (None, None, interested)
 
 
+def test_a_possible_spoof_is_typed() -> None:
+    payload = {"business_number": "918040001234", "client_number": "919900112233", "detected_at": "1767261605"}
+    body = event("possible_spoof", payload | {"cause": "not_announced"})
+    assert callmark.webhooks.unwrap(body, signed(body), secret=SECRET) == callmark.PossibleSpoofEvent(
+        event_id=ID,
+        event_type="possible_spoof",
+        client_account_id="acc",
+        created_at=datetime(2026, 1, 1, 10, 0, 5, tzinfo=UTC),
+        raw=json.loads(body),
+        business_number="918040001234",
+        client_number="919900112233",
+        detected_at=datetime(2026, 1, 1, 10, 0, 5, tzinfo=UTC),
+        cause="not_announced",
+    )
+
+
 @pytest.mark.parametrize("told", ["Phone number not available", "Phone Number Not Available"])
 def test_a_phone_that_does_not_know_its_number_is_called_on_the_other(told: str) -> None:
     payload = CALLBACK | {"client_number": told, "alternate_number": "919900112233"}

@@ -31,7 +31,7 @@ from callmark.client.errors import (
     WaitTimeout,
     WebhookVerificationError,
 )
-from callmark.client.events import CallMeBackEvent, Event, FeedbackEvent, FeedbackResponse, Slot
+from callmark.client.events import CallMeBackEvent, Event, FeedbackEvent, FeedbackResponse, PossibleSpoofEvent, Slot
 from callmark.client.extensions import (
     AnnouncedCall,
     Cancellation,
@@ -93,6 +93,7 @@ __all__ = [
     "NumberBuckets",
     "OnProgress",
     "PermissionDenied",
+    "PossibleSpoofEvent",
     "Progress",
     "PushResult",
     "RateLimited",

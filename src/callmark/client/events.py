@@ -13,7 +13,7 @@ from callmark.client.flow import Flow
 from callmark.client.loose_json import as_list, as_object
 from callmark.client.records import Json
 
-CALL_ME_BACK, USER_FEEDBACK = "cmb", "user_feedback"
+CALL_ME_BACK, USER_FEEDBACK, POSSIBLE_SPOOF = "cmb", "user_feedback", "possible_spoof"
 UNAVAILABLE = "phone number not available"
 """In any case. Source: contract 9.4."""
 _NOT_GIVEN = {"", "NA"}
@@ -102,6 +102,19 @@ class FeedbackEvent(Event):
     responses: tuple[FeedbackResponse, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class PossibleSpoofEvent(Event):
+    """A call from a listed number of the account may not be the account's own (docs/webhooks.md)."""
+
+    business_number: str = ""
+    """The number that the call came from."""
+    client_number: str | None = None
+    """Who was called."""
+    detected_at: datetime | None = None
+    cause: str = ""
+    """`foreign_signing_request`, `foreign_signature` or `not_announced`."""
+
+
 def read_event(raw: Mapping[str, Any], number: int | None = None) -> Event:
     """The event that a body says; lenient, because a receiver must not lose an event over an odd field."""
     kind = str(raw.get("event_type", ""))
@@ -120,6 +133,8 @@ def read_event(raw: Mapping[str, Any], number: int | None = None) -> Event:
         return CallMeBackEvent(**common, **_place(found), **_callback(found))
     if kind == USER_FEEDBACK:
         return FeedbackEvent(**common, **_place(found), **_feedback(found))
+    if kind == POSSIBLE_SPOOF:
+        return PossibleSpoofEvent(**common, **_spoof(found))
     return Event(**common)
 
 
@@ -153,6 +168,15 @@ def _feedback(payload: Json) -> Json:
         "call_type": str(payload.get("call_type", "")),
         "responded_at": _instant(payload.get("responded_at")),
         "responses": tuple(_response(as_object(one)) for one in as_list(payload.get("responses")) or ()),
+    }
+
+
+def _spoof(payload: Json) -> Json:
+    return {
+        "business_number": str(payload.get("business_number", "")),
+        "client_number": _number(payload.get("client_number")),
+        "detected_at": _instant(payload.get("detected_at")),
+        "cause": str(payload.get("cause", "")),
     }
 
 

@@ -34,7 +34,7 @@ def number_of(event: callmark.Event) -> str:
     match event:
         case callmark.CallMeBackEvent():
             return event.callable_number or ""
-        case callmark.FeedbackEvent():
+        case callmark.FeedbackEvent() | callmark.PossibleSpoofEvent():
             return event.client_number or ""
         case _:
             return ""
