@@ -110,6 +110,7 @@ def test_a_server_that_tells_what_is_left_decides_how_many_there_can_be(store: T
     with pytest.raises(callmark.RateLimited) as refused:
         made.run(made.core(store=store).tokens.current(rejected="token-14"))
     assert refused.value.retry_after == 90
+    assert "Share one client" in str(refused.value)
 
 
 def test_a_token_that_may_have_been_made_counts() -> None:

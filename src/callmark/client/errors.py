@@ -17,7 +17,8 @@ CallmarkError
 └── WebhookVerificationError    a request that is not a webhook of ours
 """
 
-from typing import Any, ClassVar
+import copy
+from typing import Any, ClassVar, Self
 
 
 class CallmarkError(Exception):
@@ -66,6 +67,12 @@ class APIStatusError(CallmarkError):
         self.retry_after = retry_after
         """Seconds to wait before the next try, where the server says so."""
         self._advice = self.advice if advice is None else advice
+
+    def advised(self, advice: str) -> Self:
+        """The same with other advice."""
+        same = copy.copy(self)
+        same._advice = advice  # noqa: SLF001 - of the same class
+        return same
 
     def __str__(self) -> str:
         known = [f"HTTP {self.status}"] if self.status else []

@@ -30,6 +30,7 @@ USER_AGENT = f"callmark-python/{__version__}"
 LIFETIME_S, RENEW_BEFORE_S = 3600.0, 300.0
 MOST_TOKENS, WINDOW_S = 10, 1800.0
 _POLL_S, _LONGEST_LOCK_S = 0.02, 60.0
+_SHARE = "Share one client, or give processes on one machine the same FileTokenStore"
 _TRIVIAL_OFFSET_S = 2.0
 """A difference between the clocks that may be the way of the answer."""
 _CLOCK_SET_S = 30.0
@@ -160,6 +161,10 @@ class Tokens:
             self._observe(answer)
             check(answer)
             out = decoded(answer, _TokenOut)
+        except RateLimited as exc:  # the server counts too
+            refused = exc.advised(_SHARE)
+            self._failure = copy.copy(refused)
+            raise refused from None
         except CallmarkError as exc:
             if _may_have_counted(exc):
                 self._store.save(self.name, counted)
@@ -221,5 +226,5 @@ def _limit_reached(wait_s: float) -> RateLimited:
         status=429,
         slug="too-many-requests",
         retry_after=wait_s,
-        advice="Share one client, or give processes on one machine the same FileTokenStore",
+        advice=_SHARE,
     )
