@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.client.virtual import Played, Reply, answer, apart_of, error, headers_of, replies
+from tests.client.virtual import Played, Reply, VirtualTime, answer, apart_of, error, headers_of, replies
 
 import callmark
 from callmark.client import extensions
@@ -160,6 +160,22 @@ def test_clients_with_one_store_share_tokens_of_the_same_key_alone(store: TokenS
     assert ask(played, played.core(store=store)) == "Bearer token-1"
     assert ask(played, played.core(store=store, key_id="other")) == "Bearer token-2"
     assert ask(played, played.core(store=store, api_key="rotated")) == "Bearer token-3"
+
+
+def test_machines_share_a_token_whatever_their_clocks_count_from(store: TokenStore) -> None:
+    """A clock that never jumps begins at each machine's start, so its difference to the time is no change there."""
+
+    class OtherMachine(VirtualTime):
+        def machine(self) -> str:
+            return "another"
+
+        def monotonic(self) -> float:
+            return super().monotonic() + 1_000_000
+
+    played = Played(lambda _: GOOD)
+    ask(played, played.core(store=store))
+    played.time = OtherMachine()
+    assert ask(played, played.core(store=store)) == "Bearer token-1"
 
 
 def test_who_finds_the_lock_taken_waits_and_takes_what_was_made(store: TokenStore) -> None:

@@ -1,6 +1,7 @@
 """The one place of the library that reads clocks, chance and the process' environment."""
 
 import os
+import platform
 import random
 import time
 import uuid
@@ -24,6 +25,10 @@ class Environment:
     def clock_setting(self) -> float:
         """How far `now` is ahead of `monotonic`: another one when the clock was set, or the machine slept."""
         return self.now() - self.monotonic()
+
+    def machine(self) -> str:
+        """What this machine is called: `clock_setting` of another one means nothing here."""
+        return platform.node()
 
     def chance(self) -> float:
         """A random number from 0 to 1."""

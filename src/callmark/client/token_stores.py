@@ -29,7 +29,9 @@ class TokenState(Struct, frozen=True):
     is_of_emulator: bool = False
     """Whether the server's clock can be moved, and each of its answers tells what it shows."""
     clock_setting: float | None = None
-    """This machine's `now` less its monotonic clock, when the token was made; None if nobody noted it."""
+    """The machine's `now` less its monotonic clock, when the token was made; None if nobody noted it."""
+    machine: str = ""
+    """Which machine made it: a store may be shared by several."""
 
     def __repr__(self) -> str:
         return f"TokenState(made_at={self.made_at}, made={len(self.history)})"

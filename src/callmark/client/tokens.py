@@ -87,9 +87,16 @@ class Tokens:
         """Whether it lasts for some minutes and tells how the clocks differ."""
         return self._is_usable(state, rejected, LIFETIME_S - RENEW_BEFORE_S) and not self._set_by_s(state)
 
+    def _as_of_here(self, state: TokenState) -> TokenState:
+        """The state for this machine's clock as it is set now; another machine's is taken to agree with it."""
+        here = self._environment.machine()
+        if state.machine == here:
+            return state
+        return replace(state, clock_setting=self._environment.clock_setting(), machine=here)
+
     def _set_by_s(self, state: TokenState) -> float:
         """By how much this machine's clock was set since the state's was noted; it may also be how long it slept."""
-        if state.clock_setting is None:
+        if state.clock_setting is None or state.machine != self._environment.machine():
             return 0.0
         by = self._environment.clock_setting() - state.clock_setting
         return by if abs(by) > _CLOCK_SET_S else 0.0
@@ -126,7 +133,7 @@ class Tokens:
             state = self._store.load(self.name)
             if not self._is_good(state, rejected):
                 state = yield from self._made_or_old(state, rejected, known)
-            self._state = state
+            self._state = self._as_of_here(state)
         finally:
             self._store.release(self.name)
         return state.token
@@ -176,6 +183,7 @@ class Tokens:
             history=counted.history,
             is_counted_there=_is_told(answer),
             is_of_emulator=_CLOCK_HEADER in answer.headers,
+            machine=self._environment.machine(),
         )
         if out.created_at:
             new = replace(new, **self._clocks(out.created_at))
