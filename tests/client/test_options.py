@@ -151,6 +151,16 @@ def test_a_base_url_that_is_none_is_refused(url: str) -> None:
     assert "hidden" not in str(raised.value)
 
 
+@pytest.mark.parametrize("url", ["https://a.example?x=1", "https://a.example/#a", "https://a.example/v2?"])
+def test_a_base_url_to_which_no_path_can_be_added_is_refused(url: str) -> None:
+    with pytest.raises(callmark.CallmarkError, match=r"no \? and no #"):
+        Options(url, "a", "k", "s")
+
+
+def test_blanks_around_a_base_url_do_not_count() -> None:
+    assert Options(" https://a.example/api/ \n", "a", "k", "s").base_url == "https://a.example/api"
+
+
 @pytest.mark.parametrize("url", ["https://ada:hidden@a.example", "http://ada@a.example/x", "http://:hidden@a.example"])
 def test_a_base_url_with_a_password_is_refused_and_not_shown(url: str) -> None:
     with pytest.raises(callmark.CallmarkError, match=r"no user and password.*HTTPS_PROXY") as raised:

@@ -69,6 +69,34 @@ def test_every_error_of_httpx_has_its_place(error: Exception, kind: type[Excepti
         assert found.__cause__ is error
 
 
+@pytest.mark.parametrize(
+    "error", [httpx.ConnectError("refused"), httpx.ProxyError("407 Proxy Authentication Required")]
+)
+def test_a_proxy_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://ada:hidden@127.0.0.1:3128")
+    for found in resolve(raising(error)):
+        assert type(found) is callmark.APIConnectionError
+        assert "cannot reach http://callmark.test/" in str(found)
+        assert "HTTP_PROXY" in str(found)
+        assert "hidden" not in str(found)
+
+
+def test_one_number_in_place_of_a_list_is_refused() -> None:
+    with mock_router() as router, callmark.Client(**OPTIONS) as client:
+        for change in (client.numbers.publish, client.numbers.delist):
+            with pytest.raises(callmark.BadRequest, match="numbers are a list"):
+                change("set", "918040001234")
+        assert not router.calls
+
+
+def test_epoch_seconds_in_place_of_milliseconds_are_refused() -> None:
+    with mock_router(), callmark.Client(**OPTIONS) as client:
+        with pytest.raises(callmark.InvalidRecord, match="start looks like epoch seconds"):
+            client.logs.call_me_back(1767261600, 1767265200)
+        with pytest.raises(callmark.InvalidRecord, match="ends_at looks like epoch seconds"):
+            client.push(caller="918040001234", receiver="919900000001", ends_at=1767265200)
+
+
 def test_a_redirect_is_an_error_that_names_its_goal() -> None:
     for found in resolve(lambda _: httpx.Response(301, headers={"location": "https://elsewhere.example/"})):
         assert isinstance(found, callmark.UnexpectedAnswer)

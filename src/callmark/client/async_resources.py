@@ -160,6 +160,7 @@ class AsyncNumbers(_Resource):
 
         After an error what the requests before it did stays, and its buckets are lost: repeat the call, which is safe.
         """
+        inventory.check_numbers(numbers)
         return await self._shell.run(
             inventory.change_listing(self._core, feature_set_id, "publish", iterator_of(numbers))
         )
@@ -169,6 +170,7 @@ class AsyncNumbers(_Resource):
 
         After an error what the requests before it did stays, and its buckets are lost: repeat the call, which is safe.
         """
+        inventory.check_numbers(numbers)
         return await self._shell.run(
             inventory.change_listing(self._core, feature_set_id, "delist", iterator_of(numbers))
         )

@@ -3,12 +3,13 @@
 import ssl
 from functools import cache
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
 from callmark.client.environment import variables
 from callmark.client.errors import CallmarkError
-from callmark.client.options import Options
+from callmark.client.options import LOOPBACK, Options
 
 HttpClient = TypeVar("HttpClient", httpx.Client, httpx.AsyncClient)
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
@@ -44,6 +45,14 @@ def _public_authorities() -> ssl.SSLContext:
     read for each: an organisation may replace its own.
     """
     return httpx.create_ssl_context(trust_env=False)
+
+
+def proxies_to(url: str) -> str:
+    """The variables that name a proxy for a server elsewhere; empty if there are none."""
+    parts = urlsplit(url)
+    names = {f"{parts.scheme}_proxy", "all_proxy"}
+    found = sorted(name for name, value in variables().items() if value and name.lower() in names)
+    return "" if parts.hostname in LOOPBACK else ", ".join(found)
 
 
 def _named(names: set[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from callmark.client.core import Call, Core, encode, part
+from callmark.client.errors import BadRequest
 from callmark.client.flow import Emit, Flow, Stream, take
 
 T = TypeVar("T")
@@ -153,6 +154,12 @@ def _unseen(rows: list[T], seen: set[object], key_of: Callable[[T], object]) -> 
         if (key := key_of(row)) not in seen:
             seen.add(key)
             yield Emit(row)
+
+
+def check_numbers(numbers: object) -> None:
+    """Raises BadRequest for one number in place of several: it would be sent digit by digit."""
+    if isinstance(numbers, str | bytes):
+        raise BadRequest("numbers are a list, also if there is only one of them", status=0, field="phone_numbers")
 
 
 def change_listing(

@@ -23,7 +23,7 @@ _VARIABLES = {
     "key_id": "CALLMARK_KEY_ID",
     "api_key": "CALLMARK_API_KEY",
 }
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Options:
     generation: Generation = 2
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", self.base_url.strip())
         _check_address(self.base_url)
         if self.generation not in GENERATIONS:
             raise CallmarkError(f"generation must be 1, 2 or 3, not {self.generation!r}")
@@ -52,7 +53,7 @@ class Options:
     @property
     def is_on_this_machine(self) -> bool:
         """Whether the server is here, where no proxy can reach it."""
-        return urlsplit(self.base_url).hostname in _LOOPBACK
+        return urlsplit(self.base_url).hostname in LOOPBACK
 
 
 def _check_address(url: str) -> None:
@@ -64,6 +65,8 @@ def _check_address(url: str) -> None:
                 "base_url must have no user and password: httpx would send them in place of the access token. Leave "
                 "them out; those of a proxy belong into HTTPS_PROXY"
             )
+        if "?" in url or "#" in url:
+            raise CallmarkError("base_url must have no ? and no #: paths are added at its end")
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
             return
     shown = "this" if "@" in url else repr(url)

@@ -30,6 +30,7 @@ from callmark.client.flow import (
     Take,
     resume,
 )
+from callmark.client.http_clients import proxies_to
 
 T = TypeVar("T")
 DOWNLOAD_TIMEOUT_S = 120.0
@@ -240,8 +241,11 @@ def connection_error(exc: Exception, url: str) -> APIConnectionError:
     why = str(exc) or _kind(exc)
     if isinstance(exc, httpx.TimeoutException):
         return APITimeoutError(f"{where} did not answer in time ({_kind(exc)}). Try again, or raise `timeout`")
-    if isinstance(exc, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.InvalidURL):
-        return APIConnectionError(f"cannot reach {where}: {why}. Check the base URL, and that the server is running")
+    if isinstance(exc, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.ProxyError):
+        proxies = proxies_to(url)
+        also = f". The proxy that {proxies} names is tried first: check it too" if proxies else ""
+        told = f"cannot reach {where}: {why}. Check the base URL, and that the server is running{also}"
+        return APIConnectionError(told)
     return APIConnectionError(f"the answer of {where} was cut off or cannot be read: {why}")
 
 

@@ -158,6 +158,7 @@ class Numbers(_Resource):
 
         After an error what the requests before it did stays, and its buckets are lost: repeat the call, which is safe.
         """
+        inventory.check_numbers(numbers)
         return self._shell.run(inventory.change_listing(self._core, feature_set_id, "publish", iter(numbers)))
 
     def delist(self, feature_set_id: str, numbers: Iterable[str]) -> NumberBuckets:
@@ -165,6 +166,7 @@ class Numbers(_Resource):
 
         After an error what the requests before it did stays, and its buckets are lost: repeat the call, which is safe.
         """
+        inventory.check_numbers(numbers)
         return self._shell.run(inventory.change_listing(self._core, feature_set_id, "delist", iter(numbers)))
 
 
