@@ -34,7 +34,7 @@ class APIConnectionError(CallmarkError):
 
 
 class APITimeoutError(APIConnectionError):
-    """No whole answer came within `timeout`, or no access token could be had in a minute."""
+    """Nothing came within `timeout`, or no access token could be had in a minute."""
 
 
 class APIStatusError(CallmarkError):
