@@ -89,12 +89,13 @@ def test_one_number_in_place_of_a_list_is_refused() -> None:
         assert not router.calls
 
 
-def test_epoch_seconds_in_place_of_milliseconds_are_refused() -> None:
+def test_epoch_seconds_in_place_of_milliseconds_are_refused_where_nothing_else_shows_it() -> None:
+    """Of a record, the server says that its window is over."""
     with mock_router(), callmark.Client(**OPTIONS) as client:
-        with pytest.raises(callmark.InvalidRecord, match="start looks like epoch seconds"):
+        with pytest.raises(callmark.BadRequest, match="start looks like epoch seconds"):
             client.logs.call_me_back(1767261600, 1767265200)
-        with pytest.raises(callmark.InvalidRecord, match="ends_at looks like epoch seconds"):
-            client.push(caller="918040001234", receiver="919900000001", ends_at=1767265200)
+        with pytest.raises(callmark.BadRequest, match="since looks like epoch seconds"):
+            client.logs.feedback("campaign", 1767261600)
 
 
 def test_a_redirect_is_an_error_that_names_its_goal() -> None:

@@ -11,12 +11,14 @@ from msgspec import Struct
 
 from callmark.client.answers import check
 from callmark.client.core import Call, Core, part
-from callmark.client.errors import NotFound
+from callmark.client.errors import BadRequest, NotFound
 from callmark.client.flow import Flow, save
 from callmark.client.records import Instant, to_ms
 
 Row: TypeAlias = dict[str, str]
 _GONE = 410
+_SECONDS = range(10**9, 10**10)
+"""As milliseconds, these are days of January to April 1970; as seconds, of 2001 to 2286. No log is so old."""
 
 
 class _Link(Struct):
@@ -39,7 +41,10 @@ def feedback(core: Core, survey_id: str, since: Instant) -> Flow[str]:
 
 def _epoch(value: Instant, name: str) -> str:
     """Seconds in 10 digits: the unit of the first documents; a range includes both of its ends (contract 8, D16)."""
-    return f"{to_ms(value, name) // 1000:010d}"
+    ms = to_ms(value, name)
+    if ms in _SECONDS:
+        raise BadRequest(f"{name} looks like epoch seconds: multiply it by 1000", status=0, field=name)
+    return f"{ms // 1000:010d}"
 
 
 class LogFile:

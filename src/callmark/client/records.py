@@ -20,8 +20,6 @@ LONGEST_WINDOW = timedelta(hours=24)
 _MS = timedelta(milliseconds=1)
 _MOST_MS = 2**53
 """The largest number that every reader of JSON takes as it was written."""
-_SECONDS = range(10**9, 10**10)
-"""As milliseconds, these are days of January to April 1970; as seconds, of 2001 to 2286."""
 Instant: TypeAlias = datetime | int
 """An aware datetime, or epoch milliseconds."""
 Json: TypeAlias = dict[str, Any]
@@ -169,8 +167,6 @@ def to_ms(value: object, field: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         if abs(value) > _MOST_MS:
             raise InvalidRecord(f"{field} is no instant: epoch milliseconds have 13 digits", field=field)
-        if value in _SECONDS:
-            raise InvalidRecord(f"{field} looks like epoch seconds: multiply it by 1000", field=field)
         return int(value)
     raise InvalidRecord(
         f"{field} must be a datetime with a time zone or epoch milliseconds, not {type(value).__name__}", field=field
