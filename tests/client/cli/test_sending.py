@@ -10,7 +10,7 @@ from callmark.client.cli.reading import FileOptions
 from callmark.client.cli.sending import Tries, create_patiently
 from callmark.client.cli.session import WrongUse
 from callmark.client.errors import APIConnectionError, CallmarkError, Conflict
-from callmark.client.flow import Answer, Request
+from callmark.client.flow import Answer, Apart, Request
 from callmark.client.records import read_record
 
 HEAD = PushHead(sha256="0", rows=1, base_url="http://callmark.test", account_id="acc", options=FileOptions())
@@ -66,11 +66,12 @@ def test_tries_that_may_have_been_carried_out_are_counted(given: list[Reply], op
 
 
 def test_a_try_that_is_interrupted_may_have_been_carried_out() -> None:
-    tries = Tries("key")
-    flow = tries.watch(create_patiently(Played(replies()).core(), RECORDS, "key"))
-    next(flow)
+    played, tries = Played(replies()), Tries("key")
+    flow = tries.watch(create_patiently(played.core(), RECORDS, "key"))
+    effect = next(flow)
+    assert isinstance(effect, Apart)
     assert tries.open_count == 0  # a token is asked for
-    flow.send("t0ken")
+    flow.send(played.run(effect.flow))
     flow.close()
     assert tries.open_count == 1
 
