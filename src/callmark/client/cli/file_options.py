@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from callmark.client.cli.lists import known_region
+from callmark.client.cli.lists import ENCODING, SHEET, known_region
 from callmark.client.cli.reading import FileOptions, read_map
 from callmark.client.cli.validation import read_duration, zone_of
 from callmark.tables.text import ENCODINGS
@@ -19,9 +19,9 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--caller", default="", metavar="N", help="The caller of rows that have none of their own."),
     click.option("--region", default="", metavar="CC", help="Country of numbers without a country code, such as IN."),
     click.option("--time-zone", default="UTC", metavar="Z", help="Zone of times without one, such as Asia/Kolkata."),
-    click.option("--encoding", default="", metavar="E", help="Encoding of a text, such as cp1251 (default: found)."),
+    ENCODING,
     click.option("--delimiter", default="", metavar="C", help="What divides cells, such as ; or tab (default: found)."),
-    click.option("--sheet", default="", metavar="NAME", help="Sheet of a workbook (default: the first with rows)."),
+    SHEET,
     click.option("--expires-in", default="", metavar="2h", help="How long rows without an end of their own show."),
 )
 

@@ -96,13 +96,20 @@ def _print(session: CommandSession, what: str, things: Iterable[Struct], columns
 
 
 _file = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+ENCODING: Callable[[Any], Any] = click.option(
+    "--encoding", default="", metavar="E", help="Encoding of a text, such as cp1251 (default: found)."
+)
+SHEET: Callable[[Any], Any] = click.option(
+    "--sheet", default="", metavar="NAME", help="Sheet of a workbook (default: the first with rows)."
+)
+"""Of every command that reads a file."""
 _reading_options: tuple[Callable[[Any], Any], ...] = (
     click.option("--column", default="", metavar="NAME", help="The column with the numbers, or its place from 1."),
     click.option(
         "--region", default="", metavar="CC", help="Two-letter country code of numbers without a country code."
     ),
-    click.option("--encoding", default="", metavar="E", help="Encoding of a text, such as cp1251 (default: found)."),
-    click.option("--sheet", default="", metavar="NAME", help="Sheet of a workbook (default: the first with rows)."),
+    ENCODING,
+    SHEET,
 )
 
 
