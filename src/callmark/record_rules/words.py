@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from callmark.record_rules.characters import is_showable, named, refused_in
 from callmark.record_rules.fields import Fault
 from callmark.record_rules.reasons import EDGE_IN_REASON, FORBIDDEN_IN_REASON
+from callmark.tables.sheet_errors import is_marked
 
 FAULT_WORDS: Mapping[Fault, str] = {
     Fault.REQUIRED: "is required",
@@ -25,9 +26,11 @@ FAULT_WORDS: Mapping[Fault, str] = {
 
 def text_hint(fault: Fault, value: str) -> str:
     """What to change in a text that has the wrong length or characters; empty for other faults."""
+    if is_marked(value):
+        return "the cell has an error of the spreadsheet, or a formula without a value"
     match fault:
         case Fault.REASON_LENGTH | Fault.NAME_LENGTH:
-            return f"it has {len(value)} characters"
+            return f"it has {len(value)} character{'s' * (len(value) != 1)}"
         case Fault.NAME_CHARACTERS | Fault.REASON_CHARACTERS:
             return _characters_hint(value)
         case _:

@@ -25,3 +25,8 @@ def marked(line: Line) -> Line:
     if _NO_VALUES.isdisjoint(line.cells):
         return line
     return replace(line, cells=tuple(f"{cell}{_NEVER_VALID}" if cell in _NO_VALUES else cell for cell in line.cells))
+
+
+def is_marked(text: str) -> bool:
+    """Whether a text is such a cell."""
+    return text.endswith(_NEVER_VALID) and text.removesuffix(_NEVER_VALID) in _NO_VALUES

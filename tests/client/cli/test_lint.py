@@ -72,6 +72,14 @@ async def test_a_time_that_clocks_show_twice_is_named(nobody: Commands, tmp_path
     assert await found(nobody, file, "--time-zone", "Asia/Kolkata", exit_code=0) == []
 
 
+async def test_a_cell_that_has_an_error_of_the_spreadsheet_is_called_that(nobody: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(f"{HEAD}918040001234,919900000001,{LABEL},#N/A,Your parcel arrives today,,,2h\n")
+    (fault,) = await found(nobody, file)
+    assert (fault["field"], fault["code"]) == ("name", "name_characters")
+    assert fault["hint"] == "the cell has an error of the spreadsheet, or a formula without a value"
+
+
 async def test_a_misspelt_column_has_the_nearest_right_name(nobody: Commands, tmp_path: Path) -> None:
     file = tmp_path / "orders.csv"
     file.write_text("reciever,reason\n919900000001,Your parcel arrives today\n")
