@@ -70,7 +70,6 @@ async def pile_up(deps: Deps, backlog: Backlog) -> None:
 @pytest.mark.parametrize("backlog", BACKLOGS, ids=lambda one: one.table)
 async def test_a_backlog_is_deleted_piece_by_piece(deps: Deps, backlog: Backlog) -> None:
     await pile_up(deps, backlog)
-    _, job = PERIODIC[backlog.job]
-    await job(deps)
+    await PERIODIC[backlog.job].run(deps)
     async with deps.db.connection() as tx:
         assert await rows_of_statements(tx) == [3, backlog.most]

@@ -65,7 +65,7 @@ async def test_what_is_too_old_is_overdue_until_the_jobs_have_run(deps: Deps) ->
         finding = await service.check(tx, deps.settings, deps.clock.now())
     assert (finding.ok, "call records, calls, " in finding.detail) == (False, True)
     for name in JOBS:
-        await PERIODIC[name][1](deps)
+        await PERIODIC[name].run(deps)
     assert await overdue(deps) == set()
     async with deps.db.connection() as tx:
         found = await service.look(tx, deps.settings, deps.clock.now())
@@ -76,7 +76,7 @@ async def test_what_is_too_old_is_overdue_until_the_jobs_have_run(deps: Deps) ->
 
 async def test_a_day_that_is_being_dropped_is_not_looked_at(deps: Deps, engines: Engines) -> None:
     now = deps.clock.now()
-    await PERIODIC["partitions"][1](deps)
+    await PERIODIC["partitions"].run(deps)
     async with deps.db.transaction() as tx:
         await put_row(tx, "event", now, {})
     async with connect(engines.dsn) as dropping:
@@ -98,7 +98,7 @@ async def test_an_old_batch_is_overdue_also_behind_one_that_was_made_before_and_
             ends_to = deps.clock.now() + timedelta(days=days)
             await put_row(tx, "batch", deps.clock.now() - timedelta(days=50), {"ends_to": ends_to})
     assert await overdue(deps) == {"call records"}
-    await PERIODIC["old_batches"][1](deps)
+    await PERIODIC["old_batches"].run(deps)
     assert await overdue(deps) == set()
 
 
@@ -110,7 +110,7 @@ async def test_an_old_upload_is_overdue_once_all_its_rows_are_submitted(deps: De
     async with deps.db.connection() as tx:
         await tx.execute("UPDATE upload SET due_at = NULL")
     assert await overdue(deps) == {"call records"}
-    await PERIODIC["old_uploads"][1](deps)
+    await PERIODIC["old_uploads"].run(deps)
     assert await overdue(deps) == set()
 
 
@@ -121,7 +121,7 @@ async def test_what_is_younger_than_its_setting_stays(deps: Deps) -> None:
         assert kind.period
         await put_of(deps, kind, kind.period - timedelta(minutes=1))
     for name in JOBS:
-        await PERIODIC[name][1](deps)
+        await PERIODIC[name].run(deps)
     async with deps.db.connection() as tx:
         found = await service.look(tx, deps.settings, deps.clock.now())
     assert all(

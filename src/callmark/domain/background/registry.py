@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+
 from callmark.domain.alerts import posts
 from callmark.domain.announced_calls import service as announced_calls
 from callmark.domain.audit import sealing
@@ -36,41 +38,65 @@ from callmark.kit.db import own_names
 from callmark.kit.outbound import Outbound
 from callmark.kit.work import Claimed, Work
 
-Job = Callable[[Deps], Awaitable[object]]
+
+class Job(Struct, frozen=True):
+    """A periodic job: how often it runs, by the product clock, and what operators read that it does."""
+
+    every: timedelta
+    run: Callable[[Deps], Awaitable[object]]
+    says: str
 
 
-PERIODIC: dict[str, tuple[timedelta, Job]] = {
-    "partitions": (timedelta(minutes=1), partitions.keep_partitions),
-    "old_batches": (timedelta(hours=6), partitions.drop_old_batches),
-    "dead_sessions": (timedelta(hours=1), sessions.forget_dead),
-    "dead_tokens": (timedelta(minutes=30), credentials.forget_dead_tokens),
-    "old_calls": (timedelta(days=1), calls.drop_old_calls),
-    "old_spoof_alarms": (timedelta(days=1), spoof_alarms.forget_old_alarms),
-    "old_signed_calls": (timedelta(days=1), signed_calls.drop_old_calls),
-    "counted_tokens": (timedelta(minutes=1), signed_calls.forget_counted_tokens),
-    "old_answers": (timedelta(days=1), feedback.drop_old_answers),
-    "audit_seals": (timedelta(seconds=5), sealing.seal_entries),
-    "old_audit_entries": (timedelta(days=1), sealing.prune),
-    "old_callback_requests": (timedelta(days=1), callbacks.drop_old_requests),
-    "old_idempotency_keys": (timedelta(hours=1), idempotency.forget_old_keys),
-    "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),
-    "old_exports": (timedelta(hours=1), log_downloads.forget_old_files),
-    "old_mails": (timedelta(hours=1), mail.keep_mails),
-    "old_proof_requests": (timedelta(days=1), proofs.forget_old_requests),
-    "old_announced_calls": (timedelta(hours=1), announced_calls.forget_old_calls),
-    "old_number_codes": (timedelta(hours=1), proof_codes.forget_old_codes),
-    "old_drafts": (timedelta(hours=1), previewed_files.forget_old_files),
-    "old_uploads": (timedelta(hours=6), uploads.forget_old_uploads),
-    "record_days": (timedelta(seconds=10), record_figures.count_days),
-    "call_days": (timedelta(seconds=30), call_figures.count_calls),
-    "old_alerts": (timedelta(days=1), posts.forget_old),
-    "webhook_outages": (timedelta(seconds=30), outages.watch_outages),
-    "webhook_overlaps": (timedelta(hours=1), overlaps.watch_overlaps),
-    "day_alerts": (timedelta(minutes=10), day_alerts.watch_days),
-    "certificates": (timedelta(minutes=5), keep_certificates),
-    "sweep": (timedelta(seconds=30), sweep),
+PERIODIC = {
+    "partitions": Job(
+        timedelta(minutes=1), partitions.keep_partitions, "Creates partitions for the coming days and drops old ones"
+    ),
+    "old_batches": Job(timedelta(hours=6), partitions.drop_old_batches, "Deletes old batches"),
+    "dead_sessions": Job(
+        timedelta(hours=1), sessions.forget_dead, "Deletes expired sessions, links and codes, and forgets browsers"
+    ),
+    "dead_tokens": Job(timedelta(minutes=30), credentials.forget_dead_tokens, "Deletes expired access tokens"),
+    "old_calls": Job(timedelta(days=1), calls.drop_old_calls, "Deletes old calls"),
+    "old_spoof_alarms": Job(timedelta(days=1), spoof_alarms.forget_old_alarms, "Deletes old spoof alarms"),
+    "old_signed_calls": Job(timedelta(days=1), signed_calls.drop_old_calls, "Deletes old signed and verified calls"),
+    "counted_tokens": Job(
+        timedelta(minutes=1), signed_calls.forget_counted_tokens, "Forgets tokens that can count no more"
+    ),
+    "old_answers": Job(timedelta(days=1), feedback.drop_old_answers, "Deletes old answers to campaigns"),
+    "audit_seals": Job(timedelta(seconds=5), sealing.seal_entries, "Seals new entries of the audit log"),
+    "old_audit_entries": Job(timedelta(days=1), sealing.prune, "Deletes old entries of the audit log"),
+    "old_callback_requests": Job(timedelta(days=1), callbacks.drop_old_requests, "Deletes old Call Me Back requests"),
+    "old_idempotency_keys": Job(timedelta(hours=1), idempotency.forget_old_keys, "Deletes old idempotency keys"),
+    "old_deliveries": Job(
+        timedelta(days=1),
+        webhooks.forget_old_deliveries,
+        "Deletes old deliveries of paused webhooks, and secrets of deleted ones",
+    ),
+    "old_exports": Job(timedelta(hours=1), log_downloads.forget_old_files, "Deletes old download files"),
+    "old_mails": Job(timedelta(hours=1), mail.keep_mails, "Deletes old emails"),
+    "old_proof_requests": Job(
+        timedelta(days=1), proofs.forget_old_requests, "Deletes old letters of authorisation that no number needs"
+    ),
+    "old_announced_calls": Job(
+        timedelta(hours=1), announced_calls.forget_old_calls, "Deletes announcements of calls that have ended"
+    ),
+    "old_number_codes": Job(timedelta(hours=1), proof_codes.forget_old_codes, "Deletes old codes that prove numbers"),
+    "old_drafts": Job(timedelta(hours=1), previewed_files.forget_old_files, "Deletes old previews of files"),
+    "old_uploads": Job(timedelta(hours=6), uploads.forget_old_uploads, "Deletes old uploaded files"),
+    "record_days": Job(timedelta(seconds=10), record_figures.count_days, "Counts call records by day"),
+    "call_days": Job(timedelta(seconds=30), call_figures.count_calls, "Counts calls by day"),
+    "old_alerts": Job(timedelta(days=1), posts.forget_old, "Forgets what was announced long ago"),
+    "webhook_outages": Job(
+        timedelta(seconds=30), outages.watch_outages, "Announces webhooks that fail, and those that work again"
+    ),
+    "webhook_overlaps": Job(timedelta(hours=1), overlaps.watch_overlaps, "Announces replaced secrets that end soon"),
+    "day_alerts": Job(
+        timedelta(minutes=10), day_alerts.watch_days, "Announces days with many invalid or unpushed records"
+    ),
+    "certificates": Job(timedelta(minutes=5), keep_certificates, "Renews the certificates that calls are signed with"),
+    "sweep": Job(timedelta(seconds=30), sweep, "Ends pushes that still wait when their window closes"),
 }
-"""How often each job runs, by the product clock; each runs once however many workers there are."""
+"""Every periodic job by its name; each runs once however many workers there are."""
 
 
 def periodic(deps: Deps) -> Work:
@@ -80,9 +106,9 @@ def periodic(deps: Deps) -> Work:
     """
 
     async def run(claimed: Claimed) -> datetime | None:
-        every, job = PERIODIC[claimed.row["name"]]
-        await job(deps)
-        return deps.clock.now() + every
+        job = PERIODIC[claimed.row["name"]]
+        await job.run(deps)
+        return deps.clock.now() + job.every
 
     names = ", ".join(f"'{name}'" for name in PERIODIC)
     return Work(
@@ -97,23 +123,25 @@ def periodic(deps: Deps) -> Work:
     )
 
 
-def row_works(deps: Deps, outbound: Outbound | None = None) -> list[Work]:
-    """Every kind of work whose rows are leased one by one; without `outbound`, to look at them."""
-    return [
-        personalisation.batches(deps),
-        uploads.uploads(deps),
-        switches.switches(deps),
-        numbers.listing_jobs(deps),
-        mail.mails(deps),
-        session_jobs.reset_requests(deps),
-        posts.alert_posts(deps),
-        proof_codes.number_codes(deps),
-        waking.wake_ups(deps, outbound),
-        erasing.erasures(deps),
-        periodic(deps),
-    ]
+def row_works(deps: Deps, outbound: Outbound | None = None) -> dict[str, Work]:
+    """Every kind of work whose rows are leased one by one, by what operators call it; periodic jobs are apart.
+
+    Without `outbound`, to look at them.
+    """
+    return {
+        "Batches to push": personalisation.batches(deps),
+        "Uploaded files": uploads.uploads(deps),
+        "Account suspensions and restores": switches.switches(deps),
+        "Listing jobs": numbers.listing_jobs(deps),
+        "Emails": mail.mails(deps),
+        "Requests for a new password": session_jobs.reset_requests(deps),
+        "Alerts to channels": posts.alert_posts(deps),
+        "Codes that prove numbers": proof_codes.number_codes(deps),
+        "Wake-ups of handsets": waking.wake_ups(deps, outbound),
+        "Erasures of phone numbers": erasing.erasures(deps),
+    }
 
 
 def works(deps: Deps, outbound: Outbound) -> list[Work]:
     """Every kind of work."""
-    return [*row_works(deps, outbound), webhooks.deliveries(deps, outbound)]
+    return [*row_works(deps, outbound).values(), periodic(deps), webhooks.deliveries(deps, outbound)]

@@ -33,6 +33,7 @@ class Queue(Struct, frozen=True):
     """
 
     name: str
+    title: str
     waiting: int
     running: int
     later: int
@@ -41,9 +42,10 @@ class Queue(Struct, frozen=True):
 
 
 class PeriodicJob(Struct, frozen=True):
-    """A job that runs periodically, and when next."""
+    """A job that runs periodically, what it does, and when next."""
 
     name: str
+    says: str
     due_at: datetime | None
     is_running: bool
 
@@ -68,21 +70,15 @@ async def look_at_queues(deps: Deps) -> Queues:
 
 async def look_at_row_works(deps: Deps, tx: Tx) -> list[Queue]:
     """How every work stands whose rows are leased one by one, without the periodic jobs."""
-    return [await look_at(deps, tx, work) for work in row_works(deps) if work.name != WorkName.PERIODIC]
+    return [await _look_at(deps, tx, work, title) for title, work in row_works(deps).items()]
 
 
 async def list_periodic(deps: Deps, tx: Tx) -> list[PeriodicJob]:
     """Every periodic job, next first; without those of a newer version, or of an older one that this does not have."""
     rows = await queries.select_periodic(tx, deps.real_clock.now())
-    return [PeriodicJob(*row) for row in rows if row["name"] in PERIODIC]
-
-
-async def look_at(deps: Deps, tx: Tx, work: Work) -> Queue:
-    """How that work stands."""
-    now, real_now = deps.clock.now(), deps.real_clock.now()
-    row = await queries.count_rows(tx, work, now, real_now, MOST_COUNTED + 1)
-    more = row["total"] > MOST_COUNTED
-    return Queue(work.name, row["waiting"], row["running"], row["later"], row["oldest_due_at"], more)
+    return [
+        PeriodicJob(name, PERIODIC[name].says, due_at, is_held) for name, due_at, is_held in rows if name in PERIODIC
+    ]
 
 
 async def add_periodic_jobs(deps: Deps) -> None:
@@ -112,3 +108,10 @@ async def send_all_again(deps: Deps, *, by: Actor) -> int:
             await audit.note(tx, by, "mail.sent_again", subject, account_id=None, at=now, mails=count)
         tx.after_commit(partial(deps.wake, WorkName.MAILS))
     return len(found)
+
+
+async def _look_at(deps: Deps, tx: Tx, work: Work, title: str) -> Queue:
+    now, real_now = deps.clock.now(), deps.real_clock.now()
+    row = await queries.count_rows(tx, work, now, real_now, MOST_COUNTED + 1)
+    more = row["total"] > MOST_COUNTED
+    return Queue(work.name, title, row["waiting"], row["running"], row["later"], row["oldest_due_at"], more)

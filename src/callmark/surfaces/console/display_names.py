@@ -25,7 +25,6 @@ from callmark.domain.webhooks.deliveries.health import HealthState
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.kit.roles import ALL_ROLES
 from callmark.record_rules.fields import Fault, Field
-from callmark.surfaces.console import queue_names
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _NEARLY_ALL = range(991, 1000)
@@ -345,7 +344,6 @@ CAMPAIGN_STATES = {CampaignState.DRAFT: "Draft", CampaignState.LIVE: "Live", Cam
 CAMPAIGN_COLOURS = {CampaignState.DRAFT: "secondary", CampaignState.LIVE: "green", CampaignState.ENDED: "orange"}
 ACCOUNT_STATES = {AccountState.ACTIVE: "Active", AccountState.SUSPENDED: "Suspended"}
 ACCOUNT_COLOURS = {AccountState.ACTIVE: "green", AccountState.SUSPENDED: "red"}
-WORK, PERIODIC = queue_names.WORK, queue_names.PERIODIC
 SYSTEMS = {OS.ANDROID: "Android", OS.IOS: "iOS"}
 PROCESSES = {
     "http": "Web: API, gateway, console",
