@@ -16,7 +16,7 @@ from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import Heartbeat, apart
 from callmark.kit.installation import held_since, told_held
 from callmark.kit.migrate import applied_steps, head, needed, outstanding
-from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, marked_key, read_key
+from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, read_key, read_mark
 from callmark.kit.settings import Settings
 
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -130,7 +130,7 @@ async def schema(tx: Tx) -> CheckResult:
 
 async def secret_key(tx: Tx, settings: Settings) -> CheckResult:
     """Whether the key that secrets are encrypted with is here, and whether its replacement is half done."""
-    name, marked = "secret key", await marked_key(tx)
+    name, marked = "secret key", await read_mark(tx)
     try:
         keys = {mark(key) for key in known_keys(settings)}
         following = read_key(settings.data, NEXT_FILE)

@@ -67,6 +67,11 @@ async def marked_key(tx: Tx) -> bytes | None:
     return await tx.fetchval("SELECT secret_key_mark FROM installation FOR SHARE")
 
 
+async def read_mark(tx: Tx) -> bytes | None:
+    """As `marked_key`, without waiting for who replaces the key; it can be replaced at any moment."""
+    return await tx.fetchval("SELECT secret_key_mark FROM installation")
+
+
 async def key_changed_at(tx: Tx) -> datetime | None:
     """When the key was last replaced, by the real clock."""
     return await tx.fetchval("SELECT secret_key_changed_at FROM installation")

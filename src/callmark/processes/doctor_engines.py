@@ -22,7 +22,7 @@ from callmark.kit.fastpath.nats_client import SteadyClient
 from callmark.kit.heartbeats import heartbeats_of
 from callmark.kit.nats_servers import NatsAccess, seeds, version_of
 from callmark.kit.object_store import FOLDER, try_store
-from callmark.kit.secret_key import current_key, marked_key
+from callmark.kit.secret_key import current_key, read_mark
 from callmark.kit.settings import Settings
 from callmark.processes.reach import public_url
 from callmark.processes.secret_key import count_left
@@ -60,7 +60,7 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
 
 async def _secret_key(tx: Tx, settings: Settings) -> CheckResult:
     """The secret key, and whether everything opens with it: a backup may be from the middle of its replacement."""
-    found, marked = await checks.secret_key(tx, settings), await marked_key(tx)
+    found, marked = await checks.secret_key(tx, settings), await read_mark(tx)
     left = await count_left(tx, current_key(settings, marked)) if found.ok and marked else 0
     if not left:
         return found

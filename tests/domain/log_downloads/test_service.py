@@ -35,6 +35,7 @@ from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import LinkExpired, TooManyRequests
 from callmark.kit.object_store import Files, files_of
+from callmark.kit.secret_key import lock_key
 
 SLOT = "2026-01-03T09:30:00+04:00"
 NASTY = (
@@ -191,6 +192,15 @@ async def test_a_file_is_written_once_however_many_ask_for_it(deps: Deps, clock:
     clock.advance(timedelta(seconds=1))
     with pytest.raises(LinkExpired):
         await downloads.open(token)
+
+
+async def test_a_link_leads_to_its_file_while_the_secret_key_is_replaced(deps: Deps) -> None:
+    link = await log_downloads.make_link(deps, export(deps, (await asked_to_call_back(deps)).account_id), by=ALICE)
+    assert link
+    async with deps.db.transaction() as tx:
+        await lock_key(tx)
+        found = await Downloads(deps).open(link.url.rpartition("/")[2])
+    assert len(rows(await content_of(found))) == 1
 
 
 async def test_a_writing_that_was_broken_off_leaves_nothing_and_is_done_anew(deps: Deps) -> None:

@@ -4,6 +4,9 @@ from callmark.domain.call_reasons.model import CallReason
 from callmark.domain.ids import AccountId, CallReasonId
 from callmark.kit.db import Row, Tx
 
+_SELECT = "SELECT id, account_id, text, created_by_email, created_at FROM call_reason"
+_ONE = f"{_SELECT} WHERE id = $2 AND account_id = $1"
+
 
 async def insert_call_reason(tx: Tx, reason: CallReason) -> None:
     """Writes a new call reason, whose text is free in its account."""
@@ -20,21 +23,21 @@ async def insert_call_reason(tx: Tx, reason: CallReason) -> None:
 async def select_call_reasons(tx: Tx, account_id: AccountId) -> list[CallReason]:
     """The account's call reasons, newest first."""
     rows = await tx.fetch(
-        "SELECT id, account_id, text, created_by_email, created_at FROM call_reason WHERE account_id = $1"
-        " ORDER BY created_at DESC, id DESC",
+        f"{_SELECT} WHERE account_id = $1 ORDER BY created_at DESC, id DESC",
         account_id,
     )
     return [_call_reason(row) for row in rows]
 
 
+async def select_call_reason(tx: Tx, account_id: AccountId, reason_id: CallReasonId) -> CallReason | None:
+    """The account's call reason, or None."""
+    row = await tx.fetchrow(_ONE, account_id, reason_id)
+    return _call_reason(row) if row else None
+
+
 async def lock_call_reason(tx: Tx, account_id: AccountId, reason_id: CallReasonId) -> CallReason | None:
-    """The account's call reason, which cannot be deleted until the transaction ends; None for an unknown one."""
-    row = await tx.fetchrow(
-        "SELECT id, account_id, text, created_by_email, created_at FROM call_reason"
-        " WHERE id = $2 AND account_id = $1 FOR KEY SHARE",
-        account_id,
-        reason_id,
-    )
+    """As `select_call_reason`; it cannot be deleted until the transaction ends."""
+    row = await tx.fetchrow(f"{_ONE} FOR KEY SHARE", account_id, reason_id)
     return _call_reason(row) if row else None
 
 

@@ -50,7 +50,7 @@ async def list_call_reasons(deps: Deps, account_id: AccountId) -> list[CallReaso
 async def get_call_reason(deps: Deps, account_id: AccountId, reason_id: CallReasonId) -> CallReason:
     """The account's call reason. Raises NotFound."""
     async with deps.db.connection() as tx:
-        return found(await queries.lock_call_reason(tx, account_id, reason_id), _UNKNOWN)
+        return found(await queries.select_call_reason(tx, account_id, reason_id), _UNKNOWN)
 
 
 async def update_call_reason(

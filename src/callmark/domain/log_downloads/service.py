@@ -41,7 +41,7 @@ from callmark.kit.errors import AppError, Forbidden, LinkExpired, NotFound, TooM
 from callmark.kit.fair import FairSlots
 from callmark.kit.ids import sha256
 from callmark.kit.object_store import Stored, files_of
-from callmark.kit.secret_key import current_key, key_changed_at, known_keys, marked_key
+from callmark.kit.secret_key import current_key, key_changed_at, known_keys, marked_key, read_mark
 from callmark.kit.settings import Secret
 
 log = structlog.get_logger(__name__)
@@ -154,7 +154,7 @@ class Downloads:
     async def _keys(self) -> list[Secret]:
         """What a link may be signed with: the installation's key, and for a link's lifetime those before it."""
         async with self._deps.db.connection() as tx:
-            marked, changed_at = await marked_key(tx), await key_changed_at(tx)
+            marked, changed_at = await read_mark(tx), await key_changed_at(tx)
         if changed_at is None or self._deps.real_clock.now() >= changed_at + LIFE:
             return [current_key(self._deps.settings, marked)]
         return known_keys(self._deps.settings)

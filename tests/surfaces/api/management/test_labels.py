@@ -137,6 +137,14 @@ async def test_the_catalogue_of_categories_has_what_labels_may_have(alice: Manag
     assert len(listed) == 21
 
 
+async def test_a_call_reason_is_read_while_another_transaction_deletes_it(alice: Manager) -> None:
+    made = await alice.create("call_reasons", {"call_reason": "Your parcel arrives today"})
+    async with alice.deps.db.transaction() as tx:
+        assert await tx.fetchval("DELETE FROM call_reason RETURNING text") == made["call_reason"]
+        assert await alice.get(f"call_reasons/{made['id']}") == made
+    assert await alice.refusal("GET", f"call_reasons/{made['id']}") == (404, "")
+
+
 async def test_a_call_reason_is_made_changed_and_deleted_and_each_step_is_audited(alice: Manager) -> None:
     made = await alice.create("call_reasons", {"call_reason": "Your parcel arrives today"})
     path = f"call_reasons/{made['id']}"
