@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TypedDict, Unpack
 from uuid import UUID
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
@@ -34,16 +35,24 @@ class NewLabel(TypedDict):
     sub_category: int
 
 
+class PreparedLabel(Struct, frozen=True):
+    """A new label that is checked and not stored yet, with its logo as it is kept."""
+
+    label: Label
+    logo_png: bytes
+
+
 async def create_label(deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewLabel]) -> Label:
-    """`create_label_in` a transaction of its own."""
+    """The new label. Raises as `prepare_label`, and NotFound for an unknown account."""
+    prepared = await prepare_label(deps, account_id, by=by, **new)
     async with deps.db.transaction() as tx:
-        return await create_label_in(tx, deps, account_id, by=by, **new)
+        return await create_label_in(tx, deps, prepared, by=by)
 
 
-async def create_label_in(tx: Tx, deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewLabel]) -> Label:
-    """The new label.
+async def prepare_label(deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewLabel]) -> PreparedLabel:
+    """A label for `create_label_in`. To decode its logo takes a while, so it is done before the transaction.
 
-    Raises InvalidInput for a name, a logo or a category that cannot be used, NotFound for an unknown account.
+    Raises InvalidInput for a name, a logo or a category that cannot be used.
     """
     name = model.label_name(new["name"])
     categories.check(new["category"], new["sub_category"])
@@ -60,8 +69,14 @@ async def create_label_in(tx: Tx, deps: Deps, account_id: AccountId, *, by: Acto
         created_by_email=by.email,
         created_at=deps.clock.now(),
     )
-    await accounts.lock_account(tx, account_id)
-    await queries.insert_logo(tx, label.logo_sha256, png)
+    return PreparedLabel(label, png)
+
+
+async def create_label_in(tx: Tx, deps: Deps, prepared: PreparedLabel, *, by: Actor) -> Label:
+    """The label, now stored. Raises NotFound for an unknown account."""
+    label = prepared.label
+    await accounts.lock_account(tx, label.account_id)
+    await queries.insert_logo(tx, label.logo_sha256, prepared.logo_png)
     await queries.insert_label(tx, label)
     await _note(deps, tx, by, "label.created", label, type=label.label_type)
     return label

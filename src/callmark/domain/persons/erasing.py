@@ -308,10 +308,12 @@ async def _find_number(deps: Deps, one: Erasure) -> bool:
 
 async def _look_for_digests(deps: Deps, table: SearchedTable, by_key: Mapping[bytes, Mapping[bytes, Erasure]]) -> None:
     async def look(places: range) -> None:
-        async with deps.db.transaction() as tx:
+        async with deps.db.connection() as tx:
             found = await queries.select_digit_runs(tx, table, places)
-            if table.as_sent:
-                found |= await to_thread(_numbers_in, await queries.select_as_sent(tx, table, places))
+            sent = await queries.select_as_sent(tx, table, places) if table.as_sent else ()
+        if sent:
+            found |= await to_thread(_numbers_in, sent)
+        async with deps.db.transaction() as tx:
             for digits in found:
                 for key, wanted in by_key.items():
                     if known := wanted.get(digest_of(key, digits)):

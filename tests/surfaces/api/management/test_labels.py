@@ -11,6 +11,7 @@ from tests.surfaces.api.management.managing import Manager, managing
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import LabelId
+from callmark.domain.labels import logo as labels_logo
 from callmark.domain.labels.logo import initial_logo
 from callmark.kit.ids import parse_uuid
 
@@ -35,6 +36,19 @@ async def test_a_label_is_made_changed_and_deleted_and_each_step_is_audited(alic
     assert await alice.delete(f"labels/{made['id']}") == changed
     assert await alice.refusal("GET", f"labels/{made['id']}") == (404, "")
     assert await alice.actions() == ["label.created", "label.changed", "label.deleted"]
+
+
+async def test_no_transaction_is_open_while_a_logo_is_decoded(alice: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean, busy = labels_logo.clean_logo, list[int]()
+
+    def watched(file: bytes) -> bytes:
+        busy.append(alice.deps.db.pool_state().in_use)
+        return clean(file)
+
+    monkeypatch.setattr(labels_logo, "clean_logo", watched)
+    made = await alice.create("labels", NEW)
+    await alice.patch(f"labels/{made['id']}", {"logo": LOGO})
+    assert busy == [0, 0]
 
 
 async def test_a_dynamic_label_becomes_the_default_and_no_other_does(alice: Manager) -> None:

@@ -118,7 +118,10 @@ async def get_label(request: ApiRequest) -> Response:
 async def create_label(request: ApiRequest) -> Response:
     """`POST labels`."""
     body, by = body_of(request, NewLabelBody), await actor_of(request)
-    new = labels.NewLabel(
+    prepared = await labels.prepare_label(
+        request.deps,
+        request.account_id,
+        by=by,
         label_type=body.label_type,
         name=body.name,
         logo_png=_logo(body.logo),
@@ -126,7 +129,7 @@ async def create_label(request: ApiRequest) -> Response:
         sub_category=body.sub_category,
     )
     async with request.deps.db.transaction() as tx:
-        label = await labels.create_label_in(tx, request.deps, request.account_id, by=by, **new)
+        label = await labels.create_label_in(tx, request.deps, prepared, by=by)
         return await kept(tx, request, render(_shown(request, label), 201))
 
 
