@@ -1,10 +1,13 @@
 """What every use case may use, built once per process in `callmark.processes.compose`."""
 
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
 from msgspec import Struct, field
 
 from callmark.domain.work_names import WorkName
 from callmark.kit.clock import Clock
-from callmark.kit.db import Database
+from callmark.kit.db import Database, Transaction
 from callmark.kit.fabric import Fabric
 from callmark.kit.health import Health
 from callmark.kit.partitions import RowsAhead
@@ -12,6 +15,9 @@ from callmark.kit.settings import Settings
 from callmark.kit.short_memory import ShortMemory
 from callmark.kit.statement_batcher import StatementBatcher
 from callmark.kit.work import wake_topic
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Deps(Struct, frozen=True):
@@ -39,3 +45,14 @@ class Deps(Struct, frozen=True):
         """Wakes the workers that do this work. A hint, since they also poll; for after the commit."""
         for work in works:
             await self.fabric.announce(wake_topic(work))
+
+
+def in_own_transaction(
+    use_case: Callable[Concatenate[Transaction, Deps, _P], Awaitable[_T]], *, tries: int = 1
+) -> Callable[Concatenate[Deps, _P], Coroutine[Any, Any, _T]]:
+    """A use case that takes a transaction (`create_x_in`) as one that opens its own; `tries` as in `Database`."""
+
+    async def whole(deps: Deps, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await deps.db.in_transaction(lambda tx: use_case(tx, deps, *args, **kwargs), tries=tries)
+
+    return whole

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from callmark.domain.accounts import model, queries
 from callmark.domain.accounts.model import Account, AccountState
 from callmark.domain.audit import service as audit
-from callmark.domain.deps import Deps
+from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import DEFAULTS
 from callmark.domain.policy import plan
@@ -23,14 +23,10 @@ from callmark.kit.ids import new_id
 from callmark.kit.text import kept_or
 
 
-async def create_account(deps: Deps, name: str, features: Collection[Feature] = ALL_FEATURES, *, by: Actor) -> Account:
+async def create_account_in(
+    tx: Tx, deps: Deps, name: str, features: Collection[Feature] = ALL_FEATURES, *, by: Actor
+) -> Account:
     """The new account. Names need not be unique. Raises InvalidInput for a name of no or over 100 characters."""
-    async with deps.db.transaction() as tx:
-        return await create_account_in(tx, deps, name, features, by=by)
-
-
-async def create_account_in(tx: Tx, deps: Deps, name: str, features: Collection[Feature], *, by: Actor) -> Account:
-    """As `create_account`, inside a transaction."""
     account = Account(
         id=AccountId(new_id()),
         name=model.account_name(name),
@@ -49,6 +45,9 @@ async def create_account_in(tx: Tx, deps: Deps, name: str, features: Collection[
         features=sorted(account.features),
     )
     return account
+
+
+create_account = in_own_transaction(create_account_in)
 
 
 async def get_account(deps: Deps, account_id: AccountId) -> Account:

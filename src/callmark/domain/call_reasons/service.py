@@ -9,7 +9,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
 from callmark.domain.call_reasons import queries
 from callmark.domain.call_reasons.model import CallReason, library_text
-from callmark.domain.deps import Deps
+from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.ids import AccountId, CallReasonId
 from callmark.domain.policy.model import Actor
 from callmark.kit.db import Tx
@@ -18,12 +18,6 @@ from callmark.kit.ids import new_id
 from callmark.kit.text import alike, kept_or, some_names
 
 _UNKNOWN = "no call reason with this id in this account"
-
-
-async def create_call_reason(deps: Deps, account_id: AccountId, *, text: str, by: Actor) -> CallReason:
-    """`create_call_reason_in` a transaction of its own."""
-    async with deps.db.transaction() as tx:
-        return await create_call_reason_in(tx, deps, account_id, text=text, by=by)
 
 
 async def create_call_reason_in(tx: Tx, deps: Deps, account_id: AccountId, *, text: str, by: Actor) -> CallReason:
@@ -38,6 +32,9 @@ async def create_call_reason_in(tx: Tx, deps: Deps, account_id: AccountId, *, te
     await queries.insert_call_reason(tx, reason)
     await _note(deps, tx, by, "call_reason.created", reason)
     return reason
+
+
+create_call_reason = in_own_transaction(create_call_reason_in)
 
 
 async def list_call_reasons(deps: Deps, account_id: AccountId) -> list[CallReason]:

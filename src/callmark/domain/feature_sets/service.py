@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
 from callmark.domain.call_reasons import service as call_reasons
-from callmark.domain.deps import Deps
+from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.feature_sets import queries, visible_sets
 from callmark.domain.feature_sets.model import (
     FeatureSet,
@@ -66,14 +66,6 @@ async def change_number_count(tx: Tx, feature_set_id: FeatureSetId, by: int) -> 
         await queries.add_to_number_count(tx, feature_set_id, by)
 
 
-async def create_feature_set(
-    deps: Deps, account_id: AccountId, process_id: ProcessId, new: NewFeatureSet, *, by: Actor
-) -> FeatureSet:
-    """`create_feature_set_in` a transaction of its own."""
-    async with deps.db.transaction() as tx:
-        return await create_feature_set_in(tx, deps, account_id, process_id, new, by=by)
-
-
 async def create_feature_set_in(
     tx: Tx, deps: Deps, account_id: AccountId, process_id: ProcessId, new: NewFeatureSet, *, by: Actor
 ) -> FeatureSet:
@@ -108,6 +100,9 @@ async def create_feature_set_in(
     await queries.insert_feature_set(tx, made)
     await _note(deps, tx, by, "feature_set.created", made, inside=process.where)
     return made
+
+
+create_feature_set = in_own_transaction(create_feature_set_in)
 
 
 def _offered(feature_set: FeatureSet) -> frozenset[Feature]:

@@ -10,7 +10,7 @@ from typing import NotRequired, TypedDict, Unpack
 from msgspec.structs import replace
 
 from callmark.domain.audit import service as audit
-from callmark.domain.deps import Deps
+from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSet, FeatureSetChange
 from callmark.domain.feedback import model, queries
@@ -49,12 +49,6 @@ class NewCampaign(TypedDict):
     questions: NotRequired[Sequence[NewQuestion]]
 
 
-async def create_campaign(deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewCampaign]) -> Campaign:
-    """`create_campaign_in` a transaction of its own."""
-    async with deps.db.transaction() as tx:
-        return await create_campaign_in(tx, deps, account_id, by=by, **new)
-
-
 async def create_campaign_in(
     tx: Tx, deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewCampaign]
 ) -> Campaign:
@@ -85,6 +79,9 @@ async def create_campaign_in(
     await queries.insert_campaign(tx, campaign)
     await _note(tx, by, "campaign.created", campaign, now)
     return campaign
+
+
+create_campaign = in_own_transaction(create_campaign_in)
 
 
 async def get_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignId) -> Campaign:

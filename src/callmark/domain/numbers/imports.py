@@ -202,7 +202,7 @@ async def import_group(
         into = await feature_sets.lock_feature_set(tx, account_id, group.id)
         if into is None:
             raise Forbidden
-        return await service.list_in(tx, deps, into, ListingRequest(list(part)), by=by)
+        return await service.list_into(tx, deps, into, ListingRequest(list(part)), by=by)
 
     return group, _joined(
         [await service.in_transaction(deps, lambda tx, part=part: use(tx, part)) for part in _parts(numbers)]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from callmark.domain.audit import service as audit
-from callmark.domain.deps import Deps
+from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSet
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
@@ -42,13 +42,6 @@ _TRIES = 5
 """How often a request is begun that met another in a deadlock."""
 
 
-async def publish(
-    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, numbers: Sequence[str], *, by: Actor
-) -> Published:
-    """`publish_in` a transaction of its own."""
-    return await in_transaction(deps, lambda tx: publish_in(tx, deps, account_id, feature_set_id, numbers, by=by))
-
-
 async def publish_in(
     tx: Transaction,
     deps: Deps,
@@ -67,14 +60,10 @@ async def publish_in(
     """
     asked = read_request(numbers)
     into = await lock_set(tx, account_id, feature_set_id, by.scope)
-    return await list_in(tx, deps, into, asked, by=by)
+    return await list_into(tx, deps, into, asked, by=by)
 
 
-async def delist(
-    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, numbers: Sequence[str], *, by: Actor
-) -> Delisted:
-    """`delist_in` a transaction of its own."""
-    return await in_transaction(deps, lambda tx: delist_in(tx, deps, account_id, feature_set_id, numbers, by=by))
+publish = in_own_transaction(publish_in, tries=_TRIES)
 
 
 async def delist_in(
@@ -106,7 +95,10 @@ async def delist_in(
     return answer
 
 
-async def list_in(tx: Transaction, deps: Deps, into: FeatureSet, asked: ListingRequest, *, by: Actor) -> Published:
+delist = in_own_transaction(delist_in, tries=_TRIES)
+
+
+async def list_into(tx: Transaction, deps: Deps, into: FeatureSet, asked: ListingRequest, *, by: Actor) -> Published:
     """As `publish_in`, into a locked feature set or number group."""
     now = deps.clock.now()
     if into.label_id is None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
-from callmark.domain.deps import Deps
+from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, OperationId, ProcessId
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, Scope
 from callmark.domain.structure import queries
@@ -77,12 +77,6 @@ def check_above(scope: Scope, node: Node) -> None:
         raise Forbidden("Only an admin, or an owner of the level above, can do this.")
 
 
-async def create_department(deps: Deps, account_id: AccountId, *, name: str, by: Actor) -> Department:
-    """`create_department_in` a transaction of its own."""
-    async with deps.db.transaction() as tx:
-        return await create_department_in(tx, deps, account_id, name=name, by=by)
-
-
 async def create_department_in(tx: Tx, deps: Deps, account_id: AccountId, *, name: str, by: Actor) -> Department:
     """The new department. Raises InvalidInput, Conflict for a name that is taken, NotFound for an unknown account."""
     by.scope.check(())
@@ -94,12 +88,7 @@ async def create_department_in(tx: Tx, deps: Deps, account_id: AccountId, *, nam
     return made
 
 
-async def create_operation(
-    deps: Deps, account_id: AccountId, department_id: DepartmentId, *, catalogue_id: CatalogueId, by: Actor
-) -> Operation:
-    """`create_operation_in` a transaction of its own."""
-    async with deps.db.transaction() as tx:
-        return await create_operation_in(tx, deps, account_id, department_id, catalogue_id=catalogue_id, by=by)
+create_department = in_own_transaction(create_department_in)
 
 
 async def create_operations(
@@ -128,12 +117,7 @@ async def create_operation_in(
     return made
 
 
-async def create_process(
-    deps: Deps, account_id: AccountId, operation_id: OperationId, *, name: str, by: Actor
-) -> Process:
-    """`create_process_in` a transaction of its own."""
-    async with deps.db.transaction() as tx:
-        return await create_process_in(tx, deps, account_id, operation_id, name=name, by=by)
+create_operation = in_own_transaction(create_operation_in)
 
 
 async def create_process_in(
@@ -147,12 +131,7 @@ async def create_process_in(
     return made
 
 
-async def create_sub_process(
-    deps: Deps, account_id: AccountId, process_id: ProcessId, *, name: str, by: Actor
-) -> Process:
-    """`create_sub_process_in` a transaction of its own."""
-    async with deps.db.transaction() as tx:
-        return await create_sub_process_in(tx, deps, account_id, process_id, name=name, by=by)
+create_process = in_own_transaction(create_process_in)
 
 
 async def create_sub_process_in(
@@ -168,6 +147,9 @@ async def create_sub_process_in(
     made = Process(ProcessId(new_id()), account_id, parent.operation_id, parent.id, name, deps.clock.now())
     await _insert_process(deps, tx, by, made, above)
     return made
+
+
+create_sub_process = in_own_transaction(create_sub_process_in)
 
 
 async def rename_node(

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
-from callmark.domain.deps import Deps
+from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.limits.model import WEBHOOKS
@@ -49,12 +49,6 @@ class NewWebhook(TypedDict):
     stops_on_gone: NotRequired[bool]
 
 
-async def create_webhook(deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewWebhook]) -> NewSecret:
-    """`create_webhook_in` a transaction of its own."""
-    async with deps.db.transaction() as tx:
-        return await create_webhook_in(tx, deps, account_id, by=by, **new)
-
-
 async def create_webhook_in(
     tx: Transaction, deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewWebhook]
 ) -> NewSecret:
@@ -85,6 +79,9 @@ async def create_webhook_in(
     await _note(tx, by, "webhook.created", webhook, now, **_facts(webhook), is_address_new=True)
     log.info("webhook_created", webhook=str(webhook.id))
     return NewSecret(webhook, shown_secret(secret))
+
+
+create_webhook = in_own_transaction(create_webhook_in)
 
 
 async def _refuse_without_room(tx: Tx, webhook: Webhook, most: int) -> None:

@@ -12,7 +12,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import service as alerts
 from callmark.domain.alerts.model import Alert, AlertKind
 from callmark.domain.audit import service as audit
-from callmark.domain.deps import Deps
+from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import AccountId, ProofRequestId
 from callmark.domain.numbers import page_queries
@@ -46,14 +46,6 @@ _PROVABLE = frozenset({NumberState.PENDING, NumberState.LISTED})
 _MOST_NAMED = 3
 
 
-async def request_proof(
-    deps: Deps, account_id: AccountId, numbers: Sequence[PhoneNumber], letter: ProofLetter | None, *, by: Actor
-) -> ProofRequest:
-    """`request_proof_in` a transaction of its own."""
-    async with deps.db.transaction() as tx:
-        return await request_proof_in(tx, deps, account_id, numbers, letter, by=by)
-
-
 async def request_proof_in(
     tx: Tx, deps: Deps, account_id: AccountId, numbers: Sequence[PhoneNumber], letter: ProofLetter | None, *, by: Actor
 ) -> ProofRequest:
@@ -73,6 +65,9 @@ async def request_proof_in(
     await queries.put_proofs(tx, account_id, asked, proof)
     await _note(tx, by, "numbers.proof_requested", account_id, asked, now, way=way)
     return found(await queries.select_request(tx, request_id))
+
+
+request_proof = in_own_transaction(request_proof_in)
 
 
 async def withdraw_request(deps: Deps, account_id: AccountId, request_id: ProofRequestId, *, by: Actor) -> ProofRequest:
