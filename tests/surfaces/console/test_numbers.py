@@ -1,5 +1,6 @@
 import re
-from html import escape
+from html import escape, unescape
+from urllib.parse import parse_qsl
 
 import pytest
 from tests.domain.numbers.staging import phones, reviewing, run_jobs, states_of
@@ -252,6 +253,24 @@ async def test_all_that_the_filters_leave_are_chosen_and_not_one_page_of_them(
     assert "1,100 numbers are being delisted" in text_of(done)
     await run_jobs(deps)
     assert await states_of(deps, business.account.id) == {"listed": 2}
+
+
+async def test_the_next_page_the_file_and_all_that_are_chosen_are_of_the_same_filters(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    here = await make_set(deps, business)
+    await list_in(deps, business, here, *phones(51))
+    filters = {
+        "q": "Door",
+        "state": "listed",
+        "proof": "unproven",
+        "place": str(business.department),
+        "set": str(here),
+    }
+    shown = unescape((await (await browse.as_member(business.admin)).get(NUMBERS, **filters)).text)
+    for path in (NUMBERS, f"{NUMBERS}/export", f"{NUMBERS}/chosen"):
+        leads_to = [dict(parse_qsl(one)) for one in re.findall(rf'(?:href|action)="{path}\?([^"]+)"', shown)]
+        assert [{name: one.get(name) for name in filters} for one in leads_to] == [filters], path
 
 
 async def test_what_is_done_to_chosen_numbers_goes_back_to_the_same_filters_and_page(

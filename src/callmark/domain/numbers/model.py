@@ -80,7 +80,7 @@ class FeatureSetNames(Struct, frozen=True):
 
 
 class NumberFilter(Struct, frozen=True):
-    """What a list of numbers is narrowed to; an empty part narrows nothing.
+    """What someone narrows a list of numbers to; an empty part narrows nothing. For SQL it becomes a `NumberSearch`.
 
     `text` is the beginning of a number, however spaced, or of a feature set's name; `place` any node of the structure.
     """

@@ -28,7 +28,7 @@ class RowSpan(Struct, frozen=True):
 
 
 class NumberSearch(Struct, frozen=True):
-    """What a list of numbers is narrowed to; a part that is None narrows nothing.
+    """A `NumberFilter` as the statement takes it, with what the scope leaves; a part that is None narrows nothing.
 
     `number_prefix` is digits, `name_prefix` the beginning of a feature set's name in whatever case; `feature_sets` are
     those that it may be in, when not all of the account.

@@ -30,7 +30,9 @@ from callmark.surfaces.cursors import InstantKey
 
 LIST = "/console/operator/accounts"
 PAGE = 50
-_PAGER: Pager[Account, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), PAGE)
+_PAGER: Pager[Account, InstantKey] = Pager(
+    InstantKey, lambda one: (one.created_at, one.id), PAGE, filters=("q", "state")
+)
 
 
 class AccountFigures(Struct, frozen=True):
@@ -89,7 +91,7 @@ async def show_accounts(request: ConsoleRequest) -> Response:
     wanted = AccountState(state) if state in set(AccountState) else None
     after = _PAGER.position(request)
     found = await accounts.search_accounts(request.deps, text, wanted, after, PAGE + 1)
-    part = _PAGER.part(request, found, q=text, state=wanted or "")
+    part = _PAGER.part(request, found)
     is_narrowed = bool(text or wanted or after)
     return page(request, AccountsPage(part.rows, text, wanted or "", is_narrowed, part.next, part.first))
 

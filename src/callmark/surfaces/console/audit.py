@@ -122,7 +122,9 @@ ACTIONS = (
     "operator_token.revoked",
 )
 """What the filter offers: every action that a use case notes (a test compares)."""
-_PAGER: Pager[AuditEntry, InstantKey] = Pager(InstantKey, lambda one: (one.at, one.id), PAGE)
+_PAGER: Pager[AuditEntry, InstantKey] = Pager(
+    InstantKey, lambda one: (one.at, one.id), PAGE, filters=("q", "action", "account")
+)
 
 
 class AuditPage(Page, frozen=True):
@@ -153,7 +155,7 @@ async def show_installation(request: ConsoleRequest) -> Response:
 
 
 def _page(request: ConsoleRequest, found: list[AuditEntry], wanted: AuditFilter, account_id: str = "") -> Response:
-    part = _PAGER.part(request, found, q=wanted.text, action=wanted.action, account=account_id)
+    part = _PAGER.part(request, found)
     return page(request, AuditPage(part.rows, wanted, ACTIONS, account_id, request.path, part.next, part.first))
 
 

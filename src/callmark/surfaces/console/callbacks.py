@@ -96,7 +96,7 @@ async def show_list(request: ConsoleRequest) -> Response:
     ]
     after = _PAGER.position(request)
     start = next((at + 1 for at, one in enumerate(found) if after == _key(one)), 0)
-    part = _PAGER.part(request, found[start:], q=text)
+    part = _PAGER.part(request, found[start:])
     shown = [(one, display_names.hours(one.config.hours) if one.config else "") for one in part.rows]
     return page(request, ConfigsPage(shown, text, LIST, part.next, part.first))
 
@@ -295,7 +295,7 @@ def _key(one: ConfiguredSet) -> tuple[str, str]:
     return one.own.feature_set.name, str(one.own.feature_set.id)
 
 
-_PAGER = Pager(tuple[str, str], _key, _PAGE)
+_PAGER = Pager(tuple[str, str], _key, _PAGE, filters=("q",))
 
 
 ROUTES = (

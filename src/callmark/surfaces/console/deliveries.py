@@ -24,7 +24,9 @@ from callmark.surfaces.cursors import InstantKey
 
 LIST = "/console/webhook-events"
 _PAGE = 50
-_PAGER: Pager[Delivery, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), _PAGE)
+_PAGER: Pager[Delivery, InstantKey] = Pager(
+    InstantKey, lambda one: (one.created_at, one.id), _PAGE, filters=("q", "webhook", "state", "type", "span")
+)
 SPANS = {
     "hour": ("Last hour", timedelta(hours=1)),
     "day": ("Last 24 hours", timedelta(days=1)),
@@ -75,7 +77,7 @@ class DeliveryPage(Page, frozen=True):
 
 async def show_list(request: ConsoleRequest) -> Response:
     """The account's deliveries, newest first."""
-    wanted = {name: request.query(name) for name in ("q", "webhook", "state", "type", "span")}
+    wanted = _PAGER.filtered_by(request)
     endpoints = await webhooks.list_webhooks(request.deps, request.account_id)
     filters, is_possible = _filters(wanted, request.deps.clock.now(), _PAGER.position(request))
     found = (
@@ -83,7 +85,7 @@ async def show_list(request: ConsoleRequest) -> Response:
         if is_possible
         else []
     )
-    part = _PAGER.part(request, found, **wanted)
+    part = _PAGER.part(request, found)
     return page(
         request,
         DeliveriesPage(

@@ -86,18 +86,16 @@ class SetPage(Page, frozen=True):
 
 async def show_list(request: ConsoleRequest) -> Response:
     """The feature sets of the actor's place, by name."""
-    state = request.query("state")
+    filters = _PAGER.filtered_by(request)
+    state = filters["state"]
     wanted = FeatureSetFilter(
-        request.query("q"),
-        FeatureSetState(state) if state in set(FeatureSetState) else None,
-        parse_uuid(request.query("place")),
+        filters["q"], FeatureSetState(state) if state in set(FeatureSetState) else None, parse_uuid(filters["place"])
     )
     visible = await visible_sets.list_visible(request.deps, request.account_id, request.by.scope)
     found = [one for one in visible if one.path and wanted.includes(one)]  # a number group has no place
     tree = await structure.tree(request.deps, request.account_id, request.by.scope)
     after = _PAGER.position(request)
-    kept = {"q": wanted.text, "state": state, "place": str(wanted.place or "")}
-    part = _PAGER.part(request, [one for one in found if after is None or _key(one) > after], **kept)
+    part = _PAGER.part(request, [one for one in found if after is None or _key(one) > after])
     return page(
         request,
         SetsPage(
@@ -105,7 +103,7 @@ async def show_list(request: ConsoleRequest) -> Response:
             len(found),
             wanted,
             place_options(tree),
-            is_narrowed=any(kept.values()),
+            is_narrowed=wanted != FeatureSetFilter(),
             may_create=any(node.has_sets for node in flat(tree).values()),
             url=LIST,
             next=part.next,
@@ -298,7 +296,7 @@ async def _moving(request: ConsoleRequest, placed: PlacedFeatureSet, form: Form,
     )
 
 
-_PAGER = Pager(tuple[str, str], _key, _PAGE)
+_PAGER = Pager(tuple[str, str], _key, _PAGE, filters=("q", "state", "place"))
 
 
 ROUTES = (

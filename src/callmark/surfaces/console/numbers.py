@@ -29,7 +29,7 @@ from callmark.surfaces.console.feature_sets import FeatureSetIdentity, identity_
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.proof_form import ProofFormPage
-from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.streaming import Streaming
 
@@ -37,7 +37,11 @@ LIST = "/console/numbers"
 _PAGE = 50
 _NumberKey = tuple[datetime, PhoneNumber]
 _PAGER: Pager[NumberDetails, _NumberKey] = Pager(
-    _NumberKey, lambda one: (one.number.created_at, one.number.phone_number), _PAGE, "before"
+    _NumberKey,
+    lambda one: (one.number.created_at, one.number.phone_number),
+    _PAGE,
+    "before",
+    filters=("q", "state", "proof", "place", "set"),
 )
 _MOST_CHOSEN = 10_000
 
@@ -98,23 +102,16 @@ async def show_list(request: ConsoleRequest) -> Response:
     of = request.deps, request.account_id, request.by.scope
     found = await number_search.search_numbers(*of, wanted, before=_PAGER.position(request), limit=_PAGE + 1)
     tree = await structure.tree(*of)
-    kept = {
-        "q": wanted.text,
-        "state": wanted.state or "",
-        "proof": wanted.proof or "",
-        "place": str(wanted.place or ""),
-        "set": str(wanted.feature_set or ""),
-    }
-    part = _PAGER.part(request, found, **kept)
+    part = _PAGER.part(request, found)
     listed = NumbersPage(
         part.rows,
         wanted,
         place_options(tree),
         _sets_in(tree, wanted.place),
-        is_narrowed=any(kept.values()),
+        is_narrowed=wanted != NumberFilter(),
         url=LIST,
-        export=other_account.link_to_file(request, f"{LIST}/export", **kept),
-        choose=_at_filters(request, f"{LIST}/chosen"),
+        export=other_account.link_to_file(request, f"{LIST}/export", **_PAGER.filtered_by(request)),
+        choose=_PAGER.here(request, f"{LIST}/chosen"),
         next=part.next,
         first=part.first,
     )
@@ -152,7 +149,7 @@ def _row(found: NumberDetails) -> tuple[object, ...]:
 
 async def choose(request: ConsoleRequest) -> Response:
     """Does to the chosen numbers what the button says, and goes back to what was listed; delisting asks first."""
-    back = _at_filters(request, LIST)
+    back = _PAGER.here(request, LIST)
     try:
         chosen = await _all_found(request) if request.form.is_on("all") else _chosen(request.form)
     except InvalidInput as refused:
@@ -165,13 +162,13 @@ async def choose(request: ConsoleRequest) -> Response:
         found = await number_search.find_in_sets(request.deps, request.account_id, request.by.scope, chosen)
         if not found:
             return request.go(back, _GROUPED, "warning")
-        return page(request, DelistPage(found, _at_filters(request, f"{LIST}/delist"), back))
+        return page(request, DelistPage(found, _PAGER.here(request, f"{LIST}/delist"), back))
     return await _publish_again(request, chosen, back)
 
 
 async def delist(request: ConsoleRequest) -> Response:
     """Delists what was chosen and confirmed."""
-    back = _at_filters(request, LIST)
+    back = _PAGER.here(request, LIST)
     try:
         chosen = _chosen(request.form)
     except InvalidInput as refused:
@@ -254,12 +251,13 @@ _COLUMNS = (
 
 
 def _wanted(request: ConsoleRequest) -> NumberFilter:
-    state, proof = request.query("state"), request.query("proof")
+    filters = _PAGER.filtered_by(request)
+    state, proof = filters["state"], filters["proof"]
     return NumberFilter(
-        request.query("q"),
+        filters["q"],
         NumberState(state) if state in set(NumberState) else None,
-        parse_uuid(request.query("place")),
-        parse_uuid(request.query("set")),
+        parse_uuid(filters["place"]),
+        parse_uuid(filters["set"]),
         ProofState(proof) if proof in set(ProofState) else None,
     )
 
@@ -277,11 +275,6 @@ async def _placed(request: ConsoleRequest, feature_set_id: FeatureSetId) -> Plac
         return await feature_sets.get_placed(request.deps, request.account_id, feature_set_id)
     except NotFound:
         return None
-
-
-def _at_filters(request: ConsoleRequest, path: str) -> str:
-    """The path with the filters and the page that the address has."""
-    return with_query(path, **{name: request.query(name) for name in ("q", "state", "proof", "place", "set", "before")})
 
 
 def _chosen(form: Form) -> list[PhoneNumber]:

@@ -28,13 +28,25 @@ class Pager(Struct, Generic[Row, Key], frozen=True):
     param: str = "after"
     """The query parameter that carries the key."""
 
+    filters: tuple[str, ...] = ()
+    """The query parameters that narrow the list."""
+
+    def filtered_by(self, request: ConsoleRequest) -> dict[str, str]:
+        """What the address has of each filter; empty for one that it has not."""
+        return {name: request.query(name) for name in self.filters}
+
+    def here(self, request: ConsoleRequest, path: str) -> str:
+        """The path with the filters and the page that the address has."""
+        return with_query(path, **self.filtered_by(request), **{self.param: request.query(self.param)})
+
     def position(self, request: ConsoleRequest) -> Key | None:
         """Where the page begins; None for the first page, and for a key that is not ours."""
         return decode_key(request.query(self.param), self.kind)
 
-    def part(self, request: ConsoleRequest, found: list[Row], **filters: str) -> ListPart[Row]:
+    def part(self, request: ConsoleRequest, found: list[Row]) -> ListPart[Row]:
         """The page out of what a query found, one row more than `size` where there is a next page."""
         rows, further, first = found[: self.size], "", ""
+        filters = self.filtered_by(request)
         if len(found) > self.size:
             further = with_query(request.path, **filters, **{self.param: encode_key(self.key(rows[-1]))})
         if self.position(request):

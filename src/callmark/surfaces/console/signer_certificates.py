@@ -21,7 +21,9 @@ from callmark.surfaces.cursors import InstantKey
 LIST = "/console/operator/certificates"
 PAGE = 50
 _Listed = tuple[StoredCertificate, str]
-PAGER: Pager[_Listed, InstantKey] = Pager(InstantKey, lambda one: (one[0].created_at, one[0].id), PAGE)
+PAGER: Pager[_Listed, InstantKey] = Pager(
+    InstantKey, lambda one: (one[0].created_at, one[0].id), PAGE, filters=("account",)
+)
 
 
 class CertificateLine(Struct, frozen=True):
@@ -50,7 +52,7 @@ async def show_certificates(request: ConsoleRequest) -> Response:
     found = await signer_certificates.certificates_page(
         request.deps, chosen and AccountId(chosen), PAGER.position(request), PAGE + 1
     )
-    part = PAGER.part(request, found, account=account)
+    part = PAGER.part(request, found)
     lines = [line_of(request, *one) for one in part.rows]
     return page(request, CertificatesPage(lines, str(chosen or ""), part.next, part.first))
 
