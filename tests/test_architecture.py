@@ -1,5 +1,6 @@
 """docs/architecture.md names files and what is in them: all of it is there. A class is unique in the tree."""
 
+import ast
 import re
 from collections import Counter
 from pathlib import Path
@@ -68,3 +69,12 @@ def test_no_test_imports_another_test() -> None:
         str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").rglob("*.py")) if taken.search(path.read_text())
     ]
     assert found == [], "what several tests use stands in a module of its own, in their folder or in tests/support"
+
+
+def test_get_raises_and_find_gives_none() -> None:
+    for path in [*(SOURCE / "domain").rglob("*.py"), *(SOURCE / "surfaces").rglob("*.py")]:
+        for one in ast.walk(ast.parse(path.read_text())):
+            if isinstance(one, ast.AsyncFunctionDef) and one.returns:
+                kind = one.name.lstrip("_").partition("_")[0]
+                assert kind != "get" or not ast.unparse(one.returns).endswith("| None"), f"{path}: {one.name}"
+                assert kind != "find" or "NotFound" not in (ast.get_docstring(one) or ""), f"{path}: {one.name}"

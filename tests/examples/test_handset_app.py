@@ -103,7 +103,7 @@ async def received(emulator: Emulated, cast: Cast, record: StoredRecord) -> None
     """Returns once the phone has acknowledged it, in time or late."""
 
     async def is_success() -> bool:
-        found = await personalisation.find_record(emulator.deps, cast.account.id, record.key.id)
+        found = await personalisation.get_record(emulator.deps, cast.account.id, record.key.id)
         return found.outcome is Outcome.SUCCESS
 
     await until(is_success)

@@ -97,7 +97,7 @@ async def test_an_address_gets_alerts_once_it_is_confirmed_until_its_reader_stop
     assert made.is_waiting
     assert OPS not in await told(stage)
     token = await link_of(stage, "confirm")
-    assert (await recipients.find_by_link(stage.deps, LinkPurpose.CONFIRM, token))[1] == "Acme"
+    assert (await recipients.get_by_link(stage.deps, LinkPurpose.CONFIRM, token))[1] == "Acme"
     for _ in range(2):
         assert not (await recipients.confirm(stage.deps, token, "192.0.2.1")).is_waiting
     assert await told(stage) == ["alice@", "anna@", OPS]
@@ -107,7 +107,7 @@ async def test_an_address_gets_alerts_once_it_is_confirmed_until_its_reader_stop
     await recipients.stop(stage.deps, stop, "192.0.2.1")
     assert OPS not in await told(stage)
     with pytest.raises(NotFound):
-        await recipients.find_by_link(stage.deps, LinkPurpose.STOP, stop)
+        await recipients.get_by_link(stage.deps, LinkPurpose.STOP, stop)
     noted = [(one.action, one.subject) for one in await log_of(*of) if one.action.startswith("alerts.")]
     assert noted == [("alerts.stopped", OPS), ("alerts.confirmed", OPS), ("alerts.added", OPS)]
     assert clock.now()
@@ -120,7 +120,7 @@ async def test_a_link_that_confirms_ends_after_a_week(stage: Stage, clock: FakeC
         await recipients.confirm(stage.deps, await link_of(stage, "confirm"), "192.0.2.1")
     for token in ("", "x", "a.b"):
         with pytest.raises(NotFound):
-            await recipients.find_by_link(stage.deps, LinkPurpose.CONFIRM, token)
+            await recipients.get_by_link(stage.deps, LinkPurpose.CONFIRM, token)
 
 
 async def test_an_address_is_taken_once_and_not_flooded(stage: Stage) -> None:

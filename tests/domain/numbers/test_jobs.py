@@ -144,7 +144,7 @@ async def test_a_rejected_number_is_failed_and_says_why(acme: Business) -> None:
             await reviews.reject(acme.deps, asked.job_id, reason, by=OPERATOR)
     await reviews.reject(acme.deps, asked.job_id, " no proof of ownership ", by=OPERATOR)
     await run_jobs(acme.deps)
-    details, working = await number_search.find_number(acme.deps, acme.account_id, WHOLE_ACCOUNT, one)
+    details, working = await number_search.get_number(acme.deps, acme.account_id, WHOLE_ACCOUNT, one)
     assert (details.number.state, details.number.why, working) == (NumberState.FAILED, "no proof of ownership", None)
     job = await job_of(acme, asked.job_id)
     assert (job.done_count, job.failed_count, job.state) == (0, 1, JobState.ENDED)

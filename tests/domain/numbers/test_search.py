@@ -111,10 +111,10 @@ async def test_what_an_account_does_not_have_is_empty(shop: Shop, deps: Deps) ->
 
 
 async def test_a_number_shows_its_names(shop: Shop) -> None:
-    top = (await number_search.find_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, shop.in_set["Top"][0]))[0].names
+    top = (await number_search.get_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, shop.in_set["Top"][0]))[0].names
     assert (top.department, top.operation, top.process, top.sub_process) == ("Retail", "Delivery", "Last mile", "")
     assert (top.feature_set_name, top.label_name, top.call_me_back) == ("Top", "Acme Deliveries", False)
-    sub = (await number_search.find_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, shop.in_set["Sub"][0]))[0].names
+    sub = (await number_search.get_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, shop.in_set["Sub"][0]))[0].names
     assert (sub.process, sub.sub_process) == ("Last mile", "Evening")
 
 
@@ -122,20 +122,20 @@ async def test_numbers_of_a_group_are_there_with_empty_places(shop: Shop) -> Non
     listed = await make_listed(shop.deps, account_id=shop.account_id, name="Old console", is_number_group=True)
     (first, *_), total = await shop.page()
     assert (first, total) == (listed.number, len(shop.all) + 1)
-    names = (await number_search.find_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, listed.number))[0].names
+    names = (await number_search.get_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, listed.number))[0].names
     assert (names.department, names.operation, names.process, names.feature_set_name) == ("", "", "", "Old console")
 
 
 async def test_a_number_is_found_with_the_job_that_works_on_it(shop: Shop) -> None:
     one = shop.all[0]
-    assert (await number_search.find_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, one))[1] is None
+    assert (await number_search.get_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, one))[1] is None
     await numbers.delist(shop.deps, shop.account_id, shop.sets["Care"], [one], by=ALICE)
-    details, job = await number_search.find_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, one)
+    details, job = await number_search.get_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, one)
     assert details.number.state is NumberState.DELISTING
     assert job
     assert job.kind is JobKind.DELIST
     with pytest.raises(NotFound):
-        await number_search.find_number(shop.deps, (await make_business(shop.deps)).account_id, WHOLE_ACCOUNT, one)
+        await number_search.get_number(shop.deps, (await make_business(shop.deps)).account_id, WHOLE_ACCOUNT, one)
 
 
 async def test_a_search_narrows_by_number_name_place_and_state(shop: Shop) -> None:

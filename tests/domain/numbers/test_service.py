@@ -231,7 +231,7 @@ async def test_an_owner_lists_and_delists_in_its_place_alone(acme: Business) -> 
     assert await imports.delist_chosen(*of, every, by=ALICE) == 1  # a number group's number stays
     for number in (far, grouped):
         with pytest.raises(NotFound):
-            await search.find_number(*of, olivia.scope, number)
+            await search.get_number(*of, olivia.scope, number)
 
 
 async def test_an_owner_does_not_take_or_see_what_its_account_holds_outside_its_place(acme: Business) -> None:

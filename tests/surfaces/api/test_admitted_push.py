@@ -205,7 +205,7 @@ async def test_what_is_written_is_what_the_handset_gets(deps: Deps, prefix: str,
         answer = await http.post(url(cast, prefix), json=body, headers=auth(cast.token))
     assert answer.status_code == 200
     (frame,) = map(json.loads, got)
-    stored = await personalisation.find_record(deps, cast.account.id, UUID(frame["id"]))
+    stored = await personalisation.get_record(deps, cast.account.id, UUID(frame["id"]))
     assert frame["name"] == stored.label_name == (name or cast.label.name)
     assert frame["logo_url"].endswith(f"{cast.label.logo_sha256.hex()}.png")
     assert (stored.outcome, stored.label_id) == ("success", cast.label.id)

@@ -225,7 +225,7 @@ async def test_a_record_is_withdrawn_after_being_asked(
     done = await alice.follow(await alice.post(f"{path}/withdraw"))
     assert "The record was withdrawn" in text_of(done)
     assert f"{path}/withdraw" not in done.text
-    assert (await service.find_record(deps, business.account.id, record.key.id)).withdrawn_at
+    assert (await service.get_record(deps, business.account.id, record.key.id)).withdrawn_at
 
 
 async def test_an_invalid_record_shows_what_was_sent_and_never_as_markup(

@@ -108,7 +108,7 @@ async def push_patiently(
 
 async def outcome_of(deps: Deps, cast: Cast, record_id: UUID) -> Outcome:
     """What has become of a record."""
-    return (await personalisation.find_record(deps, cast.account.id, record_id)).outcome
+    return (await personalisation.get_record(deps, cast.account.id, record_id)).outcome
 
 
 def ref(record: StoredRecord) -> Frame:

@@ -87,7 +87,7 @@ async def test_what_waits_for_its_first_push_is_not_brought_back_beside_it(scene
         await handset.settled()  # nothing came in between
         await handset.send("ack", record=frame["record"])
         await pushing
-    done = await personalisation.find_record(scene.deps, scene.cast.account.id, record.key.id)
+    done = await personalisation.get_record(scene.deps, scene.cast.account.id, record.key.id)
     assert (done.outcome, done.first_outcome) == (Outcome.SUCCESS, None)
 
 
@@ -102,7 +102,7 @@ async def test_a_batch_that_a_switch_makes_due_while_it_is_pushed_fails_nowhere(
         frame = await handset.receive("identity")
         await handset.send("ack", record=frame["record"])
         await second
-        done = await personalisation.find_record(scene.deps, scene.cast.account.id, record.key.id)
+        done = await personalisation.get_record(scene.deps, scene.cast.account.id, record.key.id)
         first.cancel()
         await asyncio.wait({first})
     assert (done.outcome, done.first_outcome) == (Outcome.SUCCESS, None)

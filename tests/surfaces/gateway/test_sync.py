@@ -65,7 +65,7 @@ async def test_a_record_delivered_by_sync_is_a_late_success(deps: Deps, address:
         (frame,), _ = await handset.sync()
         await handset.send("ack", record=frame["record"])
         await handset.settled()
-    late = await personalisation.find_record(deps, cast.account.id, missed.key.id)
+    late = await personalisation.get_record(deps, cast.account.id, missed.key.id)
     assert (late.outcome, late.first_outcome) == (Outcome.SUCCESS, Outcome.FAILED_TO_PUSH)
 
 

@@ -183,7 +183,7 @@ async def test_one_that_wakes_too_late_has_a_late_delivery(waking: Deps, fcm: Fa
         await wake_and_sync(fcm, address, owner)
 
         async def late() -> bool:
-            found = await personalisation.find_record(waking, cast.account.id, record.key.id)
+            found = await personalisation.get_record(waking, cast.account.id, record.key.id)
             return found.outcome is Outcome.SUCCESS and found.delivered_late_at is not None
 
         await until(late)

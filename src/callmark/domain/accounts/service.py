@@ -56,7 +56,7 @@ async def get_account(deps: Deps, account_id: AccountId) -> Account:
         return _found(await queries.select_account(tx, account_id))
 
 
-async def find_account(tx: Tx, account_id: AccountId) -> Account:
+async def get_account_in(tx: Tx, account_id: AccountId) -> Account:
     """As `get_account`, inside a transaction."""
     return _found(await queries.select_account(tx, account_id))
 

@@ -72,7 +72,7 @@ async def send_test(deps: Deps, account_id: AccountId, recipient_id: RecipientId
     if recipient.url is None:
         raise Conflict("only a channel can be tested")
     async with deps.db.connection() as tx:
-        account, is_held = await accounts.find_account(tx, account_id), await held_since(tx)
+        account, is_held = await accounts.get_account_in(tx, account_id), await held_since(tx)
     if is_held:
         raise Conflict("this installation is a copy that sends nothing until its operator releases it")
     sample = _sample(deps, account_id, account.name)

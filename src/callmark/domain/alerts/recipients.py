@@ -94,7 +94,7 @@ async def add_in(tx: Transaction, deps: Deps, one: Recipient, *, by: Actor) -> R
     """Adds a new recipient, and sends an address its link. Raises Conflict for one that gets alerts already."""
     await _add(tx, deps, one, by)
     if one.email:
-        account = await accounts.find_account(tx, one.account_id)
+        account = await accounts.get_account_in(tx, one.account_id)
         token = links.signed(current_key(deps.settings, await marked_key(tx)), LinkPurpose.CONFIRM, one.id)
         await letters.send_alert_confirmation(deps, tx, one.email, account.name, by.email, token)
     return one
@@ -140,12 +140,12 @@ async def remove(deps: Deps, account_id: AccountId, recipient_id: RecipientId, *
     return one
 
 
-async def find_by_link(deps: Deps, purpose: LinkPurpose, token: str) -> tuple[Recipient, str]:
+async def get_by_link(deps: Deps, purpose: LinkPurpose, token: str) -> tuple[Recipient, str]:
     """Whose link it is, and the account's name. Raises NotFound for a link that is not valid, or no longer."""
     recipient_id = links.opened(known_keys(deps.settings), purpose, token)
     async with deps.db.connection() as tx:
         one = found(await queries.select_recipient(tx, recipient_id), _DEAD)
-        account = await accounts.find_account(tx, one.account_id)
+        account = await accounts.get_account_in(tx, one.account_id)
     is_late = one.is_waiting and deps.clock.now() > one.created_at + CONFIRMED_WITHIN
     if purpose is LinkPurpose.CONFIRM and is_late:
         raise NotFound(_DEAD)
@@ -154,20 +154,20 @@ async def find_by_link(deps: Deps, purpose: LinkPurpose, token: str) -> tuple[Re
 
 async def confirm(deps: Deps, token: str, by_address: str) -> Recipient:
     """The address gets alerts from now on; safe to repeat. Raises NotFound."""
-    one, _ = await find_by_link(deps, LinkPurpose.CONFIRM, token)
+    one, _ = await get_by_link(deps, LinkPurpose.CONFIRM, token)
     if not one.is_waiting:
         return one
     async with deps.db.transaction() as tx:
         if confirmed := await queries.confirm_recipient(tx, one.id, deps.clock.now()):
             await _note(tx, deps, "alerts.confirmed", confirmed, _reader(one, by_address))
             return confirmed
-    one, _ = await find_by_link(deps, LinkPurpose.CONFIRM, token)  # confirmed or removed meanwhile
+    one, _ = await get_by_link(deps, LinkPurpose.CONFIRM, token)  # confirmed or removed meanwhile
     return one
 
 
 async def stop(deps: Deps, token: str, by_address: str) -> Recipient:
     """The address gets no more alerts. Raises NotFound, also when it is repeated."""
-    one, _ = await find_by_link(deps, LinkPurpose.STOP, token)
+    one, _ = await get_by_link(deps, LinkPurpose.STOP, token)
     async with deps.db.transaction() as tx:
         if not await queries.delete_recipient(tx, one.id):
             raise NotFound(_DEAD)

@@ -28,7 +28,7 @@ class Enqueue(Protocol):
 
 async def tell(tx: Transaction, deps: Deps, alert: Alert, enqueue: Enqueue = mail.enqueue) -> None:
     """Queues the alert for everyone who gets this kind; it goes out once the transaction is committed."""
-    account = await accounts.find_account(tx, alert.account_id)
+    account = await accounts.get_account_in(tx, alert.account_id)
     recipients = [one for one in await list_in(tx, alert.account_id) if one.takes(alert.kind)]
     for to, footer in (await _addresses(tx, deps, alert, account.name, recipients)).items():
         text, page = letters.letter(deps, alert.lines, alert.links, footer)
@@ -53,7 +53,7 @@ async def list_in(tx: Tx, account_id: AccountId) -> list[Recipient]:
     found = await queries.select_recipients(tx, account_id)
     admins = next((one for one in found if one.is_admins), None)
     if admins is None:
-        account = await accounts.find_account(tx, account_id)
+        account = await accounts.get_account_in(tx, account_id)
         admins = model.admins_by_default(account_id, account.created_at)
     return [admins, *(one for one in found if not one.is_admins)]
 

@@ -218,7 +218,7 @@ async def tokens_used(deps: Deps, account_id: AccountId) -> TokensUsed:
     """What the account has used of its token limit, and each live token of its requests; newest token first."""
     now = deps.clock.now()
     async with deps.db.connection() as tx:
-        most = (await accounts.find_account(tx, account_id)).limits.of(TOKENS.name)
+        most = (await accounts.get_account_in(tx, account_id)).limits.of(TOKENS.name)
         recent = await queries.tokens_since(tx, account_id, now - TOKENS_WINDOW)
         live = await queries.live_tokens(tx, account_id, now)
         used = await queries.requests_in_windows(tx, [row["sha256"] for row in live], BUCKETS, now)

@@ -22,7 +22,7 @@ async def create_edge(deps: Deps, name: str, account_id: AccountId | None, *, by
     token = TOKEN_FORM.new()
     async with deps.db.transaction() as tx:
         if account_id is not None:
-            await accounts.find_account(tx, account_id)
+            await accounts.get_account_in(tx, account_id)
         await queries.insert_edge(tx, edge, sha256(token))
         facts = {"edge_id": str(edge.id)}
         await audit.note(tx, by, "edge.created", edge.name, account_id=account_id, at=edge.created_at, **facts)

@@ -94,7 +94,7 @@ async def create_feature_set_in(
         updated_at=now,
     )
     check_wanted((await accounts.lock_account(tx, account_id)).features, _offered(made), (), "offers")
-    process = await structure.find_process(tx, account_id, process_id, by.scope)
+    process = await structure.get_process_in(tx, account_id, process_id, by.scope)
     await _check_name(tx, made)
     await _check_references(tx, made)
     await queries.insert_feature_set(tx, made)
@@ -196,7 +196,7 @@ async def move_feature_set(
         old = await _lock(tx, account_id, feature_set_id, by.scope)
         if old.is_number_group:
             raise Conflict("a number group cannot be moved; it is not part of the structure")
-        to = await structure.find_process(tx, account_id, process_id, by.scope)
+        to = await structure.get_process_in(tx, account_id, process_id, by.scope)
         new = replace(old, process_id=process_id, updated_at=deps.clock.now())
         if new.process_id != old.process_id:
             await _check_name(tx, new)

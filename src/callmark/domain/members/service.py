@@ -47,7 +47,7 @@ async def get_member(deps: Deps, account_id: AccountId, member_id: MemberId) -> 
 async def list_members(deps: Deps, account_id: AccountId) -> list[Member]:
     """The account's members, oldest first; NotFound for an unknown account."""
     async with deps.db.transaction() as tx:
-        await accounts.find_account(tx, account_id)
+        await accounts.get_account_in(tx, account_id)
         return await queries.select_members(tx, account_id)
 
 
@@ -93,7 +93,7 @@ async def create_member(
     """
     member = _new_member(deps, account_id, email, name, role, state, node_id)
     async with deps.db.transaction() as tx:
-        await accounts.find_account(tx, account_id)
+        await accounts.get_account_in(tx, account_id)
         if await sessions.find_person(tx, member.email):
             raise Conflict(EMAIL_TAKEN)
         await queries.insert_member(tx, member)
@@ -270,7 +270,7 @@ async def remove_member(deps: Deps, account_id: AccountId, member_id: MemberId, 
 
 
 async def _places(tx: Tx, account_id: AccountId) -> Places:
-    return places_of(await structure.find_tree(tx, account_id))
+    return places_of(await structure.tree_in(tx, account_id))
 
 
 async def _changeable(deps: Deps, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
@@ -346,7 +346,7 @@ async def _take_invitation(deps: Deps, member: Member, by: Actor) -> None:
 
 
 async def _invite(deps: Deps, tx: Tx, member: Member, inviter: str) -> None:
-    account = await accounts.find_account(tx, member.account_id)
+    account = await accounts.get_account_in(tx, member.account_id)
     await links.invite(deps, tx, member.id, member.email, account.name, inviter)
 
 

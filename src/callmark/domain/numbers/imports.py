@@ -91,7 +91,7 @@ async def preview_list(
     return ListPreview(feature_set, answer, going, [], after - len(going))
 
 
-async def find_rest(
+async def list_rest(
     deps: Deps,
     account_id: AccountId,
     feature_set_id: FeatureSetId,
@@ -162,7 +162,7 @@ async def delist_all(
     deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, *, by: Actor, shown: str = ""
 ) -> ListOutcome | None:
     """Takes every number out of the feature set. `shown` as in `apply_list`. Raises Forbidden, NotFound."""
-    going = await find_rest(deps, account_id, feature_set_id, [], by.scope)
+    going = await list_rest(deps, account_id, feature_set_id, [], by.scope)
     if shown and shown != digest_of(going):
         return None
     return ListOutcome(0, await _delist(deps, account_id, feature_set_id, going, by))
@@ -222,7 +222,7 @@ async def _going(
         case ListMode.APPEND:
             return []
         case ListMode.REWRITE:
-            return await find_rest(deps, account_id, feature_set_id, listed, scope)
+            return await list_rest(deps, account_id, feature_set_id, listed, scope)
         case ListMode.DELIST:
             held = await search.find_numbers(deps, account_id, listed)
             return [one.phone_number for one in held if _is_to_go(one, feature_set_id)]
@@ -241,7 +241,7 @@ async def _delist_rest(
 ) -> int:
     """Delists all but these numbers; how many."""
     of, count = (deps, account_id, feature_set_id), 0
-    while rest := await find_rest(*of, keep, by.scope, most=MOST_NUMBERS):
+    while rest := await list_rest(*of, keep, by.scope, most=MOST_NUMBERS):
         count += await _delist(*of, rest, by)
     return count
 

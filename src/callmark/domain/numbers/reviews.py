@@ -108,7 +108,7 @@ async def _review(deps: Deps, job_id: ListingJobId, why: str | None, by: Actor) 
 
 
 async def _alert(tx: Tx, deps: Deps, job: ListingJob, why: str | None) -> Alert:
-    account = await accounts.find_account(tx, job.account_id)
+    account = await accounts.get_account_in(tx, job.account_id)
     numbers = "1 number" if job.number_count == 1 else f"{job.number_count:,} numbers"
     verb = "was" if job.number_count == 1 else "were"
     done = "approved" if why is None else "rejected"

@@ -137,7 +137,7 @@ def page_of(last: Number) -> tuple[datetime, PhoneNumber]:
     return last.created_at, last.phone_number
 
 
-async def find_number(
+async def get_number(
     deps: Deps, account_id: AccountId, scope: Scope, number: PhoneNumber
 ) -> tuple[NumberDetails, ListingJob | None]:
     """The account's number, and the job that works on it now. NotFound for one that is not inside the scope."""

@@ -75,7 +75,7 @@ async def act_for(deps: Deps, session: Session, account_id: AccountId, *, by: Ac
     Raises NotFound, also when the session has ended meanwhile.
     """
     async with deps.db.transaction() as tx:
-        account = await accounts.find_account(tx, account_id)
+        account = await accounts.get_account_in(tx, account_id)
         await acting.act_for(deps, tx, session.id, account.id, by=by)
         await audit.note(tx, by, "operator.acts", account.name, account_id=account.id, at=deps.clock.now())
     return account

@@ -230,7 +230,7 @@ async def timelines(deps: Deps, batch_id: UUID, account_id: AccountId | None) ->
         return await queries.records_of(tx, batch)
 
 
-async def find_record(deps: Deps, account_id: AccountId, record_id: UUID) -> StoredRecord:
+async def get_record(deps: Deps, account_id: AccountId, record_id: UUID) -> StoredRecord:
     """One record by its id. Raises NotFound, also for another account's."""
     async with deps.db.connection() as tx:
         record = await queries.find_record(tx, account_id, record_id)
@@ -244,7 +244,7 @@ async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID, *,
 
     Raises NotFound; Conflict when there is nothing to take back (an invalid record, a window that has ended).
     """
-    record = await find_record(deps, account_id, record_id)
+    record = await get_record(deps, account_id, record_id)
     now = deps.clock.now()
     if record.outcome is Outcome.INVALID:
         raise Conflict("this call record is invalid and was never sent to a handset")
@@ -257,7 +257,7 @@ async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID, *,
                 tx.after_commit(partial(news.tell, deps, news.of_batch(withdrawn.batch_id)))
                 await queries.note_withdrawal(tx, record.batch_id, now)
                 await _note(tx, by, "record.withdrawn", withdrawn, now)
-        record = withdrawn or await find_record(deps, account_id, record_id)
+        record = withdrawn or await get_record(deps, account_id, record_id)
     await deps.fabric.send_to_handset(record.key.receiver_number, encode_withdraw(record.key))
     log.info("record_withdrawn", record=str(record_id), receiver=shorten(record.key.receiver_number))
     return record

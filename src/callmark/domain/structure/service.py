@@ -48,12 +48,12 @@ async def tree(deps: Deps, account_id: AccountId, scope: Scope = WHOLE_ACCOUNT) 
     What another transaction adds or removes meanwhile may be missing, with all that belongs to it.
     """
     async with deps.db.connection() as tx:
-        return seen_in(await find_tree(tx, account_id), scope)
+        return seen_in(await tree_in(tx, account_id), scope)
 
 
-async def find_tree(tx: Tx, account_id: AccountId) -> list[Node]:
+async def tree_in(tx: Tx, account_id: AccountId) -> list[Node]:
     """As `tree`, of the whole account, inside a transaction; the account is to be locked for it to stay."""
-    await accounts.find_account(tx, account_id)
+    await accounts.get_account_in(tx, account_id)
     units = await queries.select_units(tx, account_id)
     return tree_of(units, await queries.select_held_sets(tx, account_id))
 
@@ -63,12 +63,12 @@ async def get_node(
 ) -> Node:
     """A node of one of these kinds inside the scope. Raises NotFound."""
     async with deps.db.connection() as tx:
-        return await _find(tx, account_id, node_id, kinds, scope)
+        return await _get(tx, account_id, node_id, kinds, scope)
 
 
-async def find_process(tx: Tx, account_id: AccountId, process_id: ProcessId, scope: Scope) -> Node:
+async def get_process_in(tx: Tx, account_id: AccountId, process_id: ProcessId, scope: Scope) -> Node:
     """A process or sub-process inside the scope; the account is to be locked for it to stay. Raises NotFound."""
-    return await _find(tx, account_id, process_id, PROCESSES, scope)
+    return await _get(tx, account_id, process_id, PROCESSES, scope)
 
 
 def check_above(scope: Scope, node: Node) -> None:
@@ -183,7 +183,7 @@ async def move_process(
         old = await _lock_to_move(tx, account_id, process_id, by.scope)
         if old.parent_id is not None:
             raise InvalidInput("a sub-process can only be moved to another process", field="operation_id")
-        to = await _find(tx, account_id, operation_id, [NodeKind.OPERATION], by.scope)
+        to = await _get(tx, account_id, operation_id, [NodeKind.OPERATION], by.scope)
         return await _move(deps, tx, by, replace(old, operation_id=operation_id), to)
 
 
@@ -199,7 +199,7 @@ async def move_sub_process(
         old = await _lock_to_move(tx, account_id, sub_process_id, by.scope)
         if old.parent_id is None:
             raise InvalidInput("a process can only be moved to another operation", field="process_id")
-        to = await _find(tx, account_id, process_id, PROCESSES, by.scope)
+        to = await _get(tx, account_id, process_id, PROCESSES, by.scope)
         parent = _parent(to)
         return await _move(deps, tx, by, replace(old, operation_id=parent.operation_id, parent_id=parent.id), to)
 
@@ -220,7 +220,7 @@ async def delete_node(
     return node
 
 
-async def _find(tx: Tx, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind], scope: Scope) -> Node:
+async def _get(tx: Tx, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind], scope: Scope) -> Node:
     units = await queries.select_branch(tx, account_id, node_id)
     branch = tree_of(units, await queries.select_held_sets(tx, account_id, [unit.id for unit in units]))
     node = flat(seen_in(branch, scope)).get(node_id)
@@ -231,7 +231,7 @@ async def _find(tx: Tx, account_id: AccountId, node_id: UUID, kinds: Collection[
 async def _lock(tx: Tx, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind], scope: Scope) -> Node:
     """A node inside the scope; the account's structure stays as it is until the transaction ends."""
     await accounts.lock_account(tx, account_id)
-    return await _find(tx, account_id, node_id, kinds, scope)
+    return await _get(tx, account_id, node_id, kinds, scope)
 
 
 async def _lock_to_move(tx: Tx, account_id: AccountId, process_id: ProcessId, scope: Scope) -> Process:

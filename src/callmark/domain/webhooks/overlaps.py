@@ -23,7 +23,7 @@ async def watch_overlaps(deps: Deps) -> None:
     for webhook in found:
         for until in (one for one in webhook.overlap_ends(now) if one <= last):
             async with deps.db.transaction() as tx:
-                account = await accounts.find_account(tx, webhook.account_id)
+                account = await accounts.get_account_in(tx, webhook.account_id)
                 alert = _alert(deps, webhook, account.name, until)
                 await alerts.tell_once(tx, deps, alert, f"{webhook.id} {until.isoformat()}")
 

@@ -94,6 +94,6 @@ async def give_new_secrets(deps: Deps, tx: Tx, key: Secret, *, by: Actor) -> int
 
 
 async def _tell(deps: Deps, tx: Tx, account_id: AccountId, webhooks: Sequence[Webhook]) -> None:
-    account = await accounts.find_account(tx, account_id)
+    account = await accounts.get_account_in(tx, account_id)
     for address in await members.admin_emails(tx, account_id):
         await mails.send_secrets_replaced(deps, tx, address, account.name, [one.name for one in webhooks])

@@ -99,7 +99,7 @@ async def list_(  # noqa: PLR0913 - a parameter for each option
 ) -> None:
     """List numbers, newest first."""
     of = deps, account, WHOLE_ACCOUNT
-    last = (await number_search.find_number(*of, _number(after)))[0].number if after else None
+    last = (await number_search.get_number(*of, _number(after)))[0].number if after else None
     wanted = NumberFilter(search, state, feature_set=feature_set, proof=proof)
     before = number_search.page_of(last) if last else None
     found = await number_search.search_numbers(*of, wanted, before=before, limit=limit)
@@ -114,7 +114,7 @@ async def list_(  # noqa: PLR0913 - a parameter for each option
 @operator
 async def show(deps: Deps, out: Output, number: str, account: AccountId, region: str) -> None:
     """Show one number, with the job that is processing it."""
-    details, job = await number_search.find_number(deps, account, WHOLE_ACCOUNT, _number(number, region))
+    details, job = await number_search.get_number(deps, account, WHOLE_ACCOUNT, _number(number, region))
     row = number_row(details)
     if out.as_json:
         out.item({**row, "job": job_row(job) if job else None})
@@ -210,7 +210,7 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
     listed = number_list_parser.read_list(file.read(), reading)
     _refuse_none(out, listed)
     of = account, feature_set
-    rest = await imports.find_rest(deps, *of, listed.numbers, WHOLE_ACCOUNT, most=number_list_parser.MOST_LINES)
+    rest = await imports.list_rest(deps, *of, listed.numbers, WHOLE_ACCOUNT, most=number_list_parser.MOST_LINES)
     going = len(rest)
     if dry_run:
         answer = await imports.preview(deps, *of, listed.numbers, WHOLE_ACCOUNT)

@@ -46,7 +46,7 @@ async def list_(deps: Deps, out: Output, limit: int) -> None:
 @operator
 async def show(deps: Deps, out: Output, id: ProofRequestId) -> None:
     """Show one request."""
-    out.item(_row(await proofs.find_request(deps, id)))
+    out.item(_row(await proofs.get_request_of_any_account(deps, id)))
 
 
 @group.command

@@ -52,7 +52,7 @@ async def list_(deps: Deps, out: Output, batch: UUID, account: AccountId | None)
 @operator
 async def show(deps: Deps, out: Output, id: UUID, account: AccountId) -> None:
     """Show one call record with its timeline and the calls it was shown in."""
-    record = await personalisation.find_record(deps, account, id)
+    record = await personalisation.get_record(deps, account, id)
     _show(out, record, await calls.calls_of_record(deps, record.key))
 
 
@@ -63,7 +63,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: AccountId) -> None:
 @operator
 async def withdraw(deps: Deps, out: Output, id: UUID, account: AccountId, *, yes: bool) -> None:
     """Withdraw a call record from its handset."""
-    record = await personalisation.find_record(deps, account, id)
+    record = await personalisation.get_record(deps, account, id)
     sure(f"Withdraw the record of {record.key.receiver_number}? Its handset will no longer show it.", yes=yes)
     withdrawn = await personalisation.withdraw_record(deps, account, id, by=operator_at_terminal())
     _show(out, withdrawn, await calls.calls_of_record(deps, withdrawn.key), "Call record withdrawn.")

@@ -151,7 +151,7 @@ async def show_confirm(request: ConsoleRequest) -> Response:
 async def confirm(request: ConsoleRequest) -> Response:
     """The address gets alerts."""
     try:
-        one, name = await recipients.find_by_link(request.deps, LinkPurpose.CONFIRM, _token(request))
+        one, name = await recipients.get_by_link(request.deps, LinkPurpose.CONFIRM, _token(request))
         await recipients.confirm(request.deps, _token(request), request.origin.address)
     except NotFound:
         return page(request, DeadAlertLinkPage(), 404)
@@ -166,7 +166,7 @@ async def show_stop(request: ConsoleRequest) -> Response:
 async def stop(request: ConsoleRequest) -> Response:
     """The address gets no more alerts."""
     try:
-        _, name = await recipients.find_by_link(request.deps, LinkPurpose.STOP, _token(request))
+        _, name = await recipients.get_by_link(request.deps, LinkPurpose.STOP, _token(request))
         one = await recipients.stop(request.deps, _token(request), request.origin.address)
     except NotFound:
         return page(request, DeadAlertLinkPage(), 404)
@@ -175,7 +175,7 @@ async def stop(request: ConsoleRequest) -> Response:
 
 async def _link_page(request: ConsoleRequest, purpose: LinkPurpose) -> Response:
     try:
-        one, name = await recipients.find_by_link(request.deps, purpose, _token(request))
+        one, name = await recipients.get_by_link(request.deps, purpose, _token(request))
     except NotFound:
         return page(request, DeadAlertLinkPage(), 404)
     is_done = purpose is LinkPurpose.CONFIRM and not one.is_waiting

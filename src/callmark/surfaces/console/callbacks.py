@@ -103,7 +103,7 @@ async def show_list(request: ConsoleRequest) -> Response:
 
 async def show_config(request: ConsoleRequest) -> Response:
     """The form with what the feature set has, or with what is usual."""
-    found = await _find(request)
+    found = await _get(request)
     form = _filled(request, found)
     form.values["seen_in"] = [request.query("seen_in") or request.zone.key]
     return _form_page(request, found, form)
@@ -111,12 +111,12 @@ async def show_config(request: ConsoleRequest) -> Response:
 
 async def preview(request: ConsoleRequest) -> Response:
     """The form as it was typed, with its preview; nothing is kept."""
-    return _form_page(request, await _find(request), request.form)
+    return _form_page(request, await _get(request), request.form)
 
 
 async def save(request: ConsoleRequest) -> Response:
     """Keeps it; from the next missed call on it counts."""
-    found = await _find(request)
+    found = await _get(request)
     form = _merged(request.form, _filled(request, found)) if found.config else request.form
     try:
         config = await callbacks.set_config(
@@ -144,12 +144,12 @@ async def offer(request: ConsoleRequest) -> Response:
     said = f"{one.name} {'offers Call Me Back from the next missed call' if on else 'no longer offers Call Me Back'}."
     if "name" in request.form.values:
         said += " What you typed below is not saved yet."
-        return _form_page(request, await _find(request), request.form, said=said)
+        return _form_page(request, await _get(request), request.form, said=said)
     return request.go(f"{LIST}/{feature_set_id}", said)
 
 
 async def ask_delete(request: ConsoleRequest) -> Page:
-    found = await _find(request)
+    found = await _get(request)
     one = found.own.feature_set
     return Confirm(
         title=f"Remove the configuration for {one.name}?",
@@ -167,7 +167,7 @@ async def ask_delete(request: ConsoleRequest) -> Page:
 
 async def delete(request: ConsoleRequest) -> Response:
     """Back to what applies without a configuration."""
-    one = (await _find(request)).own.feature_set
+    one = (await _get(request)).own.feature_set
     await callbacks.delete_config(request.deps, request.account_id, one.id, by=request.by)
     return request.go(LIST, f"{one.name} no longer has a configuration.")
 
@@ -180,7 +180,7 @@ async def _configured(request: ConsoleRequest) -> list[ConfiguredSet]:
     return [ConfiguredSet(own, configs.get(own.feature_set.id)) for own in visible]
 
 
-async def _find(request: ConsoleRequest) -> ConfiguredSet:
+async def _get(request: ConsoleRequest) -> ConfiguredSet:
     """The feature set that the path names. Raises NotFound."""
     of = request.deps, request.account_id, request.id(FeatureSetId)
     own = await visible_sets.get_visible(*of, request.by.scope)

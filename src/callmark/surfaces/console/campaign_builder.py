@@ -149,7 +149,7 @@ async def create(request: ConsoleRequest) -> Response:
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
-    found = await find_campaign(request)
+    found = await get_campaign(request)
     campaign = found.campaign
     return await _builder(
         request, _stored(campaign), campaign.campaign_type, question_fields(campaign), campaign=campaign
@@ -159,7 +159,7 @@ async def show_edit(request: ConsoleRequest) -> Response:
 async def edit(request: ConsoleRequest) -> Response:
     """Changes the form, or the draft."""
     form = request.form
-    found = await find_campaign(request)
+    found = await get_campaign(request)
     campaign, kind, asked = found.campaign, found.campaign.campaign_type, sent_questions(form)
     if form.text("do"):
         return await _builder(request, form, kind, changed(asked, form.text("do")), campaign=campaign)
@@ -183,7 +183,7 @@ async def edit(request: ConsoleRequest) -> Response:
     return request.go(f"{LIST}/{campaign.id}", f"{form.text('name').strip()} was saved.")
 
 
-async def find_campaign(request: ConsoleRequest) -> PlacedCampaign:
+async def get_campaign(request: ConsoleRequest) -> PlacedCampaign:
     """The campaign that the path names, inside the actor's place. Raises NotFound."""
     deps, account_id = request.deps, request.account_id
     campaign = await feedback.get_campaign(deps, account_id, request.id(CampaignId))

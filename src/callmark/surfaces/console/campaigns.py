@@ -22,7 +22,7 @@ from callmark.surfaces.console.campaign_builder import (
     LIST,
     PlacedCampaign,
     QuestionField,
-    find_campaign,
+    get_campaign,
     question_fields,
 )
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed
@@ -126,7 +126,7 @@ async def show_list(request: ConsoleRequest) -> Response:
 
 async def show_campaign(request: ConsoleRequest) -> Response:
     """One campaign with its results."""
-    found = await find_campaign(request)
+    found = await get_campaign(request)
     campaign = found.campaign
     asked, business = question_fields(campaign), request.live_session.account_name
     if campaign.state is CampaignState.DRAFT:
@@ -139,7 +139,7 @@ async def show_campaign(request: ConsoleRequest) -> Response:
 
 async def show_answers(request: ConsoleRequest) -> Response:
     """Each answer with the number that gave it."""
-    found = await find_campaign(request)
+    found = await get_campaign(request)
     after = parse_uuid(request.query("after"))
     of = request.deps, request.account_id, found.campaign.id
     try:
@@ -154,7 +154,7 @@ async def show_answers(request: ConsoleRequest) -> Response:
 
 async def ask_live(request: ConsoleRequest) -> Page:
     """Says what it asks, about how many numbers, and what keeps it from being asked."""
-    found = await find_campaign(request)
+    found = await get_campaign(request)
     campaign, one = found.campaign, found.own.feature_set
     back = f"{LIST}/{campaign.id}"
     if stops := await _stopped_by(request, found):
@@ -171,7 +171,7 @@ async def ask_live(request: ConsoleRequest) -> Page:
 
 async def set_survey(request: ConsoleRequest) -> Response:
     """Turns the switch of the campaign's feature set: whether its campaigns ask at all."""
-    found, on = await find_campaign(request), request.form.text("survey") == "on"
+    found, on = await get_campaign(request), request.form.text("survey") == "on"
     of = request.deps, request.account_id, found.own.feature_set.id
     one = await feedback.set_survey(*of, by=request.by, on=on)
     said = f"The survey switch of {one.name} is {'on' if on else 'off'}."
@@ -190,7 +190,7 @@ async def make_live(request: ConsoleRequest) -> Response:
 
 async def ask_end(request: ConsoleRequest) -> Page:
     """Says that it cannot be made live again."""
-    found = await find_campaign(request)
+    found = await get_campaign(request)
     campaign = found.campaign
     return Confirm(
         title=f"End {campaign.name}?",
@@ -214,7 +214,7 @@ async def end(request: ConsoleRequest) -> Response:
 
 async def ask_delete(request: ConsoleRequest) -> Page:
     """Says how many answers go with it."""
-    found = await find_campaign(request)
+    found = await get_campaign(request)
     campaign = found.campaign
     answered = await feedback.count_answers_to(request.deps, request.account_id, campaign.id)
     return Confirm(
@@ -241,14 +241,14 @@ async def delete(request: ConsoleRequest) -> Response:
 
 async def show_export(request: ConsoleRequest) -> Response:
     """The last 30 days, which is all that the log keeps."""
-    found = await find_campaign(request)
+    found = await get_campaign(request)
     return page(request, AnswersExportPage(found, default_range(request.deps.clock.now(), request.zone)))
 
 
 async def export(request: ConsoleRequest) -> Response:
     """Leads to the file."""
     form = request.form
-    found = await find_campaign(request)
+    found = await get_campaign(request)
     try:
         days, of = day_range(form, request.zone), (request.account_id, EventType.USER_FEEDBACK, found.campaign.id)
         file = LogFile(*of, days.since, days.before, days.file_format)

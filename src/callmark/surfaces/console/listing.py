@@ -99,7 +99,7 @@ class PreviewPage(Page, frozen=True):
 
 async def show_listing(request: ConsoleRequest) -> Response:
     """The empty form; with a list that is kept when the address names one."""
-    file = await kept_list(request, (await _find_set(request)).feature_set.id, request.query("draft"))
+    file = await kept_list(request, (await _get_set(request)).feature_set.id, request.query("draft"))
     chosen = dict(file.choices) if file else {}
     form = Form.of(**{"mode": request.query("mode") or ListMode.APPEND.value, **chosen})
     return await _listing(request, form, kept=await _as_read(file, chosen) if file else None)
@@ -114,7 +114,7 @@ async def _as_read(file: PreviewedFile, choices: dict[str, str]) -> ListFile:
 
 async def send(request: ConsoleRequest) -> Response:
     """Keeps the list, from a file or as it was pasted, and goes to what it would do: so it is sent once."""
-    form, set_id = request.form, (await _find_set(request)).feature_set.id
+    form, set_id = request.form, (await _get_set(request)).feature_set.id
     file: PreviewedFile | None = None
     try:
         file = await keep_list(request, set_id)
@@ -131,13 +131,13 @@ async def send(request: ConsoleRequest) -> Response:
 
 async def show_preview(request: ConsoleRequest) -> Response:
     """What the list would do now."""
-    _, file = await _find_list(request)
+    _, file = await _get_list(request)
     return await _preview(request, file, Form.of(**file.choices))
 
 
 async def download_rejected(request: ConsoleRequest) -> Response:
     """Every line of the list that gives no number, as CSV."""
-    one, file = await _find_list(request)
+    one, file = await _get_list(request)
     try:
         rejected = (await read_kept(file, file.choices)).rejected
     except InvalidInput:
@@ -153,7 +153,7 @@ async def _csv(rejected: list[Rejected]) -> AsyncGenerator[str]:
 
 
 async def _preview(request: ConsoleRequest, file: PreviewedFile, form: Form, status: int = 200) -> Response:
-    one = (await _find_set(request)).feature_set
+    one = (await _get_set(request)).feature_set
     try:
         mode = _mode(form)
         listed = await read_kept(file, file.choices)
@@ -167,7 +167,7 @@ async def _preview(request: ConsoleRequest, file: PreviewedFile, form: Form, sta
 
 async def apply(request: ConsoleRequest) -> Response:
     """Does what the preview said, as far as it still holds."""
-    form, one = request.form, (await _find_set(request)).feature_set
+    form, one = request.form, (await _get_set(request)).feature_set
     set_id = one.id
     file = await kept_list(request, set_id, form.text("draft"))
     try:
@@ -198,14 +198,14 @@ async def _preview_again(
     """The preview of the list that was sent, with what is wrong."""
     if file:
         return await _preview(request, file, Form({**Form.of(**file.choices).values}, form.errors), 422)
-    one = (await _find_set(request)).feature_set
+    one = (await _get_set(request)).feature_set
     found = await imports.preview_list(request.deps, one, listed.numbers, mode, request.by.scope)
     return page(request, _preview_page(request, form, mode, listed, found), 422)
 
 
 async def ask_delist_all(request: ConsoleRequest) -> Page:
-    one = (await _find_set(request)).feature_set
-    going = await imports.find_rest(request.deps, request.account_id, one.id, [], request.by.scope)
+    one = (await _get_set(request)).feature_set
+    going = await imports.list_rest(request.deps, request.account_id, one.id, [], request.by.scope)
     lost = [*counted.numbers_leave(one.number_count, one.name), "The feature set stays."]
     return Confirm(
         f"Delist every number of {one.name}?",
@@ -218,7 +218,7 @@ async def ask_delist_all(request: ConsoleRequest) -> Page:
 
 async def delist_all(request: ConsoleRequest) -> Response:
     """Takes every number out."""
-    set_id = (await _find_set(request)).feature_set.id
+    set_id = (await _get_set(request)).feature_set.id
     shown = request.form.text(SEEN)
     done = await imports.delist_all(request.deps, request.account_id, set_id, by=request.by, shown=shown)
     if done is None:
@@ -235,7 +235,7 @@ def _reading(form: Form, listed: NumberList) -> Form:
 
 
 async def _listing(request: ConsoleRequest, form: Form, status: int = 200, kept: ListFile | None = None) -> Response:
-    placed = await _find_set(request)
+    placed = await _get_set(request)
     one = placed.feature_set
     found = await reviews.list_jobs(
         request.deps, request.account_id, request.by.scope, feature_set_id=one.id, limit=_RECENT
@@ -245,14 +245,14 @@ async def _listing(request: ConsoleRequest, form: Form, status: int = 200, kept:
     return page(request, shown, status)
 
 
-async def _find_set(request: ConsoleRequest) -> PlacedFeatureSet:
+async def _get_set(request: ConsoleRequest) -> PlacedFeatureSet:
     """The feature set that the path names. Raises NotFound."""
     return await feature_sets.get_placed(request.deps, request.account_id, request.id(FeatureSetId), request.by.scope)
 
 
-async def _find_list(request: ConsoleRequest) -> tuple[FeatureSet, PreviewedFile]:
+async def _get_list(request: ConsoleRequest) -> tuple[FeatureSet, PreviewedFile]:
     """The feature set and the list that the path names. Raises NotFound; Gone for a list that is no longer kept."""
-    one = (await _find_set(request)).feature_set
+    one = (await _get_set(request)).feature_set
     file_id = request.id(PreviewedFileId, "draft")
     try:
         return one, await get_list(request, one.id, file_id)

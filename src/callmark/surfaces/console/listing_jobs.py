@@ -67,7 +67,7 @@ async def show_jobs(request: ConsoleRequest) -> Response:
 
 
 async def show_job(request: ConsoleRequest) -> Response:
-    job = await _find_job(request)
+    job = await _get_job(request)
     of = request.deps, request.account_id, job.feature_set_id, request.by.scope
     one: FeatureSet | None = None
     with suppress(NotFound):  # the feature set is deleted
@@ -81,17 +81,17 @@ def _line(job: ListingJob, one: FeatureSet | None) -> JobLine:
 
 async def follow_job(request: ConsoleRequest) -> Response:
     """The job's progress as it goes."""
-    await _find_job(request)
+    await _get_job(request)
     return sse.stream(_events(request))
 
 
-async def _find_job(request: ConsoleRequest) -> ListingJob:
+async def _get_job(request: ConsoleRequest) -> ListingJob:
     return await reviews.get_job(request.deps, request.account_id, request.by.scope, request.id(ListingJobId))
 
 
 async def _events(request: ConsoleRequest) -> AsyncIterator[Progress]:
     for _ in range(_TICKS):
-        job = await _find_job(request)
+        job = await _get_job(request)
         yield _progress_of(job)
         if job.state is JobState.ENDED:
             return

@@ -100,7 +100,7 @@ async def withdraw(request: ConsoleRequest) -> Response:
 async def send_code(request: ConsoleRequest) -> Response:
     """Has a code called or sent to the number."""
     number, channel = request.phone_number(), request.form.text("channel")
-    await number_search.find_number(request.deps, request.account_id, request.by.scope, number)  # else 404
+    await number_search.get_number(request.deps, request.account_id, request.by.scope, number)  # else 404
     back = f"/console/numbers/{number}"
     if channel not in set(CodeChannel):
         return request.go(back, "Choose how the code is sent.", "warning")

@@ -183,7 +183,7 @@ async def show_number(request: ConsoleRequest) -> Response:
 
 async def number_page(request: ConsoleRequest, form: Form | None = None, status: int = 200) -> Response:
     """One number; `form` is that of its code, with what was wrong."""
-    found = await _find(request)
+    found = await _get(request)
     identity = FeatureSetIdentity("", "", "")
     if found.placed:
         identity = await identity_of(request, found.placed.feature_set)
@@ -193,7 +193,7 @@ async def number_page(request: ConsoleRequest, form: Form | None = None, status:
 
 
 async def ask_delist(request: ConsoleRequest) -> Page:
-    number, found = request.phone_number(), await _find(request)
+    number, found = request.phone_number(), await _get(request)
     lost = [
         f"Its calls no longer show {found.details.names.feature_set_name}.",
         "It leaves your account, and another business can list it.",
@@ -202,7 +202,7 @@ async def ask_delist(request: ConsoleRequest) -> Page:
 
 
 async def delist_one(request: ConsoleRequest) -> Response:
-    number = (await _find(request)).details.number.phone_number
+    number = (await _get(request)).details.number.phone_number
     count = await imports.delist_chosen(request.deps, request.account_id, [number], by=request.by)
     return (
         request.go(LIST, f"{display_names.phone(number)} is being delisted.")
@@ -213,7 +213,7 @@ async def delist_one(request: ConsoleRequest) -> Response:
 
 async def again(request: ConsoleRequest) -> Response:
     """Sends one failed number to be listed again."""
-    number = (await _find(request)).details.number.phone_number
+    number = (await _get(request)).details.number.phone_number
     return await _publish_again(request, [number], f"{LIST}/{number}")
 
 
@@ -262,10 +262,10 @@ def _wanted(request: ConsoleRequest) -> NumberFilter:
     )
 
 
-async def _find(request: ConsoleRequest) -> PlacedNumber:
+async def _get(request: ConsoleRequest) -> PlacedNumber:
     """The number that the path names. Raises NotFound."""
     of = request.deps, request.account_id
-    details, job = await number_search.find_number(*of, request.by.scope, request.phone_number())
+    details, job = await number_search.get_number(*of, request.by.scope, request.phone_number())
     return PlacedNumber(details, await _placed(request, details.number.feature_set_id), job)
 
 

@@ -65,7 +65,7 @@ async def numbers(request: ConsoleRequest) -> Response:
 
 async def ask_approve(request: ConsoleRequest) -> Page:
     """What an approval says, and of how many numbers: a list shows five of them."""
-    found = await proofs.find_request(request.deps, request.id(ProofRequestId))
+    found = await proofs.get_request_of_any_account(request.deps, request.id(ProofRequestId))
     if found.state is not ProofRequestState.WAITING:
         raise Gone("this request was decided already", LIST, "the requests that wait")
     count = display_names.count(found.waiting_count, "number")
@@ -85,7 +85,7 @@ async def approve(request: ConsoleRequest) -> Response:
 
 async def show_refuse(request: ConsoleRequest) -> Response:
     """The form that asks why."""
-    found = await proofs.find_request(request.deps, request.id(ProofRequestId))
+    found = await proofs.get_request_of_any_account(request.deps, request.id(ProofRequestId))
     return page(request, RefuseProofPage(found, Form()))
 
 
@@ -94,7 +94,7 @@ async def refuse(request: ConsoleRequest) -> Response:
     try:
         decided = await proofs.refuse(request.deps, request_id, form.text("reason"), by=request.by)
     except InvalidInput as refused:
-        found = await proofs.find_request(request.deps, request_id)
+        found = await proofs.get_request_of_any_account(request.deps, request_id)
         return page(request, RefuseProofPage(found, form.refused(refused)), 422)
     except Conflict as refused:
         return request.go(LIST, display_names.sentence(refused.message), "warning")

@@ -124,7 +124,7 @@ def _number(form: Form, name: str) -> PhoneNumber | None:
 
 
 async def show_record(request: ConsoleRequest) -> Response:
-    record = await personalisation.find_record(request.deps, request.account_id, request.id(RecordId))
+    record = await personalisation.get_record(request.deps, request.account_id, request.id(RecordId))
     told, now = await calls.calls_of_record(request.deps, record.key), request.deps.clock.now()
     receiver = record.key.receiver_number
     wake_ups = await waking.sent_between(request.deps, receiver, record.accepted_at, arrived_at(record))
@@ -153,7 +153,7 @@ def _submitted(record: StoredRecord) -> list[tuple[str, str]]:
 
 
 async def ask_withdraw(request: ConsoleRequest) -> Page:
-    record = await personalisation.find_record(request.deps, request.account_id, request.id(RecordId))
+    record = await personalisation.get_record(request.deps, request.account_id, request.id(RecordId))
     lost = [f"{record.label_name} no longer shows when the caller rings this receiver.", "This cannot be undone."]
     return Confirm("Withdraw this record?", lost, "Withdraw", f"{LIST}/{record.key.id}")
 

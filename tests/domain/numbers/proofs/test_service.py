@@ -44,7 +44,7 @@ async def test_a_listed_number_is_unproven_until_the_operator_approves_its_lette
     decided = await proofs.approve(deps, request.id, by=OPERATOR)
     assert (decided.state, decided.reviewed_by_email) == (ProofRequestState.APPROVED, OPERATOR.email)
     assert await _proven(acme) == [one]
-    details, _ = await search.find_number(deps, acme.account_id, WHOLE_ACCOUNT, one)
+    details, _ = await search.get_number(deps, acme.account_id, WHOLE_ACCOUNT, one)
     proof = details.proof
     assert (proof.state, proof.way, proof.by_email) == (ProofState.PROVEN, ProofWay.LETTER, OPERATOR.email)
     assert proof.at == deps.clock.now()
@@ -93,7 +93,7 @@ async def test_a_withdrawn_request_leaves_its_numbers_unproven(deps: Deps) -> No
     await proofs.withdraw_request(deps, acme.account_id, request.id, by=ALICE)
     assert await _state(acme, one) is ProofState.UNPROVEN
     with pytest.raises(NotFound):
-        await proofs.find_request(deps, request.id)
+        await proofs.get_request_of_any_account(deps, request.id)
 
 
 async def test_nobody_proves_what_the_account_does_not_hold(deps: Deps) -> None:
@@ -149,7 +149,7 @@ async def test_the_operator_proves_numbers_and_ends_a_proof(deps: Deps) -> None:
     request = await proofs.request_proof(deps, acme.account_id, [one, two], LETTER, by=ALICE)
     assert await proofs.prove_numbers(deps, acme.account_id, [one], by=OPERATOR) == 1
     assert await proofs.prove_numbers(deps, acme.account_id, [one], by=OPERATOR) == 0
-    assert (await proofs.find_request(deps, request.id)).waiting_count == 1
+    assert (await proofs.get_request_of_any_account(deps, request.id)).waiting_count == 1
     await proofs.refuse(deps, request.id, "Not yours", by=OPERATOR)
     assert await _proven(acme) == [one]
     await proofs.refuse_numbers(deps, acme.account_id, [one], "Sold in May", by=OPERATOR)
@@ -318,7 +318,7 @@ async def _proven(business: Business) -> list[PhoneNumber]:
 
 
 async def _state(business: Business, number: PhoneNumber) -> ProofState:
-    details, _ = await search.find_number(business.deps, business.account_id, WHOLE_ACCOUNT, number)
+    details, _ = await search.get_number(business.deps, business.account_id, WHOLE_ACCOUNT, number)
     return details.proof.state
 
 

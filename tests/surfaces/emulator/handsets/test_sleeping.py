@@ -69,7 +69,7 @@ async def asleep(emulator: Emulated, number: str) -> None:
 
 
 async def is_delivered_late(emulator: Emulated, cast: Cast, record: StoredRecord) -> bool:
-    found = await personalisation.find_record(emulator.deps, cast.account.id, record.key.id)
+    found = await personalisation.get_record(emulator.deps, cast.account.id, record.key.id)
     return found.outcome is Outcome.SUCCESS and found.delivered_late_at is not None
 
 

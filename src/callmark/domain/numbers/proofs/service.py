@@ -133,7 +133,7 @@ async def list_waiting(deps: Deps, *, limit: int = 100) -> list[ProofRequest]:
         return await queries.select_waiting(tx, limit)
 
 
-async def find_request(deps: Deps, request_id: ProofRequestId) -> ProofRequest:
+async def get_request_of_any_account(deps: Deps, request_id: ProofRequestId) -> ProofRequest:
     """A request of any account. Raises NotFound."""
     async with deps.db.connection() as tx:
         return found(await queries.select_request(tx, request_id), _UNKNOWN)
@@ -219,7 +219,7 @@ async def _decide(deps: Deps, request_id: ProofRequestId, why: str | None, by: A
 
 
 async def _tell(tx: Transaction, deps: Deps, account_id: AccountId, count: int, why: str | None) -> None:
-    account = await accounts.find_account(tx, account_id)
+    account = await accounts.get_account_in(tx, account_id)
     numbers = "1 number" if count == 1 else f"{count:,} numbers"
     done = "proven" if why is None else "not proven"
     verb = "is" if count == 1 else "are"

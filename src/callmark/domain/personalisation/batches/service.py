@@ -51,7 +51,7 @@ async def read_page(
     NotFound, also for another account's batch.
     """
     async with deps.db.connection() as tx:
-        batch = await _find(tx, account_id, batch_id)
+        batch = await _get(tx, account_id, batch_id)
         done = await queries.is_done(tx, batch)
         return BatchRecords(batch, done, await record_queries.records_of(tx, batch, after, limit, outcome))
 
@@ -59,13 +59,13 @@ async def read_page(
 async def is_done(deps: Deps, account_id: AccountId, batch_id: UUID) -> bool:
     """Whether every record of the batch has an outcome. Raises NotFound as above."""
     async with deps.db.connection() as tx:
-        return await queries.is_done(tx, await _find(tx, account_id, batch_id))
+        return await queries.is_done(tx, await _get(tx, account_id, batch_id))
 
 
 async def count_stages(deps: Deps, account_id: AccountId, batch_id: UUID) -> Stages:
     """How far the batch's records got, in one statement beside the batch's own. Raises NotFound as above."""
     async with deps.db.connection() as tx:
-        batch = await _find(tx, account_id, batch_id)
+        batch = await _get(tx, account_id, batch_id)
         rows = await queries.counts_of(tx, batch, deps.clock.now())
     return stages(batch, rows)
 
@@ -77,7 +77,7 @@ async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID, *, b
     """
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        batch = await _find(tx, account_id, batch_id)
+        batch = await _get(tx, account_id, batch_id)
         tx.after_commit(partial(news.tell, deps, news.of_batch(batch.id)))
         count = await queries.withdraw_batch(tx, batch, now)
         await record_queries.note_withdrawal(tx, batch.id, now)
@@ -117,7 +117,7 @@ async def _tell(deps: Deps, keys: Sequence[RecordKey]) -> None:
         await deps.fabric.send_to_handset(key.receiver_number, encode_withdraw(key))
 
 
-async def _find(tx: Tx, account_id: AccountId, batch_id: UUID) -> Batch:
+async def _get(tx: Tx, account_id: AccountId, batch_id: UUID) -> Batch:
     batch = await record_queries.find_batch(tx, batch_id)
     if batch is None or batch.account_id != account_id:
         raise NotFound

@@ -41,7 +41,7 @@ async def watch_days(deps: Deps) -> None:
 
 async def _tell(deps: Deps, day: DayBesideWeek, kind: AlertKind) -> None:
     async with deps.db.transaction() as tx:
-        account = await accounts.find_account(tx, AccountId(day.account_id))
+        account = await accounts.get_account_in(tx, AccountId(day.account_id))
         alert = _alert(deps, day, kind, account.name)
         await alerts.tell_once(tx, deps, alert, day.day.isoformat())
 

@@ -17,7 +17,7 @@ async def record_and_tell(deps: Deps, ended: EndedAttempt, enqueue: Enqueue) -> 
         await recording.record_within(tx, [ended])
         if not await dispatch_queries.mark_mailed(tx, ended.due, ended.at):
             return
-        account = await accounts.find_account(tx, ended.due.to.account_id)
+        account = await accounts.get_account_in(tx, ended.due.to.account_id)
         alert = Alert(
             AlertKind.DELIVERY_FAILED,
             account.id,

@@ -26,7 +26,7 @@ async def _watch(deps: Deps, webhook_id: WebhookId) -> None:
             return
         told, notice = model.after_look(outage, now)
         if notice:
-            account = await accounts.find_account(tx, webhook.account_id)
+            account = await accounts.get_account_in(tx, webhook.account_id)
             await alerts.tell(tx, deps, outage_alerts.alert_of(deps, notice, webhook, outage, account.name))
         if model.is_over(told, now):
             await queries.delete_outages(tx, [webhook_id])

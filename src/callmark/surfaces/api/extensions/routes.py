@@ -44,7 +44,7 @@ from callmark.surfaces.http import Response, render
 
 async def record_timeline(request: ApiRequest) -> Response:
     """`GET records/{recordId}`."""
-    record = await personalisation.find_record(request.deps, request.account_id, _id(request, "recordId"))
+    record = await personalisation.get_record(request.deps, request.account_id, _id(request, "recordId"))
     return render(await _timeline(request, record))
 
 

@@ -167,7 +167,7 @@ async def prove_number(request: ApiRequest) -> Response:
     """`POST numbers/{phoneNumber}/prove`."""
     body, number = body_of(request, TypedCodeBody), await _known_number(request)
     await proof_codes.prove_by_code(request.deps, request.account_id, number, body.code, by=await actor_of(request))
-    details, _ = await number_search.find_number(request.deps, request.account_id, WHOLE_ACCOUNT, number)
+    details, _ = await number_search.get_number(request.deps, request.account_id, WHOLE_ACCOUNT, number)
     return render(number_view(details))
 
 
@@ -189,7 +189,7 @@ async def change_protection(request: ApiRequest) -> Response:
 async def _known_number(request: ApiRequest) -> PhoneNumber:
     """The account's number that the path names. Raises NotFound."""
     number = number_in_path(request)
-    details, _ = await number_search.find_number(request.deps, request.account_id, WHOLE_ACCOUNT, number)
+    details, _ = await number_search.get_number(request.deps, request.account_id, WHOLE_ACCOUNT, number)
     return details.number.phone_number
 
 

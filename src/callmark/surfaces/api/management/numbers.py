@@ -120,7 +120,7 @@ async def list_numbers(request: ApiRequest) -> Response:
 async def get_number(request: ApiRequest) -> Response:
     """`GET numbers/{phoneNumber}`."""
     number = number_in_path(request)
-    found, _ = await number_search.find_number(request.deps, request.account_id, WHOLE_ACCOUNT, number)
+    found, _ = await number_search.get_number(request.deps, request.account_id, WHOLE_ACCOUNT, number)
     return render(number_view(found))
 
 

@@ -104,7 +104,7 @@ async def reset_to_seed(deps: Deps) -> None:
     Raises Conflict when the installation was not seeded by this version. A token stays valid while its key is there.
     """
     async with deps.db.connection() as tx:
-        seeded = await snapshots.find_seed(tx)
+        seeded = await snapshots.get_seed(tx)
     at = deps.clock.now()
     await _set_clock(deps, timedelta())
     await _patiently(deps, partial(_put_rows, deps, seeded, at))
@@ -120,7 +120,7 @@ async def restore(deps: Deps, name: str) -> None:
     Raises NotFound, and Conflict for a snapshot of another version.
     """
     async with deps.db.connection() as tx:
-        snapshot = await snapshots.find(tx, name)
+        snapshot = await snapshots.get_snapshot(tx, name)
     at, forgotten_after = deps.clock.now(), _NONE_FORGOTTEN
     await farm_api.ask(deps, farm_api.Halt(), farm_api.Done)
     try:

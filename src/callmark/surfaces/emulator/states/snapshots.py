@@ -54,7 +54,7 @@ async def has_seed(deps: Deps) -> bool:
         return seeded is not None and await snapshot_queries.fits(tx, seeded)
 
 
-async def find_seed(tx: Tx) -> Snapshot:
+async def get_seed(tx: Tx) -> Snapshot:
     """The seed. Raises Conflict when this installation has none of this version."""
     seeded = await snapshot_queries.select_snapshot(tx, SEED)
     if seeded is None or not await snapshot_queries.fits(tx, seeded):
@@ -62,7 +62,7 @@ async def find_seed(tx: Tx) -> Snapshot:
     return seeded
 
 
-async def find(tx: Tx, name: str) -> Snapshot:
+async def get_snapshot(tx: Tx, name: str) -> Snapshot:
     """The snapshot. Raises NotFound, and Conflict when it cannot be restored."""
     snapshot = found(await snapshot_queries.select_snapshot(tx, name), _UNKNOWN)
     if not await snapshot_queries.fits(tx, snapshot):
