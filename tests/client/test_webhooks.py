@@ -1,6 +1,7 @@
 """Webhooks: what the server signs is ours, nothing else is; events of both consoles are typed."""
 
 import json
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from email.message import Message
 from typing import Any
@@ -10,7 +11,9 @@ from standardwebhooks import Webhook
 from tests.client.webhook_events import CALLBACK, ID, KEY, SECRET, event, signed
 
 import callmark
-from callmark.client.events import read_event
+from callmark.client.events import Event, read_event
+from callmark.domain.events.model import EventType
+from callmark.domain.webhooks.deliveries import samples
 from callmark.kit.clock import SystemClock
 from callmark.kit.signed_posts import shown_secret
 
@@ -48,6 +51,14 @@ def test_the_other_two_kinds_of_callback() -> None:
         found = read_event(json.loads(event("cmb", CALLBACK | NO_SLOT | {"is_interested": interested})))
         assert isinstance(found, callmark.CallMeBackEvent)
         assert (found.slot, found.requested_slot, found.is_interested) == (None, None, interested)
+
+
+@pytest.mark.parametrize("kind", EventType)
+def test_an_event_of_every_type_is_typed_with_all_that_its_payload_says(kind: EventType) -> None:
+    payload = samples.payload(kind, SystemClock().now())
+    found = read_event(json.loads(event(kind, dict(payload))))
+    assert type(found) is not Event, "a receiver that uses our library would get it untyped"
+    assert payload.keys() <= {one.name for one in fields(found)}
 
 
 def test_a_possible_spoof_is_typed() -> None:

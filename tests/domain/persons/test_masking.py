@@ -1,12 +1,16 @@
 """A number is taken out of texts, JSON and bytes; digits that only look like it stay."""
 
-from typing import Any
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from callmark.domain.events.model import EventType
 from callmark.domain.persons.masking import NumberMask
+from callmark.domain.webhooks.deliveries import samples
 from callmark.kit.phone import PhoneNumber
 
 NUMBER = PhoneNumber("919900112233")
@@ -46,6 +50,51 @@ def test_json_keeps_its_shape() -> None:
     assert masked({f"{NUMBER}": 1}) == {ZEROS: 1}
     untouched = '{"a":  "918800112233"}'
     assert MASK.json(untouched) is untouched
+
+
+SAYS_NOTHING_OF_A_PERSON = {
+    "business_number",
+    "call_type",
+    "campaign_id",
+    "campaign_name",
+    "campaign_type",
+    "cause",
+    "cmb_config_name",
+    "detected_at",
+    "feature_set",
+    "is_interested",
+    "preferred_from_time",
+    "preferred_to_time",
+    "requested_at",
+    "requested_date",
+    "requested_slot",
+    "responded_at",
+    "responses.question",
+    "responses.question_id",
+}
+"""What an event still says after the erasure of who it is about."""
+
+
+def leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """What JSON says, each with the keys that lead to it."""
+    match value:
+        case dict():
+            for key, inner in cast("dict[str, object]", value).items():
+                yield from leaves(inner, f"{name}.{key}".strip("."))
+        case list():
+            for inner in cast("list[object]", value):
+                yield from leaves(inner, name)
+        case _:
+            yield name, value
+
+
+@pytest.mark.parametrize("kind", EventType)
+def test_of_an_event_only_what_is_listed_here_outlives_its_person(kind: EventType) -> None:
+    """A new key with a person's words goes in `NumberMask`; one that says nothing about a person is listed here."""
+    payload = samples.payload(kind, datetime(2026, 1, 1, tzinfo=UTC))
+    whole = {key: value or "918800112233" for key, value in payload.items()} | {"client_number": NUMBER}
+    left = set(leaves(MASK.walked(whole))) & set(leaves(whole))
+    assert {name for name, _ in left} <= SAYS_NOTHING_OF_A_PERSON
 
 
 def test_what_a_person_answered_goes_with_the_number() -> None:

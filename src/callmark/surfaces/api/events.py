@@ -14,7 +14,7 @@ from callmark.domain import news
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event
 from callmark.domain.policy.plan import Feature, KeyAccess
-from callmark.surfaces.api.documented import ACCOUNT_ID, bad
+from callmark.surfaces.api.documented import ASKED_BACK, bad, event_sample
 from callmark.surfaces.api.request import ApiRequest, limit_of, whole
 from callmark.surfaces.api.route import ApiRoute, Doc, ParamDoc
 from callmark.surfaces.api.waiting import WAIT_ERRORS, WAIT_PARAM, wait_until
@@ -78,30 +78,7 @@ DOC = Doc(
     response=EventPage,
     responses={
         "One event": {
-            "events": [
-                {
-                    "number": 41,
-                    "event": {
-                        "event_id": "6f1d2c3b-4a59-4687-9a10-b2c3d4e5f607",
-                        "client_account_id": ACCOUNT_ID,
-                        "event_type": "cmb",
-                        "created_at": "1767261605",
-                        "cmb_payload": {
-                            "business_number": "918040001234",
-                            "feature_set": "Delivery default",
-                            "client_number": "919900112233",
-                            "requested_at": "1767261605",
-                            "requested_date": "NA",
-                            "requested_slot": "NA",
-                            "preferred_from_time": None,
-                            "preferred_to_time": None,
-                            "is_interested": True,
-                            "alternate_number": "",
-                            "cmb_config_name": "Weekday callbacks",
-                        },
-                    },
-                }
-            ],
+            "events": [{"number": 41, "event": event_sample("cmb", ASKED_BACK)}],
             "next_after": 41,
             "last_number": 41,
         }

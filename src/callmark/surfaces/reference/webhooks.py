@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Raw, Struct
 
 from callmark.domain.spoof_alarms.model import SpoofCause
-from callmark.surfaces.api.documented import ACCOUNT_ID, UUID, Json
+from callmark.surfaces.api.documented import ASKED_BACK, UUID, Json, event_sample
 
 _SCHEMAS = "#/components/schemas/"
 _Id = Annotated[str, Meta(extra_json_schema=UUID)]
@@ -150,19 +150,6 @@ class PossibleSpoofEvent(_Event):
 
 TYPES = (*_VARIANTS, CallMeBackEvent, UserFeedbackEvent, PossibleSpoofEvent)
 
-_ASKED: Json = {
-    "business_number": "918040001234",
-    "feature_set": "Delivery default",
-    "client_number": "919900112233",
-    "requested_at": "1767261605",
-    "requested_date": "NA",
-    "requested_slot": "NA",
-    "preferred_from_time": None,
-    "preferred_to_time": None,
-    "is_interested": True,
-    "alternate_number": "",
-    "cmb_config_name": "Weekday callbacks",
-}
 _SLOT: Json = {
     "requested_date": "2026-01-03",
     "requested_slot": "Saturday",
@@ -202,33 +189,23 @@ def webhooks() -> Json:
             "A receiver requests a callback, or is not interested",
             CallMeBackEvent,
             {
-                "slot": ("With a slot", _event("cmb", _ASKED | _SLOT)),
-                "any-time": ("Without a slot picker", _event("cmb", _ASKED)),
-                "not-interested": ("Not interested", _event("cmb", _ASKED | {"is_interested": False})),
+                "slot": ("With a slot", event_sample("cmb", ASKED_BACK | _SLOT)),
+                "any-time": ("Without a slot picker", event_sample("cmb", ASKED_BACK)),
+                "not-interested": ("Not interested", event_sample("cmb", ASKED_BACK | {"is_interested": False})),
             },
         ),
         "userFeedback": _told(
             "receiveUserFeedback",
             "A receiver answers a feedback campaign",
             UserFeedbackEvent,
-            {"questions": ("Answers to questions", _event("user_feedback", _FEEDBACK))},
+            {"questions": ("Answers to questions", event_sample("user_feedback", _FEEDBACK))},
         ),
         "possibleSpoof": _told(
             "receivePossibleSpoof",
             "A call may forge a number of the account",
             PossibleSpoofEvent,
-            {"edge": ("Another account asked to sign it", _event("possible_spoof", _SPOOF))},
+            {"edge": ("Another account asked to sign it", event_sample("possible_spoof", _SPOOF))},
         ),
-    }
-
-
-def _event(kind: str, payload: Json) -> Json:
-    return {
-        "event_id": "6f1d2c3b-4a59-4687-9a10-b2c3d4e5f607",
-        "client_account_id": ACCOUNT_ID,
-        "event_type": kind,
-        "created_at": "1767261605",
-        f"{kind}_payload": payload,
     }
 
 
