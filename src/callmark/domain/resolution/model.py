@@ -21,7 +21,7 @@ from callmark.kit.clock import iso_ms
 from callmark.kit.phone import PhoneNumber
 
 
-class ListedIdentity(msgspec.Struct, frozen=True, tag="listed_identity"):
+class ListedIdentity(msgspec.Struct, frozen=True, kw_only=True, tag="listed_identity"):
     """The static identity of a listed number. Do not store it; ask for it at each call."""
 
     caller_number: str
@@ -121,8 +121,12 @@ WHY_NOT_OWN = "the caller's number is not listed by this account"
 
 def listed_identity(listed: ListedCaller, public_url: str) -> ListedIdentity:
     """The static identity; its logo is addressed under `public_url`."""
-    logo_url = logo_address(public_url, listed.logo_sha256)
-    return ListedIdentity(listed.phone_number, listed.label_name, listed.call_reason, logo_url)
+    return ListedIdentity(
+        caller_number=listed.phone_number,
+        name=listed.label_name,
+        call_reason=listed.call_reason,
+        logo_url=logo_address(public_url, listed.logo_sha256),
+    )
 
 
 def offers_of(callback: CallbackOffer | None, campaigns: Mapping[CallType, CampaignOffer]) -> Offers:

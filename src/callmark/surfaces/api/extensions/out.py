@@ -150,7 +150,7 @@ class Funnel(msgspec.Struct):
     ]
 
 
-class ShownIdentity(msgspec.Struct):
+class ShownIdentity(msgspec.Struct, kw_only=True):
     """What the screen shows."""
 
     record_id: Annotated[

@@ -131,18 +131,15 @@ async def resolve(request: ApiRequest) -> Response:
 
 
 def _shown(identity: Identity | ListedIdentity) -> ShownIdentity:
-    if isinstance(identity, ListedIdentity):
-        return ShownIdentity(
-            None, identity.name, identity.call_reason, identity.logo_url, identity.verified, None, None
-        )
+    of_record = identity if isinstance(identity, Identity) else None
     return ShownIdentity(
-        str(identity.id),
-        identity.name,
-        identity.call_reason,
-        identity.logo_url,
-        identity.verified,
-        identity.starts_at,
-        identity.record.ends_at,
+        record_id=str(of_record.id) if of_record else None,
+        name=identity.name,
+        call_reason=identity.call_reason,
+        logo_url=identity.logo_url,
+        verified=identity.verified,
+        starts_at=of_record.starts_at if of_record else None,
+        ends_at=of_record.record.ends_at if of_record else None,
     )
 
 
