@@ -66,8 +66,8 @@ async def test_credentials_of_a_push_service_that_cannot_be_used_stop_no_other_w
     assert stand == {"api": 200, "worker": 503}
 
 
-async def test_a_job_that_only_a_newer_version_knows_is_left_to_it(deps: Deps) -> None:
-    """Its first worker adds it, while older ones still run."""
+async def test_a_job_that_only_another_version_knows_is_left_to_it_and_not_shown(deps: Deps) -> None:
+    """The first worker of a newer one adds it, while older ones still run; rows of an older one stay."""
     now = deps.clock.now()
     async with deps.db.connection() as tx:
         await tx.execute("INSERT INTO periodic_job (name, due_at) VALUES ('of_tomorrow', $1), ('sweep', $1)", now)

@@ -10,6 +10,7 @@ from tests.support.listed_number import Listed, make_listed, set_state
 
 from callmark.domain.announced_calls import service as announced_calls
 from callmark.domain.announced_calls.model import AFTER_CONNECTED, KEPT, RINGS_FOR, AnnouncedState, CallAnnouncement
+from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput
@@ -126,10 +127,10 @@ async def test_calls_are_forgotten_a_day_later(deps: Deps, clock: FakeClock, acm
     receiver = phone()
     await announced_calls.announce(deps, acme.account_id, said(acme, receiver, RINGING))
     clock.advance(KEPT + RINGS_FOR)
-    await announced_calls.forget_old_calls(deps)
+    await PERIODIC["old_announced_calls"].run(deps)
     assert await _count(deps, acme) == 1
     clock.advance(A_MOMENT)
-    await announced_calls.forget_old_calls(deps)
+    await PERIODIC["old_announced_calls"].run(deps)
     assert await _count(deps, acme) == 0
 
 

@@ -10,7 +10,8 @@ from tests.support.actors import ALICE, BOB, CHARLIE, owner_of
 from tests.support.audit_log import log_of
 from tests.support.listed_number import Listed, make_listed, ring
 
-from callmark.domain.callbacks import jobs, queries, service as callbacks, work_list
+from callmark.domain.background.registry import PERIODIC
+from callmark.domain.callbacks import queries, service as callbacks, work_list
 from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest, RequestFilter, RequestState
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
@@ -242,8 +243,8 @@ async def test_requests_are_kept_as_long_as_records(deps: Deps, clock: FakeClock
     listed = await make_listed(deps)
     (made,) = await make_requests(deps, clock, listed, 1)
     clock.advance(timedelta(days=deps.settings.retention_days))
-    await jobs.drop_old_requests(deps)
+    await PERIODIC["old_call_me_back_requests"].run(deps)
     assert await work_list.get_request(deps, listed.account_id, made.id) == made
     clock.advance(timedelta(seconds=1))
-    assert await jobs.drop_old_requests(deps) >= 1
+    await PERIODIC["old_call_me_back_requests"].run(deps)
     assert await work_list.list_requests(deps, listed.account_id) == []

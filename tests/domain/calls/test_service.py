@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from msgspec.structs import replace
 from tests.support.factories import phone
 
-from callmark.domain.calls import jobs, service as calls
+from callmark.domain.background.registry import PERIODIC
+from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import Call, CallEvent, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId, RecordId
@@ -122,10 +123,10 @@ async def test_calls_are_kept_as_long_as_records(deps: Deps, clock: FakeClock) -
     receiver, call_id = phone(), CallId(random_uuid())
     await calls.report(deps, receiver, call_id, CALLER, CallEvent.MISSED, CallSource.NONE, None)
     clock.advance(timedelta(days=deps.settings.retention_days))
-    await jobs.drop_old_calls(deps)
+    await PERIODIC["old_calls"].run(deps)
     assert await find(deps, receiver, call_id)
     clock.advance(timedelta(seconds=1))
-    assert await jobs.drop_old_calls(deps) >= 1
+    await PERIODIC["old_calls"].run(deps)
     assert await find(deps, receiver, call_id) is None
 
 

@@ -12,6 +12,7 @@ from tests.kit.mailing import Inbox, mail_server
 from tests.support.certificates import certificate
 from tests.support.engines import Engines
 
+from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.domain.mail import jobs, queries, service as mail
 from callmark.domain.mail.model import GIVES_UP_AFTER, Mail, MailState
@@ -224,7 +225,7 @@ async def test_without_a_server_mails_wait_and_the_log_says_so(post: Post) -> No
     await post.enqueue()
     assert await post.run_due() == 0
     with structlog.testing.capture_logs() as logged:
-        await jobs.keep_mails(post.deps)
+        await jobs.log_waiting(post.deps)
     assert [(line["event"], line["count"]) for line in logged] == [("mails_wait", 1)]
     assert (await post.only()).state is MailState.WAITING
 
@@ -267,7 +268,7 @@ async def test_old_mails_are_forgotten(post: Post, clock: FakeClock) -> None:
     await post.enqueue()
     clock.advance(timedelta(days=post.deps.settings.mail_retention_days, seconds=1))
     await post.enqueue()
-    await jobs.keep_mails(post.deps)
+    await PERIODIC["old_emails"].run(post.deps)
     assert (await post.only()).created_at == clock.now()
 
 

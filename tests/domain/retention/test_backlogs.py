@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace
 from tests.support.statement_rows import count_rows_of_statements, rows_of_statements
 from tests.support.table_rows import put_row
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
+from callmark.domain.retention.model import KINDS
 from callmark.kit.db import own_names
 from callmark.kit.ids import new_id
 from callmark.kit.pieces import PIECE
@@ -40,13 +42,19 @@ BACKLOGS = [
     Backlog("dead_sessions", "handed_over", {"expires_at": OLD}, SHA256),
     Backlog("dead_sessions", "known_browser", {"expires_at": OLD, "member_id": new_id()}, SHA256),
     Backlog("dead_sessions", "throttle", {}, {"who": "n"}),
-    Backlog("old_mails", "mail", {"created_at": OLD}, ID),
-    Backlog("old_spoof_alarms", "possible_spoof", {"raised_at": OLD}, ID),
-    Backlog("old_deliveries", "waiting_delivery", {"created_at": OLD}, {"delivery_id": UUID}),
+    Backlog("old_calls", "call", {"reported_at": OLD}, ID),
+    Backlog("old_call_me_back_requests", "callback_request", {"requested_at": OLD}, ID | {"request_id": UUID}),
+    Backlog("old_answers", "feedback", {"responded_at": OLD}, ID | {"call_id": UUID}),
+    Backlog("old_signed_calls", "signed_call", {"signed_at": OLD}, ID | {"origid": UUID}),
+    Backlog("old_signed_calls", "verified_call", {"verified_at": OLD}, ID),
+    Backlog("old_signed_calls", "possible_spoof", {"raised_at": OLD}, ID),
+    Backlog("old_events", "waiting_delivery", {"created_at": OLD}, {"delivery_id": UUID}),
+    Backlog("old_emails", "mail", {"created_at": OLD}, ID),
+    Backlog("old_announced_calls", "announced_call", {"shown_until": OLD}, {"call_id": "n::text"}),
     Backlog("old_alerts", "alert_once", {"at": OLD}, {"what": "n"}),
     Backlog("old_number_codes", "number_code", {"requested_at": OLD}, ID),
     Backlog("old_proof_requests", "proof_request", {"state": "refused", "reviewed_at": OLD, "why": "x"}, ID, FILES),
-    Backlog("old_drafts", "file_draft", {"created_at": OLD}, ID, FILES),
+    Backlog("old_previewed_files", "file_draft", {"created_at": OLD}, ID, FILES),
     Backlog("old_uploads", "upload", {"created_at": OLD}, ID, FILES),
     Backlog("record_days", "record_day", {"day": OLD.date()}, {"day": "DATE '2000-01-01' - n"}),
 ]
@@ -67,8 +75,14 @@ async def pile_up(deps: Deps, backlog: Backlog) -> None:
         await count_rows_of_statements(tx, backlog.table, "DELETE")
 
 
+def test_every_table_whose_rows_only_need_to_be_old_is_tried_here() -> None:
+    assert {table.name for kind in KINDS for table in kind.plain_tables} <= {backlog.table for backlog in BACKLOGS}
+
+
 @pytest.mark.parametrize("backlog", BACKLOGS, ids=lambda one: one.table)
 async def test_a_backlog_is_deleted_piece_by_piece(deps: Deps, backlog: Backlog) -> None:
+    settings = replace(deps.settings, answer_retention_days=30)  # or answers stay
+    deps = replace(deps, settings=settings)
     await pile_up(deps, backlog)
     await PERIODIC[backlog.job].run(deps)
     async with deps.db.connection() as tx:

@@ -7,6 +7,7 @@ import msgspec
 from tests.support.factories import make_cast, phone
 
 from callmark.domain import news
+from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.ids import AccountId
@@ -89,8 +90,8 @@ async def test_alarms_are_kept_as_long_as_records(deps: Deps, clock: FakeClock) 
     cast = await make_cast(deps)
     await alarms.raise_possible_spoof(deps, cast.account.id, CALLER, phone(), SpoofCause.NOT_ANNOUNCED)
     clock.advance(timedelta(days=deps.settings.retention_days))
-    await alarms.forget_old_alarms(deps)
+    await PERIODIC["old_signed_calls"].run(deps)
     assert await alarms.newest_alarms(deps, cast.account.id)
     clock.advance(timedelta(seconds=1))
-    await alarms.forget_old_alarms(deps)
+    await PERIODIC["old_signed_calls"].run(deps)
     assert not await alarms.newest_alarms(deps, cast.account.id)

@@ -14,7 +14,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.dispatch.jobs import forget_old_deliveries
+from callmark.domain.webhooks.dispatch.jobs import forget_deleted_secrets
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 
 URL = "https://hooks.acme.example/events?key=wxyz"
@@ -154,7 +154,7 @@ async def test_a_deleted_webhook_keeps_no_secret_nor_does_one_that_an_earlier_ve
     assert await with_secrets() == {"before", "kept"}
     async with stage.deps.db.connection() as tx:
         await tx.execute("UPDATE webhook SET deleted_at = $2 WHERE id = $1", made[1].id, stage.deps.clock.now())
-    await forget_old_deliveries(stage.deps)
+    await forget_deleted_secrets(stage.deps)
     assert await with_secrets() == {"kept"}
 
 

@@ -11,6 +11,7 @@ from tests.support.factories import make_label, phone
 from tests.support.workbooks import book
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_business, text_of
 
+from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.uploads import service as uploads
 from callmark.domain.policy.model import SYSTEM
@@ -206,7 +207,7 @@ async def test_a_preview_is_its_accounts_own_is_given_up_or_forgotten(
     assert (await alice.get(first)).status_code == 404
     assert (await alice.get(second)).status_code == 200
     clock.advance(timedelta(days=1, minutes=1))
-    await previewed_files.forget_old_files(deps)
+    await PERIODIC["old_previewed_files"].run(deps)
     async with deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM file_draft WHERE account_id = $1", business.account.id) == 0
     assert await uploads.list_uploads(deps, business.account.id, None) == []

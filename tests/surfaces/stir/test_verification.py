@@ -15,6 +15,7 @@ from tests.domain.signer_certificates.staging import signer_of
 from tests.support.factories import phone
 from tests.surfaces.stir.staging import Network, claims_of, count, headers_of, make_edge, network
 
+from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.policy.model import SYSTEM
@@ -381,8 +382,8 @@ async def test_old_calls_are_dropped_with_records(there: Network, clock: FakeClo
     receiver = phone()
     await there.verify(headers_of(await there.sign(receiver)), receiver)
     clock.advance(timedelta(days=there.deps.settings.retention_days, seconds=-1))
-    await jobs.drop_old_calls(there.deps)
+    await PERIODIC["old_signed_calls"].run(there.deps)
     assert (await count(there.deps, "signed_call"), await count(there.deps, "verified_call")) == (1, 1)
     clock.advance(timedelta(seconds=2))
-    await jobs.drop_old_calls(there.deps)
+    await PERIODIC["old_signed_calls"].run(there.deps)
     assert (await count(there.deps, "signed_call"), await count(there.deps, "verified_call")) == (0, 0)

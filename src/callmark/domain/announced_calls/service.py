@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from callmark.domain.announced_calls import model, queries
-from callmark.domain.announced_calls.model import KEPT, LONGEST_CALL_ID, AnnouncedCall, CallAnnouncement
+from callmark.domain.announced_calls.model import LONGEST_CALL_ID, AnnouncedCall, CallAnnouncement
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.numbers import service as numbers
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, found
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.pieces import delete_older
 
 
 async def announce(deps: Deps, account_id: AccountId, said: CallAnnouncement) -> AnnouncedCall:
@@ -39,9 +38,3 @@ async def announce(deps: Deps, account_id: AccountId, said: CallAnnouncement) ->
 async def are_announced(tx: Tx, asked: Sequence[tuple[AccountId, PhoneNumber, PhoneNumber, datetime]]) -> list[bool]:
     """For each (account, caller, receiver, instant): whether the call is announced. One statement, none for none."""
     return await queries.are_announced(tx, asked) if asked else []
-
-
-async def forget_old_calls(deps: Deps) -> None:
-    """Forgets calls that ended a day ago."""
-    before = deps.clock.now() - KEPT
-    await delete_older(deps.db, "announced_call", "shown_until", before)

@@ -2,17 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec import Struct
 
 from callmark.domain.alerts import posts
-from callmark.domain.announced_calls import service as announced_calls
 from callmark.domain.audit import sealing
-from callmark.domain.callbacks import jobs as callbacks
-from callmark.domain.calls import daily_figures as call_figures, jobs as calls
+from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
-from callmark.domain.feedback import jobs as feedback
 from callmark.domain.handsets import waking
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.log_downloads import jobs as log_downloads
@@ -25,11 +23,11 @@ from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as uploads
 from callmark.domain.persons import erasing
-from callmark.domain.previewed_files import service as previewed_files
+from callmark.domain.retention.jobs import delete_old
+from callmark.domain.retention.model import KINDS
 from callmark.domain.sessions import jobs as session_jobs, service as sessions
 from callmark.domain.signed_calls import jobs as signed_calls
 from callmark.domain.signer_certificates.jobs import keep_certificates
-from callmark.domain.spoof_alarms import service as spoof_alarms
 from callmark.domain.webhooks import overlaps
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.webhooks.outages import jobs as outages
@@ -56,32 +54,20 @@ PERIODIC = {
         timedelta(hours=1), sessions.forget_dead, "Deletes expired sessions, links and codes, and forgets browsers"
     ),
     "dead_tokens": Job(timedelta(minutes=30), credentials.forget_dead_tokens, "Deletes expired access tokens"),
-    "old_calls": Job(timedelta(days=1), calls.drop_old_calls, "Deletes old calls"),
-    "old_spoof_alarms": Job(timedelta(days=1), spoof_alarms.forget_old_alarms, "Deletes old spoof alarms"),
-    "old_signed_calls": Job(timedelta(days=1), signed_calls.drop_old_calls, "Deletes old signed and verified calls"),
     "counted_tokens": Job(
         timedelta(minutes=1), signed_calls.forget_counted_tokens, "Forgets tokens that can count no more"
     ),
-    "old_answers": Job(timedelta(days=1), feedback.drop_old_answers, "Deletes old answers to campaigns"),
     "audit_seals": Job(timedelta(seconds=5), sealing.seal_entries, "Seals new entries of the audit log"),
     "old_audit_entries": Job(timedelta(days=1), sealing.prune, "Deletes old entries of the audit log"),
-    "old_callback_requests": Job(timedelta(days=1), callbacks.drop_old_requests, "Deletes old Call Me Back requests"),
     "old_idempotency_keys": Job(timedelta(hours=1), idempotency.forget_old_keys, "Deletes old idempotency keys"),
-    "old_deliveries": Job(
-        timedelta(days=1),
-        webhooks.forget_old_deliveries,
-        "Deletes old deliveries of paused webhooks, and secrets of deleted ones",
+    "old_downloads": Job(timedelta(hours=1), log_downloads.forget_old_files, "Deletes old download files"),
+    "waiting_mails": Job(
+        timedelta(hours=1), mail.log_waiting, "Says in the log that emails wait and no mail server is set"
     ),
-    "old_exports": Job(timedelta(hours=1), log_downloads.forget_old_files, "Deletes old download files"),
-    "old_mails": Job(timedelta(hours=1), mail.keep_mails, "Deletes old emails"),
+    "deleted_webhooks": Job(timedelta(days=1), webhooks.forget_deleted_secrets, "Deletes secrets of deleted webhooks"),
     "old_proof_requests": Job(
         timedelta(days=1), proofs.forget_old_requests, "Deletes old letters of authorisation that no number needs"
     ),
-    "old_announced_calls": Job(
-        timedelta(hours=1), announced_calls.forget_old_calls, "Deletes announcements of calls that have ended"
-    ),
-    "old_number_codes": Job(timedelta(hours=1), proof_codes.forget_old_codes, "Deletes old codes that prove numbers"),
-    "old_drafts": Job(timedelta(hours=1), previewed_files.forget_old_files, "Deletes old previews of files"),
     "old_uploads": Job(timedelta(hours=6), uploads.forget_old_uploads, "Deletes old uploaded files"),
     "record_days": Job(timedelta(seconds=10), record_figures.count_days, "Counts call records by day"),
     "call_days": Job(timedelta(seconds=30), call_figures.count_calls, "Counts calls by day"),
@@ -95,8 +81,18 @@ PERIODIC = {
     ),
     "certificates": Job(timedelta(minutes=5), keep_certificates, "Renews the certificates that calls are signed with"),
     "sweep": Job(timedelta(seconds=30), sweep, "Ends pushes that still wait when their window closes"),
+    **{
+        f"old_{kind.name.lower().replace(' ', '_')}": Job(
+            timedelta(hours=1), partial(delete_old, kind=kind), f"Deletes old {kind.name}"
+        )
+        for kind in KINDS
+        if kind.plain_tables
+    },
 }
-"""Every periodic job by its name; each runs once however many workers there are."""
+"""Every periodic job by its name; each runs once however many workers there are.
+
+Each kind of thing that is kept for a time has its own: one that fails, or has much to delete, holds up no other.
+"""
 
 
 def periodic(deps: Deps) -> Work:

@@ -4,7 +4,7 @@ A mail that the server takes and a worker that is killed before it can write tha
 the same `Message-ID`, by which mail programs know them for one.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -13,7 +13,6 @@ from callmark.domain.mail import queries
 from callmark.domain.mail.model import GIVES_UP_AFTER, Mail, MailState, next_try_at
 from callmark.kit import smtp
 from callmark.kit.metrics import counter
-from callmark.kit.pieces import delete_older
 from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)
@@ -71,10 +70,9 @@ def _tell(mail: Mail, state: MailState, attempts: int, error: str | None) -> Non
     (log.warning if error else log.info)("mail", mail=str(mail.id), state=state.value, number=attempts, error=error)
 
 
-async def keep_mails(deps: Deps) -> None:
-    """Forgets old mails, also those that still wait; the log says when others wait for a server that nobody has set."""
+async def log_waiting(deps: Deps) -> None:
+    """The log says when mails wait for a server that nobody has set."""
     settings = deps.settings
-    await delete_older(deps.db, "mail", "created_at", deps.clock.now() - timedelta(days=settings.mail_retention_days))
     async with deps.db.connection() as tx:
         if not (settings.catches_mails or settings.smtp_host) and (waiting := await queries.count_waiting(tx)):
             log.warning("mails_wait", count=waiting, advice="set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM")

@@ -11,7 +11,6 @@ from callmark.domain.previewed_files.model import KEPT_FOR, MOST_KEPT, FilePurpo
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id
-from callmark.kit.pieces import LARGE_ROWS, delete_older
 
 _LONGEST_NAME = 200
 
@@ -76,8 +75,3 @@ async def discard_file(deps: Deps, file: PreviewedFile) -> None:
     """Forgets the file."""
     async with deps.db.connection() as tx:
         await queries.delete_file(tx, file.id)
-
-
-async def forget_old_files(deps: Deps) -> None:
-    """Forgets files that nobody used."""
-    await delete_older(deps.db, "file_draft", "created_at", deps.clock.now() - KEPT_FOR, LARGE_ROWS)

@@ -1,6 +1,6 @@
 """Looks at the oldest row of each kind: what the jobs that delete have left."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from callmark.domain.retention import model, queries
 from callmark.domain.retention.model import KeptKind, KindState
@@ -11,7 +11,7 @@ from callmark.kit.settings import Settings
 
 async def look(tx: Tx, settings: Settings, now: datetime) -> list[KindState]:
     """How every kind stands; `now` is of the product clock."""
-    return [model.state_of(kind, await _oldest(tx, kind, now), now) for kind in model.kinds_of(settings)]
+    return [await _state(tx, kind, kind.period(settings), now) for kind in model.KINDS]
 
 
 async def check(tx: Tx, settings: Settings, now: datetime) -> CheckResult:
@@ -24,7 +24,8 @@ async def check(tx: Tx, settings: Settings, now: datetime) -> CheckResult:
     return CheckResult("retention", ok=False, detail=f"kept for too long: {names}", advice=advice)
 
 
-async def _oldest(tx: Tx, kind: KeptKind, now: datetime) -> datetime | None:
-    before = model.overdue_before(kind, now)
+async def _state(tx: Tx, kind: KeptKind, period: timedelta | None, now: datetime) -> KindState:
+    before = model.overdue_before(period, now)
     found = [await queries.select_oldest(tx, table, before) for table in kind.tables]
-    return min((at for at in found if at is not None), default=None)
+    oldest_at = min((at for at in found if at is not None), default=None)
+    return KindState(kind, period, oldest_at, is_overdue=bool(oldest_at and before and oldest_at < before))

@@ -1,6 +1,6 @@
-"""Use cases of spoof alarms: raise one, read an account's, forget old ones."""
+"""Use cases of spoof alarms: raise one, read an account's."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -17,7 +17,6 @@ from callmark.kit.errors import AppError
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import counter
 from callmark.kit.phone import PhoneNumber, shorten
-from callmark.kit.pieces import delete_older_by_id
 
 log = structlog.get_logger(__name__)
 
@@ -76,9 +75,3 @@ async def newest_alarms(
     """The account's alarms, newest first, those after the key."""
     async with deps.db.connection() as tx:
         return await queries.select_newest(tx, account_id, after, limit)
-
-
-async def forget_old_alarms(deps: Deps) -> None:
-    """Deletes alarms that are older than they are kept. Safe to repeat."""
-    before = deps.clock.now() - timedelta(days=deps.settings.signed_call_days)
-    await delete_older_by_id(deps.db, "possible_spoof", "raised_at", before)

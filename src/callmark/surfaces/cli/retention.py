@@ -30,7 +30,7 @@ def _row(one: KindState) -> Row:
     kind = one.kind
     return {
         "kind": kind.name,
-        "days": kind.period.total_seconds() / 86_400 if kind.period else None,
+        "days": one.period.total_seconds() / 86_400 if one.period else None,
         "setting": f"{PREFIX}{kind.setting.upper()}" if kind.setting else None,
         "oldest_at": one.oldest_at,
         "overdue": one.is_overdue,

@@ -18,6 +18,7 @@ from tests.domain.numbers.staging import Business, make_business, phones, run_jo
 from tests.support.actors import ALICE, OPERATOR
 from tests.support.aiohttp_server import served_here
 
+from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.domain.ids import NumberCodeId
 from callmark.domain.numbers import service as numbers
@@ -197,7 +198,7 @@ async def test_a_number_gets_five_codes_a_day(stage: Stage, clock: FakeClock) ->
         await stage.send()
     assert refused.value.retry_after == CODES_WITHIN - timedelta(hours=CODES_OF_NUMBER)
     clock.advance(refused.value.retry_after)
-    await proof_codes.forget_old_codes(stage.deps)
+    await PERIODIC["old_number_codes"].run(stage.deps)
     await stage.send()
 
 

@@ -37,7 +37,6 @@ from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import Outbound, Patience, Unreachable, networks_to
 from callmark.kit.phone import PhoneNumber, shorten
-from callmark.kit.pieces import delete_older_by_id
 from callmark.kit.secret_key import current_key, derive, known_keys, mark, marked_key
 from callmark.kit.secret_value import Secret
 from callmark.kit.signed_posts import read_secret, signed_headers
@@ -167,11 +166,6 @@ def number_codes(deps: Deps) -> Work:
         at_once=8,
         is_outgoing=True,
     )
-
-
-async def forget_old_codes(deps: Deps) -> None:
-    """Forgets codes that no limit counts any longer."""
-    await delete_older_by_id(deps.db, "number_code", "requested_at", deps.clock.now() - CODES_WITHIN)
 
 
 async def _lock_unproven(tx: Tx, account_id: AccountId, number: PhoneNumber, by: Actor) -> None:
