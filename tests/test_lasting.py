@@ -6,11 +6,13 @@ import select
 import signal
 import socket
 import time
+from collections import defaultdict
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import between_tests
 from tests.support.between_tests import LastingLoop, RestedPrimary, resting_on
 from tests.support.engines import Engines
 from tests.support.opened_deps import PATIENT_S, opened_deps
@@ -65,6 +67,24 @@ def test_a_loop_forgets_what_was_left_and_can_be_used_again(monkeypatch: pytest.
     assert ran == [1, 2]
     loop.end()
     assert loop.is_closed()
+
+
+def test_the_end_of_a_loop_closes_what_rests(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def rests() -> None:
+        await (await RestedPrimary(engines.dsn).connect(server_settings={})).close()
+
+    def open_files() -> list[Path]:
+        return list(Path("/proc/self/fd").iterdir())
+
+    before = len(open_files())
+    loop = LastingLoop()
+    monkeypatch.setattr(between_tests, "LOOP", loop)
+    monkeypatch.setattr(between_tests, "_resting", defaultdict(list))
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(rests())
+    assert len(open_files()) > before
+    loop.end()
+    assert len(open_files()) == before
 
 
 def test_what_a_test_leaves_open_is_named() -> None:

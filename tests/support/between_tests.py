@@ -82,6 +82,7 @@ class LastingLoop(asyncio.SelectorEventLoop):
         for connection in _all_resting():
             connection.terminate()
         _resting.clear()
+        self.run_until_complete(asyncio.sleep(0))  # closes their sockets
         super().close()
 
 
