@@ -6,6 +6,8 @@ from hypothesis import given, strategies as st
 from callmark.domain.numbers.number_list_parser import MOST_LINES, ListReading, Rejected, read_list
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import parse_digits
+from callmark.tables import rows
+from callmark.tables.model import TableError
 
 
 def test_lines_in_any_format_become_numbers_in_their_order() -> None:
@@ -61,7 +63,9 @@ def test_every_rejected_line_says_where_and_why() -> None:
 
 
 def test_a_list_has_its_bound() -> None:
-    assert read_list("\n" * MOST_LINES).numbers == []
+    assert [*rows.split("918040001234\n\n", most=2).lines[0].cells] == ["918040001234"]
+    with pytest.raises(TableError, match="at most 1 lines"):
+        rows.split("918040001234\n\n", most=1)
     with pytest.raises(InvalidInput, match="at most 1,000,000 lines"):
         read_list("\n" * (MOST_LINES + 1))
 
