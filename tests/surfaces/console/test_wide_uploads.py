@@ -10,6 +10,7 @@ from callmark.surfaces.console import display_names
 from callmark.tables.reader import MOST_COLUMNS
 
 UPLOADS = "/console/uploads/new"
+CHOSEN = {"column-receiver_number": "0", "caller": "+918040001234", "time_zone": "UTC", "hours": "4"}
 
 
 async def test_a_wide_file_is_previewed_on_a_page_of_bounded_size_and_any_column_can_be_chosen(
@@ -29,12 +30,20 @@ async def test_a_wide_file_is_previewed_on_a_page_of_bounded_size_and_any_column
     assert "and 16,362 more." in shown
     assert "The list above leaves out 16,184 columns." in shown
     assert page.text.count("<option") < 7 * 202 + 400
-    chosen = {"column-receiver_number": "0", "caller": "+918040001234", "time_zone": "UTC", "hours": "4"}
-    for place, is_there in (("16384", True), ("16385", False), ("0", False), ("x", False)):
-        fields = {**chosen, "place-of-column-call_reason": place}
-        again = await alice.follow(await alice.post(sent.headers["location"], fields))
-        assert ("Your parcel arrives today" in again.text) == is_there, place
-        assert ('value="16383" selected' in again.text) == is_there, place
+    chosen = {**CHOSEN, "place-of-column-call_reason": str(MOST_COLUMNS)}
+    last = await alice.follow(await alice.post(sent.headers["location"], chosen))
+    assert ("Your parcel arrives today" in last.text, 'value="16383" selected' in last.text) == (True, True)
+
+
+async def test_a_place_that_no_column_has_chooses_none(deps: Deps, business: Business, browse: Visitors) -> None:
+    await make_label(deps, business.account.id)
+    alice = await browse.as_member(business.admin)
+    file = ("two.csv", f"phone,why we call\n{phone()},Your parcel arrives today\n".encode(), "text/csv")
+    sent = await alice.post(UPLOADS, {"caller": "+918040001234"}, file=file)
+    for place, is_there in (("2", True), ("3", False), (str(MOST_COLUMNS + 1), False), ("0", False), ("x", False)):
+        fields = {**CHOSEN, "place-of-column-call_reason": place}
+        page = await alice.follow(await alice.post(sent.headers["location"], fields))
+        assert ("Your parcel arrives today" in page.text) == is_there, place
 
 
 async def test_country_codes_in_another_column_are_one_fault_whatever_they_are(
