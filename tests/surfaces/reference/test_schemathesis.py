@@ -41,7 +41,9 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.ids import random_uuid
 from callmark.record_rules.characters import NEVER_SHOWN, is_showable
-from callmark.surfaces.api.management.route import BASE, OPERATOR_BASE, TAG
+from callmark.surfaces.api.management.route import TAG
+from callmark.surfaces.api.operator.route import OPERATOR_BASE
+from callmark.surfaces.api.own.route import BASE
 from callmark.surfaces.app import build_app
 
 Case = Any  # schemathesis types its cases by the schema they come from

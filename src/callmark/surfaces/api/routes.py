@@ -34,8 +34,6 @@ from callmark.kit.errors import (
     Unauthenticated,
 )
 from callmark.kit.workload import Workload, aside, belongs_to, units_of
-from callmark.surfaces.api.announced_calls import ANNOUNCED_CALL_ROUTES
-from callmark.surfaces.api.events import EVENT_ROUTES
 from callmark.surfaces.api.extensions.routes import EXTENSION_ROUTES
 from callmark.surfaces.api.feature_sets import DOC as FEATURE_SETS_DOC, list_feature_sets
 from callmark.surfaces.api.idempotency import answer_once, keys_of
@@ -130,8 +128,6 @@ ROUTES = (
     ApiRoute("GET", _CALLBACKS, callback_logs, Feature.CALL_ME_BACK, doc=CALLBACKS_DOC),
     ApiRoute("GET", _FEEDBACK, feedback_logs, Feature.USER_FEEDBACK, doc=FEEDBACK_DOC),
     *EXTENSION_ROUTES,
-    *EVENT_ROUTES,
-    *ANNOUNCED_CALL_ROUTES,
     *MANAGEMENT_ROUTES,
     *OPERATOR_ROUTES,
 )

@@ -10,7 +10,7 @@ from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.operators.tokens.model import LONGEST_NAME, MOST_DAYS, OperatorToken, TokenState
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.api.management.route import OPERATOR_BASE
+from callmark.surfaces.api.operator.route import OPERATOR_BASE
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, whole_number

@@ -15,9 +15,9 @@ from callmark.domain.limits.model import MANAGING
 from callmark.domain.policy.model import KEY_POLICY, PLAN, SYSTEM
 from callmark.domain.policy.plan import ALL_FEATURES, MANAGEMENT
 from callmark.kit.ids import new_id
-from callmark.surfaces.api.management.route import BASE
 from callmark.surfaces.api.management.routes import MANAGEMENT_ROUTES
-from callmark.surfaces.api.management.shapes import (
+from callmark.surfaces.api.own.route import BASE
+from callmark.surfaces.api.own.shapes import (
     CALL_REASON_ID,
     FEATURE_SET_ID,
     OPERATION_ID,

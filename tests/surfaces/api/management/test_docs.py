@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 
 from callmark.domain.limits.model import MANAGING
-from callmark.surfaces.api.management.request import MOST, USUAL
-from callmark.surfaces.api.management.route import BASE
 from callmark.surfaces.api.management.routes import MANAGEMENT_ROUTES
 from callmark.surfaces.api.management.structure import UnitView
+from callmark.surfaces.api.own.request import MOST, USUAL
+from callmark.surfaces.api.own.route import BASE
 from callmark.surfaces.http import ErrorBody
 
 PAGE = (Path(__file__).parents[4] / "docs/management.md").read_text()

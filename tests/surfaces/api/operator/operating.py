@@ -17,7 +17,7 @@ from callmark.domain.operators.tokens.model import NewOperatorToken
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
-from callmark.surfaces.api.management.route import OPERATOR_BASE
+from callmark.surfaces.api.operator.route import OPERATOR_BASE
 from callmark.surfaces.app import build_app
 
 OLIVE = Actor(ActorKind.OPERATOR, "olive@operator.example")

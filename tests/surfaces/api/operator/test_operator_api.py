@@ -30,9 +30,9 @@ from callmark.domain.sessions.model import Origin, SignedIn
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import new_id, random_text
-from callmark.surfaces.api.management.route import OPERATOR_BASE
 from callmark.surfaces.api.operator.accounts import OperatedAccountView
 from callmark.surfaces.api.operator.limits import AccountLimitsView, LimitsBody
+from callmark.surfaces.api.operator.route import OPERATOR_BASE
 from callmark.surfaces.api.operator.routes import OPERATOR_ROUTES
 from callmark.surfaces.api.route import WITH_BODY
 from callmark.surfaces.api.routes import ROUTES

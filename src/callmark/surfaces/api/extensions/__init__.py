@@ -1,1 +1,1 @@
-"""Our own routes beside those of the contract, under `/extensions/v1`: the outcome of a push, and the dry run."""
+"""Our own routes beside those of the contract that need no access `management` (docs/extensions.md)."""

@@ -1,14 +1,15 @@
 """`POST lint`: what the batch route would say to a body, all at once; nothing is stored (docs/extensions.md)."""
 
+from typing import Annotated, Any
+
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.model import MOST_RECORDS
 from callmark.kit.errors import InvalidInput
 from callmark.record_rules.fields import Fault, Faulty, NewRecord
 from callmark.surfaces.api.extensions.hints import NameHints, hint_for, unknown_names
-from callmark.surfaces.api.extensions.out import Finding, LintCounts, LintOut
 from callmark.surfaces.api.records import (
     V1,
     V2,
@@ -27,6 +28,52 @@ from callmark.surfaces.http import Response, render
 
 _fields = msgspec.json.Decoder(dict[str, Raw]).decode
 GENERATIONS = {"v1": V1, "v2": V2, "v3": V3}
+
+
+class LintIn(msgspec.Struct):
+    """The body of the batch route of the generation, valid or not."""
+
+    call_records: Annotated[list[dict[str, Any]], Meta(description="Records with the field names of the generation.")]
+
+
+class Finding(msgspec.Struct):
+    """A fault that the batch route would find, or (a warning) something it would silently ignore."""
+
+    index: Annotated[
+        int | None, Meta(description="Position of the record in `call_records`, starting at 0; null for the body.")
+    ]
+    field: Annotated[str, Meta(description="The field name in this generation; empty for the whole body.")]
+    code: Annotated[str, Meta(description="The kind of finding, for programs.")]
+    message: Annotated[str, Meta(description="The message that the batch route would return.")]
+    hint: Annotated[str | UnsetType, Meta(description="What to change; absent if there is no suggestion.")] = UNSET
+
+
+class LintCounts(msgspec.Struct):
+    """Totals of the check."""
+
+    records: Annotated[int, Meta(description="Elements of `call_records`.")]
+    good: Annotated[int, Meta(description="Records without a fault.")]
+    faulty: Annotated[int, Meta(description="Records with at least one fault.")]
+    faults: Annotated[int, Meta(description="Total number of faults.")]
+    warnings: Annotated[int, Meta(description="Total number of warnings.")]
+
+
+class LintOut(msgspec.Struct):
+    """What the batch route would answer to this body."""
+
+    generation: Annotated[
+        str, Meta(description="The generation whose rules apply.", extra_json_schema={"enum": ["v1", "v2", "v3"]})
+    ]
+    accepted: Annotated[
+        bool,
+        Meta(
+            description="Whether the batch would be accepted and its valid records pushed; false means 400"
+            " for the whole request."
+        ),
+    ]
+    counts: Annotated[LintCounts, Meta(description="Totals of the check.")]
+    faults: Annotated[list[Finding], Meta(description="Every fault of every record, in order.")]
+    warnings: Annotated[list[Finding], Meta(description="Unknown names, which the API ignores.")]
 
 
 async def lint_batch(request: ApiRequest) -> Response:

@@ -9,8 +9,9 @@ from callmark.surfaces.api.management.alert_recipients import (
     AlertRecipientView,
     NewAlertRecipientBody,
 )
-from callmark.surfaces.api.management.route import PAGING, ManagedRoute, conflict, wrong
-from callmark.surfaces.api.management.shapes import AT
+from callmark.surfaces.api.management.route import ManagedRoute
+from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.shapes import AT
 from callmark.surfaces.api.waiting import TOO_MANY_WAIT
 
 _ONE = "alert_recipients/{recipientId}"

@@ -15,9 +15,10 @@ from callmark.kit.clock import iso_ms
 from callmark.record_rules.reasons import LONGEST_REASON, SHORTEST_REASON
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
-from callmark.surfaces.api.management.request import Listing, body_of, id_of
-from callmark.surfaces.api.management.route import PAGING, ManagedRoute, conflict, wrong
-from callmark.surfaces.api.management.shapes import AT, CALL_REASON_ID, EMAIL, CreatedAt, CreatedBy, Id, NextAfter
+from callmark.surfaces.api.management.route import ManagedRoute
+from callmark.surfaces.api.own.request import Listing, body_of, id_of
+from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.shapes import AT, CALL_REASON_ID, EMAIL, CreatedAt, CreatedBy, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
 

@@ -25,7 +25,7 @@ from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.management.feature_sets import set_id_of
-from callmark.surfaces.api.management.request import (
+from callmark.surfaces.api.own.request import (
     MOST,
     USUAL,
     Listing,
@@ -36,7 +36,7 @@ from callmark.surfaces.api.management.request import (
     id_of,
     text_filter,
 )
-from callmark.surfaces.api.management.shapes import CreatedAt, CreatedBy, Id, Instant, NextAfter, UpdatedAt, instant
+from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, Instant, NextAfter, UpdatedAt, instant
 from callmark.surfaces.api.request import ApiRequest, limit_of, refuse
 from callmark.surfaces.http import Response, render
 

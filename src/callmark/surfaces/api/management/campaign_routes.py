@@ -12,8 +12,9 @@ from callmark.surfaces.api.management.campaigns import (
     NewCampaignBody,
 )
 from callmark.surfaces.api.management.numbers import FEATURE_SET
-from callmark.surfaces.api.management.route import PAGING, ManagedRoute, conflict, wrong
-from callmark.surfaces.api.management.shapes import AT, EMAIL, FEATURE_SET_ID
+from callmark.surfaces.api.management.route import ManagedRoute
+from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.shapes import AT, EMAIL, FEATURE_SET_ID
 from callmark.surfaces.api.route import ParamDoc
 
 _ONE = "campaigns/{campaignId}"

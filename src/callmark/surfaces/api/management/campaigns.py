@@ -29,7 +29,7 @@ from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
-from callmark.surfaces.api.management.request import (
+from callmark.surfaces.api.own.request import (
     MOST,
     USUAL,
     Listing,
@@ -39,7 +39,7 @@ from callmark.surfaces.api.management.request import (
     id_filter,
     id_of,
 )
-from callmark.surfaces.api.management.shapes import CreatedAt, CreatedBy, Id, Instant, NextAfter, UpdatedAt, instant
+from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, Instant, NextAfter, UpdatedAt, instant
 from callmark.surfaces.api.request import ApiRequest, limit_of, refuse
 from callmark.surfaces.http import Response, render
 

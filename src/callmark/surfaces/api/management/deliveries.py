@@ -14,8 +14,8 @@ from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.actor import actor_of
-from callmark.surfaces.api.management.request import Listing, NoBody, body_of, choice_filter, id_filter, id_of
-from callmark.surfaces.api.management.shapes import CreatedAt, Id, Instant, NextAfter, instant
+from callmark.surfaces.api.own.request import Listing, NoBody, body_of, choice_filter, id_filter, id_of
+from callmark.surfaces.api.own.shapes import CreatedAt, Id, Instant, NextAfter, instant
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
 

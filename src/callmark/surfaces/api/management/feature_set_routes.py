@@ -11,8 +11,9 @@ from callmark.surfaces.api.management.feature_sets import (
     FeatureSetView,
     NewFeatureSetBody,
 )
-from callmark.surfaces.api.management.route import PAGING, ManagedRoute, conflict, wrong
-from callmark.surfaces.api.management.shapes import (
+from callmark.surfaces.api.management.route import ManagedRoute
+from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.shapes import (
     AT,
     CALL_REASON_ID,
     EMAIL,

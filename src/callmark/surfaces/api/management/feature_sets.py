@@ -23,7 +23,7 @@ from callmark.domain.structure.model import LONGEST_NAME
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
-from callmark.surfaces.api.management.request import (
+from callmark.surfaces.api.own.request import (
     Listing,
     NoBody,
     any_id,
@@ -32,7 +32,7 @@ from callmark.surfaces.api.management.request import (
     id_filter,
     id_of,
 )
-from callmark.surfaces.api.management.shapes import CreatedAt, CreatedBy, Id, NextAfter, UpdatedAt, text_id
+from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, NextAfter, UpdatedAt, text_id
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
 

@@ -19,9 +19,10 @@ from callmark.kit.errors import InvalidInput
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.documented import LABEL_ID
 from callmark.surfaces.api.idempotency import kept
-from callmark.surfaces.api.management.request import Listing, body_of, choice_filter, id_of
-from callmark.surfaces.api.management.route import PAGING, ManagedRoute, conflict, wrong
-from callmark.surfaces.api.management.shapes import AT, EMAIL, CreatedAt, CreatedBy, Id, NextAfter
+from callmark.surfaces.api.management.route import ManagedRoute
+from callmark.surfaces.api.own.request import Listing, body_of, choice_filter, id_of
+from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.shapes import AT, EMAIL, CreatedAt, CreatedBy, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
 from callmark.surfaces.http import Response, render

@@ -4,8 +4,9 @@ from callmark.domain.numbers.proofs.model import CODES_OF_ACCOUNT, CODES_OF_NUMB
 from callmark.domain.policy.model import Action
 from callmark.surfaces.api.management import number_proofs as proofs
 from callmark.surfaces.api.management.numbers import EXAMPLE, PHONE, NumberView
-from callmark.surfaces.api.management.route import PAGING, ManagedRoute, conflict, wrong
-from callmark.surfaces.api.management.shapes import AT, EMAIL
+from callmark.surfaces.api.management.route import ManagedRoute
+from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.shapes import AT, EMAIL
 from callmark.surfaces.api.route import ErrorDoc
 
 _REQUEST = {

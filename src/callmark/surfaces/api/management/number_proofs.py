@@ -29,8 +29,8 @@ from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.management.numbers import number_in_path, number_view
-from callmark.surfaces.api.management.request import Listing, body_of, id_of
-from callmark.surfaces.api.management.shapes import Id, Instant, NextAfter, instant
+from callmark.surfaces.api.own.request import Listing, body_of, id_of
+from callmark.surfaces.api.own.shapes import Id, Instant, NextAfter, instant
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
 

@@ -17,9 +17,10 @@ from callmark.kit.errors import NotFound
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api import documented
 from callmark.surfaces.api.management.feature_set_routes import UNIT
-from callmark.surfaces.api.management.request import Listing, any_id, choice_filter, id_filter, id_of, text_filter
-from callmark.surfaces.api.management.route import PAGING, ManagedRoute
-from callmark.surfaces.api.management.shapes import (
+from callmark.surfaces.api.management.route import ManagedRoute
+from callmark.surfaces.api.own.request import Listing, any_id, choice_filter, id_filter, id_of, text_filter
+from callmark.surfaces.api.own.route import PAGING
+from callmark.surfaces.api.own.shapes import (
     AT,
     EMAIL,
     FEATURE_SET_ID,

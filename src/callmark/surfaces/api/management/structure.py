@@ -16,8 +16,8 @@ from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
-from callmark.surfaces.api.management.request import any_id, body_of, id_of
-from callmark.surfaces.api.management.shapes import CreatedAt, Id, text_id
+from callmark.surfaces.api.own.request import any_id, body_of, id_of
+from callmark.surfaces.api.own.shapes import CreatedAt, Id, text_id
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
 

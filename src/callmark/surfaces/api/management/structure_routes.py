@@ -2,15 +2,7 @@
 
 from callmark.domain.policy.model import Action
 from callmark.surfaces.api.management import structure
-from callmark.surfaces.api.management.route import ManagedRoute, conflict, wrong
-from callmark.surfaces.api.management.shapes import (
-    AT,
-    CATALOGUE_ID,
-    DEPARTMENT_ID,
-    FEATURE_SET_ID,
-    OPERATION_ID,
-    PROCESS_ID,
-)
+from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.management.structure import (
     CatalogueView,
     NewOperationBody,
@@ -19,6 +11,15 @@ from callmark.surfaces.api.management.structure import (
     StructureView,
     UnitNameBody,
     UnitView,
+)
+from callmark.surfaces.api.own.route import conflict, wrong
+from callmark.surfaces.api.own.shapes import (
+    AT,
+    CATALOGUE_ID,
+    DEPARTMENT_ID,
+    FEATURE_SET_ID,
+    OPERATION_ID,
+    PROCESS_ID,
 )
 
 _SUB_PROCESS_ID = "a1c2d3e4-4f50-4263-9748-5969a7b8c9d0"

@@ -6,8 +6,7 @@ from callmark.domain.webhooks.model import DeliveryState
 from callmark.surfaces.api import documented
 from callmark.surfaces.api.management import deliveries, webhooks
 from callmark.surfaces.api.management.deliveries import DeliveryList, DeliverySummary, DeliveryView
-from callmark.surfaces.api.management.route import PAGING, ManagedRoute, conflict, wrong
-from callmark.surfaces.api.management.shapes import AT, EMAIL
+from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.management.webhooks import (
     LONGEST_OVERLAP_HOURS,
     NewWebhookBody,
@@ -21,6 +20,8 @@ from callmark.surfaces.api.management.webhooks import (
     WebhookTestBody,
     WebhookView,
 )
+from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.shapes import AT, EMAIL
 from callmark.surfaces.api.route import ParamDoc
 from callmark.surfaces.api.waiting import TOO_MANY_WAIT
 

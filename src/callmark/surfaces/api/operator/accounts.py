@@ -10,15 +10,16 @@ from msgspec import UNSET, Meta, UnsetType
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account, AccountState
 from callmark.domain.ids import AccountId
-from callmark.domain.policy.model import Action, Actor
+from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput, Unauthenticated
 from callmark.surfaces.api.documented import ACCOUNT_ID
 from callmark.surfaces.api.idempotency import kept
-from callmark.surfaces.api.management.request import Listing, body_of, choice_filter, id_of, text_filter
-from callmark.surfaces.api.management.route import PAGING, ManagedRoute, wrong
-from callmark.surfaces.api.management.shapes import AT, CreatedAt, Id, NextAfter
+from callmark.surfaces.api.operator.route import OperatorRoute
+from callmark.surfaces.api.own.request import Listing, body_of, choice_filter, id_of, text_filter
+from callmark.surfaces.api.own.route import PAGING, wrong
+from callmark.surfaces.api.own.shapes import AT, CreatedAt, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
 from callmark.surfaces.http import Response, render
@@ -124,11 +125,10 @@ _BAD_NAME = wrong("name", "account name must be at most 100 characters", "the na
 _ACTIVE_OR_NOT = {"type": "string", "enum": [*AccountState]}
 
 ROUTES = (
-    ManagedRoute(
+    OperatorRoute(
         "GET",
         "accounts",
         list_accounts,
-        Action.OPERATE,
         name="listAccounts",
         summary="List accounts",
         description="Returns the installation's client accounts, newest first.",
@@ -140,11 +140,10 @@ ROUTES = (
             *PAGING,
         ),
     ),
-    ManagedRoute(
+    OperatorRoute(
         "POST",
         "accounts",
         create_account,
-        Action.OPERATE,
         name="createAccount",
         summary="Create an account",
         description="Creates an active client account.",
@@ -155,22 +154,20 @@ ROUTES = (
         errors=(_BAD_NAME,),
         creates=True,
     ),
-    ManagedRoute(
+    OperatorRoute(
         "GET",
         "accounts/{clientAccountId}",
         get_account,
-        Action.OPERATE,
         name="getAccount",
         summary="Get an account",
         description="Returns one client account.",
         response=OperatedAccountView,
         answer=_ACCOUNT,
     ),
-    ManagedRoute(
+    OperatorRoute(
         "PATCH",
         "accounts/{clientAccountId}",
         change_account,
-        Action.OPERATE,
         name="changeAccount",
         summary="Change an account",
         description="Renames an account, changes what it subscribes to, suspends it or ends its suspension. A suspended"

@@ -8,7 +8,6 @@ from msgspec import Meta
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditEntry
 from callmark.domain.ids import AccountId
-from callmark.domain.policy.model import Action
 from callmark.surfaces.api.documented import ACCOUNT_ID, UUID
 from callmark.surfaces.api.management.account import (
     AUDIT_LISTING,
@@ -18,9 +17,9 @@ from callmark.surfaces.api.management.account import (
     asked_of_log,
     entry_view,
 )
-from callmark.surfaces.api.management.request import id_filter
-from callmark.surfaces.api.management.route import ManagedRoute
-from callmark.surfaces.api.management.shapes import Id, NextAfter, text_id
+from callmark.surfaces.api.operator.route import OperatorRoute
+from callmark.surfaces.api.own.request import id_filter
+from callmark.surfaces.api.own.shapes import Id, NextAfter, text_id
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
 from callmark.surfaces.http import Response, render
@@ -62,11 +61,10 @@ _ENTRY = ENTRY | {
 }
 
 ROUTES = (
-    ManagedRoute(
+    OperatorRoute(
         "GET",
         "audit_log",
         read_audit_log,
-        Action.OPERATE,
         name="readInstallationLog",
         summary="Read the installation's audit log",
         description="Returns who changed what, in every account and in the installation itself, newest first.",

@@ -8,10 +8,10 @@ from msgspec import UNSET, Meta, UnsetType
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.limits.model import DEFAULTS, largest
-from callmark.domain.policy.model import Action
-from callmark.surfaces.api.management.request import body_of
-from callmark.surfaces.api.management.route import ManagedRoute, wrong
 from callmark.surfaces.api.operator.accounts import account_of, asking
+from callmark.surfaces.api.operator.route import OperatorRoute
+from callmark.surfaces.api.own.request import body_of
+from callmark.surfaces.api.own.route import wrong
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
 
@@ -95,22 +95,20 @@ _REFUSALS = (
 )
 
 ROUTES = (
-    ManagedRoute(
+    OperatorRoute(
         "GET",
         "accounts/{clientAccountId}/limits",
         get_limits,
-        Action.OPERATE,
         name="getAccountLimits",
         summary="Get an account's limits",
         description="Returns every limit of the account, with its default.",
         response=AccountLimitsView,
         answer=_ANSWER,
     ),
-    ManagedRoute(
+    OperatorRoute(
         "PUT",
         "accounts/{clientAccountId}/limits",
         replace_limits,
-        Action.OPERATE,
         name="replaceAccountLimits",
         summary="Replace an account's limits",
         description="Sets all limits of the account: a limit that is left out or null is the default again. A change"
@@ -121,11 +119,10 @@ ROUTES = (
         answer=_ANSWER,
         errors=_REFUSALS,
     ),
-    ManagedRoute(
+    OperatorRoute(
         "PATCH",
         "accounts/{clientAccountId}/limits",
         change_limits,
-        Action.OPERATE,
         name="changeAccountLimits",
         summary="Change an account's limits",
         description="Sets some limits of the account: what is left out stays, null is the default again. A change holds"

@@ -10,12 +10,12 @@ from msgspec import Meta
 from callmark.domain.ids import ErasureId
 from callmark.domain.persons import exporting, service as persons
 from callmark.domain.persons.model import Erasure, ErasureState
-from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_ms
-from callmark.surfaces.api.management.request import Listing, body_of, id_of
-from callmark.surfaces.api.management.route import PAGING, ManagedRoute, conflict, wrong
-from callmark.surfaces.api.management.shapes import AT, Id, Instant, NextAfter, instant
 from callmark.surfaces.api.operator.accounts import asking
+from callmark.surfaces.api.operator.route import OperatorRoute
+from callmark.surfaces.api.own.request import Listing, body_of, id_of
+from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.shapes import AT, Id, Instant, NextAfter, instant
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, StreamedResponse, render
 
@@ -122,11 +122,10 @@ _ERASURE = {
 _BAD_NUMBER = wrong("phone_number", persons.BAD_NUMBER, "it is no phone number")
 
 ROUTES = (
-    ManagedRoute(
+    OperatorRoute(
         "POST",
         "persons/export",
         export_person,
-        Action.OPERATE,
         name="exportPerson",
         summary="Export what is kept about a phone number",
         description="Returns every row of the installation that has the number, in every account. It reads the whole"
@@ -142,11 +141,10 @@ ROUTES = (
         },
         errors=(_BAD_NUMBER,),
     ),
-    ManagedRoute(
+    OperatorRoute(
         "POST",
         "persons/erasures",
         erase_person,
-        Action.OPERATE,
         name="erasePerson",
         summary="Erase what is kept about a phone number",
         description="Has everything about the number deleted, or the number replaced by zeros, in every account. A"
@@ -157,11 +155,10 @@ ROUTES = (
         answer=_ERASURE | {"tables_done": 0, "table_count": 0, "rows": 0},
         errors=(_BAD_NUMBER, conflict(persons.IS_VIRTUAL, "the emulator plays a handset with the number")),
     ),
-    ManagedRoute(
+    OperatorRoute(
         "GET",
         "persons/erasures",
         list_erasures,
-        Action.OPERATE,
         name="listErasures",
         summary="List erasures",
         description="Returns erasures, newest first, also those that are done.",
@@ -169,11 +166,10 @@ ROUTES = (
         answer={"erasures": [_ERASURE], "next_after": None},
         params=PAGING,
     ),
-    ManagedRoute(
+    OperatorRoute(
         "GET",
         "persons/erasures/{erasureId}",
         get_erasure,
-        Action.OPERATE,
         name="getErasure",
         summary="Get an erasure",
         description="Returns how far an erasure is.",

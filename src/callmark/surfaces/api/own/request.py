@@ -1,4 +1,4 @@
-"""How handlers of the management API read a request: ids of the path, bodies, and where a page begins."""
+"""How handlers of our own routes read a request: ids of the path, bodies, and where a page begins."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime

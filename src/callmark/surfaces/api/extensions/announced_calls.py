@@ -14,17 +14,15 @@ from callmark.domain.announced_calls.model import (
     AnnouncedState,
     CallAnnouncement,
 )
-from callmark.domain.limits.model import EXTENSIONS
-from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME
-from callmark.surfaces.api.extensions.doc import TAG
-from callmark.surfaces.api.management.request import body_of
-from callmark.surfaces.api.management.route import conflict, wrong
+from callmark.surfaces.api.extensions.records_doc import TAG
+from callmark.surfaces.api.own.request import body_of
+from callmark.surfaces.api.own.route import conflict, wrong
 from callmark.surfaces.api.request import ApiRequest
-from callmark.surfaces.api.route import ApiRoute, Doc, Family
+from callmark.surfaces.api.route import Doc
 from callmark.surfaces.http import Response, render
 
 _NUMBER = {"pattern": r"^\+?[1-9][0-9]{6,14}$"}
@@ -108,17 +106,5 @@ DOC = Doc(
             "to", "unknown key to in the body; known: call_id, caller, receiver, state", "a field that does not exist"
         ),
         conflict("this call_id is that of a call between other numbers", "the `call_id` was used within a day"),
-    ),
-)
-
-ANNOUNCED_CALL_ROUTES = (
-    ApiRoute(
-        "POST",
-        "/extensions/v1/clients/{clientAccountId}/calls",
-        announce_call,
-        Feature.NUMBER_MANAGEMENT,
-        EXTENSIONS,
-        Family.OURS,
-        DOC,
     ),
 )

@@ -13,10 +13,11 @@ from msgspec import Meta, Raw
 from callmark.domain import news
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event
-from callmark.domain.policy.plan import Feature, KeyAccess
+from callmark.domain.policy.plan import KeyAccess
 from callmark.surfaces.api.documented import ASKED_BACK, bad, event_sample
+from callmark.surfaces.api.extensions.records_doc import TAG
 from callmark.surfaces.api.request import ApiRequest, limit_of, whole
-from callmark.surfaces.api.route import ApiRoute, Doc, ParamDoc
+from callmark.surfaces.api.route import Doc, ParamDoc
 from callmark.surfaces.api.waiting import WAIT_ERRORS, WAIT_PARAM, wait_until
 from callmark.surfaces.http import Response, render
 
@@ -74,7 +75,7 @@ DOC = Doc(
         " of event is enough: events of other features have a number, and `event` is null."
         " With `wait_s`, an answer without events waits for the first one."
     ),
-    tag="Extensions",
+    tag=TAG,
     response=EventPage,
     responses={
         "One event": {
@@ -99,16 +100,5 @@ DOC = Doc(
         bad("after is invalid", "not a whole number from 0"),
         bad("limit is invalid", f"not a whole number from 1 to {MOST}"),
         *WAIT_ERRORS,
-    ),
-)
-
-EVENT_ROUTES = (
-    ApiRoute(
-        "GET",
-        "/extensions/v1/clients/{clientAccountId}/events",
-        list_events,
-        Feature.CALL_ME_BACK,
-        doc=DOC,
-        or_features=(Feature.USER_FEEDBACK, Feature.NUMBER_MANAGEMENT),
     ),
 )

@@ -1,7 +1,7 @@
-"""The bodies of the extension routes, in one set of names whatever generation a record came by (docs/extensions.md)."""
+"""The bodies of records and batches, in one set of names whatever generation a record came by (docs/extensions.md)."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -204,52 +204,6 @@ class CancelledBatch(msgspec.Struct):
     cancelled_before: Annotated[int, Meta(description="Cancelled by an earlier request.")]
     expired: Annotated[int, Meta(description="Not cancelled: their window has ended.")]
     invalid: Annotated[int, Meta(description="Not cancelled: they are invalid.")]
-
-
-class LintIn(msgspec.Struct):
-    """The body of the batch route of the generation, valid or not."""
-
-    call_records: Annotated[list[dict[str, Any]], Meta(description="Records with the field names of the generation.")]
-
-
-class Finding(msgspec.Struct):
-    """A fault that the batch route would find, or (a warning) something it would silently ignore."""
-
-    index: Annotated[
-        int | None, Meta(description="Position of the record in `call_records`, starting at 0; null for the body.")
-    ]
-    field: Annotated[str, Meta(description="The field name in this generation; empty for the whole body.")]
-    code: Annotated[str, Meta(description="The kind of finding, for programs.")]
-    message: Annotated[str, Meta(description="The message that the batch route would return.")]
-    hint: Annotated[str | UnsetType, Meta(description="What to change; absent if there is no suggestion.")] = UNSET
-
-
-class LintCounts(msgspec.Struct):
-    """Totals of the check."""
-
-    records: Annotated[int, Meta(description="Elements of `call_records`.")]
-    good: Annotated[int, Meta(description="Records without a fault.")]
-    faulty: Annotated[int, Meta(description="Records with at least one fault.")]
-    faults: Annotated[int, Meta(description="Total number of faults.")]
-    warnings: Annotated[int, Meta(description="Total number of warnings.")]
-
-
-class LintOut(msgspec.Struct):
-    """What the batch route would answer to this body."""
-
-    generation: Annotated[
-        str, Meta(description="The generation whose rules apply.", extra_json_schema={"enum": ["v1", "v2", "v3"]})
-    ]
-    accepted: Annotated[
-        bool,
-        Meta(
-            description="Whether the batch would be accepted and its valid records pushed; false means 400"
-            " for the whole request."
-        ),
-    ]
-    counts: Annotated[LintCounts, Meta(description="Totals of the check.")]
-    faults: Annotated[list[Finding], Meta(description="Every fault of every record, in order.")]
-    warnings: Annotated[list[Finding], Meta(description="Unknown names, which the API ignores.")]
 
 
 def timeline(record: StoredRecord) -> Timeline:

@@ -1,4 +1,4 @@
-"""What the bodies of the management API have in common: types of fields, and values of examples (all invented)."""
+"""What the bodies of our own routes have in common: types of fields, and values of examples (all invented)."""
 
 from datetime import datetime
 from typing import Annotated
