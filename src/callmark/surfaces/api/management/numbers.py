@@ -16,7 +16,7 @@ from callmark.kit.clock import iso_ms
 from callmark.kit.errors import NotFound
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api import documented
-from callmark.surfaces.api.management.feature_set_routes import UNIT
+from callmark.surfaces.api.management.feature_sets_doc import UNIT
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.request import Listing, any_id, choice_filter, id_filter, id_of, text_filter
 from callmark.surfaces.api.own.route import PAGING

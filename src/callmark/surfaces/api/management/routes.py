@@ -2,16 +2,16 @@
 
 from callmark.surfaces.api.management import (
     account,
-    alert_recipient_routes,
+    alert_recipients_doc,
     call_reasons,
-    callback_routes,
-    campaign_routes,
-    feature_set_routes,
+    callbacks_doc,
+    campaigns_doc,
+    feature_sets_doc,
     labels,
-    number_proof_routes,
+    number_proofs_doc,
     numbers,
-    structure_routes,
-    webhook_routes,
+    structure_doc,
+    webhooks_doc,
 )
 
 MANAGEMENT_ROUTES = tuple(
@@ -19,14 +19,14 @@ MANAGEMENT_ROUTES = tuple(
     for one in (
         *labels.ROUTES,
         *call_reasons.ROUTES,
-        *structure_routes.ROUTES,
-        *feature_set_routes.ROUTES,
+        *structure_doc.ROUTES,
+        *feature_sets_doc.ROUTES,
         *numbers.ROUTES,
-        *number_proof_routes.ROUTES,
-        *callback_routes.ROUTES,
-        *campaign_routes.ROUTES,
-        *webhook_routes.ROUTES,
-        *alert_recipient_routes.ROUTES,
+        *number_proofs_doc.ROUTES,
+        *callbacks_doc.ROUTES,
+        *campaigns_doc.ROUTES,
+        *webhooks_doc.ROUTES,
+        *alert_recipients_doc.ROUTES,
         *account.ROUTES,
     )
 )

@@ -1,4 +1,4 @@
-"""The routes of the structure."""
+"""The routes of the structure, with their texts for the reference."""
 
 from callmark.domain.policy.model import Action
 from callmark.surfaces.api.management import structure

@@ -1,4 +1,4 @@
-"""The routes of User Feedback."""
+"""The routes of User Feedback, with their texts for the reference."""
 
 from callmark.domain.feedback.model import CampaignState
 from callmark.domain.policy.model import Action

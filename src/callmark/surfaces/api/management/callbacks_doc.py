@@ -1,4 +1,4 @@
-"""The routes of Call Me Back."""
+"""The routes of Call Me Back, with their texts for the reference."""
 
 from callmark.domain.callbacks.model import RequestState
 from callmark.domain.policy.model import Action

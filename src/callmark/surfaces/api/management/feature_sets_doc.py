@@ -1,4 +1,4 @@
-"""The routes of feature sets."""
+"""The routes of feature sets, with their texts for the reference."""
 
 from callmark.domain.feature_sets.model import FeatureSetState
 from callmark.domain.policy.model import Action

@@ -1,4 +1,4 @@
-"""What the reference says of the routes of proofs and of spoof protection."""
+"""The routes of proofs and of spoof protection, with their texts for the reference."""
 
 from callmark.domain.numbers.proofs.model import CODES_OF_ACCOUNT, CODES_OF_NUMBER, MOST_WAITING
 from callmark.domain.policy.model import Action

@@ -1,4 +1,4 @@
-"""The routes of webhooks and their deliveries."""
+"""The routes of webhooks and their deliveries, with their texts for the reference."""
 
 from callmark.domain.events.model import EventType
 from callmark.domain.policy.model import Action

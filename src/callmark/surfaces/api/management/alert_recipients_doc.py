@@ -1,4 +1,4 @@
-"""The routes of alert recipients."""
+"""The routes of alert recipients, with their texts for the reference."""
 
 from callmark.domain.alerts.model import MOST_RECIPIENTS
 from callmark.domain.policy.model import Action
