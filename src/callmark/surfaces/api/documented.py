@@ -55,9 +55,14 @@ def event_sample(kind: str, payload: Json) -> Json:
     }
 
 
-def bad(message: str, when: str) -> ErrorDoc:
-    """A 400 in the Family A envelope."""
-    return ErrorDoc(400, "invalid-input", message, when)
+def bad(message: str, when: str, field: str = "") -> ErrorDoc:
+    """A 400; `field` in the family OURS alone."""
+    return ErrorDoc(400, "invalid-input", message, when, field)
+
+
+def conflict(message: str, when: str, field: str = "") -> ErrorDoc:
+    """A 409; `field` as in `bad`."""
+    return ErrorDoc(409, "conflict", message, when, field)
 
 
 BAD_PAGE = bad("page is invalid", "not a whole number from 1")

@@ -15,6 +15,7 @@ from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import KEPT_FOR, LONGEST_KEY, KeptAnswer, parse_key
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, KeyReused, StillRunning
+from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ApiRoute, ErrorDoc, ParamDoc
 from callmark.surfaces.http import JSON, NO_STORE, Header, Response, header_values, help_link
@@ -31,13 +32,11 @@ KEY_PARAM = ParamDoc(
     example="order-4711-reminder",
 )
 KEY_ERRORS = (
-    ErrorDoc(
-        400,
-        "invalid-input",
+    bad(
         f"Idempotency-Key must be one value of 1 to {LONGEST_KEY} printable ASCII characters",
         "the key is empty, too long, not printable, or sent twice",
     ),
-    ErrorDoc(409, "conflict", StillRunning().message, "the first request with this key is still running; retry"),
+    conflict(StillRunning().message, "the first request with this key is still running; retry"),
     ErrorDoc(
         422, KeyReused.slug, KeyReused().message, "the key was already used with another body or on another route"
     ),

@@ -17,10 +17,9 @@ from callmark.domain.announced_calls.model import (
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
-from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME
+from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME, bad, conflict
 from callmark.surfaces.api.extensions.records_doc import TAG
 from callmark.surfaces.api.own.request import body_of
-from callmark.surfaces.api.own.route import conflict, wrong
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import Doc
 from callmark.surfaces.http import Response, render
@@ -98,13 +97,11 @@ DOC = Doc(
     },
     errors=(
         BAD_JSON,
-        wrong("caller", "caller is not a valid phone number", "not 7 to 15 digits"),
-        wrong("receiver", "receiver is not a valid phone number", "not 7 to 15 digits"),
-        wrong("caller", "caller is not a number of this account", "the account does not list it"),
-        wrong("call_id", f"call_id must have 1 to {LONGEST_CALL_ID} printable characters", "empty or too long"),
-        wrong(
-            "to", "unknown key to in the body; known: call_id, caller, receiver, state", "a field that does not exist"
-        ),
+        bad("caller is not a valid phone number", "not 7 to 15 digits", "caller"),
+        bad("receiver is not a valid phone number", "not 7 to 15 digits", "receiver"),
+        bad("caller is not a number of this account", "the account does not list it", "caller"),
+        bad(f"call_id must have 1 to {LONGEST_CALL_ID} printable characters", "empty or too long", "call_id"),
+        bad("unknown key to in the body; known: call_id, caller, receiver, state", "a field that does not exist", "to"),
         conflict("this call_id is that of a call between other numbers", "the `call_id` was used within a day"),
     ),
 )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from callmark.domain.personalisation.model import MOST_RECORDS
-from callmark.surfaces.api.documented import BATCH_ID, ENDS_AT, LABEL_ID, STARTS_AT, bad
+from callmark.surfaces.api.documented import BATCH_ID, ENDS_AT, LABEL_ID, STARTS_AT, bad, conflict
 from callmark.surfaces.api.extensions.records_out import (
     BatchPage,
     CancelledBatch,
@@ -82,15 +82,8 @@ CANCEL_RECORD = Doc(
     responses={"Cancelled": _TIMELINE | {"withdrawn_at": "2026-01-01T10:05:00.000Z", "calls": []}},
     errors=(
         _NO_RECORD,
-        ErrorDoc(
-            409,
-            "conflict",
-            "the window of this call record has ended; there is nothing to withdraw",
-            "its window has ended",
-        ),
-        ErrorDoc(
-            409, "conflict", "this call record is invalid; it was never sent to a handset", "the record is invalid"
-        ),
+        conflict("the window of this call record has ended; there is nothing to withdraw", "its window has ended"),
+        conflict("this call record is invalid; it was never sent to a handset", "the record is invalid"),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from callmark.domain.alerts.model import MOST_RECIPIENTS
 from callmark.domain.policy.model import Action
+from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.management import alert_recipients
 from callmark.surfaces.api.management.alert_recipients import (
     AlertRecipientChangeBody,
@@ -10,7 +11,7 @@ from callmark.surfaces.api.management.alert_recipients import (
     NewAlertRecipientBody,
 )
 from callmark.surfaces.api.management.route import ManagedRoute
-from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT
 from callmark.surfaces.api.waiting import TOO_MANY_WAIT
 
@@ -28,7 +29,7 @@ _CHANNEL = {
     "last_error": None,
     "created_at": AT,
 }
-_BAD_KINDS = wrong("alert_kinds", "choose at least one kind of alert", "the list is empty")
+_BAD_KINDS = bad("choose at least one kind of alert", "the list is empty", "alert_kinds")
 
 ROUTES = (
     ManagedRoute(
@@ -63,7 +64,7 @@ ROUTES = (
         answer=_CHANNEL | {"last_sent_at": None},
         errors=(
             _BAD_KINDS,
-            wrong("url", "url is required for the kind channel", "a field of the kind is missing, or of another"),
+            bad("url is required for the kind channel", "a field of the kind is missing, or of another", "url"),
             conflict("this recipient gets alerts already", "the address or the role is there", "email"),
             conflict(f"an account can have at most {MOST_RECIPIENTS} recipients besides its admins", "too many"),
         ),
@@ -93,7 +94,7 @@ ROUTES = (
         sent={"alert_kinds": ["webhook_paused"]},
         response=AlertRecipientView,
         answer=_CHANNEL | {"alert_kinds": ["webhook_paused"]},
-        errors=(_BAD_KINDS, wrong("name", "name is for channels only", "the recipient is no channel")),
+        errors=(_BAD_KINDS, bad("name is for channels only", "the recipient is no channel", "name")),
     ),
     ManagedRoute(
         "POST",

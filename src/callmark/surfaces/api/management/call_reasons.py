@@ -14,10 +14,11 @@ from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_ms
 from callmark.record_rules.reasons import LONGEST_REASON, SHORTEST_REASON
 from callmark.surfaces.api.actor import actor_of
+from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.request import Listing, body_of, id_of
-from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, CALL_REASON_ID, EMAIL, CreatedAt, CreatedBy, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
@@ -98,7 +99,7 @@ _REASON = {
     "created_at": AT,
 }
 _REFUSALS = (
-    wrong("call_reason", "call_reason must be between 10 and 100 characters", "the text breaks a rule"),
+    bad("call_reason must be between 10 and 100 characters", "the text breaks a rule", "call_reason"),
     conflict("this call reason is already in the library", "the same text, in any spelling of case", "call_reason"),
 )
 

@@ -2,6 +2,7 @@
 
 from callmark.domain.callbacks.model import RequestState
 from callmark.domain.policy.model import Action
+from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.management import callbacks
 from callmark.surfaces.api.management.callbacks import (
     CallbackConfigBody,
@@ -13,7 +14,7 @@ from callmark.surfaces.api.management.callbacks import (
 )
 from callmark.surfaces.api.management.numbers import FEATURE_SET
 from callmark.surfaces.api.management.route import ManagedRoute
-from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, EMAIL, FEATURE_SET_ID
 from callmark.surfaces.api.route import ParamDoc
 
@@ -48,7 +49,7 @@ _NEW = {
 _TAKEN = _NEW | {"state": "taken", "handled_by_email": "asha@acme.example", "handled_at": AT}
 _STATE = ParamDoc("state", "Only requests in this state.", {"type": "string", "enum": [*RequestState]})
 _RECEIVER = ParamDoc("receiver", "How the receiver's number begins; `+` is optional.", {"type": "string"})
-_EMAIL = wrong("email", "email is not a valid email address", "not an address")
+_EMAIL = bad("email is not a valid email address", "not an address", "email")
 
 ROUTES = (
     ManagedRoute(
@@ -88,9 +89,9 @@ ROUTES = (
         response=CallbackConfigView,
         answer=_CONFIG,
         errors=(
-            wrong("name", "configuration name is required", "the name is empty, too long or not allowed"),
-            wrong("time_zone", "time_zone is not a known time zone", "no zone of this name"),
-            wrong("hours", "hours are required with a slot picker", "none, or they cannot be read"),
+            bad("configuration name is required", "the name is empty, too long or not allowed", "name"),
+            bad("time_zone is not a known time zone", "no zone of this name", "time_zone"),
+            bad("hours are required with a slot picker", "none, or they cannot be read", "hours"),
         ),
     ),
     ManagedRoute(

@@ -2,6 +2,7 @@
 
 from callmark.domain.feedback.model import CampaignState
 from callmark.domain.policy.model import Action
+from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.management import campaigns
 from callmark.surfaces.api.management.campaigns import (
     AnswerList,
@@ -13,7 +14,7 @@ from callmark.surfaces.api.management.campaigns import (
 )
 from callmark.surfaces.api.management.numbers import FEATURE_SET
 from callmark.surfaces.api.management.route import ManagedRoute
-from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, EMAIL, FEATURE_SET_ID
 from callmark.surfaces.api.route import ParamDoc
 
@@ -54,9 +55,9 @@ _ANSWER = {
 }
 _STATE = ParamDoc("state", "Only campaigns in this state.", {"type": "string", "enum": [*CampaignState]})
 _RULES = (
-    wrong("name", "campaign name is required", "the name is empty, too long, or has characters that are not allowed"),
-    wrong("call_types", "call_types is required", "an empty list"),
-    wrong("questions", "a question must have 2 to 10 options", "a question breaks a rule, or there are too many"),
+    bad("campaign name is required", "the name is empty, too long, or has characters that are not allowed", "name"),
+    bad("call_types is required", "an empty list", "call_types"),
+    bad("a question must have 2 to 10 options", "a question breaks a rule, or there are too many", "questions"),
 )
 _NOT_DRAFT = conflict("this campaign is live; only a draft can be changed", "it is not a draft")
 
@@ -129,7 +130,7 @@ ROUTES = (
         response=CampaignView,
         answer=_LIVE,
         errors=(
-            wrong("questions", "a campaign needs at least one question before it goes live", "it has none"),
+            bad("a campaign needs at least one question before it goes live", "it has none", "questions"),
             _NOT_DRAFT,
             conflict("the survey switch of this campaign's feature set is off; turn it on first", "`survey` is off"),
             conflict("another campaign of this feature set is live for missed calls", "one asks after such calls"),

@@ -3,6 +3,7 @@
 from callmark.domain.feature_sets.model import FeatureSetState
 from callmark.domain.policy.model import Action
 from callmark.surfaces.api import documented
+from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.management import feature_sets
 from callmark.surfaces.api.management.feature_sets import (
     FeatureSetChangeBody,
@@ -12,7 +13,7 @@ from callmark.surfaces.api.management.feature_sets import (
     NewFeatureSetBody,
 )
 from callmark.surfaces.api.management.route import ManagedRoute
-from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import (
     AT,
     CALL_REASON_ID,
@@ -48,12 +49,10 @@ UNIT = ParamDoc(
 )
 _STATUS = ParamDoc("status", "Only feature sets of this status.", {"type": "string", "enum": [*FeatureSetState]})
 _RULES = (
-    wrong(
-        "name", "feature set name is required", "the name is empty, too long, or has characters that are not allowed"
-    ),
-    wrong("label_id", "label_id does not belong to a static label of this client", "not a static label of the account"),
-    wrong("call_reason_id", "call_reason_id does not belong to a call reason of this client", "not of the account"),
-    wrong("offers", "Call Me Back is not part of your plan", "a switch is on whose feature the account lacks"),
+    bad("feature set name is required", "the name is empty, too long, or has characters that are not allowed", "name"),
+    bad("label_id does not belong to a static label of this client", "not a static label of the account", "label_id"),
+    bad("call_reason_id does not belong to a call reason of this client", "not of the account", "call_reason_id"),
+    bad("Call Me Back is not part of your plan", "a switch is on whose feature the account lacks", "offers"),
     conflict("a feature set named 'Delivery default' already exists in this process", "the name is taken", "name"),
 )
 
@@ -141,7 +140,7 @@ ROUTES = (
         description="Its listed numbers show it from the next call. You can safely repeat the request.",
         response=FeatureSetView,
         answer=_PUBLISHED,
-        errors=(wrong("label_id", "a feature set without a label cannot be published", "it has no label"),),
+        errors=(bad("a feature set without a label cannot be published", "it has no label", "label_id"),),
     ),
     ManagedRoute(
         "POST",

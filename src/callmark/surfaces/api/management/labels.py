@@ -17,11 +17,11 @@ from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.api.actor import actor_of
-from callmark.surfaces.api.documented import LABEL_ID
+from callmark.surfaces.api.documented import LABEL_ID, bad, conflict
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.request import Listing, body_of, choice_filter, id_of
-from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, EMAIL, CreatedAt, CreatedBy, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
@@ -214,9 +214,9 @@ _PNG = (
 """A black square."""
 _TYPE = ParamDoc("label_type", "Only labels of this type.", {"type": "string", "enum": [*LabelType]})
 _BAD = (
-    wrong("name", "label name is required", "the name is empty, too long, or has characters that are not allowed"),
-    wrong("logo", "logo is not a PNG file", "not base64, not a still PNG, too large, or not 200 by 200 pixels"),
-    wrong("sub_category", "sub-category 999 does not exist", "no such sub-category"),
+    bad("label name is required", "the name is empty, too long, or has characters that are not allowed", "name"),
+    bad("logo is not a PNG file", "not base64, not a still PNG, too large, or not 200 by 200 pixels", "logo"),
+    bad("sub-category 999 does not exist", "no such sub-category", "sub_category"),
 )
 
 ROUTES = (
@@ -274,7 +274,7 @@ ROUTES = (
         answer=_LABEL | {"name": "Acme Parcels"},
         errors=(
             *_BAD,
-            wrong("is_default", "only a dynamic label can be the default", "a static label, or `false`"),
+            bad("only a dynamic label can be the default", "a static label, or `false`", "is_default"),
         ),
         largest_bytes=LARGEST_BYTES,
     ),

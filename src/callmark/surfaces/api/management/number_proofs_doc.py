@@ -2,10 +2,11 @@
 
 from callmark.domain.numbers.proofs.model import CODES_OF_ACCOUNT, CODES_OF_NUMBER, MOST_WAITING
 from callmark.domain.policy.model import Action
+from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.management import number_proofs as proofs
 from callmark.surfaces.api.management.numbers import EXAMPLE, PHONE, NumberView
 from callmark.surfaces.api.management.route import ManagedRoute
-from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, EMAIL
 from callmark.surfaces.api.route import ErrorDoc
 
@@ -29,8 +30,8 @@ _CODE = {
     "error": None,
 }
 _PROOF = {"state": "proven", "way": "sms", "by_email": EMAIL, "at": AT, "why": None, "request_id": None}
-_UNPROVABLE = wrong(
-    "phone_numbers", "not in this account: 918040001234", "a number is another account's, unlisted, or proven already"
+_UNPROVABLE = bad(
+    "not in this account: 918040001234", "a number is another account's, unlisted, or proven already", "phone_numbers"
 )
 _PROVEN = conflict("this number is proven already", "the number is proven")
 _TOO_MANY = ErrorDoc(
@@ -68,7 +69,7 @@ ROUTES = (
         answer=_REQUEST,
         errors=(
             _UNPROVABLE,
-            wrong("letter", "the letter must be a PDF, PNG or JPEG file", "another file, not base64, or too large"),
+            bad("the letter must be a PDF, PNG or JPEG file", "another file, not base64, or too large", "letter"),
             conflict(
                 f"{MOST_WAITING} proof requests of this account are waiting for the operator already",
                 "too many requests wait",
@@ -147,7 +148,7 @@ ROUTES = (
         answer=EXAMPLE | {"proof": _PROOF},
         params=(PHONE,),
         errors=(
-            wrong("code", "this is not the code; 4 tries left", "another code, or not six digits"),
+            bad("this is not the code; 4 tries left", "another code, or not six digits", "code"),
             _UNPROVABLE,
             _PROVEN,
             conflict("there is no code that counts; ask for a new one", "none was sent, or it ended"),

@@ -1,6 +1,7 @@
 """The routes of the structure, with their texts for the reference."""
 
 from callmark.domain.policy.model import Action
+from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.management import structure
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.management.structure import (
@@ -12,7 +13,6 @@ from callmark.surfaces.api.management.structure import (
     UnitNameBody,
     UnitView,
 )
-from callmark.surfaces.api.own.route import conflict, wrong
 from callmark.surfaces.api.own.shapes import (
     AT,
     CATALOGUE_ID,
@@ -52,7 +52,7 @@ _TREE = _DEPARTMENT | {
     "children": [_OPERATION | {"feature_sets": [], "children": [_PROCESS_NODE]}],
 }
 _NAMES = (
-    wrong("name", "department name is required", "the name is empty, too long, or has characters that are not allowed"),
+    bad("department name is required", "the name is empty, too long, or has characters that are not allowed", "name"),
     conflict("a department named 'Retail' already exists in this account", "the name is taken there", "name"),
 )
 _FULL = (conflict("this process still contains the feature set 'Delivery default'", "it is not empty"),)
@@ -154,7 +154,7 @@ ROUTES = (
         response=UnitView,
         answer=_OPERATION,
         errors=(
-            wrong("calling_operation_id", "no calling operation with this id is in the catalogue", "an unknown entry"),
+            bad("no calling operation with this id is in the catalogue", "an unknown entry", "calling_operation_id"),
             conflict("this department already has the operation 'Delivery'", "the department has it"),
         ),
         creates=True,
@@ -198,7 +198,7 @@ ROUTES = (
         sent={"name": "Evening"},
         response=UnitView,
         answer=_SUB_PROCESS,
-        errors=(*_NAMES, wrong("process_id", "a sub-process cannot have sub-processes", "the path is a sub-process")),
+        errors=(*_NAMES, bad("a sub-process cannot have sub-processes", "the path is a sub-process", "process_id")),
         creates=True,
     ),
     ManagedRoute(
@@ -229,8 +229,8 @@ ROUTES = (
         response=UnitView,
         answer=_PROCESS,
         errors=(
-            wrong("operation_id", "give either operation_id or process_id", "both or neither are given"),
-            wrong("process_id", "a process can only be moved to another operation", "a target of the other kind"),
+            bad("give either operation_id or process_id", "both or neither are given", "operation_id"),
+            bad("a process can only be moved to another operation", "a target of the other kind", "process_id"),
             conflict("a process named 'Last mile' already exists in this operation", "the name is taken there", "name"),
         ),
     ),

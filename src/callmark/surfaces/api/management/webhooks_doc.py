@@ -4,6 +4,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.policy.model import Action
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.surfaces.api import documented
+from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.management import deliveries, webhooks
 from callmark.surfaces.api.management.deliveries import DeliveryList, DeliverySummary, DeliveryView
 from callmark.surfaces.api.management.route import ManagedRoute
@@ -20,7 +21,7 @@ from callmark.surfaces.api.management.webhooks import (
     WebhookTestBody,
     WebhookView,
 )
-from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, EMAIL
 from callmark.surfaces.api.route import ParamDoc
 from callmark.surfaces.api.waiting import TOO_MANY_WAIT
@@ -69,9 +70,9 @@ _ATTEMPT = {
 }
 _DETAILS = _DELIVERY | {"body": '{"event_id":"6f1d2c3b-4a59-4687-9a10-b2c3d4e5f607"}', "attempts": [_ATTEMPT]}
 _RULES = (
-    wrong("name", "webhook name is required", "the name is empty, too long, or has characters that are not allowed"),
-    wrong("url", "url must be a complete address that starts with http:// or https://", "it cannot be called"),
-    wrong("event_types", "choose at least one event type", "none, or one whose feature the account lacks"),
+    bad("webhook name is required", "the name is empty, too long, or has characters that are not allowed", "name"),
+    bad("url must be a complete address that starts with http:// or https://", "it cannot be called", "url"),
+    bad("choose at least one event type", "none, or one whose feature the account lacks", "event_types"),
     conflict("a webhook named 'CRM' already exists", "the name is taken", "name"),
 )
 
@@ -152,7 +153,7 @@ ROUTES = (
         response=WebhookSecretView,
         answer=_SECRET | {"old_secret_until": "2026-01-02T10:00:05.412Z"},
         errors=(
-            wrong("overlap_hours", "overlap_hours is invalid", f"not 0 to {LONGEST_OVERLAP_HOURS}"),
+            bad("overlap_hours is invalid", f"not 0 to {LONGEST_OVERLAP_HOURS}", "overlap_hours"),
             conflict("10 earlier secrets still sign; wait until one of them ends", "too many would sign"),
         ),
     ),

@@ -14,11 +14,11 @@ from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput, Unauthenticated
-from callmark.surfaces.api.documented import ACCOUNT_ID
+from callmark.surfaces.api.documented import ACCOUNT_ID, bad
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.operator.route import OperatorRoute
 from callmark.surfaces.api.own.request import Listing, body_of, choice_filter, id_of, text_filter
-from callmark.surfaces.api.own.route import PAGING, wrong
+from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, CreatedAt, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
@@ -121,7 +121,7 @@ _ACCOUNT = {
     "features": ["call_personalisation", "number_management"],
     "created_at": AT,
 }
-_BAD_NAME = wrong("name", "account name must be at most 100 characters", "the name breaks a rule")
+_BAD_NAME = bad("account name must be at most 100 characters", "the name breaks a rule", "name")
 _ACTIVE_OR_NOT = {"type": "string", "enum": [*AccountState]}
 
 ROUTES = (

@@ -8,10 +8,10 @@ from msgspec import UNSET, Meta, UnsetType
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.limits.model import DEFAULTS, largest
+from callmark.surfaces.api.documented import bad
 from callmark.surfaces.api.operator.accounts import account_of, asking
 from callmark.surfaces.api.operator.route import OperatorRoute
 from callmark.surfaces.api.own.request import body_of
-from callmark.surfaces.api.own.route import wrong
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
 
@@ -90,8 +90,8 @@ _DEFAULT = {
 }
 _ANSWER = {"limits": _DEFAULT | {"batch": _DEFAULT["batch"] | {"value": 120, "is_own": True}}}
 _REFUSALS = (
-    wrong("batch", "batch must be a whole number from 1 to 600", "not from 1 to ten times the default"),
-    wrong("batch", "batch is invalid: expected `int | null`, got `str`", "not a whole number"),
+    bad("batch must be a whole number from 1 to 600", "not from 1 to ten times the default", "batch"),
+    bad("batch is invalid: expected `int | null`, got `str`", "not a whole number", "batch"),
 )
 
 ROUTES = (

@@ -11,10 +11,11 @@ from callmark.domain.ids import ErasureId
 from callmark.domain.persons import exporting, service as persons
 from callmark.domain.persons.model import Erasure, ErasureState
 from callmark.kit.clock import iso_ms
+from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.operator.accounts import asking
 from callmark.surfaces.api.operator.route import OperatorRoute
 from callmark.surfaces.api.own.request import Listing, body_of, id_of
-from callmark.surfaces.api.own.route import PAGING, conflict, wrong
+from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, Id, Instant, NextAfter, instant
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, StreamedResponse, render
@@ -119,7 +120,7 @@ _ERASURE = {
     "table_count": 66,
     "rows": 17,
 }
-_BAD_NUMBER = wrong("phone_number", persons.BAD_NUMBER, "it is no phone number")
+_BAD_NUMBER = bad(persons.BAD_NUMBER, "it is no phone number", "phone_number")
 
 ROUTES = (
     OperatorRoute(

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from callmark.surfaces.api.documented import BAD_JSON
+from callmark.surfaces.api.documented import BAD_JSON, bad
 from callmark.surfaces.api.own.request import MOST, USUAL, NoBody
 from callmark.surfaces.api.route import LARGEST_BODY_BYTES, WITH_BODY, Doc, ErrorDoc, Handler, ParamDoc
 
@@ -21,25 +21,13 @@ PAGING = (
 )
 _NAMES = tuple(one.name for one in PAGING)
 _BAD_PAGING = (
-    ErrorDoc(400, "invalid-input", "after is invalid", "not a `next_after` of this list", "after"),
-    ErrorDoc(400, "invalid-input", "limit is invalid", f"not a whole number from 1 to {MOST}", "limit"),
+    bad("after is invalid", "not a `next_after` of this list", "after"),
+    bad("limit is invalid", f"not a whole number from 1 to {MOST}", "limit"),
 )
-_UNKNOWN_KEY = ErrorDoc(
-    400, "invalid-input", "unknown key nme in the body; known: name", "a field that does not exist", "nme"
-)
+_UNKNOWN_KEY = bad("unknown key nme in the body; known: name", "a field that does not exist", "nme")
 UNKNOWN_ID = ErrorDoc(
     404, "not-found", "resource not found", "an id is unknown, belongs to another account, or is not a UUID"
 )
-
-
-def conflict(message: str, when: str, field: str = "") -> ErrorDoc:
-    """A 409."""
-    return ErrorDoc(409, "conflict", message, when, field)
-
-
-def wrong(field: str, message: str, when: str) -> ErrorDoc:
-    """A 400 about a field."""
-    return ErrorDoc(400, "invalid-input", message, when, field)
 
 
 class _Line(Struct, frozen=True):
@@ -92,7 +80,7 @@ class OwnRoute(_Line, frozen=True, kw_only=True):
         found = [BAD_JSON, _UNKNOWN_KEY] if self.method in WITH_BODY else []
         found += _BAD_PAGING if set(_NAMES) <= {one.name for one in self.params} else ()
         found += [
-            wrong(one.name, f"{one.name} is invalid", "not a value of this parameter")
+            bad(f"{one.name} is invalid", "not a value of this parameter", one.name)
             for one in self.params
             if one.name not in _NAMES
         ]
