@@ -70,6 +70,7 @@ class FeatureSetsOut(msgspec.Struct):
 
 
 DOC = Doc(
+    name="listFeatureSets",
     summary="List feature sets",
     description=(
         "Returns the account's feature sets, newest first, with their ids and their place in"

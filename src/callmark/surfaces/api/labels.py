@@ -31,6 +31,7 @@ class LabelOut(msgspec.Struct):
 
 
 DOC = Doc(
+    name="listLabels",
     summary="List dynamic labels",
     description=(
         "Returns the account's dynamic labels, newest first, as an array that can be empty."

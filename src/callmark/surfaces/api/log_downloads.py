@@ -64,6 +64,7 @@ def _bad_instant(name: str) -> tuple[ErrorDoc, ErrorDoc]:
 
 
 CALLBACKS_DOC = Doc(
+    name="downloadCallMeBackLogs",
     summary="Download Call Me Back logs",
     description=f"Returns a link to a file with all Call Me Back requests in a time range. {_FILE}",
     tag="Log downloads",
@@ -79,6 +80,7 @@ CALLBACKS_DOC = Doc(
     ),
 )
 FEEDBACK_DOC = Doc(
+    name="downloadFeedbackLogs",
     summary="Download User Feedback logs",
     description=f"Returns a link to a file with all answers to one campaign since a given time. {_FILE}",
     tag="Log downloads",

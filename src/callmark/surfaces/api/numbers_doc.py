@@ -166,6 +166,7 @@ _NONE: dict[str, object] = {
 }
 
 PUBLISH_DOC = Doc(
+    name="publishNumbers",
     summary="List numbers",
     description=(
         "Adds numbers to a feature set and publishes it. The answer says what happens to each"
@@ -198,6 +199,7 @@ PUBLISH_DOC = Doc(
 )
 
 DELIST_DOC = Doc(
+    name="delistNumbers",
     summary="Delist numbers",
     description=(
         "Removes numbers from a feature set and from the account. The answer says what"
@@ -228,6 +230,7 @@ FEATURE_SET = ParamDoc("feature_set_id", "Only numbers in this feature set.", UU
 FILTERS = (DEPARTMENT, OPERATION, PROCESS, FEATURE_SET)
 
 NUMBERS_DOC = Doc(
+    name="listNumbers",
     summary="List number details",
     description=(
         "Returns the account's numbers in every state, newest first. Give at most one filter;"

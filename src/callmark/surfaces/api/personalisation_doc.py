@@ -168,6 +168,7 @@ def bulk_doc(generation: Generation) -> Doc:
     number = _NUMBER[id(generation)]
     answer = BatchOut(BATCH_ID) if generation.newer else _uploaded()
     return Doc(
+        name=f"pushBatchV{number}",
         summary=f"Push up to 500 records (v{number})",
         description=_BATCH_TEXT,
         tag=f"{TAG}, v{number}",
@@ -194,6 +195,7 @@ def real_time_doc(generation: Generation) -> Doc:
     """The reference of `POST …/dynamic_call_record`."""
     number = _NUMBER[id(generation)]
     return Doc(
+        name=f"pushRecordV{number}",
         summary=f"Push one record in real time (v{number})",
         description=_REAL_TIME_TEXT,
         tag=f"{TAG}, v{number}",
@@ -210,6 +212,7 @@ def status_doc(generation: Generation) -> Doc:
     number = _NUMBER[id(generation)]
     batch_id = ParamDoc("batchId", "The batch id from the answer to the push.", UUID, required=True)
     return Doc(
+        name=f"readBatchStatusV{number}",
         summary=f"Get the status of a batch (v{number})",
         description=_STATUS_TEXT,
         tag=f"{TAG}, v{number}",

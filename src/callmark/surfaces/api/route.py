@@ -65,6 +65,8 @@ class Doc(Struct, frozen=True):
     are added by themselves.
     """
 
+    name: str
+    """What generated clients call the operation. Never changed again."""
     summary: str
     description: str
     tag: str
@@ -75,8 +77,6 @@ class Doc(Struct, frozen=True):
     responses: Mapping[str, Any] = field(default_factory=dict[str, Any])
     errors: Sequence[ErrorDoc] = ()
     params: Sequence[ParamDoc] = ()
-    name: str = ""
-    """What generated clients call the operation; older routes have theirs in `reference.openapi`."""
 
 
 class ApiRoute(Struct, frozen=True):

@@ -44,6 +44,7 @@ class TokenOut(msgspec.Struct):
 
 
 DOC = Doc(
+    name="createToken",
     summary="Create an access token",
     description=(
         "Exchanges an API key pair for a bearer token, which all other routes need. A token"

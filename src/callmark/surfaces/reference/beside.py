@@ -26,9 +26,8 @@ Security = Sequence[Mapping[str, Sequence[str]]]
 
 
 class DocumentedRoute(Struct, frozen=True):
-    """One route: `name` is what generated clients call it and never changes; `security` as OpenAPI has it."""
+    """One route; `security` as OpenAPI has it."""
 
-    name: str
     method: str
     path: str
     doc: Doc
@@ -119,7 +118,7 @@ def document_of(
 def _operation(one: DocumentedRoute, schemas: Mapping[str, Json], errors: ErrorAnswers) -> Json:
     doc = one.doc
     told: Json = {
-        "operationId": one.name,
+        "operationId": doc.name,
         "summary": doc.summary,
         "description": doc.description,
         "tags": [doc.tag],

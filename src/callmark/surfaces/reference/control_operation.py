@@ -48,6 +48,7 @@ class ControlOperation(Struct, frozen=True, kw_only=True):
         """As documents have it."""
         method, _, path = self.route.partition(" ")
         doc = Doc(
+            name=self.name,
             summary=self.summary,
             description=self.text,
             tag=self.tag,
@@ -59,4 +60,4 @@ class ControlOperation(Struct, frozen=True, kw_only=True):
             params=self.params,
             errors=(*([_BAD_PHONE] if PHONE in self.params else []), *self.errors, _GUARDED),
         )
-        return DocumentedRoute(self.name, method, PREFIX + path, doc, _OPTIONAL, is_body_required=self.is_body_required)
+        return DocumentedRoute(method, PREFIX + path, doc, _OPTIONAL, is_body_required=self.is_body_required)

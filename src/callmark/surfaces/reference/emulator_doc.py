@@ -290,10 +290,10 @@ _SINKS = (
     ),
 )
 _SEND = DocumentedRoute(
-    "sendToSink",
     "POST",
     f"{PREFIX}sinks/{{name}}",
     Doc(
+        name="sendToSink",
         summary="Send a webhook to a sink",
         description="The receiver itself: keeps what it is sent, at most 1 MiB, and answers as it was set.",
         tag="Sinks",

@@ -44,6 +44,7 @@ _IDENTITIES = "What to show"
 _CALLS = "Calls"
 
 _REGISTER = Doc(
+    name="registerHandset",
     summary="Register a handset",
     description=(
         "Makes the number's one live registration. An older one of the same number ends, and its stream is closed. An "
@@ -58,6 +59,7 @@ _REGISTER = Doc(
     errors=(told_by(InvalidInput, f"phone_number {_BAD_NUMBER}", "no country code, or not a number"), _GUARDED),
 )
 _FORGET = Doc(
+    name="forgetHandset",
     summary="End the registration",
     description="The app was uninstalled, or the user signed out. The token ends, and its stream is closed.",
     tag=_REGISTRATION,
@@ -66,6 +68,7 @@ _FORGET = Doc(
     errors=(_GUARDED,),
 )
 _SYNC = Doc(
+    name="syncHandset",
     summary="Fetch what the handset lacks",
     description=(
         "One page of the open call records that the handset lacks, and those of the held ones that were withdrawn. "
@@ -86,6 +89,7 @@ _SYNC = Doc(
     errors=(told_by(InvalidInput, "cursor is invalid", "not one that was answered"), _GUARDED),
 )
 _ACK = Doc(
+    name="acknowledgeRecords",
     summary="Acknowledge records",
     description=f"The handset holds these records (at most {wire.MOST_ACKS}) and will show them in their windows.",
     tag=_IDENTITIES,
@@ -96,6 +100,7 @@ _ACK = Doc(
     errors=(told_by(InvalidInput, "record.ends_at is invalid", "no instant"), _NOT_OURS, _GUARDED),
 )
 _RESOLVE = Doc(
+    name="resolveCaller",
     summary="Ask who is calling",
     description="What shows when this caller rings now, and what the screen may offer afterwards. Not to be kept.",
     tag=_IDENTITIES,
@@ -121,6 +126,7 @@ _RESOLVE = Doc(
     errors=(told_by(InvalidInput, f"caller_number {_BAD_NUMBER}", "no country code, or not a number"), _GUARDED),
 )
 _CALL = Doc(
+    name="reportCall",
     summary="Report a fact of a call",
     description=(
         "That an identity was shown, or how the call ended. Send it again until it is answered. `record` is there when "
@@ -138,6 +144,7 @@ _CALL = Doc(
     ),
 )
 _CALL_ME_BACK = Doc(
+    name="askToBeCalledBack",
     summary="Ask to be called back",
     description="After a missed or rejected call that has been reported; or says that the receiver is not interested.",
     tag=_CALLS,
@@ -158,6 +165,7 @@ _CALL_ME_BACK = Doc(
     ),
 )
 _FEEDBACK = Doc(
+    name="answerCampaign",
     summary="Answer a campaign",
     description="After a call that has been reported. A call is answered about once; again, nothing changes.",
     tag=_CALLS,
@@ -178,14 +186,14 @@ _UPGRADE = "stream"
 _OPERATIONS: dict[tuple[str, str], DocumentedRoute] = {
     (one.method, one.path): one
     for one in (
-        DocumentedRoute("registerHandset", "POST", "registrations", _REGISTER, _APP),
-        DocumentedRoute("forgetHandset", "DELETE", "registrations", _FORGET, _HANDSET),
-        DocumentedRoute("syncHandset", "POST", "sync", _SYNC, _HANDSET),
-        DocumentedRoute("acknowledgeRecords", "POST", "ack", _ACK, _HANDSET, wire.ACK_BODY_BYTES),
-        DocumentedRoute("resolveCaller", "POST", "resolve", _RESOLVE, _HANDSET),
-        DocumentedRoute("reportCall", "POST", "call", _CALL, _HANDSET),
-        DocumentedRoute("askToBeCalledBack", "POST", "call_me_back", _CALL_ME_BACK, _HANDSET),
-        DocumentedRoute("answerCampaign", "POST", "feedback", _FEEDBACK, _HANDSET, wire.FEEDBACK_BODY_BYTES),
+        DocumentedRoute("POST", "registrations", _REGISTER, _APP),
+        DocumentedRoute("DELETE", "registrations", _FORGET, _HANDSET),
+        DocumentedRoute("POST", "sync", _SYNC, _HANDSET),
+        DocumentedRoute("POST", "ack", _ACK, _HANDSET, wire.ACK_BODY_BYTES),
+        DocumentedRoute("POST", "resolve", _RESOLVE, _HANDSET),
+        DocumentedRoute("POST", "call", _CALL, _HANDSET),
+        DocumentedRoute("POST", "call_me_back", _CALL_ME_BACK, _HANDSET),
+        DocumentedRoute("POST", "feedback", _FEEDBACK, _HANDSET, wire.FEEDBACK_BODY_BYTES),
     )
 }
 

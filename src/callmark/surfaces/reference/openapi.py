@@ -105,7 +105,7 @@ def identity_of(kind: object) -> str:
 def _operation(route: ApiRoute, doc: Doc, schemas: Mapping[str, Json], shared: Errors) -> Json:
     errors = [*doc.errors, *shared_errors(route)]
     operation: Json = {
-        "operationId": operation_id(route),
+        "operationId": doc.name,
         "summary": doc.summary,
         "description": _description(route, doc),
         "tags": [doc.tag],
@@ -129,42 +129,6 @@ def _security(route: ApiRoute) -> list[Json]:
     if route.for_operators:
         return [{"operatorToken": []}]
     return [{"accessToken": []}] if route.feature else []
-
-
-_NAMES = {
-    "POST token": "createToken",
-    "POST dynamic_call_records": "pushBatch",
-    "POST dynamic_call_record": "pushRecord",
-    "GET dynamic_call_records": "readBatchStatus",
-    "GET labels": "listLabels",
-    "POST publish": "publishNumbers",
-    "POST delist": "delistNumbers",
-    "GET numbers": "listNumbers",
-    "GET feature_sets": "listFeatureSets",
-    "GET summary": "downloadCallMeBackLogs",
-    "GET export_report": "downloadFeedbackLogs",
-    "GET records": "readRecord",
-    "POST records cancel": "cancelRecord",
-    "GET batches": "readBatch",
-    "GET funnel": "readBatchFunnel",
-    "POST batches cancel": "cancelBatch",
-    "GET resolve": "resolveIdentity",
-    "POST lint": "lintBatch",
-    "GET events": "listEvents",
-}
-"""What generated clients call an operation: by its method and the last fixed part of its path. Never changed again."""
-
-
-def operation_id(route: ApiRoute) -> str:
-    """The operation's name; those of call personalisation end with their generation. Raises LookupError without one."""
-    if route.doc and route.doc.name:
-        return route.doc.name
-    fixed = [part for part in route.path.strip("/").split("/") if not part.startswith("{")]
-    last = " ".join(fixed[-2:]) if fixed[-1] == "cancel" else fixed[-1]
-    name = _NAMES[f"{route.method} {last}"]
-    if not last.startswith("dynamic_call_record"):
-        return name
-    return f"{name}V{fixed[0].removeprefix('v') if fixed[0] in {'v2', 'v3'} else 1}"
 
 
 def _description(route: ApiRoute, doc: Doc) -> str:

@@ -64,6 +64,7 @@ def _fault(error: AppError, when: str) -> ErrorDoc:
 
 
 _SIGNING = Doc(
+    name="signCall",
     summary="Sign a call",
     description=(
         "The `Identity` headers of a call that leaves. The caller must be a number that an account has proven, listed "
@@ -99,6 +100,7 @@ _SIGNING = Doc(
     ),
 )
 _VERIFICATION = Doc(
+    name="verifyCall",
     summary="Verify a call",
     description=(
         f"The verdict on a call that arrives, by its `Identity` headers (at most {wire.MOST_HEADERS}), and what the "
@@ -133,6 +135,7 @@ _VERIFICATION = Doc(
     ),
 )
 _CALL = Doc(
+    name="reportSignedCall",
     summary="Report how a call ended",
     description=(
         "Reports may be sent again until they are answered: of a `call_id` the first one stands, and each gets the "
@@ -168,9 +171,9 @@ _CALL = Doc(
     ),
 )
 _OPERATIONS = (
-    DocumentedRoute("signCall", "POST", "/stir/v1/signing", _SIGNING, _EDGE, signing.MOST_BYTES),
-    DocumentedRoute("verifyCall", "POST", "/stir/v1/verification", _VERIFICATION, _EDGE, verification.MOST_BYTES),
-    DocumentedRoute("reportSignedCall", "POST", "/stir/v1/calls", _CALL, _EDGE, calls.MOST_BYTES),
+    DocumentedRoute("POST", "/stir/v1/signing", _SIGNING, _EDGE, signing.MOST_BYTES),
+    DocumentedRoute("POST", "/stir/v1/verification", _VERIFICATION, _EDGE, verification.MOST_BYTES),
+    DocumentedRoute("POST", "/stir/v1/calls", _CALL, _EDGE, calls.MOST_BYTES),
 )
 _MANDATORY = {
     "SigningIn": ("attest", "orig", "dest", "iat", "origid"),

@@ -65,6 +65,7 @@ def _shown(event: Event, features: frozenset[KeyAccess]) -> EventOut:
 
 
 DOC = Doc(
+    name="listEvents",
     summary="List events after a number",
     description=(
         "Returns the account's events of the last 30 days in order: the same payloads that"

@@ -6,6 +6,7 @@ from callmark.surfaces.api.extensions.records_doc import TAG
 from callmark.surfaces.api.route import Doc, ParamDoc
 
 LINT = Doc(
+    name="lintBatch",
     summary="Check a batch without sending it",
     description=(
         "Takes the same body as a generation's batch route and returns every fault of every"

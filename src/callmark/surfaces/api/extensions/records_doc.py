@@ -56,6 +56,7 @@ _NO_RECORD = ErrorDoc(
 )
 
 RECORD = Doc(
+    name="readRecord",
     summary="Get the timeline of a record",
     description=(
         "Returns one call record: its values, its outcome and when each stage happened, and"
@@ -70,6 +71,7 @@ RECORD = Doc(
 )
 
 CANCEL_RECORD = Doc(
+    name="cancelRecord",
     summary="Cancel a record",
     description=(
         "Withdraws a record whose window has not ended. A connected handset drops it at once,"
@@ -88,6 +90,7 @@ CANCEL_RECORD = Doc(
 )
 
 BATCH = Doc(
+    name="readBatch",
     summary="Get the timeline of a batch",
     description=(
         "Returns a batch and its records in order of submission, without their calls. To read"
@@ -129,6 +132,7 @@ BATCH = Doc(
 )
 
 FUNNEL = Doc(
+    name="readBatchFunnel",
     summary="Get the funnel of a batch",
     description=(
         "Counts a batch's records by stage: accepted, valid, pushed, delivered, shown, and"
@@ -161,6 +165,7 @@ FUNNEL = Doc(
 )
 
 CANCEL_BATCH = Doc(
+    name="cancelBatch",
     summary="Cancel a batch",
     description=(
         "Cancels every record of the batch whose window has not ended, as if you cancelled"
@@ -185,6 +190,7 @@ CANCEL_BATCH = Doc(
 _NUMBER = {"type": "string", "pattern": r"^\+?[1-9][0-9]{6,14}$"}
 
 RESOLVE = Doc(
+    name="resolveIdentity",
     summary="Preview what a receiver would see",
     description=(
         "Returns what this receiver's handset would show if this caller rang now, and why: an"

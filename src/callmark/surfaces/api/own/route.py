@@ -62,6 +62,7 @@ class OwnRoute(_Line, frozen=True, kw_only=True):
         """Its text; `unknown` is the error of an id that is not known, `more` are errors beside its own."""
         takes = self.request if self.request is not None or self.method not in WITH_BODY else NoBody
         return Doc(
+            name=self.name,
             summary=self.summary,
             description=self.description,
             tag=tag,
@@ -72,7 +73,6 @@ class OwnRoute(_Line, frozen=True, kw_only=True):
             errors=(*self.errors, *self._errors(unknown), *more),
             params=self.params,
             status=201 if self.creates else 200,
-            name=self.name,
         )
 
     def _errors(self, unknown: ErrorDoc) -> list[ErrorDoc]:
