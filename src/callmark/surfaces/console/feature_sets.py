@@ -94,8 +94,7 @@ async def show_list(request: ConsoleRequest) -> Response:
     visible = await visible_sets.list_visible(request.deps, request.account_id, request.by.scope)
     found = [one for one in visible if one.path and wanted.includes(one)]  # a number group has no place
     tree = await structure.tree(request.deps, request.account_id, request.by.scope)
-    after = _PAGER.position(request)
-    part = _PAGER.part(request, [one for one in found if after is None or _key(one) > after])
+    part = _PAGER.page(request, found)
     return page(
         request,
         SetsPage(
@@ -296,7 +295,7 @@ async def _moving(request: ConsoleRequest, placed: PlacedFeatureSet, form: Form,
     )
 
 
-_PAGER = Pager(tuple[str, str], _key, _PAGE, filters=("q", "state", "place"))
+_PAGER = Pager(tuple[str, str], _key, _PAGE, filters=("q", "state", "place"), is_falling=False)
 
 
 ROUTES = (

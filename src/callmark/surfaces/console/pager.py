@@ -1,14 +1,10 @@
 """Lists that page by key: the address carries the key of the last row shown, and the next page begins behind it."""
 
-from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
-
-from msgspec import Struct
+from collections.abc import Iterable
+from typing import Generic, NamedTuple
 
 from callmark.surfaces.console.request import ConsoleRequest, with_query
-from callmark.surfaces.cursors import Key, decode_key, encode_key
-
-Row = TypeVar("Row")
+from callmark.surfaces.cursors import Key, KeyPager, Row
 
 
 class ListPart(NamedTuple, Generic[Row]):
@@ -19,17 +15,18 @@ class ListPart(NamedTuple, Generic[Row]):
     first: str
 
 
-class Pager(Struct, Generic[Row, Key], frozen=True):
-    """How a list pages: the type of its keys, a row's key, and how many rows a page has. Queries ask for one more."""
+class Pager(KeyPager[Row, Key], frozen=True):
+    """How a page of the console pages: by `KeyPager`, `size` rows at a time."""
 
-    kind: type[Key]
-    key: Callable[[Row], Key]
     size: int
     param: str = "after"
     """The query parameter that carries the key."""
 
     filters: tuple[str, ...] = ()
     """The query parameters that narrow the list."""
+
+    is_falling: bool = True
+    """Whether the newest come first, for `page`."""
 
     def filtered_by(self, request: ConsoleRequest) -> dict[str, str]:
         """What the address has of each filter; empty for one that it has not."""
@@ -41,14 +38,16 @@ class Pager(Struct, Generic[Row, Key], frozen=True):
 
     def position(self, request: ConsoleRequest) -> Key | None:
         """Where the page begins; None for the first page, and for a key that is not ours."""
-        return decode_key(request.query(self.param), self.kind)
+        return self.read(request.query(self.param))
 
     def part(self, request: ConsoleRequest, found: list[Row]) -> ListPart[Row]:
         """The page out of what a query found, one row more than `size` where there is a next page."""
-        rows, further, first = found[: self.size], "", ""
         filters = self.filtered_by(request)
-        if len(found) > self.size:
-            further = with_query(request.path, **filters, **{self.param: encode_key(self.key(rows[-1]))})
-        if self.position(request):
-            first = with_query(request.path, **filters)
+        rows, key = self.cut(found, self.size)
+        further = with_query(request.path, **filters, **{self.param: key}) if key else ""
+        first = with_query(request.path, **filters) if self.position(request) else ""
         return ListPart(rows, further, first)
+
+    def page(self, request: ConsoleRequest, every: Iterable[Row]) -> ListPart[Row]:
+        """As `part`, out of the whole list in whatever order."""
+        return self.part(request, self.behind(every, self.position(request), is_falling=self.is_falling))

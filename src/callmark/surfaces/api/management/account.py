@@ -14,14 +14,15 @@ from callmark.domain.policy.model import Action
 from callmark.domain.usage.service import AccountUsage, read_usage
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.management.route import ManagedRoute
-from callmark.surfaces.api.own.request import Listing, text_filter
+from callmark.surfaces.api.own.request import ApiPager, text_filter
 from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, Id, Instant, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
-AUDIT_LISTING: Listing[AuditEntry, tuple[datetime, UUID]] = Listing(tuple[datetime, UUID], lambda one: (one.at, one.id))
+AUDIT_PAGER: ApiPager[AuditEntry, InstantKey] = ApiPager(InstantKey, lambda one: (one.at, one.id))
 
 
 class UsedOfView(msgspec.Struct):
@@ -95,14 +96,14 @@ async def get_usage(request: ApiRequest) -> Response:
 async def read_audit_log(request: ApiRequest) -> Response:
     """`GET audit_log?action=&text=&after=&limit=`."""
     found = await audit.list_for_business(request.deps, request.account_id, *asked_of_log(request))
-    rows, next_after = AUDIT_LISTING.part(request, found)
+    rows, next_after = AUDIT_PAGER.part(request, found)
     return render(AuditLogView([entry_view(one) for one in rows], next_after))
 
 
 def asked_of_log(request: ApiRequest) -> tuple[AuditFilter, tuple[datetime, UUID] | None, int]:
     """What the query asks for, behind which entry, and how many."""
     wanted = AuditFilter(text_filter(request, "action"), text_filter(request, "text").strip())
-    return wanted, AUDIT_LISTING.after(request), AUDIT_LISTING.limit(request) + 1
+    return wanted, AUDIT_PAGER.after(request), AUDIT_PAGER.limit(request) + 1
 
 
 def _usage(usage: AccountUsage) -> UsageView:

@@ -1,8 +1,6 @@
 """Alert recipients: members of a role, addresses that are confirmed by a link, channels."""
 
-from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -15,14 +13,13 @@ from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
-from callmark.surfaces.api.own.request import Listing, NoBody, body_of, id_of
+from callmark.surfaces.api.own.request import ApiPager, NoBody, body_of, id_of
 from callmark.surfaces.api.own.shapes import CreatedAt, Id, Instant, NextAfter, instant
 from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
-_LISTING: Listing[Recipient, tuple[datetime, UUID]] = Listing(
-    tuple[datetime, UUID], lambda one: (one.created_at, one.id), is_falling=False
-)
+_PAGER: ApiPager[Recipient, InstantKey] = ApiPager(InstantKey, lambda one: (one.created_at, one.id), is_falling=False)
 _OF_KIND = {
     RecipientKind.ROLE: ("role",),
     RecipientKind.EMAIL: ("email",),
@@ -82,7 +79,7 @@ class AlertRecipientChangeBody(msgspec.Struct, forbid_unknown_fields=True):
 async def list_recipients(request: ApiRequest) -> Response:
     """`GET alert_recipients?after=&limit=`."""
     every = await recipients.list_recipients(request.deps, request.account_id)
-    rows, next_after = _LISTING.page(request, every)
+    rows, next_after = _PAGER.page(request, every)
     return render(AlertRecipientList([_shown(one) for one in rows], next_after))
 
 

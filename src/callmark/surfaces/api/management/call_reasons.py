@@ -1,8 +1,6 @@
 """The library of call reasons (contract, sections 10.1 and 12.4)."""
 
-from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -17,15 +15,14 @@ from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.management.route import ManagedRoute
-from callmark.surfaces.api.own.request import Listing, body_of, id_of
+from callmark.surfaces.api.own.request import ApiPager, body_of, id_of
 from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, CALL_REASON_ID, EMAIL, CreatedAt, CreatedBy, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
-_LISTING: Listing[CallReason, tuple[datetime, UUID]] = Listing(
-    tuple[datetime, UUID], lambda one: (one.created_at, one.id)
-)
+_PAGER: ApiPager[CallReason, InstantKey] = ApiPager(InstantKey, lambda one: (one.created_at, one.id))
 _TEXT = f"{SHORTEST_REASON} to {LONGEST_REASON} characters, by the rules of call reasons in call records."
 
 
@@ -54,7 +51,7 @@ class CallReasonBody(msgspec.Struct, forbid_unknown_fields=True):
 async def list_call_reasons(request: ApiRequest) -> Response:
     """`GET call_reasons?after=&limit=`."""
     every = await call_reasons.list_call_reasons(request.deps, request.account_id)
-    rows, next_after = _LISTING.page(request, every)
+    rows, next_after = _PAGER.page(request, every)
     return render(CallReasonList([_shown(one) for one in rows], next_after))
 
 

@@ -1,9 +1,7 @@
 """Call Me Back: configurations of feature sets, and the requests of receivers (contract, sections 9.4 and 12.4)."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -28,7 +26,7 @@ from callmark.surfaces.api.management.feature_sets import set_id_of
 from callmark.surfaces.api.own.request import (
     MOST,
     USUAL,
-    Listing,
+    ApiPager,
     NoBody,
     body_of,
     choice_filter,
@@ -38,11 +36,10 @@ from callmark.surfaces.api.own.request import (
 )
 from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, Instant, NextAfter, UpdatedAt, instant
 from callmark.surfaces.api.request import ApiRequest, limit_of, refuse
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
-_CONFIGS: Listing[CallbackConfig, tuple[datetime, UUID]] = Listing(
-    tuple[datetime, UUID], lambda one: (one.created_at, one.id)
-)
+_CONFIGS: ApiPager[CallbackConfig, InstantKey] = ApiPager(InstantKey, lambda one: (one.created_at, one.id))
 _NAME = f"1 to {LONGEST_NAME} characters."
 _SLOT_PICKER = "Whether receivers choose a half hour within the hours."
 _ZONE = "The time zone of the hours, such as `Asia/Kolkata`."

@@ -1,7 +1,6 @@
 """User Feedback campaigns, their results and answers (contract, section 12.4)."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -32,7 +31,7 @@ from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.own.request import (
     MOST,
     USUAL,
-    Listing,
+    ApiPager,
     NoBody,
     body_of,
     choice_filter,
@@ -41,11 +40,10 @@ from callmark.surfaces.api.own.request import (
 )
 from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, Instant, NextAfter, UpdatedAt, instant
 from callmark.surfaces.api.request import ApiRequest, limit_of, refuse
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
-_LISTING: Listing[Campaign, tuple[datetime, UUID]] = Listing(
-    tuple[datetime, UUID], lambda one: (one.created_at, one.id)
-)
+_PAGER: ApiPager[Campaign, InstantKey] = ApiPager(InstantKey, lambda one: (one.created_at, one.id))
 _NAME = f"1 to {LONGEST_NAME} characters."
 _CALL_TYPES = "After which calls it asks; a rejected call counts as missed."
 _QUESTIONS = f"The questions in their order; at most {MOST_QUESTIONS}, one of a call rating."
@@ -169,7 +167,7 @@ async def list_campaigns(request: ApiRequest) -> Response:
     set_id, state = id_filter(request, "feature_set_id", FeatureSetId), choice_filter(request, "state", CampaignState)
     every = await feedback.list_campaigns(request.deps, request.account_id)
     wanted = [one for one in every if set_id in {None, one.feature_set_id} and state in {None, one.state}]
-    rows, next_after = _LISTING.page(request, wanted)
+    rows, next_after = _PAGER.page(request, wanted)
     return render(CampaignList([_campaign(one) for one in rows], next_after))
 
 

@@ -1,8 +1,6 @@
 """The log of webhook deliveries: read it, and send one again (contract, section 9.2)."""
 
-from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -14,14 +12,13 @@ from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.actor import actor_of
-from callmark.surfaces.api.own.request import Listing, NoBody, body_of, choice_filter, id_filter, id_of
+from callmark.surfaces.api.own.request import ApiPager, NoBody, body_of, choice_filter, id_filter, id_of
 from callmark.surfaces.api.own.shapes import CreatedAt, Id, Instant, NextAfter, instant
 from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
-_LISTING: Listing[Delivery, tuple[datetime, UUID]] = Listing(
-    tuple[datetime, UUID], lambda one: (one.created_at, one.id)
-)
+_PAGER: ApiPager[Delivery, InstantKey] = ApiPager(InstantKey, lambda one: (one.created_at, one.id))
 
 
 class DeliverySummary(msgspec.Struct, kw_only=True):
@@ -73,11 +70,11 @@ async def list_deliveries(request: ApiRequest) -> Response:
         event_id=id_filter(request, "event_id", EventId),
         event_type=choice_filter(request, "event_type", EventType),
         state=choice_filter(request, "state", DeliveryState),
-        after=_LISTING.after(request),
+        after=_PAGER.after(request),
     )
-    limit = _LISTING.limit(request) + 1
+    limit = _PAGER.limit(request) + 1
     found = await deliveries.list_deliveries(request.deps, request.account_id, filters, limit=limit)
-    rows, next_after = _LISTING.part(request, found)
+    rows, next_after = _PAGER.part(request, found)
     return render(DeliveryList([_shown(one) for one in rows], next_after))
 
 

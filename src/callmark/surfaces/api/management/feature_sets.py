@@ -24,7 +24,7 @@ from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.own.request import (
-    Listing,
+    ApiPager,
     NoBody,
     any_id,
     body_of,
@@ -36,7 +36,7 @@ from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
 
-_LISTING: Listing[VisibleFeatureSet, tuple[str, str]] = Listing(
+_PAGER: ApiPager[VisibleFeatureSet, tuple[str, str]] = ApiPager(
     tuple[str, str], lambda one: (one.feature_set.name.casefold(), str(one.feature_set.id)), is_falling=False
 )
 _NAME = f"1 to {LONGEST_NAME} characters; different from the others of its process."
@@ -110,7 +110,7 @@ async def list_feature_sets(request: ApiRequest) -> Response:
     unit_id, state = id_filter(request, "unit_id", any_id), choice_filter(request, "status", FeatureSetState)
     every = await visible_sets.list_visible(request.deps, request.account_id, WHOLE_ACCOUNT)
     wanted = [one for one in every if unit_id in {None, *one.path} and state in {None, one.feature_set.state}]
-    rows, next_after = _LISTING.page(request, wanted)
+    rows, next_after = _PAGER.page(request, wanted)
     return render(FeatureSetList([_shown(one.feature_set) for one in rows], next_after))
 
 

@@ -2,9 +2,7 @@
 
 import base64
 import binascii
-from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -20,16 +18,17 @@ from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.documented import LABEL_ID, bad, conflict
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.management.route import ManagedRoute
-from callmark.surfaces.api.own.request import Listing, body_of, choice_filter, id_of
+from callmark.surfaces.api.own.request import ApiPager, body_of, choice_filter, id_of
 from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, EMAIL, CreatedAt, CreatedBy, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
 LARGEST_BYTES = 3 << 20
 """A logo under its own limit, in base64, and the fields beside it."""
-_LISTING: Listing[Label, tuple[datetime, UUID]] = Listing(tuple[datetime, UUID], lambda one: (one.created_at, one.id))
+_PAGER: ApiPager[Label, InstantKey] = ApiPager(InstantKey, lambda one: (one.created_at, one.id))
 
 _LOGO = f"A PNG of 200 by 200 pixels, smaller than {TOO_LARGE_BYTES >> 20} MB, in base64."
 _NAME = f"1 to {LONGEST_NAME} characters."
@@ -107,7 +106,7 @@ async def list_labels(request: ApiRequest) -> Response:
     """`GET labels?label_type=&after=&limit=`."""
     kind = choice_filter(request, "label_type", LabelType)
     every = await labels.list_labels(request.deps, request.account_id)
-    rows, next_after = _LISTING.page(request, [one for one in every if kind in {None, one.label_type}])
+    rows, next_after = _PAGER.page(request, [one for one in every if kind in {None, one.label_type}])
     return render(LabelList([_shown(request, one) for one in rows], next_after))
 
 

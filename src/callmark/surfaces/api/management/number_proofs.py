@@ -2,9 +2,7 @@
 
 import base64
 import binascii
-from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -29,16 +27,15 @@ from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.management.numbers import number_in_path, number_view
-from callmark.surfaces.api.own.request import Listing, body_of, id_of
+from callmark.surfaces.api.own.request import ApiPager, body_of, id_of
 from callmark.surfaces.api.own.shapes import Id, Instant, NextAfter, instant
 from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
 LARGEST_BYTES = 8 << 20
 """A letter under its own limit, in base64, and the fields beside it."""
-_LISTING: Listing[ProofRequest, tuple[datetime, UUID]] = Listing(
-    tuple[datetime, UUID], lambda one: (one.requested_at, one.id)
-)
+_PAGER: ApiPager[ProofRequest, InstantKey] = ApiPager(InstantKey, lambda one: (one.requested_at, one.id))
 
 
 class ProofRequestView(msgspec.Struct, kw_only=True):
@@ -117,15 +114,15 @@ class SpoofProtectionBody(msgspec.Struct, forbid_unknown_fields=True):
 
 async def list_requests(request: ApiRequest) -> Response:
     """`GET number_proofs?after=&limit=`."""
-    after = _LISTING.after(request)
+    after = _PAGER.after(request)
     found_ = await proofs.list_requests(
         request.deps,
         request.account_id,
         WHOLE_ACCOUNT,
         before=None if after is None else (after[0], ProofRequestId(after[1])),
-        limit=_LISTING.limit(request) + 1,
+        limit=_PAGER.limit(request) + 1,
     )
-    rows, next_after = _LISTING.part(request, found_)
+    rows, next_after = _PAGER.part(request, found_)
     return render(ProofRequestList([_view(one) for one in rows], next_after))
 
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -18,7 +17,7 @@ from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api import documented
 from callmark.surfaces.api.management.feature_sets_doc import UNIT
 from callmark.surfaces.api.management.route import ManagedRoute
-from callmark.surfaces.api.own.request import Listing, any_id, choice_filter, id_filter, id_of, text_filter
+from callmark.surfaces.api.own.request import ApiPager, any_id, choice_filter, id_filter, id_of, text_filter
 from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import (
     AT,
@@ -35,14 +34,13 @@ from callmark.surfaces.api.own.shapes import (
 )
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
-_NUMBERS: Listing[NumberDetails, tuple[datetime, PhoneNumber]] = Listing(
+_NUMBERS: ApiPager[NumberDetails, tuple[datetime, PhoneNumber]] = ApiPager(
     tuple[datetime, PhoneNumber], lambda one: (one.number.created_at, one.number.phone_number)
 )
-_JOBS: Listing[ListingJob, tuple[datetime, UUID]] = Listing(
-    tuple[datetime, UUID], lambda one: (one.requested_at, one.id)
-)
+_JOBS: ApiPager[ListingJob, InstantKey] = ApiPager(InstantKey, lambda one: (one.requested_at, one.id))
 _JOB_ID = "c3d4e5f6-0718-4293-8a4b-5c6d7e8f9012"
 
 

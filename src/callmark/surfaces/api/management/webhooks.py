@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -18,13 +17,14 @@ from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.management.deliveries import DeliveryView, delivery_view
-from callmark.surfaces.api.own.request import Listing, NoBody, body_of, id_of, utc_of
+from callmark.surfaces.api.own.request import ApiPager, NoBody, body_of, id_of, utc_of
 from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, Instant, NextAfter, UpdatedAt, instant
 from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
-_LISTING: Listing[WebhookHealth, tuple[datetime, UUID]] = Listing(
-    tuple[datetime, UUID], lambda one: (one.webhook.created_at, one.webhook.id), is_falling=False
+_PAGER: ApiPager[WebhookHealth, InstantKey] = ApiPager(
+    InstantKey, lambda one: (one.webhook.created_at, one.webhook.id), is_falling=False
 )
 LONGEST_OVERLAP_HOURS = LONGEST_OVERLAP // timedelta(hours=1)
 _NAME = f"1 to {LONGEST_NAME} characters; different from the others, in any spelling of case."
@@ -143,7 +143,7 @@ class RecoveryView(msgspec.Struct):
 
 async def list_webhooks(request: ApiRequest) -> Response:
     """`GET webhooks?after=&limit=`."""
-    rows, next_after = _LISTING.page(request, await health.list_health(request.deps, request.account_id))
+    rows, next_after = _PAGER.page(request, await health.list_health(request.deps, request.account_id))
     return render(WebhookList([_healthy(one) for one in rows], next_after))
 
 

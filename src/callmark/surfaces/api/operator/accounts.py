@@ -1,8 +1,6 @@
 """Client accounts as operators see them: found, created, renamed, suspended."""
 
-from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -17,14 +15,15 @@ from callmark.kit.errors import InvalidInput, Unauthenticated
 from callmark.surfaces.api.documented import ACCOUNT_ID, bad
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.operator.route import OperatorRoute
-from callmark.surfaces.api.own.request import Listing, body_of, choice_filter, id_of, text_filter
+from callmark.surfaces.api.own.request import ApiPager, body_of, choice_filter, id_of, text_filter
 from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, CreatedAt, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
-_LISTING: Listing[Account, tuple[datetime, UUID]] = Listing(tuple[datetime, UUID], lambda one: (one.created_at, one.id))
+_PAGER: ApiPager[Account, InstantKey] = ApiPager(InstantKey, lambda one: (one.created_at, one.id))
 
 
 class OperatedAccountView(msgspec.Struct):
@@ -67,9 +66,9 @@ class AccountChangeBody(msgspec.Struct, forbid_unknown_fields=True):
 async def list_accounts(request: ApiRequest) -> Response:
     """`GET accounts?text=&state=&after=&limit=`."""
     text, state = text_filter(request, "text").strip(), choice_filter(request, "state", AccountState)
-    limit = _LISTING.limit(request) + 1
-    found = await accounts.search_accounts(request.deps, text, state, _LISTING.after(request), limit)
-    rows, next_after = _LISTING.part(request, found)
+    limit = _PAGER.limit(request) + 1
+    found = await accounts.search_accounts(request.deps, text, state, _PAGER.after(request), limit)
+    rows, next_after = _PAGER.part(request, found)
     return render(OperatedAccountList([_shown(one) for one in rows], next_after))
 
 

@@ -10,7 +10,7 @@ from callmark.domain.audit.model import AuditEntry
 from callmark.domain.ids import AccountId
 from callmark.surfaces.api.documented import ACCOUNT_ID, UUID
 from callmark.surfaces.api.management.account import (
-    AUDIT_LISTING,
+    AUDIT_PAGER,
     ENTRY,
     LOG_FILTERS,
     AuditEntryView,
@@ -42,7 +42,7 @@ async def read_audit_log(request: ApiRequest) -> Response:
     """`GET audit_log?client_account_id=&action=&text=&after=&limit=`."""
     account_id = id_filter(request, "client_account_id", AccountId)
     found = await audit.list_entries(request.deps, account_id, *asked_of_log(request))
-    rows, next_after = AUDIT_LISTING.part(request, found)
+    rows, next_after = AUDIT_PAGER.part(request, found)
     return render(InstallationLogView([_shown(one) for one in rows], next_after))
 
 

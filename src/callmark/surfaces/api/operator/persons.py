@@ -1,8 +1,6 @@
 """What is kept about a phone number: exported, erased, and how far erasures are."""
 
-from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -14,15 +12,14 @@ from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.operator.accounts import asking
 from callmark.surfaces.api.operator.route import OperatorRoute
-from callmark.surfaces.api.own.request import Listing, body_of, id_of
+from callmark.surfaces.api.own.request import ApiPager, body_of, id_of
 from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, Id, Instant, NextAfter, instant
 from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, StreamedResponse, render
 
-_LISTING: Listing[Erasure, tuple[datetime, UUID]] = Listing(
-    tuple[datetime, UUID], lambda one: (one.requested_at, one.id)
-)
+_PAGER: ApiPager[Erasure, InstantKey] = ApiPager(InstantKey, lambda one: (one.requested_at, one.id))
 
 
 class PersonBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,8 +80,8 @@ async def erase_person(request: ApiRequest) -> Response:
 
 async def list_erasures(request: ApiRequest) -> Response:
     """`GET persons/erasures?after=&limit=`."""
-    found = await persons.list_erasures(request.deps, _LISTING.after(request), _LISTING.limit(request) + 1)
-    rows, next_after = _LISTING.part(request, found)
+    found = await persons.list_erasures(request.deps, _PAGER.after(request), _PAGER.limit(request) + 1)
+    rows, next_after = _PAGER.part(request, found)
     return render(ErasureList([_shown(one) for one in rows], next_after))
 
 

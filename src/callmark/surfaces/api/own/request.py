@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -13,7 +13,7 @@ from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.request import ApiRequest, limit_of, refuse
 from callmark.surfaces.bodies import NOT_JSON, decode_clean, explained
-from callmark.surfaces.cursors import Key, decode_key, encode_key
+from callmark.surfaces.cursors import Key, KeyPager, Row
 
 USUAL, MOST = 100, 1000
 """How many entries a page has unless asked otherwise, and at most."""
@@ -22,7 +22,6 @@ _LONGEST_TEXT = 200
 _T = TypeVar("_T", bound=Struct)
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _Id = TypeVar("_Id")
-Row = TypeVar("Row")
 
 
 class NoBody(Struct, forbid_unknown_fields=True):
@@ -92,15 +91,13 @@ def choice_filter(request: ApiRequest, name: str, kind: type[_Choice]) -> _Choic
     return kind(text)
 
 
-class Listing(Struct, Generic[Row, Key], frozen=True):
-    """How a list pages: the type of its keys, a row's key, and whether keys fall (the newest first)."""
+class ApiPager(KeyPager[Row, Key], frozen=True):
+    """How a list of our own routes pages: by `KeyPager`; its keys fall where the newest come first."""
 
-    kind: type[Key]
-    key: Callable[[Row], Key]
     is_falling: bool = True
 
     def limit(self, request: ApiRequest) -> int:
-        """How many rows a page has. Raises InvalidInput. Queries ask for one more."""
+        """How many rows a page has. Raises InvalidInput."""
         return limit_of(request, USUAL, most=MOST)
 
     def after(self, request: ApiRequest) -> Key | None:
@@ -108,22 +105,16 @@ class Listing(Struct, Generic[Row, Key], frozen=True):
         text = request.query("after")
         if text is None:
             return None
-        found = decode_key(text, self.kind)
+        found = self.read(text)
         if found is None:
             refuse("after")
         return found
 
     def part(self, request: ApiRequest, found: list[Row]) -> tuple[list[Row], str | None]:
         """The page out of what a query found, one row more than the limit where there is a next page; its `after`."""
-        limit = self.limit(request)
-        rows = found[:limit]
-        return rows, encode_key(self.key(rows[-1])) if len(found) > limit else None
+        rows, further = self.cut(found, self.limit(request))
+        return rows, further or None
 
     def page(self, request: ApiRequest, every: Iterable[Row]) -> tuple[list[Row], str | None]:
         """As `part`, out of the whole list in whatever order."""
-        after = self.after(request)
-        behind = [one for one in every if after is None or self._is_behind(self.key(one), after)]
-        return self.part(request, sorted(behind, key=self.key, reverse=self.is_falling))
-
-    def _is_behind(self, key: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
-        return key < after if self.is_falling else key > after
+        return self.part(request, self.behind(every, self.after(request), is_falling=self.is_falling))
