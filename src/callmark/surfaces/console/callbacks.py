@@ -31,6 +31,8 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 _MIDNIGHT = "00:00"
 _ROWS = ("opens-", "closes-")
 _PAGE = 50
+_SetKey = tuple[bool, str, str]
+"""Number groups come last."""
 
 
 class OpeningRow(Struct, frozen=True):
@@ -94,9 +96,7 @@ async def show_list(request: ConsoleRequest) -> Response:
     found = [
         one for one in await _configured(request) if text.strip().casefold() in one.own.feature_set.name.casefold()
     ]
-    after = _PAGER.position(request)
-    start = next((at + 1 for at, one in enumerate(found) if after == _key(one)), 0)
-    part = _PAGER.part(request, found[start:])
+    part = _PAGER.page(request, found)
     shown = [(one, display_names.hours(one.config.hours) if one.config else "") for one in part.rows]
     return page(request, ConfigsPage(shown, text, LIST, part.next, part.first))
 
@@ -291,11 +291,12 @@ def _pairs(form: Form, number: int) -> list[tuple[str, str]]:
     return [(a.strip(), b.strip()) for a, b in zip_longest(opens, closes, fillvalue="")]
 
 
-def _key(one: ConfiguredSet) -> tuple[str, str]:
-    return one.own.feature_set.name, str(one.own.feature_set.id)
+def _key(one: ConfiguredSet) -> _SetKey:
+    found = one.own.feature_set
+    return found.is_number_group, found.name.casefold(), str(found.id)
 
 
-_PAGER = Pager(tuple[str, str], _key, _PAGE, filters=("q",))
+_PAGER = Pager(_SetKey, _key, _PAGE, filters=("q",), is_falling=False)
 
 
 ROUTES = (

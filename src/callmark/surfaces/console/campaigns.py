@@ -26,12 +26,17 @@ from callmark.surfaces.console.campaign_builder import (
     question_fields,
 )
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed
+from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.cursors import InstantKey
 
 _PAGE = 50
+_PAGER: Pager[PlacedCampaign, InstantKey] = Pager(
+    InstantKey, lambda one: (one.campaign.created_at, one.campaign.id), _PAGE, filters=("q", "state", "type")
+)
 _NEWEST = 5
 
 
@@ -98,7 +103,7 @@ class AnswersExportPage(Page, frozen=True):
 
 async def show_list(request: ConsoleRequest) -> Response:
     """The campaigns by their making, newest first."""
-    wanted = {name: request.query(name) for name in ("q", "state", "type")}
+    wanted = _PAGER.filtered_by(request)
     text = wanted["q"].strip().casefold()
     found = [
         one
@@ -107,19 +112,16 @@ async def show_list(request: ConsoleRequest) -> Response:
         and wanted["state"] in {"", one.campaign.state.value}
         and wanted["type"] in {"", one.campaign.campaign_type.value}
     ]
-    after = request.query("after")
-    start = next((at + 1 for at, one in enumerate(found) if str(one.campaign.id) == after), 0)
-    rest = found[start:]
-    shown = rest[:_PAGE]
+    part = _PAGER.page(request, found)
     return page(
         request,
         CampaignsPage(
-            shown,
+            part.rows,
             wanted,
             is_narrowed=any(wanted.values()),
             url=LIST,
-            next=with_query(LIST, **wanted, after=str(shown[-1].campaign.id)) if len(rest) > _PAGE else "",
-            first=with_query(LIST, **wanted) if start else "",
+            next=part.next,
+            first=part.first,
         ),
     )
 
