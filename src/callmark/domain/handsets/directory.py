@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import queries
-from callmark.domain.handsets.model import COUNT, HandsetFilter, ListedHandset
+from callmark.domain.handsets.model import COUNT, HandsetFilter, LiveRegistration
 from callmark.domain.ids import HandsetAppId
 from callmark.kit.errors import NotFound, Unavailable
 from callmark.kit.heartbeats import heartbeats
@@ -18,13 +18,13 @@ _WITHIN = timedelta(seconds=1)
 _GATEWAYS_RUN_IN = "http"
 
 
-async def list_registrations(deps: Deps, wanted: HandsetFilter, after: str, limit: int) -> list[ListedHandset]:
+async def list_registrations(deps: Deps, wanted: HandsetFilter, after: str, limit: int) -> list[LiveRegistration]:
     """Live registrations by number, those after the number `after`."""
     async with deps.db.connection() as tx:
-        return await queries.select_listed(tx, wanted, after, limit)
+        return await queries.select_live(tx, wanted, after, limit)
 
 
-async def get_registration(deps: Deps, phone: PhoneNumber) -> ListedHandset:
+async def get_registration(deps: Deps, phone: PhoneNumber) -> LiveRegistration:
     """A number's live registration. Raises NotFound."""
     found = await list_registrations(deps, HandsetFilter(number=phone), "", 1)
     if not found or found[0].phone_number != phone:

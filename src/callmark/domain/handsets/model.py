@@ -69,8 +69,8 @@ class PushToken(Struct, frozen=True):
     token: str
 
 
-class ListedHandset(Struct, frozen=True):
-    """A live registration as it is listed: with the app that made it, and since when."""
+class LiveRegistration(Struct, frozen=True):
+    """A live registration as operators see it: with the app that made it, and since when."""
 
     phone_number: PhoneNumber
     os: OS

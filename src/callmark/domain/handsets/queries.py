@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, ListedHandset, PushToken, Registration
+from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, LiveRegistration, PushToken, Registration
 from callmark.domain.ids import HandsetAppId
 from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.phone import PhoneNumber
@@ -104,7 +104,7 @@ async def forget_number(tx: Tx, phone: PhoneNumber, now: datetime) -> Registrati
     return _registration(row) if row else None
 
 
-async def select_listed(tx: Tx, wanted: HandsetFilter, after: str, limit: int) -> list[ListedHandset]:
+async def select_live(tx: Tx, wanted: HandsetFilter, after: str, limit: int) -> list[LiveRegistration]:
     """Live registrations by number, those after the number `after`. Primary key of registration (digits, bytewise).
 
     A filter of OS, version or app reads on until enough fit.
@@ -123,7 +123,7 @@ async def select_listed(tx: Tx, wanted: HandsetFilter, after: str, limit: int) -
         limit,
     )
     return [
-        ListedHandset(
+        LiveRegistration(
             PhoneNumber(row["phone_number"]), OS(row["os"]), row["app_version"], row["app_name"], row["registered_at"]
         )
         for row in rows

@@ -21,7 +21,7 @@ from callmark.surfaces.console.route import get, post
 LIST = "/console/call-reasons"
 
 
-class ListedCallReason(Struct, frozen=True):
+class CallReasonRow(Struct, frozen=True):
     """A call reason as the list shows it; `used_by` names the feature sets that show it."""
 
     reason: CallReason
@@ -32,7 +32,7 @@ class CallReasonsPage(Page, frozen=True):
     """The library, and the form that adds to it."""
 
     template: ClassVar[str] = "call_reasons/list.html"
-    reasons: list[ListedCallReason]
+    reasons: list[CallReasonRow]
     form: Form
 
 
@@ -105,8 +105,8 @@ async def delete(request: ConsoleRequest) -> Response:
 async def _list(request: ConsoleRequest, form: Form, status: int = 200) -> Response:
     found = await call_reasons.list_call_reasons(request.deps, request.account_id)
     uses = await feature_sets.list_uses(request.deps, request.account_id, request.by.scope)
-    listed = [ListedCallReason(reason, uses.of_call_reasons.get(reason.id, ())) for reason in found]
-    return page(request, CallReasonsPage(listed, form), status)
+    rows = [CallReasonRow(reason, uses.of_call_reasons.get(reason.id, ())) for reason in found]
+    return page(request, CallReasonsPage(rows, form), status)
 
 
 async def _reason(request: ConsoleRequest) -> tuple[CallReason, Sequence[str]]:

@@ -6,7 +6,7 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.handsets import directory, service as handsets
-from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, ListedHandset
+from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, LiveRegistration
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Action
 from callmark.kit.ids import parse_uuid
@@ -33,7 +33,7 @@ class HandsetsPage(Page, frozen=True):
     """Registrations by number. `connected` is None when the gateways cannot be asked."""
 
     template: ClassVar[str] = "handsets/list.html"
-    handsets: list[ListedHandset]
+    handsets: list[LiveRegistration]
     connected: set[PhoneNumber] | None
     totals: HandsetTotals
     apps: list[HandsetApp]

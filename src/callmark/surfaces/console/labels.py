@@ -38,7 +38,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 """A SHA-256 in hexadecimal digits."""
 
 
-class ListedLabel(Struct, frozen=True):
+class LabelRow(Struct, frozen=True):
     """A label as the list shows it; `used_by` names the feature sets that show it."""
 
     label: Label
@@ -51,7 +51,7 @@ class LabelsPage(Page, frozen=True):
     """The labels of one kind, or of both."""
 
     template: ClassVar[str] = "labels/list.html"
-    rows: list[ListedLabel]
+    rows: list[LabelRow]
     kind: str
     counts: dict[str, int]
 
@@ -75,7 +75,7 @@ async def show_labels(request: ConsoleRequest) -> Response:
     kind = request.query("type") if request.query("type") in set(LabelType) else ""
     counts = {kind.value: sum(label.label_type is kind for label in found) for kind in LabelType} | {"": len(found)}
     rows = [
-        _listed(request, label, uses.of_labels.get(label.id, ()))
+        _row(request, label, uses.of_labels.get(label.id, ()))
         for label in found
         if kind in {"", label.label_type.value}
     ]
@@ -216,9 +216,9 @@ def _form(request: ConsoleRequest, form: Form, label: Label | None = None, statu
     return page(request, LabelFormPage(form, label, logo_url, CATEGORIES), status)
 
 
-def _listed(request: ConsoleRequest, label: Label, used_by: Sequence[str]) -> ListedLabel:
+def _row(request: ConsoleRequest, label: Label, used_by: Sequence[str]) -> LabelRow:
     category = categories.CATEGORIES[label.category - 1].sub_categories.get(label.sub_category, "")
-    return ListedLabel(label, logo_address(request.deps.public_url, label.logo_sha256), category, used_by)
+    return LabelRow(label, logo_address(request.deps.public_url, label.logo_sha256), category, used_by)
 
 
 ROUTES = (

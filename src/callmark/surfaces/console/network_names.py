@@ -1,8 +1,8 @@
 """How pages call what happens to calls on the telephone network."""
 
 from callmark.domain.calls.model import CallEvent, CallSource
-from callmark.domain.signed_calls.listing import CallOnNetwork
 from callmark.domain.signed_calls.model import SignedCall, VerifiedCall, Verstat
+from callmark.domain.signed_calls.search import CallOnNetwork
 from callmark.domain.spoof_alarms.model import SpoofCause
 from callmark.passport import Attestation, Reason
 from callmark.surfaces.console.display_names import NO_BREAK

@@ -8,9 +8,9 @@ from starlette.responses import Response
 from callmark.domain.accounts import service as accounts
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action
-from callmark.domain.signed_calls import listing
-from callmark.domain.signed_calls.listing import CallOnNetwork
+from callmark.domain.signed_calls import search
 from callmark.domain.signed_calls.model import NetworkCallFilter, Verstat
+from callmark.domain.signed_calls.search import CallOnNetwork
 from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.domain.spoof_alarms import service as spoof_alarms
 from callmark.domain.spoof_alarms.model import PossibleSpoof
@@ -79,7 +79,7 @@ async def show_calls(request: ConsoleRequest) -> Response:
     verstat = Verstat(wanted["verdict"]) if wanted["verdict"] in set(Verstat) else None
     narrowed = NetworkCallFilter(verstat, first_digits(wanted["q"]))
     after = decode_key(request.query("after"), InstantKey)
-    found = await listing.list_calls(request.deps, place.account_id, narrowed, after)
+    found = await search.list_calls(request.deps, place.account_id, narrowed, after)
     return page(
         request,
         SignedCallsPage(

@@ -20,8 +20,8 @@ from callmark.surfaces.cursors import InstantKey
 
 LIST = "/console/operator/certificates"
 PAGE = 50
-_Listed = tuple[StoredCertificate, str]
-PAGER: Pager[_Listed, InstantKey] = Pager(
+_Row = tuple[StoredCertificate, str]
+PAGER: Pager[_Row, InstantKey] = Pager(
     InstantKey, lambda one: (one[0].created_at, one[0].id), PAGE, filters=("account",)
 )
 

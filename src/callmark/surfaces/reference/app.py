@@ -92,14 +92,14 @@ def _error_routes(viewed: Sequence[_Viewed], url: str) -> Iterator[Route]:
     def pages() -> Mapping[str, SlugPage]:
         return {page.slug: page for page in error_pages(one.make(url) for one in viewed)}
 
-    def listing() -> _Fixed:
+    def overview() -> _Fixed:
         kinds = {"The record is invalid": FAULTS, "The record was not shown": OUTCOMES}
         return _page("errors.html", parts=parts, pages=pages().values(), kinds=kinds)
 
     def page_of(slug: str) -> _Fixed:
         return _page("error.html", parts=parts, page=pages()[slug])
 
-    yield _route(ERROR_PAGES.rstrip("/"), listing)
+    yield _route(ERROR_PAGES.rstrip("/"), overview)
     for slug in HELP:
         yield _route(f"{ERROR_PAGES}{slug}", partial(page_of, slug))
 

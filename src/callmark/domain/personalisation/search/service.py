@@ -45,7 +45,7 @@ class BatchFilter(Struct, frozen=True):
         return is_since and is_until and self.is_done in {None, is_done}
 
 
-class ListedBatch(Struct, frozen=True):
+class FoundBatch(Struct, frozen=True):
     """A batch in a list, with how many of its records have which outcome."""
 
     batch: Batch
@@ -56,7 +56,7 @@ class ListedBatch(Struct, frozen=True):
 class FoundBatches(Struct, frozen=True):
     """A page of batches. `next`: where to continue, None at the end; `back_to`: how far back was looked in vain."""
 
-    batches: list[ListedBatch]
+    batches: list[FoundBatch]
     next: tuple[datetime, UUID] | None
     back_to: datetime | None = None
 
@@ -107,11 +107,11 @@ async def list_batches(
     outcomes: dict[BatchId, dict[Outcome, int]] = {}
     for row in rows:
         outcomes.setdefault(BatchId(row["batch_id"]), {})[Outcome(row["outcome"])] = row["n"]
-    listed = [ListedBatch(batch, is_done, outcomes.get(batch.id, {})) for batch, is_done in shown]
+    batches = [FoundBatch(batch, is_done, outcomes.get(batch.id, {})) for batch, is_done in shown]
     if len(found) > BATCH_PAGE:
         last = shown[-1][0]
-        return FoundBatches(listed, (last.accepted_at, last.id))
-    return FoundBatches(listed, looked_to, looked_to[0] if looked_to else None)
+        return FoundBatches(batches, (last.accepted_at, last.id))
+    return FoundBatches(batches, looked_to, looked_to[0] if looked_to else None)
 
 
 async def _find_batches(

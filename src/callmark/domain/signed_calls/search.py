@@ -10,9 +10,9 @@ from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import Call, CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, SignedCallId
-from callmark.domain.signed_calls import listing_queries, queries
-from callmark.domain.signed_calls.listing_queries import Steps
+from callmark.domain.signed_calls import queries, search_queries
 from callmark.domain.signed_calls.model import CallKey, NetworkCallFilter, SignedCall, VerifiedCall
+from callmark.domain.signed_calls.search_queries import Steps
 from callmark.kit.phone import PhoneNumber
 
 PAGE = 100
@@ -72,7 +72,7 @@ class CallOnNetwork(Struct, frozen=True):
         return self.verified
 
 
-class ListedCalls(Struct, frozen=True):
+class FoundCalls(Struct, frozen=True):
     """A page of calls, newest first, and where the next page begins; None at the end."""
 
     calls: Sequence[CallOnNetwork]
@@ -81,10 +81,10 @@ class ListedCalls(Struct, frozen=True):
 
 async def list_calls(
     deps: Deps, account_id: AccountId, wanted: NetworkCallFilter, after: CallKey | None, *, page: int = PAGE
-) -> ListedCalls:
+) -> FoundCalls:
     """The account's calls, newest first, those after the key."""
     async with deps.db.connection() as tx:
-        steps = await listing_queries.select_steps(tx, account_id, wanted, after, page + 1)
+        steps = await search_queries.select_steps(tx, account_id, wanted, after, page + 1)
         shown = [one for one in steps[:page] if wanted.verstat or not one.is_with_signing]
         signed = await queries.signed_among(tx, [one.signed_id for one in shown if one.signed_id])
         verified = await queries.verified_among(tx, [one.verified_id for one in shown if one.verified_id])
@@ -97,7 +97,7 @@ async def list_calls(
     ]
     found = [one for one in both if one.signed or one.verified]
     more = steps[page - 1].key if len(steps) > page else None
-    return ListedCalls(list(await _with_ends(deps, found, shown)), more)
+    return FoundCalls(list(await _with_ends(deps, found, shown)), more)
 
 
 async def _with_ends(deps: Deps, found: Sequence[CallOnNetwork], shown: Sequence[Steps]) -> Iterator[CallOnNetwork]:

@@ -12,8 +12,8 @@ from callmark.domain.calls.service import report_ended
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallId, EdgeId, SignedCallId, VerifiedCallId
 from callmark.domain.signed_calls import queries
-from callmark.domain.signed_calls.listing import CallOnNetwork, list_calls
 from callmark.domain.signed_calls.model import CallKey, NetworkCallFilter, SignedCall, VerifiedCall, Verstat
+from callmark.domain.signed_calls.search import CallOnNetwork, list_calls
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.phone import PhoneNumber
