@@ -30,7 +30,7 @@ UNKNOWN_ID = ErrorDoc(
 )
 
 
-class _Line(Struct, frozen=True):
+class _RouteLine(Struct, frozen=True):
     """What a line begins with."""
 
     method: str
@@ -39,7 +39,7 @@ class _Line(Struct, frozen=True):
     handler: Handler
 
 
-class OwnRoute(_Line, frozen=True, kw_only=True):
+class OwnRoute(_RouteLine, frozen=True, kw_only=True):
     """A line, with what the reference says of it.
 
     `sent` and `answer` are examples of both bodies. One that `creates` answers 201 and reads `Idempotency-Key`.
