@@ -12,6 +12,7 @@ from tests.support.factories import ALICE
 
 from callmark.domain.audit import chain, sealing, service as audit
 from callmark.domain.audit.chain import AuditSeal
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput
@@ -28,7 +29,14 @@ class Log(Struct):
     async def note(self, subject: str, **facts: object) -> None:
         async with self.deps.db.transaction() as tx:
             await audit.note(
-                tx, ALICE, "label.created", subject, account_id=None, at=self.deps.clock.now(), name="Ä", **facts
+                tx,
+                ALICE,
+                AuditAction.LABEL_CREATED,
+                subject,
+                account_id=None,
+                at=self.deps.clock.now(),
+                name="Ä",
+                **facts,
             )
 
     async def run(self, statement: LiteralString) -> None:

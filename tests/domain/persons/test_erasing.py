@@ -14,6 +14,7 @@ from tests.support.log_downloads import asked_to_call_back, content_of, export, 
 from tests.support.table_rows import put_row
 
 from callmark.domain.audit import sealing, service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
 from callmark.domain.log_downloads import jobs, service as log_downloads
@@ -135,7 +136,9 @@ _KEYED = ("announced_call", "idempotency_key", "mail", "throttle")
 async def test_the_audit_log_stays_verifiable_and_does_not_say_the_number(deps: Deps) -> None:
     async with deps.db.transaction() as tx:
         for subject in ("before", NUMBER, "after"):
-            await audit.note(tx, ALICE, "numbers.proven", subject, account_id=None, at=deps.clock.now(), of=NUMBER)
+            await audit.note(
+                tx, ALICE, AuditAction.NUMBERS_PROVEN, subject, account_id=None, at=deps.clock.now(), of=NUMBER
+            )
     await sealing.seal_entries(deps)
     done = await erased(deps)
     await sealing.seal_entries(deps)

@@ -13,6 +13,7 @@ from tests.support.factories import ALICE
 from tests.support.waiting import until
 
 from callmark.domain.audit import sealing, service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.persons import erasing, queries, service
 from callmark.domain.persons.model import Erasure
@@ -34,7 +35,7 @@ async def finish(deps: Deps, one: Erasure) -> Erasure:
 
 async def note_number(deps: Deps) -> None:
     async with deps.db.transaction() as tx:
-        await audit.note(tx, ALICE, "numbers.proven", NUMBER, account_id=None, at=deps.clock.now())
+        await audit.note(tx, ALICE, AuditAction.NUMBERS_PROVEN, NUMBER, account_id=None, at=deps.clock.now())
 
 
 async def test_one_that_is_behind_neither_begins_a_look_again_nor_skips_tables(deps: Deps) -> None:

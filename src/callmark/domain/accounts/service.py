@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from callmark.domain.accounts import model, queries
 from callmark.domain.accounts.model import Account, AccountState
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import DEFAULTS
@@ -38,7 +39,7 @@ async def create_account_in(
     await audit.note(
         tx,
         by,
-        "account.created",
+        AuditAction.ACCOUNT_CREATED,
         account.name,
         account_id=account.id,
         at=account.created_at,
@@ -104,9 +105,9 @@ async def update_account(
         changed |= {switch: value for switch, value in switches.items() if value is not None}
         at = deps.clock.now()
         if changed or name is not None:
-            await audit.note(tx, by, "account.changed", account.name, account_id=account_id, at=at, **changed)
+            await audit.note(tx, by, AuditAction.ACCOUNT_CHANGED, account.name, account_id=account_id, at=at, **changed)
         if state is not None:
-            action = "account.suspended" if state is AccountState.SUSPENDED else "account.restored"
+            action = AuditAction.ACCOUNT_SUSPENDED if state is AccountState.SUSPENDED else AuditAction.ACCOUNT_RESTORED
             await audit.note(tx, by, action, account.name, account_id=account_id, at=at)
         return account
 
@@ -146,7 +147,7 @@ async def set_limits(deps: Deps, account_id: AccountId, changes: Mapping[str, in
         if different:
             at = deps.clock.now()
             await audit.note(
-                tx, by, "account.limits_changed", account.name, account_id=account_id, at=at, limits=different
+                tx, by, AuditAction.ACCOUNT_LIMITS_CHANGED, account.name, account_id=account_id, at=at, limits=different
             )
     return replace(account, limits=limits)
 

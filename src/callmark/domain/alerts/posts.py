@@ -9,6 +9,7 @@ from callmark.domain.alerts import model, queries
 from callmark.domain.alerts.model import KEPT_ONCE, Alert, AlertKind, Recipient
 from callmark.domain.alerts.recipients import get_recipient
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, RecipientId
 from callmark.domain.policy.model import Actor
@@ -83,7 +84,7 @@ async def send_test(deps: Deps, account_id: AccountId, recipient_id: RecipientId
         await queries.update_result(tx, recipient_id, deps.clock.now(), error)
         facts = {"is_success": error is None}
         await audit.note(
-            tx, by, "alerts.tested", recipient.name or "", account_id=account_id, at=deps.clock.now(), **facts
+            tx, by, AuditAction.ALERTS_TESTED, recipient.name or "", account_id=account_id, at=deps.clock.now(), **facts
         )
     return await get_recipient(deps, account_id, recipient_id)
 

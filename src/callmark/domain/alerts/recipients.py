@@ -9,6 +9,7 @@ from callmark.domain.alerts import links, model, queries, service as alerts
 from callmark.domain.alerts.links import LinkPurpose
 from callmark.domain.alerts.model import CONFIRMED_WITHIN, LONGEST_NAME, MOST_RECIPIENTS, Recipient, RecipientKind
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, RecipientId
 from callmark.domain.mail import letters
@@ -123,7 +124,7 @@ async def change_kinds(
         if old.is_admins:
             await queries.insert_recipient(tx, old)
         new = found(await queries.update_choices(tx, recipient_id, given, called), _UNKNOWN)
-        await _note(tx, deps, "alerts.changed", new, by)
+        await _note(tx, deps, AuditAction.ALERTS_CHANGED, new, by)
     return new
 
 
@@ -136,7 +137,7 @@ async def remove(deps: Deps, account_id: AccountId, recipient_id: RecipientId, *
             raise Conflict("admins cannot be removed; choose what they get instead")
         if not await queries.delete_recipient(tx, recipient_id):  # its reader has just stopped it
             raise NotFound(_UNKNOWN)
-        await _note(tx, deps, "alerts.removed", one, by)
+        await _note(tx, deps, AuditAction.ALERTS_REMOVED, one, by)
     return one
 
 
@@ -159,7 +160,7 @@ async def confirm(deps: Deps, token: str, by_address: str) -> Recipient:
         return one
     async with deps.db.transaction() as tx:
         if confirmed := await queries.confirm_recipient(tx, one.id, deps.clock.now()):
-            await _note(tx, deps, "alerts.confirmed", confirmed, _reader(one, by_address))
+            await _note(tx, deps, AuditAction.ALERTS_CONFIRMED, confirmed, _reader(one, by_address))
             return confirmed
     one, _ = await get_by_link(deps, LinkPurpose.CONFIRM, token)  # confirmed or removed meanwhile
     return one
@@ -171,7 +172,7 @@ async def stop(deps: Deps, token: str, by_address: str) -> Recipient:
     async with deps.db.transaction() as tx:
         if not await queries.delete_recipient(tx, one.id):
             raise NotFound(_DEAD)
-        await _note(tx, deps, "alerts.stopped", one, _reader(one, by_address))
+        await _note(tx, deps, AuditAction.ALERTS_STOPPED, one, _reader(one, by_address))
     return one
 
 
@@ -193,14 +194,14 @@ async def _add(tx: Transaction, deps: Deps, one: Recipient, by: Actor) -> None:
     if one.role and one.role in {other.role for other in present}:
         raise Conflict("members of this role get alerts already; change what they get", field="role")
     await queries.insert_recipient(tx, one)
-    await _note(tx, deps, "alerts.added", one, by)
+    await _note(tx, deps, AuditAction.ALERTS_ADDED, one, by)
 
 
 def _channel_name(text: str) -> str:
     return clean_line(text, "name", longest=LONGEST_NAME, what="channel name")
 
 
-async def _note(tx: Transaction, deps: Deps, action: str, one: Recipient, by: Actor) -> None:
+async def _note(tx: Transaction, deps: Deps, action: AuditAction, one: Recipient, by: Actor) -> None:
     """The address of a channel stays out of the log, because it is a secret."""
     subject = one.name or one.email or (one.role or Role.ADMIN).value
     facts = {"recipient_kind": one.kind.value, "alert_kinds": sorted(one.alert_kinds)}

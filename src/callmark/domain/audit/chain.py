@@ -13,14 +13,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, field
 
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.ids import AccountId, AuditId
 from callmark.kit.errors import InvalidInput
 
 _CONTENT, _SEAL = b"callmark audit entry 1\n", b"callmark audit seal 1\n"
 MOST_FAULTS = 100
 """More are counted, and not listed one by one."""
-ERASED, PRUNED = "person.erased", "audit.pruned"
-"""Actions of entries that say which entries were redacted, and which deleted because of their age."""
 
 
 class AuditSeal(Struct, frozen=True):
@@ -141,7 +140,7 @@ class ChainReader:
             self._redacted[str(one.entry.id)] = one.seal.number
         elif one.entry.digest() != one.content_sha256:
             self.found.fault(one.seal.number, one.entry.id, "what it says was changed after it was sealed")
-        elif one.entry.action in (ERASED, PRUNED):
+        elif one.entry.action in (AuditAction.PERSON_ERASED, AuditAction.AUDIT_PRUNED):
             self._hear(one.entry)
         self._compare(one.seal, one.entry.id)
         self._before = one.seal
@@ -170,7 +169,7 @@ class ChainReader:
 
     def _hear(self, entry: SealableEntry) -> None:
         details = msgspec.json.decode(entry.details, type=dict[str, object])
-        if entry.action == PRUNED:
+        if entry.action == AuditAction.AUDIT_PRUNED:
             told = (details.get("number"), details.get("sha256"))
             self._is_pruning_told |= told == (self.found.since.number, self.found.since.sha256.hex())
         elif isinstance(named := details.get("redacted"), list):

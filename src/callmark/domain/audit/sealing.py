@@ -11,6 +11,7 @@ import structlog
 
 from callmark.domain.audit import chain, chain_queries, service
 from callmark.domain.audit.chain import START, AuditSeal, AuditVerification, ChainReader
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.checks import CheckResult
@@ -96,7 +97,7 @@ async def _prune_piece(deps: Deps, kept: timedelta) -> int:
             return 0
         count = await chain_queries.prune(tx, up_to, now)
         facts = {**chain.facts_of(up_to), "entries": count}
-        await service.note(tx, SYSTEM, chain.PRUNED, "the audit log", account_id=None, at=now, **facts)
+        await service.note(tx, SYSTEM, AuditAction.AUDIT_PRUNED, "the audit log", account_id=None, at=now, **facts)
     log.info("audit_pruned", entries=count, number=up_to.number)
     return count
 

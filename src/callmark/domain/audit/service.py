@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from callmark.domain.audit import model, queries
-from callmark.domain.audit.model import PAGE, AuditEntry, AuditFilter
+from callmark.domain.audit.model import PAGE, AuditAction, AuditEntry, AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, AuditId
 from callmark.domain.policy.model import Actor
@@ -17,9 +17,16 @@ LONGEST_SUBJECT = 200
 
 
 async def note(
-    tx: Tx, by: Actor, action: str, subject: str, *, account_id: AccountId | None, at: datetime, **details: object
+    tx: Tx,
+    by: Actor,
+    action: AuditAction,
+    subject: str,
+    *,
+    account_id: AccountId | None,
+    at: datetime,
+    **details: object,
 ) -> None:
-    """Writes what was done: `key.created`, the thing's name, and facts worth keeping (never secrets).
+    """Writes what was done, the thing's name, and facts worth keeping (never secrets).
 
     `account_id` None: the change is to the installation. `at` is of the product clock.
     """

@@ -6,6 +6,7 @@ from functools import partial
 from msgspec import Struct
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.background import queries
 from callmark.domain.background.registry import PERIODIC, row_works
 from callmark.domain.deps import Deps
@@ -94,7 +95,7 @@ async def send_again(deps: Deps, mail_id: MailId, *, by: Actor) -> str:
         found = await mails.send_again(tx, mail_id, now)
         if not found:
             raise NotFound("This mail is not waiting to be sent. It may have been sent in the meantime.")
-        await audit.note(tx, by, "mail.sent_again", found[0], account_id=None, at=now)
+        await audit.note(tx, by, AuditAction.MAIL_SENT_AGAIN, found[0], account_id=None, at=now)
         tx.after_commit(partial(deps.wake, WorkName.MAILS))
     return found[0]
 
@@ -105,7 +106,7 @@ async def send_all_again(deps: Deps, *, by: Actor) -> int:
     async with deps.db.transaction() as tx:
         if found := await mails.send_again(tx, None, now):
             subject, count = "every mail that could not be sent", len(found)
-            await audit.note(tx, by, "mail.sent_again", subject, account_id=None, at=now, mails=count)
+            await audit.note(tx, by, AuditAction.MAIL_SENT_AGAIN, subject, account_id=None, at=now, mails=count)
         tx.after_commit(partial(deps.wake, WorkName.MAILS))
     return len(found)
 

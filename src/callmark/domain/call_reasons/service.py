@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.call_reasons import queries
 from callmark.domain.call_reasons.model import CallReason, library_text
 from callmark.domain.deps import Deps, in_own_transaction
@@ -30,7 +31,7 @@ async def create_call_reason_in(tx: Tx, deps: Deps, account_id: AccountId, *, te
     await accounts.lock_account(tx, account_id)
     await _refuse_duplicate(tx, reason)
     await queries.insert_call_reason(tx, reason)
-    await _note(deps, tx, by, "call_reason.created", reason)
+    await _note(deps, tx, by, AuditAction.CALL_REASON_CREATED, reason)
     return reason
 
 
@@ -63,7 +64,7 @@ async def update_call_reason(
         reason = replace(old, text=kept_or(old.text, text, library_text))
         await _refuse_duplicate(tx, reason)
         await queries.update_call_reason(tx, reason)
-        await _note(deps, tx, by, "call_reason.changed", reason)
+        await _note(deps, tx, by, AuditAction.CALL_REASON_CHANGED, reason)
     return reason
 
 
@@ -75,7 +76,7 @@ async def delete_call_reason(deps: Deps, account_id: AccountId, reason_id: CallR
         if names := await queries.select_feature_set_names(tx, reason_id):
             raise Conflict(f"this call reason is used by {some_names('feature set', names)}")
         await queries.delete_call_reason(tx, reason_id)
-        await _note(deps, tx, by, "call_reason.deleted", reason)
+        await _note(deps, tx, by, AuditAction.CALL_REASON_DELETED, reason)
     return reason
 
 
@@ -90,6 +91,6 @@ async def _refuse_duplicate(tx: Tx, reason: CallReason) -> None:
         raise Conflict("this call reason is already in the library", field="call_reason")
 
 
-async def _note(deps: Deps, tx: Tx, by: Actor, action: str, reason: CallReason) -> None:
+async def _note(deps: Deps, tx: Tx, by: Actor, action: AuditAction, reason: CallReason) -> None:
     at, reason_id = deps.clock.now(), str(reason.id)
     await audit.note(tx, by, action, reason.text, account_id=reason.account_id, at=at, call_reason_id=reason_id)

@@ -8,6 +8,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.callbacks import model, queries
 from callmark.domain.callbacks.hours import CLOSED, hours_text
 from callmark.domain.callbacks.hours_reader import parse_hours
@@ -77,8 +78,8 @@ async def set_config(
         )
         model.check_hours(config.hours, slot_picker=config.slot_picker)
         await queries.put_config(tx, config)
-        facts = _facts(config, feature_set, hours)
-        await audit.note(tx, by, "callback_config.changed", config.name, account_id=account_id, at=now, **facts)
+        action, facts = AuditAction.CALLBACK_CONFIG_CHANGED, _facts(config, feature_set, hours)
+        await audit.note(tx, by, action, config.name, account_id=account_id, at=now, **facts)
     return config
 
 
@@ -107,7 +108,9 @@ async def set_offered(
         wanted = FeatureSetChange(call_me_back=on)
         new = await feature_sets.change_feature_set(tx, account_id, feature_set_id, wanted, by=by, now=deps.clock.now())
         facts = {"feature_set_id": str(new.id), "call_me_back": on}
-        await audit.note(tx, by, "feature_set.changed", new.name, account_id=account_id, at=deps.clock.now(), **facts)
+        await audit.note(
+            tx, by, AuditAction.FEATURE_SET_CHANGED, new.name, account_id=account_id, at=deps.clock.now(), **facts
+        )
     return new
 
 
@@ -120,7 +123,7 @@ async def delete_config(
         gone = found(await queries.delete_config(tx, account_id, feature_set_id), _NO_CONFIG)
         facts = {"feature_set": feature_set.name}
         await audit.note(
-            tx, by, "callback_config.deleted", gone.name, account_id=account_id, at=deps.clock.now(), **facts
+            tx, by, AuditAction.CALLBACK_CONFIG_DELETED, gone.name, account_id=account_id, at=deps.clock.now(), **facts
         )
     return gone
 

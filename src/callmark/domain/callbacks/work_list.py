@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.callbacks import model, queries
 from callmark.domain.callbacks.hours import SLOT
 from callmark.domain.callbacks.model import CallbackRequest, RequestFilter, RequestState, ShownState, WorkListPosition
@@ -100,7 +101,7 @@ async def take(
 ) -> CallbackRequest:
     """The request, taken by the actor or by `email`, who is going to call back. As `model.taken_by`; NotFound."""
     step = partial(model.taken_by, email=await _handler(deps, account_id, by, email), now=deps.clock.now())
-    return await _change(deps, account_id, request_id, by, "callback.taken", step)
+    return await _change(deps, account_id, request_id, by, AuditAction.CALLBACK_TAKEN, step)
 
 
 async def finish(
@@ -108,7 +109,7 @@ async def finish(
 ) -> CallbackRequest:
     """The request, done by the actor or by `email`; unchanged when it was done already. Raises NotFound."""
     step = partial(model.done_by, email=await _handler(deps, account_id, by, email), now=deps.clock.now())
-    return await _change(deps, account_id, request_id, by, "callback.done", step)
+    return await _change(deps, account_id, request_id, by, AuditAction.CALLBACK_DONE, step)
 
 
 async def reopen(
@@ -116,7 +117,7 @@ async def reopen(
 ) -> CallbackRequest:
     """The request, new again, for the next person; unchanged when it was new. As `model.reopened`; NotFound."""
     step = partial(model.reopened, shown=shown)
-    return await _change(deps, account_id, request_id, by, "callback.reopened", step)
+    return await _change(deps, account_id, request_id, by, AuditAction.CALLBACK_REOPENED, step)
 
 
 async def _handler(deps: Deps, account_id: AccountId, by: Actor, email: str) -> str:
@@ -129,7 +130,7 @@ async def _change(
     account_id: AccountId,
     request_id: CallbackRequestId,
     by: Actor,
-    action: str,
+    action: AuditAction,
     step: Callable[[CallbackRequest], CallbackRequest],
 ) -> CallbackRequest:
     """A step of a request's life, noted when it changed something."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.credentials import queries
 from callmark.domain.credentials.admission import AdmissionRequest, admission_of
 from callmark.domain.credentials.model import (
@@ -117,9 +118,8 @@ async def create_key(
         now = deps.clock.now()
         key_id, reference = KeyId(new_id()), KeyReference(random_uuid())
         key = ApiKey(key_id, reference, account_id, name, description, features, by.email, now)
-        await audit.note(
-            tx, by, "key.created", name, account_id=account_id, at=now, key_id=str(key.id), features=sorted(features)
-        )
+        facts = {"key_id": str(key.id), "features": sorted(features)}
+        await audit.note(tx, by, AuditAction.KEY_CREATED, name, account_id=account_id, at=now, **facts)
         return await _store(tx, key)
 
 
@@ -174,7 +174,7 @@ async def update_key(
         await audit.note(
             tx,
             by,
-            "key.changed",
+            AuditAction.KEY_CHANGED,
             changed.name,
             account_id=account_id,
             at=deps.clock.now(),
@@ -194,7 +194,7 @@ async def regenerate_key(deps: Deps, account_id: AccountId, key_id: KeyId, *, by
         await audit.note(
             tx,
             by,
-            "key.regenerated",
+            AuditAction.KEY_REGENERATED,
             key.name,
             account_id=account_id,
             at=now,
@@ -210,7 +210,7 @@ async def delete_key(deps: Deps, account_id: AccountId, key_id: KeyId, *, by: Ac
         key = _found(await queries.lock_key(tx, account_id, key_id))
         now = deps.clock.now()
         await queries.revoke_key(tx, key_id, now)
-        await audit.note(tx, by, "key.deleted", key.name, account_id=account_id, at=now, key_id=str(key_id))
+        await audit.note(tx, by, AuditAction.KEY_DELETED, key.name, account_id=account_id, at=now, key_id=str(key_id))
     return key
 
 

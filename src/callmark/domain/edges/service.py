@@ -2,6 +2,7 @@
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.edges import queries
 from callmark.domain.edges.model import TOKEN_FORM, Edge, edge_name
@@ -25,7 +26,9 @@ async def create_edge(deps: Deps, name: str, account_id: AccountId | None, *, by
             await accounts.get_account_in(tx, account_id)
         await queries.insert_edge(tx, edge, sha256(token))
         facts = {"edge_id": str(edge.id)}
-        await audit.note(tx, by, "edge.created", edge.name, account_id=account_id, at=edge.created_at, **facts)
+        await audit.note(
+            tx, by, AuditAction.EDGE_CREATED, edge.name, account_id=account_id, at=edge.created_at, **facts
+        )
     return edge, token
 
 
@@ -49,7 +52,7 @@ async def revoke_edge(deps: Deps, edge_id: EdgeId, *, by: Actor) -> Edge:
         now = deps.clock.now()
         edge = found(await queries.revoke_edge(tx, edge_id, now), "no edge with this id")
         facts = {"edge_id": str(edge.id)}
-        await audit.note(tx, by, "edge.revoked", edge.name, account_id=edge.account_id, at=now, **facts)
+        await audit.note(tx, by, AuditAction.EDGE_REVOKED, edge.name, account_id=edge.account_id, at=now, **facts)
     return edge
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.feature_sets import queries
 from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState, PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId
@@ -50,5 +51,5 @@ async def keep_number_group(
     )
     await queries.insert_feature_set(tx, group)
     facts = {"feature_set_id": str(group.id)}
-    await audit.note(tx, by, "number_group.created", name, account_id=account_id, at=now, **facts)
+    await audit.note(tx, by, AuditAction.NUMBER_GROUP_CREATED, name, account_id=account_id, at=now, **facts)
     return group

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.feature_sets import queries, visible_sets
@@ -98,7 +99,7 @@ async def create_feature_set_in(
     await _check_name(tx, made)
     await _check_references(tx, made)
     await queries.insert_feature_set(tx, made)
-    await _note(deps, tx, by, "feature_set.created", made, inside=process.where)
+    await _note(deps, tx, by, AuditAction.FEATURE_SET_CREATED, made, inside=process.where)
     return made
 
 
@@ -162,7 +163,7 @@ async def update_feature_set(
     """
     async with deps.db.transaction() as tx:
         new = await change_feature_set(tx, account_id, feature_set_id, change, by=by, now=deps.clock.now())
-        await _note(deps, tx, by, "feature_set.changed", new)
+        await _note(deps, tx, by, AuditAction.FEATURE_SET_CHANGED, new)
     return new
 
 
@@ -201,7 +202,7 @@ async def move_feature_set(
         if new.process_id != old.process_id:
             await _check_name(tx, new)
             await queries.update_feature_set(tx, new)
-        await _note(deps, tx, by, "feature_set.moved", new, to=to.where)
+        await _note(deps, tx, by, AuditAction.FEATURE_SET_MOVED, new, to=to.where)
     return new
 
 
@@ -215,7 +216,7 @@ async def publish_feature_set(
     async with deps.db.transaction() as tx:
         await publish(tx, await _lock(tx, account_id, feature_set_id, by.scope), deps.clock.now())
         new = found(await queries.select_feature_set(tx, account_id, feature_set_id), _UNKNOWN)
-        await _note(deps, tx, by, "feature_set.published", new, numbers=new.number_count)
+        await _note(deps, tx, by, AuditAction.FEATURE_SET_PUBLISHED, new, numbers=new.number_count)
     return new
 
 
@@ -232,7 +233,7 @@ async def unpublish_feature_set(
             raise Conflict(f"this feature set is {old.state.value}; only a published feature set can be unpublished")
         new = replace(old, state=FeatureSetState.UNPUBLISHED, updated_at=deps.clock.now())
         await queries.set_state(tx, feature_set_id, new.state, new.updated_at)
-        await _note(deps, tx, by, "feature_set.unpublished", new, numbers=new.number_count)
+        await _note(deps, tx, by, AuditAction.FEATURE_SET_UNPUBLISHED, new, numbers=new.number_count)
     return new
 
 
@@ -250,7 +251,7 @@ async def delete_feature_set(
         gone = await queries.select_dependents(tx, feature_set_id)
         await queries.delete_feature_set(tx, feature_set_id)
         facts = {"campaigns": len(gone.campaigns), "answers": gone.answer_count}
-        await _note(deps, tx, by, "feature_set.deleted", old, **facts)
+        await _note(deps, tx, by, AuditAction.FEATURE_SET_DELETED, old, **facts)
     return old
 
 
@@ -259,7 +260,7 @@ async def _lock(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId, sco
     return await visible_sets.lock_visible(tx, account_id, feature_set_id, scope)
 
 
-async def _note(deps: Deps, tx: Tx, by: Actor, action: str, one: FeatureSet, **facts: object) -> None:
+async def _note(deps: Deps, tx: Tx, by: Actor, action: AuditAction, one: FeatureSet, **facts: object) -> None:
     facts = {"feature_set_id": str(one.id), **facts}
     await audit.note(tx, by, action, one.name, account_id=one.account_id, at=deps.clock.now(), **facts)
 

@@ -10,6 +10,7 @@ from typing import NotRequired, TypedDict, Unpack
 from msgspec.structs import replace
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSet, FeatureSetChange
@@ -77,7 +78,7 @@ async def create_campaign_in(
     )
     await visible_sets.lock_visible(tx, account_id, campaign.feature_set_id, by.scope)
     await queries.insert_campaign(tx, campaign)
-    await _note(tx, by, "campaign.created", campaign, now)
+    await _note(tx, by, AuditAction.CAMPAIGN_CREATED, campaign, now)
     return campaign
 
 
@@ -123,7 +124,7 @@ async def update_campaign(
             updated_at=deps.clock.now(),
         )
         await queries.update_campaign(tx, new)
-        await _note(tx, by, "campaign.changed", new, new.updated_at)
+        await _note(tx, by, AuditAction.CAMPAIGN_CHANGED, new, new.updated_at)
     return new
 
 
@@ -145,7 +146,7 @@ async def make_live(deps: Deps, account_id: AccountId, campaign_id: CampaignId, 
         now = deps.clock.now()
         new = replace(old, state=CampaignState.LIVE, updated_at=now, live_at=now)
         await queries.update_campaign(tx, new)
-        await _note(tx, by, "campaign.made_live", new, now)
+        await _note(tx, by, AuditAction.CAMPAIGN_MADE_LIVE, new, now)
     return new
 
 
@@ -158,7 +159,7 @@ async def set_survey(
         wanted = FeatureSetChange(survey=on)
         new = await feature_sets.change_feature_set(tx, account_id, feature_set_id, wanted, by=by, now=now)
         facts = {"feature_set_id": str(new.id), "survey": on}
-        await audit.note(tx, by, "feature_set.changed", new.name, account_id=account_id, at=now, **facts)
+        await audit.note(tx, by, AuditAction.FEATURE_SET_CHANGED, new.name, account_id=account_id, at=now, **facts)
     return new
 
 
@@ -173,7 +174,7 @@ async def end_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignI
         now = deps.clock.now()
         new = replace(old, state=CampaignState.ENDED, updated_at=now, ended_at=now)
         await queries.update_campaign(tx, new)
-        await _note(tx, by, "campaign.ended", new, now)
+        await _note(tx, by, AuditAction.CAMPAIGN_ENDED, new, now)
     return new
 
 
@@ -187,7 +188,7 @@ async def delete_campaign(deps: Deps, account_id: AccountId, campaign_id: Campai
         if campaign.state is CampaignState.LIVE:
             raise Conflict("this campaign is live; end it first")
         await queries.delete_campaign(tx, campaign_id)
-        await _note(tx, by, "campaign.deleted", campaign, deps.clock.now())
+        await _note(tx, by, AuditAction.CAMPAIGN_DELETED, campaign, deps.clock.now())
     return campaign
 
 
@@ -265,7 +266,7 @@ async def _locked_draft(tx: Tx, account_id: AccountId, campaign_id: CampaignId, 
     return campaign
 
 
-async def _note(tx: Tx, by: Actor, action: str, campaign: Campaign, at: datetime) -> None:
+async def _note(tx: Tx, by: Actor, action: AuditAction, campaign: Campaign, at: datetime) -> None:
     await audit.note(
         tx,
         by,

@@ -8,6 +8,7 @@ import structlog
 from msgspec import Struct
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import queries
 from callmark.domain.handsets.model import (
@@ -54,7 +55,7 @@ async def create_app(deps: Deps, name: str, *, by: Actor) -> tuple[HandsetApp, s
     async with deps.db.transaction() as tx:
         await queries.insert_app(tx, app, sha256(credential))
         await audit.note(
-            tx, by, "handset_app.created", app.name, account_id=None, at=app.created_at, app_id=str(app.id)
+            tx, by, AuditAction.HANDSET_APP_CREATED, app.name, account_id=None, at=app.created_at, app_id=str(app.id)
         )
     return app, credential
 
@@ -75,7 +76,7 @@ async def revoke_app(deps: Deps, app_id: HandsetAppId, *, by: Actor) -> HandsetA
     async with deps.db.transaction() as tx:
         now = deps.clock.now()
         app = found(await queries.revoke_app(tx, app_id, now), _UNKNOWN_APP)
-        await audit.note(tx, by, "handset_app.revoked", app.name, account_id=None, at=now, app_id=str(app.id))
+        await audit.note(tx, by, AuditAction.HANDSET_APP_REVOKED, app.name, account_id=None, at=now, app_id=str(app.id))
         tx.after_commit(partial(recheck, deps))
     return app
 
@@ -86,7 +87,7 @@ async def forget_number(deps: Deps, phone: PhoneNumber, *, by: Actor) -> None:
         now = deps.clock.now()
         ended = found(await queries.forget_number(tx, phone, now), "no handset with this number is registered")
         facts = {"os": ended.os.value, "app_version": ended.app_version}
-        await audit.note(tx, by, "handset.forgotten", shorten(phone), account_id=None, at=now, **facts)
+        await audit.note(tx, by, AuditAction.HANDSET_FORGOTTEN, shorten(phone), account_id=None, at=now, **facts)
         tx.after_commit(partial(recheck, deps))
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from callmark.domain.alerts import service as alerts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.installation import queries
 from callmark.domain.installation.model import Dropped, InstallationState
 from callmark.domain.mail import service as mail
@@ -48,7 +49,9 @@ async def renew(tx: Tx, place: str, now: datetime, *, by: Actor) -> UUID:
     old, new = (await queries.select_state(tx))["id"], new_id()
     await queries.update_renewed(tx, new, now, place)
     await signing_keys.forget_all(tx, now)
-    await audit.note(tx, by, "installation.renewed", _SUBJECT, account_id=None, at=now, old_id=str(old), id=str(new))
+    await audit.note(
+        tx, by, AuditAction.INSTALLATION_RENEWED, _SUBJECT, account_id=None, at=now, old_id=str(old), id=str(new)
+    )
     return new
 
 
@@ -56,7 +59,9 @@ async def keep(tx: Tx, place: str, now: datetime, *, by: Actor) -> None:
     """Records that the same installation is now in this place: the original no longer runs."""
     before = (await queries.select_state(tx))["place"] or ""
     await queries.update_place(tx, place)
-    await audit.note(tx, by, "installation.moved", _SUBJECT, account_id=None, at=now, before=before, place=place)
+    await audit.note(
+        tx, by, AuditAction.INSTALLATION_MOVED, _SUBJECT, account_id=None, at=now, before=before, place=place
+    )
 
 
 async def release(tx: Tx, now: datetime, *, by: Actor, drop: bool = False) -> Dropped:
@@ -71,6 +76,6 @@ async def release(tx: Tx, now: datetime, *, by: Actor, drop: bool = False) -> Dr
         await alerts.drop_channels(tx)
         dropped = Dropped(await webhooks.delete_all(tx, now, by=by), await mail.forget_waiting(tx))
     facts = {"webhooks_deleted": dropped.webhooks, "mails_deleted": dropped.mails}
-    await audit.note(tx, by, "installation.released", _SUBJECT, account_id=None, at=now, **facts)
+    await audit.note(tx, by, AuditAction.INSTALLATION_RELEASED, _SUBJECT, account_id=None, at=now, **facts)
     log.warning("installation_released", **facts)
     return dropped

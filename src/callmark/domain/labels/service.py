@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels import categories, logo, model, queries
@@ -78,7 +79,7 @@ async def create_label_in(tx: Tx, deps: Deps, prepared: PreparedLabel, *, by: Ac
     await accounts.lock_account(tx, label.account_id)
     await queries.insert_logo(tx, label.logo_sha256, prepared.logo_png)
     await queries.insert_label(tx, label)
-    await _note(deps, tx, by, "label.created", label, type=label.label_type)
+    await _note(deps, tx, by, AuditAction.LABEL_CREATED, label, type=label.label_type)
     return label
 
 
@@ -135,9 +136,9 @@ async def update_label(
             await _clear_default_for(tx, new)
         await queries.update_label(tx, new)
         if change.is_of_content:
-            await _note(deps, tx, by, "label.changed", new, new_logo=png is not None)
+            await _note(deps, tx, by, AuditAction.LABEL_CHANGED, new, new_logo=png is not None)
         if change.make_default:
-            await _note(deps, tx, by, "label.made_default", new)
+            await _note(deps, tx, by, AuditAction.LABEL_MADE_DEFAULT, new)
     return new
 
 
@@ -148,7 +149,7 @@ async def delete_label(deps: Deps, account_id: AccountId, label_id: LabelId, *, 
     """
     async with deps.db.transaction() as tx:
         label = found(await queries.mark_deleted(tx, account_id, label_id, deps.clock.now()), _UNKNOWN)
-        await _note(deps, tx, by, "label.deleted", label)
+        await _note(deps, tx, by, AuditAction.LABEL_DELETED, label)
     return label
 
 
@@ -206,6 +207,6 @@ async def _clear_default_for(tx: Tx, label: Label) -> None:
     await queries.clear_default(tx, label.account_id)
 
 
-async def _note(deps: Deps, tx: Tx, by: Actor, action: str, label: Label, **facts: object) -> None:
+async def _note(deps: Deps, tx: Tx, by: Actor, action: AuditAction, label: Label, **facts: object) -> None:
     facts["label_id"] = str(label.id)
     await audit.note(tx, by, action, label.name, account_id=label.account_id, at=deps.clock.now(), **facts)

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import oldest_shown
 from callmark.domain.feedback import service as feedback
@@ -75,7 +76,7 @@ async def make_link(deps: Deps, file: LogFile, *, by: Actor) -> DownloadLink | N
         marked = await marked_key(tx)
         days, of = f"{file.since:%Y-%m-%d} to {file.before:%Y-%m-%d}", file.account_id
         kind = file.file_format.value
-        await audit.note(tx, by, "log.exported", subject, account_id=of, at=now, range=days, format=kind)
+        await audit.note(tx, by, AuditAction.LOG_EXPORTED, subject, account_id=of, at=now, range=days, format=kind)
     expires_at = now + LIFE
     return DownloadLink(
         f"{deps.public_url}/downloads/{links.signed(current_key(deps.settings, marked), file, expires_at)}", expires_at

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.members import queries
@@ -97,7 +98,7 @@ async def create_member(
         if await sessions.find_person(tx, member.email):
             raise Conflict(EMAIL_TAKEN)
         await queries.insert_member(tx, member)
-        await _note(deps, tx, by, "member.created", member, role=role, state=state)
+        await _note(deps, tx, by, AuditAction.MEMBER_CREATED, member, role=role, state=state)
     return member
 
 
@@ -119,7 +120,7 @@ async def update_from_terminal(
     async with deps.db.transaction() as tx:
         old = _found(await queries.lock_member(tx, account_id, member_id))
         new = await _change(tx, old, name=name, role=role, state=state, node_id=node_id)
-        await _note(deps, tx, by, "member.changed", new, role=new.role, state=new.state)
+        await _note(deps, tx, by, AuditAction.MEMBER_CHANGED, new, role=new.role, state=new.state)
         return new
 
 
@@ -130,7 +131,7 @@ async def invite_from_terminal(deps: Deps, account_id: AccountId, member_id: Mem
         if member.state is not MemberState.INVITED:
             raise Conflict(f"{member.email} is {member.state}; only an invited member can be sent an invitation")
         await _invite(deps, tx, member, "")
-        await _note(deps, tx, by, "member.invited_again", member)
+        await _note(deps, tx, by, AuditAction.MEMBER_INVITED_AGAIN, member)
         return member
 
 
@@ -140,7 +141,7 @@ async def set_password(deps: Deps, account_id: AccountId, member_id: MemberId, p
     hashed = await sessions.hash_new_password(password, member.email, member.name)
     async with deps.db.transaction() as tx:
         await sessions.replace_password(deps, tx, member.person, hashed, by=by)
-        await _note(deps, tx, by, "member.password_set", member)
+        await _note(deps, tx, by, AuditAction.MEMBER_PASSWORD_SET, member)
     return member
 
 
@@ -203,7 +204,7 @@ async def invite_member(
             raise Conflict(EMAIL_TAKEN)
         await queries.insert_member(tx, member)
         await _invite(deps, tx, member, inviter)
-        await _note(deps, tx, by, "member.invited", member, role=role, place=place.trail if place else "")
+        await _note(deps, tx, by, AuditAction.MEMBER_INVITED, member, role=role, place=place.trail if place else "")
     return member
 
 
@@ -213,7 +214,7 @@ async def invite_again(deps: Deps, account_id: AccountId, member_id: MemberId, *
     async with deps.db.transaction() as tx:
         member = _still_invited(await _lock_changeable(tx, account_id, member_id, by))  # may just have accepted
         await _invite(deps, tx, member, inviter)
-        await _note(deps, tx, by, "member.invited_again", member)
+        await _note(deps, tx, by, AuditAction.MEMBER_INVITED_AGAIN, member)
     return member
 
 
@@ -229,7 +230,7 @@ async def edit_member(
         if role is not Role.ADMIN:
             await _refuse_last_admin(tx, old)
         new = await _change(tx, old, name=name, role=role, node_id=place.id if place else None)
-        await _note(deps, tx, by, "member.changed", new, role=role, place=place.trail if place else "")
+        await _note(deps, tx, by, AuditAction.MEMBER_CHANGED, new, role=role, place=place.trail if place else "")
     return new
 
 
@@ -238,7 +239,7 @@ async def revoke_access(deps: Deps, account_id: AccountId, member_id: MemberId, 
     async with deps.db.transaction() as tx:
         member = await _lock_to_leave(tx, account_id, member_id, by)
         changed = await _change(tx, member, state=MemberState.REVOKED)
-        await _note(deps, tx, by, "member.revoked", changed)
+        await _note(deps, tx, by, AuditAction.MEMBER_REVOKED, changed)
     return changed
 
 
@@ -255,7 +256,7 @@ async def restore_access(deps: Deps, account_id: AccountId, member_id: MemberId,
         changed = await _change(tx, locked, state=state)
         if state is MemberState.INVITED:
             await _invite(deps, tx, changed, inviter)
-        await _note(deps, tx, by, "member.restored", changed)
+        await _note(deps, tx, by, AuditAction.MEMBER_RESTORED, changed)
     return changed
 
 
@@ -334,7 +335,7 @@ async def _change(
 async def _delete(deps: Deps, tx: Transaction, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
     member = _found(await queries.lock_member(tx, account_id, member_id))
     await queries.delete_member(tx, account_id, member_id)
-    await _note(deps, tx, by, "member.deleted", member, role=member.role)
+    await _note(deps, tx, by, AuditAction.MEMBER_DELETED, member, role=member.role)
     return member
 
 
@@ -350,7 +351,7 @@ async def _invite(deps: Deps, tx: Tx, member: Member, inviter: str) -> None:
     await links.invite(deps, tx, member.id, member.email, account.name, inviter)
 
 
-async def _note(deps: Deps, tx: Tx, by: Actor, action: str, member: Member, **details: object) -> None:
+async def _note(deps: Deps, tx: Tx, by: Actor, action: AuditAction, member: Member, **details: object) -> None:
     await audit.note(tx, by, action, member.email, account_id=member.account_id, at=deps.clock.now(), **details)
 
 

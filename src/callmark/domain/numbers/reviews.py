@@ -9,6 +9,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import service as alerts
 from callmark.domain.alerts.model import Alert, AlertKind
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
@@ -98,7 +99,7 @@ async def _review(deps: Deps, job_id: ListingJobId, why: str | None, by: Actor) 
         if job is None:
             found(await queries.select_job(tx, job_id), _UNKNOWN)
             raise Conflict("this request is not awaiting review")
-        action = "listing.approved" if why is None else "listing.rejected"
+        action = AuditAction.LISTING_APPROVED if why is None else AuditAction.LISTING_REJECTED
         facts = {"numbers": job.number_count} | ({} if why is None else {"why": why})
         await audit.note(tx, by, action, str(job.id), account_id=job.account_id, at=now, **facts)
         await alerts.tell(tx, deps, await _alert(tx, deps, job, why))

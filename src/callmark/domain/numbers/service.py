@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSet
@@ -90,7 +91,7 @@ async def delist_in(
     await _end_left_reviews(tx, going, held, account_id, now)
     await queries.insert_job(tx, _job(answer.job_id, JobKind.DELIST, out_of, len(going), by.email, now))
     facts = {"numbers": len(going), "job_id": str(answer.job_id)}
-    await audit.note(tx, by, "numbers.delisted", out_of.name, account_id=account_id, at=now, **facts)
+    await audit.note(tx, by, AuditAction.NUMBERS_DELISTED, out_of.name, account_id=account_id, at=now, **facts)
     tx.after_commit(partial(deps.wake, WorkName.LISTING_JOBS))
     return answer
 
@@ -126,7 +127,7 @@ async def list_into(tx: Transaction, deps: Deps, into: FeatureSet, asked: Listin
         tx.after_commit(partial(deps.wake, WorkName.LISTING_JOBS))
     if answer.status is not RequestStatus.FAILED:
         facts = {"numbers": answer.coming_count, "job_id": str(answer.job_id or "")}
-        await audit.note(tx, by, "numbers.listed", into.name, account_id=into.account_id, at=now, **facts)
+        await audit.note(tx, by, AuditAction.NUMBERS_LISTED, into.name, account_id=into.account_id, at=now, **facts)
     return answer
 
 

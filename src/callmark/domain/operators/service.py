@@ -3,6 +3,7 @@
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, OperatorId
 from callmark.domain.operators import queries
@@ -24,7 +25,7 @@ async def create_operator(deps: Deps, *, by: Actor, email: str, name: str, passw
         if found and found.member_id:
             raise Conflict("a member with this email already exists; use another address for the operator")
         await queries.insert_operator(tx, operator, hashed)
-        await audit.note(tx, by, "operator.created", operator.email, account_id=None, at=operator.created_at)
+        await audit.note(tx, by, AuditAction.OPERATOR_CREATED, operator.email, account_id=None, at=operator.created_at)
     return operator
 
 
@@ -46,7 +47,9 @@ async def set_password(deps: Deps, operator_id: OperatorId, password: str, *, by
     hashed = await sessions.hash_new_password(password, operator.email, operator.name)
     async with deps.db.transaction() as tx:
         await sessions.replace_password(deps, tx, Person(operator_id=operator_id), hashed, by=by)
-        await audit.note(tx, by, "operator.password_set", operator.email, account_id=None, at=deps.clock.now())
+        await audit.note(
+            tx, by, AuditAction.OPERATOR_PASSWORD_SET, operator.email, account_id=None, at=deps.clock.now()
+        )
     return operator
 
 
@@ -65,7 +68,7 @@ async def delete_operator(deps: Deps, operator_id: OperatorId, *, by: Actor) -> 
             raise Conflict("you cannot remove yourself; ask another operator")
         await sessions.end_sessions(deps, tx, Person(operator_id=operator_id), by=by)
         await queries.delete_operator(tx, operator_id)
-        await audit.note(tx, by, "operator.deleted", operator.email, account_id=None, at=deps.clock.now())
+        await audit.note(tx, by, AuditAction.OPERATOR_DELETED, operator.email, account_id=None, at=deps.clock.now())
     return operator
 
 
@@ -77,7 +80,7 @@ async def act_for(deps: Deps, session: Session, account_id: AccountId, *, by: Ac
     async with deps.db.transaction() as tx:
         account = await accounts.get_account_in(tx, account_id)
         await acting.act_for(deps, tx, session.id, account.id, by=by)
-        await audit.note(tx, by, "operator.acts", account.name, account_id=account.id, at=deps.clock.now())
+        await audit.note(tx, by, AuditAction.OPERATOR_ACTS, account.name, account_id=account.id, at=deps.clock.now())
     return account
 
 

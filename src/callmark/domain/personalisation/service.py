@@ -14,6 +14,7 @@ import structlog
 from callmark.domain import news
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets, waking
 from callmark.domain.handsets.model import Reach
@@ -174,7 +175,7 @@ async def push_by_hand(deps: Deps, account_id: AccountId, record: NewRecord, *, 
         raise RecordRefused([fault]) from fault
     (pushed,) = await batch_status(deps, account_id, result.batch_id)
     async with deps.db.transaction() as tx:
-        await _note(tx, by, "record.pushed", pushed, deps.clock.now(), outcome=result.outcome)
+        await _note(tx, by, AuditAction.RECORD_PUSHED, pushed, deps.clock.now(), outcome=result.outcome)
     return pushed
 
 
@@ -256,14 +257,14 @@ async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID, *,
             if withdrawn:
                 tx.after_commit(partial(news.tell, deps, news.of_batch(withdrawn.batch_id)))
                 await queries.note_withdrawal(tx, record.batch_id, now)
-                await _note(tx, by, "record.withdrawn", withdrawn, now)
+                await _note(tx, by, AuditAction.RECORD_WITHDRAWN, withdrawn, now)
         record = withdrawn or await get_record(deps, account_id, record_id)
     await deps.fabric.send_to_handset(record.key.receiver_number, encode_withdraw(record.key))
     log.info("record_withdrawn", record=str(record_id), receiver=shorten(record.key.receiver_number))
     return record
 
 
-async def _note(tx: Tx, by: Actor, action: str, record: StoredRecord, at: datetime, **facts: object) -> None:
+async def _note(tx: Tx, by: Actor, action: AuditAction, record: StoredRecord, at: datetime, **facts: object) -> None:
     name, record_id = record.label_name or "", str(record.key.id)
     await audit.note(tx, by, action, name, account_id=record.account_id, at=at, record_id=record_id, **facts)
 

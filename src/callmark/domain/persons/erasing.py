@@ -15,7 +15,7 @@ import structlog
 from msgspec import Struct
 
 from callmark.domain.audit import service as audit
-from callmark.domain.audit.chain import ERASED
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.ids import ErasureId
@@ -179,7 +179,7 @@ async def _finish(deps: Deps, one: Erasure) -> bool:
             return True
         await queries.end_erasure(tx, one.id, now)
         facts = {"rows": last.rows, "is_listed": last.is_listed, "redacted": [str(id_) for id_ in last.redacted]}
-        await audit.note(tx, SYSTEM, ERASED, str(one.id), account_id=None, at=now, **facts)
+        await audit.note(tx, SYSTEM, AuditAction.PERSON_ERASED, str(one.id), account_id=None, at=now, **facts)
     log.info("person_erased", erasure=str(one.id), rows=last.rows, passes=last.pass_number)
     return False
 

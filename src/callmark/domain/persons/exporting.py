@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.persons import erasing, extracts, queries
 from callmark.domain.persons.erasing import Decision
@@ -48,7 +49,7 @@ async def export_person(deps: Deps, number: PhoneNumber, *, by: Actor) -> Person
     """
     async with deps.db.transaction() as tx:
         listed = await queries.is_listed(tx, number)
-        await _note(tx, deps, number, by, "person.export_begun")
+        await _note(tx, deps, number, by, AuditAction.PERSON_EXPORT_BEGUN)
     found = _parts(deps, NumberMask(number, keeps_business=listed), by, is_listed=listed)
     return PersonExport(number, deps.clock.now(), listed, found)
 
@@ -97,10 +98,10 @@ def _shown(table: SearchedTable, row: FoundRow, decision: Decision, mask: Number
 
 async def _note_end(deps: Deps, number: PhoneNumber, by: Actor, count: int) -> None:
     async with deps.db.transaction() as tx:
-        await _note(tx, deps, number, by, "person.exported", rows=count)
+        await _note(tx, deps, number, by, AuditAction.PERSON_EXPORTED, rows=count)
 
 
-async def _note(tx: Tx, deps: Deps, number: PhoneNumber, by: Actor, action: str, **facts: object) -> None:
+async def _note(tx: Tx, deps: Deps, number: PhoneNumber, by: Actor, action: AuditAction, **facts: object) -> None:
     await audit.note(tx, by, action, f"…{number[-2:]}", account_id=None, at=deps.clock.now(), **facts)
 
 

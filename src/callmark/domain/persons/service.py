@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
 from callmark.domain.persons import keys, queries, restore_queries
@@ -51,7 +52,7 @@ async def request_erasure(deps: Deps, number: PhoneNumber, *, by: Actor, here: b
         await queries.insert_erasure(
             tx, id_, digest_of(key, number), sealed_key, number, by.name, now, now + TAKEN_OVER_AFTER if here else now
         )
-        await audit.note(tx, by, "person.erasure_requested", str(id_), account_id=None, at=now)
+        await audit.note(tx, by, AuditAction.PERSON_ERASURE_REQUESTED, str(id_), account_id=None, at=now)
         made = found(await queries.select_erasure(tx, id_))
         if not here:
             tx.after_commit(partial(deps.wake, WorkName.ERASURES))

@@ -8,6 +8,7 @@ from functools import partial
 
 from msgspec import Struct
 
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
 from callmark.domain.mail import letters
@@ -118,7 +119,7 @@ async def accept_invitation(deps: Deps, token: str, name: str, password: str, or
             raise Conflict(_IN_USE)
         await queries.activate_member(tx, member_id, name)
         await replace_password(deps, tx, known.person, hashed, by=own_actor(known, origin.address))
-        await note_own(tx, known, "member.accepted", origin.address, deps.clock.now())
+        await note_own(tx, known, AuditAction.MEMBER_ACCEPTED, origin.address, deps.clock.now())
         return await enter(deps, tx, known.person, origin)
 
 
@@ -134,7 +135,7 @@ async def reset_password(deps: Deps, token: str, password: str, origin: Origin) 
     async with deps.db.transaction() as tx:
         known = await _locked(deps, tx, LinkKind.PASSWORD_RESET, token)
         await replace_password(deps, tx, known.person, hashed, by=own_actor(known, origin.address))
-        await note_own(tx, known, "password.reset", origin.address, deps.clock.now())
+        await note_own(tx, known, AuditAction.PASSWORD_RESET, origin.address, deps.clock.now())
         return await known_browsers.remember(deps, tx, known.person, origin.browser)
 
 

@@ -7,6 +7,7 @@ import structlog
 
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId, SessionId
 from callmark.domain.mail import letters
@@ -210,7 +211,7 @@ async def change_password(deps: Deps, session: Session, old: str, new: str, orig
         await throttle.forget(tx, throttle.OLD_PASSWORD, str(session.id))
         by = session.actor(origin.address)
         await replace_password(deps, tx, session.person, hashed, by=by, but=session.id)
-        await note_own(tx, known, "password.changed", origin.address, deps.clock.now())
+        await note_own(tx, known, AuditAction.PASSWORD_CHANGED, origin.address, deps.clock.now())
         return await known_browsers.remember(deps, tx, session.person, origin.browser)
 
 
@@ -256,7 +257,7 @@ async def end_all(tx: Tx, member_id: MemberId) -> None:
     await queries.delete_sessions(tx, Person(member_id=member_id))
 
 
-async def note_own(tx: Tx, known: KnownPerson, action: str, address: str, at: datetime) -> None:
+async def note_own(tx: Tx, known: KnownPerson, action: AuditAction, address: str, at: datetime) -> None:
     """Notes what someone did about its own way in: a password chosen, an invitation accepted."""
     await audit.note(tx, own_actor(known, address), action, known.email, account_id=known.account_id, at=at)
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import TrustRootId
 from callmark.domain.policy.model import Actor
@@ -68,7 +69,7 @@ async def create_root(deps: Deps, name: str, provider_code: str | None, *, by: A
     async with deps.db.transaction() as tx:
         sealed = keys.sealed(await sealer(tx, deps.settings, keys.PURPOSE), key, root.id.bytes)
         await _insert(tx, root, sealed)
-        await _note(deps, tx, by, "trust_root.created", root)
+        await _note(deps, tx, by, AuditAction.TRUST_ROOT_CREATED, root)
     deps.memory.forget(_TRUSTED)
     return root
 
@@ -90,7 +91,7 @@ async def add_roots(deps: Deps, pem: bytes, *, by: Actor) -> list[TrustRoot]:
     async with deps.db.transaction() as tx:
         for root in roots:
             if await _insert(tx, root, None):
-                await _note(deps, tx, by, "trust_root.added", root)
+                await _note(deps, tx, by, AuditAction.TRUST_ROOT_ADDED, root)
                 added.append(root)
     deps.memory.forget(_TRUSTED)
     return added
@@ -107,7 +108,7 @@ async def remove_root(deps: Deps, root_id: TrustRootId, *, by: Actor) -> TrustRo
             raise NotFound("no root with this id")
         if root.is_own:
             await queries.retire_all(tx, deps.real_clock.now(), also_imported=False)
-        await _note(deps, tx, by, "trust_root.removed", root)
+        await _note(deps, tx, by, AuditAction.TRUST_ROOT_REMOVED, root)
     deps.memory.forget(_TRUSTED)
     return root
 
@@ -166,6 +167,6 @@ async def _insert(tx: Tx, root: TrustRoot, sealed_key: bytes | None) -> bool:
     return await queries.insert_root(tx, root, der, sha256, sealed_key)
 
 
-async def _note(deps: Deps, tx: Tx, by: Actor, action: str, root: TrustRoot) -> None:
+async def _note(deps: Deps, tx: Tx, by: Actor, action: AuditAction, root: TrustRoot) -> None:
     facts = {"root_id": str(root.id), "fingerprint": fingerprint(root.certificate)}
     await audit.note(tx, by, action, root.name, account_id=None, at=deps.clock.now(), **facts)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.brand_icons import service as brand_icons
 from callmark.domain.brand_icons.model import BrandIcon
 from callmark.domain.deps import Deps
@@ -184,7 +185,7 @@ async def renew(
         renewal.outdated.extend({stored.id for stored, _ in issued} - {one.stored.id for one in current})
         await _write(deps, tx, renewal)
         for stored, _ in renewal.made:
-            await _note(deps, tx, by, "certificate.issued", stored)
+            await _note(deps, tx, by, AuditAction.CERTIFICATE_ISSUED, stored)
     if renewal.made or renewal.outdated:
         deps.memory.forget(_key(account_id))
         log.info("certificates_renewed", made=len(renewal.made), outdated=len(renewal.outdated))
@@ -224,7 +225,7 @@ async def import_certificate(
         before = [one for one, _ in await queries.select_in_use(tx, account_id) if one.is_imported]
         outdated = [one.id for one in before if importing.covers_all(allowed, allowed_by(one))]
         await _write(deps, tx, Renewal(outdated, [(stored, key)]))
-        await _note(deps, tx, by, "certificate.imported", stored)
+        await _note(deps, tx, by, AuditAction.CERTIFICATE_IMPORTED, stored)
     deps.memory.forget(_key(account_id))
     return stored
 
@@ -239,7 +240,7 @@ async def retire_certificate(deps: Deps, serial: str, *, by: Actor) -> StoredCer
         if stored.retired_at is None:
             stored = replace(stored, retired_at=deps.real_clock.now())
             await queries.retire(tx, [stored.id], deps.real_clock.now())
-            await _note(deps, tx, by, "certificate.retired", stored)
+            await _note(deps, tx, by, AuditAction.CERTIFICATE_RETIRED, stored)
     deps.memory.forget(_key(stored.account_id))
     return stored
 
@@ -360,7 +361,7 @@ async def _write(deps: Deps, tx: Tx, renewal: Renewal) -> None:
             await queries.insert_certificate(tx, stored, keys.sealed(sealing, key, stored.id.bytes))
 
 
-async def _note(deps: Deps, tx: Tx, by: Actor, action: str, stored: StoredCertificate) -> None:
+async def _note(deps: Deps, tx: Tx, by: Actor, action: AuditAction, stored: StoredCertificate) -> None:
     facts = {"serial": stored.serial, "not_after": stored.not_after.isoformat()}
     name = f"certificate {stored.serial[:8]}"
     await audit.note(tx, by, action, name, account_id=stored.account_id, at=deps.clock.now(), **facts)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, OperationId, ProcessId
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, Scope
@@ -84,7 +85,7 @@ async def create_department_in(tx: Tx, deps: Deps, account_id: AccountId, *, nam
     await accounts.lock_account(tx, account_id)
     await _check_name(tx, made)
     await queries.insert_department(tx, made)
-    await _note(deps, tx, by, "structure.created", made)
+    await _note(deps, tx, by, AuditAction.STRUCTURE_CREATED, made)
     return made
 
 
@@ -113,7 +114,7 @@ async def create_operation_in(
     if any(isinstance(one.unit, Operation) and one.unit.catalogue_id == entry.id for one in department.below):
         raise Conflict(f"this department already has the operation {entry.name!r}")
     await queries.insert_operation(tx, made)
-    await _note(deps, tx, by, "structure.created", made, inside=department.where)
+    await _note(deps, tx, by, AuditAction.STRUCTURE_CREATED, made, inside=department.where)
     return made
 
 
@@ -168,7 +169,7 @@ async def rename_node(
             await queries.update_department(tx, new)
         else:
             await queries.update_process(tx, new)
-        await _note(deps, tx, by, "structure.renamed", new, was=old.name)
+        await _note(deps, tx, by, AuditAction.STRUCTURE_RENAMED, new, was=old.name)
     return new
 
 
@@ -216,7 +217,7 @@ async def delete_node(
         check_above(by.scope, node)
         refuse_full(node)
         await queries.delete_unit(tx, node.unit)
-        await _note(deps, tx, by, "structure.deleted", node.unit, inside=node.where)
+        await _note(deps, tx, by, AuditAction.STRUCTURE_DELETED, node.unit, inside=node.where)
     return node
 
 
@@ -243,13 +244,13 @@ async def _lock_to_move(tx: Tx, account_id: AccountId, process_id: ProcessId, sc
 async def _insert_process(deps: Deps, tx: Tx, by: Actor, made: Process, above: Node) -> None:
     await _check_name(tx, made)
     await queries.insert_process(tx, made)
-    await _note(deps, tx, by, "structure.created", made, inside=above.where)
+    await _note(deps, tx, by, AuditAction.STRUCTURE_CREATED, made, inside=above.where)
 
 
 async def _move(deps: Deps, tx: Tx, by: Actor, moved: Process, to: Node) -> Process:
     await _check_name(tx, moved)
     await queries.update_process(tx, moved)
-    await _note(deps, tx, by, "structure.moved", moved, to=to.where)
+    await _note(deps, tx, by, AuditAction.STRUCTURE_MOVED, moved, to=to.where)
     return moved
 
 
@@ -270,6 +271,6 @@ def _process(node: Node) -> Process:
     return found(node.unit if isinstance(node.unit, Process) else None, "no process with this id in this account")
 
 
-async def _note(deps: Deps, tx: Tx, by: Actor, action: str, unit: Unit, **facts: object) -> None:
+async def _note(deps: Deps, tx: Tx, by: Actor, action: AuditAction, unit: Unit, **facts: object) -> None:
     facts = {"kind": unit.kind, "id": str(unit.id), **facts}
     await audit.note(tx, by, action, unit.name, account_id=unit.account_id, at=deps.clock.now(), **facts)

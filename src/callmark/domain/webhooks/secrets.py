@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.mail import letters as mails
@@ -86,7 +87,9 @@ async def give_new_secrets(deps: Deps, tx: Tx, key: Secret, *, by: Actor) -> int
         sealed = sealer.seal(signing.new_secret(), webhook.id.bytes)
         await queries.update_secrets(tx, webhook.id, Secrets(sealed), now)
         facts = {"webhook_id": str(webhook.id), "overlap_hours": 0}
-        await audit.note(tx, by, "webhook.rotated", webhook.name, account_id=webhook.account_id, at=now, **facts)
+        await audit.note(
+            tx, by, AuditAction.WEBHOOK_ROTATED, webhook.name, account_id=webhook.account_id, at=now, **facts
+        )
     for account_id, theirs in groupby(webhooks, lambda one: one.account_id):
         await _tell(deps, tx, account_id, list(theirs))
     log.warning("webhook_secrets_replaced", webhooks=len(webhooks))

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
@@ -76,7 +77,7 @@ async def create_webhook_in(
     sealed = (await signing.sealer(tx, deps.settings)).seal(secret, webhook.id.bytes)
     await _refuse_without_room(tx, webhook, account.limits.of(WEBHOOKS))
     await queries.insert_webhook(tx, webhook, sealed)
-    await _note(tx, by, "webhook.created", webhook, now, **_facts(webhook), is_address_new=True)
+    await _note(tx, by, AuditAction.WEBHOOK_CREATED, webhook, now, **_facts(webhook), is_address_new=True)
     log.info("webhook_created", webhook=str(webhook.id))
     return NewSecret(webhook, shown_secret(secret))
 
@@ -137,7 +138,7 @@ async def update_webhook(
         if old.url != new.url:
             await outages.begin_again(tx, webhook_id)
         facts = {**_facts(new), "is_address_new": old.url != new.url}
-        await _note(tx, by, "webhook.changed", new, new.updated_at, **facts)
+        await _note(tx, by, AuditAction.WEBHOOK_CHANGED, new, new.updated_at, **facts)
         tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
     return new
 
@@ -162,7 +163,7 @@ async def delete_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookI
         await accounts.lock_account(tx, account_id)
         webhook = _only(await queries.select_webhooks(tx, account_id), webhook_id)
         await queries.mark_deleted(tx, webhook_id, now)
-        await _note(tx, by, "webhook.deleted", webhook, now)
+        await _note(tx, by, AuditAction.WEBHOOK_DELETED, webhook, now)
         tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
     log.info("webhook_deleted", webhook=str(webhook_id))
     return webhook
@@ -173,7 +174,7 @@ async def delete_all(tx: Tx, now: datetime, *, by: Actor) -> int:
     webhooks = await queries.select_living(tx)
     for webhook in webhooks:
         await queries.mark_deleted(tx, webhook.id, now)
-        await _note(tx, by, "webhook.deleted", webhook, now)
+        await _note(tx, by, AuditAction.WEBHOOK_DELETED, webhook, now)
     return len(webhooks)
 
 
@@ -196,7 +197,7 @@ async def rotate_secret(
         changed = model.rotated(await queries.select_secrets(tx, webhook_id), sealed, now + overlap, now)
         await queries.update_secrets(tx, webhook_id, changed, now)
         hours = round(overlap.total_seconds() / 3600)
-        await _note(tx, by, "webhook.rotated", webhook, now, overlap_hours=hours)
+        await _note(tx, by, AuditAction.WEBHOOK_ROTATED, webhook, now, overlap_hours=hours)
         tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
     log.info("webhook_secret_rotated", webhook=str(webhook_id))
     until = tuple(one.until for one in changed.old)
@@ -214,11 +215,11 @@ async def resume_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookI
 
 
 async def _set_paused(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, paused: bool, by: Actor) -> Webhook:
-    now, done = deps.clock.now(), "paused" if paused else "resumed"
+    now, action = deps.clock.now(), AuditAction.WEBHOOK_PAUSED if paused else AuditAction.WEBHOOK_RESUMED
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         old = _only(await queries.select_webhooks(tx, account_id), webhook_id)
-        await _note(tx, by, f"webhook.{done}", old, now)
+        await _note(tx, by, action, old, now)
         if (old.paused_at is not None) == paused:
             return old
         new = replace(old, paused_at=now if paused else None, paused_for_failing=False, updated_at=now)
@@ -229,7 +230,7 @@ async def _set_paused(deps: Deps, account_id: AccountId, webhook_id: WebhookId, 
     return new
 
 
-async def _note(tx: Tx, by: Actor, action: str, webhook: Webhook, at: datetime, **facts: object) -> None:
+async def _note(tx: Tx, by: Actor, action: AuditAction, webhook: Webhook, at: datetime, **facts: object) -> None:
     webhook_id = str(webhook.id)
     await audit.note(tx, by, action, webhook.name, account_id=webhook.account_id, at=at, webhook_id=webhook_id, **facts)
 

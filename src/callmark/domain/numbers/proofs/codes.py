@@ -14,6 +14,7 @@ import structlog
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, NumberCodeId
 from callmark.domain.numbers.proofs import code_queries, queries
@@ -83,7 +84,7 @@ async def send_code(
         await code_queries.insert_code(tx, code_id, account_id, number, channel, by.email, now, until)
         key = current_key(deps.settings, await marked_key(tx))
         await code_queries.update_key_mark(tx, code_id, mark(key))
-        await audit.note(tx, by, "numbers.code_sent", number, account_id=account_id, at=now, channel=channel)
+        await audit.note(tx, by, AuditAction.NUMBERS_CODE_SENT, number, account_id=account_id, at=now, channel=channel)
         tx.after_commit(partial(deps.wake, WorkName.NUMBER_CODES))
     return NumberCode(channel, now, until, CODE_TRIES, None, None)
 
@@ -118,7 +119,7 @@ async def prove_by_code(deps: Deps, account_id: AccountId, number: PhoneNumber, 
         if is_right:
             await queries.put_proofs(tx, account_id, [number], proof)
             await code_queries.end_code(tx, code_id, now)
-            await audit.note(tx, by, "numbers.proven", number, account_id=account_id, at=now, way=proof.way)
+            await audit.note(tx, by, AuditAction.NUMBERS_PROVEN, number, account_id=account_id, at=now, way=proof.way)
         else:
             await code_queries.count_try(tx, code_id)
     if is_right:

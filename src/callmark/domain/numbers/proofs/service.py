@@ -12,6 +12,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import service as alerts
 from callmark.domain.alerts.model import Alert, AlertKind
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import AccountId, ProofRequestId
@@ -63,7 +64,7 @@ async def request_proof_in(
     await queries.insert_request(tx, request_id, account_id, len(asked), letter, by.email, now)
     proof = NumberProof(ProofState.WAITING, way, by.email, now, None, request_id)
     await queries.put_proofs(tx, account_id, asked, proof)
-    await _note(tx, by, "numbers.proof_requested", account_id, asked, now, way=way)
+    await _note(tx, by, AuditAction.NUMBERS_PROOF_REQUESTED, account_id, asked, now, way=way)
     return found(await queries.select_request(tx, request_id))
 
 
@@ -83,7 +84,9 @@ async def withdraw_request(deps: Deps, account_id: AccountId, request_id: ProofR
         await queries.delete_request(tx, request_id)
         facts = {"numbers": waiting["number_count"]}
         at = deps.clock.now()
-        await audit.note(tx, by, "numbers.proof_withdrawn", str(request_id), account_id=account_id, at=at, **facts)
+        await audit.note(
+            tx, by, AuditAction.NUMBERS_PROOF_WITHDRAWN, str(request_id), account_id=account_id, at=at, **facts
+        )
     return gone
 
 
@@ -175,7 +178,7 @@ async def prove_numbers(deps: Deps, account_id: AccountId, numbers: Sequence[Pho
         if new:
             proof = NumberProof(ProofState.PROVEN, ProofWay.OPERATOR, by.email, now)
             await queries.put_proofs(tx, account_id, new, proof)
-            await _note(tx, by, "numbers.proven", account_id, new, now, way=ProofWay.OPERATOR)
+            await _note(tx, by, AuditAction.NUMBERS_PROVEN, account_id, new, now, way=ProofWay.OPERATOR)
     return len(new)
 
 
@@ -189,7 +192,7 @@ async def refuse_numbers(
         await lock_provable(tx, account_id, asked, by.scope)
         proof = NumberProof(ProofState.REFUSED, ProofWay.OPERATOR, by.email, now, why)
         await queries.put_proofs(tx, account_id, asked, proof)
-        await _note(tx, by, "numbers.proof_refused", account_id, asked, now, why=why)
+        await _note(tx, by, AuditAction.NUMBERS_PROOF_REFUSED, account_id, asked, now, why=why)
 
 
 async def forget_old_requests(deps: Deps) -> None:
@@ -208,7 +211,7 @@ async def _decide(deps: Deps, request_id: ProofRequestId, why: str | None, by: A
         await queries.update_decision(tx, request_id, state, by.email, now, why)
         of_numbers = ProofState.PROVEN if why is None else ProofState.REFUSED
         count = await queries.settle_request(tx, request_id, of_numbers, by.email, now, why)
-        action = "numbers.proven" if why is None else "numbers.proof_refused"
+        action = AuditAction.NUMBERS_PROVEN if why is None else AuditAction.NUMBERS_PROOF_REFUSED
         facts = {"numbers": count} | ({} if why is None else {"why": why})
         account_id = AccountId(waiting["account_id"])
         await audit.note(tx, by, action, str(request_id), account_id=account_id, at=now, **facts)
@@ -276,7 +279,13 @@ def _refuse(numbers: Sequence[PhoneNumber], why: str) -> None:
 
 
 async def _note(
-    tx: Tx, by: Actor, action: str, account_id: AccountId, numbers: Sequence[PhoneNumber], at: datetime, **facts: object
+    tx: Tx,
+    by: Actor,
+    action: AuditAction,
+    account_id: AccountId,
+    numbers: Sequence[PhoneNumber],
+    at: datetime,
+    **facts: object,
 ) -> None:
     subject = numbers[0] if len(numbers) == 1 else f"{len(numbers)} numbers"
     await audit.note(tx, by, action, subject, account_id=account_id, at=at, numbers=len(numbers), **facts)

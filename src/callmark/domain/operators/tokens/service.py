@@ -3,6 +3,7 @@
 import structlog
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import OperatorTokenId
 from callmark.domain.limits.model import OPERATING, allowance
@@ -35,9 +36,8 @@ async def create_token(deps: Deps, name: str, *, days: int | None = None, by: Ac
     secret = TOKEN_FORM.new()
     async with deps.db.transaction() as tx:
         await queries.insert_token(tx, token, sha256(secret))
-        await audit.note(
-            tx, by, "operator_token.created", token.name, account_id=None, at=now, token_id=str(token.id), days=days
-        )
+        facts = {"token_id": str(token.id), "days": days}
+        await audit.note(tx, by, AuditAction.OPERATOR_TOKEN_CREATED, token.name, account_id=None, at=now, **facts)
     return NewOperatorToken(token, secret)
 
 
@@ -68,7 +68,7 @@ async def revoke_token(deps: Deps, token_id: OperatorTokenId, *, by: Actor) -> O
         token = found(await queries.select_token(tx, token_id), _UNKNOWN)
         if is_new:
             await audit.note(
-                tx, by, "operator_token.revoked", token.name, account_id=None, at=now, token_id=str(token.id)
+                tx, by, AuditAction.OPERATOR_TOKEN_REVOKED, token.name, account_id=None, at=now, token_id=str(token.id)
             )
     return token
 

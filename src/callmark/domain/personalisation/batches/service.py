@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from callmark.domain import news
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation import pushing_queries, queries as record_queries
@@ -84,7 +85,9 @@ async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID, *, b
         rows = await queries.counts_of(tx, batch, now)
         keys = await queries.withdrawn_of(tx, batch, now)
         if count:
-            await audit.note(tx, by, "batch.withdrawn", str(batch.id), account_id=account_id, at=now, records=count)
+            await audit.note(
+                tx, by, AuditAction.BATCH_WITHDRAWN, str(batch.id), account_id=account_id, at=now, records=count
+            )
     await _tell(deps, keys)
     log.info("batch_withdrawn", batch=str(batch.id), records=count)
     by_outcome = {row["outcome"]: row for row in rows}

@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.domain.numbers import number_list_parser
@@ -77,7 +78,7 @@ async def submit_upload(
         await audit.note(
             tx,
             by,
-            "upload.created",
+            AuditAction.UPLOAD_CREATED,
             made.file_name,
             account_id=made.account_id,
             at=now,

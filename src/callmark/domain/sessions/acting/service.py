@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, SessionId
 from callmark.domain.policy.model import SYSTEM, Actor
@@ -42,4 +43,4 @@ async def note_stopped(deps: Deps, tx: Tx, ended: Sequence[Acting], *, by: Actor
         name, email = await queries.select_names(tx, one)
         other = {} if by.email == email else {"operator": email}
         at = deps.clock.now()
-        await audit.note(tx, by, "operator.stopped", name, account_id=one.account_id, at=at, **other)
+        await audit.note(tx, by, AuditAction.OPERATOR_STOPPED, name, account_id=one.account_id, at=at, **other)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType, envelope, oldest_shown
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
@@ -102,7 +103,9 @@ async def send_test(
     async with deps.db.transaction() as tx:
         await delivery_queries.insert_test(tx, delivery, body, made.attempt)
         facts = {"webhook_id": str(webhook_id), "event_type": kind.value, "state": delivery.state.value}
-        await audit.note(tx, by, "webhook.tested", to.name, account_id=account_id, at=deps.clock.now(), **facts)
+        await audit.note(
+            tx, by, AuditAction.WEBHOOK_TESTED, to.name, account_id=account_id, at=deps.clock.now(), **facts
+        )
     log.info("webhook_tested", webhook=str(webhook_id), state=delivery.state.value, status=made.attempt.status)
     return DeliveryDetails(delivery, body, [made.attempt])
 
@@ -126,7 +129,9 @@ async def resend(deps: Deps, account_id: AccountId, delivery_id: DeliveryId, *, 
             raise Conflict("the webhook no longer receives events of this type")
         await delivery_queries.send_now(tx, delivery, body, now)
         ids = {"delivery_id": str(delivery_id), "event_id": str(delivery.event_id)}
-        await audit.note(tx, by, "delivery.resent", delivery.webhook_name, account_id=account_id, at=now, **ids)
+        await audit.note(
+            tx, by, AuditAction.DELIVERY_RESENT, delivery.webhook_name, account_id=account_id, at=now, **ids
+        )
         tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
     log.info("delivery_resent", delivery=str(delivery_id))
     if delivery.state in RESENDABLE:
@@ -165,7 +170,7 @@ async def recover(
     async with deps.db.transaction() as tx:
         facts = {"webhook_id": str(webhook_id), "since": since.isoformat(), "deliveries": count}
         at = deps.clock.now()
-        await audit.note(tx, by, "webhook.recovered", webhook.name, account_id=account_id, at=at, **facts)
+        await audit.note(tx, by, AuditAction.WEBHOOK_RECOVERED, webhook.name, account_id=account_id, at=at, **facts)
     log.info("deliveries_recovered", webhook=str(webhook_id), count=count)
     return count
 

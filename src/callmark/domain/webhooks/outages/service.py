@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import service as alerts
 from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.policy.model import SYSTEM
@@ -59,7 +60,7 @@ async def pause_if_due(tx: Transaction, deps: Deps, account_id: AccountId, webho
     await webhook_queries.update_webhook(tx, paused)
     await queries.save_outages(tx, [Outage(webhook_id, is_open=True)])
     facts = {"webhook_id": str(webhook_id), "failed_attempts": outage.failures}
-    await audit.note(tx, SYSTEM, "webhook.paused", webhook.name, account_id=account_id, at=now, **facts)
+    await audit.note(tx, SYSTEM, AuditAction.WEBHOOK_PAUSED, webhook.name, account_id=account_id, at=now, **facts)
     await alerts.tell(tx, deps, outage_alerts.paused(deps, webhook, outage, account.name))
 
 
