@@ -107,6 +107,7 @@ def test_what_client_programs_read_is_no_setting_and_no_fault() -> None:
         ("PORT", "eighty", "a whole number from 0 to 65535, not 'eighty'"),
         ("PROCESSES", "0", "a whole number from 1 to 64, not '0'"),
         ("BULK_DEADLINE_S", "99", "a number above 0, and at most 60, not '99'"),
+        ("DRAIN_S", "-1", "a number from 0 to 60, not '-1'"),
         ("EMULATOR", "perhaps", "true or false, not 'perhaps'"),
         ("SMTP_TLS", "some", "one of starttls, tls, none, not 'some'"),
         ("MIN_APP_VERSION", "x", "text that matches"),
@@ -121,6 +122,24 @@ def test_a_wrong_value_is_told_with_its_variable_and_what_it_takes(variable: str
         read_settings({f"CALLMARK_{variable}": value})
     assert refused.value.message.startswith(f"CALLMARK_{variable} is ")
     assert said in refused.value.message
+
+
+def test_every_number_is_refused_with_the_bounds_that_it_has() -> None:
+    said: dict[str, list[str]] = {}
+    for variable, _, _ in describe():
+        for value in ("-1000000000", "1000000000", "x"):
+            try:
+                read_settings({variable: value})
+            except SetupError as refused:
+                said.setdefault(variable, []).append(refused.message)
+    numbers = [
+        f"CALLMARK_{field.name.upper()}"
+        for field in msgspec.structs.fields(Settings)
+        if type(field.default) in (int, float)
+    ]
+    assert len(numbers) > 15
+    assert {variable: len(said[variable]) for variable in numbers} == dict.fromkeys(numbers, 3)
+    assert [text for texts in said.values() for text in texts if "None" in text] == []
 
 
 def test_roles_have_one_spelling_and_are_handed_on() -> None:

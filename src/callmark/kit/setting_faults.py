@@ -24,12 +24,16 @@ def _takes(hint: object) -> str:
     bounds = next(one for one in beside if isinstance(one, Meta))
     match plain:
         case builtins.int:
-            return f"a whole number from {bounds.ge} to {bounds.le}"
+            return f"a whole number {_within(bounds)}"
         case builtins.float:
-            return f"a number above {bounds.gt}, and at most {bounds.le}"
+            return f"a number {_within(bounds)}"
         case builtins.bool:
             return "true or false"
         case kind if get_args(kind):
             return f"one of {', '.join(map(str, get_args(kind)))}"
         case _:
             return f"text that matches {bounds.pattern}"
+
+
+def _within(bounds: Meta) -> str:
+    return f"from {bounds.ge} to {bounds.le}" if bounds.gt is None else f"above {bounds.gt}, and at most {bounds.le}"
