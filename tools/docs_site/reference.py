@@ -8,7 +8,7 @@ from tools.docs_site import commands, errors
 from tools.docs_site.operations import Operation, markdown, operations
 from tools.docs_site.schemas import Json, Schemas, example, table
 
-from callmark.kit.settings import describe
+from callmark.kit.settings.in_force import describe
 from callmark.surfaces import metrics
 from callmark.surfaces.api.routes import ROUTES
 from callmark.surfaces.gateway.http_verbs import TABLE

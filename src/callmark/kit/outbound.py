@@ -29,8 +29,8 @@ from callmark.kit.outbound_connections import (
     ReceiverTooSlow,
     Unfinished,
 )
-from callmark.kit.setting_rules import THIS_MACHINE
 from callmark.kit.settings import Settings
+from callmark.kit.settings.rules import THIS_MACHINE
 
 __all__ = [
     "AddressRefused",

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError
-from callmark.kit.setting_rules import LEAST_SECRET_KEY
 from callmark.kit.settings import Secret, Settings
+from callmark.kit.settings.rules import LEAST_SECRET_KEY
 
 FILE = "secret-key"
 NEXT_FILE = f"{FILE}.next"

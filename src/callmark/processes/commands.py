@@ -13,7 +13,7 @@ from callmark.kit.errors import SetupError
 from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.service_manager import ServiceManager
 from callmark.kit.settings import Settings, read_settings
-from callmark.kit.settings_in_force import SettingInForce, settings_in_force
+from callmark.kit.settings.in_force import SettingInForce, settings_in_force
 from callmark.processes.reach import reach
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.supervisor import Running, Supervisor

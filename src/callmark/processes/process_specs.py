@@ -14,7 +14,8 @@ from callmark.kit.engines.child import Child, spawn
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.engines.logfile import open_log, tail
 from callmark.kit.errors import SetupError
-from callmark.kit.settings import PREFIX, Settings, to_environ
+from callmark.kit.settings import Settings, to_environ
+from callmark.kit.settings.variables import PREFIX
 from callmark.processes.child import ChildHealth, Ready
 
 START_WITHIN_S = 60.0

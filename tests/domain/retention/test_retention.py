@@ -22,8 +22,8 @@ from callmark.domain.retention.jobs import delete_old
 from callmark.domain.retention.model import KINDS, KeptKind, KeptTable
 from callmark.domain.webhooks.model import SCHEDULE
 from callmark.kit.db import connect, own_names
-from callmark.kit.retention_settings import LEAST_EVENT_DAYS
 from callmark.kit.settings import read_settings
+from callmark.kit.settings.retention import LEAST_EVENT_DAYS
 from callmark.kit.worker import Worker
 from callmark.processes.compose import open_deps
 from callmark.surfaces.cli.retention import retention

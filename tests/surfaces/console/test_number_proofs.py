@@ -27,7 +27,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.structure import service as structure
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.secret_value import Secret
+from callmark.kit.settings import Secret
 
 PROOFS, REVIEWS = f"{NUMBERS}/proofs", "/console/operator/proofs"
 PDF = b"%PDF-1.7\n<script>alert(1)</script>"

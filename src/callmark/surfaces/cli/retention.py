@@ -5,7 +5,7 @@ import click
 from callmark.domain.deps import Deps
 from callmark.domain.retention import service
 from callmark.domain.retention.model import KindState
-from callmark.kit.setting_rules import PREFIX
+from callmark.kit.settings.variables import variable_of
 from callmark.surfaces.cli.command import operator
 from callmark.terminal import Output, Row
 
@@ -31,7 +31,7 @@ def _row(one: KindState) -> Row:
     return {
         "kind": kind.name,
         "days": one.period.total_seconds() / 86_400 if one.period else None,
-        "setting": f"{PREFIX}{kind.setting.upper()}" if kind.setting else None,
+        "setting": variable_of(kind.setting) if kind.setting else None,
         "oldest_at": one.oldest_at,
         "overdue": one.is_overdue,
     }

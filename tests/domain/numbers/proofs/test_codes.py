@@ -39,7 +39,7 @@ from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.secret_key import set_key
-from callmark.kit.secret_value import Secret
+from callmark.kit.settings import Secret
 from callmark.kit.signed_posts import read_secret, shown_secret
 from callmark.kit.worker import Worker
 

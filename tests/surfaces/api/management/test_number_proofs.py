@@ -17,7 +17,7 @@ from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.numbers.proofs.codes import code_of
 from callmark.domain.numbers.proofs.model import LARGEST_LETTER_BYTES
 from callmark.kit.ids import parse_uuid
-from callmark.kit.secret_value import Secret
+from callmark.kit.settings import Secret
 
 PDF = b"%PDF-1.7"
 LETTER = base64.b64encode(PDF).decode()

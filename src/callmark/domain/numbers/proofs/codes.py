@@ -39,7 +39,7 @@ from callmark.kit.ids import new_id
 from callmark.kit.outbound import Outbound, Patience, Unreachable, networks_to
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.kit.secret_key import current_key, derive, known_keys, mark, marked_key
-from callmark.kit.secret_value import Secret
+from callmark.kit.settings import Secret
 from callmark.kit.signed_posts import read_secret, signed_headers
 from callmark.kit.work import Claimed, Work
 

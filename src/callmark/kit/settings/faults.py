@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from msgspec import Meta
 
-from callmark.kit.setting_rules import PREFIX
+from callmark.kit.settings.variables import variable_of
 
 
 def explain(text: str, values: Mapping[str, Any], hints: Mapping[str, Any]) -> str:
@@ -15,7 +15,7 @@ def explain(text: str, values: Mapping[str, Any], hints: Mapping[str, Any]) -> s
     if not path:
         return f"invalid setting: {what}"
     name = path.rstrip("`")
-    return f"{PREFIX}{name.upper()} is invalid: it must be {_takes(hints[name])}, not {values[name]!r}"
+    return f"{variable_of(name)} is invalid: it must be {_takes(hints[name])}, not {values[name]!r}"
 
 
 def _takes(hint: object) -> str:

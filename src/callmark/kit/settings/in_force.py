@@ -1,13 +1,17 @@
-"""What each setting is here, and where that comes from: for `callmark settings`."""
+"""Every setting with its sentence, what it is here, and where that comes from: for the docs and `callmark settings`."""
 
 import os
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
-from callmark.kit.setting_rules import PREFIX
-from callmark.kit.settings import Secret, describe, read_settings
+from callmark.kit.settings.model import Settings
+from callmark.kit.settings.reading import read_settings
+from callmark.kit.settings.retention import RetentionSettings
+from callmark.kit.settings.secret import Secret
+from callmark.kit.settings.variables import PREFIX, variable_of
 
 UNSET = "unset"
 
@@ -22,6 +26,18 @@ class SettingInForce(msgspec.Struct, frozen=True):
     """The path in `X_FILE`, where the value is read from one."""
     default: str
     description: str
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Every setting as (variable, default, sentence)."""
+    rows: list[tuple[str, str, str]] = []
+    last = frozenset(RetentionSettings.__struct_fields__)
+    for field in sorted(msgspec.structs.fields(Settings), key=lambda one: one.name in last):
+        hints = get_type_hints(Settings, include_extras=True)[field.name]
+        description = next(m.description for m in hints.__metadata__ if isinstance(m, Meta) and m.description)
+        default = "" if field.default in (None, "", msgspec.NODEFAULT) else str(field.default)
+        rows.append((variable_of(field.name), default, description))
+    return rows
 
 
 def settings_in_force(environ: Mapping[str, str] | None = None) -> list[SettingInForce]:

@@ -4,7 +4,7 @@ from errno import ELOOP, ENAMETOOLONG
 from pathlib import Path
 
 from callmark.kit.errors import SetupError
-from callmark.kit.setting_rules import PREFIX
+from callmark.kit.settings.variables import variable_of
 
 
 def read_path(text: str) -> Path:
@@ -31,4 +31,4 @@ def value_in(path: str, name: str) -> str:
     try:
         return Path(path).read_text().strip()
     except OSError as exc:
-        raise SetupError(f"{PREFIX}{name.upper()}: cannot read {path}: {exc.strerror}") from exc
+        raise SetupError(f"{variable_of(name)}: cannot read {path}: {exc.strerror}") from exc

@@ -1,27 +1,17 @@
-"""Settings: read once from `CALLMARK_*` variables, frozen, passed down. An unknown or malformed one stops the start."""
+"""Every setting: what it is, its default and its bounds."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from callmark.kit import setting_paths, setting_rules
 from callmark.kit.errors import SetupError
-from callmark.kit.retention_settings import RetentionSettings
 from callmark.kit.roles import ROLES, parse_roles
-from callmark.kit.secret_value import Secret
-from callmark.kit.setting_faults import explain
-from callmark.kit.setting_rules import PREFIX
-
-OF_CLIENTS = frozenset(
-    f"{PREFIX}{name}"
-    for name in ("BASE_URL", "ACCOUNT_ID", "KEY_ID", "API_KEY", "EMULATOR_URL", "EMULATOR_CREDENTIALS")
-)
-"""What the client library and the test plugin read; a shell that has them can run the platform too."""
-
+from callmark.kit.settings import rules
+from callmark.kit.settings.retention import RetentionSettings
+from callmark.kit.settings.secret import Secret
 
 _REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound
 """What reaches a process that listens on every address."""
@@ -282,8 +272,8 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
 
     def __post_init__(self) -> None:
         """Brings values to one spelling, refuses those that cannot be meant, and lifts the emulator's limits."""
-        setting_rules.normalise(self)
-        setting_rules.check(self)
+        rules.normalise(self)
+        rules.check(self)
         for name in ("answers_a_day", "calls_a_day") if self.emulator else ():
             msgspec.structs.force_setattr(self, name, 0)
 
@@ -330,69 +320,3 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
         if self.nats_url is None:
             raise SetupError("CALLMARK_NATS_URL is not set")
         return self.nats_url.reveal()
-
-
-def read_settings(
-    environ: Mapping[str, str] | None = None, defaults: Mapping[str, object] | None = None, /, **overrides: object
-) -> Settings:
-    """The settings of `environ` (this process's by default) with `overrides` (command options; None means not given).
-
-    `defaults` are those of a command that has its own.
-    `X_FILE` gives the value of `X` from a file. Raises SetupError that names the variable and what is wrong with it.
-    """
-    source = os.environ if environ is None else environ
-    values: dict[str, Any] = {
-        name[len(PREFIX) :].lower(): value
-        for name, value in source.items()
-        if name.startswith(PREFIX) and name not in OF_CLIENTS
-    }
-    known = Settings.__struct_fields__
-    for name in [n for n in values if n.endswith("_file") and n[:-5] in known]:
-        if name[:-5] in values:
-            raise SetupError(f"{PREFIX}{name[:-5].upper()} and {PREFIX}{name.upper()} are both set; unset one of them")
-        values[name[:-5]] = setting_paths.value_in(values.pop(name), name)
-    for name in values:
-        if name not in known:
-            raise SetupError(f"unknown setting {PREFIX}{name.upper()}. Run `callmark settings` to see all settings.")
-    values = {**(defaults or {}), **values}
-    values |= {
-        name: str(value) if isinstance(value, Path) else value for name, value in overrides.items() if value is not None
-    }
-    try:
-        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
-    except msgspec.ValidationError as exc:
-        raise SetupError(explain(str(exc), values, get_type_hints(Settings, include_extras=True))) from exc
-    setting_paths.refuse_endless(settings.data)
-    return settings
-
-
-def to_environ(settings: Settings) -> dict[str, str]:
-    """The variables that make `read_settings` give the same settings in a child process."""
-    values: dict[str, str] = {}
-    for name in settings.__struct_fields__:
-        value = getattr(settings, name)
-        if value is None or value == "":
-            continue
-        text = value.reveal() if isinstance(value, Secret) else str(value)
-        values[PREFIX + name.upper()] = text.lower() if isinstance(value, bool) else text
-    return values
-
-
-def describe() -> list[tuple[str, str, str]]:
-    """Every setting as (variable, default, sentence), for the docs and `callmark settings`."""
-    rows: list[tuple[str, str, str]] = []
-    last = frozenset(RetentionSettings.__struct_fields__)
-    for field in sorted(msgspec.structs.fields(Settings), key=lambda one: one.name in last):
-        hints = get_type_hints(Settings, include_extras=True)[field.name]
-        description = next(m.description for m in hints.__metadata__ if isinstance(m, Meta) and m.description)
-        default = "" if field.default in (None, "", msgspec.NODEFAULT) else str(field.default)
-        rows.append((PREFIX + field.name.upper(), default, description))
-    return rows
-
-
-def _decode(kind: type, value: object) -> object:
-    if kind is Secret:
-        return value if isinstance(value, Secret) else Secret(str(value))
-    if kind is Path:
-        return setting_paths.read_path(str(value))
-    raise TypeError(f"no setting is read as {kind.__name__}: a field of a new kind needs its line here")

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from callmark.kit.errors import SetupError
-from callmark.kit.settings import Secret, Settings, describe, read_settings, to_environ
-from callmark.kit.settings_in_force import SettingInForce, settings_in_force
+from callmark.kit.settings import Secret, Settings, read_settings, to_environ
+from callmark.kit.settings.in_force import SettingInForce, describe, settings_in_force
 from callmark.processes.commands import serve, settings_
 
 

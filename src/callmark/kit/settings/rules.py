@@ -7,17 +7,17 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from callmark.kit import setting_addresses
 from callmark.kit.addresses import parse_networks
 from callmark.kit.errors import SetupError
 from callmark.kit.roles import parse_roles
-from callmark.kit.secret_value import Secret
+from callmark.kit.settings import addresses
+from callmark.kit.settings.secret import Secret
+from callmark.kit.settings.variables import variable_of
 from callmark.kit.signed_posts import read_secret
 
 if TYPE_CHECKING:
-    from callmark.kit.settings import Settings
+    from callmark.kit.settings.model import Settings
 
-PREFIX = "CALLMARK_"
 LEAST_SECRET_KEY = 32
 """Characters of the secret key."""
 
@@ -29,20 +29,26 @@ def _roles(text: str) -> str:
 
 
 _NORMALISED: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("public_url", setting_addresses.public_url),
-    ("otlp_endpoint", setting_addresses.collector_url),
-    ("object_store", setting_addresses.object_store),
-    ("host", setting_addresses.host_name),
-    ("admin_host", setting_addresses.host_name),
-    ("smtp_host", setting_addresses.host_name),
-    ("emulator_hosts", setting_addresses.host_names),
-    ("number_code_url", setting_addresses.service_url),
-    ("fcm_url", setting_addresses.service_url),
-    ("postgres_dsn", setting_addresses.postgres_dsn),
-    ("nats_url", setting_addresses.nats_urls),
+    ("public_url", addresses.public_url),
+    ("otlp_endpoint", addresses.collector_url),
+    ("object_store", addresses.object_store),
+    ("host", addresses.host_name),
+    ("admin_host", addresses.host_name),
+    ("smtp_host", addresses.host_name),
+    ("emulator_hosts", addresses.host_names),
+    ("number_code_url", addresses.service_url),
+    ("fcm_url", addresses.service_url),
+    ("postgres_dsn", addresses.postgres_dsn),
+    ("nats_url", addresses.nats_urls),
     ("roles", _roles),
 )
 """Settings that have one spelling, and what gives it."""
+_TOGETHER = (
+    ("nats_certificate", "nats_key"),
+    ("smtp_user", "smtp_password"),
+    ("number_code_url", "number_code_secret"),
+)
+"""Settings of which one is of no use without the other."""
 
 
 def normalise(settings: "Settings") -> None:
@@ -54,12 +60,11 @@ def normalise(settings: "Settings") -> None:
         try:
             text = normalised(given.reveal() if isinstance(given, Secret) else given)
         except ValueError as exc:
-            raise SetupError(f"{PREFIX}{name.upper()} is invalid: {exc}") from exc
+            raise SetupError(f"{variable_of(name)} is invalid: {exc}") from exc
         msgspec.structs.force_setattr(settings, name, Secret(text) if isinstance(given, Secret) else text)
     for name in ("host", "admin_host"):
         if not getattr(settings, name):
-            variable = f"{PREFIX}{name.upper()}"
-            raise SetupError(f"{variable} is empty; set it to an address to listen on, such as 127.0.0.1")
+            raise SetupError(f"{variable_of(name)} is empty; set it to an address to listen on, such as 127.0.0.1")
 
 
 def check(settings: "Settings") -> None:
@@ -76,25 +81,19 @@ def check(settings: "Settings") -> None:
         raise SetupError(
             "CALLMARK_SMTP_HOST is set, but CALLMARK_MAIL_FROM has no email address; set it to the sender of mails"
         )
-    if (settings.nats_certificate is None) != (settings.nats_key is None):
-        raise SetupError("set both CALLMARK_NATS_CERTIFICATE and CALLMARK_NATS_KEY, or neither")
-    if bool(settings.smtp_user) != (settings.smtp_password is not None):
-        raise SetupError("set both CALLMARK_SMTP_USER and CALLMARK_SMTP_PASSWORD, or neither")
+    for one, other in _TOGETHER:
+        if bool(getattr(settings, one)) != bool(getattr(settings, other)):
+            raise SetupError(f"set both {variable_of(one)} and {variable_of(other)}, or neither")
     _check_number_codes(settings)
-    for variable, networks in (
-        ("CALLMARK_OUTGOING_NETWORKS", settings.outgoing_networks),
-        ("CALLMARK_TRUSTED_PROXIES", settings.trusted_proxies),
-    ):
+    for name in ("outgoing_networks", "trusted_proxies"):
         try:
-            parse_networks(networks)
+            parse_networks(getattr(settings, name))
         except ValueError as exc:
-            raise SetupError(f"{variable}: {exc}") from exc
+            raise SetupError(f"{variable_of(name)}: {exc}") from exc
 
 
 def _check_number_codes(settings: "Settings") -> None:
     url, secret = settings.number_code_url, settings.number_code_secret
-    if bool(url) != (secret is not None):
-        raise SetupError("set both CALLMARK_NUMBER_CODE_URL and CALLMARK_NUMBER_CODE_SECRET, or neither")
     if secret is None:
         return
     parts = urlsplit(url)

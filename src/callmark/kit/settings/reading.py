@@ -1,0 +1,69 @@
+"""Reads the settings of a process, once at its start, and hands them to its children."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from callmark.kit.errors import SetupError
+from callmark.kit.settings import paths
+from callmark.kit.settings.faults import explain
+from callmark.kit.settings.model import Settings
+from callmark.kit.settings.secret import Secret
+from callmark.kit.settings.variables import OF_CLIENTS, PREFIX, variable_of
+
+
+def read_settings(
+    environ: Mapping[str, str] | None = None, defaults: Mapping[str, object] | None = None, /, **overrides: object
+) -> Settings:
+    """The settings of `environ` (this process's by default) with `overrides` (command options; None means not given).
+
+    `defaults` are those of a command that has its own.
+    `X_FILE` gives the value of `X` from a file. Raises SetupError that names the variable and what is wrong with it.
+    """
+    source = os.environ if environ is None else environ
+    values: dict[str, Any] = {
+        name[len(PREFIX) :].lower(): value
+        for name, value in source.items()
+        if name.startswith(PREFIX) and name not in OF_CLIENTS
+    }
+    known = Settings.__struct_fields__
+    for name in [n for n in values if n.endswith("_file") and n[:-5] in known]:
+        if name[:-5] in values:
+            raise SetupError(f"{variable_of(name[:-5])} and {variable_of(name)} are both set; unset one of them")
+        values[name[:-5]] = paths.value_in(values.pop(name), name)
+    for name in values:
+        if name not in known:
+            raise SetupError(f"unknown setting {variable_of(name)}. Run `callmark settings` to see all settings.")
+    values = {**(defaults or {}), **values}
+    values |= {
+        name: str(value) if isinstance(value, Path) else value for name, value in overrides.items() if value is not None
+    }
+    try:
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as exc:
+        raise SetupError(explain(str(exc), values, get_type_hints(Settings, include_extras=True))) from exc
+    paths.refuse_endless(settings.data)
+    return settings
+
+
+def to_environ(settings: Settings) -> dict[str, str]:
+    """The variables that make `read_settings` give the same settings in a child process."""
+    values: dict[str, str] = {}
+    for name in settings.__struct_fields__:
+        value = getattr(settings, name)
+        if value is None or value == "":
+            continue
+        text = value.reveal() if isinstance(value, Secret) else str(value)
+        values[variable_of(name)] = text.lower() if isinstance(value, bool) else text
+    return values
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Secret:
+        return value if isinstance(value, Secret) else Secret(str(value))
+    if kind is Path:
+        return paths.read_path(str(value))
+    raise TypeError(f"no setting is read as {kind.__name__}: a field of a new kind needs its line here")
