@@ -11,15 +11,13 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from bench.stage import Stage
-from callmark.domain.personalisation.partitions import keep_partitions_at
-from callmark.kit.partitions import DAILY_TABLES
+from callmark.domain.personalisation.partitions import CALL_RECORDS, keep_partitions_at
 from callmark.kit.phone import PhoneNumber
 
 DAYS = 20
 CALLER = "918040001234"
 AT_ONCE = 2
 PATIENCE_S = 3600
-RECORDS = next(table for table in DAILY_TABLES if table.name == "call_record")
 
 # Each receiver has one record of CALLER that is open now, and others spread over the days and thirty other callers.
 FILL = """
@@ -68,12 +66,12 @@ async def _fill_days(on: Stage, now: datetime, days: Iterator[int], receivers: i
     for day in days:
         ends_at = now + timedelta(hours=2) - timedelta(days=day)
         start = datetime(ends_at.year, ends_at.month, ends_at.day, tzinfo=UTC)
-        table = RECORDS.of(start)
+        table = CALL_RECORDS.of(start)
         wanted = (ends_at, account.id, CALLER, account.label_id, receivers, day, each)
         async with connection.transaction():
             await connection.execute(
                 f"CREATE TABLE filled_{table} (LIKE call_record INCLUDING ALL EXCLUDING INDEXES)"
-                f" WITH (fillfactor = {RECORDS.fillfactor})"
+                f" WITH (fillfactor = {CALL_RECORDS.fillfactor})"
             )
             await connection.execute(FILL.format(table=f"filled_{table}", days=DAYS), *wanted, timeout=PATIENCE_S)
         async with connection.transaction():

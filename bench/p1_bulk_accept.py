@@ -11,8 +11,8 @@ from bench.load import closed_loop, request
 from bench.report import Row, rate
 from bench.stage import Stage, numbers, psql, stage
 from callmark.domain.personalisation.batch_rows import COLUMNS
+from callmark.domain.personalisation.partitions import CALL_RECORDS
 from callmark.kit.db import own_names
-from callmark.kit.partitions import DAILY_TABLES
 
 BATCHES = 300
 SIZE = 500
@@ -58,7 +58,7 @@ async def _copy(on: Stage) -> float:
     async with on.deps.db.connection() as tx:
         day = own_names(await tx.fetchval("SELECT tableoid::regclass::text FROM call_record LIMIT 1"))
         await tx.execute(
-            f"CREATE TABLE ceiling (LIKE {day} INCLUDING ALL) WITH (fillfactor = {DAILY_TABLES[0].fillfactor})"
+            f"CREATE TABLE ceiling (LIKE {day} INCLUDING ALL) WITH (fillfactor = {CALL_RECORDS.fillfactor})"
         )
     await asyncio.to_thread(_psql, dsn, f"\\copy (SELECT {columns} FROM call_record) TO '{file}' (FORMAT binary)")
     async with on.deps.db.connection() as tx:

@@ -14,11 +14,12 @@ from tests.support.factories import Sent, make_branch, make_cast, make_feature_s
 from tests.support.opened_deps import opened_deps
 
 from callmark.domain.deps import Deps
+from callmark.domain.personalisation.partitions import DAILY_TABLES
 from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.db import Tx, connect, own_names
 from callmark.kit.errors import Unavailable
-from callmark.kit.partitions import DAILY_TABLES, DAYS_AHEAD, days_ahead
+from callmark.kit.partitions import DAYS_AHEAD, days_ahead
 from callmark.record_rules.fields import NewRecord
 from callmark.worker.run import prepare
 
@@ -89,7 +90,8 @@ async def test_one_with_days_comes_back_after_the_platform_was_prepared_on_it(
         used = own.take()
         async with opened_deps(used, clock, tmp_path) as deps:
             async with deps.db.connection() as tx:
-                assert await days_ahead(tx, clock.now().date()) == {table.name: DAYS_AHEAD for table in DAILY_TABLES}
+                ahead = await days_ahead(tx, clock.now().date(), DAILY_TABLES)
+                assert ahead == {table.name: DAYS_AHEAD for table in DAILY_TABLES}
             await prepare(deps)
             await _submit_a_record(deps)
         own.give_back(used)

@@ -15,6 +15,7 @@ from shutil import rmtree
 import pytest
 from msgspec import Struct
 from tests.support.engines import reachable_directory
+from tests.support.kept_days import KEPT
 from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 
@@ -98,7 +99,7 @@ WAITS = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_eve
 async def prepare(dsn: str) -> None:
     await migrate(dsn, SystemClock())
     db = await Database.open(dsn, size=1, connected_within_s=PATIENT_S)
-    await keep_days(db, NOW - timedelta(days=1), 30)
+    await keep_days(db, NOW - timedelta(days=1), KEPT)
     async with db.connection() as tx:
         await tx.execute(
             "INSERT INTO client_account (id, name, state, features, created_at)"

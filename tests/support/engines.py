@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 from msgspec.structs import asdict
+from tests.support.kept_days import KEPT
 
 from callmark.kit.clock import FakeClock, SystemClock
 from callmark.kit.db import Database, connect, own_names
@@ -20,7 +21,7 @@ from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import ROLE, EmbeddedPostgres
 from callmark.kit.ids import new_id, random_text
 from callmark.kit.migrate import migrate, migrations
-from callmark.kit.partitions import LOG_DAYS, keep_days
+from callmark.kit.partitions import keep_days
 
 TEMPLATE = "callmark_template"
 TEMPLATE_WITH_DAYS = "callmark_template_days"
@@ -107,7 +108,7 @@ async def _let_logins_be_quick(dsn: str) -> None:
 
 async def _make_days(dsn: str) -> None:
     db = await Database.open(dsn, size=1, name="tests", connected_within_s=60)
-    await keep_days(db, FakeClock().now(), LOG_DAYS)
+    await keep_days(db, FakeClock().now(), KEPT)
     await db.close()
 
 

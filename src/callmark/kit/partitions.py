@@ -5,7 +5,7 @@ move piece by piece, because what has left the rest is nowhere to be seen until 
 while a day moves, and one on which much ends is made early, before much is there (docs/decisions/0071-busy-days.md).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import LiteralString
@@ -19,9 +19,6 @@ from callmark.kit.errors import EngineRefuses, Unavailable
 log = structlog.get_logger(__name__)
 
 DAYS_AHEAD = 8
-LOG_DAYS = 30
-"""How long events, deliveries and attempts are shown. Source: contract, section 9.1."""
-
 MANY = 10_000
 """Rows of a later day that give it a partition early: they move in a fraction of a second."""
 EARLY_DAYS = 100
@@ -64,9 +61,9 @@ class DailyTable(Struct, frozen=True):
 
     name: LiteralString
     column: LiteralString
+    lock: int
+    """Which of the locks from `_LOCKS` is its own, for as long as there is the table."""
     fillfactor: LiteralString = "100"
-    is_log: bool = True
-    """Whether its rows are kept as long as events, or as call records."""
 
     def of(self, day: date) -> LiteralString:
         """The name of a day's partition."""
@@ -94,28 +91,18 @@ class RowsAhead:
         return True
 
 
-DAILY_TABLES = (
-    DailyTable("call_record", "ends_at", fillfactor="47", is_log=False),
-    DailyTable("event", "created_at"),
-    DailyTable("delivery", "created_at", fillfactor="70"),
-    DailyTable("attempt", "began_at"),
-)
+async def keep_days(db: Database, now: datetime, kept: Mapping[DailyTable, int], *, many: int = MANY) -> None:
+    """Makes the days from yesterday to eight ahead of `now` in each table, and drops those past their retention.
 
-
-async def keep_days(
-    db: Database, now: datetime, record_days: int, event_days: int = LOG_DAYS, *, many: int = MANY
-) -> None:
-    """Makes the days from yesterday to eight ahead of `now` in every table, and drops those past their retention.
-
-    Days up to `EARLY_DAYS` ahead too that have `many` rows already; later ones stay in the rest. `record_days` is the
-    retention of call records, `event_days` that of the logs. Safe to run by many at once: while one works, others leave
-    a table to it that has today and tomorrow. A table that cannot be had now, because a backup reads it or a move took
-    too long, is left for the next run. Raises Unavailable, after all tables, for one without today or tomorrow.
+    `kept` has the days of each table's retention. Days up to `EARLY_DAYS` ahead are made too that have `many` rows
+    already; later ones stay in the rest. Safe to run by many at once: while one works, others leave a table to it that
+    has today and tomorrow. A table that cannot be had now, because a backup reads it or a move took too long, is left
+    for the next run. Raises Unavailable, after all tables, for one without today or tomorrow.
     """
     today = now.astimezone(UTC).date()
     failed: Unavailable | None = None
-    for table in DAILY_TABLES:
-        oldest = today - ((event_days if table.is_log else record_days) + 1) * _DAY
+    for table, days in kept.items():
+        oldest = today - (days + 1) * _DAY
         try:
             await _keep_days_of(db, table, today, oldest, many)
         except Unavailable as exc:
@@ -126,16 +113,16 @@ async def keep_days(
         raise failed
 
 
-async def have_near_days(db: Database, now: datetime) -> bool:
-    """Whether today and tomorrow have a partition in every table."""
+async def have_near_days(db: Database, now: datetime, tables: Iterable[DailyTable]) -> bool:
+    """Whether today and tomorrow have a partition in each of the tables."""
     today = now.astimezone(UTC).date()
-    return all([await _has_near_days(db, table, today) for table in DAILY_TABLES])
+    return all([await _has_near_days(db, table, today) for table in tables])
 
 
-async def days_ahead(tx: Tx, today: date) -> dict[str, int]:
+async def days_ahead(tx: Tx, today: date, tables: Iterable[DailyTable]) -> dict[str, int]:
     """For each table how many days after `today` have a partition, without a gap; -1 when today has none."""
     ahead: dict[str, int] = {}
-    for table in DAILY_TABLES:
+    for table in tables:
         days = await _days(tx, table)
         ahead[table.name] = next(n for n in count() if today + n * _DAY not in days) - 1
     return ahead
@@ -196,7 +183,7 @@ async def _is_alone(tx: Tx, table: DailyTable, today: date, locks: Sequence[str]
     False while another one is that, and today and tomorrow are there. Raises Unavailable while one of the tables that
     it will lock is read for long.
     """
-    lock = _LOCKS + DAILY_TABLES.index(table)
+    lock = _LOCKS + table.lock
     if not await tx.fetchval("SELECT pg_try_advisory_xact_lock($1)", lock):
         if _near(today) <= await _days(tx, table):
             return False

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from tests.domain.personalisation.partitions import new_record, partition_of, submit
 from tests.support.engines import Engines
 from tests.support.factories import make_cast, phone
+from tests.support.kept_days import KEPT
 from tests.support.waiting import Growing, until, until_locked
 
 from callmark.domain.deps import Deps
@@ -33,12 +34,13 @@ MANY = 3
 KEEPER = """
 import asyncio, sys
 from datetime import datetime
+from callmark.domain.personalisation.partitions import DAILY_TABLES
 from callmark.kit.db import Database
 from callmark.kit.partitions import keep_days
 
 async def keep():
     db = await Database.open(sys.argv[1], size=1, name="keeper", connected_within_s=60)
-    await keep_days(db, datetime.fromisoformat(sys.argv[2]), 30, many=int(sys.argv[3]))
+    await keep_days(db, datetime.fromisoformat(sys.argv[2]), dict.fromkeys(DAILY_TABLES, 30), many=int(sys.argv[3]))
     await db.close()
 
 asyncio.run(keep())
@@ -64,7 +66,7 @@ LOCKED = (
 async def far_batch(deps: Deps) -> Batch:
     """Records of a day without a partition, one of which has its outcome."""
     cast, now = await make_cast(deps), deps.clock.now()
-    await keep_days(deps.db, now, 30)
+    await keep_days(deps.db, now, KEPT)
     ends_at = now + timedelta(days=30)
     records = [new_record(cast, phone(), ends_at - timedelta(hours=1), ends_at) for _ in range(MANY)]
     batch = await submit(deps, cast, *records)
@@ -121,7 +123,7 @@ async def test_a_move_that_is_killed_leaves_all_as_it_was_and_no_lock_and_the_ne
             await until(are_locks_gone, within_s=20)
             assert await personalisation.timelines(deps, batch.id, None) == before
             assert await partitions_of(deps, batch) == {"call_record_rest"}
-        await keep_days(deps.db, deps.clock.now(), 30, many=MANY)
+        await keep_days(deps.db, deps.clock.now(), KEPT, many=MANY)
         assert await tx.fetchval("SELECT count(*) FROM call_record") == MANY
     assert await personalisation.timelines(deps, batch.id, None) == before
     assert await partitions_of(deps, batch) == {f"call_record_{batch.ends_to:%Y%m%d}"}
@@ -132,7 +134,7 @@ async def test_a_move_waits_for_an_analyze_that_has_not_come_to_the_rest_yet(
 ) -> None:
     monkeypatch.setattr(partitions, "_LOCK_WAIT", "60s")  # it would leave the day after 1.5
     batch = await far_batch(deps)
-    keep = partial(keep_days, deps.db, deps.clock.now(), 30, many=MANY)
+    keep = partial(keep_days, deps.db, deps.clock.now(), KEPT, many=MANY)
     async with connect(engines.dsn) as analyzing:
         async with analyzing.transaction():
             await analyzing.execute("LOCK TABLE ONLY call_record IN SHARE UPDATE EXCLUSIVE MODE")  # its first lock

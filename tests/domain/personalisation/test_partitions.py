@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests.domain.personalisation.partitions import new_record, partition_of, register, submit
 from tests.support.engines import Engines
 from tests.support.factories import make_cast, phone
+from tests.support.kept_days import KEPT
 from tests.support.waiting import until, until_locked
 
 from callmark.domain.deps import Deps
@@ -159,11 +160,11 @@ async def test_a_transaction_that_ends_between_two_looks_is_no_long_reader(engin
 async def test_a_day_on_which_much_ends_is_made_early_and_holds_what_came_before(deps: Deps, clock: FakeClock) -> None:
     clock.advance(timedelta(days=18_000))
     cast, now = await make_cast(deps), clock.now()
-    await keep_days(deps.db, now, 30)
+    await keep_days(deps.db, now, KEPT)
     busy = [new_record(cast, phone(), now + timedelta(days=29.9), now + timedelta(days=30))] * 3
     far = await submit(deps, cast, *busy)
     quiet = await submit(deps, cast, new_record(cast, phone(), now + timedelta(days=31), now + timedelta(days=31.1)))
-    await asyncio.gather(*(keep_days(deps.db, now, 30, many=3) for _ in range(3)))
+    await asyncio.gather(*(keep_days(deps.db, now, KEPT, many=3) for _ in range(3)))
     records = await personalisation.timelines(deps, far.id, None)
     assert {await partition_of(deps, record) for record in records} == {f"call_record_{far.ends_to:%Y%m%d}"}
     assert [record.outcome for record in records] == [Outcome.PENDING] * 3
@@ -173,11 +174,11 @@ async def test_a_day_on_which_much_ends_is_made_early_and_holds_what_came_before
 async def test_a_day_that_is_far_away_is_not_made_early_however_much_ends_on_it(deps: Deps, clock: FakeClock) -> None:
     clock.advance(timedelta(days=24_000))
     cast, now = await make_cast(deps), clock.now()
-    await keep_days(deps.db, now, 30)
+    await keep_days(deps.db, now, KEPT)
     last = now + timedelta(days=EARLY_DAYS)
     for end, made in ((last, f"call_record_{last:%Y%m%d}"), (last + timedelta(days=1), "call_record_rest")):
         batch = await submit(deps, cast, *[new_record(cast, phone(), end - timedelta(hours=1), end)] * 3)
-        await keep_days(deps.db, now, 30, many=3)
+        await keep_days(deps.db, now, KEPT, many=3)
         records = await personalisation.timelines(deps, batch.id, None)
         assert {await partition_of(deps, record) for record in records} == {made}
         assert [record.outcome for record in records] == [Outcome.PENDING] * 3
@@ -201,7 +202,7 @@ async def test_a_move_that_takes_too_long_keeps_no_other_day_and_no_process_wait
             await tx.execute(statement)
         clock.advance(timedelta(days=2))
         await partitions.keep_partitions(deps)
-        ahead = await days_ahead(tx, clock.now().date())
+        ahead = await days_ahead(tx, clock.now().date(), partitions.DAILY_TABLES)
         assert ahead == {"call_record": 6, "event": 8, "delivery": 8, "attempt": 8}
         clock.advance(timedelta(days=7))  # it is the day that cannot be made
         with pytest.raises(Unavailable):
@@ -210,7 +211,7 @@ async def test_a_move_that_takes_too_long_keeps_no_other_day_and_no_process_wait
         assert await partition_of(deps, await only(deps, far)) == "call_record_rest"
         await tx.execute("DROP FUNCTION too_long CASCADE")
         await partitions.keep_partitions(deps)
-        assert set((await days_ahead(tx, clock.now().date())).values()) == {8}
+        assert set((await days_ahead(tx, clock.now().date(), partitions.DAILY_TABLES)).values()) == {8}
     assert await partition_of(deps, await only(deps, far)) == f"call_record_{far.ends_to:%Y%m%d}"
 
 

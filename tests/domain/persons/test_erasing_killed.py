@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.domain.persons.erased_numbers import NUMBER, dump_of, has, put_everywhere
 from tests.domain.persons.locked_tables import locked, waits_for
 from tests.support.engines import SECRET_KEY, Engines
+from tests.support.kept_days import KEPT
 from tests.support.table_rows import put_row
 from tests.support.waiting import until
 
@@ -76,13 +77,13 @@ async def test_a_record_that_moves_to_its_day_while_others_are_read_is_erased(
 ) -> None:
     now = deps.clock.now()
     for days in (0, 30):
-        await keep_days(deps.db, now + timedelta(days=days), 30)
+        await keep_days(deps.db, now + timedelta(days=days), KEPT)
     async with deps.db.transaction() as tx:  # into the rest: the days before the second run are not made
         await put_row(tx, "call_record", now, {"receiver_number": NUMBER, "ends_at": now + timedelta(days=20)})
     later = f"call_record_{now + timedelta(days=35):%Y%m%d}"
     async with erase(engines, tmp_path) as erasing:
         async with locked(engines, later):
             await until(partial(waits_for, deps, later))
-            await keep_days(deps.db, now, 30, many=1)
+            await keep_days(deps.db, now, KEPT, many=1)
         assert await erasing.wait() == 0
     assert not has(dump_of(engines.dsn), NUMBER)

@@ -12,6 +12,7 @@ from starlette.types import Message
 from tests.domain.persons.erased_numbers import NUMBER, erased, put_everywhere
 from tests.domain.persons.exports import exported
 from tests.support.factories import ALICE
+from tests.support.kept_days import KEPT
 from tests.support.table_rows import put_row
 from tests.support.waiting import until
 
@@ -72,7 +73,7 @@ async def test_it_is_handed_on_table_by_table_and_noted_when_nobody_reads_on(dep
 
 async def test_a_record_that_moves_to_its_day_meanwhile_is_in_the_export_once(deps: Deps) -> None:
     now = deps.clock.now()
-    await keep_days(deps.db, now, 30)
+    await keep_days(deps.db, now, KEPT)
     async with deps.db.transaction() as tx:
         await put_row(tx, "call", now, {"receiver_number": NUMBER})
         await put_row(tx, "call_record", now, {"receiver_number": NUMBER, "ends_at": now + timedelta(days=20)})
@@ -80,13 +81,13 @@ async def test_a_record_that_moves_to_its_day_meanwhile_is_in_the_export_once(de
     async with aclosing(exporting.as_json(made, "now")) as parts:
         begun = [await anext(parts) for _ in range(2)]
         assert begun[1].startswith(b'"call":[{')
-        await keep_days(deps.db, now, 30, many=1)
+        await keep_days(deps.db, now, KEPT, many=1)
         whole = b"".join([*begun, *[part async for part in parts]])
     assert len(msgspec.json.decode(whole)["tables"]["call_record"]) == 1
 
 
 async def test_a_day_that_is_dropped_meanwhile_has_nothing_to_export_or_erase(deps: Deps) -> None:
-    await keep_days(deps.db, deps.clock.now(), 30)
+    await keep_days(deps.db, deps.clock.now(), KEPT)
     async with deps.db.connection() as tx:
         day = next(
             table for table in await queries.select_tables(tx) if table.of_table == "call_record" and not table.is_rest

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.support.engines import Engines
+from tests.support.kept_days import KEPT
 from tests.support.table_rows import put_row
 
 from callmark.domain.deps import Deps
@@ -39,7 +40,7 @@ async def test_a_day_that_is_to_be_dropped_when_a_backup_has_begun_stays_and_is_
     deps: Deps, engines: Engines, empty: str, tmp_path: Path
 ) -> None:
     now = deps.clock.now()
-    await keep_days(deps.db, now, 30)
+    await keep_days(deps.db, now, KEPT)
     async with deps.db.transaction() as tx:
         await put_row(tx, "call_record", now, {"ends_at": now - timedelta(days=1)})
         major = await tx.fetchval("SELECT current_setting('server_version_num')::integer / 10000")

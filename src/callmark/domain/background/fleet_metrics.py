@@ -15,6 +15,7 @@ from prometheus_client.core import Metric
 from callmark.domain.background import service as background
 from callmark.domain.background.service import PeriodicJob, Queue
 from callmark.domain.deps import Deps
+from callmark.domain.personalisation.partitions import DAILY_TABLES
 from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.domain.webhooks.dispatch.backlog import Backlog, read_backlog
 from callmark.domain.work_names import WorkName
@@ -147,7 +148,7 @@ async def _engine(deps: Deps, tx: Tx) -> list[Metric]:
     applied = await applied_steps(tx)
     used, most = await checks.count_connections(tx)
     alive = Counter(beat.kind for beat in await heartbeats_of(tx, deps.real_clock) if beat.is_alive)
-    ahead = await days_ahead(tx, deps.clock.now().astimezone(UTC).date())
+    ahead = await days_ahead(tx, deps.clock.now().astimezone(UTC).date(), DAILY_TABLES)
     return [
         _DAYS.of({(table,): days for table, days in ahead.items()}),
         _PROCESSES.of({(kind,): alive[kind] for kind in {*KINDS} - kinds_done_by(alive) | alive.keys()}),

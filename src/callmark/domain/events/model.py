@@ -10,10 +10,12 @@ from msgspec import Struct
 from callmark.domain.ids import AccountId, CampaignId, EventId
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import EPOCH
-from callmark.kit.partitions import LOG_DAYS
 
-KEPT = timedelta(days=LOG_DAYS)
-"""For how long after its creation an event is shown, to the second (contract D53); days are dropped later."""
+KEPT = timedelta(days=30)
+"""For how long after its creation an event is shown (contract, section 9.1), to the second (contract D53).
+
+Days are dropped later.
+"""
 
 
 class EventType(StrEnum):

@@ -12,9 +12,18 @@ from callmark.domain.personalisation.model import Batch
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import EngineRefuses, Unavailable
 from callmark.kit.heartbeats import apart
-from callmark.kit.partitions import DAYS_AHEAD, have_near_days, keep_days
+from callmark.kit.partitions import DAYS_AHEAD, DailyTable, have_near_days, keep_days
 
 log = structlog.get_logger(__name__)
+
+CALL_RECORDS = DailyTable("call_record", "ends_at", 0, fillfactor="47")
+LOGS = (
+    DailyTable("event", "created_at", 1),
+    DailyTable("delivery", "created_at", 2, fillfactor="70"),
+    DailyTable("attempt", "began_at", 3),
+)
+DAILY_TABLES = (CALL_RECORDS, *LOGS)
+"""Every table with a partition a day."""
 
 _DAY = timedelta(days=1)
 _START_WAITS_S = 20.0
@@ -30,7 +39,7 @@ async def begin_partitions(deps: Deps) -> None:
     """
     try:
         async with asyncio.timeout(_START_WAITS_S):
-            if not await have_near_days(deps.db, deps.clock.now()):
+            if not await have_near_days(deps.db, deps.clock.now(), DAILY_TABLES):
                 await keep_partitions(deps)
     except EngineRefuses:
         raise
@@ -39,10 +48,9 @@ async def begin_partitions(deps: Deps) -> None:
 
 
 async def keep_partitions(deps: Deps) -> None:
-    """Makes the days from yesterday to eight ahead of the product clock, and drops those past the retention.
+    """Makes the days of `DAILY_TABLES` from yesterday to eight ahead of the product clock, and drops old ones.
 
-    Of every table with a partition a day (`kit.partitions.DAILY_TABLES`). Safe to run by many at once and at any time;
-    must have run before a moved clock is acknowledged.
+    Safe to run by many at once and at any time; must have run before a moved clock is acknowledged.
     """
     await keep_partitions_at(deps, deps.clock.now())
 
@@ -56,7 +64,8 @@ async def keep_partitions_at(deps: Deps, now: datetime) -> None:
         asked_at, theirs = deps.real_clock.now(), await queries.select_instant(tx)
     if abs(off := apart(theirs, asked_at, deps.real_clock.now())) > _CLOCK_IS_WRONG:
         raise Unavailable(f"clock: the database's is {off} ahead of this machine's")
-    await keep_days(deps.db, now, deps.settings.retention_days, deps.settings.event_retention_days)
+    kept = {CALL_RECORDS: deps.settings.retention_days, **dict.fromkeys(LOGS, deps.settings.event_retention_days)}
+    await keep_days(deps.db, now, kept)
 
 
 async def count_ahead(deps: Deps, batch: Batch) -> None:

@@ -13,13 +13,12 @@ from tests.surfaces.api.extending import Business, business
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
-from callmark.domain.events.model import Event, EventType
+from callmark.domain.events.model import KEPT, Event, EventType
 from callmark.domain.ids import AccountId, CampaignId
 from callmark.domain.personalisation import partitions
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import new_id
-from callmark.kit.partitions import LOG_DAYS
 
 PAYLOAD = {"feature_set": "Liefer-Set ü", "is_interested": True}
 
@@ -135,7 +134,7 @@ async def test_after_thirty_days_events_are_gone_and_numbers_go_on(
 ) -> None:
     await partitions.keep_partitions(deps)
     await several(alice, EventType.CALL_ME_BACK, EventType.CALL_ME_BACK)
-    clock.advance(timedelta(days=LOG_DAYS + 2))
+    clock.advance(KEPT + timedelta(days=2))
     await partitions.keep_partitions(deps)
     await several(alice, EventType.CALL_ME_BACK)
     cast = alice.cast

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support.factories import make_cast
+from tests.support.kept_days import KEPT
 from tests.support.waiting import until
 from tests.surfaces.emulator.running import Emulated
 from tests.surfaces.gateway.helpers import CALLER, push_patiently
@@ -157,7 +158,7 @@ async def test_a_job_that_runs_by_the_later_clock_drops_nothing_of_what_comes_ba
             return await tx.fetchval("SELECT clock_offset = interval '0' FROM installation")
 
         await until(is_clock_back)
-        await keep_days(deps.db, clock.now(), 30)
+        await keep_days(deps.db, clock.now(), KEPT)
         await tx.execute(LEASED, None, None)
         await restoring
         parts = await tx.fetch("SELECT tableoid::regclass::text FROM call_record")
