@@ -20,8 +20,8 @@ from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.db import Tx, connect, own_names
 from callmark.kit.errors import Unavailable
 from callmark.kit.partitions import DAYS_AHEAD, days_ahead
+from callmark.processes.worker import prepare
 from callmark.record_rules.fields import NewRecord
-from callmark.worker.run import prepare
 
 _TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 _SINK_REQUEST = (

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 from tests.support.databases import Databases
+from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_cast
 from tests.surfaces.api.extending import hold_all, register
 from tests.surfaces.emulator.running import Emulated, emulated
@@ -15,7 +16,7 @@ from tests.surfaces.emulator.running import Emulated, emulated
 import callmark
 from callmark.domain.deps import Deps
 from callmark.kit.phone import PhoneNumber
-from callmark.worker.run import prepare, run_due_once
+from callmark.processes.worker import prepare
 
 ONLINE = PhoneNumber("919900000001")
 

@@ -12,7 +12,7 @@ import callmark
 from callmark.client.token_stores import MemoryTokenStore, TokenState
 from callmark.domain.deps import Deps
 from callmark.domain.limits.model import TOKENS_QUOTA
-from callmark.worker.run import prepare
+from callmark.processes.worker import prepare
 
 
 class CountingStore(MemoryTokenStore):

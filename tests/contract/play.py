@@ -12,12 +12,12 @@ from tests.client.reading import check_read
 from tests.contract.cast import TOKENS, Cast
 from tests.contract.matching import differences
 from tests.contract.templates import GENERATIONS, Json, changed, placeholders
+from tests.support.due_work import run_due_once
 from tests.support.openapi import operation_of
 from tests.support.requests_at_hand import at_hand
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.app import build_app
-from callmark.worker.run import run_due_once
 
 MOST_CASES = 100
 """Cases of a table: the clock stands still, and a token has 100 real-time pushes a second."""

@@ -21,6 +21,7 @@ from tests.domain.personalisation.submitting import new_record
 from tests.domain.signer_certificates.staging import key_pem, make_authority, pem
 from tests.domain.webhooks.receiving import QUICK, hang, receiver, staged, status
 from tests.support.alert_rules import Looks, judge
+from tests.support.due_work import run_due_once
 from tests.support.factories import ALICE, Cast, Sent, make_cast, phone, submit_batch
 from tests.support.metrics_page import Scrape, Series, scrape
 from tests.support.waiting import open_connected, until
@@ -55,7 +56,6 @@ from callmark.surfaces.app import build_app
 from callmark.surfaces.gateway.metrics import CONNECTED
 from callmark.surfaces.http import Response, render
 from callmark.surfaces.observed import Observed
-from callmark.worker.run import run_due_once
 
 HOST = "a:9400"
 POST = [step.number for step in migrations() if step.phase == "post"]

@@ -10,7 +10,7 @@ from tests.support.factories import make_cast
 from tests.surfaces.emulator.running import emulated
 
 from callmark.domain.deps import Deps
-from callmark.worker.run import prepare
+from callmark.processes.worker import prepare
 
 
 @pytest.fixture(scope="session")

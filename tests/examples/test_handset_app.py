@@ -25,7 +25,7 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.policy.model import SYSTEM
-from callmark.worker.run import prepare, run_worker
+from callmark.processes.worker import prepare, run_worker
 
 NODE = EXAMPLES.parent / "tools/node.sh"
 STREAMS = "--experimental-websocket"

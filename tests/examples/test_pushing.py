@@ -13,7 +13,7 @@ from tests.support.waiting import until
 
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
-from callmark.worker.run import run_worker
+from callmark.processes.worker import run_worker
 
 CALLER = "918040001234"
 FIRST, SECOND = "919900000001", "919900000002"

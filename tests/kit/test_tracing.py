@@ -109,7 +109,7 @@ except SetupError as exc:
 
 def test_what_is_not_on_imports_nothing_of_opentelemetry() -> None:
     program = (
-        "import sys, callmark.surfaces.app, callmark.worker.run;"
+        "import sys, callmark.surfaces.app, callmark.processes.worker;"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -24,7 +24,7 @@ from callmark.kit.ids import new_id
 from callmark.kit.migrate import head, migrate, migrations, schema_number
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
-from callmark.worker.run import prepare
+from callmark.processes.worker import prepare
 
 STEPS_BACK = 5
 LAST_POST = max(step.number for step in migrations() if step.phase == "post")

@@ -10,6 +10,7 @@ import pytest
 from tests.domain.personalisation.submitting import new_record
 from tests.domain.webhooks.receiving import receiver, staged, status
 from tests.support.cases import for_each
+from tests.support.due_work import run_due_once
 from tests.support.factories import Sent, make_cast, submit_batch
 from tests.support.metrics_page import Scrape, forget_requests, scrape
 from tests.support.waiting import until
@@ -27,10 +28,9 @@ from callmark.kit.metrics import declared
 from callmark.kit.roles import ALL_ROLES
 from callmark.record_rules.fields import Faulty
 from callmark.surfaces.metrics import describe
-from callmark.worker.run import run_due_once
 
 DOCS = Path(__file__).parents[2] / "docs/observing.md"
-_PARTS = ("domain", "kit", "processes", "surfaces", "worker")
+_PARTS = ("domain", "kit", "processes", "surfaces")
 
 
 @pytest.fixture(scope="module", autouse=True)

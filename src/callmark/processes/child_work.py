@@ -33,8 +33,7 @@ from callmark.processes.compose import open_deps
 from callmark.processes.http import Server, admin_app, serve_until
 from callmark.processes.ports import open_socket, open_sockets
 from callmark.processes.reach import public_url
-from callmark.processes.worker import run_beside
-from callmark.worker.run import check, prepare, run_worker
+from callmark.processes.worker import check, prepare, run_beside, run_worker
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from tests.client.conftest import Platform
 from tests.support.waiting import until
 
 from callmark.main import cli
-from callmark.worker.run import run_worker
+from callmark.processes.worker import run_worker
 
 Typed = str | bytes | IO[bytes] | None
 _READS = {"0", "63"}

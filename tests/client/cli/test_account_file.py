@@ -19,6 +19,7 @@ from PIL import Image
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import Platform
 from tests.client.proxy import proxied
+from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, logo, make_cast
 
 from callmark.domain.policy.model import SYSTEM
@@ -26,7 +27,7 @@ from callmark.domain.policy.plan import ALL_ACCESS
 from callmark.domain.structure import service as structure
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import FakeClock
-from callmark.worker.run import run_due_once, run_worker
+from callmark.processes.worker import run_worker
 
 PAGE = (Path(__file__).parents[3] / "docs/config-file.md").read_text()
 (EXAMPLE,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

@@ -23,7 +23,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
-from callmark.worker.run import prepare
+from callmark.processes.worker import prepare
 
 CALLER = ("--caller", "918040001234", "--expires-in", "2h", "--yes")
 

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 from tests.domain.personalisation.counted_calls import called, count_all, long_after, submit
+from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_cast
 from tests.support.waiting import until
 from tests.support.way_to_postgres import way_to_postgres
@@ -19,7 +20,7 @@ from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.statement_batcher import StatementBatcher
-from callmark.worker import run as worker
+from callmark.processes.worker import prepare
 
 
 async def records_of(deps: Deps, cast: Cast, batch: Batch) -> list[StoredRecord]:
@@ -33,7 +34,7 @@ async def test_the_newest_batches_show_before_the_job_has_counted_them(deps: Dep
     await submit(deps, cast, 0, bad=1)
     today = (await call_figures.read_days(deps, cast.account.id)).today
     assert (today.accepted, today.waiting, today.invalid) == (6, 5, 1)
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     today = (await call_figures.read_days(deps, cast.account.id)).today
     assert (today.accepted, today.valid, today.waiting, today.pushed) == (6, 3, 0, 0)
     assert today.failures[Outcome.NOT_REGISTERED] == 3
@@ -42,13 +43,13 @@ async def test_the_newest_batches_show_before_the_job_has_counted_them(deps: Dep
 async def test_counting_changes_no_figure_and_never_counts_twice(deps: Deps) -> None:
     cast = await make_cast(deps)
     await submit(deps, cast, 4, bad=1)
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     waiting = await submit(deps, cast, 2)
     before = await call_figures.read_days(deps, cast.account.id)
     for _ in range(2):
         await count_all(deps)
         assert await call_figures.read_days(deps, cast.account.id) == before
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     for _ in range(2):
         await count_all(deps)
     today = (await call_figures.read_days(deps, cast.account.id)).today
@@ -74,7 +75,7 @@ async def test_a_record_counts_as_shown_and_answered_once_however_often_it_rings
 async def test_a_late_delivery_moves_from_the_failed_to_the_pushed(deps: Deps) -> None:
     cast = await make_cast(deps)
     batch = await submit(deps, cast)
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     await count_all(deps)
     (record,) = await records_of(deps, cast, batch)
     await service.acknowledge(deps, [record.key])
@@ -87,7 +88,7 @@ async def test_a_late_delivery_moves_from_the_failed_to_the_pushed(deps: Deps) -
 async def test_a_late_delivery_that_postgresql_could_not_take_at_once_is_counted(deps: Deps, clock: FakeClock) -> None:
     cast, real = await make_cast(deps), FakeClock()
     batch = await submit(deps, cast, 2)
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     first, second = await records_of(deps, cast, batch)
     with way_to_postgres(deps) as way:
         away = KeptConnections(way.dsn, size=1, name="away")
@@ -117,10 +118,10 @@ async def test_a_late_delivery_that_postgresql_could_not_take_at_once_is_counted
 async def test_a_day_is_its_own_and_days_without_anything_are_there(deps: Deps, clock: FakeClock) -> None:
     cast = await make_cast(deps)
     await submit(deps, cast, 2)
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     await count_all(deps)
     clock.advance(timedelta(days=1))
-    await worker.prepare(deps)
+    await prepare(deps)
     await submit(deps, cast, 1)
     found = await call_figures.read_days(deps, cast.account.id)
     assert [day.accepted for day in found.days[-3:]] == [0, 2, 1]
@@ -185,7 +186,7 @@ async def test_any_number_of_batches_that_wait_keeps_no_other_from_being_counted
         await tx.execute(WAITING, suspended.account.id, deps.clock.now())
     await submit(deps, cast, 3)
     await count_all(deps)  # none is done
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     await count_all(deps)
     async with deps.db.connection() as tx:
         counted = await tx.fetch("SELECT account_id, accepted, not_registered FROM record_day")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from msgspec import Struct
 from tests.support.actors import ALICE
+from tests.support.due_work import run_due_once
 from tests.support.engines import Engines
 from tests.support.factories import Cast, Sent, make_cast, phone, submit_batch
 from tests.support.state_machines import Machine, run_machine
@@ -23,7 +24,6 @@ from callmark.kit.clock import to_ms
 from callmark.kit.errors import Conflict
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import NewRecord
-from callmark.worker.run import run_due_once
 
 ENDS = {
     "connected": Outcome.SUCCESS,

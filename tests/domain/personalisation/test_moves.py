@@ -27,7 +27,7 @@ from callmark.kit import partitions
 from callmark.kit.db import DatabaseConnection, connect
 from callmark.kit.partitions import DAYS_AHEAD, RowsAhead, keep_days
 from callmark.kit.work import wake_topic
-from callmark.worker.run import prepare
+from callmark.processes.worker import prepare
 
 MANY = 3
 

@@ -7,6 +7,7 @@ from typing import LiteralString
 import pytest
 from msgspec.structs import replace
 from tests.domain.personalisation.partitions import new_record, partition_of, register, submit
+from tests.support.due_work import run_due_once
 from tests.support.engines import Engines
 from tests.support.factories import make_cast, phone
 from tests.support.kept_days import KEPT
@@ -25,8 +26,8 @@ from callmark.kit.errors import Conflict, Unavailable
 from callmark.kit.ids import random_text
 from callmark.kit.partitions import EARLY_DAYS, LONG_HELD, days_ahead, keep_days
 from callmark.kit.phone import PhoneNumber
+from callmark.processes.worker import prepare
 from callmark.record_rules.fields import NewRecord
-from callmark.worker.run import prepare, run_due_once
 
 
 async def only(deps: Deps, batch: Batch) -> StoredRecord:

@@ -18,6 +18,7 @@ from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.kit.backups.backing_up import backed_up
 from tests.support.between_tests import resting_on
 from tests.support.databases import Databases
+from tests.support.due_work import run_due_once
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.factories import Sent, make_label, phone, submit_batch
 from tests.support.opened_deps import PATIENT_S
@@ -39,8 +40,8 @@ from callmark.kit.installation import held_since
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
 from callmark.processes.compose import open_deps
+from callmark.processes.worker import prepare
 from callmark.record_rules.fields import NewRecord
-from callmark.worker.run import prepare, run_due_once
 
 Rows = Mapping[str, set[str]]
 """Of each table its rows, as text."""

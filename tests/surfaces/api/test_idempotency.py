@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.support.due_work import run_due_once
 from tests.support.factories import phone
 from tests.surfaces.api.extending import Business, business, hold_all, register
 
@@ -21,7 +22,6 @@ from callmark.kit.errors import StillRunning
 from callmark.record_rules.fields import NewRecord
 from callmark.surfaces.api import idempotency as surface
 from callmark.surfaces.api.waiting_room import ClientLine, WaitingRoom
-from callmark.worker.run import run_due_once
 
 BULK, REAL_TIME = "/v2/clients/{id}/dynamic_call_records", "/v2/clients/{id}/dynamic_call_record"
 

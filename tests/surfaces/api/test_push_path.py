@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_cast, phone
 from tests.support.waiting import in_task
 
@@ -16,7 +17,6 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.app import build_app
-from callmark.worker.run import run_due_once
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from msgspec import Struct
 from msgspec.structs import replace
+from tests.support.due_work import run_due_once
 from tests.support.engines import Engines
 from tests.support.factories import make_cast, phone
 from tests.support.listed_number import make_listed, ring
@@ -35,7 +36,6 @@ from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.waiting import LOOKS_EVERY, wait_until
 from callmark.surfaces.api.waiting_room import MOST, MOST_OF_ACCOUNT, ClientLine, WaitingRoom
 from callmark.surfaces.app import build_app
-from callmark.worker.run import run_due_once
 
 WAITING = {"wait_s": 30}
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 from PIL import Image
+from tests.support.due_work import run_due_once
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.factories import Sent, make_cast, phone, submit_batch
 from tests.surfaces.cli.running import NOBODY, Ended, Here, Runner
@@ -30,7 +31,6 @@ from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.settings import read_settings
 from callmark.record_rules.fields import NewRecord
 from callmark.surfaces.cli.command import operator_at_terminal
-from callmark.worker.run import run_due_once
 
 FEATURES = "call_personalisation,number_management,call_me_back,user_feedback"
 COMMAND = (sys.executable, "-c", "from callmark.main import cli; cli()")

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.domain.personalisation.counted_calls import called, submit
+from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_label
 from tests.surfaces.console.browser import Browser, Business, Visitors, links_of, make_business, text_of, visitors
 
@@ -22,7 +23,6 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.settings import Secret
-from callmark.worker import run as worker
 
 TICK = "(done)"
 
@@ -83,7 +83,7 @@ async def test_steps_tick_by_what_is_there(deps: Deps, business: Business, brows
     label = await make_label(deps, business.account.id)
     assert await ticks(alice) == 1
     batch = await submit(deps, Cast(business.account, "", "", "", label), 1)
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     record = (await personalisation.batch_status(deps, business.account.id, batch.id))[0]
     await called(deps, record, CallEvent.SHOWN)
     assert await ticks(alice) == 2
@@ -99,7 +99,7 @@ async def test_another_accounts_progress_ticks_nothing(deps: Deps, business: Bus
     charlie = await browse.as_member((await make_business(deps, "Borealis")).admin)
     label = await make_label(deps, business.account.id)
     batch = await submit(deps, Cast(business.account, "", "", "", label), 1)
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     record = (await personalisation.batch_status(deps, business.account.id, batch.id))[0]
     await called(deps, record, CallEvent.SHOWN)
     assert await ticks(charlie) == 0
@@ -165,7 +165,7 @@ async def test_the_demo_lists_a_number_with_call_me_back_and_a_webhook_once(deps
         for _ in range(2):
             page = await alice.follow(await alice.post("/console/first-steps/prepare", {"on": "home"}))
             assert "the number is being listed" in text_of(page)
-        await worker.run_due_once(deps)
+        await run_due_once(deps)
         caller, _ = demo_numbers(business.account.id)
         number = text_of(await alice.get(f"/console/numbers/{caller}"))
         assert "Listed" in number

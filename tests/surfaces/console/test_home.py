@@ -2,6 +2,7 @@ import re
 from datetime import timedelta
 
 from tests.domain.personalisation.counted_calls import called, count_all, submit
+from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_label
 from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
 
@@ -9,7 +10,6 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service
 from callmark.kit.clock import FakeClock
-from callmark.worker import run as worker
 
 MORE_THAN_A_PAGE_COUNTS = 31
 """Batches of 500."""
@@ -22,7 +22,7 @@ async def test_home_says_how_today_goes_and_a_number_leads_to_its_list_where_the
     assert "Nothing pushed today" in text_of(await alice.get("/console"))
     cast = Cast(business.account, "", "", "", await make_label(deps, business.account.id))
     batch = await submit(deps, cast, 3, bad=1)
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     record = (await service.batch_status(deps, business.account.id, batch.id))[0]
     await called(deps, record, CallEvent.SHOWN, CallEvent.ANSWERED)
     clock.advance(timedelta(hours=1))
@@ -50,7 +50,7 @@ async def test_home_says_that_all_went_well_only_of_what_has_ended_and_is_counte
     assert "Nothing has failed so far. 2 records wait." in text_of(await alice.get("/console"))
     records = await service.batch_status(deps, business.account.id, batch.id)
     await service.acknowledge(deps, [record.key for record in records])
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     assert "Every record reached its handset." in text_of(await alice.get("/console"))
     await count_all(deps)
     for _ in range(MORE_THAN_A_PAGE_COUNTS):

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.domain.personalisation.counted_calls import called, submit
 from tests.support.audit_log import log_of
+from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, Sent, make_label, phone, submit_batch
 from tests.surfaces.console.browser import (
     Browser,
@@ -24,8 +25,8 @@ from callmark.domain.personalisation.search import service as search
 from callmark.domain.personalisation.search.service import BatchFilter
 from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock
+from callmark.processes.worker import prepare
 from callmark.record_rules.fields import NewRecord
-from callmark.worker import run as worker
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ async def alice(business: Business, browse: Visitors) -> Browser:
 async def pushed(deps: Deps, business: Business, label: Label, good: int = 1, bad: int = 0) -> Batch:
     """A batch of the business, which a worker has seen to."""
     batch = await submit(deps, Cast(business.account, "", "", "", label), good, bad=bad)
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     return batch
 
 
@@ -134,7 +135,7 @@ async def test_batches_are_listed_by_date_and_state_and_paged_by_key(
     assert "No batches yet" in text_of(await alice.get("/console/batches"))
     old = await pushed(deps, business, label, 2, bad=1)
     clock.advance(timedelta(days=1))
-    await worker.prepare(deps)
+    await prepare(deps)
     alice = await browse.as_member(business.admin)  # nobody stays signed in for a day without use
     for _ in range(26):
         await submit(deps, Cast(business.account, "", "", "", label), 1)
@@ -276,7 +277,7 @@ async def test_records_are_narrowed_to_those_since_a_day_of_the_visitors_zone(
 ) -> None:
     old = await only(deps, await pushed(deps, business, label))  # at noon of 1 January in UTC
     clock.advance(timedelta(days=1))
-    await worker.prepare(deps)
+    await prepare(deps)
     alice = await browse.as_member(business.admin)
     new = await only(deps, await pushed(deps, business, label))
     links = {id_: f"/console/records/{id_.key.id}" for id_ in (old, new)}

@@ -7,6 +7,7 @@ from html import unescape
 import httpx
 import msgspec
 from tests.support.audit_log import log_of
+from tests.support.due_work import run_due_once
 from tests.support.factories import make_label, phone
 from tests.support.workbooks import book
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_business, text_of
@@ -18,7 +19,6 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import MOST_KEPT, FilePurpose
 from callmark.kit.clock import FakeClock
-from callmark.worker import run as worker
 
 SKIPPED = "2026-03-29T02:30"
 """A time that clocks in Europe/Berlin do not show."""
@@ -53,8 +53,8 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
     taken = await push(alice, sent)
     path = taken.headers["location"]
     assert "Submitting" in text_of(await alice.follow(taken))
-    await worker.run_due_once(deps)  # the file becomes a batch
-    await worker.run_due_once(deps)  # the batch is pushed
+    await run_due_once(deps)  # the file becomes a batch
+    await run_due_once(deps)  # the batch is pushed
     stream = await alice.get(f"{path}/progress")
     last = stream.text.strip().rpartition("data: ")[2]
     assert msgspec.json.decode(last) == {"done": 2, "total": 2, "text": "Done", "finished": True}
@@ -93,11 +93,11 @@ async def test_an_upload_is_done_when_a_record_of_it_was_erased(
         (f"+{erased}", "pending"),
         (f"+{other}", "pending"),
     ]
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     async with deps.db.connection() as tx:
         await tx.execute("DELETE FROM call_record WHERE receiver_number = $1", erased)
     assert "Pushing" in text_of(await alice.get(path))
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     shown = text_of(await alice.get(path))
     assert ("Pushing" in shown, "1 not pushed" in shown) == (False, True)
     last = (await alice.get(f"{path}/progress")).text.strip().rpartition("data: ")[2]
@@ -116,7 +116,7 @@ async def test_an_upload_of_more_than_one_batch_names_them_all(
         "/console/uploads/new", {"caller": "918040001234"}, file=("big.csv", text.encode(), "text/csv")
     )
     taken = await push(alice, sent)
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     shown = await alice.follow(taken)
     assert shown.status_code == 200
     assert "Its records are in 2 batches." in text_of(shown)
@@ -189,7 +189,7 @@ async def test_nothing_is_pushed_before_the_preview_and_the_preview_keeps_what_w
         assert gone.status_code == 404
         assert "This preview is gone: it was used or discarded" in text_of(gone)
         assert 'href="/console/uploads"' in gone.text.partition("empty-action")[2]
-    await worker.run_due_once(deps)
+    await run_due_once(deps)
     (batch,) = await uploads.batches_of(deps, business.account.id, upload.id)
     assert f"/console/batches/{batch}" in (await alice.get(done.headers["location"])).text
 

@@ -6,7 +6,7 @@ from tests.support.databases import Databases
 from tests.surfaces.emulator.running import Emulated, emulated
 
 from callmark.domain.deps import Deps
-from callmark.worker.run import prepare
+from callmark.processes.worker import prepare
 
 
 @pytest.fixture(scope="session")

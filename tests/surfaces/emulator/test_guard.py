@@ -17,10 +17,10 @@ from websockets.typing import Subprotocol
 from callmark.domain.deps import Deps
 from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.settings import Secret
+from callmark.processes.worker import prepare
 from callmark.surfaces.app import build_app
 from callmark.surfaces.emulator.app import EmulatorRoutes
 from callmark.surfaces.emulator.guard import emulator_token
-from callmark.worker.run import prepare
 
 PUBLIC = "http://127.0.0.1:8700"
 FOREIGN = (

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.domain.webhooks.receiving import receiver
+from tests.support.due_work import run_due_once
 from tests.support.factories import ALICE, Cast, make_cast, phone
 from tests.support.listed_number import make_listed, offer_everything
 from tests.support.tracing import TRACE, TRACEPARENT, ids_of, traced
@@ -13,7 +14,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import to_ms
-from callmark.worker.run import run_due_once
 
 POST_BATCH = "POST /v2/clients/{clientAccountId}/dynamic_call_records"
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
+from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_cast, phone
 from tests.support.waiting import until
 from tests.support.way_to_postgres import way_to_postgres
@@ -33,7 +34,6 @@ from callmark.kit.fanout import Answer, Push
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.ids import new_id
 from callmark.kit.statement_batcher import StatementBatcher
-from callmark.worker.run import run_due_once
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from aiohttp import web
 from msgspec.structs import replace
 from tests.domain.webhooks.receiving import Handler, receiver
 from tests.support.databases import Databases
+from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_cast, phone
 from tests.support.waiting import until
 from tests.surfaces.gateway.fake_fcm import FakeFcm, credentials
@@ -43,7 +44,7 @@ from callmark.kit.fanout import Answer
 from callmark.kit.fcm import read_service_account
 from callmark.kit.ids import random_uuid
 from callmark.kit.worker import Worker
-from callmark.worker.run import run_due_once, run_worker
+from callmark.processes.worker import run_worker
 
 APP_TOKEN = "fcm:APA91b-of-an-app"
 GONE: dict[str, Any] = {

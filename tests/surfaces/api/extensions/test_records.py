@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from tests.support.due_work import run_due_once
 from tests.support.factories import phone
 from tests.support.listed_number import make_listed
 from tests.support.waiting import Growing, in_task
@@ -30,7 +31,6 @@ from callmark.kit.db import Tx
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.work import Claimed
-from callmark.worker.run import run_due_once
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """What tests of integrators ask of the control API: a webhook in one request, and whether work is left."""
 
+from tests.support.due_work import run_due_once
 from tests.support.factories import make_cast
 from tests.surfaces.emulator.running import Emulated
 
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
-from callmark.worker.run import run_due_once
 
 
 async def test_a_webhook_of_any_account(emulator: Emulated) -> None:

@@ -30,9 +30,9 @@ from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
 from callmark.kit.addresses import LOOPBACK
 from callmark.kit.clock import FakeClock, iso_ms
 from callmark.kit.outbound import Outbound, Patience
+from callmark.processes.worker import prepare
 from callmark.surfaces.app import build_app
 from callmark.surfaces.emulator.control_api import sink_queries
-from callmark.worker.run import prepare
 
 ENOUGH = Patience(connect_s=30, read_s=30, total_s=60)
 

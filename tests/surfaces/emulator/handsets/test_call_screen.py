@@ -20,6 +20,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
 from callmark.kit.ids import new_id
 from callmark.kit.ports import free_port
+from callmark.processes.worker import prepare
 from callmark.surfaces.emulator.control_api.wire import AnswerIn
 from callmark.surfaces.emulator.handsets import call_screen, farm_api
 from callmark.surfaces.emulator.handsets.answer_sender import AnswerSender
@@ -30,7 +31,6 @@ from callmark.surfaces.emulator.handsets.farm_screens import FarmScreens
 from callmark.surfaces.emulator.handsets.gestures import Act, Gesture
 from callmark.surfaces.emulator.handsets.handset import Handset
 from callmark.surfaces.emulator.handsets.model import VirtualHandset
-from callmark.worker.run import prepare
 
 STRANGER = "918049998888"
 SLOT = "2026-01-03T11:00:00+05:30"

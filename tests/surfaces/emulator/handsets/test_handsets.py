@@ -26,8 +26,8 @@ from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.db import Database
+from callmark.processes.worker import prepare
 from callmark.surfaces.emulator.handsets.held_identities import MOST_HELD
-from callmark.worker.run import prepare
 
 
 async def test_a_pushed_identity_shows_when_its_caller_rings_and_the_call_is_reported(emulator: Emulated) -> None:

@@ -30,8 +30,8 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
+from callmark.processes.worker import prepare, run_worker
 from callmark.surfaces.emulator.states.reset import tell_of_clock
-from callmark.worker.run import prepare, run_worker
 
 SLEEPS = {"sleeps": True, "awake_for_s": 1.5}
 """It stays for longer than the second that a push may wait before it is sent again."""

@@ -21,12 +21,12 @@ from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.tasks import end
+from callmark.processes.worker import prepare
 from callmark.surfaces.app import build_app
 from callmark.surfaces.emulator.handsets import farm_screens
 from callmark.surfaces.emulator.handsets.close_codes import REPLACED
 from callmark.surfaces.emulator.handsets.magic_receivers import MAGIC
 from callmark.surfaces.emulator.pages.live_screens import MOST_STREAMS
-from callmark.worker.run import prepare
 
 STRANGER = "918049998888"
 

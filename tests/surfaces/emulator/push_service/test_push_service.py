@@ -19,9 +19,9 @@ from callmark.kit.fcm import Fcm, MessageRefused, NotNow, TokenGone, Woken, read
 from callmark.kit.outbound import Outbound, allowed_networks
 from callmark.kit.settings import Settings
 from callmark.passport.encoding import to_base64url
+from callmark.processes.worker import prepare
 from callmark.surfaces.emulator.handsets.wake_up import new_push_token
 from callmark.surfaces.emulator.push_service import service_account
-from callmark.worker.run import prepare
 
 PATH = "/emulator/fcm"
 SEND = f"{PATH}/v1/projects/{service_account.PROJECT}/messages:send"

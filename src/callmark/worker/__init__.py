@@ -1,1 +1,0 @@
-"""Claims due work and runs the domain's jobs."""
