@@ -5,7 +5,7 @@ import sys
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from callmark.kit.limits import allow_many_files
+from callmark.kit.open_files import allow_many_files
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:

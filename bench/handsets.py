@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from callmark.kit.limits import allow_many_files
+from callmark.kit.open_files import allow_many_files
 
 AT_ONCE = 100
 """Handshakes under way at once; more would only wait for each other."""

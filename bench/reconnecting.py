@@ -16,7 +16,7 @@ import msgspec
 import uvloop
 
 from bench.handsets import AT_ONCE, TEXT, Handset, handshake
-from callmark.kit.limits import allow_many_files
+from callmark.kit.open_files import allow_many_files
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 ADDRESSES = 8

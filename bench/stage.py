@@ -30,7 +30,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import to_ms
 from callmark.kit.engines.binaries import choose_postgres
 from callmark.kit.ids import sha256
-from callmark.kit.limits import allow_many_files, most_connections
+from callmark.kit.open_files import allow_many_files, most_connections
 from callmark.kit.phone import PhoneNumber
 from callmark.processes.compose import open_operator_deps
 

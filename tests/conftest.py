@@ -26,7 +26,7 @@ from callmark.domain.labels import logo
 from callmark.domain.sessions import passwords
 from callmark.kit.clock import FakeClock
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
-from callmark.kit.limits import collect_garbage_rarely, importing
+from callmark.kit.process_start import collect_garbage_rarely, importing
 
 FIRST = "gw0"
 """The worker that imports the tests before the others."""

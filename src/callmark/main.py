@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from callmark import __version__
 from callmark.kit.errors import AppError, EngineRefuses, InvalidInput, Unavailable
-from callmark.kit.limits import import_without, importing
+from callmark.kit.process_start import import_without, importing
 
 
 class _Entry(Struct, frozen=True):

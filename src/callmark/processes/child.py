@@ -10,7 +10,7 @@ import argparse
 
 import msgspec
 
-from callmark.kit.limits import import_without, importing
+from callmark.kit.process_start import import_without, importing
 from callmark.kit.roles import PROCESS_KINDS
 
 

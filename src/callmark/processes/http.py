@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
-from callmark.kit import limits
+from callmark.kit import open_files
 from callmark.kit.addresses import parse_networks
 from callmark.kit.fastpath.http_protocol import BODY_SILENT_S, HEAD_WITHIN_S, HttpProtocol
 from callmark.kit.fastpath.websockets import WebSocketProtocol
@@ -63,7 +63,7 @@ class Server(uvicorn.Server):
         protocol: Any = partial(
             HttpProtocol,
             render_refusal=render_error,
-            most_connections=limits.most_connections() if most_connections is None else most_connections,
+            most_connections=open_files.most_connections() if most_connections is None else most_connections,
             head_within_s=head_within_s,
             body_silent_s=body_silent_s,
         )

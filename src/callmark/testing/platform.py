@@ -7,7 +7,7 @@ ends, with all its data, when its standard input does.
 import sys
 from pathlib import Path
 
-from callmark.kit.limits import import_without, importing
+from callmark.kit.process_start import import_without, importing
 
 
 def main(data: str, port: str) -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from callmark.kit import logs
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.errors import SetupError
-from callmark.kit.limits import import_without, importing
+from callmark.kit.process_start import import_without, importing
 from callmark.kit.roles import ALL_ROLES, ROLES
 from callmark.kit.settings import Settings, default_data_dir, demo_data_dir, read_settings
 from callmark.processes.demo.credentials import Credentials, read_credentials, write_credentials

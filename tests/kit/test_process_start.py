@@ -15,7 +15,7 @@ def _printed(program: str) -> str:
 def test_what_the_first_imports_made_is_never_looked_at_again_and_what_later_ones_make_is() -> None:
     program = """
 import gc
-from callmark.kit.limits import importing
+from callmark.kit.process_start import importing
 with importing():
     made, off = [[] for _ in range(10_000)], not gc.isenabled()
 kept = gc.get_freeze_count()
@@ -29,7 +29,7 @@ print(off, gc.isenabled(), kept > 10_000, gc.get_freeze_count() <= kept)
 def test_what_is_hidden_from_one_is_there_for_whoever_imports_it_later() -> None:
     program = """
 import sys
-from callmark.kit.limits import import_without
+from callmark.kit.process_start import import_without
 import_without("structlog", "rich")
 import structlog.dev
 print(structlog.dev.rich, "rich" in sys.modules)
@@ -42,7 +42,7 @@ print(rich.__name__)
 def test_what_is_imported_already_stays() -> None:
     program = """
 import sys, rich
-from callmark.kit.limits import import_without
+from callmark.kit.process_start import import_without
 import_without("structlog", "rich")
 print(sys.modules["rich"] is rich, sys.modules["structlog"].dev.rich is rich)
 """

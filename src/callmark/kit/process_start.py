@@ -1,31 +1,11 @@
-"""What a process may hold, and how often it looks for what it no longer needs."""
+"""What a process does at its start to begin soon and to run with less: imports, and Python's search for garbage."""
 
 import gc
-import resource
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
-
-_KEPT_FILES = 512
-
-
-def allow_many_files() -> int:
-    """Raises the limit of open files to what this process may have at most, one each for a connection; the limit."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = max(most, 262_144)
-    with suppress(ValueError, OSError):  # only a privileged process may pass the hard limit
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
-        return wanted
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most
-
-
-def most_connections() -> int:
-    """How many connections of clients leave enough files for engines, data and calls to the outside."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(files - _KEPT_FILES, files // 2)
 
 
 def collect_garbage_rarely() -> None:
