@@ -151,6 +151,15 @@ def test_a_spreadsheet_that_divides_elsewhere_gets_no_formula() -> None:
     assert kept == ["x;'=A1", "x;;'@A1;'-A1", "x\t'+1+1", "x\n'=A1\r'=A1", "'\t'=A1", *cells[-2:]]
 
 
+@pytest.mark.parametrize("divider", [";", "\t", "\r", "\n"])
+@pytest.mark.parametrize("quotes", ['"', '""', '"""'])
+@pytest.mark.parametrize("begin", ["=1+1", "@SUM(A1)", "+1+1", "-A1"])
+def test_a_quotation_mark_before_a_formula_does_not_hide_it(divider: str, quotes: str, begin: str) -> None:
+    written = sheet([(3, f"x{divider}{quotes}{begin}{divider}y", "why")])
+    lines = csv.reader(io.StringIO(written, newline=""), delimiter="\t" if divider == "\t" else ";")
+    assert not [cell for line in lines for cell in line if cell[:1] in set("=@+-")]
+
+
 @pytest.mark.parametrize(
     ("owner", "said"),
     [

@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 _DIVIDES = r";\t\r\n"
 """What ends a cell in some spreadsheets, also within quotes: they look for these where they expect no commas."""
-_FORMULA = re.compile(rf"\A(?=[\t\r])|(?:\A|(?<=[{_DIVIDES}]))(?=[=@]|[+-](?![\d ]*(?:[{_DIVIDES}]|\Z)))")
-"""Before a formula; a signed number, as people write phone numbers, is none."""
+_BEGINS = rf"(?:[=@]|[+-](?![\d ]*(?:[{_DIVIDES}]|\Z)))"
+"""How a formula begins; a signed number, as people write phone numbers, is none."""
+_FORMULA = re.compile(rf"\A(?=[\t\r]|{_BEGINS})|(?<=[{_DIVIDES}])(?=\"*{_BEGINS})")
+"""Before a formula. To readers that divide within a text, quotes behind such a mark are those around an empty one."""
 _LONGEST_OWNER = 50
 """In a file's name, of which systems take 255 bytes."""
 
