@@ -14,7 +14,8 @@ AppError
 ├── UnsupportedMedia  a media type that is not accepted
 │   └── UnsupportedEncoding  a compressed body
 ├── Conflict          the state forbids it (a limit of five, a name already taken)
-│   └── StillRunning  the same request is being answered; try again in a second
+│   ├── StillRunning  the same request is being answered; try again in a second
+│   └── ChangedMeanwhile  something else would be lost than was shown
 ├── KeyReused         an idempotency key that already names another request
 ├── TooManyRequests   over a rate limit; try again after a stated time
 ├── Unavailable       an engine cannot be reached; try again soon
@@ -201,6 +202,13 @@ class StillRunning(Conflict):
 
     def __init__(self) -> None:
         super().__init__("a request with this idempotency key is still running. please try again later.")
+
+
+class ChangedMeanwhile(Conflict):
+    """Something else would be lost than was shown, so nothing was done; ask again."""
+
+    def __init__(self) -> None:
+        super().__init__("something else would be lost now; nothing was changed")
 
 
 class KeyReused(AppError):

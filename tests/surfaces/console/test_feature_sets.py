@@ -1,3 +1,4 @@
+import asyncio
 from html import escape
 
 from msgspec.structs import replace
@@ -5,9 +6,11 @@ from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
 from tests.support.factories import make_label, phone
 from tests.support.listed_number import QUESTIONS
+from tests.support.waiting import until_locked
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 from tests.surfaces.console.listing import hidden_fields
 
+from callmark.domain.accounts import service as accounts
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
@@ -32,6 +35,13 @@ async def static_label(deps: Deps, business: Business, name: str = "Acme Deliver
 async def make_set(deps: Deps, business: Business, new: NewFeatureSet = NEW) -> FeatureSet:
     """A feature set on the process that paul owns."""
     return await feature_sets.create_feature_set(deps, business.account.id, business.process, new, by=SYSTEM)
+
+
+async def add_campaign(deps: Deps, to: FeatureSet) -> None:
+    kind = CampaignType.CALL_RATING
+    await feedback.create_campaign(
+        deps, to.account_id, feature_set_id=to.id, name="Was it fine?", campaign_type=kind, by=ALICE
+    )
 
 
 async def only_set(deps: Deps, business: Business) -> FeatureSet:
@@ -123,19 +133,29 @@ async def test_a_feature_set_is_not_deleted_with_a_campaign_that_the_question_di
     made, alice = await make_set(deps, business, NEW), await browse.as_member(business.admin)
     at = f"{SETS}/{made.id}/delete"
     fields = hidden_fields(await alice.get(at))
-    await feedback.create_campaign(
-        deps,
-        business.account.id,
-        feature_set_id=made.id,
-        name="Was it fine?",
-        campaign_type=CampaignType.CALL_RATING,
-        by=ALICE,
-    )
+    await add_campaign(deps, made)
     stale = await alice.follow(await alice.post(at, fields))
     assert "This changed meanwhile. Check it again, then confirm." in text_of(stale)
     assert "Was it fine?" in text_of(stale)
     await feature_sets.get_feature_set(deps, business.account.id, made.id)
     assert (await alice.post(at, hidden_fields(stale))).headers["location"] == SETS
+
+
+async def test_a_campaign_that_comes_while_a_deletion_waits_for_its_turn_is_not_deleted(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    made, alice = await make_set(deps, business, NEW), await browse.as_member(business.admin)
+    at = f"{SETS}/{made.id}/delete"
+    fields = hidden_fields(await alice.get(at))
+    async with deps.db.transaction() as tx:
+        await accounts.lock_account(tx, business.account.id)
+        deleting = asyncio.ensure_future(alice.post(at, fields))
+        await until_locked(deps.db, 1)
+        await add_campaign(deps, made)
+    stale = text_of(await alice.follow(await deleting))
+    assert "This changed meanwhile. Check it again, then confirm." in stale
+    assert "Was it fine?" in stale
+    await feature_sets.get_feature_set(deps, business.account.id, made.id)
 
 
 async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(

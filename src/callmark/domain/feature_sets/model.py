@@ -144,6 +144,11 @@ class FeatureSetDependents(Struct, frozen=True):
     campaigns: Sequence[str]
     answer_count: int
 
+    @property
+    def names(self) -> list[str]:
+        """What is deleted, the configuration first. New answers come all the time and are none of it."""
+        return [self.callback_config, *self.campaigns]
+
 
 def description_text(text: str) -> str:
     """A description as it is stored: outer spaces dropped, 0 to 500 code points on one line. Raises InvalidInput."""

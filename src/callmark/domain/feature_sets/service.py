@@ -31,6 +31,7 @@ from callmark.domain.ids import AccountId, FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, Scope
 from callmark.domain.policy.plan import Feature, check_wanted
+from callmark.domain.shown import refuse_changed
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import node_name, refuse_taken
 from callmark.kit.db import Tx
@@ -238,17 +239,19 @@ async def unpublish_feature_set(
 
 
 async def delete_feature_set(
-    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, *, by: Actor
+    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, *, by: Actor, shown: str = ""
 ) -> FeatureSet:
     """Removes a feature set (or number group) without numbers, its Call Me Back configuration and its campaigns.
 
-    Raises NotFound, or Conflict that says how many numbers are in it.
+    `shown` is the digest of the names of these, as they were shown. Raises NotFound, ChangedMeanwhile, or Conflict that
+    says how many numbers are in it.
     """
     async with deps.db.transaction() as tx:
         old = await _lock(tx, account_id, feature_set_id, by.scope)
         if old.number_count:
             raise Conflict(f"{_holds(old)}; delist them first")
         gone = await queries.select_dependents(tx, feature_set_id)
+        refuse_changed(shown, gone.names)
         await queries.delete_feature_set(tx, feature_set_id)
         facts = {"campaigns": len(gone.campaigns), "answers": gone.answer_count}
         await _note(deps, tx, by, AuditAction.FEATURE_SET_DELETED, old, **facts)

@@ -3,9 +3,8 @@
 A list is carried out as requests of at most 10,000 numbers, each in a transaction of its own.
 """
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -19,6 +18,7 @@ from callmark.domain.numbers import queries, search, service
 from callmark.domain.numbers.model import MOST_NUMBERS, Number, NumberState, Published, RequestStatus
 from callmark.domain.numbers.sort_request import ListingRequest, sort_published
 from callmark.domain.policy.model import Actor, Scope
+from callmark.domain.shown import digest_of, refuse_changed
 from callmark.kit.db import Transaction
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber
@@ -97,16 +97,11 @@ async def list_rest(
     feature_set_id: FeatureSetId,
     keep: Sequence[PhoneNumber],
     scope: Scope,
-    *,
-    most: int | None = None,
 ) -> list[PhoneNumber]:
-    """The numbers (at most `most`) of the feature set that a rewrite with `keep` would delist.
-
-    Raises Forbidden, NotFound.
-    """
+    """The numbers of the feature set that a rewrite with `keep` would delist. Raises Forbidden, NotFound."""
     async with deps.db.transaction() as tx:
         await service.lock_set(tx, account_id, feature_set_id, scope)
-        return await queries.select_rest(tx, feature_set_id, keep, most)
+        return await queries.select_rest(tx, feature_set_id, keep)
 
 
 async def apply_list(
@@ -118,25 +113,23 @@ async def apply_list(
     *,
     by: Actor,
     shown: str = "",
-) -> ListOutcome | None:
+) -> ListOutcome:
     """Adds the numbers to the feature set, makes its content equal to them, or takes them out; jobs do the work.
 
-    The first two publish it. `shown` is the digest of the numbers that were shown as going: where others would leave by
-    now, nothing is done and the answer is None. Raises Forbidden, NotFound, InvalidInput for an empty list or a missing
-    label.
+    The first two publish it. `shown` is the digest of the numbers that were shown as going, the only ones that leave.
+    Raises ChangedMeanwhile, Forbidden, NotFound, InvalidInput for a missing label or an empty list to be listed.
     """
-    going = await _going(deps, account_id, feature_set_id, listed, mode, by.scope)
-    if shown and shown != digest_of(going):
-        return None
-    of, coming_count = (deps, account_id, feature_set_id), 0
-    if mode is not ListMode.DELIST:
-        coming_count = (await append(*of, listed, by=by)).coming_count
-    return ListOutcome(coming_count, await _delist(*of, going, by))
-
-
-def digest_of(going: Iterable[PhoneNumber]) -> str:
-    """A short text that names these numbers, in whatever order."""
-    return hashlib.sha256("\n".join(sorted(going)).encode()).hexdigest()
+    of = (deps, account_id, feature_set_id)
+    match mode:
+        case ListMode.APPEND:
+            return ListOutcome((await append(*of, listed, by=by)).coming_count, 0)
+        case ListMode.REWRITE:
+            published, going_count = await rewrite(*of, listed, by=by, shown=shown)
+            return ListOutcome(published.coming_count, going_count)
+        case ListMode.DELIST:
+            going = await _going(*of, listed, mode, by.scope)
+            refuse_changed(shown, going)
+            return ListOutcome(0, await _delist(*of, going, by))
 
 
 async def append(
@@ -147,25 +140,35 @@ async def append(
 
 
 async def rewrite(
-    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, numbers: Sequence[PhoneNumber], *, by: Actor
+    deps: Deps,
+    account_id: AccountId,
+    feature_set_id: FeatureSetId,
+    numbers: Sequence[PhoneNumber],
+    *,
+    by: Actor,
+    shown: str = "",
 ) -> tuple[Published, int]:
     """Makes the feature set's content equal to `numbers` (contract D24): publishes them, then delists the rest.
 
-    The answer to the first, and how many are delisted. Safe to repeat after a crash in between. Raises as
-    `service.publish`.
+    The answer to the first, and how many are delisted; what comes in meanwhile stays. `shown` as in `apply_list`. Safe
+    to repeat after a crash in between. Raises ChangedMeanwhile, otherwise as `service.publish`.
     """
+    rest = await list_rest(deps, account_id, feature_set_id, numbers, by.scope)
+    refuse_changed(shown, rest)
     published = await append(deps, account_id, feature_set_id, numbers, by=by)
-    return published, await _delist_rest(deps, account_id, feature_set_id, numbers, by)
+    return published, await _delist(deps, account_id, feature_set_id, rest, by)
 
 
 async def delist_all(
     deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, *, by: Actor, shown: str = ""
-) -> ListOutcome | None:
-    """Takes every number out of the feature set. `shown` as in `apply_list`. Raises Forbidden, NotFound."""
-    going = await list_rest(deps, account_id, feature_set_id, [], by.scope)
-    if shown and shown != digest_of(going):
-        return None
-    return ListOutcome(0, await _delist(deps, account_id, feature_set_id, going, by))
+) -> ListOutcome:
+    """Takes every number out of the feature set. `shown` as in `apply_list`.
+
+    Raises ChangedMeanwhile, Forbidden, NotFound.
+    """
+    rest = await list_rest(deps, account_id, feature_set_id, [], by.scope)
+    refuse_changed(shown, rest)
+    return ListOutcome(0, await _delist(deps, account_id, feature_set_id, rest, by))
 
 
 async def delist_chosen(deps: Deps, account_id: AccountId, chosen: Sequence[PhoneNumber], *, by: Actor) -> int:
@@ -224,6 +227,8 @@ async def _going(
         case ListMode.REWRITE:
             return await list_rest(deps, account_id, feature_set_id, listed, scope)
         case ListMode.DELIST:
+            async with deps.db.transaction() as tx:
+                await service.lock_set(tx, account_id, feature_set_id, scope)
             held = await search.find_numbers(deps, account_id, listed)
             return [one.phone_number for one in held if _is_to_go(one, feature_set_id)]
 
@@ -234,16 +239,6 @@ async def _delist(
     """Delists these numbers as far as the feature set still has them; how many."""
     parts = _parts(going) if going else []
     return sum([len((await service.delist(deps, account_id, feature_set_id, one, by=by)).existing) for one in parts])
-
-
-async def _delist_rest(
-    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, keep: Sequence[PhoneNumber], by: Actor
-) -> int:
-    """Delists all but these numbers; how many."""
-    of, count = (deps, account_id, feature_set_id), 0
-    while rest := await list_rest(*of, keep, by.scope, most=MOST_NUMBERS):
-        count += await _delist(*of, rest, by)
-    return count
 
 
 def _is_to_go(number: Number, feature_set_id: FeatureSetId) -> bool:

@@ -124,16 +124,13 @@ async def mark_delisting(tx: Tx, numbers: Sequence[PhoneNumber], job_id: Listing
     )
 
 
-async def select_rest(
-    tx: Tx, feature_set_id: FeatureSetId, keep: Sequence[PhoneNumber], most: int | None
-) -> list[PhoneNumber]:
-    """The numbers (at most `most`) of the feature set that are not in `keep` and not being delisted, in order."""
+async def select_rest(tx: Tx, feature_set_id: FeatureSetId, keep: Sequence[PhoneNumber]) -> list[PhoneNumber]:
+    """The numbers of the feature set that are not in `keep` and not being delisted, in order."""
     rows = await tx.fetch(
         "SELECT phone_number FROM number WHERE feature_set_id = $1 AND state <> 'delisting'"
-        " AND phone_number <> ALL ($2::text[]) ORDER BY phone_number LIMIT $3",
+        " AND phone_number <> ALL ($2::text[]) ORDER BY phone_number",
         feature_set_id,
         keep,
-        most,
     )
     return [PhoneNumber(row[0]) for row in rows]
 

@@ -14,6 +14,7 @@ from callmark.domain.numbers.number_list_parser import ListReading, NumberList
 from callmark.domain.numbers.proofs.model import ProofState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.domain.policy.plan import Feature
+from callmark.domain.shown import digest_of
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.cli import number_proof
@@ -210,17 +211,17 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
     listed = number_list_parser.read_list(file.read(), reading)
     _refuse_none(out, listed)
     of = account, feature_set
-    rest = await imports.list_rest(deps, *of, listed.numbers, WHOLE_ACCOUNT, most=number_list_parser.MOST_LINES)
-    going = len(rest)
+    going = await imports.list_rest(deps, *of, listed.numbers, WHOLE_ACCOUNT)
     if dry_run:
         answer = await imports.preview(deps, *of, listed.numbers, WHOLE_ACCOUNT)
-        print_answer(out, {**published_row(answer), "delisted_count": going}, listed, WOULD_BE)
+        print_answer(out, {**published_row(answer), "delisted_count": len(going)}, listed, WOULD_BE)
         return
     if listed.rejected and not skip_rejected:
         print_rejected(out, listed)
         raise InvalidInput(f"{rejected_count(listed)}; nothing was changed. Fix the file, or use --skip-rejected.")
-    sure(f"Delist {going} numbers that are not in the file? Their calls will show no identity.", yes=yes)
-    answer, count = await imports.rewrite(deps, *of, listed.numbers, by=operator_at_terminal())
+    sure(f"Delist {len(going)} numbers that are not in the file? Their calls will show no identity.", yes=yes)
+    shown = "" if yes else digest_of(going)
+    answer, count = await imports.rewrite(deps, *of, listed.numbers, by=operator_at_terminal(), shown=shown)
     status = RequestStatus.PENDING if count else answer.status
     row = {**published_row(answer), "status": status, "delisted_count": count}
     print_answer(out, row, listed, said_of(status))

@@ -1,20 +1,19 @@
 """One page that asks before something is lost; scripts show it as a dialog over the page that led to it."""
 
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from starlette.responses import Response
 
 from callmark.domain.policy.model import Action
-from callmark.kit.errors import Conflict
+from callmark.kit.errors import ChangedMeanwhile, Conflict
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import Access, ConsoleRoute, Handler, get, post
 
 SEEN = "seen"
-"""The hidden field of what a page showed that would be lost."""
+"""The hidden field with the digest of what a page showed that would be lost."""
 CHANGED = "This changed meanwhile. Check it again, then confirm."
 _MOST_NAMES = 3
 
@@ -22,8 +21,8 @@ _MOST_NAMES = 3
 class Confirm(Page, frozen=True):
     """What will be done, what is lost by it, and the way back. `danger` colours the button.
 
-    Its form posts to the address of the page. `seen` names what would be lost, where someone else may add to it while
-    the page is open: it is asked again where that has become something else.
+    Its form posts to the address of the page. `seen` is the digest of what would be lost, where someone else may change
+    that while the page is open: the action hands it to its use case.
     """
 
     template: ClassVar[str] = "kit/confirm.html"
@@ -50,20 +49,18 @@ def confirmed(
 ) -> tuple[ConsoleRoute, ConsoleRoute]:
     """The page that asks (or says why not), and, at the same path, the action that its form posts to.
 
-    What has become impossible since it was asked is said where the question leads back to. Where more would be lost
-    than the page showed, nothing is done and it asks again.
+    What has become impossible since it was asked is said where the question leads back to. Where something else would
+    be lost than the page showed, nothing is done and it asks again.
     """
 
     async def ask(request: ConsoleRequest) -> Response:
         return page(request, await question(request))
 
     async def do(request: ConsoleRequest) -> Response:
-        if seen := request.form.text(SEEN):
-            now = await question(request)
-            if isinstance(now, Confirm) and now.seen != seen:
-                return request.go(request.address, CHANGED, "warning")
         try:
             return await act(request)
+        except ChangedMeanwhile:
+            return request.go(request.address, CHANGED, "warning")
         except Conflict as refused:
             asked = await question(request)
             if not isinstance(asked, Confirm | Blocked):
@@ -71,11 +68,6 @@ def confirmed(
             return request.go(asked.back, display_names.sentence(refused.message), "danger")
 
     return get(path, ask, needs), post(path, do, needs)
-
-
-def digest_of(*lost: str) -> str:
-    """A short text for `Confirm.seen` that names what would be lost."""
-    return hashlib.sha256("\n".join(lost).encode()).hexdigest()
 
 
 def shown_by(names: Sequence[str]) -> str:

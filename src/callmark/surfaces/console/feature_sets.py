@@ -17,12 +17,13 @@ from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import Action
+from callmark.domain.shown import digest_of
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import Node, flat
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import counted, display_names
-from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed, digest_of
+from callmark.surfaces.console.confirm import SEEN, Blocked, Confirm, confirmed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -201,16 +202,12 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     if gone.campaigns:
         lost.append(counted.campaigns_deleted(gone.campaigns, gone.answer_count))
     lost.append("This cannot be undone.")
-    seen = digest_of(gone.callback_config, *gone.campaigns)
-    return Confirm(f"Delete {one.name}?", lost, "Delete feature set", back, seen=seen)
+    return Confirm(f"Delete {one.name}?", lost, "Delete feature set", back, seen=digest_of(gone.names))
 
 
 async def delete(request: ConsoleRequest) -> Response:
-    set_id = (await placed_of(request)).feature_set.id
-    try:
-        one = await feature_sets.delete_feature_set(request.deps, request.account_id, set_id, by=request.by)
-    except Conflict as refused:
-        return request.go(f"{LIST}/{set_id}", display_names.sentence(refused.message), "danger")
+    of, shown = (request.deps, request.account_id, (await placed_of(request)).feature_set.id), request.form.text(SEEN)
+    one = await feature_sets.delete_feature_set(*of, by=request.by, shown=shown)
     return request.go(LIST, f"{one.name} was deleted.")
 
 

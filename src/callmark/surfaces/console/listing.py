@@ -20,7 +20,8 @@ from callmark.domain.numbers.number_list_parser import ListReading, NumberList, 
 from callmark.domain.policy.model import Action, Path, Scope
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import PreviewedFile
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.domain.shown import digest_of
+from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import counted, display_names
 from callmark.surfaces.console.confirm import CHANGED, SEEN, Confirm, confirmed
 from callmark.surfaces.console.csv_export import headers_of, sheet
@@ -176,10 +177,11 @@ async def apply(request: ConsoleRequest) -> Response:
         if mode is ListMode.REWRITE and form.is_on("rejected") and not form.is_on("sure"):
             unsure = InvalidInput("confirm this first: numbers meant by these lines would be delisted", field="sure")
             return await _preview_again(request, file, listed, mode, form.refused(unsure))
-        done = await imports.apply_list(
-            request.deps, request.account_id, set_id, listed.numbers, mode, by=request.by, shown=form.text(SEEN)
-        )
-        if done is None:
+        try:
+            done = await imports.apply_list(
+                request.deps, request.account_id, set_id, listed.numbers, mode, by=request.by, shown=form.text(SEEN)
+            )
+        except ChangedMeanwhile:
             return await _preview_again(request, file, listed, mode, form.refused(Conflict(CHANGED)))
     except InvalidInput as refused:
         if refused.field == "label_id":
@@ -212,7 +214,7 @@ async def ask_delist_all(request: ConsoleRequest) -> Page:
         lost,
         "Delist all",
         f"{_at(one.id)}/listing",
-        seen=imports.digest_of(going),
+        seen=digest_of(going),
     )
 
 
@@ -221,8 +223,6 @@ async def delist_all(request: ConsoleRequest) -> Response:
     set_id = (await _get_set(request)).feature_set.id
     shown = request.form.text(SEEN)
     done = await imports.delist_all(request.deps, request.account_id, set_id, by=request.by, shown=shown)
-    if done is None:
-        return request.go(request.address, CHANGED, "warning")
     return request.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
 
 
