@@ -12,6 +12,7 @@ from tests.support.actors import OPERATOR
 from tests.support.audit_log import log_of
 from tests.support.factories import ALICE
 
+from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import posts, recipients, service as alerts
 from callmark.domain.alerts.links import LinkPurpose
 from callmark.domain.alerts.model import (
@@ -24,7 +25,7 @@ from callmark.domain.alerts.model import (
 )
 from callmark.domain.deps import Deps
 from callmark.domain.ids import RecipientId
-from callmark.domain.policy.model import Actor, Role
+from callmark.domain.policy.model import SYSTEM, Actor, Role
 from callmark.domain.sessions import links
 from callmark.domain.sessions.model import Origin
 from callmark.domain.sessions.throttle import service as throttle
@@ -152,6 +153,17 @@ async def test_an_account_asks_a_limited_number_of_addresses_an_hour(stage: Stag
     await ask("one-more", OPERATOR)
     clock.advance(throttle.ALERT_MAILS.window)
     await ask("one-more", ALICE)
+
+
+async def test_an_account_without_mails_left_keeps_no_address_from_others(stage: Stage, deps: Deps) -> None:
+    of, other = (stage.deps, stage.account_id), await accounts.create_account(deps, "Other", by=SYSTEM)
+    for at in range(throttle.ALERT_MAILS.most):
+        made = await recipients.add_email(*of, f"nobody-{at}@elsewhere.example", PAUSED, by=ALICE)
+        await recipients.remove(*of, made.id, by=ALICE)
+    for _ in range(throttle.ALERT_MAIL.most):
+        with pytest.raises(TooManyRequests):
+            await recipients.add_email(*of, OPS, PAUSED, by=ALICE)
+    assert (await recipients.add_email(deps, other.id, OPS, PAUSED, by=ALICE)).email == OPS
 
 
 async def test_no_account_keeps_an_address_from_a_new_password_nor_the_other_way_round(stage: Stage) -> None:

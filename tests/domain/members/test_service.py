@@ -10,6 +10,7 @@ from tests.support.factories import make_branch
 from tests.surfaces.console.browser import newest_mail
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Account
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.members import service as members
@@ -17,8 +18,9 @@ from callmark.domain.members.model import Member
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import MemberState
+from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.clock import FakeClock
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.kit.errors import Conflict, InvalidInput, NotFound, TooManyRequests
 
 OLIVE = Actor(ActorKind.OPERATOR, "olive@operator.example")
 
@@ -121,6 +123,23 @@ async def test_what_an_api_key_makes_names_the_oldest_admin_who_has_access(deps:
     oldest = (await members.list_members(deps, acme.id))[0]
     await members.update_from_terminal(deps, acme.id, oldest.id, state=MemberState.REVOKED, by=SYSTEM)
     assert await members.creator_email(deps, acme.id) == emails[1]
+
+
+async def test_an_account_without_invitations_left_keeps_nobody_from_being_invited_by_others(deps: Deps) -> None:
+    acme, other = [await accounts.create_account(deps, name, by=SYSTEM) for name in ("Acme", "Other")]
+    alice, oscar, bob = await an_admin(deps, acme.id), await an_admin(deps, other.id, "oscar"), address("bob")
+
+    async def invite(account: Account, by: Member, email: str) -> None:
+        await members.invite_member(
+            deps, account.id, by=acting(by), email=email, inviter=by.name, name="Bob", role=Role.ADMIN
+        )
+
+    for _ in range(throttle.INVITATIONS.most):
+        await invite(acme, alice, address("somebody"))
+    for _ in range(throttle.INVITED.most):
+        with pytest.raises(TooManyRequests):
+            await invite(acme, alice, bob)
+    await invite(other, oscar, bob)
 
 
 async def test_an_invitation_is_mailed_and_audited_in_one(deps: Deps) -> None:
