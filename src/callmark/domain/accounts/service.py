@@ -16,7 +16,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import DEFAULTS
 from callmark.domain.policy import plan
 from callmark.domain.policy.model import Actor
-from callmark.domain.policy.plan import ALL_FEATURES, Feature
+from callmark.domain.policy.plan import ALL_FEATURES, Feature, PlanChange
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
@@ -82,7 +82,7 @@ async def update_account(
     *,
     by: Actor,
     name: str | None = None,
-    features: Collection[Feature] | None = None,
+    features: Collection[Feature] | PlanChange | None = None,
     state: AccountState | None = None,
     requires_code: bool | None = None,
     announced_calls_only: bool | None = None,
@@ -92,8 +92,11 @@ async def update_account(
     Raises NotFound, InvalidInput.
     """
     async with deps.db.transaction() as tx:
+        old = await lock_account(tx, account_id)
         if name is not None:
-            name = kept_or((await lock_account(tx, account_id)).name, name, model.account_name)
+            name = kept_or(old.name, name, model.account_name)
+        if isinstance(features, PlanChange):
+            features = features.on(old.features)
         if state is not None:
             await queries.note_switch(tx, account_id, state, deps.clock.now())
             tx.after_commit(partial(deps.wake, WorkName.SWITCHES, WorkName.BATCHES, WorkName.DELIVERIES))

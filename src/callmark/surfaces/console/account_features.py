@@ -12,7 +12,7 @@ from callmark.domain.feedback.model import CampaignState
 from callmark.domain.ids import AccountId
 from callmark.domain.numbers import search as number_search
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Action
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import Feature, PlanChange
 from callmark.kit.errors import NotFound
 from callmark.surfaces.console import counted, display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
@@ -40,8 +40,7 @@ async def ask_remove(request: ConsoleRequest) -> Page:
 
 async def remove(request: ConsoleRequest) -> Response:
     account, leaving = await _leaving(request)
-    kept = account.features.difference(leaving)
-    await accounts.update_account(request.deps, account.id, by=request.by, features=kept)
+    await accounts.update_account(request.deps, account.id, by=request.by, features=PlanChange(lost=leaving))
     names = display_names.first_of([display_names.FEATURES[one] for one in leaving])
     were = display_names.agree(len(leaving), "was", "were")
     return request.go(f"{_LIST}/{account.id}", f"{names} {were} removed from {account.name}.")

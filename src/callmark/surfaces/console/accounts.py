@@ -16,7 +16,7 @@ from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
 from callmark.domain.numbers import search as number_search
 from callmark.domain.policy.model import Action, Role
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import Feature, PlanChange
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
@@ -121,10 +121,11 @@ async def edit(request: ConsoleRequest) -> Response:
     form = request.form.onto(_filled(old))
     wanted = _features(form)
     leaving = [one for one in Feature if one in old.features and one not in wanted]
-    name, features = form.text("name"), old.features.union(wanted)
-    is_more = not leaving or features != old.features or name != old.name
+    name, gained = form.text("name"), frozenset(wanted) - old.features
+    is_more = not leaving or bool(gained) or name != old.name
     try:
         if is_more:
+            features = PlanChange(gained) if gained else None
             await accounts.update_account(request.deps, old.id, by=request.by, name=name, features=features)
     except InvalidInput as refused:
         return await _account_page(request, form.refused(refused), 422)
