@@ -55,7 +55,7 @@ def _read_instant(text: str, zone: tzinfo, *, is_end: bool) -> datetime | None:
     try:
         found = _day_or_time(text)
         if not isinstance(found, datetime):
-            instant = _midnight(found + _DAY, zone) - _MILLISECOND if is_end else _midnight(found, zone)
+            instant = midnight(found + _DAY, zone) - _MILLISECOND if is_end else midnight(found, zone)
         elif found.tzinfo:
             instant = found.astimezone(UTC)
         elif len(shown := instants_of(found, zone)) == 1:
@@ -65,6 +65,11 @@ def _read_instant(text: str, zone: tzinfo, *, is_end: bool) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return instant if instant >= EPOCH else None
+
+
+def midnight(day: date, zone: tzinfo) -> datetime:
+    """When a day begins: where clocks skip midnight then, where they show it twice the first time."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def is_doubtful(text: str, zone: tzinfo) -> bool:
@@ -103,8 +108,3 @@ def _day_or_time(text: str) -> date:
         raise ValueError(text)
     date.fromisoformat(day)
     return datetime.fromisoformat(f"{day}T{times[0]}")
-
-
-def _midnight(day: date, zone: tzinfo) -> datetime:
-    """When a day begins: where clocks skip midnight then, where they show it twice the first time."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)

@@ -15,7 +15,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSetChange, NewFeatureSet
 from callmark.domain.ids import AccountId, LabelId
-from callmark.domain.policy.model import SYSTEM
+from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 
@@ -81,7 +81,7 @@ async def test_a_used_call_reason_is_not_deleted_and_the_error_names_who_uses_it
     user = await make_feature_set(deps, alices, new=NewFeatureSet("Delivery default", call_reason_id=made.id))
     with pytest.raises(Conflict, match="used by the feature set 'Delivery default'"):
         await call_reasons.delete_call_reason(deps, alices, made.id, by=ALICE)
-    uses = await feature_sets.list_uses(deps, alices)
+    uses = await feature_sets.list_uses(deps, alices, WHOLE_ACCOUNT)
     assert (uses.of_call_reasons[made.id], uses.of_labels.get(LabelId(uuid4()))) == (["Delivery default"], None)
     await feature_sets.update_feature_set(deps, alices, user.id, FeatureSetChange(call_reason_id=None), by=SYSTEM)
     await call_reasons.delete_call_reason(deps, alices, made.id, by=ALICE)

@@ -135,7 +135,7 @@ async def get_dependents(deps: Deps, feature_set_id: FeatureSetId) -> FeatureSet
         return await queries.select_dependents(tx, feature_set_id)
 
 
-async def list_uses(deps: Deps, account_id: AccountId, scope: Scope = WHOLE_ACCOUNT) -> FeatureSetUses:
+async def list_uses(deps: Deps, account_id: AccountId, scope: Scope) -> FeatureSetUses:
     """Which feature sets inside the scope show which label and call reason, by name."""
     async with deps.db.connection() as tx:
         return await queries.select_uses(tx, account_id, await visible_sets.visible_ids(tx, account_id, scope))

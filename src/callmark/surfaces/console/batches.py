@@ -14,12 +14,13 @@ from callmark.domain.personalisation.model import MOST_RECORDS, Batch, Outcome, 
 from callmark.domain.personalisation.search import service as search
 from callmark.domain.personalisation.search.service import BatchFilter, FoundBatches
 from callmark.domain.policy.model import Action
+from callmark.instants import midnight
 from callmark.kit.ids import id_part
 from callmark.kit.zones import time_zone
 from callmark.surfaces.console import counted
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.ranges import midnight, read_day
+from callmark.surfaces.console.ranges import read_day
 from callmark.surfaces.console.request import ConsoleRequest, whole_number, with_query
 from callmark.surfaces.console.route import get
 from callmark.surfaces.cursors import InstantKey, decode_key, encode_key

@@ -1,6 +1,6 @@
 """Instants and days as people type them, in the zone in which their pages show times."""
 
-from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from itertools import groupby
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from callmark.domain.log_downloads.model import DownloadLink, FileFormat
+from callmark.instants import midnight
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import zone_names
 from callmark.surfaces.console.request import Form
@@ -40,11 +41,6 @@ def day_range(form: Form, zone: ZoneInfo) -> DayRange:
     return DayRange(midnight(first, zone), midnight(last + _DAY, zone), kind)
 
 
-def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """When that day begins in the zone, in UTC."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
 def read_day(text: str) -> date | None:
     """A day of an address; None for none, and for one beside which a calendar has no other."""
     try:
@@ -60,7 +56,11 @@ def path_of(link: DownloadLink) -> str:
 
 
 def instant(form: Form, name: str, zone: ZoneInfo) -> datetime:
-    """A day and a time of `datetime-local`, read in the zone, given in UTC. Raises InvalidInput about the field."""
+    """A day and a time of `datetime-local`, read in the zone, given in UTC. Raises InvalidInput about the field.
+
+    For where an hour more or less is harmless: of a time that clocks show twice it is the first. Such a time is not
+    refused, because the page may have filled it in (`local_text`).
+    """
     try:
         found = datetime.fromisoformat(form.text(name))
         return found.replace(tzinfo=zone).astimezone(UTC) if found.tzinfo is None else found.astimezone(UTC)

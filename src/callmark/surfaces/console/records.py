@@ -18,13 +18,14 @@ from callmark.domain.policy.model import Action
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import AccountView
 from callmark.domain.signed_calls.service import calls_on_network
+from callmark.instants import midnight
 from callmark.kit.ids import id_part
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.zones import time_zone
 from callmark.record_rules.fields import Field
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.ranges import midnight, read_day
+from callmark.surfaces.console.ranges import read_day
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get
 from callmark.surfaces.console.timeline import Moment, arrived_at, timeline

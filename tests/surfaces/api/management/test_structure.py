@@ -14,7 +14,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import service as numbers
-from callmark.domain.policy.model import SYSTEM
+from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT
 from callmark.domain.structure.catalogue import catalogue_entry_named
 
 DELIVERY = str(catalogue_entry_named("Delivery").id)
@@ -223,5 +223,5 @@ async def test_a_feature_set_with_numbers_stays(deps: Deps, alice: Manager) -> N
     path = f"feature_sets/{ids['featureSetId']}"
     assert await alice.refusal("DELETE", path) == (409, "")
     assert await alice.refusal("PATCH", path, {"phone_type": "priority"}) == (409, "phone_type")
-    there = await feature_sets.list_uses(deps, alice.account_id)
+    there = await feature_sets.list_uses(deps, alice.account_id, WHOLE_ACCOUNT)
     assert there.of_labels
