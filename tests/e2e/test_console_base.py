@@ -180,6 +180,44 @@ def test_a_list_that_updates_itself_does_not_bring_back_what_was_not_searched_fo
     console.tabs.complaints.clear()
 
 
+def test_a_search_does_not_wait_for_a_list_that_is_being_updated(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    page.clock.install()
+    page.goto("/console/callbacks")
+    page.evaluate("htmx.config.timeout = 0")  # what hangs does so to the end of the test
+    held: list[Route] = []
+
+    def hold_updates(route: Route) -> None:
+        held.append(route) if "x-callmark-poll" in route.request.headers else route.continue_()
+
+    page.route("**/console/callbacks*", hold_updates)
+    with page.expect_request("**/console/callbacks*"):
+        page.clock.run_for(6_000)
+    page.get_by_role("searchbox").fill("999")
+    page.clock.run_for(1_000)
+    expect(page.locator("#results").get_by_text("No matches")).to_be_visible()
+    assert len(held) == 1
+    console.tabs.complaints.clear()  # of the update that was given up
+
+
+def test_a_part_that_is_not_updated_says_since_when(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    page.clock.install()
+    page.goto("/console/usage")
+    note = page.locator("#live > .cs-outdated")
+    page.route("**/console/usage", lambda route: route.fulfill(status=503))
+    page.clock.run_for(2_000)
+    expect(note).to_have_text(re.compile(r"Not updated since \d+ \w+ \d{4}, \d\d:\d\d:\d\d\."))
+    expect(page.locator("#cs-live")).to_have_text(note.inner_text())
+    page.clock.run_for(4_000)
+    expect(note).to_have_count(1)
+    check_page(page)
+    page.unroute_all()
+    page.clock.run_for(4_000)
+    expect(note).to_have_count(0)
+    console.tabs.complaints.clear()
+
+
 def test_a_question_that_could_not_be_added_is_asked_for_again(console: ConsoleTabs) -> None:
     page = console.signed_in("admin")
     page.goto("/console/campaigns/new?type=questions")

@@ -110,6 +110,21 @@ def test_a_page_that_follows_a_stream_says_that_another_tab_acts_for_another_acc
     expect(page.get_by_role("heading", name="Accounts")).to_be_visible()
 
 
+def test_a_page_says_since_when_its_stream_is_lost(console: ConsoleTabs) -> None:
+    page, jobs = console.signed_in("admin"), "**/console/numbers/jobs"
+
+    def with_stream(route: Route) -> None:
+        answer = route.fetch()
+        box = '<progress data-progress="/console/numbers/jobs/none/progress" aria-label="Progress"></progress>'
+        route.fulfill(response=answer, body=re.sub(r'(id="jobs"[^>]*>)', rf"\1{box}", answer.text()))
+
+    page.route(jobs, with_stream, times=1)
+    page.route("**/numbers/jobs/none/progress", lambda route: route.abort())
+    page.goto("/console/numbers/jobs")
+    expect(page.locator("#jobs > .cs-outdated")).to_contain_text("Not updated since")
+    console.tabs.complaints.clear()
+
+
 def test_a_handset_is_seen_connected_and_forgotten(console: ConsoleTabs) -> None:
     number = console.demo.handset()
     page = console.signed_in("operator")

@@ -244,7 +244,10 @@ function setBusy({ type, detail }) {
 document.addEventListener("htmx:beforeRequest", setBusy);
 document.addEventListener("htmx:afterRequest", setBusy);
 function missed({ target: asker, detail }) {
-  if (!detail.requestConfig.triggeringEvent) return;
+  if (!detail.requestConfig.triggeringEvent) {
+    outdated(detail.requestConfig.elt);
+    return;
+  }
   const isList = asker.matches("form[role=search]");
   const note = document.createElement("div");
   note.className = "alert alert-danger cs-missed";
@@ -268,6 +271,37 @@ function missed({ target: asker, detail }) {
   }
 }
 for (const kind of ["responseError", "sendError", "timeout"]) document.addEventListener(`htmx:${kind}`, missed);
+
+/* A part that the page asks for again and again looks the same when nothing comes: it says since when. */
+const opened = new Date();
+const updated = new Map();
+function onThisPage(instant) {
+  const zone = document.querySelector("[data-zone-of-page]")?.dataset.zoneOfPage;
+  const style = { dateStyle: "medium", timeStyle: "medium" };
+  try {
+    return instant.toLocaleString("en-GB", { ...style, timeZone: zone });
+  } catch {
+    return instant.toLocaleString("en-GB", style); // the browser does not know the zone
+  }
+}
+function outdated(part) {
+  if (!part.isConnected || part.querySelector(":scope > .cs-outdated")) return;
+  const note = document.createElement(part.localName === "ol" ? "li" : "span");
+  note.className = "alert alert-warning cs-outdated";
+  note.textContent = `Not updated since ${onThisPage(updated.get(part.id) ?? opened)}.`;
+  part.prepend(note);
+  say(note.textContent);
+}
+function upToDate(part) {
+  updated.set(part.id, new Date());
+  part.querySelector(":scope > .cs-outdated")?.remove();
+}
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const { elt, triggeringEvent } = detail.requestConfig;
+  if (detail.successful) upToDate(triggeringEvent ? detail.target : elt);
+});
+document.addEventListener("outdated", (event) => outdated(event.target)); // by progress.js, as the next
+document.addEventListener("updated", (event) => upToDate(event.target));
 
 /* What a page asks again and again is marked, because nobody has used the session by that. It rests while nobody looks,
    and while the keyboard is inside, unless htmx can put it back: it does so by ids. A list whose rows have buttons

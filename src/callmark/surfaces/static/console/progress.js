@@ -43,6 +43,7 @@ class Follower {
   #source = null;
   #timer = 0;
   #wait = AGAIN_AFTER_MS;
+  #misses = 0;
   #turn = () => (document.hidden ? this.#close() : this.#open());
 
   constructor(box) {
@@ -68,9 +69,12 @@ class Follower {
     }
     const source = new EventSource(this.#box.dataset.progress);
     this.#source = source;
+    source.addEventListener("open", () => this.#note("updated"));
     source.addEventListener("progress", (event) => this.#show(JSON.parse(event.data)));
     // The browser itself connects again after a break, but never after an answer other than 200.
     source.addEventListener("error", () => {
+      this.#misses += 1;
+      if (this.#misses > 1) this.#note("outdated");
       if (this.#source?.readyState === EventSource.CLOSED) this.#lost();
     });
   }
@@ -81,6 +85,12 @@ class Follower {
     this.#source = null;
   }
 
+  /** Says on the page whether it is as the platform has it (console.js). */
+  #note(state) {
+    if (state === "updated") this.#misses = 0;
+    this.#box.closest("[data-refreshed]")?.dispatchEvent(new Event(state, { bubbles: true }));
+  }
+
   #again() {
     this.#close();
     if (!document.hidden) this.#timer = setTimeout(() => this.#open(), this.#wait * (0.5 + Math.random()));
@@ -89,7 +99,9 @@ class Follower {
 
   async #lost() {
     this.#close();
-    if ((await this.#now()) === null) this.#stop();
+    const page = await this.#now();
+    if (page === undefined) this.#note("outdated");
+    if (page === null) this.#stop();
     else this.#again();
   }
 
@@ -99,6 +111,7 @@ class Follower {
       this.#open();
       return;
     }
+    this.#note("updated");
     const bar = box.querySelector("progress");
     bar.max = total || 1;
     bar.value = done;
@@ -112,6 +125,7 @@ class Follower {
   async #end() {
     this.#close();
     const page = await this.#now();
+    if (page === undefined) this.#note("outdated");
     const parts = page ? refresh(page) : [];
     if (this.#box.isConnected && page !== null) this.#again();
     else this.#stop();
