@@ -218,6 +218,16 @@ def test_a_part_that_is_not_updated_says_since_when(console: ConsoleTabs) -> Non
     console.tabs.complaints.clear()
 
 
+def test_a_page_is_dark_as_the_system_where_the_browser_keeps_nothing(console: ConsoleTabs) -> None:
+    context = console.tabs.browser.new_context(base_url=console.tabs.base_url, color_scheme="dark")
+    context.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', {get() { throw new DOMException('', 'SecurityError'); }})"
+    )
+    page = context.new_page()
+    page.goto("/console/sign-in")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
 def test_a_question_that_could_not_be_added_is_asked_for_again(console: ConsoleTabs) -> None:
     page = console.signed_in("admin")
     page.goto("/console/campaigns/new?type=questions")

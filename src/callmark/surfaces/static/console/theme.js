@@ -2,7 +2,6 @@
    and exact times where they were chosen in this tab. */
 {
   const root = document.documentElement;
-  if (sessionStorage.getItem("times") === "exact") root.dataset.times = "exact";
   const dark = matchMedia("(prefers-color-scheme: dark)");
   if (!root.dataset.bsTheme) {
     const follow = () => {
@@ -10,5 +9,10 @@
     };
     follow();
     dark.addEventListener("change", follow);
+  }
+  try {
+    if (sessionStorage.getItem("times") === "exact") root.dataset.times = "exact";
+  } catch {
+    // The browser keeps nothing for this site, so nothing was chosen.
   }
 }
