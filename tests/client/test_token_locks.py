@@ -1,17 +1,21 @@
-"""The locks of token stores where a program forks, and where the file system has none."""
+"""The locks of token stores where a program forks or ends, and where the file system has none."""
 
+import asyncio
 import errno
 import fcntl
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 import callmark
 from callmark.client.cli.journal import AppendedFile
 from callmark.client.cli.session import WrongUse, token_store
+from callmark.client.token_stores import MemoryTokenStore, TokenStore
 
 FORKING = """
 import os, sys
@@ -90,3 +94,70 @@ def test_a_lock_that_is_taken_is_no_fault(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(WrongUse, match="another push is writing"):
         journal.lock()
     journal.close()
+
+
+class HeldLocks(MemoryTokenStore):
+    """Tells which locks are taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: set[str] = set()
+
+    def acquire(self, name: str) -> bool:
+        is_had = super().acquire(name)
+        self.taken |= {name} if is_had else set()
+        return is_had
+
+    def release(self, name: str) -> None:
+        super().release(name)
+        self.taken.remove(name)
+
+
+def client_of_silent_server(store: TokenStore, is_silent: list[bool]) -> callmark.AsyncClient:
+    """A client whose server answers nothing while `is_silent` says so."""
+
+    async def respond(_: httpx.Request) -> httpx.Response:
+        if is_silent[0]:
+            await asyncio.Event().wait()
+        return httpx.Response(200, json={"token": "t0ken", "shows": "none"})
+
+    options: dict[str, Any] = {"base_url": "http://callmark.test", "account_id": "a", "key_id": "k", "api_key": "s"}
+    http = httpx.AsyncClient(transport=httpx.MockTransport(respond))
+    return callmark.AsyncClient(**options, http_client=http, token_store=store)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3])
+def test_a_program_that_ends_while_a_token_is_made_keeps_no_lock(steps: int) -> None:
+    """After any number of steps of its loop, also between the lock and the first step of the task that makes it."""
+    store = HeldLocks()
+    client = client_of_silent_server(store, [True])
+
+    async def begin() -> "asyncio.Task[object]":
+        task = asyncio.create_task(client.resolve("1", "2"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        return task
+
+    assert asyncio.run(begin()).cancelled()
+    assert not store.taken
+
+
+def test_a_loop_that_was_closed_while_a_token_was_made_keeps_no_lock_from_the_next_one() -> None:
+    store, is_silent = HeldLocks(), [True]
+    client = client_of_silent_server(store, is_silent)
+
+    async def give_up() -> None:
+        task = asyncio.create_task(client.resolve("1", "2"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert store.taken
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(give_up())
+    loop.close()  # not as asyncio.run does it, which cancels what is left first
+    is_silent[0] = False
+    asyncio.run(client.resolve("1", "2"))
+    assert not store.taken

@@ -121,13 +121,20 @@ class AsyncShell:
     def __init__(self, connections: AsyncConnections, timeout: float | httpx.Timeout) -> None:
         self._connections = connections
         self._timeout = timeout
-        self._apart: set[asyncio.Task[Any]] = set()
+        self._apart: dict[asyncio.Task[Any], Flow[Any]] = {}
         """What nobody may wait for; the loop alone would let it be collected."""
 
     async def run(self, flow: Flow[T]) -> T:
         """The operation's result; its errors are raised."""
         try:
-            effect = next(flow)
+            first = next(flow)
+        except StopIteration as done:
+            return done.value
+        return await self._run_from(flow, first)
+
+    async def _run_from(self, flow: Flow[T], effect: Effect) -> T:
+        """The result of an operation that has begun with that effect."""
+        try:
             while True:
                 effect = resume(flow, await self._outcome(effect))
         except StopIteration as done:
@@ -162,6 +169,7 @@ class AsyncShell:
             case Send():
                 return await self._send(effect.request)
             case Pause():
+                self._give_up_unfinished()
                 return await anyio.sleep(effect.seconds)
             case Take():
                 return await _taken(effect)
@@ -173,15 +181,29 @@ class AsyncShell:
                 assert_never(effect)
 
     async def _run_apart(self, flow: Flow[Any]) -> object:
-        """In a task of its own. trio has none outside of nurseries: there it is cancelled with its caller."""
+        """In a task of its own, once it has to wait; cancelled with its caller under trio, which has only nurseries."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return await self.run(flow)
-        task = loop.create_task(self.run(flow))
-        self._apart.add(task)
-        task.add_done_callback(self._apart.discard)
+        # A task that is cancelled before its first step runs nothing, and a flow that is not begun cleans up nothing.
+        try:
+            first = next(flow)
+        except StopIteration as done:
+            return done.value
+        task = loop.create_task(self._run_from(flow, first))
+        self._apart[task] = flow
+        task.add_done_callback(self._give_up)
         return await asyncio.shield(task)
+
+    def _give_up_unfinished(self) -> None:
+        """Ends what loops were closed over: a token's lock that it has would never be given back."""
+        for task in [one for one in self._apart if one.get_loop().is_closed()]:
+            self._give_up(task)
+
+    def _give_up(self, task: asyncio.Task[Any]) -> None:
+        if flow := self._apart.pop(task, None):
+            flow.close()
 
     async def _send(self, request: Request) -> Answer:
         with _explained(self._connections, request.url), _hidden(_Hidden.QUERY):
