@@ -37,13 +37,13 @@ def follow(
 ) -> None:
     """Hands over every event behind number `after`; behind the newest one for None. Without `wait` it ends there.
 
-    Newest numbers only grow. One that is less than before is of another log, as after the reset of an emulator, and
-    that is read from its beginning. When it is interrupted, also within `handle`, it says where to continue: behind the
-    last event that was handled.
+    Newest numbers only grow. One that is less than before, or than `after`, is of another log, as after the reset of an
+    emulator, and that is read from its beginning. When it is interrupted, also within `handle`, it says where to
+    continue: behind the last event that was handled.
     """
-    newest = 0
     if after is None:
-        after = newest = shell.run(_page(core, 0, 1, 0)).last_number
+        after = shell.run(_page(core, 0, 1, 0)).last_number
+    newest = after
     try:
         while True:
             page = shell.run(_page(core, after, _MOST, WAIT_S if wait else 0))
