@@ -16,6 +16,7 @@ from callmark.client.cli.validation import RowValidator
 from callmark.domain.personalisation.uploads.columns import find_columns, read_file, rows_of
 from callmark.record_rules.fields import SHORTEST_LABEL_NAME, Faulty, Field, label_name
 from callmark.tables.model import TableError
+from callmark.tables.numbers import read_numbers
 from callmark.tables.reader import Reading, read_table
 
 LABEL = "0190b6c8-1111-7111-8111-111111111111"
@@ -94,6 +95,15 @@ def test_formulas_are_found_behind_rows_that_are_empty(tmp_path: Path) -> None:
     assert names_sent(tmp_path, book(rows)) == ["refused", "Acme"]
 
 
+def test_an_error_is_shown_as_the_file_has_it(tmp_path: Path) -> None:
+    (unread,) = read_numbers(b"phone,city\n#N/A,Pune\n919900000001,#N/A\n").unread
+    assert (unread.line, unread.text) == (2, "#N/A")
+    (tmp_path / "orders").write_bytes(b"phone\n#N/A\n")
+    with opened(str(tmp_path / "orders"), OPTIONS) as file:
+        (row,) = [RowValidator(OPTIONS).validate(row, NOW) for row in file.rows()]
+    assert (row.receiver, row.faults[0].value) == ("#N/A", "#N/A")
+
+
 def test_an_error_in_a_column_that_is_not_used_is_nothing(tmp_path: Path) -> None:
     assert names_sent(tmp_path, book([["phone", "city"], ["919900000001", "#N/A"]])) == [None]
 
@@ -102,7 +112,7 @@ def test_the_console_refuses_an_error_in_any_column_that_is_chosen_for_names() -
     table = read_file(book([["phone", "brand"], ["919900000001", "#N/A"]]), Reading())
     [row] = rows_of(table, find_columns(table, {Field.LABEL_NAME: "1"}))
     name = row.values[list(Field).index(Field.LABEL_NAME)]
-    assert name.startswith("#N/A")
+    assert row.shown[list(Field).index(Field.LABEL_NAME)] == "#N/A"
     with pytest.raises(Faulty):
         label_name(name, SHORTEST_LABEL_NAME, empty_is_absent=True)
 

@@ -15,6 +15,7 @@ from callmark.tables.columns import by_key, key, match, names_phone, nearest, sa
 from callmark.tables.model import Line, Table, TableError
 from callmark.tables.numbers import dial_code_column, not_under, number_columns, with_numbers
 from callmark.tables.phones import read_phone
+from callmark.tables.sheet_errors import marked
 
 _RECEIVERS = (
     "receiver_number",
@@ -159,7 +160,8 @@ class RowReader(Struct, frozen=True):
 
     def values(self, line: Line) -> list[str]:
         """The values; empty where the row has none."""
-        return [line.cells[at][: self.longest_cell] if 0 <= at < len(line.cells) else "" for at in self.places]
+        cells, longest = line.cells, self.longest_cell
+        return [marked(cells[at][:longest]) if 0 <= at < len(cells) else "" for at in self.places]
 
     def fault(self, line: Line, values: Sequence[str]) -> str:
         """Why the row cannot be read: its country code is in a column of its own and not before the number."""

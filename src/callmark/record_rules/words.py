@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from callmark.record_rules.characters import is_showable, named, refused_in
 from callmark.record_rules.fields import Fault
 from callmark.record_rules.reasons import EDGE_IN_REASON, FORBIDDEN_IN_REASON
-from callmark.tables.sheet_errors import is_marked
+from callmark.tables.sheet_errors import NO_VALUE_HINT, is_marked
 
 FAULT_WORDS: Mapping[Fault, str] = {
     Fault.REQUIRED: "is required",
@@ -27,7 +27,7 @@ FAULT_WORDS: Mapping[Fault, str] = {
 def text_hint(fault: Fault, value: str) -> str:
     """What to change in a text that has the wrong length or characters; empty for other faults."""
     if is_marked(value):
-        return "the cell has an error of the spreadsheet, or a formula without a value"
+        return NO_VALUE_HINT
     match fault:
         case Fault.REASON_LENGTH | Fault.NAME_LENGTH:
             return f"it has {len(value)} character{'s' * (len(value) != 1)}"

@@ -19,7 +19,6 @@ from msgspec.structs import replace
 from callmark.tables import rows, text, workbook
 from callmark.tables.model import Line, Table, TableError
 from callmark.tables.reader import ABOVE, WIDER, Reading, read_table
-from callmark.tables.sheet_errors import marked
 
 LONGEST_LINE = 1_000_000
 """Characters; what bounds the memory of one row."""
@@ -146,7 +145,7 @@ def _judged(line: Line, width: int, encoding: str) -> Line:
         fault = WIDER
     if not fault and any("\ufffd" in cell for cell in line.cells):
         fault = f"has characters that {encoding} does not have"
-    return replace(line, fault=fault) if fault else marked(line)
+    return replace(line, fault=fault) if fault else line
 
 
 # NDJSON -------------------------------------------------------------------------------------------------------------

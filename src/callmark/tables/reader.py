@@ -10,7 +10,6 @@ from callmark.tables import rows, text, workbook
 from callmark.tables.columns import find_header, skip_titles
 from callmark.tables.model import Line, Table, TableError, Unread
 from callmark.tables.phones import looks_like_phone
-from callmark.tables.sheet_errors import marked
 
 WIDER = "has more cells than the header has names"
 ABOVE = "stands above the header, so it is not read"
@@ -119,7 +118,7 @@ def _judged(table: Table) -> Table:
         if fault:
             faults.append(Unread(line.number, line.text[:100], fault))
         else:
-            good.append(marked(line))
+            good.append(line)
     return replace(table, lines=good, faults=faults)
 
 

@@ -1,14 +1,11 @@
 """Cells of spreadsheets that hold no value: errors such as `#N/A`, and formulas that were never calculated.
 
-They would be valid names. So they get a character that nothing may have: a row that uses such a cell is refused where
-its fields are validated, and one that does not use it is not.
+They would be valid names. So a field that takes such a cell gets a character that nothing may have: the row is refused
+where its fields are validated, and one that does not use the cell is not. People are shown the cell without it.
 """
 
-from msgspec.structs import replace
-
-from callmark.tables.model import Line
-
 NO_VALUE = "(formula without a value)"
+NO_VALUE_HINT = "the cell has an error of the spreadsheet, or a formula without a value"
 _ERRORS = """
     #N/A #REF! #VALUE! #NAME? #DIV/0! #NULL! #NUM! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! #BUSY! #UNKNOWN!
     #GETTING_DATA #NV #BEZUG! #WERT! #ZAHL! #N/D #VALEUR! #NOM? #NOMBRE! #NUL! #¡REF! #¡VALOR! #¿NOMBRE? #¡DIV/0! #¡NUM!
@@ -20,13 +17,16 @@ _NEVER_VALID = "\ufffb"
 """The end of an annotation, which is never seen and so refused in names (contract D52)."""
 
 
-def marked(line: Line) -> Line:
-    """The line; in it, cells without a value can be no field of a record."""
-    if _NO_VALUES.isdisjoint(line.cells):
-        return line
-    return replace(line, cells=tuple(f"{cell}{_NEVER_VALID}" if cell in _NO_VALUES else cell for cell in line.cells))
+def marked(cell: str) -> str:
+    """What a cell gives to a field of a record: one without a value gives nothing that it may be."""
+    return f"{cell}{_NEVER_VALID}" if cell in _NO_VALUES else cell
 
 
 def is_marked(text: str) -> bool:
     """Whether a text is such a cell."""
     return text.endswith(_NEVER_VALID) and text.removesuffix(_NEVER_VALID) in _NO_VALUES
+
+
+def shown(text: str) -> str:
+    """A field's text as the file has it."""
+    return text.removesuffix(_NEVER_VALID) if is_marked(text) else text

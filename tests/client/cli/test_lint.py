@@ -73,11 +73,17 @@ async def test_a_time_that_clocks_show_twice_is_named(nobody: Commands, tmp_path
 
 
 async def test_a_cell_that_has_an_error_of_the_spreadsheet_is_called_that(nobody: Commands, tmp_path: Path) -> None:
+    """In each of the fields, with the cell as the file has it."""
     file = tmp_path / "orders.csv"
-    file.write_text(f"{HEAD}918040001234,919900000001,{LABEL},#N/A,Your parcel arrives today,,,2h\n")
-    (fault,) = await found(nobody, file)
-    assert (fault["field"], fault["code"]) == ("name", "name_characters")
-    assert fault["hint"] == "the cell has an error of the spreadsheet, or a formula without a value"
+    good = f"918040001234,919900000001,{LABEL},Acme,Your parcel arrives today,2027-01-31T18:00,2027-01-31T19:00,"
+    fields = HEAD.strip().split(",")[:-1]
+    for at, field in enumerate(fields):
+        cells = good.split(",")
+        cells[at] = "#N/A"
+        file.write_text(HEAD + ",".join(cells) + "\n")
+        fault, *_ = await found(nobody, file)
+        assert (fault["column"], fault["value"]) == (field, "#N/A")
+        assert fault["hint"] == "the cell has an error of the spreadsheet, or a formula without a value"
 
 
 async def test_a_misspelt_column_has_the_nearest_right_name(nobody: Commands, tmp_path: Path) -> None:

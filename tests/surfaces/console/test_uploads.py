@@ -78,6 +78,23 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
         assert (await charlie.get(foreign)).status_code == 404
 
 
+async def test_an_error_of_a_spreadsheet_is_shown_as_the_file_has_it(business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    text = f"receiver,reason\n+{phone()},#N/A\n#N/A,Your parcel arrives today\n"
+    sent = await alice.post(
+        "/console/uploads/new", {"caller": "918040001234"}, file=("x.csv", text.encode(), "text/csv")
+    )
+    shown = await alice.follow(sent)
+    assert "\ufffb" not in shown.text
+    assert "Line 2: #N/A: the cell has an error of the spreadsheet, or a formula" in text_of(shown)
+    taken = await push(alice, sent)
+    rows = list(csv.DictReader(io.StringIO((await alice.get(f"{taken.headers['location']}/results.csv")).text)))
+    assert [(row["receiver_number"] == "#N/A", row["dynamic_call_reason"] == "#N/A") for row in rows] == [
+        (False, True),
+        (True, False),
+    ]
+
+
 async def test_an_upload_is_done_when_a_record_of_it_was_erased(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:

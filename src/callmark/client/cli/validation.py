@@ -16,6 +16,7 @@ from callmark.record_rules import fields
 from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord, RecordValues
 from callmark.record_rules.words import FAULT_WORDS, text_hint
 from callmark.tables.phones import has_plan, read_phone
+from callmark.tables.sheet_errors import NO_VALUE_HINT, is_marked, shown
 
 UNREADABLE = "unreadable"
 ROLES: Mapping[Field, Role] = {
@@ -127,7 +128,7 @@ class RowValidator:
             return ValidatedRow(row, receiver, self._record(new, now_ms), [])
         except Faulty:
             found = fields.all_faults(new, self._rules, now_ms)
-        return ValidatedRow(row, receiver, None, [self._told(bad, new, row) for bad in found])
+        return ValidatedRow(row, shown(receiver), None, [self._told(bad, new, row) for bad in found])
 
     def _record(self, new: NewRecord, now_ms: int) -> CallRecord:
         rules = self._rules
@@ -166,7 +167,7 @@ class RowValidator:
         A start that is no instant is a fault of its own, and not one of the duration after it.
         """
         if ends and lasts:
-            return f"{ends}, {lasts}"
+            return f"{shown(ends)}, {shown(lasts)}"
         if ends:
             return self._instant(ends, is_end=True)
         text = lasts or self._options.expires_in
@@ -181,7 +182,8 @@ class RowValidator:
         text = value if isinstance(value, str) else row.values[_PLACES[role]]
         if bad.field is Field.ENDS_AT and row.values[_PLACES[Role.EXPIRES_IN]]:
             role = Role.EXPIRES_IN
-        return RowFault(role, bad.fault, f"{role} {FAULT_WORDS[bad.fault]}", text[:100], self._hint(bad, text))
+        hint = NO_VALUE_HINT if is_marked(text) else self._hint(bad, text)
+        return RowFault(role, bad.fault, f"{role} {FAULT_WORDS[bad.fault]}", shown(text)[:100], hint)
 
     def _hint(self, bad: Faulty, text: str) -> str:
         match bad.fault:

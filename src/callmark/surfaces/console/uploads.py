@@ -123,7 +123,7 @@ def _line(result: RowResult) -> list[str]:
         field = COLUMNS[Field(record.fault_field)][0] if record.fault_field else ""
         fault = display_names.fault(record.fault_field, record.fault)
         told = [str(record.key.id), record.outcome.value, field, fault or display_names.OUTCOME_HINTS[record.outcome]]
-    return [str(result.row.line), *result.row.values, *told]
+    return [str(result.row.line), *result.row.shown, *told]
 
 
 def _lines(rows: list[list[str]]) -> bytes:

@@ -15,6 +15,7 @@ from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.instants import is_doubtful, iso_ms, read_instant, to_ms
 from callmark.record_rules.fields import Field, NewRecord
 from callmark.tables.phones import read_phone
+from callmark.tables.sheet_errors import shown
 
 MOST_ROWS = 50_000
 LARGEST_BYTES = 16 * 1024 * 1024
@@ -31,6 +32,11 @@ class UploadRow(msgspec.Struct, frozen=True):
     values: list[str]
     fault: str = ""
     """Why the row could not be read as a record; it is left out then."""
+
+    @property
+    def shown(self) -> list[str]:
+        """The values as the file has them, for people."""
+        return [shown(text) for text in self.values]
 
 
 class Upload(Struct, frozen=True):

@@ -26,6 +26,7 @@ from callmark.tables.model import Table
 from callmark.tables.numbers import without_plan
 from callmark.tables.phones import NoNumber, read_phone
 from callmark.tables.reader import Reading
+from callmark.tables.sheet_errors import NO_VALUE_HINT, is_marked, shown
 
 _SAMPLES = 3
 _EXAMPLES = 5
@@ -140,7 +141,7 @@ def _previewed(
         good_count += not faults
         for one in faults:
             text = row.values[list(Field).index(one.field)]
-            _count(kinds, one.field, one.fault, (row.line, text, _reason(one, text, validator.region)))
+            _count(kinds, one.field, one.fault, (row.line, shown(text), _reason(one, text, validator.region)))
     samples = [validator.sample(row) for row in rows[:_SAMPLES]]
     ordered = sorted(kinds.values(), key=lambda kind: -kind.count)
     unused = file_columns.unused_columns(table, columns)
@@ -156,6 +157,8 @@ def _count(
 
 
 def _reason(fault: Faulty, text: str, region: str) -> str:
-    """Why a text is no phone number."""
+    """Why a text is no phone number, or nothing at all."""
+    if is_marked(text):
+        return NO_VALUE_HINT
     read = read_phone(text, region) if fault.fault is Fault.PHONE else ""
     return read.why if isinstance(read, NoNumber) else ""
