@@ -303,7 +303,8 @@ async def test_logs_are_downloaded_to_standard_output_or_a_file(platform: Platfo
 @pytest.mark.parametrize(
     ("text", "is_end", "instant"),
     [
-        ("2026-01-31", False, "2026-01-31T00:00:00+05:30"),
+        ("2026-01-31", False, "2026-01-30T18:30:00+00:00"),
+        ("20260131", False, "2026-01-30T18:30:00+00:00"),
         ("2026-01-31", True, "2026-01-31T18:29:59.999000+00:00"),
         ("2026-01-31T18:00", True, "2026-01-31T12:30:00+00:00"),
         ("2026-01-31T18:00Z", False, "2026-01-31T18:00:00+00:00"),
@@ -321,3 +322,10 @@ def test_a_day_with_an_offset_is_no_time_of_day() -> None:
 def test_a_day_that_is_the_last_of_all() -> None:
     with pytest.raises(click.UsageError, match="too far away"):
         read_day("9999-12-31", "UTC", is_end=True)
+@pytest.mark.parametrize("text", ["2026-03-29T02:30", "2026-10-25T02:30"])
+def test_a_time_that_clocks_skip_or_show_twice_needs_an_offset(text: str) -> None:
+    with pytest.raises(click.UsageError, match=r"clocks in Europe/Berlin skip this time .* write its offset"):
+        read_day(text, "Europe/Berlin")
+    assert read_day(f"{text}+02:00", "Europe/Berlin").isoformat() == f"{text[:11]}00:30:00+00:00"
+
+

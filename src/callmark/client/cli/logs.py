@@ -3,18 +3,16 @@
 import shutil
 import sys
 import tempfile
-from datetime import UTC, date, datetime, time, timedelta
+from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
 
 import click
 
 from callmark.client.cli.session import CommandSession, WrongUse, command
-from callmark.client.cli.validation import zone_of
+from callmark.client.cli.validation import doubtful_hint, zone_of
 from callmark.client.sync_resources import Download
-from callmark.instants import read_instant
-
-_DAY = timedelta(days=1)
-_MS = timedelta(milliseconds=1)
+from callmark.instants import is_day, is_doubtful, read_instant
 
 _output = click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the CSV here."
@@ -56,18 +54,15 @@ def feedback(session: CommandSession, survey_id: str, since: str, time_zone: str
 def read_day(text: str, time_zone: str, *, is_end: bool = False) -> datetime:
     """The beginning of a day, or its last millisecond; an instant as it is. Raises UsageError."""
     zone = zone_of(time_zone)
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as exc:
-        if found := read_instant(text, zone):
-            return found
-        raise click.UsageError(f"{text!r} is neither a day (2026-01-31) nor an instant (2026-01-31T18:00)") from exc
-    if not is_end:
-        return datetime.combine(day, time(), zone)
-    try:
-        return datetime.combine(day + _DAY, time(), zone).astimezone(UTC) - _MS
-    except OverflowError as exc:
-        raise click.UsageError(f"{text!r} is too far away") from exc
+    with suppress(ValueError):
+        text = date.fromisoformat(text).isoformat()  # 20260131 is a day here, though no instant
+    if found := read_instant(text, zone, is_end=is_end):
+        return found
+    if is_doubtful(text, zone):
+        raise click.UsageError(f"{text!r}: {doubtful_hint(time_zone)}")
+    if is_day(text):
+        raise click.UsageError(f"{text!r} is too far away")
+    raise click.UsageError(f"{text!r} is neither a day (2026-01-31) nor an instant (2026-01-31T18:00)")
 
 
 def _save(session: CommandSession, download: Download, output: Path | None) -> None:

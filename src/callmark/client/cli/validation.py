@@ -79,6 +79,11 @@ def zone_of(text: str) -> tzinfo:
         raise click.UsageError(f"--time-zone {text}: {why}") from exc
 
 
+def doubtful_hint(time_zone: str) -> str:
+    """What to do about a time without an offset for which `instants.is_doubtful`."""
+    return f"clocks in {time_zone} skip this time or show it twice; write its offset"
+
+
 class CountryCheck:
     """Finds numbers that fit no country: they may lack their country code.
 
@@ -203,7 +208,7 @@ class RowValidator:
 
     def _time_hint(self, text: str, or_duration: str) -> str:
         if is_doubtful(text, self._zone):
-            return f"clocks in {self._options.time_zone} skip this time or show it twice; write its offset"
+            return doubtful_hint(self._options.time_zone)
         return _time_hint(text, or_duration)
 
 
