@@ -70,11 +70,31 @@ def test_every_error_of_httpx_has_its_place(error: Exception, kind: type[Excepti
 
 
 @pytest.mark.parametrize(
+def refused(error: Exception, **given: Any) -> list[callmark.CallmarkError]:
+    """The error of each client that makes its connections itself."""
+    found: list[callmark.CallmarkError] = []
+
+    async def asynchronously() -> None:
+        async with callmark.AsyncClient(**OPTIONS | given, max_retries=0) as client:
+            with pytest.raises(callmark.CallmarkError) as raised:
+                await client.resolve("918040001234", "919900000001")
+            found.append(raised.value)
+
+    with mock_router() as router:
+        router["createToken"].mock(side_effect=error)
+        with callmark.Client(**OPTIONS | given, max_retries=0) as client:
+            with pytest.raises(callmark.CallmarkError) as raised:
+                client.resolve("918040001234", "919900000001")
+            found.append(raised.value)
+        asyncio.run(asynchronously())
+    return found
+
+
     "error", [httpx.ConnectError("refused"), httpx.ProxyError("407 Proxy Authentication Required")]
 )
 def test_a_proxy_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://ada:hidden@127.0.0.1:3128")
-    for found in resolve(raising(error)):
+    for found in refused(error):
         assert type(found) is callmark.APIConnectionError
         assert "cannot reach http://callmark.test/" in str(found)
         assert "HTTP_PROXY" in str(found)
@@ -82,6 +102,17 @@ def test_a_proxy_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, er
 
 
 def test_one_number_in_place_of_a_list_is_refused() -> None:
+def test_a_proxy_that_is_not_asked_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
+    error = httpx.ConnectError("refused")
+    here = refused(error, base_url="http://localhost:1")
+    given = resolve(raising(error))  # which may have a proxy of its own, or none
+    monkeypatch.setenv("NO_PROXY", "intern.example, callmark.test")
+    for found in (*refused(error), *here, *given):
+        assert "cannot reach" in str(found)
+        assert "PROXY" not in str(found)
+
+
     with mock_router() as router, callmark.Client(**OPTIONS) as client:
         for change in (client.numbers.publish, client.numbers.delist):
             with pytest.raises(callmark.BadRequest, match="numbers are a list"):

@@ -53,6 +53,11 @@ class Connections:
             if self._http:
                 self._http.close()
 
+    @property
+    def asks_proxies(self) -> bool:
+        """Whether the proxies of the environment are asked; of a client of httpx that was given, nobody knows."""
+        return self.is_ours and bool(self._http and self._http.trust_env)
+
     def why_unusable(self) -> str:
         """What is wrong if httpx raised RuntimeError; empty if it is something else."""
         if self._is_closed:
@@ -102,6 +107,11 @@ class AsyncConnections:
             self._is_closed = True
             with suppress(KeyError):
                 await self._by_loop.pop(_present_loop()).aclose()
+
+    @property
+    def asks_proxies(self) -> bool:
+        """Whether the proxies of the environment are asked; of a client of httpx that was given, nobody knows."""
+        return self._given is None and any(one.trust_env for one in self._by_loop.values())
 
     def why_unusable(self) -> str:
         """What is wrong if httpx raised RuntimeError; empty if it is something else."""

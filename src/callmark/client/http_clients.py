@@ -4,6 +4,7 @@ import ssl
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
 
 import httpx
 
@@ -48,11 +49,15 @@ def _public_authorities() -> ssl.SSLContext:
 
 
 def proxies_to(url: str) -> str:
-    """The variables that name a proxy for a server elsewhere; empty if there are none."""
-    parts = urlsplit(url)
+    """The variables that name a proxy for what is there; empty if there are none, or `NO_PROXY` excepts it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # half of an IPv6 address
+        return ""
+    if parts.hostname in LOOPBACK or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return ""
     names = {f"{parts.scheme}_proxy", "all_proxy"}
-    found = sorted(name for name, value in variables().items() if value and name.lower() in names)
-    return "" if parts.hostname in LOOPBACK else ", ".join(found)
+    return ", ".join(sorted(name for name, value in variables().items() if value and name.lower() in names))
 
 
 def _named(names: set[str]) -> str:

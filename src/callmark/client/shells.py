@@ -250,21 +250,21 @@ def _explained(connections: Connections | AsyncConnections, url: str) -> Generat
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        raise connection_error(exc, url) from exc
+        raise connection_error(exc, url, asks_proxies=connections.asks_proxies) from exc
     except RuntimeError as exc:
         if why := connections.why_unusable():
             raise CallmarkError(why) from exc
         raise
 
 
-def connection_error(exc: Exception, url: str) -> APIConnectionError:
+def connection_error(exc: Exception, url: str, *, asks_proxies: bool) -> APIConnectionError:
     """The error of our tree for one of httpx, with advice."""
     where = str(httpx.URL(url).copy_with(query=None, path="/")) if not isinstance(exc, httpx.InvalidURL) else url
     why = str(exc) or _kind(exc)
     if isinstance(exc, httpx.TimeoutException):
         return APITimeoutError(f"{where} did not answer in time ({_kind(exc)}). Try again, or raise `timeout`")
     if isinstance(exc, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.ProxyError):
-        proxies = proxies_to(url)
+        proxies = proxies_to(url) if asks_proxies else ""
         also = f". The proxy that {proxies} names is tried first: check it too" if proxies else ""
         told = f"cannot reach {where}: {why}. Check the base URL, and that the server is running{also}"
         return APIConnectionError(told)
