@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,6 @@ def test_every_error_of_httpx_has_its_place(error: Exception, kind: type[Excepti
         assert found.__cause__ is error
 
 
-@pytest.mark.parametrize(
 def refused(error: Exception, **given: Any) -> list[callmark.CallmarkError]:
     """The error of each client that makes its connections itself."""
     found: list[callmark.CallmarkError] = []
@@ -90,6 +90,7 @@ def refused(error: Exception, **given: Any) -> list[callmark.CallmarkError]:
     return found
 
 
+@pytest.mark.parametrize(
     "error", [httpx.ConnectError("refused"), httpx.ProxyError("407 Proxy Authentication Required")]
 )
 def test_a_proxy_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
@@ -101,7 +102,6 @@ def test_a_proxy_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, er
         assert "hidden" not in str(found)
 
 
-def test_one_number_in_place_of_a_list_is_refused() -> None:
 def test_a_proxy_that_is_not_asked_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
     error = httpx.ConnectError("refused")
@@ -113,6 +113,7 @@ def test_a_proxy_that_is_not_asked_is_not_named(monkeypatch: pytest.MonkeyPatch)
         assert "PROXY" not in str(found)
 
 
+def test_one_number_in_place_of_a_list_is_refused() -> None:
     with mock_router() as router, callmark.Client(**OPTIONS) as client:
         for change in (client.numbers.publish, client.numbers.delist):
             with pytest.raises(callmark.BadRequest, match="numbers are a list"):
@@ -127,6 +128,19 @@ def test_epoch_seconds_in_place_of_milliseconds_are_refused_where_nothing_else_s
             client.logs.call_me_back(1767261600, 1767265200)
         with pytest.raises(callmark.BadRequest, match="since looks like epoch seconds"):
             client.logs.feedback("campaign", 1767261600)
+
+
+def test_a_date_is_never_taken_for_seconds() -> None:
+    with mock_router() as router, callmark.Client(**OPTIONS) as client:
+        client.logs.feedback("campaign", datetime(1970, 2, 1, tzinfo=UTC))
+        assert "from_date=0002678400" in str(router.calls.last.request.url)
+
+
+def test_a_link_that_is_no_address_is_a_connection_error(tmp_path: Path) -> None:
+    with mock_router() as router, callmark.Client(**OPTIONS, max_retries=0) as client:
+        router["downloadFeedbackLogs"].respond(json={"url": "http://[::1"})
+        with pytest.raises(callmark.APIConnectionError, match=r"cannot reach http://\[::1"):
+            client.logs.feedback("campaign", datetime(2026, 1, 1, tzinfo=UTC)).save(tmp_path / "log.csv")
 
 
 def test_a_redirect_is_an_error_that_names_its_goal() -> None:

@@ -42,7 +42,7 @@ def feedback(core: Core, survey_id: str, since: Instant) -> Flow[str]:
 def _epoch(value: Instant, name: str) -> str:
     """Seconds in 10 digits: the unit of the first documents; a range includes both of its ends (contract 8, D16)."""
     ms = to_ms(value, name)
-    if ms in _SECONDS:
+    if isinstance(value, int) and ms in _SECONDS:
         raise BadRequest(f"{name} looks like epoch seconds: multiply it by 1000", status=0, field=name)
     return f"{ms // 1000:010d}"
 
