@@ -18,6 +18,8 @@ MOST_COLUMNS = 16_384
 MOST_IN_ONE_LINE = 100_000
 """Cells of a text that is one line, such as a pasted list of numbers: nothing is below them to read."""
 _SHOWN = 3
+_PARTS = {"encoding": "text", "delimiter": "text", "sheet": "workbook"}
+"""Of how a file may be read, each with the kind of file that it is for."""
 
 
 class Reading(Struct, frozen=True):
@@ -29,6 +31,16 @@ class Reading(Struct, frozen=True):
     region: str = ""
 
 
+def kind_of(data: bytes) -> str:
+    """`workbook` or `text`."""
+    return "workbook" if workbook.is_workbook(data) else "text"
+
+
+def misplaced(kind: str, **given: str) -> str:
+    """Which of `encoding`, `delimiter` and `sheet` is given and means nothing for a file of that kind, if any."""
+    return next((part for part, of in _PARTS.items() if given.get(part) and kind != of), "")
+
+
 def read_table(data: bytes, known: Callable[[str], int], reading: Reading | None = None) -> Table:
     """The table that a file holds, whatever its name ends in. Raises TableError for what is no table.
 
@@ -37,7 +49,7 @@ def read_table(data: bytes, known: Callable[[str], int], reading: Reading | None
     number.
     """
     reading = reading or Reading()
-    table = _of_workbook(data, reading) if workbook.is_workbook(data) else _of_text(data, reading)
+    table = _of_workbook(data, reading) if kind_of(data) == "workbook" else _of_text(data, reading)
     table = _with_header(table, known, reading.region)
     return _judged(_joined(table) if table.names and len(table.names) == 1 and table.delimiter else table)
 

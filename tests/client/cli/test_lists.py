@@ -86,10 +86,15 @@ async def test_numbers_without_a_country_code_are_listed_only_when_someone_says_
 async def test_what_is_no_list_of_numbers_is_wrong_usage(commands: Commands, tmp_path: Path) -> None:
     empty = tmp_path / "empty.csv"
     empty.write_text("phone\n")
+    numbers, workbook = tmp_path / "numbers.csv", tmp_path / "numbers.xlsx"
+    numbers.write_text("phone\n918040001238\n")
+    workbook.write_bytes(book([["phone"], ["918040001238"]]))
     for words in (
         ("publish", "x", empty),
         ("publish", "x", tmp_path / "none"),
         ("publish", "x", empty, "--region", "XX"),
+        ("publish", "x", numbers, "--sheet", "Ours"),
+        ("delist", "x", workbook, "--encoding", "cp1251"),
     ):
         done = await commands.run("numbers", *words)
         assert done.exit_code == 2, done.output

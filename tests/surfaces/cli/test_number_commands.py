@@ -19,6 +19,7 @@ from tests.domain.numbers.staging import (
 from tests.support.actors import ALICE
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.factories import make_label
+from tests.support.workbooks import book
 from tests.surfaces.cli.running import Ended, Here
 
 from callmark.domain.deps import Deps
@@ -54,6 +55,15 @@ async def run(here: Here, *args: str) -> Any:  # noqa: ANN401 - whatever the com
 
 async def ended(here: Here, *args: str) -> Ended:
     return await asyncio.to_thread(here.run, "number", *args)
+
+
+async def test_an_option_that_means_nothing_for_a_file_is_refused(here: Here, acme: Business, tmp_path: Path) -> None:
+    text, workbook = tmp_path / "numbers.csv", tmp_path / "numbers.xlsx"
+    text.write_text(phones(1)[0])
+    workbook.write_bytes(book([["phone"], [phones(1)[0]]]))
+    for file, *option in ((text, "--sheet", "Ours"), (workbook, "--encoding", "cp1251")):
+        said = await asyncio.to_thread(here.error, "number", "append", str(file), *of(acme), *option)
+        assert f"leave out {option[0]}" in said
 
 
 async def test_an_operator_decides_about_proofs(here: Here, acme: Business, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from callmark.client.cli.session import (
 from callmark.client.inventory import BUCKETS, NumberBuckets
 from callmark.tables.model import TableError
 from callmark.tables.numbers import NumberFile, how_it_was_read, read_numbers, without_plan
-from callmark.tables.reader import Reading
+from callmark.tables.reader import Reading, kind_of, misplaced
 
 _OF_OTHERS = ("others_numbers", "other_feature_set_numbers", "other_phonetype_numbers", "invalid_numbers")
 NOT_LISTED = ("delisted_numbers", *_OF_OTHERS)
@@ -160,6 +160,9 @@ def _read(file: Path, *, column: str, region: str, encoding: str, sheet: str) ->
     """The numbers of a file; what is not used of it is said on standard error."""
     with click.open_file(str(file), "rb") as opened:
         content = opened.read()
+    kind = kind_of(content)
+    if option := misplaced(kind, encoding=encoding, sheet=sheet):
+        raise WrongUse(f"{file} is read as {kind}: leave out --{option}")
     try:
         reading = Reading(encoding, sheet, region=known_region(region))
         found = read_numbers(content, column=column, reading=reading)

@@ -25,7 +25,7 @@ from callmark.record_rules.fields import Field
 from callmark.tables.columns import by_key, key, nearest, place_of
 from callmark.tables.long_files import LongFile, open_long_file
 from callmark.tables.model import Table, TableError
-from callmark.tables.reader import Reading
+from callmark.tables.reader import Reading, misplaced
 
 LONGEST_CELL = 500
 
@@ -174,9 +174,9 @@ def _found(name: str, path: Path, options: FileOptions) -> RecordFile:
         raise WrongUse(f"{name}: {exc.message}") from exc
     except OSError as exc:
         raise _unreadable(name, exc) from exc
-    for option, kind in (("encoding", "text"), ("delimiter", "text"), ("sheet", "workbook")):
-        if getattr(options, option) and found.kind != kind:
-            raise WrongUse(f"{name} is read as {found.kind}: leave out --{option}")
+    given = {"encoding": options.encoding, "delimiter": options.delimiter, "sheet": options.sheet}
+    if option := misplaced(found.kind, **given):
+        raise WrongUse(f"{name} is read as {found.kind}: leave out --{option}")
     table = found.table
     if not (table.names or table.lines or table.faults):
         raise WrongUse(f"{name} is empty")

@@ -31,6 +31,7 @@ from callmark.surfaces.cli.number_out import (
 )
 from callmark.surfaces.cli.options import account_option, id_argument, yes_option
 from callmark.surfaces.cli.prompts import sure
+from callmark.tables.reader import kind_of, misplaced
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("phone_number", "state", "proof", "phone_type", "feature_set_name", "label_name", "updated_at", "why")
@@ -183,7 +184,7 @@ async def append(
     dry_run: bool,
 ) -> None:
     """Add the numbers in a file (CSV, .xlsx, or one per line; `-` for standard input) to a feature set."""
-    await _append(deps, out, number_list_parser.read_list(file.read(), reading), account, feature_set, dry_run=dry_run)
+    await _append(deps, out, _read(file, reading), account, feature_set, dry_run=dry_run)
 
 
 @group.command
@@ -208,7 +209,7 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
     yes: bool,
 ) -> None:
     """Replace a feature set's numbers with those in a file: list new ones, delist the rest."""
-    listed = number_list_parser.read_list(file.read(), reading)
+    listed = _read(file, reading)
     _refuse_none(out, listed)
     of = account, feature_set
     going = await imports.list_rest(deps, *of, listed.numbers, WHOLE_ACCOUNT)
@@ -238,7 +239,7 @@ async def import_(
     deps: Deps, out: Output, file: BinaryIO, account: AccountId, name: str, label: LabelId, reading: ListReading
 ) -> None:
     """Import a number group from an older console; publish its numbers in a feature set to migrate them."""
-    listed = number_list_parser.read_list(file.read(), reading)
+    listed = _read(file, reading)
     group_, answer = await imports.import_group(deps, account, name, label, listed.numbers, by=operator_at_terminal())
     print_answer(out, {"number_group_id": group_.id, **published_row(answer)}, listed, said_of(answer.status))
 
@@ -307,6 +308,14 @@ async def reject(deps: Deps, out: Output, id: ListingJobId, reason: str) -> None
     """Reject a request; its numbers become failed and show the reason."""
     job = await reviews.reject(deps, id, reason, by=operator_at_terminal())
     out.item(job_row(job), "Rejected.")
+
+
+def _read(file: BinaryIO, reading: ListReading) -> NumberList:
+    content = file.read()
+    kind = kind_of(content)
+    if part := misplaced(kind, encoding=reading.encoding, sheet=reading.sheet):
+        raise InvalidInput(f"the file is read as {kind}: leave out --{part}", field=part)
+    return number_list_parser.read_list(content, reading)
 
 
 async def _append(
