@@ -229,6 +229,13 @@ def test_what_people_answer_is_one_line_and_commands_nothing() -> None:
     assert line.endswith(r"late\r\n\x1b[2J\x9b1m\u202eyes" + " \u20b9 5, \u0915")
 
 
+def test_a_possible_spoof_has_its_numbers_and_its_cause() -> None:
+    payload = {"business_number": "918040001234", "client_number": HANDSET, "cause": "not_announced"}
+    body = json.dumps({"event_type": "possible_spoof", "possible_spoof_payload": payload})
+    line = told(FollowedEvent(1, Raw(body.encode())))
+    assert line == f"1  -  possible_spoof  918040001234 called {HANDSET}: not_announced"
+
+
 async def test_trigger_makes_a_handset_answer(platform: Platform, commands: Commands) -> None:
     number = await listed(platform)
     async with farming(platform.deps):
@@ -319,9 +326,6 @@ def test_a_day_with_an_offset_is_no_time_of_day() -> None:
         read_day("2026-12-31+05:30", "Asia/Kolkata")
 
 
-def test_a_day_that_is_the_last_of_all() -> None:
-    with pytest.raises(click.UsageError, match="too far away"):
-        read_day("9999-12-31", "UTC", is_end=True)
 @pytest.mark.parametrize("text", ["2026-03-29T02:30", "2026-10-25T02:30"])
 def test_a_time_that_clocks_skip_or_show_twice_needs_an_offset(text: str) -> None:
     with pytest.raises(click.UsageError, match=r"clocks in Europe/Berlin skip this time .* write its offset"):
@@ -329,3 +333,6 @@ def test_a_time_that_clocks_skip_or_show_twice_needs_an_offset(text: str) -> Non
     assert read_day(f"{text}+02:00", "Europe/Berlin").isoformat() == f"{text[:11]}00:30:00+00:00"
 
 
+def test_a_day_that_is_the_last_of_all() -> None:
+    with pytest.raises(click.UsageError, match="too far away"):
+        read_day("9999-12-31", "UTC", is_end=True)

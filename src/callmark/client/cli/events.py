@@ -7,8 +7,10 @@ import msgspec
 
 from callmark.client.cli.following import FollowedEvent, follow
 from callmark.client.cli.session import CommandSession, command
-from callmark.client.events import CallMeBackEvent, Event, FeedbackEvent, read_event
+from callmark.client.events import CallMeBackEvent, Event, FeedbackEvent, PossibleSpoofEvent, read_event
 from callmark.instants import iso_ms
+
+_UNKNOWN = "unknown number"
 
 
 @click.group
@@ -52,9 +54,12 @@ def _line(one: FollowedEvent) -> str:
         case CallMeBackEvent():
             wish = "call back" if event.is_interested else "do not call back"
             slot = f" at {event.slot.start:%Y-%m-%dT%H:%MZ}" if event.slot else ""
-            return f"{head}  {event.callable_number or 'unknown number'}: {wish}{slot}"
+            return f"{head}  {event.callable_number or _UNKNOWN}: {wish}{slot}"
         case FeedbackEvent():
             answers = "; ".join(f"{one.question} {one.answer}" for one in event.responses)
-            return f"{head}  {event.client_number or 'unknown number'}: {answers}"
+            return f"{head}  {event.client_number or _UNKNOWN}: {answers}"
+        case PossibleSpoofEvent():
+            caller, called = event.business_number or _UNKNOWN, event.client_number or _UNKNOWN
+            return f"{head}  {caller} called {called}: {event.cause or 'no cause'}"
         case _:
             return head
