@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.client.virtual import RECORD, Played, Reply, answer, body_of, error, headers_of, replies
+from tests.client.virtual import RECORD, Played, Reply, VirtualTime, answer, body_of, error, headers_of, replies
 
 import callmark
 from callmark.client import extensions, pushing
@@ -11,6 +11,7 @@ from callmark.client.flow import Answer
 from callmark.client.options import Generation
 from callmark.client.records import CallRecord
 from callmark.client.results import PushResult
+from callmark.client.token_stores import MemoryTokenStore
 
 GOOD = answer({"status_info": {"status": "success", "message": "Record processed successfully"}})
 PAGE = Answer(502, {"content-type": "text/html"}, b"<html><title>502 Bad Gateway</title></html>")
@@ -218,6 +219,22 @@ def test_the_record_starts_at_the_servers_present_after_this_machines_clock_was_
     if not can_renew:
         played.token_reply = lambda: error(429)
     played.run(pushing.push(core, record, None))
+    assert body_of(played.requests[-1])["starts_at"] == pytest.approx(1767261600000 + 1_000_000, abs=1000)
+
+
+@pytest.mark.parametrize("uncounted", [600.0, 1_000_000.0])
+def test_the_record_starts_at_the_servers_present_after_this_machine_slept_or_was_started(uncounted: float) -> None:
+    """Then its two clocks differ as if one had been set, and no new token tells that they agree with the server's."""
+
+    class Awake(VirtualTime):
+        def monotonic(self) -> float:
+            return super().monotonic() - uncounted
+
+    played, store = Played(lambda _: GOOD), MemoryTokenStore()
+    record = CallRecord(**RECORD, expires_in=timedelta(hours=1))
+    played.run(pushing.push(played.core(store=store), record, None))
+    played.time, played.token_reply = Awake(seconds=1000.0), lambda: error(429)
+    played.run(pushing.push(played.core(store=store), record, None))
     assert body_of(played.requests[-1])["starts_at"] == pytest.approx(1767261600000 + 1_000_000, abs=1000)
 
 

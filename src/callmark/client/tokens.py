@@ -65,7 +65,11 @@ class Tokens:
     @property
     def clock_offset_s(self) -> float:
         """How far the server's clock is ahead of ours, as far as we know; 0 while they agree."""
-        return self._state.clock_offset_s - self._set_by_s(self._state) if self._state else 0.0
+        if self._state is None:
+            return 0.0
+        told = self._state.clock_offset_s
+        # Who sets a clock brings it nearer to others. What would take it away from them was no setting.
+        return min(told - self._set_by_s(self._state), told, key=abs)
 
     def read_moved_clock(self) -> Flow[None]:
         """Asks an emulator what its clock shows, because it may have been moved; without an answer, that stays."""
@@ -95,7 +99,7 @@ class Tokens:
         return replace(state, clock_setting=self._environment.clock_setting(), machine=here)
 
     def _set_by_s(self, state: TokenState) -> float:
-        """By how much this machine's clock was set since the state's was noted; it may also be how long it slept."""
+        """By how much this machine's clock was set since the state's was noted; or it slept so long, or was started."""
         if state.clock_setting is None or state.machine != self._environment.machine():
             return 0.0
         by = self._environment.clock_setting() - state.clock_setting
