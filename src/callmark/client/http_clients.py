@@ -49,7 +49,7 @@ def _public_authorities() -> ssl.SSLContext:
 
 
 def proxies_to(url: str) -> str:
-    """The variables that name a proxy for what is there; empty if there are none, or `NO_PROXY` excepts it."""
+    """The variables that name a proxy for that address; empty if there are none, or `NO_PROXY` excepts it."""
     try:
         parts = urlsplit(url)
     except ValueError:  # half of an IPv6 address
