@@ -15,7 +15,7 @@ import pytest
 import callmark
 from callmark.client.cli.journal import AppendedFile
 from callmark.client.cli.session import WrongUse, token_store
-from callmark.client.token_stores import MemoryTokenStore, TokenStore
+from callmark.client.token_stores import MemoryTokenStore, TokenState, TokenStore
 
 FORKING = """
 import os, sys
@@ -94,6 +94,19 @@ def test_a_lock_that_is_taken_is_no_fault(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(WrongUse, match="another push is writing"):
         journal.lock()
     journal.close()
+
+
+def test_a_state_is_not_written_without_the_lock_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = callmark.FileTokenStore(tmp_path / "tokens.json")
+    assert store.acquire("x")
+
+    def flock(file: object, operation: int) -> None:  # noqa: ARG001 - of any
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(callmark.CallmarkError, match=r"cannot lock .*tokens.json.lock"):
+        store.save("x", TokenState("t"))
+    assert not store.path.exists()
 
 
 class HeldLocks(MemoryTokenStore):

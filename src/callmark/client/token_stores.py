@@ -38,9 +38,11 @@ class TokenState(Struct, frozen=True):
 
 
 class TokenStore(Protocol):
-    """Keeps one state by name, with a lock for each name. Nobody waits here for a lock; who finds it taken asks again.
+    """Keeps one state by name, with a lock for each name. Nobody waits here for one; who finds it taken asks again.
 
     A lock is held while the server is asked for a token, so a server that does not answer must not block other names.
+    What one place for all names needs besides may be waited for, as long as a write takes: asynchronous clients call
+    these methods as they are.
     """
 
     def acquire(self, name: str) -> bool:
@@ -123,8 +125,12 @@ class FileTokenStore:
         return self._all().get(name, TokenState())
 
     def save(self, name: str, state: TokenState) -> None:
-        """Replaces the file, whole or not at all. Raises CallmarkError."""
-        self._take("", may_wait=True)  # nobody holds it for longer than a write takes
+        """Replaces the file, whole or not at all. Raises CallmarkError.
+
+        Waits while another name's state is written. Without that, a token that the server has counted would be lost:
+        this one, or another name's.
+        """
+        self._take("", may_wait=True)
         try:
             write_private(self.path, msgspec.json.encode(self._all() | {name: state}))
         except OSError as exc:
@@ -156,11 +162,11 @@ class FileTokenStore:
             raise CallmarkError(f"cannot open {path}: {exc.strerror}") from exc
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | (0 if may_wait else fcntl.LOCK_NB))
-        except (BlockingIOError, PermissionError):
+        except OSError as exc:
             os.close(opened)
-            return False
-        except OSError as exc:  # a file system without locks
-            os.close(opened)
+            if not may_wait and isinstance(exc, BlockingIOError | PermissionError):
+                return False
+            # A file system without locks, for one.
             raise CallmarkError(f"cannot lock {path}: {exc.strerror}") from exc
         self._locked[part] = opened
         return True
