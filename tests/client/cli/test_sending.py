@@ -98,7 +98,7 @@ def test_a_journal_that_another_push_has_begun_meanwhile_is_left_alone(tmp_path:
     assert path.read_bytes() == written
 
 
-@pytest.mark.parametrize("left", [b"", b'{"version":1,"sha2'])
+@pytest.mark.parametrize("left", [b"", b'{"version":2,"sha2'])
 def test_a_journal_of_which_nothing_was_written_is_none(tmp_path: Path, left: bytes) -> None:
     path = tmp_path / "results.csv.journal"
     path.write_bytes(left)
@@ -109,7 +109,7 @@ def test_a_journal_of_which_nothing_was_written_is_none(tmp_path: Path, left: by
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"row,receiver\n", "no journal of a push"), (b'{"version":2,"next":true}\n', "another version of callmark")],
+    [(b"row,receiver\n", "no journal of a push"), (b'{"version":3,"next":true}\n', "another version of callmark")],
 )
 def test_what_is_no_journal_of_this_version(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "results.csv.journal"
