@@ -84,6 +84,7 @@ def test_an_error_that_was_saved_as_a_text_is_no_name(tmp_path: Path, error: str
         ('<c r="B2" t="str"><f>IF(A1="","x","")</f><v></v></c>', None),
         ('<c r="B2" t="inlineStr"><is><t>Acme_x000D_</t></is></c>', "Acme"),
         ('<c r="B2" t="inlineStr"><is><t>Acme_x0041_</t></is></c>', "Acme_x0041_"),
+        ('<c r="B2" t="inlineStr"><is><t>Acme_x005F_x000D_</t></is></c>', "Acme_x000D_"),
     ],
 )
 def test_a_cell_with_a_value_is_read(tmp_path: Path, xml: str, name: str | None) -> None:

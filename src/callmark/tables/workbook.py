@@ -23,8 +23,11 @@ MOST_CELLS = 5_000_000
 MOST_COLUMNS = 1_000
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_ESCAPED = re.compile("_x(00[01][0-9A-Fa-f])_")
-"""Control characters, which XML cannot have. Others are never escaped."""
+_ESCAPED = re.compile("_x(005F|00[01][0-9A-Fa-f])_")
+"""Control characters, which XML cannot have, and the `_` before a text that looks like one of them.
+
+openpyxl takes that `_` away where sheets share a text: there a cell that says `_x000D_` itself loses it.
+"""
 _TEXT_RESULT = "str"
 """The type of a formula's cell whose result is a text; without a value it is the empty one."""
 _NO_PART = re.compile(r'\[[^\]]*\]|"[^"]*"|\\.')
