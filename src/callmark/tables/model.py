@@ -42,8 +42,8 @@ class Unread(Struct, frozen=True):
 class Table(Struct, frozen=True):
     """Rows that have something in them, in their order.
 
-    `names` are the header's cells, None without a header; `header` is its line. `before` are lines above it (a
-    title); those that have a number are `faults`.
+    `names` are the header's cells, None without a header; `header` is its line. `before` are lines above it, or without
+    one above the first row (a title); those that have a number are `faults`.
     `encoding` and `delimiter` say how the text was read, `sheet` and `sheets` which part of a workbook. `notes` tell
     what else was noticed.
     """
@@ -58,6 +58,11 @@ class Table(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     faults: Sequence[Unread] = field(default_factory=list[Unread])
     header: int = 0
+
+    @property
+    def top(self) -> str:
+        """What the lines `before` stand above, in words."""
+        return "the first row" if self.names is None else "the header"
 
     @property
     def width(self) -> int:

@@ -55,7 +55,7 @@ class _Linting:
         for one in self._records.unused:
             yield _finding(header, one.name, None, UNKNOWN_COLUMN, f"{one.name} is not used", one.meant)
         for line in self._records.table.before:
-            why = "is above the header and is not used"
+            why = f"is above {self._records.table.top} and is not used"
             yield _finding(line.number, None, None, ABOVE_HEADER, why, "", line.text[:_LONGEST_VALUE])
         missing = self._records.missing()
         for role, way in missing.items():

@@ -64,7 +64,7 @@ def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
     _say(f"{file.name}: {how}, {preview.count:,} row{'s' * (preview.count != 1)}")
     _show_columns(file)
     for line in table.before:
-        _say(f"  not used   line {line.number}, above the header: {line.text[:_LONGEST_SHOWN]!r}")
+        _say(f"  not used   line {line.number}, above {table.top}: {line.text[:_LONGEST_SHOWN]!r}")
     for note in table.notes:
         _say(f"  {note}")
     for role, (times, line, number) in preview.strange.items():
