@@ -107,9 +107,7 @@ def _text(path: Path, head: bytes, known: Callable[[str], int], reading: Reading
 
     if len(head) < path.stat().st_size and any(b'"' in chunk for chunk in _chunks(path)):
         with path.open(encoding=codec, errors="replace", newline="") as file:
-            found = rows.long_rows(_short_lines(file.readline), delimiter)
-        others = (note for note in table.notes if not note.startswith(rows.QUOTED))
-        table = replace(table, notes=(*others, *found.notes))
+            table = replace(table, long_rows=rows.long_rows(_short_lines(file.readline), delimiter))
     return LongFile("text", table, lines)
 
 

@@ -31,6 +31,21 @@ class Line(Struct, frozen=True):
         return ", ".join(cell for cell in self.cells if cell)
 
 
+class LongRows(Struct):
+    """Rows that span several lines: the first and last line of the first one, and how many there are."""
+
+    first: int = 0
+    last: int = 0
+    count: int = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """A note on them, if there are any."""
+        more = f", and {self.count - 1} more" if self.count > 1 else ""
+        note = f"A quoted cell has line breaks: lines {self.first} to {self.last} are one row{more}."
+        return [note] if self.count else []
+
+
 class Unread(Struct, frozen=True):
     """A line, or a cell of it, that gave nothing: where, what it says, and why."""
 
@@ -44,8 +59,8 @@ class Table(Struct, frozen=True):
 
     `names` are the header's cells, None without a header; `header` is its line. `before` are lines above it, or without
     one above the first row (a title); those that have a number are `faults`.
-    `encoding` and `delimiter` say how the text was read, `sheet` and `sheets` which part of a workbook. `notes` tell
-    what else was noticed.
+    `encoding` and `delimiter` say how the text was read, `sheet` and `sheets` which part of a workbook. `noticed` is
+    what else was, in sentences.
     """
 
     lines: Sequence[Line]
@@ -55,9 +70,15 @@ class Table(Struct, frozen=True):
     delimiter: str = ""
     sheet: str = ""
     sheets: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    noticed: tuple[str, ...] = ()
     faults: Sequence[Unread] = field(default_factory=list[Unread])
     header: int = 0
+    long_rows: LongRows = field(default_factory=LongRows)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of how the file was read."""
+        return (*self.noticed, *self.long_rows.notes)
 
     @property
     def top(self) -> str:
@@ -83,4 +104,4 @@ class Table(Struct, frozen=True):
 
     def noting(self, *notes: str) -> "Table":
         """The table with more notes."""
-        return replace(self, notes=(*self.notes, *notes)) if notes else self
+        return replace(self, noticed=(*self.noticed, *notes)) if notes else self

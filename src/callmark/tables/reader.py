@@ -56,7 +56,7 @@ def read_table(data: bytes, known: Callable[[str], int], reading: Reading | None
 
 def _of_workbook(data: bytes, reading: Reading) -> Table:
     found = workbook.read(data, reading.sheet)
-    return Table(found.lines, sheet=found.name, sheets=found.sheets, notes=tuple(found.notes))
+    return Table(found.lines, sheet=found.name, sheets=found.sheets, noticed=tuple(found.notes))
 
 
 def _of_text(data: bytes, reading: Reading) -> Table:
@@ -69,14 +69,14 @@ def _of_text(data: bytes, reading: Reading) -> Table:
                 f"line {line.number} has {len(line.cells):,} columns, and at most {most:,} are read. Write each entry"
                 " on a line of its own"
             )
-    table = Table(found.lines, encoding=decoded.encoding, delimiter=found.delimiter)
+    table = Table(found.lines, encoding=decoded.encoding, delimiter=found.delimiter, long_rows=found.long_rows)
     notes: list[str] = []
     if decoded.encoding == "cp1252" and not reading.encoding:
         notes.append(text.guessed(rows.first_beyond_ascii(found.lines)))
     spoiled = [line.number for line in found.lines if any("\ufffd" in cell for cell in line.cells)]
     if spoiled:
         notes.append(f"{_lines(spoiled)} characters that {decoded.encoding} does not have, shown as \ufffd.")
-    return table.noting(*notes, *found.long_rows.notes)
+    return table.noting(*notes)
 
 
 def _lines(numbers: list[int]) -> str:

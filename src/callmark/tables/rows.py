@@ -12,7 +12,7 @@ from itertools import islice
 
 from msgspec import Struct
 
-from callmark.tables.model import Line, TableError
+from callmark.tables.model import Line, LongRows, TableError
 
 DELIMITERS = (",", ";", "\t", "|")
 MOST_LINES = 1_000_000
@@ -26,23 +26,6 @@ _NUMBER = re.compile(r"\+?[0-9 ().\-/]{7,}")
 """What may be a phone number: in any country, so that no plan is needed."""
 _FEWEST_DIGITS = 7
 _DATE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}")
-
-
-QUOTED = "A quoted cell has line breaks: "
-
-
-class LongRows(Struct):
-    """Rows that span several lines: the first and last line of the first one, and how many there are."""
-
-    first: int = 0
-    last: int = 0
-    count: int = 0
-
-    @property
-    def notes(self) -> list[str]:
-        """A note on them, if there are any."""
-        more = f", and {self.count - 1} more" if self.count > 1 else ""
-        return [f"{QUOTED}lines {self.first} to {self.last} are one row{more}."] if self.count else []
 
 
 class Rows(Struct, frozen=True):
