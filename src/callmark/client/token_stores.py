@@ -108,11 +108,11 @@ class FileTokenStore:
 
     def acquire(self, name: str) -> bool:
         """Takes the lock of the name; False if another thread or process has it. Raises CallmarkError."""
-        return self._take(_part(name), may_wait=False)
+        return self._take(_lock_name(name), may_wait=False)
 
     def release(self, name: str) -> None:
         """Gives the lock back."""
-        self._give_back(_part(name))
+        self._give_back(_lock_name(name))
 
     def leave_to_parent(self) -> None:
         """In a child that was forked: the locks are its parent's, and must not stay taken when that ends."""
@@ -150,11 +150,11 @@ class FileTokenStore:
             return msgspec.json.decode(content, type=dict[str, TokenState])
         return {}
 
-    def _take(self, part: str, *, may_wait: bool) -> bool:
-        """Takes the lock of a name's part, or of the file (empty); False if it is taken. Raises CallmarkError."""
+    def _take(self, lock: str, *, may_wait: bool) -> bool:
+        """Takes a name's lock, or that of the file (empty); False if it is taken. Raises CallmarkError."""
         import fcntl
 
-        path = self.path.with_name(f"{self.path.name}{part}.lock")
+        path = self.path.with_name(f"{self.path.name}{lock}.lock")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -168,18 +168,18 @@ class FileTokenStore:
                 return False
             # A file system without locks, for one.
             raise CallmarkError(f"cannot lock {path}: {exc.strerror}") from exc
-        self._locked[part] = opened
+        self._locked[lock] = opened
         return True
 
-    def _give_back(self, part: str) -> None:
+    def _give_back(self, lock: str) -> None:
         """Also for a child that was forked meanwhile and has the file open too."""
         import fcntl
 
-        if (opened := self._locked.pop(part, None)) is not None:
+        if (opened := self._locked.pop(lock, None)) is not None:
             fcntl.flock(opened, fcntl.LOCK_UN)
             os.close(opened)
 
 
-def _part(name: str) -> str:
-    """Of the name of a lock file: any name is safe there as its hash."""
+def _lock_name(name: str) -> str:
+    """What the name of a lock file has behind that of the file: any name is safe there as its hash."""
     return f".{hashlib.sha256(name.encode()).hexdigest()[:16]}"

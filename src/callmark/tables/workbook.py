@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from callmark.tables.model import Line, TableError
 from callmark.tables.sheet_errors import NO_VALUE
-from callmark.tables.workbook_parts import Merged, Parts, look_inside
+from callmark.tables.workbook_parts import DAMAGED, Merged, WorkbookParts, look_inside
 
 MOST_ROWS = 1_000_000
 MOST_CELLS = 5_000_000
@@ -80,10 +80,10 @@ def read(data: bytes, sheet: str = "") -> Sheet:
     except (MemoryError, RecursionError):
         raise TableError("this workbook is too large; save the sheet as CSV") from None
     except Exception as exc:
-        raise TableError("this workbook is damaged; save it again, or as CSV") from exc
+        raise TableError(DAMAGED) from exc
 
 
-def _read(data: bytes, wanted: str, parts: Parts) -> Sheet:
+def _read(data: bytes, wanted: str, parts: WorkbookParts) -> Sheet:
     openpyxl: Any = import_module("openpyxl")
     warnings.filterwarnings("ignore", module="openpyxl")
     book: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
@@ -105,7 +105,7 @@ def _read(data: bytes, wanted: str, parts: Parts) -> Sheet:
         book.close()
 
 
-def _merged_in(sheet: object, parts: Parts) -> set[Merged]:
+def _merged_in(sheet: object, parts: WorkbookParts) -> set[Merged]:
     return parts.merged.get(_inner(sheet)["_worksheet_path"], set[Merged]())
 
 

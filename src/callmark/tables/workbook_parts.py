@@ -21,7 +21,7 @@ _STRICT = b"purl.oclc.org/ooxml"
 """Names of the format's second form, in which openpyxl finds no sheets."""
 _LONG_FORMAT = re.compile(rb"<!ENTITY|formatCode\s{0,9}=\s{0,9}[\"'][^\"'<]{800}")
 """A cell's format of more than the 255 characters that Excel allows: openpyxl goes through it from each bracket."""
-_DAMAGED = "this workbook is damaged; save it again, or as CSV"
+DAMAGED = "this workbook is damaged; save it again, or as CSV"
 _FORMULAS = (re.compile(rb"<f[\s/>]"), re.compile(rb":f[\s/>]"))
 """Two, each with a first character: that is ten times as fast as one with a choice."""
 _ROW = re.compile(rb"row\s([^<>]*)")
@@ -38,7 +38,7 @@ class Merged(Struct, frozen=True):
     last: int
 
 
-class Parts(Struct):
+class WorkbookParts(Struct):
     """What was found; `merged` by the sheets' names in the zip."""
 
     has_formulas: bool = False
@@ -46,13 +46,13 @@ class Parts(Struct):
     merged: dict[str, set[Merged]] = field(default_factory=dict[str, set[Merged]])
 
 
-def look_inside(data: bytes) -> Parts:
+def look_inside(data: bytes) -> WorkbookParts:
     """What a workbook holds. Raises TableError for what is none, or is too large."""
     try:
         packed = zipfile.ZipFile(io.BytesIO(data))
     except zipfile.BadZipFile as exc:
-        raise TableError(_DAMAGED) from exc
-    found, left = Parts(), MOST_UNPACKED
+        raise TableError(DAMAGED) from exc
+    found, left = WorkbookParts(), MOST_UNPACKED
     with packed:
         names = set(packed.namelist())
         if "xl/workbook.xml" not in names:
@@ -70,13 +70,13 @@ def look_inside(data: bytes) -> Parts:
                         )
                     seen = seen[-_LONGEST_TAG:] + chunk
                     if info.filename == "xl/styles.xml" and _LONG_FORMAT.search(seen.replace(b"\0", b"")):
-                        raise TableError(_DAMAGED)
+                        raise TableError(DAMAGED)
                     if info.filename.startswith("xl/worksheets/"):
                         _search(found, info.filename, seen)
     return found
 
 
-def _search(found: Parts, sheet: str, seen: bytes) -> None:
+def _search(found: WorkbookParts, sheet: str, seen: bytes) -> None:
     found.has_formulas = found.has_formulas or any(one.search(seen) for one in _FORMULAS)
     found.has_hidden_rows = found.has_hidden_rows or _has_hidden_row(seen)
     for letters, first, last in _MERGED.findall(seen):
