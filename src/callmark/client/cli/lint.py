@@ -10,12 +10,11 @@ from callmark.client.cli.file_options import file_options, read_options
 from callmark.client.cli.progress import counted, meter
 from callmark.client.cli.reading import RecordFile, Role, opened
 from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, command, end
-from callmark.client.cli.validation import CountryCheck, RowValidator, ValidatedRow
+from callmark.client.cli.validation import NO_COUNTRY_HINT, CountryCheck, RowValidator, ValidatedRow
 from callmark.client.environment import Environment
 from callmark.record_rules.columns import NOWHERE
 
 UNKNOWN_COLUMN, NO_COLUMN, ABOVE_HEADER, NO_COUNTRY = "unknown_column", "no_column", "above_header", "no_country"
-_CODE_HINT = "if the country code is missing, give --region"
 _LONGEST_VALUE = 100
 
 
@@ -79,7 +78,9 @@ class _Linting:
             column = self._column(role)
             if column or not self._has_named_option:
                 reason = f"{role} fits no country"
-                yield _finding(line if column else None, column, role, NO_COUNTRY, reason, _CODE_HINT, f"+{number}")
+                yield _finding(
+                    line if column else None, column, role, NO_COUNTRY, reason, NO_COUNTRY_HINT, f"+{number}"
+                )
             self._has_named_option = self._has_named_option or not column
 
     def _column(self, field: Role | None) -> str | None:

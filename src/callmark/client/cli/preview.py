@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from callmark.client.cli.progress import counted, meter
 from callmark.client.cli.reading import RecordFile, Role
-from callmark.client.cli.validation import CountryCheck, RowFault, RowValidator, ValidatedRow
+from callmark.client.cli.validation import NO_COUNTRY_HINT, CountryCheck, RowFault, RowValidator, ValidatedRow
 from callmark.client.records import CallRecord, from_ms
 from callmark.instants import iso_ms
 from callmark.record_rules.columns import NOWHERE
@@ -69,8 +69,7 @@ def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
         _say(f"  {note}")
     for role, (times, line, number) in preview.strange.items():
         count = f"1 {role} fits" if times == 1 else f"{times:,} {role}s fit"
-        why = "if the country code is missing, give --region"
-        _say(f"  {count} no country: +{number}, the first in row {line}; {why}")
+        _say(f"  {count} no country: +{number}, the first in row {line}; {NO_COUNTRY_HINT}")
     if preview.first:
         _say("First rows:")
     for validated in preview.first:

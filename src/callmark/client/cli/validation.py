@@ -84,6 +84,9 @@ def doubtful_hint(time_zone: str) -> str:
     return f"clocks in {time_zone} skip this time or show it twice; write its offset"
 
 
+NO_COUNTRY_HINT = "if the country code is missing, give --region"
+
+
 class CountryCheck:
     """Finds numbers that fit no country: they may lack their country code.
 
