@@ -1,17 +1,23 @@
-"""The options of commands that read a file of call records."""
+"""The options of commands that read a file: of call records, and those that lists of numbers have too."""
 
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from callmark.client.cli.lists import ENCODING, SHEET, known_region
 from callmark.client.cli.reading import FileOptions, read_map
 from callmark.client.cli.validation import read_duration, zone_of
 from callmark.tables.text import ENCODINGS
 
 _TABS = ("tab", "\\t")
 _NO_DELIMITERS = ('"', "\r", "\n")
+ENCODING: Callable[[Any], Any] = click.option(
+    "--encoding", default="", metavar="E", help="Encoding of a text, such as cp1251 (default: found)."
+)
+SHEET: Callable[[Any], Any] = click.option(
+    "--sheet", default="", metavar="NAME", help="Sheet of a workbook (default: the first with rows)."
+)
+"""Of every command that reads a file."""
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True)),
     click.option("--label-id", default="", metavar="ID", help="The label of rows that have none of their own."),
@@ -49,3 +55,16 @@ def read_options(*, columns: tuple[str, ...], region: str, delimiter: str, **giv
         raise click.UsageError(f"--delimiter {delimiter}: write one character, or tab")
     zone_of(options.time_zone)
     return options
+
+
+def known_region(text: str) -> str:
+    """The ISO 3166 code in upper case; empty stays empty."""
+    region = text.strip().upper()
+    if region:
+        try:
+            import phonenumbers
+        except ModuleNotFoundError as exc:
+            raise click.UsageError("--region needs `pip install 'callmark[files]'`") from exc
+        if region not in phonenumbers.SUPPORTED_REGIONS:
+            raise click.UsageError(f"--region {text}: not a two-letter country code, such as IN or SE")
+    return region

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from msgspec import Struct, structs
 
+from callmark.client.cli.file_options import ENCODING, SHEET, known_region
 from callmark.client.cli.progress import counted, meter
 from callmark.client.cli.session import (
     SOME_FAILED,
@@ -96,13 +97,6 @@ def _print(session: CommandSession, what: str, things: Iterable[Struct], columns
 
 
 _file = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
-ENCODING: Callable[[Any], Any] = click.option(
-    "--encoding", default="", metavar="E", help="Encoding of a text, such as cp1251 (default: found)."
-)
-SHEET: Callable[[Any], Any] = click.option(
-    "--sheet", default="", metavar="NAME", help="Sheet of a workbook (default: the first with rows)."
-)
-"""Of every command that reads a file."""
 _reading_options: tuple[Callable[[Any], Any], ...] = (
     click.option("--column", default="", metavar="NAME", help="The column with the numbers, or its place from 1."),
     click.option(
@@ -177,19 +171,6 @@ def _read(file: Path, *, column: str, region: str, encoding: str, sheet: str) ->
     if not found.numbers:
         raise WrongUse(f"{file} has no phone numbers")
     return found
-
-
-def known_region(text: str) -> str:
-    """The ISO 3166 code in upper case; empty stays empty."""
-    region = text.strip().upper()
-    if region:
-        try:
-            import phonenumbers
-        except ModuleNotFoundError as exc:
-            raise click.UsageError("--region needs `pip install 'callmark[files]'`") from exc
-        if region not in phonenumbers.SUPPORTED_REGIONS:
-            raise click.UsageError(f"--region {text}: not a two-letter country code, such as IN or SE")
-    return region
 
 
 def _change(
