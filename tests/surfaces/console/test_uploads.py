@@ -86,7 +86,7 @@ async def test_an_error_of_a_spreadsheet_is_shown_as_the_file_has_it(business: B
     )
     shown = await alice.follow(sent)
     assert "\ufffb" not in shown.text
-    assert "Line 2: #N/A: the cell has an error of the spreadsheet, or a formula" in text_of(shown)
+    assert "Line 2: #N/A : the cell has an error of the spreadsheet, or a formula" in text_of(shown)
     taken = await push(alice, sent)
     rows = list(csv.DictReader(io.StringIO((await alice.get(f"{taken.headers['location']}/results.csv")).text)))
     assert [(row["receiver_number"] == "#N/A", row["dynamic_call_reason"] == "#N/A") for row in rows] == [
