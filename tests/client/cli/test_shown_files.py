@@ -30,9 +30,9 @@ async def test_a_title_above_records_without_a_header_is_called_that(
     nobody: Commands, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "orders.csv"
-    file.write_text("My customers\n919900000001\n919900000003\n")
+    file.write_text("My customers\n919900000001,Ada\n919900000003,Bob\n")
     assert "not used   line 1, above the first row: 'My customers'" in preview_of(file, capsys)
-    title, *_ = json.loads((await nobody.run("lint", file, "--json", *OPTIONS)).stdout)
+    _, title = json.loads((await nobody.run("lint", file, "--json", *OPTIONS)).stdout)
     assert (title["code"], title["reason"]) == ("above_header", "is above the first row and is not used")
 
 
