@@ -41,6 +41,18 @@ async def push(browser: Browser, sent: httpx.Response) -> httpx.Response:
     return await browser.post(sent.headers["location"], {**fields_of(shown), "push": "on"})
 
 
+async def test_the_preview_says_whole_why_a_time_is_none_in_its_zone(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    await make_label(deps, business.account.id)
+    text = f"receiver,valid from\n+{phone()},2027-11-07 01:30:00\n"
+    form = {"caller": "+91 80 4000 1234", "hours": "4", "time_zone": "America/Indiana/Indianapolis"}
+    sent = await alice.post("/console/uploads/new", form, file=("x.csv", text.encode(), "text/csv"))
+    shown = text_of(await alice.follow(sent))
+    assert "2027-11-07 01:30:00 (America/Indiana/Indianapolis skips or repeats it)" in shown
+
+
 async def test_a_file_is_taken_followed_and_reported_row_by_row(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
