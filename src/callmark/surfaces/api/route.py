@@ -22,7 +22,7 @@ WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Family(Enum):
-    """How faults are reported: A and B of a request's body (contract, section 1.6), OURS of the management API."""
+    """How faults are reported: A and B of a request's body (contract, section 1.6), OURS of most of our own routes."""
 
     A = auto()
     B = auto()
