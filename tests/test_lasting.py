@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.support import between_tests
-from tests.support.between_tests import LastingLoop, RestedPrimary, resting_on
+from tests.support.between_tests import LastingLoop, RestedPrimary, RestingConnection, resting_on
 from tests.support.engines import Engines
 from tests.support.opened_deps import PATIENT_S, opened_deps
 
@@ -77,9 +77,9 @@ def test_the_end_of_a_loop_closes_what_rests(engines: Engines, monkeypatch: pyte
         return list(Path("/proc/self/fd").iterdir())
 
     before = len(open_files())
-    loop = LastingLoop()
+    loop, resting = LastingLoop(), defaultdict[tuple[str, str], list[RestingConnection]](list)
     monkeypatch.setattr(between_tests, "LOOP", loop)
-    monkeypatch.setattr(between_tests, "_resting", defaultdict(list))
+    monkeypatch.setattr(between_tests, "_resting", resting)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(rests())
     assert len(open_files()) > before
