@@ -40,7 +40,7 @@ from bench import (
     scaling,
 )
 from bench.report import Row
-from callmark.kit import logs
+from callmark.kit.telemetry import logs
 
 WIDTH = 170
 

@@ -22,8 +22,8 @@ from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
 from callmark.kit.engines.child import spawn
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.ids import random_text
-from callmark.kit.migrate import migrate
 from callmark.kit.ports import free_port
+from callmark.kit.postgres.migrate import migrate
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 

@@ -30,8 +30,8 @@ from callmark.domain.operators import service as operators
 from callmark.domain.policy.model import SYSTEM, Action, Actor, ActorKind, Role
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.webhooks import service as webhooks
-from callmark.kit.db import DatabaseConnection
 from callmark.kit.ids import random_text
+from callmark.kit.postgres.database import DatabaseConnection
 from callmark.processes.demo.structure import Branch, Seeded, seed_branch
 from callmark.surfaces.console.routes import TABLE
 

@@ -29,8 +29,8 @@ from bench.report import Row, cost
 from bench.results import LAST
 from bench.stage import connected_handsets, numbers, registered, stage
 from bench.trend import Sample, Trend, peaks, trend
-from callmark.kit.db import Tx, fetch_one
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx, fetch_one
 
 
 class Measure(NamedTuple):

@@ -12,7 +12,7 @@ from bench.report import Row, rate
 from bench.stage import Stage, numbers, psql, stage
 from callmark.domain.personalisation.batch_rows import COLUMNS
 from callmark.domain.personalisation.partitions import CALL_RECORDS
-from callmark.kit.db import own_names
+from callmark.kit.postgres.database import own_names
 
 BATCHES = 300
 SIZE = 500

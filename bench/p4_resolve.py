@@ -21,8 +21,8 @@ from bench.report import Row, cost, rate
 from bench.stage import Stage, registered, stage
 from callmark.domain.personalisation.model import RingingPair
 from callmark.domain.resolution.service import find_each
-from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "10000000"))
 RECEIVERS = 100_000

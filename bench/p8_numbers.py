@@ -22,7 +22,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE
-from callmark.kit.db import DatabaseConnection
+from callmark.kit.postgres.database import DatabaseConnection
 
 MANY = int(os.environ.get("BENCH_NUMBERS", "1000000"))
 LISTED = 10_000

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from callmark.kit.clock import SystemClock
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
-from callmark.kit.migrate import migrate
+from callmark.kit.postgres.migrate import migrate
 from chaos.processes import send, tree, until_gone
 from chaos.proxy import FaultProxy
 

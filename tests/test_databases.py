@@ -17,9 +17,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation.partitions import DAILY_TABLES
 from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock, to_ms
-from callmark.kit.db import Tx, connect, own_names
 from callmark.kit.errors import Unavailable
-from callmark.kit.partitions import DAYS_AHEAD, days_ahead
+from callmark.kit.postgres.database import Tx, connect, own_names
+from callmark.kit.postgres.partitions import DAYS_AHEAD, days_ahead
 from callmark.processes.worker import prepare
 from callmark.record_rules.fields import NewRecord
 

@@ -18,7 +18,7 @@ from tests.support.engines import Engines
 from tests.support.opened_deps import PATIENT_S, opened_deps
 
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import Database, connect
+from callmark.kit.postgres.database import Database, connect
 
 _HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 _PREPARED = "SELECT statement FROM pg_prepared_statements WHERE statement NOT LIKE '%FROM installation'"

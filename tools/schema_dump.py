@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from callmark.kit.clock import SystemClock
 from callmark.kit.engines.binaries import choose_postgres
 from callmark.kit.engines.postgres import EmbeddedPostgres
-from callmark.kit.migrate import migrate
+from callmark.kit.postgres.migrate import migrate
 
 FILE = Path(__file__).parent.parent / "src/callmark/kit/migrations/schema.sql"
 

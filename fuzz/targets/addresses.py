@@ -9,10 +9,10 @@ from starlette.requests import Request
 from callmark.domain.alerts import links as alert_links
 from callmark.domain.idempotency.model import parse_key
 from callmark.domain.log_downloads import links as download_links
-from callmark.kit import tracing
 from callmark.kit.errors import InvalidHeader, NotFound, UnsupportedMedia
 from callmark.kit.ids import id_part, parse_uuid
 from callmark.kit.settings import Secret
+from callmark.kit.telemetry import tracing
 from callmark.surfaces.console import cookies
 from callmark.surfaces.cursors import InstantKey, decode_key, encode_key
 from callmark.surfaces.http import accepts_gzip, announced_bytes, bearer, check_media_type

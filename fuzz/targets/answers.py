@@ -1,10 +1,10 @@
-"""The answers of receivers of webhooks: `kit.http_answer`."""
+"""The answers of receivers of webhooks: `kit.outbound.http_answer`."""
 
 import contextlib
 
 import h11
 
-from callmark.kit.http_answer import KEPT_BYTES, AnswerReader, NotHttp
+from callmark.kit.outbound.http_answer import KEPT_BYTES, AnswerReader, NotHttp
 from fuzz.cutting import ways
 
 _Seen = tuple[int | None, list[tuple[str, str]], bytes]

@@ -174,7 +174,7 @@ def _run_on_installation(data: Path | None, use: Callable[[Any], Awaitable[None]
     """The operator commands' way into a running installation (`Entrance` of `surfaces.cli.command`)."""
     import asyncio
 
-    from callmark.kit import logs
+    from callmark.kit.telemetry import logs
     from callmark.processes.compose import open_operator_deps
 
     async def run() -> None:

@@ -15,7 +15,7 @@ from callmark.client.events import Event, read_event
 from callmark.domain.events.model import EventType
 from callmark.domain.webhooks.deliveries import samples
 from callmark.kit.clock import SystemClock
-from callmark.kit.signed_posts import shown_secret
+from callmark.kit.outbound.signed_posts import shown_secret
 
 OTHER = shown_secret(b"o" * 24)
 NO_SLOT = {"requested_date": "NA", "requested_slot": "NA", "preferred_from_time": None, "preferred_to_time": None}

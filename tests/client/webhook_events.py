@@ -7,7 +7,7 @@ from uuid import UUID
 
 from callmark.domain.ids import EventId
 from callmark.kit.clock import SystemClock
-from callmark.kit.signed_posts import shown_secret, signed_headers
+from callmark.kit.outbound.signed_posts import shown_secret, signed_headers
 
 ID = "6f1d2c3b-4a59-4687-9a10-b2c3d4e5f607"
 KEY = b"k" * 24

@@ -32,7 +32,7 @@ from callmark.domain.labels.model import LabelChange, LabelType
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock, to_ms
-from callmark.kit.fabric import Attachment
+from callmark.kit.fabric.client import Attachment
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
 

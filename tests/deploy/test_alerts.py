@@ -41,14 +41,14 @@ from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.domain.webhooks.model import SCHEDULE
 from callmark.kit import heartbeats, patience
 from callmark.kit.clock import FakeClock, ProductClock, SystemClock
-from callmark.kit.db import Database
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.heartbeats import LiveProcess
-from callmark.kit.migrate import migrations
-from callmark.kit.outbound import Outbound
-from callmark.kit.process_metrics import name_process, watch_loop
+from callmark.kit.outbound.client import Outbound
+from callmark.kit.postgres.database import Database
+from callmark.kit.postgres.migrate import migrations
+from callmark.kit.telemetry.process_metrics import name_process, watch_loop
 from callmark.kit.worker import Worker
 from callmark.passport import TnAuthList
 from callmark.surfaces.api.routes import ROUTES

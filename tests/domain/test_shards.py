@@ -58,9 +58,9 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch import queries as dispatch
 from callmark.domain.webhooks.model import DeliveryState, Verdict
 from callmark.kit.clock import FakeClock, to_ms
-from callmark.kit.db import Transaction
 from callmark.kit.ids import new_id, random_uuid, sha256
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Transaction
 from callmark.record_rules.fields import NewRecord
 
 KEYS: Mapping[LiteralString, LiteralString] = {

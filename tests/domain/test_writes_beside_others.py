@@ -32,13 +32,13 @@ from callmark.domain.webhooks.dispatch import queries as dispatch_queries, recor
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import Database, DatabaseConnection, Tx, connect, own_names
 from callmark.kit.engines.binaries import PostgresBinaries, postgres_candidates
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.ids import new_id
-from callmark.kit.migrate import migrate
-from callmark.kit.partitions import keep_days
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Database, DatabaseConnection, Tx, connect, own_names
+from callmark.kit.postgres.migrate import migrate
+from callmark.kit.postgres.partitions import keep_days
 
 NOW = SystemClock().now().replace(microsecond=0)
 ROWS, STORED, ROUNDS = 45, 30_000, 2

@@ -14,7 +14,7 @@ import httpx
 from tests.e2e.play import PATIENCE_S
 from tests.e2e.proxies import Site
 from tests.e2e.serving import COMMAND
-from tests.kit.mailing import Inbox, mail_server
+from tests.kit.outbound.mailing import Inbox, mail_server
 from tests.support.compose_file import compose, environ_of, make_secrets, platform_services
 from tests.support.engines import reachable_directory
 from tests.support.nats_cluster import nats_cluster

@@ -35,7 +35,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import SystemClock
 from callmark.kit.ids import random_uuid
-from callmark.kit.migrate import migrate
+from callmark.kit.postgres.migrate import migrate
 from callmark.kit.settings import read_settings
 from callmark.kit.tasks import end
 from callmark.processes.compose import open_deps

@@ -33,9 +33,9 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import SystemClock, to_ms
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
-from callmark.kit.migrate import migrate
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.ports import free_port
+from callmark.kit.postgres.migrate import migrate
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 

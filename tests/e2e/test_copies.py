@@ -13,10 +13,10 @@ from tests.support.engines import reachable_directory
 
 from callmark.domain.mail import service as mail
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.installation import check_place, place_of
-from callmark.kit.migrate import migrate
+from callmark.kit.postgres.database import connect
+from callmark.kit.postgres.migrate import migrate
 
 
 @pytest.fixture

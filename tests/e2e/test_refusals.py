@@ -9,8 +9,8 @@ import pytest
 from tests.e2e.serving import run, run_here
 from tests.support.engines import Engines
 
-from callmark.kit.db import connect, own_names
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import connect, own_names
 
 COMMANDS = [["migrate"], ["serve", "--port", "0"], ["account", "list"]]
 STARTED = {"password": "serve", "database": "migrate", "right": "account"}

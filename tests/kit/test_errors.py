@@ -3,8 +3,8 @@
 import asyncpg
 import pytest
 
-from callmark.kit.db import named_when_lost
 from callmark.kit.errors import Unavailable, said
+from callmark.kit.postgres.database import named_when_lost
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
-from callmark.kit.db import transaction_on
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.postgres.database import transaction_on
 
 
 @pytest.fixture

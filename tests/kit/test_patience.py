@@ -11,8 +11,8 @@ from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.kit import patience
-from callmark.kit.db import Tx
 from callmark.kit.errors import Unavailable
+from callmark.kit.postgres.database import Tx
 
 
 def test_without_one_nothing_is_bounded() -> None:

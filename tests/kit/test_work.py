@@ -15,9 +15,9 @@ from tests.support.waiting import until
 from callmark.domain.deps import Deps
 from callmark.kit import worker
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import own_names
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id, random_text
+from callmark.kit.postgres.database import own_names
 from callmark.kit.work import LEASE, Claimed, OwnerLease, Work, wake_topic
 from callmark.kit.worker import Worker
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from tests.support.engines import Engines
 
 from callmark.kit.checks import CheckResult
-from callmark.kit.db import connect
+from callmark.kit.postgres.database import connect
 from callmark.main import cli
 
 

@@ -21,11 +21,11 @@ from callmark.domain.persons.service import sql_again
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signer_certificates import keys as signing_keys, service as signer_certificates
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect, own_names
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
-from callmark.kit.migrate import migrate
+from callmark.kit.postgres.database import connect, own_names
+from callmark.kit.postgres.migrate import migrate
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
 from callmark.passport import TnAuthList

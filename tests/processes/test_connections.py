@@ -4,8 +4,8 @@ import shutil
 
 from tests.support.engines import reachable_directory
 
-from callmark.kit.db import connect
 from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.kit.postgres.database import connect
 from callmark.processes.connections import most_connections
 
 

@@ -15,7 +15,7 @@ from typing import LiteralString
 import msgspec
 import pytest
 from aiohttp import web
-from tests.kit.mailing import mail_server
+from tests.kit.outbound.mailing import mail_server
 from tests.processes.doctor import Doctor, execute, serving
 from tests.support.certificates import certificate
 from tests.support.engines import SECRET_KEY, Engines, reachable_directory
@@ -29,12 +29,12 @@ from callmark.domain.persons.model import KnownErasure
 from callmark.domain.persons.service import sql_again
 from callmark.kit.checks import CheckResult
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import own_names
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
 from callmark.kit.engines.child import spawn
 from callmark.kit.ids import new_id
-from callmark.kit.migrate import head, needed
 from callmark.kit.ports import free_port
+from callmark.kit.postgres.database import own_names
+from callmark.kit.postgres.migrate import head, needed
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
 from callmark.surfaces import assets

@@ -15,7 +15,7 @@ from tests.surfaces.gateway.fake_fcm import credentials
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.kit.checks import CheckResult
-from callmark.kit.migrate import head
+from callmark.kit.postgres.migrate import head
 
 ENGINES = ("CALLMARK_POSTGRES_DSN", "CALLMARK_NATS_URL")
 

@@ -11,8 +11,8 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.processes.hello import GATES, LOOPBACK, hello
 
-from callmark.kit import logs
 from callmark.kit.fastpath.http_protocol import LARGEST_HEAD_BYTES
+from callmark.kit.telemetry import logs
 from callmark.processes.http import Server
 from callmark.processes.ports import open_socket
 from callmark.surfaces.observed import Observed

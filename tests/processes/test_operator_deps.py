@@ -7,7 +7,7 @@ from tests.support.engines import Engines
 from tests.support.way_to_postgres import way_to_postgres
 
 from callmark.domain.deps import Deps
-from callmark.kit.db import ACQUIRE_TIMEOUT_S
+from callmark.kit.postgres.database import ACQUIRE_TIMEOUT_S
 from callmark.processes.compose import open_operator_deps
 
 

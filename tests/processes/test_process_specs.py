@@ -73,5 +73,5 @@ def test_no_secret_is_in_the_environment_of_a_child(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_stop_takes_less_than_five_seconds() -> None:
-    """A part that has not ended in its share is killed: see tests/kit/test_child.py."""
+    """A part that has not ended in its share is killed: see tests/kit/engines/test_child.py."""
     assert CHILDREN_WITHIN_S + ENGINES_WITHIN_S < 5

@@ -18,10 +18,10 @@ from tests.support.waiting import patiently, until
 
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import DatabaseConnection, connect
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
-from callmark.kit.migrate import head, migrate, migrations, schema_number
+from callmark.kit.postgres.database import DatabaseConnection, connect
+from callmark.kit.postgres.migrate import head, migrate, migrations, schema_number
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 from callmark.processes.worker import prepare

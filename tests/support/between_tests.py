@@ -15,8 +15,8 @@ from weakref import WeakSet
 
 import asyncpg
 
-from callmark.kit.known_types import BareConnection, PostgresConnection
-from callmark.kit.primary import Primary
+from callmark.kit.postgres.known_types import BareConnection, PostgresConnection
+from callmark.kit.postgres.primary import Primary
 
 _MOST = 3
 """That rest with the same database and settings. The server takes 200 in all."""

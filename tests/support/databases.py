@@ -14,8 +14,8 @@ from tests.support.between_tests import resting_on
 from tests.support.engines import TEMPLATE, Engines, named
 from tests.support.waiting import patiently
 
-from callmark.kit.db import Database, Tx, own_names
 from callmark.kit.ids import new_id, random_text
+from callmark.kit.postgres.database import Database, Tx, own_names
 
 _T = TypeVar("_T")
 

@@ -2,7 +2,7 @@
 
 from callmark.domain.background.registry import works
 from callmark.domain.deps import Deps
-from callmark.kit.outbound import Outbound, allowed_networks
+from callmark.kit.outbound.client import Outbound, allowed_networks
 from callmark.kit.worker import Worker
 
 

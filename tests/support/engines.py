@@ -16,12 +16,12 @@ from msgspec.structs import asdict
 from tests.support.kept_days import KEPT
 
 from callmark.kit.clock import FakeClock, SystemClock
-from callmark.kit.db import Database, connect, own_names
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import ROLE, EmbeddedPostgres
 from callmark.kit.ids import new_id, random_text
-from callmark.kit.migrate import migrate, migrations
-from callmark.kit.partitions import keep_days
+from callmark.kit.postgres.database import Database, connect, own_names
+from callmark.kit.postgres.migrate import migrate, migrations
+from callmark.kit.postgres.partitions import keep_days
 
 TEMPLATE = "callmark_template"
 TEMPLATE_WITH_DAYS = "callmark_template_days"

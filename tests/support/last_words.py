@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from tests.support.engines import reachable_directory
 
-from callmark.kit.db import Database
 from callmark.kit.engines.data_directory import SOCKET_NAME
+from callmark.kit.postgres.database import Database
 
 
 class LastWords:

@@ -18,9 +18,9 @@ from callmark.domain.feedback.model import Campaign, CampaignType, NewQuestion
 from callmark.domain.ids import AccountId, CallId, FeatureSetId, ProcessId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.db import own_names
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import own_names
 
 SOMEBODY = "alice@acme.example"
 

@@ -12,11 +12,11 @@ from tests.support.waiting import open_connected
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import Clock, SystemClock
-from callmark.kit.db import Database
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.postgres.database import Database
+from callmark.kit.postgres.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 from callmark.kit.settings import read_settings
-from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 
 PATIENT_S = 60.0
 """On a machine that is busy with other tests a connection takes seconds; the product would refuse after two."""

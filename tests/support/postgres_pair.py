@@ -13,11 +13,11 @@ from tests.support.engines import reachable_directory
 from tests.support.nats_cluster import free_ports
 from tests.support.waiting import until
 
-from callmark.kit.db import connect
 from callmark.kit.engines.binaries import ENVIRONMENT, choose_postgres, reachable_postgres
 from callmark.kit.engines.child import Child, run, spawn
 from callmark.kit.engines.leftovers import postgres_of
 from callmark.kit.engines.owner import engine_owner, give
+from callmark.kit.postgres.database import connect
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "postgresql"
 HOST, USER, PASSWORD = "127.0.0.1", "callmark", "made-up"

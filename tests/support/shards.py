@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, LiteralString
 
-from callmark.kit.db import Row, Tx, own_names
+from callmark.kit.postgres.database import Row, Tx, own_names
 
 SHARDS = 4
 _INDEXES = """

@@ -2,7 +2,7 @@
 
 from typing import Literal, LiteralString
 
-from callmark.kit.db import Tx, own_names
+from callmark.kit.postgres.database import Tx, own_names
 
 _COUNTED: LiteralString = """
 CREATE TABLE statement_rows (count bigint);

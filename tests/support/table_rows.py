@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from callmark.kit.db import Tx, own_names
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx, own_names
 
 ONE_ROW = frozenset({"installation", "emulator_state", "audit_head"})
 """Tables whose only row is there from the beginning."""

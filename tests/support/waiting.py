@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import LiteralString, Self, TypeVar
 
-from callmark.kit.db import Database
 from callmark.kit.errors import Unavailable
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
+from callmark.kit.postgres.database import Database
 
 _T = TypeVar("_T")
 

@@ -23,9 +23,9 @@ from callmark.domain.mail import service as mail
 from callmark.domain.personalisation import partitions, service as personalisation
 from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import own_names
-from callmark.kit.metrics import declared
+from callmark.kit.postgres.database import own_names
 from callmark.kit.roles import ALL_ROLES
+from callmark.kit.telemetry.metrics import declared
 from callmark.record_rules.fields import Faulty
 from callmark.surfaces.metrics import describe
 

@@ -12,9 +12,9 @@ from tests.support.factories import make_cast
 
 from callmark.domain.deps import Deps
 from callmark.domain.sessions.model import TOKEN_LENGTH
-from callmark.kit.db import Database
 from callmark.kit.fastpath.kept_connections import KeptConnections
-from callmark.kit.statement_batcher import StatementBatcher
+from callmark.kit.postgres.database import Database
+from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.surfaces.app import build_app
 from callmark.surfaces.observed import Observed
 

@@ -7,13 +7,13 @@ from msgspec import Struct, field
 
 from callmark.domain.work_names import WorkName
 from callmark.kit.clock import Clock
-from callmark.kit.db import Database, Transaction
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.health import Health
-from callmark.kit.partitions import RowsAhead
+from callmark.kit.postgres.database import Database, Transaction
+from callmark.kit.postgres.partitions import RowsAhead
+from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.kit.settings import Settings
 from callmark.kit.short_memory import ShortMemory
-from callmark.kit.statement_batcher import StatementBatcher
 from callmark.kit.work import wake_topic
 
 _P = ParamSpec("_P")

@@ -10,12 +10,12 @@ from tempfile import TemporaryFile
 import msgspec
 
 from callmark.kit.clock import Clock
-from callmark.kit.db import Tx, fetch_one
 from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import Heartbeat, apart
 from callmark.kit.installation import held_since, told_held
-from callmark.kit.migrate import applied_steps, head, needed, outstanding
+from callmark.kit.postgres.database import Tx, fetch_one
+from callmark.kit.postgres.migrate import applied_steps, head, needed, outstanding
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, read_key, read_mark
 from callmark.kit.settings import Settings
 

@@ -15,11 +15,11 @@ from uuid import UUID
 import msgspec
 
 from callmark.kit import patience
-from callmark.kit.db import Database
 from callmark.kit.errors import Unavailable
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.installation import held_since, told_held
-from callmark.kit.migrate import needed, schema_number
+from callmark.kit.postgres.database import Database
+from callmark.kit.postgres.migrate import needed, schema_number
 
 _NEEDED = needed()
 

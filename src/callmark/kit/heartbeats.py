@@ -15,12 +15,12 @@ from msgspec import Struct
 
 from callmark.kit import patience
 from callmark.kit.clock import Clock, ProductClock
-from callmark.kit.db import Database, Tx, fetch_one
 from callmark.kit.errors import AppError, Unavailable
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.ids import new_id
-from callmark.kit.metrics import gauge
+from callmark.kit.postgres.database import Database, Tx, fetch_one
 from callmark.kit.roles import PROCESS_KINDS
+from callmark.kit.telemetry.metrics import gauge
 
 log = structlog.get_logger(__name__)
 

@@ -12,8 +12,8 @@ from typing import LiteralString
 import asyncpg
 
 from callmark.instants import iso_ms
-from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError
+from callmark.kit.postgres.database import Tx
 
 NOT_HELD: LiteralString = "NOT EXISTS (SELECT FROM installation WHERE held_at IS NOT NULL)"
 """The condition of every claim of work that leaves this machine. It reads one row, once a statement."""

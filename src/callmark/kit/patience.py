@@ -1,7 +1,8 @@
 """How long a request waits for our engines: carried through a request by a context variable.
 
-Only waiting for engines counts, not what a slow client takes to send its body. `kit.db` cuts a connection whose time
-is up; `kit.statement_batcher` and pushes stop waiting. Without a patience the bounds of `kit.db` alone hold.
+Only waiting for engines counts, not what a slow client takes to send its body. `kit.postgres.database` cuts a
+connection whose time is up; `kit.postgres.statement_batcher` and pushes stop waiting. Without a patience the bounds of
+`kit.postgres.database` alone hold.
 """
 
 import asyncio

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError
+from callmark.kit.postgres.database import Tx
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.settings.rules import LEAST_SECRET_KEY
 

@@ -19,8 +19,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from callmark.kit.db import Row, Tx, own_names
 from callmark.kit.installation import NOT_HELD
+from callmark.kit.postgres.database import Row, Tx, own_names
 
 POLL = timedelta(seconds=1)
 LEASE = timedelta(seconds=15)

@@ -17,14 +17,14 @@ import structlog
 from msgspec.structs import replace
 
 from callmark.kit.clock import Clock
-from callmark.kit.db import Database
 from callmark.kit.errors import AppError, Unavailable
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.health import Health
 from callmark.kit.ids import new_id
-from callmark.kit.metrics import WORK_SECONDS, begin_work
-from callmark.kit.statement_batcher import StatementBatcher
+from callmark.kit.postgres.database import Database
+from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.kit.tasks import run_all
+from callmark.kit.telemetry.metrics import WORK_SECONDS, begin_work
 from callmark.kit.work import LEASE, POLL, Claimed, OwnerLease, Work, wake_topic
 
 log = structlog.get_logger(__name__)

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from datetime import datetime, timedelta
 
-from callmark.kit.addresses import network_of
 from callmark.kit.clock import Clock
 from callmark.kit.errors import Unavailable
-from callmark.kit.metrics import counter
+from callmark.kit.outbound.addresses import network_of
+from callmark.kit.telemetry.metrics import counter
 
 _REFUSED = counter(
     "callmark_requests_refused_busy_total", "Requests refused because the process had as much work as it takes in."

@@ -10,7 +10,6 @@ from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from callmark.kit import logs
 from callmark.kit.backups.manifest import Manifest
 from callmark.kit.backups.snapshot import take_backup
 from callmark.kit.clock import Clock, SystemClock
@@ -18,6 +17,7 @@ from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import FILE, NEXT_FILE, OLD_FILE, mark, read_key
 from callmark.kit.settings import Secret, Settings
+from callmark.kit.telemetry import logs
 from callmark.processes.databases import existing_database, settings_of
 from callmark.surfaces.cli.options import data_option, json_option
 from callmark.terminal import Output

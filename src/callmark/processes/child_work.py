@@ -18,16 +18,16 @@ import uvloop
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service as personalisation
-from callmark.kit import logs
 from callmark.kit.errors import AppError
 from callmark.kit.health import Health
 from callmark.kit.open_files import allow_many_files
-from callmark.kit.process_metrics import name_process, watch_loop
 from callmark.kit.process_start import collect_garbage_rarely, import_without
 from callmark.kit.roles import PROCESS_KINDS
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.tasks import run_all
-from callmark.kit.tracing import traced_process
+from callmark.kit.telemetry import logs
+from callmark.kit.telemetry.process_metrics import name_process, watch_loop
+from callmark.kit.telemetry.tracing import traced_process
 from callmark.processes.board import read_board
 from callmark.processes.child import Ready
 from callmark.processes.compose import open_deps

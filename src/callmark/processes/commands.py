@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 import msgspec
 
-from callmark.kit import logs, migrate
 from callmark.kit.clock import SystemClock
 from callmark.kit.errors import SetupError
+from callmark.kit.postgres import migrate
 from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.service_manager import ServiceManager
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.settings.in_force import SettingInForce, settings_in_force
+from callmark.kit.telemetry import logs
 from callmark.processes.reach import reach
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.supervisor import Running, Supervisor

@@ -12,18 +12,18 @@ import structlog
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import ProductClock, SystemClock
-from callmark.kit.db import ACQUIRE_TIMEOUT_S, Database
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
+from callmark.kit.fabric.servers import NatsAccess
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.health import Health
 from callmark.kit.heartbeats import LiveProcess
-from callmark.kit.migrate import needed, schema_number
-from callmark.kit.nats_servers import NatsAccess
-from callmark.kit.primary import Primary
+from callmark.kit.postgres.database import ACQUIRE_TIMEOUT_S, Database
+from callmark.kit.postgres.migrate import needed, schema_number
+from callmark.kit.postgres.primary import Primary
+from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.kit.secret_key import FILE as KEY_FILE, known_keys, lock_key, make_key, mark, set_key
 from callmark.kit.settings import Settings, read_settings
-from callmark.kit.statement_batcher import StatementBatcher
 from callmark.processes.connections import gathered_of
 from callmark.processes.reach import ENGINE_WAIT, public_url, reach, refused, unreachable
 

@@ -1,6 +1,6 @@
 """How many connections to PostgreSQL the processes of `callmark serve` open."""
 
-from callmark.kit.statement_batcher import GATHER_CONNECTIONS
+from callmark.kit.postgres.statement_batcher import GATHER_CONNECTIONS
 
 _OF_COMMANDS = 20
 """Those of operator commands and a backup, beside the processes."""

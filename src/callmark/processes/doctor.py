@@ -7,16 +7,17 @@ import click
 import httpx
 import msgspec
 
-from callmark.kit import checks, tracing
+from callmark.kit import checks
 from callmark.kit.checks import CheckResult
 from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nats, program_version
 from callmark.kit.engines.data_directory import NothingRuns, read_installation
 from callmark.kit.engines.postgres import data_version
 from callmark.kit.errors import SetupError
-from callmark.kit.fcm import read_service_account
 from callmark.kit.health import Check
+from callmark.kit.outbound.fcm import read_service_account
 from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.settings import Settings, read_settings
+from callmark.kit.telemetry import tracing
 from callmark.processes.doctor_engines import WITHIN_S, check_nats, check_object_store, check_postgres
 from callmark.processes.ports import open_socket
 from callmark.processes.reach import http_url, public_url, reach

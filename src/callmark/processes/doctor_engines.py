@@ -16,12 +16,12 @@ from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.kit import checks
 from callmark.kit.checks import CheckResult
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import Tx, connect
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
+from callmark.kit.fabric.servers import NatsAccess, seeds, version_of
 from callmark.kit.fastpath.nats_client import SteadyClient
 from callmark.kit.heartbeats import heartbeats_of
-from callmark.kit.nats_servers import NatsAccess, seeds, version_of
 from callmark.kit.object_store import FOLDER, try_store
+from callmark.kit.postgres.database import Tx, connect
 from callmark.kit.secret_key import current_key, read_mark
 from callmark.kit.settings import Settings
 from callmark.processes.reach import public_url

@@ -15,10 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
 from callmark.kit import open_files
-from callmark.kit.addresses import parse_networks
 from callmark.kit.fastpath.http_protocol import BODY_SILENT_S, HEAD_WITHIN_S, HttpProtocol
 from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.health import readyz
+from callmark.kit.outbound.addresses import parse_networks
 from callmark.kit.tasks import end, run_all
 from callmark.processes.stalled import READS_NOTHING_S, StalledConnections
 from callmark.surfaces.http import render_error

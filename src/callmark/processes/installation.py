@@ -15,12 +15,12 @@ from msgspec import Struct
 
 from callmark.domain.installation import service as installations
 from callmark.domain.installation.model import InstallationState
-from callmark.kit import logs
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import DatabaseConnection, connect
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.installation import place_of, told_held
-from callmark.kit.migrate import migrate, needed, schema_number
+from callmark.kit.postgres.database import DatabaseConnection, connect
+from callmark.kit.postgres.migrate import migrate, needed, schema_number
+from callmark.kit.telemetry import logs
 from callmark.processes.databases import existing_database, settings_of
 from callmark.processes.reach import refused, unreachable
 from callmark.surfaces.cli.command import operator_at_terminal

@@ -12,14 +12,14 @@ import click
 from callmark.domain.persons import service as persons
 from callmark.domain.persons.model import KnownErasure
 from callmark.domain.signer_certificates import keys as signing_keys
-from callmark.kit import logs
 from callmark.kit.backups.archive import Archive, read_archive
 from callmark.kit.backups.restoring import check_idle, holds_anything, restore_backup
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect
 from callmark.kit.errors import SetupError
+from callmark.kit.postgres.database import connect
 from callmark.kit.secret_key import FILE
 from callmark.kit.settings import Settings
+from callmark.kit.telemetry import logs
 from callmark.processes.backup import find_key, meter
 from callmark.processes.databases import settings_of, started_engine
 from callmark.surfaces.cli.options import data_option, json_option, yes_option

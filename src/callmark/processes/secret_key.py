@@ -17,9 +17,8 @@ from callmark.domain.ids import WebhookId
 from callmark.domain.persons import keys as erasure_keys
 from callmark.domain.signer_certificates import keys as signing_keys
 from callmark.domain.webhooks import secrets
-from callmark.kit import logs
-from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError
+from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import (
     NEXT_FILE,
     OLD_FILE,
@@ -33,6 +32,7 @@ from callmark.kit.secret_key import (
     settle_key,
 )
 from callmark.kit.settings import Secret, Settings
+from callmark.kit.telemetry import logs
 from callmark.processes.compose import open_operator_deps
 from callmark.surfaces.cli.command import operator_at_terminal
 from callmark.surfaces.cli.options import data_option, yes_option

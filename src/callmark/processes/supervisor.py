@@ -13,14 +13,14 @@ import structlog
 from msgspec import Struct
 
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect
 from callmark.kit.engines.data_directory import DataDirectory, Installation
 from callmark.kit.engines.logfile import bound_logs
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.installation import check_place, place_of
-from callmark.kit.migrate import migrate
+from callmark.kit.postgres.database import connect
+from callmark.kit.postgres.migrate import migrate
 from callmark.kit.roles import ALL_ROLES, kinds_done_by
 from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings

@@ -10,8 +10,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
 from callmark.domain.personalisation import partitions
 from callmark.domain.webhooks.dispatch import jobs as webhooks
-from callmark.kit.name_lookup import SystemResolver
-from callmark.kit.outbound import Outbound, allowed_networks
+from callmark.kit.outbound.client import Outbound, allowed_networks
+from callmark.kit.outbound.name_lookup import SystemResolver
 from callmark.kit.tasks import end
 from callmark.kit.worker import Worker
 

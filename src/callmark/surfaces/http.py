@@ -10,7 +10,6 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from starlette.types import Receive, Scope, Send
 
-from callmark.kit import logs
 from callmark.kit.errors import (
     AppError,
     Conflict,
@@ -24,6 +23,7 @@ from callmark.kit.errors import (
     UnsupportedEncoding,
     UnsupportedMedia,
 )
+from callmark.kit.telemetry import logs
 
 Header = tuple[bytes, bytes]
 JSON: Header = (b"content-type", b"application/json")

@@ -6,8 +6,8 @@ from prometheus_client import PROCESS_COLLECTOR
 
 from callmark.domain.background.fleet_metrics import FleetMetrics
 from callmark.domain.deps import Deps
-from callmark.kit.metrics import Kind, MetricDescription, declared, render
-from callmark.kit.process_metrics import read_process
+from callmark.kit.telemetry.metrics import Kind, MetricDescription, declared, render
+from callmark.kit.telemetry.process_metrics import read_process
 
 _DECLARING = (
     "callmark.domain.mail.jobs",

@@ -14,11 +14,11 @@ import structlog
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from callmark.kit import logs, tracing
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
-from callmark.kit.metrics import histogram
-from callmark.kit.tracing import SpanKind
+from callmark.kit.telemetry import logs, tracing
+from callmark.kit.telemetry.metrics import histogram
+from callmark.kit.telemetry.tracing import SpanKind
 from callmark.surfaces.http import connection_of, header, internal_error, render_error
 
 log = structlog.get_logger(__name__)

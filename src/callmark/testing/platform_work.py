@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from callmark.kit import logs
 from callmark.kit.errors import AppError
 from callmark.kit.roles import ALL_ROLES, ROLES
+from callmark.kit.telemetry import logs
 from callmark.processes.demo.command import demo_settings, prepare_demo
 from callmark.processes.demo.credentials import read_credentials
 from callmark.processes.signals import run_until_stopped

@@ -16,7 +16,7 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput
-from callmark.kit.pieces import PIECE
+from callmark.kit.postgres.piecewise import PIECE
 
 COUNT = 7
 

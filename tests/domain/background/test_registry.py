@@ -17,7 +17,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.work_names import WorkName
 from callmark.kit.health import Health, readyz
-from callmark.kit.outbound import Outbound
+from callmark.kit.outbound.client import Outbound
 from callmark.kit.worker import Worker
 
 OF_ANOTHER = {throttle.forget_old_tries}

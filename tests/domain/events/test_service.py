@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
-from callmark.kit.db import Database
+from callmark.kit.postgres.database import Database
 
 async def append(db):
     while True:

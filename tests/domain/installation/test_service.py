@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from tests.domain.signer_certificates.staging import make_signing_business, signer_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged
-from tests.kit.mailing import mail_server
+from tests.kit.outbound.mailing import mail_server
 from tests.support.databases import Databases
 from tests.support.engines import Engines
 from tests.support.factories import ALICE
@@ -29,12 +29,12 @@ from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.kit import checks, health
 from callmark.kit.clock import ProductClock, SystemClock
-from callmark.kit.db import connect
 from callmark.kit.errors import Conflict, SetupError
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.health import readyz
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.installation import KEEP, RENEW, check_place, held_since, place_of
+from callmark.kit.postgres.database import connect
 from callmark.kit.short_memory import ShortMemory
 from callmark.kit.worker import Worker
 from callmark.surfaces.cli.command import operator_at_terminal

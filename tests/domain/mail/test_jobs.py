@@ -8,7 +8,7 @@ import pytest
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.kit.mailing import Inbox, mail_server
+from tests.kit.outbound.mailing import Inbox, mail_server
 from tests.support.certificates import certificate
 from tests.support.engines import Engines
 
@@ -16,9 +16,9 @@ from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.domain.mail import jobs, queries, service as mail
 from callmark.domain.mail.model import GIVES_UP_AFTER, Mail, MailState
-from callmark.kit import smtp
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
+from callmark.kit.outbound import smtp
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.worker import Worker
 from callmark.processes import doctor_engines

@@ -26,10 +26,10 @@ from callmark.domain.numbers.model import JobKind, ListedCaller, NumberFilter, N
 from callmark.domain.numbers.search import span_of
 from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT, Scope
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 
 
 class Shop(Struct, frozen=True):

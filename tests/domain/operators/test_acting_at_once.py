@@ -22,8 +22,8 @@ from callmark.domain.sessions import links, service as sessions
 from callmark.domain.sessions.acting import service as acting
 from callmark.domain.sessions.model import Origin, Person, Session
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import Database
 from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.postgres.database import Database
 
 PASSWORD, NEW, OTHER = "four unrelated words here", "quite another four words", "and a third set of words"
 ORIGIN = Origin("192.0.2.7", "")

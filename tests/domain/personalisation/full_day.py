@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.support.factories import Cast
 
 from callmark.domain.deps import Deps
-from callmark.kit.db import DatabaseConnection
+from callmark.kit.postgres.database import DatabaseConnection
 
 
 async def fill_day(deps: Deps, cast: Cast) -> None:

@@ -19,7 +19,7 @@ from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
-from callmark.kit.statement_batcher import StatementBatcher
+from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.processes.worker import prepare
 
 

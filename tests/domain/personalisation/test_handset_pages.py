@@ -17,8 +17,8 @@ from callmark.domain.personalisation.handset_queries import HeldRecords, WantedP
 from callmark.domain.personalisation.model import OpenRecord
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
-from callmark.kit.db import DatabaseConnection
 from callmark.kit.ids import random_uuid
+from callmark.kit.postgres.database import DatabaseConnection
 
 FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 HOUR = timedelta(hours=1)

@@ -23,9 +23,9 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.accepting import SMALL
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.work_names import WorkName
-from callmark.kit import partitions
-from callmark.kit.db import DatabaseConnection, connect
-from callmark.kit.partitions import DAYS_AHEAD, RowsAhead, keep_days
+from callmark.kit.postgres import partitions
+from callmark.kit.postgres.database import DatabaseConnection, connect
+from callmark.kit.postgres.partitions import DAYS_AHEAD, RowsAhead, keep_days
 from callmark.kit.work import wake_topic
 from callmark.processes.worker import prepare
 
@@ -35,8 +35,8 @@ KEEPER = """
 import asyncio, sys
 from datetime import datetime
 from callmark.domain.personalisation.partitions import DAILY_TABLES
-from callmark.kit.db import Database
-from callmark.kit.partitions import keep_days
+from callmark.kit.postgres.database import Database
+from callmark.kit.postgres.partitions import keep_days
 
 async def keep():
     db = await Database.open(sys.argv[1], size=1, name="keeper", connected_within_s=60)

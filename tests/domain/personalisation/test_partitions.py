@@ -21,11 +21,11 @@ from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import connect, own_names
 from callmark.kit.errors import Conflict, Unavailable
 from callmark.kit.ids import random_text
-from callmark.kit.partitions import EARLY_DAYS, LONG_HELD, days_ahead, keep_days
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import connect, own_names
+from callmark.kit.postgres.partitions import EARLY_DAYS, LONG_HELD, days_ahead, keep_days
 from callmark.processes.worker import prepare
 from callmark.record_rules.fields import NewRecord
 

@@ -26,10 +26,10 @@ from callmark.domain.personalisation.model import Outcome, Settlement
 from callmark.domain.personalisation.validation import V2, RecordRefused
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import Database
 from callmark.kit.errors import Conflict, Forbidden, NotFound, Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
-from callmark.kit.statement_batcher import StatementBatcher
+from callmark.kit.postgres.database import Database
+from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.record_rules.fields import Fault, Field
 
 ALICE = Actor(ActorKind.MEMBER, "alice@acme.example", address="192.0.2.1")

@@ -22,7 +22,7 @@ from tests.support.waiting import until
 from callmark.domain.audit import sealing, service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.persons import service
-from callmark.kit.partitions import keep_days
+from callmark.kit.postgres.partitions import keep_days
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from callmark.domain.persons import erasing, exporting, queries
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.queries import FoundRow, SearchedTable
 from callmark.domain.persons.spellings import Spellings
-from callmark.kit.partitions import keep_days
+from callmark.kit.postgres.partitions import keep_days
 from callmark.surfaces.streaming import Streaming
 
 

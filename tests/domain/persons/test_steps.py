@@ -10,8 +10,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.persons import queries
 from callmark.domain.persons.erasing import STEP_BLOCKS, in_steps, ranges_of
 from callmark.domain.persons.queries import PLACES, SearchedTable
-from callmark.kit.db import own_names
 from callmark.kit.errors import Unavailable
+from callmark.kit.postgres.database import own_names
 
 
 def table_of(blocks: int, size: int) -> SearchedTable:

@@ -17,7 +17,7 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.persons import erasing, queries, service
 from callmark.domain.persons.model import Erasure
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.ids import new_id
 
 

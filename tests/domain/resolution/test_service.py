@@ -31,8 +31,8 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import ListedIdentity, Offers, Resolution
 from callmark.kit.clock import FakeClock, to_ms
-from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 from callmark.kit.zones import device_zone
 
 HOUR_MS = 3_600_000

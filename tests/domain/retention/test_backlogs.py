@@ -11,9 +11,9 @@ from tests.support.table_rows import put_row
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.domain.retention.model import KINDS
-from callmark.kit.db import own_names
 from callmark.kit.ids import new_id
-from callmark.kit.pieces import PIECE
+from callmark.kit.postgres.database import own_names
+from callmark.kit.postgres.piecewise import PIECE
 
 FILES = 100
 """The piece where a row holds a file."""

@@ -21,7 +21,7 @@ from callmark.domain.retention import queries, service
 from callmark.domain.retention.jobs import delete_old
 from callmark.domain.retention.model import KINDS, KeptKind, KeptTable
 from callmark.domain.webhooks.model import SCHEDULE
-from callmark.kit.db import connect, own_names
+from callmark.kit.postgres.database import connect, own_names
 from callmark.kit.settings import read_settings
 from callmark.kit.settings.retention import LEAST_EVENT_DAYS
 from callmark.kit.worker import Worker

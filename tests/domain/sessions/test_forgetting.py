@@ -18,8 +18,8 @@ from callmark.domain.sessions.known_browsers import service as known_browsers
 from callmark.domain.sessions.model import Origin, Person
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import Tx, own_names
 from callmark.kit.ids import sha256
+from callmark.kit.postgres.database import Tx, own_names
 
 ORIGIN = Origin("203.0.113.9", "")
 TABLES = ("console_session", "mailed_link", "sign_in_code", "known_device", "handed_over", "known_browser", "throttle")

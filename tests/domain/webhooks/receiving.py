@@ -22,9 +22,9 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
 from callmark.domain.webhooks.model import Delivery, DeliveryDetails, Webhook
-from callmark.kit.addresses import LOOPBACK
-from callmark.kit.db import Tx
-from callmark.kit.outbound import Outbound, Patience
+from callmark.kit.outbound.addresses import LOOPBACK
+from callmark.kit.outbound.client import Outbound, Patience
+from callmark.kit.postgres.database import Tx
 from callmark.kit.worker import Worker
 
 ENOUGH = Patience(connect_s=30, read_s=30, total_s=60)

@@ -19,11 +19,11 @@ from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
 from callmark.domain.work_names import WorkName
-from callmark.kit import migrate
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import own_names
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.postgres import migrate
+from callmark.kit.postgres.database import own_names
 
 
 @pytest.fixture

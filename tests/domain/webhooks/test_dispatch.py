@@ -27,11 +27,11 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch.dispatcher import MOST_AHEAD
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, DeliveryState
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import DatabaseConnection
-from callmark.kit.fabric import Fabric, OnMessage
+from callmark.kit.fabric.client import Fabric, OnMessage
 from callmark.kit.fastpath.kept_connections import KeptConnections
-from callmark.kit.outbound import Patience
-from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
+from callmark.kit.outbound.client import Patience
+from callmark.kit.postgres.database import DatabaseConnection
+from callmark.kit.postgres.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 from callmark.kit.work import LEASE
 
 

@@ -12,8 +12,8 @@ from callmark.domain.webhooks.dispatch import recording
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import Tx, connect
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx, connect
 
 
 async def fill(tx: Tx, account_id: AccountId, now: datetime, count: int) -> list[DeliveryId]:

@@ -20,10 +20,10 @@ from callmark.domain.webhooks.model import (
     verdict_on,
     webhook_name,
 )
-from callmark.kit.addresses import LOOPBACK
 from callmark.kit.errors import InvalidInput
-from callmark.kit.outbound import Answered, Unreachable
-from callmark.kit.outbound_urls import outbound_url
+from callmark.kit.outbound.addresses import LOOPBACK
+from callmark.kit.outbound.client import Answered, Unreachable
+from callmark.kit.outbound.urls import outbound_url
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
 ONE = UUID(int=1)

@@ -20,7 +20,7 @@ from callmark.domain.webhooks.model import SCHEDULE, DeliveryState, PauseReason,
 from callmark.domain.webhooks.outages.jobs import watch_outages
 from callmark.domain.webhooks.outages.model import PAUSED_AFTER, SETTLED_AFTER
 from callmark.kit.clock import FakeClock
-from callmark.kit.outbound import Patience
+from callmark.kit.outbound.client import Patience
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

@@ -20,10 +20,10 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
-from callmark.kit.addresses import LOOPBACK
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict
-from callmark.kit.outbound import Outbound, Patience
+from callmark.kit.outbound.addresses import LOOPBACK
+from callmark.kit.outbound.client import Outbound, Patience
 
 _SECOND = timedelta(seconds=1)
 

@@ -15,9 +15,9 @@ from callmark.kit.backups.clients import running
 from callmark.kit.backups.restoring import restore_backup
 from callmark.kit.backups.snapshot import server_of
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect
 from callmark.kit.errors import SetupError
-from callmark.kit.migrate import migrate
+from callmark.kit.postgres.database import connect
+from callmark.kit.postgres.migrate import migrate
 
 
 def password_of(dsn: str) -> str:

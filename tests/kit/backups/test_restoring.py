@@ -33,10 +33,10 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.kit.backups.restoring import check_idle, holds_anything, restore_backup
 from callmark.kit.backups.snapshot import COUNTED
 from callmark.kit.clock import SystemClock, to_ms
-from callmark.kit.db import connect, own_names
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import connected_kinds
 from callmark.kit.installation import held_since
+from callmark.kit.postgres.database import connect, own_names
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
 from callmark.processes.compose import open_deps

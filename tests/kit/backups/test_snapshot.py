@@ -12,9 +12,9 @@ from callmark.kit.backups.archive import read_archive
 from callmark.kit.backups.restoring import restore_backup
 from callmark.kit.backups.snapshot import take_backup
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect
 from callmark.kit.engines.binaries import choose_clients
-from callmark.kit.partitions import keep_days
+from callmark.kit.postgres.database import connect
+from callmark.kit.postgres.partitions import keep_days
 
 PG_DUMP = """#!/bin/sh
 case "$*" in *--snapshot=*)

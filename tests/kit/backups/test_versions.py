@@ -11,16 +11,16 @@ from msgspec.structs import replace
 from tests.kit.backups.backing_up import backed_up
 from tests.support.engines import Engines, empty_database, migrated_to, reachable_directory
 
-from callmark.kit import migrate
 from callmark.kit.backups.archive import read_archive
 from callmark.kit.backups.restoring import restore_backup
 from callmark.kit.backups.snapshot import take_backup
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect, own_names
 from callmark.kit.engines.binaries import postgres_candidates
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import AppError, SetupError
 from callmark.kit.ids import new_id, random_text
+from callmark.kit.postgres import migrate
+from callmark.kit.postgres.database import connect, own_names
 
 
 def assert_empty(folder: Path) -> None:

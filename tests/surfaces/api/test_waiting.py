@@ -28,7 +28,7 @@ from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import TooManyRequests, Unavailable
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.ids import new_id, random_uuid
 from callmark.processes.http import Server
 from callmark.processes.ports import open_socket

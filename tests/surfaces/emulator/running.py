@@ -15,7 +15,7 @@ from tests.support.openapi import check_answer
 from tests.support.waiting import open_connected
 
 from callmark.domain.deps import Deps
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.ports import free_port
 from callmark.processes.http import Server
 from callmark.processes.ports import open_socket

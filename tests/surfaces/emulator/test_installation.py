@@ -29,9 +29,9 @@ from callmark.domain.ids import KeyId
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import own_names
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import own_names
 from callmark.surfaces.emulator.handsets.magic_receivers import MAGIC
 from callmark.surfaces.emulator.states import snapshots
 from callmark.surfaces.emulator.states.snapshot_queries import stored_tables

@@ -27,7 +27,7 @@ from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.workload import Workload

@@ -29,7 +29,7 @@ from callmark.domain.personalisation import jobs, service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.db import connect
+from callmark.kit.postgres.database import connect
 
 
 @pytest.fixture

@@ -30,10 +30,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
 from callmark.domain.personalisation.model import Outcome
 from callmark.kit.clock import FakeClock, to_ms
-from callmark.kit.fanout import Answer, Push
+from callmark.kit.fabric.fanout import Answer, Push
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.ids import new_id
-from callmark.kit.statement_batcher import StatementBatcher
+from callmark.kit.postgres.statement_batcher import StatementBatcher
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from callmark.domain.personalisation.uploads import jobs as upload_jobs, service
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import NotFound
-from callmark.kit.pieces import PIECE
+from callmark.kit.postgres.piecewise import PIECE
 from callmark.kit.work import LEASE
 from callmark.kit.worker import Worker
 

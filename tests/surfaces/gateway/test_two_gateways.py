@@ -37,9 +37,9 @@ from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
+from callmark.kit.fabric.unconfirmed_numbers import EVERYONE, MISSED
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.unconfirmed_numbers import EVERYONE, MISSED
 from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.gateway.wire import Welcome
 

@@ -40,9 +40,9 @@ from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
-from callmark.kit.fanout import Answer
-from callmark.kit.fcm import read_service_account
+from callmark.kit.fabric.fanout import Answer
 from callmark.kit.ids import random_uuid
+from callmark.kit.outbound.fcm import read_service_account
 from callmark.kit.worker import Worker
 from callmark.processes.worker import run_worker
 

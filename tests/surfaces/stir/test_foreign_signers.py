@@ -26,7 +26,7 @@ from callmark.domain.signed_calls.model import CallVerdict, VerificationRequest,
 from callmark.domain.signed_calls.verification import verify_call
 from callmark.domain.signer_certificates import roots
 from callmark.kit.ids import new_id
-from callmark.kit.outbound import Patience
+from callmark.kit.outbound.client import Patience
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.short_memory import ShortMemory
 from callmark.passport import RichCallData, Signer, TnAuthList, issue, make_issuer, make_key, make_root

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tests.support.opened_deps import PATIENT_S
 
 from callmark.domain.deps import Deps
-from callmark.kit.db import Database, own_names
+from callmark.kit.postgres.database import Database, own_names
 from callmark.surfaces.console import cookies
 
 if TYPE_CHECKING:

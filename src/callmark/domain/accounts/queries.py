@@ -10,7 +10,7 @@ from callmark.domain.accounts.model import Account, AccountState
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import DEFAULT_LIMITS, AccountLimits
 from callmark.domain.policy.plan import Feature
-from callmark.kit.db import Row, Tx
+from callmark.kit.postgres.database import Row, Tx
 
 _ACCOUNT = "id, name, state, features, created_at, requires_code, limits, announced_calls_only"
 _limits = msgspec.json.Decoder(dict[str, int])

@@ -18,9 +18,9 @@ from callmark.domain.policy import plan
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import ALL_FEATURES, Feature, PlanChange
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 from callmark.kit.text import kept_or
 
 

@@ -16,8 +16,8 @@ from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict
 from callmark.kit.installation import held_since
-from callmark.kit.outbound import Outbound, Patience, Unreachable, allowed_networks
-from callmark.kit.pieces import delete_older
+from callmark.kit.outbound.client import Outbound, Patience, Unreachable, allowed_networks
+from callmark.kit.postgres.piecewise import delete_older
 from callmark.kit.work import Claimed, Work
 from callmark.kit.workload import aside
 

@@ -7,9 +7,9 @@ import asyncpg
 from callmark.domain.alerts.model import AlertKind, Recipient, RecipientKind
 from callmark.domain.ids import AccountId, RecipientId
 from callmark.domain.policy.model import Role
-from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Row, Tx
 
 _RECIPIENT = (
     "id, account_id, kind, role, email, name, url, alert_kinds, confirmed_at, created_by_email, created_at,"

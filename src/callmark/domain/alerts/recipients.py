@@ -16,11 +16,11 @@ from callmark.domain.mail import letters
 from callmark.domain.policy.model import SYSTEM, Actor, Role
 from callmark.domain.sessions.model import email_address
 from callmark.domain.sessions.throttle import service as throttle
-from callmark.kit.db import Transaction
 from callmark.kit.errors import Conflict, NotFound, found
 from callmark.kit.ids import new_id
-from callmark.kit.outbound import allowed_networks
-from callmark.kit.outbound_urls import outbound_url
+from callmark.kit.outbound.client import allowed_networks
+from callmark.kit.outbound.urls import outbound_url
+from callmark.kit.postgres.database import Transaction
 from callmark.kit.secret_key import current_key, known_keys, marked_key
 from callmark.kit.text import clean_line
 

@@ -14,7 +14,7 @@ from callmark.domain.mail import letters, service as mail
 from callmark.domain.mail.letters import Footer
 from callmark.domain.members import service as members
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Transaction, Tx
+from callmark.kit.postgres.database import Transaction, Tx
 from callmark.kit.secret_key import current_key, marked_key
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from callmark.domain.announced_calls.model import AnnouncedCall, AnnouncedState
 from callmark.domain.ids import AccountId
-from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 
 _CALL = "account_id, call_id, caller_number, receiver_number, state, announced_at, changed_at, shown_until"
 

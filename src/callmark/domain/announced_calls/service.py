@@ -8,9 +8,9 @@ from callmark.domain.announced_calls.model import LONGEST_CALL_ID, AnnouncedCall
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.numbers import service as numbers
-from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, found
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 
 
 async def announce(deps: Deps, account_id: AccountId, said: CallAnnouncement) -> AnnouncedCall:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from callmark.domain.audit.chain import START, AuditSeal, SealableEntry, SealedEntry
 from callmark.domain.ids import AccountId, AuditId
-from callmark.kit.db import Row, Tx, affected, fetch_one
+from callmark.kit.postgres.database import Row, Tx, affected, fetch_one
 
 _SAID = "id, account_id, actor_email, by_operator, action, subject, details, address, at"
 

@@ -7,7 +7,7 @@ import msgspec
 
 from callmark.domain.audit.model import AuditEntry, AuditFilter
 from callmark.domain.ids import AccountId, AuditId
-from callmark.kit.db import Row, Tx
+from callmark.kit.postgres.database import Row, Tx
 
 
 async def insert_entry(tx: Tx, entry: AuditEntry) -> None:

@@ -15,8 +15,8 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.checks import CheckResult
-from callmark.kit.db import Tx
-from callmark.kit.pieces import PIECE
+from callmark.kit.postgres.database import Tx
+from callmark.kit.postgres.piecewise import PIECE
 
 log = structlog.get_logger(__name__)
 

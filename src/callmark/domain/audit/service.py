@@ -10,8 +10,8 @@ from callmark.domain.audit.model import PAGE, AuditAction, AuditEntry, AuditFilt
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, AuditId
 from callmark.domain.policy.model import Actor
-from callmark.kit.db import Tx
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 
 LONGEST_SUBJECT = 200
 

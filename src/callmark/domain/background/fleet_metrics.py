@@ -20,14 +20,14 @@ from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.domain.webhooks.dispatch.backlog import Backlog, read_backlog
 from callmark.domain.work_names import WorkName
 from callmark.kit import checks, patience
-from callmark.kit.db import Tx
 from callmark.kit.errors import Unavailable
 from callmark.kit.heartbeats import heartbeats_of, is_eldest
 from callmark.kit.installation import held_since
-from callmark.kit.metrics import ReadMetric
-from callmark.kit.migrate import applied_steps, outstanding
-from callmark.kit.partitions import days_ahead
+from callmark.kit.postgres.database import Tx
+from callmark.kit.postgres.migrate import applied_steps, outstanding
+from callmark.kit.postgres.partitions import days_ahead
 from callmark.kit.roles import ALL_ROLES, kinds_done_by
+from callmark.kit.telemetry.metrics import ReadMetric
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import LiteralString
 
-from callmark.kit.db import Row, Tx, fetch_one
+from callmark.kit.postgres.database import Row, Tx, fetch_one
 from callmark.kit.work import Work
 
 

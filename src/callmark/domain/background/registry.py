@@ -32,8 +32,8 @@ from callmark.domain.webhooks import overlaps
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.webhooks.outages import jobs as outages
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import own_names
-from callmark.kit.outbound import Outbound
+from callmark.kit.outbound.client import Outbound
+from callmark.kit.postgres.database import own_names
 from callmark.kit.work import Claimed, Work
 
 

@@ -16,8 +16,8 @@ from callmark.domain.mail.model import Mail
 from callmark.domain.policy.model import Actor
 from callmark.domain.webhooks.dispatch.backlog import Backlog, read_backlog
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
+from callmark.kit.postgres.database import Tx
 from callmark.kit.work import Work
 
 MOST_MAILS = 50

@@ -1,6 +1,6 @@
 """The SQL of brand icons."""
 
-from callmark.kit.db import Tx
+from callmark.kit.postgres.database import Tx
 
 
 async def select_icon(tx: Tx, logo_sha256: bytes, side: int) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from callmark.domain.call_reasons.model import CallReason
 from callmark.domain.ids import AccountId, CallReasonId
-from callmark.kit.db import Row, Tx
+from callmark.kit.postgres.database import Row, Tx
 
 _SELECT = "SELECT id, account_id, text, created_by_email, created_at FROM call_reason"
 _ONE = f"{_SELECT} WHERE id = $2 AND account_id = $1"

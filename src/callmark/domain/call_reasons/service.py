@@ -13,9 +13,9 @@ from callmark.domain.call_reasons.model import CallReason, library_text
 from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.ids import AccountId, CallReasonId
 from callmark.domain.policy.model import Actor
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, found
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 from callmark.kit.text import alike, kept_or, some_names
 
 _UNKNOWN = "no call reason with this id in this account"

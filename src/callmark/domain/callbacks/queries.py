@@ -9,8 +9,8 @@ from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.hours_reader import read_hours
 from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, CallbackTerms, RequestFilter, RequestState
 from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
-from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 
 _CONFIG = (
     "id, account_id, feature_set_id, name, slot_picker, time_zone, hours, created_by_email, created_at, updated_at"

@@ -30,10 +30,10 @@ from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, 
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 from callmark.kit.text import kept_or
 from callmark.kit.zones import time_zone as zone_named
 

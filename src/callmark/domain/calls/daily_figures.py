@@ -9,7 +9,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.daily_figures import service as record_figures
 from callmark.domain.personalisation.daily_figures.service import DailyFigures
-from callmark.kit.db import Row, Tx
+from callmark.kit.postgres.database import Row, Tx
 
 _OPEN_FOR = timedelta(minutes=5)
 """How long after its first report a call's end may still be reported; then it is counted."""

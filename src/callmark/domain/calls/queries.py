@@ -6,8 +6,8 @@ from uuid import UUID
 
 from callmark.domain.calls.model import Call, CallDetails, CallEvent, CallSource, Disconnect, Verification
 from callmark.domain.ids import CallId
-from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 
 def _call(row: Row) -> Call:

@@ -9,9 +9,9 @@ from callmark.domain.calls.model import Call, CallCounts, CallDetails, CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation.model import RecordKey
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 
 MOST_OF_RECORD = 200
 """A record shows for a day at most; a handset can report as many calls as it likes."""

@@ -13,8 +13,8 @@ from callmark.domain.credentials.model import Admission
 from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.limits.model import Bucket, allowance, with_quota
 from callmark.domain.policy.plan import MANAGEMENT, KeyAccess
-from callmark.kit.db import Row
 from callmark.kit.errors import Forbidden, Unauthenticated
+from callmark.kit.postgres.database import Row
 
 
 class AdmissionRequest(NamedTuple):

@@ -9,8 +9,8 @@ from callmark.domain.credentials.model import ApiKey
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Bucket
 from callmark.domain.policy.plan import key_access
-from callmark.kit.db import Database, Row, Tx
-from callmark.kit.pieces import delete_where
+from callmark.kit.postgres.database import Database, Row, Tx
+from callmark.kit.postgres.piecewise import delete_where
 
 _LIVE = (
     "SELECT id, reference, account_id, name, description, features, created_by_email, created_at, last_used_at"

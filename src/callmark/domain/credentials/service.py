@@ -41,9 +41,9 @@ from callmark.domain.limits.model import (
 )
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import KeyAccess, check_wanted
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, parse_uuid, random_uuid, sha256
+from callmark.kit.postgres.database import Tx
 from callmark.kit.text import clean_line, kept_or
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from callmark.domain.edges.model import NOTED_EVERY, Edge
 from callmark.domain.ids import AccountId, EdgeId
-from callmark.kit.db import Row, Tx
+from callmark.kit.postgres.database import Row, Tx
 
 
 class EdgeRequest(NamedTuple):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from callmark.domain.events.model import Event, EventType
 from callmark.domain.ids import AccountId, CampaignId, EventId
-from callmark.kit.db import Row, Tx
+from callmark.kit.postgres.database import Row, Tx
 
 _EVENT = "account_id, number, id, event_type, campaign_id, created_at, body"
 

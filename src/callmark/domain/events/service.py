@@ -9,9 +9,9 @@ from callmark.domain.events import queries
 from callmark.domain.events.model import Event, EventType, envelope, oldest_shown
 from callmark.domain.ids import AccountId, CampaignId, EventId
 from callmark.domain.work_names import WorkName
-from callmark.kit import tracing
-from callmark.kit.db import Tx
 from callmark.kit.ids import random_uuid
+from callmark.kit.postgres.database import Tx
+from callmark.kit.telemetry import tracing
 
 
 async def append(

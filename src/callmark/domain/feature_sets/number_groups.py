@@ -11,9 +11,9 @@ from callmark.domain.ids import AccountId, FeatureSetId, LabelId
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import Actor
 from callmark.domain.structure.model import node_name
-from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 
 
 async def keep_number_group(

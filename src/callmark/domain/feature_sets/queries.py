@@ -26,7 +26,7 @@ from callmark.domain.ids import (
     ProcessId,
 )
 from callmark.domain.structure.catalogue import operation_name
-from callmark.kit.db import Row, Tx
+from callmark.kit.postgres.database import Row, Tx
 
 _FEATURE_SET = (
     "id, account_id, process_id, is_number_group, name, description, state, phone_type, label_id, call_reason_id,"

@@ -34,9 +34,9 @@ from callmark.domain.policy.plan import Feature, check_wanted
 from callmark.domain.shown import refuse_changed
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import node_name, refuse_taken
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 from callmark.kit.text import kept_or
 
 _UNKNOWN = "no feature set with this id in this account"

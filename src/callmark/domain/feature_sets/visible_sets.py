@@ -10,8 +10,8 @@ from callmark.domain.feature_sets import queries
 from callmark.domain.feature_sets.model import FeatureSet, PlacedFeatureSet
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.policy.model import Path, Scope
-from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound, found
+from callmark.kit.postgres.database import Tx
 
 _UNKNOWN = "no feature set with this id in this account"
 

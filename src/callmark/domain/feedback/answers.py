@@ -16,10 +16,10 @@ from callmark.domain.feedback.model import CallType, Campaign, CampaignState, Fe
 from callmark.domain.ids import CallId, CampaignId, FeedbackId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 
 _DAY = timedelta(days=1)
 

@@ -18,9 +18,9 @@ from callmark.domain.feedback.model import (
     StoredAnswer,
 )
 from callmark.domain.ids import AccountId, CallId, CampaignId, FeatureSetId, FeedbackId
-from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 
 _CAMPAIGN = (
     "id, account_id, feature_set_id, name, campaign_type, asks_answered, asks_missed, questions, state,"

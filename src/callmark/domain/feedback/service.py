@@ -31,9 +31,9 @@ from callmark.domain.feedback.model import (
 from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, FeedbackId, QuestionId
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor, Scope
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 from callmark.kit.text import kept_or
 
 ALL_CALLS = frozenset(CallType)

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, LiveRegistration, PushToken, Registration
 from callmark.domain.ids import HandsetAppId
-from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 
 def _app(row: Row) -> HandsetApp:

@@ -28,10 +28,10 @@ from callmark.domain.handsets.model import (
 )
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Actor
-from callmark.kit.db import Tx
 from callmark.kit.errors import Unauthenticated, found
 from callmark.kit.ids import new_id, sha256
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.postgres.database import Tx
 
 log = structlog.get_logger(__name__)
 

@@ -17,10 +17,10 @@ from callmark.domain.handsets.model import Takeover
 from callmark.domain.handsets.waking_queries import AttemptedWakeUp, WantedWakeUp
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import AppError, SetupError
-from callmark.kit.fcm import Fcm, MessageRefused, NotNow, TokenGone, Woke, Woken, read_service_account
-from callmark.kit.metrics import counter
-from callmark.kit.outbound import Outbound
+from callmark.kit.outbound.client import Outbound
+from callmark.kit.outbound.fcm import Fcm, MessageRefused, NotNow, TokenGone, Woke, Woken, read_service_account
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.telemetry.metrics import counter
 from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from callmark.kit.db import DatabaseConnection, Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import DatabaseConnection, Row, Tx
 
 PAUSE = timedelta(seconds=2)
 """How long after a wake-up no other one is sent to the same handset."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from callmark.domain.idempotency.model import Claim, IdempotencyKey
 from callmark.domain.ids import AccountId, BatchId
-from callmark.kit.db import Row, Tx, affected
+from callmark.kit.postgres.database import Row, Tx, affected
 
 _CLAIM = """
 INSERT INTO idempotency_key AS k (account_id, key, request_sha256, created_at, lease_id, leased_until)

@@ -9,10 +9,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.idempotency import queries
 from callmark.domain.idempotency.model import KEPT_FOR, LEASE, Claim, IdempotencyKey, KeptAnswer
 from callmark.domain.ids import AccountId, BatchId
-from callmark.kit.db import Tx
 from callmark.kit.errors import KeyReused, StillRunning, Unavailable
 from callmark.kit.ids import new_id
-from callmark.kit.pieces import in_pieces
+from callmark.kit.postgres.database import Tx
+from callmark.kit.postgres.piecewise import in_pieces
 
 log = structlog.get_logger(__name__)
 

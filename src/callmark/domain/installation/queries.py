@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.heartbeats import connected_kinds
+from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 
 async def select_state(tx: Tx) -> Row:

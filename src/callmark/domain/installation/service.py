@@ -17,10 +17,10 @@ from callmark.domain.mail import service as mail
 from callmark.domain.policy.model import Actor
 from callmark.domain.signer_certificates import keys as signing_keys
 from callmark.domain.webhooks import service as webhooks
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict
 from callmark.kit.heartbeats import DEAD_AFTER
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ import asyncpg
 
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels.model import Label, LabelType
-from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
+from callmark.kit.postgres.database import Row, Tx
 
 _SELECT = (
     "SELECT id, account_id, label_type, name, category, sub_category, logo_sha256, is_default, created_by_email,"

@@ -16,9 +16,9 @@ from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels import categories, logo, model, queries
 from callmark.domain.labels.model import Label, LabelChange, LabelType
 from callmark.domain.policy.model import Actor
-from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, found
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 from callmark.kit.text import kept_or
 
 _UNKNOWN = "no label with this id in this account"

@@ -39,7 +39,7 @@ from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import check_plan
 from callmark.kit import patience
 from callmark.kit.errors import AppError, Forbidden, LinkExpired, NotFound, TooManyRequests, Unavailable
-from callmark.kit.fair import FairSlots
+from callmark.kit.fair_slots import FairSlots
 from callmark.kit.ids import sha256
 from callmark.kit.object_store import Stored, files_of
 from callmark.kit.secret_key import current_key, key_changed_at, known_keys, marked_key, read_mark

@@ -11,8 +11,8 @@ import structlog
 from callmark.domain.deps import Deps
 from callmark.domain.mail import queries
 from callmark.domain.mail.model import GIVES_UP_AFTER, Mail, MailState, next_try_at
-from callmark.kit import smtp
-from callmark.kit.metrics import counter
+from callmark.kit.outbound import smtp
+from callmark.kit.telemetry.metrics import counter
 from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)

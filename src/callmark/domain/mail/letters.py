@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
-from callmark.kit.db import Tx
+from callmark.kit.postgres.database import Tx
 
 
 async def send_invitation(

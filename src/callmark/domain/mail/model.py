@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from callmark.kit.smtp import OutgoingMail
+from callmark.kit.outbound.smtp import OutgoingMail
 
 LONGEST_SUBJECT = 200
 

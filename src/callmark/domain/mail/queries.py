@@ -4,8 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from callmark.domain.mail.model import Mail, MailState
-from callmark.kit.db import Row, Tx
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Row, Tx
 from callmark.kit.work import Claimed
 
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from callmark.domain.ids import MailId
 from callmark.domain.mail import queries
 from callmark.domain.mail.model import LONGEST_SUBJECT, Mail
-from callmark.kit import smtp
 from callmark.kit.checks import CheckResult
-from callmark.kit.db import Tx
 from callmark.kit.installation import held_since
+from callmark.kit.outbound import smtp
+from callmark.kit.postgres.database import Tx
 from callmark.kit.settings import Settings
 
 

@@ -10,8 +10,8 @@ from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import Role
 from callmark.domain.sessions.model import EMAIL_TAKEN, MemberState
-from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.postgres.database import Row, Tx
 
 _MEMBER = (
     "id, account_id, email, name, role, state, created_at, coalesce(department_id, operation_id, process_id) AS node_id"

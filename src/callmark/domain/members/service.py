@@ -26,9 +26,9 @@ from callmark.domain.sessions import links, service as sessions
 from callmark.domain.sessions.model import EMAIL_TAKEN, MemberState, email_address, person_name
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.structure import service as structure
-from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound, found
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Transaction, Tx
 from callmark.kit.text import kept_or
 
 NOBODY_EMAIL = "operator@localhost"

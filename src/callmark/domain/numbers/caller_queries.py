@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.numbers.model import ListedCaller, NumberState, Unlisted, WhyUnlisted
-from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 
 _WHY = {
     NumberState.PENDING: WhyUnlisted.PENDING,

@@ -19,9 +19,9 @@ from callmark.domain.numbers.model import MOST_NUMBERS, Number, NumberState, Pub
 from callmark.domain.numbers.sort_request import ListingRequest, sort_published
 from callmark.domain.policy.model import Actor, Scope
 from callmark.domain.shown import digest_of, refuse_changed
-from callmark.kit.db import Transaction
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Transaction
 
 MOST_IN_LIST = 100_000
 """Numbers of one list in the console; longer ones go through `callmark number`."""

@@ -10,7 +10,7 @@ from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import queries
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberState
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Tx
+from callmark.kit.postgres.database import Tx
 from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)

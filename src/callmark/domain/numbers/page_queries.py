@@ -11,8 +11,8 @@ from callmark.domain.ids import AccountId, CatalogueId, FeatureSetId
 from callmark.domain.numbers.model import FeatureSetNames, Number, NumberState
 from callmark.domain.numbers.proofs.model import ProofState
 from callmark.domain.structure.catalogue import operation_name
-from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 
 _NUMBER = (
     "phone_number, account_id, feature_set_id, phone_type, state, why, job_id, created_by_email, created_at, updated_at"

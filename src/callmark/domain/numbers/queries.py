@@ -17,8 +17,8 @@ from callmark.domain.numbers.model import (
     NumberState,
     Review,
 )
-from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 
 _JOB = (
     "id, account_id, feature_set_id, kind, state, number_count, done_count, failed_count, requested_by_email,"

@@ -17,9 +17,9 @@ from callmark.domain.numbers import queries
 from callmark.domain.numbers.model import ListingJob, Review
 from callmark.domain.policy.model import Actor, Scope
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, found
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 from callmark.kit.text import clean_line
 
 log = structlog.get_logger(__name__)

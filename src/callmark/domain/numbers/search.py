@@ -15,9 +15,9 @@ from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, Num
 from callmark.domain.numbers.page_queries import NumberSearch, RowSpan
 from callmark.domain.numbers.proofs import service as number_proofs
 from callmark.domain.policy.model import Scope
-from callmark.kit.db import Tx
 from callmark.kit.errors import found
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 
 _AT_A_TIME = 1000
 _EVERY_NUMBER = NumberFilter()

@@ -29,10 +29,10 @@ from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.numbers.sort_request import ListingRequest, read_request, sort_delisted, sort_published
 from callmark.domain.policy.model import Actor, ActorKind, Scope
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Forbidden
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Transaction, Tx
 
 _T = TypeVar("_T")
 

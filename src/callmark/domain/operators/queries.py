@@ -2,8 +2,8 @@
 
 from callmark.domain.ids import OperatorId
 from callmark.domain.operators.model import Operator
-from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
+from callmark.kit.postgres.database import Row, Tx
 
 
 async def insert_operator(tx: Tx, operator: Operator, password_hash: str) -> None:

@@ -15,9 +15,9 @@ from callmark.domain.personalisation.known import Mentioned, known_to_each
 from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.domain.personalisation.validation import Rules
 from callmark.domain.work_names import WorkName
-from callmark.kit import logs, tracing
-from callmark.kit.db import DatabaseConnection, Transaction, Tx, transaction_on
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import DatabaseConnection, Transaction, Tx, transaction_on
+from callmark.kit.telemetry import logs, tracing
 from callmark.record_rules.fields import RecordValues
 
 SMALL = 50

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from callmark.domain.credentials.admission import ADMITTED_ALIKE, AdmissionRequest, alike_columns_of
 from callmark.domain.ids import BatchId, RecordId
-from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 
 
 class WantedPush(NamedTuple):

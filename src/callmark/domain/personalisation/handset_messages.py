@@ -11,10 +11,10 @@ from msgspec import UNSET, UnsetType
 from callmark.domain.ids import RecordId
 from callmark.domain.labels.model import logo_address
 from callmark.domain.personalisation.model import OpenRecord, RecordKey
-from callmark.kit import tracing
 from callmark.kit.clock import EPOCH, LAST_MS, from_ms, to_ms
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.telemetry import tracing
 
 _encoder = msgspec.json.Encoder()
 _TRACEPARENT, _TRACEPARENT_LENGTH = b'"traceparent":"', 55

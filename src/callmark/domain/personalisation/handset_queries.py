@@ -8,8 +8,8 @@ from uuid import UUID
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.model import LONGEST_WINDOW, OpenRecord, RecordKey, RingingPair, StoredRecord
 from callmark.domain.personalisation.queries import OPEN, STORED, key_of_row, open_of_row, stored_of
-from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 
 T = TypeVar("T")
 _PAGES = (

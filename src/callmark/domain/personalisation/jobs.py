@@ -21,10 +21,10 @@ from callmark.domain.personalisation.pushing_queries import Pending
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
 from callmark.domain.personalisation.suspension.jobs import LOOK_AFTER, withdraw_pushed
 from callmark.domain.work_names import WorkName
-from callmark.kit import tracing
-from callmark.kit.fanout import Answer
+from callmark.kit.fabric.fanout import Answer
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.tracing import SpanKind
+from callmark.kit.telemetry import tracing
+from callmark.kit.telemetry.tracing import SpanKind
 from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)

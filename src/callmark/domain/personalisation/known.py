@@ -11,9 +11,9 @@ from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label
 from callmark.domain.numbers import service as numbers
 from callmark.domain.personalisation.validation import KnownLabels, Rules
-from callmark.kit.db import Tx
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 from callmark.record_rules.fields import NewRecord, RecordValues
 
 

@@ -1,7 +1,7 @@
 """How pushes end, as metrics: of records pushed by workers (`bulk`) and of those pushed while their sender waits."""
 
 from callmark.domain.personalisation.model import Outcome
-from callmark.kit.metrics import counter
+from callmark.kit.telemetry.metrics import counter
 
 OUTCOMES = counter(
     "callmark_push_outcomes_total",

@@ -12,7 +12,7 @@ from callmark.domain.personalisation.model import Batch
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import EngineRefuses, Unavailable
 from callmark.kit.heartbeats import apart
-from callmark.kit.partitions import DAYS_AHEAD, DailyTable, have_near_days, keep_days
+from callmark.kit.postgres.partitions import DAYS_AHEAD, DailyTable, have_near_days, keep_days
 
 log = structlog.get_logger(__name__)
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from callmark.domain.personalisation.model import OpenRecord
-from callmark.kit import tracing
-from callmark.kit.fanout import Answer
+from callmark.kit.fabric.fanout import Answer
 from callmark.kit.phone import shorten
-from callmark.kit.tracing import SpanKind, TracedSpan
+from callmark.kit.telemetry import tracing
+from callmark.kit.telemetry.tracing import SpanKind, TracedSpan
 
 
 class PushSpans:

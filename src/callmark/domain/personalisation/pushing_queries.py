@@ -10,7 +10,7 @@ from typing import NamedTuple
 from callmark.domain.handsets.service import Make
 from callmark.domain.personalisation.model import MOST_RECORDS, Batch, OpenRecord
 from callmark.domain.personalisation.queries import OPEN, OPEN_COLUMNS, open_of_row
-from callmark.kit.db import Tx, own_names
+from callmark.kit.postgres.database import Tx, own_names
 
 _BATCHES = (
     "unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) WITH ORDINALITY"

@@ -20,10 +20,10 @@ from callmark.domain.personalisation.model import (
     Settlement,
     StoredRecord,
 )
-from callmark.kit.copy_format import HEADER, TRAILER
-from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.errors import Unavailable
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.copy_format import HEADER, TRAILER
+from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 _SETTLE_TRIES = 10
 

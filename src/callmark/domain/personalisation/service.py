@@ -44,13 +44,14 @@ from callmark.domain.personalisation.validation import (
     validate,
 )
 from callmark.domain.policy.model import Actor
-from callmark.kit import logs, patience
+from callmark.kit import patience
 from callmark.kit.clock import to_ms
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning, Unavailable
-from callmark.kit.fanout import Answer, Push
+from callmark.kit.fabric.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.postgres.database import Tx
+from callmark.kit.telemetry import logs
 from callmark.kit.workload import aside
 from callmark.record_rules.fields import Faulty, NewRecord
 

@@ -35,9 +35,9 @@ from callmark.domain.persons.queries import PLACES, FoundRow, SearchedTable
 from callmark.domain.persons.spellings import numbers_in
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError, Unavailable, found
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 from callmark.kit.work import Claimed, Work
 
 _T = TypeVar("_T")

@@ -20,8 +20,8 @@ from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.queries import FoundRow, SearchedTable
 from callmark.domain.persons.spellings import decode, read_json
 from callmark.domain.policy.model import Actor
-from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 from callmark.kit.tasks import to_the_end
 
 _SILENT_S = 10.0

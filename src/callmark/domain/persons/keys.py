@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Iterable
 
 from callmark.domain.persons import queries
-from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError
+from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import Opener, sealer, sealer_of
 from callmark.kit.settings import Secret, Settings
 

@@ -16,8 +16,8 @@ from msgspec import Struct
 from callmark.domain.ids import ErasureId
 from callmark.domain.persons.model import AS_SENT, KEPT, READABLE_BYTES, SECRET, Erasure
 from callmark.domain.persons.spellings import coarse_pattern
-from callmark.kit.db import Row, Tx, affected, own_names
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx, affected, own_names
 
 PLACES = 2048
 """More than there can be rows in a block."""

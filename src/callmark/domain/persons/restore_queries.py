@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import LiteralString
 
 from callmark.domain.persons.model import KnownErasure
-from callmark.kit.db import own_names
+from callmark.kit.postgres.database import own_names
 
 
 def sql_again(known: Sequence[KnownErasure], now: datetime) -> LiteralString:

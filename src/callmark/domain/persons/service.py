@@ -17,10 +17,10 @@ from callmark.domain.persons import keys, queries, restore_queries
 from callmark.domain.persons.model import TAKEN_OVER_AFTER, Erasure, KnownErasure, digest_of
 from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, parse_loose
+from callmark.kit.postgres.database import Tx
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ import msgspec
 
 from callmark.domain.ids import AccountId, PreviewedFileId
 from callmark.domain.previewed_files.model import FilePurpose, PreviewedFile
-from callmark.kit.db import Row, Tx
+from callmark.kit.postgres.database import Row, Tx
 
 _COLUMNS = "id, account_id, purpose, subject_id, file_name, content, choices, created_by_email, created_at"
 _choices = msgspec.json.Decoder(dict[str, str])

@@ -8,9 +8,9 @@ from callmark.domain.ids import AccountId, PreviewedFileId
 from callmark.domain.policy.model import Actor
 from callmark.domain.previewed_files import queries
 from callmark.domain.previewed_files.model import KEPT_FOR, MOST_KEPT, FilePurpose, PreviewedFile
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 
 _LONGEST_NAME = 200
 

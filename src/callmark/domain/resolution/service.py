@@ -22,8 +22,8 @@ from callmark.domain.resolution import model
 from callmark.domain.resolution.model import AccountView, NetworkCall, Offers, Resolution, ShownSource
 from callmark.domain.spoof_alarms.model import SpoofCause
 from callmark.domain.spoof_alarms.service import raise_possible_spoof
-from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 
 
 async def resolve(deps: Deps, registration: Registration, caller: PhoneNumber, zone: tzinfo) -> Resolution:

@@ -2,7 +2,7 @@
 
 from callmark.domain.deps import Deps
 from callmark.domain.retention.model import KeptKind
-from callmark.kit.pieces import delete_older, delete_older_by_id
+from callmark.kit.postgres.piecewise import delete_older, delete_older_by_id
 
 
 async def delete_old(deps: Deps, kind: KeptKind) -> None:

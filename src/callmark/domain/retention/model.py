@@ -10,7 +10,7 @@ from callmark.domain.announced_calls.model import KEPT as ANNOUNCED
 from callmark.domain.idempotency.model import KEPT_FOR as KEYS
 from callmark.domain.numbers.proofs.model import CODES_WITHIN
 from callmark.domain.previewed_files.model import KEPT_FOR as PREVIEWS
-from callmark.kit.pieces import LARGE_ROWS, PIECE
+from callmark.kit.postgres.piecewise import LARGE_ROWS, PIECE
 from callmark.kit.settings import Settings
 
 _SLACK = timedelta(days=3)

@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from callmark.domain.retention.model import KeptTable
-from callmark.kit.db import Tx, fetch_one, own_names
+from callmark.kit.postgres.database import Tx, fetch_one, own_names
 
 _PIECE = 10_000
 

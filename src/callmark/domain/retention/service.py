@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from callmark.domain.retention import model, queries
 from callmark.domain.retention.model import KeptKind, KindState
 from callmark.kit.checks import CheckResult
-from callmark.kit.db import Tx
+from callmark.kit.postgres.database import Tx
 from callmark.kit.settings import Settings
 
 

@@ -30,9 +30,9 @@ from callmark.domain.sessions.model import (
 from callmark.domain.sessions.service import enter, hash_new_password, note_own, own_actor, replace_password
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import random_text, sha256
+from callmark.kit.postgres.database import Tx
 from callmark.kit.text import kept_or
 
 _DEAD = "this link has been used or is no longer valid"

@@ -11,8 +11,8 @@ from callmark.domain.accounts.model import AccountState
 from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, ActorKind, Role, Scope
 from callmark.domain.policy.plan import Feature
-from callmark.kit.addresses import network_of
 from callmark.kit.errors import InvalidInput
+from callmark.kit.outbound.addresses import network_of
 from callmark.kit.text import clean_line
 
 IDLE = timedelta(hours=12)

@@ -11,10 +11,10 @@ from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.acting.model import Acting
 from callmark.domain.sessions.model import EMAIL_TAKEN, KnownPerson, LinkKind, MemberState, NewSession, Person, Session
-from callmark.kit.db import Database, Row, Tx
 from callmark.kit.errors import Conflict, found
 from callmark.kit.ids import new_id
-from callmark.kit.pieces import delete_where
+from callmark.kit.postgres.database import Database, Row, Tx
+from callmark.kit.postgres.piecewise import delete_where
 from callmark.kit.zones import zone_or_utc
 
 _SESSION = """

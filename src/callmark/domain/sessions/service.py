@@ -37,9 +37,9 @@ from callmark.domain.sessions.model import (
 from callmark.domain.sessions.passwords import check_password, hash_password, is_password
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.sessions.throttle.service import Limit
-from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
+from callmark.kit.postgres.database import Tx
 from callmark.kit.zones import time_zone, zone_names
 
 log = structlog.get_logger(__name__)

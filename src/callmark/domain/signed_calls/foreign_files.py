@@ -18,8 +18,8 @@ from callmark.domain.brand_icons import service as brand_icons
 from callmark.domain.deps import Deps
 from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.kit.errors import NotFound
-from callmark.kit.name_lookup import SystemResolver
-from callmark.kit.outbound import Outbound, Patience, Unreachable, allowed_networks
+from callmark.kit.outbound.client import Outbound, Patience, Unreachable, allowed_networks
+from callmark.kit.outbound.name_lookup import SystemResolver
 from callmark.kit.short_memory import ShortMemory
 from callmark.passport import PassportError, Reason, SignerCertificate, check_chain, read_chain
 from callmark.passport.certificates import MOST_BYTES as MOST_CHAIN_BYTES

@@ -2,7 +2,7 @@
 
 from callmark.domain.deps import Deps
 from callmark.domain.signed_calls.model import COUNTS_ONCE_FOR
-from callmark.kit.pieces import delete_older
+from callmark.kit.postgres.piecewise import delete_older
 
 
 async def forget_counted_tokens(deps: Deps) -> None:

@@ -2,7 +2,7 @@
 
 from callmark.domain.calls.model import CallSource
 from callmark.domain.signed_calls.model import CallVerdict
-from callmark.kit.metrics import counter
+from callmark.kit.telemetry.metrics import counter
 
 _SIGNINGS = counter(
     "callmark_signings_total",

@@ -7,8 +7,8 @@ from uuid import UUID
 from callmark.domain.calls.model import CallSource
 from callmark.domain.ids import AccountId, EdgeId, SignedCallId, VerifiedCallId
 from callmark.domain.signed_calls.model import CountedToken, SignedCall, SignedToken, VerifiedCall, Verstat
-from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 from callmark.passport import Attestation
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from callmark.domain.ids import AccountId, SignedCallId, VerifiedCallId
 from callmark.domain.signed_calls.model import COUNTS_ONCE_FOR, CallKey, NetworkCallFilter
-from callmark.kit.db import Tx
+from callmark.kit.postgres.database import Tx
 
 
 class Steps(NamedTuple):

@@ -31,9 +31,9 @@ from callmark.domain.signed_calls.model import (
 from callmark.domain.signer_certificates.roots import trusted_roots
 from callmark.domain.spoof_alarms.model import SpoofCause
 from callmark.domain.spoof_alarms.service import raise_possible_spoof
-from callmark.kit.db import Tx
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 from callmark.passport import (
     CallParties,
     PassportError,

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
 from msgspec import Struct
 
 from callmark.domain.signer_certificates import queries
-from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError
+from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import Opener, Sealer, sealer_of
 from callmark.kit.settings import Secret, Settings
 

@@ -10,9 +10,9 @@ from cryptography import x509
 
 from callmark.domain.ids import AccountId, SignerCertificateId, TrustRootId
 from callmark.domain.signer_certificates.model import StoredCertificate, TrustRoot
-from callmark.kit.db import Database, Row, Tx, affected
 from callmark.kit.errors import Conflict
-from callmark.kit.pieces import delete_where
+from callmark.kit.postgres.database import Database, Row, Tx, affected
+from callmark.kit.postgres.piecewise import delete_where
 
 _ROOT = "SELECT id, name, certificate, sealed_key IS NOT NULL AS is_own, provider_code, added_at FROM trust_root"
 _STORED = "SELECT id, account_id, serial, chain, is_imported, lot_start, not_before, not_after, created_at, retired_at"

@@ -15,9 +15,9 @@ from callmark.domain.ids import TrustRootId
 from callmark.domain.policy.model import Actor
 from callmark.domain.signer_certificates import keys, queries
 from callmark.domain.signer_certificates.model import TrustRoot
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import sealer
 from callmark.kit.text import clean_line
 from callmark.passport.certificates import UNREADABLE, make_key, make_root

@@ -25,9 +25,9 @@ from callmark.domain.signer_certificates.issuing import IssuedFacts, Renewal
 from callmark.domain.signer_certificates.lots import lot_at
 from callmark.domain.signer_certificates.model import ChosenSigner, SigningCertificate, StoredCertificate, is_in_time
 from callmark.kit.checks import CheckResult
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound, SetupError, found
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import sealer
 from callmark.kit.settings import Settings
 from callmark.passport.authority import TnAuthList

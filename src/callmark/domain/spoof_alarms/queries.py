@@ -5,8 +5,8 @@ from uuid import UUID
 
 from callmark.domain.ids import AccountId
 from callmark.domain.spoof_alarms.model import PossibleSpoof, SpoofCause
-from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 _LOCK = 0x73706F6F66  # "spoof"
 

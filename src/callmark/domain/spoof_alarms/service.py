@@ -12,11 +12,11 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
 from callmark.domain.spoof_alarms import queries
 from callmark.domain.spoof_alarms.model import MOST_IN_PERIOD, PERIOD, SAME_CALL, PossibleSpoof, SpoofCause
-from callmark.kit.db import Tx
 from callmark.kit.errors import AppError
 from callmark.kit.ids import new_id
-from callmark.kit.metrics import counter
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.postgres.database import Tx
+from callmark.kit.telemetry.metrics import counter
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.structure.catalogue import operation_name
 from callmark.domain.structure.model import Department, HeldFeatureSet, Operation, Process, Unit
-from callmark.kit.db import Row, Tx
+from callmark.kit.postgres.database import Row, Tx
 
 _DEPARTMENTS = "SELECT id, account_id, name, created_at FROM department WHERE account_id = $1"
 _OPERATIONS = (

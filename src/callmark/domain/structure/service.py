@@ -34,9 +34,9 @@ from callmark.domain.structure.model import (
     seen_in,
     tree_of,
 )
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, found
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 from callmark.kit.text import kept_or
 
 ANY = tuple(NodeKind)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from callmark.domain.events.model import EventType, event_type_of
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.kit.outbound import Answered, Unreachable
+from callmark.kit.outbound.client import Answered, Unreachable
 from callmark.kit.text import clean_line
 
 LONGEST_NAME = 50

@@ -5,7 +5,7 @@ from datetime import datetime
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.webhooks.model import Configuration, OldSecret, Secrets, Webhook
-from callmark.kit.db import Row, Tx, fetch_one
+from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 _WEBHOOK = (
     "id, account_id, name, url, event_types, honours_retry_after, stops_on_gone, created_by_email, created_at,"

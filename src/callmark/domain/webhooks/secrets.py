@@ -16,7 +16,7 @@ from callmark.domain.members import service as members
 from callmark.domain.policy.model import Actor
 from callmark.domain.webhooks import queries, signing
 from callmark.domain.webhooks.model import OldSecret, Secrets, Webhook
-from callmark.kit.db import Tx
+from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import Sealer
 from callmark.kit.settings import Secret
 

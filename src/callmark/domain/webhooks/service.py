@@ -22,12 +22,12 @@ from callmark.domain.webhooks import model, queries, signing
 from callmark.domain.webhooks.model import LONGEST_OVERLAP, Webhook
 from callmark.domain.webhooks.outages import service as outages
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
-from callmark.kit.outbound import allowed_networks
-from callmark.kit.outbound_urls import outbound_url
-from callmark.kit.signed_posts import shown_secret
+from callmark.kit.outbound.client import allowed_networks
+from callmark.kit.outbound.signed_posts import shown_secret
+from callmark.kit.outbound.urls import outbound_url
+from callmark.kit.postgres.database import Transaction, Tx
 from callmark.kit.text import kept_or
 
 log = structlog.get_logger(__name__)

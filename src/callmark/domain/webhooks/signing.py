@@ -6,7 +6,7 @@ from datetime import datetime
 from callmark.domain.ids import WebhookId
 from callmark.domain.webhooks.model import Secrets, signing_at
 from callmark.kit import secret_key
-from callmark.kit.db import Tx
+from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import Opener, Sealer
 from callmark.kit.settings import Secret, Settings
 

@@ -18,7 +18,7 @@ from callmark.kit.backups.archive import PIECE_BYTES
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries
 from callmark.kit.engines.child import Child, Pipes, spawn
 from callmark.kit.errors import SetupError
-from callmark.kit.postgres_dsn import PostgresDsn
+from callmark.kit.postgres.dsn import PostgresDsn
 
 _SAID_BYTES = 2000
 _ENDS_WITHIN_S = 10.0

@@ -13,11 +13,11 @@ from callmark.kit.backups.clients import load
 from callmark.kit.backups.manifest import Manifest
 from callmark.kit.backups.snapshot import Note, server_of
 from callmark.kit.clock import Clock
-from callmark.kit.db import Tx, connect, dsn_of_primary, own_names
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import connected_kinds, heartbeats_of
 from callmark.kit.installation import KEEP, RENEW
-from callmark.kit.migrate import LOCK, Migration, applied_steps, head, outstanding
+from callmark.kit.postgres.database import Tx, connect, dsn_of_primary, own_names
+from callmark.kit.postgres.migrate import LOCK, Migration, applied_steps, head, outstanding
 
 COPIES_SINCE = 22
 """The migration since which a database knows that it is a copy."""

@@ -12,10 +12,10 @@ from callmark.kit.backups.archive import ArchiveWriter, new_archive
 from callmark.kit.backups.clients import PostgresServer, dump
 from callmark.kit.backups.manifest import PLAIN_NAME, Manifest
 from callmark.kit.clock import Clock
-from callmark.kit.db import Tx, connect, dsn_of_primary, fetch_one, own_names
 from callmark.kit.engines.binaries import choose_clients
 from callmark.kit.errors import SetupError
-from callmark.kit.migrate import applied_steps
+from callmark.kit.postgres.database import Tx, connect, dsn_of_primary, fetch_one, own_names
+from callmark.kit.postgres.migrate import applied_steps
 from callmark.kit.tasks import run_all
 
 Note = Callable[[int], None]

@@ -12,7 +12,6 @@ from urllib.parse import quote, urlencode
 import asyncpg
 import structlog
 
-from callmark.kit.db import connect
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries, choose_postgres, reachable_postgres
 from callmark.kit.engines.child import Child, run, spawn
 from callmark.kit.engines.data_directory import SOCKET_NAME, DataDirectory, write_private
@@ -21,6 +20,7 @@ from callmark.kit.engines.logfile import open_log, tail
 from callmark.kit.engines.owner import give
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.ids import random_text
+from callmark.kit.postgres.database import connect
 
 log = structlog.get_logger(__name__)
 

@@ -1,7 +1,7 @@
 """Direct paths around the libraries, for what comes by the thousand: the only modules that use their internals.
 
 - `nats_client`: nats-py's `_ps`, `_subs`, `_pongs`, `_transport` with its `_io_writer`, `_pending_queue`, and its steps
-  `_process_info`, `_process_err`, `_process_op_err`, `_connect_to_server`; tests/kit/test_fabric.py and
+  `_process_info`, `_process_err`, `_process_op_err`, `_connect_to_server`; tests/kit/fabric/test_client.py and
   test_nats_cluster.py notice a change.
 - `http_protocol`: uvicorn's `HttpToolsProtocol`, its `cycle` and its callbacks; tests/processes/test_http.py.
 - `websockets`: uvicorn's `WebSocketsSansIOProtocol`, its queue and its flags; tests/surfaces/gateway.

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from callmark.kit.errors import AppError, InvalidInput, RequestTimedOut, Unavailable
 from callmark.kit.ids import new_id
-from callmark.kit.metrics import counter
+from callmark.kit.telemetry.metrics import counter
 
 LARGEST_HEAD_BYTES = 65_536
 """What has to be read of a request before its headers are complete; a longer head is refused."""

@@ -1,4 +1,4 @@
-"""Connections for statements that come by the thousand (`kit.statement_batcher`): kept open, taken for nothing.
+"""Connections for statements that come by the thousand (`kit.postgres.statement_batcher`): kept open, taken at once.
 
 asyncpg's pool makes a task, a proxy and three timers each time one is taken and given back: 40 µs, where a short
 statement takes 10 (docs/performance.md). Single statements need none of its other services.
@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from callmark.kit.db import ACQUIRE_TIMEOUT_S, STATEMENT_TIMEOUT_S, DatabaseConnection, name_when_lost, server_settings
 from callmark.kit.errors import AppError, Unavailable
-from callmark.kit.primary import LOST, Primary
+from callmark.kit.postgres.database import (
+    ACQUIRE_TIMEOUT_S,
+    STATEMENT_TIMEOUT_S,
+    DatabaseConnection,
+    name_when_lost,
+    server_settings,
+)
+from callmark.kit.postgres.primary import LOST, Primary
 
 TRUSTED_S = 300.0
 """How long a connection may rest: something on the way may have dropped one that rested longer, without a word."""

@@ -3,7 +3,7 @@
 nats-py gives each subscription a queue and a task, and each message some twenty steps. A gateway has a subscription
 per handset, and a push is four messages. So here a message of a direct subscription is handed on as it is read, and
 what is published in one turn of the event loop leaves in one write. It needs a few names that nats-py does not
-promise; tests/kit/test_fabric.py would notice a change.
+promise; tests/kit/fabric/test_client.py would notice a change.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from nats.errors import Error as NatsError, ProtocolError
 from nats.protocol.parser import Parser
 
 from callmark.kit.errors import said
-from callmark.kit.nats_servers import NO_FILES, NatsAccess
-from callmark.kit.shared_rounds import SharedRounds
-from callmark.kit.unconfirmed_numbers import UnconfirmedNumbers
+from callmark.kit.fabric.servers import NO_FILES, NatsAccess
+from callmark.kit.fabric.shared_rounds import SharedRounds
+from callmark.kit.fabric.unconfirmed_numbers import UnconfirmedNumbers
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from callmark.kit.postgres_dsn import PostgresDsn
+from callmark.kit.postgres.dsn import PostgresDsn
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST_NAME = re.compile(

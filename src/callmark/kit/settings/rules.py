@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from callmark.kit.addresses import parse_networks
 from callmark.kit.errors import SetupError
+from callmark.kit.outbound.addresses import parse_networks
+from callmark.kit.outbound.signed_posts import read_secret
 from callmark.kit.roles import parse_roles
 from callmark.kit.settings import addresses
 from callmark.kit.settings.secret import Secret
 from callmark.kit.settings.variables import variable_of
-from callmark.kit.signed_posts import read_secret
 
 if TYPE_CHECKING:
     from callmark.kit.settings.model import Settings

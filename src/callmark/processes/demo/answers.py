@@ -18,7 +18,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import Conflict
-from callmark.kit.signed_posts import read_secret
+from callmark.kit.outbound.signed_posts import read_secret
 from callmark.processes.demo.credentials import AccountOut
 from callmark.processes.demo.story_run import StoryFailed, StoryRun, expect, until
 

@@ -12,12 +12,12 @@ import click
 import msgspec
 from msgspec import Struct
 
-from callmark.kit import logs
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.errors import SetupError
 from callmark.kit.process_start import import_without, importing
 from callmark.kit.roles import ALL_ROLES, ROLES
 from callmark.kit.settings import Settings, default_data_dir, demo_data_dir, read_settings
+from callmark.kit.telemetry import logs
 from callmark.processes.demo.credentials import Credentials, read_credentials, write_credentials
 from callmark.processes.demo.step_printer import StepPrinter
 from callmark.processes.signals import run_until_stopped

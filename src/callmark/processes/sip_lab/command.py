@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from msgspec.structs import asdict
 
-from callmark.kit import logs
+from callmark.kit.telemetry import logs
 from callmark.processes.compose import open_operator_deps
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.sip_lab.programs import demand_programs

@@ -12,9 +12,9 @@ from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, Process
 from callmark.domain.numbers import search as number_search, service as numbers
 from callmark.domain.numbers.model import Delisted, NumberDetails, Published
 from callmark.kit.clock import iso_us
-from callmark.kit.db import Transaction
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.ids import parse_uuid
+from callmark.kit.postgres.database import Transaction
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.feature_sets import PagingOut
 from callmark.surfaces.api.filters import one_filter

@@ -11,9 +11,9 @@ from callmark.domain.personalisation.admitted_push import ReadPush
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.service import PushResult
 from callmark.kit.clock import iso_ms
-from callmark.kit.db import Transaction
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
+from callmark.kit.postgres.database import Transaction
 from callmark.record_rules.fields import Fault, Faulty, Field
 from callmark.surfaces.api.idempotency import kept, kept_alone
 from callmark.surfaces.api.personalisation_out import (

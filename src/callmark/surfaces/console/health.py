@@ -9,10 +9,11 @@ from starlette.responses import Response
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.domain.policy.model import Action
-from callmark.kit import checks, smtp
+from callmark.kit import checks
 from callmark.kit.checks import CheckResult
-from callmark.kit.db import Tx
 from callmark.kit.heartbeats import Heartbeat, clock_offset, heartbeats
+from callmark.kit.outbound import smtp
+from callmark.kit.postgres.database import Tx
 from callmark.kit.roles import kinds_done_by
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from callmark.kit.db import Tx, fetch_one
+from callmark.kit.postgres.database import Tx, fetch_one
 
 
 class Faults(Struct, frozen=True):

@@ -15,9 +15,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.handsets.model import COUNT, RECHECK, TAKEOVER, Registration, Takeover
 from callmark.kit.errors import AppError
+from callmark.kit.fabric.unconfirmed_numbers import MISSED, named_in
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.unconfirmed_numbers import MISSED, named_in
 from callmark.kit.workload import Workload
 from callmark.surfaces.gateway import metrics
 from callmark.surfaces.gateway.connection import HandsetConnection

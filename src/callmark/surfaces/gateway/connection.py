@@ -15,10 +15,10 @@ import msgspec
 
 from callmark.domain.handsets.model import Registration
 from callmark.domain.personalisation.handset_messages import Withdraw, traceparent_in
-from callmark.kit import tracing
 from callmark.kit.ids import new_id
 from callmark.kit.phone import shorten
-from callmark.kit.tracing import SpanKind, TracedSpan
+from callmark.kit.telemetry import tracing
+from callmark.kit.telemetry.tracing import SpanKind, TracedSpan
 from callmark.surfaces.gateway import metrics, wire
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -1,6 +1,6 @@
 """What a gateway process counts."""
 
-from callmark.kit.metrics import Tally, counter, gauge
+from callmark.kit.telemetry.metrics import Tally, counter, gauge
 
 CONNECTED = gauge("callmark_handsets_connected", "Handset streams open in this process.")
 FRAMES_IN = counter("callmark_handset_frames_received_total", "Frames from handsets, by type.", ["type"])

@@ -20,14 +20,14 @@ from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.domain.personalisation.model import RecordKey
-from callmark.kit import tracing
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import AppError, InvalidInput, Unauthenticated, Unavailable
-from callmark.kit.fabric import Attachment
+from callmark.kit.fabric.client import Attachment
 from callmark.kit.fastpath.websockets import Frames
 from callmark.kit.ids import new_id
 from callmark.kit.phone import shorten
-from callmark.kit.tracing import SpanKind, TracedSpan
+from callmark.kit.telemetry import tracing
+from callmark.kit.telemetry.tracing import SpanKind, TracedSpan
 from callmark.surfaces.gateway import metrics, verbs, wire
 from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.http import bearer

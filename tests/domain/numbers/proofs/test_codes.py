@@ -37,10 +37,10 @@ from callmark.domain.numbers.proofs.model import (
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
+from callmark.kit.outbound.signed_posts import read_secret, shown_secret
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
-from callmark.kit.signed_posts import read_secret, shown_secret
 from callmark.kit.worker import Worker
 
 SECRET = shown_secret(b"0123456789abcdef01234567")

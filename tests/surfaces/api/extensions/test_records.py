@@ -27,9 +27,9 @@ from callmark.domain.personalisation.batches.queries import counts_of
 from callmark.domain.personalisation.model import RecordKey
 from callmark.domain.personalisation.queries import find_batch
 from callmark.kit.clock import FakeClock, iso_ms
-from callmark.kit.db import Tx
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 from callmark.kit.work import Claimed
 
 

@@ -27,9 +27,9 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
-from callmark.kit.addresses import LOOPBACK
 from callmark.kit.clock import FakeClock, iso_ms
-from callmark.kit.outbound import Outbound, Patience
+from callmark.kit.outbound.addresses import LOOPBACK
+from callmark.kit.outbound.client import Outbound, Patience
 from callmark.processes.worker import prepare
 from callmark.surfaces.app import build_app
 from callmark.surfaces.emulator.control_api import sink_queries

@@ -25,7 +25,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
-from callmark.kit.db import Database
+from callmark.kit.postgres.database import Database
 from callmark.processes.worker import prepare
 from callmark.surfaces.emulator.handsets.held_identities import MOST_HELD
 

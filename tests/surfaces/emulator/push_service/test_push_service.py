@@ -15,8 +15,8 @@ from tests.surfaces.emulator.running import Emulated, emulated
 
 from callmark.domain.deps import Deps
 from callmark.kit.errors import SetupError
-from callmark.kit.fcm import Fcm, MessageRefused, NotNow, TokenGone, Woken, read_service_account
-from callmark.kit.outbound import Outbound, allowed_networks
+from callmark.kit.outbound.client import Outbound, allowed_networks
+from callmark.kit.outbound.fcm import Fcm, MessageRefused, NotNow, TokenGone, Woken, read_service_account
 from callmark.kit.settings import Settings
 from callmark.passport.encoding import to_base64url
 from callmark.processes.worker import prepare

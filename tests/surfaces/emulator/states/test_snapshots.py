@@ -16,10 +16,10 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, iso_ms
-from callmark.kit.db import own_names
 from callmark.kit.ids import new_id
-from callmark.kit.partitions import keep_days
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import own_names
+from callmark.kit.postgres.partitions import keep_days
 from callmark.surfaces.emulator.states import snapshot_queries, snapshots
 
 SEEDED = "919900000001"

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from callmark.domain.ids import AccountId, NumberCodeId
 from callmark.domain.numbers.proofs.model import CODE_TRIES, CodeChannel, NumberCode
-from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 
 _CODE = "SELECT id, channel, requested_at, expires_at, try_count, sent_at, error FROM number_code"
 _NEWEST = " WHERE phone_number = $2 AND account_id = $1 ORDER BY requested_at DESC, id DESC LIMIT 1"

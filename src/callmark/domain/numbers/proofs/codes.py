@@ -33,14 +33,14 @@ from callmark.domain.numbers.proofs.model import (
 from callmark.domain.numbers.proofs.service import lock_provable
 from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
-from callmark.kit.outbound import Outbound, Patience, Unreachable, networks_to
+from callmark.kit.outbound.client import Outbound, Patience, Unreachable, networks_to
+from callmark.kit.outbound.signed_posts import read_secret, signed_headers
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import current_key, derive, known_keys, mark, marked_key
 from callmark.kit.settings import Secret
-from callmark.kit.signed_posts import read_secret, signed_headers
 from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)

@@ -16,9 +16,9 @@ from callmark.domain.numbers.proofs.model import (
     ProofState,
     ProofWay,
 )
-from callmark.kit.db import Database, Row, Tx
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.pieces import LARGE_ROWS, delete_where
+from callmark.kit.postgres.database import Database, Row, Tx
+from callmark.kit.postgres.piecewise import LARGE_ROWS, delete_where
 
 _REQUEST = """
 SELECT r.id, r.account_id, a.name AS account_name, r.state, r.number_count, r.letter_name, r.letter_type,

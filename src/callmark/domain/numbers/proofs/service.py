@@ -30,10 +30,10 @@ from callmark.domain.numbers.proofs.model import (
     ProofWay,
 )
 from callmark.domain.policy.model import Actor, Scope
-from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Transaction, Tx
 from callmark.kit.text import clean_line
 
 log = structlog.get_logger(__name__)

@@ -5,8 +5,8 @@ from datetime import datetime
 from callmark.domain.ids import OperatorTokenId
 from callmark.domain.limits.model import Bucket
 from callmark.domain.operators.tokens.model import USE_NOTED_EVERY, OperatorToken
-from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
+from callmark.kit.postgres.database import Row, Tx
 
 _COLUMNS = "id, name, created_by_email, created_at, expires_at, last_used_at, revoked_at"
 

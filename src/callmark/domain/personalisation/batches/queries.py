@@ -7,8 +7,8 @@ from datetime import datetime
 
 from callmark.domain.ids import RecordId
 from callmark.domain.personalisation.model import Batch, RecordKey
-from callmark.kit.db import Row, Tx, affected
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx, affected
 
 
 async def withdraw_batch(tx: Tx, batch: Batch, now: datetime) -> int:

@@ -19,8 +19,8 @@ from callmark.domain.personalisation.handset_messages import encode_withdraw
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, StoredRecord
 from callmark.domain.personalisation.pushing_queries import Pushed
 from callmark.domain.policy.model import Actor
-from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
+from callmark.kit.postgres.database import Tx
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.personalisation.queries import batch_of
-from callmark.kit.db import Database, Row, Tx, fetch_one
-from callmark.kit.pieces import delete_where
+from callmark.kit.postgres.database import Database, Row, Tx, fetch_one
+from callmark.kit.postgres.piecewise import delete_where
 
 COUNTS = (
     "accepted",

@@ -17,8 +17,8 @@ from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.daily_figures import queries
 from callmark.domain.personalisation.daily_figures.queries import Added
 from callmark.domain.personalisation.model import Batch, Outcome
-from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 
 DAYS = 30
 _TAIL_BATCHES = 600

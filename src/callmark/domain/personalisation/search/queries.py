@@ -8,8 +8,8 @@ from uuid import UUID
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.queries import STORED, batch_of, stored_of
-from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 
 _BATCH = "id, account_id, accepted_at, record_count, ends_from, ends_to, due_at IS NULL AS is_done"
 _LISTED = (

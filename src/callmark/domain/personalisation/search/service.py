@@ -17,9 +17,9 @@ from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import MOST_RECORDS, Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.queries import find_record
 from callmark.domain.personalisation.search import queries
-from callmark.kit.db import Tx
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Tx
 
 PAGE = 50
 BATCH_PAGE = 25

@@ -22,7 +22,7 @@ from callmark.domain.personalisation.service import as_push
 from callmark.domain.personalisation.suspension import queries
 from callmark.domain.work_names import WorkName
 from callmark.kit.clock import LAST_MS, from_ms
-from callmark.kit.fanout import Answer
+from callmark.kit.fabric.fanout import Answer
 from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)

@@ -9,8 +9,8 @@ from uuid import UUID
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome
 from callmark.domain.personalisation.queries import OPEN, batch_of, open_of_row
-from callmark.kit.db import Database, Tx, affected
-from callmark.kit.pieces import in_pieces
+from callmark.kit.postgres.database import Database, Tx, affected
+from callmark.kit.postgres.piecewise import in_pieces
 
 _HELD_UP: tuple[LiteralString, ...] = ("batch", "upload")
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from callmark.kit.db import Tx, affected, own_names
+from callmark.kit.postgres.database import Tx, affected, own_names
 
 
 class OpenBatch(NamedTuple):

@@ -17,8 +17,8 @@ from callmark.domain.personalisation.uploads.model import Upload, UploadPart
 from callmark.domain.personalisation.validation import console_rules
 from callmark.domain.policy.plan import Feature
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Transaction
 from callmark.kit.errors import Conflict
+from callmark.kit.postgres.database import Transaction
 from callmark.kit.work import Claimed, Work
 
 _AT_ONCE = 2

@@ -8,8 +8,8 @@ import msgspec
 
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.domain.personalisation.uploads.model import Upload, UploadPart, UploadRow
-from callmark.kit.db import Database, Row, Tx
-from callmark.kit.pieces import LARGE_ROWS, delete_where
+from callmark.kit.postgres.database import Database, Row, Tx
+from callmark.kit.postgres.piecewise import LARGE_ROWS, delete_where
 
 _UPLOAD = "id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at, left_out_count"
 _rows = msgspec.json.Decoder(list[UploadRow])

@@ -21,9 +21,9 @@ from callmark.domain.policy.model import Actor
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import PreviewedFile
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Tx
 
 PAGE = 25
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from callmark.domain.ids import AccountId, SessionId
 from callmark.domain.sessions.acting.model import Acting
-from callmark.kit.db import Row, Tx, fetch_one
+from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 
 async def lock_acting(tx: Tx, session_id: SessionId) -> Acting | None:

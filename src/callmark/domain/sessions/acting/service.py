@@ -14,8 +14,8 @@ from callmark.domain.ids import AccountId, SessionId
 from callmark.domain.policy.model import SYSTEM, Actor
 from callmark.domain.sessions.acting import queries
 from callmark.domain.sessions.acting.model import Acting
-from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
+from callmark.kit.postgres.database import Tx
 
 
 async def act_for(deps: Deps, tx: Tx, session_id: SessionId, account_id: AccountId | None, *, by: Actor) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from callmark.domain.sessions.model import Person
-from callmark.kit.db import Database, Tx
-from callmark.kit.pieces import delete_where
+from callmark.kit.postgres.database import Database, Tx
+from callmark.kit.postgres.piecewise import delete_where
 
 
 async def select_known(tx: Tx, sha256s: Sequence[bytes], person: Person, now: datetime) -> bytes | None:

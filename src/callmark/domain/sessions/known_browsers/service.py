@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from callmark.domain.deps import Deps
 from callmark.domain.sessions.known_browsers import queries
 from callmark.domain.sessions.model import TOKEN_LENGTH, Person
-from callmark.kit.db import Database, Tx
 from callmark.kit.ids import random_text, sha256
+from callmark.kit.postgres.database import Database, Tx
 
 LIFETIME = timedelta(days=180)
 """For how long a browser stays known after the last sign-in there."""

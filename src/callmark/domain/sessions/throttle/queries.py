@@ -6,8 +6,8 @@ Who tries is lowered here, as addresses are where they are compared: by the data
 from collections.abc import Sequence
 from datetime import datetime
 
-from callmark.kit.db import Database, Tx, fetch_one
-from callmark.kit.pieces import delete_where
+from callmark.kit.postgres.database import Database, Tx, fetch_one
+from callmark.kit.postgres.piecewise import delete_where
 
 
 async def lock_tries(tx: Tx, what: str, who: str) -> list[datetime]:

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.sessions.throttle import queries
-from callmark.kit.db import Tx
 from callmark.kit.errors import TooManyRequests
+from callmark.kit.postgres.database import Tx
 
 
 class Limit(Struct, frozen=True):

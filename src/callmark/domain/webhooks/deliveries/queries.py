@@ -10,7 +10,7 @@ from msgspec import Struct
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.model import RECOVERABLE, Attempt, Delivery, DeliveryState
-from callmark.kit.db import Row, Tx, fetch_one
+from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 _DELIVERY = (
     "d.id, d.account_id, d.webhook_id, w.name AS webhook_name, d.event_id, d.event_type, d.event_number, d.created_at,"

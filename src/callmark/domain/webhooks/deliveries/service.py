@@ -33,7 +33,7 @@ from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.installation import held_since
-from callmark.kit.outbound import Outbound, allowed_networks
+from callmark.kit.outbound.client import Outbound, allowed_networks
 from callmark.kit.workload import aside
 
 log = structlog.get_logger(__name__)

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import signing
 from callmark.domain.webhooks.model import Attempt, DeliveryState, DueDelivery, Verdict, verdict_on
-from callmark.kit import tracing
 from callmark.kit.ids import new_id
-from callmark.kit.outbound import Answered, Outbound, Unreachable
+from callmark.kit.outbound.client import Answered, Outbound, Unreachable
+from callmark.kit.outbound.signed_posts import signed_headers
 from callmark.kit.secret_key import Opener
-from callmark.kit.signed_posts import signed_headers
-from callmark.kit.tracing import SpanKind
+from callmark.kit.telemetry import tracing
+from callmark.kit.telemetry.tracing import SpanKind
 
 
 class MadeAttempt(NamedTuple):

@@ -27,9 +27,9 @@ from callmark.domain.webhooks.outages import service as outages
 from callmark.domain.webhooks.outages.model import has_failed_for_long
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import AppError, SetupError, Unavailable
-from callmark.kit.metrics import WORK_SECONDS
-from callmark.kit.outbound import Outbound
+from callmark.kit.outbound.client import Outbound
 from callmark.kit.tasks import end
+from callmark.kit.telemetry.metrics import WORK_SECONDS
 from callmark.kit.work import POLL, Claimed, OwnerLease, Work
 
 log = structlog.get_logger(__name__)

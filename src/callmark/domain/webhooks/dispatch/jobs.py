@@ -4,7 +4,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.domain.webhooks import queries, signing
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
-from callmark.kit.outbound import Outbound
+from callmark.kit.outbound.client import Outbound
 from callmark.kit.secret_key import derived
 from callmark.kit.work import Work
 

@@ -3,7 +3,7 @@
 from functools import cache
 
 from callmark.domain.webhooks.model import Attempt, DeliveryState
-from callmark.kit.metrics import counter
+from callmark.kit.telemetry.metrics import counter
 
 _ATTEMPTS = counter(
     "callmark_delivery_attempts_total",

@@ -14,8 +14,8 @@ from uuid import UUID
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, Configuration, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.queries import configuration_of
-from callmark.kit.db import DatabaseConnection, Row, Tx, fetch_one, transaction_on
 from callmark.kit.installation import NOT_HELD
+from callmark.kit.postgres.database import DatabaseConnection, Row, Tx, fetch_one, transaction_on
 
 _MOST_ENDED = 500
 """Deliveries of a deleted webhook that end in one step."""

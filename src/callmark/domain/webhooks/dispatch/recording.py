@@ -7,7 +7,7 @@ from callmark.domain.webhooks.dispatch.queries import EndedAttempt
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.domain.webhooks.outages import service as outages
 from callmark.domain.webhooks.outages.service import AttemptEnd
-from callmark.kit.db import DatabaseConnection, Tx, transaction_on
+from callmark.kit.postgres.database import DatabaseConnection, Tx, transaction_on
 
 
 async def record(connection: DatabaseConnection, ended: Sequence[EndedAttempt]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from callmark.domain.ids import WebhookId
 from callmark.domain.webhooks.outages.model import Outage
-from callmark.kit.db import Row, Tx
+from callmark.kit.postgres.database import Row, Tx
 
 _OUTAGE = (
     "o.webhook_id, o.failing_since, o.last_failed_at, o.failures, o.notices, o.is_open, o.announced_at, o.working_since"

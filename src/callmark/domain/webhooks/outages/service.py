@@ -16,7 +16,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import queries as webhook_queries
 from callmark.domain.webhooks.outages import alerts as outage_alerts, model, queries
 from callmark.domain.webhooks.outages.model import Outage
-from callmark.kit.db import Transaction, Tx
+from callmark.kit.postgres.database import Transaction, Tx
 
 
 class AttemptEnd(NamedTuple):

@@ -1,7 +1,7 @@
 """The SQL of accounts that could not be made whole."""
 
 from callmark.domain.ids import AccountId
-from callmark.kit.db import Transaction
+from callmark.kit.postgres.database import Transaction
 
 
 async def delete_new_account(tx: Transaction, account_id: AccountId) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct, field
 
-from callmark.kit.db import Row, Tx
+from callmark.kit.postgres.database import Row, Tx
 
 KEPT_REQUESTS = 1000
 """Of each sink; older ones are dropped."""

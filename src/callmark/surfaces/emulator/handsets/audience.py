@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from callmark.kit.fabric import Fabric
+from callmark.kit.fabric.client import Fabric
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.handsets import farm_api
 

@@ -10,10 +10,10 @@ from typing import NamedTuple, assert_never
 import structlog
 
 from callmark.domain.calls.model import CallEvent
-from callmark.kit import tracing
 from callmark.kit.errors import AppError, Conflict, InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
-from callmark.kit.tracing import SpanKind
+from callmark.kit.telemetry import tracing
+from callmark.kit.telemetry.tracing import SpanKind
 from callmark.surfaces.emulator.handsets.after_call import NOT_SENT, AfterCall, digits, sentence, thanks_for
 from callmark.surfaces.emulator.handsets.answer_sender import AnswerSender
 from callmark.surfaces.emulator.handsets.caller_lookup import look

@@ -18,11 +18,11 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import PushService
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit import tracing
 from callmark.kit.clock import Clock, to_ms
 from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import Conflict, InvalidInput, Unavailable, said
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.telemetry import tracing
 from callmark.surfaces.emulator.handsets.behaviour import Conditions
 from callmark.surfaces.emulator.handsets.model import VirtualHandset
 from callmark.surfaces.gateway.wire import MOST_FROM_SERVER_BYTES, RegistrationAnswer, RegistrationBody

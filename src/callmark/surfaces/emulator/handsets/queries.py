@@ -3,8 +3,8 @@
 import msgspec
 
 from callmark.domain.handsets.model import OS
-from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import Row, Tx
 from callmark.surfaces.emulator.handsets.model import Script, VirtualHandset
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import SetupError
-from callmark.kit.fcm import ServiceAccount
+from callmark.kit.outbound.fcm import ServiceAccount
 from callmark.kit.settings import Settings
 
 PATH = "/emulator/fcm"

@@ -19,9 +19,9 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.limits.model import TOKENS_WINDOW
 from callmark.domain.personalisation import partitions
 from callmark.domain.work_names import WorkName
-from callmark.kit.db import Transaction
 from callmark.kit.errors import Unavailable
 from callmark.kit.heartbeats import clock_offset, set_clock
+from callmark.kit.postgres.database import Transaction
 from callmark.surfaces.emulator import state_queries
 from callmark.surfaces.emulator.handsets import farm_api
 from callmark.surfaces.emulator.states import reset_queries, snapshot_queries, snapshots

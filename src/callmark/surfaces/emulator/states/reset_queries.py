@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
-from callmark.kit.db import Tx
+from callmark.kit.postgres.database import Tx
 from callmark.surfaces.emulator.handsets.network import APP_NAME
 
 _AGE_TOKENS = "UPDATE access_token SET created_at = least(created_at, $1), expires_at = least(expires_at, $2)"

@@ -10,8 +10,8 @@ from typing import LiteralString
 
 from msgspec import Struct
 
-from callmark.kit.db import Transaction, Tx, own_names
-from callmark.kit.migrate import schema_number
+from callmark.kit.postgres.database import Transaction, Tx, own_names
+from callmark.kit.postgres.migrate import schema_number
 from callmark.surfaces.emulator.states.model import Snapshot
 
 OF_PROCESSES = frozenset({"gateway", "installation", "periodic_job", "presence", "process", "schema_migration"})

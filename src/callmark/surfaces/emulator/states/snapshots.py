@@ -3,10 +3,10 @@
 import re
 
 from callmark.domain.deps import Deps
-from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound, found
 from callmark.kit.ids import new_id
-from callmark.kit.migrate import schema_number
+from callmark.kit.postgres.database import Tx
+from callmark.kit.postgres.migrate import schema_number
 from callmark.surfaces.emulator.states import snapshot_queries
 from callmark.surfaces.emulator.states.model import Snapshot
 

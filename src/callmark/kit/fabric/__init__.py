@@ -1,0 +1,1 @@
+"""The push fabric over NATS: one client in each process, and what it keeps of streams and pushes."""

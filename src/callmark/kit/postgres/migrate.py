@@ -1,0 +1,174 @@
+"""Brings a database's schema to the head: numbered SQL files, in order, once each, under one lock."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from importlib import resources
+from typing import LiteralString
+
+import asyncpg
+from msgspec import Struct
+
+from callmark.kit.clock import Clock
+from callmark.kit.errors import SetupError
+from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import DatabaseConnection, Tx, connect, own_names
+
+LOCK = 0x63616C6C6D61726B  # "callmark"
+"""A process that changes the schema of a database holds this advisory lock."""
+
+_FILES = resources.files("callmark.kit.migrations")
+
+
+Tell = Callable[[str], object]
+
+LOCKS_WITHIN = timedelta(seconds=60)
+STEP_WITHIN_S = 60
+"""Of a step, while a running platform waits behind it."""
+
+_LOCK_WAIT: LiteralString = "2s"
+"""Less than a real-time push has: it waits behind us."""
+_PAUSE = timedelta(seconds=1)
+_LOCKED = (
+    "migration {step.number:04d} ({step.name}) was not run, because it waits for {holders}. Steps before it are done."
+    " When that has ended, run `callmark migrate` again; the platform can run meanwhile"
+)
+
+
+def _nobody(_: str) -> None: ...
+
+
+class Migration(Struct, frozen=True):
+    """One step: `phase` is `pre` (before the new code runs) or `post` (when no old code runs)."""
+
+    number: int
+    phase: str
+    name: str
+    sql: str
+
+
+def head() -> int:
+    """The newest migration's number, as the file `HEAD` says."""
+    return int(_FILES.joinpath("HEAD").read_text())
+
+
+def migrations() -> list[Migration]:
+    """All steps in order; raises SetupError when the numbers are not 1 to `head()` without a gap."""
+    found: list[Migration] = []
+    for entry in _FILES.iterdir():
+        if entry.name[:4].isdigit():
+            number, phase, name = entry.name.removesuffix(".sql").split("_", 2)
+            found.append(Migration(int(number), phase, name, entry.read_text()))
+    found.sort(key=lambda m: m.number)
+    if [m.number for m in found] != list(range(1, head() + 1)):
+        raise SetupError("the migration files of this installation are incomplete; reinstall the package")
+    return found
+
+
+async def migrate(
+    dsn: str,
+    clock: Clock,
+    *,
+    phase: str | None = None,
+    within: timedelta = LOCKS_WITHIN,
+    alone: bool = False,
+    tell: Tell = _nobody,
+) -> list[Migration]:
+    """Runs the steps that have not run yet (of `phase` only, when given) and gives them; safe to run by many at once.
+
+    On an empty database `pre` runs every step: no older code is there for which a later one would have to wait.
+    Each step is one transaction that waits for locks two seconds at most, because a running platform waits behind it;
+    then it lets others pass and tries again, `within` that time for all steps. A step may take a minute, or as long as
+    it takes where this process is `alone` with the engine. `tell` gets a line for each step that is done and for each
+    wait. Raises SetupError when the locks are not to be had, a step takes too long, or the database is newer than this
+    code; steps before that one are done.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within.total_seconds()
+    async with connect(dsn) as tx:
+        await tx.execute("SELECT pg_advisory_lock($1)", LOCK)
+        await tx.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migration"
+            " (number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL)"
+        )
+        due = _due(await applied_steps(tx), phase)
+        for step in due:
+            while not await _run(tx, step, clock, 0 if alone else STEP_WITHIN_S):
+                holders = await _holders(tx)
+                if loop.time() > deadline:
+                    raise SetupError(_LOCKED.format(step=step, holders=holders))
+                tell(f"{step.number:04d} waits for {holders}")
+                await clock.sleep(_PAUSE)
+            tell(f"{step.number:04d} {step.phase} {step.name}")
+        await tx.execute("INSERT INTO installation (id) VALUES ($1) ON CONFLICT DO NOTHING", new_id())
+        return due
+
+
+async def _run(tx: DatabaseConnection, step: Migration, clock: Clock, within_s: float) -> bool:
+    """Runs one step, whole or not at all; False when others held what it needs, or waited for what it held.
+
+    In `within_s` seconds; 0: as long as it takes.
+    """
+    try:
+        async with tx.transaction():
+            await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
+            await tx.execute("SELECT set_config('statement_timeout', $1, true)", f"{within_s}s")
+            await tx.execute(own_names(step.sql))
+            await tx.execute("INSERT INTO schema_migration VALUES ($1, $2, $3)", step.number, step.name, clock.now())
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+        return False
+    except asyncpg.QueryCanceledError as exc:
+        raise SetupError(
+            f"migration {step.number:04d} ({step.name}) took longer than {within_s:g} s and was undone. Run"
+            " `callmark migrate` again at a quieter time"
+        ) from exc
+    return True
+
+
+async def _holders(tx: Tx) -> str:
+    """Who has held a lock on our tables longest, for people."""
+    rows = await tx.fetch(
+        "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown') AS program,"
+        " extract(epoch FROM clock_timestamp() - a.xact_start)::integer AS seconds FROM pg_stat_activity a"
+        " WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() -"
+        " interval '1 s' AND EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = a.pid"
+        " AND l.granted AND c.relnamespace = current_schema()::regnamespace) ORDER BY a.xact_start LIMIT 3"
+    )
+    told = ", ".join(f"{row['program']} (process {row['pid']}, for {row['seconds']} s)" for row in rows)
+    return f"locks of {told}" if told else "locks of short transactions"
+
+
+def _due(applied: set[int], phase: str | None) -> list[Migration]:
+    """The steps to run, in order. Raises SetupError where running them would be wrong."""
+    if applied and max(applied) > head():
+        raise SetupError(
+            f"the database is at migration {max(applied)}, which is newer than this version ({head()}). Update Callmark"
+        )
+    missing = outstanding(applied)
+    if phase == "post" and any(m.phase == "pre" for m in missing):
+        raise SetupError("some pre steps have not run yet; run `callmark migrate --phase pre` first")
+    is_first = not applied
+    return [m for m in missing if is_first or phase in (None, m.phase)]
+
+
+def outstanding(applied: set[int]) -> list[Migration]:
+    """The steps that are not in `applied`, in order."""
+    return [m for m in migrations() if m.number not in applied]
+
+
+def needed() -> int:
+    """The newest step this code cannot run without: `post` steps wait until no old code runs."""
+    return max(m.number for m in migrations() if m.phase == "pre")
+
+
+async def schema_number(tx: Tx) -> int:
+    """The newest migration this database has, 0 for an empty one."""
+    return max(await applied_steps(tx), default=0)
+
+
+async def applied_steps(tx: Tx) -> set[int]:
+    """The numbers of the migrations this database has."""
+    try:
+        return {row["number"] for row in await tx.fetch("SELECT number FROM schema_migration")}
+    except asyncpg.UndefinedTableError:
+        return set()

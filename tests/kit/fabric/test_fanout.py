@@ -1,0 +1,128 @@
+"""Answers to pushes at their deadline: those read before it count, those read after it are late."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+
+from callmark.kit.fabric.fanout import Answer, Fanouts, Push, Returning
+
+PUSHES = [Push("919900000001", "a", b""), Push("919900000002", "b", b"")]
+WITHIN_S = 10
+
+
+def _nowhere(_: Sequence[Push]) -> None:
+    """Sends nothing."""
+
+
+class ReadAtTheDeadline:
+    """Acknowledgements that are read in the turn of the event loop in which the deadline's timer ends."""
+
+    def __init__(self, fanouts: Fanouts, keys: Sequence[str], *, after_s: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._fanouts, self._keys, self._after_s = fanouts, keys, after_s
+        self.deadline = self._loop.time() - 1
+        """Over already: all timers before now end in one turn, the earliest first."""
+        self.taken: dict[str, bool] = {}
+
+    def send(self, _: Sequence[Push]) -> None:
+        for key in self._keys:
+            self._loop.call_at(self.deadline + self._after_s, partial(self._read, key))
+
+    def _read(self, key: str) -> None:
+        self.taken[key] = self._fanouts.settle(key, Answer.ACKNOWLEDGED)
+
+
+async def test_an_acknowledgement_just_after_the_deadline_is_late() -> None:
+    fanouts = Fanouts()
+    read = ReadAtTheDeadline(fanouts, ["a"], after_s=0.1)
+    answer = await fanouts.run_one(PUSHES[0], read.deadline, read.send, None)
+    assert (answer, read.taken) == (Answer.SILENT, {"a": False})
+
+
+async def test_an_acknowledgement_just_before_the_deadline_counts() -> None:
+    fanouts = Fanouts()
+    read = ReadAtTheDeadline(fanouts, ["a"], after_s=-0.1)
+    answer = await fanouts.run_one(PUSHES[0], read.deadline, read.send, None)
+    assert (answer, read.taken) == (Answer.ACKNOWLEDGED, {"a": True})
+
+
+async def test_a_push_alone_that_is_sent_again_among_others_ends_at_its_deadline() -> None:
+    fanouts, sent, deadline = Fanouts(), asyncio.Event(), asyncio.get_running_loop().time() + 0.1
+    alone = asyncio.create_task(fanouts.run_one(PUSHES[0], deadline, lambda _: sent.set(), None))
+    await sent.wait()
+    others = fanouts.begin(PUSHES)
+    assert await asyncio.wait_for(alone, 20) is Answer.SILENT
+    assert fanouts.settle("a", Answer.ACKNOWLEDGED)
+    assert others.come == [(0, Answer.ACKNOWLEDGED)]
+
+
+async def test_pushes_of_a_record_that_was_pushed_again_are_lost_with_nats_too() -> None:
+    """Not SILENT at their deadline: that is a failure, and the record is to be pushed once more."""
+    fanouts = Fanouts()
+    alone, together = _alone(fanouts, PUSHES[0]), _together(fanouts, PUSHES)
+    again = _together(fanouts, PUSHES[:1])
+    last = _alone(fanouts, PUSHES[0], within_s=0)
+    assert await last is Answer.SILENT
+    fanouts.lose_all()
+    lost = Answer.FABRIC_LOST
+    assert await asyncio.gather(alone, together, again) == [lost, {0: lost, 1: lost}, {0: lost}]
+
+
+async def test_nothing_is_kept_of_pushes_that_have_ended() -> None:
+    fanouts = Fanouts()
+    alone = [_alone(fanouts, PUSHES[0], within_s=within_s) for within_s in (0.1, 0.2)]
+    together = [_together(fanouts, PUSHES, within_s=within_s) for within_s in (0.3, 0.1)]
+    await asyncio.gather(*alone, *together)
+    assert not any(vars(fanouts).values())
+
+
+async def test_a_push_is_lost_with_nats_although_the_one_before_it_is_sent_again() -> None:
+    fanouts, second, is_sent_again = Fanouts(), list[asyncio.Task[Answer]](), asyncio.Event()
+
+    async def returning(numbers: Collection[str]) -> Collection[str]:
+        second.append(_alone(fanouts, PUSHES[0]))
+        await asyncio.sleep(0)
+        return numbers
+
+    def send(_: Sequence[Push]) -> None:
+        if second:
+            is_sent_again.set()
+        else:
+            fanouts.settle("a", Answer.NOT_CONNECTED)
+
+    first = _together(fanouts, PUSHES[:1], send, returning)
+    await is_sent_again.wait()
+    fanouts.lose_all()
+    assert await asyncio.gather(first, *second) == [{0: Answer.FABRIC_LOST}, Answer.FABRIC_LOST]
+
+
+async def test_of_many_pushes_an_acknowledgement_that_is_taken_at_the_deadline_counts() -> None:
+    fanouts = Fanouts()
+    read = ReadAtTheDeadline(fanouts, ["b"], after_s=0.1)
+    answers = [pair async for some in fanouts.run(PUSHES, read.deadline, read.send, None) for pair in some]
+    assert (sorted(answers, key=lambda pair: pair[0]), read.taken) == (
+        [(0, Answer.SILENT), (1, Answer.ACKNOWLEDGED)],
+        {"b": True},
+    )
+
+
+def _alone(fanouts: Fanouts, push: Push, *, within_s: float = WITHIN_S) -> asyncio.Task[Answer]:
+    deadline = asyncio.get_running_loop().time() + within_s
+    return asyncio.create_task(fanouts.run_one(push, deadline, _nowhere, None))
+
+
+def _together(
+    fanouts: Fanouts,
+    pushes: Sequence[Push],
+    send: Callable[[Sequence[Push]], None] = _nowhere,
+    returning: Returning | None = None,
+    *,
+    within_s: float = WITHIN_S,
+) -> asyncio.Task[dict[int, Answer]]:
+    """Until each has its answer, by position."""
+    deadline = asyncio.get_running_loop().time() + within_s
+
+    async def run() -> dict[int, Answer]:
+        return {i: answer async for some in fanouts.run(pushes, deadline, send, returning) for i, answer in some}
+
+    return asyncio.create_task(run())

@@ -1,0 +1,123 @@
+"""NATS as operators run it: several servers, credentials files; and every failure to connect is told."""
+
+import json
+import signal
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nkeys
+import pytest
+from structlog.testing import capture_logs
+from tests.kit.fabric.nats_keys import Keys
+from tests.support.engines import Engines
+from tests.support.waiting import until
+
+from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
+from callmark.kit.engines.child import spawn
+from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.fabric.client import Fabric
+from callmark.kit.fabric.servers import NatsAccess
+from callmark.kit.ids import new_id
+from callmark.kit.ports import free_port
+
+Make = Callable[..., Fabric]
+
+
+@pytest.fixture
+async def fabric() -> AsyncGenerator[Make]:
+    """Makes fabrics, and closes them at the end."""
+    made: list[Fabric] = []
+
+    def make(url: str, credentials: Path | None = None) -> Fabric:
+        made.append(Fabric(url, new_id(), access=NatsAccess(credentials=credentials)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+@asynccontextmanager
+async def guarded_nats(directory: Path) -> AsyncGenerator[tuple[str, Path]]:
+    """A server that lets in only who has credentials, and a file of such."""
+    operator, account, user = (
+        Keys(kind) for kind in (nkeys.PREFIX_BYTE_OPERATOR, nkeys.PREFIX_BYTE_ACCOUNT, nkeys.PREFIX_BYTE_USER)
+    )
+    limits = dict.fromkeys(("subs", "data", "payload", "imports", "exports", "conn", "leaf"), -1) | {"wildcards": True}
+    of_account = operator.token(account.public, type="account", version=2, limits=limits)
+    of_user = account.token(user.public, type="user", version=2, subs=-1, data=-1, payload=-1)
+    port = free_port()
+    config = {
+        "host": "127.0.0.1",
+        "port": port,
+        "operator": operator.token(operator.public, type="operator", version=2),
+        "resolver": "MEMORY",
+        "resolver_preload": {account.public: of_account},
+    }
+    (directory / "nats.conf").write_text(json.dumps(config))
+    credentials = directory / "user.creds"
+    credentials.write_text(
+        f"-----BEGIN NATS USER JWT-----\n{of_user}\n------END NATS USER JWT------\n\n"
+        f"-----BEGIN USER NKEY SEED-----\n{user.seed.decode()}\n------END USER NKEY SEED------\n"
+    )
+    server = spawn("nats", [find_nats(None), "-c", directory / "nats.conf"], env=ENVIRONMENT)
+    try:
+        yield f"nats://127.0.0.1:{port}", credentials
+    finally:
+        await server.stop(signal.SIGKILL, 1)
+
+
+async def test_a_credentials_file_lets_us_in_and_without_one_the_refusal_is_told(tmp_path: Path, fabric: Make) -> None:
+    async with guarded_nats(tmp_path) as (url, credentials):
+        let_in, refused = fabric(url, credentials), fabric(url)
+        await let_in.open()
+
+        async def connected() -> bool:
+            return let_in.connected
+
+        await until(connected)
+        await let_in.round_trip(60)
+        with capture_logs() as logs:
+            await refused.open()
+
+            async def told() -> bool:  # the cut may come before the word, which a later try then brings
+                return "Authorization Violation" in refused.trouble
+
+            await until(told)
+        assert any("Authorization Violation" in line.get("error", "") for line in logs)
+        with pytest.raises(Unavailable) as caught:
+            await refused.round_trip(1)
+        assert "Authorization Violation" in caught.value.reason
+
+
+async def test_any_server_of_several_will_do(engines: Engines, fabric: Make) -> None:
+    away = f"nats://127.0.0.1:{free_port()}"
+    one = fabric(f"{away}, {engines.nats_url}")
+    await one.open()
+
+    async def connected() -> bool:
+        return one.connected
+
+    await until(connected)
+
+
+async def test_a_server_that_is_away_is_told(fabric: Make) -> None:
+    one = fabric(f"nats://127.0.0.1:{free_port()}")
+
+    async def told() -> bool:
+        return "Connect call failed" in one.trouble and len(logs) > 1
+
+    with capture_logs() as logs:
+        await one.open()
+        await until(told)
+    assert {line["event"] for line in logs} == {"nats_not_reached"}
+
+
+@pytest.mark.parametrize("text", [None, "no credentials", "\x00"])
+async def test_a_file_without_credentials_stops_the_start(tmp_path: Path, fabric: Make, text: str | None) -> None:
+    path = tmp_path / "user.creds"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SetupError, match="CALLMARK_NATS_CREDENTIALS"):
+        await fabric("nats://127.0.0.1:1", path).open()

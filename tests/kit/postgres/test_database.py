@@ -1,0 +1,227 @@
+"""The pool names a lost engine, and leaves our own mistakes what they are."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Callable, Generator
+from functools import partial
+from operator import methodcaller
+from pathlib import Path
+
+import asyncpg
+import pytest
+from tests.support.engines import reachable_directory
+from tests.support.last_words import LastWords, end, relayed
+from tests.support.opened_deps import PATIENT_S
+from tests.support.stopped_processes import suspend
+from tests.support.waiting import until, until_locked
+
+from callmark.domain.deps import Deps
+from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.kit.errors import Unavailable
+from callmark.kit.postgres.database import Database, Tx, connect
+
+
+@pytest.fixture
+def directory() -> Generator[Path]:
+    path = reachable_directory()
+    yield path
+    shutil.rmtree(path)
+
+
+async def test_a_pool_outlives_its_engine(directory: Path) -> None:
+    engine = EmbeddedPostgres(directory / "data", durable=False)
+    db = await Database.open(await engine.start(), size=3, connected_within_s=PATIENT_S)
+    async with db.connection() as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+    under_way = asyncio.create_task(sleep_in_the_database(db))
+    await until(lambda: sleepers(db))
+    await engine.stop()
+    with pytest.raises(Unavailable):
+        await under_way
+    with pytest.raises(Unavailable):
+        async with db.transaction():
+            pass
+    await engine.start()
+    async with db.connection() as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+    await db.close()
+    await engine.stop()
+
+
+async def sleep_in_the_database(db: Database) -> None:
+    async with db.transaction() as tx:
+        await tx.execute("SELECT pg_sleep(30)")
+
+
+async def sleepers(db: Database) -> int:
+    async with db.connection() as tx:
+        return await tx.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+
+
+async def test_a_mistake_of_ours_is_a_bug_and_not_a_lost_engine(deps: Deps) -> None:
+    with pytest.raises(asyncpg.InterfaceError):
+        async with deps.db.connection() as tx:
+            await tx.fetchval("SELECT 1", "one argument too many")
+
+
+@pytest.mark.parametrize("mistake", [partial(setattr, None, "execute", 1), partial(methodcaller("execute"), None)])
+async def test_an_attribute_of_none_that_we_ask_for_is_a_bug_too(deps: Deps, mistake: Callable[[], None]) -> None:
+    with pytest.raises(AttributeError):
+        async with deps.db.connection():
+            mistake()
+
+
+async def test_an_attribute_error_without_a_name_stays_one(deps: Deps) -> None:
+    with pytest.raises(AttributeError):
+        async with deps.db.connection():
+            raise AttributeError("made by hand")
+
+
+async def test_a_server_that_does_not_end_a_connection_takes_nothing_back(directory: Path) -> None:
+    engine = EmbeddedPostgres(directory / "data", durable=False)
+    dsn = await engine.start()
+    try:
+        async with connect(dsn) as tx:
+            await tx.execute("CREATE TABLE made ()")
+            backend = await tx.fetchval("SELECT pg_backend_pid()")
+            suspend([backend])
+        os.kill(backend, signal.SIGKILL)
+    finally:
+        await engine.stop()
+
+
+async def test_a_connection_that_was_ended_and_not_closed_yet_is_a_lost_engine(deps: Deps) -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda _, __: None)  # asyncpg drops a future that has failed
+    async with relayed(deps.settings.reached_postgres) as (dsn, words), asyncio.timeout(20):
+        db = await Database.open(dsn, size=1, connected_within_s=PATIENT_S)
+        with pytest.raises(Unavailable):
+            await _use_after_last_words(db, deps, words)
+        await db.close()
+
+
+async def _use_after_last_words(db: Database, deps: Deps, words: LastWords) -> None:
+    async with db.transaction() as tx:
+        await end(deps.db, words, await tx.fetchval("SELECT pg_backend_pid()"))
+        await tx.copy_to_table("batch", source=memoryview(b""), columns=["id"], format="binary")
+
+
+async def test_a_table_that_a_migration_changes_is_no_bug_and_the_next_transaction_works(deps: Deps) -> None:
+    db = await Database.open(deps.settings.reached_postgres, size=2, connected_within_s=PATIENT_S)
+    async with deps.db.connection() as tx:
+        await tx.execute("CREATE TABLE growing (a integer)")
+    async with db.transaction() as one, db.transaction() as other:
+        for tx in (one, other):
+            assert await names(tx) == []
+    async with deps.db.connection() as tx:
+        await tx.execute("INSERT INTO growing VALUES (1)")
+        await tx.execute("ALTER TABLE growing ADD b integer")
+    with pytest.raises(Unavailable) as caught:
+        async with db.transaction() as tx:
+            await names(tx)
+    assert caught.value.reason == "postgresql: a table was changed at this moment"
+    async with db.transaction() as one, db.transaction() as other:
+        for tx in (one, other):
+            assert await names(tx) == ["a", "b"]
+    async with deps.db.connection() as tx:
+        await tx.execute("ALTER TABLE growing ADD c integer")
+    assert await db.in_transaction(names) == ["a", "b", "c"]
+    await db.close()
+
+
+async def names(tx: Tx) -> list[str]:
+    """Of the columns of the one row."""
+    return [name for row in await tx.fetch("SELECT * FROM growing") for name in row.keys()]  # noqa: SIM118 - a Record
+
+
+async def test_a_transaction_that_others_wait_for_while_it_waits_for_them_is_begun_again(deps: Deps) -> None:
+    with pytest.raises(Unavailable) as caught:
+        await in_a_deadlock(deps.db, tries=1)
+    assert caught.value.reason == "postgresql: others waited for what this held at this moment"
+    assert await in_a_deadlock(deps.db, tries=2) == "both"
+
+
+async def in_a_deadlock(db: Database, *, tries: int) -> str:
+    """What `in_transaction` gives where another transaction locks two tables in the other order."""
+    has_one, is_waited_for = asyncio.Event(), asyncio.Event()
+
+    async def take_both(tx: Tx) -> str:
+        await tx.execute("SET LOCAL deadlock_timeout = '10ms'")  # the server ends who has waited for so long
+        await tx.execute("LOCK TABLE webhook_queue")
+        has_one.set()
+        await is_waited_for.wait()
+        await tx.execute("LOCK TABLE webhook")
+        return "both"
+
+    working = asyncio.create_task(db.in_transaction(take_both, tries=tries))
+    async with db.transaction() as other:
+        await other.execute("SET LOCAL deadlock_timeout = '1h'; LOCK TABLE webhook")
+        await has_one.wait()
+        waiting = asyncio.create_task(other.execute("LOCK TABLE webhook_queue"))
+        await until_locked(db, 1)
+        is_waited_for.set()
+        await waiting
+    return await working
+
+
+async def test_an_exception_rolls_the_transaction_back(deps: Deps) -> None:
+    with contextlib.suppress(ZeroDivisionError):
+        async with deps.db.transaction() as tx:
+            await tx.execute("CREATE TABLE gone ()")
+            raise ZeroDivisionError
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT to_regclass('gone')") is None
+
+
+async def test_what_waits_for_the_commit_runs_after_it_and_in_order(deps: Deps) -> None:
+    seen: list[object] = []
+
+    async def look() -> None:
+        async with deps.db.connection() as other:
+            seen.append(await other.fetchval("SELECT to_regclass('made') IS NOT NULL"))
+
+    async def say() -> None:
+        seen.append("said")
+
+    async with deps.db.transaction() as tx:
+        tx.after_commit(look)
+        tx.after_commit(say)
+        await tx.execute("CREATE TABLE made ()")
+        assert seen == []
+    assert seen == [True, "said"]
+
+
+async def test_nothing_is_announced_of_what_was_rolled_back(deps: Deps) -> None:
+    seen: list[str] = []
+
+    async def say(what: str) -> None:
+        seen.append(what)
+
+    with contextlib.suppress(ZeroDivisionError):
+        async with deps.db.transaction() as tx:
+            tx.after_commit(partial(say, "whole"))
+            raise ZeroDivisionError
+    async with deps.db.transaction() as tx:
+        tx.after_commit(partial(say, "first"))
+        tx.after_commit(partial(say, "last"))
+    assert seen == ["first", "last"]
+
+
+async def test_an_announcement_that_fails_leaves_the_work_done_and_the_others_said(deps: Deps) -> None:
+    seen: list[str] = []
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async def say() -> None:
+        seen.append("said")
+
+    async with deps.db.transaction() as tx:
+        await tx.execute("CREATE TABLE kept ()")
+        tx.after_commit(fail)
+        tx.after_commit(say)
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT to_regclass('kept') IS NOT NULL")
+    assert seen == ["said"]

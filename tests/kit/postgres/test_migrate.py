@@ -1,0 +1,83 @@
+"""Migrations: from zero they give `schema.sql`; HEAD names the newest; running them again does nothing."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+
+import pytest
+from tests.support.engines import Engines, empty_database
+from tools.schema_dump import FILE, dump
+
+from callmark.kit.clock import SystemClock
+from callmark.kit.errors import SetupError
+from callmark.kit.postgres import migrate
+from callmark.kit.postgres.database import connect
+
+
+@pytest.fixture
+async def empty(engines: Engines) -> AsyncGenerator[str]:
+    async with empty_database(engines.dsn) as dsn:
+        yield dsn
+
+
+async def test_migrating_from_zero_gives_the_written_schema(empty: str) -> None:
+    await migrate.migrate(empty, SystemClock())
+    assert dump(empty) == FILE.read_text(), "run `.venv/bin/python -m tools.schema_dump` and look at the diff"
+
+
+async def test_head_is_the_newest_migration(empty: str) -> None:
+    assert [step.number for step in await migrate.migrate(empty, SystemClock())] == list(range(1, migrate.head() + 1))
+    async with connect(empty) as tx:
+        assert await migrate.schema_number(tx) == migrate.head()
+
+
+async def test_an_empty_is_at_zero(empty: str) -> None:
+    async with connect(empty) as tx:
+        assert await migrate.schema_number(tx) == 0
+
+
+async def test_migrating_twice_or_by_many_at_once_runs_each_step_once(empty: str) -> None:
+    runs = await asyncio.gather(*(migrate.migrate(empty, SystemClock()) for _ in range(4)))
+    assert sum(len(steps) for steps in runs) == migrate.head()
+    async with connect(empty) as tx:
+        assert await tx.fetchval("SELECT count(*) FROM installation") == 1
+
+
+async def test_a_database_newer_than_the_code_is_refused(empty: str) -> None:
+    await migrate.migrate(empty, SystemClock())
+    async with connect(empty) as tx:
+        await tx.execute("INSERT INTO schema_migration VALUES (9999, 'from the future', '2030-01-01Z')")
+    with pytest.raises(SetupError, match="newer"):
+        await migrate.migrate(empty, SystemClock())
+
+
+async def test_post_steps_wait_for_pre_steps(empty: str) -> None:
+    with pytest.raises(SetupError, match="--phase pre"):
+        await migrate.migrate(empty, SystemClock(), phase="post")
+
+
+async def test_a_first_installation_leaves_no_step_for_later(empty: str) -> None:
+    assert await migrate.migrate(empty, SystemClock(), phase="pre") == migrate.migrations()
+    assert await migrate.migrate(empty, SystemClock(), phase="post") == []
+
+
+async def test_a_step_has_a_minute_and_more_where_nothing_else_runs(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await migrate.migrate(empty, SystemClock())
+    long = migrate.Migration(migrate.head() + 1, "pre", "build_an_index", "SELECT pg_sleep(0.5)")
+    steps = [*migrate.migrations(), long]
+    monkeypatch.setattr(migrate, "migrations", lambda: steps)
+    monkeypatch.setattr(migrate, "head", lambda: long.number)
+    monkeypatch.setattr(migrate, "STEP_WITHIN_S", 0.05)
+    with pytest.raises(SetupError, match=r"longer than 0\.05 s and was undone"):
+        await migrate.migrate(empty, SystemClock())
+    assert await migrate.migrate(empty, SystemClock(), alone=True) == [long]
+
+
+def test_no_step_changes_how_long_it_or_a_later_one_waits() -> None:
+    """The runner sets both for each step; `SET` without `LOCAL` would hold for the connection, so for later steps."""
+    ours = re.compile(r"\b(SET|RESET)\s+(SESSION\s+)?\w+_timeout\b|\bset_config\(", re.IGNORECASE)
+    assert ours.search("SET lock_timeout = '5s';")
+    assert not ours.search("SET LOCAL lock_timeout = '5s';")
+    assert [step.number for step in migrate.migrations() if ours.search(step.sql)] == []

@@ -1,0 +1,93 @@
+"""Processes that log to one file: lines stay whole."""
+
+import io
+import json
+import logging
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from callmark.kit.telemetry import logs
+
+log = structlog.get_logger()
+
+
+class Writes(io.StringIO):
+    """Remembers what each write was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.given.append(text)
+        return super().write(text)
+
+
+def test_a_line_and_its_end_are_one_write() -> None:
+    stream = Writes()
+    logs.set_up("info", stream=stream)
+    structlog.get_logger().info("something_happened", number=1)
+    assert len(stream.given) == 1
+    assert stream.given[0].endswith("\n")
+    assert json.loads(stream.given[0])["event"] == "something_happened"
+
+
+def test_a_trace_holds_no_whole_phone_number_and_no_token() -> None:
+    stream = Writes()
+    logs.set_up("info", stream=stream)
+    token = "cmop_" + "a1B2c3D4" * 5
+    refused = f"Key (phone_number)=(918040001234) already exists, caller '+918040001234', {token}"
+    try:
+        {}[refused]
+    except KeyError:
+        structlog.get_logger().exception("it_broke")
+    said = json.loads(stream.getvalue())["exception"]
+    assert "Key (phone_number)=(9180…1234) already exists, caller '+9180…1234', …" in said
+    assert "test_logs.py" in said
+
+
+def test_a_trace_may_quote_a_word_of_any_length() -> None:
+    stream = Writes()
+    logs.set_up("info", stream=stream)
+    long, token = "a1" * 500_000, "a-" * 500_000 + "B2"  # to look at the rest of a word at each letter takes hours
+    try:
+        {}[f"{long} {token} end"]
+    except KeyError:
+        structlog.get_logger().exception("it_broke")
+    assert f"'{long} … end'" in json.loads(stream.getvalue())["exception"]
+
+
+def test_our_lines_and_those_of_libraries_look_alike() -> None:
+    stream = Writes()
+    logs.set_up("info", process="http-0", stream=stream)
+    before = datetime.now(UTC)
+    try:
+        {}["918040001234"]
+    except KeyError:
+        structlog.get_logger().warning("ours", exc_info=True, pid=7)
+        logging.getLogger("library").warning("theirs", exc_info=True)
+    ours, theirs = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (ours["event"], theirs["event"]) == ("ours", "theirs")
+    assert (ours["pid"], theirs["pid"]) == (7, os.getpid())
+    assert ours.keys() == theirs.keys()
+    for line in (ours, theirs):
+        assert (line["level"], line["process"]) == ("warning", "http-0")
+        assert line["exception"].endswith("KeyError: '9180…1234'")
+        assert line["timestamp"].endswith("Z")
+        at = datetime.fromisoformat(line["timestamp"])
+        assert before - timedelta(microseconds=1) <= at <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_logs_that_a_test_sets_up_end_with_it(time: int) -> None:
+    """The second time finds what the first has left."""
+    with capture_logs() as lines:
+        log.warning("seen", time=time)
+    assert [line["time"] for line in lines] == [time]
+    assert logging.StreamHandler not in map(type, logging.getLogger().handlers)
+    logs.set_up("critical", stream=io.StringIO())
+    log.warning("not_seen")
