@@ -166,6 +166,17 @@ async def test_an_account_without_mails_left_keeps_no_address_from_others(stage:
     assert (await recipients.add_email(deps, other.id, OPS, PAUSED, by=ALICE)).email == OPS
 
 
+async def test_what_is_refused_for_its_address_is_none_of_the_accounts_mails(stage: Stage) -> None:
+    of = stage.deps, stage.account_id
+    for _ in range(throttle.ALERT_MAIL.most):
+        made = await recipients.add_email(*of, OPS, PAUSED, by=ALICE)
+        await recipients.remove(*of, made.id, by=ALICE)
+    for _ in range(throttle.ALERT_MAILS.most):
+        with pytest.raises(TooManyRequests):
+            await recipients.add_email(*of, OPS, PAUSED, by=ALICE)
+    assert await recipients.add_email(*of, "another@elsewhere.example", PAUSED, by=ALICE)
+
+
 async def test_no_account_keeps_an_address_from_a_new_password_nor_the_other_way_round(stage: Stage) -> None:
     of, origin = (stage.deps, stage.account_id), Origin("198.51.100.7", "")
     for _ in range(throttle.MAIL.most):

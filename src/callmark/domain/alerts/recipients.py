@@ -76,9 +76,8 @@ async def new_email(
     Its reader may never have heard of the account. Operators send as many as are needed to different addresses.
     """
     one = replace(_new(deps, account_id, RecipientKind.EMAIL, alert_kinds, by), email=email_address(email))
-    if not by.is_operator:  # the account's mails first: one that has none left counts for no address
-        await throttle.take(deps, throttle.ALERT_MAILS, str(account_id))
-    await throttle.take(deps, throttle.ALERT_MAIL, one.email or "")
+    of_account = [] if by.is_operator else [(throttle.ALERT_MAILS, str(account_id))]
+    await throttle.take_each(deps, *of_account, (throttle.ALERT_MAIL, one.email or ""))
     return one
 
 

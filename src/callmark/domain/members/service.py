@@ -341,9 +341,8 @@ async def _delete(deps: Deps, tx: Transaction, account_id: AccountId, member_id:
 
 async def _take_invitation(deps: Deps, member: Member, by: Actor) -> None:
     """Counts a mail to someone who may never have heard of the account. Operators send as many as are needed."""
-    if not by.is_operator:  # the account's mails first: one that has none left counts for no address
-        await throttle.take(deps, throttle.INVITATIONS, str(member.account_id))
-        await throttle.take(deps, throttle.INVITED, member.email)
+    if not by.is_operator:
+        await throttle.take_each(deps, (throttle.INVITATIONS, str(member.account_id)), (throttle.INVITED, member.email))
 
 
 async def _invite(deps: Deps, tx: Tx, member: Member, inviter: str) -> None:

@@ -50,13 +50,20 @@ async def take(deps: Deps, limit: Limit, who: str) -> None:
 
     The row's lock orders concurrent tries. Tries in the future are no tries: the emulator's clock went back.
     """
-    now, who = deps.clock.now(), who[:_LONGEST_WHO]
+    await take_each(deps, (limit, who))
+
+
+async def take_each(deps: Deps, *tries: tuple[Limit, str]) -> None:
+    """As `take`, of each of several limits; where one has none left, no other counts. Name them in one order."""
+    now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        kept = await queries.lock_tries(tx, limit.what, who)
-        counted = [instant for instant in kept if now - limit.window < instant <= now]
-        if len(counted) >= limit.most:
-            raise TooManyRequests(counted[-limit.most] + limit.window - now)
-        await queries.update_tries(tx, limit.what, who, [*counted, now])
+        for limit, tried in tries:
+            who = tried[:_LONGEST_WHO]
+            kept = await queries.lock_tries(tx, limit.what, who)
+            counted = [instant for instant in kept if now - limit.window < instant <= now]
+            if len(counted) >= limit.most:
+                raise TooManyRequests(counted[-limit.most] + limit.window - now)
+            await queries.update_tries(tx, limit.what, who, [*counted, now])
 
 
 async def forget(tx: Tx, limit: Limit, who: str) -> None:
