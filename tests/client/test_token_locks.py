@@ -13,8 +13,10 @@ import httpx
 import pytest
 
 import callmark
+from callmark.client.apart import TasksApart
 from callmark.client.cli.journal import AppendedFile
 from callmark.client.cli.session import WrongUse, token_store
+from callmark.client.flow import Flow, Pause
 from callmark.client.token_stores import MemoryTokenStore, TokenState, TokenStore
 
 FORKING = """
@@ -155,12 +157,14 @@ def test_a_program_that_ends_while_a_token_is_made_keeps_no_lock(steps: int) -> 
     assert not store.taken
 
 
-def test_a_loop_that_was_closed_while_a_token_was_made_keeps_no_lock_from_the_next_one() -> None:
+@pytest.mark.parametrize("way", ["itself", "a copy", "another client"])
+def test_a_loop_that_was_closed_while_a_token_was_made_keeps_no_lock_from_the_next_one(way: str) -> None:
     store, is_silent = HeldLocks(), [True]
     client = client_of_silent_server(store, is_silent)
+    first = client.with_options(timeout=30) if way == "a copy" else client
 
     async def give_up() -> None:
-        task = asyncio.create_task(client.resolve("1", "2"))
+        task = asyncio.create_task(first.resolve("1", "2"))
         for _ in range(3):
             await asyncio.sleep(0)
         assert store.taken
@@ -172,5 +176,29 @@ def test_a_loop_that_was_closed_while_a_token_was_made_keeps_no_lock_from_the_ne
     loop.run_until_complete(give_up())
     loop.close()  # not as asyncio.run does it, which cancels what is left first
     is_silent[0] = False
-    asyncio.run(client.resolve("1", "2"))
+    second = client_of_silent_server(store, is_silent) if way == "another client" else client
+    asyncio.run(second.resolve("1", "2"))
     assert not store.taken
+
+
+def test_a_child_that_was_forked_leaves_unfinished_tasks_to_its_parent() -> None:
+    closed: list[bool] = []
+
+    def flow() -> Flow[None]:
+        try:
+            yield Pause(1)
+        finally:
+            closed.append(True)
+
+    async def never_ends() -> None:
+        await asyncio.Event().wait()
+
+    loop, begun, tasks = asyncio.new_event_loop(), flow(), TasksApart()
+    next(begun)
+    task = loop.create_task(never_ends())
+    tasks.keep(task, begun)
+    tasks.leave_to_parent()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    tasks.give_up_unfinished()
+    assert not closed

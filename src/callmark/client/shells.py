@@ -13,6 +13,7 @@ from typing import Any, TypeVar, assert_never
 import anyio
 import httpx
 
+from callmark.client.apart import TASKS_APART
 from callmark.client.connections import AsyncConnections, Connections
 from callmark.client.errors import APIConnectionError, APITimeoutError, CallmarkError
 from callmark.client.flow import (
@@ -83,6 +84,7 @@ class Shell:
             case Send():
                 return self._send(effect.request)
             case Pause():
+                TASKS_APART.give_up_unfinished()
                 return time.sleep(effect.seconds)
             case Take():
                 if not isinstance(effect.source, Iterator):
@@ -121,8 +123,6 @@ class AsyncShell:
     def __init__(self, connections: AsyncConnections, timeout: float | httpx.Timeout) -> None:
         self._connections = connections
         self._timeout = timeout
-        self._apart: dict[asyncio.Task[Any], Flow[Any]] = {}
-        """What nobody may wait for; the loop alone would let it be collected."""
 
     async def run(self, flow: Flow[T]) -> T:
         """The operation's result; its errors are raised."""
@@ -169,7 +169,7 @@ class AsyncShell:
             case Send():
                 return await self._send(effect.request)
             case Pause():
-                self._give_up_unfinished()
+                TASKS_APART.give_up_unfinished()
                 return await anyio.sleep(effect.seconds)
             case Take():
                 return await _taken(effect)
@@ -192,18 +192,8 @@ class AsyncShell:
         except StopIteration as done:
             return done.value
         task = loop.create_task(self._run_from(flow, first))
-        self._apart[task] = flow
-        task.add_done_callback(self._give_up)
+        TASKS_APART.keep(task, flow)
         return await asyncio.shield(task)
-
-    def _give_up_unfinished(self) -> None:
-        """Ends what loops were closed over: a token's lock that it has would never be given back."""
-        for task in [one for one in self._apart if one.get_loop().is_closed()]:
-            self._give_up(task)
-
-    def _give_up(self, task: asyncio.Task[Any]) -> None:
-        if flow := self._apart.pop(task, None):
-            flow.close()
 
     async def _send(self, request: Request) -> Answer:
         with _explained(self._connections, request.url), _hidden(_Hidden.QUERY):
