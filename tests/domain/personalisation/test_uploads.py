@@ -66,6 +66,15 @@ async def test_each_row_is_validated_by_itself_and_told_by_its_line(deps: Deps) 
     assert [one.row.line for one in await uploads.first_faulty(deps, cast.account.id, upload.id, 1)] == [4]
 
 
+async def test_a_refused_record_is_kept_as_the_file_has_it(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    upload = await take(deps, cast, f"receiver,reason\n+{phone()},#N/A\n")
+    await run(deps)
+    (batch_id,) = await uploads.batches_of(deps, cast.account.id, upload.id)
+    (record,) = await service.batch_status(deps, cast.account.id, batch_id)
+    assert bytes(record.sent[Field.CALL_REASON]) == b'"#N/A"'
+
+
 async def test_a_file_becomes_batches_of_five_hundred_and_no_row_is_submitted_twice(deps: Deps) -> None:
     cast = await make_cast(deps)
     numbers = [phone() for _ in range(1_100)]

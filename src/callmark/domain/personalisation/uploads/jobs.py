@@ -81,7 +81,7 @@ async def _submit(deps: Deps, upload: Upload, part: UploadPart) -> None:
     records = [model.as_record(row.values) for row in part.records]
 
     def as_sent(position: int) -> bytes:
-        return model.as_sent(part.records[position].values)
+        return model.as_sent(part.records[position].shown)
 
     async def submit(tx: Transaction) -> None:
         batch = await submit_batch_in(tx, deps, upload.account_id, rules, Submitted(records, as_sent))
