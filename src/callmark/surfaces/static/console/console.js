@@ -292,16 +292,16 @@ function outdated(part) {
   part.prepend(note);
   say(note.textContent);
 }
-function upToDate(part) {
+function renewed(part) {
   updated.set(part.id, new Date());
   part.querySelector(":scope > .cs-outdated")?.remove();
 }
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
   const { elt, triggeringEvent } = detail.requestConfig;
-  if (detail.successful) upToDate(triggeringEvent ? detail.target : elt);
+  if (detail.successful) renewed(triggeringEvent ? detail.target : elt);
 });
 document.addEventListener("outdated", (event) => outdated(event.target)); // by progress.js, as the next
-document.addEventListener("updated", (event) => upToDate(event.target));
+document.addEventListener("updated", (event) => renewed(event.target));
 
 /* What a page asks again and again is marked, because nobody has used the session by that. It rests while nobody looks,
    and while the keyboard is inside, unless htmx can put it back: it does so by ids. A list whose rows have buttons
