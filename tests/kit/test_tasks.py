@@ -1,11 +1,13 @@
 """Tasks end for certain, also where a library swallows a cancellation."""
 
 import asyncio
+import inspect
 
 import pytest
 from structlog.testing import capture_logs
 
-from callmark.kit.tasks import end, run_all, to_the_end
+from callmark.kit.errors import Unavailable
+from callmark.kit.tasks import SideTasks, end, run_all, to_the_end
 
 
 async def _swallowing(times: int, ended: list[str]) -> None:
@@ -90,3 +92,39 @@ async def test_who_waits_for_work_that_is_to_be_done_hears_how_it_ended() -> Non
     work.may_go_on.set()
     with pytest.raises(ValueError, match="no room"):
         await to_the_end(work.run(), "not_cleaned_up")
+
+
+async def test_side_work_that_is_ended_before_its_first_step_is_closed() -> None:
+    side, work = SideTasks("side_work_failed"), CleanUp(fails=False).run()
+    side.start(work)
+    await side.end()
+    assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
+
+
+async def test_side_work_that_swallows_a_cancellation_has_ended_when_it_is_to() -> None:
+    side, ended = SideTasks("side_work_failed"), list[str]()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            ended.append("cleaned up")
+
+    side.start(work())
+    await asyncio.sleep(0)
+    await side.end()
+    assert ended == ["cleaned up"]
+
+
+@pytest.mark.parametrize(("error", "level"), [(ValueError("no room"), "error"), (Unavailable("away"), "warning")])
+async def test_what_side_work_raises_is_logged(error: Exception, level: str) -> None:
+    async def fail() -> None:
+        raise error
+
+    side = SideTasks("side_work_failed")
+    with capture_logs() as logged:
+        side.start(fail())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert [(line["event"], line["log_level"]) for line in logged] == [("side_work_failed", level)]

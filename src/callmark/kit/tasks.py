@@ -39,23 +39,25 @@ class SideTasks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Starts the work and does not wait for it."""
-        task = asyncio.get_running_loop().create_task(self._logged(work))
+        """Starts the work and does not wait for it.
+
+        The task is the work, not a wrapper of it: one cancelled before its first step leaves what it wraps unawaited.
+        """
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
 
-    def cancel(self) -> None:
-        """Cancels all of it."""
-        for task in list(self._tasks):
-            task.cancel()
+    async def end(self) -> None:
+        """Cancels all of it and returns when it has ended."""
+        await end(self._tasks)
 
-    async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Unavailable as exc:
-            log.warning(self._event, error=exc.reason)
-        except Exception:
-            log.exception(self._event)
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Unavailable):
+            log.warning(self._event, error=error.reason)
+        elif error:
+            log.error(self._event, exc_info=error)
 
 
 _left: set["asyncio.Task[None]"] = set()

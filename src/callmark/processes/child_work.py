@@ -147,9 +147,12 @@ async def _serve(
     works = [
         serve_until(stop, servers, is_up),
         signals.drained(deps.health, servers, stop),
-        run_beside(stop, watch_loop()),
+        run_beside(stop, watch_loop),
     ]
-    works += [run_beside(stop, _begun_after(up, background, deps)) for background in _backgrounds(does, deps)]
+    works += [
+        run_beside(stop, functools.partial(_begun_after, up, background, deps))
+        for background in _backgrounds(does, deps)
+    ]
     collect_garbage_rarely()
     await run_all(*works)
 

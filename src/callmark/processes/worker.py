@@ -1,7 +1,7 @@
 """The background work of a process: every kind of it, until it is stopped."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from callmark.domain.background import service as background
@@ -36,9 +36,9 @@ async def prepare(deps: Deps) -> None:
     await background.add_periodic_jobs(deps)
 
 
-async def run_beside(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+async def run_beside(stop: asyncio.Event, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Runs `work` until `stop` is set, then cancels it. Raises what it raises; RuntimeError when it ends on its own."""
-    working = asyncio.create_task(work)
+    working = asyncio.create_task(work())
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)

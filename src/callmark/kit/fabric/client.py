@@ -89,13 +89,14 @@ class Fabric:
     async def close(self) -> None:
         """Closes the connection; pushes under way end as FABRIC_LOST."""
         self._closed = True
-        self._side.cancel()
+        await self._side.end()
         if self._connecting:
             self._connecting.cancel()
             with contextlib.suppress(*_FAILED):
                 async with asyncio.timeout(1):
                     await self._client.close()
             await end([self._connecting])
+        await self._side.end()  # what came until the connection had ended
         self._fanouts.lose_all()
 
     @property
