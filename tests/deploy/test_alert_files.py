@@ -2,17 +2,20 @@
 
 import re
 import subprocess
+from typing import Any
 
-import pytest
+import yaml
 from tests.support.alert_rules import PROMTOOL, RULES, promtool_says
+from tests.support.cases import for_each
+
+from callmark.kit import checks
 
 ROOT = RULES.parents[2]
 PAGE = (ROOT / "docs/observing.md").read_text()
 FIRED = ROOT / "tests/deploy/test_alerts.py", ROOT / "tests/e2e/test_serve.py"
-
-
-def alerts() -> list[str]:
-    return re.findall(r"- alert: (\w+)", RULES.read_text())
+ALERTS: dict[str, dict[str, Any]] = {
+    rule["alert"]: rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
+}
 
 
 def test_promtool_reads_the_rules_and_the_sample_that_scrapes() -> None:
@@ -20,17 +23,33 @@ def test_promtool_reads_the_rules_and_the_sample_that_scrapes() -> None:
         [PROMTOOL, "check", "config", RULES.with_name("prometheus.yml")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(alerts())} rules found" in done.stdout
+    assert f"{len(ALERTS)} rules found" in done.stdout
 
 
-@pytest.mark.parametrize("name", alerts())
+@for_each(ALERTS)
 def test_every_alert_is_explained_and_is_fired_by_a_test(name: str) -> None:
-    (rule,) = re.findall(rf"- alert: {name}\n(.*?)(?=\n      - alert|\n  - name|\Z)", RULES.read_text(), re.DOTALL)
-    assert re.search(r"severity: (critical|warning|info)", rule)
-    assert all(f"{part}: " in rule for part in ("summary", "description"))
-    assert f"runbook_url: docs/observing.md#{name.lower()}" in rule
-    assert f"#### {name}\n" in PAGE
+    said, severity = ALERTS[name]["annotations"], ALERTS[name]["labels"]["severity"]
+    assert severity in {"critical", "warning", "info"}
+    assert said["summary"]
+    assert said["runbook_url"] == f"docs/observing.md#{name.lower()}"
     assert f'"{name}"' in "".join(file.read_text() for file in FIRED)
+    after = f" after {ALERTS[name]['for']}" if "for" in ALERTS[name] else ""
+    _, heading, following = PAGE.partition(f"#### {name}\n")
+    paragraph = " ".join(re.split(r"\n#+ ", following)[0].split())
+    assert (heading, paragraph) == (f"#### {name}\n", f"**{severity}**{after}: {said['description']}")
+
+
+@for_each(
+    [
+        ("CallmarkConnectionsScarce", checks.MOST_SHARE_OF_CONNECTIONS),
+        ("CallmarkClockOff", checks.CLOCK_TOLERANCE.total_seconds()),
+        ("CallmarkDiskFull", checks.LEAST_FREE_BYTES),
+    ]
+)
+def test_an_alert_and_the_doctor_have_the_same_bound(case: tuple[str, float]) -> None:
+    name, bound = case
+    number, _, exponent = re.split(r"[<>]", ALERTS[name]["expr"])[1].partition(" * 1024 ^ ")
+    assert float(number) * 1024 ** int(exponent or 0) == bound
 
 
 def test_a_part_that_does_not_work_is_told_once_and_with_its_host() -> None:

@@ -21,7 +21,7 @@ from callmark.kit.settings import Settings
 
 LEAST_FREE_BYTES = 2 * 1024**3
 CLOCK_TOLERANCE = timedelta(seconds=2)
-
+MOST_SHARE_OF_CONNECTIONS = 0.9
 
 _KEY_LOST = (
     "Put back the file secret-key of the data directory, or set CALLMARK_SECRET_KEY to the installation's."
@@ -86,7 +86,7 @@ async def outgoing(tx: Tx) -> CheckResult:
 async def connections(tx: Tx) -> CheckResult:
     """Whether the server has connections left."""
     used, most = await count_connections(tx)
-    few = used * 10 > most * 9
+    few = used / most > MOST_SHARE_OF_CONNECTIONS
     advice = "Raise max_connections, or lower CALLMARK_POOL_SIZE or the number of processes." if few else ""
     return CheckResult("connections", ok=not few, detail=f"{used} of {most} connections are open", advice=advice)
 
