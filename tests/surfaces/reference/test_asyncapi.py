@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 from tests.support.openapi import faults
 
-from callmark.surfaces.gateway import wire
+from callmark.surfaces.gateway import http_verbs, wire
 from callmark.surfaces.reference.asyncapi import CLOSE_CODES, FROM_HANDSET, FROM_SERVER, Frame, asyncapi
 
 ROOT = Path(__file__).parents[3]
@@ -52,6 +52,25 @@ def test_the_handsets_frames_are_those_the_gateway_reads(document: dict[str, Any
     assert {frame.name for frame in FROM_HANDSET} == read
     received = {name for name in document["operations"] if name.startswith("receive_")}
     assert received == {f"receive_{name}" for name in read}
+
+
+def test_each_verb_of_the_stream_is_one_of_plain_http() -> None:
+    """The document says so of all of them."""
+    assert {frame.name for frame in FROM_HANDSET} == http_verbs.TABLE.keys() - {"registrations", "stream"}
+
+
+def test_the_frames_that_received_answers_are_named_with_it(document: dict[str, Any]) -> None:
+    summary: str = document["components"]["messages"]["received"]["summary"]
+    answered = {frame.name for frame in FROM_HANDSET if "received" in frame.answers}
+    for told in (summary, str(wire.Received.__doc__), *re.findall(r"^`received`: .*$", GATEWAY, re.MULTILINE)):
+        assert set(re.findall(r"`(\w+)`", told)) - {"re", "received"} == answered
+
+
+def test_errors_are_those_of_the_prose(document: dict[str, Any]) -> None:
+    summary: str = document["components"]["messages"]["error"]["summary"]
+    _, _, table = GATEWAY.partition("| `slug` | What the handset does |\n|---|---|\n")
+    told = re.findall(r"^\| `([a-z-]+)`", table.partition("\n\n")[0], re.MULTILINE)
+    assert told == re.findall(r"`([a-z-]+)`: ", summary.partition("By `slug`: ")[2])
 
 
 def test_close_codes_are_those_of_the_prose() -> None:

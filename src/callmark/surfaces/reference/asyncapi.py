@@ -11,22 +11,6 @@ from callmark.surfaces.api.documented import Json
 from callmark.surfaces.gateway import wire
 from callmark.surfaces.reference.components import component_schemas
 
-ABOUT = f"""\
-The stream between a handset and the gateway: a WebSocket that carries JSON objects in text frames. Each frame has a
-`type` and an `id`; an answer has the id of the frame that it answers in `re`. Frames are delivered at least once, and
-repeating one is safe. Ignore unknown fields, and unknown types from the server. A frame from the handset can have at
-most {wire.FRAME_BYTES} bytes.
-
-The handset registers with `POST /handset/v1/registrations` and the operator's app credential
-(`{{"phone_number", "os", "app_version"}}`). It then opens the stream with the token from the answer. The handshake
-always succeeds; if the token is not valid, the close code says so. The server sends `welcome`, and the handset sends
-`sync` at once.
-
-The server pings every {wire.PING_S} s and closes a stream that has sent no pong for {wire.SILENCE_S} s. Each verb of
-the handset is also available over plain HTTP: `POST /handset/v1/{{sync,ack,resolve,call,call_me_back,feedback}}` with
-the fields of the frame, without `type` and `id`.
-"""
-
 CLOSE_CODES = {
     1009: "a frame was larger than 16 KiB",
     1011: "no pong for 45 s; connect again",
@@ -239,6 +223,22 @@ FROM_HANDSET = (
         ("received", "error"),
     ),
 )
+_VERBS = f"{{{','.join(frame.name for frame in FROM_HANDSET)}}}"
+ABOUT = f"""\
+The stream between a handset and the gateway: a WebSocket that carries JSON objects in text frames. Each frame has a
+`type` and an `id`; an answer has the id of the frame that it answers in `re`. Frames are delivered at least once, and
+repeating one is safe. Ignore unknown fields, and unknown types from the server. A frame from the handset can have at
+most {wire.FRAME_BYTES} bytes.
+
+The handset registers with `POST /handset/v1/registrations` and the operator's app credential
+(`{{"phone_number", "os", "app_version"}}`). It then opens the stream with the token from the answer. The handshake
+always succeeds; if the token is not valid, the close code says so. The server sends `welcome`, and the handset sends
+`sync` at once.
+
+The server pings every {wire.PING_S} s and closes a stream that has sent no pong for {wire.SILENCE_S} s. Each verb of
+the handset is also available over plain HTTP: `POST /handset/v1/{_VERBS}` with
+the fields of the frame, without `type` and `id`.
+"""
 _CHANNEL = "#/channels/stream"
 
 
