@@ -28,7 +28,10 @@ class Proxy(Struct):
 
 
 class Site(Struct):
-    """What the samples are put into: a directory with `secrets`, and the port of each host that they name."""
+    """What the samples are put into: a directory with `secrets`, and ports.
+
+    A port is that of a host that the samples name, or that of a role whose hosts are all one.
+    """
 
     directory: Path
     ports: dict[str, int]
@@ -44,7 +47,16 @@ class Site(Struct):
 
     def placed(self, text: str) -> str:
         """A proxy's sample with the addresses and files of this deployment."""
-        text = re.sub(r"((?:api|gateway)-\d):8700", lambda found: f"127.0.0.1:{self.ports[found[1]]}", text)
+        role = ""
+
+        def place(found: re.Match[str]) -> str:
+            nonlocal role
+            if found["role"]:
+                role = found["role"]
+                return found[0]
+            return f"127.0.0.1:{self.ports[role if role in self.ports else found['host']]}"
+
+        text = re.sub(r"(?:upstream callmark_|backend )(?P<role>[a-z]+)|(?P<host>(?:api|gateway)-\d):8700", place, text)
         return text.replace("/etc/callmark/tls", str(self.secrets))
 
 

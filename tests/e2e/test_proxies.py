@@ -18,6 +18,25 @@ from tests.support.engines import reachable_directory
 from tests.support.waiting import until
 
 ROLES = ("api", "console", "gateway")
+ROLE_OF = {
+    "/v2/clients/1/labels": "api",
+    "/openapi.json": "api",
+    "/docs": "api",
+    "/docs/errors/not_found": "api",
+    "/": "console",
+    "/console": "console",
+    "/console/accounts": "console",
+    "/handset/v1/register": "gateway",
+    "/handset/v1/stream": "gateway",
+    "/handset/openapi.json": "gateway",
+    "/docs/handset": "gateway",
+    "/asyncapi.json": "gateway",
+    "/stir/v1/signing": "stir",
+    "/stir/openapi.json": "stir",
+    "/docs/stir": "stir",
+    "/brand/1/icon.png": "stir",
+}
+"""Which role alone answers on a path."""
 ANSWER = b"HTTP/1.1 %d .\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -150,3 +169,21 @@ async def test_while_no_host_is_ready_one_of_them_answers(stage: Stage) -> None:
     async with stage.client() as client:
         for path in ("/v2/clients/1/labels", "/console", "/handset/v1/register"):
             assert (await client.get(path)).status_code == 200, path
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_each_path_goes_to_a_host_of_the_role_that_answers_on_it(directory: Path, name: str) -> None:
+    hosts = {role: Host() for role in ("api", "console", "gateway", "stir")}
+    async with AsyncExitStack() as stack:
+        ports: dict[str, int] = {}
+        for role, host in hosts.items():
+            server = await asyncio.start_server(host.serve, "127.0.0.1", 0)
+            stack.callback(server.close)
+            ports[role] = server.sockets[0].getsockname()[1]
+        site = Site(directory, ports)
+        proxy = await stack.enter_async_context(PROXIES[name](site))
+        client = httpx.AsyncClient(base_url=proxy.https, verify=site.tls, trust_env=False, timeout=30)
+        async with client:
+            for path in ROLE_OF:
+                assert (await client.get(path)).status_code == 200, path
+    assert {line.removeprefix("GET "): role for role, host in hosts.items() for line in host.requests} == ROLE_OF
