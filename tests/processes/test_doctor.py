@@ -121,7 +121,9 @@ async def test_parts_that_do_not_work_are_named_with_engines_of_ones_own_where_t
     assert (wrong.name, wrong.detail) == ("push service", trouble)
     found = await doctor.examine(admin_port=str(port))  # nothing listens there now
     assert found["port"].ok
-    assert "parts" not in found
+    assert (found["parts"].checked, found["parts"].ok) == (False, True)
+    assert f"nothing answers on the admin port, http://127.0.0.1:{port}" in found["parts"].detail
+    assert "CALLMARK_ADMIN_PORT" in found["parts"].advice
 
 
 def embedded(doctor: Doctor) -> Doctor:

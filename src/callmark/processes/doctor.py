@@ -70,7 +70,9 @@ async def examine(data: Path | None) -> list[CheckResult]:
         return [*findings, _no_installation(exc), *await _own_engines(settings), *await _ports(settings)]
     findings += [finding async for finding in check_postgres(settings)]
     findings += [await check_nats(settings), await check_object_store(settings)]
-    return [*findings, *(await _parts(settings) or await _ports(settings))]
+    parts = await _parts(settings)
+    asked = any(finding.checked for finding in parts)
+    return [*findings, *parts, *([] if asked else await _ports(settings))]
 
 
 async def _own_engines(settings: Settings) -> list[CheckResult]:
@@ -188,8 +190,10 @@ async def _parts(settings: Settings) -> list[CheckResult]:
                 continue
             wrong = [CheckResult(c.name, ok=False, detail=c.reason, advice=_SEE_LOG) for c in found.checks if not c.ok]
             return wrong or [CheckResult("parts", ok=True, detail="all are working")]
-    silent = CheckResult("parts", ok=False, detail="no process answers on its admin port", advice=_SEE_LOG)
-    return [silent] if runs else []
+    if runs:
+        return [CheckResult("parts", ok=False, detail="no process answers on its admin port", advice=_SEE_LOG)]
+    why = f"not checked: nothing answers on the admin port, {', '.join(urls)}"
+    return [CheckResult("parts", ok=True, detail=why, advice=_SET_ADMIN_PORT, checked=False)]
 
 
 async def _ports(settings: Settings) -> list[CheckResult]:
@@ -222,6 +226,7 @@ class _Readiness(msgspec.Struct):
     checks: list[Check]
 
 
+_SET_ADMIN_PORT = "If a process runs on this machine, set CALLMARK_ADMIN_PORT to its admin port."
 _SEE_LOG = "See the log of `callmark serve` for details."
 
 
