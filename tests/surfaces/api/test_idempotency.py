@@ -1,14 +1,13 @@
 """`Idempotency-Key` on the routes that push: a repeated request is answered again, not done again."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.support.due_work import run_due_once
 from tests.support.factories import phone
-from tests.surfaces.api.extending import Business, business, hold_all, register
+from tests.surfaces.api.extending import Business, hold_all, register
 
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency import service as idempotency
@@ -24,18 +23,6 @@ from callmark.surfaces.api import idempotency as surface
 from callmark.surfaces.api.waiting_room import ClientLine, WaitingRoom
 
 BULK, REAL_TIME = "/v2/clients/{id}/dynamic_call_records", "/v2/clients/{id}/dynamic_call_record"
-
-
-@pytest.fixture
-async def acme(deps: Deps) -> AsyncGenerator[Business]:
-    async with business(deps) as made:
-        yield made
-
-
-@pytest.fixture
-async def borealis(deps: Deps) -> AsyncGenerator[Business]:
-    async with business(deps) as made:
-        yield made
 
 
 async def batches(acme: Business) -> int:

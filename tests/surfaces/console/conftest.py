@@ -1,7 +1,7 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.surfaces.console.browser import Business, Visitors, make_business, visitors
+from tests.surfaces.console.browser import Browser, Business, Visitors, make_business, make_operator, visitors
 
 from callmark.domain.deps import Deps
 
@@ -17,3 +17,9 @@ async def browse(deps: Deps) -> AsyncGenerator[Visitors]:
     """Browsers of the console: `browse()` for a stranger, `await browse.as_member(business.admin)` signed in."""
     async with visitors(deps) as made:
         yield made
+
+
+@pytest.fixture
+async def olive(deps: Deps, browse: Visitors) -> Browser:
+    """An operator, signed in."""
+    return await browse.as_operator(await make_operator(deps))

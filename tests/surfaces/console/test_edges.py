@@ -8,7 +8,6 @@ from tests.surfaces.console.browser import (
     Visitors,
     links_of,
     make_business,
-    make_operator,
     not_named,
     text_of,
 )
@@ -20,11 +19,6 @@ from callmark.kit.errors import Unauthenticated
 from callmark.kit.ids import new_id, random_text
 
 LIST = "/console/operator/edges"
-
-
-@pytest.fixture
-async def olive(deps: Deps, browse: Visitors) -> Browser:
-    return await browse.as_operator(await make_operator(deps))
 
 
 async def edge_named(deps: Deps, name: str) -> Edge:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.factories import phone
-from tests.surfaces.console.browser import Browser, Visitors, errors_of, links_of, make_operator, shown_number, text_of
+from tests.surfaces.console.browser import Browser, errors_of, links_of, shown_number, text_of
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
@@ -21,11 +21,6 @@ from callmark.surfaces.console import display_names
 
 APPS = "/console/operator/handset-apps"
 LIST = "/console/operator/handsets"
-
-
-@pytest.fixture
-async def olive(deps: Deps, browse: Visitors) -> Browser:
-    return await browse.as_operator(await make_operator(deps))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import msgspec
-import pytest
 from msgspec.structs import replace
 from tests.surfaces.console.browser import Browser, Business, Visitors, cells_of, make_operator, text_of, visitors
 
@@ -16,11 +15,6 @@ from callmark.kit.roles import ALL_ROLES
 from callmark.surfaces.cli.command import operator_at_terminal
 
 HEALTH = "/console/operator/health"
-
-
-@pytest.fixture
-async def olive(deps: Deps, browse: Visitors) -> Browser:
-    return await browse.as_operator(await make_operator(deps))
 
 
 async def test_health_tells_of_engines_and_live_processes(deps: Deps, olive: Browser) -> None:

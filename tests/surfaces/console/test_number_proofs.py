@@ -13,7 +13,6 @@ from tests.surfaces.console.browser import (
     Visitors,
     errors_of,
     make_business,
-    make_operator,
     shown_number,
     text_of,
     visitors,
@@ -39,11 +38,6 @@ async def number(deps: Deps, business: Business) -> PhoneNumber:
     (one,) = phones(1)
     await list_in(deps, business, await make_set(deps, business), one)
     return one
-
-
-@pytest.fixture
-async def olive(deps: Deps, browse: Visitors) -> Browser:
-    return await browse.as_operator(await make_operator(deps))
 
 
 async def state(deps: Deps, number: PhoneNumber) -> ProofState:

@@ -1,6 +1,5 @@
 """The page of operators: added and removed; and that members find no page of theirs."""
 
-import pytest
 from tests.surfaces.console.browser import (
     PASSWORD,
     Browser,
@@ -19,11 +18,6 @@ from callmark.domain.operators import service as operators
 from callmark.kit.ids import random_text
 
 LIST = "/console/operator/operators"
-
-
-@pytest.fixture
-async def olive(deps: Deps, browse: Visitors) -> Browser:
-    return await browse.as_operator(await make_operator(deps))
 
 
 async def test_an_operator_is_added_signs_in_and_is_removed(deps: Deps, olive: Browser, browse: Visitors) -> None:

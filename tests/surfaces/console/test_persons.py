@@ -1,6 +1,5 @@
 """Personal data in the console: a number is exported as a file, and erased after it was typed twice."""
 
-import pytest
 from tests.support.table_rows import put_row
 from tests.surfaces.console.browser import BASE, Browser, Visitors, errors_of, make_business, make_operator, text_of
 
@@ -9,11 +8,6 @@ from callmark.domain.persons import erasing, service
 
 URL = "/console/operator/persons"
 NUMBER = "919900112233"
-
-
-@pytest.fixture
-async def olive(deps: Deps, browse: Visitors) -> Browser:
-    return await browse.as_operator(await make_operator(deps))
 
 
 async def test_a_number_is_exported_and_erased(deps: Deps, olive: Browser) -> None:

@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-import pytest
-from tests.surfaces.console.browser import Browser, Visitors, cells_of, links_of, make_operator, text_of
+from tests.surfaces.console.browser import Browser, cells_of, links_of, text_of
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
@@ -13,11 +12,6 @@ from callmark.domain.mail.model import MailState
 from callmark.kit.ids import new_id
 
 QUEUES = "/console/operator/queues"
-
-
-@pytest.fixture
-async def olive(deps: Deps, browse: Visitors) -> Browser:
-    return await browse.as_operator(await make_operator(deps))
 
 
 async def failed_mail(deps: Deps, to: str, *, days_ago: int = 6) -> None:

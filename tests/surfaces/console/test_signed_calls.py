@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 
 import httpx
-import pytest
 from tests.support.factories import phone
 from tests.surfaces.console.browser import (
     Browser,
@@ -12,7 +11,6 @@ from tests.surfaces.console.browser import (
     Visitors,
     links_of,
     make_business,
-    make_operator,
     shown_number,
     text_of,
 )
@@ -30,11 +28,6 @@ from callmark.kit.phone import PhoneNumber
 LIST = "/console/signed-calls"
 ALARMS = f"{LIST}/alarms"
 CALLER = PhoneNumber("918040001234")
-
-
-@pytest.fixture
-async def olive(deps: Deps, browse: Visitors) -> Browser:
-    return await browse.as_operator(await make_operator(deps))
 
 
 def rows(answer: httpx.Response) -> int:

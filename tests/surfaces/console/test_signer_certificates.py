@@ -1,9 +1,8 @@
 """Certificates in the console: of all accounts or one, paged, and retired."""
 
-import pytest
 from tests.domain.numbers.staging import make_business as make_account
 from tests.domain.signer_certificates.staging import key_pem, make_authority, pem
-from tests.surfaces.console.browser import Browser, Visitors, links_of, make_business, make_operator, text_of
+from tests.surfaces.console.browser import Browser, Visitors, links_of, make_business, text_of
 
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
@@ -13,11 +12,6 @@ from callmark.passport import NumberRange, TnAuthList
 from callmark.surfaces.console.signer_certificates import PAGE
 
 LIST = "/console/operator/certificates"
-
-
-@pytest.fixture
-async def olive(deps: Deps, browse: Visitors) -> Browser:
-    return await browse.as_operator(await make_operator(deps))
 
 
 async def imported(deps: Deps) -> StoredCertificate:

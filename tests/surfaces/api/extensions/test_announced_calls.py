@@ -1,24 +1,17 @@
 """`POST calls`: access, bodies, the same call said again."""
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 from tests.support.actors import ALICE
 from tests.support.factories import make_cast, phone
 from tests.support.listed_number import make_listed
-from tests.surfaces.api.extending import Business, business
+from tests.surfaces.api.extending import Business
 
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import iso_ms
-
-
-@pytest.fixture
-async def acme(deps: Deps) -> AsyncGenerator[Business]:
-    async with business(deps) as made:
-        yield made
 
 
 async def body_for(acme: Business, **changed: object) -> dict[str, Any]:

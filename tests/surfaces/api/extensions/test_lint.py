@@ -1,21 +1,12 @@
 """The dry run: the batch route's own words for all faults at once, and the right names for wrong ones."""
 
-from collections.abc import AsyncGenerator
 from time import process_time
 from typing import Any
 
 import msgspec
 import pytest
 from tests.support.factories import phone
-from tests.surfaces.api.extending import CALLER, Business, business
-
-from callmark.domain.deps import Deps
-
-
-@pytest.fixture
-async def acme(deps: Deps) -> AsyncGenerator[Business]:
-    async with business(deps) as made:
-        yield made
+from tests.surfaces.api.extending import CALLER, Business
 
 
 async def lint(acme: Business, body: object, generation: str = "v2") -> dict[str, Any]:

@@ -1,18 +1,16 @@
 """Extension routes: timelines, the funnel, resolve, cancel."""
 
 import re
-from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import msgspec
-import pytest
 from tests.support.due_work import run_due_once
 from tests.support.factories import phone
 from tests.support.listed_number import make_listed
 from tests.support.waiting import Growing, in_task
-from tests.surfaces.api.extending import CALLER, Business, business, hold_all, register
+from tests.surfaces.api.extending import CALLER, Business, hold_all, register
 from tests.surfaces.gateway.helpers import NOTHING_KNOWN, make_handset
 
 from callmark.domain.audit import service as audit
@@ -31,19 +29,6 @@ from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
 from callmark.kit.work import Claimed
-
-
-@pytest.fixture
-async def acme(deps: Deps) -> AsyncGenerator[Business]:
-    async with business(deps) as made:
-        yield made
-
-
-@pytest.fixture
-async def borealis(deps: Deps) -> AsyncGenerator[Business]:
-    async with business(deps) as made:
-        yield made
-
 
 UNSAID = dict.fromkeys(("verification", "duration_s", "disconnect"))
 """What a handset may say of a call, and did not."""
