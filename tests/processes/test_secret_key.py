@@ -18,6 +18,7 @@ from tests.support.audit_log import log_of
 from tests.support.engines import Engines
 from tests.support.factories import ALICE
 from tests.support.opened_deps import PATIENT_S
+from tests.support.waiting import one_after_the_other
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import WebhookId
@@ -26,7 +27,7 @@ from callmark.domain.persons import keys as erasure_keys, service as persons
 from callmark.domain.persons.model import digest_of
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
-from callmark.domain.signer_certificates import roots
+from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.domain.webhooks import secrets, service as webhooks, signing
 from callmark.kit import checks
 from callmark.kit.errors import SetupError
@@ -251,6 +252,21 @@ async def test_calls_are_signed_with_the_same_key_after_a_rotation_and_with_none
     (root,) = await roots.list_roots(deps)
     assert not root.is_own  # calls that were signed before still count
     await roots.create_root(deps, "Another", None, by=SYSTEM)
+    assert await signs(deps, business, number)
+
+
+async def test_certificates_are_renewed_while_the_key_is_replaced(here: Here) -> None:
+    deps = here.stage.deps
+    business, (number, *_) = await make_signing_business(deps)
+    assert await signs(deps, business, number)
+    renewed = await one_after_the_other(
+        deps.db,
+        ["SELECT FROM trust_root FOR UPDATE"],
+        rotate_key(deps, here.settings),
+        signer_certificates.renew(deps, business.account_id, replace_all=True),
+    )
+    assert renewed.result() is True
+    (here.data / OLD_FILE).unlink()
     assert await signs(deps, business, number)
 
 

@@ -10,6 +10,7 @@ from tests.domain.signer_certificates.staging import at, logo_of, make_signing_b
 from tests.support.actors import ALICE, OPERATOR
 from tests.support.audit_log import log_of
 from tests.support.factories import make_label
+from tests.support.waiting import one_after_the_other
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.brand_icons import service as brand_icons
@@ -310,6 +311,19 @@ async def test_a_removed_root_signs_nothing_more(deps: Deps) -> None:
     await roots.remove_root(deps, (await roots.own_root(deps)).id, by=OPERATOR)
     assert await in_use(deps, business.account_id) == []
     assert await signer_of(public(deps), business.account_id, number) is None
+
+
+async def test_a_root_that_is_removed_while_it_issues_takes_what_it_issues_with_it(deps: Deps) -> None:
+    business, _ = await make_signing_business(deps)
+    own = await roots.own_root(deps)
+    await one_after_the_other(
+        deps.db,
+        ["LOCK TABLE audit_entry IN SHARE MODE"],  # the last that both write
+        signer_certificates.renew(public(deps), business.account_id),
+        roots.remove_root(deps, own.id, by=OPERATOR),
+    )
+    assert await in_use(deps, business.account_id) == []
+    assert len(await signer_certificates.list_certificates(deps, business.account_id)) == 1
 
 
 async def test_ten_thousand_scattered_numbers_are_in_certificates_that_every_verifier_reads(deps: Deps) -> None:

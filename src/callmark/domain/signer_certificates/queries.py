@@ -67,9 +67,12 @@ async def select_roots(tx: Tx) -> list[TrustRoot]:
     return [_root(row) for row in await tx.fetch(_ROOT + " ORDER BY added_at, id")]
 
 
-async def select_own_root(tx: Tx) -> tuple[TrustRoot, bytes] | None:
-    """The installation's own root with its sealed key. Index trust_root_one_own."""
-    row = await tx.fetchrow(_ROOT.replace(" FROM", ", sealed_key FROM") + " WHERE sealed_key IS NOT NULL")
+async def lock_own_root(tx: Tx) -> tuple[TrustRoot, bytes] | None:
+    """The installation's own root with its sealed key. Index trust_root_one_own.
+
+    Until the transaction ends it cannot be removed, nor its key forgotten: both retire what was issued by then.
+    """
+    row = await tx.fetchrow(_ROOT.replace(" FROM", ", sealed_key FROM") + " WHERE sealed_key IS NOT NULL FOR SHARE")
     return (_root(row), row["sealed_key"]) if row else None
 
 

@@ -20,7 +20,7 @@ from callmark.domain.labels import service as labels
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import SYSTEM, Actor
-from callmark.domain.signer_certificates import importing, issuing, keys, queries
+from callmark.domain.signer_certificates import importing, issuing, keys, queries, roots
 from callmark.domain.signer_certificates.issuing import IssuedFacts, Renewal
 from callmark.domain.signer_certificates.lots import lot_at
 from callmark.domain.signer_certificates.model import ChosenSigner, SigningCertificate, StoredCertificate, is_in_time
@@ -28,7 +28,7 @@ from callmark.kit.checks import CheckResult
 from callmark.kit.errors import Conflict, NotFound, SetupError, found
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
-from callmark.kit.secret_key import sealer
+from callmark.kit.secret_key import marked_key, sealer
 from callmark.kit.settings import Settings
 from callmark.passport.authority import TnAuthList
 from callmark.passport.certificates import read_authority, read_chain
@@ -173,7 +173,8 @@ async def renew(
     pngs = [] if icons is None else [one.png for one in [*icons, *([icon] if icon else [])]]
     async with deps.db.transaction() as tx:
         account = await accounts.lock_account(tx, account_id)  # so that of several at once one issues
-        own = await queries.select_own_root(tx)
+        await marked_key(tx)  # before any key of ours is locked, in the order of who replaces the secret key
+        own = await queries.lock_own_root(tx)
         if own is None:
             return False
         root, root_key = own[0], keys.opened(keys.opener(deps.settings), own[1], own[0].id.bytes)
@@ -198,9 +199,8 @@ async def issue_certificates(deps: Deps, account_id: AccountId, *, by: Actor) ->
     Raises NotFound, Conflict when none can be issued.
     """
     await accounts.get_account(deps, account_id)
-    async with deps.db.connection() as tx:
-        if await queries.select_own_root(tx) is None:
-            raise Conflict("this installation has no root of its own; make one with `callmark stir root create`")
+    if not any(root.is_own for root in await roots.list_roots(deps)):
+        raise Conflict("this installation has no root of its own; make one with `callmark stir root create`")
     if not await renew(deps, account_id, replace_all=True, by=by):
         raise Conflict("the account has no number that is proven and listed in a published feature set")
     async with deps.db.connection() as tx:
@@ -354,8 +354,8 @@ async def _icons(deps: Deps, account_id: AccountId) -> list[BrandIcon] | None:
 
 
 async def _write(deps: Deps, tx: Tx, renewal: Renewal) -> None:
-    await queries.retire(tx, renewal.outdated, deps.real_clock.now())
     sealing = await sealer(tx, deps.settings, keys.PURPOSE) if renewal.made else None
+    await queries.retire(tx, renewal.outdated, deps.real_clock.now())
     for stored, key in renewal.made:
         if sealing is not None:
             await queries.insert_certificate(tx, stored, keys.sealed(sealing, key, stored.id.bytes))
