@@ -1,9 +1,10 @@
 """Members and places that change while an owner acts: what counts is how they are when it has its turn."""
 
 from collections.abc import Callable, Coroutine
+from uuid import UUID
 
 import pytest
-from tests.support.actors import ALICE, owner_of
+from tests.support.actors import ALICE, BOB, owner_of
 from tests.support.factories import Branch, make_branch
 from tests.support.waiting import one_after_the_other
 
@@ -15,12 +16,26 @@ from callmark.domain.members.model import Member
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role, Scope
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.structure import service as structure
-from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 
 EMAIL = "mia@acme.example"
 HELD = ("SELECT FROM client_account FOR UPDATE", "SELECT FROM member FOR UPDATE")
 
 Use = Callable[[Deps, Member, Branch], Coroutine[None, None, object]]
+Change = Callable[[Deps, Member, Actor, Branch], Coroutine[None, None, None]]
+
+
+async def make_member(
+    deps: Deps,
+    acme: Account,
+    email: str,
+    role: Role = Role.ADMIN,
+    place: UUID | None = None,
+    state: MemberState = MemberState.ACTIVE,
+) -> Member:
+    return await members.create_member(
+        deps, acme.id, by=SYSTEM, email=email, name="Mia", role=role, state=state, node_id=place
+    )
 
 
 @pytest.fixture
@@ -73,16 +88,9 @@ async def test_an_owner_does_not_change_who_has_just_become_someone_it_may_not_c
 ) -> None:
     elsewhere = await make_branch(deps, acme.id, department="Wholesale")
     use, state = CHANGES[change]
-    mia = await members.create_member(
-        deps,
-        acme.id,
-        by=SYSTEM,
-        email=EMAIL,
-        name="Mia",
-        role=Role.PROCESS_OWNER,
-        state=state,
-        node_id=branch.process.id,
-    )
+    mia = await make_member(deps, acme, EMAIL, Role.PROCESS_OWNER, branch.process.id, state)
+    await make_member(deps, acme, ALICE.email)
+    await make_member(deps, acme, owner_of(None).email, Role.PROCESS_OWNER, branch.process.id)
     role, place = (Role.ADMIN, None) if is_promoted else (Role.PROCESS_OWNER, elsewhere.process.id)
     first = members.edit_member(deps, acme.id, mia.id, by=ALICE, name="Mia", role=role, node_id=place)
     second = await one_after_the_other(deps.db, HELD, first, use(deps, mia, branch))
@@ -96,6 +104,7 @@ async def test_nobody_is_invited_to_a_place_that_has_just_left_the_owners(
 ) -> None:
     elsewhere = await make_branch(deps, acme.id, department="Wholesale", process="First mile")
     owner = Actor(ActorKind.MEMBER, "olivia@acme.example", Role.DEPARTMENT_OWNER, Scope(branch.department.id))
+    olivia = await make_member(deps, acme, owner.email, owner.role, branch.department.id)
     moved = structure.move_process(deps, acme.id, branch.process.id, operation_id=elsewhere.operation.id, by=ALICE)
     invited = members.invite_member(
         deps,
@@ -109,4 +118,37 @@ async def test_nobody_is_invited_to_a_place_that_has_just_left_the_owners(
     )
     second = await one_after_the_other(deps.db, HELD, moved, invited)
     assert isinstance(second.exception(), InvalidInput)
-    assert await members.list_members(deps, acme.id) == []
+    assert await members.list_members(deps, acme.id) == [olivia]
+
+
+async def remove_it(deps: Deps, member: Member, by: Actor, _: Branch) -> None:
+    await members.remove_member(deps, member.account_id, member.id, by=by)
+
+
+async def revoke_it(deps: Deps, member: Member, by: Actor, _: Branch) -> None:
+    await members.revoke_access(deps, member.account_id, member.id, by=by)
+
+
+async def demote_it(deps: Deps, member: Member, by: Actor, branch: Branch) -> None:
+    role, place = Role.PROCESS_OWNER, branch.process.id
+    await members.edit_member(deps, member.account_id, member.id, by=by, name="Bob", role=role, node_id=place)
+
+
+async def invite_another(deps: Deps, member: Member, by: Actor, _: Branch) -> None:
+    of = member.account_id
+    await members.invite_member(deps, of, by=by, inviter="Bob", email=EMAIL, name="Mia", role=Role.ADMIN)
+
+
+@pytest.mark.parametrize(
+    ("loses_access", "acts"),
+    [(remove_it, remove_it), (revoke_it, demote_it), (demote_it, revoke_it), (remove_it, invite_another)],
+)
+async def test_who_has_just_lost_its_access_takes_nobody_elses_and_gives_none(
+    deps: Deps, acme: Account, branch: Branch, loses_access: Change, acts: Change
+) -> None:
+    alice, bob, _ = [await make_member(deps, acme, f"{name}@acme.example") for name in ("alice", "bob", "carol")]
+    first, then = loses_access(deps, bob, ALICE, branch), acts(deps, alice, BOB, branch)
+    second = await one_after_the_other(deps.db, HELD, first, then)
+    assert isinstance(second.exception(), Forbidden)
+    assert await members.get_member(deps, acme.id, alice.id) == alice
+    assert EMAIL not in {one.email for one in await members.list_members(deps, acme.id)}

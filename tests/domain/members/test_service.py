@@ -181,13 +181,24 @@ async def test_an_owner_sees_and_changes_those_below_and_gives_no_more_than_it_h
     alice = await an_admin(deps, acme.id)
     here, there = await make_branch(deps, acme.id), await make_branch(deps, acme.id, department="Wholesale")
     olivia = owner_of(here.process.id)
-    inside, beside = [
+    herself, inside, beside = [
         await members.create_member(
-            deps, acme.id, by=SYSTEM, email=address(name), name=name, role=Role.PROCESS_OWNER, node_id=node
+            deps,
+            acme.id,
+            by=SYSTEM,
+            email=email,
+            name=email,
+            role=Role.PROCESS_OWNER,
+            state=MemberState.ACTIVE,
+            node_id=node,
         )
-        for name, node in (("inside", here.process.id), ("beside", there.process.id))
+        for email, node in (
+            (olivia.email, here.process.id),
+            (address("inside"), here.process.id),
+            (address("beside"), there.process.id),
+        )
     ]
-    assert [one.member for one in await members.list_visible(deps, acme.id, by=olivia)] == [inside]
+    assert [one.member for one in await members.list_visible(deps, acme.id, by=olivia)] == [herself, inside]
     (grant,) = await members.roles_to_grant(deps, acme.id, by=olivia)
     assert (grant.role, grant.place and grant.place.id) == (Role.PROCESS_OWNER, here.process.id)
     for foreign in (alice, beside):

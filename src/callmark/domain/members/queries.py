@@ -56,6 +56,12 @@ async def select_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> M
     return _member(row) if row else None
 
 
+async def select_by_email(tx: Tx, account_id: AccountId, email: str) -> Member | None:
+    """The account's member with this address as it is stored, or None."""
+    row = await tx.fetchrow(f"SELECT {_MEMBER} FROM member WHERE account_id = $1 AND email = $2", account_id, email)
+    return _member(row) if row else None
+
+
 async def select_members(tx: Tx, account_id: AccountId) -> list[Member]:
     """The account's members, oldest first. Index member_account."""
     rows = await tx.fetch(

@@ -10,6 +10,7 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.members import queries
+from callmark.domain.members.acting import lock_account_of
 from callmark.domain.members.model import (
     GrantableRole,
     Member,
@@ -198,7 +199,7 @@ async def invite_member(
     member = _new_member(deps, account_id, email, shown, role, MemberState.INVITED, node_id)
     await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
-        await accounts.lock_account(tx, account_id)
+        await lock_account_of(tx, account_id, by)
         place = await _granted(tx, account_id, by, role, node_id)
         if by.is_operator and await sessions.find_person(tx, member.email):
             raise Conflict(EMAIL_TAKEN)
@@ -280,8 +281,8 @@ async def _changeable(deps: Deps, account_id: AccountId, member_id: MemberId, by
 
 
 async def _lock_changeable(tx: Tx, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
-    """As `_changeable`, locked. The account's lock keeps the structure as it is, and orders two who try at once."""
-    await accounts.lock_account(tx, account_id)
+    """As `_changeable`, locked. Raises NotFound, Forbidden."""
+    await lock_account_of(tx, account_id, by)
     member = _found(await queries.lock_member(tx, account_id, member_id))
     return _may_change(found(visible_to(by, member, await _places(tx, account_id))))
 
