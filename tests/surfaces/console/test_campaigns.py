@@ -89,7 +89,7 @@ async def test_a_campaign_is_built_without_scripts_and_made_live(
     assert [(one.text, one.options) for one in campaign.questions] == [("Else?", ()), ("On time?", ("Yes", "No"))]
     assert "was created as a draft" in text_of(made)
     asked = text_of(await paul.get(f"{LIST}/{campaign.id}/live"))
-    assert "You can no longer change its questions." in asked
+    assert "You can no longer change its questions: Else? On time? (Yes, No)" in asked
     assert "calls from the number in Last mile calls" in asked
     shown = await paul.follow(await paul.post(f"{LIST}/{campaign.id}/live"))
     assert "Delivery check is live." in text_of(shown)
@@ -170,12 +170,12 @@ async def test_why_a_campaign_does_not_go_live_is_said(
     alice = await browse.as_member(business.admin)
     await set_switch(deps, listed, "survey", on=False)
     refused = await alice.follow(await alice.post(f"{LIST}/{campaign.id}/live"))
-    assert "the survey switch of this campaign" in text_of(refused)
+    assert "The survey switch of this campaign" in text_of(refused)
     assert "Turn on" in text_of(refused)
     await set_switch(deps, listed, "survey", on=True)
     await live(deps, listed)
     taken = text_of(await alice.follow(await alice.post(f"{LIST}/{campaign.id}/live")))
-    assert "Not made live:" in taken
+    assert "Another campaign of this feature set" in taken
     assert (await feedback.get_campaign(deps, business.account.id, campaign.id)).state is CampaignState.DRAFT
 
 
@@ -226,7 +226,7 @@ async def test_a_campaign_ends_for_good_and_is_deleted_with_its_answers(
     await answers(deps, listed, campaign, "Yes")
     url = f"{LIST}/{campaign.id}"
     refused = await alice.follow(await alice.post(f"{url}/delete"))
-    assert "this campaign is live; end it first" in text_of(refused)
+    assert "This campaign is live; end it first" in text_of(refused)
     assert "cannot make it live again" in text_of(await alice.get(f"{url}/end"))
     ended = await alice.follow(await alice.post(f"{url}/end"))
     assert "Delivery check has ended." in text_of(ended)

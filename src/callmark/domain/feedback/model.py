@@ -94,6 +94,17 @@ class Campaign(Struct, frozen=True):
     live_at: datetime | None
     ended_at: datetime | None
 
+    @property
+    def asked(self) -> list[str]:
+        """After which calls it asks, and what: that no longer changes once it is live."""
+        questions = (text for question in self.questions for text in (question.text, *question.options))
+        return [*sorted(self.call_types), *questions]
+
+    @property
+    def lost(self) -> list[str]:
+        """What a deletion takes: only a campaign that was live has answers."""
+        return [self.state, *self.asked]
+
 
 class CampaignOffer(Struct, frozen=True):
     """What the screen may ask after a call of one type."""

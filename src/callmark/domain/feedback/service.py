@@ -31,6 +31,7 @@ from callmark.domain.feedback.model import (
 from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, FeedbackId, QuestionId
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor, Scope
+from callmark.domain.shown import refuse_changed
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
@@ -128,17 +129,21 @@ async def update_campaign(
     return new
 
 
-async def make_live(deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, by: Actor) -> Campaign:
+async def make_live(
+    deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, by: Actor, shown: str = ""
+) -> Campaign:
     """The campaign, live: from the next call on it is offered where its feature set's numbers are listed.
 
-    Raises NotFound, InvalidInput for a draft without a question, or Conflict: no longer a draft, the feature set's
-    survey switch is off, or another campaign of the feature set is live for one of its call types.
+    `shown` is the digest of what it asks, as it was shown. Raises NotFound, ChangedMeanwhile, InvalidInput for a draft
+    without a question, or Conflict: no longer a draft, the feature set's survey switch is off, or another campaign of
+    the feature set is live for one of its call types.
     """
     async with deps.db.transaction() as tx:
         there = found(await queries.select_campaign(tx, account_id, campaign_id), _UNKNOWN)
         # Before the campaign, as a deletion of the feature set locks them.
         feature_set = await visible_sets.lock_visible(tx, account_id, there.feature_set_id, by.scope)
         old = await _locked_draft(tx, account_id, campaign_id, by.scope)
+        refuse_changed(shown, old.asked)
         if not old.questions:
             raise InvalidInput("a campaign needs at least one question before it goes live", field="questions")
         if not feature_set.survey:
@@ -178,15 +183,18 @@ async def end_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignI
     return new
 
 
-async def delete_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, by: Actor) -> Campaign:
+async def delete_campaign(
+    deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, by: Actor, shown: str = ""
+) -> Campaign:
     """Removes a draft, or an ended campaign with its answers (events stay); what it was.
 
-    Raises NotFound, Conflict when it is live.
+    `shown` is the digest of what is lost, as it was shown. Raises NotFound, ChangedMeanwhile, Conflict when it is live.
     """
     async with deps.db.transaction() as tx:
         campaign = await _locked(tx, account_id, campaign_id, by.scope)
         if campaign.state is CampaignState.LIVE:
             raise Conflict("this campaign is live; end it first")
+        refuse_changed(shown, campaign.lost)
         await queries.delete_campaign(tx, campaign_id)
         await _note(tx, by, AuditAction.CAMPAIGN_DELETED, campaign, deps.clock.now())
     return campaign

@@ -15,7 +15,8 @@ from callmark.domain.ids import CampaignId, FeedbackId
 from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.policy.model import Action
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.domain.shown import digest_of
+from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import counted, display_names
 from callmark.surfaces.console.campaign_builder import (
@@ -25,7 +26,7 @@ from callmark.surfaces.console.campaign_builder import (
     get_campaign,
     question_fields,
 )
-from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed
+from callmark.surfaces.console.confirm import SEEN, Blocked, Confirm, confirmed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
@@ -167,8 +168,11 @@ async def ask_live(request: ConsoleRequest) -> Page:
     if one.state is not FeatureSetState.PUBLISHED:
         why = f"{one.name} is not published, so receivers are not asked until it is."
         begins = [why, f"From then on it asks after {kinds} calls."]
-    lost = [*begins, counted.numbers_ask(one.number_count, one.name), "You can no longer change its questions."]
-    return Confirm(f"Make {campaign.name} live?", lost, "Make live", back, danger=False)
+    asked = [f"{each.text} ({', '.join(each.options)})" if each.options else each.text for each in campaign.questions]
+    frozen = ["You can no longer change its questions:", *asked]
+    lost = [*begins, counted.numbers_ask(one.number_count, one.name), *frozen]
+    seen = digest_of(campaign.asked)
+    return Confirm(f"Make {campaign.name} live?", lost, "Make live", back, danger=False, seen=seen)
 
 
 async def set_survey(request: ConsoleRequest) -> Response:
@@ -182,10 +186,11 @@ async def set_survey(request: ConsoleRequest) -> Response:
 
 async def make_live(request: ConsoleRequest) -> Response:
     """Asks from the next call on; refused, it says why on the campaign's page."""
+    of, shown = (request.deps, request.account_id, request.id(CampaignId)), request.form.text(SEEN)
     to = f"{LIST}/{request.id(CampaignId)}"
     try:
-        campaign = await feedback.make_live(request.deps, request.account_id, request.id(CampaignId), by=request.by)
-    except (Conflict, InvalidInput) as refused:
+        campaign = await feedback.make_live(*of, by=request.by, shown=shown)
+    except InvalidInput as refused:
         return request.go(to, f"Not made live: {refused.message}.", "danger")
     return request.go(to, f"{campaign.name} is live.")
 
@@ -206,12 +211,8 @@ async def ask_end(request: ConsoleRequest) -> Page:
 
 
 async def end(request: ConsoleRequest) -> Response:
-    to = f"{LIST}/{request.id(CampaignId)}"
-    try:
-        campaign = await feedback.end_campaign(request.deps, request.account_id, request.id(CampaignId), by=request.by)
-    except Conflict as refused:
-        return request.go(to, f"Not ended: {refused.message}.", "danger")
-    return request.go(to, f"{campaign.name} has ended.")
+    campaign = await feedback.end_campaign(request.deps, request.account_id, request.id(CampaignId), by=request.by)
+    return request.go(f"{LIST}/{campaign.id}", f"{campaign.name} has ended.")
 
 
 async def ask_delete(request: ConsoleRequest) -> Page:
@@ -227,17 +228,14 @@ async def ask_delete(request: ConsoleRequest) -> Page:
         ],
         button="Delete campaign",
         back=f"{LIST}/{campaign.id}",
+        seen=digest_of(campaign.lost),
     )
 
 
 async def delete(request: ConsoleRequest) -> Response:
     """Removes a draft or an ended campaign."""
-    try:
-        campaign = await feedback.delete_campaign(
-            request.deps, request.account_id, request.id(CampaignId), by=request.by
-        )
-    except Conflict as refused:
-        return request.go(f"{LIST}/{request.id(CampaignId)}", f"Not deleted: {refused.message}.", "danger")
+    of, shown = (request.deps, request.account_id, request.id(CampaignId)), request.form.text(SEEN)
+    campaign = await feedback.delete_campaign(*of, by=request.by, shown=shown)
     return request.go(LIST, f"{campaign.name} was deleted.")
 
 

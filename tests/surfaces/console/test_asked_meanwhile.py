@@ -1,0 +1,82 @@
+"""A page asks before something is lost; who confirms it, after someone else changed what it says, is asked again."""
+
+import re
+from collections.abc import Awaitable
+
+import pytest
+from tests.support.actors import ALICE
+from tests.support.listed_number import Listed, make_listed
+from tests.surfaces.console.browser import Browser, Business, Visitors, text_of
+from tests.surfaces.console.campaigns import draft
+
+from callmark.domain.deps import Deps
+from callmark.domain.feedback import service as feedback
+from callmark.domain.feedback.model import CallType, CampaignState, NewQuestion
+from callmark.kit.errors import NotFound
+from callmark.surfaces.console.confirm import CHANGED, SEEN
+
+_SEEN = re.compile(rf'name="{SEEN}" value="([0-9a-f]{{64}})"')
+
+
+async def opened(browser: Browser, path: str) -> dict[str, object]:
+    """What the form of the page that asks sends."""
+    return {SEEN: "".join(_SEEN.findall((await browser.get(path)).text))}
+
+
+async def asked_again(browser: Browser, path: str, meanwhile: Awaitable[object]) -> str:
+    """The page that asks once more: it was opened, then something else happened, then it was confirmed."""
+    sent = await opened(browser, path)
+    await meanwhile
+    answer = await browser.post(path, sent)
+    assert answer.headers["location"] == path
+    again = text_of(await browser.follow(answer))
+    assert CHANGED in again
+    return again
+
+
+@pytest.fixture
+async def listed(deps: Deps, business: Business) -> Listed:
+    """A number of Acme's, on the process that paul owns."""
+    return await make_listed(deps, account_id=business.account.id, process_id=business.process)
+
+
+async def test_questions_that_a_colleague_changed_do_not_go_live_unread(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed
+) -> None:
+    alice, campaign = await browse.as_member(business.admin), await draft(deps, listed)
+    of, path = (deps, business.account.id, campaign.id), f"/console/campaigns/{campaign.id}/live"
+    asked = [NewQuestion("How was", ("Good", "Bad"))]
+    again = await asked_again(alice, path, feedback.update_campaign(*of, questions=asked, by=ALICE))
+    assert "How was (Good, Bad)" in again
+    missed = feedback.update_campaign(*of, call_types=[CallType.MISSED], by=ALICE)
+    assert "It asks after missed or rejected calls" in await asked_again(alice, path, missed)
+    assert (await feedback.get_campaign(*of)).state is CampaignState.DRAFT
+    await alice.post(path, await opened(alice, path))
+    assert (await feedback.get_campaign(*of)).state is CampaignState.LIVE
+
+
+async def test_a_draft_that_has_asked_meanwhile_is_not_deleted_with_its_answers_unasked(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed
+) -> None:
+    alice, campaign = await browse.as_member(business.admin), await draft(deps, listed)
+    of, path = (deps, business.account.id, campaign.id), f"/console/campaigns/{campaign.id}/delete"
+
+    async def live_and_ended() -> None:
+        await feedback.make_live(*of, by=ALICE)
+        await feedback.end_campaign(*of, by=ALICE)
+
+    await asked_again(alice, path, live_and_ended())
+    assert (await feedback.get_campaign(*of)).state is CampaignState.ENDED
+    await alice.post(path, await opened(alice, path))
+    with pytest.raises(NotFound):
+        await feedback.get_campaign(*of)
+
+
+async def test_questions_that_a_colleague_added_to_a_draft_are_not_deleted_unread(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed
+) -> None:
+    alice, campaign = await browse.as_member(business.admin), await draft(deps, listed)
+    of, path = (deps, business.account.id, campaign.id), f"/console/campaigns/{campaign.id}/delete"
+    more = [NewQuestion(text) for text in ("First?", "Second?", "Third?")]
+    assert "3 questions" in await asked_again(alice, path, feedback.update_campaign(*of, questions=more, by=ALICE))
+    assert len((await feedback.get_campaign(*of)).questions) == 3
