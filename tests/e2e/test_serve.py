@@ -55,6 +55,13 @@ def test_every_process_answers_on_the_shared_port_and_on_its_own(serve: Serve) -
         assert url.startswith("http://127.0.0.2:")
         for path in ("/healthz", "/readyz", "/metrics"):
             until(lambda page=url + path: fetch(page)[0] == 200)
+    pages = [fetch(url + "/metrics")[1].decode() for url in there["admin_urls"]]
+    named = [line for page in pages for line in page.splitlines() if line.startswith("callmark_process_info{")]
+    assert sorted(named) == [
+        'callmark_process_info{process="http-0",roles="api"} 1.0',
+        'callmark_process_info{process="http-1",roles="api"} 1.0',
+        'callmark_process_info{process="worker-2",roles="worker"} 1.0',
+    ]
 
 
 def test_the_log_has_the_request_id_of_a_client_or_one_of_our_own(serve: Serve) -> None:

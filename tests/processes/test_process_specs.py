@@ -34,7 +34,7 @@ async def test_a_child_takes_no_code_from_the_directory_it_was_started_in(
     for module in ("callmark", "msgspec", "h11"):
         (tmp_path / f"{module}.py").write_text(f"open({str(ran)!r}, 'w')")
     monkeypatch.chdir(tmp_path)
-    unit = ProcessUnit("no such kind", 0, "api")
+    unit = ProcessUnit("no such kind", 0, ["api"])
     unit.settings = read_settings({})
     with pytest.raises(SetupError, match="did not start"):
         await unit.start()
@@ -43,7 +43,7 @@ async def test_a_child_takes_no_code_from_the_directory_it_was_started_in(
 
 async def test_a_child_that_has_begun_and_is_not_needed_ends_and_leaves_nothing_open() -> None:
     before = open_pipes()
-    unit = ProcessUnit("worker", 0, "worker")
+    unit = ProcessUnit("worker", 0, ["worker"])
     unit.begin()
     assert len(open_pipes() - before) == 2
     async with asyncio.timeout(30):
@@ -64,7 +64,7 @@ def test_a_child_whose_settings_never_come_ends_by_itself() -> None:
 
 def test_no_secret_is_in_the_environment_of_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLMARK_SECRET_KEY", "made-up and long enough")
-    unit = ProcessUnit("worker", 0, "worker")
+    unit = ProcessUnit("worker", 0, ["worker"])
     unit.begin()
     environ = Path(f"/proc/{unit.pid}/environ").read_text()
     asyncio.run(unit.stop(5))

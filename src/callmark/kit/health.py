@@ -20,6 +20,7 @@ from callmark.kit.fabric.client import Fabric
 from callmark.kit.installation import held_since, told_held
 from callmark.kit.postgres.database import Database
 from callmark.kit.postgres.migrate import needed, schema_number
+from callmark.kit.roles import DATABASE, ROLES
 
 _NEEDED = needed()
 
@@ -41,15 +42,7 @@ class Check(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-_ENGINES = frozenset({"postgresql", "schema"})
-_NEEDS = {
-    "api": _ENGINES,
-    "real_time": _ENGINES | {"nats"},
-    "gateway": _ENGINES | {"nats"},
-    "console": _ENGINES,
-    "stir": _ENGINES,
-    "worker": _ENGINES,
-}
+_NEEDS = {name: role.needs for name, role in ROLES.items()} | {"real_time": DATABASE | {"nats"}}
 """What a role cannot do without, beside the parts of its own process; real-time pushes are a role within the API's."""
 
 _STOPPING = "stopping"
@@ -132,7 +125,7 @@ async def readyz(
     if role:
         ready = any(one.ok for one in roles if one.name == role)
     elif roles:
-        mine = {"nats", *_ENGINES}
+        mine = {"nats", *DATABASE}
         ready = all(one.ok for one in roles if one.name in health.roles) and all(
             check.ok for check in checks if check.name not in mine
         )

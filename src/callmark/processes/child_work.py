@@ -74,14 +74,15 @@ def work(args: argparse.Namespace) -> None:
     allow_many_files()
     name = f"{args.kind}-{args.index}"
     logs.set_up(settings.log_level, process=name)
-    name_process(name, args.roles if "http" in PROCESS_KINDS[args.kind] else args.kind)
+    name_process(name, ",".join(sorted(args.roles)) or args.kind)
     line = _ParentPipe(args.ready_fd)
     health = Health()
+    health.roles = args.roles
     if args.board_fd is not None:
         health.beside = lambda: read_board(args.board_fd).notices
         health.restarts = lambda: read_board(args.board_fd).restarts
     try:
-        uvloop.run(_run(settings, args.kind, args.admin_port, frozenset(args.roles.split(",")), line, health))
+        uvloop.run(_run(settings, args.kind, args.admin_port, line, health))
     except AppError as exc:
         error = exc.detail
         log.error("process_cannot_run", error=error)  # noqa: TRY400 - the text says it all
@@ -99,17 +100,14 @@ def _given(descriptor: int) -> dict[str, str]:
     return msgspec.json.decode(text, type=dict[str, str]) if text else sys.exit(1)
 
 
-async def _run(
-    settings: Settings, kind: str, admin_port: int, roles: frozenset[str], line: _ParentPipe, health: Health
-) -> None:
+async def _run(settings: Settings, kind: str, admin_port: int, line: _ParentPipe, health: Health) -> None:
     does = PROCESS_KINDS[kind]
-    health.roles = (roles - {"worker"} if "http" in does else frozenset()) | does & {"worker"}
     signals = Signals(settings.drain_s if "http" in does else 0)
     if settings.emulator:
         settings = _with_push_service(settings, is_worker="worker" in does)
     async with traced_process(settings, kind), open_deps(settings, kind, health=health) as deps:
         try:
-            await _serve(deps, does, admin_port, roles, line, signals)
+            await _serve(deps, does, admin_port, line, signals)
         except Exception:
             signal.alarm(LAST_SECONDS)  # what does not let itself be ended must not keep a failed process alive
             raise
@@ -123,9 +121,7 @@ def _with_push_service(settings: Settings, *, is_worker: bool) -> Settings:
     return service_account.with_push_service(settings, public_url(settings))
 
 
-async def _serve(
-    deps: Deps, does: frozenset[str], admin_port: int, roles: frozenset[str], line: _ParentPipe, signals: "Signals"
-) -> None:
+async def _serve(deps: Deps, does: frozenset[str], admin_port: int, line: _ParentPipe, signals: "Signals") -> None:
     stop = asyncio.Event()
     deps.fabric.on_late_acknowledgement(functools.partial(personalisation.acknowledge_token, deps))
     await prepare(deps)
@@ -137,7 +133,9 @@ async def _serve(
         from callmark.surfaces.app import build_app
 
         socks = open_sockets(deps.settings.host, deps.settings.port)
-        servers.append(Server(build_app(deps, roles), *socks, trusted_proxies=deps.settings.trusted_proxies))
+        servers.append(
+            Server(build_app(deps, deps.health.roles), *socks, trusted_proxies=deps.settings.trusted_proxies)
+        )
     up = asyncio.Event()
 
     def is_up() -> None:

@@ -10,7 +10,7 @@ import msgspec
 from callmark.kit.clock import SystemClock
 from callmark.kit.errors import SetupError
 from callmark.kit.postgres import migrate
-from callmark.kit.roles import HTTP_ROLES
+from callmark.kit.roles import HTTP_ROLES, NEEDED_KINDS, roles_of
 from callmark.kit.service_manager import ServiceManager
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.settings.in_force import SettingInForce, settings_in_force
@@ -48,10 +48,9 @@ async def _serve(settings: Settings, roles: frozenset[str]) -> None:
 
 def _kinds(settings: Settings, roles: frozenset[str]) -> list[str]:
     """The child processes that it takes: each does one thing, so that they do not slow down each other."""
-    http = ["http"] * settings.processes if roles & HTTP_ROLES else []
-    worker = ["worker"] if "worker" in roles else []
+    taken = [kind for kind in NEEDED_KINDS if roles_of(kind, roles)]
     handsets = ["handsets"] if settings.emulator and "gateway" in roles else []
-    return http + worker + handsets
+    return [one for kind in taken for one in [kind] * (settings.processes if kind == "http" else 1)] + handsets
 
 
 def _say_where(running: Running, roles: frozenset[str]) -> None:

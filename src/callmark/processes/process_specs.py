@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext, suppress
 from typing import NamedTuple, Protocol
 
@@ -76,7 +76,7 @@ class ProcessUnit:
         self,
         kind: str,
         index: int,
-        roles: str,
+        roles: Iterable[str],
         *,
         admin_port: int = 0,
         logs: DataDirectory | None = None,
@@ -89,7 +89,7 @@ class ProcessUnit:
         """Where its health and metrics are: a port of its choice (0) until it first started, then always the same."""
         # -P: else Python looks for modules in the directory that we were started in, whoever may write to it.
         python = [sys.executable, "-P", "-m", "callmark.processes.child"]
-        self._argv = [*python, kind, f"--index={index}", f"--roles={roles}"]
+        self._argv = [*python, kind, f"--index={index}", f"--roles={','.join(roles)}"]
         self._logs = logs
         self._child: Child | None = None
         self._begun: _Begun | None = None

@@ -21,7 +21,7 @@ from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.installation import check_place, place_of
 from callmark.kit.postgres.database import connect
 from callmark.kit.postgres.migrate import migrate
-from callmark.kit.roles import ALL_ROLES, kinds_done_by
+from callmark.kit.roles import ALL_ROLES, kinds_done_by, roles_of
 from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.tasks import end
@@ -224,10 +224,17 @@ class Supervisor:
 
     def _begin_children(self, directory: DataDirectory | None) -> list[ProcessUnit]:
         """The children, which import their modules while the engines start."""
-        roles, first = ",".join(sorted(self._roles)), self._settings.admin_port
+        first = self._settings.admin_port
         logs = directory if self._log_files else None
         children = [
-            ProcessUnit(kind, index, roles, admin_port=first and first + index, logs=logs, board_fd=self._board.fd)
+            ProcessUnit(
+                kind,
+                index,
+                sorted(roles_of(kind, self._roles)),
+                admin_port=first and first + index,
+                logs=logs,
+                board_fd=self._board.fd,
+            )
             for index, kind in enumerate(self._kinds)
         ]
         self._stack.push_async_callback(_stop_all, children, CHILDREN_WITHIN_S + self._settings.drain_s)

@@ -18,6 +18,7 @@ from callmark.domain.log_downloads.service import Downloads
 from callmark.kit import patience
 from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound
 from callmark.kit.health import readyz as ready
+from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.workload import Workload
 from callmark.surfaces import assets, downloads, logos, reference
 from callmark.surfaces.api.routes import Api, Before
@@ -30,16 +31,17 @@ _API_PATHS = ("/clients/", "/v2/", "/v3/", "/extensions/")
 
 
 _MODULES = {
+    "api": "callmark.surfaces.api.routes",
     "gateway": "callmark.surfaces.gateway.app",
     "stir": "callmark.surfaces.stir.app",
     "console": "callmark.surfaces.console.routes",
 }
-"""What only a process of this role needs."""
+"""What a process of this role needs."""
 
 
 def load(roles: frozenset[str]) -> None:
     """Imports what `build_app` will need."""
-    for role in roles & _MODULES.keys():
+    for role in roles & HTTP_ROLES:
         import_module(_MODULES[role])
 
 

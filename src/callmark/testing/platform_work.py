@@ -19,7 +19,9 @@ from callmark.surfaces.emulator.curl_example import CREDENTIALS_JSON
 
 async def _run(data: Path, port: int) -> None:
     settings = demo_settings(port, data)
-    supervisor = Supervisor(settings, ROLES, [ALL_ROLES], report=_report, prepare=prepare_demo, log_files=True)
+    supervisor = Supervisor(
+        settings, frozenset(ROLES), [ALL_ROLES], report=_report, prepare=prepare_demo, log_files=True
+    )
     async with supervisor as running:
         from callmark.processes.demo.preparing import until_ready
 

@@ -34,7 +34,7 @@ async def test_health_tells_of_engines_and_live_processes(deps: Deps, olive: Bro
             gone,
         )
     page = await olive.get(HEALTH)
-    assert "Silent" in cells_of(page.text, "Web: API, gateway, console")
+    assert "Silent" in cells_of(page.text, "Web: API, gateway, console, signed calls")
     await worker.stop()
 
 

@@ -26,12 +26,11 @@ from callmark.kit.installation import held_since
 from callmark.kit.postgres.database import Tx
 from callmark.kit.postgres.migrate import applied_steps, outstanding
 from callmark.kit.postgres.partitions import days_ahead
-from callmark.kit.roles import ALL_ROLES, kinds_done_by
+from callmark.kit.roles import ALL_ROLES, NEEDED_KINDS, kinds_done_by
 from callmark.kit.telemetry.metrics import ReadMetric
 
 log = structlog.get_logger(__name__)
 
-KINDS = ("http", "worker")
 READ_AGAIN_AFTER_S = 5.0
 """More scrapers, or impatient ones, get what was read so long ago."""
 _WITHIN_S = 5.0
@@ -116,7 +115,7 @@ class FleetMetrics:
         deps = self._deps
         async with deps.db.connection() as tx:
             if deps.health.process_id and not await is_eldest(
-                tx, deps.real_clock, deps.health.process_id, (*KINDS, ALL_ROLES)
+                tx, deps.real_clock, deps.health.process_id, (*NEEDED_KINDS, ALL_ROLES)
             ):
                 return []
             queues = await background.look_at_row_works(deps, tx)
@@ -151,7 +150,7 @@ async def _engine(deps: Deps, tx: Tx) -> list[Metric]:
     ahead = await days_ahead(tx, deps.clock.now().astimezone(UTC).date(), DAILY_TABLES)
     return [
         _DAYS.of({(table,): days for table, days in ahead.items()}),
-        _PROCESSES.of({(kind,): alive[kind] for kind in {*KINDS} - kinds_done_by(alive) | alive.keys()}),
+        _PROCESSES.of({(kind,): alive[kind] for kind in {*NEEDED_KINDS} - kinds_done_by(alive) | alive.keys()}),
         _SCHEMA.of(max(applied, default=0)),
         _OUTSTANDING.of(len(outstanding(applied))),
         _HELD.of(await held_since(tx) is not None),

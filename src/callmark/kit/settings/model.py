@@ -81,8 +81,8 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
     roles: Annotated[
         str,
         Meta(
-            description="What `callmark serve` runs here, separated by commas: `api`, `console`, `gateway`, `stir`,"
-            " `worker`."
+            description="What `callmark serve` runs here, separated by commas:"
+            f" {', '.join(f'`{role}`' for role in sorted(ROLES))}."
         ),
     ] = ",".join(sorted(ROLES))
     processes: Annotated[int, Meta(ge=1, le=64, description="Number of HTTP processes of `callmark serve`.")] = 1

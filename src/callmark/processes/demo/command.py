@@ -91,7 +91,7 @@ class _Demo(Struct):
         data = DataDirectory(self.settings.data).path
         printer.heading(f"Callmark demo in {data}")
         supervisor = Supervisor(
-            self.settings, ROLES, [ALL_ROLES], report=_report, prepare=self._prepare, log_files=True
+            self.settings, frozenset(ROLES), [ALL_ROLES], report=_report, prepare=self._prepare, log_files=True
         )
         async with supervisor as running:
             printer.step("engines, schema, two accounts and all processes are running", began)

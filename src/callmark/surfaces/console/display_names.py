@@ -346,7 +346,7 @@ ACCOUNT_STATES = {AccountState.ACTIVE: "Active", AccountState.SUSPENDED: "Suspen
 ACCOUNT_COLOURS = {AccountState.ACTIVE: "green", AccountState.SUSPENDED: "red"}
 SYSTEMS = {OS.ANDROID: "Android", OS.IOS: "iOS"}
 PROCESSES = {
-    "http": "Web: API, gateway, console",
+    "http": "Web: API, gateway, console, signed calls",
     "worker": "Worker",
     "handsets": "Virtual handsets",
     ALL_ROLES: "All roles and virtual handsets",

@@ -14,14 +14,12 @@ from callmark.kit.checks import CheckResult
 from callmark.kit.heartbeats import Heartbeat, clock_offset, heartbeats
 from callmark.kit.outbound import smtp
 from callmark.kit.postgres.database import Tx
-from callmark.kit.roles import kinds_done_by
+from callmark.kit.roles import NEEDED_KINDS, kinds_done_by
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get, post
 
 URL = "/console/operator/health"
-_KINDS = ("http", "worker")
-"""Kinds of process without one of which an installation does not work."""
 
 
 class InstallationHealth(Struct, frozen=True):
@@ -90,7 +88,7 @@ def _nats(deps: Deps) -> CheckResult:
 
 def _alive(processes: list[Heartbeat]) -> CheckResult:
     alive = kinds_done_by(beat.kind for beat in processes if beat.is_alive)
-    missing = [kind for kind in _KINDS if kind not in alive]
+    missing = [kind for kind in NEEDED_KINDS if kind not in alive]
     if missing:
         return CheckResult(
             "processes",
