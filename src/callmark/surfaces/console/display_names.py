@@ -43,7 +43,8 @@ FEATURE_HINTS: dict[KeyAccess, str] = {
     Feature.NUMBER_MANAGEMENT: "list and delist numbers, read numbers and feature sets",
     Feature.CALL_ME_BACK: "download the log of requests",
     Feature.USER_FEEDBACK: "download the log of answers",
-    MANAGEMENT: "manage everything that admins manage in this console, except keys, members and settings",
+    MANAGEMENT: "manage everything that admins manage in this console, except keys, members, the account's name"
+    " and codes at sign-in",
 }
 ROLES = {
     Role.ADMIN: "Admin",
