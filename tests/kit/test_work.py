@@ -1,93 +1,20 @@
 """Due work: claimed once, leased, given back, postponed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import LiteralString
-from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
+from tests.kit.chores import Chores, Run
 from tests.support.waiting import until
 
-from callmark.domain.deps import Deps
 from callmark.kit import worker
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Unavailable
-from callmark.kit.ids import new_id, random_text
-from callmark.kit.postgres.database import own_names
+from callmark.kit.ids import new_id
 from callmark.kit.work import LEASE, Claimed, OwnerLease, Work, wake_topic
-from callmark.kit.worker import Worker
-
-Run = Callable[[Claimed], Awaitable[datetime | None]]
-
-
-class Chores:
-    """Rows of due work in a table of their own, for one test."""
-
-    def __init__(self, deps: Deps, clock: FakeClock) -> None:
-        self.deps = deps
-        self.clock = clock
-        self.real = FakeClock()
-        self.table: LiteralString = own_names("chore_" + random_text(12).lower())
-        self.ran: list[str] = []
-
-    async def make(self, *names: str) -> None:
-        async with self.deps.db.connection() as tx:
-            await tx.execute(
-                f"CREATE TABLE {self.table}"
-                " (name text PRIMARY KEY, owner text GENERATED ALWAYS AS (split_part(name, ' ', 1)) STORED,"
-                " due_at timestamptz, lease_id uuid, leased_until timestamptz)"
-            )
-        await self.add(*names)
-
-    async def add(self, *names: str) -> None:
-        async with self.deps.db.connection() as tx:
-            await tx.execute(
-                f"INSERT INTO {self.table} (name, due_at) SELECT n, $2 FROM unnest($1::text[]) n",
-                list(names),
-                self.clock.now(),
-            )
-
-    async def due_at(self, name: str) -> datetime | None:
-        async with self.deps.db.connection() as tx:
-            return await tx.fetchval(f"SELECT due_at FROM {self.table} WHERE name = $1", name)
-
-    async def leased(self) -> dict[str, UUID]:
-        async with self.deps.db.connection() as tx:
-            rows = await tx.fetch(f"SELECT name, lease_id FROM {self.table} WHERE leased_until IS NOT NULL")
-        return {row["name"]: row["lease_id"] for row in rows}
-
-    def work(self, run: Run | None = None, *, at_once: int = 10) -> Work:
-        return Work(
-            name=self.table,
-            table=self.table,
-            key="name",
-            key_type="text",
-            columns="name",
-            run=run or self.run_once,
-            at_once=at_once,
-        )
-
-    def shared(self, run: Run | None = None, *, at_once: int = 10, share: int = 100) -> Work:
-        """Work whose rows belong to the first word of their name."""
-        return replace(self.work(run, at_once=at_once), owner="owner", share=share)
-
-    def worker(self) -> Worker:
-        return Worker(self.deps.db, self.deps.gather, self.deps.fabric, self.clock, self.real)
-
-    async def run_once(self, claimed: Claimed) -> None:
-        self.ran.append(claimed.row["name"])
-
-
-@pytest.fixture
-async def chores(deps: Deps, clock: FakeClock) -> AsyncGenerator[Chores]:
-    made = Chores(deps, clock)
-    yield made
-    async with deps.db.connection() as tx:
-        await tx.execute(f"DROP TABLE IF EXISTS {made.table}")
 
 
 async def test_each_row_is_claimed_by_one_worker_only(chores: Chores) -> None:
@@ -209,12 +136,7 @@ async def test_a_fault_while_leases_are_renewed_does_not_end_their_renewal(chore
 
 
 async def is_leased_until(chores: Chores, instant: datetime) -> bool:
-    return await leased_until(chores) == instant
-
-
-async def leased_until(chores: Chores) -> datetime | None:
-    async with chores.deps.db.connection() as tx:
-        return await tx.fetchval(f"SELECT leased_until FROM {chores.table}")
+    return await chores.leased_until() == instant
 
 
 async def test_a_wake_runs_new_work_at_once_and_a_stopped_worker_gives_its_leases_back(
@@ -237,7 +159,7 @@ async def test_a_wake_runs_new_work_at_once_and_a_stopped_worker_gives_its_lease
     await asyncio.wait_for(started.wait(), 30)
     working.cancel()
     await asyncio.wait([working])
-    assert await leased_until(chores) is None
+    assert await chores.leased_until() is None
     assert len(await chores.worker().claim(work, 1)) == 1
 
 

@@ -152,6 +152,15 @@ class Work(Struct, frozen=True):
         return f"UPDATE {self.table} SET lease_id = NULL, leased_until = NULL WHERE {self._held}"
 
     @property
+    def release_lease_sql(self) -> LiteralString:
+        """Drops lease $1 of all its rows, which stay due: for a claim whose answer no one read."""
+        return (
+            f"UPDATE {self.table} SET lease_id = NULL, leased_until = NULL WHERE {self.key} IN ("
+            f"SELECT {self.key} FROM {self.table} WHERE due_at IS NOT NULL AND lease_id = $1"
+            f" ORDER BY {self.key} FOR UPDATE)"
+        )
+
+    @property
     def renew_sql(self) -> LiteralString:
         """Extends the leases $2 of rows $1 to $3; leaves out those whose lease is another's."""
         return f"UPDATE {self.table} SET leased_until = $3 WHERE {self._held}"

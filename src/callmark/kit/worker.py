@@ -131,10 +131,14 @@ class Worker:
         return count
 
     async def claim(self, work: Work, most: int) -> list[Claimed]:
-        """Takes up to `most` due rows under one lease."""
+        """Takes up to `most` due rows under one lease. Gives back what it took unseen when it is cancelled."""
         lease = new_id()
-        async with self._db.connection() as tx:
-            rows = await tx.fetch(work.claim_sql, self._clock.now(), self._real.now(), lease, most, LEASE)
+        try:
+            async with self._db.connection() as tx:
+                rows = await tx.fetch(work.claim_sql, self._clock.now(), self._real.now(), lease, most, LEASE)
+        except asyncio.CancelledError:  # PostgreSQL may have done it: the cancellation only asks it not to
+            await self._write(work, work.release_lease_sql, lease)
+            raise
         return [Claimed(row, lease) for row in rows]
 
     async def _attend(self, work: Work, looks_after: float) -> None:
@@ -187,7 +191,7 @@ class Worker:
             task.cancel()
         within = work.leases_owner.ends_within if work.leases_owner else timedelta(seconds=1)
         ended, _ = await asyncio.wait(running, timeout=within.total_seconds())
-        await self._write(work, work.release_sql, [held[task] for task in ended])
+        await self._write_held(work, work.release_sql, [held[task] for task in ended])
 
     async def _run_one(self, work: Work, claimed: Claimed) -> bool:
         """Whether something may be due now that was not before: the row, or what its owner may run besides."""
@@ -217,13 +221,15 @@ class Worker:
             log.warning("lease_not_written", key=str(claimed.row[0]), error=exc.reason)
             return False
 
-    async def _write(self, work: Work, statement: LiteralString, held: Sequence[Claimed], *args: object) -> None:
+    async def _write_held(self, work: Work, statement: LiteralString, held: Sequence[Claimed], *args: object) -> None:
+        if held:
+            await self._write(work, statement, [one.row[0] for one in held], [one.lease_id for one in held], *args)
+
+    async def _write(self, work: Work, statement: LiteralString, *args: object) -> None:
         """Runs a statement on leases. Where PostgreSQL is away they run out, and the rows are run again."""
-        if not held:
-            return
         try:
             async with self._db.connection() as tx:
-                await tx.execute(statement, [one.row[0] for one in held], [one.lease_id for one in held], *args)
+                await tx.execute(statement, *args)
         except Unavailable as exc:
             log.warning("leases_not_written", work=work.name, error=exc.reason)
 
@@ -239,6 +245,6 @@ class Worker:
         while True:
             await self._real.sleep(LEASE / 3)
             try:
-                await self._write(work, work.renew_sql, list(held()), self._real.now() + LEASE)
+                await self._write_held(work, work.renew_sql, list(held()), self._real.now() + LEASE)
             except Exception:  # or every run from now on would be claimed a second time
                 log.exception("leases_not_kept", work=work.name)
