@@ -5,12 +5,19 @@ import contextlib
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 
+import msgspec
 import pytest
+from tests.support.engines import Engines
 
+from callmark.domain.deps import Deps
 from callmark.kit.errors import SetupError
-from callmark.kit.settings import read_settings
+from callmark.kit.secret_key import make_key, set_key
+from callmark.kit.settings import read_settings, to_environ
+from callmark.processes.child import Ready
 from callmark.processes.process_specs import ProcessUnit
 from callmark.processes.supervisor import CHILDREN_WITHIN_S, ENGINES_WITHIN_S
 
@@ -60,6 +67,25 @@ def test_a_child_whose_settings_never_come_ends_by_itself() -> None:
     ended = subprocess.run(argv, pass_fds=[read], check=False, capture_output=True, timeout=30)
     os.close(read)
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, b"", b"")
+
+
+async def test_a_worker_without_the_secret_key_says_so_and_nothing_else(
+    engines: Engines, deps: Deps, tmp_path: Path
+) -> None:
+    async with deps.db.transaction() as tx:
+        await set_key(tx, make_key(tmp_path / "first host"), None)
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, data=tmp_path / "next host")
+    with TemporaryFile() as given:
+        given.write(msgspec.json.encode(to_environ(settings)))
+        given.seek(0)
+        argv = [sys.executable, "-W", "default", "-P", "-m", "callmark.processes.child", "worker", "--index=0"]
+        argv += ["--ready-fd=1", f"--settings-fd={given.fileno()}"]
+        started = partial(subprocess.run, argv, pass_fds=[given.fileno()], check=False, capture_output=True)
+        ended = await asyncio.to_thread(started)
+    assert ended.returncode == 1
+    assert "secret key" in msgspec.json.decode(ended.stdout, type=Ready).error
+    assert b"never awaited" not in ended.stderr
+    assert b"unclosed" not in ended.stderr
 
 
 def test_no_secret_is_in_the_environment_of_a_child(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,6 +122,7 @@ def _with_push_service(settings: Settings, *, is_worker: bool) -> Settings:
 
 
 async def _serve(deps: Deps, does: frozenset[str], admin_port: int, line: _ParentPipe, signals: "Signals") -> None:
+    backgrounds = list(_backgrounds(does, deps))  # before there is anything that would be left open or unawaited
     stop = asyncio.Event()
     deps.fabric.on_late_acknowledgement(functools.partial(personalisation.acknowledge_token, deps))
     await prepare(deps)
@@ -147,10 +148,7 @@ async def _serve(deps: Deps, does: frozenset[str], admin_port: int, line: _Paren
         signals.drained(deps.health, servers, stop),
         run_beside(stop, watch_loop),
     ]
-    works += [
-        run_beside(stop, functools.partial(_begun_after, up, background, deps))
-        for background in _backgrounds(does, deps)
-    ]
+    works += [run_beside(stop, functools.partial(_begun_after, up, background, deps)) for background in backgrounds]
     collect_garbage_rarely()
     await run_all(*works)
 
