@@ -27,7 +27,7 @@ from callmark.domain.labels.logo import initial_logo
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.engines.binaries import choose_postgres
 from callmark.kit.ids import sha256
 from callmark.kit.open_files import allow_many_files, most_connections

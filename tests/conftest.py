@@ -19,12 +19,12 @@ import structlog
 from tests.support.between_tests import LOOP
 from tests.support.databases import Databases
 from tests.support.engines import TEMPLATE_WITH_DAYS, Engines, RunningEngines
+from tests.support.fake_clock import FakeClock
 from tests.support.opened_deps import opened_deps
 
 from callmark.domain.deps import Deps
 from callmark.domain.labels import logo
 from callmark.domain.sessions import passwords
-from callmark.kit.clock import FakeClock
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
 from callmark.kit.process_start import collect_garbage_rarely, importing
 

@@ -11,12 +11,13 @@ from tests.support import databases
 from tests.support.databases import CATALOGS, Databases
 from tests.support.engines import TEMPLATE_WITH_DAYS, Engines
 from tests.support.factories import Sent, make_branch, make_cast, make_feature_set, phone, submit_batch
+from tests.support.fake_clock import FakeClock
 from tests.support.opened_deps import opened_deps
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.partitions import DAILY_TABLES
 from callmark.domain.personalisation.validation import V2
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.errors import Unavailable
 from callmark.kit.postgres.database import Tx, connect, own_names
 from callmark.kit.postgres.partitions import DAYS_AHEAD, days_ahead

@@ -15,9 +15,9 @@ import pytest
 from tests.support import between_tests
 from tests.support.between_tests import LastingLoop, RestedPrimary, RestingConnection, resting_on
 from tests.support.engines import Engines
+from tests.support.fake_clock import FakeClock
 from tests.support.opened_deps import PATIENT_S, opened_deps
 
-from callmark.kit.clock import FakeClock
 from callmark.kit.postgres.database import Database, connect
 
 _HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"

@@ -11,6 +11,7 @@ import pytest
 from tests.client.conftest import ONLINE, Platform
 from tests.client.proxy import proxied
 from tests.support.factories import make_feature_set
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import make_listed, ring
 
 import callmark
@@ -23,7 +24,6 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import KeyId
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 from callmark.kit.ports import free_port
 

@@ -11,6 +11,7 @@ from tests.contract.listing import BY_HAND, fresh_numbers
 from tests.contract.planted import PLANTED, needs_static_label, plant
 from tests.contract.templates import Json, Values, placeholders
 from tests.support.actors import ALICE
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import make_listed, ring
 from tests.support.waiting import in_task
 
@@ -31,7 +32,7 @@ from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelChange, LabelType
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.fabric.client import Attachment
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber

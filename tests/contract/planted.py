@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 from tests.support.factories import make_branch
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
@@ -12,7 +13,6 @@ from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import NewFeatureSet, PhoneType
 from callmark.domain.ids import AccountId, CallReasonId, LabelId, ProcessId
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 
 EMAIL = "ops@acme.example"
 

@@ -23,6 +23,7 @@ from tests.domain.webhooks.receiving import QUICK, hang, receiver, staged, statu
 from tests.support.alert_rules import Looks, judge
 from tests.support.due_work import run_due_once
 from tests.support.factories import ALICE, Cast, Sent, make_cast, phone, submit_batch
+from tests.support.fake_clock import FakeClock
 from tests.support.metrics_page import Scrape, Series, scrape
 from tests.support.waiting import open_connected, until
 from tests.surfaces.live_processes import living
@@ -40,7 +41,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.domain.webhooks.model import SCHEDULE
 from callmark.kit import heartbeats, patience
-from callmark.kit.clock import FakeClock, ProductClock, SystemClock
+from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric.client import Fabric

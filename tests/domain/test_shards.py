@@ -12,6 +12,7 @@ import pytest
 from msgspec import Struct
 from tests.support.databases import Databases
 from tests.support.factories import Cast, make_cast, make_feature_set, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.opened_deps import opened_deps
 from tests.support.shards import Metered, as_if_big, split
 from tools.sources import ROOT
@@ -57,7 +58,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch import queries as dispatch
 from callmark.domain.webhooks.model import DeliveryState, Verdict
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.ids import new_id, random_uuid, sha256
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Transaction

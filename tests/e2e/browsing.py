@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from tests.e2e.serving import ENVIRON, children, is_in_time, until
 from tests.support.engines import reachable_directory
 
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.surfaces.emulator.curl_example import CREDENTIALS_JSON
 
 CALLMARK = Path(sys.executable).parent / "callmark"

@@ -30,7 +30,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import SystemClock, to_ms
+from callmark.instants import to_ms
+from callmark.kit.clock import SystemClock
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.phone import PhoneNumber

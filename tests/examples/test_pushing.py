@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from tests.client.conftest import Platform
 from tests.examples.running import run
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until
 
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 from callmark.processes.worker import run_worker
 

@@ -6,9 +6,9 @@ from typing import LiteralString
 from uuid import UUID
 
 from msgspec.structs import replace
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
 from callmark.kit.postgres.database import own_names
 from callmark.kit.work import Claimed, Work

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from tests.kit.chores import Chores
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import FakeClock
 
 
 @pytest.fixture

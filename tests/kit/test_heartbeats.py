@@ -4,9 +4,10 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import FakeClock, ProductClock, SystemClock
+from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.errors import Unavailable
 from callmark.kit.heartbeats import LiveProcess, move_clock
 from callmark.kit.ids import new_id

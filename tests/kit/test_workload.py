@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import given, strategies as st
+from tests.support.fake_clock import FakeClock
 
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Unavailable
 from callmark.kit.workload import LATE, Workload, aside, belongs_to
 

@@ -13,9 +13,10 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 from msgspec.structs import asdict
+from tests.support.fake_clock import FakeClock
 from tests.support.kept_days import KEPT
 
-from callmark.kit.clock import FakeClock, SystemClock
+from callmark.kit.clock import SystemClock
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import ROLE, EmbeddedPostgres
 from callmark.kit.ids import new_id, random_text

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, TypeVar
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from tests.support.engines import Engines
+from tests.support.fake_clock import FakeClock
 from tests.support.opened_deps import opened_deps
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import AppError
 
 _T = TypeVar("_T")

@@ -12,6 +12,7 @@ from tests.domain.webhooks.receiving import receiver, staged, status
 from tests.support.cases import for_each
 from tests.support.due_work import run_due_once
 from tests.support.factories import Sent, make_cast, submit_batch
+from tests.support.fake_clock import FakeClock
 from tests.support.metrics_page import Scrape, forget_requests, scrape
 from tests.support.waiting import until
 from tests.surfaces.live_processes import living
@@ -22,7 +23,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.domain.personalisation import partitions, service as personalisation
 from callmark.domain.personalisation.validation import V2
-from callmark.kit.clock import FakeClock
 from callmark.kit.postgres.database import own_names
 from callmark.kit.roles import ALL_ROLES
 from callmark.kit.telemetry.metrics import declared

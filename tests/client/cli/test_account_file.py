@@ -21,12 +21,12 @@ from tests.client.conftest import Platform
 from tests.client.proxy import proxied
 from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, logo, make_cast
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import ALL_ACCESS
 from callmark.domain.structure import service as structure
 from callmark.domain.webhooks import service as webhooks
-from callmark.kit.clock import FakeClock
 from callmark.processes.worker import run_worker
 
 PAGE = (Path(__file__).parents[3] / "docs/config-file.md").read_text()

@@ -16,6 +16,7 @@ from msgspec import Raw, Struct, field
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import Platform
 from tests.client.proxy import proxied
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, offer_everything, ring
 from tests.support.waiting import Growing
 from tests.surfaces.emulator.running import farming
@@ -29,7 +30,6 @@ from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.events import service as events
 from callmark.domain.events.model import KEPT, EventType
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 from callmark.processes.ports import open_socket
 

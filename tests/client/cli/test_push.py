@@ -17,12 +17,12 @@ from tests.client.cli.conftest import KEY_OF_NOBODY, PROGRAM, Commands, working
 from tests.client.cli.record_files import orders
 from tests.client.conftest import ONLINE, Platform
 from tests.client.proxy import proxied
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until as until_async
 
 from callmark.domain.credentials import service as credentials
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import FakeClock
 from callmark.processes.worker import prepare
 
 CALLER = ("--caller", "918040001234", "--expires-in", "2h", "--yes")

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import Growing
 
 from callmark.domain.accounts import service as accounts
@@ -16,7 +17,6 @@ from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.domain.work_names import WorkName
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.work import wake_topic
 

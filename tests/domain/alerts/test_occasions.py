@@ -10,6 +10,7 @@ from tests.domain.webhooks.members import make_members
 from tests.domain.webhooks.receiving import Stage, staged
 from tests.support.actors import OPERATOR
 from tests.support.factories import ALICE
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.alerts import recipients
 from callmark.domain.alerts.model import AlertKind
@@ -24,7 +25,6 @@ from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.overlaps import watch_overlaps
-from callmark.kit.clock import FakeClock
 
 HOUR = timedelta(hours=1)
 

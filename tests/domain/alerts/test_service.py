@@ -11,6 +11,7 @@ from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 from tests.support.actors import OPERATOR
 from tests.support.audit_log import log_of
 from tests.support.factories import ALICE
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import posts, recipients, service as alerts
@@ -29,7 +30,6 @@ from callmark.domain.policy.model import SYSTEM, Actor, Role
 from callmark.domain.sessions import links
 from callmark.domain.sessions.model import Origin
 from callmark.domain.sessions.throttle import service as throttle
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound, TooManyRequests
 from callmark.kit.ids import new_id
 from callmark.kit.worker import Worker

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 from tests.support.factories import phone
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, set_state
 
 from callmark.domain.announced_calls import service as announced_calls
 from callmark.domain.announced_calls.model import AFTER_CONNECTED, KEPT, RINGS_FOR, AnnouncedState, CallAnnouncement
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.phone import PhoneNumber
 

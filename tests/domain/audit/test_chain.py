@@ -9,12 +9,12 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 from tests.support.factories import ALICE
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.audit import chain, sealing, service as audit
 from callmark.domain.audit.chain import AuditSeal
 from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput
 from callmark.kit.postgres.piecewise import PIECE
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from tests.support.audit_log import log_of
 from tests.support.factories import ALICE, make_feature_set
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.call_reasons import service as call_reasons
@@ -16,7 +17,6 @@ from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSetChange, NewFeatureSet
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tests.support.actors import ALICE, BOB, CHARLIE, owner_of
 from tests.support.audit_log import log_of
 from tests.support.factories import phone
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, bodies, make_listed, ring, set_switch
 
 from callmark.domain.callbacks import service as callbacks, work_list
@@ -28,7 +29,6 @@ from callmark.domain.events.model import EventType
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import service as numbers
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.phone import PhoneNumber

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from tests.support.actors import ALICE, BOB, CHARLIE, owner_of
 from tests.support.audit_log import log_of
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, ring
 
 from callmark.domain.background.registry import PERIODIC
@@ -19,7 +20,6 @@ from callmark.domain.ids import CallbackRequestId
 from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.phone import PhoneNumber

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from msgspec.structs import replace
 from tests.support.factories import phone
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.calls import service as calls
@@ -13,7 +14,6 @@ from callmark.domain.calls.model import Call, CallEvent, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId, RecordId
 from callmark.domain.personalisation.model import RecordKey
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.phone import PhoneNumber

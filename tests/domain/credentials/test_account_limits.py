@@ -9,6 +9,7 @@ import pytest
 from tests.domain.credentials.knocking import knock
 from tests.support.audit_log import log_of
 from tests.support.factories import Cast, make_cast
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
@@ -18,7 +19,6 @@ from callmark.domain.limits.model import BATCH, BUCKETS, BULK_V1, DEFAULTS, KEYS
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.domain.usage.service import read_usage
 from callmark.domain.webhooks import service as webhooks
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.app import build_app
 

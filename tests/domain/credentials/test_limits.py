@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 import pytest
 from tests.domain.credentials.knocking import knock
 from tests.support.factories import Cast, make_cast
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, Bucket
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
 
 TURNED = """

@@ -7,6 +7,7 @@ import pytest
 from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
 from tests.support.factories import make_cast
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -14,7 +15,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.edges import service as edges
 from callmark.domain.ids import AccountId, EdgeId
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
 

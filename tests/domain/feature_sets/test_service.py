@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from tests.support.audit_log import log_of
 from tests.support.factories import ALICE, make_branch, make_feature_set, make_label, make_number_group
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.call_reasons import service as call_reasons
@@ -18,7 +19,6 @@ from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSe
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role, Scope
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 
 

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from tests.support.actors import ALICE
 from tests.support.factories import phone
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, bodies, make_listed, ring, set_switch
 
 from callmark.domain.calls.model import CallEvent
@@ -19,7 +20,6 @@ from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import CallType, Campaign, CampaignType, Feedback, NewQuestion, QuestionAnswer
 from callmark.domain.ids import CallId, FeedbackId
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber

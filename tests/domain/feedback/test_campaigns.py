@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.support.actors import ALICE, BOB, CHARLIE, owner_of
 from tests.support.audit_log import log_of
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, set_switch
 
 from callmark.domain.deps import Deps
@@ -23,7 +24,6 @@ from callmark.domain.feedback.model import (
 from callmark.domain.ids import CampaignId, FeatureSetId, QuestionId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.policy.model import Actor
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 

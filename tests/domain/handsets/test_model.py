@@ -8,7 +8,7 @@ from callmark.domain.handsets.model import OS, Reach, app_name, parse_version, r
 from callmark.domain.ids import AccountId, RecordId
 from callmark.domain.personalisation.handset_messages import RecordRef, encode_identity, encode_withdraw
 from callmark.domain.personalisation.model import OpenRecord, RecordKey
-from callmark.kit.clock import LAST_MS, from_ms
+from callmark.instants import LAST_MS, from_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 from tests.support.factories import phone
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS, Reach, Registration
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, sha256
 from callmark.kit.phone import PhoneNumber

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from tests.support.audit_log import log_of
 from tests.support.factories import ALICE, logo, make_label
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
@@ -16,7 +17,6 @@ from callmark.domain.labels import service as labels
 from callmark.domain.labels.logo import initial_logo
 from callmark.domain.labels.model import Label, LabelChange, LabelType
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput, NotFound
 
 

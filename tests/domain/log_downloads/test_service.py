@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 from tests.support.actors import ALICE
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed
 from tests.support.log_downloads import (
     answered,
@@ -32,7 +33,6 @@ from callmark.domain.log_downloads import jobs, service as log_downloads
 from callmark.domain.log_downloads.model import COLUMNS, FOLDER, FileFormat, LogFile
 from callmark.domain.log_downloads.service import Downloads
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import LinkExpired, TooManyRequests
 from callmark.kit.object_store import Files, files_of
 from callmark.kit.secret_key import lock_key

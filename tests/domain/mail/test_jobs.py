@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from tests.kit.outbound.mailing import Inbox, mail_server
 from tests.support.certificates import certificate
 from tests.support.engines import Engines
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.domain.mail import jobs, queries, service as mail
 from callmark.domain.mail.model import GIVES_UP_AFTER, Mail, MailState
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
 from callmark.kit.outbound import smtp
 from callmark.kit.settings import Settings, read_settings

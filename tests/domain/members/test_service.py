@@ -7,6 +7,7 @@ import pytest
 from tests.support.actors import owner_of
 from tests.support.audit_log import log_of
 from tests.support.factories import make_branch
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import newest_mail
 
 from callmark.domain.accounts import service as accounts
@@ -19,7 +20,6 @@ from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.sessions.throttle import service as throttle
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound, TooManyRequests
 
 OLIVE = Actor(ActorKind.OPERATOR, "olive@operator.example")

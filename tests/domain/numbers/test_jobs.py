@@ -16,6 +16,7 @@ from tests.domain.numbers.staging import (
     states_of,
 )
 from tests.support.actors import ALICE, OPERATOR
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
@@ -23,7 +24,6 @@ from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import imports, jobs, reviews, search as number_search, service as numbers
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.work import LEASE

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
 from tests.support.actors import ALICE, owner_of
 from tests.support.factories import Branch, make_branch, make_feature_set, make_label
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import make_listed
 
 from callmark.domain.accounts import service as accounts
@@ -25,7 +26,6 @@ from callmark.domain.numbers import caller_queries, page_queries, search as numb
 from callmark.domain.numbers.model import JobKind, ListedCaller, NumberFilter, NumberState
 from callmark.domain.numbers.search import span_of
 from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT, Scope
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber

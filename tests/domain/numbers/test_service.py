@@ -17,6 +17,7 @@ from tests.domain.numbers.staging import (
 from tests.support.actors import ALICE, BOB, OPERATOR, owner_of
 from tests.support.audit_log import log_of
 from tests.support.factories import make_feature_set, make_label
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
@@ -27,7 +28,6 @@ from callmark.domain.numbers import imports, reviews, search, service as numbers
 from callmark.domain.numbers.imports import ListMode
 from callmark.domain.numbers.model import NumberState, RequestStatus
 from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until_locked
 from tests.surfaces.console.browser import mailed_token
 
@@ -21,7 +22,6 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.sessions import links, service as sessions
 from callmark.domain.sessions.acting import service as acting
 from callmark.domain.sessions.model import Origin, Person, Session
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.postgres.database import Database
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from tests.support.audit_log import log_of
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until_locked
 
 from callmark.domain.accounts import service as accounts
@@ -19,7 +20,6 @@ from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Origin, Person, Session
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, Forbidden, NotFound
 
 PASSWORD = "four unrelated words here"

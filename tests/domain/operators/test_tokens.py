@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
@@ -14,7 +15,6 @@ from callmark.domain.limits.model import OPERATING
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.operators.tokens.model import MOST_DAYS, NewOperatorToken, TokenState
 from callmark.domain.policy.model import Actor, ActorKind
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
 

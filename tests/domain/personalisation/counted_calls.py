@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 from tests.support.factories import Cast, Sent, phone, submit_batch
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.calls import daily_figures as call_figures, service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
@@ -12,7 +13,7 @@ from callmark.domain.ids import CallId
 from callmark.domain.personalisation.daily_figures import jobs
 from callmark.domain.personalisation.model import Batch, StoredRecord
 from callmark.domain.personalisation.validation import V2
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.ids import new_id
 from callmark.record_rules.fields import NewRecord
 

@@ -10,7 +10,7 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation.model import Batch, StoredRecord
 from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import NewRecord
 

@@ -3,7 +3,7 @@
 from tests.support.factories import Cast, phone
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.record_rules.fields import NewRecord
 
 

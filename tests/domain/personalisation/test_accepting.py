@@ -16,7 +16,7 @@ from callmark.domain.personalisation.accepting import SMALL, Submitted
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.postgres.database import DatabaseConnection
 from callmark.record_rules.fields import Fault
 

@@ -10,7 +10,7 @@ from callmark.domain.ids import AccountId, BatchId, LabelId
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.personalisation.batch_rows import COLUMNS, BatchHead, write_rows
 from callmark.domain.personalisation.validation import V1, V2, V3, KnownLabels, Rules, console_rules, validate
-from callmark.kit.clock import LAST_MS, from_ms, to_ms
+from callmark.instants import LAST_MS, from_ms, to_ms
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.copy_format import instant
 from callmark.record_rules.fields import Faulty, NewRecord

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from tests.domain.personalisation.counted_calls import called, count_all, long_after, submit
 from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_cast
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until
 from tests.support.way_to_postgres import way_to_postgres
 
@@ -16,7 +17,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service
 from callmark.domain.personalisation.daily_figures import jobs, service as record_figures
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.statement_batcher import StatementBatcher

@@ -10,12 +10,12 @@ import msgspec
 from msgspec.structs import replace
 from tests.domain.personalisation.partitions import new_record, register, submit
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import Growing, until
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import jobs, service
 from callmark.domain.personalisation.model import Batch, Outcome
-from callmark.kit.clock import FakeClock
 from callmark.kit.worker import Worker
 
 CROWD = 77

@@ -17,7 +17,7 @@ from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.validation import V1, V2, V3, Rules
 from callmark.domain.policy.model import WHOLE_ACCOUNT
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
 

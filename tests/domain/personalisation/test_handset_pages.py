@@ -16,7 +16,7 @@ from callmark.domain.personalisation import handset_queries, service
 from callmark.domain.personalisation.handset_queries import HeldRecords, WantedPage
 from callmark.domain.personalisation.model import OpenRecord
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.ids import random_uuid
 from callmark.kit.postgres.database import DatabaseConnection
 

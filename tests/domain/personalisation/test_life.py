@@ -20,7 +20,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.errors import Conflict
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import NewRecord

@@ -5,12 +5,12 @@ from datetime import timedelta
 from tests.domain.personalisation.counted_calls import count_all, long_after, submit
 from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_cast
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import pushing_queries, service
 from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.domain.personalisation.sweeping.jobs import sweep
-from callmark.kit.clock import FakeClock
 
 
 async def mark_done(deps: Deps, batch: Batch) -> None:

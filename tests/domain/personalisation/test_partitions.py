@@ -10,6 +10,7 @@ from tests.domain.personalisation.partitions import new_record, partition_of, re
 from tests.support.due_work import run_due_once
 from tests.support.engines import Engines
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.kept_days import KEPT
 from tests.support.waiting import until, until_locked
 
@@ -20,7 +21,6 @@ from callmark.domain.personalisation.model import Batch, Outcome, RingingPair, S
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, Unavailable
 from callmark.kit.ids import random_text
 from callmark.kit.phone import PhoneNumber

@@ -3,13 +3,13 @@ from datetime import timedelta
 from msgspec.structs import replace
 from tests.domain.personalisation.counted_calls import submit
 from tests.support.factories import make_cast
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId, RecordId
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.search import service as search
 from callmark.domain.personalisation.search.service import BatchFilter, FoundRecords, RecordFilter, RecordPosition
-from callmark.kit.clock import FakeClock
 from callmark.kit.phone import PhoneNumber
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tests.domain.personalisation.partitions import register
 from tests.domain.personalisation.submitting import new_record
 from tests.support.factories import Cast, Sent, make_cast, phone, submit_batch
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until
 from tests.support.way_to_postgres import way_to_postgres
 
@@ -25,7 +26,6 @@ from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.model import Outcome, Settlement
 from callmark.domain.personalisation.validation import V2, RecordRefused
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, Forbidden, NotFound, Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.database import Database

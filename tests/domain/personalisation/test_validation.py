@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.personalisation.validation import V1, V2, V3, KnownLabels, Rules, all_faults, validate
-from callmark.kit.clock import LAST_MS, from_ms, to_ms
+from callmark.instants import LAST_MS, from_ms, to_ms
 from callmark.record_rules.characters import is_showable
 from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
 from callmark.record_rules.reasons import FORBIDDEN_IN_REASON

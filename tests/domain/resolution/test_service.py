@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, offer_everything, set_state, set_switch
 from tests.surfaces.gateway.helpers import (
     CALLER,
@@ -30,7 +31,7 @@ from callmark.domain.personalisation.model import RingingPair
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import ListedIdentity, Offers, Resolution
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
 from callmark.kit.zones import device_zone

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import invite_token
 
 from callmark.domain.accounts import service as accounts
@@ -17,7 +18,6 @@ from callmark.domain.sessions import handovers, queries, service as sessions
 from callmark.domain.sessions.known_browsers import service as known_browsers
 from callmark.domain.sessions.model import Origin, Person
 from callmark.domain.sessions.throttle import service as throttle
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import sha256
 from callmark.kit.postgres.database import Tx, own_names
 

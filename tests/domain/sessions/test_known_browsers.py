@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import PASSWORD, Business, mailed_token, make_business, make_operator
 from tests.surfaces.tenancy.watching import WatchedDatabase, watched
 
@@ -18,7 +19,6 @@ from callmark.domain.sessions.known_browsers import service as known_browsers
 from callmark.domain.sessions.known_browsers.service import LIFETIME, MOST_IN_BROWSER, MOST_OF_PERSON
 from callmark.domain.sessions.model import CodeSent, Origin, Session, SignedIn
 from callmark.domain.sessions.throttle import service as throttle
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import AppError, InvalidInput, TooManyRequests, Unauthenticated
 
 WRONG, NEW = "wrong wrong wrong", "quite another four words"

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 import pytest
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import Business, answer_reset_requests, make_business, make_operator
 from tests.surfaces.tenancy.watching import WatchedDatabase, state_of, watched
 
@@ -13,7 +14,6 @@ from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions import jobs, links
 from callmark.domain.sessions.model import RESET_LIFETIME, MemberState, Origin
-from callmark.kit.clock import FakeClock
 from callmark.kit.worker import Worker
 
 ORIGIN = Origin("203.0.113.9", "")

@@ -3,13 +3,13 @@ from datetime import timedelta
 
 import pytest
 from tests.domain.sessions.signed_in import ORIGIN, session_of
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import PASSWORD, make_business
 
 from callmark.domain.deps import Deps
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.sessions.throttle.service import Limit
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput, TooManyRequests
 from callmark.kit.ids import random_text
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from tests.support.factories import Cast, make_cast, phone
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.calls.model import Call, CallDetails, CallEvent, CallSource
 from callmark.domain.calls.service import report_ended
@@ -14,7 +15,6 @@ from callmark.domain.ids import AccountId, CallId, EdgeId, SignedCallId, Verifie
 from callmark.domain.signed_calls import queries
 from callmark.domain.signed_calls.model import CallKey, NetworkCallFilter, SignedCall, VerifiedCall, Verstat
 from callmark.domain.signed_calls.search import CallOnNetwork, list_calls
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.phone import PhoneNumber
 from callmark.passport import Attestation, Reason

@@ -22,6 +22,7 @@ from tests.domain.signer_certificates.staging import (
 )
 from tests.support.actors import OPERATOR
 from tests.support.audit_log import log_of
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
@@ -29,7 +30,6 @@ from callmark.domain.ids import AccountId, TrustRootId
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.domain.signer_certificates.jobs import keep_certificates
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber

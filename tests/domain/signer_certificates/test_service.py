@@ -10,6 +10,7 @@ from tests.domain.signer_certificates.staging import at, logo_of, make_signing_b
 from tests.support.actors import ALICE, OPERATOR
 from tests.support.audit_log import log_of
 from tests.support.factories import make_label
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import one_after_the_other
 
 from callmark.domain.accounts import service as accounts
@@ -23,7 +24,6 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.domain.signer_certificates.jobs import keep_certificates
 from callmark.domain.signer_certificates.model import StoredCertificate
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.phone import PhoneNumber
 from callmark.passport import (

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import msgspec
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain import news
 from callmark.domain.background.registry import PERIODIC
@@ -13,7 +14,7 @@ from callmark.domain.events import service as events
 from callmark.domain.ids import AccountId
 from callmark.domain.spoof_alarms import service as alarms
 from callmark.domain.spoof_alarms.model import MOST_IN_PERIOD, PossibleSpoof, SpoofCause
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.phone import PhoneNumber
 
 CALLER = PhoneNumber("918040001234")

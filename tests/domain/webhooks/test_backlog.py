@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.support.factories import ALICE
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -13,7 +14,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch.backlog import Backlog, read_backlog
-from callmark.kit.clock import FakeClock
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 from tests.support.factories import ALICE
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
@@ -19,7 +20,6 @@ from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
 from callmark.domain.work_names import WorkName
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.postgres import migrate

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from tests.domain.webhooks.receiving import Stage, hang, receiver, staged
 from tests.support.engines import Engines
 from tests.support.factories import ALICE
+from tests.support.fake_clock import FakeClock
 from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 
@@ -26,7 +27,6 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch.dispatcher import MOST_AHEAD
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, DeliveryState
-from callmark.kit.clock import FakeClock
 from callmark.kit.fabric.client import Fabric, OnMessage
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.outbound.client import Patience

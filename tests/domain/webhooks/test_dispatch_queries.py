@@ -4,6 +4,7 @@ from datetime import datetime
 
 from tests.support.engines import Engines
 from tests.support.factories import make_cast
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
@@ -11,7 +12,6 @@ from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.dispatch import recording
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx, connect
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 from tests.support.factories import ALICE
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks
@@ -13,7 +14,6 @@ from callmark.domain.webhooks.deliveries import health
 from callmark.domain.webhooks.deliveries.health import LATE_AFTER, HealthState, health_of
 from callmark.domain.webhooks.deliveries.queries import AttemptOutcome, WaitingDeliveries
 from callmark.domain.webhooks.model import SCHEDULE
-from callmark.kit.clock import FakeClock
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 NOTHING = WaitingDeliveries(None, 0)

@@ -9,6 +9,7 @@ from aiohttp import web
 from tests.domain.webhooks.members import make_members, tail
 from tests.domain.webhooks.receiving import Receiver, Stage, receiver, staged, status
 from tests.support.factories import ALICE
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
@@ -19,7 +20,6 @@ from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState, PauseReason, Webhook
 from callmark.domain.webhooks.outages.jobs import watch_outages
 from callmark.domain.webhooks.outages.model import PAUSED_AFTER, SETTLED_AFTER
-from callmark.kit.clock import FakeClock
 from callmark.kit.outbound.client import Patience
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tests.domain.webhooks.members import make_members, tail
 from tests.domain.webhooks.receiving import ENOUGH, QUICK, Stage, drip, hang, receiver, reset, staged, status
 from tests.support.factories import ALICE
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -20,7 +21,6 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict
 from callmark.kit.outbound.addresses import LOOPBACK
 from callmark.kit.outbound.client import Outbound, Patience

@@ -8,11 +8,11 @@ import standardwebhooks
 import svix
 from tests.domain.webhooks.receiving import Received, Stage, receiver, staged
 from tests.support.factories import ALICE
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import MOST_OLD_SECRETS
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.secret_key import Sealer
 

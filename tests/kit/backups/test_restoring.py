@@ -30,9 +30,10 @@ from callmark.domain.members import service as members
 from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.webhooks import service as webhooks
+from callmark.instants import to_ms
 from callmark.kit.backups.restoring import check_idle, holds_anything, restore_backup
 from callmark.kit.backups.snapshot import COUNTED
-from callmark.kit.clock import SystemClock, to_ms
+from callmark.kit.clock import SystemClock
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import connected_kinds
 from callmark.kit.installation import held_since

@@ -5,9 +5,9 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import FakeClock
 from callmark.kit.postgres.database import Tx, affected
 from callmark.kit.postgres.piecewise import PIECE, delete_older, delete_older_by_id, in_pieces
 

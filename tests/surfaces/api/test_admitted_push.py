@@ -24,7 +24,7 @@ from callmark.domain.labels.model import LabelType
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.ids import random_uuid
 from callmark.surfaces.app import build_app
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.support.due_work import run_due_once
 from tests.support.factories import phone
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.api.extending import Business, hold_all, register
 
 from callmark.domain.deps import Deps
@@ -16,7 +17,6 @@ from callmark.domain.ids import KeyId
 from callmark.domain.personalisation import accepting
 from callmark.domain.personalisation.accepting import Submitted
 from callmark.domain.personalisation.validation import V1
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import StillRunning
 from callmark.record_rules.fields import NewRecord
 from callmark.surfaces.api import idempotency as surface

@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 from tests.support.factories import Cast, make_cast
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed
 from tests.support.log_downloads import answered, as_cells, asked_to_call_back, make_survey, payloads, rows
 
@@ -16,7 +17,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import KeyId
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import FakeClock
 from callmark.surfaces.app import build_app
 
 RANGE = "?from=1767261600&to=1767265200"

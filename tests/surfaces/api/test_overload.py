@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from starlette.types import ASGIApp
 from tests.domain.webhooks.receiving import hang, receiver
 from tests.support.factories import ALICE, Cast, make_cast
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.alerts import recipients
 from callmark.domain.credentials import service as credentials
@@ -20,7 +21,6 @@ from callmark.domain.events.model import EventType
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import ALL_ACCESS
 from callmark.domain.webhooks import service as webhooks
-from callmark.kit.clock import FakeClock
 from callmark.surfaces.api.known_tokens import KnownTokens
 from callmark.surfaces.app import build_app
 

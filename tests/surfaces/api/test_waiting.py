@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tests.support.due_work import run_due_once
 from tests.support.engines import Engines
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import make_listed, ring
 from tests.support.waiting import Growing, until
 from tests.surfaces.api.extending import Business, business, hold_all, register
@@ -26,7 +27,6 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import TooManyRequests, Unavailable
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.ids import new_id, random_uuid

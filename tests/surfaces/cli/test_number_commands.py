@@ -19,6 +19,7 @@ from tests.domain.numbers.staging import (
 from tests.support.actors import ALICE
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.factories import make_label
+from tests.support.fake_clock import FakeClock
 from tests.support.workbooks import book
 from tests.surfaces.cli.running import Ended, Here
 
@@ -27,7 +28,6 @@ from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.numbers.proofs.model import read_letter
-from callmark.kit.clock import FakeClock
 from callmark.kit.settings import read_settings
 from callmark.surfaces.cli.command import operator_at_terminal
 

@@ -18,6 +18,7 @@ from PIL import Image
 from tests.support.due_work import run_due_once
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.factories import Sent, make_cast, phone, submit_batch
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.cli.running import NOBODY, Ended, Here, Runner
 
 from callmark.domain.calls import service as calls
@@ -27,7 +28,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.validation import V2
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.settings import read_settings
 from callmark.record_rules.fields import NewRecord
 from callmark.surfaces.cli.command import operator_at_terminal

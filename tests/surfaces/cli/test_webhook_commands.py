@@ -11,13 +11,13 @@ import click
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 from tests.support.engines import SECRET_KEY, Engines
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.cli.running import Here
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.kit.settings import read_settings
 from callmark.surfaces.cli.options import where_again
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
 from tests.support.factories import make_number_group
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, ring
 from tests.surfaces.console.browser import (
     Browser,
@@ -33,7 +34,6 @@ from callmark.domain.callbacks.model import (
 )
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import WHOLE_ACCOUNT
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 
 LIST = "/console/callbacks"

@@ -5,6 +5,7 @@ import httpx
 import pytest
 from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, ring, set_switch
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
 from tests.surfaces.console.campaigns import draft, live
@@ -14,7 +15,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import CallType, Campaign, CampaignState, CampaignType, NewQuestion, QuestionAnswer
-from callmark.kit.clock import FakeClock
 from callmark.surfaces.console.campaign_builder import QuestionField, QuestionKind as Kind, changed
 
 LIST = "/console/campaigns"

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from msgspec import Struct
 from tests.support.factories import make_feature_set, make_label
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import (
     BASE,
     PASSWORD,
@@ -30,7 +31,6 @@ from callmark.domain.events.model import EventType
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.domain.webhooks import service as webhooks
-from callmark.kit.clock import FakeClock
 from callmark.surfaces.console.request import Form
 
 Shown = dict[str, str | list[str]]

@@ -4,12 +4,12 @@ from datetime import timedelta
 from tests.domain.personalisation.counted_calls import called, count_all, submit
 from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_label
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service
-from callmark.kit.clock import FakeClock
 
 MORE_THAN_A_PAGE_COUNTS = 31
 """Batches of 500."""

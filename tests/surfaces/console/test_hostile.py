@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from starlette.responses import Response
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import (
     PASSWORD,
     Browser,
@@ -23,7 +24,6 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.csv_export import headers_of, sheet

@@ -5,6 +5,7 @@ from html import escape, unescape
 from urllib.parse import unquote
 
 import pytest
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import (
     BASE,
     PASSWORD,
@@ -22,7 +23,6 @@ from callmark.domain.members.model import Member
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Person
-from callmark.kit.clock import FakeClock
 from callmark.surfaces.console import cookies
 
 FORM = {"name": "dialer & co", "description": "a line of its own", "features": ["call_me_back", "user_feedback"]}

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import (
     Browser,
     Visitors,
@@ -20,7 +21,6 @@ from callmark.domain.operators.model import Operator
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.operators.tokens.model import OperatorToken
 from callmark.domain.policy.model import Actor, ActorKind
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Unauthenticated
 from callmark.kit.ids import new_id, random_text
 

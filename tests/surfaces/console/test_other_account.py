@@ -9,6 +9,7 @@ import pytest
 from msgspec import Struct
 from tests.domain.numbers.staging import phones
 from tests.support.audit_log import log_of
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import BASE, PASSWORD, Browser, Business, Visitors, make_operator, text_of
 from tests.surfaces.console.listing import list_in, make_set
 
@@ -20,7 +21,6 @@ from callmark.domain.members import service as members
 from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.sessions.throttle import service as throttle
-from callmark.kit.clock import FakeClock
 from callmark.surfaces.console import cookies
 
 INVITE = "/console/members/invite"

@@ -5,6 +5,7 @@ from tests.domain.personalisation.counted_calls import called, submit
 from tests.support.audit_log import log_of
 from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, Sent, make_label, phone, submit_batch
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import (
     Browser,
     Business,
@@ -24,7 +25,6 @@ from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.search import service as search
 from callmark.domain.personalisation.search.service import BatchFilter
 from callmark.domain.personalisation.validation import V2
-from callmark.kit.clock import FakeClock
 from callmark.processes.worker import prepare
 from callmark.record_rules.fields import NewRecord
 

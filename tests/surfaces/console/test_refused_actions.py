@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from tests.support.factories import make_label, phone
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import BASE, Business, Visitors, errors_of, links_of, make_operator, text_of
 
 from callmark.domain.deps import Deps
@@ -11,7 +12,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import MOST_OLD_SECRETS
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.record_rules.fields import NewRecord
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from msgspec import Struct
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import Browser, Business, Visitors, make_operator, text_of
 
 from callmark.domain.credentials import service as credentials
@@ -16,7 +17,6 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM, Action, Actor, ActorKind
 from callmark.domain.webhooks import service as webhooks
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid, sha256
 from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE

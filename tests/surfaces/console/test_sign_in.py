@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.audit_log import log_of
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import (
     PASSWORD,
     Browser,
@@ -25,7 +26,6 @@ from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions import links
 from callmark.domain.sessions.model import MemberState, Origin
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
 from callmark.surfaces.console import cookies
 

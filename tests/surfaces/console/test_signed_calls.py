@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import httpx
 from tests.support.factories import phone
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import (
     Browser,
     Business,
@@ -21,7 +22,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.spoof_alarms.model import SpoofCause
 from callmark.domain.spoof_alarms.service import raise_possible_spoof
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 

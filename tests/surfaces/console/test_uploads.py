@@ -9,6 +9,7 @@ import msgspec
 from tests.support.audit_log import log_of
 from tests.support.due_work import run_due_once
 from tests.support.factories import make_label, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.workbooks import book
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_business, text_of
 
@@ -18,7 +19,6 @@ from callmark.domain.personalisation.uploads import service as uploads
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import MOST_KEPT, FilePurpose
-from callmark.kit.clock import FakeClock
 
 SKIPPED = "2026-03-29T02:30"
 """A time that clocks in Europe/Berlin do not show."""

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import Business, Visitors, make_business, text_of
 
 from callmark.domain.credentials import service as credentials
@@ -9,7 +10,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.limits.model import BATCH, REAL_TIME
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import FakeClock
 
 USAGE = "/console/usage"
 

@@ -8,6 +8,7 @@ from aiohttp import web
 from msgspec.structs import replace
 from tests.domain.webhooks.receiving import receiver, staged, status
 from tests.support.audit_log import log_of
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import (
     errors_of,
     links_of,
@@ -20,7 +21,6 @@ from tests.surfaces.console.desk import EVIL, Desk
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import SCHEDULE
-from callmark.kit.clock import FakeClock
 from callmark.surfaces.console.request import with_query
 
 BOTH = ["cmb", "user_feedback"]

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 from tests.support.factories import make_label
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import make_listed
 from tests.surfaces.console.browser import PASSWORD, Browser, Business, Visitors, errors_of, make_operator, text_of
 
 from callmark.domain.deps import Deps
 from callmark.domain.members.model import Member
-from callmark.kit.clock import FakeClock
 
 ME = "/console/me"
 

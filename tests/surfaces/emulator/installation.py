@@ -15,7 +15,7 @@ from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 

@@ -13,7 +13,7 @@ from tests.surfaces.gateway.helpers import push
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.webhooks import service as webhooks
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 
 POST_BATCH = "POST /v2/clients/{clientAccountId}/dynamic_call_records"
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from starlette.applications import Starlette
 from tests.support.actors import ALICE
 from tests.support.factories import phone
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, bodies, make_listed, offer_everything, set_state, set_switch
 from tests.surfaces.gateway.helpers import Owner, make_handset, online, served
 
@@ -22,7 +23,6 @@ from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import Campaign, Feedback
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 from callmark.kit.workload import Workload
 from callmark.surfaces.gateway.app import Gateway

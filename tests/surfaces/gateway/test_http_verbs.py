@@ -29,7 +29,7 @@ from callmark.domain.ids import CallId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.ids import random_uuid
 from callmark.kit.workload import Workload
 from callmark.surfaces.app import build_app

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Coroutine
 
 import pytest
+from tests.support.fake_clock import FakeClock
 
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Unavailable
 from callmark.surfaces.gateway.resyncs import AGAIN_AFTER, SYNCED_AT_ONCE, Resyncs
 

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until
 from tests.support.way_to_postgres import way_to_postgres
 from tests.surfaces.gateway.helpers import (
@@ -29,7 +30,7 @@ from tests.surfaces.gateway.helpers import (
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
 from callmark.domain.personalisation.model import Outcome
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.fabric.fanout import Answer, Push
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.ids import new_id

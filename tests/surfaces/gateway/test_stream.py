@@ -34,7 +34,7 @@ from callmark.domain.ids import RecordId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, RecordKey
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.ids import random_uuid
 from callmark.surfaces.gateway import metrics
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.domain.personalisation.taken_uploads import take
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.statement_rows import count_rows_of_statements, rows_of_statements
 from tests.surfaces.gateway.helpers import (
     CALLER,
@@ -30,7 +31,6 @@ from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as upload_jobs, service as uploads
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import NotFound
 from callmark.kit.postgres.piecewise import PIECE
 from callmark.kit.work import LEASE

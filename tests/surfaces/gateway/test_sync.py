@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.gateway.helpers import (
     make_handset,
     new_record,
@@ -23,7 +24,7 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.ids import random_uuid
 
 

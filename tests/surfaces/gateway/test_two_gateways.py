@@ -11,6 +11,7 @@ from starlette.types import Message
 from structlog.testing import capture_logs
 from tests.support.engines import Engines
 from tests.support.factories import Cast, make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import Growing, until
 from tests.surfaces.gateway.helpers import (
     Owner,
@@ -36,7 +37,6 @@ from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.kit.fabric.unconfirmed_numbers import EVERYONE, MISSED
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber

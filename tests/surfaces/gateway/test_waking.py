@@ -16,6 +16,7 @@ from tests.domain.webhooks.receiving import Handler, receiver
 from tests.support.databases import Databases
 from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until
 from tests.surfaces.gateway.fake_fcm import FakeFcm, credentials
 from tests.surfaces.gateway.helpers import (
@@ -38,7 +39,6 @@ from callmark.domain.personalisation.model import Outcome, RecordKey
 from callmark.domain.personalisation.partitions import keep_partitions
 from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
 from callmark.kit.fabric.fanout import Answer
 from callmark.kit.ids import random_uuid

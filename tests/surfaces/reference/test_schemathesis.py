@@ -25,6 +25,7 @@ from schemathesis.generation import GenerationMode
 from tests.domain.numbers.staging import labelled_set
 from tests.support.engines import Engines
 from tests.support.factories import Cast, make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import make_listed
 from tests.support.openapi import BUSINESS, Operation, document, operation_of, operations
 from tests.support.opened_deps import opened_deps
@@ -38,7 +39,7 @@ from callmark.domain.ids import CampaignId
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.persons import service as persons
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.ids import random_uuid
 from callmark.record_rules.characters import NEVER_SHOWN, is_showable
 from callmark.surfaces.api.management.route import TAG

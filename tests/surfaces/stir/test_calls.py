@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import make_listed
 from tests.surfaces.stir.staging import Network, headers_of, make_edge, network, not_refused
 
@@ -13,7 +14,6 @@ from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource, Verification
 from callmark.domain.deps import Deps
 from callmark.domain.signed_calls.service import calls_on_network
-from callmark.kit.clock import FakeClock
 from callmark.surfaces.app import build_app
 from callmark.surfaces.console.timeline import timeline
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.stir.staging import Network, claims_of, count, headers_of, make_edge, network, not_refused
 
 from callmark.domain.deps import Deps
@@ -14,7 +15,6 @@ from callmark.domain.events import service as events
 from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signed_calls.service import calls_on_network
-from callmark.kit.clock import FakeClock
 from callmark.kit.phone import PhoneNumber
 from callmark.passport import Attestation, Kind, read_identity
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from msgspec import structs
 from tests.domain.signer_certificates.staging import signer_of
 from tests.support.factories import phone
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.stir.staging import Network, claims_of, count, headers_of, make_edge, network
 
 from callmark.domain.background.registry import PERIODIC
@@ -23,7 +24,7 @@ from callmark.domain.signed_calls import jobs
 from callmark.domain.signed_calls.service import calls_on_network
 from callmark.domain.signer_certificates import roots
 from callmark.domain.signer_certificates.service import retire_certificate
-from callmark.kit.clock import FakeClock, SystemClock
+from callmark.kit.clock import SystemClock
 from callmark.passport import (
     Attestation,
     Claims,

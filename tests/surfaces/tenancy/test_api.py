@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 from tests.support.factories import make_cast
+from tests.support.fake_clock import FakeClock
 from tests.support.openapi import operation_of
 from tests.surfaces.api.management.managing import filled
 from tests.surfaces.tenancy.watching import Told, WatchedDatabase, state_of, told, watched
@@ -17,7 +18,6 @@ from tests.surfaces.tenancy.worlds import World, every_credential, make_world, u
 
 from callmark.domain.deps import Deps
 from callmark.domain.policy.plan import ALL_ACCESS, KeyAccess
-from callmark.kit.clock import FakeClock
 from callmark.surfaces.api.route import WITH_BODY, ApiRoute
 from callmark.surfaces.api.routes import ROUTES
 from callmark.surfaces.app import build_app

@@ -24,7 +24,7 @@ from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import FilePurpose, PreviewedFile
 from callmark.domain.sessions import handovers, service as sessions
 from callmark.domain.sessions.model import TOKEN_LENGTH, MemberState, Origin, Person
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.ids import new_id, random_text
 from callmark.record_rules.fields import NewRecord
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from callmark.domain.ids import AccountId, RecipientId
 from callmark.domain.policy.model import Role
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 
 MOST_RECIPIENTS = 20

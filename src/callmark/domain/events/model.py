@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from callmark.domain.ids import AccountId, CampaignId, EventId
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import EPOCH
+from callmark.instants import EPOCH
 
 KEPT = timedelta(days=30)
 """For how long after its creation an event is shown (contract, section 9.1), to the second (contract D53).

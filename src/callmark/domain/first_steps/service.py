@@ -28,7 +28,7 @@ from callmark.domain.structure.model import flat
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import Delivery, DeliveryState
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import NewRecord

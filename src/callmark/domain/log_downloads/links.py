@@ -14,7 +14,7 @@ from itsdangerous import BadSignature, Signer
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, CampaignId
 from callmark.domain.log_downloads.model import FileFormat, LogFile
-from callmark.kit.clock import EPOCH, from_ms, to_ms
+from callmark.instants import EPOCH, from_ms, to_ms
 from callmark.kit.errors import NotFound
 from callmark.kit.secret_key import derive
 from callmark.kit.settings import Secret

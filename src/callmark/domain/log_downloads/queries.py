@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from callmark.domain.events.model import EventType
 from callmark.domain.log_downloads.model import COLUMNS, FileFormat, LogFile
-from callmark.kit.clock import EPOCH
+from callmark.instants import EPOCH
 from callmark.kit.postgres.database import Tx, own_names
 
 _ALL = "e.account_id = $1 AND e.event_type = $2 AND $5::uuid IS NULL AND e.created_at >= $3 AND e.created_at < $4"

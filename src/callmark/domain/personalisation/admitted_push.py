@@ -20,7 +20,7 @@ from callmark.domain.personalisation.model import OpenRecord, Outcome, RecordKey
 from callmark.domain.personalisation.service import TAKEN_OVER_AFTER, PushResult, push_written
 from callmark.domain.personalisation.validation import GoodRecord, KnownLabels, Rules, validate
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import EPOCH, to_ms
+from callmark.instants import EPOCH, to_ms
 from callmark.kit.ids import new_id, parse_uuid
 from callmark.kit.postgres.database import Row
 from callmark.kit.telemetry import logs

@@ -14,7 +14,7 @@ from msgspec import Struct
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome
 from callmark.domain.personalisation.validation import GoodRecord, KnownLabels, Rules, caller_of, validate
-from callmark.kit.clock import from_ms, to_ms
+from callmark.instants import from_ms, to_ms
 from callmark.kit.ids import new_id_bytes
 from callmark.kit.postgres.copy_format import NULL, field, instant, instant_ms, int16, text
 from callmark.record_rules import fields

@@ -6,7 +6,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.known import known_to
 from callmark.domain.personalisation.validation import Rules, all_faults
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.record_rules.fields import Faulty, NewRecord
 
 

@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from callmark.domain.ids import RecordId
 from callmark.domain.labels.model import logo_address
 from callmark.domain.personalisation.model import OpenRecord, RecordKey
-from callmark.kit.clock import EPOCH, LAST_MS, from_ms, to_ms
+from callmark.instants import EPOCH, LAST_MS, from_ms, to_ms
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.telemetry import tracing

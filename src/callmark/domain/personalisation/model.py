@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from callmark.domain.ids import AccountId, BatchId, LabelId, RecordId
-from callmark.kit.clock import from_ms, to_ms
+from callmark.instants import from_ms, to_ms
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import LONGEST_WINDOW_MS
 

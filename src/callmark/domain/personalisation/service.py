@@ -44,8 +44,8 @@ from callmark.domain.personalisation.validation import (
     validate,
 )
 from callmark.domain.policy.model import Actor
+from callmark.instants import to_ms
 from callmark.kit import patience
-from callmark.kit.clock import to_ms
 from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning, Unavailable
 from callmark.kit.fabric.fanout import Answer, Push
 from callmark.kit.ids import new_id

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from callmark.domain.ids import LabelId
 from callmark.domain.labels.model import Label
 from callmark.domain.numbers.number_list_parser import read_number
-from callmark.kit.clock import from_ms
+from callmark.instants import from_ms
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits, parse_e164, parse_loose
 from callmark.record_rules import fields

@@ -11,7 +11,7 @@ from typing import cast
 from callmark.domain.persons.masking import ALSO_THEIRS, CALLER_FIRST, OF_BUSINESS, NumberMask
 from callmark.domain.persons.queries import SearchedTable
 from callmark.domain.persons.spellings import BETWEEN, THOUSANDS, in_ascii, whole_of
-from callmark.kit.clock import LAST_MS
+from callmark.instants import LAST_MS
 
 AROUND = 100
 """Characters of a longer text that are shown before the number, and after it."""

@@ -17,7 +17,7 @@ from callmark.domain.labels.model import logo_address
 from callmark.domain.numbers.model import ListedCaller, Unlisted
 from callmark.domain.personalisation.handset_messages import Identity
 from callmark.domain.personalisation.model import OpenRecord, Outcome, StoredRecord
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.phone import PhoneNumber
 
 

@@ -16,7 +16,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.errors import Conflict
 from callmark.kit.outbound.signed_posts import read_secret
 from callmark.processes.demo.credentials import AccountOut

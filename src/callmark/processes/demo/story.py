@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.processes.demo.answers import RECEIVER as ANSWERING_RECEIVER, Answers, story_webhook
 from callmark.processes.demo.credentials import AccountOut, Credentials
 from callmark.processes.demo.sip_call import tell_sip_call

@@ -24,7 +24,7 @@ from callmark.domain.numbers import service as numbers
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import StoredRecord
 from callmark.domain.policy.model import Actor
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.errors import SetupError
 from callmark.kit.phone import PhoneNumber
 from callmark.passport import RichCallData, Signer, make_key

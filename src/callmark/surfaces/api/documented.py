@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from callmark.kit.clock import LAST_MS
+from callmark.instants import LAST_MS
 from callmark.surfaces.api.route import ErrorDoc, ParamDoc
 
 Schema = dict[str, Any]

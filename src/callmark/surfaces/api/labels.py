@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from callmark.domain.labels import service as labels
-from callmark.kit.clock import iso_us
+from callmark.instants import iso_us
 from callmark.surfaces.api.documented import BAD_LIMIT, BAD_PAGE, DATE_TIME, LABEL_ID, LIMIT, PAGE, UUID
 from callmark.surfaces.api.request import ApiRequest, page_and_limit
 from callmark.surfaces.api.route import Doc

@@ -12,7 +12,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import CampaignId
 from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import FileFormat, LogFile
-from callmark.kit.clock import EPOCH
+from callmark.instants import EPOCH
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.documented import UUID as UUID_SCHEMA, bad

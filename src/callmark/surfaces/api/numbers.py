@@ -11,7 +11,7 @@ from callmark.domain.feature_sets.model import NodeFilter
 from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.numbers import search as number_search, service as numbers
 from callmark.domain.numbers.model import Delisted, NumberDetails, Published
-from callmark.kit.clock import iso_us
+from callmark.instants import iso_us
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.kit.postgres.database import Transaction

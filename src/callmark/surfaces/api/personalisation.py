@@ -10,7 +10,7 @@ from callmark.domain.personalisation import accepting, admitted_push, service as
 from callmark.domain.personalisation.admitted_push import ReadPush
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.service import PushResult
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.kit.postgres.database import Transaction

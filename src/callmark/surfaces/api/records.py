@@ -14,7 +14,7 @@ from callmark.domain.personalisation import validation
 from callmark.domain.personalisation.accepting import Submitted
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome, StoredRecord
 from callmark.domain.personalisation.validation import Rules
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.errors import InvalidInput
 from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
 from callmark.record_rules.words import FAULT_WORDS

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from callmark.domain.credentials import service as credentials
 from callmark.domain.limits.model import Allowance, TooManyTokens
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME, UUID, bad

@@ -13,7 +13,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.surfaces.cli.command import FeatureGroup, operator, operator_at_terminal
 from callmark.surfaces.cli.options import account_option, id_argument, yes_option
 from callmark.surfaces.cli.prompts import sure

@@ -14,7 +14,7 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as delivery_log
 from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState, Webhook
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.command import operator, operator_at_terminal
 from callmark.surfaces.cli.options import CommaList, account_option, at_least_one, id_argument, where_again, yes_option

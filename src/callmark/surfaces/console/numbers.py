@@ -18,7 +18,7 @@ from callmark.domain.numbers.proofs.model import NumberCode, ProofState
 from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import HeldFeatureSet, Node, flat
-from callmark.kit.clock import iso_us
+from callmark.instants import iso_us
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits

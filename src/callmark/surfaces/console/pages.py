@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from callmark.domain.policy import model as policy
 from callmark.domain.policy.model import Action, Role
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.surfaces import assets
 from callmark.surfaces.console import audit_names, cookies, display_names, network_names
 from callmark.surfaces.console.menu import Menu, menu_of

@@ -14,8 +14,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.validation import RecordRefused
 from callmark.domain.policy.model import Action
-from callmark.instants import is_doubtful, read_instant
-from callmark.kit.clock import to_ms
+from callmark.instants import is_doubtful, read_instant, to_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import device_zone
 from callmark.record_rules.fields import LONGEST_LABEL_NAME, Field, NewRecord

@@ -14,7 +14,7 @@ from callmark import __version__
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import MANAGEMENT, Feature
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.surfaces.api.documented import ACCOUNT_ID, ENDS_AT, LABEL_ID, STARTS_AT, Json
 from callmark.surfaces.api.routes import ROUTES as API
 from callmark.surfaces.console.pages import Page, page

@@ -2,7 +2,8 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from callmark.kit.clock import Clock, iso_ms
+from callmark.instants import iso_ms
+from callmark.kit.clock import Clock
 
 CLOCK_HEADER = b"callmark-clock"
 

@@ -11,7 +11,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import PushToken, Registration
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import RecordRef, identity_of
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound, Unauthenticated
 from callmark.kit.workload import Workload, aside, belongs_to, units_of
 from callmark.surfaces.bodies import read_text

@@ -20,7 +20,7 @@ from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.domain.personalisation.model import RecordKey
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.kit.errors import AppError, InvalidInput, Unauthenticated, Unavailable
 from callmark.kit.fabric.client import Attachment
 from callmark.kit.fastpath.websockets import Frames

@@ -21,7 +21,7 @@ from callmark.domain.personalisation.handset_messages import RecordRef
 from callmark.domain.personalisation.model import OpenRecord, RecordKey
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import Resolution
-from callmark.kit.clock import LAST_MS, from_ms, to_ms
+from callmark.instants import LAST_MS, from_ms, to_ms
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.phone import shorten
 from callmark.kit.zones import device_zone

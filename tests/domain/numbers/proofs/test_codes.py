@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
 from tests.support.actors import ALICE, OPERATOR
 from tests.support.aiohttp_server import served_here
+from tests.support.fake_clock import FakeClock
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
@@ -34,7 +35,6 @@ from callmark.domain.numbers.proofs.model import (
     ProofState,
     ProofWay,
 )
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
 from callmark.kit.outbound.signed_posts import read_secret, shown_secret

@@ -11,7 +11,7 @@ from tests.surfaces.api.extending import Business
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 
 
 async def body_for(acme: Business, **changed: object) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.support.factories import make_cast
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.api.extending import Business, business
 
 from callmark.domain.credentials import service as credentials
@@ -17,7 +18,6 @@ from callmark.domain.events.model import KEPT, Event, EventType
 from callmark.domain.ids import AccountId, CampaignId
 from callmark.domain.personalisation import partitions
 from callmark.domain.policy.plan import Feature
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import new_id
 
 PAYLOAD = {"feature_set": "Liefer-Set ü", "is_interested": True}

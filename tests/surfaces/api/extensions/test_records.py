@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from tests.support.due_work import run_due_once
 from tests.support.factories import phone
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import make_listed
 from tests.support.waiting import Growing, in_task
 from tests.surfaces.api.extending import CALLER, Business, hold_all, register
@@ -24,7 +25,7 @@ from callmark.domain.personalisation import jobs, partitions, service as persona
 from callmark.domain.personalisation.batches.queries import counts_of
 from callmark.domain.personalisation.model import RecordKey
 from callmark.domain.personalisation.queries import find_batch
-from callmark.kit.clock import FakeClock, iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx

@@ -13,6 +13,7 @@ from msgspec import Struct
 from tests.domain.numbers.staging import labelled_set
 from tests.support.audit_log import log_of
 from tests.support.factories import Cast, make_branch, make_cast, make_label, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import make_listed, offer_everything, ring
 from tests.support.openapi import operation_of
 
@@ -30,7 +31,6 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import ALL_ACCESS, KeyAccess
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 from callmark.surfaces.app import build_app
 

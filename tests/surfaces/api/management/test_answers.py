@@ -14,7 +14,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.feedback import answers as feedback_answers
 from callmark.domain.feedback.answers import NewFeedback
 from callmark.domain.feedback.model import CallType, QuestionAnswer
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.ids import new_id, random_uuid
 
 CRM = {"name": " CRM ", "url": HOOK, "event_types": ["cmb", "user_feedback"]}

@@ -9,13 +9,13 @@ from urllib.parse import quote
 import httpx
 import msgspec
 from msgspec import Struct
+from tests.support.fake_clock import FakeClock
 from tests.support.openapi import operation_of
 
 from callmark.domain.deps import Deps
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.operators.tokens.model import NewOperatorToken
 from callmark.domain.policy.model import Actor, ActorKind
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
 from callmark.surfaces.api.operator.route import OPERATOR_BASE
 from callmark.surfaces.app import build_app

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from tests.support.audit_log import log_of
 from tests.support.factories import make_cast
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.api.management.managing import filled
 from tests.surfaces.api.operator.operating import OLIVE, Program, operating
 from tests.surfaces.console.browser import PASSWORD, make_operator
@@ -27,7 +28,6 @@ from callmark.domain.policy.model import KEY_POLICY, SYSTEM, Action
 from callmark.domain.policy.plan import ALL_ACCESS, ALL_FEATURES, Feature
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Origin, SignedIn
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import new_id, random_text
 from callmark.surfaces.api.operator.accounts import OperatedAccountView

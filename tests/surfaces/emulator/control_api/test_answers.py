@@ -9,6 +9,7 @@ import pytest
 from msgspec import Struct
 from tests.support.actors import ALICE
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, bodies, make_listed, offer_everything, set_state
 from tests.surfaces.emulator.running import Emulated
 from tests.surfaces.emulator.watching import gesture
@@ -20,7 +21,6 @@ from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import LONGEST_ANSWER, MOST_QUESTIONS, Campaign, CampaignType, NewQuestion
 from callmark.domain.handsets.model import OS
 from callmark.domain.resolution.model import Offers
-from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 from callmark.surfaces.emulator.handsets.answer_sender import AnswerSender
 from callmark.surfaces.emulator.handsets.farm import Farm

@@ -12,6 +12,7 @@ import pytest
 from standardwebhooks import Webhook
 from tests.domain.webhooks.receiving import DeliveryWorker
 from tests.support.factories import ALICE
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until
 from tests.surfaces.emulator.running import JSON, Emulated, emulated, serving
 
@@ -27,7 +28,7 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
-from callmark.kit.clock import FakeClock, iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.outbound.addresses import LOOPBACK
 from callmark.kit.outbound.client import Outbound, Patience
 from callmark.processes.worker import prepare

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 from tests.support.way_to_postgres import way_to_postgres
@@ -24,7 +25,7 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.postgres.database import Database
 from callmark.processes.worker import prepare
 from callmark.surfaces.emulator.handsets.held_identities import MOST_HELD

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.factories import Cast, make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until
 from tests.surfaces.emulator.running import Emulated, emulated
 from tests.surfaces.emulator.watching import watching
@@ -29,7 +30,6 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock
 from callmark.processes.worker import prepare, run_worker
 from callmark.surfaces.emulator.states.reset import tell_of_clock
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from starlette.types import Message, Send
 from tests.support.factories import make_cast, phone
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.emulator.running import ROLES, Emulated, emulated, farming, serving
 from tests.surfaces.emulator.watching import gesture, watching
 from tests.surfaces.gateway.helpers import CALLER, push, push_patiently
@@ -19,7 +20,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock, to_ms
+from callmark.instants import to_ms
 from callmark.kit.tasks import end
 from callmark.processes.worker import prepare
 from callmark.surfaces.app import build_app

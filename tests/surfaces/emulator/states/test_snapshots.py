@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support.factories import make_cast
+from tests.support.fake_clock import FakeClock
 from tests.support.kept_days import KEPT
 from tests.support.waiting import until
 from tests.surfaces.emulator.running import Emulated
@@ -15,7 +16,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import FakeClock, iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import own_names

@@ -17,7 +17,7 @@ from callmark.domain.personalisation.daily_figures import queries
 from callmark.domain.personalisation.daily_figures.queries import Added
 from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.domain.work_names import WorkName
-from callmark.kit.clock import from_ms, to_ms
+from callmark.instants import from_ms, to_ms
 from callmark.kit.postgres.database import Tx
 
 log = structlog.get_logger(__name__)

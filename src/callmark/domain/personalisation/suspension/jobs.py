@@ -21,7 +21,7 @@ from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, Se
 from callmark.domain.personalisation.service import as_push
 from callmark.domain.personalisation.suspension import queries
 from callmark.domain.work_names import WorkName
-from callmark.kit.clock import LAST_MS, from_ms
+from callmark.instants import LAST_MS, from_ms
 from callmark.kit.fabric.fanout import Answer
 from callmark.kit.work import Claimed, Work
 

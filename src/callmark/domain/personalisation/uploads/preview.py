@@ -19,7 +19,7 @@ from callmark.domain.personalisation.validation import (
     console_rules,
     validate,
 )
-from callmark.kit.clock import to_ms
+from callmark.instants import to_ms
 from callmark.record_rules.columns import NOWHERE, UnusedColumn
 from callmark.record_rules.fields import Fault, Faulty, Field
 from callmark.tables.model import Table

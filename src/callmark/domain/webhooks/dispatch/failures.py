@@ -8,7 +8,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.webhooks.dispatch import queries as dispatch_queries, recording
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt
 from callmark.domain.webhooks.model import address_in_mails
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 
 
 async def record_and_tell(deps: Deps, ended: EndedAttempt, enqueue: Enqueue) -> None:

@@ -14,7 +14,7 @@ from callmark.domain.announced_calls.model import (
     AnnouncedState,
     CallAnnouncement,
 )
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME, bad, conflict

@@ -16,7 +16,7 @@ from callmark.domain.personalisation.model import MOST_RECORDS, StoredRecord
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import ListedIdentity
 from callmark.domain.signed_calls.service import calls_on_network
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api.actor import actor_of

@@ -10,7 +10,7 @@ from callmark.domain.calls.model import Call as RealCall
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.signed_calls.model import Verstat
 from callmark.domain.signed_calls.service import CallsOnNetwork
-from callmark.kit.clock import iso_ms, to_ms
+from callmark.instants import iso_ms, to_ms
 from callmark.record_rules.fields import Fault, Field
 from callmark.surfaces.api.documented import DATE_TIME, INSTANT_MS, UUID
 from callmark.surfaces.api.records import CANONICAL, fault_words

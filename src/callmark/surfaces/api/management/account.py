@@ -12,7 +12,7 @@ from callmark.domain.audit.model import AuditEntry, AuditFilter
 from callmark.domain.limits.model import BUCKETS, KEYS, TOKENS, WEBHOOKS
 from callmark.domain.policy.model import Action
 from callmark.domain.usage.service import AccountUsage, read_usage
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.request import ApiPager, text_filter
 from callmark.surfaces.api.own.route import PAGING

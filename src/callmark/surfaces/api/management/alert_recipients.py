@@ -9,7 +9,7 @@ from callmark.domain.alerts import posts, recipients
 from callmark.domain.alerts.model import AlertKind, Recipient, RecipientKind
 from callmark.domain.ids import RecipientId
 from callmark.domain.policy.model import Actor, Role
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept

@@ -9,7 +9,7 @@ from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.call_reasons.model import CallReason
 from callmark.domain.ids import CallReasonId
 from callmark.domain.policy.model import Action
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.record_rules.reasons import LONGEST_REASON, SHORTEST_REASON
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.documented import bad, conflict

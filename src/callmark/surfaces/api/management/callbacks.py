@@ -18,7 +18,7 @@ from callmark.domain.callbacks.model import (
 )
 from callmark.domain.ids import CallbackRequestId, FeatureSetId
 from callmark.domain.sessions.model import email_address
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.actor import actor_of

@@ -23,7 +23,7 @@ from callmark.domain.feedback.model import (
     QuestionKind,
 )
 from callmark.domain.ids import CampaignId, FeatureSetId, FeedbackId, QuestionId
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.actor import actor_of

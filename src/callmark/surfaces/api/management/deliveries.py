@@ -10,7 +10,7 @@ from callmark.domain.ids import DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.own.request import ApiPager, NoBody, body_of, choice_filter, id_filter, id_of
 from callmark.surfaces.api.own.shapes import CreatedAt, Id, Instant, NextAfter, instant

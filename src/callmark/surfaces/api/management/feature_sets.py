@@ -20,7 +20,7 @@ from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import AccountId, CallReasonId, FeatureSetId, LabelId, ProcessId
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.domain.structure.model import LONGEST_NAME
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.own.request import (

@@ -12,7 +12,7 @@ from callmark.domain.labels import categories, service as labels
 from callmark.domain.labels.logo import TOO_LARGE_BYTES
 from callmark.domain.labels.model import LONGEST_NAME, Label, LabelChange, LabelType
 from callmark.domain.policy.model import Action
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.documented import LABEL_ID, bad, conflict

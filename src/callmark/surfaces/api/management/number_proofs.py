@@ -21,7 +21,7 @@ from callmark.domain.numbers.proofs.model import (
     read_letter,
 )
 from callmark.domain.policy.model import WHOLE_ACCOUNT
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput, found
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api.actor import actor_of

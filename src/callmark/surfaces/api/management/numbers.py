@@ -11,7 +11,7 @@ from callmark.domain.numbers import reviews, search as number_search
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberDetails, NumberFilter, NumberState
 from callmark.domain.numbers.proofs.model import NumberProof, ProofState, ProofWay
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Action
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import NotFound
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api import documented

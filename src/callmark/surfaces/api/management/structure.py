@@ -12,7 +12,7 @@ from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE
 from callmark.domain.structure.model import LONGEST_NAME, Node, NodeKind, Operation, Unit
 from callmark.domain.structure.service import ANY, PROCESSES
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept

@@ -13,7 +13,7 @@ from callmark.domain.webhooks.deliveries import health, service as deliveries
 from callmark.domain.webhooks.deliveries.health import HealthState, WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, LONGEST_OVERLAP, PauseReason, Webhook
 from callmark.domain.webhooks.service import NewSecret
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.management.deliveries import DeliveryView, delivery_view

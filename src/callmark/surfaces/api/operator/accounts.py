@@ -10,7 +10,7 @@ from callmark.domain.accounts.model import Account, AccountState
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput, Unauthenticated
 from callmark.surfaces.api.documented import ACCOUNT_ID, bad
 from callmark.surfaces.api.idempotency import kept

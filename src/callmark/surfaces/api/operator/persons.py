@@ -8,7 +8,7 @@ from msgspec import Meta
 from callmark.domain.ids import ErasureId
 from callmark.domain.persons import exporting, service as persons
 from callmark.domain.persons.model import Erasure, ErasureState
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.surfaces.api.documented import bad, conflict
 from callmark.surfaces.api.operator.accounts import asking
 from callmark.surfaces.api.operator.route import OperatorRoute

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.surfaces.api.documented import DATE_TIME, UUID
 
 Id = Annotated[str, Meta(extra_json_schema=UUID)]

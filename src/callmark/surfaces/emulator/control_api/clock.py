@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import partitions
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.heartbeats import move_clock
 from callmark.surfaces.emulator.control_api import wire
 from callmark.surfaces.emulator.control_api.routing import control_route

@@ -6,7 +6,7 @@ from starlette.routing import BaseRoute
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.surfaces.emulator.control_api.routing import control_route
 from callmark.surfaces.http import Response, render
 

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.surfaces.emulator.control_api import sink_queries, wire
 from callmark.surfaces.emulator.control_api.routing import PREFIX, control_route

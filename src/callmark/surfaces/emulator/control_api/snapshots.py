@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.surfaces.emulator.control_api import wire
 from callmark.surfaces.emulator.control_api.routing import control_route
 from callmark.surfaces.emulator.states import snapshots

@@ -6,7 +6,7 @@ from itertools import islice
 from uuid import UUID
 
 from callmark.domain.personalisation.handset_messages import Identity
-from callmark.kit.clock import from_ms, iso_ms
+from callmark.instants import from_ms, iso_ms
 
 MOST_HELD = 1000
 """Records one handset holds, besides those that can never show; when it is full it does not acknowledge another one."""

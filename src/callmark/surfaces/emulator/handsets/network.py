@@ -18,7 +18,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import PushService
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import Clock, to_ms
+from callmark.instants import to_ms
+from callmark.kit.clock import Clock
 from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import Conflict, InvalidInput, Unavailable, said
 from callmark.kit.phone import PhoneNumber

@@ -13,7 +13,7 @@ from callmark.domain.labels import service as labels
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers.model import NumberFilter, NumberState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 from callmark.surfaces.api.records import CATALOGUE
 from callmark.surfaces.emulator.curl_example import CREDENTIALS_ENV, CREDENTIALS_JSON, RECEIVER, curl_walk
 from callmark.surfaces.emulator.handsets.magic_receivers import MAGIC

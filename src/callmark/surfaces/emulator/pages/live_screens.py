@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from callmark.domain.deps import Deps
+from callmark.instants import to_ms
 from callmark.kit import patience
-from callmark.kit.clock import to_ms
 from callmark.kit.errors import AppError, NotFound, Unavailable
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.control_api import wire
