@@ -15,7 +15,7 @@ from tests.support.listed_number import make_listed, offer_everything
 from tests.support.markdown import blocks
 from tests.support.waiting import until
 from tests.surfaces.emulator.running import Emulated, emulated
-from tests.surfaces.gateway.helpers import CALLER, push, push_patiently
+from tests.surfaces.gateway.helpers import CALLER, push, push_patiently, push_to_sleeper
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent
@@ -121,7 +121,7 @@ async def test_the_app_keeps_its_reports_while_its_token_has_ended(emulator: Emu
     cast = await make_cast(deps)
     async with running_phone(emulator, number, streams=False) as app:
         await app.next("registered")
-        record = await push_patiently(deps, cast, number)
+        record = await push_to_sleeper(deps, cast, number)
         await received(emulator, cast, record)
         await app.next("asleep")
         await handsets.forget_number(deps, number, by=SYSTEM)
@@ -159,7 +159,7 @@ async def test_the_app_is_woken_shows_who_calls_reports_and_asks_to_be_called_ba
     streams = way == "stream" and await knows_streams()
     async with running_phone(emulator, number, streams=streams) as app:
         await app.next("registered")
-        record = await push_patiently(deps, cast, number, within_s=30 if streams else 4)
+        record = await (push_patiently if streams else push_to_sleeper)(deps, cast, number)
         assert (await app.next("woken"))["by"] in ({"stream"} if streams else {"http", "stream"})
         await received(emulator, cast, record)
         assert (await app.next("asleep"))["held"] == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
 from callmark.instants import to_ms
 from callmark.kit.fabric.client import Fabric
+from callmark.kit.fabric.fanout import Answer, Push, Returning
 from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.workload import Workload
@@ -104,6 +105,25 @@ async def push_patiently(
 ) -> StoredRecord:
     """A push whose answer comes: it is waited for however busy this machine is."""
     return await push(patient(deps, within_s), cast, receiver, **changed)
+
+
+async def push_to_sleeper(deps: Deps, cast: Cast, receiver: str) -> StoredRecord:
+    """A push whose handset does not come in time: it ends as soon as the wake-up has been asked for.
+
+    With a short deadline it may end before NATS has said that nobody holds the handset, and then nobody asks.
+    """
+    push_one = deps.fabric.push_one
+
+    async def only_asks(push_: Push, within: timedelta, returning: Returning) -> Answer:
+        async def asked(numbers: Collection[str]) -> Collection[str]:
+            await returning(numbers)
+            return ()
+
+        return await push_one(push_, within, asked)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(deps.fabric, "push_one", only_asks)
+        return await push_patiently(deps, cast, receiver)
 
 
 async def outcome_of(deps: Deps, cast: Cast, record_id: UUID) -> Outcome:

@@ -26,6 +26,7 @@ from tests.surfaces.gateway.helpers import (
     outcome_of,
     push,
     push_patiently,
+    push_to_sleeper,
     served,
     store_records,
 )
@@ -177,9 +178,8 @@ async def test_a_batch_wakes_each_phone_once(waking: Deps, fcm: FakeFcm, cast: C
 
 async def test_one_that_wakes_too_late_has_a_late_delivery(waking: Deps, fcm: FakeFcm, cast: Cast) -> None:
     owner = await sleeping(waking)
-    quick = replace(waking, settings=msgspec.structs.replace(waking.settings, real_time_deadline_s=1.5))
     async with served(waking) as address, working(waking):
-        record = await push(quick, cast, owner.number)
+        record = await push_to_sleeper(waking, cast, owner.number)
         assert record.outcome is Outcome.FAILED_TO_PUSH
         await wake_and_sync(fcm, address, owner)
 

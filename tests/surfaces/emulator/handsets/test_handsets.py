@@ -138,6 +138,11 @@ async def test_a_full_handset_refuses_what_may_show_tells_how_often_and_takes_ag
         assert {record.outcome for record in await asyncio.gather(*pushes)} == {Outcome.SUCCESS}
     assert (await push_patiently(emulator.deps, cast, number, caller="918040000007")).outcome is Outcome.SUCCESS
     assert (await push(emulator.deps, cast, number, caller="918049999999")).outcome is Outcome.FAILED_TO_PUSH
+
+    async def is_refused() -> bool:  # a push may end before it has come to the handset
+        return bool((await _listed(emulator, number))["refused_pushes"])
+
+    await until(is_refused)
     listed = await _listed(emulator, number)
     assert (listed["held"], listed["most_held"], listed["refused_pushes"]) == (MOST_HELD, MOST_HELD, 1)
     clock.advance(timedelta(hours=24))
