@@ -31,6 +31,7 @@ from callmark.kit.fabric.client import Fabric
 from callmark.kit.fabric.fanout import Answer, Push, Returning
 from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.ports import free_port
 from callmark.kit.workload import Workload
 from callmark.record_rules.fields import NewRecord
 from callmark.surfaces.gateway.app import Gateway
@@ -279,12 +280,11 @@ class Cut:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
+        self.port = free_port()  # nobody else is given it while it is cut
 
     async def join(self) -> None:
         """Relays from now on."""
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
         """Ends every connection and takes no new one."""

@@ -18,6 +18,7 @@ from callmark.kit.engines.leftovers import nats_of, stop_leftovers
 from callmark.kit.engines.logfile import open_log, tail
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import random_text
+from callmark.kit.ports import free_port
 
 HOST = "127.0.0.1"
 USER = "callmark"
@@ -105,7 +106,7 @@ class EmbeddedNats:
         if not config or (self._child is None and not _is_free(config["port"])):
             config = {
                 "host": HOST,
-                "port": _free_port(),
+                "port": free_port(),
                 "server_name": random_text(16, prefix="callmark-"),
                 "authorization": {"user": USER, "password": random_text(32)},
                 "max_connections": MAX_CONNECTIONS,
@@ -143,11 +144,6 @@ async def _answers(port: int, server_name: str) -> bool:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def _is_free(port: int) -> bool:
