@@ -14,11 +14,11 @@ from callmark.domain.personalisation.model import Outcome
 from callmark.kit import errors
 from callmark.record_rules.fields import Fault
 from callmark.surfaces.app import build_app
-from callmark.surfaces.reference.error_help import FAULTS, HELP, OUTCOMES
-from callmark.surfaces.reference.error_pages import error_pages
+from callmark.surfaces.emulator.control_api.faults import KNOWN
+from callmark.surfaces.reference.error_help import FAULTS, HELP, NEVER_ANSWERED, OUTCOMES
+from callmark.surfaces.reference.error_pages import error_pages, statuses
 
-NEVER_ANSWERED = {errors.SetupError.slug}
-"""Commands print its text."""
+KINDS = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.AppError)]
 PAGES = {page.slug: page for page in error_pages(map(document, DOCUMENTS))}
 
 
@@ -28,10 +28,21 @@ def client(deps: Deps, *roles: str) -> httpx.AsyncClient:
 
 
 def test_every_error_of_the_tree_has_help_and_no_help_is_left_over() -> None:
-    kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.AppError)]
-    assert {kind.slug for kind in kinds} - NEVER_ANSWERED == HELP.keys() == PAGES.keys()
+    assert {kind.slug for kind in KINDS} - NEVER_ANSWERED == HELP.keys() == PAGES.keys()
     assert FAULTS.keys() == set(Fault)
     assert OUTCOMES.keys() == set(Outcome) - {Outcome.PENDING, Outcome.SUCCESS, Outcome.INVALID}
+
+
+def test_a_status_stands_for_one_slug() -> None:
+    """Answers without a slug, and faults that the emulator is asked for by status, are read that way."""
+    assert len(set(statuses().values())) == len(statuses())
+    assert KNOWN.items() <= statuses().items()
+
+
+def test_the_tree_shows_every_error_below_its_kind() -> None:
+    tree = re.findall(r"^((?:│   )*)[├└]── (\w+)", errors.__doc__ or "", re.MULTILINE)
+    depths = {kind.__name__: kind.__mro__.index(errors.AppError) for kind in KINDS}
+    assert {"AppError": 0} | {name: 1 + len(indent) // 4 for indent, name in tree} == depths
 
 
 @pytest.mark.parametrize("of", [one for one in DOCUMENTS if one != STIR])  # whose errors are those of a standard

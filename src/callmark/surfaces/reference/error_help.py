@@ -7,7 +7,11 @@ no answers, but appear in the batch status and in timelines.
 from typing import NamedTuple
 
 from callmark.domain.personalisation.model import Outcome
+from callmark.kit.errors import SetupError
 from callmark.record_rules.fields import Fault
+
+NEVER_ANSWERED = {SetupError.slug}
+"""Errors without help: commands print their text."""
 
 
 class ErrorHelp(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from callmark.kit.errors import AppError
 from callmark.surfaces.api.documented import Json
 from callmark.surfaces.http import ERROR_PAGES
-from callmark.surfaces.reference.error_help import HELP, ErrorHelp
+from callmark.surfaces.reference.error_help import HELP, NEVER_ANSWERED, ErrorHelp
 
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -39,8 +39,8 @@ class SlugPage(NamedTuple):
 
 @cache
 def statuses() -> dict[str, int]:
-    """The status of each slug, from the error tree."""
-    return {kind.slug: kind.status for kind in (AppError, *_below(AppError)) if kind.slug in HELP}
+    """The status of each slug, from the error tree; no two slugs have the same."""
+    return {kind.slug: kind.status for kind in (AppError, *_below(AppError)) if kind.slug not in NEVER_ANSWERED}
 
 
 def _below(kind: type[AppError]) -> Iterable[type[AppError]]:
