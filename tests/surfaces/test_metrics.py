@@ -13,7 +13,7 @@ from tests.support.cases import for_each
 from tests.support.due_work import run_due_once
 from tests.support.factories import Sent, make_cast, submit_batch
 from tests.support.fake_clock import FakeClock
-from tests.support.metrics_page import Scrape, forget_requests, scrape
+from tests.support.metrics_page import Scrape, forget_requests, read_scrape, scrape
 from tests.support.waiting import until
 from tests.surfaces.live_processes import living
 
@@ -27,7 +27,7 @@ from callmark.kit.postgres.database import own_names
 from callmark.kit.roles import ALL_ROLES
 from callmark.kit.telemetry.metrics import declared
 from callmark.record_rules.fields import Faulty
-from callmark.surfaces.metrics import describe
+from callmark.surfaces.metrics import MetricsPage, describe
 
 DOCS = Path(__file__).parents[2] / "docs/observing.md"
 _PARTS = ("domain", "kit", "processes", "surfaces")
@@ -72,10 +72,12 @@ def test_the_documents_list_every_metric() -> None:
     assert listed == rows
 
 
-async def test_a_page_has_every_gauge_and_nothing_that_the_reference_does_not_know(deps: Deps) -> None:
+async def test_a_page_has_every_metric_and_nothing_that_the_reference_does_not_know(deps: Deps) -> None:
     known = {one.name: one for one in describe()}  # which imports what declares metrics, also where nothing else does
-    found = await scrape(deps)
-    base = {re.sub(r"_(bucket|count|sum|created)$", "", series.name) for series in found.samples}
+    body, _ = await MetricsPage(deps).render()
+    page = body.decode()
+    assert known.keys() <= set(re.findall(r"^# TYPE (\w+)", page, re.MULTILINE))
+    base = {re.sub(r"_(bucket|count|sum|created)$", "", series.name) for series in read_scrape(page).samples}
     assert {name for name in base if name.startswith("callmark_")} <= known.keys() | {
         name.removesuffix("_total") for name in known
     }

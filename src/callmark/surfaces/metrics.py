@@ -13,6 +13,7 @@ _DECLARING = (
     "callmark.domain.mail.jobs",
     "callmark.domain.personalisation.metrics",
     "callmark.domain.signed_calls.metrics",
+    "callmark.domain.spoof_alarms.service",
     "callmark.domain.webhooks.dispatch.metrics",
     "callmark.kit.fastpath.http_protocol",
     "callmark.surfaces.gateway.metrics",
