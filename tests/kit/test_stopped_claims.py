@@ -1,30 +1,10 @@
 """A worker that is stopped while it claims leaves nothing leased."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import pytest
 from tests.kit.chores import Chores
-
-from callmark.kit.postgres.database import Tx
-
-
-class LostAnswer:
-    """Ways to a database whose first answer does not arrive, though what was asked for is done."""
-
-    def __init__(self, chores: Chores, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.is_done = asyncio.Event()
-        self._connection = chores.deps.db.connection
-        monkeypatch.setattr(chores.deps.db, "connection", self.connection)
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Tx]:
-        async with self._connection() as tx:
-            yield tx
-        if not self.is_done.is_set():
-            self.is_done.set()
-            await asyncio.Event().wait()
+from tests.support.lost_answer import LostAnswer
 
 
 @pytest.mark.parametrize("once", [False, True])
@@ -32,7 +12,7 @@ async def test_a_claim_that_a_stop_meets_is_given_back(
     chores: Chores, monkeypatch: pytest.MonkeyPatch, *, once: bool
 ) -> None:
     await chores.make("first", "second")
-    answer = LostAnswer(chores, monkeypatch)
+    answer = LostAnswer(chores.deps.db, monkeypatch)
     worker, work = chores.worker(), chores.work()
     working = asyncio.create_task(worker.run_due(work) if once else worker.run([work]))
     await asyncio.wait_for(answer.is_done.wait(), 30)
@@ -48,7 +28,7 @@ async def test_only_what_the_claim_took_is_given_back(chores: Chores, monkeypatc
     await chores.make("first")
     (held,) = await chores.worker().claim(chores.work(), 1)
     await chores.add("second")
-    answer = LostAnswer(chores, monkeypatch)
+    answer = LostAnswer(chores.deps.db, monkeypatch)
     working = asyncio.create_task(chores.worker().run([chores.work()]))
     await asyncio.wait_for(answer.is_done.wait(), 30)
     working.cancel()

@@ -6,10 +6,12 @@ import signal
 from collections.abc import Generator
 
 import pytest
+from starlette.types import Receive, Scope, Send
 from tests.processes.hello import LOOPBACK, hello
 from tests.support.waiting import until
 
 from callmark.kit.health import Health
+from callmark.processes import http
 from callmark.processes.child_work import Signals
 from callmark.processes.http import Server
 from callmark.processes.ports import open_socket
@@ -61,3 +63,34 @@ async def test_without_such_a_time_it_stops_at_once() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(stop.wait(), 30)
     await draining
+
+
+async def test_a_request_that_is_cut_has_given_back_what_it_holds_when_the_server_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "STOP_WITHIN_S", 0)
+    monkeypatch.setattr(http, "CUT_WITHIN_S", 60)
+    begun, ended, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def holds(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await hello(scope, receive, send)
+            return
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(1000):  # turns of the loop
+                await asyncio.sleep(0)
+            ended.set()
+
+    server = Server(holds, open_socket(LOOPBACK, 0))
+    running = asyncio.create_task(server.run_until(stop))
+    await asyncio.wait_for(server.up.wait(), 30)
+    _, writer = await asyncio.open_connection(LOOPBACK, server.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.wait_for(begun.wait(), 30)
+    stop.set()
+    await running
+    writer.close()
+    assert ended.is_set()

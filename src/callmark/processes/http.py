@@ -33,6 +33,9 @@ they who close it. Else a request that a proxy sends at that moment is lost."""
 STOP_WITHIN_S = 3
 """How long requests under way may take to be answered after the signal to stop: as long as the longest of them."""
 
+CUT_WITHIN_S = 0.5
+"""How long requests that were cut by then may take to end: they give back what they hold."""
+
 
 def _as_connected(trusted_proxies: str) -> str:
     """The networks, those of IPv4 also as a socket for IPv6 and IPv4 (`::`) names them: `::ffff:…`."""
@@ -111,7 +114,7 @@ class Server(uvicorn.Server):
         self.config.encoded_headers.append((b"connection", b"close"))
 
     async def run_until(self, stop: asyncio.Event) -> None:
-        """Serves until `stop` is set, then lets requests under way be answered, within `STOP_WITHIN_S`.
+        """Serves until `stop` is set, then lets requests under way be answered, within `STOP_WITHIN_S`, or cuts them.
 
         Raises RuntimeError when the application does not start or the server ends on its own.
         """
@@ -125,6 +128,8 @@ class Server(uvicorn.Server):
                 raise RuntimeError("the HTTP server ended unexpectedly")
             self.should_exit = True
             await serving
+            if self.server_state.tasks:
+                await asyncio.wait(set(self.server_state.tasks), timeout=CUT_WITHIN_S)
         finally:
             await end([stopping, serving, watching])
 

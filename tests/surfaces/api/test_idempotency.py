@@ -8,7 +8,10 @@ import pytest
 from tests.support.due_work import run_due_once
 from tests.support.factories import phone
 from tests.support.fake_clock import FakeClock
-from tests.surfaces.api.extending import Business, hold_all, register
+from tests.support.lost_answer import LostAnswer
+from tests.support.waiting import Growing, in_task, until_locked
+from tests.surfaces.api.extending import Business, business, hold_all, register
+from tests.surfaces.gateway.helpers import patient
 
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency import service as idempotency
@@ -16,6 +19,7 @@ from callmark.domain.idempotency.model import LEASE, Claim, IdempotencyKey
 from callmark.domain.ids import KeyId
 from callmark.domain.personalisation import accepting
 from callmark.domain.personalisation.accepting import Submitted
+from callmark.domain.personalisation.service import TAKEN_OVER_AFTER
 from callmark.domain.personalisation.validation import V1
 from callmark.kit.errors import StillRunning
 from callmark.record_rules.fields import NewRecord
@@ -127,6 +131,58 @@ async def test_what_is_not_kept_leaves_the_key_free(acme: Business) -> None:
     assert (await acme.post(BULK, too_large, Idempotency_Key="k")).status_code == 413
     assert (await acme.post(BULK, body, Idempotency_Key="k")).status_code == 200
     assert await batches(acme) == 1
+
+
+async def test_a_request_that_a_stop_cuts_leaves_the_key_free(deps: Deps, acme: Business) -> None:
+    body = one_batch(acme)
+    async with deps.db.transaction() as tx:
+        await tx.execute("LOCK TABLE batch")
+        pushing = asyncio.create_task(acme.post(BULK, body, Idempotency_Key="k"))
+        await until_locked(deps.db, 1)
+        pushing.cancel()
+        cut = await pushing
+    assert (cut.status_code, cut.headers["retry-after"]) == (503, "1")
+    again = await acme.post(BULK, body, Idempotency_Key="k")
+    assert (again.status_code, "idempotent-replayed" in again.headers) == (200, False)
+    assert await batches(acme) == 1
+
+
+@pytest.mark.usefixtures("unhurried_pushes")
+async def test_a_push_that_a_stop_cuts_is_not_sent_again_by_its_repetition(deps: Deps, clock: FakeClock) -> None:
+    receiver = phone()
+    await register(deps, receiver)
+    got, acknowledges = Growing[bytes](), False
+
+    async def on_push(_: str, reply: str, payload: bytes) -> None:
+        got.append(payload)
+        if acknowledges:
+            deps.fabric.acknowledge(reply)
+
+    await deps.fabric.attach(receiver, in_task(on_push))
+    async with business(patient(deps)) as acme:
+        record = acme.record(receiver)
+        pushing = asyncio.create_task(acme.post(REAL_TIME, record, Idempotency_Key="k"))
+        await got.until(lambda pushed: len(pushed) == 1)
+        pushing.cancel()
+        assert (await pushing).status_code == 503
+        acknowledges = True
+        clock.advance(TAKEN_OVER_AFTER)
+        await run_due_once(deps)
+        again = await acme.post(REAL_TIME, record, Idempotency_Key="k")
+        assert (again.status_code, again.json()["status_info"]["status"]) == (200, "success")
+        assert (len(got), await batches(acme)) == (2, 1)
+
+
+async def test_a_key_whose_claim_a_stop_meets_is_free(
+    deps: Deps, acme: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, key, answer = acme.cast.account.id, IdempotencyKey("k"), LostAnswer(deps.db, monkeypatch)
+    claiming = asyncio.create_task(idempotency.claim(deps, account, key, b"1"))
+    await asyncio.wait_for(answer.is_done.wait(), 30)
+    claiming.cancel()
+    await asyncio.wait([claiming])
+    assert claiming.cancelled()
+    assert isinstance(await idempotency.claim(deps, account, key, b"2"), Claim)
 
 
 async def expire_lease(deps: Deps, claim: Claim) -> None:

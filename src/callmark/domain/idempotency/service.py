@@ -1,5 +1,6 @@
 """Use cases of idempotency keys: claim one, keep its answer, give it back, forget old ones."""
 
+import asyncio
 import contextlib
 
 import structlog
@@ -13,6 +14,7 @@ from callmark.kit.errors import KeyReused, StillRunning, Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
 from callmark.kit.postgres.piecewise import in_pieces
+from callmark.kit.tasks import to_the_end
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +28,16 @@ async def claim(deps: Deps, account_id: AccountId, key: IdempotencyKey, request_
     `request_sha256` is of all that makes two requests the same. Raises KeyReused when the key names another request,
     StillRunning while its first request is not answered.
     """
-    now, real_now = deps.clock.now(), deps.real_clock.now()
     wanted = Claim(account_id, key, new_id())
+    try:
+        return await _claim(deps, wanted, request_sha256)
+    except asyncio.CancelledError:  # PostgreSQL may have done it: the cancellation only asks it not to
+        await give_back(deps, wanted)
+        raise
+
+
+async def _claim(deps: Deps, wanted: Claim, request_sha256: bytes) -> Claim | KeptAnswer:
+    now, real_now = deps.clock.now(), deps.real_clock.now()
     for _ in range(_TRIES):
         async with deps.db.connection() as tx:
             taken = await queries.claim(
@@ -41,7 +51,7 @@ async def claim(deps: Deps, account_id: AccountId, key: IdempotencyKey, request_
             )
             if taken:
                 return replace(wanted, batch_id=taken["batch_id"])
-            known = await queries.find(tx, account_id, key)
+            known = await queries.find(tx, wanted.account_id, wanted.key)
         if known is None:
             continue
         if known["request_sha256"] != request_sha256:
@@ -77,8 +87,13 @@ async def keep_alone(deps: Deps, claim: Claim, answer: KeptAnswer) -> None:
 async def give_back(deps: Deps, claim: Claim) -> None:
     """Lets the key be used again at once, after a request that came to no answer worth keeping.
 
-    Where PostgreSQL is away the lease runs out instead.
+    What of the request is written meanwhile stays: it ended the claim, or tied it to its batch. Where PostgreSQL is
+    away the lease runs out instead.
     """
+    await to_the_end(_give_back(deps, claim), "idempotency_key_not_given_back")
+
+
+async def _give_back(deps: Deps, claim: Claim) -> None:
     with contextlib.suppress(Unavailable):
         async with deps.db.connection() as tx:
             await queries.give_back(tx, claim.account_id, claim.key, claim.lease_id, deps.real_clock.now())

@@ -5,6 +5,7 @@ A real-time push ties its claim to its batch there instead, so that a repetition
 keeps its answer once it has one (`kept_alone`).
 """
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 
@@ -69,7 +70,7 @@ async def answer_once(
         return await route.handler(request)
     except InvalidInput as exc:
         return await kept_alone(request, refused(exc))
-    except Exception:
+    except (Exception, asyncio.CancelledError):  # cut by a stop of the server, its client is asked to repeat it
         await idempotency.give_back(request.deps, claim)
         raise
 
