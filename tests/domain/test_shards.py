@@ -49,7 +49,7 @@ from callmark.domain.personalisation import (
     queries as records,
 )
 from callmark.domain.personalisation.accepting import Submitted, submit_batch_in
-from callmark.domain.personalisation.admitted_push_queries import WantedPush
+from callmark.domain.personalisation.admitted_push_queries import AlikePushes, WantedPush
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, RingingPair, Settlement
 from callmark.domain.personalisation.queries import AcceptedSingle
 from callmark.domain.personalisation.validation import V2
@@ -145,7 +145,7 @@ class Stored(Struct, frozen=True):
     def wanted(self) -> WantedPush:
         return WantedPush(
             *(self.caller, self.receiver, self.cast.label.id, "Acme", None, self.now, self.ends_at),
-            *(RecordId(new_id()), BatchId(new_id()), timedelta(), False),
+            *(RecordId(new_id()), BatchId(new_id())),
         )
 
     def record(self) -> NewRecord:
@@ -215,7 +215,7 @@ def _of_records() -> dict[str, Statement]:
         ),
         "a real-time record is inserted": lambda tx, on: records.insert_singles(tx, [on.single()]),
         "a real-time push is admitted and written": lambda tx, on: admitted_push_queries.admit_and_write(
-            tx, [(_admission(on), on.wanted())]
+            tx, [(_admission(on), on.wanted(), AlikePushes(timedelta(), allow_foreign=False))]
         ),
         "an outcome is settled": lambda tx, on: _settled(tx, settlement(on)),
         "a record is withdrawn": lambda tx, on: records.withdraw(tx, settlement(on).key, on.now),

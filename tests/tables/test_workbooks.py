@@ -112,10 +112,9 @@ def test_an_error_in_a_column_that_is_not_used_is_nothing(tmp_path: Path) -> Non
 def test_the_console_refuses_an_error_in_any_column_that_is_chosen_for_names() -> None:
     table = read_file(book([["phone", "brand"], ["919900000001", "#N/A"]]), Reading())
     [row] = rows_of(table, find_columns(table, {Field.LABEL_NAME: "1"}))
-    name = row.values[list(Field).index(Field.LABEL_NAME)]
-    assert row.shown[list(Field).index(Field.LABEL_NAME)] == "#N/A"
+    assert row.shown.label_name == "#N/A"
     with pytest.raises(Faulty):
-        label_name(name, SHORTEST_LABEL_NAME, empty_is_absent=True)
+        label_name(row.values.label_name, SHORTEST_LABEL_NAME, empty_is_absent=True)
 
 
 @pytest.mark.parametrize("written", [bytes, prefixed])

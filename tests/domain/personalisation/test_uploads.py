@@ -16,6 +16,7 @@ from callmark.domain.personalisation.uploads.columns import find_columns, read_f
 from callmark.domain.personalisation.uploads.model import (
     MOST_ROWS,
     RowDefaults,
+    RowTexts,
     Upload,
     UploadRow,
     as_kept,
@@ -146,23 +147,43 @@ async def test_a_day_as_end_lasts_until_it_is_over_also_in_a_workbook(deps: Deps
     cast = await make_cast(deps)
     ends = date(2026, 1, 1), datetime(2026, 1, 2)  # noqa: DTZ001 - a sheet's dates have no zone
     found = await look(deps, cast, book([["to", "valid until"], *([phone(), end] for end in ends)]))
-    assert [row.values[-1] for row in found.rows] == ["2026-01-01T23:59:59.999Z", "2026-01-02T00:00:00.000Z"]
+    assert [row.values.ends_at for row in found.rows] == ["2026-01-01T23:59:59.999Z", "2026-01-02T00:00:00.000Z"]
     assert found.good_count == 2
 
 
+async def test_rows_that_were_stored_with_fewer_fields_have_the_last_ones_empty(deps: Deps) -> None:
+    """As after an update that brings a field."""
+    cast = await make_cast(deps)
+    receiver = phone()
+    upload = await take(deps, cast, f"to\n{receiver}\n")
+    async with deps.db.transaction() as tx:
+        await tx.execute(
+            "UPDATE upload_part SET rows = jsonb_set(rows::jsonb, '{0,values}', (rows::jsonb #> '{0,values}') - 6)"
+            " WHERE upload_id = $1",
+            upload.id,
+        )
+    await run(deps)
+    [result] = [one async for part in uploads.each_result(deps, cast.account.id, upload.id) for one in part]
+    assert (result.row.values.receiver, result.row.values.ends_at) == (receiver, "")
+    assert len(result.row.shown) == len(Field)
+    assert result.record
+    assert (result.record.fault_field, result.record.fault) == ("ends_at", "required")
+
+
 def test_a_time_that_clocks_skip_stays_refused_where_the_zone_is_not_known() -> None:
-    values = ["918040001234", phone(), "", "", "", "2027-03-28T02:30", "2027-03-28T04:00"]
-    kept = filled(UploadRow(2, values), RowDefaults(zone=ZoneInfo("Europe/Berlin")))
-    assert kept.values[-2:] == ["2027-03-28T02:30 (Europe/Berlin skips or repeats it)", "2027-03-28T02:00:00.000Z"]
-    assert as_record(kept.values).starts_at == kept.values[-2]  # which is no instant, and so a fault
+    texts = RowTexts("918040001234", phone(), starts_at="2027-03-28T02:30", ends_at="2027-03-28T04:00")
+    kept = filled(UploadRow(2, texts), RowDefaults(zone=ZoneInfo("Europe/Berlin")))
+    assert kept.values.starts_at == "2027-03-28T02:30 (Europe/Berlin skips or repeats it)"
+    assert kept.values.ends_at == "2027-03-28T02:00:00.000Z"
+    assert as_record(kept.values).starts_at == kept.values.starts_at  # which is no instant, and so a fault
 
 
 def test_long_texts_in_the_place_of_numbers_are_kept_in_the_rows_alone() -> None:
     tracemalloc.start()
     try:
         for number in range(500):
-            row = UploadRow(2, [f"{number}" + "x" * 10_000, "+91 99000-00001", "", "", "", "", ""])
-            assert as_kept([row], "")[0].values[:2] == [row.values[0], "+919900000001"]
+            row = UploadRow(2, RowTexts(f"{number}" + "x" * 10_000, "+91 99000-00001"))
+            assert as_kept([row], "")[0].values == RowTexts(row.values.caller, "+919900000001")
         assert tracemalloc.get_traced_memory()[0] < 1_000_000
     finally:
         tracemalloc.stop()
@@ -171,7 +192,7 @@ def test_long_texts_in_the_place_of_numbers_are_kept_in_the_rows_alone() -> None
 def test_columns_go_by_the_wires_names_and_by_those_people_use() -> None:
     table = read_file(b"\xef\xbb\xbfCaller ID\tTo\tdynamic-label name\tvalid until\tZip\n1\t2\t3\t4\t5\n", Reading())
     columns = find_columns(table, {})
-    assert rows_of(table, columns)[0].values == ["1", "2", "", "3", "", "", "4"]
+    assert rows_of(table, columns)[0].values == RowTexts("1", "2", label_name="3", ends_at="4")
     assert [one.name for one in unused_columns(table, columns)] == ["Zip"]
 
 
@@ -227,7 +248,7 @@ async def test_a_file_without_names_pushes_nothing_before_a_column_is_chosen(dep
     assert not (await look(deps, cast, f"phone,phone\n{one},{two}\n")).has_receivers
     assert (await look(deps, cast, f"Asha,{one}\nRavi,{two}\n")).good_count == 2
     chosen = await look(deps, cast, f"phone,phone\n{one},{two}\n", chosen={Field.RECEIVER: "1"})
-    assert chosen.rows[0].values[1] == two
+    assert chosen.rows[0].values.receiver == two
 
 
 async def test_a_spreadsheets_number_of_a_receiver_is_read_whole_or_refused_with_the_reason(deps: Deps) -> None:

@@ -16,7 +16,7 @@ from callmark.domain.members import service as members
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.uploads import service as uploads
-from callmark.domain.personalisation.uploads.model import UploadRow
+from callmark.domain.personalisation.uploads.model import RowTexts, UploadRow
 from callmark.domain.personalisation.validation import V2
 from callmark.domain.persons import service as persons
 from callmark.domain.policy.model import SYSTEM, Role
@@ -91,7 +91,7 @@ async def _pushed(deps: Deps, account_id: AccountId) -> World:
 async def _uploaded(deps: Deps, account_id: AccountId) -> World:
     waiting = await _keep_file(deps, account_id, FilePurpose.RECORDS)
     used = await _keep_file(deps, account_id, FilePurpose.RECORDS)
-    row = UploadRow(2, [CALLER, phone(), "", "", _REASON, "", ""])
+    row = UploadRow(2, RowTexts(caller=CALLER, receiver=phone(), call_reason=_REASON))
     upload = await uploads.submit_upload(deps, used, [row], "IN", by=SYSTEM)
     return {"uploadFileId": str(waiting.id), "uploadId": str(upload.id)}
 

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 from msgspec import Struct
@@ -78,11 +79,24 @@ class FileOptions(Struct, frozen=True, kw_only=True):
         return Reading(self.encoding, self.sheet, self.delimiter, self.region)
 
 
+class FileTexts(NamedTuple):
+    """A row's values, by the names and in the order of `Role`; empty where it has none."""
+
+    caller: str = ""
+    receiver: str = ""
+    label_id: str = ""
+    name: str = ""
+    reason: str = ""
+    starts_at: str = ""
+    ends_at: str = ""
+    expires_in: str = ""
+
+
 class FileRow(Struct, frozen=True):
-    """A row: its line, its values in the order of `Role`, and why it cannot be read."""
+    """A row: its line, its values, and why it cannot be read."""
 
     line: int
-    values: list[str]
+    values: FileTexts
     fault: str = ""
 
 
@@ -105,14 +119,13 @@ class RecordFile(Struct, frozen=True):
         """Every row in order. Raises WrongUse when the file turns out to be none."""
         places = [self.columns[role] for role in Role]
         reader = RowReader.of(self.table, places, _RECEIVER, self.options.region, LONGEST_CELL)
-        nothing = [""] * len(places)
         try:
             for line in self.file.lines():
                 if line.fault:
-                    yield FileRow(line.number, nothing, line.fault)
+                    yield FileRow(line.number, FileTexts(), line.fault)
                     continue
                 values = reader.values(line)
-                yield FileRow(line.number, values, reader.fault(line, values))
+                yield FileRow(line.number, FileTexts._make(values), reader.fault(line, values))
         except TableError as exc:
             raise WrongUse(f"{self.name}: {exc.message}") from exc
         except OSError as exc:

@@ -28,7 +28,6 @@ ROLES: Mapping[Field, Role] = {
     Field.STARTS_AT: Role.STARTS_AT,
     Field.ENDS_AT: Role.ENDS_AT,
 }
-_PLACES = {role: at for at, role in enumerate(Role)}
 _DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONG_AGO_S = 100_000_000_000
@@ -121,22 +120,22 @@ class RowValidator:
         """The row's record if it has no fault at that instant. A start that is left out is that instant."""
         if row.fault:
             return ValidatedRow(row, "", None, [RowFault(None, UNREADABLE, row.fault)])
-        caller, receiver, label, name, reason, starts, ends, lasts = row.values
-        start = self._instant(starts) if starts else now_ms
+        texts = row.values
+        start = self._instant(texts.starts_at) if texts.starts_at else now_ms
         new = NewRecord(
-            caller or self._options.caller,
-            receiver,
-            label or self._options.label_id,
-            name or None,
-            reason or None,
-            start,
-            self._end(start if isinstance(start, int) else now_ms, ends, lasts),
+            caller=texts.caller or self._options.caller,
+            receiver=texts.receiver,
+            label_id=texts.label_id or self._options.label_id,
+            label_name=texts.name or None,
+            call_reason=texts.reason or None,
+            starts_at=start,
+            ends_at=self._end(start if isinstance(start, int) else now_ms, texts.ends_at, texts.expires_in),
         )
         try:
-            return ValidatedRow(row, receiver, self._record(new, now_ms), [])
+            return ValidatedRow(row, texts.receiver, self._record(new, now_ms), [])
         except Faulty:
             found = fields.all_faults(new, self._rules, now_ms)
-        return ValidatedRow(row, shown(receiver), None, [self._told(bad, new, row) for bad in found])
+        return ValidatedRow(row, shown(texts.receiver), None, [self._told(bad, new, row) for bad in found])
 
     def _record(self, new: NewRecord, now_ms: int) -> CallRecord:
         rules = self._rules
@@ -187,8 +186,8 @@ class RowValidator:
     def _told(self, bad: Faulty, new: NewRecord, row: FileRow) -> RowFault:
         role = ROLES[bad.field]
         value = getattr(new, bad.field)
-        text = value if isinstance(value, str) else row.values[_PLACES[role]]
-        if bad.field is Field.ENDS_AT and row.values[_PLACES[Role.EXPIRES_IN]]:
+        text: str = value if isinstance(value, str) else getattr(row.values, role)
+        if bad.field is Field.ENDS_AT and row.values.expires_in:
             role = Role.EXPIRES_IN
         hint = NO_VALUE_HINT if is_marked(text) else self._hint(bad, text)
         return RowFault(role, bad.fault, f"{role} {FAULT_WORDS[bad.fault]}", shown(text)[:100], hint)

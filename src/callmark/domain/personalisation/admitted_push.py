@@ -81,19 +81,18 @@ async def admit(deps: Deps, token: str, account: str, push: ReadPush) -> tuple[A
     good, batch_id = push.good, BatchId(new_id())
     key = RecordKey(good.receiver_number, good.ends_at, RecordId(new_id()))
     wanted = queries.WantedPush(
-        good.caller_number,
-        good.receiver_number,
-        push.label_id,
-        good.label_name,
-        good.call_reason,
-        good.starts_at,
-        good.ends_at,
-        key.id,
-        batch_id,
-        TAKEN_OVER_AFTER,
-        deps.settings.foreign_callers == "allow",
+        caller=good.caller_number,
+        receiver=good.receiver_number,
+        label_id=push.label_id,
+        label_name=good.label_name,
+        call_reason=good.call_reason,
+        starts_at=good.starts_at,
+        ends_at=good.ends_at,
+        id=key.id,
+        batch_id=batch_id,
     )
-    (row,) = await deps.gather(queries.admit_and_write, [(asked, wanted)])
+    alike = queries.AlikePushes(TAKEN_OVER_AFTER, deps.settings.foreign_callers == "allow")
+    (row,) = await deps.gather(queries.admit_and_write, [(asked, wanted, alike)])
     return admission_of(asked, row), AdmittedPush(push, row, key, batch_id, began)
 
 
@@ -105,15 +104,15 @@ async def carry_out(deps: Deps, admitted: AdmittedPush) -> PushResult:
         raise Faulty(Field.CALLER, Fault.FOREIGN) if row["is_foreign"] else Faulty(Field.LABEL_ID, Fault.LABEL)
     logs.bind(batch=str(admitted.batch_id))
     single = OpenRecord(
-        admitted.key,
-        AccountId(row["account_id"]),
-        good.caller_number,
-        good.label_name or row["label_name"],
-        row["logo_sha256"],
-        good.call_reason,
-        good.starts_at,
-        admitted.read.now,
-        0,
+        key=admitted.key,
+        account_id=AccountId(row["account_id"]),
+        caller_number=good.caller_number,
+        label_name=good.label_name or row["label_name"],
+        logo_sha256=row["logo_sha256"],
+        call_reason=good.call_reason,
+        starts_at=good.starts_at,
+        accepted_at=admitted.read.now,
+        position=0,
     )
     make = (row["os"], row["app_version"]) if row["os"] else None
     return await push_written(deps, single, admitted.batch_id, make, admitted.began, row["stream"] or "")

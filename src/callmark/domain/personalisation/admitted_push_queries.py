@@ -23,8 +23,12 @@ class WantedPush(NamedTuple):
     ends_at: datetime
     id: RecordId
     batch_id: BatchId
+
+
+class AlikePushes(NamedTuple):
+    """What is the same for all pushes of a process; a worker takes over `due_after`."""
+
     due_after: timedelta
-    """When a worker takes over. This and the next are the same for all pushes of a process."""
     allow_foreign: bool
 
 
@@ -61,16 +65,17 @@ FROM found
 """
 
 
-async def admit_and_write(tx: Tx, asked: Sequence[tuple[AdmissionRequest, WantedPush]]) -> list[Row | None]:
+async def admit_and_write(
+    tx: Tx, asked: Sequence[tuple[AdmissionRequest, WantedPush, AlikePushes]]
+) -> list[Row | None]:
     """For each what `ADMITTED` gives, what is known of its label, caller and handset, and whether it `is_written`.
 
     It is when it was admitted, its allowance granted, its label is one of the account's and its caller no other
     account's. None where no live token was shown. All are for the same feature and bucket. Must run outside a
     transaction, as `ADMITTED` says.
     """
-    requests, wanted = zip(*asked, strict=True)
-    alike = wanted[0].due_after, wanted[0].allow_foreign
-    columns = list(zip(*wanted, strict=True))[:-2]
-    rows = await tx.fetch(_ADMIT_AND_WRITE, *alike_columns_of(requests), *alike, *columns)
+    requests, wanted, alike = zip(*asked, strict=True)
+    columns = zip(*wanted, strict=True)
+    rows = await tx.fetch(_ADMIT_AND_WRITE, *alike_columns_of(requests), *alike[0], *columns)
     found = {row["number"]: row for row in rows}
     return [found.get(number) for number in range(1, len(asked) + 1)]

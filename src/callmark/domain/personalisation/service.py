@@ -184,23 +184,34 @@ def _single(account_id: AccountId, good: GoodRecord, known: KnownLabels, now: da
     label = next(label for label in (*known.by_text.values(), known.default) if label and label.id == good.label_id)
     key = RecordKey(good.receiver_number, good.ends_at, RecordId(new_id()))
     return OpenRecord(
-        key,
-        account_id,
-        good.caller_number,
-        good.label_name,
-        label.logo_sha256,
-        good.call_reason,
-        good.starts_at,
-        now,
-        0,
+        key=key,
+        account_id=account_id,
+        caller_number=good.caller_number,
+        label_name=good.label_name,
+        logo_sha256=label.logo_sha256,
+        call_reason=good.call_reason,
+        starts_at=good.starts_at,
+        accepted_at=now,
+        position=0,
     )
 
 
 def _insertable(record: OpenRecord, batch_id: BatchId, good: GoodRecord, due_at: datetime) -> AcceptedSingle:
     key = record.key
-    ids = (key.id, batch_id, record.account_id)
-    shown = (good.caller_number, good.label_id, good.label_name, good.call_reason, good.starts_at)
-    return AcceptedSingle(key.receiver_number, key.ends_at, *ids, *shown, record.accepted_at, due_at)
+    return AcceptedSingle(
+        receiver_number=key.receiver_number,
+        ends_at=key.ends_at,
+        id=key.id,
+        batch_id=batch_id,
+        account_id=record.account_id,
+        caller_number=good.caller_number,
+        label_id=good.label_id,
+        label_name=good.label_name,
+        call_reason=good.call_reason,
+        starts_at=good.starts_at,
+        accepted_at=record.accepted_at,
+        due_at=due_at,
+    )
 
 
 async def _push_one(deps: Deps, record: OpenRecord, within: timedelta, stream: str) -> Outcome:

@@ -27,7 +27,7 @@ HOURS = ("1", "2", "4", "8", "12", "24")
 HOUR_OPTIONS = tuple((one, display_names.count(int(one), "hour")) for one in HOURS)
 """For how long a record shows, to choose from."""
 _HOUR_MS = 3_600_000
-_FORM_FIELDS = {
+FORM_FIELDS = {
     Field.CALLER: "caller",
     Field.RECEIVER: "receiver",
     Field.LABEL_ID: "label_id",
@@ -36,6 +36,7 @@ _FORM_FIELDS = {
     Field.STARTS_AT: "starts_at",
     Field.ENDS_AT: "hours",
 }
+"""The fields of the form, beside which faults are shown."""
 
 
 class Choice(Struct, frozen=True):
@@ -95,7 +96,7 @@ async def push(request: ConsoleRequest) -> Response:
         pushed = await personalisation.push_by_hand(request.deps, request.account_id, record, by=request.by)
     except RecordRefused as refused:
         for fault in refused.faults:
-            form.errors.setdefault(_FORM_FIELDS[fault.field], display_names.fault(fault.field, fault.fault))
+            form.errors.setdefault(FORM_FIELDS[fault.field], display_names.fault(fault.field, fault.fault))
         return await _form(request, form, 422)
     said = f"{display_names.OUTCOMES[pushed.outcome]}: {display_names.OUTCOME_HINTS[pushed.outcome]}."
     kind = "success" if pushed.outcome is Outcome.SUCCESS else "warning"

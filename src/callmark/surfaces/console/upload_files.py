@@ -311,9 +311,9 @@ def _offered(found: UploadPreview) -> list[int]:
 def _shown(request: ConsoleRequest, sample: PreviewedRow, zone: tzinfo) -> Shown:
     row, record, label = sample.row, sample.record, sample.label
     faults = [display_names.fault(one.field, one.fault) for one in sample.faults] or ([row.fault] if row.fault else [])
-    caller, receiver, _, name, reason, _, _ = row.shown
+    texts = row.shown
     if record is None or label is None:
-        return Shown(row.line, name, "", caller, receiver, reason, "", faults)
+        return Shown(row.line, texts.label_name, "", texts.caller, texts.receiver, texts.call_reason, "", faults)
     starts, ends = (at.astimezone(zone) for at in (record.starts_at, record.ends_at))
     until = f"{ends:%H:%M}" if ends.date() == starts.date() else f"{ends.day} {ends:%b %H:%M}"
     return Shown(

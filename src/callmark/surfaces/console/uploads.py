@@ -108,7 +108,7 @@ async def download(request: ConsoleRequest) -> Response:
 
 
 async def _csv(request: ConsoleRequest, upload_id: UploadId) -> AsyncGenerator[bytes]:
-    names = [names[0] for names in COLUMNS.values()]
+    names = [COLUMNS[one][0] for one in Field]
     yield _lines([["line", *names, "record_id", "status", "field", "message"]])
     async for results in uploads.each_result(request.deps, request.account_id, upload_id):
         yield _lines([_line(result) for result in results])

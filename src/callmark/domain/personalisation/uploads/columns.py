@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from callmark.domain.personalisation.uploads.model import LONGEST_CELL, MOST_ROWS, UploadRow
+from callmark.domain.personalisation.uploads.model import LONGEST_CELL, MOST_ROWS, RowTexts, UploadRow
 from callmark.kit.errors import InvalidInput
 from callmark.record_rules.columns import (
     COLUMNS,
@@ -52,20 +52,20 @@ def unused_columns(table: Table, columns: Mapping[Field, int]) -> list[UnusedCol
 
 
 def rows_of(table: Table, columns: Mapping[Field, int], region: str = "") -> list[UploadRow]:
-    """The rows in the order of the file, values in that of `Field`; those that cannot be read have a fault."""
+    """The rows in the order of the file; those that cannot be read have a fault."""
     reader = RowReader.of(table, (columns[one] for one in Field), _RECEIVER, region, LONGEST_CELL)
     good: list[UploadRow] = []
     for line in table.lines:
         values = reader.values(line)
         why = NOT_UNDER if reader.fault(line, values) else ""  # faults are counted by their text; the line has the code
-        good.append(UploadRow(line.number, values, f"{why}: {line.text}" if why else ""))
-    faulty = [UploadRow(one.line, [""] * len(Field), f"{one.why}: {one.text}") for one in table.faults]
+        good.append(UploadRow(line.number, RowTexts._make(values), f"{why}: {line.text}" if why else ""))
+    faulty = [UploadRow(one.line, RowTexts(), f"{one.why}: {one.text}") for one in table.faults]
     return sorted([*good, *faulty], key=lambda row: row.line)
 
 
 def receivers_of(rows: Iterable[UploadRow]) -> Iterator[str]:
     """The numbers of the receivers, of the rows that have one."""
     for row in rows:
-        number = read_phone(row.values[_RECEIVER])
+        number = read_phone(row.values.receiver)
         if isinstance(number, str):
             yield number

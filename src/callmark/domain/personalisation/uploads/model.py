@@ -7,13 +7,14 @@ epoch milliseconds. Which column is which stands in `columns`.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, field
 
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.instants import is_doubtful, iso_ms, read_instant, to_ms
-from callmark.record_rules.fields import Field, NewRecord
+from callmark.record_rules.fields import NewRecord
 from callmark.tables.phones import read_phone
 from callmark.tables.sheet_errors import shown
 
@@ -25,18 +26,33 @@ _LONGEST_NUMBER = 100
 """Characters of a number as people write it. Longer texts are none, and are not kept in memory."""
 
 
+class RowTexts(NamedTuple):
+    """A row's values as they are stored, by the names and in the order of `Field`; empty where it has none.
+
+    A new field comes last: rows that were stored before it have it empty.
+    """
+
+    caller: str = ""
+    receiver: str = ""
+    label_id: str = ""
+    label_name: str = ""
+    call_reason: str = ""
+    starts_at: str = ""
+    ends_at: str = ""
+
+
 class UploadRow(msgspec.Struct, frozen=True):
-    """A row of a file: its line (from 1), and its values in the order of `Field`, empty where it has none."""
+    """A row of a file: its line (from 1), and its values."""
 
     line: int
-    values: list[str]
+    values: RowTexts
     fault: str = ""
     """Why the row could not be read as a record; it is left out then."""
 
     @property
-    def shown(self) -> list[str]:
+    def shown(self) -> RowTexts:
         """The values as the file has them, for people."""
-        return [shown(text) for text in self.values]
+        return RowTexts._make(map(shown, self.values))
 
 
 class Upload(Struct, frozen=True):
@@ -95,21 +111,17 @@ def filled(row: UploadRow, defaults: RowDefaults) -> UploadRow:
     """The row with what it leaves empty, a label's name turned into its id, and times as ISO 8601."""
     if row.fault:
         return row
-    caller, receiver, label, name, reason, starts, ends = row.values
-    label = label or defaults.label_id
-    start = read_instant(starts, defaults.zone) if starts else defaults.starts_at
-    return UploadRow(
-        row.line,
-        [
-            caller or defaults.caller,
-            receiver,
-            defaults.labels.get(label.casefold(), label),
-            name,
-            reason or defaults.call_reason,
-            _as_iso(starts, defaults.starts_at, defaults.zone),
-            _as_iso(ends, _end(start, defaults.lasts), defaults.zone, is_end=True),
-        ],
+    texts = row.values
+    label = texts.label_id or defaults.label_id
+    start = read_instant(texts.starts_at, defaults.zone) if texts.starts_at else defaults.starts_at
+    whole = texts._replace(
+        caller=texts.caller or defaults.caller,
+        label_id=defaults.labels.get(label.casefold(), label),
+        call_reason=texts.call_reason or defaults.call_reason,
+        starts_at=_as_iso(texts.starts_at, defaults.starts_at, defaults.zone),
+        ends_at=_as_iso(texts.ends_at, _end(start, defaults.lasts), defaults.zone, is_end=True),
     )
+    return UploadRow(row.line, whole)
 
 
 def _end(start: datetime | None, lasts: timedelta) -> datetime | None:
@@ -139,14 +151,16 @@ def as_kept(rows: Iterable[UploadRow], region: str) -> list[UploadRow]:
     return [row if row.fault else UploadRow(row.line, _with_e164(row.values, region)) for row in rows]
 
 
-def _with_e164(values: Sequence[str], region: str) -> list[str]:
-    caller, receiver, *others = values
-    numbers = [_as_e164(text, region) if len(text) <= _LONGEST_NUMBER else text for text in (caller, receiver)]
-    return [*numbers, *others]
+def _with_e164(texts: RowTexts, region: str) -> RowTexts:
+    return texts._replace(caller=_as_e164(texts.caller, region), receiver=_as_e164(texts.receiver, region))
+
+
+def _as_e164(text: str, region: str) -> str:
+    return _short_as_e164(text, region) if len(text) <= _LONGEST_NUMBER else text
 
 
 @lru_cache(maxsize=1024)
-def _as_e164(text: str, region: str) -> str:
+def _short_as_e164(text: str, region: str) -> str:
     """Digits alone stay: they are found, and read in every region as they were here."""
     read = read_phone(text, region)
     if not isinstance(read, str) or read == text:
@@ -156,14 +170,14 @@ def _as_e164(text: str, region: str) -> str:
 
 def last_end(rows: Iterable[UploadRow]) -> datetime | None:
     """When the last of the rows' windows ends; None where no row has an end."""
-    found = (read_instant(row.values[-1], UTC) for row in rows)
+    found = (read_instant(row.values.ends_at, UTC) for row in rows)
     return max((end for end in found if end), default=None)
 
 
-def as_record(values: Sequence[str]) -> NewRecord:
+def as_record(texts: RowTexts) -> NewRecord:
     """A row's values for validation; an empty one was not sent."""
-    caller, receiver, label, name, reason, starts, ends = (text or None for text in values)
-    return NewRecord(caller, receiver, label, name, reason, _ms(starts or ""), _ms(ends or ""))
+    sent = NewRecord._make(text or None for text in texts)
+    return sent._replace(starts_at=_ms(texts.starts_at), ends_at=_ms(texts.ends_at))
 
 
 def _ms(text: str) -> object:
@@ -171,8 +185,6 @@ def _ms(text: str) -> object:
     return to_ms(found) if found else text or None
 
 
-def as_sent(values: Sequence[str]) -> bytes:
+def as_sent(texts: RowTexts) -> bytes:
     """As JSON under the names of `Field`, empty ones left out; instants in milliseconds, as on the wire."""
-    *texts, starts, ends = values
-    sent: list[object] = [*texts, _ms(starts), _ms(ends)]
-    return msgspec.json.encode({one.value: value for one, value in zip(Field, sent, strict=True) if value})
+    return msgspec.json.encode({name: value for name, value in as_record(texts)._asdict().items() if value})

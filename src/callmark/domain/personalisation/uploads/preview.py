@@ -140,7 +140,7 @@ def _previewed(
         faults = validator.faults_of(row)
         good_count += not faults
         for one in faults:
-            text = row.values[list(Field).index(one.field)]
+            text: str = getattr(row.values, one.field)
             _count(kinds, one.field, one.fault, (row.line, shown(text), _reason(one, text, validator.region)))
     samples = [validator.sample(row) for row in rows[:_SAMPLES]]
     ordered = sorted(kinds.values(), key=lambda kind: -kind.count)
