@@ -117,6 +117,10 @@ async def test_an_account_is_created_found_renamed_suspended_and_active_again(de
     assert (await accounts.get_account(deps, account_id)).state is AccountState.SUSPENDED
     active = await program.good("PATCH", at, {"state": "active", "features": [*Feature]})
     assert (active["state"], set(active["features"])) == ("active", ALL_FEATURES)
+    for only in (True, False):
+        changed = await program.good("PATCH", at, {"announced_calls_only": only})
+        assert changed == active | {"announced_calls_only": only} == await program.good("GET", at)
+        assert (await accounts.get_account(deps, account_id)).announced_calls_only is only
     log = await log_of(deps, account_id)
     assert {entry.actor_email for entry in log} == {f"operator token {program.made.token.name}"}
     assert all(entry.by_operator for entry in log)
@@ -247,7 +251,13 @@ async def test_a_bad_account_is_refused_by_its_field(program: Program, subtests:
 
 
 async def test_a_bad_change_of_an_account_changes_nothing(deps: Deps, program: Program, acme: AccountId) -> None:
-    for body, field in (({}, ""), ({"state": "asleep"}, "state"), ({"name": "\u202e"}, "name"), ({"nme": 1}, "nme")):
+    for body, field in (
+        ({}, ""),
+        ({"state": "asleep"}, "state"),
+        ({"name": "\u202e"}, "name"),
+        ({"nme": 1}, "nme"),
+        ({"announced_calls_only": "on"}, "announced_calls_only"),
+    ):
         assert (await program.refusal("PATCH", f"accounts/{acme}", body))[::2] == (400, field)
     account = await accounts.get_account(deps, acme)
     assert (account.name, account.state) == ("Acme Deliveries", AccountState.ACTIVE)

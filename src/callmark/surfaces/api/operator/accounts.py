@@ -7,15 +7,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account, AccountState
-from callmark.domain.ids import AccountId
-from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.instants import iso_ms
-from callmark.kit.errors import InvalidInput, Unauthenticated
+from callmark.kit.errors import InvalidInput
+from callmark.surfaces.api.actor import account_of, operator_of
 from callmark.surfaces.api.documented import ACCOUNT_ID, bad
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.operator.route import OperatorRoute
-from callmark.surfaces.api.own.request import ApiPager, body_of, choice_filter, id_of, text_filter
+from callmark.surfaces.api.own.request import ApiPager, body_of, choice_filter, text_filter
 from callmark.surfaces.api.own.route import PAGING
 from callmark.surfaces.api.own.shapes import AT, CreatedAt, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
@@ -33,6 +32,9 @@ class OperatedAccountView(msgspec.Struct):
     name: Annotated[str, Meta(description="The business's name.")]
     state: Annotated[AccountState, Meta(description="Whether it may use the platform.")]
     features: Annotated[list[Feature], Meta(description="What it subscribes to.")]
+    announced_calls_only: Annotated[
+        bool, Meta(description="Whether its numbers show an identity only in calls that it announced.")
+    ]
     created_at: CreatedAt
 
 
@@ -61,6 +63,9 @@ class AccountChangeBody(msgspec.Struct, forbid_unknown_fields=True):
         AccountState | UnsetType,
         Meta(description="`suspended` refuses its requests at once; `active` ends a suspension."),
     ] = UNSET
+    announced_calls_only: Annotated[
+        bool | UnsetType, Meta(description="Whether its numbers show an identity only in calls that it announced.")
+    ] = UNSET
 
 
 async def list_accounts(request: ApiRequest) -> Response:
@@ -77,7 +82,7 @@ async def create_account(request: ApiRequest) -> Response:
     body = body_of(request, NewAccountBody)
     features = ALL_FEATURES if body.features is UNSET else body.features
     async with request.deps.db.transaction() as tx:
-        made = await accounts.create_account_in(tx, request.deps, body.name, features, by=asking(request))
+        made = await accounts.create_account_in(tx, request.deps, body.name, features, by=operator_of(request))
         return await kept(tx, request, render(_shown(made), 201))
 
 
@@ -91,26 +96,21 @@ async def change_account(request: ApiRequest) -> Response:
     body = body_of(request, AccountChangeBody)
     changes = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
     if not changes:
-        raise InvalidInput("nothing to change: give name, features or state")
-    changed = await accounts.update_account(request.deps, account_of(request), by=asking(request), **changes)
+        raise InvalidInput("nothing to change: give name, features, state or announced_calls_only")
+    changed = await accounts.update_account(request.deps, account_of(request), by=operator_of(request), **changes)
     return render(_shown(changed))
-
-
-def account_of(request: ApiRequest) -> AccountId:
-    """The account of the path. Raises NotFound for what is no UUID."""
-    return id_of(request, "clientAccountId", AccountId)
-
-
-def asking(request: ApiRequest) -> Actor:
-    """The operator token that asks."""
-    if request.operator is None:
-        raise Unauthenticated
-    return request.operator
 
 
 def _shown(account: Account) -> OperatedAccountView:
     features = [feature for feature in Feature if feature in account.features]
-    return OperatedAccountView(str(account.id), account.name, account.state, features, iso_ms(account.created_at))
+    return OperatedAccountView(
+        str(account.id),
+        account.name,
+        account.state,
+        features,
+        account.announced_calls_only,
+        iso_ms(account.created_at),
+    )
 
 
 _ACCOUNT = {
@@ -118,6 +118,7 @@ _ACCOUNT = {
     "name": "Acme Deliveries",
     "state": "active",
     "features": ["call_personalisation", "number_management"],
+    "announced_calls_only": False,
     "created_at": AT,
 }
 _BAD_NAME = bad("account name must be at most 100 characters", "the name breaks a rule", "name")
@@ -169,8 +170,8 @@ ROUTES = (
         change_account,
         name="changeAccount",
         summary="Change an account",
-        description="Renames an account, changes what it subscribes to, suspends it or ends its suspension. A suspended"
-        " account is refused from the next request on. It keeps everything it has.",
+        description="Renames an account, changes what it subscribes to, suspends it or ends its suspension, or says in"
+        " which calls it shows. A suspended account is refused from the next request on. It keeps everything it has.",
         request=AccountChangeBody,
         sent={"state": "suspended"},
         response=OperatedAccountView,

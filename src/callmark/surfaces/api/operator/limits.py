@@ -8,8 +8,8 @@ from msgspec import UNSET, Meta, UnsetType
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.limits.model import DEFAULTS, largest
+from callmark.surfaces.api.actor import account_of, operator_of
 from callmark.surfaces.api.documented import bad
-from callmark.surfaces.api.operator.accounts import account_of, asking
 from callmark.surfaces.api.operator.route import OperatorRoute
 from callmark.surfaces.api.own.request import body_of
 from callmark.surfaces.api.request import ApiRequest
@@ -64,7 +64,7 @@ async def replace_limits(request: ApiRequest) -> Response:
 
 
 async def _set(request: ApiRequest, changes: dict[str, int | None]) -> Response:
-    changed = await accounts.set_limits(request.deps, account_of(request), changes, by=asking(request))
+    changed = await accounts.set_limits(request.deps, account_of(request), changes, by=operator_of(request))
     return render(_shown(changed))
 
 

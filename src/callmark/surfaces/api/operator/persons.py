@@ -9,8 +9,8 @@ from callmark.domain.ids import ErasureId
 from callmark.domain.persons import exporting, service as persons
 from callmark.domain.persons.model import Erasure, ErasureState
 from callmark.instants import iso_ms
+from callmark.surfaces.api.actor import operator_of
 from callmark.surfaces.api.documented import bad, conflict
-from callmark.surfaces.api.operator.accounts import asking
 from callmark.surfaces.api.operator.route import OperatorRoute
 from callmark.surfaces.api.own.request import ApiPager, body_of, id_of
 from callmark.surfaces.api.own.route import PAGING
@@ -68,14 +68,14 @@ class ErasureList(msgspec.Struct):
 async def export_person(request: ApiRequest) -> Response:
     """`POST persons/export`: the number is in the body, so that no log of addresses has it."""
     number = persons.parse_number(body_of(request, PersonBody).phone_number)
-    made = await exporting.export_person(request.deps, number, by=asking(request))
+    made = await exporting.export_person(request.deps, number, by=operator_of(request))
     return StreamedResponse(200, parts=exporting.as_json(made, iso_ms(made.exported_at)))
 
 
 async def erase_person(request: ApiRequest) -> Response:
     """`POST persons/erasures`: repeated while one of the number runs, it answers with that one."""
     number = persons.parse_number(body_of(request, PersonBody).phone_number)
-    return render(_shown(await persons.request_erasure(request.deps, number, by=asking(request))))
+    return render(_shown(await persons.request_erasure(request.deps, number, by=operator_of(request))))
 
 
 async def list_erasures(request: ApiRequest) -> Response:
