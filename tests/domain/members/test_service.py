@@ -112,6 +112,21 @@ async def test_another_accounts_member_is_not_found(deps: Deps) -> None:
     assert await members.list_members(deps, acme.id) == [alice]
 
 
+async def test_an_owner_gets_no_place_of_another_account_even_from_the_terminal(deps: Deps) -> None:
+    acme, other = [await accounts.create_account(deps, name, by=SYSTEM) for name in ("Acme", "Other")]
+    here, there = await make_branch(deps, acme.id), await make_branch(deps, other.id)
+    paul = await members.create_member(
+        deps, acme.id, by=SYSTEM, email=address("paul"), name="P", role=Role.PROCESS_OWNER, node_id=here.process.id
+    )
+    with pytest.raises(NotFound, match="place in the structure does not exist"):
+        await members.create_member(
+            deps, acme.id, by=SYSTEM, email=address("eve"), name="E", role=Role.PROCESS_OWNER, node_id=there.process.id
+        )
+    with pytest.raises(NotFound, match="place in the structure does not exist"):
+        await members.update_from_terminal(deps, acme.id, paul.id, by=SYSTEM, node_id=there.process.id)
+    assert await members.list_members(deps, acme.id) == [paul]
+
+
 async def test_what_an_api_key_makes_names_the_oldest_admin_who_has_access(deps: Deps, clock: FakeClock) -> None:
     acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
     assert await members.creator_email(deps, acme.id) == members.NOBODY_EMAIL

@@ -13,6 +13,7 @@ from callmark.domain.sessions.model import EMAIL_TAKEN, MemberState
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.postgres.database import Row, Tx
 
+UNKNOWN_PLACE = "this place in the structure does not exist"
 _MEMBER = (
     "id, account_id, email, name, role, state, created_at, coalesce(department_id, operation_id, process_id) AS node_id"
 )
@@ -136,7 +137,7 @@ def _known_place() -> Generator[None]:
     try:
         yield
     except asyncpg.ForeignKeyViolationError as exc:
-        raise NotFound("this place in the structure does not exist") from exc
+        raise NotFound(UNKNOWN_PLACE) from exc
 
 
 @contextmanager

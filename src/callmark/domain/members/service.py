@@ -91,11 +91,12 @@ async def create_member(
 ) -> Member:
     """The new member. Conflict when a member of any account, or an operator, has the address, whatever its case.
 
-    Raises NotFound for an unknown account, InvalidInput for a name or an address that cannot be used.
+    Raises NotFound for an unknown account or place, InvalidInput for a name or an address that cannot be used.
     """
     member = _new_member(deps, account_id, email, name, role, state, node_id)
     async with deps.db.transaction() as tx:
         await accounts.get_account_in(tx, account_id)
+        await _check_place(tx, account_id, node_id)
         if await sessions.find_person(tx, member.email):
             raise Conflict(EMAIL_TAKEN)
         await queries.insert_member(tx, member)
@@ -120,6 +121,7 @@ async def update_from_terminal(
     """
     async with deps.db.transaction() as tx:
         old = _found(await queries.lock_member(tx, account_id, member_id))
+        await _check_place(tx, account_id, node_id)
         new = await _change(tx, old, name=name, role=role, state=state, node_id=node_id)
         await _note(deps, tx, by, AuditAction.MEMBER_CHANGED, new, role=new.role, state=new.state)
         return new
@@ -273,6 +275,12 @@ async def remove_member(deps: Deps, account_id: AccountId, member_id: MemberId, 
 
 async def _places(tx: Tx, account_id: AccountId) -> Places:
     return places_of(await structure.tree_in(tx, account_id))
+
+
+async def _check_place(tx: Tx, account_id: AccountId, node_id: UUID | None) -> None:
+    """Raises NotFound for a place of another account, as for one that nobody has."""
+    if node_id and node_id not in await _places(tx, account_id):
+        raise NotFound(queries.UNKNOWN_PLACE)
 
 
 async def _changeable(deps: Deps, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
