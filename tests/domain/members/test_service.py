@@ -14,7 +14,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
-from callmark.domain.members import service as members
+from callmark.domain.members import addresses, service as members
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.sessions import service as sessions
@@ -129,15 +129,15 @@ async def test_an_owner_gets_no_place_of_another_account_even_from_the_terminal(
 
 async def test_what_an_api_key_makes_names_the_oldest_admin_who_has_access(deps: Deps, clock: FakeClock) -> None:
     acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
-    assert await members.creator_email(deps, acme.id) == members.NOBODY_EMAIL
+    assert await addresses.creator_email(deps, acme.id) == addresses.NOBODY_EMAIL
     emails = [address("alice"), address("bob")]
     for email in emails:
         await members.create_member(deps, acme.id, email=email, name="A", role=Role.ADMIN, by=SYSTEM)
         clock.advance(timedelta(seconds=1))
-    assert await members.creator_email(deps, acme.id) == emails[0]
+    assert await addresses.creator_email(deps, acme.id) == emails[0]
     oldest = (await members.list_members(deps, acme.id))[0]
     await members.update_from_terminal(deps, acme.id, oldest.id, state=MemberState.REVOKED, by=SYSTEM)
-    assert await members.creator_email(deps, acme.id) == emails[1]
+    assert await addresses.creator_email(deps, acme.id) == emails[1]
 
 
 async def test_an_account_without_invitations_left_keeps_nobody_from_being_invited_by_others(deps: Deps) -> None:

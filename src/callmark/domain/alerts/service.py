@@ -12,7 +12,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.mail import letters, service as mail
 from callmark.domain.mail.letters import Footer
-from callmark.domain.members import service as members
+from callmark.domain.members import addresses
 from callmark.domain.work_names import WorkName
 from callmark.kit.postgres.database import Transaction, Tx
 from callmark.kit.secret_key import current_key, marked_key
@@ -73,7 +73,7 @@ async def _addresses(
     )
     for one in recipients:
         if one.role is not None:
-            for address in await members.emails_of(tx, alert.account_id, one.role):
+            for address in await addresses.emails_of(tx, alert.account_id, one.role):
                 found.setdefault(address.casefold(), (address, to_settings))
     for one in recipients:
         if one.email is not None and one.email.casefold() not in found:

@@ -11,7 +11,7 @@ from callmark.domain.callbacks.model import CallbackRequest, RequestFilter, Requ
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import AccountId, CallbackRequestId
-from callmark.domain.members import service as members
+from callmark.domain.members import addresses
 from callmark.domain.policy.model import Actor, Scope
 from callmark.kit.errors import found
 
@@ -122,7 +122,7 @@ async def reopen(
 
 async def _handler(deps: Deps, account_id: AccountId, by: Actor, email: str) -> str:
     """Who handles a request. A member by their own spelling, or the request would be another's in the console."""
-    return await members.as_member_writes(deps, account_id, email) if email else by.email
+    return await addresses.as_member_writes(deps, account_id, email) if email else by.email
 
 
 async def _change(

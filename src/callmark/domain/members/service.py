@@ -9,7 +9,7 @@ from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
-from callmark.domain.members import queries
+from callmark.domain.members import addresses, queries
 from callmark.domain.members.acting import lock_account_of
 from callmark.domain.members.model import (
     GrantableRole,
@@ -32,8 +32,6 @@ from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Transaction, Tx
 from callmark.kit.text import kept_or
 
-NOBODY_EMAIL = "operator@localhost"
-"""Who made a thing when an API key did and the account has no admin."""
 _ELSEWHERE = "choose a role and a place that you are allowed to assign"
 
 
@@ -51,28 +49,6 @@ async def list_members(deps: Deps, account_id: AccountId) -> list[Member]:
     async with deps.db.transaction() as tx:
         await accounts.get_account_in(tx, account_id)
         return await queries.select_members(tx, account_id)
-
-
-async def admin_emails(tx: Tx, account_id: AccountId) -> list[str]:
-    """Addresses of the account's active admins, oldest member first."""
-    return await emails_of(tx, account_id, Role.ADMIN)
-
-
-async def emails_of(tx: Tx, account_id: AccountId, role: Role) -> list[str]:
-    """Addresses of the account's active members of that role, oldest member first."""
-    return await queries.select_emails(tx, account_id, role)
-
-
-async def as_member_writes(deps: Deps, account_id: AccountId, email: str) -> str:
-    """The address as the account's member with it writes it; as it is given when it is no member's."""
-    async with deps.db.connection() as tx:
-        return await queries.select_spelling(tx, account_id, email) or email
-
-
-async def creator_email(deps: Deps, account_id: AccountId) -> str:
-    """Whom a thing names as its maker when an API key makes it: the account's oldest admin, else `NOBODY_EMAIL`."""
-    async with deps.db.connection() as tx:
-        return await queries.select_oldest_admin_email(tx, account_id) or NOBODY_EMAIL
 
 
 # what operators do at the command line, without the rules of the console ---------------------------------------------
@@ -314,7 +290,7 @@ async def _granted(tx: Tx, account_id: AccountId, by: Actor, role: Role, node_id
 
 async def _refuse_last_admin(tx: Tx, member: Member) -> None:
     is_admin = member.role is Role.ADMIN and member.state is MemberState.ACTIVE
-    if is_admin and await admin_emails(tx, member.account_id) == [member.email]:
+    if is_admin and await addresses.admin_emails(tx, member.account_id) == [member.email]:
         raise Conflict("this is the account's only active admin; make someone else an admin first")
 
 

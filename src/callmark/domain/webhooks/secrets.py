@@ -12,7 +12,7 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.mail import letters as mails
-from callmark.domain.members import service as members
+from callmark.domain.members import addresses
 from callmark.domain.policy.model import Actor
 from callmark.domain.webhooks import queries, signing
 from callmark.domain.webhooks.model import OldSecret, Secrets, Webhook
@@ -98,5 +98,5 @@ async def give_new_secrets(deps: Deps, tx: Tx, key: Secret, *, by: Actor) -> int
 
 async def _tell(deps: Deps, tx: Tx, account_id: AccountId, webhooks: Sequence[Webhook]) -> None:
     account = await accounts.get_account_in(tx, account_id)
-    for address in await members.admin_emails(tx, account_id):
+    for address in await addresses.admin_emails(tx, account_id):
         await mails.send_secrets_replaced(deps, tx, address, account.name, [one.name for one in webhooks])

@@ -2,7 +2,7 @@
 
 from callmark.domain.credentials import service as credentials
 from callmark.domain.ids import AccountId
-from callmark.domain.members import service as members
+from callmark.domain.members import addresses
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.kit.errors import Unauthenticated
 from callmark.surfaces.api.own.request import id_of
@@ -14,7 +14,7 @@ async def actor_of(request: ApiRequest) -> Actor:
 
     Two statements, so not for the routes that push.
     """
-    maker = await members.creator_email(request.deps, request.account_id)
+    maker = await addresses.creator_email(request.deps, request.account_id)
     key_name = await credentials.key_name(request.deps, request.key_id)
     return Actor(ActorKind.API_KEY, maker, address=request.address, key_name=key_name)
 
