@@ -21,6 +21,7 @@ from tests.surfaces.console.browser import (
     make_operator,
     text_of,
 )
+from tests.surfaces.console.forms import Shown, shown_by
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import recipients
@@ -32,16 +33,6 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.domain.webhooks import service as webhooks
 from callmark.surfaces.console.request import Form
-
-Shown = dict[str, str | list[str]]
-_SHOWN = re.compile(r'name="shown" value="([^"]*)"')
-
-
-def shown_by(page: httpx.Response) -> Shown:
-    """What a page says that its form shows, lists in order."""
-    (text,) = _SHOWN.findall(page.text)
-    read: Shown = json.loads(unescape(text))
-    return {name: sorted(value) if isinstance(value, list) else value for name, value in read.items()}
 
 
 async def send(browser: Browser, page: httpx.Response, path: str, typed: Mapping[str, object]) -> httpx.Response:
@@ -193,17 +184,18 @@ async def test_what_no_page_of_ours_says_that_it_showed_is_not_relied_on(
 
 def test_choices_that_someone_else_added_or_took_away_stay_so() -> None:
     typed = Form({"kinds": ["kept", "taken by them", "added"]}, shown={"kinds": ["kept", "taken by them", "taken"]})
-    merged = typed.onto(Form.stored(kinds=["kept", "taken", "added by them"]))
+    merged = typed.onto(Form.stored(kinds=["kept", "taken", "added by them"])).form
     assert merged.all("kinds") == ["kept", "added by them", "added"]
     assert merged.shown == {"kinds": ["kept", "taken", "added by them"]}
 
 
 def test_a_field_that_the_page_did_not_have_is_left_as_it_is() -> None:
-    merged = Form({"name": ["Acme"]}, shown={"name": "Acm"}).onto(Form.stored(name="Acm", announced="on", kinds=["a"]))
+    stored = Form.stored(name="Acm", announced="on", kinds=["a"])
+    merged = Form({"name": ["Acme"]}, shown={"name": "Acm"}).onto(stored).form
     assert (merged.text("name"), merged.is_on("announced"), merged.all("kinds")) == ("Acme", True, ["a"])
 
 
 def test_long_lists_are_compared_at_once_and_each_choice_counts_once() -> None:
     sent, shown = ["x"] * 20_000, [f"{number}" for number in range(500_000)]
-    merged = Form({"kinds": sent}, shown={"kinds": shown}).onto(Form.stored(kinds=["7"]))
+    merged = Form({"kinds": sent}, shown={"kinds": shown}).onto(Form.stored(kinds=["7"])).form
     assert merged.all("kinds") == ["x"]

@@ -33,7 +33,7 @@ PERSONAL = {"sessionId", "shownToken", "keptFormToken"}
 REFUSED_ROLE = "Your role does not allow this. Please ask an admin of your account."
 LEFT_ALONE = {"console_session", "throttle"}
 """Tables that any visit may write to: when a session was seen, how often someone tried."""
-_READS = {"query", "text", "all", "is_on"}
+_READS = {"query", "text", "all", "is_on", "switch", "choices"}
 
 
 class Stage(Struct):

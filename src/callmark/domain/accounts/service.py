@@ -16,8 +16,9 @@ from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import DEFAULTS
 from callmark.domain.policy import plan
 from callmark.domain.policy.model import Actor
-from callmark.domain.policy.plan import ALL_FEATURES, Feature, PlanChange
+from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.domain.work_names import WorkName
+from callmark.kit.choices import SetChange, chosen
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
@@ -82,7 +83,7 @@ async def update_account(
     *,
     by: Actor,
     name: str | None = None,
-    features: Collection[Feature] | PlanChange | None = None,
+    features: Collection[Feature] | SetChange[Feature] | None = None,
     state: AccountState | None = None,
     requires_code: bool | None = None,
     announced_calls_only: bool | None = None,
@@ -95,8 +96,8 @@ async def update_account(
         old = await lock_account(tx, account_id)
         if name is not None:
             name = kept_or(old.name, name, model.account_name)
-        if isinstance(features, PlanChange):
-            features = features.on(old.features)
+        if features is not None:
+            features = chosen(old.features, features)
         if state is not None:
             await queries.note_switch(tx, account_id, state, deps.clock.now())
             tx.after_commit(partial(deps.wake, WorkName.SWITCHES, WorkName.BATCHES, WorkName.DELIVERIES))

@@ -16,6 +16,7 @@ from callmark.domain.mail import letters
 from callmark.domain.policy.model import SYSTEM, Actor, Role
 from callmark.domain.sessions.model import email_address
 from callmark.domain.sessions.throttle import service as throttle
+from callmark.kit.choices import SetChange, chosen
 from callmark.kit.errors import Conflict, NotFound, found
 from callmark.kit.ids import new_id
 from callmark.kit.outbound.client import allowed_networks
@@ -109,7 +110,7 @@ async def change_kinds(
     deps: Deps,
     account_id: AccountId,
     recipient_id: RecipientId,
-    alert_kinds: Collection[str] | None,
+    alert_kinds: Collection[str] | SetChange[str] | None,
     *,
     by: Actor,
     name: str | None = None,
@@ -118,7 +119,9 @@ async def change_kinds(
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         old = _only(await alerts.list_in(tx, account_id), recipient_id)
-        given = old.alert_kinds if alert_kinds is None else model.wanted_kinds(alert_kinds, is_admins=old.is_admins)
+        given = old.alert_kinds
+        if alert_kinds is not None:
+            given = model.wanted_kinds(chosen(given, alert_kinds), is_admins=old.is_admins)
         called = _channel_name(name) if name is not None and old.url else old.name
         if old.is_admins:
             await queries.insert_recipient(tx, old)

@@ -1,7 +1,7 @@
 """Use cases of keys and tokens. Source: contract, sections 3 and 1.7."""
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -41,7 +41,8 @@ from callmark.domain.limits.model import (
 )
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import KeyAccess, check_wanted
-from callmark.kit.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from callmark.kit.choices import SetChange, chosen
+from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, parse_uuid, random_uuid, sha256
 from callmark.kit.postgres.database import Tx
 from callmark.kit.text import clean_line, kept_or
@@ -155,21 +156,24 @@ async def update_key(
     by: Actor,
     name: str | None = None,
     description: str | None = None,
-    features: Iterable[KeyAccess] | None = None,
+    features: Collection[KeyAccess] | SetChange[KeyAccess] | None = None,
 ) -> ApiKey:
-    """The key with what was given changed; its tokens act by the new features at once. Raises NotFound."""
+    """The key with what was given changed; its tokens act by the new features at once.
+
+    Raises NotFound, and InvalidInput for a change that would take the last feature away.
+    """
     async with deps.db.transaction() as tx:
         plan = (await accounts.lock_account(tx, account_id)).features  # first, as where tokens are made
         key = _found(await queries.lock_key(tx, account_id, key_id))
-        if features is not None:
-            features = frozenset(features)
-            check_wanted(plan, features, key.features, "features")
         changed = replace(
             key,
             name=kept_or(key.name, name, _name),
             description=kept_or(key.description, description, _description),
-            features=key.features if features is None else features,
+            features=chosen(key.features, features),
         )
+        check_wanted(plan, changed.features, key.features, "features")
+        if isinstance(features, SetChange) and not changed.features:
+            raise InvalidInput("choose at least one feature", field="features")
         await queries.update_key(tx, changed)
         await audit.note(
             tx,

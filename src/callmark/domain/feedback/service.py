@@ -32,6 +32,7 @@ from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, FeedbackId,
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor, Scope
 from callmark.domain.shown import refuse_changed
+from callmark.kit.choices import SetChange, chosen
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
@@ -105,7 +106,7 @@ async def update_campaign(
     *,
     by: Actor,
     name: str | None = None,
-    call_types: Collection[CallType] | None = None,
+    call_types: Collection[CallType] | SetChange[CallType] | None = None,
     questions: Sequence[NewQuestion] | None = None,
     order: Sequence[QuestionId] | None = None,
 ) -> Campaign:
@@ -120,7 +121,7 @@ async def update_campaign(
         new = replace(
             old,
             name=kept_or(old.name, name, model.campaign_name),
-            call_types=old.call_types if call_types is None else model.checked_call_types(frozenset(call_types)),
+            call_types=model.checked_call_types(chosen(old.call_types, call_types)),
             questions=made if order is None else model.in_order(made, order),
             updated_at=deps.clock.now(),
         )

@@ -198,18 +198,25 @@ async def invite_again(deps: Deps, account_id: AccountId, member_id: MemberId, *
 
 
 async def edit_member(
-    deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor, name: str, role: Role, node_id: UUID | None
+    deps: Deps,
+    account_id: AccountId,
+    member_id: MemberId,
+    *,
+    by: Actor,
+    name: str | None = None,
+    role: Role | None = None,
+    node_id: UUID | None = None,
 ) -> Member:
-    """The member after the change. Raises NotFound, InvalidInput, Conflict (oneself, the last admin)."""
+    """The member after the change: of the name, of the role with its place, or of both (None leaves it as it is).
+
+    Raises NotFound, InvalidInput, Conflict (oneself, the last admin).
+    """
     async with deps.db.transaction() as tx:
         old = await _lock_changeable(tx, account_id, member_id, by)
-        if by.email == old.email and role is not old.role:
-            raise Conflict("you cannot change your own role")
-        place = await _granted(tx, account_id, by, role, node_id)
-        if role is not Role.ADMIN:
-            await _refuse_last_admin(tx, old)
+        place = await _other_place(tx, old, by, role, node_id) if role else None
         new = await _change(tx, old, name=name, role=role, node_id=place.id if place else None)
-        await _note(deps, tx, by, AuditAction.MEMBER_CHANGED, new, role=role, place=place.trail if place else "")
+        facts = {"role": role, "place": place.trail if place else ""} if role else {}
+        await _note(deps, tx, by, AuditAction.MEMBER_CHANGED, new, **facts)
     return new
 
 
@@ -285,6 +292,16 @@ async def _granted(tx: Tx, account_id: AccountId, by: Actor, role: Role, node_id
     fits = role is Role.ADMIN or (place is not None and place.role is role)
     if not fits or not may_give(by, role, place.path if place else ()):
         raise InvalidInput(_ELSEWHERE, field="role")
+    return place
+
+
+async def _other_place(tx: Tx, old: Member, by: Actor, role: Role, node_id: UUID | None) -> OwnedPlace | None:
+    """As `_granted`, for a member who has another role already. Raises Conflict (oneself, the last admin)."""
+    if by.email == old.email and role is not old.role:
+        raise Conflict("you cannot change your own role")
+    place = await _granted(tx, old.account_id, by, role, node_id)
+    if role is not Role.ADMIN:
+        await _refuse_last_admin(tx, old)
     return place
 
 

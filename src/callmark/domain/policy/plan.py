@@ -7,8 +7,6 @@ in the console, and is part of every plan. It opens the whole account, so a key 
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 
-from msgspec import Struct
-
 from callmark.kit.errors import Forbidden, InvalidInput
 
 
@@ -36,17 +34,6 @@ ALL_ACCESS: tuple[KeyAccess, ...] = (*Feature, MANAGEMENT)
 """Everything that a key may give access to, in the order in which it is offered."""
 
 _BY_NAME = {access.value: access for access in ALL_ACCESS}
-
-
-class PlanChange(Struct, frozen=True):
-    """What a plan gains and loses; all else stays as it is, also what someone else changes at the same moment."""
-
-    gained: Collection[Feature] = ()
-    lost: Collection[Feature] = ()
-
-    def on(self, plan: frozenset[Feature]) -> frozenset[Feature]:
-        """The plan after it."""
-        return plan.union(self.gained).difference(self.lost)
 
 
 def key_access(name: str) -> KeyAccess:

@@ -22,6 +22,7 @@ from callmark.domain.webhooks import model, queries, signing
 from callmark.domain.webhooks.model import LONGEST_OVERLAP, Webhook
 from callmark.domain.webhooks.outages import service as outages
 from callmark.domain.work_names import WorkName
+from callmark.kit.choices import SetChange, chosen
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.outbound.client import allowed_networks
@@ -115,7 +116,7 @@ class WebhookChange(TypedDict, total=False):
 
     name: str | None
     url: str | None
-    event_types: Collection[EventType] | None
+    event_types: Collection[EventType] | SetChange[EventType] | None
     honours_retry_after: bool | None
     stops_on_gone: bool | None
 
@@ -148,7 +149,7 @@ def _checked(deps: Deps, old: Webhook, change: WebhookChange) -> dict[str, Any]:
     stored: dict[str, Callable[[Any], object]] = {
         "name": lambda name: kept_or(old.name, name, model.webhook_name),
         "url": lambda url: kept_or(old.url, url, lambda new: outbound_url(new, allowed_networks(deps.settings))),
-        "event_types": model.subscription,
+        "event_types": lambda types: model.subscription(chosen(old.event_types, types)),
     }
     return {part: stored.get(part, bool)(value) for part, value in change.items() if value is not None}
 

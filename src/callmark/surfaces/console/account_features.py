@@ -12,7 +12,8 @@ from callmark.domain.feedback.model import CampaignState
 from callmark.domain.ids import AccountId
 from callmark.domain.numbers import search as number_search
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Action
-from callmark.domain.policy.plan import Feature, PlanChange
+from callmark.domain.policy.plan import Feature
+from callmark.kit.choices import SetChange
 from callmark.kit.errors import NotFound
 from callmark.surfaces.console import counted, display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
@@ -40,7 +41,7 @@ async def ask_remove(request: ConsoleRequest) -> Page:
 
 async def remove(request: ConsoleRequest) -> Response:
     account, leaving = await _leaving(request)
-    await accounts.update_account(request.deps, account.id, by=request.by, features=PlanChange(lost=leaving))
+    await accounts.update_account(request.deps, account.id, by=request.by, features=SetChange(lost=leaving))
     names = display_names.first_of([display_names.FEATURES[one] for one in leaving])
     were = display_names.agree(len(leaving), "was", "were")
     return request.go(f"{_LIST}/{account.id}", f"{names} {were} removed from {account.name}.")

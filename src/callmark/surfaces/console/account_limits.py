@@ -45,14 +45,14 @@ async def show_limits(request: ConsoleRequest) -> Response:
 
 
 async def change_limits(request: ConsoleRequest) -> Response:
-    """Sets what has a number, and puts the rest back to the default."""
+    """Sets what has another number, and puts back to the default what has none any longer."""
     old = await accounts.get_account(request.deps, request.id(AccountId))
-    form = request.form.onto(_filled(old))
+    wanted = request.form.onto(_filled(old))
     try:
-        wanted = {field.name: _number(form, field) for field in FIELDS}
-        account = await accounts.set_limits(request.deps, old.id, wanted, by=request.by)
+        limits = {one.name: _number(wanted.form, one) for one in FIELDS if wanted.changes(one.name)}
+        account = await accounts.set_limits(request.deps, old.id, limits, by=request.by)
     except InvalidInput as refused:
-        return page(request, AccountLimitsPage(form.refused(refused), old, FIELDS), 422)
+        return page(request, AccountLimitsPage(wanted.refused(refused), old, FIELDS), 422)
     return request.go(f"{LIST}/{account.id}", f"The limits of {account.name} were saved.")
 
 

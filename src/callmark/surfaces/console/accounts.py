@@ -16,8 +16,9 @@ from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
 from callmark.domain.numbers import search as number_search
 from callmark.domain.policy.model import Action, Role
-from callmark.domain.policy.plan import Feature, PlanChange
+from callmark.domain.policy.plan import Feature
 from callmark.domain.webhooks import service as webhooks
+from callmark.kit.choices import SetChange
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.account_features import question_url
@@ -118,17 +119,16 @@ async def show_account(request: ConsoleRequest) -> Response:
 async def edit(request: ConsoleRequest) -> Response:
     """Changes the name and adds features; asks first about those that are to go."""
     old = await accounts.get_account(request.deps, request.id(AccountId))
-    form = request.form.onto(_filled(old))
-    wanted = _features(form)
-    leaving = [one for one in Feature if one in old.features and one not in wanted]
-    name, gained = form.text("name"), frozenset(wanted) - old.features
-    is_more = not leaving or bool(gained) or name != old.name
+    wanted = request.form.onto(_filled(old))
+    name, change = wanted.text("name"), wanted.choices("features", Feature) or SetChange()
+    gained, leaving = change.gained, [*change.lost]
+    is_more = not leaving or bool(gained) or name is not None
     try:
         if is_more:
-            features = PlanChange(gained) if gained else None
+            features = SetChange(gained) if gained else None
             await accounts.update_account(request.deps, old.id, by=request.by, name=name, features=features)
     except InvalidInput as refused:
-        return await _account_page(request, form.refused(refused), 422)
+        return await _account_page(request, wanted.refused(refused), 422)
     if leaving:
         return request.go(question_url(old.id, leaving), "The other changes were saved." if is_more else "")
     return request.go(f"{LIST}/{old.id}", "Account saved.")

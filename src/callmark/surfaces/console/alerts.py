@@ -10,6 +10,7 @@ from callmark.domain.alerts.model import (
     DEFAULT_KINDS,
     LONGEST_NAME,
     MOST_RECIPIENTS,
+    AlertKind,
     Recipient,
     RecipientKind,
 )
@@ -112,13 +113,12 @@ async def show_edit(request: ConsoleRequest) -> Response:
 async def edit(request: ConsoleRequest) -> Response:
     """Changes what it gets."""
     one = await _recipient(request)
-    form = request.form.onto(_filled(one))
+    wanted = request.form.onto(_filled(one))
+    kinds, name = wanted.choices("alert_kinds", AlertKind), wanted.text("name")
     try:
-        new = await recipients.change_kinds(
-            request.deps, request.account_id, one.id, form.all("alert_kinds"), by=request.by, name=form.text("name")
-        )
+        new = await recipients.change_kinds(request.deps, request.account_id, one.id, kinds, by=request.by, name=name)
     except (InvalidInput, Conflict) as refused:
-        return page(request, RecipientPage(form.refused(refused), one.kind, f"Alerts for {_name(one)}", one), 422)
+        return page(request, RecipientPage(wanted.refused(refused), one.kind, f"Alerts for {_name(one)}", one), 422)
     return request.go(LIST, f"{_name(new)} was saved.")
 
 

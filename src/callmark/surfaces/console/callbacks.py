@@ -23,7 +23,7 @@ from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import zone_options
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Edit, Form
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/callbacks/configurations"
@@ -117,20 +117,21 @@ async def preview(request: ConsoleRequest) -> Response:
 async def save(request: ConsoleRequest) -> Response:
     """Keeps it; from the next missed call on it counts."""
     found = await _get(request)
-    form = _merged(request.form, _filled(request, found)) if found.config else request.form
+    wanted = _merged(request.form, _filled(request, found)) if found.config else Edit(request.form, {})
     try:
+        hours = _text_of(wanted.form)
         config = await callbacks.set_config(
             request.deps,
             request.account_id,
             found.own.feature_set.id,
             by=request.by,
-            name=form.text("name"),
-            slot_picker=form.is_on("slot_picker"),
-            time_zone=form.text("time_zone"),
-            hours=_text_of(form),
+            name=wanted.text("name"),
+            slot_picker=wanted.switch("slot_picker"),
+            time_zone=wanted.text("time_zone"),
+            hours=hours if wanted.changes("hours") else None,
         )
     except InvalidInput as refused:
-        return _form_page(request, found, form.refused(refused), 422)
+        return _form_page(request, found, wanted.refused(refused), 422)
     return request.go(LIST, f"{config.name} was saved. It applies from the next missed call.")
 
 
@@ -201,17 +202,16 @@ def _filled(request: ConsoleRequest, found: ConfiguredSet) -> Form:
     return form
 
 
-def _merged(form: Form, stored: Form) -> Form:
+def _merged(form: Form, stored: Form) -> Edit:
     """As `Form.onto`, with the rows that belong to the hours."""
     try:
         hours = _text_of(form)
     except InvalidInput:
         return form.onto(stored)  # they were changed, and are refused
     merged = Form({**form.values, "hours": [hours]}, form.errors, form.shown).onto(stored)
-    if merged.text("hours") == hours:
-        return merged
-    rows = {name: times for name, times in stored.values.items() if name.startswith(_ROWS)}
-    return Form(merged.values | rows, merged.errors, merged.shown)
+    if merged.form.text("hours") != hours:
+        merged.form.values |= {name: times for name, times in stored.values.items() if name.startswith(_ROWS)}
+    return merged
 
 
 def _form_page(

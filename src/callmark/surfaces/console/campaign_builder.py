@@ -36,7 +36,7 @@ from callmark.kit.ids import parse_uuid
 from callmark.kit.text import kept_or
 from callmark.surfaces.console.confirm import Blocked
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Edit, Form
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/campaigns"
@@ -163,7 +163,8 @@ async def edit(request: ConsoleRequest) -> Response:
     campaign, kind, asked = found.campaign, found.campaign.campaign_type, sent_questions(form)
     if form.text("do"):
         return await _builder(request, form, kind, changed(asked, form.text("do")), campaign=campaign)
-    form, asked = _merged(form, asked, campaign)
+    wanted, asked = _merged(form, asked, campaign)
+    form = wanted.form
     errors = _errors(form, kind, asked, campaign)
     try:
         if not errors:
@@ -172,9 +173,9 @@ async def edit(request: ConsoleRequest) -> Response:
                 request.account_id,
                 campaign.id,
                 by=request.by,
-                name=form.text("name"),
-                call_types=_call_types(form),
-                questions=[_new(one) for one in asked],
+                name=wanted.text("name"),
+                call_types=wanted.choices("call_types", CallType),
+                questions=[_new(one) for one in asked] if wanted.changes("questions") else None,
             )
     except (InvalidInput, Conflict) as refused:
         errors = form.refused(refused).errors
@@ -230,11 +231,11 @@ def _stored(campaign: Campaign) -> Form:
     return Form.stored(name=campaign.name, call_types=types, questions=_text_of(question_fields(campaign)))
 
 
-def _merged(form: Form, asked: list[QuestionField], campaign: Campaign) -> tuple[Form, list[QuestionField]]:
+def _merged(form: Form, asked: list[QuestionField], campaign: Campaign) -> tuple[Edit, list[QuestionField]]:
     """As `Form.onto`. Of questions that were changed here, one that someone else has removed becomes a new one."""
     text = _text_of(asked)
     merged = Form({**form.values, "questions": [text]}, form.errors, form.shown).onto(_stored(campaign))
-    if merged.text("questions") != text:
+    if merged.form.text("questions") != text:
         return merged, question_fields(campaign)
     known = {str(question.id) for question in campaign.questions}
     return merged, [one if one.id in known else replace(one, id="") for one in asked]

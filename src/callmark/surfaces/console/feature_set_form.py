@@ -5,6 +5,7 @@ from typing import ClassVar, TypedDict, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from callmark.domain.call_reasons import service as call_reasons
@@ -26,7 +27,7 @@ from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console.feature_sets import LIST, home, homes, placed_of
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Edit, Form
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.console.structure import options_of
 
@@ -85,12 +86,12 @@ async def show_edit(request: ConsoleRequest) -> Response:
 async def edit(request: ConsoleRequest) -> Response:
     """Changes what its numbers show."""
     old = (await placed_of(request)).feature_set
-    form, set_id = request.form.onto(_filled(old)), old.id
+    wanted, set_id = request.form.onto(_filled(old)), old.id
     try:
-        wanted = FeatureSetChange(**_typed(form))
-        new = await feature_sets.update_feature_set(request.deps, request.account_id, set_id, wanted, by=request.by)
+        change = _change(wanted)
+        new = await feature_sets.update_feature_set(request.deps, request.account_id, set_id, change, by=request.by)
     except (InvalidInput, Conflict) as refused:
-        return await _form_page(request, _about(form, refused), str(set_id), [], 422)
+        return await _form_page(request, _about(wanted.form, refused), str(set_id), [], 422)
     return request.go(f"{LIST}/{set_id}", f"{new.name} was saved. Its numbers show the changes from the next call.")
 
 
@@ -161,6 +162,13 @@ def _typed(form: Form) -> _FeatureSetFields:
         survey=form.is_on("survey"),
         phone_type=_phone_type(form),
     )
+
+
+def _change(wanted: Edit) -> FeatureSetChange:
+    """What changes, of a part's own name or of its field's. Raises as `_typed`."""
+    typed = _typed(wanted.form).items()
+    parts = {part: value for part, value in typed if wanted.changes(_FIELDS.get(part, part))}
+    return replace(FeatureSetChange(), **parts)
 
 
 def _chosen(form: Form, name: str, kind: Callable[[UUID], Id]) -> Id | None:

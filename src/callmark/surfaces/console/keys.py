@@ -106,11 +106,19 @@ async def show_edit(request: ConsoleRequest) -> Response:
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name, description and access; its tokens act by it at once."""
     key = await _key(request)
-    form = request.form.onto(_filled(key))
+    wanted = request.form.onto(_filled(key))
     try:
-        changed = await credentials.update_key(request.deps, request.account_id, key.id, by=request.by, **_typed(form))
+        changed = await credentials.update_key(
+            request.deps,
+            request.account_id,
+            key.id,
+            by=request.by,
+            name=wanted.text("name"),
+            description=wanted.text("description"),
+            features=wanted.choices("features", ALL_ACCESS),
+        )
     except InvalidInput as refused:
-        return page(request, KeyFormPage(form.refused(refused), _offered(request, key), str(key.reference)), 422)
+        return page(request, KeyFormPage(wanted.refused(refused), _offered(request, key), str(key.reference)), 422)
     return request.go(LIST, f"{changed.name} was saved.")
 
 
@@ -194,7 +202,7 @@ def _filled(key: ApiKey) -> Form:
 
 
 class _KeyFields(TypedDict):
-    """What the form says about a key."""
+    """What the form says about a new key."""
 
     name: str
     description: str

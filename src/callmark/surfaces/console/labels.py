@@ -120,17 +120,19 @@ async def show_edit(request: ConsoleRequest) -> Response:
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name, logo and category; records pushed before keep what they had."""
     old = await _label(request)
-    form = await _checked(request, request.form.onto(_filled(old)), needs_logo=False, old_name=old.name)
+    wanted = request.form.onto(_filled(old))
+    form = await _checked(request, wanted.form, needs_logo=False, old_name=old.name)
     if form.errors:
         return _form(request, form, old, status=422)
     kept = form.text("kept_logo")
+    category = _category(form) if wanted.changes("sub_category") else (None, None)
     try:
         logo_png = await labels.kept_logo(request.deps, kept) if kept else None
         label = await labels.update_label(
             request.deps,
             request.account_id,
             old.id,
-            LabelChange(form.text("name"), *_category(form), logo_png),
+            LabelChange(wanted.text("name"), *category, logo_png),
             by=request.by,
         )
     except (InvalidInput, Conflict) as refused:

@@ -93,20 +93,20 @@ async def show_member(request: ConsoleRequest) -> Response:
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name, role and place."""
     seen = await _seen(request)
-    form = request.form.onto(_filled(seen))
+    wanted = request.form.onto(_filled(seen))
     try:
-        role, node_id = _role_and_place(form)
+        role, node_id = _role_and_place(wanted.form) if wanted.changes("role") else (None, None)
         member = await members.edit_member(
             request.deps,
             request.account_id,
             request.id(MemberId),
             by=request.by,
-            name=form.text("name"),
+            name=wanted.text("name"),
             role=role,
             node_id=node_id,
         )
     except (InvalidInput, Conflict) as refused:
-        return await _member_page(request, seen, form.refused(refused), 422)
+        return await _member_page(request, seen, wanted.refused(refused), 422)
     return request.go(LIST, f"{member.name} was saved.")
 
 

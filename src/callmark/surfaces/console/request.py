@@ -1,6 +1,7 @@
 """One request to the console: its session, what was sent, and where to go next."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from functools import cached_property
 from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -19,6 +20,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import OF_PLACE, Action, Actor, Path, may, offers
 from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.model import Origin, Session
+from callmark.kit.choices import SetChange
 from callmark.kit.errors import AppError, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
@@ -30,6 +32,7 @@ UTC = ZoneInfo("UTC")
 SHOWN = "shown"
 """The hidden field of what a page showed."""
 Id = TypeVar("Id", bound=UUID)
+Choice = TypeVar("Choice", bound=StrEnum)
 _shown = msgspec.json.Decoder(dict[str, str | list[str]]).decode
 
 
@@ -67,8 +70,8 @@ class Form(Struct):
         """What the page showed, for the form to send back."""
         return msgspec.json.encode(self.shown).decode()
 
-    def onto(self, stored: "Form") -> "Form":
-        """The form with what is stored now wherever its sender left what the page had shown.
+    def onto(self, stored: "Form") -> "Edit":
+        """What its sender changes: the form with what is stored now wherever its sender left what the page had shown.
 
         Someone else may have changed that since the page was opened. Of several choices (a list), those count that the
         sender added or took away. A field that the page did not have is left as it is, and all fields are taken as they
@@ -85,7 +88,7 @@ class Form(Struct):
                 values[name] = [*kept, *(one for one in sent if one not in now and one not in before)]
             elif isinstance(now, str) and self.text(name) == shown:
                 values[name] = [now]
-        return Form(values, self.errors, stored.shown)
+        return Edit(Form(values, self.errors, stored.shown), stored.shown)
 
     def text(self, name: str) -> str:
         """A field's value, empty when it was not sent."""
@@ -111,6 +114,49 @@ class Form(Struct):
         said = error.for_people if isinstance(error, InvalidInput) else error.message
         message = said[:1].upper() + said[1:]
         return Form(self.values, {**self.errors, name: message}, self.shown)
+
+
+class Edit(Struct):
+    """What the sender of a form changes of something stored (`Form.onto`); None stands for each part that stays.
+
+    What was read for the form may be another by the time that the use case has locked it. So the use case gets only
+    what is different, and never what was read.
+    """
+
+    form: Form
+    """All of it, to be checked and to be shown again."""
+    stored: Mapping[str, str | list[str]]
+    """What was read; empty where there is nothing yet, and every part is new."""
+
+    def changes(self, name: str) -> bool:
+        """Whether the field is to be different."""
+        if not self.stored:
+            return True
+        had = self.stored[name]
+        return (
+            frozenset(self.form.all(name)) != frozenset(had) if isinstance(had, list) else self.form.text(name) != had
+        )
+
+    def text(self, name: str) -> str | None:
+        """A field's new value."""
+        return self.form.text(name) if self.changes(name) else None
+
+    def switch(self, name: str) -> bool | None:
+        """Whether a switch is on from now on."""
+        return self.form.is_on(name) if self.changes(name) else None
+
+    def choices(self, name: str, offered: Iterable[Choice]) -> SetChange[Choice] | None:
+        """Which of those that are offered were added and taken away."""
+        if not self.changes(name):
+            return None
+        had, wanted = frozenset(self.stored.get(name, ())), frozenset(self.form.all(name))
+        every = [*offered]
+        gained, lost = wanted - had, had - wanted
+        return SetChange([one for one in every if one in gained], [one for one in every if one in lost])
+
+    def refused(self, error: AppError) -> Form:
+        """As `Form.refused`."""
+        return self.form.refused(error)
 
 
 class ConsoleRequest(Struct, dict=True):

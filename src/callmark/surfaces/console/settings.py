@@ -29,18 +29,18 @@ async def show(request: ConsoleRequest) -> Response:
 
 async def change(request: ConsoleRequest) -> Response:
     account = await accounts.get_account(request.deps, request.account_id)
-    form = request.form.onto(_filled(request, account))
+    wanted = request.form.onto(_filled(request, account))
     try:
         await accounts.update_account(
             request.deps,
             request.account_id,
             by=request.by,
-            name=form.text("name"),
-            requires_code=form.is_on("requires_code"),
-            announced_calls_only=form.is_on("announced_calls_only") if _has_numbers(request) else None,
+            name=wanted.text("name"),
+            requires_code=wanted.switch("requires_code"),
+            announced_calls_only=wanted.switch("announced_calls_only") if _has_numbers(request) else None,
         )
     except InvalidInput as refused:
-        return page(request, SettingsPage(form.refused(refused), account), 422)
+        return page(request, SettingsPage(wanted.refused(refused), account), 422)
     return request.go("/console/settings", "Settings saved.")
 
 

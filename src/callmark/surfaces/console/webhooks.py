@@ -115,13 +115,22 @@ async def show_edit(request: ConsoleRequest) -> Response:
 async def edit(request: ConsoleRequest) -> Response:
     """Changes it, also for what waits already."""
     webhook_id = request.id(WebhookId)
-    form = request.form.onto(_filled(await _webhook(request)))
+    wanted = request.form.onto(_filled(await _webhook(request)))
+    url = wanted.text("url")
     try:
         webhook = await webhooks.update_webhook(
-            request.deps, request.account_id, webhook_id, by=request.by, **_typed(form)
+            request.deps,
+            request.account_id,
+            webhook_id,
+            by=request.by,
+            name=wanted.text("name"),
+            url=url and url.strip(),
+            event_types=wanted.choices("event_types", EventType),
+            honours_retry_after=wanted.switch("honours_retry_after"),
+            stops_on_gone=wanted.switch("stops_on_gone"),
         )
     except (InvalidInput, Conflict) as refused:
-        return page(request, WebhookFormPage(form.refused(refused), str(webhook_id)), 422)
+        return page(request, WebhookFormPage(wanted.refused(refused), str(webhook_id)), 422)
     return request.go(LIST, f"{webhook.name} was saved.")
 
 
@@ -250,7 +259,7 @@ def _filled(webhook: Webhook) -> Form:
 
 
 class _WebhookFields(TypedDict):
-    """What a form says about a webhook."""
+    """What a form says about a new webhook."""
 
     name: str
     url: str
