@@ -2,25 +2,34 @@
 
 import re
 from collections.abc import Awaitable
+from datetime import timedelta
 
+import httpx
 import pytest
 from tests.support.actors import ALICE
 from tests.support.listed_number import Listed, make_listed
-from tests.surfaces.console.browser import Browser, Business, Visitors, text_of
+from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, text_of
 from tests.surfaces.console.campaigns import draft
 
 from callmark.domain.deps import Deps
+from callmark.domain.events.model import EventType
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CallType, CampaignState, NewQuestion
+from callmark.domain.webhooks import service as webhooks
+from callmark.kit.clock import FakeClock
 from callmark.kit.errors import NotFound
 from callmark.surfaces.console.confirm import CHANGED, SEEN
 
 _SEEN = re.compile(rf'name="{SEEN}" value="([0-9a-f]{{64}})"')
 
 
+def seen_on(page: httpx.Response) -> str:
+    return "".join(_SEEN.findall(page.text))
+
+
 async def opened(browser: Browser, path: str) -> dict[str, object]:
     """What the form of the page that asks sends."""
-    return {SEEN: "".join(_SEEN.findall((await browser.get(path)).text))}
+    return {SEEN: seen_on(await browser.get(path))}
 
 
 async def asked_again(browser: Browser, path: str, meanwhile: Awaitable[object]) -> str:
@@ -80,3 +89,23 @@ async def test_questions_that_a_colleague_added_to_a_draft_are_not_deleted_unrea
     more = [NewQuestion(text) for text in ("First?", "Second?", "Third?")]
     assert "3 questions" in await asked_again(alice, path, feedback.update_campaign(*of, questions=more, by=ALICE))
     assert len((await feedback.get_campaign(*of)).questions) == 3
+
+
+async def test_the_new_secret_of_a_colleague_is_not_rotated_away_instead_of_the_one_that_was_meant(
+    deps: Deps, business: Business, browse: Visitors, clock: FakeClock
+) -> None:
+    alice, of = await browse.as_member(business.admin), (deps, business.account.id)
+    types = [EventType.CALL_ME_BACK]
+    made = await webhooks.create_webhook(*of, name="one", url="https://hooks.example", event_types=types, by=ALICE)
+    path = f"/console/webhooks/{made.webhook.id}/rotate"
+    for overlap in (timedelta(days=1), timedelta()):
+        clock.advance(timedelta(minutes=1))
+        sent = await opened(alice, path)
+        rotated = await webhooks.rotate_secret(*of, made.webhook.id, overlap=overlap, by=ALICE)
+        refused = await alice.post(path, {**sent, "overlap": "0"})
+        assert refused.status_code == 422
+        assert errors_of(refused) == {"": CHANGED}
+        assert await webhooks.get_webhook(*of, made.webhook.id) == rotated.webhook
+    assert "An older secret is also still valid" in text_of(refused)
+    answer = await alice.post(path, {SEEN: seen_on(refused), "overlap": "0"})
+    assert "whsec_" in (await alice.follow(answer)).text

@@ -89,6 +89,11 @@ class Webhook(Struct, frozen=True):
         return PauseReason.FAILING if self.paused_for_failing else PauseReason.REQUESTED
 
     @property
+    def signing(self) -> list[str]:
+        """What tells a rotation of its secrets: it counts as changed then, as by any other change."""
+        return [at.isoformat() for at in (self.updated_at, *self.old_secrets_until)]
+
+    @property
     def old_secret_until(self) -> datetime | None:
         """When the last of the replaced secrets stops signing; None without any."""
         return max(self.old_secrets_until, default=None)

@@ -18,6 +18,7 @@ from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.limits.model import WEBHOOKS
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import Feature, check_wanted
+from callmark.domain.shown import refuse_changed
 from callmark.domain.webhooks import model, queries, signing
 from callmark.domain.webhooks.model import LONGEST_OVERLAP, Webhook
 from callmark.domain.webhooks.outages import service as outages
@@ -180,12 +181,13 @@ async def delete_all(tx: Tx, now: datetime, *, by: Actor) -> int:
 
 
 async def rotate_secret(
-    deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, overlap: timedelta, by: Actor
+    deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, overlap: timedelta, by: Actor, shown: str = ""
 ) -> NewSecret:
     """A new secret; the present one signs beside it for `overlap` (at most seven days), so that receivers can change.
 
-    One that was replaced earlier stays valid until its own overlap ends (contract D53b). Raises NotFound, InvalidInput,
-    Conflict when too many would sign at once.
+    One that was replaced earlier stays valid until its own overlap ends (contract D53b). `shown` is the digest of the
+    webhook's `signing`, as it was shown. Raises NotFound, InvalidInput, ChangedMeanwhile, Conflict when too many would
+    sign at once.
     """
     if not timedelta() <= overlap <= LONGEST_OVERLAP:
         raise InvalidInput(f"overlap must be between 0 and {LONGEST_OVERLAP.days} days", field="overlap")
@@ -194,6 +196,7 @@ async def rotate_secret(
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         webhook = _only(await queries.select_webhooks(tx, account_id), webhook_id)
+        refuse_changed(shown, webhook.signing)
         sealed = (await signing.sealer(tx, deps.settings)).seal(secret, webhook_id.bytes)
         changed = model.rotated(await queries.select_secrets(tx, webhook_id), sealed, now + overlap, now)
         await queries.update_secrets(tx, webhook_id, changed, now)

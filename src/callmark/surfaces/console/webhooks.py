@@ -10,13 +10,14 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import WebhookId
 from callmark.domain.limits.model import WEBHOOKS
 from callmark.domain.policy.model import Action
+from callmark.domain.shown import digest_of
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import health, service as deliveries
 from callmark.domain.webhooks.deliveries.health import WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, Webhook
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput
 from callmark.surfaces.console import counted
-from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.confirm import CHANGED, SEEN, Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import instant, local_text
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -60,12 +61,13 @@ class SecretPage(Page, frozen=True):
 
 
 class RotatePage(Page, frozen=True):
-    """Asks how long the present secret continues to sign."""
+    """Asks how long the present secret continues to sign; `seen` is the digest of what signs now."""
 
     template: ClassVar[str] = "webhooks/rotate.html"
     webhook: Webhook
     form: Form
     overlaps: dict[str, str]
+    seen: str
 
 
 class TestPage(Page, frozen=True):
@@ -165,24 +167,30 @@ async def resume(request: ConsoleRequest) -> Response:
 
 async def show_rotate(request: ConsoleRequest) -> Response:
     """A day is enough for most receivers to change."""
-    webhook = await _webhook(request)
-    return page(request, RotatePage(webhook, Form.of(overlap="24"), OVERLAPS))
+    return await _rotate_page(request, Form.of(overlap="24"))
 
 
 async def rotate(request: ConsoleRequest) -> Response:
     """A new secret, shown once."""
     form = request.form
     if form.text("overlap") not in OVERLAPS:
-        webhook = await _webhook(request)
         refused = InvalidInput("choose how long to keep the current secret", field="overlap")
-        return page(request, RotatePage(webhook, form.refused(refused), OVERLAPS), 422)
+        return await _rotate_page(request, form.refused(refused), 422)
     of = request.deps, request.account_id, request.id(WebhookId)
     overlap = timedelta(hours=int(form.text("overlap")))
     try:
-        made = await webhooks.rotate_secret(*of, overlap=overlap, by=request.by)
+        made = await webhooks.rotate_secret(*of, overlap=overlap, by=request.by, shown=form.text(SEEN))
+    except ChangedMeanwhile:
+        return await _rotate_page(request, form.refused(Conflict(CHANGED)), 422)
     except Conflict as refused:
-        return page(request, RotatePage(await _webhook(request), form.refused(refused), OVERLAPS), 422)
+        return await _rotate_page(request, form.refused(refused), 422)
     return await _shown_once(request, made.webhook, made.secret, OVERLAPS[form.text("overlap")])
+
+
+async def _rotate_page(request: ConsoleRequest, form: Form, status: int = 200) -> Response:
+    """Of the webhook as it is now."""
+    webhook = await _webhook(request)
+    return page(request, RotatePage(webhook, form, OVERLAPS, digest_of(webhook.signing)), status)
 
 
 async def show_secret(request: ConsoleRequest) -> Response:
