@@ -7,6 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from tests.support.actors import ALICE
+from tests.support.factories import make_label
 from tests.support.listed_number import Listed, make_listed
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, text_of
 from tests.surfaces.console.campaigns import draft
@@ -15,6 +16,12 @@ from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CallType, CampaignState, NewQuestion
+from callmark.domain.labels import service as labels
+from callmark.domain.labels.model import LabelChange
+from callmark.domain.members import service as members
+from callmark.domain.policy.model import Role
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import NotFound
@@ -109,3 +116,42 @@ async def test_the_new_secret_of_a_colleague_is_not_rotated_away_instead_of_the_
     assert "An older secret is also still valid" in text_of(refused)
     answer = await alice.post(path, {SEEN: seen_on(refused), "overlap": "0"})
     assert "whsec_" in (await alice.follow(answer)).text
+
+
+async def test_a_place_is_not_deleted_with_the_access_of_an_owner_whom_nobody_was_shown(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice, of = await browse.as_member(business.admin), (deps, business.account.id)
+    path = f"/console/structure/{business.other_department}/delete"
+    role, place = Role.DEPARTMENT_OWNER, business.other_department
+    paula = members.create_member(*of, by=ALICE, email="paula@acme.example", name="Paula", role=role, node_id=place)
+    assert "paula@acme.example loses access" in await asked_again(alice, path, paula)
+    await structure.get_node(*of, business.other_department)
+    assert (await alice.post(path, await opened(alice, path))).headers["location"] == "/console/structure"
+    with pytest.raises(NotFound):
+        await structure.get_node(*of, business.other_department)
+
+
+async def test_a_place_that_is_no_longer_empty_is_not_deleted(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice, place = await browse.as_member(business.admin), business.other_department
+    path = f"/console/structure/{place}/delete"
+    sent = await opened(alice, path)
+    entry = catalogue_entry_named("Delivery")
+    await structure.create_operation(deps, business.account.id, place, catalogue_id=entry.id, by=ALICE)
+    answer = await alice.post(path, sent)
+    assert answer.headers["location"] == f"/console/structure#n-{place}"
+    assert "This department still contains the operation 'Delivery'." in text_of(await alice.follow(answer))
+
+
+async def test_a_label_that_became_the_default_is_not_deleted_unasked(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice, of = await browse.as_member(business.admin), (deps, business.account.id)
+    _, label = [await make_label(*of, name=name) for name in ("First", "Second")]
+    path = f"/console/labels/{label.id}/delete"
+    default = labels.update_label(*of, label.id, LabelChange(make_default=True), by=ALICE)
+    assert "It is the default label" in await asked_again(alice, path, default)
+    assert (await labels.get_label(*of, label.id)).is_default
+    await alice.post(path, await opened(alice, path))
+    with pytest.raises(NotFound):
+        await labels.get_label(*of, label.id)

@@ -33,6 +33,11 @@ class Label(Struct, frozen=True):
     created_by_email: str
     created_at: datetime
 
+    @property
+    def lost(self) -> list[str]:
+        """What a deletion takes from records that name no label, in words."""
+        return ["default"] if self.is_default else []
+
 
 class LabelChange(Struct, frozen=True):
     """What to change of a label; None leaves a part as it is."""

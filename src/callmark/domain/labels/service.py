@@ -16,6 +16,7 @@ from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels import categories, logo, model, queries
 from callmark.domain.labels.model import Label, LabelChange, LabelType
 from callmark.domain.policy.model import Actor
+from callmark.domain.shown import refuse_changed
 from callmark.kit.errors import InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
@@ -142,13 +143,15 @@ async def update_label(
     return new
 
 
-async def delete_label(deps: Deps, account_id: AccountId, label_id: LabelId, *, by: Actor) -> Label:
+async def delete_label(deps: Deps, account_id: AccountId, label_id: LabelId, *, by: Actor, shown: str = "") -> Label:
     """Ends the label and returns it: new records can no longer name it; those pushed before still show it.
 
-    Raises NotFound, or Conflict while a feature set has it.
+    `shown` is the digest of what is `lost` with it, as it was shown. Raises NotFound, ChangedMeanwhile, or Conflict
+    while a feature set has it.
     """
     async with deps.db.transaction() as tx:
         label = found(await queries.mark_deleted(tx, account_id, label_id, deps.clock.now()), _UNKNOWN)
+        refuse_changed(shown, label.lost)
         await _note(deps, tx, by, AuditAction.LABEL_DELETED, label)
     return label
 

@@ -90,6 +90,17 @@ async def select_held_sets(
     return found
 
 
+async def select_owners(tx: Tx, account_id: AccountId, node_id: UUID) -> list[str]:
+    """The addresses of the members who own this place, oldest member first. Index member_account."""
+    rows = await tx.fetch(
+        "SELECT email FROM member WHERE account_id = $1 AND $2 IN (department_id, operation_id, process_id)"
+        " ORDER BY created_at, id",
+        account_id,
+        node_id,
+    )
+    return [row["email"] for row in rows]
+
+
 async def insert_department(tx: Tx, department: Department) -> None:
     """Writes a new department, whose name is free in its account."""
     await tx.execute(

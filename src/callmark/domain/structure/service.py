@@ -18,6 +18,7 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, OperationId, ProcessId
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, Scope
+from callmark.domain.shown import refuse_changed
 from callmark.domain.structure import queries
 from callmark.domain.structure.catalogue import catalogue_entry
 from callmark.domain.structure.model import (
@@ -205,17 +206,25 @@ async def move_sub_process(
         return await _move(deps, tx, by, replace(old, operation_id=parent.operation_id, parent_id=parent.id), to)
 
 
+async def list_owners(deps: Deps, account_id: AccountId, node_id: UUID) -> list[str]:
+    """The addresses of those who own this very place, and who lose it when it is deleted; oldest member first."""
+    async with deps.db.connection() as tx:
+        return await queries.select_owners(tx, account_id, node_id)
+
+
 async def delete_node(
-    deps: Deps, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind] = ANY, *, by: Actor
+    deps: Deps, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind] = ANY, *, by: Actor, shown: str = ""
 ) -> Node:
     """Removes an empty node; what it was.
 
-    Raises NotFound, Forbidden for its own owner, or Conflict that names what is still in it.
+    `shown` is the digest of its `list_owners`, as they were shown. Raises NotFound, Forbidden for its own owner,
+    ChangedMeanwhile, or Conflict that names what is still in it.
     """
     async with deps.db.transaction() as tx:
         node = await _lock(tx, account_id, node_id, kinds, by.scope)
         check_above(by.scope, node)
         refuse_full(node)
+        refuse_changed(shown, await queries.select_owners(tx, account_id, node_id))
         await queries.delete_unit(tx, node.unit)
         await _note(deps, tx, by, AuditAction.STRUCTURE_DELETED, node.unit, inside=node.where)
     return node

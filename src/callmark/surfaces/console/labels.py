@@ -13,10 +13,11 @@ from callmark.domain.labels import categories, service as labels
 from callmark.domain.labels.logo import TOO_LARGE_BYTES
 from callmark.domain.labels.model import LONGEST_NAME, Label, LabelChange, LabelType, label_name, logo_address
 from callmark.domain.policy.model import Action
+from callmark.domain.shown import digest_of
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import kept_or
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed, shown_by
+from callmark.surfaces.console.confirm import SEEN, Blocked, Confirm, confirmed, shown_by
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, whole_number
 from callmark.surfaces.console.route import get, post
@@ -159,15 +160,13 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     if label.is_default:
         lost.append("It is the default label. The oldest dynamic label becomes the default.")
     lost += ["Records that are already pushed still show it.", "This cannot be undone."]
-    return Confirm(f"Delete {label.name}?", lost, "Delete label", LIST)
+    return Confirm(f"Delete {label.name}?", lost, "Delete label", LIST, seen=digest_of(label.lost))
 
 
 async def delete(request: ConsoleRequest) -> Response:
     """Ends a label; refused while a feature set shows it."""
-    try:
-        label = await labels.delete_label(request.deps, request.account_id, request.id(LabelId), by=request.by)
-    except Conflict as refused:
-        return request.go(LIST, display_names.sentence(refused.message), "danger")
+    of, shown = (request.deps, request.account_id, request.id(LabelId)), request.form.text(SEEN)
+    label = await labels.delete_label(*of, by=request.by, shown=shown)
     return request.go(LIST, f"{label.name} was deleted.")
 
 

@@ -7,14 +7,14 @@ from uuid import UUID
 from starlette.responses import Response
 
 from callmark.domain.ids import DepartmentId, OperationId, ProcessId
-from callmark.domain.members import service as members
 from callmark.domain.policy.model import Action
+from callmark.domain.shown import digest_of
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE, CatalogueEntry
 from callmark.domain.structure.model import LONGEST_NAME, Node, NodeKind, flat
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import counted, display_names
-from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed
+from callmark.surfaces.console.confirm import SEEN, Blocked, Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -155,22 +155,20 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     node = await _node_below(request)
     if not node.is_empty:
         return Blocked(f"{node.name} cannot be deleted yet", _inside(node), None, _at(node.id))
-    people = await members.list_members(request.deps, request.account_id)
+    owners = await structure.list_owners(request.deps, request.account_id, node.id)
     lost = [
         "It is empty, so nothing else is deleted.",
         f"Its id {node.id} no longer works as an API filter.",
-        *(f"{one.email} loses access until you assign another place." for one in people if one.node_id == node.id),
+        *(f"{email} loses access until you assign another place." for email in owners),
     ]
     kind = display_names.NODES[node.kind].lower()
-    return Confirm(f"Delete {node.name}?", lost, f"Delete {kind}", _at(node.id))
+    return Confirm(f"Delete {node.name}?", lost, f"Delete {kind}", _at(node.id), seen=digest_of(owners))
 
 
 async def delete(request: ConsoleRequest) -> Response:
     """Removes an empty node."""
-    try:
-        node = await structure.delete_node(request.deps, request.account_id, _id(request), by=request.by)
-    except Conflict as refused:
-        return request.go(LIST, display_names.sentence(refused.message), "danger")
+    of, shown = (request.deps, request.account_id, _id(request)), request.form.text(SEEN)
+    node = await structure.delete_node(*of, by=request.by, shown=shown)
     return request.go(_at(node.path[-2]) if len(node.path) > 1 else LIST, f"{node.name} was deleted.")
 
 
