@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.fake_clock import FakeClock
+from tests.support.waiting import one_after_the_other
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
@@ -12,13 +13,15 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import OperatorTokenId
 from callmark.domain.limits.model import OPERATING
+from callmark.domain.operators import service as operators
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.operators.tokens.model import MOST_DAYS, NewOperatorToken, TokenState
 from callmark.domain.policy.model import Actor, ActorKind
-from callmark.kit.errors import Conflict, InvalidInput, NotFound, Unauthenticated
+from callmark.domain.shown import digest_of
+from callmark.kit.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
 
-OLIVE = Actor(ActorKind.OPERATOR, "olive@operator.example")
+OLIVE = Actor(ActorKind.COMMAND_LINE, "olive@host")
 
 
 async def make(deps: Deps, days: int | None = None) -> NewOperatorToken:
@@ -129,3 +132,17 @@ async def test_an_unknown_token_is_not_found(deps: Deps) -> None:
         await operator_tokens.get_token(deps, unknown)
     with pytest.raises(NotFound):
         await operator_tokens.revoke_token(deps, unknown, by=OLIVE)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_no_token_of_a_removed_operator_is_left_that_nobody_was_shown(deps: Deps, *, is_first: bool) -> None:
+    email, password = "oscar@operator.example", "four unrelated words here"
+    oscar = await operators.create_operator(deps, by=OLIVE, email=email, name="Oscar", password=password)
+    created = operator_tokens.create_token(deps, "backup", by=Actor(ActorKind.OPERATOR, oscar.email))
+    removed = operators.delete_operator(deps, oscar.id, by=OLIVE, shown=digest_of([]))
+    first, then = (created, removed) if is_first else (removed, created)
+    held = ("SELECT FROM operator_user FOR UPDATE", "LOCK TABLE operator_token IN SHARE MODE")
+    second = await one_after_the_other(deps.db, held, first, then)
+    assert isinstance(second.exception(), ChangedMeanwhile if is_first else Forbidden)
+    left = [one.name for one in await operator_tokens.list_tokens(deps)], await operators.list_operators(deps)
+    assert left == ((["backup"], [oscar]) if is_first else ([], []))

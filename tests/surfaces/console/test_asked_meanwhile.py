@@ -8,8 +8,9 @@ import httpx
 import pytest
 from tests.support.actors import ALICE
 from tests.support.factories import make_label
+from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed
-from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, text_of
+from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_operator, text_of
 from tests.surfaces.console.campaigns import draft
 
 from callmark.domain.deps import Deps
@@ -19,11 +20,12 @@ from callmark.domain.feedback.model import CallType, CampaignState, NewQuestion
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelChange
 from callmark.domain.members import service as members
-from callmark.domain.policy.model import Role
+from callmark.domain.operators import service as operators
+from callmark.domain.operators.tokens import service as operator_tokens
+from callmark.domain.policy.model import Actor, ActorKind, Role
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.webhooks import service as webhooks
-from callmark.kit.clock import FakeClock
 from callmark.kit.errors import NotFound
 from callmark.surfaces.console.confirm import CHANGED, SEEN
 
@@ -155,3 +157,15 @@ async def test_a_label_that_became_the_default_is_not_deleted_unasked(
     await alice.post(path, await opened(alice, path))
     with pytest.raises(NotFound):
         await labels.get_label(*of, label.id)
+
+
+async def test_an_operator_who_made_a_token_meanwhile_is_not_removed_before_that_is_read(
+    deps: Deps, browse: Visitors
+) -> None:
+    oscar, opal = await make_operator(deps), await browse.as_operator(await make_operator(deps))
+    path, by = f"/console/operator/operators/{oscar.id}/remove", Actor(ActorKind.OPERATOR, oscar.email)
+    again = await asked_again(opal, path, operator_tokens.create_token(deps, "backup", by=by))
+    assert "backup: operator tokens of theirs that stay valid." in again
+    assert (await opal.post(path, await opened(opal, path))).headers["location"] == "/console/operator/operators"
+    with pytest.raises(NotFound):
+        await operators.get_operator(deps, oscar.id)

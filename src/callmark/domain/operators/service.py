@@ -8,10 +8,12 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, OperatorId
 from callmark.domain.operators import queries
 from callmark.domain.operators.model import Operator
+from callmark.domain.operators.tokens import service as tokens
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.acting import service as acting
 from callmark.domain.sessions.model import Person, Session, email_address, person_name
+from callmark.domain.shown import refuse_changed
 from callmark.kit.errors import Conflict, Forbidden, NotFound
 from callmark.kit.ids import new_id
 
@@ -53,19 +55,21 @@ async def set_password(deps: Deps, operator_id: OperatorId, password: str, *, by
     return operator
 
 
-async def delete_operator(deps: Deps, operator_id: OperatorId, *, by: Actor) -> Operator:
+async def delete_operator(deps: Deps, operator_id: OperatorId, *, by: Actor, shown: str = "") -> Operator:
     """Removes the operator, and signs it out everywhere; who it was.
 
-    Raises NotFound, Conflict for oneself, Forbidden for who was removed meanwhile: of two who remove each other at once
-    one stays.
+    `shown` is the digest of the names of the operator tokens that outlast it, as they were shown. Raises NotFound,
+    ChangedMeanwhile, Conflict for oneself, Forbidden for who was removed meanwhile: of two who remove each other at
+    once one stays.
     """
     async with deps.db.transaction() as tx:
         present = await queries.lock_operators(tx)
         if by.kind is ActorKind.OPERATOR and by.email not in {one.email for one in present}:
-            raise Forbidden("you are no longer an operator of this installation")
+            raise Forbidden(tokens.REMOVED)
         operator = _found(next((one for one in present if one.id == operator_id), None))
         if by.kind is ActorKind.OPERATOR and by.email == operator.email:
             raise Conflict("you cannot remove yourself; ask another operator")
+        refuse_changed(shown, await tokens.live_names(tx, operator.email, deps.clock.now()))
         await sessions.end_sessions(deps, tx, Person(operator_id=operator_id), by=by)
         await queries.delete_operator(tx, operator_id)
         await audit.note(tx, by, AuditAction.OPERATOR_DELETED, operator.email, account_id=None, at=deps.clock.now())

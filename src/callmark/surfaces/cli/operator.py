@@ -8,6 +8,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import OperatorId
 from callmark.domain.operators import service as operators
 from callmark.domain.operators.model import Operator
+from callmark.domain.operators.tokens import service as operator_tokens
+from callmark.domain.shown import digest_of
 from callmark.surfaces.cli import operator_token
 from callmark.surfaces.cli.command import operator, operator_at_terminal
 from callmark.surfaces.cli.options import id_argument, password_option, yes_option
@@ -71,10 +73,13 @@ async def password(deps: Deps, out: Output, id: OperatorId, password_file: Path 
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, id: OperatorId, *, yes: bool) -> None:
-    """Delete an operator and sign them out. This cannot be undone."""
+    """Delete an operator and sign them out. Their tokens stay valid. This cannot be undone."""
     found = await operators.get_operator(deps, id)
-    sure(f"Delete the operator {found.email}? This cannot be undone.", yes=yes)
-    await operators.delete_operator(deps, found.id, by=operator_at_terminal())
+    kept = await operator_tokens.list_live_names(deps, found.email)
+    staying = f" Tokens of theirs that stay valid: {', '.join(kept)}." if kept else ""
+    sure(f"Delete the operator {found.email}?{staying} This cannot be undone.", yes=yes)
+    shown = "" if yes else digest_of(kept)
+    await operators.delete_operator(deps, found.id, by=operator_at_terminal(), shown=shown)
     out.done({"id": found.id}, f"Operator {found.email} deleted.")
 
 

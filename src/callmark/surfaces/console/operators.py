@@ -11,8 +11,9 @@ from callmark.domain.operators.model import Operator
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.policy.model import Action
 from callmark.domain.sessions.passwords import SHORTEST
+from callmark.domain.shown import digest_of
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.confirm import SEEN, Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -62,22 +63,24 @@ async def create(request: ConsoleRequest) -> Response:
 
 async def ask_remove(request: ConsoleRequest) -> Page:
     operator = await operators.get_operator(request.deps, request.id(OperatorId))
-    kept = await operator_tokens.list_live_of(request.deps, operator.email)
+    kept = await operator_tokens.list_live_names(request.deps, operator.email)
     return Confirm(
         title=f"Remove {operator.name}?",
         lost=[
             f"{operator.email} is signed out immediately and can no longer sign in.",
             "Past changes stay in the audit log.",
-            *([f"{', '.join(one.name for one in kept)}: operator tokens of theirs that stay valid."] if kept else []),
+            *([f"{', '.join(kept)}: operator tokens of theirs that stay valid."] if kept else []),
         ],
         button="Remove operator",
         back=LIST,
+        seen=digest_of(kept),
     )
 
 
 async def remove(request: ConsoleRequest) -> Response:
     """Removes another operator."""
-    operator = await operators.delete_operator(request.deps, request.id(OperatorId), by=request.by)
+    shown = request.form.text(SEEN)
+    operator = await operators.delete_operator(request.deps, request.id(OperatorId), by=request.by, shown=shown)
     return request.go(LIST, f"{operator.name} was removed.")
 
 

@@ -20,7 +20,7 @@ from callmark.kit.ids import random_text
 from callmark.surfaces.api.operator.route import OPERATOR_BASE
 from callmark.surfaces.app import build_app
 
-OLIVE = Actor(ActorKind.OPERATOR, "olive@operator.example")
+OLIVE = Actor(ActorKind.COMMAND_LINE, "olive@operator.example")
 _BETWEEN = timedelta(milliseconds=50)
 
 

@@ -1,5 +1,7 @@
 """Use cases of operator tokens: created, listed and revoked by operators; none of them by a token itself."""
 
+from datetime import datetime
+
 import structlog
 
 from callmark.domain.audit import service as audit
@@ -15,12 +17,14 @@ from callmark.domain.operators.tokens.model import (
     OperatorToken,
     TokenState,
 )
-from callmark.domain.policy.model import Actor
-from callmark.kit.errors import Unauthenticated, found
+from callmark.domain.policy.model import Actor, ActorKind
+from callmark.kit.errors import Forbidden, Unauthenticated, found
 from callmark.kit.ids import new_id, sha256
+from callmark.kit.postgres.database import Tx
 
 log = structlog.get_logger(__name__)
 
+REMOVED = "you are no longer an operator of this installation"
 REFUSED = "not authorized: this needs a valid operator token"
 _UNKNOWN = "no operator token with this id"
 
@@ -28,13 +32,16 @@ _UNKNOWN = "no operator token with this id"
 async def create_token(deps: Deps, name: str, *, days: int | None = None, by: Actor) -> NewOperatorToken:
     """The new token, shown this once; it expires after that many days (None: never).
 
-    Raises InvalidInput, and Conflict when one that is not revoked has the name.
+    Raises InvalidInput, Forbidden for an operator who was removed meanwhile, and Conflict when one that is not revoked
+    has the name.
     """
     now = deps.clock.now()
     expires_at = model.expiry(days, now)
     token = OperatorToken(OperatorTokenId(new_id()), model.token_name(name), by.email, now, expires_at)
     secret = TOKEN_FORM.new()
     async with deps.db.transaction() as tx:
+        if by.kind is ActorKind.OPERATOR and not await queries.hold_operator(tx, by.email):
+            raise Forbidden(REMOVED)
         await queries.insert_token(tx, token, sha256(secret))
         facts = {"token_id": str(token.id), "days": days}
         await audit.note(tx, by, AuditAction.OPERATOR_TOKEN_CREATED, token.name, account_id=None, at=now, **facts)
@@ -47,11 +54,16 @@ async def list_tokens(deps: Deps) -> list[OperatorToken]:
         return await queries.select_tokens(tx)
 
 
-async def list_live_of(deps: Deps, email: str) -> list[OperatorToken]:
-    """Tokens that the operator with this address created, and that are accepted now."""
-    now = deps.clock.now()
-    every = await list_tokens(deps)
-    return [one for one in every if one.created_by_email == email and one.state_at(now) is TokenState.LIVE]
+async def list_live_names(deps: Deps, email: str) -> list[str]:
+    """The tokens that the operator with this address created, and that are accepted now: they outlast the operator."""
+    async with deps.db.connection() as tx:
+        return await live_names(tx, email, deps.clock.now())
+
+
+async def live_names(tx: Tx, email: str, now: datetime) -> list[str]:
+    """As `list_live_names`, in a transaction."""
+    every = await queries.select_tokens(tx)
+    return [one.name for one in every if one.created_by_email == email and one.state_at(now) is TokenState.LIVE]
 
 
 async def get_token(deps: Deps, token_id: OperatorTokenId) -> OperatorToken:
