@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,6 +16,7 @@ from callmark.kit.heartbeats import Heartbeat, apart
 from callmark.kit.installation import held_since, told_held
 from callmark.kit.postgres.database import Tx, fetch_one
 from callmark.kit.postgres.migrate import applied_steps, head, needed, outstanding
+from callmark.kit.roles import NEEDED_KINDS, ROLES, kinds_done_by
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, read_key, read_mark
 from callmark.kit.settings import Settings
 
@@ -172,12 +173,16 @@ async def clock(tx: Tx, real: Clock) -> CheckResult:
     )
 
 
-def alive(processes: Sequence[Heartbeat]) -> CheckResult:
-    """Whether a worker runs, if anything runs at all."""
+def alive(processes: Sequence[Heartbeat], needed: Collection[str] = ()) -> CheckResult:
+    """Whether processes of the `needed` kinds run, and a worker wherever requests are served."""
     kinds = Counter(beat.kind for beat in processes if beat.is_alive)
-    if kinds["http"] and not kinds["worker"]:
-        advice = "Start one: `callmark serve --roles worker`, or without --roles."
-        return CheckResult("processes", ok=False, detail="no worker is heard of", advice=advice)
+    done = kinds_done_by(kinds)
+    missing = {*needed, *(NEEDED_KINDS if "http" in done else ())} - done
+    if missing:
+        roles = ",".join(sorted(name for name, role in ROLES.items() if role.kind in missing))
+        advice = f"Start one: `callmark serve --roles {roles}`, or without --roles."
+        detail = f"no {' and no '.join(sorted(missing))} is heard of"
+        return CheckResult("processes", ok=False, detail=detail, advice=advice)
     told = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
     return CheckResult("processes", ok=True, detail=f"heard of {told}" if told else "none runs")
 

@@ -41,7 +41,7 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
             yield await checks.clock(tx, SystemClock())
             if schema.ok:
                 yield await _secret_key(tx, settings)
-                yield await mail.check(tx, settings)
+                yield await mail.check(tx, settings, probes=True)
                 yield await sealing.check(tx, SystemClock().now())
                 yield await retention.check(tx, settings, SystemClock().now())
                 yield await signer_certificates.check(tx, settings, public_url(settings), SystemClock().now())

@@ -8,6 +8,7 @@ from tests.surfaces.console.browser import Browser, Business, Visitors, cells_of
 
 from callmark.domain.deps import Deps
 from callmark.domain.installation import service as installations
+from callmark.domain.mail import service as mail
 from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.ids import new_id
@@ -25,7 +26,7 @@ async def test_health_tells_of_engines_and_live_processes(deps: Deps, olive: Bro
         assert " Good " in cells_of(page.text, f"<strong>{what}</strong>"), what
     assert "Worker" in text_of(page)
     assert "Something needs your attention." in text_of(page)  # nothing serves HTTP here
-    assert "no report from: http" in text_of(page)
+    assert "no http is heard of" in text_of(page)
     async with deps.db.connection() as tx:
         gone = deps.real_clock.now() - timedelta(seconds=30)
         await tx.execute(
@@ -42,7 +43,7 @@ async def test_a_process_that_does_everything_is_all_that_health_asks_for(deps: 
     alone = LiveProcess(ALL_ROLES, deps.db, deps.fabric, ProductClock(SystemClock()), SystemClock())
     await alone.start()
     page = await olive.get(HEALTH)
-    assert "no report from" not in text_of(page)
+    assert "is heard of" not in text_of(page)
     assert "Running" in cells_of(page.text, "All roles and virtual handsets")
     await alone.stop()
 
@@ -68,10 +69,14 @@ async def test_operators_see_that_a_copy_sends_nothing(
     deps: Deps, olive: Browser, browse: Visitors, business: Business
 ) -> None:
     alice = await browse.as_member(business.admin)
+    async with deps.db.transaction() as tx:
+        await mail.enqueue(tx, to="a@acme.example", subject="Hi", text="Hi", html="Hi", now=deps.real_clock.now())
+    assert cells_of((await olive.get(HEALTH)).text, "<strong>Mail</strong>").startswith("Mail Problem no mail server")
     assert "This installation is a copy" not in (await olive.get(HEALTH)).text
     async with deps.db.transaction() as tx:
         await installations.renew(tx, "here", deps.real_clock.now(), by=operator_at_terminal())
     told = text_of(await olive.get(HEALTH))
     assert "it sends no webhook and no email" in told
     assert "callmark installation release" in told
+    assert cells_of((await olive.get(HEALTH)).text, "<strong>Mail</strong>").startswith("Mail Good no mail server")
     assert "This installation is a copy" not in (await alice.get("/console")).text

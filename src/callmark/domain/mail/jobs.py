@@ -60,7 +60,7 @@ def mails(deps: Deps) -> Work:
         at_once=4,
         owner="recipient",
         share=2,
-        ready=lambda: settings.catches_mails or bool(settings.smtp_host),
+        ready=lambda: settings.mails_leave,
         is_outgoing=True,
     )
 
@@ -74,5 +74,5 @@ async def log_waiting(deps: Deps) -> None:
     """The log says when mails wait for a server that nobody has set."""
     settings = deps.settings
     async with deps.db.connection() as tx:
-        if not (settings.catches_mails or settings.smtp_host) and (waiting := await queries.count_waiting(tx)):
+        if not settings.mails_leave and (waiting := await queries.count_waiting(tx)):
             log.warning("mails_wait", count=waiting, advice="set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM")

@@ -54,8 +54,8 @@ async def forget_all(tx: Tx) -> None:
     await queries.delete_all(tx)
 
 
-async def check(tx: Tx, settings: Settings) -> CheckResult:
-    """Whether mails go out; asks the mail server."""
+async def check(tx: Tx, settings: Settings, *, probes: bool) -> CheckResult:
+    """Whether mails go out; with `probes` the mail server is asked."""
     waiting = await queries.count_waiting(tx)
     if settings.catches_mails:
         return CheckResult("mail", ok=True, detail="the emulator catches mails")
@@ -63,6 +63,8 @@ async def check(tx: Tx, settings: Settings) -> CheckResult:
     if await held_since(tx):
         return CheckResult("mail", ok=True, detail=f"no mail server is needed: a copy sends none; {told}")
     if settings.smtp_host:
+        if not probes:
+            return CheckResult("mail", ok=True, detail=f"sent through {settings.smtp_host}; {told}")
         why = await smtp.probe(settings)
         advice = "Correct the settings CALLMARK_SMTP_…, or start the mail server." if why else ""
         return CheckResult(

@@ -288,6 +288,11 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
         return self.emulator
 
     @property
+    def mails_leave(self) -> bool:
+        """Whether mails are sent, or shown instead; else they wait for a mail server."""
+        return self.catches_mails or bool(self.smtp_host)
+
+    @property
     def embedded_postgres(self) -> bool:
         """Whether PostgreSQL is ours to start."""
         return self.postgres_dsn is None

@@ -118,8 +118,8 @@ async def update(
 async def invite(deps: Deps, out: Output, id: MemberId, account: AccountId) -> None:
     """Send an invited member the link to choose a password, or send it again."""
     member = await members.invite_from_terminal(deps, account, id, by=operator_at_terminal())
-    waits = not (deps.settings.smtp_host or deps.settings.emulator)
-    out.item(_row(member), "Invitation written; it waits for a mail server." if waits else "Invitation sent.")
+    done = "Invitation sent." if deps.settings.mails_leave else "Invitation written; it waits for a mail server."
+    out.item(_row(member), done)
 
 
 @group.command

@@ -13,8 +13,7 @@ from callmark.kit import checks
 from callmark.kit.checks import CheckResult
 from callmark.kit.heartbeats import Heartbeat, clock_offset, heartbeats
 from callmark.kit.outbound import smtp
-from callmark.kit.postgres.database import Tx
-from callmark.kit.roles import NEEDED_KINDS, kinds_done_by
+from callmark.kit.roles import NEEDED_KINDS
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get, post
@@ -70,11 +69,11 @@ async def _look(deps: Deps) -> InstallationHealth:
             await checks.connections(tx),
             await checks.database_size(tx),
             await checks.clock(tx, deps.real_clock),
-            await _mail(deps, tx),
+            await mail.check(tx, deps.settings, probes=False),
             await checks.outgoing(tx),
         ]
     processes = await heartbeats(deps.db, deps.real_clock)
-    findings = [_nats(deps), *found, checks.disk(deps.settings.data), _alive(processes)]
+    findings = [_nats(deps), *found, checks.disk(deps.settings.data), checks.alive(processes, NEEDED_KINDS)]
     return InstallationHealth(findings, processes, await clock_offset(deps.db))
 
 
@@ -84,30 +83,6 @@ def _nats(deps: Deps) -> CheckResult:
             "nats", ok=False, detail="not connected", advice="Start the server. Pushes wait until it is back."
         )
     return checks.nats(deps.fabric.server_version)
-
-
-def _alive(processes: list[Heartbeat]) -> CheckResult:
-    alive = kinds_done_by(beat.kind for beat in processes if beat.is_alive)
-    missing = [kind for kind in NEEDED_KINDS if kind not in alive]
-    if missing:
-        return CheckResult(
-            "processes",
-            ok=False,
-            detail=f"no report from: {', '.join(missing)}",
-            advice="Run `callmark serve` to start all roles.",
-        )
-    count = sum(beat.is_alive for beat in processes)
-    return CheckResult("processes", ok=True, detail="1 process reports" if count == 1 else f"{count} processes report")
-
-
-async def _mail(deps: Deps, tx: Tx) -> CheckResult:
-    waiting = await mail.count_waiting(tx)
-    if deps.settings.emulator:
-        return CheckResult("mail", ok=True, detail="the emulator keeps emails and does not send them")
-    if deps.settings.smtp_host:
-        return CheckResult("mail", ok=True, detail=f"sent through {deps.settings.smtp_host}; {waiting} waiting")
-    advice = "Set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM to send them." if waiting else ""
-    return CheckResult("mail", ok=not waiting, detail=f"no mail server is configured; {waiting} waiting", advice=advice)
 
 
 ROUTES = (

@@ -31,7 +31,7 @@ async def show_queues(request: ConsoleRequest) -> Response:
     """The tables; the page asks again every few seconds."""
     settings = request.deps.settings
     found = await background.look_at_queues(request.deps)
-    return page(request, QueuesPage(found, bool(settings.smtp_host), settings.emulator))
+    return page(request, QueuesPage(found, bool(settings.smtp_host), settings.catches_mails))
 
 
 async def send_again(request: ConsoleRequest) -> Response:
