@@ -43,6 +43,42 @@ def test_every_job_that_clears_away_comes_round_by_itself() -> None:
     assert there - OF_ANOTHER <= {job.run for job in PERIODIC.values()}
 
 
+def test_periodic_jobs_keep_their_names() -> None:
+    """By which their rows are stored; alerts of operators have them as a label. So a new name is a new job."""
+    assert PERIODIC.keys() == {
+        "partitions",
+        "old_batches",
+        "dead_sessions",
+        "dead_tokens",
+        "counted_tokens",
+        "audit_seals",
+        "old_audit_entries",
+        "old_idempotency_keys",
+        "old_downloads",
+        "waiting_mails",
+        "deleted_webhooks",
+        "old_proof_requests",
+        "old_uploads",
+        "record_days",
+        "call_days",
+        "old_alerts",
+        "webhook_outages",
+        "webhook_overlaps",
+        "day_alerts",
+        "certificates",
+        "sweep",
+        "old_calls",
+        "old_call_me_back_requests",
+        "old_answers",
+        "old_signed_calls",
+        "old_events",
+        "old_emails",
+        "old_announced_calls",
+        "old_previewed_files",
+        "old_number_codes",
+    }
+
+
 async def test_every_kind_of_work_is_done_once_and_none_has_a_name_that_nobody_wakes(deps: Deps) -> None:
     async with Outbound(()) as outbound:
         assert Counter(work.name for work in works(deps, outbound)) == Counter(WorkName)

@@ -82,14 +82,12 @@ PERIODIC = {
     "certificates": Job(timedelta(minutes=5), keep_certificates, "Renews the certificates that calls are signed with"),
     "sweep": Job(timedelta(seconds=30), sweep, "Ends pushes that still wait when their window closes"),
     **{
-        f"old_{kind.name.lower().replace(' ', '_')}": Job(
-            timedelta(hours=1), partial(delete_old, kind=kind), f"Deletes old {kind.name}"
-        )
+        kind.job: Job(timedelta(hours=1), partial(delete_old, kind=kind), f"Deletes old {kind.name}")
         for kind in KINDS
-        if kind.plain_tables
+        if kind.job
     },
 }
-"""Every periodic job by its name; each runs once however many workers there are.
+"""Every periodic job by its name, which is stored and in metrics; each runs once however many workers there are.
 
 Each kind of thing that is kept for a time has its own: one that fails, or has much to delete, holds up no other.
 """
@@ -119,25 +117,25 @@ def periodic(deps: Deps) -> Work:
     )
 
 
-def row_works(deps: Deps, outbound: Outbound | None = None) -> dict[str, Work]:
-    """Every kind of work whose rows are leased one by one, by what operators call it; periodic jobs are apart.
+def row_works(deps: Deps, outbound: Outbound | None = None) -> list[tuple[str, Work]]:
+    """Every kind of work whose rows are leased one by one, with what operators call it; periodic jobs are apart.
 
     Without `outbound`, to look at them.
     """
-    return {
-        "Batches to push": personalisation.batches(deps),
-        "Uploaded files": uploads.uploads(deps),
-        "Account suspensions and restores": switches.switches(deps),
-        "Listing jobs": numbers.listing_jobs(deps),
-        "Emails": mail.mails(deps),
-        "Requests for a new password": session_jobs.reset_requests(deps),
-        "Alerts to channels": posts.alert_posts(deps),
-        "Codes that prove numbers": proof_codes.number_codes(deps),
-        "Wake-ups of handsets": waking.wake_ups(deps, outbound),
-        "Erasures of phone numbers": erasing.erasures(deps),
-    }
+    return [
+        ("Batches to push", personalisation.batches(deps)),
+        ("Uploaded files", uploads.uploads(deps)),
+        ("Account suspensions and restores", switches.switches(deps)),
+        ("Listing jobs", numbers.listing_jobs(deps)),
+        ("Emails", mail.mails(deps)),
+        ("Requests for a new password", session_jobs.reset_requests(deps)),
+        ("Alerts to channels", posts.alert_posts(deps)),
+        ("Codes that prove numbers", proof_codes.number_codes(deps)),
+        ("Wake-ups of handsets", waking.wake_ups(deps, outbound)),
+        ("Erasures of phone numbers", erasing.erasures(deps)),
+    ]
 
 
 def works(deps: Deps, outbound: Outbound) -> list[Work]:
     """Every kind of work."""
-    return [*row_works(deps, outbound).values(), periodic(deps), webhooks.deliveries(deps, outbound)]
+    return [*(work for _, work in row_works(deps, outbound)), periodic(deps), webhooks.deliveries(deps, outbound)]

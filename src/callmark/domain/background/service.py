@@ -71,7 +71,7 @@ async def look_at_queues(deps: Deps) -> Queues:
 
 async def look_at_row_works(deps: Deps, tx: Tx) -> list[Queue]:
     """How every work stands whose rows are leased one by one, without the periodic jobs."""
-    return [await _look_at(deps, tx, work, title) for title, work in row_works(deps).items()]
+    return [await _look_at(deps, tx, work, title) for title, work in row_works(deps)]
 
 
 async def list_periodic(deps: Deps, tx: Tx) -> list[PeriodicJob]:

@@ -11,6 +11,7 @@ import structlog
 from callmark.domain.deps import Deps
 from callmark.domain.mail import queries
 from callmark.domain.mail.model import GIVES_UP_AFTER, Mail, MailState, next_try_at
+from callmark.domain.work_names import WorkName
 from callmark.kit.outbound import smtp
 from callmark.kit.telemetry.metrics import counter
 from callmark.kit.work import Claimed, Work
@@ -52,7 +53,7 @@ def mails(deps: Deps) -> Work:
         return due_at
 
     return Work(
-        name="mails",
+        name=WorkName.MAILS,
         table="mail",
         key="id",
         columns="id, recipient, subject, plain, html, created_at, state, attempt_count, ended_at, last_error",

@@ -39,13 +39,15 @@ class KeptTable(Struct, frozen=True):
 class KeptKind(Struct, frozen=True):
     """A kind of thing; `kept`: for how long, or how an installation's settings say for how many days.
 
-    `setting` is what an operator sets; empty: its time is fixed.
+    `setting` is what an operator sets; empty: its time is fixed. `job` is the periodic job that deletes rows which are
+    too old, of the tables without a job of their own.
     """
 
     name: str
     setting: str
     kept: timedelta | Callable[[Settings], int]
     tables: tuple[KeptTable, ...]
+    job: str = ""
 
     def period(self, settings: Settings) -> timedelta | None:
         """For how long it is kept; None: without an end."""
@@ -81,18 +83,26 @@ KINDS = (
             KeptTable("upload", "created_at", by_id=True, only="due_at IS NULL", job="old_uploads"),
         ),
     ),
-    KeptKind("calls", "call_retention_days", lambda settings: settings.call_days, (KeptTable("call", "reported_at"),)),
+    KeptKind(
+        "calls",
+        "call_retention_days",
+        lambda settings: settings.call_days,
+        (KeptTable("call", "reported_at"),),
+        job="old_calls",
+    ),
     KeptKind(
         "Call Me Back requests",
         "callback_retention_days",
         lambda settings: settings.callback_days,
         (KeptTable("callback_request", "requested_at"),),
+        job="old_call_me_back_requests",
     ),
     KeptKind(
         "answers",
         "answer_retention_days",
         lambda settings: settings.answer_retention_days,
         (KeptTable("feedback", "responded_at", by_id=True),),
+        job="old_answers",
     ),
     KeptKind(
         "signed calls",
@@ -103,6 +113,7 @@ KINDS = (
             KeptTable("verified_call", "verified_at", by_id=True),
             KeptTable("possible_spoof", "raised_at", by_id=True),
         ),
+        job="old_signed_calls",
     ),
     KeptKind(
         "events",
@@ -114,12 +125,14 @@ KINDS = (
             KeptTable("attempt", "began_at", job="partitions"),
             KeptTable("waiting_delivery", "created_at"),
         ),
+        job="old_events",
     ),
     KeptKind(
         "emails",
         "mail_retention_days",
         lambda settings: settings.mail_retention_days,
         (KeptTable("mail", "created_at"),),
+        job="old_emails",
     ),
     KeptKind(
         "audit entries",
@@ -127,10 +140,24 @@ KINDS = (
         lambda settings: settings.audit_retention_days,
         (KeptTable("audit_entry", "at", job="old_audit_entries"),),
     ),
-    KeptKind("announced calls", "", ANNOUNCED, (KeptTable("announced_call", "shown_until"),)),
+    KeptKind(
+        "announced calls", "", ANNOUNCED, (KeptTable("announced_call", "shown_until"),), job="old_announced_calls"
+    ),
     KeptKind("idempotency keys", "", KEYS, (KeptTable("idempotency_key", "created_at", job="old_idempotency_keys"),)),
-    KeptKind("previewed files", "", PREVIEWS, (KeptTable("file_draft", "created_at", piece=LARGE_ROWS),)),
-    KeptKind("number codes", "", CODES_WITHIN, (KeptTable("number_code", "requested_at", by_id=True),)),
+    KeptKind(
+        "previewed files",
+        "",
+        PREVIEWS,
+        (KeptTable("file_draft", "created_at", piece=LARGE_ROWS),),
+        job="old_previewed_files",
+    ),
+    KeptKind(
+        "number codes",
+        "",
+        CODES_WITHIN,
+        (KeptTable("number_code", "requested_at", by_id=True),),
+        job="old_number_codes",
+    ),
 )
 
 
