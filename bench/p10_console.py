@@ -202,7 +202,7 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
     """An account as after a busy month; ids to put into paths, by the beginning of the path."""
     began = time.perf_counter()
     account, now = AccountId(on.accounts[0].id), await make_days(on, DAYS + 1)
-    member = await members.create_member(
+    member = await members.create_without_rules(
         on.deps, account, email=EMAIL, name="Alice", role=Role.ADMIN, state=MemberState.ACTIVE, by=SYSTEM
     )
     await members.set_password(on.deps, account, member.id, password, by=SYSTEM)

@@ -162,7 +162,7 @@ async def test_a_key_of_the_settings_is_rotated_with_both_set(here: Here) -> Non
 
 async def test_a_lost_key_is_replaced_and_the_admins_are_told(here: Here) -> None:
     made = await here.stage.created("https://hooks.acme.example/", name="orders")
-    await members.create_member(
+    await members.create_without_rules(
         here.stage.deps,
         here.stage.account_id,
         email="alice@lost.example",

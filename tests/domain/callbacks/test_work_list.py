@@ -74,7 +74,7 @@ async def test_a_request_is_its_members_in_whatever_case_their_address_was_given
     listed = await make_listed(deps)
     (made,) = await make_requests(deps, clock, listed, 1)
     of = (deps, listed.account_id, made.id)
-    bob = await members.create_member(
+    bob = await members.create_without_rules(
         deps,
         listed.account_id,
         by=SYSTEM,

@@ -33,7 +33,7 @@ async def make_member(
     place: UUID | None = None,
     state: MemberState = MemberState.ACTIVE,
 ) -> Member:
-    return await members.create_member(
+    return await members.create_without_rules(
         deps, acme.id, by=SYSTEM, email=email, name="Mia", role=role, state=state, node_id=place
     )
 

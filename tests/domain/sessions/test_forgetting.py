@@ -48,7 +48,7 @@ async def test_what_is_over_is_forgotten_beside_rows_that_others_hold_and_those_
         deps, by=SYSTEM, email="olive@operator.example", name="", password="four unrelated words"
     )
     for name in ("nina", "mark"):
-        one = await members.create_member(
+        one = await members.create_without_rules(
             deps, acme.id, email=f"{name}@acme.example", name=name, role=Role.ADMIN, by=SYSTEM
         )
         await invite_token(deps, one)

@@ -20,7 +20,7 @@ ORIGIN = Origin("203.0.113.9", "")
 
 async def test_no_link_is_left_of_an_invitation_that_is_accepted_while_it_is_sent_again(deps: Deps) -> None:
     account_id = (await make_business(deps)).account.id
-    nina = await members.create_member(
+    nina = await members.create_without_rules(
         deps, account_id, email="nina@acme.example", name="Nina", role=Role.ADMIN, by=SYSTEM
     )
     token = await invite_token(deps, nina)

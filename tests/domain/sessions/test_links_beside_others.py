@@ -60,7 +60,7 @@ async def people(deps: Deps) -> People:
 
     async def made(name: str, state: MemberState) -> Member:
         email = f"{name}@acme.example"
-        return await members.create_member(
+        return await members.create_without_rules(
             deps, account.id, email=email, name=name, role=Role.ADMIN, state=state, by=SYSTEM
         )
 
@@ -93,12 +93,12 @@ def of_member(change: Callable[..., Coroutine[None, None, object]], **more: obje
     return lambda member: lambda people: change(people.deps, member.account_id, member.id, by=SYSTEM, **more)
 
 
-invite_from_terminal = of_member(members.invite_from_terminal)
+invite_without_rules = of_member(members.invite_without_rules)
 invite_again = of_member(members.invite_again, inviter="Alice")
 restore_access = of_member(members.restore_access, inviter="Alice")
 revoke_access = of_member(members.revoke_access)
 remove_member = of_member(members.remove_member)
-delete_from_terminal = of_member(members.delete_from_terminal)
+delete_without_rules = of_member(members.delete_without_rules)
 set_password = of_member(members.set_password, password=OTHER)
 
 
@@ -137,11 +137,11 @@ async def reset_link(people: People, email: str) -> str:
 
 
 INVITED: dict[str, Callable[[Member], Use]] = {
-    "invite_from_terminal": invite_from_terminal,
+    "invite_without_rules": invite_without_rules,
     "invite_again": invite_again,
     "restore_access": restore_access,
     "remove_member": remove_member,
-    "delete_from_terminal": delete_from_terminal,
+    "delete_without_rules": delete_without_rules,
 }
 
 
@@ -162,7 +162,7 @@ RESET: dict[str, Use] = {
     "change_password": lambda people: change_password(people, people.mark.person),
     "set_password": lambda people: set_password(people.mark)(people),
     "remove_member": lambda people: remove_member(people.mark)(people),
-    "delete_from_terminal": lambda people: delete_from_terminal(people.mark)(people),
+    "delete_without_rules": lambda people: delete_without_rules(people.mark)(people),
     "change_password of an operator": lambda people: change_password(people, Person(operator_id=people.olive.id)),
     "set_password of an operator": lambda people: operators.set_password(
         people.deps, people.olive.id, OTHER, by=SYSTEM
@@ -194,11 +194,11 @@ SENT: dict[str, tuple[Use, Use]] = {
     ),
     "a reset of an invited member": (
         lambda people: send_reset(people, people.nina.email),
-        lambda people: delete_from_terminal(people.nina)(people),
+        lambda people: delete_without_rules(people.nina)(people),
     ),
     "a reset of a member": (
         lambda people: send_reset(people, people.mark.email),
-        lambda people: delete_from_terminal(people.mark)(people),
+        lambda people: delete_without_rules(people.mark)(people),
     ),
     "a reset of an operator": (
         lambda people: send_reset(people, people.olive.email),
@@ -220,7 +220,7 @@ async def test_a_link_that_was_just_sent_goes_with_the_person(people: People, wh
 
 async def test_nothing_is_sent_to_who_is_removed_just_before(people: People) -> None:
     async with held(people, people.mark.person):
-        begun = await started(people, delete_from_terminal(people.mark)(people), send_reset(people, people.mark.email))
+        begun = await started(people, delete_without_rules(people.mark)(people), send_reset(people, people.mark.email))
     await asyncio.gather(*begun)
     async with people.deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM mail") == 0

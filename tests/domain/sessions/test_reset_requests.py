@@ -30,8 +30,8 @@ async def addresses(deps: Deps) -> dict[str, str]:
     """An address of each kind of person, and whether it is sent a new password or its invitation."""
     acme: Business = await make_business(deps)
     revoked = acme.process_owner
-    await members.update_from_terminal(deps, acme.account.id, revoked.id, state=MemberState.REVOKED, by=SYSTEM)
-    await members.create_member(deps, acme.account.id, email=INVITED, name="New", role=Role.ADMIN, by=SYSTEM)
+    await members.update_without_rules(deps, acme.account.id, revoked.id, state=MemberState.REVOKED, by=SYSTEM)
+    await members.create_without_rules(deps, acme.account.id, email=INVITED, name="New", role=Role.ADMIN, by=SYSTEM)
     operator = await make_operator(deps)
     return {
         acme.admin.email: "Choose a new password for Callmark",

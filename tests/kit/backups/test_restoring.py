@@ -78,7 +78,7 @@ async def filled(deps: Deps) -> AsyncGenerator[Filled]:
         label = await make_label(stage.deps, account_id)
         async with stage.deps.db.transaction() as tx:  # the mark of the key, as the first process writes it
             await set_key(tx, Secret(SECRET_KEY), None)
-        await members.create_member(
+        await members.create_without_rules(
             stage.deps, account_id, email="alice@drill.example", name="Alice Ünal", role=Role.ADMIN, by=SYSTEM
         )
         feature_set = await labelled_set(stage.deps, account_id, "Delivery default")

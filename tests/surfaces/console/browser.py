@@ -72,7 +72,7 @@ async def make_business(deps: Deps, name: str = "Acme") -> Business:
     tag = random_text(8).lower()
 
     async def member(who: str, role: Role, node: UUID | None = None) -> Member:
-        made = await members.create_member(
+        made = await members.create_without_rules(
             deps,
             account.id,
             email=f"{who}-{tag}@acme.example",

@@ -85,10 +85,10 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(business: B
 async def test_unknown_wrong_invited_and_revoked_are_answered_alike(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
-    await members.update_from_terminal(
+    await members.update_without_rules(
         deps, business.account.id, business.process_owner.id, state=MemberState.REVOKED, by=SYSTEM
     )
-    invited = await members.create_member(
+    invited = await members.create_without_rules(
         deps, business.account.id, email=f"new-{random_text(6)}@acme.example", name="New", role=Role.ADMIN, by=SYSTEM
     )
     said: set[str] = set()
@@ -202,10 +202,10 @@ async def test_a_revoked_or_deleted_member_and_a_suspended_account_are_out_at_on
     paul, oscar, alice = [
         await browse.as_member(who) for who in (business.process_owner, business.operation_owner, business.admin)
     ]
-    await members.update_from_terminal(
+    await members.update_without_rules(
         deps, business.account.id, business.process_owner.id, state=MemberState.REVOKED, by=SYSTEM
     )
-    await members.delete_from_terminal(deps, business.account.id, business.operation_owner.id, by=SYSTEM)
+    await members.delete_without_rules(deps, business.account.id, business.operation_owner.id, by=SYSTEM)
     assert (await paul.get("/console")).status_code == 303
     assert (await oscar.get("/console")).status_code == 303
     await accounts.update_account(deps, business.account.id, state=AccountState.SUSPENDED, by=SYSTEM)
@@ -232,7 +232,7 @@ async def test_who_is_shut_out_with_the_account_can_sign_out_and_sees_no_menu(
 
 
 async def test_an_invitation_is_used_once_and_signs_in(deps: Deps, business: Business, browse: Visitors) -> None:
-    invited = await members.create_member(
+    invited = await members.create_without_rules(
         deps, business.account.id, email=f"nina-{random_text(6)}@acme.example", name="Nina", role=Role.ADMIN, by=SYSTEM
     )
     token = await invite_token(deps, invited)
@@ -253,7 +253,7 @@ async def test_an_invitation_is_used_once_and_signs_in(deps: Deps, business: Bus
 async def test_an_invitation_ends_after_seven_days_and_with_a_newer_one(
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
-    invited = await members.create_member(
+    invited = await members.create_without_rules(
         deps, business.account.id, email=f"nina-{random_text(6)}@acme.example", name="Nina", role=Role.ADMIN, by=SYSTEM
     )
     old, new = await invite_token(deps, invited), ""

@@ -194,7 +194,7 @@ async def test_a_business_without_structure_is_told_where_to_begin(deps: Deps, b
     account = await accounts.create_account(deps, "Empty", by=SYSTEM)
     email = f"eve-{account.id}@empty.example"
     eve = await browse.as_member(
-        await members.create_member(
+        await members.create_without_rules(
             deps, account.id, email=email, name="Eve", role=Role.ADMIN, state=MemberState.ACTIVE, by=SYSTEM
         )
     )

@@ -42,7 +42,7 @@ async def make_world(deps: Deps, account_id: AccountId) -> World:
     """Everything that an account can have, in a department of its own, whose owner it is that has the sessions."""
     found = await make_everything(deps, account_id)
     key = await credentials.create_key(deps, account_id, name=random_text(8), features=[], by=SYSTEM)
-    owner = await members.create_member(
+    owner = await members.create_without_rules(
         deps,
         account_id,
         email=f"{random_text(8).lower()}@far.example",

@@ -51,10 +51,10 @@ async def list_members(deps: Deps, account_id: AccountId) -> list[Member]:
         return await queries.select_members(tx, account_id)
 
 
-# what operators do at the command line, without the rules of the console ---------------------------------------------
+# what operators do at the command line, and the demo: without the rules of the console -------------------------------
 
 
-async def create_member(
+async def create_without_rules(
     deps: Deps,
     account_id: AccountId,
     *,
@@ -65,9 +65,10 @@ async def create_member(
     state: MemberState = MemberState.INVITED,
     node_id: UUID | None = None,
 ) -> Member:
-    """The new member. Conflict when a member of any account, or an operator, has the address, whatever its case.
+    """The new member. As in each `…_without_rules`, the actor's rank and place do not count, nor who is the last admin.
 
-    Raises NotFound for an unknown account or place, InvalidInput for a name or an address that cannot be used.
+    Raises NotFound for an unknown account, or a place that is not the account's; InvalidInput for a name or an address
+    that cannot be used; Conflict when a member of any account, or an operator, has the address, whatever its case.
     """
     member = _new_member(deps, account_id, email, name, role, state, node_id)
     async with deps.db.transaction() as tx:
@@ -80,7 +81,7 @@ async def create_member(
     return member
 
 
-async def update_from_terminal(
+async def update_without_rules(
     deps: Deps,
     account_id: AccountId,
     member_id: MemberId,
@@ -103,7 +104,7 @@ async def update_from_terminal(
         return new
 
 
-async def invite_from_terminal(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
+async def invite_without_rules(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
     """Sends an invited member its link, or sends it again. Raises NotFound, Conflict."""
     async with deps.db.transaction() as tx:
         member = _found(await queries.lock_member(tx, account_id, member_id))
@@ -124,7 +125,7 @@ async def set_password(deps: Deps, account_id: AccountId, member_id: MemberId, p
     return member
 
 
-async def delete_from_terminal(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
+async def delete_without_rules(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
     """Removes the member permanently, also the last admin; the address is free at once. Raises NotFound."""
     async with deps.db.transaction() as tx:
         return await _delete(deps, tx, account_id, member_id, by)

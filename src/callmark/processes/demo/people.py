@@ -25,7 +25,7 @@ async def seed_members(
     there = {member.email: member for member in await members.list_members(deps, account.id)}
     made: list[DemoMember] = []
     for name, email, role in people:
-        member = there.get(email) or await members.create_member(
+        member = there.get(email) or await members.create_without_rules(
             deps, account.id, email=email, name=name, role=role, state=MemberState.ACTIVE, by=SYSTEM
         )
         password = known.get(email) if email in there else None
@@ -40,7 +40,7 @@ async def give_process(deps: Deps, account_id: AccountId, process_id: UUID) -> N
     """Makes the account's process owners that own nothing yet owners of that process."""
     for member in await members.list_members(deps, account_id):
         if member.role is Role.PROCESS_OWNER and member.node_id is None:
-            await members.update_from_terminal(deps, account_id, member.id, node_id=process_id, by=SYSTEM)
+            await members.update_without_rules(deps, account_id, member.id, node_id=process_id, by=SYSTEM)
 
 
 async def seed_operator(deps: Deps, before: DemoOperator) -> DemoOperator:

@@ -53,7 +53,7 @@ async def create(
     state: MemberState | None,
 ) -> None:
     """Add a member to an account."""
-    member = await members.create_member(
+    member = await members.create_without_rules(
         deps,
         account,
         by=operator_at_terminal(),
@@ -105,7 +105,7 @@ async def update(
 ) -> None:
     """Rename a member, change their role or place, or revoke or restore their access."""
     at_least_one(name, role, place, state)
-    member = await members.update_from_terminal(
+    member = await members.update_without_rules(
         deps, account, id, by=operator_at_terminal(), name=name, role=role, state=state, node_id=place
     )
     out.item(_row(member), "Member updated.")
@@ -117,7 +117,7 @@ async def update(
 @operator
 async def invite(deps: Deps, out: Output, id: MemberId, account: AccountId) -> None:
     """Send an invited member the link to choose a password, or send it again."""
-    member = await members.invite_from_terminal(deps, account, id, by=operator_at_terminal())
+    member = await members.invite_without_rules(deps, account, id, by=operator_at_terminal())
     done = "Invitation sent." if deps.settings.mails_leave else "Invitation written; it waits for a mail server."
     out.item(_row(member), done)
 
@@ -144,7 +144,7 @@ async def delete(deps: Deps, out: Output, id: MemberId, account: AccountId, *, y
     """Delete a member. This cannot be undone."""
     member = await members.get_member(deps, account, id)
     sure(f"Delete {member.email}? This cannot be undone.", yes=yes)
-    await members.delete_from_terminal(deps, member.account_id, member.id, by=operator_at_terminal())
+    await members.delete_without_rules(deps, member.account_id, member.id, by=operator_at_terminal())
     out.done({"id": member.id}, f"Member {member.email} deleted.")
 
 

@@ -189,7 +189,7 @@ async def test_the_whole_schedule_is_driven_against_a_sink_and_ends_in_a_mail(
     deps = emulator.deps
     account = await accounts.create_account(deps, "Acme", by=SYSTEM)
     alice = f"alice@{account.id}.example"
-    await members.create_member(
+    await members.create_without_rules(
         deps, account.id, email=alice, name="Alice", role=Role.ADMIN, state=MemberState.ACTIVE, by=SYSTEM
     )
     made = await webhooks.create_webhook(

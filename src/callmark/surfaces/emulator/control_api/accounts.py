@@ -107,7 +107,7 @@ def _names(access: Iterable[KeyAccess]) -> list[str]:
 
 
 async def _make_member(deps: Deps, account_id: AccountId, wanted: wire.WantedMember) -> MemberOut:
-    made = await members.create_member(
+    made = await members.create_without_rules(
         deps,
         account_id,
         email=wanted.email,
