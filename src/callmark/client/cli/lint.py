@@ -8,7 +8,7 @@ import msgspec
 
 from callmark.client.cli.file_options import file_options, read_options
 from callmark.client.cli.progress import counted, meter
-from callmark.client.cli.reading import RecordFile, Role, opened
+from callmark.client.cli.reading import FileField, RecordFile, opened
 from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, command, end
 from callmark.client.cli.validation import NO_COUNTRY_HINT, CountryCheck, RowValidator, ValidatedRow
 from callmark.client.environment import Environment
@@ -57,16 +57,16 @@ class _Linting:
             why = f"is above {self._records.table.top} and is not used"
             yield _finding(line.number, None, None, ABOVE_HEADER, why, "", line.text[:_LONGEST_VALUE])
         missing = self._records.missing()
-        for role, way in missing.items():
+        for file_field, way in missing.items():
             self.is_incomplete = True
-            yield _finding(header, None, role, NO_COLUMN, f"no column has {role}", f"use {way}")
+            yield _finding(header, None, file_field, NO_COLUMN, f"no column has {file_field}", f"use {way}")
         validator = RowValidator(self._records.options)
         now_ms = int(Environment().now() * 1000)
         with meter("Reading rows", beside_output=True) as shown:
             for row in counted(self._records.rows(), shown):
                 yield from self._of_row(validator.validate(row, now_ms), missing)
 
-    def _of_row(self, row: ValidatedRow, missing: Collection[Role]) -> Iterator[dict[str, object]]:
+    def _of_row(self, row: ValidatedRow, missing: Collection[FileField]) -> Iterator[dict[str, object]]:
         """Its faults; and numbers that fit no country, which are none. Those of an option are named once."""
         line, self.count = row.row.line, self.count + 1
         faults = [fault for fault in row.faults if fault.field not in missing]
@@ -74,22 +74,22 @@ class _Linting:
         for fault in faults:
             column = self._column(fault.field)
             yield _finding(line, column, fault.field, fault.code, fault.message, fault.hint, fault.value)
-        for role, number in (self._countries.strange(row.record) if row.record else {}).items():
-            column = self._column(role)
+        for file_field, number in (self._countries.strange(row.record) if row.record else {}).items():
+            column = self._column(file_field)
             if column or not self._has_named_option:
-                reason = f"{role} fits no country"
+                reason = f"{file_field} fits no country"
                 yield _finding(
-                    line if column else None, column, role, NO_COUNTRY, reason, NO_COUNTRY_HINT, f"+{number}"
+                    line if column else None, column, file_field, NO_COUNTRY, reason, NO_COUNTRY_HINT, f"+{number}"
                 )
             self._has_named_option = self._has_named_option or not column
 
-    def _column(self, field: Role | None) -> str | None:
+    def _column(self, field: FileField | None) -> str | None:
         place = self._records.columns[field] if field else NOWHERE
         return self._records.table.name(place) if place != NOWHERE else None
 
 
 def _finding(
-    row: int | None, column: str | None, field: Role | None, code: str, reason: str, hint: str, value: str = ""
+    row: int | None, column: str | None, field: FileField | None, code: str, reason: str, hint: str, value: str = ""
 ) -> dict[str, object]:
     return {"row": row, "column": column, "field": field, "code": code, "reason": reason, "value": value, "hint": hint}
 

@@ -6,7 +6,7 @@ import click
 from msgspec import Struct, field
 
 from callmark.client.cli.progress import counted, meter
-from callmark.client.cli.reading import RecordFile, Role
+from callmark.client.cli.reading import FileField, RecordFile
 from callmark.client.cli.validation import NO_COUNTRY_HINT, CountryCheck, RowFault, RowValidator, ValidatedRow
 from callmark.client.records import CallRecord, from_ms
 from callmark.instants import iso_ms
@@ -24,7 +24,7 @@ class Preview(Struct):
     first: list[ValidatedRow] = field(default_factory=list[ValidatedRow])
     faults: dict[str, tuple[int, int, RowFault]] = field(default_factory=dict[str, tuple[int, int, RowFault]])
     """By what is wrong: how often, and the first line of it."""
-    strange: dict[Role, tuple[int, int, str]] = field(default_factory=dict[Role, tuple[int, int, str]])
+    strange: dict[FileField, tuple[int, int, str]] = field(default_factory=dict[FileField, tuple[int, int, str]])
     """Of good rows, numbers that fit no country: how many, and the first with its line."""
     strange_count: int = 0
     """Rows that have such a number."""
@@ -51,9 +51,9 @@ def previewed(file: RecordFile, validator: RowValidator, now_ms: int) -> Preview
                 found.faults[fault.message] = (times + 1, line, example)
             strange = countries.strange(validated.record) if validated.record else {}
             found.strange_count += bool(strange)
-            for role, number in strange.items():
-                times, line, example = found.strange.get(role, (0, row.line, number))
-                found.strange[role] = (times + 1, line, example)
+            for file_field, number in strange.items():
+                times, line, example = found.strange.get(file_field, (0, row.line, number))
+                found.strange[file_field] = (times + 1, line, example)
     return found
 
 
@@ -67,8 +67,8 @@ def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
         _say(f"  not used   line {line.number}, above {table.top}: {line.text[:_LONGEST_SHOWN]!r}")
     for note in table.notes:
         _say(f"  {note}")
-    for role, (times, line, number) in preview.strange.items():
-        count = f"1 {role} fits" if times == 1 else f"{times:,} {role}s fit"
+    for file_field, (times, line, number) in preview.strange.items():
+        count = f"1 {file_field} fits" if times == 1 else f"{times:,} {file_field}s fit"
         _say(f"  {count} no country: +{number}, the first in row {line}; {NO_COUNTRY_HINT}")
     if preview.first:
         _say("First rows:")
@@ -84,24 +84,24 @@ def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
 
 
 def _show_columns(file: RecordFile) -> None:
-    for role in Role:
-        place = file.columns[role]
-        given = _given(file, role)
+    for file_field in FileField:
+        place = file.columns[file_field]
+        given = _given(file, file_field)
         if place != NOWHERE:
-            _say(f"  {role:<10} column {file.table.name(place)!r}{f', else {given}' if given else ''}")
+            _say(f"  {file_field:<10} column {file.table.name(place)!r}{f', else {given}' if given else ''}")
         elif given:
-            _say(f"  {role:<10} {given}")
+            _say(f"  {file_field:<10} {given}")
     for one in file.unused:
         _say(f"  not used   column {one.name!r}{one.hint}")
 
 
-def _given(file: RecordFile, role: Role) -> str:
+def _given(file: RecordFile, file_field: FileField) -> str:
     options = file.options
     return {
-        Role.CALLER: options.caller,
-        Role.LABEL_ID: options.label_id,
-        Role.EXPIRES_IN: options.expires_in,
-    }.get(role, "")
+        FileField.CALLER: options.caller,
+        FileField.LABEL_ID: options.label_id,
+        FileField.EXPIRES_IN: options.expires_in,
+    }.get(file_field, "")
 
 
 def _as_shown(validated: ValidatedRow, labels: Mapping[str, str]) -> str:

@@ -135,7 +135,9 @@ def _asked(records: RecordFile, core: Core, shell: Shell, *, yes: bool) -> PushH
     """
     if missing := records.missing():
         unused = "".join(f"; {one.name!r} is not used{one.hint}" for one in records.unused)
-        raise WrongUse("; ".join(f"no column has {role}: use {way}" for role, way in missing.items()) + unused)
+        raise WrongUse(
+            "; ".join(f"no column has {file_field}: use {way}" for file_field, way in missing.items()) + unused
+        )
     sha256 = records.fingerprint()
     labels = _labels(core, shell)
     validator = RowValidator(records.options, frozenset(labels) if labels is not None else None)

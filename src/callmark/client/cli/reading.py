@@ -31,7 +31,7 @@ from callmark.tables.reader import Reading, misplaced
 LONGEST_CELL = 500
 
 
-class Role(StrEnum):
+class FileField(StrEnum):
     """What a column may be: the fields of the library's records."""
 
     CALLER = "caller"
@@ -44,19 +44,19 @@ class Role(StrEnum):
     EXPIRES_IN = "expires_in"
 
 
-SYNONYMS: Mapping[Role, tuple[str, ...]] = {
-    Role.CALLER: COLUMNS[Field.CALLER],
-    Role.RECEIVER: COLUMNS[Field.RECEIVER],
-    Role.LABEL_ID: COLUMNS[Field.LABEL_ID],
-    Role.NAME: (*COLUMNS[Field.LABEL_NAME], "name"),
-    Role.REASON: COLUMNS[Field.CALL_REASON],
-    Role.STARTS_AT: COLUMNS[Field.STARTS_AT],
-    Role.ENDS_AT: COLUMNS[Field.ENDS_AT],
-    Role.EXPIRES_IN: ("expires_in", "valid_for", "lasts"),
+SYNONYMS: Mapping[FileField, tuple[str, ...]] = {
+    FileField.CALLER: COLUMNS[Field.CALLER],
+    FileField.RECEIVER: COLUMNS[Field.RECEIVER],
+    FileField.LABEL_ID: COLUMNS[Field.LABEL_ID],
+    FileField.NAME: (*COLUMNS[Field.LABEL_NAME], "name"),
+    FileField.REASON: COLUMNS[Field.CALL_REASON],
+    FileField.STARTS_AT: COLUMNS[Field.STARTS_AT],
+    FileField.ENDS_AT: COLUMNS[Field.ENDS_AT],
+    FileField.EXPIRES_IN: ("expires_in", "valid_for", "lasts"),
 }
 """`name` counts only where no other column says that it holds the name that shows."""
 _KNOWN = known_names(SYNONYMS)
-_RECEIVER = list(Role).index(Role.RECEIVER)
+_RECEIVER = list(FileField).index(FileField.RECEIVER)
 
 
 class FileOptions(Struct, frozen=True, kw_only=True):
@@ -80,7 +80,7 @@ class FileOptions(Struct, frozen=True, kw_only=True):
 
 
 class FileTexts(NamedTuple):
-    """A row's values, by the names and in the order of `Role`; empty where it has none."""
+    """A row's values, by the names and in the order of `FileField`; empty where it has none."""
 
     caller: str = ""
     receiver: str = ""
@@ -106,7 +106,7 @@ class RecordFile(Struct, frozen=True):
     name: str
     path: Path
     file: LongFile
-    columns: Mapping[Role, int]
+    columns: Mapping[FileField, int]
     unused: list[UnusedColumn]
     options: FileOptions
 
@@ -117,7 +117,7 @@ class RecordFile(Struct, frozen=True):
 
     def rows(self) -> Iterator[FileRow]:
         """Every row in order. Raises WrongUse when the file turns out to be none."""
-        places = [self.columns[role] for role in Role]
+        places = [self.columns[file_field] for file_field in FileField]
         reader = RowReader.of(self.table, places, _RECEIVER, self.options.region, LONGEST_CELL)
         try:
             for line in self.file.lines():
@@ -139,23 +139,23 @@ class RecordFile(Struct, frozen=True):
         except OSError as exc:
             raise _unreadable(self.name, exc) from exc
 
-    def missing(self) -> dict[Role, str]:
+    def missing(self) -> dict[FileField, str]:
         """Fields that neither a column nor an option gives, each with what to do."""
-        found = {role for role in Role if self.columns[role] != NOWHERE}
+        found = {file_field for file_field in FileField if self.columns[file_field] != NOWHERE}
         options = self.options
         wanted = {
-            Role.RECEIVER: (Role.RECEIVER in found, "--map COLUMN=receiver"),
-            Role.CALLER: (Role.CALLER in found or options.caller, "--caller NUMBER or --map COLUMN=caller"),
-            Role.LABEL_ID: (
-                found & {Role.LABEL_ID, Role.NAME} or options.label_id,
+            FileField.RECEIVER: (FileField.RECEIVER in found, "--map COLUMN=receiver"),
+            FileField.CALLER: (FileField.CALLER in found or options.caller, "--caller NUMBER or --map COLUMN=caller"),
+            FileField.LABEL_ID: (
+                found & {FileField.LABEL_ID, FileField.NAME} or options.label_id,
                 "--label-id ID (see `callmark labels list`) or --map COLUMN=label_id",
             ),
-            Role.ENDS_AT: (
-                found & {Role.ENDS_AT, Role.EXPIRES_IN} or options.expires_in,
+            FileField.ENDS_AT: (
+                found & {FileField.ENDS_AT, FileField.EXPIRES_IN} or options.expires_in,
                 "--expires-in 2h, --map COLUMN=ends_at or --map COLUMN=expires_in",
             ),
         }
-        return {role: way for role, (is_given, way) in wanted.items() if not is_given}
+        return {file_field: way for file_field, (is_given, way) in wanted.items() if not is_given}
 
 
 @contextmanager
@@ -194,19 +194,19 @@ def _found(name: str, path: Path, options: FileOptions) -> RecordFile:
     if not (table.names or table.lines or table.faults):
         raise WrongUse(f"{name} is empty")
     chosen = _chosen(name, table, options.columns)
-    columns = by_names(table, SYNONYMS, Role.RECEIVER, options.region, chosen.values())
-    columns = {role: NOWHERE if at in chosen.values() else at for role, at in columns.items()} | chosen
+    columns = by_names(table, SYNONYMS, FileField.RECEIVER, options.region, chosen.values())
+    columns = {file_field: NOWHERE if at in chosen.values() else at for file_field, at in columns.items()} | chosen
     return RecordFile(name, path, found, columns, unused_columns(table, columns, SYNONYMS), options)
 
 
-def _chosen(name: str, table: Table, columns: Mapping[str, str]) -> dict[Role, int]:
+def _chosen(name: str, table: Table, columns: Mapping[str, str]) -> dict[FileField, int]:
     """Where the columns of `--map` are. Raises WrongUse, also for one that is named twice in different ways."""
-    found: dict[Role, int] = {}
+    found: dict[FileField, int] = {}
     for column, field in columns.items():
         place = _place(name, table, column)
-        for other in [role for role, at in found.items() if at == place]:
+        for other in [file_field for file_field, at in found.items() if at == place]:
             raise WrongUse(f"--map {column}={field}: {table.name(place)!r} is {other} already")
-        found[Role(field)] = place
+        found[FileField(field)] = place
     return found
 
 
@@ -236,9 +236,9 @@ def read_map(given: tuple[str, ...]) -> dict[str, str]:
         column, divider, field = text.rpartition("=")
         if not divider or not column:
             raise click.UsageError(f"--map {text}: write COLUMN=FIELD")
-        if field not in list(Role):
-            near = nearest(field, by_key(role.value for role in Role))
-            hint = f"do you mean {near}?" if near else f"the fields are {', '.join(Role)}"
+        if field not in list(FileField):
+            near = nearest(field, by_key(file_field.value for file_field in FileField))
+            hint = f"do you mean {near}?" if near else f"the fields are {', '.join(FileField)}"
             raise click.UsageError(f"--map {text}: {field!r} is not a field; {hint}")
         if field in found.values():
             raise click.UsageError(f"--map {text}: {field} has a column already")

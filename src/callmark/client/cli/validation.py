@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import click
 from msgspec import Struct
 
-from callmark.client.cli.reading import FileOptions, FileRow, Role
+from callmark.client.cli.reading import FileField, FileOptions, FileRow
 from callmark.client.records import CallRecord
 from callmark.instants import is_day, is_doubtful, read_instant, to_ms
 from callmark.record_rules import fields
@@ -19,14 +19,14 @@ from callmark.tables.phones import has_plan, read_phone
 from callmark.tables.sheet_errors import NO_VALUE_HINT, is_marked, shown
 
 UNREADABLE = "unreadable"
-ROLES: Mapping[Field, Role] = {
-    Field.CALLER: Role.CALLER,
-    Field.RECEIVER: Role.RECEIVER,
-    Field.LABEL_ID: Role.LABEL_ID,
-    Field.LABEL_NAME: Role.NAME,
-    Field.CALL_REASON: Role.REASON,
-    Field.STARTS_AT: Role.STARTS_AT,
-    Field.ENDS_AT: Role.ENDS_AT,
+FILE_FIELDS: Mapping[Field, FileField] = {
+    Field.CALLER: FileField.CALLER,
+    Field.RECEIVER: FileField.RECEIVER,
+    Field.LABEL_ID: FileField.LABEL_ID,
+    Field.LABEL_NAME: FileField.NAME,
+    Field.CALL_REASON: FileField.REASON,
+    Field.STARTS_AT: FileField.STARTS_AT,
+    Field.ENDS_AT: FileField.ENDS_AT,
 }
 _DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -39,7 +39,7 @@ _DIGITS_OF_DATES = (8, 12, 14)
 class RowFault(Struct, frozen=True):
     """One thing that is wrong with a row; `field` None if the row as a whole cannot be read."""
 
-    field: Role | None
+    field: FileField | None
     code: str
     message: str
     value: str = ""
@@ -95,10 +95,10 @@ class CountryCheck:
     def __init__(self, region: str) -> None:
         self._fits = lru_cache(maxsize=4096)(has_plan) if not region else None
 
-    def strange(self, record: CallRecord) -> dict[Role, str]:
+    def strange(self, record: CallRecord) -> dict[FileField, str]:
         """The numbers of a good record that no country could have."""
-        numbers = {Role.CALLER: record.caller, Role.RECEIVER: record.receiver} if self._fits else {}
-        return {role: number for role, number in numbers.items() if self._fits and not self._fits(number)}
+        numbers = {FileField.CALLER: record.caller, FileField.RECEIVER: record.receiver} if self._fits else {}
+        return {file_field: number for file_field, number in numbers.items() if self._fits and not self._fits(number)}
 
 
 class RowValidator:
@@ -184,13 +184,13 @@ class RowValidator:
         return start + duration // timedelta(milliseconds=1)
 
     def _told(self, bad: Faulty, new: NewRecord, row: FileRow) -> RowFault:
-        role = ROLES[bad.field]
+        file_field = FILE_FIELDS[bad.field]
         value = getattr(new, bad.field)
-        text: str = value if isinstance(value, str) else getattr(row.values, role)
+        text: str = value if isinstance(value, str) else getattr(row.values, file_field)
         if bad.field is Field.ENDS_AT and row.values.expires_in:
-            role = Role.EXPIRES_IN
+            file_field = FileField.EXPIRES_IN
         hint = NO_VALUE_HINT if is_marked(text) else self._hint(bad, text)
-        return RowFault(role, bad.fault, f"{role} {FAULT_WORDS[bad.fault]}", shown(text)[:100], hint)
+        return RowFault(file_field, bad.fault, f"{file_field} {FAULT_WORDS[bad.fault]}", shown(text)[:100], hint)
 
     def _hint(self, bad: Faulty, text: str) -> str:
         match bad.fault:
