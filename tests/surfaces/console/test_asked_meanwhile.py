@@ -10,7 +10,7 @@ from tests.support.actors import ALICE
 from tests.support.factories import make_label
 from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed
-from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_operator, text_of
+from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_operator, text_of
 from tests.surfaces.console.campaigns import draft
 
 from callmark.domain.deps import Deps
@@ -159,6 +159,20 @@ async def test_a_label_that_became_the_default_is_not_deleted_unasked(
     await alice.post(path, await opened(alice, path))
     with pytest.raises(NotFound):
         await labels.get_label(*of, label.id)
+
+
+async def test_what_a_colleague_has_deleted_already_leads_to_the_list(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice, label = await browse.as_member(business.admin), await make_label(deps, business.account.id)
+    path = f"/console/labels/{label.id}"
+    sent, typed = await opened(alice, f"{path}/delete"), {"name": "Typed at length", "sub_category": "53"}
+    await labels.delete_label(deps, business.account.id, label.id, by=ALICE)
+    for gone in (await alice.post(f"{path}/delete", sent), await alice.post(f"{path}/edit", typed)):
+        assert gone.status_code == 404
+        assert "no longer there, or you have no access to it. Nothing was changed." in text_of(gone)
+        assert "Go to the list" in text_of(gone)
+        assert "/console/labels" in links_of(gone)
 
 
 async def test_an_operator_who_made_a_token_meanwhile_is_not_removed_before_that_is_read(

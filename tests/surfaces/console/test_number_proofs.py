@@ -12,6 +12,7 @@ from tests.surfaces.console.browser import (
     Business,
     Visitors,
     errors_of,
+    links_of,
     make_business,
     shown_number,
     text_of,
@@ -163,6 +164,25 @@ async def test_a_request_is_taken_back(deps: Deps, business: Business, browse: V
     await proofs.approve(deps, decided.id, by=OPERATOR)
     late = await alice.follow(await alice.post(f"{PROOFS}/{decided.id}/withdraw"))
     assert "decided already" in text_of(late)
+
+
+async def test_a_request_that_was_taken_back_or_decided_leads_the_operator_to_those_that_wait(
+    deps: Deps, business: Business, number: PhoneNumber, olive: Browser
+) -> None:
+    of = deps, business.account.id
+    taken_back = await proofs.request_proof(*of, [number], None, by=ALICE)
+    await proofs.withdraw_request(*of, taken_back.id, by=ALICE)
+    decided = await proofs.request_proof(*of, [number], None, by=ALICE)
+    await proofs.approve(deps, decided.id, by=OPERATOR)
+    for request in (taken_back, decided):
+        for step in ("approve", "refuse"):
+            path = f"{REVIEWS}/{request.id}/{step}"
+            answers = [await olive.get(path)]
+            if request is taken_back:
+                answers += [await olive.post(path, {"reason": reason}) for reason in ("no letter", "")]
+            for gone in answers:
+                assert (gone.status_code, REVIEWS in links_of(gone)) == (404, True), path
+                assert "Go to the" in text_of(gone), path
 
 
 async def test_owners_ask_for_their_place_and_see_no_others(

@@ -108,6 +108,24 @@ async def test_an_operator_reaches_a_businesss_pages_only_while_acting(
     assert (await olive.get("/console/keys")).status_code == 403
 
 
+async def test_a_form_whose_thing_is_gone_says_so_and_leads_to_the_list(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice, olive = await browse.as_member(business.admin), await browse.as_operator(await make_operator(deps))
+    lists = {f"/console{entry.path}" for entry in TABLE if entry.method == "GET"}
+    said: dict[str, bool] = {}
+    for entry in _GUARDED:
+        path = _filled(entry)
+        leads_to = f"/console{entry.path.partition('/{')[0]}"
+        if entry.method != "POST" or leads_to not in lists or "{" not in entry.path:
+            continue
+        gone = await (olive if entry.needs is Action.OPERATE else alice).post(path)
+        if gone.status_code == 404:
+            said[entry.path] = "No longer there" in text_of(gone) and leads_to in links_of(gone)
+    assert len(said) > 40
+    assert [path for path, is_said in said.items() if not is_said] == []
+
+
 async def test_a_role_is_shown_no_link_that_it_may_not_follow(business: Business, browse: Visitors) -> None:
     shown: dict[Role, set[str]] = {}
     for role in Role:

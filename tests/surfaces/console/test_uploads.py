@@ -10,8 +10,9 @@ from tests.support.audit_log import log_of
 from tests.support.due_work import run_due_once
 from tests.support.factories import make_label, phone
 from tests.support.fake_clock import FakeClock
+from tests.support.waiting import one_after_the_other
 from tests.support.workbooks import book
-from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_business, text_of
+from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
@@ -221,6 +222,24 @@ async def test_nothing_is_pushed_before_the_preview_and_the_preview_keeps_what_w
     await run_due_once(deps)
     (batch,) = await uploads.batches_of(deps, business.account.id, upload.id)
     assert f"/console/batches/{batch}" in (await alice.get(done.headers["location"])).text
+
+
+async def test_of_two_who_push_the_same_preview_at_once_one_does_and_the_other_finds_the_uploads(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice, bob = [await browse.as_member(business.admin) for _ in range(2)]
+    await make_label(deps, business.account.id)
+    file, form = ("x.csv", f"to\n{phone()}\n".encode(), "text/csv"), {"caller": "+91 80 4000 1234", "hours": "4"}
+    path = (await alice.post("/console/uploads/new", form, file=file)).headers["location"]
+    sent = {**fields_of(await alice.get(path)), "push": "on"}
+    pushes = [alice.post(path, sent), bob.post(path, sent)]
+    second = await one_after_the_other(deps.db, ["SELECT FROM file_draft FOR UPDATE"], *pushes)
+    late = second.result()
+    assert isinstance(late, httpx.Response)
+    assert late.status_code == 404
+    assert "This file was already used or discarded." in text_of(late)
+    assert "/console/uploads" in links_of(late)
+    assert len(await uploads.list_uploads(deps, business.account.id, None)) == 1
 
 
 async def test_a_preview_is_its_accounts_own_is_given_up_or_forgotten(

@@ -16,7 +16,7 @@ from callmark.domain.sessions.model import Origin
 from callmark.kit.errors import AppError, Forbidden, MethodNotAllowed, NotFound
 from callmark.surfaces.console import admission, bodies, cookies, errors, kept_forms, other_account
 from callmark.surfaces.console.pages import finish, is_secure
-from callmark.surfaces.console.request import HOME, ConsoleRequest, page_of, with_query
+from callmark.surfaces.console.request import HOME, ConsoleRequest, Gone, page_of, with_query
 from callmark.surfaces.console.route import Access, ConsoleRoute
 from callmark.surfaces.http import note_reason
 from callmark.surfaces.observed import route_of
@@ -24,6 +24,7 @@ from callmark.surfaces.observed import route_of
 log = structlog.get_logger(__name__)
 
 SIGN_IN = "/console/sign-in"
+_NO_LONGER = "what this page was about is no longer there, or you have no access to it. Nothing was changed"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -92,10 +93,23 @@ class Console:
                 return await other_account.answer(request)
             _check_needs(route.needs, request)
             admission.check_text(request)
-            return await route.handler(request)
+            return await self._handled(route, request)
         finally:
             if request.sent is not None:
                 await request.sent.close()
+
+    async def _handled(self, route: ConsoleRoute, request: ConsoleRequest) -> Response:
+        """The handler's answer. Raises Gone, with the way to the list, for a form about a thing that is not there.
+
+        Someone else may have deleted it since its page was opened, or the form was sent twice.
+        """
+        try:
+            return await route.handler(request)
+        except NotFound as exc:
+            above, is_of_one, _ = route.path.partition("/{")
+            if isinstance(exc, Gone) or route.method != "POST" or not is_of_one or above not in self.paths:
+                raise
+            raise Gone(_NO_LONGER, f"/console{above}", "the list") from exc
 
     async def _take_form(self, route: ConsoleRoute, request: ConsoleRequest) -> Response | None:
         """Reads what was sent; an answer when it is not acted on. Raises Forbidden for what no page of ours made."""

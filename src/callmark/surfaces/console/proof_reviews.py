@@ -8,7 +8,7 @@ from callmark.domain.ids import ProofRequestId
 from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.numbers.proofs.model import ProofRequest, ProofRequestState
 from callmark.domain.policy.model import Action
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.csv_export import sheet
@@ -17,6 +17,7 @@ from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/proofs"
+_LIST_NAME = "the requests that wait"
 _MOST = 100
 _ENDINGS = {"application/pdf": "pdf", "image/png": "png", "image/jpeg": "jpg"}
 
@@ -65,9 +66,7 @@ async def numbers(request: ConsoleRequest) -> Response:
 
 async def ask_approve(request: ConsoleRequest) -> Page:
     """What an approval says, and of how many numbers: a list shows five of them."""
-    found = await proofs.get_request_of_any_account(request.deps, request.id(ProofRequestId))
-    if found.state is not ProofRequestState.WAITING:
-        raise Gone("this request was decided already", LIST, "the requests that wait")
+    found = await _waiting(request)
     count = display_names.count(found.waiting_count, "number")
     signed = "Calls from them can be signed with the name of this business."
     letter_said = f"The letter is {found.letter_name}." if found.letter_name else "There is no letter."
@@ -85,8 +84,7 @@ async def approve(request: ConsoleRequest) -> Response:
 
 async def show_refuse(request: ConsoleRequest) -> Response:
     """The form that asks why."""
-    found = await proofs.get_request_of_any_account(request.deps, request.id(ProofRequestId))
-    return page(request, RefuseProofPage(found, Form()))
+    return page(request, RefuseProofPage(await _waiting(request), Form()))
 
 
 async def refuse(request: ConsoleRequest) -> Response:
@@ -94,11 +92,21 @@ async def refuse(request: ConsoleRequest) -> Response:
     try:
         decided = await proofs.refuse(request.deps, request_id, form.text("reason"), by=request.by)
     except InvalidInput as refused:
-        found = await proofs.get_request_of_any_account(request.deps, request_id)
-        return page(request, RefuseProofPage(found, form.refused(refused)), 422)
+        return page(request, RefuseProofPage(await _waiting(request), form.refused(refused)), 422)
     except Conflict as refused:
         return request.go(LIST, display_names.sentence(refused.message), "warning")
     return request.go(LIST, f"Refused: numbers of {decided.account_name} are not proven.")
+
+
+async def _waiting(request: ConsoleRequest) -> ProofRequest:
+    """The request that the path names. Raises Gone once it was taken back or decided."""
+    try:
+        found = await proofs.get_request_of_any_account(request.deps, request.id(ProofRequestId))
+    except NotFound as exc:
+        raise Gone("this request is no longer there", LIST, _LIST_NAME) from exc
+    if found.state is not ProofRequestState.WAITING:
+        raise Gone("this request was decided already", LIST, _LIST_NAME)
+    return found
 
 
 ROUTES = (

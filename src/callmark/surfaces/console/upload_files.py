@@ -183,6 +183,8 @@ async def _push(request: ConsoleRequest, file: PreviewedFile) -> Response:
         made = await uploads.submit_upload(request.deps, file, found.rows, region, by=request.by)
     except InvalidInput as refused:
         return await _preview(request, file, 422, refused)
+    except Conflict as exc:  # someone else has pushed or discarded it
+        raise Gone(exc.message, LIST, "Uploads") from exc
     return request.go(f"{LIST}/{made.id}")
 
 
