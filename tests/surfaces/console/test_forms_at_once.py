@@ -90,6 +90,12 @@ async def _label(stage: Stage) -> tuple[object, Typed]:
     return label.id, {"name": "Acme Parcels", "sub_category": "52"}
 
 
+async def _reason(stage: Stage) -> tuple[object, Typed]:
+    of = stage.deps, stage.business.account.id
+    made = await call_reasons.create_call_reason(*of, text="About your parcel", by=SYSTEM)
+    return made.id, {"call_reason": "About your delivery"}
+
+
 async def _feature_set(stage: Stage) -> tuple[object, Typed]:
     of = stage.deps, stage.business.account.id
     label = await make_label(*of, label_type=LabelType.STATIC)
@@ -113,6 +119,10 @@ async def _campaign(stage: Stage) -> tuple[object, Typed]:
     return (await draft(stage.deps, listed)).id, typed
 
 
+async def _node(stage: Stage) -> tuple[object, Typed]:
+    return stage.business.process, {"name": "First mile"}
+
+
 async def _account(stage: Stage) -> tuple[object, Typed]:
     account_id = stage.business.account.id
     await accounts.update_account(stage.deps, account_id, features=[Feature.CALL_ME_BACK], by=SYSTEM)
@@ -131,9 +141,11 @@ EDITS: dict[str, Callable[[Stage], Awaitable[tuple[object, Typed]]]] = {
     "/webhooks/{id}/edit": _webhook,
     "/alerts/{id}/edit": _recipient,
     "/labels/{id}/edit": _label,
+    "/call-reasons/{id}/edit": _reason,
     "/feature-sets/{id}/edit": _feature_set,
     "/callbacks/configurations/{id}": _configuration,
     "/campaigns/{id}/edit": _campaign,
+    "/structure/{id}/rename": _node,
     "/operator/accounts/{id}": _account,
     "/operator/accounts/{id}/limits": _limits,
 }
@@ -146,7 +158,6 @@ OTHERS = {
     *("/callbacks/export", "/campaigns/{id}/export"),
     *("/members/invite", "/operator/accounts/{id}/invite", "/alerts/new/{kind}", "/structure/{id}/add"),
     *("/alerts/confirm/{token}", "/alerts/stop/{token}"),
-    *("/call-reasons/{id}/edit", "/structure/{id}/rename"),
     *("/structure/{id}/move", "/feature-sets/{id}/move"),
     *("/operator/reviews/{id}/reject", "/operator/proofs/{id}/refuse"),
 }

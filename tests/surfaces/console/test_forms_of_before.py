@@ -26,6 +26,7 @@ from tests.surfaces.console.forms import Shown, shown_by
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import recipients
 from callmark.domain.alerts.model import AlertKind
+from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
@@ -66,6 +67,7 @@ async def _cases(deps: Deps, business: Business) -> list[Case]:
     )
     feature_set = await make_feature_set(deps, account_id, business.process)
     label = await make_label(deps, account_id)
+    reason = await call_reasons.create_call_reason(deps, account_id, text="About your parcel", by=SYSTEM)
     role = f"department_owner:{business.other_department}"
     more = {"features": ["call_me_back", "number_management", "user_feedback"]}
     others: Shown = {"event_types": ["user_feedback"]}
@@ -82,6 +84,8 @@ async def _cases(deps: Deps, business: Business) -> list[Case]:
         Case(f"/console/webhooks/{hook.id}/edit", {"stops_on_gone": "on", **others}, {"name": "x"}, {}),
         Case(f"/console/feature-sets/{feature_set.id}/edit", {"name": "Parcels"}, {"description": "All of them"}, {}),
         Case(f"/console/alerts/{channel.id}/edit", {"name": "ops team"}, {"alert_kinds": ["webhook_paused"]}, {}),
+        Case(f"/console/call-reasons/{reason.id}/edit", {"call_reason": "About your delivery"}, {}, {}),
+        Case(f"/console/structure/{business.process}/rename", {"name": "First mile"}, {}, {}),
         Case(f"/console/labels/{label.id}/edit", {"sub_category": "52"}, {"name": "Acme Parcels"}, {}),
     ]
 

@@ -52,9 +52,9 @@ async def get_call_reason(deps: Deps, account_id: AccountId, reason_id: CallReas
 
 
 async def update_call_reason(
-    deps: Deps, account_id: AccountId, reason_id: CallReasonId, *, text: str, by: Actor
+    deps: Deps, account_id: AccountId, reason_id: CallReasonId, *, text: str | None, by: Actor
 ) -> CallReason:
-    """The call reason in its new wording, which every feature set that uses it shows from the next ring on.
+    """The call reason in its new wording (None: as it was), which its feature sets show from the next ring on.
 
     Raises as `create_call_reason` does, and NotFound.
     """

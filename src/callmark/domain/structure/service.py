@@ -155,9 +155,12 @@ create_sub_process = in_own_transaction(create_sub_process_in)
 
 
 async def rename_node(
-    deps: Deps, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind] = ANY, *, name: str, by: Actor
+    deps: Deps, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind] = ANY, *, name: str | None, by: Actor
 ) -> Unit:
-    """The unit under its new name. Raises InvalidInput, Conflict (the name is taken, or an operation), NotFound."""
+    """The unit under its new name (None: as it was).
+
+    Raises InvalidInput, Conflict (the name is taken, or an operation), NotFound.
+    """
     async with deps.db.transaction() as tx:
         node = await _lock(tx, account_id, node_id, kinds, by.scope)
         old = node.unit

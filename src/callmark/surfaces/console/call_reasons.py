@@ -63,19 +63,20 @@ async def create(request: ConsoleRequest) -> Response:
 
 async def show_edit(request: ConsoleRequest) -> Response:
     reason, used_by = await _reason(request)
-    return page(request, CallReasonFormPage(Form.of(call_reason=reason.text), reason, used_by))
+    return page(request, CallReasonFormPage(_filled(reason), reason, used_by))
 
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes the wording, for every feature set that uses it."""
-    form, reason_id = request.form, request.id(CallReasonId)
+    old, used_by = await _reason(request)
+    wanted = request.form.onto(_filled(old))
+    text = wanted.text("call_reason")
     try:
         reason = await call_reasons.update_call_reason(
-            request.deps, request.account_id, reason_id, text=form.text("call_reason").strip(), by=request.by
+            request.deps, request.account_id, old.id, text=text and text.strip(), by=request.by
         )
     except (InvalidInput, Conflict) as refused:
-        old, used_by = await _reason(request)
-        return page(request, CallReasonFormPage(_refused(form, refused), old, used_by), 422)
+        return page(request, CallReasonFormPage(_refused(wanted.form, refused), old, used_by), 422)
     return request.go(LIST, f"“{reason.text}” was saved.")
 
 
@@ -114,6 +115,10 @@ async def _reason(request: ConsoleRequest) -> tuple[CallReason, Sequence[str]]:
     reason = await call_reasons.get_call_reason(request.deps, request.account_id, request.id(CallReasonId))
     uses = await feature_sets.list_uses(request.deps, request.account_id, request.by.scope)
     return reason, uses.of_call_reasons.get(reason.id, ())
+
+
+def _filled(reason: CallReason) -> Form:
+    return Form.stored(call_reason=reason.text)
 
 
 def _refused(form: Form, error: InvalidInput | Conflict) -> Form:

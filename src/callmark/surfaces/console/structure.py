@@ -112,18 +112,19 @@ async def add(request: ConsoleRequest) -> Response:
 
 async def show_rename(request: ConsoleRequest) -> Response:
     node = await _node(request)
-    return page(request, _renaming(node, Form.of(name=node.name)))
+    return page(request, _renaming(node, _named(node)))
 
 
 async def rename(request: ConsoleRequest) -> Response:
     """Gives it another name."""
-    form, node = request.form, await _node(request)
+    node = await _node(request)
+    wanted = request.form.onto(_named(node))
     try:
         new = await structure.rename_node(
-            request.deps, request.account_id, node.id, name=form.text("name"), by=request.by
+            request.deps, request.account_id, node.id, name=wanted.text("name"), by=request.by
         )
     except (InvalidInput, Conflict) as refused:
-        return page(request, _renaming(node, form.refused(refused)), 422)
+        return page(request, _renaming(node, wanted.refused(refused)), 422)
     return request.go(_at(node.id), f"Renamed to {new.name}.")
 
 
@@ -258,6 +259,10 @@ def _adding(node: Node, form: Form) -> Page:
     hint = "What the calls are for, such as Last mile." if node.kind is NodeKind.OPERATION else "A part of the process."
     to = f"{LIST}/{node.id}/add"
     return NamePage(f"Add a {what} to {node.name}", "Name", hint, f"Add {what}", form, to, _at(node.id))
+
+
+def _named(node: Node) -> Form:
+    return Form.stored(name=node.name)
 
 
 def _renaming(node: Node, form: Form) -> NamePage:
