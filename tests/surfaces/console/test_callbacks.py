@@ -32,6 +32,7 @@ from callmark.domain.callbacks.model import (
     WorkListPosition,
     is_overdue,
 )
+from callmark.domain.callbacks.service import ConfigChange
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.ids import random_uuid
@@ -343,8 +344,8 @@ async def test_who_was_not_called_in_time_is_overdue_and_comes_first(
 ) -> None:
     slotted = await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Slots")
     of = (deps, business.account.id)
-    config = {"name": "Weekdays", "time_zone": "UTC", "hours": "sat 11:00-13:00"}
-    await callbacks.set_config(*of, slotted.feature_set_id, by=ALICE, slot_picker=True, **config)
+    config = ConfigChange(name="Weekdays", time_zone="UTC", hours="sat 11:00-13:00", slot_picker=True)
+    await callbacks.set_config(*of, slotted.feature_set_id, by=ALICE, **config)
     free = await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Any time")
     late, done, later = [
         await asks(deps, slotted, slot=f"2026-01-03T{at}:00+00:00") for at in ("11:00", "11:30", "12:30")

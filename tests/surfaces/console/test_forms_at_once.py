@@ -1,6 +1,7 @@
 """Two forms of the same thing are sent at once: each changes what its sender changed, and nothing of the other's."""
 
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 import httpx
 import pytest
@@ -17,9 +18,11 @@ from callmark.domain.alerts import recipients
 from callmark.domain.alerts.model import AlertKind
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
+from callmark.domain.ids import FeatureSetId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.limits.model import DEFAULTS
 from callmark.domain.policy.model import SYSTEM
@@ -193,6 +196,7 @@ async def test_a_form_that_is_sent_as_it_was_undoes_nothing_of_another_of_the_sa
     assert isinstance(left, httpx.Response)
     assert left.status_code == 303, errors_of(left)
     after = shown_by(await alice.get(path))
+    assert before.pop("is_there", "on") == "on"
     assert [name for name, value in before.items() if after[name] == value] == []
 
 
@@ -239,3 +243,30 @@ async def test_choices_that_two_people_add_and_take_away_at_once_count_together(
     for third in more:
         assert await choosing.at_once([first], [first, second], [third]) == (303, sorted([second, third]))
     assert await choosing.at_once([first, second], [second], [first]) == (422, [second])
+
+
+async def test_a_configuration_that_was_removed_is_made_again_only_by_who_saves_twice(stage: Stage) -> None:
+    feature_set_id, _ = await _configuration(stage)
+    of = stage.deps, stage.business.account.id, FeatureSetId(UUID(str(feature_set_id)))
+    path = f"/console/callbacks/configurations/{feature_set_id}"
+    form = sent_by(await stage.alice.get(path), path)
+    await callbacks.delete_config(*of, by=SYSTEM)
+    refused = await stage.alice.post(path, {**form, "name": "Desk"})
+    assert "removed this configuration after you opened the page" in errors_of(refused)[""]
+    assert (refused.status_code, await callbacks.find_config(*of)) == (422, None)
+    again = sent_by(refused, path)
+    assert (again["name"], again["opens-0"][0]) == (["Desk"], "09:00")
+    assert (await stage.alice.post(path, again)).status_code == 303
+    made = await callbacks.get_config(*of)
+    assert (made.name, hours_text(made.hours)) == ("Desk", "mon 09:00-17:00")
+
+
+async def test_a_configuration_is_not_made_again_of_the_part_that_was_changed_as_it_was_removed(stage: Stage) -> None:
+    feature_set_id, typed = await _configuration(stage)
+    of = stage.deps, stage.business.account.id, FeatureSetId(UUID(str(feature_set_id)))
+    path = f"/console/callbacks/configurations/{feature_set_id}"
+    form = sent_by(await stage.alice.get(path), path)
+    removing, changing = callbacks.delete_config(*of, by=SYSTEM), stage.alice.post(path, {**form, **typed})
+    refused = (await one_after_the_other(stage.deps.db, HELD, removing, changing)).result()
+    assert isinstance(refused, httpx.Response)
+    assert (refused.status_code, await callbacks.find_config(*of)) == (422, None)

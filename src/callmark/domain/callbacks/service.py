@@ -5,6 +5,7 @@ What a business does with the requests is in `work_list`.
 
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
+from typing import TypedDict, Unpack
 from zoneinfo import ZoneInfo
 
 from callmark.domain.audit import service as audit
@@ -42,33 +43,43 @@ _DAY = timedelta(days=1)
 _NO_CONFIG = "no Call Me Back configuration for this feature set in this account"
 
 
+class ConfigChange(TypedDict, total=False):
+    """What may change of a configuration; None leaves a part as it is. `hours` as `parse_hours` reads them."""
+
+    name: str | None
+    slot_picker: bool | None
+    time_zone: str | None
+    hours: str | None
+
+
 async def set_config(
     deps: Deps,
     account_id: AccountId,
     feature_set_id: FeatureSetId,
     *,
     by: Actor,
-    name: str | None = None,
-    slot_picker: bool | None = None,
-    time_zone: str | None = None,
-    hours: str | None = None,
+    may_make: bool = True,
+    **change: Unpack[ConfigChange],
 ) -> CallbackConfig:
-    """The configuration of a feature set or number group after the change: its only one, made when it has none.
+    """The configuration of a feature set or number group after the change: its only one, made when it `may_make` one.
 
-    None leaves a part as it is; at first that is the feature set's name, no slot picker, UTC and no hours. `hours` as
-    `parse_hours` reads them. Whether a call back is offered at all is the feature set's own switch. Raises NotFound,
-    InvalidInput (also for a slot picker without hours).
+    At first it has the feature set's name, no slot picker, UTC and no hours. Whether a call back is offered at all is
+    the feature set's own switch. Raises NotFound (also where there is none, and none may be made), InvalidInput (also
+    for a slot picker without hours).
     """
+    slot_picker, time_zone, hours = change.get("slot_picker"), change.get("time_zone"), change.get("hours")
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
         feature_set = await visible_sets.lock_visible(tx, account_id, feature_set_id, by.scope)
         old = await queries.select_config(tx, account_id, feature_set_id)
+        if not may_make:
+            found(old, _NO_CONFIG)
         terms = _terms_of(old) if old else _default(feature_set.name)
         config = CallbackConfig(
             id=old.id if old else CallbackConfigId(new_id()),
             account_id=account_id,
             feature_set_id=feature_set_id,
-            name=kept_or(terms.name, name, model.config_name),
+            name=kept_or(terms.name, change.get("name"), model.config_name),
             slot_picker=terms.slot_picker if slot_picker is None else slot_picker,
             time_zone=terms.time_zone if time_zone is None else zone_named(time_zone),
             hours=terms.hours if hours is None else parse_hours(hours),

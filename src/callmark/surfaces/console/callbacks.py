@@ -16,7 +16,7 @@ from callmark.domain.feature_sets import visible_sets
 from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.policy.model import Action
-from callmark.kit.errors import InvalidInput
+from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.zones import time_zone
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
@@ -29,6 +29,8 @@ from callmark.surfaces.console.route import get, post
 LIST = "/console/callbacks/configurations"
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MIDNIGHT = "00:00"
+_IS_THERE = "is_there"
+_REMOVED = "Someone removed this configuration after you opened the page. Save again to create a new one."
 _ROWS = ("opens-", "closes-")
 _PAGE = 50
 _SetKey = tuple[bool, str, str]
@@ -115,8 +117,9 @@ async def preview(request: ConsoleRequest) -> Response:
 
 
 async def save(request: ConsoleRequest) -> Response:
-    """Keeps it; from the next missed call on it counts."""
+    """Keeps it; from the next missed call on it counts. One that was removed meanwhile is not made again unasked."""
     found = await _get(request)
+    is_change = bool(found.config or request.form.shown.get(_IS_THERE))
     wanted = _merged(request.form, _filled(request, found)) if found.config else Edit(request.form, {})
     try:
         hours = _text_of(wanted.form)
@@ -129,9 +132,13 @@ async def save(request: ConsoleRequest) -> Response:
             slot_picker=wanted.switch("slot_picker"),
             time_zone=wanted.text("time_zone"),
             hours=hours if wanted.changes("hours") else None,
+            may_make=not is_change,
         )
     except InvalidInput as refused:
         return _form_page(request, found, wanted.refused(refused), 422)
+    except NotFound:
+        now = await _get(request)
+        return _form_page(request, now, Form(wanted.form.values, {"": _REMOVED}, _filled(request, now).shown), 422)
     return request.go(LIST, f"{config.name} was saved. It applies from the next missed call.")
 
 
@@ -189,7 +196,10 @@ async def _get(request: ConsoleRequest) -> ConfiguredSet:
 
 
 def _filled(request: ConsoleRequest, found: ConfiguredSet) -> Form:
-    """What the feature set has, or what is usual; the rows of the editor count as one field, `hours`."""
+    """What the feature set has, or what is usual; the rows of the editor count as one field, `hours`.
+
+    The page has no field that says whether there is one: it only sends back that it showed it.
+    """
     config = found.config
     rows = _fields(config.hours if config else CLOSED)
     form = Form.stored(
@@ -197,6 +207,7 @@ def _filled(request: ConsoleRequest, found: ConfiguredSet) -> Form:
         slot_picker="on" if config and config.slot_picker else "",
         time_zone=config.time_zone.key if config else request.zone.key,
         hours=_text_of(Form(rows)),
+        **{_IS_THERE: "on" if config else ""},
     )
     form.values |= rows
     return form
