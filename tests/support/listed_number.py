@@ -9,7 +9,7 @@ from tests.support.factories import make_feature_set, make_label, make_number_gr
 from callmark.domain.accounts import service as accounts
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.calls import service as calls
-from callmark.domain.calls.model import CallEvent, CallSource
+from callmark.domain.calls.model import CallEvent, CallReport, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.feature_sets.model import NewFeatureSet
@@ -126,7 +126,7 @@ async def ring(
 ) -> tuple[PhoneNumber, CallId]:
     """A call from the listed number to a receiver (a new one), which the handset has reported."""
     receiver, call_id = receiver or phone(), CallId(random_uuid())
-    await calls.report(deps, receiver, call_id, listed.number, outcome, CallSource.LISTED_NUMBER, None)
+    await calls.report(deps, receiver, CallReport(call_id, listed.number, outcome, CallSource.LISTED_NUMBER))
     return receiver, call_id
 
 

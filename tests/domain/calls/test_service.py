@@ -10,7 +10,7 @@ from tests.support.fake_clock import FakeClock
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.calls import service as calls
-from callmark.domain.calls.model import Call, CallEvent, CallSource
+from callmark.domain.calls.model import Call, CallEvent, CallReport, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId, RecordId
 from callmark.domain.personalisation.model import RecordKey
@@ -39,9 +39,9 @@ async def read(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call:
 async def test_a_call_gathers_its_facts_with_their_instants(deps: Deps, clock: FakeClock) -> None:
     receiver, call_id = phone(), CallId(random_uuid())
     record, shown_at = a_key(deps, receiver), clock.now()
-    await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, record)
+    await calls.report(deps, receiver, CallReport(call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, record))
     clock.advance(timedelta(seconds=9))
-    await calls.report(deps, receiver, call_id, CALLER, CallEvent.ANSWERED, CallSource.CALL_RECORD, record)
+    await calls.report(deps, receiver, CallReport(call_id, CALLER, CallEvent.ANSWERED, CallSource.CALL_RECORD, record))
     assert await calls.calls_of_record(deps, record) == [
         Call(
             receiver,
@@ -63,7 +63,7 @@ async def test_order_and_repetition_change_nothing(deps: Deps, events: list[Call
     receiver, call_id = phone(), CallId(random_uuid())
     record = a_key(deps, receiver)
     for event in events:
-        await calls.report(deps, receiver, call_id, CALLER, event, CallSource.CALL_RECORD, record)
+        await calls.report(deps, receiver, CallReport(call_id, CALLER, event, CallSource.CALL_RECORD, record))
     call = await read(deps, receiver, call_id)
     assert (call.outcome, call.record_id) == (CallEvent.MISSED, record.id)
     assert call.shown_at == call.ended_at == deps.clock.now()
@@ -72,24 +72,24 @@ async def test_order_and_repetition_change_nothing(deps: Deps, events: list[Call
 async def test_a_later_outcome_does_not_replace_the_first(deps: Deps) -> None:
     receiver, call_id = phone(), CallId(random_uuid())
     for event in (CallEvent.MISSED, CallEvent.ANSWERED):
-        await calls.report(deps, receiver, call_id, CALLER, event, CallSource.NONE, None)
+        await calls.report(deps, receiver, CallReport(call_id, CALLER, event, CallSource.NONE))
     assert (await read(deps, receiver, call_id)).outcome is CallEvent.MISSED
 
 
 async def test_that_something_was_shown_overrides_that_nothing_was_and_not_the_other_way(deps: Deps) -> None:
     receiver, call_id = phone(), CallId(random_uuid())
     record, other = a_key(deps, receiver), a_key(deps, receiver)
-    await calls.report(deps, receiver, call_id, CALLER, CallEvent.MISSED, CallSource.NONE, None)
-    await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, record)
-    await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, other)
-    await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.NONE, None)
+    await calls.report(deps, receiver, CallReport(call_id, CALLER, CallEvent.MISSED, CallSource.NONE))
+    await calls.report(deps, receiver, CallReport(call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, record))
+    await calls.report(deps, receiver, CallReport(call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, other))
+    await calls.report(deps, receiver, CallReport(call_id, CALLER, CallEvent.SHOWN, CallSource.NONE))
     call = await read(deps, receiver, call_id)
     assert (call.source, call.record_id) == (CallSource.CALL_RECORD, record.id)
 
 
 async def test_calls_of_two_receivers_with_one_id_stay_apart(deps: Deps) -> None:
     one, other, call_id = phone(), phone(), CallId(random_uuid())
-    await calls.report(deps, one, call_id, CALLER, CallEvent.MISSED, CallSource.NONE, None)
+    await calls.report(deps, one, CallReport(call_id, CALLER, CallEvent.MISSED, CallSource.NONE))
     assert await find(deps, other, call_id) is None
 
 
@@ -100,28 +100,30 @@ async def test_a_record_has_the_first_calls_of_its_receiver_however_many_are_rep
     ids = sorted(CallId(new_id()) for _ in range(calls.MOST_OF_RECORD + 1))
     for key, call_id in [(of_another, CallId(new_id())), *((record, one) for one in ids)]:
         number = key.receiver_number
-        await calls.report(deps, number, call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, key)
+        await calls.report(deps, number, CallReport(call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, key))
     assert [call.id for call in await calls.calls_of_record(deps, record)] == ids[:-1]
 
 
 async def test_source_and_record_must_agree(deps: Deps) -> None:
     receiver, call_id = phone(), CallId(random_uuid())
     with pytest.raises(InvalidInput):
-        await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, None)
+        await calls.report(deps, receiver, CallReport(call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD))
     key = a_key(deps, receiver)
     with pytest.raises(InvalidInput):
-        await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.LISTED_NUMBER, key)
+        await calls.report(deps, receiver, CallReport(call_id, CALLER, CallEvent.SHOWN, CallSource.LISTED_NUMBER, key))
 
 
 async def test_another_receivers_record_is_refused(deps: Deps) -> None:
     receiver, key = phone(), a_key(deps, phone())
     with pytest.raises(Forbidden):
-        await calls.report(deps, receiver, CallId(random_uuid()), CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, key)
+        await calls.report(
+            deps, receiver, CallReport(CallId(random_uuid()), CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, key)
+        )
 
 
 async def test_calls_are_kept_as_long_as_records(deps: Deps, clock: FakeClock) -> None:
     receiver, call_id = phone(), CallId(random_uuid())
-    await calls.report(deps, receiver, call_id, CALLER, CallEvent.MISSED, CallSource.NONE, None)
+    await calls.report(deps, receiver, CallReport(call_id, CALLER, CallEvent.MISSED, CallSource.NONE))
     clock.advance(timedelta(days=deps.settings.retention_days))
     await PERIODIC["old_calls"].run(deps)
     assert await find(deps, receiver, call_id)
@@ -135,7 +137,7 @@ async def test_a_receiver_reports_a_limited_number_of_calls_a_day(deps: Deps, cl
     receiver, first, third = phone(), CallId(random_uuid()), CallId(random_uuid())
 
     async def report(call_id: CallId, event: CallEvent, by: PhoneNumber = receiver) -> None:
-        await calls.report(deps, by, call_id, CALLER, event, CallSource.NONE, None)
+        await calls.report(deps, by, CallReport(call_id, CALLER, event, CallSource.NONE))
 
     await report(first, CallEvent.SHOWN)
     clock.advance(timedelta(hours=1))

@@ -7,7 +7,7 @@ from tests.support.factories import Cast, Sent, phone, submit_batch
 from tests.support.fake_clock import FakeClock
 
 from callmark.domain.calls import daily_figures as call_figures, service as calls
-from callmark.domain.calls.model import CallEvent, CallSource
+from callmark.domain.calls.model import CallEvent, CallReport, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation.daily_figures import jobs
@@ -44,5 +44,7 @@ async def called(deps: Deps, record: StoredRecord, *events: CallEvent) -> None:
     for event in events:
         assert record.caller_number
         await calls.report(
-            deps, record.key.receiver_number, call_id, record.caller_number, event, CallSource.CALL_RECORD, record.key
+            deps,
+            record.key.receiver_number,
+            CallReport(call_id, record.caller_number, event, CallSource.CALL_RECORD, record.key),
         )

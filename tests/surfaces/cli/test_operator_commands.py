@@ -22,7 +22,7 @@ from tests.support.fake_clock import FakeClock
 from tests.surfaces.cli.running import NOBODY, Ended, Here, Runner
 
 from callmark.domain.calls import service as calls
-from callmark.domain.calls.model import CallEvent, CallSource
+from callmark.domain.calls.model import CallEvent, CallReport, CallSource
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
@@ -233,8 +233,8 @@ async def test_a_batch_is_listed_with_the_timeline_of_each_record(here: Here, de
     await personalisation.acknowledge(deps, [record_key])
     call_id = CallId(uuid4())
     for event in (CallEvent.SHOWN, CallEvent.MISSED):
-        report = (record_key.receiver_number, call_id, phone(), event, CallSource.CALL_RECORD, record_key)
-        await calls.report(deps, *report)
+        fact = CallReport(call_id, phone(), event, CallSource.CALL_RECORD, record_key)
+        await calls.report(deps, record_key.receiver_number, fact)
     listing = ("record", "list", "--batch", str(batch.id), "--account")
     line = (await to_thread(here.text, *listing, str(cast.account.id))).splitlines()[1]
     assert line.startswith(good["id"])

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from callmark.domain.ids import CallId
+from callmark.domain.personalisation.model import RecordKey
 from callmark.kit.phone import PhoneNumber
 
 
@@ -53,11 +54,25 @@ class Disconnect(StrEnum):
 
 
 class CallDetails(Struct, frozen=True):
-    """What a handset may add to a report. `duration_s` is how long people talked, in seconds."""
+    """What a handset may add to a report: a further fact about a call is a field here, and a column in `queries`.
+
+    `duration_s` is how long people talked, in seconds.
+    """
 
     verification: Verification | None = None
     duration_s: int | None = None
     disconnect: Disconnect | None = None
+
+
+class CallReport(Struct, frozen=True):
+    """One fact of a call, as a handset reports it; `record` is what it showed, with the source `call_record`."""
+
+    call_id: CallId
+    caller: PhoneNumber
+    event: CallEvent
+    source: CallSource
+    record: RecordKey | None = None
+    details: CallDetails = CallDetails()
 
 
 class CallCounts(Struct, frozen=True):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from callmark.domain.calls import queries
-from callmark.domain.calls.model import Call, CallCounts, CallDetails, CallEvent, CallSource
+from callmark.domain.calls.model import Call, CallCounts, CallEvent, CallReport, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation.model import RecordKey
@@ -16,62 +16,42 @@ from callmark.kit.postgres.database import Tx
 MOST_OF_RECORD = 200
 """A record shows for a day at most; a handset can report as many calls as it likes."""
 _DAY = timedelta(days=1)
-_NO_DETAILS = CallDetails()
 
 
-async def report(
-    deps: Deps,
-    receiver: PhoneNumber,
-    call_id: CallId,
-    caller: PhoneNumber,
-    event: CallEvent,
-    source: CallSource,
-    record: RecordKey | None,
-    details: CallDetails = _NO_DETAILS,
-) -> None:
+async def report(deps: Deps, receiver: PhoneNumber, fact: CallReport) -> None:
     """Keeps one fact of a call, committed on return. Repeating it changes nothing; the first of each fact stands.
 
     The record need not be stored (yet). Raises InvalidInput when source and record do not agree, Forbidden for another
     receiver's record, Conflict for a new call when the receiver has reported `calls_a_day` within 24 hours (a few more
     when many come at once).
     """
-    if (source is CallSource.CALL_RECORD) != (record is not None):
+    record = fact.record
+    if (fact.source is CallSource.CALL_RECORD) != (record is not None):
         raise InvalidInput("record is required with source call_record, and only with it", field="record")
     if record is not None and record.receiver_number != receiver:
         raise Forbidden("record belongs to another receiver")
     now, most = deps.clock.now(), deps.settings.calls_a_day
-    call = _facts(receiver, call_id, caller, event, source, record.id if record else None, details, at=now)
     async with deps.db.connection() as tx:
         is_over = most > 0 and await queries.count_since(tx, receiver, now - _DAY, most) >= most
-        if is_over and await queries.find(tx, receiver, call_id) is None:
+        if is_over and await queries.find(tx, receiver, fact.call_id) is None:
             raise Conflict("this receiver has reached the limit of reported calls within 24 hours")
-        await queries.merge(tx, call)
+        await queries.merge(tx, _call(receiver, fact, now))
 
 
-def _facts(
-    receiver: PhoneNumber,
-    call_id: CallId,
-    caller: PhoneNumber,
-    event: CallEvent,
-    source: CallSource,
-    record_id: UUID | None,
-    details: CallDetails,
-    *,
-    at: datetime,
-) -> Call:
-    """The call as far as this one event tells."""
-    shown = event is CallEvent.SHOWN
+def _call(receiver: PhoneNumber, fact: CallReport, at: datetime) -> Call:
+    """The call as far as this one fact tells."""
+    shown = fact.event is CallEvent.SHOWN
     return Call(
         receiver_number=receiver,
-        id=call_id,
-        caller_number=caller,
-        source=source,
-        record_id=record_id,
+        id=fact.call_id,
+        caller_number=fact.caller,
+        source=fact.source,
+        record_id=fact.record.id if fact.record else None,
         shown_at=at if shown else None,
-        outcome=None if shown else event,
+        outcome=None if shown else fact.event,
         ended_at=None if shown else at,
         reported_at=at,
-        details=details,
+        details=fact.details,
     )
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.calls import service as calls
-from callmark.domain.calls.model import CallDetails
+from callmark.domain.calls.model import CallDetails, CallReport
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import answers as feedback
 from callmark.domain.feedback.model import QuestionAnswer
@@ -107,9 +107,9 @@ async def report_call(deps: Deps, registration: Registration, body: CallBody) ->
     """Keeps one fact of a call, committed on return, and logs it."""
     record = own_key(registration, body.record) if body.record else None
     caller = number_of(body.caller_number, "caller_number", body.region)
-    receiver, call_id = registration.phone_number, CallId(body.call_id)
     details = CallDetails(body.verification, body.duration_s, body.disconnect)
-    await calls.report(deps, receiver, call_id, caller, body.event, body.source, record, details)
+    fact = CallReport(CallId(body.call_id), caller, body.event, body.source, record, details)
+    await calls.report(deps, registration.phone_number, fact)
     log.info(
         "call_reported",
         receiver=shorten(registration.phone_number),

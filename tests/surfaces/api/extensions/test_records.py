@@ -17,7 +17,7 @@ from tests.surfaces.gateway.helpers import NOTHING_KNOWN, make_handset
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
 from callmark.domain.calls import service as calls
-from callmark.domain.calls.model import CallEvent, CallSource
+from callmark.domain.calls.model import CallEvent, CallReport, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
 from callmark.domain.ids import CallId
@@ -43,7 +43,9 @@ async def report(deps: Deps, receiver: PhoneNumber, record_id: str, *events: Cal
     record = await key_of(deps, record_id)
     call_id = CallId(random_uuid())
     for event in events:
-        await calls.report(deps, receiver, call_id, PhoneNumber(CALLER), event, CallSource.CALL_RECORD, record)
+        await calls.report(
+            deps, receiver, CallReport(call_id, PhoneNumber(CALLER), event, CallSource.CALL_RECORD, record)
+        )
     return call_id
 
 
@@ -155,8 +157,8 @@ async def test_the_funnel_counts_each_stage_and_why_records_failed(deps: Deps, a
     await report(deps, online, records[0]["record_id"], CallEvent.SHOWN, CallEvent.ANSWERED)
     await report(deps, online, records[1]["record_id"], CallEvent.SHOWN)
     spoof = RecordKey(stranger, deps.clock.now(), (await key_of(deps, records[1]["record_id"])).id)
-    rejected = (PhoneNumber(CALLER), CallEvent.REJECTED, CallSource.CALL_RECORD)
-    await calls.report(deps, stranger, CallId(random_uuid()), *rejected, spoof)
+    rejected = CallEvent.REJECTED, CallSource.CALL_RECORD, spoof
+    await calls.report(deps, stranger, CallReport(CallId(random_uuid()), PhoneNumber(CALLER), *rejected))
     assert (await acme.get(f"records/{records[1]['record_id']}"))["calls"][0]["outcome"] is None
     late = await key_of(deps, records[2]["record_id"])
     await personalisation.acknowledge(deps, [late])
