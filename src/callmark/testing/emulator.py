@@ -196,17 +196,24 @@ class Emulator:
         return self._control.ask("GET", "mails", list[CaughtMail])
 
     def fail(
-        self, *, status: int | None = None, slug: str | None = None, count: int | None = None, **more: int
+        self,
+        *,
+        status: int | None = None,
+        slug: str | None = None,
+        count: int | None = None,
+        latency_ms: int | None = None,
+        drop_every: int | None = None,
     ) -> None:
         """The next `count` (1) requests of the API fail with `status` or `slug`, else 500, and change nothing.
 
         `latency_ms` and `drop_every` as in docs/emulator.md; with these alone no request fails. Replaces the faults
         that were set before.
         """
-        if status is None and slug is None and (count is not None or not more):
+        others = {"latency_ms": latency_ms, "drop_every": drop_every}
+        if status is None and slug is None and (count is not None or set(others.values()) == {None}):
             status = _FAILS_WITH
-        named = {"status": status, "slug": slug, "count": count}
-        self._control.tell("PUT", "faults", **{key: value for key, value in named.items() if value is not None}, **more)
+        faults = {"status": status, "slug": slug, "count": count, **others}
+        self._control.tell("PUT", "faults", **{name: value for name, value in faults.items() if value is not None})
 
     def stop_failing(self) -> None:
         """No faults are left."""

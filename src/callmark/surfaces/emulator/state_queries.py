@@ -1,6 +1,7 @@
 """The SQL of emulator_state, one row: the faults that are set, and the seed. The control API writes it."""
 
 from msgspec import Struct
+from msgspec.structs import astuple, replace
 
 from callmark.kit.postgres.database import Tx, fetch_one
 
@@ -16,21 +17,24 @@ class Faults(Struct, frozen=True):
     latency_ms: int = 0
     drop_every: int = 0
 
+    @property
+    def of_handsets(self) -> "Faults":
+        """What is left of it without what the API's answers alone are about: the virtual handsets must hear of it."""
+        return replace(self, slug=None, count=0, latency_ms=0)
+
+
+_FAULTS = "fault_slug, faults_left, latency_ms, drop_every"
+"""The columns of `Faults`, in the order of its fields."""
+
 
 async def put_faults(tx: Tx, faults: Faults) -> None:
     """Replaces the faults that are set."""
-    await tx.execute(
-        "UPDATE emulator_state SET fault_slug = $1, faults_left = $2, latency_ms = $3, drop_every = $4",
-        faults.slug,
-        faults.count,
-        faults.latency_ms,
-        faults.drop_every,
-    )
+    await tx.execute(f"UPDATE emulator_state SET ({_FAULTS}) = ($1, $2, $3, $4)", *astuple(faults))
 
 
 async def select_faults(tx: Tx) -> Faults:
     """The faults that are left."""
-    row = await fetch_one(tx, "SELECT fault_slug, faults_left, latency_ms, drop_every FROM emulator_state")
+    row = await fetch_one(tx, f"SELECT {_FAULTS} FROM emulator_state")
     return Faults(*row)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,12 @@ from callmark.domain.deps import Deps
 from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.heartbeats import LiveProcess, move_clock
 from callmark.surfaces.app import build_app
+from callmark.surfaces.emulator.control_api.faults import FaultsOut
+from callmark.surfaces.emulator.control_api.wire import FaultsIn
 from callmark.surfaces.emulator.handsets.magic_receivers import MAGIC
 from callmark.surfaces.emulator.pages.first_page import magic_lines
+from callmark.surfaces.emulator.state_queries import Faults
+from callmark.testing.emulator import Emulator
 
 
 @pytest.fixture
@@ -143,6 +148,14 @@ async def test_what_faults_are_left_can_be_set_again(api: httpx.AsyncClient) -> 
     left = (await api.get("/emulator/v1/faults")).json()
     assert left == {"status": None, "slug": None, "count": 0, "latency_ms": 0, "drop_every": 0}
     assert (await api.put("/emulator/v1/faults", json=left)).json() == left
+
+
+def test_tests_of_integrators_ask_for_the_same_faults_as_the_control_api() -> None:
+    """What the API's answers alone are about, virtual handsets need not hear of."""
+    named = [name for name in signature(Emulator.fail).parameters if name != "self"]
+    assert named == [*FaultsIn.__struct_fields__] == [*FaultsOut.__struct_fields__]
+    assert Faults("invalid-input", 1, 2).of_handsets == Faults()
+    assert Faults(drop_every=2).of_handsets == Faults(drop_every=2)
 
 
 async def test_a_reset_has_one_option(api: httpx.AsyncClient) -> None:

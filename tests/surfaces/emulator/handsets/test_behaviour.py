@@ -10,6 +10,7 @@ from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.handsets.behaviour import Behaviour, Conditions, Forgotten, ringing
 from callmark.surfaces.emulator.handsets.model import MOST_RINGS, Script
+from callmark.surfaces.emulator.state_queries import Faults
 
 NUMBER, OTHER = PhoneNumber("919900000001"), PhoneNumber("919900000002")
 
@@ -73,10 +74,10 @@ def test_what_came_before_a_reset_is_forgotten() -> None:
 def test_pushes_dropped_for_all_are_counted_over_all_handsets() -> None:
     conditions = Conditions()
     handsets = [Behaviour(number, conditions) for number in (NUMBER, OTHER, NUMBER)]
-    conditions.drop_every(3)
+    conditions.take_faults(Faults(drop_every=3))
     assert [one.loses(Script()) for one in handsets * 2] == [False, False, True] * 2
     assert not any(one.loses(Script()) for one in handsets[:2])
     conditions.take_seed(7)
     assert [one.loses(Script()) for one in handsets * 2] == [False, False, True] * 2
-    conditions.drop_every(0)
+    conditions.take_faults(Faults())
     assert not any(losses(handsets[0], Script()))

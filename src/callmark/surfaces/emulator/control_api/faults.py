@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from msgspec import Struct
+from msgspec.structs import asdict, replace
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
@@ -68,7 +69,7 @@ class FaultsOut(Struct, frozen=True):
     def of(cls, faults: Faults) -> "FaultsOut":
         """What the control API tells of `faults`."""
         slug = faults.slug if faults.count else None
-        return cls(KNOWN[slug] if slug else None, slug, faults.count, faults.latency_ms, faults.drop_every)
+        return cls(KNOWN[slug] if slug else None, **asdict(replace(faults, slug=slug)))
 
 
 def fault_routes(deps: Deps) -> list[BaseRoute]:
@@ -95,7 +96,7 @@ async def _set_faults(deps: Deps, wanted: Faults) -> None:
     async with deps.db.transaction() as tx:
         before = await state_queries.select_faults(tx)
         await state_queries.put_faults(tx, wanted)
-    if before.drop_every or wanted.drop_every:  # the rest is no matter of the handsets
+    if {before.of_handsets, wanted.of_handsets} != {Faults()}:
         await farm_api.ask(deps, farm_api.TakeFaults(), farm_api.Done)
 
 
@@ -105,7 +106,9 @@ def _wanted_faults(body: wire.FaultsIn) -> Faults:
     if slug is None and body.count:
         raise InvalidInput("count needs a status or a slug", field="count")
     count = (1 if body.count is None else body.count) if slug else 0
-    return Faults(slug, count, body.latency_ms, body.drop_every)
+    named = asdict(body)
+    del named["status"]  # the slug says it
+    return replace(Faults(**named), slug=slug, count=count)
 
 
 def slug_of(status: int | None, slug: str | None) -> str | None:

@@ -7,6 +7,7 @@ from callmark.domain.calls.model import CallEvent
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.seeded_random import chance
 from callmark.surfaces.emulator.handsets.model import MOST_RINGS, Script
+from callmark.surfaces.emulator.state_queries import Faults
 
 RING_S = 0.2
 """Real seconds of one ring: short, so that a scripted run is."""
@@ -47,21 +48,21 @@ class Conditions:
         self.seed: int | None = None
         """What draws come from, as of `take_seed`."""
         self.forgotten = NOTHING_FORGOTTEN
-        self._drop_every = 0
+        self._faults = Faults()
         self._pushes = 0
 
     def take_seed(self, seed: int | None) -> None:
         """Draws come from it from their next start on, and pushes are counted from one again."""
         self.seed, self._pushes = seed, 0
 
-    def drop_every(self, n: int) -> None:
-        """Every n-th push to any handset is lost from now on, counted from one again; 0 loses none."""
-        self._drop_every, self._pushes = n, 0
+    def take_faults(self, faults: Faults) -> None:
+        """These are in force from now on, and pushes are counted from one again."""
+        self._faults, self._pushes = faults, 0
 
     def loses(self) -> bool:
         """Whether the push that has just come, to whichever handset, is lost."""
         self._pushes += 1
-        return self._drop_every > 0 and self._pushes % self._drop_every == 0
+        return self._faults.drop_every > 0 and self._pushes % self._faults.drop_every == 0
 
 
 class Behaviour:

@@ -113,7 +113,7 @@ class Farm:
                     for magic in MAGIC:
                         await queries.insert_missing(tx, magic.handset)
                     self._conditions.take_seed(await state_queries.select_seed(tx))
-                    self._conditions.drop_every((await state_queries.select_faults(tx)).drop_every)
+                    self._conditions.take_faults(await state_queries.select_faults(tx))
                     return await queries.select_all(tx)
             except Unavailable as exc:
                 log.warning("farm_waits", error=exc.reason)
@@ -207,7 +207,7 @@ class Farm:
 
     async def _take_faults(self) -> None:
         async with self._deps.db.connection() as tx:
-            self._conditions.drop_every((await state_queries.select_faults(tx)).drop_every)
+            self._conditions.take_faults(await state_queries.select_faults(tx))
 
     async def _reset(self) -> None:
         """Every handset is deleted, or holds nothing; what was on its way to them counts as lost.
