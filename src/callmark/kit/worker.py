@@ -115,7 +115,7 @@ class Worker:
         await run_all(*(self._attend(work, POLL_S * n / len(works)) for n, work in enumerate(works)))
 
     async def run_due(self, work: Work) -> int:
-        """Runs everything of one kind that is due now, once; how many rows. For tests and one-shot commands."""
+        """Runs everything of one kind that is due now, once; how many rows. For tests."""
         begin_work(work.name)
         count = 0
         while claimed := await self.claim(work, work.at_once):

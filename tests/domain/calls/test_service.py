@@ -27,7 +27,7 @@ def a_key(deps: Deps, receiver: PhoneNumber) -> RecordKey:
 
 async def find(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call | None:
     async with deps.db.connection() as tx:
-        return await calls.call_in(tx, receiver, call_id)
+        return await calls.find_call(tx, receiver, call_id)
 
 
 async def read(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call:

@@ -202,7 +202,7 @@ async def test_an_acknowledgement_with_a_foreign_record_is_refused_as_a_whole(
 
 async def call_of(deps: Deps, owner: Owner, call_id: UUID) -> Call:
     async with deps.db.connection() as tx:
-        call = await calls.call_in(tx, owner.number, CallId(call_id))
+        call = await calls.find_call(tx, owner.number, CallId(call_id))
     assert call
     return call
 

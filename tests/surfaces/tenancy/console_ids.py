@@ -23,7 +23,7 @@ IDS = {
     "/alerts/{id}": "recipientId",
     "/structure/{id}": "unitId",
     "/feature-sets/{id}": "featureSetId",
-    "/feature-sets/{id}/listing/{draft}": "listFileId",
+    "/feature-sets/{id}/listing/{file}": "listFileId",
     "/numbers/jobs/{id}": "listingJobId",
     "/numbers/proofs/{id}": "proofRequestId",
     "/numbers/{number}": "phoneNumber",

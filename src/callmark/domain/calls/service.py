@@ -77,7 +77,7 @@ async def was_missed(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber) -> bool
     return await queries.any_missed(tx, receiver, caller)
 
 
-async def call_in(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None:
+async def find_call(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None:
     """What is known of one call, inside the caller's transaction."""
     return await queries.find(tx, receiver, call_id)
 

@@ -99,7 +99,7 @@ async def _asked(tx: Tx, answered: NewFeedback) -> tuple[ListedCaller, Campaign]
 
 
 async def _check_call(tx: Tx, receiver: PhoneNumber, answered: NewFeedback) -> None:
-    call = await calls.call_in(tx, receiver, answered.call_id)
+    call = await calls.find_call(tx, receiver, answered.call_id)
     if (
         call is None
         or call.caller_number != answered.business_number

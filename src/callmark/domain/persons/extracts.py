@@ -78,9 +78,9 @@ def _of_object(found: dict[str, object], mask: NumberMask) -> dict[str, object]:
             caller_first = cast("list[object]", value)
             shown[key] = [*caller_first[:1], *(_alone(one, mask) for one in caller_first[1:])]
         elif is_theirs or not _has_objects(value):
-            shown[_of_key(key, mask)] = _alone(value, mask)
+            shown[_without_others(key, mask)] = _alone(value, mask)
         elif mask.walked(value) != value:
-            shown[_of_key(key, mask)] = of_json(value, mask)
+            shown[_without_others(key, mask)] = of_json(value, mask)
     return shown
 
 
@@ -96,7 +96,7 @@ def _alone(value: object, mask: NumberMask) -> object:
     match value:
         case dict():
             members = cast("dict[str, object]", value).items()
-            return {_of_key(key, mask): _alone(one, mask) for key, one in members}
+            return {_without_others(key, mask): _alone(one, mask) for key, one in members}
         case list():
             return [_alone(one, mask) for one in cast("list[object]", value)]
         case str():
@@ -105,10 +105,6 @@ def _alone(value: object, mask: NumberMask) -> object:
             return 0
         case _:
             return value
-
-
-def _of_key(key: str, mask: NumberMask) -> str:
-    return _without_others(key, mask)
 
 
 def _may_be_other(value: float, mask: NumberMask) -> bool:

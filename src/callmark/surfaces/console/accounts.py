@@ -17,6 +17,7 @@ from callmark.domain.members.model import Member
 from callmark.domain.numbers import search as number_search
 from callmark.domain.policy.model import Action, Role
 from callmark.domain.policy.plan import Feature
+from callmark.domain.sessions import model as sessions
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.choices import SetChange
 from callmark.kit.errors import Conflict, InvalidInput
@@ -84,7 +85,7 @@ class InviteAdminPage(Page, frozen=True):
     template: ClassVar[str] = "accounts/invite.html"
     form: Form
     account: Account
-    longest_name: int = LONGEST_NAME
+    longest_name: int = sessions.LONGEST_NAME
 
 
 async def show_accounts(request: ConsoleRequest) -> Response:

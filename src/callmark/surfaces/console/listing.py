@@ -253,7 +253,7 @@ async def _get_set(request: ConsoleRequest) -> PlacedFeatureSet:
 async def _get_list(request: ConsoleRequest) -> tuple[FeatureSet, PreviewedFile]:
     """The feature set and the list that the path names. Raises NotFound; Gone for a list that is no longer kept."""
     one = (await _get_set(request)).feature_set
-    file_id = request.id(PreviewedFileId, "draft")
+    file_id = request.id(PreviewedFileId, "file")
     try:
         return one, await get_list(request, one.id, file_id)
     except NotFound as exc:
@@ -370,7 +370,7 @@ ROUTES = (
     get("/feature-sets/{id}/listing", show_listing, Action.NUMBERS_MANAGE),
     post("/feature-sets/{id}/listing", send, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_LIST_BYTES),
     post("/feature-sets/{id}/listing/apply", apply, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_LIST_BYTES),
-    get("/feature-sets/{id}/listing/{draft}", show_preview, Action.NUMBERS_MANAGE),
-    get("/feature-sets/{id}/listing/{draft}/rejected.csv", download_rejected, Action.NUMBERS_MANAGE),
+    get("/feature-sets/{id}/listing/{file}", show_preview, Action.NUMBERS_MANAGE),
+    get("/feature-sets/{id}/listing/{file}/rejected.csv", download_rejected, Action.NUMBERS_MANAGE),
     *confirmed("/feature-sets/{id}/delist-all", ask_delist_all, delist_all, Action.NUMBERS_MANAGE),
 )

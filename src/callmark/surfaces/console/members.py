@@ -6,12 +6,11 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from callmark.domain.accounts.model import LONGEST_NAME
 from callmark.domain.ids import MemberId
 from callmark.domain.members import service as members
 from callmark.domain.members.model import GrantableRole, Member, VisibleMember
 from callmark.domain.policy.model import Action, Role
-from callmark.domain.sessions.model import MemberState
+from callmark.domain.sessions.model import LONGEST_NAME, MemberState
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names

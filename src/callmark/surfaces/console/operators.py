@@ -4,12 +4,12 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.accounts.model import LONGEST_NAME
 from callmark.domain.ids import OperatorId
 from callmark.domain.operators import service as operators
 from callmark.domain.operators.model import Operator
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.policy.model import Action
+from callmark.domain.sessions.model import LONGEST_NAME
 from callmark.domain.sessions.passwords import SHORTEST
 from callmark.domain.shown import digest_of
 from callmark.kit.errors import Conflict, InvalidInput
