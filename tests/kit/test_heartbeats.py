@@ -2,15 +2,19 @@
 
 import asyncio
 from datetime import timedelta
+from typing import LiteralString
 
 import pytest
 from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
+from callmark.kit import heartbeats
 from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.errors import Unavailable
+from callmark.kit.fabric.client import OnMessage
 from callmark.kit.heartbeats import LiveProcess, move_clock
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 LONG = timedelta(minutes=5)
 """Whoever waits for one that does not confirm waits longer than a test."""
@@ -35,6 +39,33 @@ async def test_a_stopped_process_is_not_waited_for(deps: Deps) -> None:
     await process.stop()
     async with asyncio.timeout(60):
         await move_clock(deps.db, deps.fabric, SystemClock(), timedelta(seconds=1), within=LONG)
+
+
+async def test_an_announcement_that_is_on_its_way_does_not_bring_a_stopped_process_back(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening, is_read, may_go_on = list[OnMessage](), asyncio.Event(), asyncio.Event()
+
+    async def listen(_topic: str, on_message: OnMessage) -> None:
+        listening.append(on_message)
+
+    async def read_slowly(tx: Tx, statement: LiteralString) -> Row:
+        row = await fetch_one(tx, statement)
+        is_read.set()
+        await may_go_on.wait()
+        return row
+
+    monkeypatch.setattr(deps.fabric, "listen", listen)
+    real = FakeClock(SystemClock().now())  # it stands still, so that there is no beat
+    process = LiveProcess("test", deps.db, deps.fabric, ProductClock(real), real)
+    await process.start()
+    monkeypatch.setattr(heartbeats, "fetch_one", read_slowly)
+    announced = asyncio.ensure_future(listening[0](b""))
+    await is_read.wait()
+    await process.stop()
+    may_go_on.set()
+    await announced
+    assert await heartbeats.heartbeats(deps.db, SystemClock()) == []
 
 
 async def test_a_killed_process_is_not_waited_for_when_its_heartbeat_is_old(deps: Deps) -> None:

@@ -73,12 +73,12 @@ class LiveProcess:
 
     async def stop(self) -> None:
         """Deletes the row, so that no one waits for this process."""
-        self._stopped = True  # an announcement that is on its way must not bring the row back
+        self._stopped = True  # a refresh that is on its way must not bring the row back
         if self._beat:
             self._beat.cancel()
         with contextlib.suppress(AppError):
             async with self._db.connection() as tx:
-                await tx.execute("DELETE FROM process WHERE id = $1", self.id)
+                await self._delete(tx)
 
     async def _announced(self, _: bytes) -> None:
         if self._stopped:
@@ -115,6 +115,11 @@ class LiveProcess:
                 self._real.now(),
                 self._version,
             )
+            if self._stopped:  # meanwhile, and `stop` may have deleted the row before it was written
+                await self._delete(tx)
+
+    async def _delete(self, tx: Tx) -> None:
+        await tx.execute("DELETE FROM process WHERE id = $1", self.id)
 
 
 def apart(theirs: datetime, asked_at: datetime, told_at: datetime) -> timedelta:

@@ -63,11 +63,11 @@ async def open_deps(
         fabric = Fabric(
             settings.nats_url.reveal(), installation, access=NatsAccess.of(settings), name=f"callmark {kind}"
         )
+        stack.push_async_callback(fabric.close)  # before it is opened: who is cancelled meanwhile closes it too
         await fabric.open()
-        stack.push_async_callback(fabric.close)
         live = LiveProcess(kind, db, fabric, clock, real)
+        stack.push_async_callback(live.stop)  # before the start, which may fail once the row is written
         await live.start()
-        stack.push_async_callback(live.stop)
         health = health or Health()
         health.process_id = live.id
         yield Deps(keyed, db, fabric, StatementBatcher(gathered), clock, real, public_url(settings), health)
