@@ -47,6 +47,33 @@ async def test_the_first_failure_ends_the_others_and_is_raised() -> None:
     assert ended == []
 
 
+async def _fails(why: str) -> None:
+    raise ValueError(why)
+
+
+async def _fails_when_it_is_to_end(why: str) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        raise ValueError(why)
+
+
+async def test_failures_after_the_first_are_logged() -> None:
+    """asyncio complains of one that nobody looks at when it is collected, in the middle of something else."""
+    with capture_logs() as logged, pytest.raises(ValueError, match="first"):
+        await run_all(_fails("first"), _fails("second"), _fails_when_it_is_to_end("third"))
+    assert [line["event"] for line in logged] == ["task_failed"] * 2
+    assert {str(line["exc_info"]) for line in logged} == {"second", "third"}
+
+
+async def test_a_failure_of_one_that_is_to_end_is_logged() -> None:
+    task = asyncio.create_task(_fails_when_it_is_to_end("no room"))
+    await asyncio.sleep(0)
+    with capture_logs() as logged:
+        await end([task])
+    assert [(line["event"], str(line["exc_info"])) for line in logged] == [("task_failed", "no room")]
+
+
 async def test_all_that_end_well_end_well() -> None:
     done: list[int] = []
 
@@ -115,6 +142,15 @@ async def test_side_work_that_swallows_a_cancellation_has_ended_when_it_is_to() 
     await asyncio.sleep(0)
     await side.end()
     assert ended == ["cleaned up"]
+
+
+async def test_side_work_that_fails_when_it_is_to_end_is_logged_once() -> None:
+    side = SideTasks("side_work_failed")
+    with capture_logs() as logged:
+        side.start(_fails_when_it_is_to_end("no room"))
+        await asyncio.sleep(0)
+        await side.end()
+    assert [line["event"] for line in logged] == ["side_work_failed"]
 
 
 @pytest.mark.parametrize(("error", "level"), [(ValueError("no room"), "error"), (Unavailable("away"), "warning")])

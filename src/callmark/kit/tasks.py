@@ -20,8 +20,17 @@ MOST_TIMES = 3
 
 
 async def end(tasks: Iterable["asyncio.Task[Any]"], *, again_after_s: float = AGAIN_AFTER_S) -> None:
-    """Cancels `tasks` until all have ended; gives up after three times, with a line in the log."""
-    left = {task for task in tasks if not task.done()}
+    """Cancels `tasks` until all have ended; gives up after three times, with a line in the log.
+
+    What one raises meanwhile is logged. A failure of before is the caller's.
+    """
+    begun = {task for task in tasks if not task.done()}
+    await _cancel(begun, again_after_s)
+    for task in begun:
+        _log_failure("task_failed", task)
+
+
+async def _cancel(left: "set[asyncio.Task[Any]]", again_after_s: float = AGAIN_AFTER_S) -> None:
     for _ in range(MOST_TIMES):
         for task in left:
             task.cancel()
@@ -29,6 +38,19 @@ async def end(tasks: Iterable["asyncio.Task[Any]"], *, again_after_s: float = AG
             _, left = await asyncio.wait(left, timeout=again_after_s)
     if left:
         log.error("tasks_do_not_end", tasks=sorted(task.get_name() for task in left))
+
+
+def _failure(task: "asyncio.Task[Any]") -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None
+
+
+def _log_failure(event: str, task: "asyncio.Task[Any]") -> None:
+    """What nobody awaits is logged here: asyncio tells of it only when the task is collected."""
+    error = _failure(task)
+    if isinstance(error, Unavailable):
+        log.warning(event, error=error.reason)
+    elif error:
+        log.error(event, exc_info=error)
 
 
 class SideTasks:
@@ -49,15 +71,11 @@ class SideTasks:
 
     async def end(self) -> None:
         """Cancels all of it and returns when it has ended."""
-        await end(self._tasks)
+        await _cancel({task for task in self._tasks if not task.done()})
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, Unavailable):
-            log.warning(self._event, error=error.reason)
-        elif error:
-            log.error(self._event, exc_info=error)
+        _log_failure(self._event, task)
 
 
 _left: set["asyncio.Task[None]"] = set()
@@ -87,15 +105,17 @@ def _log_failed(event: str, task: "asyncio.Task[None]") -> None:
 
 
 async def run_all(*works: Coroutine[Any, Any, None], again_after_s: float = AGAIN_AFTER_S) -> None:
-    """Runs all to their end. The first that fails ends the others, and what it raised is raised."""
+    """Runs all to their end. The first that fails ends the others, and what it raised is raised; the rest is logged."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:
-        failed = next((task for task in tasks if task.done() and not task.cancelled() and task.exception()), None)
+        failed = [task for task in tasks if _failure(task)]
         await end(tasks, again_after_s=again_after_s)
+    for task in failed[1:]:
+        _log_failure("task_failed", task)
     if failed:
-        await failed
+        await failed[0]
 
 
 async def results_of(works: Iterable[Awaitable[_T]]) -> list[_T]:

@@ -42,8 +42,9 @@ async def run_beside(stop: asyncio.Event, work: Callable[[], Coroutine[Any, Any,
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
+        if working.done():
             await working
+        if not stop.is_set():
             raise RuntimeError("the background work ended unexpectedly")
     finally:
         await end([stopping, working])
