@@ -75,6 +75,19 @@ async def test_a_statement_that_was_given_up_takes_its_connection_along(kept: Ke
         assert used[0] not in {await tx.fetchval("SELECT pg_backend_pid()") for tx in (one, two)}
 
 
+async def test_what_is_under_way_when_the_time_for_closing_is_over_is_cut(
+    kept: KeptConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def close_in_the_middle() -> None:
+        async with kept.connection() as tx:
+            await kept.close()
+            await tx.execute("SELECT 1")
+
+    monkeypatch.setattr("callmark.kit.fastpath.kept_connections.CLOSED_WITHIN_S", 0)
+    with pytest.raises(Unavailable):
+        await close_in_the_middle()
+
+
 async def test_one_who_gives_up_waiting_takes_no_place_along(kept: KeptConnections) -> None:
     async with kept.connection(), kept.connection():
         third = asyncio.create_task(backend(kept))
@@ -112,7 +125,10 @@ async def test_they_outlive_their_engine() -> None:
     shutil.rmtree(directory)
 
 
-async def test_closing_waits_for_what_is_under_way_and_refuses_the_rest(kept: KeptConnections) -> None:
+async def test_closing_waits_for_what_is_under_way_and_refuses_the_rest(
+    kept: KeptConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callmark.kit.fastpath.kept_connections.CLOSED_WITHIN_S", 60)
     async with kept.connection() as tx:
         closing = asyncio.create_task(kept.close())
         assert await tx.fetchval("SELECT 1") == 1

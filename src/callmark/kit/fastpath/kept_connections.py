@@ -24,6 +24,9 @@ from callmark.kit.postgres.primary import LOST, Primary
 TRUSTED_S = 300.0
 """How long a connection may rest: something on the way may have dropped one that rested longer, without a word."""
 
+CLOSED_WITHIN_S = 2.0
+"""How long a process that ends waits for statements under way."""
+
 _USELESS_AFTER = (TimeoutError, asyncio.CancelledError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """After these a statement may be running still, or asyncpg is out of step with the server."""
 
@@ -98,10 +101,10 @@ class KeptConnections:
         return named
 
     async def close(self) -> None:
-        """Closes the connections; those still busy after two seconds are cut."""
+        """Closes the connections; those still busy after `CLOSED_WITHIN_S` are cut."""
         self._closing = True
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(CLOSED_WITHIN_S):
                 for _ in range(self._size):
                     await self._slots.acquire()
                 for held, _ in self._resting:
