@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.certificates import certificate
+from tests.support.loop_time import LoopTime, when_heard
+from tests.support.waiting import Growing
 
 from callmark.kit.outbound.addresses import LOOPBACK
 from callmark.kit.outbound.client import Answered, Outbound, Patience, Unreachable
@@ -157,28 +159,30 @@ async def test_a_kept_connection_that_the_receiver_closed_is_no_failure() -> Non
         assert there.connections == 2
 
 
-async def test_each_request_on_a_kept_connection_has_its_whole_time() -> None:
-    requests = 0
+async def test_each_request_on_a_kept_connection_has_its_whole_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests, time = Growing[bytes](), LoopTime(monkeypatch)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal requests
         with contextlib.closing(writer), contextlib.suppress(asyncio.IncompleteReadError):  # the client has gone
-            while await reader.readuntil(b"{}"):
-                requests += 1
-                if requests == 1:
-                    await asyncio.sleep(0.2)
+            while request := await reader.readuntil(b"{}"):
+                requests.append(request)
+                if len(requests) == 1:
+                    time.move(45)
                     writer.write(OK)
 
     loop = asyncio.get_running_loop()
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
-    async with Outbound(LOOPBACK, patience=Patience(connect_s=30, read_s=30, total_s=2)) as outbound:
+    async with Outbound(LOOPBACK, patience=Patience(connect_s=30, read_s=600, total_s=60)) as outbound:
         assert isinstance(await post(outbound, url), Answered)
-        began = loop.time()
-        assert error(await post(outbound, url)) == "not finished within 2 s"
-        assert loop.time() - began > 1.9
+        began, second = loop.time(), asyncio.create_task(post(outbound, url))
+        await requests.until(lambda requests: len(requests) == 2)
+        while not second.done():
+            time.move(1)
+            await asyncio.sleep(0)
+        assert error(await second) == "not finished within 60 s"
+        assert loop.time() - began >= 60
     listening.close()
-    assert requests == 2
 
 
 async def test_a_fresh_connection_that_is_cut_is_a_failure() -> None:
@@ -208,7 +212,12 @@ async def test_what_is_no_answer_is_told_in_words(answer: bytes, why: str) -> No
     "begun",
     [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b"HTTP/1.1 201 Made\r\n\r\n"],
 )
-async def test_the_whole_attempt_is_bounded_however_steadily_the_answer_drips(begun: bytes) -> None:
+async def test_the_whole_attempt_is_bounded_however_steadily_the_answer_drips(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = LoopTime(monkeypatch)
+    when_heard(monkeypatch, lambda: time.move(20))
+
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         try:
@@ -223,11 +232,11 @@ async def test_the_whole_attempt_is_bounded_however_steadily_the_answer_drips(be
             writer.close()
 
     listening = await asyncio.start_server(drip, "127.0.0.1", 0)
-    async with listening, Outbound(LOOPBACK, patience=Patience(connect_s=30, read_s=30, total_s=1.5)) as outbound:
+    async with listening, Outbound(LOOPBACK, patience=ENOUGH) as outbound:
         port = listening.sockets[0].getsockname()[1]
         result = await post(outbound, f"http://127.0.0.1:{port}/")
     assert isinstance(result, Answered)
-    assert result.error == f"the answer began with {result.status} and was not complete after 1.5 s"
+    assert result.error == f"the answer began with {result.status} and was not complete after 60 s"
 
 
 @pytest.mark.parametrize(
@@ -239,11 +248,15 @@ async def test_the_whole_attempt_is_bounded_however_steadily_the_answer_drips(be
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nokay",
     ],
 )
-async def test_an_answer_that_begins_and_then_says_nothing_is_no_success(begun: bytes) -> None:
-    async with server(begun) as there, Outbound(LOOPBACK, patience=SILENT) as outbound:
+async def test_an_answer_that_begins_and_then_says_nothing_is_no_success(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = LoopTime(monkeypatch)
+    when_heard(monkeypatch, lambda: time.move(30))
+    async with server(begun) as there, Outbound(LOOPBACK, patience=ENOUGH) as outbound:
         result = await post(outbound, f"http://127.0.0.1:{there.port}/")
     assert isinstance(result, Answered)
-    assert result.error == "the answer began with 200 and stopped, and nothing came for 1 s"
+    assert result.error == "the answer began with 200 and stopped, and nothing came for 30 s"
 
 
 @pytest.mark.parametrize(
