@@ -10,7 +10,7 @@ SAMPLES = {
     "page.html": "<p>It is told</p>{% if told %}{{ told('shall') }}{% endif %}{# anew #}",
     "page.js": "// told\nconst told = 'x'; say(\"It shall\");",
     "page.md": "It is told.\n`told`\n```\nshall\n```\nIt shall.",
-    "page.py": '"""Told. `shall`"""\nshall = told("It is told")\n',
+    "page.py": '"""Told. `shall`"""\nshall = told("It is told")  # so told `told`\n',
 }
 
 
@@ -20,7 +20,7 @@ SAMPLES = {
         ("page.html", ("It is told", "shall"), ("if told", "anew")),
         ("page.js", ("It shall",), ("told",)),
         ("page.md", ("It is told", "It shall"), ("`told`", "\nshall\n")),
-        ("page.py", ("It is told", "Told."), ("shall",)),
+        ("page.py", ("It is told", "Told.", "# so told"), ("shall", "`told`")),
     ],
 )
 def test_only_texts_for_people_are_read(

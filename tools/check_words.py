@@ -1,13 +1,15 @@
-"""Fails on words that our texts avoid: pages, scripts of pages, commands, errors, reference, docs and docstrings.
+"""Fails on words that our texts avoid: in pages, scripts, commands, errors, reference, docs, docstrings and comments.
 
 The words, and what to write instead, are in `tools/avoided_words.toml`; a file that needs one in its normal sense is
 named there too. Code names are not checked: in Markdown and docstrings what is between backquotes or in a code block is
-skipped, in Python and JavaScript only texts are read.
+skipped; of JavaScript only texts are read.
 """
 
 import ast
+import io
 import re
 import sys
+import tokenize
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -71,12 +73,15 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _python_texts(source: str) -> Iterator[tuple[int, str]]:
-    """String literals, and docstrings without the code in them."""
+    """String literals; docstrings and comments without the code in them."""
     tree = ast.parse(source)
     docstrings = {id(text) for text in map(_docstring, ast.walk(tree)) if text}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, _NOT_PROSE.sub(_blank, node.value) if id(node) in docstrings else node.value
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], _NOT_PROSE.sub(_blank, token.string)
 
 
 def _docstring(node: ast.AST) -> ast.Constant | None:

@@ -1,7 +1,7 @@
-"""Tasks that make a token for all who wait for one: nobody who asked for it ends them by being cancelled.
+"""Runs token requests as separate tasks: cancelling one waiter does not cancel the request that others wait for.
 
-They have the lock of a token store, so the next one who waits for that lock gives up those that never end, whichever
-client began them.
+A task holds the lock of a token store. The next one that waits for this lock gives up tasks that can never end, of any
+client.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Announcements to requests that wait for news (`surfaces.api.waiting`): hints that may be lost, as wake-ups may."""
+"""Wakes requests that wait for news (`surfaces.api.waiting`). An announcement is a hint, and may be lost."""
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId

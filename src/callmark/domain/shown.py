@@ -1,4 +1,8 @@
-"""What would be lost, as it was shown to who confirms it: compared once more when nobody else can change it."""
+"""Detects that a confirmation is stale.
+
+A page shows a list of things that would be lost, and its form has the digest of that list. The use case compares it
+with what would be lost now, under the lock.
+"""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,7 +11,7 @@ from callmark.kit.errors import ChangedMeanwhile
 
 
 def digest_of(lost: Iterable[str]) -> str:
-    """A short text that names what would be lost, in its order."""
+    """A short text that stands for the list, in its order."""
     return hashlib.sha256("\n".join(lost).encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """How much a process takes in at once: beyond that it refuses at once, so that what it has taken in is done in time.
 
-Work is counted in units, from taking a request in to its answer. Waiting for someone outside (a handset, news, the rest
-of a body) is no work: who waits steps aside (`aside`) and comes back unasked.
+Work is counted in units, from taking a request in to its answer. Time spent waiting for a handset, for news or for the
+rest of a body does not count: `aside` releases the share, and takes it back without a check.
 """
 
 from contextlib import AbstractContextManager

@@ -87,7 +87,7 @@ class ProcessUnit:
         self._board_fd = board_fd
         self.admin_port = admin_port
         """Where its health and metrics are: a port of its choice (0) until it first started, then always the same."""
-        # -P: else Python looks for modules in the directory that we were started in, whoever may write to it.
+        # -P: else Python looks for modules in the directory that we were started in, which others may write to.
         python = [sys.executable, "-P", "-m", "callmark.processes.child"]
         self._argv = [*python, kind, f"--index={index}", f"--roles={','.join(roles)}"]
         self._logs = logs

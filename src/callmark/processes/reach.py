@@ -1,4 +1,4 @@
-"""Where an installation and its engines are, and what is said of an engine that lets nobody in.
+"""Finds the addresses of an installation's engines, and words the error when one refuses us.
 
 Apart from `compose`, because a supervisor needs nothing else of it: what it does not import, it starts without.
 """

@@ -91,7 +91,7 @@ def _console(deps: Deps) -> list[BaseRoute]:
     from callmark.surfaces.console.app import Console
     from callmark.surfaces.console.routes import TABLE
 
-    pages.env.auto_reload = deps.settings.emulator  # for whoever changes a page and looks at it
+    pages.env.auto_reload = deps.settings.emulator  # shows a changed template without a restart
     # In emulator mode the demo's first page is at /.
     first = [] if deps.settings.emulator else [Route("/", _to_console, methods=["GET"])]
     return [*Console(deps, TABLE).routes, *first]

@@ -1,6 +1,6 @@
-r"""Bodies of text: read, checked once for what no text may hold, and decoded as JSON with one kind of mercy.
+r"""Reads and decodes JSON bodies, and checks them once for characters that no text may have.
 
-Every surface that takes JSON reads it here, so that each answers the same to the same oddity. Source: contract D55.
+All surfaces use it, so that malformed input gets the same answer everywhere. Source: contract D55.
 """
 
 import re

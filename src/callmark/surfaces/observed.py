@@ -129,7 +129,7 @@ class _Answer:
             if self._bare:
                 await self._send({"type": "http.response.body", "body": b""})
         elif message.get("more_body", False) and (self._bare or connection_of(self._scope).get("is_gone")):
-            raise _NobodyReads  # uvicorn drops what is sent to one that is gone, and the application goes on to its end
+            raise _NobodyReads  # uvicorn drops what is sent to one that is gone; the application would run to its end
         elif not self._bare:
             await self._send(message)
 

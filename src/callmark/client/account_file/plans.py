@@ -28,7 +28,7 @@ class Phase(IntEnum):
     MOVING_NUMBERS = 10  # out of the feature set that they are in
     NUMBERS = 11
     STATUS = 12
-    CAMPAIGN_ENDS = 13  # a live campaign may be in the way of the next
+    CAMPAIGN_ENDS = 13  # a live campaign may keep the next from starting
     CAMPAIGNS = 14
     CAMPAIGN_STARTS = 15
     WEBHOOKS = 16

@@ -79,7 +79,7 @@ async def count_ahead(deps: Deps, batch: Batch) -> None:
     try:
         async with deps.db.connection() as tx:
             await queries.make_days_due(tx, deps.clock.now())
-    except Unavailable as exc:  # the batch is accepted all the same
+    except Unavailable as exc:  # the batch is accepted in spite of it
         log.warning("days_not_looked_at", error=exc.reason)
     await deps.wake(WorkName.PERIODIC)
 

@@ -47,7 +47,7 @@ class Action(StrEnum):
     REFERENCE = "reference"
     AUDIT_VIEW = "audit_view"
     ACCOUNT_MANAGE = "account_manage"
-    ALERTS_MANAGE = "alerts_manage"  # who is told what
+    ALERTS_MANAGE = "alerts_manage"  # who gets which alerts
     DEPARTMENTS_MANAGE = "departments_manage"  # the account's top level
     STRUCTURE_VIEW = "structure_view"
     STRUCTURE_MANAGE = "structure_manage"

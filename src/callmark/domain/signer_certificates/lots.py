@@ -1,8 +1,8 @@
-"""An account's numbers as its certificates list them.
+"""Divides an account's numbers among its certificates.
 
-As a rule one certificate lists all of them. Verifiers read a certificate of 64 kilobytes at most, and get the whole of
-it for one call. So an account with very many numbers that do not follow each other has several certificates, each for
-a lot: the numbers from its start to the next lot's. A number that comes or goes changes its own lot alone.
+As a rule one certificate lists all of them. But verifiers accept certificates of 64 kilobytes at most, and fetch all of
+it for each call. So an account with very many scattered numbers has several certificates, one for each lot: the numbers
+from the start of the lot to the start of the next. A number that is added or removed changes only its own lot.
 """
 
 from bisect import bisect_left, bisect_right

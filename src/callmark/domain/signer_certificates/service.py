@@ -108,7 +108,7 @@ async def signer_of(
         return chosen
     try:
         is_worth_a_look = await _tried(deps, account_id, caller, icon)
-    except SetupError as exc:  # without the secret key the call goes on without a signature
+    except SetupError as exc:  # without the secret key the call continues without a signature
         log.warning("certificate_not_issued", account_id=str(account_id), error=exc.detail)
         is_worth_a_look = False
     if is_worth_a_look:

@@ -81,7 +81,7 @@ def new_archive(path: Path) -> Generator[ArchiveWriter]:
         _remove_leftovers(path.parent)
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # says that somebody writes it
+            fcntl.flock(file, fcntl.LOCK_EX)  # says that it is being written
             try:
                 yield ArchiveWriter(file)
                 partial.rename(path)
@@ -200,7 +200,7 @@ def _header(name: str, size: int, manifest: Manifest) -> bytes:
 def _remove_leftovers(folder: Path) -> None:
     """Removes unfinished backups that nobody is writing."""
     for left in folder.glob(f".*{_PARTIAL}"):
-        with contextlib.suppress(OSError), left.open("rb") as file:  # being written, or somebody else's
+        with contextlib.suppress(OSError), left.open("rb") as file:  # being written, or of another user
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             left.unlink()
 

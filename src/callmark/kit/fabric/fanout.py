@@ -233,7 +233,7 @@ class Fanouts:
         return True
 
     def lose(self, pushes: Sequence[Push]) -> None:
-        """These end as FABRIC_LOST."""
+        """Settles these pushes as FABRIC_LOST."""
         for push in pushes:
             self.settle(push.key, Answer.FABRIC_LOST)
 

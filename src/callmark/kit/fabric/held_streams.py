@@ -1,8 +1,8 @@
-"""Handsets' streams that this process holds: a sender of the same process writes to them, past NATS.
+"""Handsets' streams that this process holds: a sender in the same process writes to them directly, without NATS.
 
-It may where it knows which stream of the handset is the newest (`Push.stream`). And it must look once more, after the
-record is committed: if the newest is another one by then, the record is to be sent to all (`Fabric.push_again`). One
-that opens later still reads the record when it syncs.
+The sender may do so if it knows the handset's newest stream (`Push.stream`). After the record is committed it must
+check again: if another stream is the newest by then, it sends the record to all of them (`Fabric.push_again`). A stream
+that opens later reads the record when it syncs.
 """
 
 from collections.abc import Callable

@@ -129,7 +129,7 @@ class Primary:
         if self._looking is None or self._looking.done():
             self._looked_at = asyncio.get_running_loop().time()
             self._looking = asyncio.create_task(self._look(hosts))
-            self._looking.add_done_callback(_retrieve)  # whoever waits for it may be cut before its end
+            self._looking.add_done_callback(_retrieve)  # those who wait for it may be cancelled before its end
         return self._looking
 
     async def _look(self, hosts: Sequence[Host]) -> Host:

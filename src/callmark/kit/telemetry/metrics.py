@@ -1,6 +1,6 @@
 """Metrics: declared here or beside the code that they measure, listed by `describe`, printed by `render`.
 
-What happens is counted where it happens (`counter`, `histogram`). What is the case is read when someone asks
+Events are counted where they happen (`counter`, `histogram`). Gauges of existing state are read at scrape time
 (`ReadMetric`). A label has few values, known in advance: never a phone number, never the id of an account.
 """
 

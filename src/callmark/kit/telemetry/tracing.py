@@ -158,11 +158,11 @@ async def traced_process(settings: Settings, process: str) -> AsyncGenerator[Non
         yield
     finally:
         use(None)
-        last = Thread(target=provider.shutdown, daemon=True)  # it heeds no time limit, and no end of the process
+        last = Thread(target=provider.shutdown, daemon=True)  # it stops for no time limit, nor when the process ends
         last.start()
         await asyncio.to_thread(last.join, FLUSH_WITHIN_S)
         if last.is_alive():
-            exporter.shutdown()  # or its threads would go on to try
+            exporter.shutdown()  # or its threads would try again without end
 
 
 def use(provider: "TracerProvider | None") -> None:

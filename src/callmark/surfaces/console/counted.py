@@ -1,4 +1,4 @@
-"""What pages say about a number of things before or after something is done to them: for more, for one, for none."""
+"""Sentences about the consequences of an action, each in a plural, a singular and a zero form."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What an operator's page was opened for, once its session acts for another account, because another tab changed that.
+"""Handles pages that were opened for one account after the operator switched to another in a second tab.
 
 All tabs share the session, and with it the account. The token of a page's forms names the account of the page. So a
 form of Acme is not taken for Beta (`kept_forms` keeps it), and no part of Beta is put into a page of Acme. A link to a

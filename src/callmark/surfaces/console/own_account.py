@@ -80,7 +80,7 @@ async def end_one(request: ConsoleRequest) -> Response:
 
 async def ask_end_others(request: ConsoleRequest) -> Page:
     """Asks before signing out everywhere else."""
-    del request  # everybody is asked the same
+    del request  # the question is the same for everyone
     return Confirm(
         title="Sign out everywhere else?",
         lost=["All your other sessions end immediately. Unsaved input there is lost."],

@@ -76,7 +76,7 @@ async def show_records(request: ConsoleRequest) -> Response:
     found, after = FoundRecords([], None), decode_key(request.query("after"), RecordPosition)
     if not form.errors:
         found = await search.find_records(request.deps, request.account_id, wanted, after)
-        if wanted.receiver and not found.records:  # a number that is not typed to its end may be one all the same
+        if wanted.receiver and not found.records:  # the beginning of a number may look like a whole one
             wanted = replace(wanted, receiver=None, receiver_prefix=wanted.receiver)
             found = await search.find_records(request.deps, request.account_id, wanted, after)
     filters = {name: form.text(name) for name in _FILTERS}

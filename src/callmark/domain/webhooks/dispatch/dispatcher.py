@@ -207,7 +207,7 @@ class Dispatcher:
             held.rests = True
 
     async def _start_due(self, held: _Attention) -> None:
-        # What is under way now may end while we read: what becomes of it is not this look's.
+        # What is under way now may end while we read; this look leaves its result alone.
         held.look, under_way = False, frozenset(held.in_flight)
         ahead = held.begin_look()
         search = DueSearch(held.lease, under_way, self._deps.clock.now(), self._deps.real_clock.now(), ahead)

@@ -212,7 +212,7 @@ class Performed(Struct, frozen=True, tag="performed"):
 
 
 class Done(Struct, frozen=True, tag="done"):
-    """It is so."""
+    """The farm has done what it was asked to do."""
 
 
 class Counted(Struct, frozen=True, tag="counted"):
