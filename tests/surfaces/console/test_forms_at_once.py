@@ -270,3 +270,17 @@ async def test_a_configuration_is_not_made_again_of_the_part_that_was_changed_as
     refused = (await one_after_the_other(stage.deps.db, HELD, removing, changing)).result()
     assert isinstance(refused, httpx.Response)
     assert (refused.status_code, await callbacks.find_config(*of)) == (422, None)
+
+
+async def test_two_who_make_the_configuration_of_a_feature_set_at_once_make_one_of_both(stage: Stage) -> None:
+    of = stage.deps, stage.business.account.id
+    made = await make_feature_set(*of, stage.business.process)
+    path = f"/console/callbacks/configurations/{made.id}"
+    form = sent_by(await stage.alice.get(path), path)
+    bobs, alices = {"opens-0": "09:00", "closes-0": "17:00", "slot_picker": "on"}, {"name": "Desk"}
+    first, then = [one.post(path, {**form, **typed}) for one, typed in ((stage.bob, bobs), (stage.alice, alices))]
+    answer = (await one_after_the_other(stage.deps.db, HELD, first, then)).result()
+    assert isinstance(answer, httpx.Response)
+    assert answer.status_code == 303, errors_of(answer)
+    config = await callbacks.get_config(*of, made.id)
+    assert (config.name, config.slot_picker, hours_text(config.hours)) == ("Desk", True, "mon 09:00-17:00")

@@ -31,7 +31,7 @@ from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, 
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor
-from callmark.kit.errors import Conflict, InvalidInput, found
+from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
@@ -58,22 +58,22 @@ async def set_config(
     feature_set_id: FeatureSetId,
     *,
     by: Actor,
-    may_make: bool = True,
+    was_there: bool | None = None,
     **change: Unpack[ConfigChange],
 ) -> CallbackConfig:
-    """The configuration of a feature set or number group after the change: its only one, made when it `may_make` one.
+    """The configuration of a feature set or number group after the change: its only one, made when it has none.
 
     At first it has the feature set's name, no slot picker, UTC and no hours. Whether a call back is offered at all is
-    the feature set's own switch. Raises NotFound (also where there is none, and none may be made), InvalidInput (also
-    for a slot picker without hours).
+    the feature set's own switch. Raises NotFound, InvalidInput (also for a slot picker without hours), ChangedMeanwhile
+    where there is one now or none, other than the caller says that there was.
     """
     slot_picker, time_zone, hours = change.get("slot_picker"), change.get("time_zone"), change.get("hours")
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
         feature_set = await visible_sets.lock_visible(tx, account_id, feature_set_id, by.scope)
         old = await queries.select_config(tx, account_id, feature_set_id)
-        if not may_make:
-            found(old, _NO_CONFIG)
+        if was_there not in {None, old is not None}:
+            raise ChangedMeanwhile
         terms = _terms_of(old) if old else _default(feature_set.name)
         config = CallbackConfig(
             id=old.id if old else CallbackConfigId(new_id()),

@@ -16,7 +16,7 @@ from callmark.domain.feature_sets import visible_sets
 from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.policy.model import Action
-from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.errors import ChangedMeanwhile, InvalidInput
 from callmark.kit.zones import time_zone
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
@@ -119,7 +119,7 @@ async def preview(request: ConsoleRequest) -> Response:
 async def save(request: ConsoleRequest) -> Response:
     """Keeps it; from the next missed call on it counts. One that was removed meanwhile is not made again unasked."""
     found = await _get(request)
-    is_change = bool(found.config or request.form.shown.get(_IS_THERE))
+    was_there = bool(found.config or request.form.shown.get(_IS_THERE))
     wanted = _merged(request.form, _filled(request, found)) if found.config else Edit(request.form, {})
     try:
         hours = _text_of(wanted.form)
@@ -132,11 +132,13 @@ async def save(request: ConsoleRequest) -> Response:
             slot_picker=wanted.switch("slot_picker"),
             time_zone=wanted.text("time_zone"),
             hours=hours if wanted.changes("hours") else None,
-            may_make=not is_change,
+            was_there=was_there,
         )
     except InvalidInput as refused:
         return _form_page(request, found, wanted.refused(refused), 422)
-    except NotFound:
+    except ChangedMeanwhile:
+        if not was_there:
+            return await save(request)  # as a change of what someone else has just made
         now = await _get(request)
         return _form_page(request, now, Form(wanted.form.values, {"": _REMOVED}, _filled(request, now).shown), 422)
     return request.go(LIST, f"{config.name} was saved. It applies from the next missed call.")
