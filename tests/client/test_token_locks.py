@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 import callmark
-from callmark.client.apart import TasksApart
 from callmark.client.cli.journal import AppendedFile
 from callmark.client.cli.session import WrongUse, token_store
 from callmark.client.flow import Flow, Pause
 from callmark.client.token_stores import MemoryTokenStore, TokenState, TokenStore
+from callmark.client.token_tasks import TokenTasks
 
 FORKING = """
 import os, sys
@@ -193,7 +193,7 @@ def test_a_child_that_was_forked_leaves_unfinished_tasks_to_its_parent() -> None
     async def never_ends() -> None:
         await asyncio.Event().wait()
 
-    loop, begun, tasks = asyncio.new_event_loop(), flow(), TasksApart()
+    loop, begun, tasks = asyncio.new_event_loop(), flow(), TokenTasks()
     next(begun)
     task = loop.create_task(never_ends())
     tasks.keep(task, begun)

@@ -13,7 +13,6 @@ from typing import Any, TypeVar, assert_never
 import anyio
 import httpx
 
-from callmark.client.apart import TASKS_APART
 from callmark.client.connections import AsyncConnections, Connections
 from callmark.client.errors import APIConnectionError, APITimeoutError, CallmarkError
 from callmark.client.flow import (
@@ -32,6 +31,7 @@ from callmark.client.flow import (
     resume,
 )
 from callmark.client.http_clients import proxies_to
+from callmark.client.token_tasks import TOKEN_TASKS
 
 T = TypeVar("T")
 DOWNLOAD_TIMEOUT_S = 120.0
@@ -84,7 +84,7 @@ class Shell:
             case Send():
                 return self._send(effect.request)
             case Pause():
-                TASKS_APART.give_up_unfinished()
+                TOKEN_TASKS.give_up_unfinished()
                 return time.sleep(effect.seconds)
             case Take():
                 if not isinstance(effect.source, Iterator):
@@ -169,7 +169,7 @@ class AsyncShell:
             case Send():
                 return await self._send(effect.request)
             case Pause():
-                TASKS_APART.give_up_unfinished()
+                TOKEN_TASKS.give_up_unfinished()
                 return await anyio.sleep(effect.seconds)
             case Take():
                 return await _taken(effect)
@@ -192,7 +192,7 @@ class AsyncShell:
         except StopIteration as done:
             return done.value
         task = loop.create_task(self._run_from(flow, first))
-        TASKS_APART.keep(task, flow)
+        TOKEN_TASKS.keep(task, flow)
         return await asyncio.shield(task)
 
     async def _send(self, request: Request) -> Answer:

@@ -11,7 +11,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.numbers import imports, service as numbers
 from callmark.domain.numbers.imports import ListMode
 from callmark.domain.policy.model import WHOLE_ACCOUNT
-from callmark.domain.shown import digest_of
+from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import ChangedMeanwhile, Forbidden, NotFound
 
 

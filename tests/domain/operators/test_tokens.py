@@ -17,7 +17,7 @@ from callmark.domain.operators import service as operators
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.operators.tokens.model import MOST_DAYS, NewOperatorToken, TokenState
 from callmark.domain.policy.model import Actor, ActorKind
-from callmark.domain.shown import digest_of
+from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
 

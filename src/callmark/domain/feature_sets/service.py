@@ -31,7 +31,7 @@ from callmark.domain.ids import AccountId, FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, Scope
 from callmark.domain.policy.plan import Feature, check_wanted
-from callmark.domain.shown import refuse_changed
+from callmark.domain.stale_confirmations import refuse_changed
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import node_name, refuse_taken
 from callmark.kit.errors import Conflict, InvalidInput, found

@@ -31,7 +31,7 @@ from callmark.domain.feedback.model import (
 from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, FeedbackId, QuestionId
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor, Scope
-from callmark.domain.shown import refuse_changed
+from callmark.domain.stale_confirmations import refuse_changed
 from callmark.kit.choices import SetChange, chosen
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id

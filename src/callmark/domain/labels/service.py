@@ -16,7 +16,7 @@ from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels import categories, logo, model, queries
 from callmark.domain.labels.model import Label, LabelChange, LabelType
 from callmark.domain.policy.model import Actor
-from callmark.domain.shown import refuse_changed
+from callmark.domain.stale_confirmations import refuse_changed
 from callmark.kit.errors import InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx

@@ -18,7 +18,7 @@ from callmark.domain.numbers import queries, search, service
 from callmark.domain.numbers.model import MOST_NUMBERS, Number, NumberState, Published, RequestStatus
 from callmark.domain.numbers.sort_request import ListingRequest, sort_published
 from callmark.domain.policy.model import Actor, Scope
-from callmark.domain.shown import digest_of, refuse_changed
+from callmark.domain.stale_confirmations import digest_of, refuse_changed
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Transaction

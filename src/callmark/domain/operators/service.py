@@ -13,7 +13,7 @@ from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.acting import service as acting
 from callmark.domain.sessions.model import Person, Session, email_address, person_name
-from callmark.domain.shown import refuse_changed
+from callmark.domain.stale_confirmations import refuse_changed
 from callmark.kit.errors import Conflict, Forbidden, NotFound
 from callmark.kit.ids import new_id
 

@@ -18,7 +18,7 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, OperationId, ProcessId
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, Scope
-from callmark.domain.shown import refuse_changed
+from callmark.domain.stale_confirmations import refuse_changed
 from callmark.domain.structure import queries
 from callmark.domain.structure.catalogue import catalogue_entry
 from callmark.domain.structure.model import (

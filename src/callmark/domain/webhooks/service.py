@@ -18,7 +18,7 @@ from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.limits.model import WEBHOOKS
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import Feature, check_wanted
-from callmark.domain.shown import refuse_changed
+from callmark.domain.stale_confirmations import refuse_changed
 from callmark.domain.webhooks import model, queries, signing
 from callmark.domain.webhooks.model import LONGEST_OVERLAP, Webhook
 from callmark.domain.webhooks.outages import service as outages

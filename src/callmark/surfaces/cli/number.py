@@ -14,7 +14,7 @@ from callmark.domain.numbers.number_list_parser import ListReading, NumberList
 from callmark.domain.numbers.proofs.model import ProofState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.domain.policy.plan import Feature
-from callmark.domain.shown import digest_of
+from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.cli import number_proof

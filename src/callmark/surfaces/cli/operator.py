@@ -9,7 +9,7 @@ from callmark.domain.ids import OperatorId
 from callmark.domain.operators import service as operators
 from callmark.domain.operators.model import Operator
 from callmark.domain.operators.tokens import service as operator_tokens
-from callmark.domain.shown import digest_of
+from callmark.domain.stale_confirmations import digest_of
 from callmark.surfaces.cli import operator_token
 from callmark.surfaces.cli.command import operator, operator_at_terminal
 from callmark.surfaces.cli.options import id_argument, password_option, yes_option

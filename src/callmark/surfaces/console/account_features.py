@@ -15,7 +15,7 @@ from callmark.domain.policy.model import WHOLE_ACCOUNT, Action
 from callmark.domain.policy.plan import Feature
 from callmark.kit.choices import SetChange
 from callmark.kit.errors import NotFound
-from callmark.surfaces.console import counted, display_names
+from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page
 from callmark.surfaces.console.request import ConsoleRequest
@@ -60,7 +60,7 @@ async def _leaving(request: ConsoleRequest) -> tuple[Account, list[Feature]]:
 async def _stops(deps: Deps, account_id: AccountId, feature: Feature) -> str:
     """What of the account stops without the feature."""
     keys = [one for one in await credentials.list_keys(deps, account_id) if feature in one.features]
-    stops = [await _shown_no_more(deps, account_id, feature), counted.keys_refused(len(keys))]
+    stops = [await _shown_no_more(deps, account_id, feature), consequences.keys_refused(len(keys))]
     return f"{display_names.FEATURES[feature]}: {' '.join(stops)}"
 
 
@@ -70,13 +70,13 @@ async def _shown_no_more(deps: Deps, account_id: AccountId, feature: Feature) ->
             return "No new call records are accepted; those accepted so far still show."
         case Feature.NUMBER_MANAGEMENT:
             found = await number_search.read_page(deps, account_id, None, page=1, limit=1)
-            return counted.numbers_stop(found.total)
+            return consequences.numbers_stop(found.total)
         case Feature.CALL_ME_BACK:
             sets = await visible_sets.list_visible(deps, account_id, WHOLE_ACCOUNT)
-            return counted.offers_stop(sum(one.feature_set.call_me_back for one in sets))
+            return consequences.offers_stop(sum(one.feature_set.call_me_back for one in sets))
         case Feature.USER_FEEDBACK:
             every = await campaigns.list_campaigns(deps, account_id)
-            return counted.campaigns_stop(sum(one.state is CampaignState.LIVE for one in every))
+            return consequences.campaigns_stop(sum(one.state is CampaignState.LIVE for one in every))
 
 
 ROUTES = confirmed("/operator/accounts/{id}/without/{features}", ask_remove, remove, Action.OPERATE)

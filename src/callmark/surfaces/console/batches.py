@@ -17,7 +17,7 @@ from callmark.domain.policy.model import Action
 from callmark.instants import midnight
 from callmark.kit.ids import id_part
 from callmark.kit.zones import time_zone
-from callmark.surfaces.console import counted
+from callmark.surfaces.console import consequences
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import read_day
@@ -129,7 +129,7 @@ async def show_batch(request: ConsoleRequest) -> Response:
 async def ask_withdraw(request: ConsoleRequest) -> Page:
     stages = await batches.count_stages(request.deps, request.account_id, request.id(BatchId))
     lost = [
-        counted.identities_removed(stages.valid),
+        consequences.identities_removed(stages.valid),
         "Records whose window has ended do not change.",
         "This cannot be undone. To show them again, push the records again.",
     ]
@@ -139,7 +139,7 @@ async def ask_withdraw(request: ConsoleRequest) -> Page:
 async def withdraw(request: ConsoleRequest) -> Response:
     """Takes back what has not ended."""
     done = await batches.withdraw_batch(request.deps, request.account_id, request.id(BatchId), by=request.by)
-    said, kind = counted.records_withdrawn(done.withdrawn), "success" if done.withdrawn else "warning"
+    said, kind = consequences.records_withdrawn(done.withdrawn), "success" if done.withdrawn else "warning"
     return request.go(f"{LIST}/{done.batch.id}", said, kind)
 
 

@@ -15,10 +15,10 @@ from callmark.domain.ids import CampaignId, FeedbackId
 from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.policy.model import Action
-from callmark.domain.shown import digest_of
+from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import counted, display_names
+from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.campaign_builder import (
     LIST,
     PlacedCampaign,
@@ -170,7 +170,7 @@ async def ask_live(request: ConsoleRequest) -> Page:
         begins = [why, f"From then on it asks after {kinds} calls."]
     asked = [f"{each.text} ({', '.join(each.options)})" if each.options else each.text for each in campaign.questions]
     frozen = ["You can no longer change its questions:", *asked]
-    lost = [*begins, counted.numbers_ask(one.number_count, one.name), *frozen]
+    lost = [*begins, consequences.numbers_ask(one.number_count, one.name), *frozen]
     seen = digest_of(campaign.asked)
     return Confirm(f"Make {campaign.name} live?", lost, "Make live", back, danger=False, seen=seen)
 
@@ -223,7 +223,7 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     return Confirm(
         title=f"Delete {campaign.name}?",
         lost=[
-            counted.campaign_deleted(len(campaign.questions), answered),
+            consequences.campaign_deleted(len(campaign.questions), answered),
             "Events already sent stay in the log for 30 days.",
         ],
         button="Delete campaign",

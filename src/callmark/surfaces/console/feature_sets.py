@@ -17,12 +17,12 @@ from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import Action
-from callmark.domain.shown import digest_of
+from callmark.domain.stale_confirmations import digest_of
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import Node, flat
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import counted, display_names
+from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.confirm import SEEN, Blocked, Confirm, confirmed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
@@ -150,7 +150,7 @@ async def ask_unpublish(request: ConsoleRequest) -> Page:
     placed = await placed_of(request)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
     lost = [
-        *counted.numbers_hidden(one.number_count),
+        *consequences.numbers_hidden(one.number_count),
         "Call Me Back and User Feedback are off until then.",
     ]
     return Confirm(f"Unpublish {one.name}?", lost, "Unpublish", back)
@@ -200,7 +200,7 @@ async def ask_delete(request: ConsoleRequest) -> Page:
     if gone.callback_config:
         lost.append(f"Its Call Me Back configuration {gone.callback_config} is deleted too.")
     if gone.campaigns:
-        lost.append(counted.campaigns_deleted(gone.campaigns, gone.answer_count))
+        lost.append(consequences.campaigns_deleted(gone.campaigns, gone.answer_count))
     lost.append("This cannot be undone.")
     return Confirm(f"Delete {one.name}?", lost, "Delete feature set", back, seen=digest_of(gone.names))
 
@@ -286,7 +286,7 @@ async def _moving(request: ConsoleRequest, placed: PlacedFeatureSet, form: Form,
         return page(
             request, Blocked(f"{one.name} cannot be moved", ["There is no other process to move it to."], None, back)
         )
-    text = counted.numbers_move(one.number_count)
+    text = consequences.numbers_move(one.number_count)
     return page(
         request, MovePage(f"Move {one.name}", text, "Move to", options_of(offered), form, f"{back}/move", back), status
     )

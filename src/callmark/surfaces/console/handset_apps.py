@@ -9,7 +9,7 @@ from callmark.domain.handsets.model import LONGEST_NAME, HandsetApp
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.console import counted
+from callmark.surfaces.console import consequences
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -76,7 +76,7 @@ async def ask_revoke(request: ConsoleRequest) -> Page:
     return Confirm(
         title=f"Revoke {app.name}?",
         lost=[
-            counted.registrations_end(count, directory.MOST_COUNTED),
+            consequences.registrations_end(count, directory.MOST_COUNTED),
             "Its credential stops working. This cannot be undone.",
         ],
         button="Revoke app",

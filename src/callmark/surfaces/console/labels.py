@@ -13,7 +13,7 @@ from callmark.domain.labels import categories, service as labels
 from callmark.domain.labels.logo import TOO_LARGE_BYTES
 from callmark.domain.labels.model import LONGEST_NAME, Label, LabelChange, LabelType, label_name, logo_address
 from callmark.domain.policy.model import Action
-from callmark.domain.shown import digest_of
+from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import kept_or
 from callmark.surfaces.console import display_names

@@ -20,9 +20,9 @@ from callmark.domain.numbers.number_list_parser import ListReading, NumberList, 
 from callmark.domain.policy.model import Action, Path, Scope
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import PreviewedFile
-from callmark.domain.shown import digest_of
+from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput, NotFound
-from callmark.surfaces.console import counted, display_names
+from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.confirm import CHANGED, SEEN, Confirm, confirmed
 from callmark.surfaces.console.csv_export import headers_of, sheet
 from callmark.surfaces.console.list_files import (
@@ -208,7 +208,7 @@ async def _preview_again(
 async def ask_delist_all(request: ConsoleRequest) -> Page:
     one = (await _get_set(request)).feature_set
     going = await imports.list_rest(request.deps, request.account_id, one.id, [], request.by.scope)
-    lost = [*counted.numbers_leave(one.number_count, one.name), "The feature set stays."]
+    lost = [*consequences.numbers_leave(one.number_count, one.name), "The feature set stays."]
     return Confirm(
         f"Delist every number of {one.name}?",
         lost,

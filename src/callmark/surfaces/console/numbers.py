@@ -22,7 +22,7 @@ from callmark.instants import iso_us
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
-from callmark.surfaces.console import counted, display_names, other_account
+from callmark.surfaces.console import consequences, display_names, other_account
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.csv_export import headers_of, sheet
 from callmark.surfaces.console.feature_sets import FeatureSetIdentity, identity_of, place_options
@@ -174,7 +174,7 @@ async def delist(request: ConsoleRequest) -> Response:
     except InvalidInput as refused:
         return request.go(back, refused.message, "warning")
     count = await imports.delist_chosen(request.deps, request.account_id, chosen, by=request.by)
-    return request.go(back, counted.numbers_being(count, "delisted"), "success" if count else "warning")
+    return request.go(back, consequences.numbers_being(count, "delisted"), "success" if count else "warning")
 
 
 async def show_number(request: ConsoleRequest) -> Response:
@@ -226,7 +226,7 @@ async def _publish_again(request: ConsoleRequest, chosen: list[PhoneNumber], bac
         return request.go(
             back, "None of the selected numbers has failed. You can only publish failed numbers again.", "warning"
         )
-    return request.go(back, counted.numbers_being(count, "listed again"))
+    return request.go(back, consequences.numbers_being(count, "listed again"))
 
 
 _GROUPED = "Numbers in a number group cannot be delisted here. List them in a feature set first."

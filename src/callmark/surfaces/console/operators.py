@@ -11,7 +11,7 @@ from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.policy.model import Action
 from callmark.domain.sessions.model import LONGEST_NAME
 from callmark.domain.sessions.passwords import SHORTEST
-from callmark.domain.shown import digest_of
+from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import SEEN, Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page

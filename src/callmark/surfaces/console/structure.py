@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 from callmark.domain.ids import DepartmentId, OperationId, ProcessId
 from callmark.domain.policy.model import Action
-from callmark.domain.shown import digest_of
+from callmark.domain.stale_confirmations import digest_of
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE, CatalogueEntry
 from callmark.domain.structure.model import LONGEST_NAME, Node, NodeKind, flat
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console import counted, display_names
+from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.confirm import SEEN, Blocked, Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -281,7 +281,7 @@ def _renaming(node: Node, form: Form) -> NamePage:
 def _moving(node: Node, options: list[Node], form: Form) -> MovePage:
     return MovePage(
         f"Move {node.name}",
-        counted.place_moves(len(node.all_sets), node.number_count),
+        consequences.place_moves(len(node.all_sets), node.number_count),
         "Move to",
         options_of(options),
         form,

@@ -10,13 +10,13 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import WebhookId
 from callmark.domain.limits.model import WEBHOOKS
 from callmark.domain.policy.model import Action
-from callmark.domain.shown import digest_of
+from callmark.domain.stale_confirmations import digest_of
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import health, service as deliveries
 from callmark.domain.webhooks.deliveries.health import WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, Webhook
 from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput
-from callmark.surfaces.console import counted
+from callmark.surfaces.console import consequences
 from callmark.surfaces.console.confirm import CHANGED, SEEN, Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import instant, local_text
@@ -211,7 +211,7 @@ async def ask_delete(request: ConsoleRequest) -> Page:
         title=f"Delete {webhook.name}?",
         lost=[
             "It gets no more events.",
-            counted.deliveries_lost(waiting, MOST_COUNTED),
+            consequences.deliveries_lost(waiting, MOST_COUNTED),
             "Its secret is deleted. Past deliveries stay in the log for 30 days.",
         ],
         button="Delete webhook",
@@ -252,7 +252,7 @@ async def recover(request: ConsoleRequest) -> Response:
         count = await deliveries.recover(request.deps, request.account_id, webhook.id, since=since, by=request.by)
     except InvalidInput as refused:
         return page(request, RecoverPage(webhook, request.form.refused(refused), None), 422)
-    said = counted.deliveries_recovered(count, is_paused=webhook.paused_at is not None)
+    said = consequences.deliveries_recovered(count, is_paused=webhook.paused_at is not None)
     return request.go(f"/console/webhook-events?webhook={webhook.id}", said, "success" if count else "warning")
 
 

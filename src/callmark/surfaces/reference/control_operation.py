@@ -8,7 +8,7 @@ from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.surfaces.api.documented import Json
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.emulator.control_api.routing import PREFIX
-from callmark.surfaces.reference.beside import DocumentedRoute, Security, told_by
+from callmark.surfaces.reference.other_documents import DocumentedRoute, Security, told_by
 
 _OPTIONAL: Security = ({}, {"emulatorToken": []})
 PHONE = ParamDoc(

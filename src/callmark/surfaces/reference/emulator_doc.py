@@ -7,7 +7,6 @@ from callmark.surfaces.emulator.control_api import mails, sinks, wire
 from callmark.surfaces.emulator.control_api.faults import FaultsOut
 from callmark.surfaces.emulator.control_api.routing import PREFIX
 from callmark.surfaces.emulator.handsets.model import Screen
-from callmark.surfaces.reference.beside import DocumentedRoute, DocumentInfo, bearer, document_of, told_by
 from callmark.surfaces.reference.control_operation import PHONE, ControlOperation
 from callmark.surfaces.reference.emulator_examples import (
     ANSWERED,
@@ -24,6 +23,7 @@ from callmark.surfaces.reference.emulator_examples import (
 )
 from callmark.surfaces.reference.emulator_states_doc import STATES
 from callmark.surfaces.reference.emulator_tests_doc import FOR_TESTS
+from callmark.surfaces.reference.other_documents import DocumentedRoute, DocumentInfo, bearer, document_of, told_by
 
 ABOUT = DocumentInfo(
     "Callmark emulator",

@@ -7,9 +7,9 @@ from callmark.surfaces.emulator.control_api import wire
 from callmark.surfaces.emulator.control_api.accounts import EmulatorAccountOut
 from callmark.surfaces.emulator.control_api.snapshots import SnapshotOut
 from callmark.surfaces.emulator.states import snapshots
-from callmark.surfaces.reference.beside import told_by
 from callmark.surfaces.reference.control_operation import ControlOperation
 from callmark.surfaces.reference.emulator_examples import ACCOUNT, ACCOUNT_WANTED, CLOCK, LISTED_ACCOUNT, SNAPSHOT
+from callmark.surfaces.reference.other_documents import told_by
 
 _NAME = ParamDoc(
     "name",

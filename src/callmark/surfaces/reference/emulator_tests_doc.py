@@ -4,9 +4,9 @@ from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.surfaces.emulator.control_api import wire
 from callmark.surfaces.emulator.control_api.due_work import WorkOut
 from callmark.surfaces.emulator.control_api.webhooks import WebhookMadeOut
-from callmark.surfaces.reference.beside import told_by
 from callmark.surfaces.reference.control_operation import ControlOperation
 from callmark.surfaces.reference.emulator_examples import WEBHOOK, WEBHOOK_WANTED, WORK
+from callmark.surfaces.reference.other_documents import told_by
 
 FOR_TESTS = (
     ControlOperation(

@@ -17,14 +17,14 @@ from callmark.kit.errors import (
 )
 from callmark.surfaces.api.documented import Json
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
-from callmark.surfaces.reference.beside import (
+from callmark.surfaces.reference.components import JSON, SCHEMAS, headers_of
+from callmark.surfaces.reference.other_documents import (
     DocumentedRoute,
     DocumentInfo,
     Security,
     bearer,
     document_of,
 )
-from callmark.surfaces.reference.components import JSON, SCHEMAS, headers_of
 from callmark.surfaces.stir import calls, signing, verification, wire
 from callmark.surfaces.stir.errors import StirFault, body_of, fault_of
 

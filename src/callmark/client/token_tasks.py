@@ -14,7 +14,7 @@ _OF_PARENT: list[object] = []
 """What a child that was forked must not collect: a flow that is collected gives a lock back, which is its parent's."""
 
 
-class TasksApart:
+class TokenTasks:
     """Those of this process. The event loop alone would let them be collected."""
 
     def __init__(self) -> None:
@@ -42,4 +42,4 @@ class TasksApart:
             flow.close()
 
 
-TASKS_APART = TasksApart()
+TOKEN_TASKS = TokenTasks()

@@ -2,21 +2,21 @@
 
 from functools import partial
 
-from callmark.surfaces.console import counted
+from callmark.surfaces.console import consequences
 
-_LOST = partial(counted.deliveries_lost, most=1000)
-_AGAIN = partial(counted.deliveries_recovered, is_paused=False)
-_LATER = partial(counted.deliveries_recovered, is_paused=True)
-_REVOKED = partial(counted.registrations_end, most=10_000)
+_LOST = partial(consequences.deliveries_lost, most=1000)
+_AGAIN = partial(consequences.deliveries_recovered, is_paused=False)
+_LATER = partial(consequences.deliveries_recovered, is_paused=True)
+_REVOKED = partial(consequences.registrations_end, most=10_000)
 
 
 def test_a_batch_and_its_withdrawal() -> None:
-    assert [counted.identities_removed(number) for number in (0, 1, 2)] == [
+    assert [consequences.identities_removed(number) for number in (0, 1, 2)] == [
         "It has no valid records, so handsets do not change.",
         "1 identity is removed from its handset and no longer shows.",
         "Up to 2 identities are removed from their handsets and no longer show.",
     ]
-    assert [counted.records_withdrawn(number) for number in (0, 1, 1200)] == [
+    assert [consequences.records_withdrawn(number) for number in (0, 1, 1200)] == [
         "No records were withdrawn. They have ended, or were withdrawn before.",
         "1 record was withdrawn.",
         "1,200 records were withdrawn.",
@@ -24,7 +24,7 @@ def test_a_batch_and_its_withdrawal() -> None:
 
 
 def test_numbers() -> None:
-    assert [counted.numbers_leave(number, "Doorstep") for number in (0, 1, 2)] == [
+    assert [consequences.numbers_leave(number, "Doorstep") for number in (0, 1, 2)] == [
         ["Doorstep has no numbers, so nothing changes."],
         [
             "1 number in Doorstep leaves your account.",
@@ -35,18 +35,18 @@ def test_numbers() -> None:
             "Their calls then show nothing, and another business can list them.",
         ],
     ]
-    assert [counted.numbers_hidden(number)[0] for number in (0, 1, 1200)] == [
+    assert [consequences.numbers_hidden(number)[0] for number in (0, 1, 1200)] == [
         "It has no numbers, so no call changes.",
         "Its number shows nothing from the next call.",
         "Its 1,200 numbers show nothing from the next call.",
     ]
-    assert counted.numbers_hidden(1)[1].startswith("It stays listed")
-    assert [counted.numbers_move(number) for number in (0, 1, 2)] == [
+    assert consequences.numbers_hidden(1)[1].startswith("It stays listed")
+    assert [consequences.numbers_move(number) for number in (0, 1, 2)] == [
         "It has no numbers, so no call changes.",
         "Its number moves with it and shows the same as before.",
         "Its 2 numbers move with it and show the same as before.",
     ]
-    assert [counted.numbers_ask(number, "Doorstep") for number in (0, 1, 2)] == [
+    assert [consequences.numbers_ask(number, "Doorstep") for number in (0, 1, 2)] == [
         "Doorstep has no numbers yet. It asks receivers of their calls once you list some.",
         "It asks receivers of calls from the number in Doorstep.",
         "It asks receivers of calls from the 2 numbers in Doorstep.",
@@ -54,18 +54,18 @@ def test_numbers() -> None:
 
 
 def test_places_and_campaigns() -> None:
-    assert [counted.place_moves(*counts) for counts in ((0, 0), (1, 0), (1, 1), (2, 3))] == [
+    assert [consequences.place_moves(*counts) for counts in ((0, 0), (1, 0), (1, 1), (2, 3))] == [
         "It has no feature sets, so no call changes.",
         "It moves with 1 feature set and without numbers, so no call changes.",
         "It moves with 1 feature set and 1 number, which shows the same as before.",
         "It moves with 2 feature sets and 3 numbers, which show the same as before.",
     ]
-    assert [counted.campaign_deleted(*counts) for counts in ((0, 0), (1, 0), (2, 1))] == [
+    assert [consequences.campaign_deleted(*counts) for counts in ((0, 0), (1, 0), (2, 1))] == [
         "It has no questions and no answers.",
         "This permanently deletes 1 question.",
         "This permanently deletes 2 questions and 1 answer.",
     ]
-    assert [counted.campaigns_deleted(names, answers) for names, answers in (("A", 0), ("A", 1), ("AB", 2))] == [
+    assert [consequences.campaigns_deleted(names, answers) for names, answers in (("A", 0), ("A", 1), ("AB", 2))] == [
         "Its feedback campaign, which has no answers, goes with it: A.",
         "Its feedback campaign goes with it, and 1 answer to it: A.",
         "Its feedback campaigns go with it, and 2 answers to them: A, B.",
