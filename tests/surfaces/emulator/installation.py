@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
+from callmark.domain.personalisation.model import Outcome
 from callmark.instants import to_ms
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 
 CALLER = "918040001234"
 CONTROL = "/emulator/v1"
+HELD, LOST, NOBODY = "Record processed successfully", "Failed to push", "Not a Truecaller user"
 
 
 class Installed(Struct):
@@ -63,6 +66,20 @@ class Installed(Struct):
         answer = await self.push(receiver, token)
         assert answer.status_code == 200, answer.text
         return answer.json()["status_info"]["message"]
+
+    async def holds(self, receiver: str, token: str = "") -> None:
+        """Pushes; returns when the handset holds the record: in time, or later on a machine that is busy."""
+        if await self.outcome(receiver, token) == LOST:
+            await until(partial(self._is_delivered, receiver))
+
+    async def _is_delivered(self, receiver: str) -> bool:
+        return (await self.stored(receiver))[-1] == Outcome.SUCCESS
+
+    async def stored(self, receiver: str) -> list[str]:
+        """What has become of all pushes to it, those too that were answered too early."""
+        async with self.deps.db.connection() as tx:
+            rows = await tx.fetch("SELECT outcome FROM call_record WHERE receiver_number = $1 ORDER BY id", receiver)
+        return [row["outcome"] for row in rows]
 
     async def outcomes(self, receiver: str, pushes: int) -> list[str]:
         """What becomes of so many pushes, one after the other."""
