@@ -44,6 +44,7 @@ from callmark.kit.ids import sha256
 from callmark.kit.object_store import Stored, files_of
 from callmark.kit.secret_key import current_key, key_changed_at, known_keys, marked_key, read_mark
 from callmark.kit.settings import Secret
+from callmark.kit.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -162,10 +163,7 @@ class Downloads:
 
     async def close(self) -> None:
         """Breaks off what is being written; the links stay good."""
-        writing = [*self._writing.values(), *filter(None, [self._cleaning])]
-        for task in writing:
-            task.cancel()
-        await asyncio.gather(*writing, return_exceptions=True)
+        await end([*self._writing.values(), *filter(None, [self._cleaning])])
 
     async def _written(self, name: str, file: LogFile) -> None:
         """Returns when the file is there. It is written also when the one who asked has left: they will ask again."""

@@ -1,6 +1,7 @@
 """A handset that changes while the gateway has not answered its registration yet."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -56,3 +57,22 @@ async def test_a_script_that_changes_meanwhile_stays() -> None:
     await until(is_saved)
     await handset.stop()
     assert (handset.row, network.saved) == (replace(changed, token="token"), [replace(changed, token="token")])
+
+
+class AnswersAtTheEnd(SlowGateway):
+    """The answer to a registration comes with the cancellation, which `asyncio.wait_for` then drops (Python 3.11)."""
+
+    async def register(self, _: VirtualHandset) -> str:
+        self.asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return "token"
+
+
+async def test_a_handset_stops_though_its_cancellation_was_lost() -> None:
+    network: Any = AnswersAtTheEnd()
+    handset = Handset(VirtualHandset(phone_number=phone(), os=OS.ANDROID, app_version="5.0.0", online=True), network)
+    handset.start()
+    await network.asked.wait()
+    await asyncio.wait_for(handset.stop(), 60)
+    assert network.saved

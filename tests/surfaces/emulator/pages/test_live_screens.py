@@ -7,9 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 from starlette.types import Message, Send
 from tests.support.factories import make_cast, phone
 from tests.support.fake_clock import FakeClock
+from tests.support.waiting import Growing
 from tests.surfaces.emulator.running import ROLES, Emulated, emulated, farming, serving
 from tests.surfaces.emulator.watching import gesture, watching
 from tests.surfaces.gateway.helpers import CALLER, push, push_patiently
@@ -21,13 +23,14 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
 from callmark.instants import to_ms
+from callmark.kit.errors import NotFound
 from callmark.kit.tasks import end
 from callmark.processes.worker import prepare
 from callmark.surfaces.app import build_app
-from callmark.surfaces.emulator.handsets import farm_screens
+from callmark.surfaces.emulator.handsets import farm_api, farm_screens
 from callmark.surfaces.emulator.handsets.close_codes import REPLACED
 from callmark.surfaces.emulator.handsets.magic_receivers import MAGIC
-from callmark.surfaces.emulator.pages.live_screens import MOST_STREAMS
+from callmark.surfaces.emulator.pages.live_screens import MOST_STREAMS, Live
 
 STRANGER = "918049998888"
 
@@ -249,3 +252,33 @@ async def test_what_is_no_number_has_no_page(emulator: Emulated) -> None:
         assert (await emulator.http.get(f"/emulator/live/{number}")).status_code == 400, number
         ring = await emulator.http.post(f"/emulator/live/{number}", json={"act": "ring"})
         assert ring.status_code == 400, number
+
+
+async def test_the_farm_is_asked_no_more_when_the_last_page_leaves_as_it_answers(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`asyncio.wait_for` gives an answer that has come, and drops the cancellation that came with it (Python 3.11)."""
+    asked = Growing[str]()
+
+    async def ask(*_: object) -> None:
+        asked.append("what shows")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if len(asked) > 1:
+                raise
+        raise NotFound
+
+    monkeypatch.setattr(farm_api, "ask", ask)
+    others = asyncio.all_tasks()
+    page = await Live(deps).watch(Request({"type": "http", "path_params": {"phone": phone()}, "extensions": {}}))
+    events: Any = page.body_iterator
+    await anext(events)
+    (feed,) = asyncio.all_tasks() - others
+    await asked.until(lambda asked: len(asked) == 1)
+    await events.aclose()
+    again = asyncio.create_task(asked.until(lambda asked: len(asked) > 1))
+    await asyncio.wait([feed, again], return_when=asyncio.FIRST_COMPLETED)
+    is_over = feed.done()
+    await end([feed, again])
+    assert is_over

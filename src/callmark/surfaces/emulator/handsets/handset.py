@@ -20,6 +20,7 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.personalisation.handset_messages import Identity, Withdraw
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.tasks import end
 from callmark.surfaces.emulator.handsets import plain_http
 from callmark.surfaces.emulator.handsets.behaviour import Behaviour
 from callmark.surfaces.emulator.handsets.call_reports import CallReports
@@ -143,8 +144,7 @@ class Handset:
     async def stop(self) -> None:
         """Closes the stream; what it holds and has to report stays."""
         if self._life:
-            self._life.cancel()
-            await asyncio.wait({self._life})
+            await end([self._life])
             self._life = None
 
     def reinstalled(self, row: VirtualHandset) -> None:
