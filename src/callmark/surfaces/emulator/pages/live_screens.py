@@ -89,7 +89,7 @@ class _ScreenFeed:
         self._task.cancel()
 
     async def _keep_current(self) -> None:
-        while self.readers:  # looked at, because a cancellation that comes with the farm's answer is lost
+        while self.readers:  # not until it is cancelled: a cancellation that comes with an answer is lost
             self._hint.clear()
             try:
                 latest = await self._read(self.latest)
