@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from callmark.client.cli.reading import SYNONYMS, FileTexts, Role
-from callmark.client.cli.validation import ROLES
+from callmark.client.cli.reading import SYNONYMS, FileField, FileTexts
+from callmark.client.cli.validation import FILE_FIELDS
 from callmark.client.options import Generation
 from callmark.client.records import FIELDS, CallRecord, wire_record
 from callmark.domain.personalisation.uploads.model import RowTexts, UploadRow
@@ -21,13 +21,13 @@ NUMBER = PhoneNumber("918040001234")
 
 def test_values_are_held_under_the_names_of_the_fields_in_their_order() -> None:
     assert NewRecord._fields == RowTexts._fields == EVERY
-    assert FileTexts._fields == tuple(Role)
-    assert tuple(Role) == FIELDS
+    assert FileTexts._fields == tuple(FileField)
+    assert tuple(FileField) == FIELDS
 
 
 def test_every_field_has_its_columns_its_name_for_people_and_its_place_in_a_form() -> None:
-    assert tuple(COLUMNS) == tuple(display_names.FIELDS) == tuple(FORM_FIELDS) == tuple(ROLES) == EVERY
-    assert tuple(SYNONYMS) == tuple(Role)
+    assert tuple(COLUMNS) == tuple(display_names.FIELDS) == tuple(FORM_FIELDS) == tuple(FILE_FIELDS) == EVERY
+    assert tuple(SYNONYMS) == tuple(FileField)
 
 
 @pytest.mark.parametrize("generation", [1, 2, 3])
