@@ -1,14 +1,14 @@
 """Operators: made, removed and acting for a business, each with its line in the log."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from tests.support.audit_log import log_of
 from tests.support.fake_clock import FakeClock
-from tests.support.waiting import until_locked
+from tests.support.waiting import one_after_the_other, until_locked
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
@@ -74,6 +74,27 @@ async def test_of_two_operators_who_remove_each_other_at_once_one_stays(deps: De
     other = next(one for one in acting if one.email != left.email)
     with pytest.raises(Forbidden, match="no longer an operator"):
         await operators.delete_operator(deps, left.id, by=other)
+
+
+async def make_another(deps: Deps, _: Operator, by: Actor) -> None:
+    await make(deps, "mallory@operator.example", by)
+
+
+async def set_a_password(deps: Deps, one: Operator, by: Actor) -> None:
+    await operators.set_password(deps, one.id, "quite another four words", by=by)
+
+
+@pytest.mark.parametrize("let_in", [make_another, set_a_password])
+async def test_who_has_just_been_removed_lets_nobody_in(
+    deps: Deps, let_in: Callable[[Deps, Operator, Actor], Coroutine[None, None, None]]
+) -> None:
+    olive, oscar = await make(deps), await make(deps, "oscar@operator.example")
+    by = (await signed_in(deps, oscar)).actor("192.0.2.7")
+    held = ("SELECT FROM operator_user FOR UPDATE", "LOCK TABLE audit_entry IN SHARE MODE")
+    removed = operators.delete_operator(deps, oscar.id, by=SYSTEM)
+    second = await one_after_the_other(deps.db, held, removed, let_in(deps, olive, by))
+    assert isinstance(second.exception(), Forbidden)
+    assert await operators.list_operators(deps) == [olive]
 
 
 async def test_a_members_address_is_no_operators(deps: Deps) -> None:

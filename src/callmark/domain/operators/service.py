@@ -7,6 +7,7 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, OperatorId
 from callmark.domain.operators import queries
+from callmark.domain.operators.acting import lock_operators_for
 from callmark.domain.operators.model import Operator
 from callmark.domain.operators.tokens import service as tokens
 from callmark.domain.policy.model import Actor, ActorKind
@@ -14,15 +15,19 @@ from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.acting import service as acting
 from callmark.domain.sessions.model import Person, Session, email_address, person_name
 from callmark.domain.stale_confirmations import refuse_changed
-from callmark.kit.errors import Conflict, Forbidden, NotFound
+from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id
 
 
 async def create_operator(deps: Deps, *, by: Actor, email: str, name: str, password: str) -> Operator:
-    """The new operator. An address belongs to one person of the installation: else Conflict. Raises InvalidInput."""
+    """The new operator. An address belongs to one person of the installation: else Conflict.
+
+    Raises InvalidInput, Forbidden for an operator who was removed meanwhile.
+    """
     operator = Operator(OperatorId(new_id()), email_address(email), person_name(name or email), deps.clock.now())
     hashed = await sessions.hash_new_password(password, email, name)
     async with deps.db.transaction() as tx:
+        await lock_operators_for(tx, by)
         found = await sessions.find_person(tx, operator.email)
         if found and found.member_id:
             raise Conflict("a member with this email already exists; use another address for the operator")
@@ -44,10 +49,11 @@ async def get_operator(deps: Deps, operator_id: OperatorId) -> Operator:
 
 
 async def set_password(deps: Deps, operator_id: OperatorId, password: str, *, by: Actor) -> Operator:
-    """The operator, signed out everywhere, with a new password. Raises NotFound, InvalidInput."""
+    """The operator, signed out everywhere, with a new password. Raises NotFound, InvalidInput, Forbidden as above."""
     operator = await get_operator(deps, operator_id)
     hashed = await sessions.hash_new_password(password, operator.email, operator.name)
     async with deps.db.transaction() as tx:
+        await lock_operators_for(tx, by)
         await sessions.replace_password(deps, tx, Person(operator_id=operator_id), hashed, by=by)
         await audit.note(
             tx, by, AuditAction.OPERATOR_PASSWORD_SET, operator.email, account_id=None, at=deps.clock.now()
@@ -63,9 +69,7 @@ async def delete_operator(deps: Deps, operator_id: OperatorId, *, by: Actor, sho
     once one stays.
     """
     async with deps.db.transaction() as tx:
-        present = await queries.lock_operators(tx)
-        if by.kind is ActorKind.OPERATOR and by.email not in {one.email for one in present}:
-            raise Forbidden(tokens.REMOVED)
+        present = await lock_operators_for(tx, by)
         operator = _found(next((one for one in present if one.id == operator_id), None))
         if by.kind is ActorKind.OPERATOR and by.email == operator.email:
             raise Conflict("you cannot remove yourself; ask another operator")

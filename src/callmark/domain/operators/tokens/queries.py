@@ -27,11 +27,6 @@ async def insert_token(tx: Tx, token: OperatorToken, sha256: bytes) -> None:
         raise Conflict("an operator token of this name exists; revoke it first, or choose another name", field="name")
 
 
-async def hold_operator(tx: Tx, email: str) -> bool:
-    """Whether there is an operator with this address; who cannot be removed then until the transaction ends."""
-    return bool(await tx.fetchval("SELECT true FROM operator_user WHERE email = $1 FOR KEY SHARE", email))
-
-
 async def select_tokens(tx: Tx) -> list[OperatorToken]:
     """All tokens, expired and revoked ones too, oldest first."""
     return [_token(row) for row in await tx.fetch(f"SELECT {_COLUMNS} FROM operator_token ORDER BY created_at, id")]

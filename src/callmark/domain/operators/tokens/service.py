@@ -9,6 +9,7 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import OperatorTokenId
 from callmark.domain.limits.model import OPERATING, allowance
+from callmark.domain.operators.acting import lock_operators_for
 from callmark.domain.operators.tokens import model, queries
 from callmark.domain.operators.tokens.model import (
     TOKEN_FORM,
@@ -17,14 +18,13 @@ from callmark.domain.operators.tokens.model import (
     OperatorToken,
     TokenState,
 )
-from callmark.domain.policy.model import Actor, ActorKind
-from callmark.kit.errors import Forbidden, Unauthenticated, found
+from callmark.domain.policy.model import Actor
+from callmark.kit.errors import Unauthenticated, found
 from callmark.kit.ids import new_id, sha256
 from callmark.kit.postgres.database import Tx
 
 log = structlog.get_logger(__name__)
 
-REMOVED = "you are no longer an operator of this installation"
 REFUSED = "not authorized: this needs a valid operator token"
 _UNKNOWN = "no operator token with this id"
 
@@ -40,8 +40,7 @@ async def create_token(deps: Deps, name: str, *, days: int | None = None, by: Ac
     token = OperatorToken(OperatorTokenId(new_id()), model.token_name(name), by.email, now, expires_at)
     secret = TOKEN_FORM.new()
     async with deps.db.transaction() as tx:
-        if by.kind is ActorKind.OPERATOR and not await queries.hold_operator(tx, by.email):
-            raise Forbidden(REMOVED)
+        await lock_operators_for(tx, by)
         await queries.insert_token(tx, token, sha256(secret))
         facts = {"token_id": str(token.id), "days": days}
         await audit.note(tx, by, AuditAction.OPERATOR_TOKEN_CREATED, token.name, account_id=None, at=now, **facts)

@@ -1,0 +1,18 @@
+"""An operator who gives access or takes it: that counts only while it is an operator."""
+
+from callmark.domain.operators import queries
+from callmark.domain.operators.model import Operator
+from callmark.domain.policy.model import Actor, ActorKind
+from callmark.kit.errors import Forbidden
+from callmark.kit.postgres.database import Tx
+
+
+async def lock_operators_for(tx: Tx, by: Actor) -> list[Operator]:
+    """Every operator: until the transaction ends none is removed. Raises Forbidden for who was removed meanwhile.
+
+    All rows at once, because two who lock one after the other, in their own order, could wait for each other.
+    """
+    present = await queries.lock_operators(tx)
+    if by.kind is ActorKind.OPERATOR and by.email not in {one.email for one in present}:
+        raise Forbidden("you are no longer an operator of this installation")
+    return present
