@@ -12,7 +12,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import MANAGEMENT, Feature
-from callmark.surfaces.api.documented import ACCOUNT_ID
+from callmark.surfaces.api.example_values import ACCOUNT_ID
 from callmark.surfaces.api.routes import ROUTES
 
 PAGE = "/console/reference"

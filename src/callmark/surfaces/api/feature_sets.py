@@ -10,7 +10,8 @@ from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSetState, NodeFilter, PlacedFeatureSet
 from callmark.domain.ids import DepartmentId, OperationId, ProcessId
 from callmark.instants import iso_us
-from callmark.surfaces.api.documented import ACCOUNT_ID, BAD_LIMIT, BAD_PAGE, DATE_TIME, LABEL_ID, LIMIT, PAGE, UUID
+from callmark.surfaces.api.doc_parts import BAD_LIMIT, BAD_PAGE, DATE_TIME, LIMIT, PAGE, UUID
+from callmark.surfaces.api.example_values import ACCOUNT_ID, LABEL_ID
 from callmark.surfaces.api.filters import DEPARTMENT, OPERATION, PROCESS, TWO_FILTERS, bad_filter, one_filter
 from callmark.surfaces.api.request import ApiRequest, page_and_limit
 from callmark.surfaces.api.route import Doc

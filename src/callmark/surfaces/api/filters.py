@@ -4,19 +4,19 @@ from uuid import UUID
 
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.api import documented
-from callmark.surfaces.api.documented import bad
+from callmark.surfaces.api import doc_parts
+from callmark.surfaces.api.doc_parts import bad
 from callmark.surfaces.api.request import ApiRequest, refuse
 from callmark.surfaces.api.route import ParamDoc
 
-DEPARTMENT = ParamDoc("department_id", "Only what is in this department.", documented.UUID)
-OPERATION = ParamDoc("operation_id", "Only what is in this calling operation.", documented.UUID)
-PROCESS = ParamDoc("process_id", "Only what is in this process or sub-process.", documented.UUID)
+DEPARTMENT = ParamDoc("department_id", "Only what is in this department.", doc_parts.UUID)
+OPERATION = ParamDoc("operation_id", "Only what is in this calling operation.", doc_parts.UUID)
+PROCESS = ParamDoc("process_id", "Only what is in this process or sub-process.", doc_parts.UUID)
 
 TWO_FILTERS = bad("only one filter is allowed", "more than one filter is given, or one twice")
 
 
-def bad_filter(filter_: ParamDoc) -> documented.ErrorDoc:
+def bad_filter(filter_: ParamDoc) -> doc_parts.ErrorDoc:
     """The error of a filter that is no UUID."""
     return bad(f"{filter_.name} is invalid", "not a UUID")
 

@@ -16,7 +16,7 @@ from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import KEPT_FOR, LONGEST_KEY, KeptAnswer, parse_key
 from callmark.kit.errors import InvalidInput, KeyReused, StillRunning
 from callmark.kit.postgres.database import Tx
-from callmark.surfaces.api.documented import bad, conflict
+from callmark.surfaces.api.doc_parts import bad, conflict
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ApiRoute, ErrorDoc, ParamDoc
 from callmark.surfaces.http import JSON, NO_STORE, Header, Response, header_values, help_link

@@ -7,7 +7,8 @@ from msgspec import Meta
 
 from callmark.domain.labels import service as labels
 from callmark.instants import iso_us
-from callmark.surfaces.api.documented import BAD_LIMIT, BAD_PAGE, DATE_TIME, LABEL_ID, LIMIT, PAGE, UUID
+from callmark.surfaces.api.doc_parts import BAD_LIMIT, BAD_PAGE, DATE_TIME, LIMIT, PAGE, UUID
+from callmark.surfaces.api.example_values import LABEL_ID
 from callmark.surfaces.api.request import ApiRequest, page_and_limit
 from callmark.surfaces.api.route import Doc
 from callmark.surfaces.http import Response, render

@@ -15,7 +15,7 @@ from callmark.domain.log_downloads.model import FileFormat, LogFile
 from callmark.instants import EPOCH
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.surfaces.api.actor import actor_of
-from callmark.surfaces.api.documented import UUID as UUID_SCHEMA, bad
+from callmark.surfaces.api.doc_parts import UUID as UUID_SCHEMA, bad
 from callmark.surfaces.api.request import ApiRequest, refuse
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.http import Response, help_link, render

@@ -7,17 +7,8 @@ from msgspec import Meta
 
 from callmark.domain.feature_sets.model import PhoneType
 from callmark.domain.numbers.model import MOST_NUMBERS, NumberState, RequestStatus
-from callmark.surfaces.api.documented import (
-    ACCOUNT_ID,
-    BAD_JSON,
-    BAD_LIMIT,
-    BAD_PAGE,
-    DATE_TIME,
-    LIMIT,
-    PAGE,
-    UUID,
-    bad,
-)
+from callmark.surfaces.api.doc_parts import BAD_JSON, BAD_LIMIT, BAD_PAGE, DATE_TIME, LIMIT, PAGE, UUID, bad
+from callmark.surfaces.api.example_values import ACCOUNT_ID
 from callmark.surfaces.api.feature_sets import PagingOut
 from callmark.surfaces.api.filters import DEPARTMENT, OPERATION, PROCESS, TWO_FILTERS, bad_filter
 from callmark.surfaces.api.route import Doc, ParamDoc

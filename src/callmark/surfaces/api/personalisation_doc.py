@@ -12,17 +12,8 @@ from callmark.domain.personalisation.model import MOST_RECORDS, Outcome
 from callmark.record_rules.characters import NEVER_SHOWN
 from callmark.record_rules.fields import LONGEST_LABEL_NAME, Fault, Field
 from callmark.record_rules.reasons import FORBIDDEN_IN_REASON, LONGEST_REASON, SHORTEST_REASON
-from callmark.surfaces.api.documented import (
-    ACCOUNT_ID,
-    BATCH_ID,
-    ENDS_AT,
-    INSTANT_MS,
-    LABEL_ID,
-    STARTS_AT,
-    UUID,
-    Json,
-    bad,
-)
+from callmark.surfaces.api.doc_parts import INSTANT_MS, UUID, Json, bad
+from callmark.surfaces.api.example_values import ACCOUNT_ID, BATCH_ID, ENDS_AT, LABEL_ID, STARTS_AT
 from callmark.surfaces.api.personalisation_out import BatchOut, RealTimeOut, RecordOutV1, StatusOut, UploadedOut
 from callmark.surfaces.api.records import CATALOGUE, NEWER_PREFIX, V1, V2, V3, Generation, fault_text
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc

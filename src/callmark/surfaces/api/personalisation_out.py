@@ -6,7 +6,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from callmark.domain.personalisation.model import Outcome
-from callmark.surfaces.api.documented import DATE_TIME, UUID
+from callmark.surfaces.api.doc_parts import DATE_TIME, UUID
+from callmark.surfaces.api.example_values import LABEL_ID
 from callmark.surfaces.api.records import CATALOGUE
 
 _STATUSES_V1 = [Outcome.PENDING.value, Outcome.SUCCESS.value, *(name.lower() for name in CATALOGUE.values())]
@@ -18,7 +19,7 @@ _CREATED = Meta(description="When it was accepted, UTC, milliseconds.", extra_js
 _AS_SENT = "; for an invalid record, the value as sent"
 _CALLER = Meta(description=f"The caller's number{_AS_SENT}.", examples=["918040001234"])
 _RECEIVER = Meta(description=f"The receiver's number{_AS_SENT}.", examples=["919900000001"])
-_LABEL = Meta(description=f"The label used{_AS_SENT}.", examples=["5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10"])
+_LABEL = Meta(description=f"The label used{_AS_SENT}.", examples=[LABEL_ID])
 _NAME = Meta(description=f"The name that is shown{_AS_SENT}.", examples=["Acme Deliveries"])
 _REASON = Meta(description=f"The call reason, or `null`{_AS_SENT}.", examples=["Your parcel arrives today"])
 _STARTS = Meta(description=f"Start of the window, epoch milliseconds{_AS_SENT}.", examples=[1_767_261_600_000])

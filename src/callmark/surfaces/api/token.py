@@ -10,7 +10,7 @@ from callmark.domain.limits.model import Allowance, TooManyTokens
 from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME, UUID, bad
+from callmark.surfaces.api.doc_parts import BAD_JSON, DATE_TIME, UUID, bad
 from callmark.surfaces.api.rates import rate_headers
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc

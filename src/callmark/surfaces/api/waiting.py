@@ -14,7 +14,7 @@ from typing import TypeVar
 from callmark.kit.errors import RequestCutOff, TooManyRequests, Unavailable
 from callmark.kit.tasks import end
 from callmark.kit.workload import aside
-from callmark.surfaces.api.documented import bad
+from callmark.surfaces.api.doc_parts import bad
 from callmark.surfaces.api.request import ApiRequest, refuse, whole
 from callmark.surfaces.api.route import ErrorDoc, ParamDoc
 from callmark.surfaces.api.waiting_room import AGAIN_AFTER, MOST_OF_ACCOUNT

@@ -15,7 +15,8 @@ from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import MANAGEMENT, Feature
 from callmark.instants import to_ms
-from callmark.surfaces.api.documented import ACCOUNT_ID, ENDS_AT, LABEL_ID, STARTS_AT, Json
+from callmark.surfaces.api.doc_parts import Json
+from callmark.surfaces.api.example_values import ACCOUNT_ID, ENDS_AT, LABEL_ID, STARTS_AT
 from callmark.surfaces.api.routes import ROUTES as API
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from callmark import __version__
 from callmark.domain.deps import Deps
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.http import ERROR_PAGES
 from callmark.surfaces.reference.error_help import FAULTS, HELP, OUTCOMES
 from callmark.surfaces.reference.error_pages import SlugPage, error_pages, parts

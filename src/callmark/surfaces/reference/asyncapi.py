@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from callmark.domain.personalisation.handset_messages import Identity, Withdraw
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.gateway import wire
 from callmark.surfaces.reference.components import component_schemas
 

@@ -18,7 +18,7 @@ from callmark.kit.errors import (
     UnsupportedEncoding,
     UnsupportedMedia,
 )
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.api.idempotency import KEY_ERRORS
 from callmark.surfaces.api.route import WITH_BODY, ApiRoute, ErrorDoc, Family
 from callmark.surfaces.api.routes import capital

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from callmark.kit.errors import Forbidden, InvalidInput
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.emulator.control_api.routing import PREFIX
 from callmark.surfaces.reference.other_documents import DocumentedRoute, Security, told_by

@@ -1,7 +1,7 @@
 """`/emulator/openapi.json`: the emulator's control API, from the Structs it reads and answers with."""
 
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.api.route import Doc, ParamDoc
 from callmark.surfaces.emulator.control_api import mails, sinks, wire
 from callmark.surfaces.emulator.control_api.faults import FaultsOut

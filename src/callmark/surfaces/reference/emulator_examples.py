@@ -1,6 +1,7 @@
 """What the emulator's document shows as examples; all of it invented."""
 
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
+from callmark.surfaces.api.example_values import ACCOUNT_ID, LABEL_ID
 from callmark.surfaces.reference.asyncapi import OFFERS
 
 CLOCK = {"now": "2026-01-01T10:00:00.000Z"}
@@ -78,12 +79,12 @@ _KEY: Json = {
 }
 _MEMBER: Json = {"email": "erin@returns.example", "name": "Erin", "role": "admin"}
 LISTED_ACCOUNT: Json = {
-    "client_account_id": "3f0c1c52-6a5e-4d0e-9a53-1a0e6a1b7c11",
+    "client_account_id": ACCOUNT_ID,
     "name": "Acme Returns",
     "features": ["call_me_back", "call_personalisation"],
     "keys": [_KEY],
     "members": [_MEMBER],
-    "labels": [{"id": "5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10", "name": "Acme Returns", "type": "dynamic"}],
+    "labels": [{"id": LABEL_ID, "name": "Acme Returns", "type": "dynamic"}],
 }
 ACCOUNT: Json = LISTED_ACCOUNT | {
     "keys": [_KEY | {"api_key": "a-secret-of-this-installation"}],
@@ -95,7 +96,7 @@ SNAPSHOT: Json = {
     "now": "2026-01-01T10:00:00.000Z",
 }
 WEBHOOK_WANTED: Json = {
-    "client_account_id": "3f0c1c52-6a5e-4d0e-9a53-1a0e6a1b7c11",
+    "client_account_id": ACCOUNT_ID,
     "url": "http://127.0.0.1:8700/emulator/v1/sinks/orders",
     "event_types": ["cmb"],
 }

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from callmark.kit.errors import AppError
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.http import ERROR_PAGES
 from callmark.surfaces.reference.error_help import HELP, NEVER_ANSWERED, ErrorHelp
 

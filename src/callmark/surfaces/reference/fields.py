@@ -6,7 +6,7 @@ A new Struct rather says it at the field, by `Meta(description=…)`.
 from inspect import cleandoc
 from typing import cast
 
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
 
 _SCHEMAS = "#/components/schemas/"
 _INSTANT: Json = {"format": "date-time"}

@@ -6,7 +6,7 @@ emit code that does not compile, or forget a format. What may be null is therefo
 
 from typing import cast
 
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
 
 _SCHEMAS = "#/components/schemas/"
 _NULL: Json = {"type": "null"}

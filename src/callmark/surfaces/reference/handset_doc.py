@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.api.route import Doc
 from callmark.surfaces.gateway import wire
 from callmark.surfaces.reference.asyncapi import FROM_HANDSET, IDENTITY, LISTED, OFFERS, RECORD

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from callmark.domain.limits.model import Bucket
-from callmark.surfaces.api.documented import ACCOUNT_ID, UUID
+from callmark.surfaces.api.doc_parts import UUID
+from callmark.surfaces.api.example_values import ACCOUNT_ID
 from callmark.surfaces.api.idempotency import KEY_PARAM
 from callmark.surfaces.api.route import ApiRoute, Doc, Family, ParamDoc
 from callmark.surfaces.api.routes import FamilyB

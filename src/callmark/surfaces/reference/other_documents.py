@@ -14,7 +14,7 @@ from callmark.kit.errors import (
     UnsupportedEncoding,
     UnsupportedMedia,
 )
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.api.route import Doc, ErrorDoc
 from callmark.surfaces.bodies import NotUtf8
 from callmark.surfaces.reference.components import HEADERS, JSON, Errors, component_schemas, headers_of

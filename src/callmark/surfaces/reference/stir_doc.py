@@ -15,7 +15,7 @@ from callmark.kit.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from callmark.surfaces.api.documented import Json
+from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.reference.components import JSON, SCHEMAS, headers_of
 from callmark.surfaces.reference.other_documents import (

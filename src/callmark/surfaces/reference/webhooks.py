@@ -5,7 +5,8 @@ from typing import Annotated
 from msgspec import Meta, Raw, Struct
 
 from callmark.domain.spoof_alarms.model import SpoofCause
-from callmark.surfaces.api.documented import ASKED_BACK, UUID, Json, event_sample
+from callmark.surfaces.api.doc_parts import UUID, Json
+from callmark.surfaces.api.example_values import ASKED_BACK, event_sample
 
 _SCHEMAS = "#/components/schemas/"
 _Id = Annotated[str, Meta(extra_json_schema=UUID)]

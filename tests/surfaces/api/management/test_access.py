@@ -15,15 +15,15 @@ from callmark.domain.limits.model import MANAGING
 from callmark.domain.policy.model import KEY_POLICY, PLAN, SYSTEM
 from callmark.domain.policy.plan import ALL_FEATURES, MANAGEMENT
 from callmark.kit.ids import new_id
-from callmark.surfaces.api.management.routes import MANAGEMENT_ROUTES
-from callmark.surfaces.api.own.route import BASE
-from callmark.surfaces.api.own.shapes import (
+from callmark.surfaces.api.example_values import (
     CALL_REASON_ID,
     FEATURE_SET_ID,
     OPERATION_ID,
     PROCESS_ID,
     STATIC_LABEL_ID,
 )
+from callmark.surfaces.api.management.routes import MANAGEMENT_ROUTES
+from callmark.surfaces.api.own.route import BASE
 from callmark.surfaces.api.route import WITH_BODY, ApiRoute
 
 WITH_ID = [route for route in MANAGEMENT_ROUTES if route.path.count("{") > 1]

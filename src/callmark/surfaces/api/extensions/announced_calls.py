@@ -17,7 +17,7 @@ from callmark.domain.announced_calls.model import (
 from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
-from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME, bad, conflict
+from callmark.surfaces.api.doc_parts import BAD_JSON, DATE_TIME, bad, conflict
 from callmark.surfaces.api.extensions.records_doc import TAG
 from callmark.surfaces.api.own.request import body_of
 from callmark.surfaces.api.request import ApiRequest

@@ -14,7 +14,8 @@ from callmark.domain import news
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event
 from callmark.domain.policy.plan import KeyAccess
-from callmark.surfaces.api.documented import ASKED_BACK, bad, event_sample
+from callmark.surfaces.api.doc_parts import bad
+from callmark.surfaces.api.example_values import ASKED_BACK, event_sample
 from callmark.surfaces.api.extensions.records_doc import TAG
 from callmark.surfaces.api.request import ApiRequest, limit_of, whole
 from callmark.surfaces.api.route import Doc, ParamDoc

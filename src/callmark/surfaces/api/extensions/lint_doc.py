@@ -1,6 +1,7 @@
 """What the API reference says of the dry run."""
 
-from callmark.surfaces.api.documented import ENDS_AT, LABEL_ID, STARTS_AT, bad
+from callmark.surfaces.api.doc_parts import bad
+from callmark.surfaces.api.example_values import ENDS_AT, LABEL_ID, STARTS_AT
 from callmark.surfaces.api.extensions.lint import LintIn, LintOut
 from callmark.surfaces.api.extensions.records_doc import TAG
 from callmark.surfaces.api.route import Doc, ParamDoc

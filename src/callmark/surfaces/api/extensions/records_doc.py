@@ -3,7 +3,8 @@
 from typing import Any
 
 from callmark.domain.personalisation.model import MOST_RECORDS
-from callmark.surfaces.api.documented import BATCH_ID, ENDS_AT, LABEL_ID, STARTS_AT, bad, conflict
+from callmark.surfaces.api.doc_parts import bad, conflict
+from callmark.surfaces.api.example_values import BATCH_ID, ENDS_AT, LABEL_ID, STARTS_AT
 from callmark.surfaces.api.extensions.records_out import (
     BatchPage,
     CancelledBatch,

@@ -12,7 +12,7 @@ from callmark.domain.signed_calls.model import Verstat
 from callmark.domain.signed_calls.service import CallsOnNetwork
 from callmark.instants import iso_ms, to_ms
 from callmark.record_rules.fields import Fault, Field
-from callmark.surfaces.api.documented import DATE_TIME, INSTANT_MS, UUID
+from callmark.surfaces.api.doc_parts import DATE_TIME, INSTANT_MS, UUID
 from callmark.surfaces.api.records import CANONICAL, fault_words
 
 _WHEN = {"format": "date-time"}

@@ -13,10 +13,11 @@ from callmark.domain.limits.model import BUCKETS, KEYS, TOKENS, WEBHOOKS
 from callmark.domain.policy.model import Action
 from callmark.domain.usage.service import AccountUsage, read_usage
 from callmark.instants import iso_ms
+from callmark.surfaces.api.example_values import AT
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.request import ApiPager, text_filter
 from callmark.surfaces.api.own.route import PAGING
-from callmark.surfaces.api.own.shapes import AT, Id, Instant, NextAfter
+from callmark.surfaces.api.own.shapes import Id, Instant, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
 from callmark.surfaces.cursors import InstantKey

@@ -2,7 +2,8 @@
 
 from callmark.domain.alerts.model import MOST_RECIPIENTS
 from callmark.domain.policy.model import Action
-from callmark.surfaces.api.documented import bad, conflict
+from callmark.surfaces.api.doc_parts import bad, conflict
+from callmark.surfaces.api.example_values import AT
 from callmark.surfaces.api.management import alert_recipients
 from callmark.surfaces.api.management.alert_recipients import (
     AlertRecipientChangeBody,
@@ -12,7 +13,6 @@ from callmark.surfaces.api.management.alert_recipients import (
 )
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.route import PAGING
-from callmark.surfaces.api.own.shapes import AT
 from callmark.surfaces.api.waiting import TOO_MANY_WAIT
 
 _ONE = "alert_recipients/{recipientId}"

@@ -12,12 +12,13 @@ from callmark.domain.policy.model import Action
 from callmark.instants import iso_ms
 from callmark.record_rules.reasons import LONGEST_REASON, SHORTEST_REASON
 from callmark.surfaces.api.actor import actor_of
-from callmark.surfaces.api.documented import bad, conflict
+from callmark.surfaces.api.doc_parts import bad, conflict
+from callmark.surfaces.api.example_values import AT, CALL_REASON_ID, EMAIL
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.request import ApiPager, body_of, id_of
 from callmark.surfaces.api.own.route import PAGING
-from callmark.surfaces.api.own.shapes import AT, CALL_REASON_ID, EMAIL, CreatedAt, CreatedBy, Id, NextAfter
+from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render

@@ -2,7 +2,8 @@
 
 from callmark.domain.feedback.model import CampaignState
 from callmark.domain.policy.model import Action
-from callmark.surfaces.api.documented import bad, conflict
+from callmark.surfaces.api.doc_parts import bad, conflict
+from callmark.surfaces.api.example_values import AT, EMAIL, FEATURE_SET_ID
 from callmark.surfaces.api.management import campaigns
 from callmark.surfaces.api.management.campaigns import (
     AnswerList,
@@ -15,7 +16,6 @@ from callmark.surfaces.api.management.campaigns import (
 from callmark.surfaces.api.management.numbers import FEATURE_SET
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.route import PAGING
-from callmark.surfaces.api.own.shapes import AT, EMAIL, FEATURE_SET_ID
 from callmark.surfaces.api.route import ParamDoc
 
 _ONE = "campaigns/{campaignId}"

@@ -2,8 +2,9 @@
 
 from callmark.domain.feature_sets.model import FeatureSetState
 from callmark.domain.policy.model import Action
-from callmark.surfaces.api import documented
-from callmark.surfaces.api.documented import bad, conflict
+from callmark.surfaces.api import doc_parts
+from callmark.surfaces.api.doc_parts import bad, conflict
+from callmark.surfaces.api.example_values import AT, CALL_REASON_ID, EMAIL, FEATURE_SET_ID, PROCESS_ID, STATIC_LABEL_ID
 from callmark.surfaces.api.management import feature_sets
 from callmark.surfaces.api.management.feature_sets import (
     FeatureSetChangeBody,
@@ -14,14 +15,6 @@ from callmark.surfaces.api.management.feature_sets import (
 )
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.route import PAGING
-from callmark.surfaces.api.own.shapes import (
-    AT,
-    CALL_REASON_ID,
-    EMAIL,
-    FEATURE_SET_ID,
-    PROCESS_ID,
-    STATIC_LABEL_ID,
-)
 from callmark.surfaces.api.route import ParamDoc
 
 _ONE = "feature_sets/{featureSetId}"
@@ -45,7 +38,7 @@ _PUBLISHED = _SET | {"status": "published", "number_count": 40}
 UNIT = ParamDoc(
     "unit_id",
     "Only what is in this department, operation, process or sub-process; an unknown one has nothing in it.",
-    documented.UUID,
+    doc_parts.UUID,
 )
 _STATUS = ParamDoc("status", "Only feature sets of this status.", {"type": "string", "enum": [*FeatureSetState]})
 _RULES = (

@@ -15,12 +15,13 @@ from callmark.domain.policy.model import Action
 from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.api.actor import actor_of
-from callmark.surfaces.api.documented import LABEL_ID, bad, conflict
+from callmark.surfaces.api.doc_parts import bad, conflict
+from callmark.surfaces.api.example_values import AT, EMAIL, LABEL_ID
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.request import ApiPager, body_of, choice_filter, id_of
 from callmark.surfaces.api.own.route import PAGING
-from callmark.surfaces.api.own.shapes import AT, EMAIL, CreatedAt, CreatedBy, Id, NextAfter
+from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
 from callmark.surfaces.cursors import InstantKey

@@ -2,12 +2,12 @@
 
 from callmark.domain.numbers.proofs.model import CODES_OF_ACCOUNT, CODES_OF_NUMBER, MOST_WAITING
 from callmark.domain.policy.model import Action
-from callmark.surfaces.api.documented import bad, conflict
+from callmark.surfaces.api.doc_parts import bad, conflict
+from callmark.surfaces.api.example_values import AT, EMAIL
 from callmark.surfaces.api.management import number_proofs as proofs
 from callmark.surfaces.api.management.numbers import EXAMPLE, PHONE, NumberView
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.route import PAGING
-from callmark.surfaces.api.own.shapes import AT, EMAIL
 from callmark.surfaces.api.route import ErrorDoc
 
 _REQUEST = {

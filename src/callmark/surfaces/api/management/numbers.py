@@ -14,24 +14,13 @@ from callmark.domain.policy.model import WHOLE_ACCOUNT, Action
 from callmark.instants import iso_ms
 from callmark.kit.errors import NotFound
 from callmark.kit.phone import PhoneNumber, parse_loose
-from callmark.surfaces.api import documented
+from callmark.surfaces.api import doc_parts
+from callmark.surfaces.api.example_values import AT, EMAIL, FEATURE_SET_ID
 from callmark.surfaces.api.management.feature_sets_doc import UNIT
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.request import ApiPager, any_id, choice_filter, id_filter, id_of, text_filter
 from callmark.surfaces.api.own.route import PAGING
-from callmark.surfaces.api.own.shapes import (
-    AT,
-    EMAIL,
-    FEATURE_SET_ID,
-    CreatedAt,
-    CreatedBy,
-    Id,
-    Instant,
-    NextAfter,
-    UpdatedAt,
-    instant,
-    text_id,
-)
+from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, Instant, NextAfter, UpdatedAt, instant, text_id
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
 from callmark.surfaces.cursors import InstantKey
@@ -223,7 +212,7 @@ _JOB = {
     "requested_at": AT,
     "ended_at": AT,
 }
-FEATURE_SET = ParamDoc("feature_set_id", "Only what belongs to this feature set.", documented.UUID)
+FEATURE_SET = ParamDoc("feature_set_id", "Only what belongs to this feature set.", doc_parts.UUID)
 _TEXT = ParamDoc(
     "text", "How a number begins, however spaced, or how the name of its feature set begins.", {"type": "string"}
 )

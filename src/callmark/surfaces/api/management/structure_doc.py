@@ -1,7 +1,15 @@
 """The routes of the structure, with their texts for the reference."""
 
 from callmark.domain.policy.model import Action
-from callmark.surfaces.api.documented import bad, conflict
+from callmark.surfaces.api.doc_parts import bad, conflict
+from callmark.surfaces.api.example_values import (
+    AT,
+    CATALOGUE_ID,
+    DEPARTMENT_ID,
+    FEATURE_SET_ID,
+    OPERATION_ID,
+    PROCESS_ID,
+)
 from callmark.surfaces.api.management import structure
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.management.structure import (
@@ -12,14 +20,6 @@ from callmark.surfaces.api.management.structure import (
     StructureView,
     UnitNameBody,
     UnitView,
-)
-from callmark.surfaces.api.own.shapes import (
-    AT,
-    CATALOGUE_ID,
-    DEPARTMENT_ID,
-    FEATURE_SET_ID,
-    OPERATION_ID,
-    PROCESS_ID,
 )
 
 _SUB_PROCESS_ID = "a1c2d3e4-4f50-4263-9748-5969a7b8c9d0"

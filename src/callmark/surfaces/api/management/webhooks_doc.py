@@ -3,8 +3,9 @@
 from callmark.domain.events.model import EventType
 from callmark.domain.policy.model import Action
 from callmark.domain.webhooks.model import DeliveryState
-from callmark.surfaces.api import documented
-from callmark.surfaces.api.documented import bad, conflict
+from callmark.surfaces.api import doc_parts
+from callmark.surfaces.api.doc_parts import bad, conflict
+from callmark.surfaces.api.example_values import AT, EMAIL
 from callmark.surfaces.api.management import deliveries, webhooks
 from callmark.surfaces.api.management.deliveries import DeliveryList, DeliverySummary, DeliveryView
 from callmark.surfaces.api.management.route import ManagedRoute
@@ -22,7 +23,6 @@ from callmark.surfaces.api.management.webhooks import (
     WebhookView,
 )
 from callmark.surfaces.api.own.route import PAGING
-from callmark.surfaces.api.own.shapes import AT, EMAIL
 from callmark.surfaces.api.route import ParamDoc
 from callmark.surfaces.api.waiting import TOO_MANY_WAIT
 
@@ -218,8 +218,8 @@ ROUTES = (
         response=DeliveryList,
         answer={"deliveries": [_DELIVERY], "next_after": None},
         params=(
-            ParamDoc("webhook_id", "Only those of this webhook.", documented.UUID),
-            ParamDoc("event_id", "Only those of this event.", documented.UUID),
+            ParamDoc("webhook_id", "Only those of this webhook.", doc_parts.UUID),
+            ParamDoc("event_id", "Only those of this event.", doc_parts.UUID),
             ParamDoc("event_type", "Only events of this type.", {"type": "string", "enum": [*EventType]}),
             ParamDoc("state", "Only those in this state.", {"type": "string", "enum": [*DeliveryState]}),
             *PAGING,

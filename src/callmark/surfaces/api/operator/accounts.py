@@ -11,12 +11,13 @@ from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.api.actor import account_of, operator_of
-from callmark.surfaces.api.documented import ACCOUNT_ID, bad
+from callmark.surfaces.api.doc_parts import bad
+from callmark.surfaces.api.example_values import ACCOUNT_ID, AT
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.operator.route import OperatorRoute
 from callmark.surfaces.api.own.request import ApiPager, body_of, choice_filter, text_filter
 from callmark.surfaces.api.own.route import PAGING
-from callmark.surfaces.api.own.shapes import AT, CreatedAt, Id, NextAfter
+from callmark.surfaces.api.own.shapes import CreatedAt, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
 from callmark.surfaces.cursors import InstantKey

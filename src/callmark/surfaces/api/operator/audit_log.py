@@ -8,7 +8,8 @@ from msgspec import Meta
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditEntry
 from callmark.domain.ids import AccountId
-from callmark.surfaces.api.documented import ACCOUNT_ID, UUID
+from callmark.surfaces.api.doc_parts import UUID
+from callmark.surfaces.api.example_values import ACCOUNT_ID
 from callmark.surfaces.api.management.account import (
     AUDIT_PAGER,
     ENTRY,

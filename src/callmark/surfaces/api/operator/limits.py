@@ -9,7 +9,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.limits.model import DEFAULTS, largest
 from callmark.surfaces.api.actor import account_of, operator_of
-from callmark.surfaces.api.documented import bad
+from callmark.surfaces.api.doc_parts import bad
 from callmark.surfaces.api.operator.route import OperatorRoute
 from callmark.surfaces.api.own.request import body_of
 from callmark.surfaces.api.request import ApiRequest

@@ -10,11 +10,12 @@ from callmark.domain.persons import exporting, service as persons
 from callmark.domain.persons.model import Erasure, ErasureState
 from callmark.instants import iso_ms
 from callmark.surfaces.api.actor import operator_of
-from callmark.surfaces.api.documented import bad, conflict
+from callmark.surfaces.api.doc_parts import bad, conflict
+from callmark.surfaces.api.example_values import AT
 from callmark.surfaces.api.operator.route import OperatorRoute
 from callmark.surfaces.api.own.request import ApiPager, body_of, id_of
 from callmark.surfaces.api.own.route import PAGING
-from callmark.surfaces.api.own.shapes import AT, Id, Instant, NextAfter, instant
+from callmark.surfaces.api.own.shapes import Id, Instant, NextAfter, instant
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, StreamedResponse, render

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from callmark.surfaces.api.documented import BAD_JSON, bad
+from callmark.surfaces.api.doc_parts import BAD_JSON, bad
 from callmark.surfaces.api.own.request import MOST, USUAL, NoBody
 from callmark.surfaces.api.route import LARGEST_BODY_BYTES, WITH_BODY, Doc, ErrorDoc, Handler, ParamDoc
 
