@@ -1,4 +1,4 @@
-"""How the library does without I/O: an operation is a generator that says what it needs and gets the result.
+"""Operations without I/O: each is a generator that yields what it needs, and is sent the result.
 
     operation (one for both clients) --yields--> Send | Pause | Take | Save | Apart | Emit --> a shell (sync or async)
                                      <--sends--  Answer | None | rows

@@ -1,4 +1,4 @@
-"""Places in one process that owners share fairly: who has fewer is served first."""
+"""Slots of one process that owners share fairly: the owner that holds the fewest is served first."""
 
 import asyncio
 from collections import Counter

@@ -1,6 +1,6 @@
-"""Whether two PNG files show the same picture: the server encodes each logo again, so bytes tell nothing.
+"""Compares the pictures of two PNG files. Their bytes differ in any case, because the server encodes each logo again.
 
-Reads what can be compared pixel by pixel without a colour library: up to 8 bits a channel, no colour profile.
+It reads files that can be compared without a colour library: up to 8 bits a channel, no colour profile.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""How requests are admitted by their tokens: the part of a statement that does it, for more than one statement.
+"""SQL that admits a request by its token: a part that several statements contain.
 
 `queries.admit` does nothing else. A statement that also does what was asked for spares a round trip
 (`personalisation.admitted_push_queries`).

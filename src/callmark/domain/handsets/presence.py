@@ -1,8 +1,8 @@
-"""Who was connected a moment ago: pushes wait for a handset whose stream ended through no wish of its own.
+"""Notes which handsets lost their stream a moment ago, so that pushes wait for them to connect again.
 
-A gateway notes each stream when it opens and when it ends. That it has gone itself it notes once, for all its streams;
-when it was killed, the next that starts finds its last beat old and notes it then. So after an outage of
-any length handsets have their time from the moment when they can come back.
+A gateway notes each stream when it opens and when it ends. When the gateway itself ends, it notes that once for all its
+streams; if it was killed, the next gateway that starts finds its last heartbeat old, and notes it then. So after an
+outage of any length, the time that handsets have begins when they can connect again.
 """
 
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""Who changes members: what it may do counts as it is when its turn comes, not as it was when its request began."""
+"""Checks under the lock what an actor may do to members: its rights may have changed since the request began."""
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.ids import AccountId

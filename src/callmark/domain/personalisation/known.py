@@ -1,4 +1,4 @@
-"""What validation must know that a record does not say: the account's labels, and which callers others have listed."""
+"""Reads what validation needs beyond the record: the account's labels, and which callers other accounts have listed."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What is kept about a number, handed on while it is read: at no time is more of it in memory than one step read."""
+"""Exports everything about a number while it is read: memory never holds more than the rows of one step."""
 
 from asyncio import to_thread
 from collections.abc import AsyncGenerator, Mapping, Sequence

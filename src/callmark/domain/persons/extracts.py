@@ -1,7 +1,7 @@
-"""What an export shows of a row that is about several people: what it says of one of them. Pure.
+"""Reduces a row about several people to what it says about one of them, for an export. Pure.
 
-Lists are cut to what has the number, and long texts to what stands around it. Digits that may be another person's
-number become zeros: in doubt the person's own do too, who knows them.
+Lists are cut to the entries with the number, and long texts to the words around it. Digits that may be another person's
+number become zeros. In doubt the person's own digits do too: the person knows them.
 """
 
 import re

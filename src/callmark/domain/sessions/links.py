@@ -1,4 +1,4 @@
-"""Links by mail that work once: the invitation of a member, and a new password for who forgot the old one.
+"""Links by email that work once: a member's invitation, and a new password when the old one was forgotten.
 
 Order of locks: the person, then its links. So all who use a link, send another or remove the person wait at the person
 for each other, and look at the link once it is their turn.

@@ -1,4 +1,4 @@
-"""How a call on the telephone network ended, as an edge reports it: a call as any that a handset reports."""
+"""Stores how a call on the telephone network ended, as an edge reports it: like a call that a handset reports."""
 
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5

@@ -1,4 +1,4 @@
-"""PostgreSQL's binary COPY format, for who makes rows by the thousand and knows their columns.
+"""PostgreSQL's binary COPY format, for code that makes rows by the thousand and knows their columns.
 
 asyncpg's encoders look up the type of each value again: 2 µs a call record, where joining what is ready takes 0.3.
 """

@@ -1,4 +1,4 @@
-"""The first steps of a new account: a card on Home, and a page of their own for who has hidden it.
+"""The first steps of a new account: a card on Home, and a page of their own for people who have hidden it.
 
 In emulator mode the phone is inside the card: a virtual handset, shown as the emulator's own pages show it, and the
 demo's receiver takes the webhook. Without the emulator the steps that need them say what to do instead.

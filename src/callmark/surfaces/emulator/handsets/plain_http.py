@@ -1,4 +1,4 @@
-"""What a sleeping handset's app says without a stream: the system has started it for one call, so plain HTTP does."""
+"""Requests of a sleeping handset's app: the system started it for one call, so it uses plain HTTP, not a stream."""
 
 import msgspec
 
