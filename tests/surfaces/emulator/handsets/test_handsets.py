@@ -28,6 +28,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.instants import to_ms
 from callmark.kit.postgres.database import Database
 from callmark.processes.worker import prepare
+from callmark.surfaces.emulator.handsets import caller_lookup
 from callmark.surfaces.emulator.handsets.held_identities import MOST_HELD
 
 
@@ -218,6 +219,7 @@ async def test_a_handset_that_finds_its_stream_closed_says_what_became_of_it(
         takeovers.append(asyncio.create_task(taking))
         raise ConnectionClosedError(None, None)
 
+    monkeypatch.setattr(caller_lookup, "CONNECT_WITHIN_S", 60)  # more than the farm has: its end is what is waited for
     monkeypatch.setattr(ClientConnection, "send", closed)
     assert "another device" in (await emulator.screen(number, CALLER))["why"]
     await asyncio.gather(*takeovers)

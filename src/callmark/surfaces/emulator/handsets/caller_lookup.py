@@ -7,6 +7,7 @@ from callmark.domain.calls.model import CallSource
 from callmark.domain.resolution.model import Offers
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.tasks import end
 from callmark.surfaces.emulator.handsets.handset import Handset
 from callmark.surfaces.emulator.handsets.model import Seen, nothing
 from callmark.surfaces.gateway.wire import ResolveAnswer, Resolved
@@ -70,6 +71,16 @@ async def _ask_once(handset: Handset, caller: PhoneNumber) -> Resolved | Resolve
         raise Unavailable("gateway: the stream was abandoned")
     if handset.row.script.sleeps and handset.row.token:  # the system starts the app; it asks without a stream
         return await handset.resolve(caller)
-    async with asyncio.timeout(CONNECT_WITHIN_S):
-        await handset.synced.wait()
+    if not handset.connected:
+        await _until_connected(handset)
     return await handset.resolve(caller)
+
+
+async def _until_connected(handset: Handset) -> None:
+    """Returns when it is connected, or has given up. Raises TimeoutError while it tries for too long."""
+    first = [asyncio.create_task(event.wait()) for event in (handset.synced, handset.gave_up)]
+    try:
+        async with asyncio.timeout(CONNECT_WITHIN_S):
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end(first)

@@ -59,7 +59,7 @@ class Handset:
 
     `ready` is set once it is as online as it should be, `synced` while its stream is open and synced. `lost` says, to
     be read after its number, that someone else took its place at the gateway; it is empty while nobody has.
-    `is_asleep` while it waits to be woken.
+    `is_asleep` while it waits to be woken. `gave_up` is set once it does not try to connect, until it starts again.
     """
 
     __slots__ = (
@@ -75,6 +75,7 @@ class Handset:
         "_stream",
         "_wake_up",
         "_was_synced",
+        "gave_up",
         "held",
         "is_asleep",
         "lost",
@@ -85,7 +86,7 @@ class Handset:
 
     def __init__(self, row: VirtualHandset, network: Network) -> None:
         self.row = row
-        self.ready, self.synced = asyncio.Event(), asyncio.Event()
+        self.ready, self.synced, self.gave_up = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._network = network
         self.held = HeldIdentities()
         self._ids = count(1)
@@ -134,6 +135,7 @@ class Handset:
     def start(self) -> None:
         """Starts: registers if needed and connects if online. An unregistered one does nothing, and keeps `lost`."""
         self.ready.clear()
+        self.gave_up.clear()
         if self.row.registered:
             self.lost = ""
             self._life = asyncio.create_task(self._live())
@@ -202,6 +204,7 @@ class Handset:
             failures += 1
             await self._network.back_off(failures)
         self.ready.set()
+        self.gave_up.set()
 
     async def _register(self) -> str:
         push_token = new_push_token(self.row.phone_number) if self.row.script.sleeps else None
