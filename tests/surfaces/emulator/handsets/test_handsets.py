@@ -159,7 +159,7 @@ async def _listed(emulator: Emulated, number: str) -> dict[str, Any]:
 async def test_every_second_push_is_lost_by_a_handset_that_drops_so_many(emulator: Emulated) -> None:
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number, script={"drop_every": 2})
-    outcomes = [(await push(emulator.deps, cast, number)).outcome for _ in range(3)]
+    outcomes = [(await one(emulator.deps, cast, number)).outcome for one in (push_patiently, push, push_patiently)]
     assert outcomes == [Outcome.SUCCESS, Outcome.FAILED_TO_PUSH, Outcome.SUCCESS]
 
 
