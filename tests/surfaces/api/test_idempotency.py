@@ -65,6 +65,7 @@ async def test_a_key_names_one_request_of_one_account(acme: Business, borealis: 
     assert (await batches(acme), await batches(borealis)) == (1, 1)
 
 
+@pytest.mark.usefixtures("unhurried_pushes")
 async def test_a_real_time_push_goes_out_once_and_refused_bodies_are_kept_too(deps: Deps, acme: Business) -> None:
     receiver = phone()
     await register(deps, receiver)
@@ -93,6 +94,7 @@ async def test_a_malformed_key_is_refused_in_family_a(acme: Business, subtests: 
             assert await batches(acme) == 0
 
 
+@pytest.mark.usefixtures("unhurried_pushes")
 async def test_twenty_requests_at_once_with_one_key_make_one_batch(acme: Business) -> None:
     body, record = one_batch(acme), acme.record(phone())
     for path, sent in ((BULK, body), (REAL_TIME, record)):
@@ -209,6 +211,7 @@ async def test_a_holder_that_dies_before_it_wrote_leaves_the_key_to_any_request_
             await idempotency.keep(tx, dead, idempotency.KeptAnswer(200, b"{}"))
 
 
+@pytest.mark.usefixtures("unhurried_pushes")
 async def test_a_holder_that_dies_after_its_push_leaves_the_outcome_to_the_same_request(
     deps: Deps, clock: FakeClock, acme: Business
 ) -> None:

@@ -90,6 +90,7 @@ async def test_a_bulk_record_reaches_its_handset_and_the_status_says_so(deps: De
     assert len(got) == 1
 
 
+@pytest.mark.usefixtures("unhurried_pushes")
 async def test_a_real_time_push_answers_with_its_outcome(deps: Deps, client: httpx.AsyncClient) -> None:
     cast, receiver = await make_cast(deps), phone()
     url = f"/v2/clients/{cast.account.id}/dynamic_call_record"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.domain.webhooks.receiving import receiver
 from tests.support.due_work import run_due_once
 from tests.support.factories import ALICE, Cast, make_cast, phone
@@ -66,6 +67,7 @@ async def test_one_trace_leads_from_the_request_to_the_handset_and_the_webhook(e
     assert (spans["push"][0].attributes or {})["callmark.answer"] == "acknowledged"
 
 
+@pytest.mark.usefixtures("unhurried_pushes")
 async def test_a_real_time_push_is_one_trace_with_the_request(emulator: Emulated) -> None:
     deps, handset = emulator.deps, phone()
     cast = await make_cast(deps)
