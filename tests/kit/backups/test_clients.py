@@ -1,5 +1,7 @@
 """PostgreSQL's programs reach what asyncpg reaches, and nobody reads the password in a list of processes."""
 
+import asyncio
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +13,24 @@ from tests.kit.backups.backing_up import backed_up
 from tests.support.engines import Engines
 from tests.support.postgres_pair import postgres_pair
 
+from callmark.kit.backups.archive import ArchiveWriter
 from callmark.kit.backups.clients import running
 from callmark.kit.backups.restoring import restore_backup
-from callmark.kit.backups.snapshot import server_of
+from callmark.kit.backups.snapshot import server_of, take_backup
 from callmark.kit.clock import SystemClock
+from callmark.kit.engines.binaries import choose_clients
 from callmark.kit.errors import SetupError
 from callmark.kit.postgres.database import connect
 from callmark.kit.postgres.migrate import migrate
+
+PG_DUMP = """#!/bin/sh
+case "$*" in *--snapshot=*)
+  trap 'sleep 0.3; exit' TERM
+  printf PGDMP
+  while sleep 0.05; do :; done
+esac
+exec {bin_dir}/pg_dump "$@"
+"""
 
 
 def password_of(dsn: str) -> str:
@@ -82,3 +95,58 @@ async def test_what_a_program_says_of_its_fault_is_passed_on(engines: Engines) -
         psql.close()
         with pytest.raises(SetupError, match=r'psql failed \(exit status 3\): .*relation "nowhere" does not exist'):
             await psql.check()
+
+
+def programs_that_dump_slowly(folder: Path, major: int) -> Path:
+    """PostgreSQL's programs; pg_dump writes a little and then nothing, and takes a moment to end."""
+    found = choose_clients(None, major)
+    folder.mkdir()
+    for name in ("pg_restore", "psql"):
+        (folder / name).symlink_to(found.bin_dir / name)
+    program = folder / "pg_dump"
+    program.write_text(PG_DUMP.format(bin_dir=found.bin_dir))
+    program.chmod(0o755)
+    return folder
+
+
+async def test_a_program_has_ended_when_what_it_wrote_cannot_be_kept(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(engines.dsn) as tx:
+        server = await server_of(tx, engines.dsn, None)
+    begun = list[int]()
+
+    def has_no_room(_: ArchiveWriter, _piece: bytes) -> None:
+        begun.extend(set(children(os.getpid())) - others)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ArchiveWriter, "write", has_no_room)
+    programs, others = programs_that_dump_slowly(tmp_path / "programs", server.major), set(children(os.getpid()))
+    with pytest.raises(SetupError, match="No space left") as refused:
+        await take_backup(engines.dsn, tmp_path / "b.tar", SystemClock(), programs=programs)
+    assert begun
+    assert set(children(os.getpid())) == others, refused
+
+
+async def test_a_program_has_ended_when_who_begins_it_is_cancelled(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(engines.dsn) as tx:
+        server = await server_of(tx, engines.dsn, None)
+    others, has_begun = set(children(os.getpid())), asyncio.Event()
+
+    async def never_connected(*_: object) -> None:
+        has_begun.set()
+        await asyncio.Event().wait()
+
+    async def begin() -> None:
+        async with running(server, "psql", ["--no-psqlrc"]):
+            raise AssertionError("it is connected")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "connect_read_pipe", never_connected)
+    beginning = asyncio.create_task(begin())
+    await has_begun.wait()
+    assert set(children(os.getpid())) > others
+    beginning.cancel()
+    await asyncio.wait({beginning})
+    assert set(children(os.getpid())) == others

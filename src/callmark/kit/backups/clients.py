@@ -6,7 +6,7 @@ import re
 import signal
 import tempfile
 from asyncio import StreamReader, StreamReaderProtocol, StreamWriter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from io import FileIO
 from typing import IO
@@ -68,20 +68,14 @@ class Client:
         """Closes its input."""
         self._reads.close()
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """What it writes, to the end."""
-        while piece := await self.output.read(PIECE_BYTES):
-            yield piece
+    async def read(self) -> bytes:
+        """The next piece of what it writes; empty at the end."""
+        return await self.output.read(PIECE_BYTES)
 
     async def check(self) -> None:
         """Waits for its end. Raises SetupError with its own message when it failed."""
         if (status := await self._child.wait()) != 0:
             raise SetupError(f"{self._child.name} failed (exit status {status}): {self._said()}")
-
-    async def stop(self) -> None:
-        """Ends it when it has not ended."""
-        if self._child.running:
-            await self._child.stop(signal.SIGTERM, _ENDS_WITHIN_S)
 
     def _said(self) -> str:
         self._errors.seek(0)
@@ -97,23 +91,22 @@ async def running(
     argv = [server.programs.bin_dir / program, *options, *([f"--dbname={address}"] if connect else [])]
     with tempfile.TemporaryFile() as errors:
         (its_input, our_end), (our_start, its_output) = _pipe(), _pipe()
-        with its_input, its_output:
-            streams = Pipes(its_output, errors, its_input)
-            child = spawn(program, argv, env={**ENVIRONMENT, **_inherited(), **variables}, output=streams)
-        reader, writer = await _reader(our_start), await _writer(our_end)
-        client = Client(child, errors, reader, writer)
-        try:
-            yield client
-        finally:
-            await client.stop()
-            with suppress(OSError):
-                writer.close()
-                await writer.wait_closed()
+        with our_end, our_start:
+            with its_input, its_output:
+                streams = Pipes(its_output, errors, its_input)
+                child = spawn(program, argv, env={**ENVIRONMENT, **_inherited(), **variables}, output=streams)
+            try:
+                async with _reader(our_start) as reader, _writer(our_end) as writer:
+                    yield Client(child, errors, reader, writer)
+            finally:
+                if child.running:
+                    await child.stop(signal.SIGTERM, _ENDS_WITHIN_S)
 
 
-async def dump(server: PostgresServer, namespace: str, snapshot: str) -> AsyncIterator[bytes]:
+async def dump(server: PostgresServer, namespace: str, snapshot: str) -> AsyncGenerator[bytes]:
     """What pg_dump writes of a schema's tables as `snapshot` shows them. Raises SetupError.
 
+    Who does not read it to its end closes it, and pg_dump has ended then.
     It takes the weakest lock on each table: reading and writing continue, changes of the schema wait.
     """
     options = ["--format=custom", "--compress=1", "--no-owner", "--no-privileges", "--no-unlogged-table-data"]
@@ -122,7 +115,7 @@ async def dump(server: PostgresServer, namespace: str, snapshot: str) -> AsyncIt
     async with running(server, "pg_dump", options) as client:
         client.yield_to_others()
         client.close()
-        async for piece in client.pieces():
+        while piece := await client.read():
             yield piece
         await client.check()
 
@@ -168,7 +161,7 @@ async def _hand_over(source: Client, target: Client, major: int) -> None:
         line = await source.output.readline()
         if line != _NEWER_SETTING or major >= _SINCE:
             await target.write(line)
-    async for piece in source.pieces():
+    while piece := await source.read():
         await target.write(piece)
 
 
@@ -193,13 +186,23 @@ def _pipe() -> tuple[FileIO, FileIO]:
     return FileIO(read), FileIO(write, "w")
 
 
-async def _reader(file: FileIO) -> StreamReader:
+@asynccontextmanager
+async def _reader(file: FileIO) -> AsyncGenerator[StreamReader]:
     reader = StreamReader(limit=PIECE_BYTES)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: StreamReaderProtocol(reader), file)
-    return reader
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: StreamReaderProtocol(reader), file)
+    try:
+        yield reader
+    finally:
+        transport.close()
 
 
-async def _writer(file: FileIO) -> StreamWriter:
+@asynccontextmanager
+async def _writer(file: FileIO) -> AsyncGenerator[StreamWriter]:
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.connect_write_pipe(lambda: StreamReaderProtocol(StreamReader()), file)
-    return StreamWriter(transport, protocol, None, loop)
+    try:
+        yield StreamWriter(transport, protocol, None, loop)
+    finally:
+        if transport.get_write_buffer_size() or not transport.is_closing():  # asyncio's pipes cannot be aborted twice
+            transport.abort()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -104,9 +104,10 @@ async def _describe(tx: Tx, server: PostgresServer, real: Clock) -> Manifest:
 
 
 async def _write(archive: ArchiveWriter, server: PostgresServer, namespace: str, snapshot: str, note: Note) -> None:
-    async for piece in dump(server, namespace, snapshot):
-        archive.write(piece)
-        note(len(piece))
+    async with aclosing(dump(server, namespace, snapshot)) as pieces:
+        async for piece in pieces:
+            archive.write(piece)
+            note(len(piece))
 
 
 async def _count(tx: Tx, namespace: str, rows: dict[str, int]) -> None:
