@@ -222,13 +222,18 @@ async def test_what_a_sender_could_not_tell_while_it_alone_had_lost_the_fabric_i
 
 async def test_an_acknowledgement_while_the_fabric_is_lost_is_written_down(deps: Deps, engines: Engines) -> None:
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
-    async with behind_a_relay(deps, engines) as (there, relay), online(there, owner.token) as handset:
-        pushing = asyncio.create_task(push(patient(deps, 6), cast, owner.number))  # its answer is lost with the fabric
+    async with (
+        behind_a_relay(deps, engines) as (there, relay),
+        relayed(deps, engines) as (sender, way_of_sender),
+        online(there, owner.token) as handset,
+    ):
+        pushing = asyncio.create_task(push_patiently(sender, cast, owner.number))
         frame = await handset.receive("identity")
         await relay.cut()
         await handset.send("ack", record=frame["record"])
         await handset.settled()
         assert await outcome_of(deps, cast, UUID(frame["id"])) is Outcome.SUCCESS
+        await way_of_sender.cut()  # it waits in vain, and no longer than it has the fabric
         assert (await pushing).outcome is Outcome.SUCCESS
 
 
