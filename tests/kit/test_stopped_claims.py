@@ -1,10 +1,14 @@
-"""A worker that is stopped while it claims leaves nothing leased."""
+"""A worker that is stopped leaves nothing leased by a claim, and nothing running."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from tests.kit.chores import Chores
+from tests.support.fake_clock import FakeClock
 from tests.support.lost_answer import LostAnswer
+
+from callmark.kit.work import Claimed
 
 
 @pytest.mark.parametrize("once", [False, True])
@@ -34,3 +38,29 @@ async def test_only_what_the_claim_took_is_given_back(chores: Chores, monkeypatc
     working.cancel()
     await asyncio.wait([working])
     assert await chores.leased() == {"first": held.lease_id}
+
+
+class LosesCancellation(FakeClock):
+    """Who sleeps by it wakes up for the first cancellation, and does not hear of it: `asyncio.wait_for` may do so."""
+
+    is_lost = False
+
+    async def sleep(self, duration: timedelta) -> None:
+        try:
+            await super().sleep(duration)
+        except asyncio.CancelledError:
+            if self.is_lost:
+                raise
+            self.is_lost = True
+
+
+async def test_no_lease_is_renewed_once_the_work_is_done(chores: Chores) -> None:
+    await chores.make("sweep")
+    chores.real = LosesCancellation()
+    before = asyncio.all_tasks()
+
+    async def run(_: Claimed) -> None:
+        await asyncio.sleep(0)  # the renewal of leases begins
+
+    assert await chores.worker().run_due(chores.work(run)) == 1
+    assert asyncio.all_tasks() <= before

@@ -23,7 +23,7 @@ from callmark.kit.health import Health
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Database
 from callmark.kit.postgres.statement_batcher import StatementBatcher
-from callmark.kit.tasks import run_all
+from callmark.kit.tasks import end, run_all
 from callmark.kit.telemetry.metrics import WORK_SECONDS, begin_work
 from callmark.kit.work import LEASE, POLL, Claimed, OwnerLease, Work, wake_topic
 
@@ -239,7 +239,7 @@ class Worker:
         try:
             yield
         finally:
-            keeper.cancel()
+            await end([keeper])
 
     async def _keep_leases(self, work: Work, held: Callable[[], Collection[Claimed]]) -> None:
         while True:
