@@ -16,9 +16,9 @@ from tests.support.waiting import open_connected
 
 from callmark.domain.deps import Deps
 from callmark.kit.fabric.client import Fabric
-from callmark.kit.ports import free_port
+from callmark.kit.ports import LOOPBACK
 from callmark.processes.http import Server
-from callmark.processes.ports import open_socket
+from callmark.processes.ports import hold_port, open_socket
 from callmark.surfaces.app import build_app
 from callmark.surfaces.emulator.handsets import farm_api
 from callmark.surfaces.emulator.handsets.farm import Farm
@@ -73,13 +73,15 @@ async def emulated(
     A push fails after `acks_within_s` without an answer. With `wakes`, sleeping apps are woken through the
     emulator's own push service.
     """
-    port = free_port()
+    held = hold_port(LOOPBACK, 0)  # to the end: servers bind it together with who has it, also another test's
+    port = held.getsockname()[1]
     settings = msgspec.structs.replace(deps.settings, emulator=True, data=data, real_time_deadline_s=acks_within_s)
-    here = replace(deps, settings=settings, public_url=f"http://127.0.0.1:{port}")
+    here = replace(deps, settings=settings, public_url=f"http://{LOOPBACK}:{port}")
     if wakes:
         service_account.keep_account(settings, here.public_url)
         here = replace(here, settings=service_account.with_push_service(settings, here.public_url))
     async with AsyncExitStack() as stack:
+        stack.enter_context(held)
         if serve:
             await stack.enter_async_context(serving(here, port))
         http = await stack.enter_async_context(_client(here.public_url))
@@ -89,15 +91,19 @@ async def emulated(
 
 
 @asynccontextmanager
-async def serving(deps: Deps, port: int) -> AsyncGenerator[None]:
-    """An HTTP process' application with a connection of its own to NATS, so that its listeners end with it."""
+async def serving(deps: Deps, port: int = 0) -> AsyncGenerator[int]:
+    """An HTTP process' application with a connection of its own to NATS, so that its listeners end with it.
+
+    Its port, which is a free one unless one is given.
+    """
     async with _own_fabric(deps) as own:
-        server = Server(build_app(own, ROLES), open_socket("127.0.0.1", port))
+        sock = open_socket(LOOPBACK, port)
+        server = Server(build_app(own, ROLES), sock)
         stop = asyncio.Event()
         running = asyncio.create_task(server.run_until(stop))
         await server.up.wait()
         try:
-            yield
+            yield sock.getsockname()[1]
         finally:
             stop.set()
             await running

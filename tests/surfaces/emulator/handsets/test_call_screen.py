@@ -19,7 +19,6 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
 from callmark.kit.ids import new_id
-from callmark.kit.ports import free_port
 from callmark.processes.worker import prepare
 from callmark.surfaces.emulator.control_api.wire import AnswerIn
 from callmark.surfaces.emulator.handsets import call_screen, farm_api
@@ -37,14 +36,13 @@ SLOT = "2026-01-03T11:00:00+05:30"
 
 
 async def test_pages_of_two_processes_show_the_same_call_and_either_may_act(emulator: Emulated) -> None:
-    cast, number, port = await make_cast(emulator.deps), phone(), free_port()
+    cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number)
     record = await push_patiently(emulator.deps, cast, number)
-    elsewhere = f"http://127.0.0.1:{port}"
     async with (
-        serving(emulator.deps, port),
+        serving(emulator.deps) as port,
         watching(emulator, number) as here,
-        watching(emulator, number, url=elsewhere) as there,
+        watching(emulator, number, url=f"http://127.0.0.1:{port}") as there,
     ):
         assert await gesture(emulator, number, "ring", caller=f"+{CALLER}") is None
         for page in (here, there):
@@ -52,7 +50,9 @@ async def test_pages_of_two_processes_show_the_same_call_and_either_may_act(emul
             assert page.handset["call"]["screen"]["name"] == "Acme Deliveries"
         call = there.handset["call"]["id"]
         body = {"act": "answer", "call": call}
-        assert (await emulator.http.post(f"{elsewhere}/emulator/live/{number}", json=body)).json() == {"problem": None}
+        assert (await emulator.http.post(f"http://127.0.0.1:{port}/emulator/live/{number}", json=body)).json() == {
+            "problem": None
+        }
         for page in (here, there):
             await page.until(lambda page: page.outcome == "answered")
         await gesture(emulator, number, "hang_up", call=call)
