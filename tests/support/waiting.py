@@ -1,12 +1,14 @@
 """Waiting: for what this process sees come in, and for what an engine or another process does without a signal."""
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import LiteralString, Self, TypeVar
+from typing import Any, LiteralString, Self, TypeVar
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.postgres.database import Database
+from callmark.kit.tasks import end
 
 _T = TypeVar("_T")
 
@@ -69,25 +71,46 @@ async def until_locked(db: Database, count: int) -> None:
     await until(are_waiting)
 
 
+async def begin_in_turn(db: Database, *works: Coroutine[Any, Any, object]) -> list[asyncio.Task[object]]:
+    """They are all begun, and wait for a lock, the first one for longest. When one does not, all of them are over."""
+    begun: list[asyncio.Task[object]] = []
+    try:
+        for work in works:
+            begun.append(asyncio.create_task(work))
+            await until_locked(db, len(begun))
+    except BaseException:
+        await end(begun)
+        close_unbegun(*works)
+        raise
+    return begun
+
+
+def close_unbegun(*works: Coroutine[Any, Any, object]) -> None:
+    """For a test that has failed: Python would complain of those that were never awaited in a later one."""
+    for work in works:
+        if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+            work.close()
+
+
 async def one_after_the_other(
     db: Database,
     rows: Sequence[LiteralString],
-    first: Coroutine[None, None, object],
-    then: Coroutine[None, None, object],
+    first: Coroutine[Any, Any, object],
+    then: Coroutine[Any, Any, object],
 ) -> asyncio.Future[object]:
     """The second, which is over, and had begun before the first was done.
 
     Statements in `rows` hold what both wait for. Who waits for a row first gets it first.
     """
-    async with db.transaction() as tx:
-        for held in rows:
-            await tx.execute(held)
-        begun = asyncio.ensure_future(first)
-        await until_locked(db, 1)
-        second = asyncio.ensure_future(then)
-        await until_locked(db, 2)
-    await begun
+    try:
+        async with db.transaction() as tx:
+            for held in rows:
+                await tx.execute(held)
+            begun, second = await begin_in_turn(db, first, then)
+    finally:
+        close_unbegun(first, then)
     await asyncio.wait([second])
+    await begun
     return second
 
 

@@ -4,13 +4,13 @@ Where a row is held, the one who waits for it first gets it first.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import pytest
 from msgspec import Struct
 from tests.support.audit_log import log_of
-from tests.support.waiting import until_locked
+from tests.support.waiting import begin_in_turn
 from tests.surfaces.console.browser import PASSWORD, invite_token, mailed_token
 
 from callmark.domain.accounts import service as accounts
@@ -122,15 +122,6 @@ async def links_held(people: People) -> AsyncGenerator[None]:
         yield
 
 
-async def started(people: People, *uses: Awaitable[object]) -> list[asyncio.Future[object]]:
-    """They are all begun, and wait, the first one for longest."""
-    begun: list[asyncio.Future[object]] = []
-    for use in uses:
-        begun.append(asyncio.ensure_future(use))
-        await until_locked(people.deps.db, len(begun))
-    return begun
-
-
 async def reset_link(people: People, email: str) -> str:
     await send_reset(people, email)
     return await mailed_token(people.deps, email)
@@ -150,8 +141,8 @@ async def test_an_invitation_that_was_just_replaced_or_retracted_is_dead(people:
     deps, nina = people.deps, people.nina
     token = await invite_token(deps, nina)
     async with held(people, nina.person):
-        changing, accepting = await started(
-            people, INVITED[change](nina)(people), links.accept_invitation(deps, token, "Nina", NEW, ORIGIN)
+        changing, accepting = await begin_in_turn(
+            deps.db, INVITED[change](nina)(people), links.accept_invitation(deps, token, "Nina", NEW, ORIGIN)
         )
     await changing
     with pytest.raises(NotFound, match="no longer valid"):
@@ -179,8 +170,8 @@ async def test_a_link_to_a_new_password_is_dead_once_another_was_chosen_or_the_p
     person = Person(operator_id=people.olive.id) if is_operators else people.mark.person
     token = await reset_link(people, people.olive.email if is_operators else people.mark.email)
     async with held(people, person):
-        changing, resetting = await started(
-            people, RESET[change](people), links.reset_password(people.deps, token, NEW, ORIGIN)
+        changing, resetting = await begin_in_turn(
+            people.deps.db, RESET[change](people), links.reset_password(people.deps, token, NEW, ORIGIN)
         )
     await changing
     with pytest.raises(NotFound, match="no longer valid"):
@@ -212,7 +203,7 @@ async def test_a_link_that_was_just_sent_goes_with_the_person(people: People, wh
     send, remove = SENT[what]
     await send(people)
     async with links_held(people):
-        begun = await started(people, send(people), remove(people))
+        begun = await begin_in_turn(people.deps.db, send(people), remove(people))
     await asyncio.gather(*begun)
     async with people.deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM mailed_link") == 0
@@ -220,7 +211,9 @@ async def test_a_link_that_was_just_sent_goes_with_the_person(people: People, wh
 
 async def test_nothing_is_sent_to_who_is_removed_just_before(people: People) -> None:
     async with held(people, people.mark.person):
-        begun = await started(people, delete_without_rules(people.mark)(people), send_reset(people, people.mark.email))
+        begun = await begin_in_turn(
+            people.deps.db, delete_without_rules(people.mark)(people), send_reset(people, people.mark.email)
+        )
     await asyncio.gather(*begun)
     async with people.deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM mail") == 0
@@ -230,8 +223,8 @@ async def test_an_invitation_gives_no_password_to_who_is_revoked_at_that_moment(
     deps, nina = people.deps, people.nina
     token = await invite_token(deps, nina)
     async with held(people, nina.person):
-        revoking, accepting = await started(
-            people, revoke_access(nina)(people), links.accept_invitation(deps, token, "Nina", NEW, ORIGIN)
+        revoking, accepting = await begin_in_turn(
+            deps.db, revoke_access(nina)(people), links.accept_invitation(deps, token, "Nina", NEW, ORIGIN)
         )
     await revoking
     with pytest.raises(NotFound, match="no longer valid"):
@@ -245,8 +238,8 @@ async def test_who_accepts_while_its_access_is_restored_stays_active(people: Peo
     deps, nina = people.deps, people.nina
     token = await invite_token(deps, nina)
     async with held(people, nina.person):
-        accepting, restoring = await started(
-            people, links.accept_invitation(deps, token, "Nina", NEW, ORIGIN), restore_access(nina)(people)
+        accepting, restoring = await begin_in_turn(
+            deps.db, links.accept_invitation(deps, token, "Nina", NEW, ORIGIN), restore_access(nina)(people)
         )
     assert isinstance(await accepting, SignedIn)
     await restoring
@@ -258,8 +251,8 @@ async def test_of_two_who_use_a_link_at_once_the_second_finds_it_used(people: Pe
     deps, mark = people.deps, people.mark
     token = await reset_link(people, mark.email)
     async with held(people, mark.person):
-        first, second = await started(
-            people, *(links.reset_password(deps, token, password, ORIGIN) for password in (NEW, OTHER))
+        first, second = await begin_in_turn(
+            deps.db, *(links.reset_password(deps, token, password, ORIGIN) for password in (NEW, OTHER))
         )
     await first
     with pytest.raises(NotFound, match="no longer valid"):
