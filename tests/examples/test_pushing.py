@@ -80,7 +80,7 @@ async def test_a_push_that_takes_too_long_does_not_hold_up_the_call(
     async def shows_the_reason() -> bool:
         return (await platform.emulator.screen(FIRST, CALLER))["call_reason"] == REASON
 
-    await until(shows_the_reason, 20)  # it is not given up either
+    await until(shows_the_reason)  # it is not given up either
 
 
 @pytest.mark.usefixtures("working")

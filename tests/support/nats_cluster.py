@@ -90,7 +90,7 @@ class Cluster:
         async def all_see() -> bool:
             return all(await asyncio.gather(*(node.sees(len(HOSTS) - 1) for node in self.nodes)))
 
-        await until(all_see, 20)
+        await until(all_see)
 
 
 @asynccontextmanager

@@ -108,7 +108,7 @@ async def test_a_late_delivery_that_postgresql_could_not_take_at_once_is_counted
             real.advance(service.WRITTEN_AGAIN_AFTER)
             return writing.done()
 
-        await until(is_written, 20)
+        await until(is_written)
         await writing
         await away.close()
     await count_all(deps)

@@ -120,7 +120,7 @@ async def test_a_move_that_is_killed_leaves_all_as_it_was_and_no_lock_and_the_ne
             else:
                 await tx.execute(END_STALLED)
             assert await child.wait() == (-signal.SIGKILL if killed == "process" else 0)
-            await until(are_locks_gone, within_s=20)
+            await until(are_locks_gone)
             assert await personalisation.timelines(deps, batch.id, None) == before
             assert await partitions_of(deps, batch) == {"call_record_rest"}
         await keep_days(deps.db, deps.clock.now(), KEPT, many=MANY)

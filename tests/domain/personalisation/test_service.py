@@ -161,7 +161,7 @@ async def test_an_acknowledgement_that_nothing_waits_for_is_written_when_postgre
             (read,) = await service.batch_status(deps, cast.account.id, batch.id)
             return read.outcome is Outcome.SUCCESS
 
-        await until(is_written, 20)
+        await until(is_written)
         await writing
         await away.close()
     (read,) = await service.batch_status(deps, cast.account.id, batch.id)

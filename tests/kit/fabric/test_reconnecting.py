@@ -250,7 +250,7 @@ async def all_others_end() -> None:
     async def is_alone() -> bool:
         return asyncio.all_tasks() == {asyncio.current_task()}
 
-    await until(is_alone, 10)
+    await until(is_alone)
 
 
 async def stays_closed(step: str, *, at_first: bool) -> None:
