@@ -24,6 +24,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.domain.signer_certificates.jobs import keep_certificates
 from callmark.domain.signer_certificates.model import StoredCertificate
+from callmark.kit import patience
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.phone import PhoneNumber
 from callmark.passport import (
@@ -311,6 +312,22 @@ async def test_a_removed_root_signs_nothing_more(deps: Deps) -> None:
     await roots.remove_root(deps, (await roots.own_root(deps)).id, by=OPERATOR)
     assert await in_use(deps, business.account_id) == []
     assert await signer_of(public(deps), business.account_id, number) is None
+
+
+async def test_who_signs_while_the_secret_key_is_replaced_waits_for_a_certificate_but_not_too_long(deps: Deps) -> None:
+    business, (number, *_) = await make_signing_business(deps)
+    async with deps.db.transaction() as replacing:
+        await replacing.execute("SELECT FROM installation FOR UPDATE")
+        with patience.of(each_s=0.3):
+            assert await signer_of(deps, business.account_id, number) is None  # the operator has none either
+    assert await signer_of(deps, business.account_id, number) is not None
+
+
+async def test_without_an_own_root_nobody_waits_for_who_replaces_the_secret_key(deps: Deps) -> None:
+    business = await make_business(deps)
+    async with deps.db.transaction() as replacing, asyncio.timeout(60):
+        await replacing.execute("SELECT FROM installation FOR UPDATE")
+        assert not await signer_certificates.renew(deps, business.account_id)
 
 
 async def test_a_root_that_is_removed_while_it_issues_takes_what_it_issues_with_it(deps: Deps) -> None:

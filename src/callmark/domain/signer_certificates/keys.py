@@ -51,7 +51,7 @@ def opened(opener_: Opener, sealed_key: bytes, owner: bytes) -> ec.EllipticCurve
 async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> ResealedKeys:
     """Encrypts every signing key with `new`, in the transaction that makes it the installation's key.
 
-    One step is enough: there are few, and nothing waits for their rows. Safe to repeat.
+    One step is enough: there are few, and only who issues certificates waits. Safe to repeat.
     """
     sealer, old = sealer_of(new, PURPOSE), [sealer_of(one, PURPOSE) for one in others]
     count = unreadable = 0

@@ -25,7 +25,7 @@ from callmark.domain.signer_certificates.issuing import IssuedFacts, Renewal
 from callmark.domain.signer_certificates.lots import lot_at
 from callmark.domain.signer_certificates.model import ChosenSigner, SigningCertificate, StoredCertificate, is_in_time
 from callmark.kit.checks import CheckResult
-from callmark.kit.errors import Conflict, NotFound, SetupError, found
+from callmark.kit.errors import Conflict, NotFound, SetupError, Unavailable, found
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import marked_key, sealer
@@ -108,7 +108,7 @@ async def signer_of(
         return chosen
     try:
         is_worth_a_look = await _tried(deps, account_id, caller, icon)
-    except SetupError as exc:  # without the secret key the call continues without a signature
+    except (SetupError, Unavailable) as exc:  # without the secret key, or while it is replaced, without one of ours
         log.warning("certificate_not_issued", account_id=str(account_id), error=exc.detail)
         is_worth_a_look = False
     if is_worth_a_look:
@@ -169,6 +169,8 @@ async def renew(
     `icon` is to be permitted too; an account with more logos than a certificate can list has all icons permitted. With
     `replace_all` all are replaced, with new keys. Without an own root: nothing.
     """
+    if not await _owns_root(deps):
+        return False
     icons = await _icons(deps, account_id)
     pngs = [] if icons is None else [one.png for one in [*icons, *([icon] if icon else [])]]
     async with deps.db.transaction() as tx:
@@ -193,13 +195,17 @@ async def renew(
     return bool(renewal.made)
 
 
+async def _owns_root(deps: Deps) -> bool:
+    return any(root.is_own for root in await roots.list_roots(deps))
+
+
 async def issue_certificates(deps: Deps, account_id: AccountId, *, by: Actor) -> list[StoredCertificate]:
     """The account's certificates of our own root, all of them new.
 
     Raises NotFound, Conflict when none can be issued.
     """
     await accounts.get_account(deps, account_id)
-    if not any(root.is_own for root in await roots.list_roots(deps)):
+    if not await _owns_root(deps):
         raise Conflict("this installation has no root of its own; make one with `callmark stir root create`")
     if not await renew(deps, account_id, replace_all=True, by=by):
         raise Conflict("the account has no number that is proven and listed in a published feature set")
