@@ -255,7 +255,7 @@ async def test_the_schema_is_of_a_newer_version(doctor: Doctor, engines: Engines
 async def test_no_worker_runs(doctor: Doctor, deps: Deps) -> None:
     async with living(deps, "http"):
         wrong = await doctor.problem()
-        assert (wrong.name, wrong.detail) == ("processes", "no worker is heard of")
+        assert (wrong.name, wrong.detail) == ("processes", "no report from: worker")
         assert "callmark serve --roles worker" in wrong.advice
         async with living(deps, "worker"):
             assert (await doctor.examine())["processes"].ok

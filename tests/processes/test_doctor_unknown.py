@@ -26,7 +26,7 @@ async def test_a_copy_needs_no_mail_server(doctor: Doctor, engines: Engines, dep
     assert (await doctor.problem()).name == "mail"
     await execute(engines, "UPDATE installation SET held_at = now()")
     found = (await doctor.examine())["mail"]
-    assert (found.ok, found.detail) == (True, "no mail server is needed: a copy sends none; mails that wait: 1")
+    assert (found.ok, found.detail) == (True, "no mail server is needed: a copy sends none; 1 email waits")
 
 
 async def test_what_is_embedded_where_nothing_runs_is_said_to_be_unknown(doctor: Doctor, tmp_path: Path) -> None:

@@ -181,10 +181,10 @@ def alive(processes: Sequence[Heartbeat], needed: Collection[str] = ()) -> Check
     if missing:
         roles = ",".join(sorted(name for name, role in ROLES.items() if role.kind in missing))
         advice = f"Start one: `callmark serve --roles {roles}`, or without --roles."
-        detail = f"no {' and no '.join(sorted(missing))} is heard of"
+        detail = f"no report from: {', '.join(sorted(missing))}"
         return CheckResult("processes", ok=False, detail=detail, advice=advice)
     told = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
-    return CheckResult("processes", ok=True, detail=f"heard of {told}" if told else "none runs")
+    return CheckResult("processes", ok=True, detail=f"reports from {told}" if told else "none runs")
 
 
 def nats(version: tuple[int, ...]) -> CheckResult:

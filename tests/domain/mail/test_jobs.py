@@ -239,7 +239,7 @@ async def test_the_doctor_says_whether_mails_go_out(
     assert (await mail_finding()).ok
     await post.enqueue()
     waits = await mail_finding()
-    assert (waits.ok, waits.detail) == (False, "no mail server is set; mails that wait: 1")
+    assert (waits.ok, waits.detail) == (False, "no mail server is set; 1 email waits")
     assert "CALLMARK_SMTP_HOST" in waits.advice
     monkeypatch.setenv("CALLMARK_SMTP_HOST", "127.0.0.1")
     monkeypatch.setenv("CALLMARK_SMTP_TLS", "none")

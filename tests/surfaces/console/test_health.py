@@ -26,7 +26,7 @@ async def test_health_tells_of_engines_and_live_processes(deps: Deps, olive: Bro
         assert " Good " in cells_of(page.text, f"<strong>{what}</strong>"), what
     assert "Worker" in text_of(page)
     assert "Something needs your attention." in text_of(page)  # nothing serves HTTP here
-    assert "no http is heard of" in text_of(page)
+    assert "no report from: http" in text_of(page)
     async with deps.db.connection() as tx:
         gone = deps.real_clock.now() - timedelta(seconds=30)
         await tx.execute(
@@ -43,7 +43,7 @@ async def test_a_process_that_does_everything_is_all_that_health_asks_for(deps: 
     alone = LiveProcess(ALL_ROLES, deps.db, deps.fabric, ProductClock(SystemClock()), SystemClock())
     await alone.start()
     page = await olive.get(HEALTH)
-    assert "is heard of" not in text_of(page)
+    assert "no report from" not in text_of(page)
     assert "Running" in cells_of(page.text, "All roles and virtual handsets")
     await alone.stop()
 

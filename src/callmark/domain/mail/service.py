@@ -58,8 +58,8 @@ async def check(tx: Tx, settings: Settings, *, probes: bool) -> CheckResult:
     """Whether mails go out; with `probes` the mail server is asked."""
     waiting = await queries.count_waiting(tx)
     if settings.catches_mails:
-        return CheckResult("mail", ok=True, detail="the emulator catches mails")
-    told = f"mails that wait: {waiting}"
+        return CheckResult("mail", ok=True, detail="the emulator keeps emails and does not send them")
+    told = "1 email waits" if waiting == 1 else f"{waiting} emails wait"
     if await held_since(tx):
         return CheckResult("mail", ok=True, detail=f"no mail server is needed: a copy sends none; {told}")
     if settings.smtp_host:
