@@ -10,6 +10,7 @@ from tests.support.engines import SECRET_KEY, Engines
 from tests.surfaces.cli.running import NOBODY, Here
 
 from callmark.domain.operators.tokens import service as operator_tokens
+from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Origin, SignedIn
 from callmark.kit.errors import Unauthenticated
@@ -55,6 +56,20 @@ def test_an_operator_is_made_gets_a_new_password_and_is_deleted(here: Here, pass
     assert here.json("operator", "show", made["id"])["email"] == email
     here.text("operator", "delete", made["id"], "--yes")
     assert "no operator" in here.error("operator", "show", made["id"])
+
+
+def test_a_script_that_deletes_an_operator_reads_which_of_their_tokens_stay_valid(
+    here: Here, password_file: str
+) -> None:
+    email = f"olive-{random_text(6)}@operator.example"
+    made = here.json("operator", "create", "--email", email, "--name", "Olive", "--password-file", password_file)
+
+    async def create_token() -> None:
+        async with here.open() as deps:
+            await operator_tokens.create_token(deps, "backup", by=Actor(ActorKind.OPERATOR, email))
+
+    asyncio.run(create_token())
+    assert here.json("operator", "delete", made["id"], "--yes") == {"id": made["id"], "tokens": ["backup"]}
 
 
 def test_a_password_file_is_utf_8_and_may_say_so(here: Here, tmp_path: Path) -> None:

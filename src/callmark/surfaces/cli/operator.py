@@ -80,7 +80,7 @@ async def delete(deps: Deps, out: Output, id: OperatorId, *, yes: bool) -> None:
     sure(f"Delete the operator {found.email}?{staying} This cannot be undone.", yes=yes)
     shown = "" if yes else digest_of(kept)
     await operators.delete_operator(deps, found.id, by=operator_at_terminal(), shown=shown)
-    out.done({"id": found.id}, f"Operator {found.email} deleted.")
+    out.done({"id": found.id, "tokens": kept}, f"Operator {found.email} deleted.{staying}")
 
 
 def _row(one: Operator) -> Row:
