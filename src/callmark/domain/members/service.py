@@ -216,7 +216,7 @@ async def edit_member(
         old = await _lock_changeable(tx, account_id, member_id, by)
         place = await _other_place(tx, old, by, role, node_id) if role else None
         new = await _change(tx, old, name=name, role=role, node_id=place.id if place else None)
-        facts = {"role": role, "place": place.trail if place else ""} if role else {}
+        facts = {"role": role, "place": place.trail if place else ""} if role else {"name": new.name}
         await _note(deps, tx, by, AuditAction.MEMBER_CHANGED, new, **facts)
     return new
 

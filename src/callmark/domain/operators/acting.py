@@ -1,4 +1,4 @@
-"""An operator who gives access or takes it: that counts only while it is an operator."""
+"""An operator who makes or removes operators, or makes their tokens: that counts only while it is one itself."""
 
 from callmark.domain.operators import queries
 from callmark.domain.operators.model import Operator
