@@ -33,7 +33,7 @@ they who close it. Else a request that a proxy sends at that moment is lost."""
 STOP_WITHIN_S = 3
 """How long requests under way may take to be answered after the signal to stop: as long as the longest of them."""
 
-CUT_WITHIN_S = 0.5
+CUT_WITHIN_S = 0.2
 """How long requests that were cut by then may take to end: they give back what they hold."""
 
 
