@@ -97,8 +97,8 @@ class Campaign(Struct, frozen=True):
     @property
     def asked(self) -> list[str]:
         """After which calls it asks, and what: that no longer changes once it is live."""
-        questions = (text for question in self.questions for text in (question.text, *question.options))
-        return [*sorted(self.call_types), *questions]
+        asked = [msgspec.json.encode((one.kind, one.text, one.options)).decode() for one in self.questions]
+        return [*sorted(self.call_types), *asked]
 
     @property
     def lost(self) -> list[str]:
