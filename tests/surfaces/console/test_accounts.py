@@ -114,7 +114,11 @@ async def test_name_and_features_are_changed_and_noted(deps: Deps, business: Bus
     )
     assert "The other changes were saved." in text_of(asked)
     removing = ("call_personalisation", "call_me_back", "user_feedback")
-    assert (await olive.post(f"{url_of(business)}/without/{','.join(removing)}")).status_code == 303
+    path = f"{url_of(business)}/without/{','.join(removing)}"
+    assert (await olive.post(path)).status_code == 303
+    again = await olive.post(path)
+    assert "The account does not have these features." in text_of(again)
+    assert url_of(business) in links_of(again)
     account = await accounts.get_account(deps, business.account.id)
     assert (account.name, account.features) == ("Acme & Sons", {Feature.NUMBER_MANAGEMENT})
     entry, renamed = await log_of(deps, account.id)
@@ -217,7 +221,10 @@ async def test_an_unknown_account_is_not_found(deps: Deps, business: Business, b
         assert (await olive.post(f"{LIST}/{nobody}{path}", {"name": "x"})).status_code == 404, path
     strangers = await make_business(deps, "Charlie")
     foreign = f"{url_of(business)}/members/{strangers.admin.id}/invite-again"
-    assert (await olive.post(foreign)).status_code == 404
+    gone = await olive.post(foreign)
+    assert gone.status_code == 404
+    assert "This member is no longer there. Nothing was sent." in text_of(gone)
+    assert url_of(business) in links_of(gone)
 
 
 async def test_the_log_of_one_account_is_shown_from_its_page(deps: Deps, business: Business, browse: Visitors) -> None:

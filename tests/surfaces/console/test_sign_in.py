@@ -184,7 +184,9 @@ async def test_a_foreign_session_cannot_be_ended(business: Business, browse: Vis
     alice, paul = await browse.as_member(business.admin), await browse.as_member(business.process_owner)
     await browse.as_member(business.process_owner)
     (his,) = re.findall(r"/console/me/sessions/([\w-]+)/end\"", (await paul.get("/console/me")).text)
-    assert (await alice.post(f"/console/me/sessions/{his}/end")).status_code == 404
+    gone = await alice.post(f"/console/me/sessions/{his}/end")
+    assert gone.status_code == 404
+    assert "Go to your account" in text_of(gone)
 
 
 async def test_signing_out_ends_the_session(business: Business, browse: Visitors) -> None:

@@ -14,11 +14,10 @@ from callmark.domain.numbers import search as number_search
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Action
 from callmark.domain.policy.plan import Feature
 from callmark.kit.choices import SetChange
-from callmark.kit.errors import NotFound
 from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page
-from callmark.surfaces.console.request import ConsoleRequest
+from callmark.surfaces.console.request import ConsoleRequest, Gone
 
 _LIST = "/console/operator/accounts"
 
@@ -48,12 +47,12 @@ async def remove(request: ConsoleRequest) -> Response:
 
 
 async def _leaving(request: ConsoleRequest) -> tuple[Account, list[Feature]]:
-    """The account, and the features of the path that it still has. Raises NotFound where it has none of them."""
+    """The account, and the features of the path that it still has. Raises Gone where it has none of them."""
     account = await accounts.get_account(request.deps, request.id(AccountId))
     named = str(request.http.path_params["features"]).split(",")
     leaving = [one for one in Feature if one.value in named and one in account.features]
     if not leaving:
-        raise NotFound
+        raise Gone("the account does not have these features", f"{_LIST}/{account.id}", account.name)
     return account, leaving
 
 

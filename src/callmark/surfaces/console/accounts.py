@@ -20,13 +20,13 @@ from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions import model as sessions
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.choices import SetChange
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.account_features import question_url
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.cursors import InstantKey
 
@@ -174,15 +174,14 @@ async def invite(request: ConsoleRequest) -> Response:
 
 
 async def invite_again(request: ConsoleRequest) -> Response:
-    account_id = request.id(AccountId)
-    member = await members.invite_again(
-        request.deps,
-        account_id,
-        request.id(MemberId, "member"),
-        by=request.by,
-        inviter=request.live_session.name,
-    )
-    return request.go(f"{LIST}/{account_id}", f"A new invitation is on its way to {member.email}.")
+    account = await accounts.get_account(request.deps, request.id(AccountId))
+    of, inviter = (request.deps, account.id, request.id(MemberId, "member")), request.live_session.name
+    to = f"{LIST}/{account.id}"
+    try:
+        member = await members.invite_again(*of, by=request.by, inviter=inviter)
+    except NotFound as exc:
+        raise Gone("this member is no longer there. Nothing was sent", to, account.name) from exc
+    return request.go(to, f"A new invitation is on its way to {member.email}.")
 
 
 async def _account_page(request: ConsoleRequest, form: Form | None, status: int = 200) -> Response:

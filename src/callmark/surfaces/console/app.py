@@ -24,7 +24,7 @@ from callmark.surfaces.observed import route_of
 log = structlog.get_logger(__name__)
 
 SIGN_IN = "/console/sign-in"
-_NO_LONGER = "what this page was about is no longer there, or you have no access to it. Nothing was changed"
+_NO_LONGER = "something that this page names is no longer there, or you have no access to it. Nothing was changed"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 

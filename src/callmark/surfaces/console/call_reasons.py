@@ -94,12 +94,8 @@ async def ask_delete(request: ConsoleRequest) -> Page:
 
 async def delete(request: ConsoleRequest) -> Response:
     """Removes it; refused while a feature set uses it."""
-    try:
-        reason = await call_reasons.delete_call_reason(
-            request.deps, request.account_id, request.id(CallReasonId), by=request.by
-        )
-    except Conflict as refused:
-        return request.go(LIST, display_names.sentence(refused.message), "danger")
+    of = request.deps, request.account_id, request.id(CallReasonId)
+    reason = await call_reasons.delete_call_reason(*of, by=request.by)
     return request.go(LIST, f"“{reason.text}” was removed.")
 
 

@@ -159,10 +159,7 @@ async def ask_unpublish(request: ConsoleRequest) -> Page:
 async def unpublish(request: ConsoleRequest) -> Response:
     """Stops its numbers from showing it."""
     set_id = (await placed_of(request)).feature_set.id
-    try:
-        one = await feature_sets.unpublish_feature_set(request.deps, request.account_id, set_id, by=request.by)
-    except Conflict as refused:
-        return request.go(f"{LIST}/{set_id}", display_names.sentence(refused.message), "danger")
+    one = await feature_sets.unpublish_feature_set(request.deps, request.account_id, set_id, by=request.by)
     return request.go(f"{LIST}/{set_id}", f"{one.name} was unpublished. Its numbers now show nothing.")
 
 

@@ -9,13 +9,13 @@ from callmark.domain.ids import SessionId
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Session
 from callmark.domain.sessions.passwords import SHORTEST
-from callmark.kit.errors import InvalidInput, TooManyRequests
+from callmark.kit.errors import InvalidInput, NotFound, TooManyRequests
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import zone_options
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
 from callmark.surfaces.console.route import Access, get, post
 
 URL = "/console/me"
@@ -74,7 +74,10 @@ async def change_zone(request: ConsoleRequest) -> Response:
 async def end_one(request: ConsoleRequest) -> Response:
     """Signs one session out."""
     session_id = request.id(SessionId)
-    await sessions.end_session(request.deps, request.live_session.person, session_id, by=request.by)
+    try:
+        await sessions.end_session(request.deps, request.live_session.person, session_id, by=request.by)
+    except NotFound as exc:
+        raise Gone("this session has ended already", URL, "your account") from exc
     return request.go(URL, "The session was signed out.")
 
 

@@ -17,7 +17,7 @@ from callmark.domain.webhooks.deliveries.health import WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, Webhook
 from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput
 from callmark.surfaces.console import consequences
-from callmark.surfaces.console.confirm import CHANGED, SEEN, Confirm, confirmed
+from callmark.surfaces.console.confirm import SEEN, Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import instant, local_text
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -27,6 +27,11 @@ from callmark.surfaces.console.shown_once import ShownBeforePage, show_once, sho
 LIST = "/console/webhooks"
 MOST_COUNTED = 1_000
 """Where counting of what waits stops."""
+
+_ROTATED = (
+    "The secret was rotated, or the webhook was changed, after you opened this page. Nothing was done now. If the new"
+    " secret was shown to nobody, rotate it again."
+)
 
 OVERLAPS = {"0": "none", "1": "1 hour", "24": "24 hours", "168": "7 days"}
 """How long an old secret may keep signing, by hours; the longest is the domain's own limit."""
@@ -181,7 +186,7 @@ async def rotate(request: ConsoleRequest) -> Response:
     try:
         made = await webhooks.rotate_secret(*of, overlap=overlap, by=request.by, shown=form.text(SEEN))
     except ChangedMeanwhile:
-        return await _rotate_page(request, form.refused(Conflict(CHANGED)), 422)
+        return await _rotate_page(request, form.refused(Conflict(_ROTATED)), 422)
     except Conflict as refused:
         return await _rotate_page(request, form.refused(refused), 422)
     return await _shown_once(request, made.webhook, made.secret, OVERLAPS[form.text("overlap")])
