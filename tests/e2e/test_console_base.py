@@ -130,6 +130,15 @@ def test_the_log_is_searched_while_one_types(console: ConsoleTabs) -> None:
     expect(page.locator("#results").get_by_text("No changes found")).to_be_visible()
 
 
+def test_what_one_types_before_the_scripts_are_there_is_searched_when_they_are(console: ConsoleTabs) -> None:
+    page, late = console.signed_in("admin", account=1), list[Route]()
+    page.route("**/htmx.min.js*", lambda route: late.append(route))  # noqa: PLW0108 - Playwright marks what it is given
+    page.goto("/console/audit", wait_until="commit")
+    page.get_by_role("searchbox").fill("nothing like this")
+    late[0].continue_()
+    expect(page.locator("#results").get_by_text("No changes found")).to_be_visible()
+
+
 def test_a_search_that_fails_says_so_and_leaves_no_old_list(console: ConsoleTabs) -> None:
     page = console.signed_in("admin")
     page.goto("/console/numbers")

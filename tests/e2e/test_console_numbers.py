@@ -83,6 +83,7 @@ def look_through(page: Page) -> None:
     looked_at(page)
     page.get_by_role("link", name="Next page").click()
     page.get_by_role("link", name="First page").click()
+    expect(page.get_by_role("link", name="First page")).to_have_count(0)
     page.get_by_label("Number or feature set").fill(f"+{FIRST + 77}")
     expect(page.get_by_role("row")).to_have_count(2)
     expect(page.locator("#cs-live")).to_have_text("1 shown")

@@ -228,6 +228,20 @@ reachable(document);
 document.addEventListener("htmx:load", (event) => reachable(event.target));
 document.addEventListener("refreshed", (event) => reachable(event.target)); // by progress.js
 
+/* What somebody typed before the scripts were there, or the browser brought back, counts as typed now. */
+function isChanged(field) {
+  if (field.localName !== "select") return field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+  const chosen = [...field.options].findIndex((option) => option.defaultSelected);
+  return field.selectedIndex !== Math.max(chosen, 0);
+}
+document.addEventListener("htmx:load", ({ target }) => {
+  if (target !== document.body) return;
+  for (const field of document.querySelectorAll("form[hx-trigger] :is(input:not([type=hidden]), select, textarea)")) {
+    if (!isChanged(field)) continue;
+    for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
+  }
+});
+
 /* What a search found is said to those who do not see the list change. */
 document.addEventListener("htmx:afterSettle", ({ target, detail }) => {
   if (target.id !== "results" || !detail.requestConfig?.elt.matches("form[role=search]")) return;
