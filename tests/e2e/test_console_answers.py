@@ -120,7 +120,7 @@ def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: Consol
     page.goto("/console/callbacks")
     new = page.get_by_label("Views").get_by_role("link", name=re.compile("^New"))
     before = new.inner_text()
-    asked = {"business_number": CALLER, "slot": console.demo.screen(receiver)["offers"]["slots"][0]}
+    asked = {"business_number": CALLER, "slot": console.demo.screen(receiver)["offers"]["slots"][-1]}
     answer = console.demo.http.post(f"/emulator/v1/handsets/{receiver}/call-me-back", json=asked)
     assert answer.status_code == 200, answer.text
     row = page.locator("#results tbody tr", has_text=display_names.phone(receiver))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at
+from tests.e2e.serving import until
 from tests.support.factories import logo
 
 CALLER = "918040009999"
@@ -88,7 +89,7 @@ def test_a_record_pushed_by_hand_shows_when_it_rings_and_is_withdrawn(console: C
     page.get_by_role("link", name="Withdraw").click()
     page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
     expect(page.get_by_text("The record was withdrawn")).to_be_visible()
-    assert console.demo.screen(receiver, caller=CALLER)["name"] is None
+    until(lambda: console.demo.screen(receiver, caller=CALLER)["name"] is None)
     find_it(page, receiver)
 
 
