@@ -39,6 +39,13 @@ QUIET = [
     "--disable-sync",
 ]
 _EXPECTED_WHILE_AWAY = re.compile("ERR_(CONNECTION_(REFUSED|RESET)|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)")
+_PRESSED_LATER = """{
+  const rule = new CSSStyleSheet();
+  rule.replaceSync("html { pointer-events: none }");
+  document.adoptedStyleSheets = [rule];
+  addEventListener("DOMContentLoaded", () => { document.adoptedStyleSheets = []; });
+}"""
+"""A test presses nothing before the scripts of a page have run: nobody is as quick."""
 _numbers = count(919911000001)
 
 
@@ -177,6 +184,7 @@ class Tabs(Struct):
             reduced_motion="reduce",
             storage_state=session,
         )
+        context.add_init_script(_PRESSED_LATER)
         page = context.new_page()
         page.on("console", lambda message: self._complain(message.type, message.text))
         page.on("pageerror", lambda error: self._complain("error", str(error)))

@@ -53,3 +53,18 @@ def test_an_opened_operation_shows_what_its_references_name(browser: Browser, de
         expect(push).not_to_contain_text("$ref")
     finally:
         tabs.close()
+
+
+def test_a_credential_that_is_sent_before_the_script_is_there_stays_out_of_the_address(
+    browser: Browser, demo: Demo
+) -> None:
+    context = browser.new_context(base_url=str(demo.http.base_url), java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/emulator/client")
+    before = page.url
+    page.get_by_label("App credential").fill("cmapp_secret")
+    page.get_by_label("Number").fill("919900000001")
+    page.get_by_role("button", name="Register and connect").click()
+    expect(page.get_by_label("App credential")).to_have_value("cmapp_secret")
+    assert page.url == before
+    context.close()

@@ -135,6 +135,8 @@ def test_what_one_types_before_the_scripts_are_there_is_searched_when_they_are(c
     page.route("**/htmx.min.js*", lambda route: late.append(route))  # noqa: PLW0108 - Playwright marks what it is given
     page.goto("/console/audit", wait_until="commit")
     page.get_by_role("searchbox").fill("nothing like this")
+    while not late:
+        page.wait_for_timeout(20)
     late[0].continue_()
     expect(page.locator("#results").get_by_text("No changes found")).to_be_visible()
 
@@ -157,6 +159,8 @@ def test_a_search_that_fails_says_so_and_leaves_no_old_list(console: ConsoleTabs
         page.route("**/numbers?q=*", hold, times=1)
         search.fill("nothing like this")
         expect(results).to_have_attribute("aria-busy", "true")
+        while not held:  # the page says so before it asks
+            page.wait_for_timeout(20)
         lost(held.pop())
         expect(results.get_by_role("alert")).to_contain_text("The list could not be loaded.")
         expect(results).to_have_attribute("aria-busy", "false")
@@ -382,9 +386,9 @@ def test_dark_mode_is_chosen_and_kept(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", account=1)
     page.locator("summary.cs-person").click()
     assert page.locator(".dropdown-header").inner_text() == console.member("admin", 1)["email"]  # in its own letters
-    page.get_by_role("button", name="Dark mode").click()
+    with page.expect_response("**/console/theme"):
+        page.get_by_role("button", name="Dark mode").click()
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-    page.wait_for_load_state("networkidle")
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 

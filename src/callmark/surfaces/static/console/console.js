@@ -168,6 +168,14 @@ function show(field) {
   part.hidden = !text && field.dataset.shows === "reason";
 }
 
+/* What somebody typed before the scripts were there, or the browser brought back, is looked for once. */
+function isChanged(field) {
+  if (field.localName !== "select") return field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+  const chosen = [...field.options].findIndex((option) => option.defaultSelected);
+  return field.selectedIndex !== Math.max(chosen, 0);
+}
+for (const field of document.querySelectorAll("[data-shows]")) if (isChanged(field)) show(field);
+
 document.addEventListener("input", (event) => {
   if (event.target.dataset.longest) count(event.target);
   if (event.target.dataset.shows) show(event.target);
@@ -193,7 +201,7 @@ document.querySelectorAll("[data-theme-form]").forEach((form) => {
     event.preventDefault();
     const body = new URLSearchParams(new FormData(form));
     document.documentElement.dataset.bsTheme = form.elements.theme.value;
-    fetch(form.action, { method: "POST", body, redirect: "manual" });
+    fetch(form.action, { method: "POST", body, redirect: "manual", keepalive: true }); // also when one leaves
     set();
   });
 });
@@ -228,12 +236,7 @@ reachable(document);
 document.addEventListener("htmx:load", (event) => reachable(event.target));
 document.addEventListener("refreshed", (event) => reachable(event.target)); // by progress.js
 
-/* What somebody typed before the scripts were there, or the browser brought back, counts as typed now. */
-function isChanged(field) {
-  if (field.localName !== "select") return field.value !== field.defaultValue || field.checked !== field.defaultChecked;
-  const chosen = [...field.options].findIndex((option) => option.defaultSelected);
-  return field.selectedIndex !== Math.max(chosen, 0);
-}
+/* A search, or a form with a preview, is asked for what was typed before htmx was there. */
 document.addEventListener("htmx:load", ({ target }) => {
   if (target !== document.body) return;
   for (const field of document.querySelectorAll("form[hx-trigger] :is(input:not([type=hidden]), select, textarea)")) {

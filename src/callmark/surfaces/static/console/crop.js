@@ -105,6 +105,7 @@ class CroppedField {
     this.#followSliders();
     this.#followPointer(this.#box.querySelector("canvas"));
     this.#holdForm(this.#field.form);
+    if (this.#field.files.length) this.#waitFor(this.#open(this.#field.files[0])); // chosen before this script ran
   }
 
   /* Before console.js looks at the file: what counts is the one that is sent. */

@@ -10,4 +10,7 @@ function show() {
   document.querySelector("[data-phone-nobody]")?.toggleAttribute("hidden", Boolean(logo));
 }
 
-if (labels && avatar) labels.addEventListener("input", show);
+if (labels && avatar) {
+  labels.addEventListener("input", show);
+  show();
+}
