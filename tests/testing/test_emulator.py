@@ -1,6 +1,6 @@
 """What tests of integrators do with an emulator, and that it begins each test as seeded."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,20 @@ def test_what_receivers_say_reaches_the_webhook(callmark_emulator: Emulator) -> 
     assert (called.client_number, called.business_number) == (phone.number, callmark_emulator.number)
     assert isinstance(answered, callmark.FeedbackEvent)
     assert [one.answer for one in answered.responses] == ["No", "Ring the bell"]
+
+
+def test_a_slot_that_has_begun_since_the_call_is_not_asked_for(callmark_emulator: Emulator) -> None:
+    sink = callmark_emulator.sink("orders")
+    secret = callmark_emulator.webhook(sink).secret
+    phone = callmark_emulator.handset()
+    slots = phone.ring(callmark_emulator.number, outcome="missed").offers.slots
+    begins = datetime.fromisoformat(slots[0])
+    callmark_emulator.clock.advance(seconds=(begins - callmark_emulator.clock.now()).total_seconds() + 1)
+    phone.call_me_back()
+    callmark_emulator.wait_idle()
+    [event] = [one.event(secret) for one in sink.requests()]
+    assert isinstance(event, callmark.CallMeBackEvent)
+    assert event.preferred_from_time == datetime.fromisoformat(slots[1])
 
 
 def test_a_webhook_can_be_another_accounts(callmark_emulator: Emulator) -> None:

@@ -9,6 +9,8 @@ from callmark.testing.control import Control, EmulatorError
 
 CallOutcome: TypeAlias = Literal["answered", "missed", "rejected"]
 HandsetOS: TypeAlias = Literal["android", "ios"]
+_BEGUN = "slot is not one of the slots offered now"
+"""The refusal of a slot that began between the call and the request."""
 
 
 class ScreenQuestion(Struct, frozen=True):
@@ -102,15 +104,20 @@ class EmulatorHandset:
     ) -> str:
         """Asks the last missed caller, or `number`, to call back; the request's id.
 
-        In the first slot that the call offered, if it is interested and no other `slot` is given.
+        In the first slot that the call offered and that has not begun, if it is interested and no `slot` is given.
         """
         business, screen = self._call_of(number)
-        if slot is None and interested and screen.offers.slots:
-            slot = screen.offers.slots[0]
-        body = {"business_number": business, "slot": slot, "interested": interested, "sim_unknown": sim_unknown}
-        path = f"handsets/{self.number}/call-me-back"
-        answer = self._control.ask("POST", path, dict[str, Any], **body, alternate_number=alternate_number)
-        return answer["request_id"]
+        body: dict[str, Any] = {"business_number": business, "interested": interested, "sim_unknown": sim_unknown}
+        body["alternate_number"] = alternate_number
+        if slot or not interested or not screen.offers.slots:
+            return self._ask_back(slot=slot, **body)
+        first, *later = screen.offers.slots
+        try:
+            return self._ask_back(slot=first, **body)
+        except EmulatorError as exc:
+            if not later or _BEGUN not in str(exc):
+                raise
+            return self._ask_back(slot=later[0], **body)
 
     def feedback(self, *answers: str, number: str | None = None) -> str:
         """Answers the campaign of the last caller, or of `number`, question by question; the call's id."""
@@ -157,6 +164,10 @@ class EmulatorHandset:
         One that sleeps cannot say so; the platform learns it with the next wake-up.
         """
         self._control.tell("DELETE", f"handsets/{self.number}")
+
+    def _ask_back(self, **body: object) -> str:
+        answer = self._control.ask("POST", f"handsets/{self.number}/call-me-back", dict[str, Any], **body)
+        return answer["request_id"]
 
     def _change(self, **keys: object) -> None:
         self._control.ask("PATCH", f"handsets/{self.number}", _HandsetState, **keys)
