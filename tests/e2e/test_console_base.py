@@ -321,30 +321,6 @@ def test_a_receiver_stands_on_one_line_beside_a_long_word(console: ConsoleTabs) 
     check_page(page)
 
 
-def test_the_menu_of_a_phone_keeps_the_focus_and_closes_by_escape_or_a_tap_beside_it(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin", width=PHONE)
-    opener, menu = page.get_by_role("link", name="Open the menu"), page.get_by_role("complementary", name="Menu")
-    brand = page.locator(".cs-brand:visible")
-    expect(brand).to_have_count(1)
-    opener.click()
-    expect(page.locator(":not([inert] *).cs-brand:visible")).to_have_count(1)
-    expect(page.get_by_role("link", name="Close the menu")).to_be_focused()
-    check_page(page)
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement === document.body || !!document.activeElement.closest('#menu')")
-    page.keyboard.press("Escape")
-    expect(menu).to_be_hidden()
-    expect(opener).to_be_focused()
-    opener.click()
-    expect(menu).to_be_visible()
-    page.mouse.click(PHONE - 10, 400)
-    expect(menu).to_be_hidden()
-    opener.click()
-    page.get_by_role("link", name="Close the menu").click()
-    expect(menu).to_be_hidden()
-
-
 def test_a_page_prints_without_menu_and_buttons_in_light_colours(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", dark=True)
     page.goto("/console/numbers")

@@ -72,6 +72,8 @@ document.addEventListener("click", (event) => {
   }
 });
 
+document.documentElement.dataset.scripts = ""; // shows what only they can do
+
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const menu of document.querySelectorAll("details.cs-menu[open]")) {

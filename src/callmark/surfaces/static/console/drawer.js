@@ -37,4 +37,8 @@ narrow.addEventListener("change", () => {
 addEventListener("pageshow", (event) => {
   if (event.persisted) close();
 });
-if (location.hash === "#menu") history.replaceState(null, "", location.pathname + location.search);
+if (location.hash === "#menu") {
+  location.replace("#"); // a replaced address alone leaves the menu the target, and open
+  history.replaceState(null, "", location.pathname + location.search);
+  if (narrow.matches) open();
+}
