@@ -209,6 +209,11 @@ def text_of(response: httpx.Response) -> str:
     return " ".join(unescape(_TAG.sub(" ", response.text)).split())
 
 
+def csrf_of(response: httpx.Response) -> str:
+    """The token of a page's first form."""
+    return unescape(response.text.partition('name="csrf" value="')[2].partition('"')[0])
+
+
 def shown_number(phone_number: str) -> str:
     """A phone number as a page shows it, in the spaces of `text_of`."""
     return " ".join(display_names.phone(phone_number).split())

@@ -159,6 +159,7 @@ async def test_who_is_signed_out_already_may_sign_out(business: Business, browse
 
 async def test_a_sign_in_page_that_was_open_for_long_is_shown_again(business: Business, browse: Visitors) -> None:
     alice = browse()
+    await alice.get("/console/sign-in")
     old = {"csrf": cookies.csrf_token("another browser"), "email": business.admin.email, "password": PASSWORD}
     answer = await alice.http.post("/console/sign-in", data=old, headers=OURS)
     assert answer.headers["location"] == "/console/sign-in"

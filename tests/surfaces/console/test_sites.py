@@ -1,11 +1,13 @@
 """Whose page a form stood on: what browsers say about it, behind proxies too."""
 
+from msgspec.structs import replace
 from structlog.testing import capture_logs
-from tests.surfaces.console.browser import BASE, Business, Visitors, text_of
+from tests.surfaces.console.browser import BASE, PASSWORD, Business, Visitors, csrf_of, text_of, visitors
 
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
+from callmark.surfaces.console import cookies
 
 _OURS: tuple[dict[str, str], ...] = (
     {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
@@ -43,6 +45,34 @@ async def test_our_own_forms_are_taken(deps: Deps, business: Business, browse: V
         for key in await credentials.list_keys(deps, business.account.id):  # an account may have a few
             await credentials.delete_key(deps, business.account.id, key.id, by=SYSTEM)
     assert found == []
+
+
+async def test_a_browser_that_sends_no_cookie_back_is_told_where_and_how_to_sign_in(
+    deps: Deps, business: Business
+) -> None:
+    """Over http it keeps no cookie of an https installation, and no message for the next page either."""
+    secure = replace(deps, public_url="https://calls.example.com")
+    async with visitors(secure) as made:
+        alice = made()
+        page = await alice.get("/console/sign-in")
+        form = {"csrf": csrf_of(page), "email": business.admin.email, "password": PASSWORD}
+        with capture_logs() as logged:
+            answer = await alice.http.post("/console/sign-in", data=form, headers={"Origin": BASE})
+    assert answer.status_code == 403
+    for said in ("https://calls.example.com", "cookies"):
+        assert said in text_of(answer)
+    (line,) = [line for line in logged if line["event"] == "form_refused"]
+    assert (line["route"], line["reason"], line["origin"]) == ("/console/sign-in", "no cookies", BASE)
+    assert line["expected"] == ["https://calls.example.com"]
+
+
+async def test_a_browser_that_lost_one_cookie_of_several_is_not_said_to_keep_none(browse: Visitors) -> None:
+    alice = browse()
+    csrf = csrf_of(await alice.get("/console/sign-in"))
+    await alice.post("/console/theme", {"theme": "dark"})
+    alice.http.cookies.delete(cookies.VISITOR)
+    answer = await alice.http.post("/console/sign-in", data={"csrf": csrf}, headers={"Origin": BASE})
+    assert "allow cookies" not in text_of(answer)
 
 
 async def test_the_public_address_counts_whatever_host_a_proxy_sends(

@@ -6,6 +6,8 @@ import structlog
 from starlette.datastructures import UploadFile
 
 from callmark.kit.errors import Forbidden, InvalidInput
+from callmark.surfaces.console import cookies
+from callmark.surfaces.console.pages import is_secure
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.observed import route_of
 
@@ -54,6 +56,22 @@ def expected_origins(request: ConsoleRequest) -> list[str]:
     return list(dict.fromkeys([public, *(f"{scheme}://{host}" for scheme in ("https", "http") if host)]))
 
 
+def check_cookies(request: ConsoleRequest) -> None:
+    """Raises Forbidden where a browser that should have sent a cookie of ours sent none: no form of it would ever fit.
+
+    Over http it keeps none of an https installation's, nor does one that refuses cookies. A page says so at once,
+    because no later one could: a message for the next page is a cookie too.
+    """
+    if cookies.are_any(request.http, secure=is_secure(request.deps.public_url)):
+        return
+    public = _origin_of(request.deps.public_url)
+    _log(request, request.http.headers.get("origin") or "", [public], reason="no cookies")
+    raise Forbidden(
+        f"This browser did not send back the cookies that signing in needs. Open the console at {public}, allow cookies"
+        " for that address, and try again."
+    )
+
+
 def check_text(request: ConsoleRequest) -> None:
     """Raises InvalidInput for NUL characters: no browser's field holds one, and PostgreSQL takes none."""
     sent = request.sent.multi_items() if request.sent else []
@@ -65,16 +83,21 @@ def check_text(request: ConsoleRequest) -> None:
 
 def _refuse(request: ConsoleRequest, said: str) -> None:
     expected = expected_origins(request)
-    log.warning(
-        "form_refused",
-        route=route_of(request.http.scope),
-        origin=said[:200],
-        expected=expected,
-        address=request.origin.address,
-    )
+    _log(request, said, expected, reason="another site")
     raise Forbidden(
         f"This form was sent from {said[:200]}, but this console is at {' or '.join(expected)}. Open the console at"
         " that address and try again. Behind a reverse proxy, set CALLMARK_PUBLIC_URL to the address that browsers use."
+    )
+
+
+def _log(request: ConsoleRequest, said: str, expected: list[str], *, reason: str) -> None:
+    log.warning(
+        "form_refused",
+        route=route_of(request.http.scope),
+        reason=reason,
+        origin=said[:200],
+        expected=expected,
+        address=request.origin.address,
     )
 
 

@@ -22,7 +22,7 @@ from callmark.domain.sessions.known_browsers.service import LIFETIME as KNOWN_LI
 from callmark.domain.sessions.model import CODE_LIFETIME, DEVICE_LIFETIME
 from callmark.kit.ids import random_text
 
-SESSION, VISITOR, CODE, DEVICE, BROWSER, FLASH, THEME, PERSON, FORMS = (
+_ALL = SESSION, VISITOR, CODE, DEVICE, BROWSER, FLASH, THEME, PERSON, FORMS = (
     "callmark_session",
     "callmark_visitor",
     "callmark_code",
@@ -60,6 +60,11 @@ def read(request: Request, name: str, *, secure: bool) -> str:
         for sent in re.findall(rf"(?:^|;)[ \t]*{key}=([^;]*)", header):
             value = sent.strip(" \t")
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
+
+
+def are_any(request: Request, *, secure: bool) -> bool:
+    """Whether a cookie of the console was sent, whichever: the browser keeps them."""
+    return any(read(request, name, secure=secure) for name in _ALL)
 
 
 def write(response: Response, cookie: Cookie, *, secure: bool) -> None:

@@ -112,12 +112,17 @@ async def keep_for_sign_in(route: ConsoleRoute, request: ConsoleRequest) -> Resp
 
 
 async def keep_for_session(route: ConsoleRoute, request: ConsoleRequest) -> Response:
-    """Shows a form with an old token to who is signed in now. Raises Forbidden when no page of ours sent it."""
+    """Shows a form with an old token to who is signed in now.
+
+    Raises Forbidden when no page of ours sent it, or a browser that keeps no cookies.
+    """
     if not admission.is_from_our_page(request):
         raise Forbidden(_STALE)
     if request.session is None and request.path == SIGN_OUT:
         request.new_cookies.append(cookies.flash("You are signed out.", "success"))
         return _go(request, SIGN_IN)
+    if request.session is None:
+        admission.check_cookies(request)
     if request.session is None or route.needs is Access.ANYBODY:
         request.new_cookies.append(cookies.flash("This page was open for too long. Please try again.", "warning"))
         return _go(request, request.path if route.path in request.http.app.state.console_paths else HOME)
