@@ -17,9 +17,9 @@ from callmark.kit.postgres.database import (
     STATEMENT_TIMEOUT_S,
     DatabaseConnection,
     name_when_lost,
-    server_settings,
 )
 from callmark.kit.postgres.primary import LOST, Primary
+from callmark.kit.postgres.session import KEPT, server_settings
 
 TRUSTED_S = 300.0
 """How long a connection may rest: something on the way may have dropped one that rested longer, without a word."""
@@ -54,7 +54,7 @@ class KeptConnections:
     ) -> None:
         self._primary = primary or Primary(dsn)
         self._connected_within_s = connected_within_s
-        self._settings = server_settings(name) | {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+        self._settings = server_settings(name)
         self._size = size
         self._slots = asyncio.Semaphore(size)
         self._resting: list[tuple[BareConnection, float]] = []
@@ -124,11 +124,17 @@ class KeptConnections:
         return None
 
     async def _connect(self) -> "BareConnection":
-        return await self._primary.connect(
+        made = await self._primary.connect(
             timeout=self._connected_within_s,
             command_timeout=STATEMENT_TIMEOUT_S,
             server_settings=self._settings,
         )
+        try:
+            await made.execute(KEPT, timeout=self._connected_within_s)
+        except BaseException:
+            made.terminate()
+            raise
+        return made
 
 
 class _Held:

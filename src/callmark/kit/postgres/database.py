@@ -17,6 +17,7 @@ from callmark.kit import patience
 from callmark.kit.errors import EngineRefuses, Unavailable, said
 from callmark.kit.postgres import known_types
 from callmark.kit.postgres.primary import LOST, Primary
+from callmark.kit.postgres.session import begin_pooled, server_settings
 from callmark.kit.telemetry.metrics import histogram
 
 if TYPE_CHECKING:
@@ -220,6 +221,7 @@ class Database:
                 timeout=max(5.0, connected_within_s),
                 connect=primary.connect,
                 connection_class=known_types.PostgresConnection,
+                init=begin_pooled,
                 reset=_keep_session,
                 server_settings=server_settings(name),
             )
@@ -341,11 +343,6 @@ async def transaction_on(connection: DatabaseConnection) -> AsyncGenerator[None]
         yield
 
 
-def server_settings(name: str) -> dict[str, str]:
-    """What each of our connections asks of PostgreSQL; `name` is how its activity list calls the process."""
-    return {"application_name": name, "timezone": "UTC", "jit": "off"}
-
-
 @contextmanager
 def named_when_lost() -> Generator[None]:
     """Raises what `name_when_lost` makes of an error."""
@@ -396,4 +393,4 @@ def momentary(exc: BaseException | None) -> str | None:
 
 
 async def _keep_session(_: object) -> None:
-    """We never change session state, so a connection goes back without the usual reset's round trip."""
+    """Uses never change session state, so a connection goes back without the usual reset's round trip."""

@@ -1,0 +1,26 @@
+"""What each of our connections asks of PostgreSQL.
+
+Two things are sent with the start of a connection, the others right after it: PgBouncer knows no others at a start, and
+refuses it or, where it is set up to ignore them, leaves them out.
+"""
+
+from typing import LiteralString, Protocol
+
+KEPT: LiteralString = "SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
+"""For `kit.fastpath.kept_connections`, which says why."""
+
+
+class _Connection(Protocol):
+    async def execute(self, query: LiteralString, /) -> str:
+        """Runs statements without arguments in one round trip."""
+        ...
+
+
+def server_settings(name: str) -> dict[str, str]:
+    """What is sent with the start; `name` is how PostgreSQL's activity list calls the process."""
+    return {"application_name": name, "timezone": "UTC"}
+
+
+async def begin_pooled(connection: _Connection) -> None:
+    """What is set on a connection of the pool before its first use."""
+    await connection.execute("SET jit = off")
