@@ -9,12 +9,14 @@ pushes have to wait. So each role has an answer of its own, for the load balance
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from time import monotonic
 from uuid import UUID
 
 import msgspec
 
 from callmark.kit import patience
+from callmark.kit.clock_watch import trouble_of
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.installation import held_since, told_held
@@ -67,6 +69,8 @@ class Health:
         """How often each of those parts was started again."""
         self.process_id: UUID | None = None
         """By which the installation's list of processes knows this one, once it is in it."""
+        self.clock_ahead: Callable[[], timedelta] = timedelta
+        """How far this machine's clock is ahead of the database's, as a process of an installation finds it."""
 
     @property
     def asked_for(self) -> frozenset[str]:
@@ -85,6 +89,10 @@ class Health:
         self._asked[part] = trouble
         if role:
             self._concerned[part] = role
+
+    def clock_trouble(self) -> str:
+        """Why nothing is to be done by this machine's clock that cannot be undone; empty while it can be trusted."""
+        return trouble_of(self.clock_ahead())
 
     def is_needed_by(self, role: str, part: str) -> bool:
         """Whether a part of this process that does not work stops that role."""

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from callmark.kit import patience
 from callmark.kit.clock import Clock, ProductClock
+from callmark.kit.clock_watch import ClockWatch
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.ids import new_id
@@ -50,7 +51,7 @@ class Heartbeat(Struct, frozen=True):
 
 
 class LiveProcess:
-    """Our own row, and our copy of the product clock's offset."""
+    """Our own row, our copy of the product clock's offset, and how far this machine's clock is from the database's."""
 
     def __init__(self, kind: str, db: Database, fabric: Fabric, clock: ProductClock, real: Clock) -> None:
         self.id: UUID = new_id()
@@ -59,6 +60,7 @@ class LiveProcess:
         self._fabric = fabric
         self._clock = clock
         self._real = real
+        self.clock_watch = ClockWatch(real)
         self._version = -1
         self._beat: asyncio.Task[None] | None = None
         self._stopped = False
@@ -99,11 +101,12 @@ class LiveProcess:
 
     async def _refresh(self) -> None:
         async with self._db.transaction() as tx:
-            asked_at = self._real.now()
+            asked_at, began = self._real.now(), self.clock_watch.begin()
             row = await fetch_one(
                 tx, "SELECT clock_offset, clock_version, clock_timestamp() AS theirs FROM installation"
             )
             _CLOCK_OFFSET.set(apart(row["theirs"], asked_at, self._real.now()).total_seconds())
+            self.clock_watch.heard(row["theirs"], began)
             if row["clock_version"] >= self._version:  # two refreshes may overlap
                 self._clock.offset, self._version = row["clock_offset"], row["clock_version"]
             await tx.execute(

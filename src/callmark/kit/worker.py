@@ -92,7 +92,11 @@ class _Places:
 
 
 class Worker:
-    """Claims and runs the due rows of some kinds of work until stopped."""
+    """Claims and runs the due rows of some kinds of work until stopped.
+
+    Nothing is claimed while this machine's clock is wrong (`Health.clock_trouble`): a day ahead of its time, retention
+    and schedules would do what others cannot undo. Those whose clocks are right do it.
+    """
 
     def __init__(
         self,
@@ -112,6 +116,7 @@ class Worker:
 
     async def run(self, works: Sequence[Work]) -> None:
         """Runs until it is cancelled: leases of what is under way are given back."""
+        self._health.ask("clock", self._health.clock_trouble, role="worker")
         await run_all(*(self._attend(work, POLL_S * n / len(works)) for n, work in enumerate(works)))
 
     async def run_due(self, work: Work) -> int:
@@ -131,10 +136,15 @@ class Worker:
         return count
 
     async def claim(self, work: Work, most: int) -> list[Claimed]:
-        """Takes up to `most` due rows under one lease. Gives back what it took unseen when it is cancelled."""
+        """Takes up to `most` due rows under one lease, none by a wrong clock.
+
+        Gives back what it took unseen when it is cancelled.
+        """
         lease = new_id()
         try:
             async with self._db.connection() as tx:
+                if self._health.clock_trouble():
+                    return []
                 rows = await tx.fetch(work.claim_sql, self._clock.now(), self._real.now(), lease, most, LEASE)
         except asyncio.CancelledError:  # PostgreSQL may have done it: the cancellation only asks it not to
             await self._write(work, work.release_lease_sql, lease)

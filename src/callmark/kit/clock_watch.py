@@ -1,0 +1,60 @@
+"""How far this machine's clock is from the database's, which is the one clock that all processes can ask.
+
+Between two answers the difference is known too: what has passed since the last one is taken from a clock that no one
+sets. So a machine's clock that jumps is noticed by the next look, not by the next answer.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from callmark.kit.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+TRUSTED_WITHIN = timedelta(minutes=1)
+"""A clock further from the database's is taken to be wrong, and nothing is done by it that could not be undone."""
+
+seconds_since_boot = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Counts on while the machine is suspended, where there is such a clock."""
+
+
+class ClockWatch:
+    """Compares a clock with what the database last said of its own."""
+
+    def __init__(self, real: Clock, since_boot: Callable[[], float] = seconds_since_boot) -> None:
+        self._real = real
+        self._since_boot = since_boot
+        self._heard: tuple[datetime, float] | None = None
+        self._trouble = ""
+
+    def begin(self) -> float:
+        """To be called before the database is asked; the answer is given to `heard` with what this returns."""
+        return self._since_boot()
+
+    def heard(self, theirs: datetime, began: float) -> None:
+        """The database's clock was at `theirs`, in the middle between question and answer."""
+        self._heard = theirs, (began + self._since_boot()) / 2
+        was, self._trouble = self._trouble, trouble_of(self.ahead())
+        if self._trouble and not was:
+            log.error("clock_wrong", error=self._trouble, advice="synchronise the clocks of both machines (NTP)")
+        elif was and not self._trouble:
+            log.info("clock_right")
+
+    def ahead(self) -> timedelta:
+        """How far our clock is ahead of the database's at this moment; zero until it has answered once."""
+        if self._heard is None:
+            return timedelta()
+        theirs, at = self._heard
+        return self._real.now() - theirs - timedelta(seconds=self._since_boot() - at)
+
+
+def trouble_of(ahead: timedelta) -> str:
+    """What is wrong with a clock that is so far ahead of the database's, or behind it; empty where it is trusted."""
+    if abs(ahead) <= TRUSTED_WITHIN:
+        return ""
+    apart = timedelta(seconds=round(abs(ahead).total_seconds()))
+    return f"this machine's clock is {apart} {'ahead of' if ahead > timedelta() else 'behind'} the database's"

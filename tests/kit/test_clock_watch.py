@@ -1,0 +1,73 @@
+"""How far this machine's clock is from the database's: known before anything is done by it, and when it jumps."""
+
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+from tests.support.fake_clock import FakeClock
+
+from callmark.domain.deps import Deps
+from callmark.kit.clock import ProductClock, SystemClock
+from callmark.kit.clock_watch import TRUSTED_WITHIN, ClockWatch, trouble_of
+from callmark.kit.health import Health, readyz
+from callmark.kit.heartbeats import LiveProcess
+
+
+@pytest.mark.parametrize("days", [60, -60])
+async def test_a_wrong_clock_is_known_once_the_process_has_started(deps: Deps, days: int) -> None:
+    wrong = FakeClock(SystemClock().now() + timedelta(days=days))
+    process = LiveProcess("test", deps.db, deps.fabric, ProductClock(wrong), wrong)
+    await process.start()
+    await process.stop()
+    assert abs(process.clock_watch.ahead() - timedelta(days=days)) < timedelta(minutes=10)
+    assert trouble_of(process.clock_watch.ahead())
+
+
+async def test_the_emulators_clock_is_not_compared(deps: Deps) -> None:
+    real = SystemClock()
+    clock = ProductClock(real)
+    process = LiveProcess("test", deps.db, deps.fabric, clock, real)
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE installation SET clock_offset = interval '90 days'")
+    await process.start()
+    await process.stop()
+    assert clock.offset == timedelta(days=90)
+    assert not trouble_of(process.clock_watch.ahead())
+
+
+def test_a_jump_is_seen_before_the_database_is_asked_again() -> None:
+    real, since_boot = FakeClock(), 100.0
+    watch = ClockWatch(real, lambda: since_boot)
+    assert watch.ahead() == timedelta()
+    watch.heard(real.now(), watch.begin())
+    real.advance(timedelta(seconds=5))
+    since_boot += 5
+    assert watch.ahead() == timedelta()
+    real.advance(timedelta(days=60))
+    assert watch.ahead() == timedelta(days=60)
+
+
+def test_a_clock_that_is_wrong_or_right_again_is_logged_once() -> None:
+    real = FakeClock()
+    watch = ClockWatch(real, lambda: 0.0)
+    right = real.now()
+    with capture_logs() as lines:
+        for off in (0, 60, 60, 0, 0):
+            real.advance(right + timedelta(days=off) - real.now())
+            watch.heard(right, watch.begin())
+    assert [line["event"] for line in lines] == ["clock_wrong", "clock_right"]
+
+
+def test_a_clock_is_trusted_up_to_a_minute_in_either_direction() -> None:
+    assert trouble_of(TRUSTED_WITHIN) == trouble_of(-TRUSTED_WITHIN) == ""
+    assert trouble_of(timedelta(minutes=90)) == "this machine's clock is 1:30:00 ahead of the database's"
+    assert trouble_of(timedelta(minutes=-2)) == "this machine's clock is 0:02:00 behind the database's"
+
+
+async def test_readiness_of_the_worker_alone_depends_on_the_clock(deps: Deps) -> None:
+    health = Health()
+    health.roles = frozenset({"api", "worker"})
+    health.ask("clock", health.clock_trouble, role="worker")
+    health.clock_ahead = lambda: timedelta(hours=1)
+    stand = {role: (await readyz(deps.db, deps.fabric, health, role=role))[0] for role in ("api", "worker")}
+    assert stand == {"api": 200, "worker": 503}
