@@ -74,7 +74,8 @@ class Work(Struct, frozen=True):
     workers, and of several owners' rows those come first whose owner has fewer before them. With `leases_owner` the row
     is an owner itself; its run itself says how its rows went, also to the metrics. `is_outgoing` work sends something
     to people or programs outside: none of it is claimed while the installation is held (`kit.installation`). `known`
-    is a condition on the rows that this version knows how to run; others wait for a newer one.
+    is a condition on the rows that this version knows how to run; others wait for a newer one. A row that is due later
+    than after `due_within` (an interval, in terms of the columns) is due now: a clock that was ahead said so.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Work(Struct, frozen=True):
     leases_owner: OwnerLease | None = None
     is_outgoing: bool = False
     known: LiteralString = ""
+    due_within: LiteralString = ""
     key_type: LiteralString = "uuid"
 
     @property
@@ -99,7 +101,8 @@ class Work(Struct, frozen=True):
 
         Index `<table>_due`, or with owners `<table>_due_<owner>`; rows that another worker is claiming are skipped.
         """
-        free: LiteralString = "due_at <= $1 AND (leased_until IS NULL OR leased_until < $2)"
+        due: LiteralString = f"(due_at <= $1 OR due_at > $1 + {self.due_within})" if self.due_within else "due_at <= $1"
+        free: LiteralString = f"{due} AND (leased_until IS NULL OR leased_until < $2)"
         if self.leases_owner:
             free = f"{free} AND {self.leases_owner.free}"
         if self.is_outgoing:

@@ -85,3 +85,13 @@ async def test_a_machine_whose_clock_is_wrong_deletes_ends_and_plans_nothing(dep
     assert await what_is_there(deps) == before
     async with process_at(deps, now) as right:
         assert await worker_of(right).run_due(periodic(right)) == len(PERIODIC)
+
+
+async def test_periodic_jobs_run_at_once_when_a_clock_that_was_ahead_is_set_right(deps: Deps, clock: FakeClock) -> None:
+    """Database and worker on one machine, so that nobody could notice."""
+    await background.add_periodic_jobs(deps)
+    clock.advance(timedelta(hours=5, minutes=30))
+    assert await worker_of(deps).run_due(periodic(deps)) == len(PERIODIC)
+    clock.advance(-timedelta(hours=5, minutes=30))
+    assert await worker_of(deps).run_due(periodic(deps)) == len(PERIODIC)
+    assert await worker_of(deps).run_due(periodic(deps)) == 0

@@ -32,6 +32,7 @@ from callmark.domain.webhooks import overlaps
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.webhooks.outages import jobs as outages
 from callmark.domain.work_names import WorkName
+from callmark.kit.clock_watch import TRUSTED_WITHIN
 from callmark.kit.outbound.client import Outbound
 from callmark.kit.postgres.database import own_names
 from callmark.kit.work import Claimed, Work
@@ -105,6 +106,8 @@ def periodic(deps: Deps) -> Work:
         return deps.clock.now() + job.every
 
     names = ", ".join(f"'{name}'" for name in PERIODIC)
+    latest = {name: (TRUSTED_WITHIN + job.every).total_seconds() for name, job in PERIODIC.items()}
+    cases = " ".join(f"WHEN '{name}' THEN interval '{seconds} s'" for name, seconds in latest.items())
     return Work(
         name=WorkName.PERIODIC,
         table="periodic_job",
@@ -114,6 +117,7 @@ def periodic(deps: Deps) -> Work:
         run=run,
         at_once=4,
         known=own_names(f"name IN ({names})"),
+        due_within=own_names(f"CASE name {cases} END"),
     )
 
 
