@@ -265,6 +265,21 @@ async def test_nothing_is_signed_with_a_certificate_whose_time_is_over(deps: Dep
     assert (await signer(later, business.account_id, number)).x5u != before.x5u
 
 
+@pytest.mark.parametrize("worker_runs", [False, True])
+async def test_a_certificate_of_a_clock_that_was_ahead_is_replaced_when_the_clock_is_right(
+    deps: Deps, *, worker_runs: bool
+) -> None:
+    business, (number, *_) = await make_signing_business(deps)
+    now = deps.real_clock.now()
+    ahead = at(deps, FakeClock(now + timedelta(days=25)))
+    assert await signer_of(ahead, business.account_id, number)
+    right = at(deps, FakeClock(now))
+    if worker_runs:
+        await keep_certificates(right)
+        assert len(await in_use(deps, business.account_id)) == 1
+    assert await signer_of(right, business.account_id, number)
+
+
 async def test_without_a_root_of_its_own_nothing_is_issued(deps: Deps) -> None:
     business, numbers = await make_business(deps), phones(1)
     await prove(deps, business, numbers)

@@ -89,6 +89,7 @@ def _is_right(one: SigningCertificate, facts: IssuedFacts, numbers: TnAuthList, 
         one.numbers == numbers
         and (wanted == icons or (wanted < icons and bool(wanted) and is_young))
         and name_of(one.certificate) == subject_of(facts.account)
+        and one.stored.not_before <= now  # a clock that was ahead issues what does not count yet
         and one.stored.not_after - now > RENEWED_BEFORE
         and _is_of(one.certificate, root)
     )
