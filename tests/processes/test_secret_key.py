@@ -11,9 +11,11 @@ import pytest
 import standardwebhooks
 from msgspec import Struct
 from msgspec.structs import replace
+from tests.domain.mail.post_office import Post
 from tests.domain.numbers.staging import Business
 from tests.domain.signer_certificates.staging import make_signing_business, signer_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged
+from tests.kit.outbound.mailing import mail_server
 from tests.support.audit_log import log_of
 from tests.support.engines import Engines
 from tests.support.factories import ALICE
@@ -22,6 +24,8 @@ from tests.support.waiting import one_after_the_other
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import WebhookId
+from callmark.domain.mail import letters, service as mails
+from callmark.domain.mail.model import MailState
 from callmark.domain.members import service as members
 from callmark.domain.persons import keys as erasure_keys, service as persons
 from callmark.domain.persons.model import digest_of
@@ -321,6 +325,29 @@ async def test_the_key_of_erased_numbers_is_encrypted_again(here: Here) -> None:
     (here.data / FILE).unlink()
     await reset_key(deps, here.settings)
     assert (await persons.get_erasure(deps, made.id)).sealed_key is None
+
+
+async def test_a_mail_that_waits_is_sent_after_a_rotation_and_given_up_when_the_key_is_lost(here: Here) -> None:
+    post, to = Post(here.stage.deps), "carl@acme.example"
+    for _ in range(2):
+        async with post.deps.db.transaction() as tx:
+            await letters.send_invitation(post.deps, tx, to, "Acme", "alice", "way-in")
+    assert (await rotate_key(post.deps, here.settings)).count == 2
+    assert await drop_old_key(post.deps, here.settings)
+    async with mail_server() as inbox:
+        inbox.at_rcpt = ["550 no such mailbox"]
+        await post.at(inbox).with_(secret_key=None).run_due()
+        (came,) = inbox.mails
+        assert "way-in" in came.as_string()
+        async with post.deps.db.transaction() as tx:
+            await mails.send_again(tx, None, post.deps.clock.now())
+        (here.data / FILE).unlink()
+        await reset_key(post.deps, here.settings)
+    (given_up,) = [one for one in await post.kept() if one.state is not MailState.SENT]
+    assert (given_up.state, given_up.sealed) == (MailState.FAILED, None)
+    assert given_up.last_error == "the secret key that it was encrypted with is lost"
+    async with post.deps.db.connection() as tx:
+        assert await count_left(tx, known_keys(here.settings)[0]) == 0
 
 
 async def test_the_old_key_goes_only_when_nothing_is_left_under_it(here: Here) -> None:

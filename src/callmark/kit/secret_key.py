@@ -1,4 +1,4 @@
-"""The installation's one secret key: webhook secrets and signing keys are encrypted with it, links are signed with it.
+"""The installation's one secret key: it encrypts webhook secrets, signing keys and waiting mails, and signs links.
 
 It is the setting `secret_key`, or else a file that the first process makes in the data directory (0600). Each use
 derives a key of its own from it. Which key is the installation's says a mark of it in the database: while a key is

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import WebhookId
+from callmark.domain.mail import sealing as mail_sealing
 from callmark.domain.persons import keys as erasure_keys
 from callmark.domain.signer_certificates import keys as signing_keys
 from callmark.domain.webhooks import secrets
@@ -136,11 +137,12 @@ async def rotate_key(deps: Deps, settings: Settings) -> Rotated:
         rest = await secrets.seal_rest(tx, new, known)
         signing = await signing_keys.seal_all(tx, new, known)
         erased = await erasure_keys.seal_all(tx, new, known)
+        mails = await mail_sealing.seal_all(tx, new, known)
         if marked != mark(new):
             await set_key(tx, new, deps.real_clock.now())
     if settings.secret_key is None:
         settle_key(settings.data)
-    count = done.count + rest.count + signing.count + erased
+    count = done.count + rest.count + signing.count + erased + mails
     async with deps.db.connection() as tx:
         return Rotated(count, rest.unreadable, signing.unreadable, await count_left(tx, new))
 
@@ -151,6 +153,7 @@ async def count_left(tx: Tx, key: Secret) -> int:
         len((await secrets.seal_rest(tx, key, [])).unreadable)
         + (await signing_keys.seal_all(tx, key, [])).unreadable
         + await erasure_keys.count_unreadable(tx, key)
+        + await mail_sealing.count_unreadable(tx, key)
     )
 
 
@@ -182,6 +185,7 @@ async def reset_key(deps: Deps, settings: Settings) -> int:
         if marked != mark(new):  # else a run before this one was interrupted after its commit
             await signing_keys.forget_all(tx, deps.real_clock.now())
             await erasure_keys.forget_all(tx)
+            await mail_sealing.give_up_all(tx, deps.clock.now())
             count = await secrets.give_new_secrets(deps, tx, new, by=operator_at_terminal())
             await set_key(tx, new, None)
     if settings.secret_key is None:

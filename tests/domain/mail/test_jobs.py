@@ -3,12 +3,10 @@
 from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 import structlog
-from msgspec import Struct
-from msgspec.structs import replace
-from tests.kit.outbound.mailing import Inbox, mail_server
+from tests.domain.mail.post_office import FROM, Post
+from tests.kit.outbound.mailing import mail_server
 from tests.support.certificates import certificate
 from tests.support.engines import Engines
 from tests.support.fake_clock import FakeClock
@@ -16,49 +14,15 @@ from tests.support.fake_clock import FakeClock
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.domain.mail import jobs, queries, service as mail
-from callmark.domain.mail.model import GIVES_UP_AFTER, Mail, MailState
+from callmark.domain.mail.model import GIVES_UP_AFTER, MailState
 from callmark.kit.errors import SetupError
 from callmark.kit.outbound import smtp
-from callmark.kit.settings import Settings, read_settings
+from callmark.kit.settings import read_settings
 from callmark.kit.worker import Worker
 from callmark.processes import doctor_engines
 from callmark.processes.doctor import CheckResult, examine
 
-FROM = "Callmark <no-reply@callmark.example>"
 MINUTE = timedelta(minutes=1)
-
-
-class Post(Struct):
-    """A post office for one test, with mail settings of its own."""
-
-    deps: Deps
-
-    @property
-    def settings(self) -> Settings:
-        return self.deps.settings
-
-    def at(self, inbox: Inbox, **settings: object) -> "Post":
-        return self.with_(smtp_host="127.0.0.1", smtp_port=inbox.port, mail_from=FROM, smtp_tls="none", **settings)
-
-    def with_(self, **settings: object) -> "Post":
-        return Post(replace(self.deps, settings=msgspec.structs.replace(self.settings, **settings)))
-
-    async def enqueue(self, to: str = "alice@acme.example", subject: str = "Grüße", text: str = "Hello.\n") -> None:
-        async with self.deps.db.transaction() as tx:
-            await mail.enqueue(tx, to=to, subject=subject, text=text, html="<p>Hello.</p>", now=self.deps.clock.now())
-
-    async def run_due(self) -> int:
-        work = jobs.mails(self.deps)
-        worker = Worker(self.deps.db, self.deps.gather, self.deps.fabric, self.deps.clock, self.deps.real_clock)
-        return await worker.run_due(work) if work.ready() else 0
-
-    async def kept(self) -> list[Mail]:
-        async with self.deps.db.connection() as tx:
-            return await mail.list_mails(tx, 1000)
-
-    async def only(self) -> Mail:
-        (found,) = await self.kept()
-        return found
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from datetime import datetime
 import structlog
 
 from callmark.domain.deps import Deps
-from callmark.domain.mail import queries
+from callmark.domain.mail import queries, sealing
 from callmark.domain.mail.model import GIVES_UP_AFTER, Mail, MailState, next_try_at
 from callmark.domain.work_names import WorkName
 from callmark.kit.outbound import smtp
+from callmark.kit.settings import Settings
 from callmark.kit.telemetry.metrics import counter
 from callmark.kit.work import Claimed, Work
 
@@ -41,9 +42,7 @@ def mails(deps: Deps) -> Work:
             async with db.connection() as tx:
                 await queries.update_outcome(tx, claimed, MailState.CAUGHT, clock.now())
             return None
-        refused = smtp.Refused("it waited too long", final=True)
-        if mail.created_at > clock.now() - GIVES_UP_AFTER:
-            refused = await smtp.send(settings, mail)
+        refused = await _try(settings, mail, clock.now())
         now, attempts, error = clock.now(), mail.attempt_count + 1, refused.error if refused else None
         due_at = next_try_at(now, attempts, mail.created_at) if refused and not refused.final else None
         state = MailState.WAITING if due_at else MailState.FAILED if refused else MailState.SENT
@@ -56,7 +55,7 @@ def mails(deps: Deps) -> Work:
         name=WorkName.MAILS,
         table="mail",
         key="id",
-        columns="id, recipient, subject, plain, html, created_at, state, attempt_count, ended_at, last_error",
+        columns="id, recipient, subject, plain, html, created_at, state, attempt_count, ended_at, last_error, sealed",
         run=run,
         at_once=4,
         owner="recipient",
@@ -64,6 +63,16 @@ def mails(deps: Deps) -> Work:
         ready=lambda: settings.mails_leave,
         is_outgoing=True,
     )
+
+
+async def _try(settings: Settings, mail: Mail, now: datetime) -> smtp.Refused | None:
+    """One attempt; None when the server took the mail."""
+    if mail.created_at <= now - GIVES_UP_AFTER:
+        return smtp.Refused("it waited too long", final=True)
+    readable = sealing.opened(settings, mail)
+    if readable is None:
+        return smtp.Refused("the secret key that it is encrypted with is not here", final=False)
+    return await smtp.send(settings, readable)
 
 
 def _tell(mail: Mail, state: MailState, attempts: int, error: str | None) -> None:

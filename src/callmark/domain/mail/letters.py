@@ -8,7 +8,7 @@ from html import escape
 from typing import NamedTuple
 
 from callmark.domain.deps import Deps
-from callmark.domain.mail import service as mail
+from callmark.domain.mail import sealing, service as mail
 from callmark.kit.postgres.database import Tx
 
 
@@ -32,6 +32,7 @@ async def send_invitation(
         ],
         link=f"{deps.public_url}/console/invitations/{token}",
         button="Accept the invitation",
+        lets_in=True,
     )
 
 
@@ -48,6 +49,7 @@ async def send_reset(deps: Deps, tx: Tx, to: str, account_name: str, token: str)
         ],
         link=f"{deps.public_url}/console/reset/{token}",
         button="Choose a new password",
+        lets_in=True,
     )
 
 
@@ -64,6 +66,7 @@ async def send_code(deps: Deps, tx: Tx, to: str, account_name: str, code: str) -
         ],
         link=f"{deps.public_url}/console/me",
         button="Your own account",
+        lets_in=True,
     )
 
 
@@ -103,6 +106,7 @@ async def send_alert_confirmation(deps: Deps, tx: Tx, to: str, account_name: str
         ],
         link=f"{deps.public_url}/console/alerts/confirm/{token}",
         button="Confirm this address",
+        lets_in=True,
     )
 
 
@@ -130,11 +134,13 @@ def _of(account_name: str) -> str:
 
 
 async def _send(
-    deps: Deps, tx: Tx, to: str, *, subject: str, lines: list[str], link: str = "", button: str = ""
+    deps: Deps, tx: Tx, to: str, *, subject: str, lines: list[str], link: str, button: str, lets_in: bool = False
 ) -> None:
-    text = _text(deps, [*lines, *([link] if link else [])])
+    """`lets_in`: who reads it can do what only its recipient may, such as choose a member's password."""
+    text = _text(deps, [*lines, link])
     html = _page(deps, lines, link, button)
-    await mail.enqueue(tx, to=to, subject=subject, text=text, html=html, now=deps.clock.now())
+    sealer = await sealing.sealer(tx, deps.settings) if lets_in else None
+    await mail.enqueue(tx, to=to, subject=subject, text=text, html=html, now=deps.clock.now(), sealer=sealer)
 
 
 def _text(deps: Deps, parts: Sequence[str]) -> str:

@@ -24,12 +24,16 @@ class MailState(StrEnum):
 
 
 class Mail(OutgoingMail, frozen=True):
-    """A mail that is kept; `last_error` is the last attempt's, in words."""
+    """A mail that is kept; `last_error` is the last attempt's, in words.
+
+    `text` and `html` are empty once it was sent, and while they are `sealed` (`sealing`).
+    """
 
     state: MailState
     attempt_count: int
     ended_at: datetime | None
     last_error: str | None
+    sealed: bytes | None
 
 
 def next_try_at(failed_at: datetime, attempts: int, created_at: datetime) -> datetime | None:

@@ -9,17 +9,20 @@ from callmark.kit.postgres.database import Row, Tx
 from callmark.kit.work import Claimed
 
 
-async def insert_mail(tx: Tx, to: str, subject: str, text: str, html: str, now: datetime) -> None:
+async def insert_mail(
+    tx: Tx, to: str, subject: str, text: str, html: str, now: datetime, sealed: bytes | None = None
+) -> None:
     """Writes a mail that is due now."""
     await tx.execute(
-        "INSERT INTO mail (id, recipient, subject, plain, html, created_at, due_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        "INSERT INTO mail (id, recipient, subject, plain, html, created_at, due_at, sealed)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
         new_id(),
         to,
         subject,
         text,
         html,
         now,
+        sealed,
     )
 
 
@@ -47,8 +50,8 @@ async def replace_unsent(tx: Tx, mail_id: UUID | None, now: datetime) -> list[st
     rows = await tx.fetch(
         "WITH old AS (DELETE FROM mail WHERE ($1::uuid IS NULL OR id = $1) AND (state = 'failed'"
         "   OR (state = 'waiting' AND attempt_count > 0 AND lease_id IS NULL)) RETURNING *)"
-        " INSERT INTO mail (id, recipient, subject, plain, html, created_at, due_at)"
-        " SELECT gen_random_uuid(), recipient, subject, plain, html, $2, $2 FROM old RETURNING recipient",
+        " INSERT INTO mail (id, recipient, subject, plain, html, created_at, due_at, sealed)"
+        " SELECT gen_random_uuid(), recipient, subject, plain, html, $2, $2, sealed FROM old RETURNING recipient",
         mail_id,
         now,
     )
@@ -80,9 +83,14 @@ async def update_outcome(
     due_at: datetime | None = None,
     error: str | None = None,
 ) -> None:
-    """Writes the outcome of an attempt and ends its lease, where the lease is still ours."""
+    """Writes the outcome of an attempt and ends its lease, where the lease is still ours.
+
+    The text of a mail that was sent goes: nobody needs it here, and its links may let someone in.
+    """
     await tx.execute(
         "UPDATE mail SET state = $3, attempt_count = $4, ended_at = $5, due_at = $6, last_error = $7,"
+        " plain = CASE WHEN $8 THEN '' ELSE plain END, html = CASE WHEN $8 THEN '' ELSE html END,"
+        " sealed = CASE WHEN $8 THEN NULL ELSE sealed END,"
         " lease_id = NULL, leased_until = NULL WHERE id = $1 AND lease_id = $2",
         claimed.row["id"],
         claimed.lease_id,
@@ -91,7 +99,35 @@ async def update_outcome(
         None if state is MailState.WAITING else now,
         due_at,
         error,
+        state is MailState.SENT,
     )
+
+
+async def is_sealing_known(tx: Tx) -> bool:
+    """Whether no worker is left that takes a sealed mail for an empty one: the `post` step of that change has run."""
+    return await tx.fetchval("SELECT EXISTS (SELECT FROM schema_migration WHERE name = 'empty_sent_mails')")
+
+
+async def select_sealed(tx: Tx) -> list[tuple[UUID, str, bytes]]:
+    """Id, recipient and sealed text of each mail that has one."""
+    rows = await tx.fetch("SELECT id, recipient, sealed FROM mail WHERE sealed IS NOT NULL ORDER BY id FOR UPDATE")
+    return [(row["id"], row["recipient"], row["sealed"]) for row in rows]
+
+
+async def update_sealed(tx: Tx, mail_id: UUID, sealed: bytes) -> None:
+    """Another spelling of the same text."""
+    await tx.execute("UPDATE mail SET sealed = $2 WHERE id = $1", mail_id, sealed)
+
+
+async def end_sealed(tx: Tx, error: str, now: datetime) -> int:
+    """Takes the text of every sealed mail and gives up those that wait; how many have no text now."""
+    done = await tx.execute(
+        "UPDATE mail SET sealed = NULL, state = 'failed', ended_at = coalesce(ended_at, $2), due_at = NULL,"
+        " last_error = $1, lease_id = NULL, leased_until = NULL WHERE sealed IS NOT NULL",
+        error,
+        now,
+    )
+    return int(done.rpartition(" ")[2])
 
 
 def mail_of(row: Row) -> Mail:
@@ -107,4 +143,5 @@ def mail_of(row: Row) -> Mail:
         row["attempt_count"],
         row["ended_at"],
         row["last_error"],
+        row["sealed"],
     )

@@ -1,27 +1,34 @@
 """Mails: written in the transaction of the change that they report, sent afterwards by a worker (`jobs`).
 
-A row is one mail to one recipient. In emulator mode mails are caught: kept and shown, never sent.
+A row is one mail to one recipient. In emulator mode mails are caught: kept and shown, never sent. Of a mail that was
+sent, the text is not kept; one that lets someone in is encrypted while it waits (`sealing`).
 """
 
 from datetime import datetime
 
 from callmark.domain.ids import MailId
-from callmark.domain.mail import queries
+from callmark.domain.mail import queries, sealing
 from callmark.domain.mail.model import LONGEST_SUBJECT, Mail
 from callmark.kit.checks import CheckResult
 from callmark.kit.installation import held_since
 from callmark.kit.outbound import smtp
 from callmark.kit.postgres.database import Tx
+from callmark.kit.secret_key import Sealer
 from callmark.kit.settings import Settings
 
 
-async def enqueue(tx: Tx, *, to: str, subject: str, text: str, html: str, now: datetime) -> None:
+async def enqueue(
+    tx: Tx, *, to: str, subject: str, text: str, html: str, now: datetime, sealer: Sealer | None = None
+) -> None:
     """The mail will be sent once the transaction is committed, within about a second. `now` is of the product clock.
 
-    A subject is one line; what a line cannot hold is dropped from it.
+    A subject is one line; what a line cannot hold is dropped from it. With a `sealer` the rest is stored encrypted.
     """
     line = " ".join("".join(c if c.isprintable() else " " for c in subject).split())[:LONGEST_SUBJECT]
-    await queries.insert_mail(tx, to, line, text.replace("\0", ""), html.replace("\0", ""), now)
+    text, html, sealed = text.replace("\0", ""), html.replace("\0", ""), None
+    if sealer:
+        text, html, sealed = "", "", sealing.sealed(sealer, to, text, html)
+    await queries.insert_mail(tx, to, line, text, html, now, sealed)
 
 
 async def list_mails(tx: Tx, limit: int) -> list[Mail]:

@@ -845,11 +845,17 @@ CREATE TABLE public.mail (
     due_at timestamp with time zone,
     lease_id uuid,
     leased_until timestamp with time zone,
+    sealed bytea,
+    expires_at timestamp with time zone,
     CONSTRAINT mail_ended CHECK ((((state = 'waiting'::text) = (ended_at IS NULL)) AND ((state = 'waiting'::text) = (due_at IS NOT NULL)))),
     CONSTRAINT mail_state CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'failed'::text, 'caught'::text])))
 );
 
 COMMENT ON TABLE public.mail IS 'Mails to one recipient each, written in the transaction of what they tell of and sent afterwards.';
+
+COMMENT ON COLUMN public.mail.sealed IS 'Text and HTML, encrypted with the secret key; plain and html are empty then, and when the mail was sent.';
+
+COMMENT ON COLUMN public.mail.expires_at IS 'When the link or the code in it ends: it is not sent from then on; null: at any time.';
 
 CREATE TABLE public.mailed_link (
     sha256 bytea NOT NULL,

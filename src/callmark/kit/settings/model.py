@@ -183,8 +183,9 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
     secret_key: Annotated[
         Secret | None,
         Meta(
-            description="Secret of 32 or more characters that encrypts webhook secrets and signing keys, and signs"
-            " links; unset: a generated one in the data directory. Every host needs the same value."
+            description="Secret of 32 or more characters that encrypts webhook secrets, signing keys and waiting"
+            " emails with links, and signs links; unset: a generated one in the data directory. Every host needs the"
+            " same value."
         ),
     ] = None
     old_secret_key: Annotated[

@@ -1,0 +1,78 @@
+"""Mails with a link or a code that lets someone in: encrypted with the installation's secret key while they wait.
+
+So neither who reads the database nor who has a copy of it can use what only the recipient may know. Where mails are
+shown instead of sent, they are readable; so are those that are written on a host without the key, which `doctor` and
+the log complain of: without them nobody could sign in there.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from callmark.domain.mail import queries
+from callmark.domain.mail.model import Mail
+from callmark.kit import secret_key
+from callmark.kit.errors import SetupError
+from callmark.kit.postgres.database import Tx
+from callmark.kit.secret_key import Opener, Sealer, sealer_of
+from callmark.kit.settings import Secret, Settings
+
+PURPOSE = "mails"
+"""What the installation's secret key is used for here."""
+
+
+async def sealer(tx: Tx, settings: Settings) -> Sealer | None:
+    """What encrypts a mail that is written in this transaction; None where it has to stay readable.
+
+    So it has to while a worker of a version before may take it: it would send an empty mail.
+    """
+    if settings.catches_mails or not await queries.is_sealing_known(tx):
+        return None
+    try:
+        return await secret_key.sealer(tx, settings, PURPOSE)
+    except SetupError:
+        return None
+
+
+def sealed(sealer: Sealer, to: str, text: str, html: str) -> bytes:
+    """Both forms of a mail as they are stored; they open for the same recipient only."""
+    return sealer.seal(msgspec.json.encode((text, html)), to.encode())
+
+
+def opened(settings: Settings, mail: Mail) -> Mail | None:
+    """The mail as its recipient gets it; None where no secret key here opens it."""
+    if mail.sealed is None:
+        return mail
+    try:
+        plain = Opener(settings, PURPOSE).open(mail.sealed, mail.to.encode())
+    except SetupError:
+        return None
+    text, html = msgspec.json.decode(plain, type=tuple[str, str])
+    return msgspec.structs.replace(mail, text=text, html=html)
+
+
+async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> int:
+    """Encrypts every sealed mail with `new`, in the transaction that makes it the installation's; how many."""
+    target, old = sealer_of(new, PURPOSE), [sealer_of(one, PURPOSE) for one in others]
+    count = 0
+    for mail_id, to, kept in await queries.select_sealed(tx):
+        owner = to.encode()
+        if target.opened(kept, owner) is not None:
+            continue
+        plain = next((found for one in old if (found := one.opened(kept, owner)) is not None), None)
+        if plain is not None:
+            await queries.update_sealed(tx, mail_id, target.seal(plain, owner))
+            count += 1
+    return count
+
+
+async def count_unreadable(tx: Tx, key: Secret) -> int:
+    """How many mails this secret key does not open."""
+    one = sealer_of(key, PURPOSE)
+    return sum(one.opened(kept, to.encode()) is None for _, to, kept in await queries.select_sealed(tx))
+
+
+async def give_up_all(tx: Tx, now: datetime) -> int:
+    """Gives up every sealed mail, because the secret key is lost; how many."""
+    return await queries.end_sealed(tx, "the secret key that it was encrypted with is lost", now)
