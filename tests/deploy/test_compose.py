@@ -87,6 +87,11 @@ def test_the_log_of_postgresql_quotes_no_values_of_rows() -> None:
         assert re.search(r"^ *log_error_verbosity( =|:) terse", (DEPLOY / sample).read_text(), re.MULTILINE), sample
 
 
+def test_no_log_of_a_service_fills_the_disk() -> None:
+    bounded = {"driver": "json-file", "options": {"max-size": "50m", "max-file": "3"}}
+    assert [name for name, service in SERVICES.items() if service.get("logging") != bounded] == []
+
+
 def test_callmark_runs_as_nobody_who_may_do_anything() -> None:
     for service in platform_services().values():
         assert service["read_only"]
