@@ -4,26 +4,44 @@
 # replace proxy.crt and proxy.key by yours.
 set -eu
 umask 077
+command -v openssl >/dev/null || { echo "make-secrets.sh: install openssl first" >&2; exit 1; }
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "${1:-$here/secrets}"
 cd "${1:-$here/secrets}"
 host=${CALLMARK_HOST_NAME:-localhost}
 
 new() { openssl rand -hex "$1"; }
-[ -f postgres-password ] || new 24 >postgres-password
-[ -f postgres-dsn ] || printf 'postgresql://callmark:%s@postgres/callmark\n' "$(cat postgres-password)" >postgres-dsn
-[ -f secret-key ] || new 32 >secret-key
-if [ ! -f object-store.env ]; then
-  id=$(new 10) key=$(new 24)
-  printf 'ROOT_ACCESS_KEY_ID=%s\nROOT_SECRET_ACCESS_KEY=%s\n' "$id" "$key" >object-store.env
-  printf 'AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\n' "$id" "$key" >callmark.env
+# write FILE COMMAND...: a file is there whole or not at all, so what a stopped run did not make, the next one makes.
+write() {
+  file=$1
+  shift
+  "$@" >"$file.new"
+  mv "$file.new" "$file"
+}
+dsn() {
+  password=$(cat postgres-password)
+  printf 'postgresql://callmark:%s@postgres/callmark\n' "$password"
+}
+object_store() {
+  id=$(new 10)
+  key=$(new 24)
+  printf 'ROOT_ACCESS_KEY_ID=%s\nROOT_SECRET_ACCESS_KEY=%s\n' "$id" "$key"
+}
+
+[ -s postgres-password ] || write postgres-password new 24
+[ -s postgres-dsn ] || write postgres-dsn dsn
+[ -s secret-key ] || write secret-key new 32
+[ -s object-store.env ] || write object-store.env object_store
+[ -s callmark.env ] || write callmark.env sed -e s/^ROOT_ACCESS/AWS_ACCESS/ -e s/^ROOT_SECRET/AWS_SECRET/ object-store.env
+if [ ! -s proxy.crt ]; then
+  write proxy.key openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256
+  write proxy.crt openssl req -x509 -new -key proxy.key -days 365 -subj "/CN=$host" -addext "subjectAltName=DNS:$host"
 fi
-if [ ! -f proxy.crt ]; then
-  openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out proxy.key
-  openssl req -x509 -new -key proxy.key -out proxy.crt -days 365 -subj "/CN=$host" -addext "subjectAltName=DNS:$host"
-fi
-cat proxy.crt proxy.key >proxy.pem
-"$here/nats/make-keys.sh" nats nats1.internal nats2.internal nats3.internal >/dev/null 2>&1
+write proxy.pem cat proxy.crt proxy.key
+said=$("$here/nats/make-keys.sh" nats nats1.internal nats2.internal nats3.internal 2>&1) || {
+  printf '%s\n' "$said" >&2
+  exit 1
+}
 # Containers see these files with the owner that they have here and run as other users. The directory keeps others out.
 find . -type f ! -name ca.key -exec chmod a+r {} +
 find . -mindepth 1 -type d -exec chmod a+rx {} +

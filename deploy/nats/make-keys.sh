@@ -8,28 +8,37 @@
 # Run again, it replaces certificates that end within 90 days and keeps everything else.
 set -eu
 umask 077
+command -v openssl >/dev/null || { echo "make-keys.sh: install openssl first" >&2; exit 1; }
 directory=$1
 shift
 mkdir -p "$directory"
 cd "$directory"
 
-new_key() { openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1"; }
+# write FILE COMMAND...: a file is there whole or not at all, so what a stopped run did not make, the next one makes.
+write() {
+  file=$1
+  shift
+  "$@" >"$file.new"
+  mv "$file.new" "$file"
+}
+new_key() { openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256; }
 
-if [ ! -f ca.key ]; then
-  new_key ca.key
-  openssl req -x509 -new -key ca.key -subj "/CN=Callmark NATS" -days 3650 -out ca.crt \
+if [ ! -s ca.crt ]; then
+  [ -s ca.key ] || write ca.key new_key
+  write ca.crt openssl req -x509 -new -key ca.key -subj "/CN=Callmark NATS" -days 3650 \
     -addext keyUsage=critical,keyCertSign,cRLSign
 fi
-[ -f password ] || openssl rand -hex 24 >password
+[ -s password ] || write password openssl rand -hex 24
+password=$(cat password)
 
 url=
 for host; do
   mkdir -p "$host/tls"
   case $host in *[!0-9.]*) name=DNS ;; *) name=IP ;; esac
   if ! openssl x509 -in "$host/tls/server.crt" -noout -checkend 7776000 >/dev/null 2>&1; then
-    new_key "$host/tls/server.key"
-    openssl req -new -key "$host/tls/server.key" -subj "/CN=$host" |
-      openssl x509 -req -CA ca.crt -CAkey ca.key -days 825 -out "$host/tls/server.crt" -extfile /dev/fd/3 3<<END
+    new_key >"$host/tls/server.key.new"
+    openssl req -new -key "$host/tls/server.key.new" -subj "/CN=$host" |
+      openssl x509 -req -CA ca.crt -CAkey ca.key -days 825 -extfile /dev/fd/3 3<<END >"$host/tls/server.crt.new"
 subjectAltName=$name:$host
 basicConstraints=critical,CA:FALSE
 keyUsage=critical,digitalSignature
@@ -37,9 +46,12 @@ extendedKeyUsage=serverAuth,clientAuth
 subjectKeyIdentifier=hash
 authorityKeyIdentifier=keyid
 END
+    # The key first: stopped between the two, the next run sees the old certificate and replaces both.
+    mv "$host/tls/server.key.new" "$host/tls/server.key"
+    mv "$host/tls/server.crt.new" "$host/tls/server.crt"
   fi
   cp ca.crt "$host/tls/ca.crt"
-  printf 'authorization { user: callmark, password: "%s", timeout: 2 }\n' "$(cat password)" >"$host/users.conf"
-  url="$url${url:+,}tls://callmark:$(cat password)@$host:4222"
+  printf 'authorization { user: callmark, password: "%s", timeout: 2 }\n' "$password" >"$host/users.conf"
+  url="$url${url:+,}tls://callmark:$password@$host:4222"
 done
 printf '%s\n' "$url" >url

@@ -20,13 +20,33 @@ def make(folder: Path) -> tuple[x509.Certificate, bytes]:
     return made, (folder / "password").read_bytes()
 
 
+def make_it_end_soon(folder: Path) -> None:
+    tls = folder / HOST / "tls"
+    short = ["openssl", "req", "-x509", "-key", tls / "server.key", "-subj", "/CN=short", "-days", "80"]
+    subprocess.run([*short, "-out", tls / "server.crt"], check=True, capture_output=True)
+
+
 def test_certificates_that_end_soon_are_replaced(tmp_path: Path) -> None:
     made, password = make(tmp_path)
     assert make(tmp_path) == (made, password)
-    tls = tmp_path / HOST / "tls"
-    short = ["openssl", "req", "-x509", "-key", tls / "server.key", "-subj", "/CN=short", "-days", "80"]
-    subprocess.run([*short, "-out", tls / "server.crt"], check=True, capture_output=True)
+    make_it_end_soon(tmp_path)
     renewed, kept = make(tmp_path)
     assert renewed.not_valid_after_utc - renewed.not_valid_before_utc == timedelta(days=825)
     assert (renewed.issuer, kept) == (made.issuer, password)
     assert renewed.serial_number != made.serial_number
+
+
+def test_while_the_key_of_the_authority_is_elsewhere_nothing_is_replaced(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "ca.key").rename(tmp_path / "elsewhere")
+    make(tmp_path)
+    make_it_end_soon(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.crt")} | {"key": key_of(tmp_path)}
+    assert subprocess.run([SCRIPT, tmp_path, HOST], check=False, capture_output=True).returncode != 0
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.crt")} | {"key": key_of(tmp_path)} == before
+    (tmp_path / "elsewhere").rename(tmp_path / "ca.key")
+    make(tmp_path)
+
+
+def key_of(folder: Path) -> bytes:
+    return (folder / HOST / "tls/server.key").read_bytes()
