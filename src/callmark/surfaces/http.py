@@ -19,6 +19,7 @@ from callmark.kit.errors import (
     RequestCutOff,
     StillRunning,
     TooManyRequests,
+    Unauthenticated,
     Unavailable,
     UnsupportedEncoding,
     UnsupportedMedia,
@@ -29,6 +30,8 @@ Header = tuple[bytes, bytes]
 JSON: Header = (b"content-type", b"application/json")
 NO_STORE: Header = (b"cache-control", b"no-store")
 """On every answer of ours in JSON: tokens, links and numbers of people are for who asked, not for caches on the way."""
+CHALLENGE: Header = (b"www-authenticate", b'Bearer realm="callmark"')
+"""On every 401 in JSON (RFC 9110, 15.5.2); some clients raise where it lacks. Browsers ask nobody for a Bearer."""
 ERROR_PAGES = "/docs/errors/"
 """Where each error has a page of its own, under its slug."""
 _SECOND = timedelta(seconds=1)
@@ -100,6 +103,8 @@ def render_error(error: AppError, *, with_field: bool = False) -> Response:
         answer.headers.append((b"retry-after", str(seconds).encode()))
     elif isinstance(error, (Unavailable, StillRunning)):
         answer.headers.append((b"retry-after", b"1"))
+    elif isinstance(error, Unauthenticated):
+        answer.headers.append(CHALLENGE)
     elif isinstance(error, MethodNotAllowed):
         answer.headers.append((b"allow", ", ".join(_with_head(error.allowed)).encode()))
     elif isinstance(error, UnsupportedEncoding):

@@ -29,6 +29,9 @@ def test_every_route_of_the_table_is_told_with_its_limit_and_errors(route: ApiRo
     assert {str(route.doc.status), *(str(error.status) for error in route.doc.errors), "500", "503"} <= answers.keys()
     assert {"401", "403"} <= answers.keys() or route.feature is None
     assert "401" in answers or not route.for_operators
+    assert [status for status, answer in answers.items() if "WWW-Authenticate" in answer["headers"]] == [
+        status for status in answers if status == "401"
+    ]
     assert ("429" in answers) == (route.bucket is not None or any(error.status == 429 for error in route.doc.errors))
     if route.bucket:
         assert told["x-ratelimit"]["bucket"] == route.bucket.name

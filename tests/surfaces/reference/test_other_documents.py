@@ -83,6 +83,8 @@ def test_security_errors_and_parameters_are_told(operation: Operation) -> None:
     told = operation.told
     assert {"403", "500", "503"} <= told["responses"].keys() or "default" in told["responses"]
     assert ("401" in told["responses"]) == (operation.of != EMULATOR)
+    if operation.of != EMULATOR:
+        assert "WWW-Authenticate" in told["responses"]["401"]["headers"]
     schemes = document(operation.of)["components"]["securitySchemes"]
     assert all(name in schemes for choice in told["security"] for name in choice)
     if operation.of == HANDSET:

@@ -199,6 +199,7 @@ async def test_each_credential_opens_its_own_routes_and_no_other(stage: Stage) -
                 ids = mixed(route, stage.unknown if name == "nothing" else stage.foreign, stage)
                 answer = await stage.ask(route, ids, token, body={})
                 assert answer.status_code == 401, (route.method, route.path, name)
+                assert answer.headers["www-authenticate"] == 'Bearer realm="callmark"'
                 refused.add(answer.content)
         assert len(refused) == 1, (route.method, route.path, refused)
         theirs = await stage.ask(route, mixed(route, stage.foreign, stage), stage.foreign_token, body={})

@@ -50,6 +50,7 @@ async def test_only_edges_open_the_routes_of_edges(there: Network) -> None:
             if not name.endswith("edge"):
                 answer = await there.client.post(path, json=body, headers={"Authorization": f"Bearer {token}"})
                 assert answer.status_code == 401, (path, name)
+                assert answer.headers["www-authenticate"] == 'Bearer realm="callmark"'
                 refused.add(answer.content)
         assert len(refused) == 1, path
     assert await state_of(there.deps, but=()) == before

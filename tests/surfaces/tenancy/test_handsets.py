@@ -113,6 +113,7 @@ async def test_each_credential_opens_its_own_verbs_and_no_other(stage: Stage) ->
                     body = {"phone_number": phone(), "os": "android", "app_version": "5.0.0"} | stage.bodies[verb][0]
                     answer = await stage.ask(method, verb, body, token)
                     assert answer.status_code == 401, (method, verb, name)
+                    assert answer.headers["www-authenticate"] == 'Bearer realm="callmark"'
     assert await state_of(stage.deps, but=()) == before
 
 

@@ -23,6 +23,7 @@ from callmark.surfaces.api.idempotency import KEY_ERRORS
 from callmark.surfaces.api.route import WITH_BODY, ApiRoute, ErrorDoc, Family
 from callmark.surfaces.api.routes import capital
 from callmark.surfaces.bodies import NotUtf8
+from callmark.surfaces.http import CHALLENGE
 
 SCHEMAS = "#/components/schemas/"
 _HEADERS = "#/components/headers/"
@@ -62,6 +63,12 @@ HEADERS: dict[str, Json] = {
         "schema": {"type": "integer", "minimum": 1},
         "example": 1,
     },
+    "WWW-Authenticate": {
+        "description": "The scheme of `Authorization` that is expected.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^Bearer "},
+        "example": CHALLENGE[1].decode(),
+    },
 }
 _LIMITED = ("RateLimit", "RateLimit-Policy")
 _UNLIMITED = frozenset({401, 403, 500, 503})
@@ -77,6 +84,7 @@ def headers_of(status: int, *, limited: bool, keyed: bool = False) -> Json:
     names = ["X-Request-Id", *(["Idempotent-Replayed"] if keyed else []), *(["Link"] if status >= _FIRST_ERROR else [])]
     names += _LIMITED if limited and status not in _UNLIMITED else ()
     names += ["Retry-After"] if status in _WAITING else []
+    names += ["WWW-Authenticate"] if status == Unauthenticated.status else []
     return {name: {"$ref": f"{_HEADERS}{name}"} for name in names}
 
 

@@ -61,6 +61,9 @@ class SlugErrors:
         return self._errors.answers([*route.doc.errors, *_shared_errors(route)], limited=False)
 
 
+_USED_HEADERS = ("X-Request-Id", "Link", "Retry-After", "WWW-Authenticate")
+
+
 class DocumentInfo(Struct, frozen=True):
     """What a document says of itself."""
 
@@ -68,9 +71,7 @@ class DocumentInfo(Struct, frozen=True):
     summary: str
     description: str
     security_schemes: Json
-    headers: Json = field(
-        default_factory=lambda: {name: HEADERS[name] for name in ("X-Request-Id", "Link", "Retry-After")}
-    )
+    headers: Json = field(default_factory=lambda: {name: HEADERS[name] for name in _USED_HEADERS})
 
 
 def bearer(description: str) -> Json:

@@ -54,6 +54,8 @@ _REQUEST_ID = ParamDoc(
     "header",
     required=False,
 )
+_HEADERS = {"X-Request-Id", "WWW-Authenticate"}
+"""Those of ours that its errors have."""
 _NUMBER_FAULT = "must be a telephone number of 7 to 15 digits with its country code"
 
 
@@ -216,7 +218,7 @@ def _shared_errors(route: DocumentedRoute) -> list[ErrorDoc]:
 def _answer(status: int, errors: Sequence[ErrorDoc]) -> Json:
     here = [one for one in errors if one.status == status]
     told = [f"`{one.slug}`: {one.message} ({one.when})" for one in here]
-    headers = {name: one for name, one in headers_of(status, limited=False).items() if name == "X-Request-Id"}
+    headers = {name: one for name, one in headers_of(status, limited=False).items() if name in _HEADERS}
     examples: dict[str, Any] = {
         f"{one.slug}-{number}": {
             "summary": one.when,

@@ -18,7 +18,7 @@ from callmark.kit.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from callmark.surfaces.http import Response
+from callmark.surfaces.http import CHALLENGE, Response
 
 _TEXTS = {
     "SVC4000": "Error: Missing request body.",
@@ -69,7 +69,10 @@ class _Body(Struct, rename="camel"):
 def render_fault(exc: AppError) -> Response:
     """The answer of any error."""
     fault = fault_of(exc)
-    return Response(fault.answer_status, msgspec.json.encode(_body_of(fault)))
+    answer = Response(fault.answer_status, msgspec.json.encode(_body_of(fault)))
+    if fault.answer_status == Unauthenticated.status:
+        answer.headers.append(CHALLENGE)
+    return answer
 
 
 def body_of(fault: StirFault) -> dict[str, Any]:

@@ -97,6 +97,7 @@ async def test_a_message_needs_a_token_that_was_given_and_a_body_of_the_protocol
     for wrong in ("x", "ya29.1.x", later, f"{head}.-1.{proof}", f"{head}.²².{proof}"):
         answer = await emulator.http.post(SEND, json=message, headers={b"Authorization": f"Bearer {wrong}".encode()})
         assert (answer.status_code, answer.json()["error"]["status"]) == (401, "UNAUTHENTICATED"), wrong
+        assert answer.headers["www-authenticate"].startswith("Bearer ")
     other = await send(emulator, token, message, f"{PATH}/v1/projects/another/messages:send")
     assert (other[0], other[1]["status"]) == (403, "PERMISSION_DENIED")
     numbered = {"token": "a", "data": {"n": 1}}

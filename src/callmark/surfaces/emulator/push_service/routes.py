@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from callmark.domain.deps import Deps
-from callmark.kit.errors import AppError, NotFound
+from callmark.kit.errors import AppError, NotFound, Unauthenticated
 from callmark.kit.ids import new_id
 from callmark.kit.phone import shorten
 from callmark.kit.secret_key import derived
@@ -42,7 +42,7 @@ from callmark.surfaces.emulator.push_service.service_account import (
     known_account,
     token_uri,
 )
-from callmark.surfaces.http import Response, bearer, check_media_type, render
+from callmark.surfaces.http import CHALLENGE, Response, bearer, check_media_type, render
 
 log = structlog.get_logger(__name__)
 
@@ -216,4 +216,7 @@ def _no_token(error: str, description: str) -> Response:
 
 def _refused(status: int, name: str, message: str, code: str = "") -> Response:
     details = [{"@type": _DETAIL, "errorCode": code}] if code else []
-    return render({"error": {"code": status, "message": message, "status": name, "details": details}}, status)
+    answer = render({"error": {"code": status, "message": message, "status": name, "details": details}}, status)
+    if status == Unauthenticated.status:
+        answer.headers.append(CHALLENGE)
+    return answer
