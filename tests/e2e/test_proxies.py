@@ -45,6 +45,8 @@ class Host(Struct):
 
     requests: list[str] = field(default_factory=list[str])
     """Method and path of each, without the proxy's own checks."""
+    upgrades: list[str] = field(default_factory=list[str])
+    """Path and `Upgrade` of each that asks for another protocol."""
     checks: Counter[str] = field(default_factory=Counter[str])
     connections: int = 0
     """Those that requests came over."""
@@ -63,6 +65,7 @@ class Host(Struct):
                 self.connections += is_new
                 is_new = False
                 self.requests.append(f"{method} {path}")
+                self.upgrades += [f"{path} {token}" for token in re.findall(r"(?i)\r\nupgrade: *(\S*)", head)]
                 if found := re.search(r"(?i)\r\ncontent-length: (\d+)", head):
                     await reader.readexactly(int(found[1]))
                 if self.breaks:
@@ -124,6 +127,16 @@ async def test_a_post_that_a_host_may_have_carried_out_is_not_sent_to_another(st
     async with stage.client() as client:
         assert (await client.post("/v2/clients/1/dynamic_call_record", content=b"{}")).status_code == 502
     assert stage.requests == ["POST /v2/clients/1/dynamic_call_record"]
+
+
+async def test_only_streams_of_handsets_may_ask_for_another_protocol(stage: Stage) -> None:
+    for path, asked in (("/console", "websocket"), ("/handset/v1/stream", "h2c"), ("/handset/v1/stream", "WebSocket")):
+        wanted = f"Connection: Upgrade\r\nUpgrade: {asked}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        reader, writer = await stage.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{wanted}\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+    upgrades = [*stage.hosts[0].upgrades, *stage.hosts[1].upgrades]
+    assert [one.lower() for one in upgrades] == ["/handset/v1/stream websocket"]
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,13 @@ async def test_long_heads_below_the_bound_and_large_bodies_are_taken(port: int) 
     assert (await _answer(port, long + large)).count(b"HTTP/1.1 200 OK") == 2
 
 
+async def test_what_comes_before_a_head_at_once_is_not_counted_as_its(port: int) -> None:
+    before = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"b" * 100_000
+    last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    got = await _answer(port, before + last[:20], last[20:])
+    assert got.count(b"HTTP/1.1 200 OK") == 2
+
+
 async def test_the_head_of_an_answer_does_not_wait_for_a_body_that_takes_its_time(port: int) -> None:
     gate = GATES["/slow"] = asyncio.Event()
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
@@ -303,14 +310,21 @@ async def test_what_the_log_says_of_a_request_it_does_not_say_of_the_one_behind_
     assert [line.get("batch") for line in lines if line["event"] == "request"] == ["of-the-first", None]
 
 
-@pytest.mark.parametrize(
-    "behind", [b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"a" * 70_000]
-)
+@pytest.mark.parametrize("behind", [b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"])
 async def test_a_refusal_comes_behind_the_answer_to_the_request_before_it(port: int, behind: bytes) -> None:
     got = await _answer(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + behind)
     first, _, rest = got.partition(b"hello")
     assert first.startswith(b"HTTP/1.1 200 OK\r\n")
     assert rest.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_head_that_does_not_end_is_refused_behind_another_request_too(port: int) -> None:
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nX: ")
+    await reader.readuntil(b"hello")
+    writer.write(b"a" * (LARGEST_HEAD_BYTES + 1))
+    assert (await asyncio.wait_for(reader.read(), 30)).startswith(b"HTTP/1.1 400 ")
+    writer.close()
 
 
 async def test_the_body_of_a_request_behind_another_is_refused_in_its_turn(port: int) -> None:

@@ -5,9 +5,11 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from callmark.kit.errors import AppError, InvalidInput, RequestTimedOut, Unavailable
+from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.ids import new_id
 from callmark.kit.telemetry.metrics import counter
 
@@ -31,6 +33,7 @@ _REFUSED = counter(
 )
 _TOO_LONG = f"request head is larger than {LARGEST_HEAD_BYTES} bytes"
 _REASONS = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}
+_OF_A_BODY = {b"content-length", b"transfer-encoding"}
 _HOST = re.compile(rb"[^\s/\\?#@,\x00-\x20\x7f]*").fullmatch
 
 
@@ -46,7 +49,7 @@ RenderRefusal = Callable[[AppError], Refusal]
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with ten differences.
+    """uvicorn's, with eleven differences.
 
     The application may cut the connection without an answer (the emulator's sinks do); it may ask whether the client
     has gone (`is_gone`), because what is sent then is dropped without a word; it may ask to hear that the server stops
@@ -54,8 +57,9 @@ class HttpProtocol(HttpToolsProtocol):
     (contract D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in one write; a
     request without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2); a refusal
     comes in its turn, behind the answers to the requests before it; a connection beyond the most that may be open is
-    refused, so that files are left for the connections to the engines; and a connection on which nothing comes is
-    closed, before a request, within its head and within its body.
+    refused, so that files are left for the connections to the engines; a connection on which nothing comes is closed,
+    before a request, within its head and within its body; and a request that asks for a protocol we do not speak keeps
+    its body, which the parser would take for other requests (RFC 9110, 7.8).
     """
 
     def __init__(
@@ -73,7 +77,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_within_s = head_within_s
         self._body_silent_s = body_silent_s
         self._head_bytes: int | None = None
-        """Bytes read of a head that is not complete; None outside of one."""
+        """Bytes read of a head that is not complete, with what came before it at once; None outside of one."""
+        self._others_bytes = 0
+        """The part of these that may be of the requests before it."""
+        self._ends_within = False
+        """Whether a request has ended within the bytes that came last."""
         self._in_body = False
         self._body_bytes = 0
         """Of a body, since its time limit began."""
@@ -83,6 +91,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._answering: Any = None
         """The request that is being answered, or was last; None before the first. `cycle` is the newest that came."""
         self._timer: asyncio.TimerHandle | None = None
+        self._ignores_upgrade = False
+        """Whether the head that is being parsed asks for another protocol, in vain."""
         self._waiting_refusal: AppError | None = None
         """Of a request behind one that has not been answered yet."""
         self._fault = "request is not valid HTTP"
@@ -101,6 +111,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone: the answer under way hears it. uvicorn tells the newest request, which may wait."""
         self._wait(None)
+        self._unset_keepalive_if_required()  # which uvicorn leaves after a reset, for as long as it is
         super().connection_lost(exc)
         if self._answering and not self._answering.response_complete:
             self._answering.scope["extensions"]["callmark.connection"]["is_gone"] = True
@@ -111,12 +122,15 @@ class HttpProtocol(HttpToolsProtocol):
         """A request begins: its scope is made."""
         super().on_message_begin()
         self.scope["extensions"] = {"callmark.connection": {"cut": self.transport.abort}}
-        self._head_bytes, self._unread_bytes = 0, 0
+        self._head_bytes, self._unread_bytes, self._ignores_upgrade = 0, 0, False
 
     def on_headers_complete(self) -> None:
         """The head is complete: the application is called. Raises ValueError, which refuses it, for a bad `Host`."""
         self._head_bytes = None
-        self.scope["http_version"] = self.parser.get_http_version()  # pyright: ignore[reportOptionalMemberAccess] - it is parsing
+        self.scope["http_version"] = self.parser.get_http_version()
+        self._check_upgrade()
+        if self._ignores_upgrade:
+            return
         self._check_host()
         if self._may_be_too_long and self._head_size() > LARGEST_HEAD_BYTES:
             self._fault = _TOO_LONG
@@ -129,6 +143,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is complete. The application may act on it before it would otherwise read it."""
+        self._ends_within = True
+        if self._ignores_upgrade:
+            return
         self._in_body = False
         self.scope["extensions"]["callmark.connection"]["is_whole"] = True  # pyright: ignore[reportTypedDictNotRequiredAccess] - set when it began
         super().on_message_complete()
@@ -137,9 +154,9 @@ class HttpProtocol(HttpToolsProtocol):
         """More of what the client sends."""
         if self._waiting_refusal:
             return
-        in_head = self._head_bytes is not None
+        in_head, self._ends_within = self._head_bytes is not None, False
         self._may_be_too_long = (self._head_bytes or 0) + len(data) > LARGEST_HEAD_BYTES
-        super().data_received(data)
+        self._parse(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             return
         if self._in_body and self.cycle.response_complete:
@@ -152,7 +169,9 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_bytes is None:
             return
         self._head_bytes += len(data)
-        if self._head_bytes > LARGEST_HEAD_BYTES:
+        if self._ends_within or not in_head:
+            self._others_bytes = len(data) if self._ends_within else 0
+        if self._head_bytes - self._others_bytes > LARGEST_HEAD_BYTES:
             self._refuse_in_turn(InvalidInput(_TOO_LONG))
 
     def shutdown(self) -> None:
@@ -164,9 +183,12 @@ class HttpProtocol(HttpToolsProtocol):
             connection.get("on_shutdown", _nothing)()
 
     def handle_websocket_upgrade(self) -> None:
-        """The connection is a WebSocket's from now on, which has its own time limits."""
+        """The connection is a WebSocket's, which has time limits of its own; a head that it cannot read is refused."""
         self._wait(None)
         super().handle_websocket_upgrade()
+        taken_over = cast("WebSocketProtocol", self.transport.get_protocol())
+        if taken_over.is_unreadable:
+            self._refuse(InvalidInput("the handshake has more than 128 headers or a line of more than 8192 bytes"))
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, which it has logged
         """Refuses what could not be parsed."""
@@ -182,6 +204,50 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._waiting_refusal and not answers_more and not self.transport.is_closing():
             self.loop.call_soon(self._refuse, self._waiting_refusal)  # a head without a body leaves at the turn's end
+
+    def _parse(self, data: bytes) -> None:
+        """uvicorn's, but for an upgrade that is not taken."""
+        self._unset_keepalive_if_required()
+        try:
+            waiting = self._feed(data)
+            while waiting:
+                waiting += self._feed(waiting.pop())
+        except httptools.HttpParserError:
+            self.send_400_response(self._fault)
+
+    def _feed(self, data: bytes | memoryview) -> list[bytes | memoryview]:
+        """Parses `data` up to an upgrade that is not taken. What is left to be parsed, the next last."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as exc:
+            if self._ignores_upgrade:
+                head = self._head_without_upgrade()
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's first
+                return [memoryview(data)[exc.args[0] :], head]
+            self.handle_websocket_upgrade()
+        return []
+
+    def _head_without_upgrade(self) -> bytes:
+        """The head that was parsed last, as if it asked for no other protocol."""
+        method, version = self.parser.get_method(), self.scope["http_version"].encode()
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version)]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _should_upgrade(self) -> bool:
+        """To a WebSocket, without a body, on a connection on which nothing else is being answered."""
+        is_free = self.cycle is None or self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison] - None before the first
+        has_body = any(name in _OF_A_BODY and value != b"0" for name, value in self.headers)
+        return is_free and not has_body and self.parser.get_method() == b"GET" and super()._should_upgrade()
+
+    def _check_upgrade(self) -> None:
+        if not self.parser.should_upgrade():
+            return
+        if self.parser.get_method() == b"CONNECT":
+            self._fault = "CONNECT is not supported"
+            raise ValueError(self._fault)
+        self._ignores_upgrade = not self._should_upgrade()
 
     def _head_size(self) -> int:
         """At least: without the spaces and line ends that a client chose."""
@@ -209,8 +275,8 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._in_body:
             if in_head or self._body_bytes >= SLOWEST_BODY_BYTES or not self._timer:
                 self._wait(self._body_silent_s)
-        elif self.cycle.response_complete:  # the rest of a body that was answered before it was whole
-            self._wait(self._head_within_s)
+        elif self.cycle.response_complete:  # the end of a body that was answered before it was whole
+            self._wait(self.timeout_keep_alive)
         else:
             self._wait(None)  # for the application; afterwards uvicorn's keep-alive limit holds
 

@@ -61,6 +61,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     _is_between = False
     """Whether the next byte begins a frame that websockets' parser would take for a message of its own."""
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the head of its handshake cannot be parsed: nothing was answered, and nothing will be."""
+        return self.conn.handshake_exc is not None and not self.handshake_initiated
+
     def data_received(self, data: bytes) -> None:
         """What the client sends. Frames that came before a fault count, also when all of it came at once.
 
