@@ -191,7 +191,9 @@ def statements() -> dict[str, Statement]:
 def _of_accounts() -> dict[str, Statement]:
     return {
         "a request is admitted": lambda tx, on: credentials.admit(tx, [_admission(on)]),
-        "an account's tokens are counted": lambda tx, on: credentials.tokens_since(tx, on.cast.account.id, on.now),
+        "an account's tokens are counted": lambda tx, on: credentials.tokens_in(
+            tx, on.cast.account.id, on.now, on.real_now
+        ),
         "a label is looked up": lambda tx, on: labels.dynamic_each(tx, [(on.cast.account.id, on.cast.label.id)]),
         "who holds a caller": lambda tx, on: callers.select_holders(tx, [on.caller]),
         "what a caller is listed as": lambda tx, on: callers.select_callers(tx, [on.caller]),

@@ -79,6 +79,53 @@ async def test_windows_count_as_a_list_of_every_request_does(deps: Deps, clock: 
             assert tuple(row) == (may, quota - len(counted), counted[0] + window)
 
 
+@pytest.mark.parametrize("is_turned", [False, True])
+async def test_requests_of_a_clock_that_was_ahead_do_not_count_once_it_is_right(
+    deps: Deps, clock: FakeClock, *, is_turned: bool
+) -> None:
+    cast = await make_cast(deps)
+    account = str(cast.account.id)
+    for _ in range(4):
+        assert await knock(deps, cast, BULK_V1)
+    clock.advance(timedelta(minutes=50))
+    for _ in range(10):
+        assert await knock(deps, cast, BULK_V1)
+    if is_turned:
+        async with deps.db.connection() as tx:
+            await tx.execute(TURNED)
+    clock.advance(-timedelta(minutes=50))
+    (used,) = (await credentials.tokens_used(deps, cast.account.id)).tokens
+    assert used.used[BULK_V1.name] == 0
+    assert [await knock(deps, cast, BULK_V1) for _ in range(12)] == [True] * 10 + [False] * 2
+    clock.advance(BULK_V1.window)
+    admission = await credentials.admit(deps, cast.token, account, bucket=BULK_V1)
+    assert admission.allowance
+    assert (admission.allowance.granted, admission.allowance.remaining) == (True, 9)
+
+
+async def test_requests_of_a_clock_less_than_a_minute_ahead_still_count(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)
+    clock.advance(timedelta(seconds=59))
+    for _ in range(10):
+        assert await knock(deps, cast, BULK_V1)
+    clock.advance(-timedelta(seconds=59))
+    assert not await knock(deps, cast, BULK_V1)
+
+
+async def test_tokens_of_a_clock_that_was_ahead_do_not_count_once_it_is_right(deps: Deps, clock: FakeClock) -> None:
+    clock.advance(timedelta(hours=5, minutes=30))
+    cast = await make_cast(deps)  # has made one
+    account = str(cast.account.id)
+    for _ in range(9):
+        await credentials.create_token(deps, account, cast.key_id, cast.api_key)
+    clock.advance(-timedelta(hours=5, minutes=30))
+    assert (await credentials.tokens_used(deps, cast.account.id)).recent == 0
+    for _ in range(10):
+        await credentials.create_token(deps, account, cast.key_id, cast.api_key)
+    with pytest.raises(TooManyRequests):
+        await credentials.create_token(deps, account, cast.key_id, cast.api_key)
+
+
 async def test_each_token_has_its_own_quota(deps: Deps) -> None:
     cast = await make_cast(deps)
     for _ in range(10):

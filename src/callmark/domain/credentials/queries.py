@@ -49,12 +49,14 @@ async def find_pair(tx: Tx, account_id: UUID, key_id: UUID) -> Row | None:
     )
 
 
-async def tokens_since(tx: Tx, account_id: UUID, after: datetime) -> list[datetime]:
-    """When the account's tokens created after that instant were created, oldest first."""
+async def tokens_in(tx: Tx, account_id: UUID, after: datetime, to: datetime) -> list[datetime]:
+    """When the account's tokens created after one instant, and not after the other, were created, oldest first."""
     rows = await tx.fetch(
-        "SELECT created_at FROM access_token WHERE account_id = $1 AND created_at > $2 ORDER BY created_at",
+        "SELECT created_at FROM access_token WHERE account_id = $1 AND created_at > $2 AND created_at <= $3"
+        " ORDER BY created_at",
         account_id,
         after,
+        to,
     )
     return [row["created_at"] for row in rows]
 
@@ -76,10 +78,14 @@ async def live_tokens(tx: Tx, account_id: UUID, now: datetime) -> list[Row]:
 async def requests_in_windows(
     tx: Tx, tokens: Sequence[bytes], buckets: Sequence[Bucket], now: datetime
 ) -> dict[tuple[bytes, str], int]:
-    """How many requests each token's windows hold at `now`, by token and bucket; none for what is not there."""
+    """How many requests each token's windows hold at `now`, by token and bucket; none for what is not there.
+
+    Without those that `take_request` does not count: of a clock that was ahead.
+    """
     rows = await tx.fetch(
         "SELECT w.token_sha256, w.bucket,"
-        " (SELECT count(*) FROM unnest(w.instants) i WHERE i > $4::timestamptz - b.per) AS used"
+        " (SELECT count(*) FROM unnest(w.instants) i"
+        " WHERE i > $4::timestamptz - b.per AND i <= $4 + interval '1 minute') AS used"
         " FROM request_window w JOIN unnest($2::text[], $3::interval[]) b (bucket, per) ON b.bucket = w.bucket"
         " WHERE w.token_sha256 = ANY ($1::bytea[])",
         list(tokens),

@@ -42,6 +42,7 @@ from callmark.domain.limits.model import (
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import KeyAccess, check_wanted
 from callmark.kit.choices import SetChange, chosen
+from callmark.kit.clock_watch import TRUSTED_WITHIN
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, parse_uuid, random_uuid, sha256
 from callmark.kit.postgres.database import Tx
@@ -92,7 +93,7 @@ async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> N
             raise Forbidden
         tokens = (await accounts.lock_account(tx, AccountId(account_id))).limits.bucket(TOKENS)
         now = deps.clock.now()
-        recent = await queries.tokens_since(tx, account_id, now - TOKENS_WINDOW)
+        recent = await _recent_tokens(tx, account_id, now)
         if len(recent) >= tokens.quota:
             raise TooManyTokens(tokens, recent[-tokens.quota] + TOKENS_WINDOW - now)
         frees = [*recent, now][0] + TOKENS_WINDOW - now
@@ -223,7 +224,7 @@ async def tokens_used(deps: Deps, account_id: AccountId) -> TokensUsed:
     now = deps.clock.now()
     async with deps.db.connection() as tx:
         most = (await accounts.get_account_in(tx, account_id)).limits.of(TOKENS.name)
-        recent = await queries.tokens_since(tx, account_id, now - TOKENS_WINDOW)
+        recent = await _recent_tokens(tx, account_id, now)
         live = await queries.live_tokens(tx, account_id, now)
         used = await queries.requests_in_windows(tx, [row["sha256"] for row in live], BUCKETS, now)
     next_at = recent[-most] + TOKENS_WINDOW if len(recent) >= most else None
@@ -238,6 +239,11 @@ async def tokens_used(deps: Deps, account_id: AccountId) -> TokensUsed:
         for row in live
     ]
     return TokensUsed(len(recent), next_at, tokens)
+
+
+async def _recent_tokens(tx: Tx, account_id: UUID, now: datetime) -> list[datetime]:
+    """The instants that count in the token limit at `now`; none from a clock that was ahead and is set right."""
+    return await queries.tokens_in(tx, account_id, now - TOKENS_WINDOW, now + TRUSTED_WITHIN)
 
 
 async def forget_dead_tokens(deps: Deps) -> int:

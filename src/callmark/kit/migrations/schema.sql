@@ -4,6 +4,7 @@ CREATE FUNCTION public.take_request(p_token bytea, p_bucket text, p_quota intege
 DECLARE
   ring timestamptz[];
   at timestamptz;
+  known integer;
 BEGIN
   IF p_bucket IS NULL THEN
     RETURN;
@@ -11,6 +12,7 @@ BEGIN
   UPDATE request_window w SET instants = w.instants[2:] || greatest(p_now, w.instants[p_quota])
     WHERE w.token_sha256 = p_token AND w.bucket = p_bucket AND cardinality(w.instants) = p_quota AND w.newest = p_quota
       AND w.instants[1] <= greatest(p_now, w.instants[p_quota]) - p_window
+      AND w.instants[p_quota] <= p_now + interval '1 minute'
     RETURNING w.instants INTO ring;
   granted := FOUND;
   IF granted THEN
@@ -21,6 +23,10 @@ BEGIN
       ON CONFLICT DO NOTHING;
     SELECT w.instants[w.newest + 1:] || w.instants[:w.newest] INTO ring FROM request_window w
       WHERE w.token_sha256 = p_token AND w.bucket = p_bucket FOR UPDATE;
+    known := width_bucket(p_now + interval '1 minute', ring);
+    IF known < cardinality(ring) THEN
+      ring := array_fill('-infinity'::timestamptz, ARRAY[cardinality(ring) - known]) || ring[:known];
+    END IF;
     IF cardinality(ring) <> p_quota THEN
       ring := array_fill('-infinity'::timestamptz, ARRAY[greatest(p_quota - cardinality(ring), 0)])
         || ring[greatest(cardinality(ring) - p_quota, 0) + 1:];
