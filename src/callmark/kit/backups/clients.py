@@ -26,9 +26,16 @@ _POLITE = 10
 """Niceness of pg_dump, which compresses: pushes go first where processors are few."""
 _OF_LIBPQ = re.compile(
     r"application_name|channel_binding|connect_timeout|dbname|gssencmode|host|hostaddr|krbsrvname|load_balance_hosts"
-    r"|options|passfile|port|require_auth|ssl\w+|user"
+    r"|options|passfile|port|require_auth|ssl(?!negotiation)\w+|user"
 )
-"""Parameters of an address that these programs know; asyncpg takes others for settings of its sessions."""
+"""Parameters of an address that these programs know; asyncpg takes others for settings of its sessions. They get
+`sslnegotiation` as a variable: those before 17 refuse it in an address."""
+_OF_ASYNCPG = re.compile(
+    r"HOME|PG(HOST|PORT|USER|PASSWORD|DATABASE|PASSFILE|KRBSRVNAME|GSSLIB)"
+    r"|PGSSL(MODE|NEGOTIATION|ROOTCERT|CRL|KEY|CERT|(MIN|MAX)PROTOCOLVERSION)"
+)
+"""Variables that asyncpg takes into account. Others would lead the programs to another server (`PGHOSTADDR`), keep them
+from one that asyncpg reaches (`PGSERVICE`), or change what they write (`PGCLIENTENCODING`)."""
 _READ_WRITE = {"PGTARGETSESSIONATTRS": "read-write"}
 """Of several servers that the environment names, the programs take one as asyncpg does here: never a standby."""
 
@@ -173,12 +180,13 @@ def _address(dsn: str) -> tuple[str, dict[str, str]]:
     password = unquote(password) or next((value for key, value in query if key == "password"), "")
     kept = [(key, value) for key, value in query if _OF_LIBPQ.fullmatch(key)]
     address = str(parts._replace(user=name, query=urlencode(kept, quote_via=quote)))
-    return address, _READ_WRITE | ({"PGPASSWORD": password} if password else {})
+    variables = {"PGPASSWORD": password, "PGSSLNEGOTIATION": dict(query).get("sslnegotiation")}
+    return address, _READ_WRITE | {variable: value for variable, value in variables.items() if value}
 
 
 def _inherited() -> dict[str, str]:
     """What tells PostgreSQL's programs of passwords and certificates, as it tells asyncpg."""
-    return {name: value for name, value in os.environ.items() if name == "HOME" or name.startswith("PG")}
+    return {name: value for name, value in os.environ.items() if _OF_ASYNCPG.fullmatch(name)}
 
 
 def _pipe() -> tuple[FileIO, FileIO]:

@@ -28,7 +28,9 @@ from callmark.kit.engines.owner import Owner, engine_owner, give
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import demo_data_dir
 
-SOCKET_NAME = ".s.PGSQL.5432"
+PORT = 5432
+"""No port is open; the name of the socket has it."""
+SOCKET_NAME = f".s.PGSQL.{PORT}"
 PROGRAMS_OUTSIDE = Path("/var/cache/callmark")
 _WORKING_DIRECTORY = Path("/proc/self/cwd")
 LONGEST_SOCKET_PATH = 100

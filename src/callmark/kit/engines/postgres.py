@@ -14,7 +14,7 @@ import structlog
 
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries, choose_postgres, reachable_postgres
 from callmark.kit.engines.child import Child, run, spawn
-from callmark.kit.engines.data_directory import SOCKET_NAME, DataDirectory, write_private
+from callmark.kit.engines.data_directory import PORT, SOCKET_NAME, DataDirectory, write_private
 from callmark.kit.engines.leftovers import postgres_of, stop_leftovers
 from callmark.kit.engines.logfile import open_log, tail
 from callmark.kit.engines.owner import give
@@ -267,7 +267,9 @@ def data_version(data: Path) -> int | None:
 
 
 def _dsn(run_dir: Path, password: str, database: str) -> str:
-    return f"postgresql://{ROLE}:{quote(password)}@/{database}?{urlencode({'host': str(run_dir)})}"
+    """Leaves nothing to the variables of a shell, such as `PGPORT`: those are about another server."""
+    where = {"host": str(run_dir), "port": PORT, "sslmode": "disable", "sslnegotiation": "postgres"}
+    return f"postgresql://{ROLE}:{quote(password)}@/{database}?{urlencode(where)}"
 
 
 def _small(version: int) -> dict[str, str]:
