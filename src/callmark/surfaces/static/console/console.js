@@ -112,17 +112,30 @@ document.addEventListener("submit", (event) => {
   wrong[0].focus();
 });
 
-/* A form is sent once. */
+/* A form is sent once, until something in it changes or a while has passed: no event says that somebody stopped it. */
+const SENT_MS = 10_000;
+const sent = new WeakMap(); // forms that wait for their answer, each with its timer
+function release(form) {
+  clearTimeout(sent.get(form));
+  sent.delete(form);
+  form.querySelectorAll("[aria-disabled]").forEach((button) => button.removeAttribute("aria-disabled"));
+}
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("form[method=post]:not([data-again])") || event.defaultPrevented) return;
-  if (form.dataset.sent) {
+  if (sent.has(form)) {
     event.preventDefault();
     return;
   }
   form.dataset.sent = "yes";
+  sent.set(form, setTimeout(release, SENT_MS, form));
   form.querySelectorAll("button:not([type=button])").forEach((button) => button.setAttribute("aria-disabled", "true"));
 });
+for (const kind of ["input", "change"]) {
+  document.addEventListener(kind, ({ target }) => {
+    if (sent.has(target.form)) release(target.form);
+  });
+}
 addEventListener("pageshow", (event) => {
   // Back to a page that the browser kept: what it says was stored is no longer so, once its form was sent.
   if (event.persisted && document.querySelector("form[data-sent] [name=shown]")) {
@@ -131,7 +144,7 @@ addEventListener("pageshow", (event) => {
   }
   document.querySelectorAll("form[data-sent]").forEach((form) => {
     delete form.dataset.sent;
-    form.querySelectorAll("[aria-disabled]").forEach((button) => button.removeAttribute("aria-disabled"));
+    release(form);
   });
 });
 
