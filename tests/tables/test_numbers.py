@@ -114,8 +114,29 @@ def test_a_country_code_in_another_column_is_never_passed_over(code: str) -> Non
 def test_numbers_that_no_country_has_are_told() -> None:
     found = read_numbers(f"phone\n{ONE}\n8040005001\n".encode())
     assert found.numbers == [ONE, "8040005001"]
-    assert "1 number fits no country: +8040005001. If the country code is missing" in found.table.notes[0]
+    assert "1 number fits no country: +8040005001. If the country code is missing, or has a 0" in found.table.notes[0]
     assert read_numbers(f"phone\n{ONE}\n".encode()).table.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "region", "is_meant"),
+    [("4407911123456", "GB", "447911123456"), ("9109840012345", "IN", "919840012345"), ("4901511234567", "DE", "")],
+)
+def test_a_zero_behind_the_country_code_is_reported(written: str, region: str, is_meant: str) -> None:
+    found = read_numbers(f"phone\n{ONE}\n{written}\n".encode())
+    assert found.numbers == [ONE, written]
+    assert (
+        f"1 number fits no country: +{written}. If the country code is missing, or has a 0 behind it"
+        in (found.table.notes[0])
+    )
+    if is_meant:
+        assert read_numbers(written.encode(), reading=Reading(region=region)).numbers == [is_meant]
+
+
+@pytest.mark.parametrize("number", ["390612345678", "393123456789", "5491112345678", "525512345678", "2250707123456"])
+def test_a_number_that_its_country_writes_so_is_not_reported(number: str) -> None:
+    found = read_numbers(f"phone\n{number}\n".encode())
+    assert (found.numbers, found.table.notes) == ([number], ())
 
 
 def test_a_number_that_may_lack_its_country_code_is_reported_and_makes_its_column_one_of_numbers() -> None:

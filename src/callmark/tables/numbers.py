@@ -19,7 +19,8 @@ from callmark.tables.columns import (
     says_phone,
 )
 from callmark.tables.model import Line, Table, TableError, Unread
-from callmark.tables.phones import NoNumber, has_plan, looks_like_phone, read_phones
+from callmark.tables.phones import NoNumber, looks_like_phone, read_phones
+from callmark.tables.plans import fits_country
 from callmark.tables.reader import Reading, read_table
 
 _LOOKED_AT = 200
@@ -170,15 +171,18 @@ NOT_UNDER = f"its country code {_ELSEWHERE}"
 
 
 def without_plan(numbers: Iterable[str], most: int | None = _LOOKED_AT) -> list[str]:
-    """A note on those of the first `most` numbers that no country could have: they may lack their country code."""
+    """A note on those of the first `most` numbers that no country has: they may lack their country code.
+
+    Or they have it and the 0 as well that is dialled within the country.
+    """
     looked_at = list(islice(numbers, most))
-    strange = [number for number in looked_at if not has_plan(number)]
+    strange = [number for number in looked_at if not fits_country(number)]
     if not strange:
         return []
     shown = ", ".join(f"+{number}" for number in strange[:_SHOWN])
     among = f" of the first {len(looked_at)}" if len(looked_at) == most else ""
     count = "1 number fits" if len(strange) == 1 else f"{len(strange)}{among} numbers fit"
-    return [f"{count} no country: {shown}. If the country code is missing, choose the country."]
+    return [f"{count} no country: {shown}. If the country code is missing, or has a 0 behind it, choose the country."]
 
 
 def _chosen(table: Table, column: str) -> tuple[int, ...]:

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from callmark.tables.plans import code_in, has_plan, is_valid, region_of, trunk_in
+
 SHORTEST, LONGEST = 7, 15
 """Digits of a number with its country code. Source: contract D25."""
 
@@ -25,7 +27,6 @@ _MARKED = re.compile(r"(?:>\s*)+|[*\u2022\u00b7\u2023\u25aa\u25cf\u25e6\u25cb]\s
 """What precedes a number in a mail: signs of a quotation or of a list."""
 _NUMBERED = re.compile(r"\(?[1-9][0-9]{0,2}[.)]\s+(?=[+(0-9])")
 """A list's own number before a phone number, `2. 98400 12345`; `(080) 4000 1234` looks the same."""
-_ALONE_BEHIND_ZERO = re.compile(r"\(?0([1-9])(?![0-9])")
 _BRACKETS = {"<": ">", "[": "]", "{": "}"}
 _THOUSANDS = re.compile(r"\+?[0-9]{1,3}(?:,[0-9]{3}){2,}")
 _EXPONENT = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?e\+?([0-9]{1,3})", re.IGNORECASE)
@@ -52,67 +53,6 @@ class NoNumber(Struct, frozen=True):
     why: str
     either: tuple[str, ...] = ()
     """The two numbers that it may be, where nothing says which."""
-
-
-class Numbering(Struct, frozen=True):
-    """A number in parts: country code and the rest; the country, and what is dialled there before the rest.
-
-    All but `national` are empty for a number of no known plan.
-    """
-
-    national: str
-    code: str = ""
-    region: str = ""
-    trunk: str = ""
-
-
-@lru_cache(maxsize=1024)
-def numbering_of(number: str) -> Numbering:
-    """The parts of a number that has its country code."""
-    try:
-        import phonenumbers
-    except ModuleNotFoundError:
-        return Numbering(number)
-    try:
-        found = phonenumbers.parse(f"+{number}", None)
-    except phonenumbers.NumberParseException:
-        return Numbering(number)
-    national: str = phonenumbers.national_significant_number(found)
-    code = str(found.country_code)
-    if code + national != number:
-        return Numbering(number)
-    region = str(phonenumbers.region_code_for_number(found) or _region_of(code))
-    return Numbering(national, code, region, phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or "")
-
-
-@lru_cache(maxsize=512)
-def code_in(region: str) -> str:
-    """The country code of a country; empty without the plans."""
-    try:
-        import phonenumbers
-    except ModuleNotFoundError:
-        return ""
-    return str(phonenumbers.country_code_for_region(region))
-
-
-@lru_cache(maxsize=512)
-def trunk_in(region: str) -> str:
-    """What is dialled within a country before a number; empty where nothing is, and without the plans."""
-    try:
-        import phonenumbers
-    except ModuleNotFoundError:
-        return ""
-    return phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or ""
-
-
-def abroad_in(region: str) -> str:
-    """The pattern of what is dialled within a country before numbers of others; `00` without the plans."""
-    try:
-        import phonenumbers
-    except ModuleNotFoundError:
-        return "00"
-    plan = phonenumbers.PhoneMetadata.metadata_for_region(region)
-    return (plan.international_prefix if plan else None) or "00"
 
 
 def read_phone(text: str, region: str = "") -> str | NoNumber:
@@ -172,51 +112,6 @@ def looks_like_phone(text: str, region: str = "") -> bool:
     """Whether a text is one number or several, of plans that exist: what tells a column of numbers from one of ids."""
     found = read_phones(text, region)
     return bool(found.either) if isinstance(found, NoNumber) else all(map(has_plan, found))
-
-
-def has_plan(number: str) -> bool:
-    """Whether a number's length is possible in the country that it begins with; in any, without the plans."""
-    try:
-        import phonenumbers
-    except ModuleNotFoundError:
-        return True
-    try:
-        found = phonenumbers.parse(f"+{number}", None)
-    except phonenumbers.NumberParseException:
-        return False
-    return phonenumbers.is_possible_number_with_reason(found) == phonenumbers.ValidationResult.IS_POSSIBLE
-
-
-def is_valid(number: str) -> bool:
-    """Whether the plan of its country has a number's digits, not its length alone; no, without the plans."""
-    try:
-        import phonenumbers
-    except ModuleNotFoundError:
-        return False
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(f"+{number}", None))
-    except phonenumbers.NumberParseException:
-        return False
-
-
-def one_digit_in(number: str) -> str:
-    """The first digit where the country writes it alone behind a 0, as 1 in `01 3111 3141`; otherwise empty.
-
-    It is an area, such as Vienna, or what mobiles begin with, such as 9 in Myanmar.
-    """
-    try:
-        import phonenumbers
-    except ModuleNotFoundError:
-        return ""
-    try:
-        found = phonenumbers.parse(f"+{number}", None)
-    except phonenumbers.NumberParseException:
-        return ""
-    shown = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.NATIONAL)
-    if written := _ALONE_BEHIND_ZERO.match(shown):
-        return written[1]
-    is_area = phonenumbers.length_of_geographical_area_code(found) == 1
-    return phonenumbers.national_significant_number(found)[0] if is_area else ""
 
 
 def _visible(text: str) -> str:
@@ -366,16 +261,10 @@ def _is_all(digits: str, country: str, national: str, region: str) -> bool:
     if not digits.endswith(national):
         return False
     before = digits[: len(digits) - len(national)]
-    trunks = {"", "0", trunk_in(region or _region_of(country))}
+    trunks = {"", "0", trunk_in(region or region_of(country))}
     if before in {*trunks, *(f"{lead}{country}{one}" for lead in ("", "00") for one in trunks)}:
         return True
     return bool(region) and before.endswith(country)  # dialled with the region's own prefix for abroad
-
-
-def _region_of(country: str) -> str:
-    import phonenumbers
-
-    return str(phonenumbers.region_code_for_country_code(int(country)))
 
 
 def _why(error: int) -> str:

@@ -17,7 +17,8 @@ from callmark.domain.persons.extracts import of_json, of_text
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.spellings import numbers_in
 from callmark.kit.phone import PhoneNumber, parse_digits
-from callmark.tables.phones import is_valid, numbering_of, one_digit_in, read_phone
+from callmark.tables.phones import read_phone
+from callmark.tables.plans import is_valid, numbering_of, one_digit_in
 
 IN_RECORDS = ("4 {}", "Flat 4 {}", "qty 4 / {}", "Rs 500 {}", "called 10:30 {}", "12 - {}")
 IN_FILES = ("12 - 9900112233", "2 919900112233", "12 9900112233", "called 10:30 9900112233", "Rs 500 9900112233")

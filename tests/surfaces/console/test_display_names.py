@@ -83,3 +83,15 @@ def test_an_amount_of_data_is_told_in_human_units(number: int, said: str) -> Non
 )
 def test_a_number_has_one_spelling_that_stays_on_a_line(number: str, shown: str) -> None:
     assert display_names.phone(number) == shown.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+@pytest.mark.parametrize("number", ["4407911123456", "9109840012345", "54111512345678", "9990001"])
+def test_a_number_is_shown_with_the_digits_that_are_kept(number: str) -> None:
+    assert display_names.phone(number) == f"+{number}"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [("447911123456", "+44 7911 123456"), ("390612345678", "+39 06 1234 5678")]
+)
+def test_a_number_is_shown_in_the_groups_of_its_country(number: str, shown: str) -> None:
+    assert display_names.phone(number).replace(display_names.NO_BREAK, " ") == shown

@@ -15,7 +15,8 @@ from callmark.instants import is_day, is_doubtful, read_instant, to_ms
 from callmark.record_rules import fields
 from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord, RecordValues
 from callmark.record_rules.words import FAULT_WORDS, text_hint
-from callmark.tables.phones import has_plan, read_phone
+from callmark.tables.phones import read_phone
+from callmark.tables.plans import fits_country
 from callmark.tables.sheet_errors import NO_VALUE_HINT, is_marked, shown
 
 UNREADABLE = "unreadable"
@@ -83,17 +84,17 @@ def doubtful_hint(time_zone: str) -> str:
     return f"clocks in {time_zone} skip this time or show it twice; write its offset"
 
 
-NO_COUNTRY_HINT = "if the country code is missing, give --region"
+NO_COUNTRY_HINT = "if the country code is missing, or has a 0 behind it, give --region"
 
 
 class CountryCheck:
-    """Finds numbers that fit no country: they may lack their country code.
+    """Finds numbers that fit no country: they may lack their country code, or have a 0 behind it.
 
     With a region each has been read by its plan. Without the plans (the extra `files`) nothing is found.
     """
 
     def __init__(self, region: str) -> None:
-        self._fits = lru_cache(maxsize=4096)(has_plan) if not region else None
+        self._fits = lru_cache(maxsize=4096)(fits_country) if not region else None
 
     def strange(self, record: CallRecord) -> dict[FileField, str]:
         """The numbers of a good record that no country could have."""

@@ -17,20 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from callmark.kit.phone import PhoneNumber, parse_digits
-from callmark.tables.phones import (
-    LONGEST,
-    SHORTEST,
-    NoNumber,
-    abroad_in,
-    as_ascii,
-    code_in,
-    has_plan,
-    is_valid,
-    numbering_of,
-    one_digit_in,
-    read_phone,
-    trunk_in,
-)
+from callmark.tables.phones import LONGEST, SHORTEST, NoNumber, as_ascii, read_phone
+from callmark.tables.plans import abroad_in, code_in, has_plan, is_valid, numbering_of, one_digit_in, trunk_in
 
 BETWEEN = r"[ ().\-/]{0,3}"
 """What divides groups of digits, in ASCII."""

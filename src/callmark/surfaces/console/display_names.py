@@ -218,7 +218,10 @@ def size(number_of_bytes: int) -> str:
 
 
 def phone(number: str | None) -> str:
-    """A number as every page writes it: `+91 80400 01234`, in its country's groups, which stay on one line."""
+    """A number as every page writes it: `+91 80400 01234`, in its country's groups, which stay on one line.
+
+    One that its country would write with other digits, as 447911123456 for 4407911123456, is written as it is kept.
+    """
     if not number:
         return ""
     import phonenumbers  # here, because a process that shows no page does without
@@ -228,7 +231,8 @@ def phone(number: str | None) -> str:
     except phonenumbers.NumberParseException:
         return f"+{number}"
     international = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-    return international.replace(" ", NO_BREAK)
+    is_same = re.sub("[^0-9]", "", international) == number
+    return international.replace(" ", NO_BREAK) if is_same else f"+{number}"
 
 
 def receiver(record: StoredRecord) -> str:
