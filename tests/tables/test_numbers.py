@@ -97,48 +97,6 @@ def test_a_number_among_the_words_of_a_mail_is_reported() -> None:
     assert told(found)[0] == (3, "a number among other words is not read; write it on a line of its own")
 
 
-@pytest.mark.parametrize("code", ["91", "+91", "0091", "91.0"])
-def test_a_country_code_in_another_column_is_never_passed_over(code: str) -> None:
-    file = f"Country Code,Phone\n{code},8040005001\n{code},{TWO}\n".encode()
-    found = read_numbers(file)
-    assert found.numbers == [TWO]
-    assert told(found) == [
-        (
-            2,
-            f"its country code, {code}, stands in another column; write it before the number, or choose the country",
-        )
-    ]
-    assert read_numbers(file, reading=Reading(region="IN")).numbers == [ONE, TWO]
-
-
-def test_numbers_that_no_country_has_are_told() -> None:
-    found = read_numbers(f"phone\n{ONE}\n8040005001\n".encode())
-    assert found.numbers == [ONE, "8040005001"]
-    assert "1 number fits no country: +8040005001. If the country code is missing, or has a 0" in found.table.notes[0]
-    assert read_numbers(f"phone\n{ONE}\n".encode()).table.notes == ()
-
-
-@pytest.mark.parametrize(
-    ("written", "region", "is_meant"),
-    [("4407911123456", "GB", "447911123456"), ("9109840012345", "IN", "919840012345"), ("4901511234567", "DE", "")],
-)
-def test_a_zero_behind_the_country_code_is_reported(written: str, region: str, is_meant: str) -> None:
-    found = read_numbers(f"phone\n{ONE}\n{written}\n".encode())
-    assert found.numbers == [ONE, written]
-    assert (
-        f"1 number fits no country: +{written}. If the country code is missing, or has a 0 behind it"
-        in (found.table.notes[0])
-    )
-    if is_meant:
-        assert read_numbers(written.encode(), reading=Reading(region=region)).numbers == [is_meant]
-
-
-@pytest.mark.parametrize("number", ["390612345678", "393123456789", "5491112345678", "525512345678", "2250707123456"])
-def test_a_number_that_its_country_writes_so_is_not_reported(number: str) -> None:
-    found = read_numbers(f"phone\n{number}\n".encode())
-    assert (found.numbers, found.table.notes) == ([number], ())
-
-
 def test_a_number_that_may_lack_its_country_code_is_reported_and_makes_its_column_one_of_numbers() -> None:
     found = read_numbers(b"Asha,4915112345678\nBen,4916012345678\n", reading=Reading(region="DE"))
     assert (found.columns, found.numbers) == ((1,), [])

@@ -167,5 +167,8 @@ class RowReader(Struct, frozen=True):
         """Why the row cannot be read: its country code is in a column of its own and not before the number."""
         if self.dial_code is None:
             return ""
-        number = read_phone(values[self.receiver], self.region)
-        return not_under(line, self.dial_code, number) if isinstance(number, str) else ""
+        written = values[self.receiver]
+        number = read_phone(written, self.region)
+        if not isinstance(number, str):
+            return ""
+        return not_under(line, self.dial_code, number, "" if self.region else written)

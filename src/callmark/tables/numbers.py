@@ -19,8 +19,8 @@ from callmark.tables.columns import (
     says_phone,
 )
 from callmark.tables.model import Line, Table, TableError, Unread
-from callmark.tables.phones import NoNumber, looks_like_phone, read_phones
-from callmark.tables.plans import fits_country
+from callmark.tables.phones import NoNumber, as_ascii, looks_like_phone, read_phones
+from callmark.tables.plans import fits_country, is_valid
 from callmark.tables.reader import Reading, read_table
 
 _LOOKED_AT = 200
@@ -122,7 +122,7 @@ def _of_line(line: Line, columns: tuple[int, ...], code: int | None, region: str
             yield Unread(line.number, (cell or line.text)[:_LONGEST_SHOWN], read.why)
             continue
         for number in read:
-            if why := not_under(line, code, number):
+            if why := not_under(line, code, number, "" if region else cell):
                 text = text or line.text[:_LONGEST_SHOWN]
                 yield Unread(line.number, text, why)
             else:
@@ -157,15 +157,32 @@ def dial_code_column(table: Table) -> int | None:
     return next((at for at, name in enumerate(table.names or ()) if says_dial_code(name)), None)
 
 
-def not_under(line: Line, code: int | None, number: str) -> str:
-    """What is wrong with a number whose row names another country code (in column `code`); empty when nothing is."""
+def not_under(line: Line, code: int | None, number: str, written: str) -> str:
+    """What is wrong with a number whose row names another country code (in column `code`); empty when nothing is.
+
+    `written` is what it was read from without a country, else empty. Digits that begin with the code by chance lack it:
+    9123456789 under 91.
+    """
     said = line.cells[code][:_LONGEST_SHOWN] if code is not None and code < len(line.cells) else ""
     digits = said.removesuffix(".0").lstrip("+0 ")
-    if not (digits.isascii() and digits.isdigit()) or number.startswith(digits):
+    if not (digits.isascii() and digits.isdigit()):
         return ""
+    if number.startswith(digits):
+        longer = digits + number
+        if not (_may_lack_code(written) and is_valid(longer) and fits_country(longer)):
+            return ""
+        if is_valid(number):
+            return EITHER_UNDER
     return f"its country code, {said}, {_ELSEWHERE}"
 
 
+def _may_lack_code(written: str) -> bool:
+    """Whether a text has digits, and neither + nor 00 before them."""
+    visible = "".join(map(as_ascii, written))
+    return "+" not in visible and bool(visible) and not visible.lstrip("( '").startswith("00")
+
+
+EITHER_UNDER = "could begin with its country code, or lack it; write it with +"
 NOT_UNDER = f"its country code {_ELSEWHERE}"
 """The same without the code, for those who count rows by what is wrong with them."""
 

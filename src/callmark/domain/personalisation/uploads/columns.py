@@ -16,7 +16,7 @@ from callmark.record_rules.columns import (
 from callmark.record_rules.fields import Field
 from callmark.tables.columns import key, place_of
 from callmark.tables.model import Table, TableError
-from callmark.tables.numbers import NOT_UNDER
+from callmark.tables.numbers import EITHER_UNDER, NOT_UNDER
 from callmark.tables.phones import read_phone
 from callmark.tables.reader import Reading, read_table
 
@@ -57,7 +57,9 @@ def rows_of(table: Table, columns: Mapping[Field, int], region: str = "") -> lis
     good: list[UploadRow] = []
     for line in table.lines:
         values = reader.values(line)
-        why = NOT_UNDER if reader.fault(line, values) else ""  # faults are counted by their text; the line has the code
+        why = reader.fault(line, values)
+        if why and why != EITHER_UNDER:
+            why = NOT_UNDER  # faults are counted by their text; the line has the code
         good.append(UploadRow(line.number, RowTexts._make(values), f"{why}: {line.text}" if why else ""))
     faulty = [UploadRow(one.line, RowTexts(), f"{one.why}: {one.text}") for one in table.faults]
     return sorted([*good, *faulty], key=lambda row: row.line)
