@@ -22,6 +22,8 @@ class FakeFcm(Struct):
     requests: list[Received]
     answers: list[tuple[int, dict[str, Any], dict[str, str]]] = field(default_factory=list[Any])
     tokens: int = 0
+    refusals: list[int] = field(default_factory=list[int])
+    """Statuses that the token address answers instead of giving the next access tokens."""
     meanwhile: list[Awaitable[None]] = field(default_factory=list[Awaitable[None]])
     """What happens while the next message is on its way."""
 
@@ -29,10 +31,16 @@ class FakeFcm(Struct):
         """What was sent to apps."""
         return [json.loads(one.body)["message"] for one in self.requests if one.target.endswith("messages:send")]
 
+    def sign_ons(self) -> int:
+        """How often an access token was asked for."""
+        return len([one for one in self.requests if one.target == "/token"])
+
     async def answer(self, request: web.Request) -> web.Response:
         if request.path == "/token":
             form = await request.post()
             check_assertion(str(form["assertion"]), self.url)
+            if self.refusals:
+                return web.json_response({"error": "invalid_grant"}, status=self.refusals.pop(0))
             self.tokens += 1
             return web.json_response(
                 {"access_token": f"ya29.{self.tokens}", "expires_in": 3599, "token_type": "Bearer"}

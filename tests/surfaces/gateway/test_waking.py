@@ -10,15 +10,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import web
 from msgspec.structs import replace
-from tests.domain.webhooks.receiving import Handler, receiver
 from tests.support.databases import Databases
 from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_cast, phone
 from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until
-from tests.surfaces.gateway.fake_fcm import FakeFcm, credentials
+from tests.surfaces.gateway.fake_fcm import FakeFcm
 from tests.surfaces.gateway.helpers import (
     Owner,
     new_record,
@@ -30,16 +28,15 @@ from tests.surfaces.gateway.helpers import (
     served,
     store_records,
 )
+from tests.surfaces.gateway.waking import APP_TOKEN, ask_to_wake, sleeping
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service as handsets, waking as waking_up
-from callmark.domain.handsets.model import OS, PushService, PushToken
+from callmark.domain.handsets.model import OS
 from callmark.domain.handsets.waking_queries import MOST_KEPT, PAUSE
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, RecordKey
-from callmark.domain.personalisation.partitions import keep_partitions
 from callmark.domain.personalisation.validation import V2
-from callmark.domain.policy.model import SYSTEM
 from callmark.kit.errors import SetupError
 from callmark.kit.fabric.fanout import Answer
 from callmark.kit.ids import random_uuid
@@ -47,7 +44,6 @@ from callmark.kit.outbound.fcm import read_service_account
 from callmark.kit.worker import Worker
 from callmark.processes.worker import run_worker
 
-APP_TOKEN = "fcm:APA91b-of-an-app"
 GONE: dict[str, Any] = {
     "error": {
         "code": 404,
@@ -58,15 +54,6 @@ GONE: dict[str, Any] = {
         ],
     }
 }
-BUSY: dict[str, Any] = {
-    "error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded.", "details": []}
-}
-
-DELAYS: list[tuple[tuple[int, dict[str, Any], dict[str, str]], timedelta]] = [
-    ((429, BUSY, {"Retry-After": "7"}), timedelta(seconds=7)),
-    ((503, {"error": {"code": 503, "status": "UNAVAILABLE", "message": "later"}}, {}), timedelta(seconds=1)),
-    ((500, {}, {}), timedelta(seconds=1)),
-]
 
 
 @pytest.fixture(scope="session")
@@ -76,41 +63,8 @@ def databases(databases_with_days: Databases) -> Databases:
 
 
 @pytest.fixture
-async def fcm() -> AsyncGenerator[FakeFcm]:
-    handler: list[Handler] = []
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        return await handler[0](request)
-
-    async with receiver(answer) as server:
-        fake = FakeFcm(server.url.partition("/hook")[0], server.requests)
-        handler.append(fake.answer)
-        yield fake
-
-
-@pytest.fixture
-async def waking(deps: Deps, fcm: FakeFcm, tmp_path: Path) -> Deps:
-    """The platform with credentials for that server."""
-    await keep_partitions(deps)
-    path = tmp_path / "service-account.json"
-    path.write_text(json.dumps(credentials(fcm.url)))
-    settings = msgspec.structs.replace(
-        deps.settings, fcm_credentials_file=path, fcm_url=fcm.url, outgoing_networks="127.0.0.0/8"
-    )
-    return replace(deps, settings=settings)
-
-
-@pytest.fixture
 async def cast(deps: Deps) -> Cast:
     return await make_cast(deps)
-
-
-async def sleeping(deps: Deps, token: str | None = APP_TOKEN) -> Owner:
-    """A handset that is registered, has no stream, and can be woken."""
-    _, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
-    push_token = PushToken(PushService.FCM, token) if token else None
-    made = await handsets.register(deps, credential, phone(), OS.ANDROID, "5.0.0", push_token)
-    return Owner(made.registration, made.token, credential)
 
 
 @asynccontextmanager
@@ -231,12 +185,6 @@ async def test_without_a_token_or_credentials_nothing_is_sent_and_the_push_fails
     assert fcm.messages() == []
 
 
-async def ask_to_wake(deps: Deps, owner: Owner, wanted_by: str = "", lasts: timedelta = timedelta(hours=1)) -> None:
-    """What a push to a handset without a stream does: its wake-up is due afterwards."""
-    ends = {owner.number: deps.clock.now() + lasts}
-    assert await waking_up.expected(deps, wanted_by, ends, [owner.number]) == {owner.number}
-
-
 async def test_a_batch_delays_neither_another_account_nor_a_real_time_push(waking: Deps, clock: FakeClock) -> None:
     one, other = random_uuid(), random_uuid()
     wanted = [waking_up.batches_of(one)] * 4 + [waking_up.real_time_of(one), waking_up.batches_of(other)]
@@ -322,28 +270,6 @@ async def test_a_record_that_comes_while_the_message_is_on_its_way_is_waked_for_
     clock.advance(waking_up.FIRST_RETRY)
     await run_due_once(waking)
     assert kept_for(fcm)[2:] == [1, 86_399]
-
-
-@pytest.mark.parametrize(("answer", "after"), DELAYS)
-async def test_a_service_that_is_busy_is_asked_again_later(
-    waking: Deps,
-    fcm: FakeFcm,
-    clock: FakeClock,
-    answer: tuple[int, dict[str, Any], dict[str, str]],
-    after: timedelta,
-) -> None:
-    owner = await sleeping(waking)
-    fcm.answers = [answer]
-    await ask_to_wake(waking, owner)
-    await run_due_once(waking)
-    clock.advance(after - timedelta(seconds=0.1))
-    await run_due_once(waking)
-    assert len(fcm.messages()) == 1
-    clock.advance(timedelta(seconds=0.2))
-    await run_due_once(waking)
-    assert len(fcm.messages()) == 2
-    await run_due_once(waking)
-    assert len(fcm.messages()) == 2
 
 
 async def test_nothing_is_sent_once_the_window_has_ended(waking: Deps, fcm: FakeFcm, clock: FakeClock) -> None:

@@ -27,7 +27,11 @@ _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _ASKED_FOR = timedelta(hours=1)
 _RENEWED_BEFORE = timedelta(minutes=5)
 _LONGEST_TTL_S = 28 * 86_400  # the service's own limit
-_OK, _UNAUTHORISED, _NOT_FOUND, _TOO_MANY, _SERVER = 200, 401, 404, 429, 500
+_EARLIER = timedelta(seconds=10)
+"""How much before now an assertion says that it was made: our clock may be ahead of the service's."""
+_OK, _BAD, _UNAUTHORISED, _TOO_LARGE, _TOO_MANY = 200, 400, 401, 413, 429
+_ABOUT_THE_MESSAGE = {"INVALID_ARGUMENT", "SENDER_ID_MISMATCH"}
+"""Errors that another try does not change; others are of the service, our account, or something on the way to it."""
 _LONGEST_WAIT_S = 3600
 
 
@@ -143,38 +147,52 @@ class Fcm:
         if "UNREGISTERED" in codes:
             return TokenGone()
         said = f"{answer.status} {error.status} {error.message}".strip()
-        if answer.status == _TOO_MANY or answer.status >= _SERVER:
-            after_s = _seconds(answer.retry_after)
-            if answer.status == _TOO_MANY or after_s:
-                self._rests_until = time.monotonic() + (after_s or 1.0)
-            return NotNow(said, after_s)
-        return MessageRefused(said)
+        if answer.status in (_BAD, _TOO_LARGE) or codes & _ABOUT_THE_MESSAGE:
+            return MessageRefused(said)
+        after_s = _seconds(answer.retry_after)
+        if answer.status == _TOO_MANY or after_s:
+            self._rest(after_s)
+        return NotNow(said, after_s)
 
-    async def _access(self) -> str | NotNow | MessageRefused:
-        """An access token that lasts a while; what is wrong when there is none."""
+    def _rest(self, after_s: float | None) -> None:
+        self._rests_until = time.monotonic() + (after_s or 1.0)
+
+    async def _access(self) -> str | NotNow:
+        """An access token that lasts a while; what is wrong when there is none.
+
+        No failure is final, as it is not about the message: a 400 comes also while a clock is a little off, or a new
+        key is not known everywhere. After one the service rests, for the others who wait here would ask it in turn.
+        """
         async with self._one_at_a_time:
-            now = self._clock.now()
-            if self._token and now < self._ends_at - _RENEWED_BEFORE:
+            if self._token and self._clock.now() < self._ends_at - _RENEWED_BEFORE:
                 return self._token
-            form = urlencode({"grant_type": _GRANT, "assertion": self._assertion()}).encode()
-            kind = {"Content-Type": "application/x-www-form-urlencoded"}
-            answer = await self._outbound.post(self._account.token_uri, form, kind)
-            if isinstance(answer, Unreachable):
-                return NotNow(f"no access token: {answer.error}")
-            if answer.status != _OK:
-                said = f"no access token: {answer.status} {answer.body[:200].decode(errors='replace')}"
-                final = _OK < answer.status < _SERVER and answer.status != _TOO_MANY
-                return MessageRefused(said) if final else NotNow(said, _seconds(answer.retry_after))
-            try:
-                got = msgspec.json.decode(answer.body, type=_Token)
-            except msgspec.DecodeError:
-                return NotNow("no access token: the answer cannot be read")
-            self._token, self._ends_at = got.access_token, now + timedelta(seconds=got.expires_in)
-            return self._token
+            if not self.is_free:
+                return NotNow("no access token: the service is left alone for a moment")
+            found = await self._new_token()
+            if isinstance(found, NotNow):
+                self._rest(found.after_s)
+            return found
+
+    async def _new_token(self) -> str | NotNow:
+        now = self._clock.now()
+        form = urlencode({"grant_type": _GRANT, "assertion": self._assertion()}).encode()
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await self._outbound.post(self._account.token_uri, form, kind)
+        if isinstance(answer, Unreachable):
+            return NotNow(f"no access token: {answer.error}")
+        if answer.status != _OK:
+            said = f"no access token: {answer.status} {answer.body[:200].decode(errors='replace')}"
+            return NotNow(said, _seconds(answer.retry_after))
+        try:
+            got = msgspec.json.decode(answer.body, type=_Token)
+        except msgspec.DecodeError:
+            return NotNow("no access token: the answer cannot be read")
+        self._token, self._ends_at = got.access_token, now + timedelta(seconds=got.expires_in)
+        return self._token
 
     def _assertion(self) -> str:
         """Who we are, signed: a JSON Web Token (RFC 7523) for the token address."""
-        now = int(self._clock.now().timestamp())
+        now = int((self._clock.now() - _EARLIER).timestamp())
         claims = {
             "iss": self._account.client_email,
             "scope": _SCOPE,
