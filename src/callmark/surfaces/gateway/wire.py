@@ -30,11 +30,30 @@ MOST_IDS_A_SYNC = 200
 MOST_ACKS = 200
 
 Body = TypeVar("Body")
-FrameId = Annotated[str, Meta(min_length=1, max_length=64)]
-Held = Annotated[list[UUID], Meta(max_length=MOST_IDS_A_SYNC)]
+FrameId = Annotated[
+    str, Meta(description="The frame's id, made by the handset; answers have it in `re`.", min_length=1, max_length=64)
+]
 ShortText = Annotated[str, Meta(max_length=64)]
-Region = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")]
-"""The country whose national form numbers of a body may have; ISO 3166, two letters."""
+Region = Annotated[
+    Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")] | None,
+    Meta(
+        description="The country in whose form numbers without `+` stand, two letters; null: with their country code."
+    ),
+]
+_ServerId = Annotated[UUID, Meta(description="The frame's id.")]
+_Answered = Annotated[str, Meta(description="The `id` of the frame that this answers.")]
+_Generation = Annotated[int, Meta(description="How often the number has been registered.")]
+_Now = Annotated[int, Meta(description="The product clock, epoch milliseconds.", extra_json_schema={"format": "int64"})]
+_Shown = Annotated[Identity | ListedIdentity | None, Meta(description="What shows; null for the bare number.")]
+_Source = Annotated[CallSource, Meta(description="Where the identity comes from.")]
+_Why = Annotated[str, Meta(description="Why it is what it is, for people; do not compare it.")]
+_AfterTheCall = Annotated[Offers, Meta(description="What the screen may offer after the call.")]
+_Trace = Annotated[str | None, Meta(description="The trace that it belongs to, by W3C Trace Context.")]
+_CallId = Annotated[UUID, Meta(description="The call; the handset makes an id for each.")]
+_CALLER = "The number that rings. Country code and digits."
+_BUSINESS = "The number that had called. Country code and digits."
+_CURSOR = "Goes into the next request for the next page; null at the beginning and the end."
+_PHONE_NUMBER = "Its phone number. Country code and digits."
 
 MOST_DURATION_S = 7 * 86_400
 
@@ -43,89 +62,121 @@ MOST_DURATION_S = 7 * 86_400
 
 
 class SyncBody(Struct, kw_only=True, frozen=True):
-    """What the handset holds; the cursor of the page before, None to begin."""
+    """What the handset holds, and where to continue."""
 
-    held: Held = []
-    cursor: Annotated[str, Meta(max_length=64)] | None = None
+    held: Annotated[
+        list[UUID],
+        Meta(
+            description="Ids of records that the handset holds; they count as acknowledged.", max_length=MOST_IDS_A_SYNC
+        ),
+    ] = []
+    cursor: Annotated[Annotated[str, Meta(max_length=64)] | None, Meta(description=_CURSOR)] = None
 
 
 class ResolveBody(Struct, kw_only=True, frozen=True):
-    """Who is ringing. `time_zone` is the handset's own, by name or as an offset from UTC: slots are written in it."""
+    """Who is ringing."""
 
-    caller_number: ShortText
-    region: Region | None = None
-    time_zone: ShortText = "UTC"
+    caller_number: Annotated[ShortText, Meta(description=_CALLER)]
+    region: Region = None
+    time_zone: Annotated[
+        ShortText, Meta(description="The handset's own, by name or as an offset from UTC: slots are written in it.")
+    ] = "UTC"
 
 
 class CallBody(Struct, kw_only=True, frozen=True):
     """One fact of a real call. The last three are as Android gives them, in any report of the call."""
 
-    call_id: UUID
-    caller_number: ShortText
-    region: Region | None = None
-    event: CallEvent
-    source: CallSource
-    record: RecordRef | None = None
-    verification: Verification | None = None
-    duration_s: Annotated[int, Meta(ge=0, le=MOST_DURATION_S)] | None = None
-    disconnect: Disconnect | None = None
+    call_id: _CallId
+    caller_number: Annotated[ShortText, Meta(description=_CALLER)]
+    region: Region = None
+    event: Annotated[CallEvent, Meta(description="What happened.")]
+    source: _Source
+    record: Annotated[RecordRef | None, Meta(description="The call record; null for another source.")] = None
+    verification: Annotated[
+        Verification | None,
+        Meta(description="What the network said of the caller's number; null where the handset cannot tell."),
+    ] = None
+    duration_s: Annotated[
+        Annotated[int, Meta(ge=0, le=MOST_DURATION_S)] | None, Meta(description="How long they talked, in seconds.")
+    ] = None
+    disconnect: Annotated[Disconnect | None, Meta(description="Why the call ended, by Android's names.")] = None
 
 
 class CallMeBackBody(Struct, kw_only=True, frozen=True):
-    """The receiver asks to be called back, or says that they are not interested. `request_id` of the handset's making.
+    """The receiver asks to be called back, or says that they are not interested."""
 
-    `slot` is one of the offered ones as it was given.
-    """
-
-    request_id: UUID
-    business_number: ShortText
-    region: Region | None = None
-    interested: bool = True
-    slot: ShortText | None = None
-    sim_unknown: bool = False
-    alternate_number: ShortText | None = None
+    request_id: Annotated[
+        UUID, Meta(description="An id that the handset makes for each request; repeated, it changes nothing.")
+    ]
+    business_number: Annotated[ShortText, Meta(description=_BUSINESS)]
+    region: Region = None
+    interested: Annotated[bool, Meta(description="Whether the receiver wants to be called back.")] = True
+    slot: Annotated[
+        ShortText | None,
+        Meta(description="One of the offered slots as it was given; null without a slot picker or without interest."),
+    ] = None
+    sim_unknown: Annotated[bool, Meta(description="Whether the call came to a SIM whose number is not known.")] = False
+    alternate_number: Annotated[
+        ShortText | None, Meta(description="Another number to be called at; null or empty for none.")
+    ] = None
 
 
 class AnswerBody(Struct, frozen=True):
-    """What the receiver says to one question: an option, a rating from "1" to "5", or free text."""
+    """What the receiver says to one question."""
 
-    question_id: UUID
-    answer: str
+    question_id: Annotated[UUID, Meta(description="The question, as offered.")]
+    answer: Annotated[str, Meta(description="One of the question's options, a rating from `1` to `5`, or free text.")]
 
 
 class FeedbackBody(Struct, kw_only=True, frozen=True):
     """What the receiver answers to a campaign after the call `call_id`, which has been reported."""
 
-    call_id: UUID
-    business_number: ShortText
-    region: Region | None = None
-    campaign_id: UUID
-    call_type: CallType
-    answers: Annotated[list[AnswerBody], Meta(max_length=MOST_QUESTIONS)]
+    call_id: _CallId
+    business_number: Annotated[ShortText, Meta(description=_BUSINESS)]
+    region: Region = None
+    campaign_id: Annotated[UUID, Meta(description="The campaign, as offered.")]
+    call_type: Annotated[CallType, Meta(description="How the call ended.")]
+    answers: Annotated[
+        list[AnswerBody], Meta(description="What is said to each question, at least one.", max_length=MOST_QUESTIONS)
+    ]
 
 
 class AckBody(Struct, kw_only=True, frozen=True):
-    """Records that the handset holds (plain HTTP only; the frame names one)."""
+    """Records that the handset holds."""
 
-    records: Annotated[list[RecordRef], Meta(min_length=1, max_length=MOST_ACKS)]
+    records: Annotated[
+        list[RecordRef],
+        Meta(description="References as they came with the records.", min_length=1, max_length=MOST_ACKS),
+    ]
 
 
 class RegistrationBody(Struct, kw_only=True, frozen=True):
     """A handset that wants to be reached."""
 
-    phone_number: ShortText
-    region: Region | None = None
-    os: OS
-    app_version: ShortText
-    push_service: PushService | None = None
-    push_token: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
+    phone_number: Annotated[ShortText, Meta(description=_PHONE_NUMBER)]
+    region: Region = None
+    os: Annotated[OS, Meta(description="What it runs.")]
+    app_version: Annotated[
+        ShortText,
+        Meta(
+            description="One to four whole numbers joined by dots; what follows them, as in `4.2.0-beta1`, does not"
+            " count."
+        ),
+    ]
+    push_service: Annotated[
+        PushService | None, Meta(description="Through what the app is woken, `fcm`; null: it is not woken.")
+    ] = None
+    push_token: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=4096)] | None,
+        Meta(description="The app's token there; required with `push_service`."),
+    ] = None
 
 
 class AckFrame(Struct, kw_only=True, frozen=True, tag="ack"):
     """One record that the handset holds."""
 
     id: FrameId
-    record: RecordRef
+    record: Annotated[RecordRef, Meta(description="The reference as it came with the record.")]
 
 
 class SyncFrame(SyncBody, kw_only=True, frozen=True, tag="sync"):
@@ -150,14 +201,14 @@ class CallMeBackFrame(CallMeBackBody, kw_only=True, frozen=True, tag="call_me_ba
     """See CallMeBackBody."""
 
     id: FrameId
-    traceparent: str | None = None
+    traceparent: _Trace = None
 
 
 class FeedbackFrame(FeedbackBody, kw_only=True, frozen=True, tag="feedback"):
     """See FeedbackBody."""
 
     id: FrameId
-    traceparent: str | None = None
+    traceparent: _Trace = None
 
 
 HandsetFrame = AckFrame | SyncFrame | ResolveFrame | CallFrame | CallMeBackFrame | FeedbackFrame
@@ -167,79 +218,79 @@ HandsetFrame = AckFrame | SyncFrame | ResolveFrame | CallFrame | CallMeBackFrame
 
 
 class Welcome(Struct, frozen=True, tag="welcome"):
-    """The first frame on every stream; `now` is the product clock in milliseconds."""
+    """The first frame on every stream."""
 
-    id: UUID
-    phone_number: str
-    generation: int
-    now: int
-    ping_s: int = PING_S
+    id: _ServerId
+    phone_number: Annotated[str, Meta(description=_PHONE_NUMBER)]
+    generation: _Generation
+    now: _Now
+    ping_s: Annotated[int, Meta(description="Seconds between the server's pings.")] = PING_S
 
 
 class Synced(Struct, frozen=True, tag="synced"):
     """One page has been sent."""
 
-    id: UUID
-    re: str
-    cursor: str | None
+    id: _ServerId
+    re: _Answered
+    cursor: Annotated[str | None, Meta(description=_CURSOR)]
 
 
 class Resolved(Struct, frozen=True, tag="resolved"):
     """The answer to `resolve`."""
 
-    id: UUID
-    re: str
-    caller_number: str
-    identity: Identity | ListedIdentity | None
-    source: CallSource
-    why: str
-    offers: Offers
+    id: _ServerId
+    re: _Answered
+    caller_number: Annotated[str, Meta(description=_CALLER)]
+    identity: _Shown
+    source: _Source
+    why: _Why
+    offers: _AfterTheCall
 
 
 class Received(Struct, frozen=True, tag="received"):
     """The `call`, `call_me_back` or `feedback` frame with the id `re` is stored."""
 
-    id: UUID
-    re: str
+    id: _ServerId
+    re: _Answered
 
 
 class Failed(Struct, frozen=True, tag="error"):
     """A frame failed."""
 
-    id: UUID
-    re: str | None
-    slug: str
-    message: str
+    id: _ServerId
+    re: Annotated[str | None, Meta(description="The `id` of the frame; null if it could not be read.")]
+    slug: Annotated[str, Meta(description="The cause, for machines.")]
+    message: Annotated[str, Meta(description="The cause, for people.")]
 
 
 # the answers of plain HTTP ------------------------------------------------------------------------------------------
 
 
 class SyncAnswer(Struct, frozen=True):
-    """One page; `now` is the product clock in milliseconds."""
+    """One page of a sync."""
 
-    now: int
-    identities: list[Identity]
-    withdrawn: list[RecordRef]
-    cursor: str | None
+    now: _Now
+    identities: Annotated[list[Identity], Meta(description="Call records that the handset lacks.")]
+    withdrawn: Annotated[list[RecordRef], Meta(description="Records that must no longer be shown.")]
+    cursor: Annotated[str | None, Meta(description=_CURSOR)]
 
 
 class ResolveAnswer(Struct, frozen=True):
-    """As `Resolved`, without type, id and re."""
+    """What to show for the caller, and what may be offered after the call."""
 
-    caller_number: str
-    identity: Identity | ListedIdentity | None
-    source: CallSource
-    why: str
-    offers: Offers
+    caller_number: Annotated[str, Meta(description=_CALLER)]
+    identity: _Shown
+    source: _Source
+    why: _Why
+    offers: _AfterTheCall
 
 
 class RegistrationAnswer(Struct, frozen=True):
     """A registration and its token, shown once."""
 
-    phone_number: str
-    generation: int
-    token: str
+    phone_number: Annotated[str, Meta(description=_PHONE_NUMBER)]
+    generation: _Generation
+    token: Annotated[str, Meta(description="The handset's token, shown this once.")]
 
 
 class _OnlyId(Struct, frozen=True):
