@@ -66,6 +66,12 @@ def test_the_frames_that_received_answers_are_named_with_it(document: dict[str, 
         assert set(re.findall(r"`(\w+)`", told)) - {"re", "received"} == answered
 
 
+def test_every_field_but_the_tag_has_a_description(document: dict[str, Any]) -> None:
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    fields = [(name, *one) for name, schema in schemas.items() for one in schema.get("properties", {}).items()]
+    assert [(name, field) for name, field, told in fields if field != "type" and not told.get("description")] == []
+
+
 def test_errors_are_those_of_the_prose(document: dict[str, Any]) -> None:
     summary: str = document["components"]["messages"]["error"]["summary"]
     _, _, table = GATEWAY.partition("| `slug` | What the handset does |\n|---|---|\n")

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.events.model import epoch_text
@@ -28,14 +29,14 @@ DEFAULT_RATING_QUESTION = "How would you rate this call?"
 
 
 class CampaignType(StrEnum):
-    """The `campaign_type` of the wire: one question about the call as a whole, or several of the business's own."""
+    """One question about the call as a whole, or several of the business's own."""
 
     CALL_RATING = "call_rating"
     QUESTIONS = "questions"
 
 
 class CallType(StrEnum):
-    """The `call_type` of the wire: after which calls a campaign asks. A rejected call counts as missed."""
+    """After which calls a campaign asks. A rejected call counts as missed."""
 
     ANSWERED = "answered"
     MISSED = "missed"
@@ -58,12 +59,14 @@ class QuestionKind(StrEnum):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A question as campaigns store it. `options` of a choice, 2 to 10 different ones; else empty."""
+    """A campaign's question, as it is stored and sent to handsets."""
 
-    id: QuestionId
-    text: str
-    kind: QuestionKind
-    options: tuple[str, ...] = ()
+    id: Annotated[QuestionId, Meta(description="Its id.")]
+    text: Annotated[str, Meta(description="The question.")]
+    kind: Annotated[QuestionKind, Meta(description="How the question is answered.")]
+    options: Annotated[
+        tuple[str, ...], Meta(description="What a choice chooses from, 2 to 10 different ones; empty for other kinds.")
+    ] = ()
 
 
 class NewQuestion(Struct, frozen=True):

@@ -28,7 +28,7 @@ _VERSION = re.compile(
 
 
 class OS(StrEnum):
-    """What a handset runs. Pushed identities show on Android only (contract, section 10.2)."""
+    """What a handset runs. Pushed call records show on Android only."""
 
     ANDROID = "android"
     IOS = "ios"

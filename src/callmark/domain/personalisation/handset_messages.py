@@ -3,10 +3,11 @@
 Their JSON is the gateway protocol's, see `docs/gateway.md`.
 """
 
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from callmark.domain.ids import RecordId
 from callmark.domain.labels.model import logo_address
@@ -19,13 +20,20 @@ from callmark.kit.telemetry import tracing
 _encoder = msgspec.json.Encoder()
 _TRACEPARENT, _TRACEPARENT_LENGTH = b'"traceparent":"', 55
 
+CallerNumber = Annotated[str, Meta(description="The number that rings. Country code and digits.")]
+FirstLine = Annotated[str, Meta(description="The first line on the screen.")]
+CallReason = Annotated[str | None, Meta(description="The second line on the screen; null for none.")]
+LogoUrl = Annotated[str, Meta(description="A picture that never changes.")]
+Verified = Annotated[bool, Meta(description="Whether the business behind it was verified.")]
+_Int64 = Annotated[int, Meta(extra_json_schema={"format": "int64"})]
+
 
 class RecordRef(msgspec.Struct, frozen=True):
-    """A record's key as the wire carries it; `ends_at` in epoch milliseconds."""
+    """A call record's name. All three parts are sent back exactly as they came."""
 
-    id: UUID
-    receiver_number: str
-    ends_at: int
+    id: Annotated[UUID, Meta(description="The record's id.")]
+    receiver_number: Annotated[str, Meta(description="The handset's own number.")]
+    ends_at: Annotated[_Int64, Meta(description="When the record's window ends, epoch milliseconds.")]
 
     @classmethod
     def of(cls, key: RecordKey) -> "RecordRef":
@@ -44,27 +52,31 @@ class RecordRef(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True, tag="identity"):
-    """What a handset shows when `caller_number` calls. `starts_at` in milliseconds, `accepted_at` in microseconds."""
+    """What a handset shows when `caller_number` calls."""
 
-    id: UUID
-    record: RecordRef
-    caller_number: str
-    name: str
-    call_reason: str | None
-    logo_url: str
-    verified: bool
-    starts_at: int
-    accepted_at: int
-    position: int
-    traceparent: str | UnsetType = UNSET
-    """The trace of the push, where there is one; only in the frame that a push sends."""
+    id: Annotated[UUID, Meta(description="The record's id.")]
+    record: Annotated[RecordRef, Meta(description="The record's reference, for `ack`.")]
+    caller_number: CallerNumber
+    name: FirstLine
+    call_reason: CallReason
+    logo_url: LogoUrl
+    verified: Verified
+    starts_at: Annotated[_Int64, Meta(description="When the record's window begins, epoch milliseconds.")]
+    accepted_at: Annotated[
+        _Int64, Meta(description="When the record was accepted, epoch microseconds; of several the greatest shows.")
+    ]
+    position: Annotated[int, Meta(description="The record's place in its batch.")]
+    traceparent: Annotated[
+        str | UnsetType,
+        Meta(description="The trace of the push, by W3C Trace Context; only in its frame, if the installation traces."),
+    ] = UNSET
 
 
 class Withdraw(msgspec.Struct, frozen=True, tag="withdraw"):
     """A record that must no longer be shown."""
 
-    id: UUID
-    record: RecordRef
+    id: Annotated[UUID, Meta(description="The frame's id.")]
+    record: Annotated[RecordRef, Meta(description="The record's reference.")]
 
 
 def identity_of(record: OpenRecord, public_url: str, traceparent: str | None = None) -> Identity:

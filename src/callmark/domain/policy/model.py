@@ -19,7 +19,7 @@ from callmark.kit.errors import Forbidden, NotFound
 
 
 class Role(StrEnum):
-    """What a member may do (contract, section 12.1)."""
+    """What a person may do in the console."""
 
     ADMIN = "admin"
     DEPARTMENT_OWNER = "department_owner"

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from callmark.domain.callbacks.model import CallbackOffer
 from callmark.domain.calls.model import CallSource
@@ -15,7 +16,14 @@ from callmark.domain.handsets.model import Reach, Registration
 from callmark.domain.ids import CampaignId, QuestionId
 from callmark.domain.labels.model import logo_address
 from callmark.domain.numbers.model import ListedCaller, Unlisted
-from callmark.domain.personalisation.handset_messages import Identity
+from callmark.domain.personalisation.handset_messages import (
+    CallerNumber,
+    CallReason,
+    FirstLine,
+    Identity,
+    LogoUrl,
+    Verified,
+)
 from callmark.domain.personalisation.model import OpenRecord, Outcome, StoredRecord
 from callmark.instants import iso_ms
 from callmark.kit.phone import PhoneNumber
@@ -24,36 +32,36 @@ from callmark.kit.phone import PhoneNumber
 class ListedIdentity(msgspec.Struct, frozen=True, kw_only=True, tag="listed_identity"):
     """The static identity of a listed number. Do not store it; ask for it at each call."""
 
-    caller_number: str
-    name: str
-    call_reason: str | None
-    logo_url: str
-    verified: bool = True
+    caller_number: CallerNumber
+    name: FirstLine
+    call_reason: CallReason
+    logo_url: LogoUrl
+    verified: Verified = True
 
 
 class OfferedCampaign(msgspec.Struct, frozen=True):
     """A campaign that asks about calls of these types, with the ids of its questions in order."""
 
-    id: CampaignId
-    name: str
-    type: CampaignType
-    call_types: list[CallType]
-    question_ids: list[QuestionId]
+    id: Annotated[CampaignId, Meta(description="Its id.")]
+    name: Annotated[str, Meta(description="The campaign's name.")]
+    type: Annotated[CampaignType, Meta(description="What kind of campaign it is.")]
+    call_types: Annotated[list[CallType], Meta(description="The calls after which the campaign asks.")]
+    question_ids: Annotated[list[QuestionId], Meta(description="The campaign's questions in order; see `questions`.")]
 
 
 class Offers(msgspec.Struct, frozen=True):
-    """What the screen can offer after the call.
+    """What the screen can offer after the call."""
 
-    `call_me_back`: after a missed or rejected one, to be called back; with a `slot_picker` in one of `slots`, which are
-    half hours by their beginnings in the handset's own zone. `questions` are those of all `campaigns`, each once.
-    """
-
-    call_me_back: bool = False
-    config_name: str | None = None
-    slot_picker: bool = False
-    slots: list[str] = []
-    campaigns: list[OfferedCampaign] = []
-    questions: list[Question] = []
+    call_me_back: Annotated[
+        bool, Meta(description="Whether the receiver may ask to be called back, after a missed or rejected call.")
+    ] = False
+    config_name: Annotated[str | None, Meta(description="The Call Me Back configuration; null without one.")] = None
+    slot_picker: Annotated[bool, Meta(description="Whether one of `slots` must be chosen.")] = False
+    slots: Annotated[list[str], Meta(description="The beginnings of half hours, in the handset's own zone.")] = []
+    campaigns: Annotated[
+        list[OfferedCampaign], Meta(description="The campaigns that may ask, at most one for each type of call.")
+    ] = []
+    questions: Annotated[list[Question], Meta(description="The questions of all campaigns, each once.")] = []
 
 
 class Resolution(Struct, frozen=True):

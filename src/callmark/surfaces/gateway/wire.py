@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from callmark.domain.calls.model import CallEvent, CallSource, Disconnect, Verification
 from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
 from callmark.domain.handsets.model import OS, PushService
-from callmark.domain.personalisation.handset_messages import Identity, RecordRef
+from callmark.domain.personalisation.handset_messages import CallerNumber, Identity, RecordRef
 from callmark.domain.resolution.model import ListedIdentity, Offers
 from callmark.kit.errors import AppError, InvalidInput
 from callmark.kit.ids import new_id
@@ -50,7 +50,6 @@ _Why = Annotated[str, Meta(description="Why it is what it is, for people; do not
 _AfterTheCall = Annotated[Offers, Meta(description="What the screen may offer after the call.")]
 _Trace = Annotated[str | None, Meta(description="The trace that it belongs to, by W3C Trace Context.")]
 _CallId = Annotated[UUID, Meta(description="The call; the handset makes an id for each.")]
-_CALLER = "The number that rings. Country code and digits."
 _BUSINESS = "The number that had called. Country code and digits."
 _CURSOR = "Goes into the next request for the next page; null at the beginning and the end."
 _PHONE_NUMBER = "Its phone number. Country code and digits."
@@ -76,7 +75,7 @@ class SyncBody(Struct, kw_only=True, frozen=True):
 class ResolveBody(Struct, kw_only=True, frozen=True):
     """Who is ringing."""
 
-    caller_number: Annotated[ShortText, Meta(description=_CALLER)]
+    caller_number: Annotated[CallerNumber, Meta(max_length=64)]
     region: Region = None
     time_zone: Annotated[
         ShortText, Meta(description="The handset's own, by name or as an offset from UTC: slots are written in it.")
@@ -87,7 +86,7 @@ class CallBody(Struct, kw_only=True, frozen=True):
     """One fact of a real call. The last three are as Android gives them, in any report of the call."""
 
     call_id: _CallId
-    caller_number: Annotated[ShortText, Meta(description=_CALLER)]
+    caller_number: Annotated[CallerNumber, Meta(max_length=64)]
     region: Region = None
     event: Annotated[CallEvent, Meta(description="What happened.")]
     source: _Source
@@ -240,7 +239,7 @@ class Resolved(Struct, frozen=True, tag="resolved"):
 
     id: _ServerId
     re: _Answered
-    caller_number: Annotated[str, Meta(description=_CALLER)]
+    caller_number: CallerNumber
     identity: _Shown
     source: _Source
     why: _Why
@@ -278,7 +277,7 @@ class SyncAnswer(Struct, frozen=True):
 class ResolveAnswer(Struct, frozen=True):
     """What to show for the caller, and what may be offered after the call."""
 
-    caller_number: Annotated[str, Meta(description=_CALLER)]
+    caller_number: CallerNumber
     identity: _Shown
     source: _Source
     why: _Why

@@ -12,14 +12,12 @@ _SCHEMAS = "#/components/schemas/"
 _INSTANT: Json = {"format": "date-time"}
 _UUID: Json = {"format": "uuid"}
 _INT64: Json = {"format": "int64"}
+_TAG = "Tells one kind of identity from another."
+"""Of the field that msgspec adds for the tag of a Struct: there is no place to describe it."""
+
 _NUMBER = "Country code and digits."
 
 _ABOUT = {
-    "Role": "What a person may do in the console.",
-    "OS": "What a handset runs. Pushed call records show on Android only.",
-    "CampaignType": "One question about the call as a whole, or several of the business's own.",
-    "CallType": "After which calls a campaign asks. A rejected call counts as missed.",
-    "RecordRef": "A call record's name. All three parts are sent back exactly as they came.",
     "Screen": "What is on the screen when a caller rings.",
     "SeedOut": "The seed of the handsets' randomness.",
     "FaultsOut": "What is left of the faults.",
@@ -36,10 +34,6 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "WebhookMadeOut.url": "Where its events are sent.",
     "WantedWebhook.url": "Where its events are sent: a public address, one of this machine, or a sink's.",
     "WorkOut.work": "Of each kind of work, how much is due or under way.",
-    "Identity.accepted_at": (
-        "When the record was accepted, epoch microseconds; of several the greatest shows.",
-        _INT64,
-    ),
     "Script.ack_delay_s": "Seconds until it acknowledges a push; it holds the record at once.",
     "ClockIn.advance_s": "Seconds to move the clock on: more than 0, at most 34,560,000 (400 days).",
     "CallMeBackIn CallMeBackOut.alternate_number": ("Another number to be called at; null or empty for none."),
@@ -55,18 +49,13 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "SinkRequestOut.at": ("When it came, by the product clock.", _INSTANT),
     "CallMeBackIn CallMeBackOut FeedbackIn FeedbackOut.business_number": (f"The number that had called. {_NUMBER}"),
     "FeedbackOut.call_id": "The call; the handset makes an id for each.",
-    "Offers.call_me_back": "Whether the receiver may ask to be called back, after a missed or rejected call.",
     "Script.call_me_back": "Asks to be called back after each missed call whose caller offers it.",
-    "CallOut Identity ListedIdentity Screen.call_reason": "The second line on the screen; null for none.",
+    "CallOut Screen.call_reason": "The second line on the screen; null for none.",
     "FeedbackOut.call_type": "How the call ended.",
     "FeedbackIn.call_type": ("How the call ended.", {"enum": ["answered", "missed"]}),
-    "OfferedCampaign.call_types": "The calls after which the campaign asks.",
     "CallIn.caller": f"The number that rings. {_NUMBER}",
-    "Identity ListedIdentity.caller_number": f"The number that rings. {_NUMBER}",
     "FeedbackIn FeedbackOut.campaign_id": "The campaign, as offered.",
-    "Offers.campaigns": "The campaigns that may ask, at most one for each type of call.",
     "EmulatorAccountOut WantedWebhook.client_account_id": ("The account.", _UUID),
-    "Offers.config_name": "The Call Me Back configuration; null without one.",
     "HandsetOut.connected": "Whether its stream is open at this moment.",
     "HandsetOut.asleep": "Whether it has no stream and waits to be woken.",
     "Script.sleeps": "Holds no stream: a push wakes its app through the emulator's push service.",
@@ -84,7 +73,6 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "FaultsIn FaultsOut Script.drop_every": "Loses every n-th push; 1 loses all, 0 none.",
     "Script.drop_share": "Loses that share of pushes, drawn at random for each.",
     "MemberOut WantedMember.email": "Their email address.",
-    "RecordRef.ends_at": ("When the record's window ends, epoch milliseconds.", _INT64),
     "KeyOut.features": "What the key gives access to.",
     "WantedAccount.features": "What the account subscribes to; everything when left out.",
     "EmulatorAccountOut.features": "What the account subscribes to.",
@@ -92,14 +80,13 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "SinkIn SinkOut SinkRequestOut.headers": "Headers by their names.",
     "HandsetOut.held": "How many records it holds.",
     "MailOut.html": "The mail as HTML.",
-    "AccountLabelOut Identity MailOut OfferedCampaign Question RecordRef.id": "Its id.",
+    "AccountLabelOut MailOut.id": "Its id.",
     "CallMeBackIn CallMeBackOut.interested": "Whether the receiver wants to be called back.",
     "KeyOut.key_id": ("The key.", _UUID),
     "EmulatorAccountOut.keys": "Its live keys.",
     "WantedAccount.keys": "Its keys; one when left out.",
     "WantedKey.name": "The key's name.",
     "KeyOut.name": "The key's name.",
-    "Question.kind": "How the question is answered.",
     "EmulatorAccountOut.labels": "Its labels, oldest first.",
     "WantedAccount.labels": "Its labels; a dynamic one of the account's name when left out.",
     "WantedLabel.name": "The label's name.",
@@ -107,24 +94,21 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "WantedLabel.type": "What the label is for; `dynamic` when left out.",
     "AccountLabelOut.type": "What the label is for.",
     "FaultsIn FaultsOut.latency_ms": "Milliseconds that each request of the REST API waits first.",
-    "CallOut Identity ListedIdentity Screen.logo_url": "A picture that never changes.",
+    "CallOut Screen.logo_url": "A picture that never changes.",
     "SnapshotOut.made_at": ("When it was made, by the real clock.", _INSTANT),
     "EmulatorAccountOut WantedAccount.members": "Its people.",
     "WantedMember.name": "Their name.",
     "MemberOut.name": "Their name.",
     "SinkRequestOut.method": "Its method.",
     "HandsetOut.most_held": "How many records it holds at most.",
-    "Identity ListedIdentity.name": "The first line on the screen.",
     "Screen.name": "The first line on the screen; null when nothing shows.",
     "CallOut.name": "The first line on the screen; null when nothing showed.",
-    "OfferedCampaign.name": "The campaign's name.",
     "SinkOut.name": "The sink's name.",
     "ClockOut.now": ("The product clock.", _INSTANT),
     "SnapshotOut.now": ("The product clock when it was made.", _INSTANT),
     "SnapshotOut.name": "The snapshot's name.",
     "CallOut Screen.offers": "What the screen may offer after the call.",
     "HandsetChangeIn HandsetIn HandsetOut.online": "Whether it should be connected.",
-    "Question.options": "What a choice chooses from; empty for other kinds.",
     "HandsetOut.os": "What it runs.",
     "HandsetIn.os": ("What it runs; `android` when left out.", {"enum": ["android", "ios"]}),
     "HandsetChangeIn.os": ("What it runs; another one registers again.", {"enum": ["android", "ios"]}),
@@ -137,14 +121,9 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "WantedMember.password": "Their password for the console; made up when left out.",
     "HandsetIn HandsetOut.phone_number": f"Its phone number. {_NUMBER}",
     "HandsetChangeIn.phone_number": "May only repeat that of the path.",
-    "Identity.position": "The record's place in its batch.",
     "SinkRequestOut.query": "What stood behind the `?` of the address.",
     "AnswerIn.question_id": "The question, as offered.",
-    "OfferedCampaign.question_ids": "The campaign's questions in order; see `questions`.",
-    "Offers.questions": "The questions of all campaigns, each once.",
     "CallIn.receiver": f"The number that is called. {_NUMBER}",
-    "RecordRef.receiver_number": "The handset's own number.",
-    "Identity.record": "The record's reference, for `ack`.",
     "HandsetOut.refused_pushes": "Pushes that it did not take because it was full.",
     "HandsetOut.registered": "Whether the app on it has a registration; without one it rings and shows nothing.",
     "Script.rejects": "Rejects a call that asks for no outcome at its first ring.",
@@ -160,26 +139,19 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "CallMeBackIn CallMeBackOut.slot": (
         "One of the offered slots as it was given; null without a slot picker or without interest."
     ),
-    "Offers.slot_picker": "Whether a slot must be chosen.",
-    "Offers.slots": "The beginnings of half hours, in the handset's own zone.",
     "FaultsIn FaultsOut.slug": "The error's slug; null for none.",
     "CallOut Screen.source": "Where the identity comes from.",
-    "Identity.starts_at": ("When the record's window begins, epoch milliseconds.", _INT64),
     "SinkIn SinkOut.status": "The status that it answers with.",
     "FaultsIn.status": "The status to fail with; the slug alone will do, too.",
     "FaultsOut.status": "The status that requests fail with; null when none is to fail.",
     "MailOut.subject": "Its subject.",
     "MailOut.text": "As plain text.",
-    "Question.text": "The question.",
     "HandsetOut.time_zone": "Its time zone, a name or an offset from UTC.",
     "Script.time_zone": "Its time zone, a name or an offset from UTC; null is that of its number.",
     "MailOut.to": "Who it goes to.",
     "ResetIn.to": "`seed`: nothing stays but what was seeded.",
-    "Identity ListedIdentity.type": "Tells one kind of identity from another.",
-    "OfferedCampaign.type": "What kind of campaign it is.",
     "SinkOut.url": "Where webhooks are sent.",
-    "Identity.traceparent": "The trace of the push, by W3C Trace Context; only in an installation that traces.",
-    "CallOut Identity ListedIdentity Screen.verified": "Whether the business behind it was verified.",
+    "CallOut Screen.verified": "Whether the business behind it was verified.",
     "CallOut Screen.why": "Why it is what it is, for people; do not compare it.",
     "SinkIn SinkOut.body": "The body of its answers.",
     "SinkRequestOut.body": "The body as it came.",
@@ -209,7 +181,7 @@ def _described(name: str, component: Json) -> Json:
 
 
 def _field(struct: str, field: str, schema: Json) -> Json:
-    found = schema.get("description") or FIELDS[f"{struct}.{field}"]
+    found = schema.get("description") or (_TAG if _is_tag(field, schema) else FIELDS[f"{struct}.{field}"])
     description, more = (found, {}) if isinstance(found, str) else found
     choices = cast("list[Json]", schema.get("anyOf", []))
     inner = next((one for one in choices if "anyOf" in one), None)
@@ -218,6 +190,10 @@ def _field(struct: str, field: str, schema: Json) -> Json:
     if "enum" in schema:
         schema = schema | {"type": "string"}
     return schema | more | {"description": description}
+
+
+def _is_tag(field: str, schema: Json) -> bool:
+    return field == "type" and len(schema.get("enum", ())) == 1
 
 
 def _named_choices(components: Json) -> Json:
