@@ -45,10 +45,11 @@ _Answered = Annotated[str, Meta(description="The `id` of the frame that this ans
 _Generation = Annotated[int, Meta(description="How often the number has been registered.")]
 _Now = Annotated[int, Meta(description="The product clock, epoch milliseconds.", extra_json_schema={"format": "int64"})]
 _Shown = Annotated[Identity | ListedIdentity | None, Meta(description="What shows; null for the bare number.")]
-_Source = Annotated[CallSource, Meta(description="Where the identity comes from.")]
-_Why = Annotated[str, Meta(description="Why it is what it is, for people; do not compare it.")]
-_AfterTheCall = Annotated[Offers, Meta(description="What the screen may offer after the call.")]
+Source = Annotated[CallSource, Meta(description="Where the identity comes from.")]
+Why = Annotated[str, Meta(description="Why it is what it is, for people; do not compare it.")]
+AfterTheCall = Annotated[Offers, Meta(description="What the screen may offer after the call.")]
 _Trace = Annotated[str | None, Meta(description="The trace that it belongs to, by W3C Trace Context.")]
+Answer = Annotated[str, Meta(description="One of the question's options, a rating from `1` to `5`, or free text.")]
 _CallId = Annotated[UUID, Meta(description="The call; the handset makes an id for each.")]
 _BUSINESS = "The number that had called. Country code and digits."
 _CURSOR = "Goes into the next request for the next page; null at the beginning and the end."
@@ -89,7 +90,7 @@ class CallBody(Struct, kw_only=True, frozen=True):
     caller_number: Annotated[CallerNumber, Meta(max_length=64)]
     region: Region = None
     event: Annotated[CallEvent, Meta(description="What happened.")]
-    source: _Source
+    source: Source
     record: Annotated[RecordRef | None, Meta(description="The call record; null for another source.")] = None
     verification: Annotated[
         Verification | None,
@@ -124,7 +125,7 @@ class AnswerBody(Struct, frozen=True):
     """What the receiver says to one question."""
 
     question_id: Annotated[UUID, Meta(description="The question, as offered.")]
-    answer: Annotated[str, Meta(description="One of the question's options, a rating from `1` to `5`, or free text.")]
+    answer: Answer
 
 
 class FeedbackBody(Struct, kw_only=True, frozen=True):
@@ -241,9 +242,9 @@ class Resolved(Struct, frozen=True, tag="resolved"):
     re: _Answered
     caller_number: CallerNumber
     identity: _Shown
-    source: _Source
-    why: _Why
-    offers: _AfterTheCall
+    source: Source
+    why: Why
+    offers: AfterTheCall
 
 
 class Received(Struct, frozen=True, tag="received"):
@@ -279,9 +280,9 @@ class ResolveAnswer(Struct, frozen=True):
 
     caller_number: CallerNumber
     identity: _Shown
-    source: _Source
-    why: _Why
-    offers: _AfterTheCall
+    source: Source
+    why: Why
+    offers: AfterTheCall
 
 
 class RegistrationAnswer(Struct, frozen=True):

@@ -7,10 +7,11 @@ from msgspec import Meta, Struct
 
 from callmark.domain.calls.model import CallSource
 from callmark.domain.handsets.model import OS
-from callmark.domain.personalisation.handset_messages import Identity
+from callmark.domain.personalisation.handset_messages import CallReason, Identity, Verified
 from callmark.domain.resolution.model import ListedIdentity, Offers
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.handsets.time_zone import zone_of
+from callmark.surfaces.gateway.wire import AfterTheCall, Answer, Source, Why
 
 LONGEST_DELAY_S = 3600
 LONGEST_SLEEP_S = 7 * 86_400
@@ -21,38 +22,46 @@ MOST_RINGS = 10
 class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How a virtual handset behaves where it differs from a plain one."""
 
-    ack_delay_s: Annotated[float, Meta(ge=0, le=LONGEST_DELAY_S)] = 0.0
-    """Seconds until it acknowledges a push; it holds the record at once."""
-
-    drop_every: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
-    """Loses every n-th push: neither held nor acknowledged. 1 loses all, 0 none; what a sync brings is never lost."""
-
-    drop_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """Loses that share of pushes, drawn at random for each (by the seed, where one is set)."""
-
-    answers_after_rings: Annotated[int, Meta(ge=0, le=MOST_RINGS)] = 0
-    """Answers a call that asks for no outcome after this many rings; 0 lets it ring out."""
-
-    rejects: bool = False
-    """Rejects a call that asks for no outcome at its first ring, whatever else is set."""
-
-    call_me_back: bool = False
-    """Asks to be called back after each missed call whose caller offers it, in the first slot where there are any."""
-
-    sleeps: bool = False
-    """Holds no stream: a push wakes its app through the emulator's push service, and then it sleeps again."""
-
-    wakes_after_s: Annotated[float, Meta(ge=0, le=LONGEST_SLEEP_S)] = 0.0
-    """Seconds of the product clock from a wake-up until the app runs, as when the system saves power."""
-
-    awake_for_s: Annotated[float, Meta(gt=0, le=LONGEST_DELAY_S)] = 5.0
-    """Seconds that it stays connected once it was woken and has what it lacked."""
-
-    loses_wake_ups: bool = False
-    """The push service takes its wake-ups, and none arrives."""
-
-    time_zone: Annotated[str, Meta(max_length=64)] | None = None
-    """Its own time zone, by name or as an offset from UTC: slots are written in it. None: that of its number."""
+    ack_delay_s: Annotated[
+        Annotated[float, Meta(ge=0, le=LONGEST_DELAY_S)],
+        Meta(description="Seconds until it acknowledges a push; it holds the record at once."),
+    ] = 0.0
+    drop_every: Annotated[
+        Annotated[int, Meta(ge=0, le=1_000_000)],
+        Meta(description="Loses every n-th push; 1 loses all, 0 none. What a sync brings is never lost."),
+    ] = 0
+    drop_share: Annotated[
+        Annotated[float, Meta(ge=0, le=1)],
+        Meta(description="Loses that share of pushes, drawn at random for each (by the seed, where one is set)."),
+    ] = 0.0
+    answers_after_rings: Annotated[
+        Annotated[int, Meta(ge=0, le=MOST_RINGS)],
+        Meta(description="Answers a call that asks for no outcome after this many rings; 0 lets it ring out."),
+    ] = 0
+    rejects: Annotated[
+        bool, Meta(description="Rejects a call that asks for no outcome at its first ring, whatever else is set.")
+    ] = False
+    call_me_back: Annotated[
+        bool,
+        Meta(description="Asks to be called back after each missed call that offers it, in the first slot, if any."),
+    ] = False
+    sleeps: Annotated[
+        bool,
+        Meta(description="Holds no stream: the emulator's push service wakes it for a push, and then it sleeps again."),
+    ] = False
+    wakes_after_s: Annotated[
+        Annotated[float, Meta(ge=0, le=LONGEST_SLEEP_S)],
+        Meta(description="Seconds of the product clock from a wake-up until the app runs, as when power is saved."),
+    ] = 0.0
+    awake_for_s: Annotated[
+        Annotated[float, Meta(gt=0, le=LONGEST_DELAY_S)],
+        Meta(description="Seconds that it stays connected once it was woken and has what it lacked."),
+    ] = 5.0
+    loses_wake_ups: Annotated[bool, Meta(description="The push service takes its wake-ups, and none arrives.")] = False
+    time_zone: Annotated[
+        Annotated[str, Meta(max_length=64)] | None,
+        Meta(description="Its own, a name or an offset from UTC: slots are written in it. Null: that of its number."),
+    ] = None
 
 
 class VirtualHandset(Struct, frozen=True, kw_only=True):
@@ -100,15 +109,15 @@ class Memory(Struct, frozen=True):
 
 
 class Screen(Struct, frozen=True, kw_only=True):
-    """What is on the screen when a caller rings; `name` None when nothing is. `why` is a sentence for people."""
+    """What is on the screen when a caller rings."""
 
-    name: str | None
-    call_reason: str | None
-    logo_url: str | None
-    verified: bool
-    source: CallSource
-    why: str
-    offers: Offers
+    name: Annotated[str | None, Meta(description="The first line on the screen; null when nothing shows.")]
+    call_reason: CallReason
+    logo_url: Annotated[str | None, Meta(description="A picture that never changes; null when nothing shows.")]
+    verified: Verified
+    source: Source
+    why: Why
+    offers: AfterTheCall
 
 
 class Seen(Struct, frozen=True):
@@ -147,5 +156,5 @@ def nothing(why: str) -> Seen:
 class AnswerIn(Struct, frozen=True, forbid_unknown_fields=True):
     """What the receiver says to one question."""
 
-    question_id: str
-    answer: str
+    question_id: Annotated[str, Meta(description="The question, as offered.")]
+    answer: Answer
