@@ -45,15 +45,26 @@ _Answered = Annotated[str, Meta(description="The `id` of the frame that this ans
 _Generation = Annotated[int, Meta(description="How often the number has been registered.")]
 _Now = Annotated[int, Meta(description="The product clock, epoch milliseconds.", extra_json_schema={"format": "int64"})]
 _Shown = Annotated[Identity | ListedIdentity | None, Meta(description="What shows; null for the bare number.")]
+_Trace = Annotated[str | None, Meta(description="The trace that it belongs to, by W3C Trace Context.")]
+_CURSOR = "Goes into the next request for the next page; null at the beginning and the end."
+
+# fields that the emulator's control API has, too
+BusinessNumber = Annotated[str, Meta(description="The number that had called. Country code and digits.")]
+OwnNumber = Annotated[str, Meta(description="Its phone number. Country code and digits.")]
+CallId = Annotated[UUID, Meta(description="The call; the handset makes an id for each.")]
+RequestId = Annotated[
+    UUID, Meta(description="An id that the handset makes for each request; repeated, it changes nothing.")
+]
+Interested = Annotated[bool, Meta(description="Whether the receiver wants to be called back.")]
+SimUnknown = Annotated[bool, Meta(description="Whether the call came to a SIM whose number is not known.")]
+Answer = Annotated[str, Meta(description="One of the question's options, a rating from `1` to `5`, or free text.")]
 Source = Annotated[CallSource, Meta(description="Where the identity comes from.")]
 Why = Annotated[str, Meta(description="Why it is what it is, for people; do not compare it.")]
 AfterTheCall = Annotated[Offers, Meta(description="What the screen may offer after the call.")]
-_Trace = Annotated[str | None, Meta(description="The trace that it belongs to, by W3C Trace Context.")]
-Answer = Annotated[str, Meta(description="One of the question's options, a rating from `1` to `5`, or free text.")]
-_CallId = Annotated[UUID, Meta(description="The call; the handset makes an id for each.")]
-_BUSINESS = "The number that had called. Country code and digits."
-_CURSOR = "Goes into the next request for the next page; null at the beginning and the end."
-_PHONE_NUMBER = "Its phone number. Country code and digits."
+ALTERNATE_NUMBER = "Another number to be called at; null or empty for none."
+ANSWERS = "What is said to each question, at least one."
+APP_VERSION = "One to four whole numbers joined by dots; what follows them, as in `4.2.0-beta1`, does not count."
+SLOT = "One of the offered slots as it was given; null without a slot picker or without interest."
 
 MOST_DURATION_S = 7 * 86_400
 
@@ -86,7 +97,7 @@ class ResolveBody(Struct, kw_only=True, frozen=True):
 class CallBody(Struct, kw_only=True, frozen=True):
     """One fact of a real call. The last three are as Android gives them, in any report of the call."""
 
-    call_id: _CallId
+    call_id: CallId
     caller_number: Annotated[CallerNumber, Meta(max_length=64)]
     region: Region = None
     event: Annotated[CallEvent, Meta(description="What happened.")]
@@ -105,20 +116,13 @@ class CallBody(Struct, kw_only=True, frozen=True):
 class CallMeBackBody(Struct, kw_only=True, frozen=True):
     """The receiver asks to be called back, or says that they are not interested."""
 
-    request_id: Annotated[
-        UUID, Meta(description="An id that the handset makes for each request; repeated, it changes nothing.")
-    ]
-    business_number: Annotated[ShortText, Meta(description=_BUSINESS)]
+    request_id: RequestId
+    business_number: Annotated[BusinessNumber, Meta(max_length=64)]
     region: Region = None
-    interested: Annotated[bool, Meta(description="Whether the receiver wants to be called back.")] = True
-    slot: Annotated[
-        ShortText | None,
-        Meta(description="One of the offered slots as it was given; null without a slot picker or without interest."),
-    ] = None
-    sim_unknown: Annotated[bool, Meta(description="Whether the call came to a SIM whose number is not known.")] = False
-    alternate_number: Annotated[
-        ShortText | None, Meta(description="Another number to be called at; null or empty for none.")
-    ] = None
+    interested: Interested = True
+    slot: Annotated[ShortText | None, Meta(description=SLOT)] = None
+    sim_unknown: SimUnknown = False
+    alternate_number: Annotated[ShortText | None, Meta(description=ALTERNATE_NUMBER)] = None
 
 
 class AnswerBody(Struct, frozen=True):
@@ -131,14 +135,12 @@ class AnswerBody(Struct, frozen=True):
 class FeedbackBody(Struct, kw_only=True, frozen=True):
     """What the receiver answers to a campaign after the call `call_id`, which has been reported."""
 
-    call_id: _CallId
-    business_number: Annotated[ShortText, Meta(description=_BUSINESS)]
+    call_id: CallId
+    business_number: Annotated[BusinessNumber, Meta(max_length=64)]
     region: Region = None
     campaign_id: Annotated[UUID, Meta(description="The campaign, as offered.")]
     call_type: Annotated[CallType, Meta(description="How the call ended.")]
-    answers: Annotated[
-        list[AnswerBody], Meta(description="What is said to each question, at least one.", max_length=MOST_QUESTIONS)
-    ]
+    answers: Annotated[list[AnswerBody], Meta(description=ANSWERS, max_length=MOST_QUESTIONS)]
 
 
 class AckBody(Struct, kw_only=True, frozen=True):
@@ -153,16 +155,10 @@ class AckBody(Struct, kw_only=True, frozen=True):
 class RegistrationBody(Struct, kw_only=True, frozen=True):
     """A handset that wants to be reached."""
 
-    phone_number: Annotated[ShortText, Meta(description=_PHONE_NUMBER)]
+    phone_number: Annotated[OwnNumber, Meta(max_length=64)]
     region: Region = None
     os: Annotated[OS, Meta(description="What it runs.")]
-    app_version: Annotated[
-        ShortText,
-        Meta(
-            description="One to four whole numbers joined by dots; what follows them, as in `4.2.0-beta1`, does not"
-            " count."
-        ),
-    ]
+    app_version: Annotated[ShortText, Meta(description=APP_VERSION)]
     push_service: Annotated[
         PushService | None, Meta(description="Through what the app is woken, `fcm`; null: it is not woken.")
     ] = None
@@ -221,7 +217,7 @@ class Welcome(Struct, frozen=True, tag="welcome"):
     """The first frame on every stream."""
 
     id: _ServerId
-    phone_number: Annotated[str, Meta(description=_PHONE_NUMBER)]
+    phone_number: OwnNumber
     generation: _Generation
     now: _Now
     ping_s: Annotated[int, Meta(description="Seconds between the server's pings.")] = PING_S
@@ -288,7 +284,7 @@ class ResolveAnswer(Struct, frozen=True):
 class RegistrationAnswer(Struct, frozen=True):
     """A registration and its token, shown once."""
 
-    phone_number: Annotated[str, Meta(description=_PHONE_NUMBER)]
+    phone_number: OwnNumber
     generation: _Generation
     token: Annotated[str, Meta(description="The handset's token, shown this once.")]
 

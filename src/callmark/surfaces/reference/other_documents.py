@@ -18,7 +18,7 @@ from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.api.route import Doc, ErrorDoc
 from callmark.surfaces.bodies import NotUtf8
 from callmark.surfaces.reference.components import HEADERS, JSON, Errors, component_schemas, headers_of
-from callmark.surfaces.reference.fields import described
+from callmark.surfaces.reference.described import described
 from callmark.surfaces.reference.for_generators import plain
 from callmark.surfaces.reference.openapi import content_of, identity_of, parameter
 

@@ -1,8 +1,9 @@
 """Accounts for tests, made in one request: keys, people and labels, with every secret that is needed to use them."""
 
 from collections.abc import Iterable
+from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
@@ -19,6 +20,7 @@ from callmark.domain.policy.plan import ALL_FEATURES, Feature, KeyAccess, key_ac
 from callmark.domain.sessions.model import MemberState
 from callmark.kit.errors import AppError
 from callmark.kit.ids import random_text
+from callmark.surfaces.api.own.shapes import Id
 from callmark.surfaces.emulator.control_api import account_queries, wire
 from callmark.surfaces.emulator.control_api.routing import control_route
 from callmark.surfaces.http import Response, render
@@ -27,40 +29,42 @@ _PASSWORD_LENGTH = 16
 
 
 class KeyOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A key pair; `api_key`, its secret, in the answer that made it."""
+    """A key pair."""
 
-    key_id: str
-    name: str
-    features: list[str]
-    api_key: str | UnsetType = UNSET
+    key_id: Annotated[Id, Meta(description="The key.")]
+    name: Annotated[str, Meta(description="The key's name.")]
+    features: Annotated[list[str], Meta(description="What the key gives access to.")]
+    api_key: Annotated[str | UnsetType, Meta(description="The key's secret; only in the answer that made it.")] = UNSET
 
 
 class MemberOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person; `password` in the answer that made it."""
+    """A person."""
 
-    email: str
-    name: str
-    role: Role
-    password: str | UnsetType = UNSET
+    email: Annotated[str, Meta(description="Their email address.")]
+    name: Annotated[str, Meta(description="Their name.")]
+    role: Annotated[Role, Meta(description="What they may do.")]
+    password: Annotated[
+        str | UnsetType, Meta(description="Their password for the console; only in the answer that made it.")
+    ] = UNSET
 
 
 class AccountLabelOut(Struct, frozen=True):
     """A label."""
 
-    id: str
-    name: str
-    type: LabelType
+    id: Annotated[str, Meta(description="Its id.")]
+    name: Annotated[str, Meta(description="The label's name.")]
+    type: Annotated[LabelType, Meta(description="What the label is for.")]
 
 
 class EmulatorAccountOut(Struct, frozen=True, kw_only=True):
     """An account and what tests need of it."""
 
-    client_account_id: str
-    name: str
-    features: list[Feature]
-    keys: list[KeyOut]
-    members: list[MemberOut]
-    labels: list[AccountLabelOut]
+    client_account_id: Annotated[Id, Meta(description="The account.")]
+    name: Annotated[str, Meta(description="The account's name.")]
+    features: Annotated[list[Feature], Meta(description="What the account subscribes to.")]
+    keys: Annotated[list[KeyOut], Meta(description="Its live keys.")]
+    members: Annotated[list[MemberOut], Meta(description="Its people.")]
+    labels: Annotated[list[AccountLabelOut], Meta(description="Its labels, oldest first.")]
 
 
 def account_routes(deps: Deps) -> list[BaseRoute]:

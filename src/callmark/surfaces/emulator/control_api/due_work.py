@@ -1,6 +1,8 @@
 """Whether the platform is idle: nothing that is due is left to be done."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
@@ -12,10 +14,10 @@ from callmark.surfaces.http import Response, render
 
 
 class WorkOut(Struct, frozen=True):
-    """How much of each kind of background work is due or under way; `idle` when none is."""
+    """The background work of the platform."""
 
-    idle: bool
-    work: dict[str, int]
+    idle: Annotated[bool, Meta(description="Whether nothing is due or under way.")]
+    work: Annotated[dict[str, int], Meta(description="Of each kind of work, how much is due or under way.")]
 
 
 def work_routes(deps: Deps) -> list[BaseRoute]:

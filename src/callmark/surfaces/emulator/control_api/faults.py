@@ -6,8 +6,9 @@ exact over all HTTP processes.
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 from starlette.requests import Request
 from starlette.routing import BaseRoute
@@ -57,13 +58,13 @@ KNOWN = {slug: make().status for slug, make in _ERRORS.items()}
 
 
 class FaultsOut(Struct, frozen=True):
-    """What is left of the faults; `status` and `slug` None when no error is to come."""
+    """What is left of the faults."""
 
-    status: int | None
-    slug: str | None
-    count: int
-    latency_ms: int
-    drop_every: int
+    status: Annotated[int | None, Meta(description="The status that requests fail with; null when none is to fail.")]
+    slug: wire.FaultSlug
+    count: Annotated[int, Meta(description="How many requests are still to fail.")]
+    latency_ms: wire.LatencyMs
+    drop_every: wire.DropEvery
 
     @classmethod
     def of(cls, faults: Faults) -> "FaultsOut":

@@ -1,12 +1,15 @@
 """The caught mails: `GET` and `DELETE /emulator/v1/mails`."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.instants import iso_ms
+from callmark.surfaces.api.own.shapes import Instant
 from callmark.surfaces.emulator.control_api.routing import control_route
 from callmark.surfaces.http import Response, render
 
@@ -16,12 +19,12 @@ MOST_SHOWN = 1000
 class MailOut(Struct, frozen=True):
     """A mail as it would have gone out."""
 
-    id: str
-    to: str
-    subject: str
-    text: str
-    html: str
-    created_at: str
+    id: Annotated[str, Meta(description="Its id.")]
+    to: Annotated[str, Meta(description="Who it goes to.")]
+    subject: Annotated[str, Meta(description="Its subject.")]
+    text: Annotated[str, Meta(description="As plain text.")]
+    html: Annotated[str, Meta(description="The mail as HTML.")]
+    created_at: Annotated[Instant, Meta(description="When it was written, by the product clock.")]
 
 
 async def caught_mails(deps: Deps) -> list[MailOut]:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from callmark.domain.deps import Deps
 from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput, NotFound
+from callmark.surfaces.api.own.shapes import Instant
 from callmark.surfaces.emulator.control_api import sink_queries, wire
 from callmark.surfaces.emulator.control_api.routing import PREFIX, control_route
 from callmark.surfaces.emulator.control_api.sink_queries import Sink, SinkRequest
@@ -34,41 +35,49 @@ _LARGEST_BODY_BYTES = 128 * 1024
 """Of a whole request: as JSON a character takes up to 12 bytes, two escapes."""
 
 _Seconds = Annotated[float, Meta(ge=0, le=LONGEST_S)]
+_Status = Annotated[int, Meta(description="The status that it answers with.")]
+_Delay = Annotated[float, Meta(description="Seconds before it answers.")]
+_Headers = Annotated[dict[str, str], Meta(description="Headers by their names.")]
+_BODY = "The body of its answers."
+_Reset = Annotated[bool, Meta(description="Whether it cuts the connection in place of an answer.")]
+_DRIP = "Seconds between the bytes of the answer's body; "
 
 
 class SinkIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a sink is to answer, in place of how it did; what is left out is as in one that nobody has set."""
 
-    status: Annotated[int, Meta(ge=200, le=599)] = 200
-    delay_s: _Seconds = 0
-    headers: dict[str, str] = {}
-    body: Annotated[str, Meta(max_length=_MOST_CHARACTERS)] | UnsetType = UNSET
-    drip: bool | _Seconds = False
-    reset: bool = False
+    status: Annotated[_Status, Meta(ge=200, le=599)] = 200
+    delay_s: Annotated[_Delay, Meta(ge=0, le=LONGEST_S)] = 0
+    headers: _Headers = {}
+    body: Annotated[Annotated[str, Meta(max_length=_MOST_CHARACTERS)] | UnsetType, Meta(description=_BODY)] = UNSET
+    drip: Annotated[
+        bool | _Seconds, Meta(description=f"{_DRIP}`true` is half a second, `false` or 0 sends it whole.")
+    ] = False
+    reset: _Reset = False
 
 
 class SinkOut(Struct, frozen=True):
     """How a sink answers, where it is, and how many requests of it are kept."""
 
-    name: str
-    url: str
-    status: int
-    delay_s: float
-    headers: dict[str, str]
-    body: str
-    drip: float
-    reset: bool
-    requests: int
+    name: Annotated[str, Meta(description="The sink's name.")]
+    url: Annotated[str, Meta(description="Where webhooks are sent.")]
+    status: _Status
+    delay_s: _Delay
+    headers: _Headers
+    body: Annotated[str, Meta(description=_BODY)]
+    drip: Annotated[float, Meta(description=f"{_DRIP}0 when it is sent whole.")]
+    reset: _Reset
+    requests: Annotated[int, Meta(description="How many requests are kept.")]
 
 
 class SinkRequestOut(Struct, frozen=True):
-    """A request as it came; `at` is of the product clock."""
+    """A request as it came."""
 
-    at: str
-    method: str
-    query: str
-    headers: dict[str, str]
-    body: str
+    at: Annotated[Instant, Meta(description="When it came, by the product clock.")]
+    method: Annotated[str, Meta(description="Its method.")]
+    query: Annotated[str, Meta(description="What stood behind the `?` of the address.")]
+    headers: _Headers
+    body: Annotated[str, Meta(description="The body as it came.")]
 
 
 def sink_routes(deps: Deps) -> list[BaseRoute]:

@@ -1,13 +1,15 @@
 """The control API of snapshots."""
 
 import asyncio
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from callmark.domain.deps import Deps
 from callmark.instants import iso_ms
+from callmark.surfaces.api.own.shapes import Instant
 from callmark.surfaces.emulator.control_api import wire
 from callmark.surfaces.emulator.control_api.routing import control_route
 from callmark.surfaces.emulator.states import snapshots
@@ -17,11 +19,11 @@ from callmark.surfaces.http import Response, render
 
 
 class SnapshotOut(Struct, frozen=True):
-    """A snapshot, when it was made by the real clock, and what the product clock said then."""
+    """A snapshot of everything that the emulator has."""
 
-    name: str
-    made_at: str
-    now: str
+    name: Annotated[str, Meta(description="The snapshot's name.")]
+    made_at: Annotated[Instant, Meta(description="When it was made, by the real clock.")]
+    now: Annotated[Instant, Meta(description="The product clock when it was made.")]
 
 
 def snapshot_routes(deps: Deps, clock_moves: asyncio.Lock) -> list[BaseRoute]:

@@ -1,6 +1,8 @@
 """Webhooks for tests, made in one request."""
 
-from msgspec import UNSET, Struct
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
@@ -9,6 +11,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
+from callmark.surfaces.api.own.shapes import Id
 from callmark.surfaces.emulator.control_api import wire
 from callmark.surfaces.emulator.control_api.routing import control_route
 from callmark.surfaces.http import Response, render
@@ -17,11 +20,11 @@ from callmark.surfaces.http import Response, render
 class WebhookMadeOut(Struct, frozen=True):
     """A webhook, and the secret that signs its deliveries."""
 
-    id: str
-    name: str
-    url: str
-    event_types: list[EventType]
-    secret: str
+    id: Annotated[Id, Meta(description="The webhook.")]
+    name: Annotated[str, Meta(description="Its name.")]
+    url: Annotated[str, Meta(description="Where its events are sent.")]
+    event_types: Annotated[list[EventType], Meta(description="The kinds of events that it gets.")]
+    secret: Annotated[str, Meta(description="What signs its deliveries (docs/webhooks.md).")]
 
 
 def webhook_routes(deps: Deps) -> list[BaseRoute]:

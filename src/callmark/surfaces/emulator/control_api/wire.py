@@ -13,14 +13,28 @@ from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
 from callmark.domain.handsets.model import OS, parse_version
 from callmark.domain.labels.model import LabelType
 from callmark.domain.limits.model import MOST_KEYS
+from callmark.domain.personalisation.handset_messages import CallerNumber
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput, UnsupportedMedia
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.kit.zones import device_zone
+from callmark.surfaces.api.own.shapes import Instant
 from callmark.surfaces.bodies import NOT_JSON, decode_clean, explained, read_text
 from callmark.surfaces.emulator.handsets.held_identities import MOST_HELD
 from callmark.surfaces.emulator.handsets.model import AnswerIn, Memory, Screen, Script, VirtualHandset
+from callmark.surfaces.gateway.wire import (
+    ALTERNATE_NUMBER,
+    ANSWERS,
+    APP_VERSION,
+    SLOT,
+    BusinessNumber,
+    CallId,
+    Interested,
+    OwnNumber,
+    RequestId,
+    SimUnknown,
+)
 from callmark.surfaces.http import check_media_type, header
 
 LARGEST_BODY_BYTES = 16 * 1024
@@ -29,57 +43,74 @@ LONGEST_LATENCY_MS = 60_000
 FURTHEST_S = 400 * 86_400
 """How far one request may move the clock: 400 days."""
 
+OUTCOMES = [CallEvent.ANSWERED.value, CallEvent.MISSED.value, CallEvent.REJECTED.value]
+_SYSTEMS = {"enum": [one.value for one in OS]}
+_Int64 = Annotated[int, Meta(extra_json_schema={"format": "int64"})]
+_ONLINE = "Whether it should be connected."
+_SCRIPT = "How it behaves where it differs from a plain handset"
+CampaignId = Annotated[str, Meta(description="The campaign, as offered.")]
+FaultSlug = Annotated[str | None, Meta(description="The error's slug; null for none.")]
+LatencyMs = Annotated[int, Meta(description="Milliseconds that each request of the REST API waits first.")]
+DropEvery = Annotated[int, Meta(description="Loses every n-th push; 1 loses all, 0 none.")]
+
 
 class ClockIn(Struct, frozen=True, forbid_unknown_fields=True):
     """How far to move the clock."""
 
-    advance_s: float
+    advance_s: Annotated[
+        float, Meta(description=f"Seconds to move the clock on: more than 0, at most {FURTHEST_S:,} (400 days).")
+    ]
 
 
 class ClockOut(Struct, frozen=True):
     """The product clock, ISO-8601."""
 
-    now: str
+    now: Annotated[Instant, Meta(description="The product clock.")]
 
 
 class HandsetIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A handset to make; what is left out is a plain one's."""
 
-    phone_number: str
-    os: str | UnsetType = UNSET
-    app_version: str | UnsetType = UNSET
-    online: bool | UnsetType = UNSET
-    script: Script | UnsetType = UNSET
+    phone_number: OwnNumber
+    os: Annotated[
+        str | UnsetType, Meta(description="What it runs; `android` when left out.", extra_json_schema=_SYSTEMS)
+    ] = UNSET
+    app_version: Annotated[str | UnsetType, Meta(description=APP_VERSION)] = UNSET
+    online: Annotated[bool | UnsetType, Meta(description=_ONLINE)] = UNSET
+    script: Annotated[Script | UnsetType, Meta(description=f"{_SCRIPT}.")] = UNSET
 
 
 class HandsetChangeIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to change of a handset; `phone_number` may only repeat the path's."""
+    """What to change of a handset."""
 
-    phone_number: str | UnsetType = UNSET
-    os: str | UnsetType = UNSET
-    app_version: str | UnsetType = UNSET
-    online: bool | UnsetType = UNSET
-    script: Script | UnsetType = UNSET
+    phone_number: Annotated[str | UnsetType, Meta(description="May only repeat that of the path.")] = UNSET
+    os: Annotated[
+        str | UnsetType, Meta(description="What it runs; another one registers again.", extra_json_schema=_SYSTEMS)
+    ] = UNSET
+    app_version: Annotated[str | UnsetType, Meta(description=APP_VERSION)] = UNSET
+    online: Annotated[bool | UnsetType, Meta(description=_ONLINE)] = UNSET
+    script: Annotated[Script | UnsetType, Meta(description=f"{_SCRIPT}; replaces the old one whole.")] = UNSET
 
 
 class HandsetOut(Struct, frozen=True):
-    """A handset in its own `time_zone`; its stream is open at this moment (`connected`), or it waits to be woken.
+    """A virtual handset."""
 
-    It holds `held` records of at most `most_held`; `refused_pushes` came when it was full and were not acknowledged.
-    """
-
-    phone_number: str
-    os: OS
-    app_version: str
-    online: bool
-    script: Script
-    time_zone: str
-    registered: bool
-    connected: bool
-    asleep: bool
-    held: int
-    most_held: int
-    refused_pushes: int
+    phone_number: OwnNumber
+    os: Annotated[OS, Meta(description="What it runs.")]
+    app_version: Annotated[str, Meta(description=APP_VERSION)]
+    online: Annotated[bool, Meta(description=_ONLINE)]
+    script: Annotated[Script, Meta(description=f"{_SCRIPT}.")]
+    time_zone: Annotated[str, Meta(description="Its time zone, a name or an offset from UTC.")]
+    registered: Annotated[
+        bool, Meta(description="Whether the app on it has a registration; without one it rings and shows nothing.")
+    ]
+    connected: Annotated[bool, Meta(description="Whether its stream is open at this moment.")]
+    asleep: Annotated[bool, Meta(description="Whether it has no stream and waits to be woken.")]
+    held: Annotated[int, Meta(description="How many records it holds.")]
+    most_held: Annotated[int, Meta(description="How many records it holds at most.")]
+    refused_pushes: Annotated[
+        int, Meta(description="Pushes that it did not take, and did not acknowledge, because it was full.")
+    ]
 
     @classmethod
     def of(cls, handset: VirtualHandset, *, connected: bool, asleep: bool, memory: Memory) -> "HandsetOut":
@@ -101,78 +132,89 @@ class HandsetOut(Struct, frozen=True):
 
 
 class CallIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A call to place, and how it is to end; without an outcome the handset's script decides."""
+    """A call to place, and how it is to end."""
 
-    caller: str
-    receiver: str
-    outcome: str | UnsetType = UNSET
+    caller: CallerNumber
+    receiver: Annotated[str, Meta(description="The number that is called. Country code and digits.")]
+    outcome: Annotated[
+        str | UnsetType,
+        Meta(
+            description="How the call is to end; the handset's script decides when it is left out.",
+            extra_json_schema={"enum": OUTCOMES},
+        ),
+    ] = UNSET
 
 
 class CallOut(Screen, frozen=True, kw_only=True):
     """What showed on a call, and how it ended."""
 
-    outcome: CallEvent
+    outcome: Annotated[CallEvent, Meta(description="How the call ended.")]
 
 
 class CallMeBackIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the receiver asks a business for after a missed call; `slot` is one of those offered, as it was given."""
+    """What the receiver asks a business for after a missed call."""
 
-    business_number: str
-    slot: str | None = None
-    interested: bool = True
-    sim_unknown: bool = False
-    alternate_number: str | None = None
+    business_number: BusinessNumber
+    slot: Annotated[str | None, Meta(description=SLOT)] = None
+    interested: Interested = True
+    sim_unknown: SimUnknown = False
+    alternate_number: Annotated[str | None, Meta(description=ALTERNATE_NUMBER)] = None
 
 
 class CallMeBackOut(Struct, frozen=True):
     """The request as the gateway has stored it, and the id that the handset made for it."""
 
-    request_id: UUID
-    business_number: str
-    interested: bool
-    slot: str | None
-    sim_unknown: bool
-    alternate_number: str | None
+    request_id: RequestId
+    business_number: BusinessNumber
+    interested: Interested
+    slot: Annotated[str | None, Meta(description=SLOT)]
+    sim_unknown: SimUnknown
+    alternate_number: Annotated[str | None, Meta(description=ALTERNATE_NUMBER)]
 
 
 class FeedbackIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the receiver answers to a campaign after a call."""
 
-    business_number: str
-    campaign_id: str
-    call_type: str
-    answers: Annotated[list[AnswerIn], Meta(max_length=MOST_QUESTIONS)]
+    business_number: BusinessNumber
+    campaign_id: CampaignId
+    call_type: Annotated[
+        str, Meta(description="How the call ended.", extra_json_schema={"enum": [one.value for one in CallType]})
+    ]
+    answers: Annotated[list[AnswerIn], Meta(description=ANSWERS, max_length=MOST_QUESTIONS)]
 
 
 class FeedbackOut(Struct, frozen=True):
     """The call that was answered about, and the campaign."""
 
-    call_id: UUID
-    business_number: str
-    campaign_id: str
-    call_type: CallType
+    call_id: CallId
+    business_number: BusinessNumber
+    campaign_id: CampaignId
+    call_type: Annotated[CallType, Meta(description="How the call ended.")]
 
 
 class SeedIn(Struct, frozen=True, forbid_unknown_fields=True):
-    """The seed of the handsets' randomness, 64 bits with a sign."""
+    """The seed of the handsets' randomness."""
 
-    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    seed: Annotated[_Int64, Meta(description="A whole number of 64 bits, with a sign.", ge=-(2**63), le=2**63 - 1)]
 
 
 class SeedOut(Struct, frozen=True):
-    """The seed; None when none is set."""
+    """The seed of the handsets' randomness."""
 
-    seed: int | None
+    seed: Annotated[_Int64 | None, Meta(description="A whole number of 64 bits; null when none is set.")]
 
 
 class FaultsIn(Struct, frozen=True, forbid_unknown_fields=True):
-    """The faults to set in place of those there are; what is left out is not."""
+    """The faults to set in place of those there are; what is left out is not set."""
 
-    status: int | None = None
-    slug: str | None = None
-    count: Annotated[int, Meta(ge=0, le=MOST_FAULTS)] | None = None
-    latency_ms: Annotated[int, Meta(ge=0, le=LONGEST_LATENCY_MS)] = 0
-    drop_every: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    status: Annotated[int | None, Meta(description="The status to fail with; the slug alone will do, too.")] = None
+    slug: FaultSlug = None
+    count: Annotated[
+        Annotated[int, Meta(ge=0, le=MOST_FAULTS)] | None,
+        Meta(description="How many requests fail; 1 when it is left out beside a status or slug."),
+    ] = None
+    latency_ms: Annotated[LatencyMs, Meta(ge=0, le=LONGEST_LATENCY_MS)] = 0
+    drop_every: Annotated[DropEvery, Meta(ge=0, le=1_000_000)] = 0
 
 
 AccessName = Literal["call_personalisation", "number_management", "call_me_back", "user_feedback", "management"]
@@ -180,44 +222,63 @@ AccessName = Literal["call_personalisation", "number_management", "call_me_back"
 
 
 class WantedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key pair to make; without `features` it gets those of the account. `management` must be named."""
+    """A key pair to make."""
 
-    name: str = "Test"
-    features: list[AccessName] | UnsetType = UNSET
+    name: Annotated[str, Meta(description="The key's name.")] = "Test"
+    features: Annotated[
+        list[AccessName] | UnsetType,
+        Meta(description="What the key gives access to; the account's features when left out, without `management`."),
+    ] = UNSET
 
 
 class WantedMember(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A person to make: an admin, unless it says otherwise; without a `password` one is made up."""
+    """A person to make."""
 
-    email: str
-    name: str = "Test"
-    role: Role | UnsetType = UNSET
-    password: str | UnsetType = UNSET
+    email: Annotated[str, Meta(description="Their email address.")]
+    name: Annotated[str, Meta(description="Their name.")] = "Test"
+    role: Annotated[Role | UnsetType, Meta(description="What they may do; `admin` when left out.")] = UNSET
+    password: Annotated[
+        str | UnsetType,
+        Meta(description="Their password for the console; made up when left out."),
+    ] = UNSET
 
 
 class WantedLabel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A label to make, dynamic unless it says otherwise; its logo is its first letter."""
+    """A label to make; its logo is its first letter."""
 
-    name: str
-    type: LabelType | UnsetType = UNSET
+    name: Annotated[str, Meta(description="The label's name.")]
+    type: Annotated[LabelType | UnsetType, Meta(description="What the label is for; `dynamic` when left out.")] = UNSET
 
 
 class WantedAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account to make. Without `keys` it gets one, without `labels` a dynamic one of its name."""
+    """An account to make."""
 
-    name: str
-    features: list[Feature] | UnsetType = UNSET
-    keys: Annotated[list[WantedKey], Meta(max_length=MOST_KEYS)] | UnsetType = UNSET
-    members: Annotated[list[WantedMember], Meta(max_length=100)] = []
-    labels: Annotated[list[WantedLabel], Meta(max_length=100)] | UnsetType = UNSET
+    name: Annotated[str, Meta(description="The account's name.")]
+    features: Annotated[
+        list[Feature] | UnsetType,
+        Meta(description="What the account subscribes to; everything when left out."),
+    ] = UNSET
+    keys: Annotated[
+        Annotated[list[WantedKey], Meta(max_length=MOST_KEYS)] | UnsetType,
+        Meta(description="Its keys; one when left out."),
+    ] = UNSET
+    members: Annotated[list[WantedMember], Meta(description="Its people.", max_length=100)] = []
+    labels: Annotated[
+        Annotated[list[WantedLabel], Meta(max_length=100)] | UnsetType,
+        Meta(description="Its labels; a dynamic one of the account's name when left out."),
+    ] = UNSET
 
 
 class WantedWebhook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A webhook to make; without `event_types` it gets every event."""
+    """A webhook to make."""
 
-    client_account_id: UUID
-    url: str
-    event_types: list[EventType] | UnsetType = UNSET
+    client_account_id: Annotated[UUID, Meta(description="The account.")]
+    url: Annotated[
+        str, Meta(description="Where its events are sent: a public address, one of this machine, or a sink's.")
+    ]
+    event_types: Annotated[
+        list[EventType] | UnsetType, Meta(description="The kinds of events that it gets; all when left out.")
+    ] = UNSET
 
 
 class NothingIn(Struct, frozen=True, forbid_unknown_fields=True):
@@ -227,7 +288,7 @@ class NothingIn(Struct, frozen=True, forbid_unknown_fields=True):
 class ResetIn(Struct, frozen=True, forbid_unknown_fields=True):
     """How far to go back: to the seed, or (without `to`) to before anything happened."""
 
-    to: Literal["seed"] | UnsetType = UNSET
+    to: Annotated[Literal["seed"] | UnsetType, Meta(description="`seed`: nothing stays but what was seeded.")] = UNSET
 
 
 _T = TypeVar("_T", bound=Struct)
@@ -281,9 +342,6 @@ def script(given: Script) -> Script:
     if given.time_zone is not None:
         device_zone(given.time_zone, "script.time_zone")
     return given
-
-
-OUTCOMES = [CallEvent.ANSWERED.value, CallEvent.MISSED.value, CallEvent.REJECTED.value]
 
 
 def outcome(text: str) -> CallEvent:

@@ -43,7 +43,7 @@ class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     ] = False
     call_me_back: Annotated[
         bool,
-        Meta(description="Asks to be called back after each missed call that offers it, in the first slot, if any."),
+        Meta(description="Asks to be called back, in the first slot if any, after each missed call that offers it."),
     ] = False
     sleeps: Annotated[
         bool,
@@ -60,7 +60,7 @@ class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     loses_wake_ups: Annotated[bool, Meta(description="The push service takes its wake-ups, and none arrives.")] = False
     time_zone: Annotated[
         Annotated[str, Meta(max_length=64)] | None,
-        Meta(description="Its own, a name or an offset from UTC: slots are written in it. Null: that of its number."),
+        Meta(description="Its time zone, a name or an offset from UTC; slots are written in it. Null: its number's."),
     ] = None
 
 
