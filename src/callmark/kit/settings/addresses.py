@@ -8,6 +8,7 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from callmark.kit.domain_names import ascii_domain
 from callmark.kit.postgres.dsn import PostgresDsn
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -170,9 +171,9 @@ def _host(text: str) -> str:
         except ValueError as exc:
             raise ValueError(f"{text!r} is not an IPv6 address") from exc
     try:
-        host = text.encode("idna").decode().lower()
-    except UnicodeError as exc:
-        raise ValueError(f"{text!r} is not a host name") from exc
+        host = ascii_domain(text)
+    except ValueError as exc:
+        raise ValueError(f"{text!r} is not a host name; if browsers open it, write it as they do: xn--…") from exc
     if not _HOST_NAME.fullmatch(host) or _looks_like_ipv4_but_is_not(host):
         raise ValueError(f"{text!r} is not a host name")
     return host
