@@ -4,6 +4,7 @@ import re
 
 from tests.domain.webhooks.receiving import Stage
 from tests.support.factories import ALICE
+from tests.support.written_mails import written_mails
 
 from callmark.domain.alerts import recipients, service as alerts
 from callmark.domain.alerts.model import (
@@ -11,7 +12,6 @@ from callmark.domain.alerts.model import (
     AlertKind,
     Recipient,
 )
-from callmark.domain.mail import service as mail
 from callmark.domain.mail.model import Mail
 
 PAUSED = [AlertKind.WEBHOOK_PAUSED.value]
@@ -29,8 +29,7 @@ async def tell(stage: Stage, kind: AlertKind = AlertKind.WEBHOOK_PAUSED) -> None
 
 
 async def mails(stage: Stage) -> list[Mail]:
-    async with stage.deps.db.connection() as tx:
-        return await mail.list_mails(tx, 100)
+    return await written_mails(stage.deps)
 
 
 async def channel(stage: Stage, url: str) -> Recipient:

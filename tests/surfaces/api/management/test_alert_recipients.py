@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from tests.domain.webhooks.receiving import receiver, staged, status
+from tests.support.written_mails import written_mails
 from tests.surfaces.api.management.managing import Manager, managing
 
 from callmark.domain.alerts.model import DEFAULT_KINDS, MOST_RECIPIENTS
 from callmark.domain.deps import Deps
-from callmark.domain.mail import service as mail
 from callmark.domain.mail.model import Mail
 from callmark.kit.ids import random_text
 
@@ -29,8 +29,7 @@ def channel(url: str = URL) -> dict[str, object]:
 
 
 async def mails_to(deps: Deps, email: str) -> list[Mail]:
-    async with deps.db.connection() as tx:
-        return [one for one in await mail.list_mails(tx, 100) if one.to == email]
+    return [one for one in await written_mails(deps) if one.to == email]
 
 
 async def test_the_admins_are_there_and_may_be_told_nothing(alice: Manager) -> None:
