@@ -329,9 +329,10 @@ async def test_the_key_of_erased_numbers_is_encrypted_again(here: Here) -> None:
 
 async def test_a_mail_that_waits_is_sent_after_a_rotation_and_given_up_when_the_key_is_lost(here: Here) -> None:
     post, to = Post(here.stage.deps), "carl@acme.example"
+    until = post.deps.clock.now() + timedelta(days=7)
     for _ in range(2):
         async with post.deps.db.transaction() as tx:
-            await letters.send_invitation(post.deps, tx, to, "Acme", "alice", "way-in")
+            await letters.send_invitation(post.deps, tx, to, "Acme", "alice", "way-in", until)
     assert (await rotate_key(post.deps, here.settings)).count == 2
     assert await drop_old_key(post.deps, here.settings)
     async with mail_server() as inbox:

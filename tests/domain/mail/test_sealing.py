@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 import pytest
 from tests.domain.mail.post_office import Post
@@ -19,12 +20,17 @@ from callmark.kit.settings import Secret
 TO = "new@acme.example"
 WAY_IN = "T0ken" * 6
 
+
+def soon(deps: Deps) -> datetime:
+    return deps.clock.now() + timedelta(hours=1)
+
+
 Send = Callable[[Deps, Tx], Awaitable[None]]
 LETTERS: dict[str, Send] = {
-    "invitation": lambda deps, tx: letters.send_invitation(deps, tx, TO, "Acme", "alice", WAY_IN),
-    "reset": lambda deps, tx: letters.send_reset(deps, tx, TO, "Acme", WAY_IN),
-    "code": lambda deps, tx: letters.send_code(deps, tx, TO, "Acme", WAY_IN),
-    "confirmation": lambda deps, tx: letters.send_alert_confirmation(deps, tx, TO, "Acme", "alice", WAY_IN),
+    "invitation": lambda deps, tx: letters.send_invitation(deps, tx, TO, "Acme", "alice", WAY_IN, soon(deps)),
+    "reset": lambda deps, tx: letters.send_reset(deps, tx, TO, "Acme", WAY_IN, soon(deps)),
+    "code": lambda deps, tx: letters.send_code(deps, tx, TO, "Acme", WAY_IN, soon(deps)),
+    "confirmation": lambda deps, tx: letters.send_alert_confirmation(deps, tx, TO, "Acme", "alice", WAY_IN, soon(deps)),
 }
 
 
@@ -136,7 +142,7 @@ async def test_beside_workers_of_a_version_before_mails_stay_as_those_know_them(
         post = post.at(inbox)
         async with post.deps.db.transaction() as tx:
             await tx.execute("UPDATE schema_migration SET name = 'not yet' WHERE name = 'empty_sent_mails'")
-            await letters.send_invitation(post.deps, tx, TO, "Acme", "alice", WAY_IN)
+            await LETTERS["invitation"](post.deps, tx)
             await tx.execute("UPDATE schema_migration SET name = 'empty_sent_mails' WHERE name = 'not yet'")
         assert WAY_IN in await stored(post)
         await post.run_due()

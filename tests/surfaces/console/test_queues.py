@@ -67,6 +67,22 @@ async def test_a_mail_that_was_given_up_is_sent_again(deps: Deps, olive: Browser
     assert entry.subject == "carl@acme.example"
 
 
+async def test_a_mail_whose_link_has_ended_is_not_sent_again(deps: Deps, olive: Browser) -> None:
+    now = deps.clock.now()
+    await failed_mail(deps, "carl@acme.example")
+    await failed_mail(deps, "late@acme.example")
+    async with deps.db.connection() as tx:
+        late = await tx.fetchval("UPDATE mail SET expires_at = $1 WHERE recipient LIKE 'late@%' RETURNING id", now)
+    page = await olive.get(QUEUES)
+    assert "Too late to send" in cells_of(page.text, "late@acme.example")
+    assert len([one for one in links_of(page) if one.endswith("/send-again")]) == 1  # not even all at once
+    assert "would come too late" in text_of(await olive.follow(await olive.post(f"{QUEUES}/mails/{late}/send-again")))
+    assert "Sending 1 email again." in text_of(await olive.follow(await olive.post(f"{QUEUES}/mails/send-again")))
+    async with deps.db.connection() as tx:
+        states = {one.to: one.state for one in await mail.list_mails(tx, 10)}
+    assert states == {"carl@acme.example": MailState.WAITING, "late@acme.example": MailState.FAILED}
+
+
 async def test_all_mails_that_could_not_be_sent_are_sent_again_at_once(deps: Deps, olive: Browser) -> None:
     for who in ("carl", "dina"):
         await failed_mail(deps, f"{who}@acme.example")

@@ -97,7 +97,8 @@ async def add_in(tx: Transaction, deps: Deps, one: Recipient, *, by: Actor) -> R
     if one.email:
         account = await accounts.get_account_in(tx, one.account_id)
         token = links.signed(current_key(deps.settings, await marked_key(tx)), LinkPurpose.CONFIRM, one.id)
-        await letters.send_alert_confirmation(deps, tx, one.email, account.name, by.email, token)
+        until = one.created_at + CONFIRMED_WITHIN
+        await letters.send_alert_confirmation(deps, tx, one.email, account.name, by.email, token, until)
     return one
 
 

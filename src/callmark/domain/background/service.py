@@ -94,7 +94,9 @@ async def send_again(deps: Deps, mail_id: MailId, *, by: Actor) -> str:
     async with deps.db.transaction() as tx:
         found = await mails.send_again(tx, mail_id, now)
         if not found:
-            raise NotFound("This mail is not waiting to be sent. It may have been sent in the meantime.")
+            raise NotFound(
+                "This mail is not waiting to be sent. It may have been sent in the meantime, or would come too late."
+            )
         await audit.note(tx, by, AuditAction.MAIL_SENT_AGAIN, found[0], account_id=None, at=now)
         tx.after_commit(partial(deps.wake, WorkName.MAILS))
     return found[0]

@@ -44,7 +44,7 @@ def mails(deps: Deps) -> Work:
             return None
         refused = await _try(settings, mail, clock.now())
         now, attempts, error = clock.now(), mail.attempt_count + 1, refused.error if refused else None
-        due_at = next_try_at(now, attempts, mail.created_at) if refused and not refused.final else None
+        due_at = next_try_at(now, attempts, mail) if refused and not refused.final else None
         state = MailState.WAITING if due_at else MailState.FAILED if refused else MailState.SENT
         async with db.connection() as tx:
             await queries.update_outcome(tx, claimed, state, now, attempts=attempts, due_at=due_at, error=error)
@@ -55,7 +55,8 @@ def mails(deps: Deps) -> Work:
         name=WorkName.MAILS,
         table="mail",
         key="id",
-        columns="id, recipient, subject, plain, html, created_at, state, attempt_count, ended_at, last_error, sealed",
+        columns="id, recipient, subject, plain, html, created_at, state, attempt_count, ended_at, last_error,"
+        " sealed, expires_at",
         run=run,
         at_once=4,
         owner="recipient",
@@ -67,6 +68,8 @@ def mails(deps: Deps) -> Work:
 
 async def _try(settings: Settings, mail: Mail, now: datetime) -> smtp.Refused | None:
     """One attempt; None when the server took the mail."""
+    if mail.is_too_late(now):
+        return smtp.Refused("it would have come too late", final=True)
     if mail.created_at <= now - GIVES_UP_AFTER:
         return smtp.Refused("it waited too long", final=True)
     readable = sealing.opened(settings, mail)

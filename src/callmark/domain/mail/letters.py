@@ -1,9 +1,11 @@
 """Mails to people: what each says, as plain text and the same as a small page.
 
-Each names the account that it is about, says what to do, and has the link to where that is done.
+Each names the account that it is about, says what to do, and has the link to where that is done. `until` is when that
+link, or the code, ends: the mail is not sent from then on.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from html import escape
 from typing import NamedTuple
 
@@ -13,7 +15,7 @@ from callmark.kit.postgres.database import Tx
 
 
 async def send_invitation(
-    deps: Deps, tx: Tx, to: str, account_name: str, by: str, token: str, *, is_in_use: bool = False
+    deps: Deps, tx: Tx, to: str, account_name: str, by: str, token: str, until: datetime, *, is_in_use: bool = False
 ) -> None:
     """The link with which a new member chooses name and password; or why it cannot (`is_in_use`: the address)."""
     inviter = f"{by} has invited you" if by else "You have been invited"
@@ -32,11 +34,11 @@ async def send_invitation(
         ],
         link=f"{deps.public_url}/console/invitations/{token}",
         button="Accept the invitation",
-        lets_in=True,
+        lets_in_until=until,
     )
 
 
-async def send_reset(deps: Deps, tx: Tx, to: str, account_name: str, token: str) -> None:
+async def send_reset(deps: Deps, tx: Tx, to: str, account_name: str, token: str, until: datetime) -> None:
     """The link with which someone chooses a new password."""
     await _send(
         deps,
@@ -49,11 +51,11 @@ async def send_reset(deps: Deps, tx: Tx, to: str, account_name: str, token: str)
         ],
         link=f"{deps.public_url}/console/reset/{token}",
         button="Choose a new password",
-        lets_in=True,
+        lets_in_until=until,
     )
 
 
-async def send_code(deps: Deps, tx: Tx, to: str, account_name: str, code: str) -> None:
+async def send_code(deps: Deps, tx: Tx, to: str, account_name: str, code: str, until: datetime) -> None:
     """The code that completes a sign-in."""
     await _send(
         deps,
@@ -66,7 +68,7 @@ async def send_code(deps: Deps, tx: Tx, to: str, account_name: str, code: str) -
         ],
         link=f"{deps.public_url}/console/me",
         button="Your own account",
-        lets_in=True,
+        lets_in_until=until,
     )
 
 
@@ -93,7 +95,9 @@ async def send_secrets_replaced(deps: Deps, tx: Tx, to: str, account_name: str, 
     )
 
 
-async def send_alert_confirmation(deps: Deps, tx: Tx, to: str, account_name: str, by: str, token: str) -> None:
+async def send_alert_confirmation(
+    deps: Deps, tx: Tx, to: str, account_name: str, by: str, token: str, until: datetime
+) -> None:
     """The link with which the reader of an address agrees to get an account's alerts."""
     await _send(
         deps,
@@ -106,7 +110,7 @@ async def send_alert_confirmation(deps: Deps, tx: Tx, to: str, account_name: str
         ],
         link=f"{deps.public_url}/console/alerts/confirm/{token}",
         button="Confirm this address",
-        lets_in=True,
+        lets_in_until=until,
     )
 
 
@@ -134,13 +138,24 @@ def _of(account_name: str) -> str:
 
 
 async def _send(
-    deps: Deps, tx: Tx, to: str, *, subject: str, lines: list[str], link: str, button: str, lets_in: bool = False
+    deps: Deps,
+    tx: Tx,
+    to: str,
+    *,
+    subject: str,
+    lines: list[str],
+    link: str,
+    button: str,
+    lets_in_until: datetime | None = None,
 ) -> None:
-    """`lets_in`: who reads it can do what only its recipient may, such as choose a member's password."""
+    """`lets_in_until`: up to then, who reads it can do what only its recipient may, such as choose a new password."""
     text = _text(deps, [*lines, link])
     html = _page(deps, lines, link, button)
-    sealer = await sealing.sealer(tx, deps.settings) if lets_in else None
-    await mail.enqueue(tx, to=to, subject=subject, text=text, html=html, now=deps.clock.now(), sealer=sealer)
+    sealer = await sealing.sealer(tx, deps.settings) if lets_in_until else None
+    now = deps.clock.now()
+    await mail.enqueue(
+        tx, to=to, subject=subject, text=text, html=html, now=now, expires_at=lets_in_until, sealer=sealer
+    )
 
 
 def _text(deps: Deps, parts: Sequence[str]) -> str:

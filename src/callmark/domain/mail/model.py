@@ -34,9 +34,14 @@ class Mail(OutgoingMail, frozen=True):
     ended_at: datetime | None
     last_error: str | None
     sealed: bytes | None
+    expires_at: datetime | None
+
+    def is_too_late(self, now: datetime) -> bool:
+        """Whether the link or the code in it counts no longer, so that it is not sent from now on."""
+        return self.expires_at is not None and now >= self.expires_at
 
 
-def next_try_at(failed_at: datetime, attempts: int, created_at: datetime) -> datetime | None:
-    """When to try again after failure number `attempts` (from 1); None when the mail has become too old."""
+def next_try_at(failed_at: datetime, attempts: int, mail: Mail) -> datetime | None:
+    """When to try again after failure number `attempts` (from 1); None when that is too late."""
     due_at = failed_at + PAUSES[min(attempts, len(PAUSES)) - 1]
-    return due_at if due_at < created_at + GIVES_UP_AFTER else None
+    return None if due_at >= mail.created_at + GIVES_UP_AFTER or mail.is_too_late(due_at) else due_at

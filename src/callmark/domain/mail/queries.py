@@ -10,12 +10,20 @@ from callmark.kit.work import Claimed
 
 
 async def insert_mail(
-    tx: Tx, to: str, subject: str, text: str, html: str, now: datetime, sealed: bytes | None = None
+    tx: Tx,
+    to: str,
+    subject: str,
+    text: str,
+    html: str,
+    now: datetime,
+    *,
+    sealed: bytes | None,
+    expires_at: datetime | None,
 ) -> None:
     """Writes a mail that is due now."""
     await tx.execute(
-        "INSERT INTO mail (id, recipient, subject, plain, html, created_at, due_at, sealed)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
+        "INSERT INTO mail (id, recipient, subject, plain, html, created_at, due_at, sealed, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
         new_id(),
         to,
         subject,
@@ -23,6 +31,7 @@ async def insert_mail(
         html,
         now,
         sealed,
+        expires_at,
     )
 
 
@@ -45,13 +54,16 @@ async def select_unsent(tx: Tx, limit: int) -> list[Mail]:
 async def replace_unsent(tx: Tx, mail_id: UUID | None, now: datetime) -> list[str]:
     """Makes that mail (None: each) that was given up, or waits for its next try, as new, due now; the recipients.
 
-    A new mail in its place, because one is given up by its age, and no server ever took the old one.
+    A new mail in its place, because one is given up by its age, and no server ever took the old one. One that would
+    come too late stays as it is.
     """
     rows = await tx.fetch(
         "WITH old AS (DELETE FROM mail WHERE ($1::uuid IS NULL OR id = $1) AND (state = 'failed'"
-        "   OR (state = 'waiting' AND attempt_count > 0 AND lease_id IS NULL)) RETURNING *)"
-        " INSERT INTO mail (id, recipient, subject, plain, html, created_at, due_at, sealed)"
-        " SELECT gen_random_uuid(), recipient, subject, plain, html, $2, $2, sealed FROM old RETURNING recipient",
+        "   OR (state = 'waiting' AND attempt_count > 0 AND lease_id IS NULL))"
+        "   AND (expires_at IS NULL OR expires_at > $2) RETURNING *)"
+        " INSERT INTO mail (id, recipient, subject, plain, html, created_at, due_at, sealed, expires_at)"
+        " SELECT gen_random_uuid(), recipient, subject, plain, html, $2, $2, sealed, expires_at FROM old"
+        " RETURNING recipient",
         mail_id,
         now,
     )
@@ -123,7 +135,7 @@ async def end_sealed(tx: Tx, error: str, now: datetime) -> int:
     """Takes the text of every sealed mail and gives up those that wait; how many have no text now."""
     done = await tx.execute(
         "UPDATE mail SET sealed = NULL, state = 'failed', ended_at = coalesce(ended_at, $2), due_at = NULL,"
-        " last_error = $1, lease_id = NULL, leased_until = NULL WHERE sealed IS NOT NULL",
+        " last_error = $1, expires_at = $2, lease_id = NULL, leased_until = NULL WHERE sealed IS NOT NULL",
         error,
         now,
     )
@@ -144,4 +156,5 @@ def mail_of(row: Row) -> Mail:
         row["ended_at"],
         row["last_error"],
         row["sealed"],
+        row["expires_at"],
     )

@@ -18,17 +18,26 @@ from callmark.kit.settings import Settings
 
 
 async def enqueue(
-    tx: Tx, *, to: str, subject: str, text: str, html: str, now: datetime, sealer: Sealer | None = None
+    tx: Tx,
+    *,
+    to: str,
+    subject: str,
+    text: str,
+    html: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+    sealer: Sealer | None = None,
 ) -> None:
     """The mail will be sent once the transaction is committed, within about a second. `now` is of the product clock.
 
-    A subject is one line; what a line cannot hold is dropped from it. With a `sealer` the rest is stored encrypted.
+    A subject is one line; what a line cannot hold is dropped from it. From `expires_at` on it is not sent. With a
+    `sealer` all but the subject is stored encrypted.
     """
     line = " ".join("".join(c if c.isprintable() else " " for c in subject).split())[:LONGEST_SUBJECT]
     text, html, sealed = text.replace("\0", ""), html.replace("\0", ""), None
     if sealer:
         text, html, sealed = "", "", sealing.sealed(sealer, to, text, html)
-    await queries.insert_mail(tx, to, line, text, html, now, sealed)
+    await queries.insert_mail(tx, to, line, text, html, now, sealed=sealed, expires_at=expires_at)
 
 
 async def list_mails(tx: Tx, limit: int) -> list[Mail]:
@@ -47,7 +56,10 @@ async def count_waiting(tx: Tx) -> int:
 
 
 async def send_again(tx: Tx, mail_id: MailId | None, now: datetime) -> list[str]:
-    """Makes that mail (None: each) that was given up, or waits for its next try, as new, due now; the recipients."""
+    """Makes that mail (None: each) that was given up, or waits for its next try, as new, due now; the recipients.
+
+    Those that would come too late are left as they are.
+    """
     return await queries.replace_unsent(tx, mail_id, now)
 
 

@@ -59,7 +59,7 @@ async def invite(deps: Deps, tx: Tx, member_id: MemberId, email: str, account_na
     person = Person(member_id=member_id)
     await queries.replace_link(tx, sha256(token), LinkKind.INVITATION, person, expires_at)
     is_in_use = await queries.is_in_use(tx, email, member_id)
-    await letters.send_invitation(deps, tx, email, account_name, inviter, token, is_in_use=is_in_use)
+    await letters.send_invitation(deps, tx, email, account_name, inviter, token, expires_at, is_in_use=is_in_use)
 
 
 async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
@@ -88,10 +88,11 @@ async def send_reset(deps: Deps, tx: Tx, email: str) -> None:
     if known.member_state is MemberState.INVITED:
         expires_at = now + INVITATION_LIFETIME
         await queries.replace_link(tx, sha256(token), LinkKind.INVITATION, known.person, expires_at)
-        await letters.send_invitation(deps, tx, known.email, known.account_name, "", token)
+        await letters.send_invitation(deps, tx, known.email, known.account_name, "", token, expires_at)
         return
-    await queries.replace_link(tx, sha256(token), LinkKind.PASSWORD_RESET, known.person, now + RESET_LIFETIME)
-    await letters.send_reset(deps, tx, known.email, known.account_name, token)
+    expires_at = now + RESET_LIFETIME
+    await queries.replace_link(tx, sha256(token), LinkKind.PASSWORD_RESET, known.person, expires_at)
+    await letters.send_reset(deps, tx, known.email, known.account_name, token, expires_at)
 
 
 async def look_at_link(deps: Deps, kind: LinkKind, token: str) -> LinkRecipient:

@@ -290,9 +290,9 @@ async def _who_needs_code(deps: Deps, tx: Tx, known: KnownPerson, device: str) -
 async def _send_code(deps: Deps, tx: Tx, known: KnownPerson, member_id: MemberId) -> CodeSent:
     token = random_text(TOKEN_LENGTH)
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
-    now = deps.clock.now()
-    await queries.replace_code(tx, sha256(token), member_id, _code_hash(token, code), CODE_TRIES, now + CODE_LIFETIME)
-    await letters.send_code(deps, tx, known.email, known.account_name, code)
+    until = deps.clock.now() + CODE_LIFETIME
+    await queries.replace_code(tx, sha256(token), member_id, _code_hash(token, code), CODE_TRIES, until)
+    await letters.send_code(deps, tx, known.email, known.account_name, code, until)
     return CodeSent(token, known.email)
 
 

@@ -1,6 +1,7 @@
 """The operator's view of background work: batches, listing jobs, deliveries, mails, periodic jobs."""
 
 from typing import ClassVar
+from uuid import UUID
 
 from starlette.responses import Response
 
@@ -18,12 +19,16 @@ URL = "/console/operator/queues"
 
 
 class QueuesPage(Page, frozen=True):
-    """How every kind of work stands; `sends_mail`: whether a mail server is set; `catches`: the emulator's way."""
+    """How every kind of work stands; `sends_mail`: whether a mail server is set; `catches`: the emulator's way.
+
+    `too_late`: the mails that nobody can send again.
+    """
 
     template: ClassVar[str] = "queues/queues.html"
     found: Queues
     sends_mail: bool
     catches: bool
+    too_late: frozenset[UUID]
     most_mails: int = background.MOST_MAILS
 
 
@@ -31,7 +36,9 @@ async def show_queues(request: ConsoleRequest) -> Response:
     """The tables; the page asks again every few seconds."""
     settings = request.deps.settings
     found = await background.look_at_queues(request.deps)
-    return page(request, QueuesPage(found, bool(settings.smtp_host), settings.catches_mails))
+    now = request.deps.clock.now()
+    too_late = frozenset(mail.id for mail in found.mails if mail.is_too_late(now))
+    return page(request, QueuesPage(found, bool(settings.smtp_host), settings.catches_mails, too_late))
 
 
 async def send_again(request: ConsoleRequest) -> Response:
