@@ -1,5 +1,5 @@
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -192,3 +192,70 @@ async def test_any_number_of_batches_that_wait_keeps_no_other_from_being_counted
     async with deps.db.connection() as tx:
         counted = await tx.fetch("SELECT account_id, accepted, not_registered FROM record_day")
     assert [tuple(row) for row in counted] == [(cast.account.id, 3, 3)]
+
+
+async def accepted_at(deps: Deps, batch: Batch, at: datetime) -> None:
+    """Gives a batch the id that it has when it is accepted at that instant."""
+    async with deps.db.transaction() as tx:
+        made = UUID(int=(to_ms(at) << 80) + (batch.id.int & ((1 << 80) - 1)))
+        await tx.execute("UPDATE batch SET id = $2 WHERE id = $1", batch.id, made)
+        await tx.execute("UPDATE call_record SET batch_id = $2 WHERE batch_id = $1", batch.id, made)
+
+
+@pytest.mark.parametrize("step", [1, 2, 2000])
+async def test_batches_of_a_clock_that_was_ahead_hide_none_of_the_right_one_and_count_once(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    monkeypatch.setattr(jobs, "_BATCHES_A_STEP", step)
+    ahead = deps.real_clock.now() + timedelta(minutes=1)
+    right = ahead - timedelta(hours=2)
+    cast = await make_cast(deps)
+    await submit(deps, cast, 3, bad=1)
+    await submit(deps, cast, 0, bad=2)
+    await run_due_once(deps)
+    await submit(deps, cast, 1)  # which no worker has pushed
+    await jobs.count_days(replace(deps, real_clock=FakeClock(ahead)))
+    at_right = replace(deps, real_clock=FakeClock(right))
+    await jobs.count_days(at_right)
+    await accepted_at(deps, await submit(deps, cast, 0, bad=5), right + timedelta(seconds=1))
+    await run_due_once(deps)
+    for minutes in (1, 60, 120, 121):
+        await jobs.count_days(replace(deps, real_clock=FakeClock(right + timedelta(minutes=minutes))))
+        today = (await record_figures.read_days(deps, cast.account.id)).today
+        assert (today.accepted, today.invalid, today.failed, today.waiting) == (12, 8, 4, 0)
+        async with deps.db.connection() as tx:
+            counted = await tx.fetchval("SELECT accepted FROM record_day")
+        assert counted == (5 if minutes < 120 else 12)
+
+
+async def test_calls_and_late_deliveries_of_a_clock_that_was_ahead_hide_none_of_the_right_one(
+    deps: Deps, clock: FakeClock
+) -> None:
+    cast, ahead = await make_cast(deps), timedelta(hours=2)
+    batch = await submit(deps, cast, 4)
+    await run_due_once(deps)
+    await count_all(deps)
+    records = await records_of(deps, cast, batch)
+
+    async def meet(record: StoredRecord) -> None:
+        await service.acknowledge(deps, [record.key])
+        await called(deps, record, CallEvent.SHOWN, CallEvent.ANSWERED)
+
+    async def counts() -> tuple[int, int, int, int]:
+        await count_all(deps)
+        today = (await call_figures.read_days(deps, cast.account.id)).today
+        return today.late, today.failed, today.shown, today.answered
+
+    await meet(records[0])
+    clock.advance(ahead)
+    for record in records[1:3]:
+        await meet(record)
+    assert await counts() == (3, 1, 3, 3)
+    clock.advance(-ahead)
+    assert await counts() == (1, 3, 1, 1)
+    clock.advance(timedelta(minutes=20))
+    await meet(records[3])
+    assert await counts() == (2, 2, 2, 2)
+    clock.advance(ahead)
+    assert await counts() == (4, 0, 4, 4)
+    assert await counts() == (4, 0, 4, 4)

@@ -9,6 +9,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.daily_figures import service as record_figures
 from callmark.domain.personalisation.daily_figures.service import DailyFigures
+from callmark.kit.clock_watch import TRUSTED_WITHIN
 from callmark.kit.postgres.database import Row, Tx
 
 _OPEN_FOR = timedelta(minutes=5)
@@ -30,10 +31,14 @@ async def read_days(deps: Deps, account_id: AccountId) -> DailyFigures:
 
 
 async def count_calls(deps: Deps) -> None:
-    """Counts calls whose reporting window has closed, in steps of bounded size."""
-    for _ in range(_MOST_STEPS):
-        if not await _count(deps):
-            break
+    """Counts calls whose reporting window has closed, in steps of bounded size.
+
+    First takes back what a clock counted that was ahead, as it is done with batches: these calls come again.
+    """
+    for step in (_take_back, _count):
+        for _ in range(_MOST_STEPS):
+            if not await step(deps):
+                break
 
 
 async def _count(deps: Deps) -> bool:
@@ -46,12 +51,26 @@ async def _count(deps: Deps) -> bool:
     return len(rows) == _A_STEP
 
 
+async def _take_back(deps: Deps) -> bool:
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        if not await record_figures.is_calls_mark_ahead(tx, now + TRUSTED_WITHIN):
+            return False
+        rows = await queries.firsts_back(tx, now, await record_figures.lock_calls_mark(tx), _A_STEP)
+        await record_figures.take_calls_back(tx, await _counted(tx, rows))
+        is_more = len(rows) == _A_STEP
+        to = (rows[-1]["reported_at"], UUID(int=rows[-1]["id"].int - 1)) if is_more else (now, UUID(int=0))
+        await record_figures.set_calls_mark(tx, *to)
+    return is_more
+
+
 async def _counted(tx: Tx, rows: Sequence[Row]) -> list[tuple[AccountId, date, str, int]]:
     """What each call adds: a record counts once as shown and once as answered, with the first such call."""
     told = [row for row in rows if row["is_first_shown"] or row["is_first_answered"]]
     if not told:
         return []
-    around: tuple[datetime, datetime] = told[0]["reported_at"], told[-1]["reported_at"]
+    at = [row["reported_at"] for row in told]
+    around: tuple[datetime, datetime] = min(at), max(at)
     owners = await record_figures.owners_of(tx, [(row["record_id"], row["receiver_number"]) for row in told], around)
     return list(_added(told, owners))
 

@@ -152,26 +152,39 @@ async def counts_among(tx: Tx, ids: Sequence[UUID], receivers: Sequence[PhoneNum
     )
 
 
+_FIRSTS = """
+SELECT c.reported_at, c.id, c.record_id, c.receiver_number,
+  c.record_id IS NOT NULL AND c.shown_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM call e WHERE e.record_id = c.record_id AND e.receiver_number = c.receiver_number
+      AND e.shown_at IS NOT NULL AND (e.reported_at, e.id) < (c.reported_at, c.id)) AS is_first_shown,
+  c.record_id IS NOT NULL AND c.outcome = 'answered' AND NOT EXISTS (
+    SELECT FROM call e WHERE e.record_id = c.record_id AND e.receiver_number = c.receiver_number
+      AND e.outcome = 'answered' AND (e.reported_at, e.id) < (c.reported_at, c.id)) AS is_first_answered
+FROM call c
+"""
+"""Of a call of a record, whether it is the first that showed it, and the first that was answered."""
+
+
 async def firsts_between(tx: Tx, after: tuple[datetime | None, UUID], until: datetime, limit: int) -> list[Row]:
     """Calls reported after the key (instant, id) and before `until`, in that order.
 
-    Of those of a record, whether it is the first that showed it, and the first that was answered. Indexes
-    `call_reported`, `call_record_shown`.
+    Indexes `call_reported`, `call_record_shown`.
     """
     return await tx.fetch(
-        """
-        SELECT c.reported_at, c.id, c.record_id, c.receiver_number,
-          c.record_id IS NOT NULL AND c.shown_at IS NOT NULL AND NOT EXISTS (
-            SELECT FROM call e WHERE e.record_id = c.record_id AND e.receiver_number = c.receiver_number
-              AND e.shown_at IS NOT NULL AND (e.reported_at, e.id) < (c.reported_at, c.id)) AS is_first_shown,
-          c.record_id IS NOT NULL AND c.outcome = 'answered' AND NOT EXISTS (
-            SELECT FROM call e WHERE e.record_id = c.record_id AND e.receiver_number = c.receiver_number
-              AND e.outcome = 'answered' AND (e.reported_at, e.id) < (c.reported_at, c.id)) AS is_first_answered
-        FROM call c
-        WHERE c.reported_at >= $1 AND (c.reported_at, c.id) > ($1, $2) AND c.reported_at < $3
-        ORDER BY c.reported_at, c.id LIMIT $4
-        """,
+        f"{_FIRSTS} WHERE c.reported_at >= $1 AND (c.reported_at, c.id) > ($1, $2) AND c.reported_at < $3"
+        " ORDER BY c.reported_at, c.id LIMIT $4",
         *after,
         until,
+        limit,
+    )
+
+
+async def firsts_back(tx: Tx, after: datetime, to: tuple[datetime | None, UUID], limit: int) -> list[Row]:
+    """Calls reported after an instant and not after the key (instant, id), the newest first. The same indexes."""
+    return await tx.fetch(
+        f"{_FIRSTS} WHERE c.reported_at > $1 AND (c.reported_at, c.id) <= ($2, $3)"
+        " ORDER BY c.reported_at DESC, c.id DESC LIMIT $4",
+        after,
+        *to,
         limit,
     )

@@ -1,7 +1,8 @@
 """The job that counts an account's records by day.
 
 It follows the batches in the order of their ids and counts each once, when it is done. What handsets take late is found
-by an index of its own.
+by an index of its own. What a clock counted that was ahead is taken back once the clock is right: beyond a mark in the
+future nothing would be counted until then.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +15,12 @@ import structlog
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.daily_figures import queries
-from callmark.domain.personalisation.daily_figures.queries import Added
+from callmark.domain.personalisation.daily_figures.queries import Added, taken_back
 from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.domain.work_names import WorkName
 from callmark.instants import from_ms, to_ms
-from callmark.kit.postgres.database import Tx
+from callmark.kit.clock_watch import TRUSTED_WITHIN
+from callmark.kit.postgres.database import Row, Tx
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +37,10 @@ _MOST_STEPS = 25
 
 async def count_days(deps: Deps) -> None:
     """Counts what has come since the last time, in steps of bounded size; after a limit others have a turn."""
-    for _ in range(_MOST_STEPS):
-        if not await _count_batches(deps):
-            break
-    for _ in range(_MOST_STEPS):
-        if not await _count_late(deps):
-            break
+    for step in (_take_batches_back, _count_batches, _take_late_back, _count_late):
+        for _ in range(_MOST_STEPS):
+            if not await step(deps):
+                break
     await queries.drop_days_before(deps.db, (deps.clock.now() - timedelta(days=_KEPT_DAYS)).date())
 
 
@@ -69,6 +69,26 @@ async def _count_batches(deps: Deps) -> bool:
     if left:
         log.warning("batches_due_again", batches=[str(batch.id) for batch in left])
     return len(step) < len(new) or len(new) == _BATCHES_A_STEP or bool(before) or looked_to_id is not None
+
+
+async def _take_batches_back(deps: Deps) -> bool:
+    """One step back of a mark that is ahead, from the newest batch on; whether there may be more.
+
+    Each batch comes again at its time, whether it was counted or remembered.
+    """
+    now = deps.real_clock.now()
+    async with deps.db.transaction() as tx:
+        looked_to, mark = await queries.lock_mark(tx, "batches")
+        if mark < _first_id(now + TRUSTED_WITHIN):
+            return False
+        found = await queries.batches_back(tx, _first_id(now), mark, _BATCHES_A_STEP)
+        step = [batch for batch, _ in _first_of(found)]
+        remembered = await queries.forget_postponed(tx, step)
+        counted = [batch for batch in step if batch.id not in remembered]
+        await queries.add(tx, taken_back(_added(counted, await queries.outcomes_of(tx, counted))))
+        is_more = len(step) < len(found) or len(found) == _BATCHES_A_STEP
+        await queries.set_mark(tx, "batches", looked_to, UUID(int=step[-1].id.int - 1) if is_more else _first_id(now))
+    return is_more
 
 
 async def _settled_ids(deps: Deps, tx: Tx) -> UUID:
@@ -110,12 +130,28 @@ async def _count_late(deps: Deps) -> bool:
     async with deps.db.transaction() as tx:
         mark = await queries.lock_mark(tx, "late")
         rows = await queries.late_between(tx, mark, deps.clock.now() - _IN_FLIGHT, _BATCHES_A_STEP)
-        added: list[Added] = []
-        for row in rows:
-            account_id, day = AccountId(row["account_id"]), row["accepted_at"].date()
-            added += [(account_id, day, "late", 1), (account_id, day, "success", 1)]
-            added.append((account_id, day, row["first_outcome"], -1))
-        await queries.add(tx, added)
+        await queries.add(tx, _added_late(rows))
         if rows:
             await queries.set_mark(tx, "late", rows[-1]["delivered_late_at"], rows[-1]["id"])
     return len(rows) == _BATCHES_A_STEP
+
+
+async def _take_late_back(deps: Deps) -> bool:
+    """As `_take_batches_back`, of what handsets took late."""
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        if not await queries.is_ahead(tx, "late", now + TRUSTED_WITHIN):
+            return False
+        rows = await queries.late_back(tx, now, await queries.lock_mark(tx, "late"), _BATCHES_A_STEP)
+        await queries.add(tx, taken_back(_added_late(rows)))
+        is_more = len(rows) == _BATCHES_A_STEP
+        to = (rows[-1]["delivered_late_at"], UUID(int=rows[-1]["id"].int - 1)) if is_more else (now, UUID(int=0))
+        await queries.set_mark(tx, "late", *to)
+    return is_more
+
+
+def _added_late(rows: Iterable[Row]) -> Iterable[Added]:
+    for row in rows:
+        account_id, day = AccountId(row["account_id"]), row["accepted_at"].date()
+        yield from ((account_id, day, "late", 1), (account_id, day, "success", 1))
+        yield account_id, day, row["first_outcome"], -1

@@ -63,6 +63,11 @@ async def set_mark(tx: Tx, what: str, at: datetime | None, to: UUID) -> None:
     await tx.execute("UPDATE count_mark SET up_to_at = $2, up_to_id = $3 WHERE what = $1", what, at, to)
 
 
+async def is_ahead(tx: Tx, what: str, at: datetime) -> bool:
+    """Whether that job has counted beyond an instant. Its mark is locked until the transaction ends."""
+    return await tx.fetchval("SELECT up_to_at > $2 FROM count_mark WHERE what = $1 FOR UPDATE", what, at)
+
+
 async def oldest_writer(tx: Tx) -> datetime | None:
     """When the longest of the transactions that have written and not ended began, but this one; None without any."""
     return await tx.fetchval(
@@ -78,6 +83,18 @@ async def batches_between(tx: Tx, after: UUID, before: UUID, limit: int) -> list
         " WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
         after,
         before,
+        limit,
+    )
+    return [(batch_of(row), row["is_done"]) for row in rows]
+
+
+async def batches_back(tx: Tx, after: UUID, to: UUID, limit: int) -> list[tuple[Batch, bool]]:
+    """Batches whose ids are after one and not after the other, the newest first. Primary key."""
+    rows = await tx.fetch(
+        "SELECT id, account_id, accepted_at, record_count, ends_from, ends_to, due_at IS NULL AS is_done FROM batch"
+        " WHERE id > $1 AND id <= $2 ORDER BY id DESC LIMIT $3",
+        after,
+        to,
         limit,
     )
     return [(batch_of(row), row["is_done"]) for row in rows]
@@ -104,6 +121,15 @@ async def postpone(tx: Tx, batches: Sequence[Batch]) -> None:
         [batch.accepted_at for batch in batches],
         [batch.record_count for batch in batches],
     )
+
+
+async def forget_postponed(tx: Tx, batches: Sequence[Batch]) -> set[BatchId]:
+    """Forgets those of the batches that are to be counted later; which these were."""
+    rows = await tx.fetch(
+        "DELETE FROM uncounted_batch WHERE batch_id = ANY ($1::uuid[]) RETURNING batch_id",
+        [batch.id for batch in batches],
+    )
+    return {BatchId(row["batch_id"]) for row in rows}
 
 
 async def take_done(tx: Tx, after: UUID, limit: int) -> tuple[list[Batch], UUID | None]:
@@ -179,6 +205,18 @@ async def late_between(tx: Tx, after: tuple[datetime | None, UUID], until: datet
     )
 
 
+async def late_back(tx: Tx, after: datetime, to: tuple[datetime | None, UUID], limit: int) -> list[Row]:
+    """Late deliveries after an instant and not after the key (instant, id), newest first. Index call_record_late."""
+    return await tx.fetch(
+        "SELECT account_id, accepted_at, first_outcome, delivered_late_at, id FROM call_record"
+        " WHERE delivered_late_at > $1 AND (delivered_late_at, id) <= ($2, $3)"
+        " ORDER BY delivered_late_at DESC, id DESC LIMIT $4",
+        after,
+        *to,
+        limit,
+    )
+
+
 async def owners_of(tx: Tx, keys: Sequence[tuple[UUID, str]], around: tuple[datetime, datetime]) -> dict[UUID, UUID]:
     """The accounts of records given by id and receiver, whose windows end near these instants. Primary key."""
     rows = await tx.fetch(
@@ -190,6 +228,11 @@ async def owners_of(tx: Tx, keys: Sequence[tuple[UUID, str]], around: tuple[date
         around[1] + _SLACK,
     )
     return {row["id"]: row["account_id"] for row in rows}
+
+
+def taken_back(added: Iterable[Added]) -> Iterable[Added]:
+    """The opposite of what was added."""
+    return ((account_id, day, count, -by) for account_id, day, count, by in added)
 
 
 async def add(tx: Tx, added: Iterable[Added]) -> None:

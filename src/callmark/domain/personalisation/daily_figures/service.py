@@ -139,6 +139,16 @@ async def add_calls(tx: Tx, added: Iterable[Added]) -> None:
     await queries.add(tx, added)
 
 
+async def take_calls_back(tx: Tx, added: Iterable[Added]) -> None:
+    """Takes what was added too early out of `shown` and `answered`."""
+    await queries.add(tx, queries.taken_back(added))
+
+
+async def is_calls_mark_ahead(tx: Tx, at: datetime) -> bool:
+    """Whether calls are counted beyond an instant."""
+    return await queries.is_ahead(tx, "calls", at)
+
+
 async def lock_calls_mark(tx: Tx) -> tuple[datetime | None, UUID]:
     """Up to which report calls are counted, locked until the transaction ends."""
     return await queries.lock_mark(tx, "calls")
