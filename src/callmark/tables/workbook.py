@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from callmark.tables.cell_formats import as_shown
 from callmark.tables.model import Line, TableError
 from callmark.tables.sheet_errors import NO_VALUE
 from callmark.tables.workbook_parts import DAMAGED, Merged, WorkbookParts, look_inside
@@ -165,8 +166,10 @@ def _plain(sheet: _Sheet) -> Iterator[tuple[str, ...]]:
 
 
 def _value(cell: _Cell) -> object:
-    """What a cell holds: of a day that it shows without a time only the day."""
+    """What a cell holds: a whole number as it is shown, of a day that it shows without a time only the day."""
     value = cell.value
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
+        return as_shown(int(value), cell.number_format)
     if not isinstance(value, datetime) or value.time() != time():
         return value
     return value if _OF_TIME.search(_NO_PART.sub("", cell.number_format)) else value.date()
