@@ -5,8 +5,7 @@ from datetime import timedelta
 from tests.domain.mail.post_office import Post
 from tests.kit.outbound.mailing import mail_server
 from tests.support.fake_clock import FakeClock
-from tests.surfaces.console.browser import Browser, Business, Visitors, answer_reset_requests
-from tests.surfaces.console.test_sign_in import enter
+from tests.surfaces.console.browser import PASSWORD, Browser, Business, Visitors, answer_reset_requests
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
@@ -21,7 +20,9 @@ async def test_codes_and_links_for_a_new_password_are_not_sent_when_they_have_en
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
     await accounts.update_account(deps, business.account.id, requires_code=True, by=SYSTEM)
-    await enter(browse(), business.admin.email)
+    alice = browse()
+    await alice.get("/console/sign-in")
+    await alice.post("/console/sign-in", {"email": business.admin.email, "password": PASSWORD})
     dora = browse()
     await dora.get("/console/forgot")
     await dora.post("/console/forgot", {"email": business.department_owner.email})
