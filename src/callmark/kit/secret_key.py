@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from callmark.kit.engines.data_directory import force
 from callmark.kit.errors import SetupError
 from callmark.kit.postgres.database import Tx
 from callmark.kit.settings import Secret, Settings
@@ -135,7 +136,8 @@ def make_key(data: Path, name: str = FILE) -> Secret:
                 file.write(secrets.token_urlsafe(32))
                 file.flush()
                 os.fsync(descriptor)
-            Path(path).hardlink_to(made_name)
+            path.hardlink_to(made_name)
+            force(path.parent)
         except FileExistsError:
             pass  # another process was first
         finally:
@@ -163,11 +165,7 @@ def settle_key(data: Path) -> None:
             copy.replace(old)
             copy.unlink(missing_ok=True)  # where both were the present key already, which a rename leaves as it is
         following.replace(path)
-        descriptor = os.open(data, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        force(data)
     except OSError as exc:
         raise SetupError(f"the secret key {path} cannot be replaced: {exc.strerror}") from exc
 

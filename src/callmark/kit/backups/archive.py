@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from callmark.kit.backups.manifest import FORMAT, FormatOnly, Manifest
+from callmark.kit.engines.data_directory import force
 from callmark.kit.errors import SetupError, said
 
 DUMP, MANIFEST, SUMS = "database.dump", "manifest.json", "SHA256SUMS"
@@ -88,7 +89,7 @@ def new_archive(path: Path) -> Generator[ArchiveWriter]:
             except BaseException:
                 partial.unlink(missing_ok=True)
                 raise
-        _force_directory(path.parent)
+        force(path.parent)
     except OSError as exc:
         raise SetupError(f"the backup {path} cannot be written: {exc.strerror or said(exc)}. Nothing is left") from exc
 
@@ -203,11 +204,3 @@ def _remove_leftovers(folder: Path) -> None:
         with contextlib.suppress(OSError), left.open("rb") as file:  # being written, or of another user
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             left.unlink()
-
-
-def _force_directory(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from callmark.kit.engines.data_directory import force
 from callmark.kit.engines.owner import Owner
 from callmark.kit.errors import SetupError
 
@@ -123,6 +124,9 @@ def reachable_postgres(found: PostgresBinaries, owner: Owner | None, below: Path
         if libraries.is_dir():
             shutil.copytree(libraries, partial / libraries.name)
         _open_up(partial)
+        for path in partial.rglob("*"):
+            if not path.is_symlink():
+                force(path)
         partial.rename(target)
     return PostgresBinaries(target / _WHEEL / install.name / "bin", found.major, found.origin)
 
@@ -137,6 +141,7 @@ def reachable_nats(program: Path, owner: Owner | None, below: Path) -> Path:
         partial = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.copyfile(program, partial)
         partial.chmod(0o755)
+        force(partial)
         partial.rename(target)
         target.parent.chmod(0o755)
     return target

@@ -201,7 +201,7 @@ def read_installation(path: Path) -> Installation:
 
 
 def write_private(path: Path, content: bytes, owner: Owner | None = None) -> None:
-    """Replaces `path` by `content`, readable by its owner only, whole or not at all."""
+    """Replaces `path` by `content`, readable by its owner only, whole or not at all, also when the power fails."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -209,7 +209,18 @@ def write_private(path: Path, content: bytes, owner: Owner | None = None) -> Non
         file.write(content)
         if owner:
             os.fchown(descriptor, owner.uid, owner.gid)
+    force(partial)
     partial.rename(path)
+    force(path.parent)
+
+
+def force(path: Path) -> None:
+    """Returns once the file's content, or the directory's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -99,10 +99,11 @@ class EmbeddedNats:
         return self._child
 
     def _configure(self) -> dict[str, Any]:
-        """The configuration in force; made again if there is none, or if its port was taken before our first start."""
-        config: dict[str, Any] = {}
-        if self._config.exists():
-            config = msgspec.json.decode(self._config.read_bytes())  # NATS reads JSON too
+        """The configuration in force; made again if there is none, or if its port was taken before our first start.
+
+        Nothing in it is needed again: every process of the installation gets address and password at its start.
+        """
+        config = _kept(self._config)
         if not config or (self._child is None and not _is_free(config["port"])):
             config = {
                 "host": HOST,
@@ -128,6 +129,28 @@ class EmbeddedNats:
             raise SetupError(
                 f"NATS did not answer within {START_WITHIN_S:.0f} s:\n{tail(self._data, self.name)}"
             ) from None
+
+
+class _Authorization(msgspec.Struct):
+    password: str
+
+
+class _Needed(msgspec.Struct):
+    """What we read of a configuration."""
+
+    port: int
+    server_name: str
+    authorization: _Authorization
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """The configuration of an earlier start; empty when there is none, or it is cut."""
+    try:
+        content = path.read_bytes()
+        msgspec.json.decode(content, type=_Needed)
+        return msgspec.json.decode(content)  # NATS reads JSON too
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}
 
 
 async def _answers(port: int, server_name: str) -> bool:

@@ -14,7 +14,7 @@ import structlog
 
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries, choose_postgres, reachable_postgres
 from callmark.kit.engines.child import Child, run, spawn
-from callmark.kit.engines.data_directory import PORT, SOCKET_NAME, DataDirectory, write_private
+from callmark.kit.engines.data_directory import PORT, SOCKET_NAME, DataDirectory, force, write_private
 from callmark.kit.engines.leftovers import postgres_of, stop_leftovers
 from callmark.kit.engines.logfile import open_log, tail
 from callmark.kit.engines.owner import give
@@ -70,6 +70,11 @@ _NOT_DURABLE = {
 }
 
 
+_ADVICE = (
+    "Put the file back from a copy; or give the role callmark another password in PostgreSQL's single-user mode, and"
+    " write it there; or restore a backup with another --data."
+)
+
 _SMALL = {"max_connections": "50", "shared_buffers": "64MB", "autovacuum_max_workers": "1"}
 _READS_BY_PROCESSES_SINCE = 18
 """The version of PostgreSQL that has processes for reading, three of them by default."""
@@ -124,10 +129,11 @@ class EmbeddedPostgres:
         await self._clear_leftovers(run_dir)
         if data_version(self._data.postgres) is None:
             await self._init(found, run_dir)
+        password = self._password()
         self._child = self._spawn(found, run_dir)
         self._socket = run_dir / SOCKET_NAME
-        self.dsn = _dsn(run_dir, self._password(), DATABASE)
-        await self._until_it_answers(self._child, _dsn(run_dir, self._password(), "postgres"))
+        self.dsn = _dsn(run_dir, password, DATABASE)
+        await self._until_it_answers(self._child, _dsn(run_dir, password, "postgres"))
         return self.dsn
 
     async def stop(self, within_s: float = 4.0) -> None:
@@ -183,10 +189,16 @@ class EmbeddedPostgres:
         return self._child
 
     def _password(self) -> str:
+        """The one that is kept; made where there are no data yet. Raises SetupError."""
         path = self._data.path / "postgres-password"
-        if not path.exists():
-            write_private(path, random_text(32).encode())
-        return path.read_text()
+        kept = path.read_bytes().decode(errors="replace").strip("\0") if path.exists() else ""
+        if kept:
+            return kept
+        if data_version(self._data.postgres) is not None:
+            raise SetupError(f"PostgreSQL's password is missing: {path} is empty or gone. {_ADVICE}")
+        made = random_text(32)
+        write_private(path, made.encode())
+        return made
 
     async def _clear_leftovers(self, run_dir: Path) -> None:
         await stop_leftovers(self.name, lambda: postgres_of(self._data.postgres), signal.SIGINT)
@@ -219,6 +231,7 @@ class EmbeddedPostgres:
         if status != 0:
             raise SetupError(f"initdb failed on {self._data.path}: {text.strip()[-2000:]}")
         partial.rename(self._data.postgres)
+        force(self._data.path)
 
     def _spawn(self, found: PostgresBinaries, run_dir: Path) -> Child:
         settings = _SETTINGS | {"unix_socket_directories": str(run_dir)}
@@ -259,11 +272,14 @@ class EmbeddedPostgres:
 
 
 def data_version(data: Path) -> int | None:
-    """The major version that made the data directory, None when there is none."""
+    """The major version that made the data directory, None when there is none. Raises SetupError."""
+    file = data / "PG_VERSION"
     try:
-        return int((data / "PG_VERSION").read_text())
+        return int(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError:
+        raise SetupError(f"{file} is damaged: it names no version. Restore a backup with another --data") from None
 
 
 def _dsn(run_dir: Path, password: str, database: str) -> str:
@@ -300,7 +316,7 @@ async def _answer(maintenance_dsn: str, dsn: str) -> _StartAnswer:
                 return _StartAnswer.WELCOME
     except EngineRefuses as exc:
         raise SetupError(
-            f"PostgreSQL rejects the password in the data directory's postgres-password: {exc.reason}"
+            f"PostgreSQL rejects the password in the data directory's postgres-password: {exc.reason}. {_ADVICE}"
         ) from exc
     except Unavailable as exc:
         return _StartAnswer.RECOVERS if isinstance(exc.__cause__, asyncpg.CannotConnectNowError) else _StartAnswer.NONE

@@ -12,7 +12,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from callmark.kit.engines.data_directory import write_private
+from callmark.kit.engines.data_directory import force, write_private
 from callmark.kit.errors import SetupError
 from callmark.kit.outbound.fcm import ServiceAccount
 from callmark.kit.settings import Settings
@@ -85,6 +85,7 @@ def _make(path: Path, public_url: str) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{_FILE}.", dir=path.parent)  # 0600
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(made))
+    force(Path(name))
     try:
         path.hardlink_to(name)
     except FileExistsError:
