@@ -20,7 +20,7 @@ from chaos.proxy import FaultProxy
 
 DISK_MB = 3072
 GONE_WITHIN_S = 10.0
-_DSN = re.compile(r"//(\w+):([^@]+)@/(\w+)\?host=(.*)")
+_DSN = re.compile(r"//(\w+):([^@]+)@/(\w+)\?host=([^&]*)")
 
 FILL_TRIES = 50
 

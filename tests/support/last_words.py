@@ -5,12 +5,13 @@ import contextlib
 import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from urllib.parse import unquote
 
 from tests.support.engines import reachable_directory
 
-from callmark.kit.engines.data_directory import SOCKET_NAME
+from callmark.kit.engines.data_directory import PORT, SOCKET_NAME
 from callmark.kit.postgres.database import Database
+from callmark.kit.postgres.dsn import Host
+from callmark.kit.postgres.primary import hosts_of, with_host
 
 
 class LastWords:
@@ -40,11 +41,10 @@ async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 async def relayed(dsn: str) -> AsyncGenerator[tuple[str, LastWords]]:
     """Where PostgreSQL is reached through `LastWords`, and these."""
     directory = reachable_directory()
-    address, _, folder = dsn.rpartition("host=")
-    words = LastWords(Path(unquote(folder)) / SOCKET_NAME)
+    words = LastWords(Path(hosts_of(dsn)[0].name) / SOCKET_NAME)
     try:
         async with await asyncio.start_unix_server(words, directory / SOCKET_NAME):
-            yield f"{address}host={directory}", words
+            yield with_host(dsn, Host(str(directory), PORT)), words
     finally:
         shutil.rmtree(directory)
 

@@ -6,12 +6,13 @@ import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import unquote
 
 from tests.support.engines import reachable_directory
 from tests.support.way_to_postgres import pass_on
 
-from callmark.kit.engines.data_directory import SOCKET_NAME
+from callmark.kit.engines.data_directory import PORT, SOCKET_NAME
+from callmark.kit.postgres.dsn import Host
+from callmark.kit.postgres.primary import hosts_of, with_host
 
 _KNOWN = {"", "user", "database", "client_encoding", "datestyle", "timezone", "standard_conforming_strings"}
 """What PgBouncer takes with a start, besides the name of the program."""
@@ -21,8 +22,7 @@ _KNOWN = {"", "user", "database", "client_encoding", "datestyle", "timezone", "s
 async def pooled(dsn: str) -> AsyncGenerator[str]:
     """Where PostgreSQL is reached through one."""
     directory = reachable_directory()
-    address, _, folder = dsn.rpartition("host=")
-    server = Path(unquote(folder)) / SOCKET_NAME
+    server = Path(hosts_of(dsn)[0].name) / SOCKET_NAME
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         size = await reader.readexactly(4)
@@ -37,7 +37,7 @@ async def pooled(dsn: str) -> AsyncGenerator[str]:
 
     try:
         async with await asyncio.start_unix_server(relay, directory / SOCKET_NAME):
-            yield f"{address}host={directory}"
+            yield with_host(dsn, Host(str(directory), PORT))
     finally:
         shutil.rmtree(directory)
 

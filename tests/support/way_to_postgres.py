@@ -5,21 +5,22 @@ import shutil
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from urllib.parse import unquote
 
 from tests.support.engines import reachable_directory
 
 from callmark.domain.deps import Deps
-from callmark.kit.engines.data_directory import SOCKET_NAME
+from callmark.kit.engines.data_directory import PORT, SOCKET_NAME
+from callmark.kit.postgres.dsn import Host
+from callmark.kit.postgres.primary import hosts_of, with_host
 
 
 class WayToPostgres:
     """A socket of its own that leads to the engine of the tests, or is not there. Begins shut."""
 
     def __init__(self, deps: Deps, directory: Path) -> None:
-        address, _, folder = deps.settings.reached_postgres.rpartition("host=")
-        self.dsn = f"{address}host={directory}"
-        self._socket, self._there = directory / SOCKET_NAME, Path(unquote(folder)) / SOCKET_NAME
+        reached = deps.settings.reached_postgres
+        self.dsn = with_host(reached, Host(str(directory), PORT))
+        self._socket, self._there = directory / SOCKET_NAME, Path(hosts_of(reached)[0].name) / SOCKET_NAME
 
     def open(self) -> None:
         """Connections can be made."""
