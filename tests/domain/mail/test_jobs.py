@@ -49,6 +49,14 @@ async def test_a_mail_goes_out_as_text_and_html_to_its_one_recipient(post: Post)
     assert (sent.state, sent.attempt_count, sent.last_error) == (MailState.SENT, 1, None)
 
 
+async def test_a_mail_to_a_domain_in_other_letters_needs_nothing_special_of_the_server(post: Post) -> None:
+    async with mail_server() as inbox:
+        post = post.at(inbox)
+        await post.enqueue(to="info@müller.example")
+        assert await post.run_due() == 1
+    assert inbox.envelopes == [("no-reply@callmark.example", ["info@xn--mller-kva.example"])]
+
+
 async def test_a_transaction_that_fails_sends_nothing(post: Post) -> None:
     async def fail() -> None:
         async with post.deps.db.transaction() as tx:

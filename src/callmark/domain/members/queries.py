@@ -10,6 +10,7 @@ from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import Role
 from callmark.domain.sessions.model import EMAIL_TAKEN, MemberState
+from callmark.kit.domain_names import spellings
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.postgres.database import Row, Tx
 
@@ -117,7 +118,10 @@ async def select_oldest_admin_email(tx: Tx, account_id: AccountId) -> str | None
 async def select_spelling(tx: Tx, account_id: AccountId, email: str) -> str | None:
     """The address of the account's member who has it, in whatever case, as it is written there; None without one."""
     return await tx.fetchval(
-        "SELECT email FROM member WHERE account_id = $1 AND lower(email) = lower($2)", account_id, email
+        "SELECT email FROM member WHERE account_id = $1"
+        " AND lower(email) = ANY (ARRAY (SELECT lower(one) FROM unnest($2::text[]) AS one)) LIMIT 1",
+        account_id,
+        spellings(email),
     )
 
 

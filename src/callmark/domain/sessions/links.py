@@ -30,6 +30,7 @@ from callmark.domain.sessions.model import (
 from callmark.domain.sessions.service import enter, hash_new_password, note_own, own_actor, replace_password
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.work_names import WorkName
+from callmark.kit.domain_names import with_ascii_domain
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import random_text, sha256
 from callmark.kit.postgres.database import Tx
@@ -67,7 +68,7 @@ async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
 
     The same work for every address, so that its time says nothing of who has a login. Raises TooManyRequests.
     """
-    email = email.strip()[: LONGEST_EMAIL + 1]
+    email = with_ascii_domain(email.strip())[: LONGEST_EMAIL + 1]
     await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.network)
     await throttle.take(deps, throttle.MAIL, email)
     async with deps.db.transaction() as tx:

@@ -11,6 +11,7 @@ from callmark.domain.accounts.model import AccountState
 from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, ActorKind, Role, Scope
 from callmark.domain.policy.plan import Feature
+from callmark.kit.domain_names import with_ascii_domain
 from callmark.kit.errors import InvalidInput
 from callmark.kit.outbound.addresses import network_of
 from callmark.kit.text import clean_line
@@ -153,14 +154,17 @@ def person_name(text: str) -> str:
 
 
 def email_address(text: str) -> str:
-    """The address as it is stored: outer spaces dropped, otherwise as it was typed. Raises InvalidInput.
+    """The address as it is stored: outer spaces dropped, letters of the domain in ASCII. Raises InvalidInput.
+
+    Browsers send what is typed as `müller.example` in either spelling, so one of them is kept.
 
     It must have the form that mail can be sent to: a local part of 1 to 64 characters, one `@`, and a domain of
     labels divided by dots, at most 254 characters together. Whether mail arrives is for the invitation to find out.
     """
     address = clean_line(text, "email", longest=LONGEST_EMAIL)
+    address = clean_line(with_ascii_domain(address), "email", longest=LONGEST_EMAIL)
     local, at, domain = address.rpartition("@")
-    if not (at and _is_local_part(local) and _is_domain(domain)):
+    if not (at and _is_local_part(local) and domain.isascii() and _is_domain(domain)):
         raise InvalidInput("email is not a valid email address", field="email")
     return address
 

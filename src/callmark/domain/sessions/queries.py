@@ -11,6 +11,7 @@ from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.acting.model import Acting
 from callmark.domain.sessions.model import EMAIL_TAKEN, KnownPerson, LinkKind, MemberState, NewSession, Person, Session
+from callmark.kit.domain_names import spellings
 from callmark.kit.errors import Conflict, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Database, Row, Tx
@@ -29,6 +30,7 @@ LEFT JOIN operator_user o ON o.id = s.operator_id
 LEFT JOIN client_account a ON a.id = coalesce(m.account_id, s.acting_account_id)
 WHERE s.created_at > $2 AND s.seen_at > $3 AND (m.state = 'active' OR o.id IS NOT NULL)
 """
+_SPELLINGS = "ANY (ARRAY (SELECT lower(one) FROM unnest($1::text[]) AS one))"
 _MINE = (
     "sha256 = $1 AND kind = $2 AND (session_id IS NULL OR session_id = $3) AND (member_id IS NULL OR member_id = $4)"
     " AND (operator_id IS NULL OR operator_id = $5) AND expires_at > $6"
@@ -36,17 +38,20 @@ _MINE = (
 
 
 async def select_known(tx: Tx, email: str) -> KnownPerson | None:
-    """The operator, else the member who uses this address, else the newest who is invited. Indexes on lower(email)."""
+    """The operator, else the member who uses this address, else the newest who is invited. Indexes on lower(email).
+
+    Whatever its spelling: versions before this one stored domains in their own letters.
+    """
     row = await tx.fetchrow(
         "SELECT o.id AS operator_id, NULL::uuid AS member_id, o.email, o.name, o.password_hash, NULL AS member_state,"
         " NULL::uuid AS account_id, '' AS account_name, NULL AS account_state, false AS requires_code,"
         " 0 AS place, NULL::timestamptz AS created_at"
-        " FROM operator_user o WHERE lower(o.email) = lower($1)"
+        f" FROM operator_user o WHERE lower(o.email) = {_SPELLINGS}"
         " UNION ALL SELECT NULL, m.id, m.email, m.name, m.password_hash, m.state, a.id, a.name, a.state,"
         " a.requires_code, CASE WHEN m.state = 'active' OR m.password_hash IS NOT NULL THEN 1 ELSE 2 END, m.created_at"
-        " FROM member m JOIN client_account a ON a.id = m.account_id WHERE lower(m.email) = lower($1)"
+        f" FROM member m JOIN client_account a ON a.id = m.account_id WHERE lower(m.email) = {_SPELLINGS}"
         " ORDER BY place, created_at DESC LIMIT 1",
-        email,
+        spellings(email),
     )
     return _known(row) if row else None
 
@@ -99,10 +104,10 @@ async def activate_member(tx: Tx, member_id: MemberId, name: str) -> None:
 async def is_in_use(tx: Tx, email: str, but: MemberId) -> bool:
     """Whether an operator, or a member other than that one who has ever signed in, has this address."""
     return await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM member WHERE lower(email) = lower($1) AND id <> $2"
+        f"SELECT EXISTS (SELECT FROM member WHERE lower(email) = {_SPELLINGS} AND id <> $2"
         " AND (state = 'active' OR password_hash IS NOT NULL))"
-        " OR EXISTS (SELECT FROM operator_user WHERE lower(email) = lower($1))",
-        email,
+        f" OR EXISTS (SELECT FROM operator_user WHERE lower(email) = {_SPELLINGS})",
+        spellings(email),
         but,
     )
 

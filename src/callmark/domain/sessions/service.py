@@ -37,6 +37,7 @@ from callmark.domain.sessions.model import (
 from callmark.domain.sessions.passwords import check_password, hash_password, is_password
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.sessions.throttle.service import Limit
+from callmark.kit.domain_names import with_ascii_domain
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
 from callmark.kit.postgres.database import Tx
@@ -57,7 +58,7 @@ async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device:
     is not counted, and forgets no wrong ones: who tried them would see it. Raises Unauthenticated, Forbidden (suspended
     account), TooManyRequests.
     """
-    email = email.strip()
+    email = with_ascii_domain(email.strip())
     async with deps.db.connection() as tx:
         known = await queries.select_known(tx, email)
         counted = await _counted(deps, tx, email, known, origin)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from callmark.kit.domain_names import with_ascii_domain
 from callmark.kit.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def message(mail: OutgoingMail, sender: str) -> EmailMessage:
     name, address = parseaddr(sender)
     try:
         made["From"] = Address(name, addr_spec=address)
-        made["To"] = Address(addr_spec=mail.to)
+        made["To"] = Address(addr_spec=with_ascii_domain(mail.to))
     except (ValueError, IndexError) as exc:  # the latter is how the library takes an empty part
         raise MessageError(str(exc)) from exc
     made["Subject"] = mail.subject
