@@ -1,5 +1,6 @@
 """One mail through the mail server of the settings: taken, or refused and why."""
 
+import re
 from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -21,7 +22,16 @@ PATIENCE_S = 30.0
 """How long the server may take for each step: connection, and each answer."""
 
 _PERMANENT = 500
-"""SMTP answers from here on say that the same mail will not be taken later either."""
+"""SMTP answers from here on say that the same mail will not be taken later either: for whatever reason."""
+_OF_RECIPIENT = {550, 551, 553, 556}
+"""Of these, those that mean the recipient where nothing more is said (RFC 5321, 4.2.3; RFC 7504)."""
+_ENHANCED = re.compile(r"5\.\d+\.\d+")
+_OF_RECIPIENT_OR_MAIL = re.compile(r"5\.(?:1\.(?:[0-6]|10)|2\.[0134]|3\.4|6\.\d+)")
+"""Enhanced codes (RFC 3463) about the recipient's address or mailbox, or the mail itself.
+
+A full mailbox is emptied some day. The others are about us (sender, name, rights, quota, reputation) or about the way:
+someone can set that right.
+"""
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
@@ -76,10 +86,9 @@ async def send(settings: Settings, mail: OutgoingMail) -> Refused | None:
     except MessageError as exc:
         refused = Refused(f"the mail cannot be written: {exc}", final=True)
     except aiosmtplib.SMTPRecipientsRefused as exc:
-        first = exc.recipients[0]
-        refused = Refused(_said(first), final=first.code >= _PERMANENT)
+        refused = Refused(_said(exc.recipients[0]), final=_is_final(exc.recipients[0]))
     except aiosmtplib.SMTPDataError as exc:
-        refused = Refused(_said(exc), final=exc.code >= _PERMANENT)
+        refused = Refused(_said(exc), final=_is_final(exc))
     except aiosmtplib.SMTPResponseException as exc:  # of the log-in or the sender: the settings are wrong, not the mail
         refused = Refused(_said(exc), final=False)
     except aiosmtplib.SMTPException as exc:
@@ -115,6 +124,14 @@ def _server(settings: Settings, *, patience_s: float = PATIENCE_S) -> "aiosmtpli
         start_tls=settings.smtp_tls == "starttls",
         timeout=patience_s,
     )
+
+
+def _is_final(exc: "aiosmtplib.SMTPResponseException") -> bool:
+    """Whether the recipient or the mail is at fault."""
+    if exc.code < _PERMANENT:
+        return False
+    said = _ENHANCED.match(exc.message)
+    return bool(_OF_RECIPIENT_OR_MAIL.fullmatch(said[0])) if said else exc.code in _OF_RECIPIENT
 
 
 def _said(exc: "aiosmtplib.SMTPResponseException") -> str:
