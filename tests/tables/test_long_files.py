@@ -123,6 +123,36 @@ def test_an_object_in_another_encoding_is_not_spoiled_silently(tmp_path: Path) -
     assert [line.fault for line in found.lines()] == ["has characters that utf-8 does not have"]
 
 
+@pytest.mark.parametrize("depth", [998, 2_000, 100_000])
+def test_an_object_that_is_nested_past_any_use_spoils_its_own_row(tmp_path: Path, depth: int) -> None:
+    deep = f'{{"phone":"918040001235","more":{"[" * depth}{"]" * depth}}}'
+    found = list(opened(tmp_path / "list", f'{{"phone":"918040001234"}}\n{deep}\n{{"phone":"1"}}\n'.encode()).lines())
+    assert [line.fault for line in found][::2] == ["", ""]
+    assert found[1].fault in ("", "is not a JSON object")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (r'"hi \ud83d"', "hi \ufffb"),
+        (r'["\uDC00", "\ud83d\ude00"]', '["\ufffb","\U0001f600"]'),
+        ("1e999", "#NUM!"),
+        ("-1e999", "#NUM!"),
+        ("9" * 5_000, "#NUM!"),
+        ("-" + "9" * 5_000, "#NUM!"),
+    ],
+)
+def test_a_value_that_cannot_be_held_spoils_its_own_field(tmp_path: Path, value: str, shown: str) -> None:
+    [line] = opened(tmp_path / "list", f'{{"phone":"918040001234","note":{value}}}\n'.encode()).lines()
+    assert (line.fault, line.cells) == ("", ("918040001234", shown))
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "01", "'x'"])
+def test_an_object_with_what_is_no_json_is_refused(tmp_path: Path, value: str) -> None:
+    [line] = opened(tmp_path / "list", f'{{"phone":"918040001234","note":{value}}}\n'.encode()).lines()
+    assert line.fault == "is not a JSON object"
+
+
 def parquet_of(path: Path, rows: list[dict[str, Any]]) -> LongFile:
     pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     parquet.write_table(pyarrow.Table.from_pylist(rows), path)
@@ -154,6 +184,14 @@ def test_a_number_whose_digits_a_short_float_has_lost_is_refused(tmp_path: Path)
     assert "32-bit float has cut its last digits" in refused.why
     assert others == ["4680123", ""]
     assert [line.cells[0] for line in long] == ["918040001234", "4680123", ""]
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+def test_a_missing_value_of_a_column_of_floats_is_empty(tmp_path: Path, kind: str) -> None:
+    arrow = import_module("pyarrow")
+    names = arrow.array([float("nan"), float("inf"), 3.0], getattr(arrow, kind)())
+    found = parquet(tmp_path, ["918040001234"] * 3, name=names)
+    assert [line.cells[1] for line in found.lines()] == ["", "#NUM!", "3"]
 
 
 def test_times_of_parquet_that_python_has_not_leave_the_file_readable(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ files. A workbook is read too, whole.
 """
 
 import codecs
+import json
+import math
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
@@ -19,6 +22,7 @@ from msgspec.structs import replace
 from callmark.tables import rows, text, workbook
 from callmark.tables.model import Line, Table, TableError
 from callmark.tables.reader import ABOVE, WIDER, Reading, read_table
+from callmark.tables.sheet_errors import NEVER_VALID, NO_NUMBER
 
 LONGEST_LINE = 1_000_000
 """Characters; what bounds the memory of one row."""
@@ -31,6 +35,8 @@ _PARQUET = b"PAR1"
 _PARQUET_ROWS = 1_000
 _EXACT_FLOAT = 1 << 24
 """A float of 32 bits has every whole number up to here."""
+_HALF = re.compile("[\ud800-\udfff]")
+_MOST_DIGITS = 1_000
 _DAMAGED = "this Parquet file is damaged"
 _NO_DELIMITER = "\x1f"
 """Divides nothing: each line is one cell."""
@@ -175,8 +181,32 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
             if line.strip():
                 try:
                     yield number, decode(line)
-                except msgspec.DecodeError:
+                except RecursionError:
                     yield number, line.strip()
+                except msgspec.DecodeError:
+                    yield number, _spoiled(line) or line.strip()
+
+
+def _spoiled(line: str) -> dict[str, Any] | None:
+    """An object with values that no type of ours holds, each as what no field takes; None where it is none.
+
+    These are halves of characters, from texts that were cut in an emoji, and numbers beyond all bounds, such as 1e999.
+    """
+    try:
+        item: object = json.loads(line, parse_int=_integer, parse_constant=_no_constant)
+        if isinstance(item, dict):
+            return json.loads(_HALF.sub(NEVER_VALID, json.dumps(item, ensure_ascii=False)))
+    except (ValueError, RecursionError):
+        pass
+    return None
+
+
+def _integer(digits: str) -> float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else math.copysign(math.inf, float(f"{digits[0]}1"))
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)  # NaN and Infinity, which JSON has not
 
 
 def _cell(value: object) -> str:
@@ -188,12 +218,20 @@ def _cell(value: object) -> str:
             return value
         case bytes():
             return value.decode(errors="replace")
-        case float() if value.is_integer():
-            return f"{value:.0f}"
-        case bool() | int() | float():
+        case float():
+            return _of_float(value)
+        case bool() | int():
             return str(value)
         case _:
             return msgspec.json.encode(value, enc_hook=str).decode().strip('"')
+
+
+def _of_float(value: float) -> str:
+    if math.isnan(value):  # how Parquet has a missing value in a column of floats
+        return ""
+    if math.isinf(value):
+        return NO_NUMBER
+    return f"{value:.0f}" if value.is_integer() else str(value)
 
 
 # Parquet, workbooks -------------------------------------------------------------------------------------------------
@@ -244,7 +282,7 @@ def _values(column: Any, arrow: Any) -> list[object]:  # noqa: ANN401 - pyarrow 
     except (ValueError, OverflowError):
         return column.cast(arrow.string()).to_pylist()
     if kind.is_float32(its) or kind.is_float16(its):
-        return [f"{one:.1E}" if isinstance(one, float) and one > _EXACT_FLOAT else one for one in values]
+        return [f"{one:.1E}" if isinstance(one, float) and _EXACT_FLOAT < one < math.inf else one for one in values]
     return values
 
 
