@@ -1,6 +1,7 @@
 """What every use case may use, built once per process in `callmark.processes.compose`."""
 
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from msgspec import Struct, field
@@ -40,6 +41,10 @@ class Deps(Struct, frozen=True):
 
     ahead: RowsAhead = field(default_factory=RowsAhead)
     """What this process has accepted of days that may not be made yet."""
+
+    def database_now(self) -> datetime:
+        """The present by the database's clock: one for all processes, whatever their machines' clocks say."""
+        return self.health.database_now(self.real_clock)
 
     async def wake(self, *works: WorkName) -> None:
         """Wakes the workers that do this work. A hint, since they also poll; for after the commit."""

@@ -9,13 +9,14 @@ pushes have to wait. So each role has an answer of its own, for the load balance
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID
 
 import msgspec
 
 from callmark.kit import patience
+from callmark.kit.clock import Clock
 from callmark.kit.clock_watch import trouble_of
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric.client import Fabric
@@ -89,6 +90,10 @@ class Health:
         self._asked[part] = trouble
         if role:
             self._concerned[part] = role
+
+    def database_now(self, real: Clock) -> datetime:
+        """The present by the database's clock: by it run what several processes must agree on, such as leases."""
+        return real.now() - self.clock_ahead()
 
     def clock_trouble(self) -> str:
         """Why nothing is to be done by this machine's clock that cannot be undone; empty while it can be trusted."""

@@ -2,7 +2,8 @@
 
 A row is the work: it is claimed in sets with `FOR UPDATE SKIP LOCKED` and a lease, run outside any transaction, then
 finished with its next due instant (or none). A worker that dies leaves a lease that runs out; the row is then claimed
-again, so every run must be harmless to repeat. `due_at` is a product instant, leases are real ones.
+again, so every run must be harmless to repeat. `due_at` is a product instant, leases are those of the database's clock:
+they are written by one worker and judged by others.
 
 Where rows have owners, each owner's oldest take turns, and one owner has a limited number running, over all workers. A
 run that has nothing left to do but wait for someone outside says so (`Claimed.only_waits`): it keeps its lease and
@@ -97,7 +98,7 @@ class Work(Struct, frozen=True):
 
     @property
     def claim_sql(self) -> LiteralString:
-        """Takes up to $4 rows due at $1 (product) whose lease, if any, ended before $2 (real), oldest first.
+        """Takes up to $4 rows due at $1 (product) whose lease, if any, ended before $2 (database), oldest first.
 
         Index `<table>_due`, or with owners `<table>_due_<owner>`; rows that another worker is claiming are skipped.
         """

@@ -145,11 +145,14 @@ class Worker:
             async with self._db.connection() as tx:
                 if self._health.clock_trouble():
                     return []
-                rows = await tx.fetch(work.claim_sql, self._clock.now(), self._real.now(), lease, most, LEASE)
+                rows = await tx.fetch(work.claim_sql, self._clock.now(), self._database_now(), lease, most, LEASE)
         except asyncio.CancelledError:  # PostgreSQL may have done it: the cancellation only asks it not to
             await self._write(work, work.release_lease_sql, lease)
             raise
         return [Claimed(row, lease) for row in rows]
+
+    def _database_now(self) -> datetime:
+        return self._health.database_now(self._real)
 
     async def _attend(self, work: Work, looks_after: float) -> None:
         begin_work(work.name)
@@ -255,6 +258,6 @@ class Worker:
         while True:
             await self._real.sleep(LEASE / 3)
             try:
-                await self._write_held(work, work.renew_sql, list(held()), self._real.now() + LEASE)
+                await self._write_held(work, work.renew_sql, list(held()), self._database_now() + LEASE)
             except Exception:  # or every run from now on would be claimed a second time
                 log.exception("leases_not_kept", work=work.name)

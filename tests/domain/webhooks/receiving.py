@@ -141,7 +141,8 @@ class DeliveryWorker(Struct):
 
     @property
     def worker(self) -> Worker:
-        return Worker(self.deps.db, self.deps.gather, self.deps.fabric, self.deps.clock, self.deps.real_clock)
+        deps = self.deps
+        return Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock, deps.health)
 
     async def run(self) -> None:
         await self.worker.run([self.dispatcher.work])

@@ -29,6 +29,7 @@ from callmark.domain.webhooks.dispatch.dispatcher import MOST_AHEAD
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, DeliveryState
 from callmark.kit.fabric.client import Fabric, OnMessage
 from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.health import Health
 from callmark.kit.outbound.client import Patience
 from callmark.kit.postgres.database import DatabaseConnection
 from callmark.kit.postgres.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
@@ -212,6 +213,24 @@ class Ear:
     async def listen(self, _: str, on_message: OnMessage) -> None:
         self.wake = on_message
         self.listening.set()
+
+
+async def test_a_worker_whose_clock_goes_wrong_leaves_its_webhooks_to_others(stage: Stage) -> None:
+    product, real = FakeClock(stage.deps.clock.now()), FakeClock(stage.deps.real_clock.now())
+    astray = replace(stage.deps, clock=product, real_clock=real, health=Health())
+    astray.health.clock_ahead = lambda: product.now() - stage.deps.clock.now()
+
+    async def jump(_: web.Request) -> web.Response:
+        if not astray.health.clock_trouble():
+            product.advance(timedelta(days=60))
+            real.advance(timedelta(days=60))
+        return web.Response()
+
+    async with receiver(jump) as there:
+        await stage.webhook(there.url)
+        await stage.append(20)
+        assert await stage.worker(astray).run_due() == MOST_IN_FLIGHT  # which it had begun
+        assert await stage.run_due() == 20 - MOST_IN_FLIGHT
 
 
 async def test_a_stop_that_comes_with_news_is_not_missed(stage: Stage) -> None:

@@ -76,7 +76,7 @@ async def look_at_row_works(deps: Deps, tx: Tx) -> list[Queue]:
 
 async def list_periodic(deps: Deps, tx: Tx) -> list[PeriodicJob]:
     """Every periodic job, next first; without those of a newer version, or of an older one that this does not have."""
-    rows = await queries.select_periodic(tx, deps.real_clock.now())
+    rows = await queries.select_periodic(tx, deps.database_now())
     return [
         PeriodicJob(name, PERIODIC[name].says, due_at, is_held) for name, due_at, is_held in rows if name in PERIODIC
     ]
@@ -114,7 +114,7 @@ async def send_all_again(deps: Deps, *, by: Actor) -> int:
 
 
 async def _look_at(deps: Deps, tx: Tx, work: Work, title: str) -> Queue:
-    now, real_now = deps.clock.now(), deps.real_clock.now()
+    now, real_now = deps.clock.now(), deps.database_now()
     row = await queries.count_rows(tx, work, now, real_now, MOST_COUNTED + 1)
     more = row["total"] > MOST_COUNTED
     return Queue(work.name, title, row["waiting"], row["running"], row["later"], row["oldest_due_at"], more)

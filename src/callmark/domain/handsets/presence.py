@@ -38,7 +38,7 @@ async def note_ended(deps: Deps, number: PhoneNumber, stream: str, *, said_goodb
 
     Until then the handset is expected back, as long as its gateway lives.
     """
-    ended = StreamEnded(number, stream, None if said_goodbye else deps.real_clock.now())
+    ended = StreamEnded(number, stream, None if said_goodbye else deps.database_now())
     await deps.gather.until_done(
         presence_queries.note,
         lambda: [ended],
@@ -54,7 +54,7 @@ async def returning(deps: Deps, numbers: Collection[str]) -> set[str]:
     Without PostgreSQL nobody knows, and all are waited for: while it fails over, gateways may restart too.
     """
     asked = list(set(numbers))
-    since = deps.real_clock.now() - RETURNS_WITHIN
+    since = deps.database_now() - RETURNS_WITHIN
     try:
         found = await deps.gather(presence_queries.lost_since, [(PhoneNumber(number), since) for number in asked])
     except AppError as exc:
@@ -66,17 +66,17 @@ async def returning(deps: Deps, numbers: Collection[str]) -> set[str]:
 async def beat(deps: Deps, gateway_id: UUID) -> None:
     """Notes that the gateway is alive."""
     async with deps.db.connection() as tx:
-        await presence_queries.beat(tx, gateway_id, deps.real_clock.now())
+        await presence_queries.beat(tx, gateway_id, deps.database_now())
 
 
 async def note_gone(deps: Deps, gateway_id: UUID) -> None:
     """Notes that the gateway has ended, and its streams with it."""
     async with deps.db.connection() as tx:
-        await presence_queries.mark_lost(tx, gateway_id, deps.real_clock.now())
+        await presence_queries.mark_lost(tx, gateway_id, deps.database_now())
 
 
 async def find_lost(deps: Deps) -> None:
     """Notes gateways that were killed. Before the first push of a process, so that it waits for their handsets."""
-    now = deps.real_clock.now()
+    now = deps.database_now()
     async with deps.db.connection() as tx:
         await presence_queries.find_lost(tx, now - _SILENT_AFTER, now - _FORGOTTEN_AFTER, now)

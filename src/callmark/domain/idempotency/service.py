@@ -37,7 +37,7 @@ async def claim(deps: Deps, account_id: AccountId, key: IdempotencyKey, request_
 
 
 async def _claim(deps: Deps, wanted: Claim, request_sha256: bytes) -> Claim | KeptAnswer:
-    now, real_now = deps.clock.now(), deps.real_clock.now()
+    now, real_now = deps.clock.now(), deps.database_now()
     for _ in range(_TRIES):
         async with deps.db.connection() as tx:
             taken = await queries.claim(
@@ -96,10 +96,10 @@ async def give_back(deps: Deps, claim: Claim) -> None:
 async def _give_back(deps: Deps, claim: Claim) -> None:
     with contextlib.suppress(Unavailable):
         async with deps.db.connection() as tx:
-            await queries.give_back(tx, claim.account_id, claim.key, claim.lease_id, deps.real_clock.now())
+            await queries.give_back(tx, claim.account_id, claim.key, claim.lease_id, deps.database_now())
 
 
 async def forget_old_keys(deps: Deps) -> int:
     """Deletes keys whose answers are not kept any longer; how many."""
-    since, now = deps.clock.now() - KEPT_FOR, deps.real_clock.now()
+    since, now = deps.clock.now() - KEPT_FOR, deps.database_now()
     return await in_pieces(deps.db, lambda tx, most: queries.forget_older(tx, since, now, most))

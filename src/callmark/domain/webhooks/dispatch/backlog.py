@@ -29,7 +29,7 @@ class Backlog(Struct, frozen=True):
 async def read_backlog(deps: Deps) -> Backlog:
     """The backlog of all webhooks, as of now."""
     async with deps.db.connection() as tx:
-        row = await dispatch_queries.count_backlog(tx, deps.clock.now(), deps.real_clock.now(), MOST_COUNTED + 1)
+        row = await dispatch_queries.count_backlog(tx, deps.clock.now(), deps.database_now(), MOST_COUNTED + 1)
     return Backlog(
         row["waiting"],
         row["retrying"],

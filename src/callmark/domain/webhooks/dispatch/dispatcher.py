@@ -182,7 +182,7 @@ class Dispatcher:
                     await self._pause(held, held.pauses)
                 elif held.pauses:
                     await held.news.wait()
-                elif held.look and held.has_room and claimed.is_turn_over():
+                elif held.look and held.has_room and (claimed.is_turn_over() or self._deps.health.clock_trouble()):
                     held.look = False  # it is given back once its attempts have ended
                 elif held.look and held.has_room:
                     await self._start_due(held)
@@ -200,7 +200,7 @@ class Dispatcher:
         try:
             async with self._deps.db.transaction() as tx:
                 await accounts.lock_account(tx, account_id)  # first, as everyone does who changes a webhook
-                if await dispatch_queries.lock_held(tx, held.lease, self._deps.real_clock.now()):
+                if await dispatch_queries.lock_held(tx, held.lease, self._deps.database_now()):
                     await outages.pause_if_due(tx, self._deps, account_id, held.lease.webhook_id)
         except AppError as exc:
             log.warning("pause_postponed", webhook=str(held.lease.webhook_id), error=exc.detail)
@@ -210,7 +210,7 @@ class Dispatcher:
         # What is under way now may end while we read; this look leaves its result alone.
         held.look, under_way = False, frozenset(held.in_flight)
         ahead = held.begin_look()
-        search = DueSearch(held.lease, under_way, self._deps.clock.now(), self._deps.real_clock.now(), ahead)
+        search = DueSearch(held.lease, under_way, self._deps.clock.now(), self._deps.database_now(), ahead)
         try:
             (found,) = await self._deps.gather(dispatch_queries.take_due, [search])
             await self._end_unwanted(held, [due for due in found if not due.is_wanted])
@@ -281,7 +281,8 @@ class Dispatcher:
                 return
 
     async def _give_back(self, claimed: Claimed, due_at: datetime | None) -> bool:
-        now = self._deps.clock.now()
+        ahead = max(self._deps.health.clock_ahead(), timedelta())  # or a wrong clock would keep it from others
+        now = self._deps.clock.now() - ahead
         (next_due,) = await self._deps.gather(dispatch_queries.give_back, [(_lease(claimed), due_at or now)])
         return next_due is not None and next_due <= now
 

@@ -156,7 +156,7 @@ async def _end_jobs(deps: Deps) -> None:
         async with asyncio.timeout(_JOBS_END_WITHIN_S):
             while True:
                 async with deps.db.connection() as tx:
-                    leases = await reset_queries.select_running_jobs(tx, deps.real_clock.now(), leases)
+                    leases = await reset_queries.select_running_jobs(tx, deps.database_now(), leases)
                 if not leases:
                     return
                 await deps.real_clock.sleep(_PAUSE)

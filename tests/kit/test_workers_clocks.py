@@ -1,0 +1,43 @@
+"""Workers whose machines' clocks differ: leases are those of the database's clock, whatever each machine's says."""
+
+from datetime import timedelta
+
+import pytest
+from tests.kit.chores import Chores
+
+from callmark.kit.clock import ProductClock
+from callmark.kit.health import Health
+from callmark.kit.work import LEASE
+from callmark.kit.worker import Worker
+
+
+def worker_ahead(chores: Chores, ahead: timedelta) -> Worker:
+    """A worker on a machine whose clock is so far ahead of the database's, which is `chores.real`."""
+    real, health = ProductClock(chores.real), Health()
+    real.offset, health.clock_ahead = ahead, lambda: ahead
+    return Worker(chores.deps.db, chores.deps.gather, chores.deps.fabric, chores.clock, real, health)
+
+
+@pytest.mark.parametrize("seconds", [-50, -16, 16, 50])
+async def test_a_worker_whose_clock_differs_takes_no_row_that_another_holds(chores: Chores, seconds: int) -> None:
+    await chores.make("mail")
+    other = worker_ahead(chores, timedelta(seconds=seconds))
+    assert len(await chores.worker().claim(chores.work(), 1)) == 1
+    assert await other.claim(chores.work(), 1) == []
+    chores.real.advance(LEASE)
+    assert await other.claim(chores.work(), 1) == []
+    chores.real.advance(timedelta(microseconds=1))
+    assert len(await other.claim(chores.work(), 1)) == 1
+    chores.real.advance(LEASE + timedelta(microseconds=1))
+    assert len(await chores.worker().claim(chores.work(), 1)) == 1
+
+
+@pytest.mark.parametrize("minutes", [-2, 2])
+async def test_a_worker_whose_clock_is_wrong_takes_nothing_until_it_is_right(chores: Chores, minutes: int) -> None:
+    await chores.make("mail")
+    health = Health()
+    worker = Worker(chores.deps.db, chores.deps.gather, chores.deps.fabric, chores.clock, chores.real, health)
+    health.clock_ahead = lambda: timedelta(minutes=minutes)
+    assert await worker.run_due(chores.work()) == 0
+    health.clock_ahead = timedelta
+    assert await worker.run_due(chores.work()) == 1
