@@ -77,3 +77,14 @@ def test_of_many_names_the_first_are_shown() -> None:
     assert display_names.first_of(["City", "Zip"]) == "City, Zip"
     assert display_names.first_of(["x" * 500]) == "x" * 100
     assert display_names.first_of([*map(str, range(22))]).endswith(", 19 and 2 more")
+
+
+async def test_a_name_that_several_labels_have_is_refused(deps: Deps, business: Business, browse: Visitors) -> None:
+    for name in ("Acme", "ACME", "Other"):
+        await make_label(deps, business.account.id, name=name)
+    alice = await browse.as_member(business.admin)
+    rows = f"{phone()},acme\n{phone()},other\n".encode()
+    sent = await alice.post(UPLOADS, {"caller": "+918040001234"}, file=("x.csv", b"phone,label\n" + rows, "text/csv"))
+    shown = text_of(await alice.follow(sent))
+    assert "Push 1 record" in shown
+    assert "(several labels have this name; write the id of one)" in shown

@@ -12,7 +12,7 @@ from callmark.domain.ids import PreviewedFileId
 from callmark.domain.labels.model import logo_address
 from callmark.domain.numbers.number_list_parser import known_region, regions
 from callmark.domain.personalisation.uploads import service as uploads
-from callmark.domain.personalisation.uploads.model import LARGEST_BYTES, MOST_ROWS, RowDefaults
+from callmark.domain.personalisation.uploads.model import LARGEST_BYTES, MOST_ROWS, RowDefaults, labels_by_name
 from callmark.domain.personalisation.uploads.preview import (
     FaultKind,
     PreviewedRow,
@@ -237,7 +237,7 @@ async def _asked(request: ConsoleRequest, choices: Mapping[str, str]) -> _Previe
         call_reason=choices.get("call_reason", "").strip(),
         starts_at=found or starts_at,
         lasts=timedelta(hours=int(hours) if hours in push.HOURS else 4),
-        labels={one.label.name.casefold(): str(one.label.id) for one in reversed(offered)},
+        labels=labels_by_name((one.label.name, str(one.label.id)) for one in offered),
         zone=zone,
     )
     chosen = {one: choices[f"{_COLUMN}{one.value}"] for one in Field if f"{_COLUMN}{one.value}" in choices}

@@ -107,6 +107,18 @@ class RowDefaults(Struct, frozen=True):
     zone: tzinfo = UTC
 
 
+def labels_by_name(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The id of each label (name, id) by its name in lower case; of a name that several have, a text that says so.
+
+    That is no label's id, so validation refuses it: a wrong guess would show another logo and name.
+    """
+    found: dict[str, str] = {}
+    for name, label_id in labels:
+        of_several = f"{name} (several labels have this name; write the id of one)"
+        found[name.casefold()] = label_id if name.casefold() not in found else of_several
+    return found
+
+
 def filled(row: UploadRow, defaults: RowDefaults) -> UploadRow:
     """The row with what it leaves empty, a label's name turned into its id, and times as ISO 8601."""
     if row.fault:
