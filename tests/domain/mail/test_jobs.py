@@ -1,6 +1,7 @@
 """Mails: queued in a transaction, sent through a real mail server, refused, postponed, given up, caught."""
 
 from datetime import timedelta
+from email.header import decode_header, make_header
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.kit.outbound.mailing import mail_server
 from tests.support.certificates import certificate
 from tests.support.engines import Engines
 from tests.support.fake_clock import FakeClock
+from tests.support.loop_time import LoopTime
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
@@ -55,6 +57,43 @@ async def test_a_mail_to_a_domain_in_other_letters_needs_nothing_special_of_the_
         await post.enqueue(to="info@müller.example")
         assert await post.run_due() == 1
     assert inbox.envelopes == [("no-reply@callmark.example", ["info@xn--mller-kva.example"])]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Invitation to =?utf-8?q?Acme=0D=0ABcc:_eve@evil.example=0D=0A=0D=0APlease_sign_in_again_at_//evil.example?=",
+        "=?utf-8?b?QQ0KQmNjOiBlQGV2aWwuZXhhbXBsZQ==?=",
+        "Ünïon Söhne & Ünïon Söhne, Ünïon Söhne & Ünïon Söhne: webhook Ünïon could not get an event",
+        "A " * 98 + "Z",
+    ],
+)
+async def test_a_subject_comes_as_it_was_written_and_changes_nothing_else(post: Post, subject: str) -> None:
+    async with mail_server() as inbox:
+        await post.at(inbox).enqueue(subject=subject)
+        assert await post.at(inbox).run_due() == 1
+    (came,) = inbox.mails
+    written = dict(came.raw_items())["Subject"]
+    assert str(make_header(decode_header("".join(written.splitlines())))) == subject
+    assert came["Bcc"] is None
+    assert [part.get_content().strip() for part in came.iter_parts()] == ["Hello.", "<p>Hello.</p>"]
+
+
+async def test_an_address_beyond_ascii_is_written_to(post: Post) -> None:
+    async with mail_server() as inbox:
+        await post.at(inbox).enqueue(to="søren@blåbær.example")
+        assert await post.at(inbox).run_due() == 1
+    assert inbox.envelopes == [("no-reply@callmark.example", ["søren@xn--blbr-roah.example"])]
+    assert inbox.mails[0]["To"] == "søren@xn--blbr-roah.example"
+
+
+async def test_a_server_may_take_long_to_take_a_mail(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with mail_server() as inbox:
+        time = LoopTime(monkeypatch)
+        inbox.while_taken = lambda: time.move(4 * 60)
+        await post.at(inbox).enqueue()
+        assert await post.at(inbox).run_due() == 1
+    assert (await post.only()).state is MailState.SENT
 
 
 async def test_a_transaction_that_fails_sends_nothing(post: Post) -> None:

@@ -1,7 +1,7 @@
 """A mail server on a real socket, whose answers the test changes."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -13,7 +13,10 @@ from msgspec import Struct, field
 
 
 class Inbox(Struct):
-    """Takes mails; `at_rcpt` and `at_data` are what the server says instead of taking the next ones, in turn."""
+    """Takes mails; `at_rcpt` and `at_data` are what the server says instead of taking the next ones, in turn.
+
+    `while_taken` is called before it answers the end of a mail.
+    """
 
     mails: list[EmailMessage] = field(default_factory=list[EmailMessage])
     envelopes: list[tuple[str, list[str]]] = field(default_factory=list[tuple[str, list[str]]])
@@ -22,6 +25,7 @@ class Inbox(Struct):
     at_rcpt: list[str] = field(default_factory=list[str])
     at_data: list[str] = field(default_factory=list[str])
     at_login: bool = True
+    while_taken: Callable[[], None] | None = None
     port: int = 0
 
     async def handle_RCPT(self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]) -> str:  # noqa: N802 - aiosmtpd's name
@@ -40,6 +44,9 @@ class Inbox(Struct):
         self.envelopes.append((envelope.mail_from or "", list(envelope.rcpt_tos)))
         assert server.transport
         self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
+        if self.while_taken:
+            self.while_taken()
+            await asyncio.sleep(0.05)  # for what is due by then
         return "250 taken"
 
     def log_in(self, _: SMTP, __: Session, ___: Any, ____: str, data: Any) -> AuthResult:  # noqa: ANN401 - aiosmtpd has no types here
@@ -56,7 +63,14 @@ async def mail_server(*, tls: SSLContext | None = None, start_tls: SSLContext | 
     loop = asyncio.get_running_loop()
 
     def protocol() -> SMTP:
-        return SMTP(made, tls_context=start_tls, authenticator=made.log_in, auth_require_tls=False, loop=loop)
+        return SMTP(
+            made,
+            enable_SMTPUTF8=True,
+            tls_context=start_tls,
+            authenticator=made.log_in,
+            auth_require_tls=False,
+            loop=loop,
+        )
 
     server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=tls)
     made.port = server.sockets[0].getsockname()[1]

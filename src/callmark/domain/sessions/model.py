@@ -172,6 +172,7 @@ def email_address(text: str) -> str:
 def _is_local_part(text: str) -> bool:
     return (
         0 < len(text) <= _LONGEST_LOCAL_PART
+        and "=?" not in text  # an encoded word, which mail programs read as something else
         and not any(character.isspace() or character in '"(),:;<>@[\\]' for character in text)
         and not (text.startswith(".") or text.endswith(".") or ".." in text)
     )

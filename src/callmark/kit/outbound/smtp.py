@@ -3,11 +3,12 @@
 import re
 from datetime import datetime
 from email.errors import MessageError
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     import aiosmtplib
 
 PATIENCE_S = 30.0
-"""How long the server may take for each step: connection, and each answer."""
+"""How long the server may take to connect and to log in, for each step."""
+
+TAKEN_WITHIN_S = 600.0
+"""How long it may take to answer the end of a mail (RFC 5321, 4.5.3.2.6): who gives up earlier sends it twice."""
 
 _PERMANENT = 500
 """SMTP answers from here on say that the same mail will not be taken later either: for whatever reason."""
@@ -34,6 +38,9 @@ someone can set that right.
 """
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+ENCODED = "=?"
+"""Begins an encoded word (RFC 2047)."""
 
 
 class OutgoingMail(Struct, frozen=True):
@@ -54,25 +61,49 @@ class Refused(Struct, frozen=True):
     final: bool
 
 
+class _Policy(EmailPolicy):
+    """Takes a subject as it is. The library would decode what looks encoded in it, line breaks included."""
+
+    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401 - the library's signature
+        """What is kept of a header that is set."""
+        return (name, value) if name == "Subject" else super().header_store_parse(name, value)
+
+
 def message(mail: OutgoingMail, sender: str) -> EmailMessage:
     """The mail as it goes out: text and HTML, the same `Message-ID` at every attempt.
 
     Raises MessageError for an address that cannot be one.
     """
-    made = EmailMessage(SMTP_POLICY)
+    if ENCODED in mail.to:
+        raise MessageError("the address looks like an encoded word")
+    made = EmailMessage(_Policy(linesep="\r\n"))
     name, address = parseaddr(sender)
     try:
         made["From"] = Address(name, addr_spec=address)
-        made["To"] = Address(addr_spec=with_ascii_domain(mail.to))
+        made["To"] = _address(with_ascii_domain(mail.to))
     except (ValueError, IndexError) as exc:  # the latter is how the library takes an empty part
         raise MessageError(str(exc)) from exc
-    made["Subject"] = mail.subject
+    made["Subject"] = _subject(mail.subject)
     made["Date"] = format_datetime(mail.created_at)
     made["Message-ID"] = f"<{mail.id}@{address.rpartition('@')[2]}>"
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(mail.text)
     made.add_alternative(mail.html, subtype="html")
     return made
+
+
+def _address(text: str) -> Address:
+    """One beyond ASCII in its parts, which the library does not judge then; a server with SMTPUTF8 takes it."""
+    if text.isascii():
+        return Address(addr_spec=text)
+    local, _, domain = text.rpartition("@")
+    return Address(username=local, domain=domain)
+
+
+def _subject(text: str) -> str:
+    """As it is written: in lines, and encoded where it is not plain, or looks encoded already."""
+    is_plain = text.isascii() and ENCODED not in text
+    return Header(text, "us-ascii" if is_plain else "utf-8", header_name="Subject").encode()
 
 
 async def send(settings: Settings, mail: OutgoingMail) -> Refused | None:
@@ -82,7 +113,7 @@ async def send(settings: Settings, mail: OutgoingMail) -> Refused | None:
     try:
         made = message(mail, settings.mail_from)
         async with _server(settings) as server:
-            await server.send_message(made)
+            await server.send_message(made, timeout=TAKEN_WITHIN_S)
     except MessageError as exc:
         refused = Refused(f"the mail cannot be written: {exc}", final=True)
     except aiosmtplib.SMTPRecipientsRefused as exc:
