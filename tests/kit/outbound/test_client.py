@@ -128,6 +128,22 @@ async def test_a_name_that_changes_its_address_is_judged_at_each_connection() ->
     assert names.asked == [NAME, NAME]
 
 
+async def test_steady_calls_follow_a_name_that_leads_to_another_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    time, names = LoopTime(monkeypatch), Names(["127.0.0.1"], ["127.0.0.2"])
+    new = Server(OK)
+    async with (
+        server(OK) as old,
+        await asyncio.start_server(new.serve, "127.0.0.2", old.port),
+        Outbound(LOOPBACK, patience=ENOUGH, resolver=names) as outbound,
+    ):
+        for _ in range(30):
+            assert isinstance(await post(outbound, f"http://{NAME}:{old.port}/"), Answered)
+            time.move(3)
+    assert (old.connections, new.connections) == (1, 1)
+    assert len(old.requests) + len(new.requests) == 30
+    assert len(new.requests) >= 8
+
+
 async def test_a_redirect_is_an_answer_and_not_followed() -> None:
     moved = b"HTTP/1.1 307 Moved\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n"
     async with server(moved) as there, Outbound(LOOPBACK, patience=ENOUGH) as outbound:

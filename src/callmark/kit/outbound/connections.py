@@ -17,6 +17,8 @@ from callmark.kit.outbound.name_lookup import SHARED, FoundAddress, NameResolver
 log = structlog.get_logger(__name__)
 
 _KEPT_ALIVE_S = 10
+_USED_FOR_S = 60
+"""How long requests are sent on one connection. Then its host is looked up again: the name may lead elsewhere now."""
 _NAMES_KEPT_S = 10
 _NOT_PUBLIC = "the name {} has no public address, or cannot be looked up"
 _MOST_NAMES_KEPT = 1000
@@ -68,6 +70,7 @@ class OutboundConnection(asyncio.Protocol):
     def __init__(self) -> None:
         self.idle_since = 0.0
         self._loop = asyncio.get_running_loop()
+        self.opened_at = self._loop.time()
         self._transport: asyncio.Transport | None = None
         self._reader: AnswerReader | None = None
         self._over: asyncio.Future[None] | None = None
@@ -185,10 +188,13 @@ class OutboundConnections:
         return None
 
     def keep(self, place: Destination, connection: OutboundConnection) -> None:
-        """Keeps a connection, if it is open, for the next request to the same place."""
+        """Keeps a connection, if it is open and not old, for the next request to the same place."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now - connection.opened_at >= _USED_FOR_S:
+            connection.close()
         if connection.is_open:
-            loop = asyncio.get_running_loop()
-            connection.idle_since = loop.time()
+            connection.idle_since = now
             self._idle.setdefault(place, []).append(connection)
             self._sweep = self._sweep or loop.call_later(_KEPT_ALIVE_S, self._close_old)
 
