@@ -188,3 +188,28 @@ def test_merged_cells_of_another_sheet_are_its_own() -> None:
     made.save(out)
     table = read_file(out.getvalue(), Reading())
     assert [line.cells[1] for line in table.lines] == ["A", ""]
+
+
+@pytest.mark.parametrize("cell", ["A1048576", "XFD1"])
+@pytest.mark.parametrize("name", ["Asha", '="Asha"'])
+def test_an_empty_cell_with_a_format_is_no_part_of_the_list(cell: str, name: str) -> None:
+    made: Any = openpyxl.load_workbook(io.BytesIO(book([["phone", "name"], [918040001234, name]])))
+    made.active[cell].number_format = "0.00"
+    made.save(out := io.BytesIO())
+    found = read_numbers(out.getvalue())
+    assert (found.numbers, found.table.width, len(found.table.lines)) == (["918040001234"], 2, 1)
+
+
+@pytest.mark.parametrize("cell", ["A1048576", "XFD3"])
+def test_a_value_behind_the_last_row_or_column_refuses_the_sheet(cell: str) -> None:
+    row = f'<row r="{re.sub("[A-Z]", "", cell)}"><c r="{cell}" t="str"><v>x</v></c></row></sheetData>'
+    data = changed(book([["phone", "name"], [918040001234, "Asha"]]), lambda xml: xml.replace("</sheetData>", row))
+    with pytest.raises(TableError, match="at most 1,000,000 rows, 1,000 columns"):
+        read_numbers(data)
+
+
+def test_a_row_behind_all_that_a_sheet_can_have_refuses_it() -> None:
+    row = '<row r="4000000000"><c r="A4000000000" s="0"/></row></sheetData>'
+    data = changed(book([["phone"], [918040001234]]), lambda xml: xml.replace("</sheetData>", row))
+    with pytest.raises(TableError, match="at most 1,000,000 rows"):
+        read_numbers(data)

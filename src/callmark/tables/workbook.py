@@ -22,6 +22,8 @@ from callmark.tables.workbook_parts import DAMAGED, Merged, WorkbookParts, look_
 MOST_ROWS = 1_000_000
 MOST_CELLS = 5_000_000
 MOST_COLUMNS = 1_000
+_LAST_ROW = 1 << 20
+"""Of a sheet that Excel opens."""
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _ESCAPED = re.compile("_x(005F|00[01][0-9A-Fa-f])_")
@@ -121,16 +123,18 @@ def _other_sheets(name: str, names: tuple[str, ...]) -> list[str]:
 
 
 def _lines(rows: Iterator[tuple[str, ...]], merged: Collection[Merged]) -> list[Line]:
+    """The rows that have values, each to its last value: an empty cell with a format may stand anywhere."""
     found: list[Line] = []
     left = MOST_CELLS
-    for number, cells in enumerate(_filled(rows, merged) if merged else rows, 1):
-        left -= len(cells)
-        if number > MOST_ROWS or len(cells) > MOST_COLUMNS or left < 0:
+    for number, row in enumerate(_filled(rows, merged) if merged else rows, 1):
+        left -= len(row)
+        cells = row[: next((end for end in range(len(row), 0, -1) if row[end - 1]), 0)]
+        if number > (MOST_ROWS if cells else _LAST_ROW) or len(cells) > MOST_COLUMNS or left < 0:
             raise TableError(
                 f"a sheet can have at most {MOST_ROWS:,} rows, {MOST_COLUMNS:,} columns and {MOST_CELLS:,} cells;"
                 " save the list in a file of its own"
             )
-        if any(cells):
+        if cells:
             found.append(Line(number, cells))
     return found
 
