@@ -40,6 +40,10 @@ class ProxySettings(Struct, frozen=True, kw_only=True):
     """How long a call waits for the platform; half of it for its turn to ask."""
     reports_outcomes: bool = False
     """Of the originating proxy: the terminating one always does."""
+    alive_s: int = 60
+    """How often the ends of an answered call are asked whether it lasts: at least 30, or 0 for never."""
+    longest_s: int = 14_400
+    """After how long an answered call is reported in any case."""
 
     def __str__(self) -> str:
         """As Kamailio reads it. Raises SetupError for an address that cannot be part of it."""
@@ -55,6 +59,8 @@ class ProxySettings(Struct, frozen=True, kw_only=True):
             f"#!define RING_MS {round(self.ring_s * 1000)}\n"
             f"#!define ASK_S {self.ask_s}\n"
             f"#!define TURN_MS {self.ask_s * 500}\n"
+            f"#!define ALIVE_S {self.alive_s}\n"
+            f"#!define LONGEST_S {self.longest_s}\n"
             f"{'#!define REPORT_OUTCOMES' if self.reports_outcomes else ''}\n"
         )
 
