@@ -69,6 +69,25 @@ async def test_an_imported_certificate_signs_and_counts_for_those_who_trust_its_
     assert verified.claims.rcd
 
 
+async def test_a_certificate_counts_until_the_first_on_its_way_to_the_root_ends(deps: Deps) -> None:
+    """And it is reported in time: ours signs again then, where there is one."""
+    business, (number, *_) = await make_signing_business(deps)
+    clock = FakeClock(deps.real_clock.now())
+    here, authority = at(deps, clock), make_authority(clock.now())
+    leaf, key = authority.issue(TnAuthList.of([number]), now=clock.now(), days=3000)
+    file = pem(leaf, authority.issuer, authority.root)
+    stored = await signer_certificates.import_certificate(here, business.account_id, file, key_pem(key), by=OPERATOR)
+    assert stored.not_after == authority.issuer.not_valid_after_utc
+    clock.advance(stored.not_after - clock.now() - timedelta(days=13))
+    async with deps.db.connection() as tx:
+        found = await signer_certificates.check(tx, deps.settings, here.public_url, clock.now())
+    assert not found.ok
+    clock.advance(timedelta(days=14))
+    signer = await signer_of(here, business.account_id, number)
+    assert signer
+    assert signer.x5u != signer_certificates.url_of(here, stored)
+
+
 async def test_a_successor_takes_its_predecessors_place_and_ours_takes_over_when_there_is_none(
     deps: Deps, authority: Authority
 ) -> None:

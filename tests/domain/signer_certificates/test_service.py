@@ -265,6 +265,17 @@ async def test_nothing_is_signed_with_a_certificate_whose_time_is_over(deps: Dep
     assert (await signer(later, business.account_id, number)).x5u != before.x5u
 
 
+async def test_a_certificate_ends_with_its_root_and_is_not_replaced_again_and_again(deps: Deps) -> None:
+    business, (number, *_) = await make_signing_business(deps)
+    ends = (await roots.own_root(deps)).certificate.not_valid_after_utc
+    late = at(deps, FakeClock(ends - timedelta(days=5)))
+    await signer(late, business.account_id, number)
+    (made,) = await in_use(deps, business.account_id)
+    assert made.not_after == ends
+    await keep_certificates(late)
+    assert await in_use(deps, business.account_id) == [made]
+
+
 @pytest.mark.parametrize("worker_runs", [False, True])
 async def test_a_certificate_of_a_clock_that_was_ahead_is_replaced_when_the_clock_is_right(
     deps: Deps, *, worker_runs: bool

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,22 +17,28 @@ from callmark.passport.errors import PassportError
 _MOST_KEY_BYTES = 16 * 1024
 
 
-def read_import(pem: bytes, key_pem: bytes, now: datetime) -> tuple[list[x509.Certificate], ec.EllipticCurvePrivateKey]:
-    """The certificate with those that issued it, without the root, and its key.
+class ReadImport(NamedTuple):
+    """The certificate with those that issued it, without the root, its key, and when the first of the chain ends."""
 
-    Raises InvalidInput about `certificate` or `key` that says what is wrong.
-    """
+    chain: list[x509.Certificate]
+    key: ec.EllipticCurvePrivateKey
+    ends: datetime
+
+
+def read_import(pem: bytes, key_pem: bytes, now: datetime) -> ReadImport:
+    """What two files hold. Raises InvalidInput about `certificate` or `key` that says what is wrong."""
     chain = _read(pem)
     _check_leaf(chain[0], now)
+    ends = chain[0].not_valid_after_utc
     if len(chain) > 1:
         try:
-            check_chain(chain, [chain[-1]], now=now)
+            ends = check_chain(chain, [chain[-1]], now=now).valid_until
         except PassportError as exc:
             raise _bad(f"those that follow it in the file do not lead to it: {exc.detail}") from exc
     key = _read_key(key_pem)
     if key.public_key() != chain[0].public_key():
         raise InvalidInput("the key is not the one of this certificate", field="key")
-    return [chain[0], *(one for one in chain[1:] if one.issuer != one.subject)], key
+    return ReadImport([chain[0], *(one for one in chain[1:] if one.issuer != one.subject)], key, ends)
 
 
 def covers_all(new: TnAuthList, old: TnAuthList) -> bool:

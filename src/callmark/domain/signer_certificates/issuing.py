@@ -90,7 +90,9 @@ def _is_right(one: SigningCertificate, facts: IssuedFacts, numbers: TnAuthList, 
         and (wanted == icons or (wanted < icons and bool(wanted) and is_young))
         and name_of(one.certificate) == subject_of(facts.account)
         and one.stored.not_before <= now  # a clock that was ahead issues what does not count yet
-        and one.stored.not_after - now > RENEWED_BEFORE
+        and (
+            one.stored.not_after - now > RENEWED_BEFORE or one.stored.not_after >= root.certificate.not_valid_after_utc
+        )
         and _is_of(one.certificate, root)
     )
 
@@ -128,13 +130,20 @@ def _make(
     limits = ClaimConstraints(permitted=permitted, must_exclude=EXCLUDED_CLAIMS)
     name = subject_of(facts.account)
     made = issue(name, key.public_key(), root.certificate, root_key, numbers, limits, now=now, days=LIFE.days)
-    return stored_of(facts.account.id, [made], start, now, is_imported=False), key
+    ends = min(made.not_valid_after_utc, root.certificate.not_valid_after_utc)
+    return stored_of(facts.account.id, [made], ends, start, now, is_imported=False), key
 
 
 def stored_of(
-    account_id: AccountId | None, chain: Sequence[x509.Certificate], start: str, now: datetime, *, is_imported: bool
+    account_id: AccountId | None,
+    chain: Sequence[x509.Certificate],
+    ends: datetime,
+    start: str,
+    now: datetime,
+    *,
+    is_imported: bool,
 ) -> StoredCertificate:
-    """A new row for the first certificate of a chain."""
+    """A new row for the first certificate of a chain, which counts until the first one on the way to the root ends."""
     return StoredCertificate(
         id=SignerCertificateId(new_id()),
         account_id=account_id,
@@ -143,7 +152,7 @@ def stored_of(
         is_imported=is_imported,
         lot_start=start,
         not_before=chain[0].not_valid_before_utc,
-        not_after=chain[0].not_valid_after_utc,
+        not_after=ends,
         created_at=now,
     )
 

@@ -51,7 +51,7 @@ WARNED_BEFORE = {"imported": timedelta(days=14), "issued": timedelta(days=5)}
 """How long before its end a certificate is reported; ours should have been replaced by then."""
 _WHEN_LATE = {
     "imported": "Import the successor: `callmark stir certificate import`; retire one that nobody needs.",
-    "issued": "Start a worker: it replaces those of this installation's own root.",
+    "issued": "Start a worker: it replaces those of this installation's own root, unless that ends too.",
 }
 
 
@@ -222,9 +222,9 @@ async def import_certificate(
     allows no more than this is retired. Raises InvalidInput for the files, NotFound for the account, Conflict.
     """
     now = deps.real_clock.now()
-    chain, key = importing.read_import(pem, key_pem, now)
+    chain, key, ends = importing.read_import(pem, key_pem, now)
     allowed, _ = read_authority(chain[0])
-    stored = issuing.stored_of(account_id, chain, "", now, is_imported=True)
+    stored = issuing.stored_of(account_id, chain, ends, "", now, is_imported=True)
     async with deps.db.transaction() as tx:
         if account_id is not None:
             await accounts.lock_account(tx, account_id)
