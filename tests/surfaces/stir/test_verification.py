@@ -379,6 +379,16 @@ async def test_a_replayed_call_and_one_without_a_token_are_no_alarm(there: Netwo
     assert await events.events_after(there.deps, there.cast.account.id, 0, 10) == ([], 0)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+async def test_a_call_that_was_signed_here_and_then_forwarded_fails_and_is_no_alarm(there: Network, first: int) -> None:
+    called = phone()
+    await there.announce(called)
+    headers = headers_of(await there.sign(called))[first:]
+    verdicts = [await there.verify(headers, receiver) for receiver in (called, phone())]
+    assert [one["verstat"] for one in verdicts] == ["TN-Validation-Passed", "TN-Validation-Failed"]
+    assert await events.events_after(there.deps, there.cast.account.id, 0, 10) == ([], 0)
+
+
 async def test_old_calls_are_dropped_with_records(there: Network, clock: FakeClock) -> None:
     receiver = phone()
     await there.verify(headers_of(await there.sign(receiver)), receiver)

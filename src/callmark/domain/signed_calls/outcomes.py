@@ -61,7 +61,7 @@ async def report_outcome(deps: Deps, edge: Edge, outcome: CallOutcome) -> Call:
     began = ended - timedelta(seconds=outcome.seconds)
     async with deps.db.connection() as tx:
         since, until = began - _RINGS_FOR, ended + _WHOLE_SECONDS
-        signed = await queries.newest_signed(tx, outcome.receiver, outcome.caller, since, until)
+        signed = await queries.newest_signed(tx, [outcome.receiver], outcome.caller, since, until)
         verified = await queries.newest_verified(tx, outcome.receiver, outcome.caller, since, until)
     source, record_id = await _identity(deps, edge, outcome, signed, began)
     if signed is None and verified is not None and verified.verstat is Verstat.FAILED:

@@ -1,6 +1,6 @@
 """The SQL of signed and verified calls."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -56,13 +56,13 @@ async def select_signed_each(tx: Tx, tokens: Sequence[SignedToken]) -> list[Sign
 
 
 async def newest_signed(
-    tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, since: datetime, until: datetime
+    tx: Tx, receivers: Collection[PhoneNumber], caller: PhoneNumber, since: datetime, until: datetime
 ) -> SignedCall | None:
-    """The pair's call that was signed last in that time. Index `signed_call_once`, over the pair's calls."""
+    """The caller's call to one of these that was signed last in that time. Index `signed_call_once`, over all such."""
     row = await tx.fetchrow(
-        "SELECT * FROM signed_call WHERE receiver_number = $1 AND caller_number = $2 AND signed_at BETWEEN $3 AND $4"
-        " ORDER BY signed_at DESC, id DESC LIMIT 1",
-        receiver,
+        "SELECT * FROM signed_call WHERE receiver_number = ANY ($1::text[]) AND caller_number = $2"
+        " AND signed_at BETWEEN $3 AND $4 ORDER BY signed_at DESC, id DESC LIMIT 1",
+        list(receivers),
         caller,
         since,
         until,

@@ -17,6 +17,7 @@ from callmark.domain.signed_calls import queries
 from callmark.domain.signed_calls.foreign_files import WITHIN_S, ForeignFiles
 from callmark.domain.signed_calls.metrics import count_verification
 from callmark.domain.signed_calls.model import (
+    MOST_RECEIVERS,
     SIGNED_WITHIN,
     CallVerdict,
     CountedToken,
@@ -97,21 +98,32 @@ async def _alarm(
     """Tells the account whose number stands in a token that was not signed here, whatever the token is worth."""
     if known.signed or not isinstance(known.number, ListedCaller):
         return
-    if question.signed or await _has_foreign_token(deps, request, verdicts):
+    if await _is_foreign(deps, request, verdicts, question.signed):
         account_id, cause = known.number.account_id, SpoofCause.FOREIGN_SIGNATURE
         await raise_possible_spoof(deps, account_id, request.caller, request.receiver, cause)
 
 
-async def _has_foreign_token(deps: Deps, request: VerificationRequest, verdicts: Sequence[HeaderVerdict]) -> bool:
-    """Whether there is a token, none says which signing it came from, and no call of the pair was signed here then."""
-    dates = [one.passport.claims.issued_at for one in verdicts if one.passport]
-    if not dates:
+async def _is_foreign(
+    deps: Deps, request: VerificationRequest, verdicts: Sequence[HeaderVerdict], signed: SignedToken | None
+) -> bool:
+    """Whether there is a token, and it was not signed here: not for this receiver, nor for the one that it names.
+
+    They differ when the receiver has calls forwarded. Where no token says which signing it came from, one was signed
+    here when a call of the pair was, then.
+    """
+    claims = [one.passport.claims for one in verdicts if one.passport]
+    if not claims:
         return False
-    age = deps.real_clock.now() - datetime.fromtimestamp(min(dates), UTC)
+    named = (PhoneNumber(number) for one in claims for number in one.dest.numbers[:MOST_RECEIVERS])
+    receivers = {request.receiver, *named}
     async with deps.db.connection() as tx:
-        now = deps.clock.now()
-        since = now - min(max(age, timedelta()), _OLDEST_TOKEN) - SIGNED_WITHIN
-        return await queries.newest_signed(tx, request.receiver, request.caller, since, now) is None
+        if signed:
+            each = [signed._replace(receiver=receiver) for receiver in receivers]
+            return not any(await queries.select_signed_each(tx, each))
+        now, issued_at = deps.clock.now(), datetime.fromtimestamp(min(one.issued_at for one in claims), UTC)
+        age = max(deps.real_clock.now() - issued_at, timedelta())
+        since = now - min(age, _OLDEST_TOKEN) - SIGNED_WITHIN
+        return await queries.newest_signed(tx, receivers, request.caller, since, now) is None
 
 
 async def _verify_all(
