@@ -12,6 +12,7 @@ from tests.surfaces.console.browser import (
     Browser,
     Business,
     Visitors,
+    csrf_of,
     errors_of,
     make_business,
     text_of,
@@ -157,13 +158,51 @@ async def test_who_is_signed_out_already_may_sign_out(business: Business, browse
     assert "open for too long" not in said
 
 
-async def test_a_sign_in_page_that_was_open_for_long_is_shown_again(business: Business, browse: Visitors) -> None:
+@pytest.mark.parametrize("path", ["/console/sign-in", "/console/forgot"])
+async def test_a_page_that_is_not_valid_any_more_is_shown_again_with_the_address(
+    business: Business, browse: Visitors, path: str
+) -> None:
     alice = browse()
-    await alice.get("/console/sign-in")
-    old = {"csrf": cookies.csrf_token("another browser"), "email": business.admin.email, "password": PASSWORD}
-    answer = await alice.http.post("/console/sign-in", data=old, headers=OURS)
-    assert answer.headers["location"] == "/console/sign-in"
-    assert "Please try again" in text_of(await alice.follow(answer))
+    await alice.get(path)
+    typed = {"email": business.admin.email, "password": PASSWORD, "next": "/console/keys"}
+    answer = await alice.http.post(path, data={"csrf": cookies.csrf_token("another"), **typed}, headers=OURS)
+    assert answer.status_code == 409
+    assert "no longer valid" in errors_of(answer)[""]
+    assert f'value="{business.admin.email}"' in answer.text
+    assert PASSWORD not in answer.text
+    again = await alice.http.post(path, data={"csrf": csrf_of(answer), **typed}, headers=OURS)
+    assert again.status_code == 303
+
+
+async def test_a_sign_in_beside_another_tab_that_signed_in_leads_on(business: Business, browse: Visitors) -> None:
+    alice = browse()
+    old = csrf_of(await alice.get("/console/sign-in"))
+    typed = {"csrf": old, "email": business.admin.email, "password": PASSWORD, "next": "/console/keys"}
+    await alice.http.post("/console/sign-in", data=typed, headers=OURS)
+    answer = await alice.http.post("/console/sign-in", data=typed, headers=OURS)
+    assert answer.headers["location"] == "/console/keys"
+    assert "You are signed in already." in text_of(await alice.follow(answer))
+
+
+async def test_every_tab_that_finds_its_session_ended_can_be_used_to_sign_in(
+    business: Business, browse: Visitors, clock: FakeClock
+) -> None:
+    """Each asks before the answer of another is there; the browser keeps the cookie of the last."""
+    alice = await browse.as_member(business.admin)
+    clock.advance(timedelta(hours=12))
+    ended, pages = {"Cookie": f"{cookies.SESSION}={alice.http.cookies[cookies.SESSION]}"}, list[str]()
+    for _ in range(2):
+        background = {**ended, "HX-Request": "true", "X-Callmark-Poll": "yes"}
+        poll = await browse().http.get("/console/callbacks", headers=background)
+        assert (poll.headers["hx-redirect"], poll.headers.get_list("set-cookie")) == ("/console/sign-in", [])
+        pages.append(csrf_of(await alice.http.get("/console/sign-in", headers=ended)))
+    answers = [
+        await alice.http.post(
+            "/console/sign-in", data={"csrf": csrf, "email": business.admin.email, "password": "wrong"}, headers=OURS
+        )
+        for csrf in pages
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401]
 
 
 _WANTED = (

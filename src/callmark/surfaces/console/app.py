@@ -71,7 +71,8 @@ class Console:
             if cookies.read(http, cookies.PERSON, secure=self._secure) != person:
                 anonymous.new_cookies.append(cookies.Cookie(cookies.PERSON, person))
             return ConsoleRequest(self._deps, http, session, anonymous.origin, token, new_cookies=anonymous.new_cookies)
-        if not cookies.read(http, cookies.VISITOR, secure=self._secure):
+        is_page = not (anonymous.is_poll or anonymous.is_htmx)  # those lead to one; two tabs may ask at once
+        if is_page and not cookies.read(http, cookies.VISITOR, secure=self._secure):
             anonymous.new_cookies.append(cookies.Cookie(cookies.VISITOR, anonymous.csrf_key))
         return anonymous
 
@@ -80,7 +81,8 @@ class Console:
         known = cookies.read(http, cookies.BROWSER, secure=self._secure)
         origin = Origin(http.client.host if http.client else "", http.headers.get("user-agent", ""), browser=known)
         visitor = cookies.read(http, cookies.VISITOR, secure=self._secure)
-        return ConsoleRequest(self._deps, http, None, origin, visitor or cookies.new_visitor())
+        before = cookies.read(http, cookies.SESSION, secure=self._secure)
+        return ConsoleRequest(self._deps, http, None, origin, visitor or cookies.new_visitor(before))
 
     async def _admitted(self, route: ConsoleRoute, request: ConsoleRequest) -> Response:
         is_form = route.method == "POST"

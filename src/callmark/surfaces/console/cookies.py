@@ -118,9 +118,12 @@ def read_flash(request: Request, *, secure: bool) -> tuple[str, str] | None:
     return (kind, said) if kind in {"success", "warning", "danger", "info"} else None
 
 
-def new_visitor() -> str:
-    """What binds the forms of who is not signed in to its browser."""
-    return random_text(_CSRF_BYTES)
+def new_visitor(session_token: str = "") -> str:
+    """What binds the forms of who is not signed in to its browser.
+
+    After a session it is made of that one's token: all tabs that find it ended, at the same moment too, get the same.
+    """
+    return _csrf(session_token, b" of a visitor").hex() if session_token else random_text(_CSRF_BYTES)
 
 
 def csrf_token(key: str, account_id: AccountId | None = None) -> str:

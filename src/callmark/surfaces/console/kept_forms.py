@@ -38,6 +38,10 @@ _NOTHING_DONE = "You were signed out before this was done. Nothing was changed."
 _LOST = "You were signed out before this was saved. Nothing was changed, and your input could not be kept."
 _WAITS = "You were signed out before this was saved. Sign in to continue. Your input is kept for 30 minutes."
 _STALE = "This form is no longer valid because it was opened before you signed in. Please try again."
+OTHER_TAB = (
+    "This page was no longer valid. It was opened a while ago, or before you signed in or out in another tab."
+    " Please try again."
+)
 _LATE = "you were signed out or signed in elsewhere"
 _WAS_OTHER = "you were acting for another account"
 _OLD_PAGE = "This page was opened before you signed in. Nothing has been saved yet."
@@ -123,8 +127,10 @@ async def keep_for_session(route: ConsoleRoute, request: ConsoleRequest) -> Resp
         return _go(request, SIGN_IN)
     if request.session is None:
         admission.check_cookies(request)
+    if route.again:
+        return await route.again(request)
     if request.session is None or route.needs is Access.ANYBODY:
-        request.new_cookies.append(cookies.flash("This page was open for too long. Please try again.", "warning"))
+        request.new_cookies.append(cookies.flash(OTHER_TAB, "warning"))
         return _go(request, request.path if route.path in request.http.app.state.console_paths else HOME)
     token = await _hand_over(request, _kept(route, request), request.session.person)
     if not token:

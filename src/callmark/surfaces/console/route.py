@@ -28,6 +28,8 @@ class ConsoleRoute(Struct, frozen=True):
     needs: Action | Access
     largest_bytes: int = 256 * 1024
     """Largest body; pages that take files say more."""
+    again: Handler | None = None
+    """Shows a form for everyone once more when its token does not fit; without it, its page is opened again."""
 
 
 def get(path: str, handler: Handler, needs: Action | Access) -> ConsoleRoute:
@@ -35,6 +37,13 @@ def get(path: str, handler: Handler, needs: Action | Access) -> ConsoleRoute:
     return ConsoleRoute("GET", path, handler, needs)
 
 
-def post(path: str, handler: Handler, needs: Action | Access, *, largest_bytes: int = 256 * 1024) -> ConsoleRoute:
+def post(
+    path: str,
+    handler: Handler,
+    needs: Action | Access,
+    *,
+    largest_bytes: int = 256 * 1024,
+    again: Handler | None = None,
+) -> ConsoleRoute:
     """A form's target."""
-    return ConsoleRoute("POST", path, handler, needs, largest_bytes)
+    return ConsoleRoute("POST", path, handler, needs, largest_bytes, again)

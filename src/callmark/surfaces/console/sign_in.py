@@ -13,6 +13,7 @@ from callmark.domain.sessions.passwords import SHORTEST
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.errors import retry_text
+from callmark.surfaces.console.kept_forms import OTHER_TAB
 from callmark.surfaces.console.pages import Page, is_secure, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, page_after, with_query
 from callmark.surfaces.console.route import Access, get, post
@@ -100,6 +101,14 @@ async def sign_in(request: ConsoleRequest) -> Response:
             return _welcome(request, done, onward)
 
 
+async def sign_in_again(request: ConsoleRequest) -> Response:
+    """The form with the address that was typed; its token did not fit."""
+    onward = page_after(request.form.text("next"))
+    if request.session:
+        return request.go(onward, "You are signed in already.", "info")
+    return _sign_in_page(request, _again(request), onward, 409)
+
+
 async def confirm_code(request: ConsoleRequest) -> Response:
     form = request.form
     token = cookies.read(request.http, cookies.CODE, secure=is_secure(request.deps.public_url))
@@ -142,6 +151,11 @@ async def forgot(request: ConsoleRequest) -> Response:
     except TooManyRequests as refused:
         return _too_many(page(request, ForgotPage(_later(form, refused), sent=False), refused.status), refused)
     return request.go(f"{FORGOT}?sent=yes")
+
+
+async def forgot_again(request: ConsoleRequest) -> Response:
+    """As `sign_in_again`."""
+    return page(request, ForgotPage(_again(request), sent=False), 409)
 
 
 async def show_reset(request: ConsoleRequest) -> Response:
@@ -204,6 +218,10 @@ def _sign_in_page(request: ConsoleRequest, form: Form, onward: str, status: int 
     return page(request, SignInPage(form, onward, demo_file), status)
 
 
+def _again(request: ConsoleRequest) -> Form:
+    return Form({"email": [request.form.text("email")]}, {"": OTHER_TAB})
+
+
 def _welcome(request: ConsoleRequest, done: SignedIn, onward: str) -> Response:
     request.new_cookies = [*cookies.session(done.token), cookies.browser(done.browser)]
     if done.device:
@@ -231,12 +249,12 @@ def _token(request: ConsoleRequest) -> str:
 
 ROUTES = (
     get("/sign-in", show_sign_in, Access.ANYBODY),
-    post("/sign-in", sign_in, Access.ANYBODY),
+    post("/sign-in", sign_in, Access.ANYBODY, again=sign_in_again),
     get("/sign-in/code", show_code, Access.ANYBODY),
     post("/sign-in/code", confirm_code, Access.ANYBODY),
     post("/sign-out", sign_out, Access.ANYBODY),
     get("/forgot", show_forgot, Access.ANYBODY),
-    post("/forgot", forgot, Access.ANYBODY),
+    post("/forgot", forgot, Access.ANYBODY, again=forgot_again),
     get("/reset/{token}", show_reset, Access.ANYBODY),
     post("/reset/{token}", reset, Access.ANYBODY),
     get("/invitations/{token}", show_invitation, Access.ANYBODY),
