@@ -18,3 +18,4 @@ class WorkName(StrEnum):
     WAKE_UPS = "wake_ups"
     ERASURES = "erasures"
     PERIODIC = "periodic"
+    DELETIONS = "deletions"

@@ -1,23 +1,28 @@
 """What the worker does by itself."""
 
+import asyncio
 import inspect
 import pkgutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import msgspec
+import pytest
 from msgspec.structs import replace
+from tests.support.waiting import until
 
 from callmark import domain
-from callmark.domain.background.registry import PERIODIC, periodic, works
-from callmark.domain.background.service import list_periodic
+from callmark.domain.background.registry import DELETIONS, PERIODIC, deletions, periodic, works
+from callmark.domain.background.service import add_periodic_jobs, list_periodic
 from callmark.domain.deps import Deps
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.domain.work_names import WorkName
 from callmark.kit.health import Health, readyz
 from callmark.kit.outbound.client import Outbound
+from callmark.kit.tasks import end
 from callmark.kit.worker import Worker
 
 OF_ANOTHER = {throttle.forget_old_tries}
@@ -100,6 +105,33 @@ async def test_credentials_of_a_push_service_that_cannot_be_used_stop_no_other_w
     here.health.roles = frozenset({"api", "worker"})
     stand = {role: (await readyz(here.db, here.fabric, here.health, role=role))[0] for role in ("api", "worker")}
     assert stand == {"api": 200, "worker": 503}
+
+
+async def test_what_has_much_to_delete_holds_up_none_of_the_other_jobs(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that delete are due first, and none of them ends."""
+    ran: set[str] = set()
+
+    async def delete(_: Deps) -> None:
+        await asyncio.Event().wait()
+
+    async def note(_: Deps, *, name: str) -> None:
+        ran.add(name)
+
+    async def have_run() -> bool:
+        return ran == PERIODIC.keys() - DELETIONS.keys()
+
+    for name, job in list(PERIODIC.items()):
+        monkeypatch.setitem(PERIODIC, name, replace(job, run=delete if name in DELETIONS else partial(note, name=name)))
+    await add_periodic_jobs(deps)
+    async with deps.db.connection() as tx:
+        sooner = "UPDATE periodic_job SET due_at = due_at - interval '1 hour' WHERE name = ANY ($1)"
+        await tx.execute(sooner, list(DELETIONS))
+    worker = Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock)
+    running = asyncio.create_task(worker.run([periodic(deps), deletions(deps)]))
+    await until(have_run)
+    await end([running])
 
 
 async def test_a_job_that_only_another_version_knows_is_left_to_it_and_not_shown(deps: Deps) -> None:

@@ -12,7 +12,7 @@ from tests.support.fake_clock import FakeClock
 from tests.support.table_rows import put_row
 
 from callmark.domain.background import service as background
-from callmark.domain.background.registry import PERIODIC, periodic, row_works
+from callmark.domain.background.registry import PERIODIC, deletions, periodic, row_works
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import partitions
 from callmark.kit.clock import ProductClock
@@ -50,6 +50,10 @@ def worker_of(deps: Deps) -> Worker:
     return Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock, deps.health)
 
 
+async def run_jobs(deps: Deps) -> int:
+    return sum([await worker_of(deps).run_due(work) for work in (periodic(deps), deletions(deps))])
+
+
 async def fill(deps: Deps) -> None:
     """Fresh rows of what is deleted with time, and a record that is still to be pushed."""
     now = deps.clock.now()
@@ -80,18 +84,18 @@ async def test_a_machine_whose_clock_is_wrong_deletes_ends_and_plans_nothing(dep
         await fill(right)
         before = await what_is_there(right)
     async with process_at(deps, now + timedelta(days=days)) as wrong:
-        for work in (periodic(wrong), *(work for _, work in row_works(wrong))):
+        for work in (periodic(wrong), deletions(wrong), *(work for _, work in row_works(wrong))):
             assert await worker_of(wrong).run_due(work) == 0
     assert await what_is_there(deps) == before
     async with process_at(deps, now) as right:
-        assert await worker_of(right).run_due(periodic(right)) == len(PERIODIC)
+        assert await run_jobs(right) == len(PERIODIC)
 
 
 async def test_periodic_jobs_run_at_once_when_a_clock_that_was_ahead_is_set_right(deps: Deps, clock: FakeClock) -> None:
     """Database and worker on one machine, so that nobody could notice."""
     await background.add_periodic_jobs(deps)
     clock.advance(timedelta(hours=5, minutes=30))
-    assert await worker_of(deps).run_due(periodic(deps)) == len(PERIODIC)
+    assert await run_jobs(deps) == len(PERIODIC)
     clock.advance(-timedelta(hours=5, minutes=30))
-    assert await worker_of(deps).run_due(periodic(deps)) == len(PERIODIC)
-    assert await worker_of(deps).run_due(periodic(deps)) == 0
+    assert await run_jobs(deps) == len(PERIODIC)
+    assert await run_jobs(deps) == 0

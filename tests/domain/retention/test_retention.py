@@ -15,7 +15,7 @@ from tests.support.table_rows import put_row
 from tests.support.waiting import until_locked
 
 from callmark.domain.background import service as background
-from callmark.domain.background.registry import PERIODIC, periodic
+from callmark.domain.background.registry import PERIODIC, deletions
 from callmark.domain.deps import Deps
 from callmark.domain.retention import queries, service
 from callmark.domain.retention.jobs import delete_old
@@ -88,7 +88,7 @@ async def test_a_kind_that_cannot_be_deleted_keeps_no_other_from_being_deleted(d
     worker = Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock)
     async with deps.db.connection() as tx:
         await tx.execute("ALTER TABLE call RENAME TO hidden")
-    await worker.run_due(periodic(deps))
+    await worker.run_due(deletions(deps))
     async with deps.db.connection() as tx:
         await tx.execute("ALTER TABLE hidden RENAME TO call")
         jobs = await background.list_periodic(deps, tx)

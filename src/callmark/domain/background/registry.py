@@ -1,6 +1,6 @@
 """The one list of background work: what workers do, and what runs periodically."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -46,10 +46,7 @@ class Job(Struct, frozen=True):
     says: str
 
 
-PERIODIC = {
-    "partitions": Job(
-        timedelta(minutes=1), partitions.keep_partitions, "Creates partitions for the coming days and drops old ones"
-    ),
+DELETIONS = {
     "old_batches": Job(timedelta(hours=6), partitions.drop_old_batches, "Deletes old batches"),
     "dead_sessions": Job(
         timedelta(hours=1), sessions.forget_dead, "Deletes expired sessions, links and codes, and forgets browsers"
@@ -58,21 +55,37 @@ PERIODIC = {
     "counted_tokens": Job(
         timedelta(minutes=1), signed_calls.forget_counted_tokens, "Forgets tokens that can count no more"
     ),
-    "audit_seals": Job(timedelta(seconds=5), sealing.seal_entries, "Seals new entries of the audit log"),
     "old_audit_entries": Job(timedelta(days=1), sealing.prune, "Deletes old entries of the audit log"),
     "old_idempotency_keys": Job(timedelta(hours=1), idempotency.forget_old_keys, "Deletes old idempotency keys"),
     "old_downloads": Job(timedelta(hours=1), log_downloads.forget_old_files, "Deletes old download files"),
-    "waiting_mails": Job(
-        timedelta(hours=1), mail.log_waiting, "Says in the log that emails wait and no mail server is set"
-    ),
     "deleted_webhooks": Job(timedelta(days=1), webhooks.forget_deleted_secrets, "Deletes secrets of deleted webhooks"),
     "old_proof_requests": Job(
         timedelta(days=1), proofs.forget_old_requests, "Deletes old letters of authorisation that no number needs"
     ),
     "old_uploads": Job(timedelta(hours=6), uploads.forget_old_uploads, "Deletes old uploaded files"),
+    "old_alerts": Job(timedelta(days=1), posts.forget_old, "Forgets what was announced long ago"),
+    **{
+        kind.job: Job(timedelta(hours=1), partial(delete_old, kind=kind), f"Deletes old {kind.name}")
+        for kind in KINDS
+        if kind.job
+    },
+}
+"""The periodic jobs that delete what is old, as long as there is any: they have places of their own.
+
+Each kind of thing that is kept for a time has its own, so one that fails holds up no other. One that has much to delete
+holds up other deletions alone, and those once every place is taken by such a one.
+"""
+
+PERIODIC = DELETIONS | {
+    "partitions": Job(
+        timedelta(minutes=1), partitions.keep_partitions, "Creates partitions for the coming days and drops old ones"
+    ),
+    "audit_seals": Job(timedelta(seconds=5), sealing.seal_entries, "Seals new entries of the audit log"),
+    "waiting_mails": Job(
+        timedelta(hours=1), mail.log_waiting, "Says in the log that emails wait and no mail server is set"
+    ),
     "record_days": Job(timedelta(seconds=10), record_figures.count_days, "Counts call records by day"),
     "call_days": Job(timedelta(seconds=30), call_figures.count_calls, "Counts calls by day"),
-    "old_alerts": Job(timedelta(days=1), posts.forget_old, "Forgets what was announced long ago"),
     "webhook_outages": Job(
         timedelta(seconds=30), outages.watch_outages, "Announces webhooks that fail, and those that work again"
     ),
@@ -82,34 +95,37 @@ PERIODIC = {
     ),
     "certificates": Job(timedelta(minutes=5), keep_certificates, "Renews the certificates that calls are signed with"),
     "sweep": Job(timedelta(seconds=30), sweep, "Ends pushes that still wait when their window closes"),
-    **{
-        kind.job: Job(timedelta(hours=1), partial(delete_old, kind=kind), f"Deletes old {kind.name}")
-        for kind in KINDS
-        if kind.job
-    },
 }
-"""Every periodic job by its name, which is stored and in metrics; each runs once however many workers there are.
-
-Each kind of thing that is kept for a time has its own: one that fails, or has much to delete, holds up no other.
-"""
+"""Every periodic job by its name, which is stored and in metrics; each runs once however many workers there are."""
 
 
 def periodic(deps: Deps) -> Work:
-    """The work of the periodic jobs.
+    """The work of the periodic jobs that have little to do each time."""
+    return _jobs(deps, WorkName.PERIODIC, PERIODIC.keys() - DELETIONS.keys())
+
+
+def deletions(deps: Deps) -> Work:
+    """The work of those that may have much to delete."""
+    return _jobs(deps, WorkName.DELETIONS, DELETIONS.keys())
+
+
+def _jobs(deps: Deps, work: WorkName, those: Collection[str]) -> Work:
+    """Periodic jobs of these names as one kind of work.
 
     During an upgrade the first new worker adds jobs that older ones do not know: these leave them to it.
     """
+    jobs = {name: job for name, job in PERIODIC.items() if name in those}
 
     async def run(claimed: Claimed) -> datetime | None:
-        job = PERIODIC[claimed.row["name"]]
+        job = jobs[claimed.row["name"]]
         await job.run(deps)
         return deps.clock.now() + job.every
 
-    names = ", ".join(f"'{name}'" for name in PERIODIC)
-    latest = {name: (TRUSTED_WITHIN + job.every).total_seconds() for name, job in PERIODIC.items()}
+    names = ", ".join(f"'{name}'" for name in jobs)
+    latest = {name: (TRUSTED_WITHIN + job.every).total_seconds() for name, job in jobs.items()}
     cases = " ".join(f"WHEN '{name}' THEN interval '{seconds} s'" for name, seconds in latest.items())
     return Work(
-        name=WorkName.PERIODIC,
+        name=work,
         table="periodic_job",
         key="name",
         key_type="text",
@@ -142,4 +158,5 @@ def row_works(deps: Deps, outbound: Outbound | None = None) -> list[tuple[str, W
 
 def works(deps: Deps, outbound: Outbound) -> list[Work]:
     """Every kind of work."""
-    return [*(work for _, work in row_works(deps, outbound)), periodic(deps), webhooks.deliveries(deps, outbound)]
+    jobs = periodic(deps), deletions(deps)
+    return [*(work for _, work in row_works(deps, outbound)), *jobs, webhooks.deliveries(deps, outbound)]
