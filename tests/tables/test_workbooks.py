@@ -128,6 +128,43 @@ def test_hidden_rows_are_said(written: Change) -> None:
     assert read_file(written(out.getvalue()), Reading()).notes == ("Hidden rows of the workbook were read as well.",)
 
 
+def with_names(data: bytes, names: dict[str, str]) -> bytes:
+    """The workbook with other names of its parts."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as packed, zipfile.ZipFile(out, "w") as made:
+        for info in packed.infolist():
+            content, name = packed.read(info).decode(), info.filename
+            for old, new in names.items():
+                content, name = content.replace(old, new), name.replace(old, new)
+            made.writestr(name, content)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "names", [{"workbook.xml": "workbook2.xml"}, {"worksheets/": "sheets/"}, {"xl/": "sub/", "worksheets/sheet": "s"}]
+)
+def test_parts_of_a_workbook_may_have_any_names(tmp_path: Path, names: dict[str, str]) -> None:
+    made: Any = openpyxl.load_workbook(io.BytesIO(with_cell(_FORMULA)))
+    made.active.append(["919900000002", "Acme"])
+    made.active.row_dimensions[3].hidden = True
+    made.save(out := io.BytesIO())
+    data = with_names(out.getvalue(), names)
+    assert names_sent(tmp_path, data) == ["refused", "Acme"]
+    assert read_file(data, Reading()).notes == ("Hidden rows of the workbook were read as well.",)
+
+
+def test_merged_cells_are_found_in_a_sheet_of_another_place() -> None:
+    data = with_names(
+        merged([["phone", "name"], ["919900000001", "Acme"], ["919900000002", None]], "B2:B3"), {"worksheets/": "x/"}
+    )
+    assert [line.cells[1] for line in read_table(data, lambda _: 2).lines] == ["Acme", "Acme"]
+
+
+def test_a_workbook_that_lacks_its_formats_is_read() -> None:
+    data = changed(book([["phone"], [918040001234]]), lambda xml: xml.replace('<c r="A2"', '<c r="A2" s="9"'))
+    assert read_numbers(data).numbers == ["918040001234"]
+
+
 def test_a_strict_workbook_is_refused_by_its_name() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(book([["phone"], ["919900000001"]]))) as packed, zipfile.ZipFile(out, "w") as made:

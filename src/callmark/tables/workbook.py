@@ -173,10 +173,17 @@ def _value(cell: _Cell) -> object:
     """What a cell holds: a whole number as it is shown, of a day that it shows without a time only the day."""
     value = cell.value
     if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
-        return as_shown(int(value), cell.number_format)
+        return as_shown(int(value), _format_of(cell))
     if not isinstance(value, datetime) or value.time() != time():
         return value
     return value if _OF_TIME.search(_NO_PART.sub("", cell.number_format)) else value.date()
+
+
+def _format_of(cell: _Cell) -> str:
+    try:
+        return cell.number_format
+    except IndexError:  # a format that the workbook has not, or not where openpyxl looks
+        return "General"
 
 
 def _calculated(sheet: _Sheet) -> Iterator[tuple[str, ...]]:

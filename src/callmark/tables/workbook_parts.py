@@ -30,6 +30,13 @@ _HIDDEN = re.compile(rb"\shidden=[\"'](?:1|true)[\"']")
 _MERGED = re.compile(rb"mergeCell\sref=[\"']([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})[\"']")
 
 
+_TYPES = "[Content_Types].xml"
+_OVERRIDE = re.compile(rb"Override\s([^<>]*)")
+_PART_NAME = re.compile(rb"PartName\s?=\s?[\"']/([^\"']*)")
+_MAIN = re.compile(rb"(?:spreadsheetml|ms-excel)\.[A-Za-z.]{0,40}\.?main\+xml")
+_WORKSHEET = re.compile(rb"spreadsheetml\.worksheet\+xml")
+
+
 class Merged(Struct, frozen=True):
     """Cells of one column that are shown as one: the column from 0, and their rows from 1."""
 
@@ -55,7 +62,10 @@ def look_inside(data: bytes) -> WorkbookParts:
     found, left = WorkbookParts(), MOST_UNPACKED
     with packed:
         names = set(packed.namelist())
-        if "xl/workbook.xml" not in names:
+        typed = _typed(packed, names)
+        mains = {"xl/workbook.xml", *_named(typed, _MAIN)} & names
+        sheets = _named(typed, _WORKSHEET)
+        if not mains:
             raise TableError(f"this file is {_kind(packed, names)}; save the list as .xlsx or CSV")
         for info in packed.infolist():
             seen = b""
@@ -64,16 +74,30 @@ def look_inside(data: bytes) -> WorkbookParts:
                     left -= len(chunk)
                     if left < 0:
                         raise TableError("this workbook is too large when unpacked; save the sheet as CSV")
-                    if info.filename == "xl/workbook.xml" and _STRICT in chunk:
+                    if info.filename in mains and _STRICT in chunk:
                         raise TableError(
                             "this is a Strict Open XML workbook; save it as Excel Workbook (.xlsx), or as CSV"
                         )
                     seen = seen[-_LONGEST_TAG:] + chunk
                     if info.filename == "xl/styles.xml" and _LONG_FORMAT.search(seen.replace(b"\0", b"")):
                         raise TableError(DAMAGED)
-                    if info.filename.startswith("xl/worksheets/"):
+                    if info.filename.startswith("xl/worksheets/") or info.filename in sheets:
                         _search(found, info.filename, seen)
     return found
+
+
+def _typed(packed: zipfile.ZipFile, names: set[str]) -> list[bytes]:
+    """What the workbook says of its parts: each has a name and a type. Most programs use the same names."""
+    if _TYPES not in names:
+        return []
+    with packed.open(_TYPES) as member:
+        return _OVERRIDE.findall(member.read(_CHUNK))
+
+
+def _named(typed: list[bytes], kind: re.Pattern[bytes]) -> set[str]:
+    """The parts of a type, by their names in the zip."""
+    named = (_PART_NAME.search(one) for one in typed if kind.search(one))
+    return {found[1].decode(errors="replace") for found in named if found}
 
 
 def _search(found: WorkbookParts, sheet: str, seen: bytes) -> None:
