@@ -87,15 +87,15 @@ class Platform(Struct):
     asked: Growing[str] = field(default_factory=Growing[str])
     """The paths of requests, when they come in."""
     reports: Growing[dict[str, Any]] = field(default_factory=Growing[dict[str, Any]])
-    knows_edge: bool = True
-    """Whether it takes reports; without, it answers 401."""
+    refuses_with: int = 0
+    """The status that reports are answered with; 0 while it takes them."""
     refused: Growing[dict[str, Any]] = field(default_factory=Growing[dict[str, Any]])
-    """Reports that it answered 401."""
+    """Reports that it did not take."""
     _counted: set[str] = field(default_factory=set[str])
 
     def forget(self) -> None:
         """As at the start."""
-        self.said, self.held, self.knows_edge = {}, None, True
+        self.said, self.held, self.refuses_with = {}, None, 0
         self.asked.clear()
         self.reports.clear()
         self.refused.clear()
@@ -148,9 +148,9 @@ class Platform(Struct):
         return found
 
     async def report(self, request: web.Request) -> web.Response:
-        if not self.knows_edge:
+        if self.refuses_with:
             self.refused.append(await request.json())
-            return web.json_response({}, status=401)
+            return web.json_response({}, status=self.refuses_with)
         self.reports.append(await request.json())
         return web.json_response({})
 

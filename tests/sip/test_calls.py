@@ -98,12 +98,15 @@ async def test_while_the_service_is_down_calls_ring_without_a_name_and_reports_c
     assert (report["outcome"], report["shown"]) == ("rejected", False)
 
 
-async def test_while_the_service_does_not_know_the_proxy_s_token_reports_are_kept(lab: Lab) -> None:
-    lab.platform.knows_edge = False
+@pytest.mark.parametrize("status", [401, 404])
+async def test_while_the_service_does_not_know_the_proxy_s_token_or_path_reports_are_kept(
+    lab: Lab, status: int
+) -> None:
+    lab.platform.refuses_with = status
     dialling = lab.dialling()
     await lab.network.call(dialling, Ending.DECLINE)
     await lab.platform.refused.until(lambda all_: any(one["call_id"] == dialling.call_id for one in all_))
-    lab.platform.knows_edge = True
+    lab.platform.refuses_with = 0
     report = await lab.platform.report_of(dialling.call_id)
     assert (report["outcome"], report["shown"]) == ("rejected", True)
     assert report["seconds_ago"] >= 1
