@@ -8,7 +8,7 @@ export class Refused extends Error {
   }
 
   get isPassing() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    return [0, 408, 429].includes(this.status) || this.status >= 500;
   }
 
   /** The token has ended: the same is taken once the app is registered again. */

@@ -8,7 +8,7 @@ import org.json.JSONObject
 
 /** The gateway has refused what was asked; to ask again is of no use unless `isPassing` or `isSignedOut`. */
 class Refused(val status: Int, message: String) : IOException(message) {
-    val isPassing: Boolean get() = status == 429 || status >= 500
+    val isPassing: Boolean get() = status == 408 || status == 429 || status >= 500
 
     /** The token has ended: the same is taken once the app is registered again. */
     val isSignedOut: Boolean get() = status == 401

@@ -30,8 +30,8 @@ the same verbs for apps that wake up for one call.
 Everything may be sent twice: what is repeated changes nothing. Phone numbers are country code and digits; a leading
 `+` is dropped. Windows are judged by the server's clock. Unknown fields are ignored.
 
-Errors are `{"slug", "message"}`. 4xx: change the request; 503: send the same again after `Retry-After` seconds.
-Every answer carries `X-Request-Id`.
+Errors are `{"slug", "message"}`. 4xx: change the request; 408: send the same again; 503: the same, after
+`Retry-After` seconds. Every answer carries `X-Request-Id`.
 """,
     {
         "appCredential": bearer("The operator's credential of a handset app, `cmapp_…`."),

@@ -1,26 +1,36 @@
-"""The way of the virtual handsets to the gateway."""
+"""What the gateway answers to a virtual handset's plain HTTP, and whether that is final."""
 
-import asyncio
+from typing import Any
 
 import httpx
-from msgspec.structs import replace
+import pytest
+from tests.support.factories import phone
 
-from callmark.domain.deps import Deps
-from callmark.processes.ports import open_socket
-from callmark.surfaces.emulator.handsets.farm import Farm
-
-
-async def _hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    await writer.wait_closed()
+from callmark.domain.handsets.model import OS
+from callmark.kit.errors import AppError, Conflict, InvalidInput, Unavailable
+from callmark.surfaces.emulator.handsets.model import VirtualHandset
+from callmark.surfaces.emulator.handsets.network import Network
+from callmark.surfaces.gateway.wire import ResolveBody
 
 
-async def test_handsets_wait_for_a_gateway_that_starts_beside_them(deps: Deps) -> None:
-    sock = open_socket("127.0.0.1", 0)  # has its port, and refuses connections until it listens
-    there = replace(deps, public_url=f"http://127.0.0.1:{sock.getsockname()[1]}")
-    async with httpx.AsyncClient(trust_env=False) as http:
-        waiting = asyncio.create_task(Farm(there, http).network.until_it_listens())
-        done, _ = await asyncio.wait({waiting}, timeout=0.1)
-        assert not done
-        async with await asyncio.start_server(_hang_up, sock=sock), asyncio.timeout(30):
-            await waiting
+@pytest.mark.parametrize(
+    ("status", "slug", "kind"),
+    [
+        (400, "invalid-input", InvalidInput),
+        (408, "request-timeout", Unavailable),
+        (409, "conflict", Conflict),
+        (429, "too-many-requests", Unavailable),
+        (503, "service-unavailable", Unavailable),
+    ],
+)
+async def test_only_what_the_request_is_refused_for_is_final(status: int, slug: str, kind: type[AppError]) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json={"slug": slug, "message": "no"})
+
+    unused: Any = None
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        network = Network("http://gateway.test", http, unused, unused, unused, unused)
+        row = VirtualHandset(phone_number=phone(), os=OS.ANDROID, app_version="5.0.0", online=True, token="token")
+        with pytest.raises(AppError) as refused:
+            await network.say(row, "resolve", ResolveBody(caller_number=phone()))
+    assert type(refused.value) is kind

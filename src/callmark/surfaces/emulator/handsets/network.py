@@ -39,6 +39,7 @@ HANDSHAKE_WITHIN_S = 5.0
 CLOSE_WITHIN_S = 1.0
 _STARTS_WITHIN_S, _POLL_S = 10.0, 0.02
 _CREATED, _REFUSED, _GONE = 201, 401, 204
+_PASSING = {408, 429}
 APP_NAME = "Virtual handsets"
 
 Save = Callable[[VirtualHandset], Awaitable[None]]
@@ -216,8 +217,8 @@ class Network:
 
 
 def _error_of(answer: httpx.Response) -> InvalidInput | Conflict | Unavailable:
-    """What the gateway says is wrong; the cause of a 4xx will not go away on its own."""
-    if answer.is_client_error:
+    """What the gateway says is wrong; the cause of a 4xx will not go away on its own, but of a pause or a limit."""
+    if answer.is_client_error and answer.status_code not in _PASSING:
         try:
             told = msgspec.json.decode(answer.content, type=ErrorBody)
             return Conflict(told.message) if told.slug == Conflict.slug else InvalidInput(told.message)
