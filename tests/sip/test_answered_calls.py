@@ -1,8 +1,8 @@
-"""Answered calls: what is reported of those that nobody ends."""
+"""Answered calls: what the phone gets of the caller's replies, and what is reported when nobody ends a call."""
 
 from pathlib import Path
 
-from tests.sip.platform import CALLEE, CALLER, platform
+from tests.sip.platform import CALLEE, CALLER, NAME, platform
 from tests.sip.raw_calls import CALL_ID, answered, ends
 
 from callmark.kit.ports import free_port
@@ -21,3 +21,17 @@ async def test_a_call_that_nobody_ends_is_reported_under_its_own_id_with_its_sec
             report = await served.report_of(CALL_ID)
     assert (report["orig"], report["dest"], report["outcome"]) == (CALLER, CALLEE, "answered")
     assert report["seconds"] >= longest_s
+
+
+async def test_what_a_caller_answers_in_a_call_brings_no_name_to_the_phone(tmp_path: Path) -> None:
+    port, callee_port = free_port(), free_port()
+    names = [f'{one}: "{NAME}" <sip:+{CALLER}@acme.example>' for one in ("P-Asserted-Identity", "Remote-Party-ID")]
+    async with platform() as served, ends(callee_port) as (caller, callee):
+        settings = ProxySettings(port=port, next_port=callee_port, stir_url=served.url, token="t", ask_s=10)
+        async with proxy("terminating", tmp_path / "proxy", settings):
+            call = await answered(caller, callee, port)
+            call.from_callee("UPDATE")
+            caller.accept(await caller.next("UPDATE"), *names)
+            reply = await callee.next("SIP/2.0 200")
+    assert reply.all("CSeq") == ["7 UPDATE"]
+    assert NAME not in reply.text

@@ -54,6 +54,30 @@ ATTACKS: dict[str, Callable[[Platform], str]] = {
 }
 
 
+NAMED = (
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "P-Additional-Identity",
+    "Remote-Party-ID",
+    "Diversion",
+    "DIVERSION",
+    "CC-Diversion",
+    "History-Info",
+    "P-Called-Party-ID",
+    "P-Served-User",
+    "Referred-By",
+    "b",
+    "Reply-To",
+)
+"""Headers that hold an address with a name; those of `SAID` hold a text or the address of something."""
+SAID = ("Subject", "s", "Organization", "Alert-Info", "Call-Info")
+
+
+def claims() -> list[str]:
+    """Everything that a caller could say of itself beside `From`."""
+    return [f'{one}: "{NAME}" <sip:+{CALLER}@acme.example>' for one in NAMED] + [f"{one}: <x:{NAME}>" for one in SAID]
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_a_forged_identity_shows_nothing(lab: Lab, attack: str) -> None:
     placed = await lab.spoofed(ATTACKS[attack](lab.platform))
@@ -68,8 +92,7 @@ async def test_a_number_outside_the_certificate_shows_nothing(lab: Lab) -> None:
 
 
 async def test_without_an_identity_nothing_shows_and_nobody_is_asked(lab: Lab) -> None:
-    claims = f'P-Asserted-Identity: "{NAME}" <sip:+{CALLER}@acme.example>', f"Subject: {NAME}", f"Organization: {NAME}"
-    placed, _ = await lab.call(proxy_port=lab.network.terminating_port, headers=claims)
+    placed, _ = await lab.call(proxy_port=lab.network.terminating_port, headers=tuple(claims()))
     assert placed.ringing
     assert (placed.ringing.name, placed.ringing.verstat) == (None, "No-TN-Validation")
     assert NAME not in "".join(value for _, value in placed.ringing.headers)
