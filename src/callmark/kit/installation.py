@@ -14,6 +14,7 @@ import asyncpg
 from callmark.instants import iso_ms
 from callmark.kit.errors import SetupError
 from callmark.kit.postgres.database import Tx
+from callmark.kit.settings import Settings
 
 NOT_HELD: LiteralString = "NOT EXISTS (SELECT FROM installation WHERE held_at IS NOT NULL)"
 """The condition of every claim of work that leaves this machine. It reads one row, once a statement."""
@@ -31,6 +32,15 @@ _MACHINE = Path("/etc/machine-id")
 async def held_since(tx: Tx) -> datetime | None:
     """Since when nothing is sent, by the real clock; None when everything is."""
     return await tx.fetchval("SELECT held_at FROM installation")
+
+
+async def why_mails_wait(tx: Tx, settings: Settings) -> str:
+    """Why no email leaves this installation, in words; empty where they are sent, or shown instead."""
+    if settings.catches_mails:
+        return ""
+    if not settings.mails_leave:
+        return "no mail server is set"
+    return "this installation is a copy, which sends nothing" if await held_since(tx) else ""
 
 
 def told_held(since: datetime) -> str:

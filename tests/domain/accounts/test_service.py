@@ -8,6 +8,7 @@ import pytest
 from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
 from tests.support.fake_clock import FakeClock
+from tests.support.mail_settings import with_mail_server
 from tests.support.waiting import Growing
 
 from callmark.domain.accounts import service as accounts
@@ -74,7 +75,7 @@ async def test_an_unknown_account_is_not_found(deps: Deps) -> None:
 async def test_changes_are_audited_as_what_they_are(deps: Deps) -> None:
     acme = await accounts.create_account(deps, "Acme", [Feature.CALL_ME_BACK], by=ALICE)
     await accounts.update_account(deps, acme.id, by=ALICE, name="Acme Ltd", features=[])
-    await accounts.update_account(deps, acme.id, by=ALICE, name="Acme Ltd", requires_code=True)
+    await accounts.update_account(with_mail_server(deps), acme.id, by=ALICE, name="Acme Ltd", requires_code=True)
     await accounts.update_account(deps, acme.id, by=ALICE, state=AccountState.SUSPENDED)
     await accounts.update_account(deps, acme.id, by=ALICE, name="Acme", state=AccountState.ACTIVE)
     assert [(one.action, one.subject, one.details) for one in await log_of(deps, acme.id)] == [

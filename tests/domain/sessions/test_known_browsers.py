@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 from tests.support.fake_clock import FakeClock
+from tests.support.mail_settings import with_mail_server
 from tests.surfaces.console.browser import PASSWORD, Business, mailed_token, make_business, make_operator
 from tests.surfaces.tenancy.watching import WatchedDatabase, watched
 
@@ -180,7 +181,7 @@ async def test_nobody_elses_wrong_passwords_keep_a_session_from_choosing_a_new_o
 async def test_a_known_browser_is_still_asked_for_a_code_and_is_not_known_before_it_was_right(
     deps: Deps, business: Business
 ) -> None:
-    await accounts.update_account(deps, business.account.id, requires_code=True, by=SYSTEM)
+    await accounts.update_account(with_mail_server(deps), business.account.id, requires_code=True, by=SYSTEM)
     email = business.admin.email
     known = await known_of_code(deps, email)
     await try_often(deps, email, OUTSIDE)
@@ -231,7 +232,7 @@ async def test_of_a_person_s_browsers_the_last_ones_are_known(deps: Deps, busine
 async def test_codes_that_someone_had_sent_by_the_old_password_do_not_keep_its_owner_out(
     deps: Deps, business: Business
 ) -> None:
-    await accounts.update_account(deps, business.account.id, requires_code=True, by=SYSTEM)
+    await accounts.update_account(with_mail_server(deps), business.account.id, requires_code=True, by=SYSTEM)
     email = business.admin.email
     for _ in range(throttle.SIGN_IN_CODE.most):
         assert isinstance(await sessions.sign_in(deps, email, PASSWORD, OUTSIDE), CodeSent)

@@ -105,7 +105,8 @@ def test_a_member_is_invited_by_mail_or_given_a_password(here: Here, password_fi
     account = here.json("account", "create", "--name", "Acme")["client_account_id"]
     email = f"alice-{random_text(6)}@acme.example"
     alice = here.json("member", "create", "--account", account, "--email", email, "--name", "Alice")
-    here.text("member", "invite", alice["id"], "--account", account)
+    invited = here.text("member", "invite", alice["id"], "--account", account)
+    assert "Invitation written; it waits: no mail server is set." in invited
     assert asyncio.run(mails_to(here, email)) == ["Your invitation to Acme on Callmark"]
     here.text("member", "update", alice["id"], "--account", account, "--state", "active")
     assert "only an invited member" in here.error("member", "invite", alice["id"], "--account", account)

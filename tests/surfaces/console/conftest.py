@@ -1,9 +1,16 @@
 from collections.abc import AsyncGenerator
 
 import pytest
+from tests.support.mail_settings import with_mail_server
 from tests.surfaces.console.browser import Browser, Business, Visitors, make_business, make_operator, visitors
 
 from callmark.domain.deps import Deps
+
+
+@pytest.fixture(name="deps")
+def deps_with_mail_server(deps: Deps) -> Deps:
+    """Emails leave, as the pages then say."""
+    return with_mail_server(deps)
 
 
 @pytest.fixture

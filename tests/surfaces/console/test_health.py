@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import msgspec
+import pytest
 from msgspec.structs import replace
+from tests.support.mail_settings import with_mail_server
 from tests.surfaces.console.browser import Browser, Business, Visitors, cells_of, make_operator, text_of, visitors
 
 from callmark.domain.deps import Deps
@@ -16,6 +18,11 @@ from callmark.kit.roles import ALL_ROLES
 from callmark.surfaces.cli.command import operator_at_terminal
 
 HEALTH = "/console/operator/health"
+
+
+@pytest.fixture(name="deps")
+def deps_without_mail_server(deps: Deps) -> Deps:
+    return with_mail_server(deps, "")
 
 
 async def test_health_tells_of_engines_and_live_processes(deps: Deps, olive: Browser) -> None:

@@ -19,8 +19,9 @@ from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.domain.work_names import WorkName
 from callmark.kit.choices import SetChange, chosen
-from callmark.kit.errors import NotFound
+from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.installation import why_mails_wait
 from callmark.kit.postgres.database import Tx
 from callmark.kit.text import kept_or
 
@@ -90,12 +91,14 @@ async def update_account(
 ) -> Account:
     """The account after the change (None leaves a part as it is). A suspended account is refused from the next request.
 
-    Raises NotFound, InvalidInput.
+    Raises NotFound, InvalidInput; also for a code at sign-in while nobody would get one.
     """
     async with deps.db.transaction() as tx:
         old = await lock_account(tx, account_id)
         if name is not None:
             name = kept_or(old.name, name, model.account_name)
+        if requires_code and not old.requires_code and (why := await why_mails_wait(tx, deps.settings)):
+            raise InvalidInput(f"nobody would get a code: {why}", field="requires_code")
         if features is not None:
             features = chosen(old.features, features)
         if state is not None:

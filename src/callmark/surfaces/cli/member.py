@@ -11,6 +11,7 @@ from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import Role
 from callmark.domain.sessions.model import MemberState
+from callmark.kit.installation import why_mails_wait
 from callmark.surfaces.cli.command import operator, operator_at_terminal
 from callmark.surfaces.cli.options import account_option, at_least_one, id_argument, password_option, yes_option
 from callmark.surfaces.cli.prompts import read_password, sure
@@ -118,8 +119,9 @@ async def update(
 async def invite(deps: Deps, out: Output, id: MemberId, account: AccountId) -> None:
     """Send an invited member the link to choose a password, or send it again."""
     member = await members.invite_without_rules(deps, account, id, by=operator_at_terminal())
-    done = "Invitation sent." if deps.settings.mails_leave else "Invitation written; it waits for a mail server."
-    out.item(_row(member), done)
+    async with deps.db.connection() as tx:
+        why = await why_mails_wait(tx, deps.settings)
+    out.item(_row(member), f"Invitation written; it waits: {why}." if why else "Invitation sent.")
 
 
 @group.command

@@ -24,6 +24,7 @@ from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.account_features import question_url
 from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.mailed import go_mailed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
@@ -151,6 +152,19 @@ async def restore(request: ConsoleRequest) -> Response:
     return request.go(f"{LIST}/{account.id}", f"{account.name} is active again.")
 
 
+async def ask_without_code(request: ConsoleRequest) -> Page:
+    account = await accounts.get_account(request.deps, request.id(AccountId))
+    lost = ["Its members sign in with their password alone, until its admins require a code again."]
+    return Confirm(f"Ask {account.name} for no codes?", lost, "Ask for no codes", f"{LIST}/{account.id}")
+
+
+async def without_code(request: ConsoleRequest) -> Response:
+    """For members who get no emails, and so cannot sign in to change it themselves."""
+    id_ = request.id(AccountId)
+    account = await accounts.update_account(request.deps, id_, by=request.by, requires_code=False)
+    return request.go(f"{LIST}/{id_}", f"Members of {account.name} sign in without a code.")
+
+
 async def show_invite(request: ConsoleRequest) -> Response:
     return page(request, InviteAdminPage(Form(), await accounts.get_account(request.deps, request.id(AccountId))))
 
@@ -170,7 +184,7 @@ async def invite(request: ConsoleRequest) -> Response:
     except (InvalidInput, Conflict) as refused:
         account = await accounts.get_account(request.deps, account_id)
         return page(request, InviteAdminPage(form.refused(refused), account), 422)
-    return request.go(f"{LIST}/{account_id}", f"An invitation is on its way to {member.email}.")
+    return await go_mailed(request, f"{LIST}/{account_id}", "An invitation", member.email)
 
 
 async def invite_again(request: ConsoleRequest) -> Response:
@@ -181,7 +195,7 @@ async def invite_again(request: ConsoleRequest) -> Response:
         member = await members.invite_again(*of, by=request.by, inviter=inviter)
     except NotFound as exc:
         raise Gone("this member is no longer there. Nothing was sent", to, account.name) from exc
-    return request.go(to, f"A new invitation is on its way to {member.email}.")
+    return await go_mailed(request, to, "A new invitation", member.email)
 
 
 async def _account_page(request: ConsoleRequest, form: Form | None, status: int = 200) -> Response:
@@ -234,6 +248,7 @@ ROUTES = (
     post("/operator/accounts/{id}", edit, Action.OPERATE),
     *confirmed("/operator/accounts/{id}/suspend", ask_suspend, suspend, Action.OPERATE),
     post("/operator/accounts/{id}/restore", restore, Action.OPERATE),
+    *confirmed("/operator/accounts/{id}/without-code", ask_without_code, without_code, Action.OPERATE),
     get("/operator/accounts/{id}/invite", show_invite, Action.OPERATE),
     post("/operator/accounts/{id}/invite", invite, Action.OPERATE),
     post("/operator/accounts/{id}/members/{member}/invite-again", invite_again, Action.OPERATE),

@@ -20,6 +20,7 @@ from callmark.kit.errors import Conflict, InvalidInput, NotFound, TooManyRequest
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.errors import retry_text
+from callmark.surfaces.console.mailed import go_mailed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import Access, get, post
@@ -99,7 +100,8 @@ async def add(request: ConsoleRequest) -> Response:
         late = Form(form.values, {"email": retry_text(refused)})
         return page(request, _new_page(late, kind), refused.status)
     if made.is_waiting:
-        return request.go(LIST, f"An email is on its way to {made.email}. It gets alerts once its link was opened.")
+        more = "The address gets alerts once its link was opened."
+        return await go_mailed(request, LIST, "An email", made.email or "", more)
     more = " Send a test to try it." if made.url else ""
     return request.go(LIST, f"{_name(made)} was added.{more}")
 

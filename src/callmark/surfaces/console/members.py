@@ -16,6 +16,7 @@ from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.errors import retry_text
+from callmark.surfaces.console.mailed import go_mailed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -81,7 +82,7 @@ async def invite(request: ConsoleRequest) -> Response:
     except TooManyRequests as refused:
         form = Form(form.values, {"email": retry_text(refused, _TOO_MANY)})
         return page(request, InvitePage(form, await _options(request)), refused.status)
-    return request.go(LIST, f"An invitation is on its way to {member.email}.")
+    return await go_mailed(request, LIST, "An invitation", member.email)
 
 
 async def show_member(request: ConsoleRequest) -> Response:
@@ -110,9 +111,7 @@ async def edit(request: ConsoleRequest) -> Response:
 
 
 async def invite_again(request: ConsoleRequest) -> Response:
-    return await _invited(
-        request, members.invite_again, lambda member: f"A new invitation is on its way to {member.email}."
-    )
+    return await _invited(request, members.invite_again)
 
 
 async def ask_revoke(request: ConsoleRequest) -> Page:
@@ -131,18 +130,11 @@ async def revoke(request: ConsoleRequest) -> Response:
 
 
 async def restore(request: ConsoleRequest) -> Response:
-
-    def said(member: Member) -> str:
-        again = member.state is MemberState.INVITED
-        return f"{member.name} was invited again." if again else f"{member.name} can sign in again."
-
-    return await _invited(request, members.restore_access, said)
+    return await _invited(request, members.restore_access)
 
 
-async def _invited(
-    request: ConsoleRequest, use_case: Callable[..., Awaitable[Member]], said: Callable[[Member], str]
-) -> Response:
-    """To the list, after a use case that sends an invitation: with what it did, or that there were too many."""
+async def _invited(request: ConsoleRequest, use_case: Callable[..., Awaitable[Member]]) -> Response:
+    """To the list, after a use case that may send an invitation: with what it did, or that there were too many."""
     try:
         member = await use_case(
             request.deps,
@@ -153,7 +145,9 @@ async def _invited(
         )
     except TooManyRequests as refused:
         return request.go(LIST, retry_text(refused, _TOO_MANY), "danger")
-    return request.go(LIST, said(member))
+    if member.state is MemberState.INVITED:
+        return await go_mailed(request, LIST, "A new invitation", member.email)
+    return request.go(LIST, f"{member.name} can sign in again.")
 
 
 async def ask_delete(request: ConsoleRequest) -> Page:

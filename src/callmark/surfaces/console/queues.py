@@ -11,6 +11,7 @@ from callmark.domain.ids import MailId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import NotFound
 from callmark.surfaces.console import display_names
+from callmark.surfaces.console.mailed import why_waiting
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get, post
@@ -47,7 +48,7 @@ async def send_again(request: ConsoleRequest) -> Response:
         to = await background.send_again(request.deps, request.id(MailId), by=request.by)
     except NotFound as gone:
         return request.go(URL, gone.message, "warning")
-    return request.go(URL, f"The email to {to} is being sent again.")
+    return await _go_sending(request, f"The email to {to} is being sent again.")
 
 
 async def send_all_again(request: ConsoleRequest) -> Response:
@@ -55,7 +56,13 @@ async def send_all_again(request: ConsoleRequest) -> Response:
     count = await background.send_all_again(request.deps, by=request.by)
     if not count:
         return request.go(URL, "There are no unsent emails.", "warning")
-    return request.go(URL, f"Sending {display_names.count(count, 'email')} again.")
+    return await _go_sending(request, f"Sending {display_names.count(count, 'email')} again.")
+
+
+async def _go_sending(request: ConsoleRequest, said: str) -> Response:
+    if why := await why_waiting(request):
+        return request.go(URL, f"Nothing is sent yet: {why}. What was to be sent again waits.", "warning")
+    return request.go(URL, said)
 
 
 ROUTES = (

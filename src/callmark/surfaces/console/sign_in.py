@@ -14,6 +14,7 @@ from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Too
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.kept_forms import OTHER_TAB
+from callmark.surfaces.console.mailed import why_waiting
 from callmark.surfaces.console.pages import Page, is_secure, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, page_after, with_query
 from callmark.surfaces.console.route import Access, get, post
@@ -34,19 +35,24 @@ class SignInPage(Page, frozen=True):
 
 
 class CodePage(Page, frozen=True):
-    """The code that was sent by mail."""
+    """The code that was sent by mail; `why` it was not, if no email leaves here."""
 
     template: ClassVar[str] = "sign_in/code.html"
     form: Form
     next: str
+    why: str
 
 
 class ForgotPage(Page, frozen=True):
-    """Asks for the address; `sent` once a mail is on its way, if there is anyone to get it."""
+    """Asks for the address; `sent` once a mail is on its way, if there is anyone to get it.
+
+    `why` it is not, if no email leaves here.
+    """
 
     template: ClassVar[str] = "sign_in/forgot.html"
     form: Form
     sent: bool
+    why: str
 
 
 class ResetPage(Page, frozen=True):
@@ -118,7 +124,7 @@ async def confirm_code(request: ConsoleRequest) -> Response:
         )
     except Unauthenticated as refused:
         shown = Form(form.values, {"code": f"{refused.message} Sign in again to get a new one."})
-        return page(request, CodePage(shown, page_after(form.text("next"))), refused.status)
+        return page(request, CodePage(shown, page_after(form.text("next")), await why_waiting(request)), refused.status)
     return _welcome(request, done, page_after(form.text("next")))
 
 
@@ -127,7 +133,7 @@ async def show_code(request: ConsoleRequest) -> Response:
     waiting = cookies.read(request.http, cookies.CODE, secure=is_secure(request.deps.public_url))
     if not waiting or request.session:
         return request.go(SIGN_IN)
-    return page(request, CodePage(Form(), page_after(request.query("next"))))
+    return page(request, CodePage(Form(), page_after(request.query("next")), await why_waiting(request)))
 
 
 async def sign_out(request: ConsoleRequest) -> Response:
@@ -140,7 +146,7 @@ async def sign_out(request: ConsoleRequest) -> Response:
 
 async def show_forgot(request: ConsoleRequest) -> Response:
     """Asks for the address, or says that a mail is on its way if someone has it."""
-    return page(request, ForgotPage(Form(), sent=bool(request.query("sent"))))
+    return await _forgot_page(request, Form(), sent=bool(request.query("sent")))
 
 
 async def forgot(request: ConsoleRequest) -> Response:
@@ -149,13 +155,17 @@ async def forgot(request: ConsoleRequest) -> Response:
     try:
         await links.ask_for_reset(request.deps, form.text("email"), request.origin)
     except TooManyRequests as refused:
-        return _too_many(page(request, ForgotPage(_later(form, refused), sent=False), refused.status), refused)
+        return _too_many(await _forgot_page(request, _later(form, refused), sent=False, status=refused.status), refused)
     return request.go(f"{FORGOT}?sent=yes")
 
 
 async def forgot_again(request: ConsoleRequest) -> Response:
     """As `sign_in_again`."""
-    return page(request, ForgotPage(_again(request), sent=False), 409)
+    return await _forgot_page(request, _again(request), sent=False, status=409)
+
+
+async def _forgot_page(request: ConsoleRequest, form: Form, *, sent: bool, status: int = 200) -> Response:
+    return page(request, ForgotPage(form, sent, await why_waiting(request)), status)
 
 
 async def show_reset(request: ConsoleRequest) -> Response:
