@@ -27,7 +27,7 @@ async def test_every_live_process_has_the_new_time_when_the_move_is_answered(dep
         await process.start()
     before = clocks[0].offset
     async with asyncio.timeout(60):
-        await move_clock(deps.db, deps.fabric, SystemClock(), timedelta(hours=2), within=LONG)
+        await move_clock(deps.db, deps.fabric, timedelta(hours=2), within=LONG)
     assert {clock.offset for clock in clocks} == {before + timedelta(hours=2)}
     for process in live:
         await process.stop()
@@ -38,7 +38,7 @@ async def test_a_stopped_process_is_not_waited_for(deps: Deps) -> None:
     await process.start()
     await process.stop()
     async with asyncio.timeout(60):
-        await move_clock(deps.db, deps.fabric, SystemClock(), timedelta(seconds=1), within=LONG)
+        await move_clock(deps.db, deps.fabric, timedelta(seconds=1), within=LONG)
 
 
 async def test_an_announcement_that_is_on_its_way_does_not_bring_a_stopped_process_back(
@@ -65,21 +65,46 @@ async def test_an_announcement_that_is_on_its_way_does_not_bring_a_stopped_proce
     await process.stop()
     may_go_on.set()
     await announced
-    assert await heartbeats.heartbeats(deps.db, SystemClock()) == []
+    assert await heartbeats.heartbeats(deps.db) == []
 
 
 async def test_a_killed_process_is_not_waited_for_when_its_heartbeat_is_old(deps: Deps) -> None:
-    real = FakeClock(SystemClock().now() - timedelta(minutes=1))
+    real = FakeClock()  # it stands still, so that there is no beat
     process = LiveProcess("test", deps.db, deps.fabric, ProductClock(real), real)
     await process.start()
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE process SET heartbeat_at = heartbeat_at - interval '1 minute'")
     async with asyncio.timeout(60):
-        await move_clock(deps.db, deps.fabric, SystemClock(), timedelta(seconds=1), within=LONG)
+        await move_clock(deps.db, deps.fabric, timedelta(seconds=1), within=LONG)
+    await process.stop()
+
+
+@pytest.mark.parametrize("days", [60, -60])
+async def test_a_process_whose_clock_is_wrong_is_seen_to_live(deps: Deps, days: int) -> None:
+    real = FakeClock(SystemClock().now() + timedelta(days=days))
+    process = LiveProcess("test", deps.db, deps.fabric, ProductClock(real), real)
+    await process.start()
+    assert [beat.is_alive for beat in await heartbeats.heartbeats(deps.db)] == [True]
+    await process.stop()
+
+
+async def test_what_a_killed_process_left_is_no_sign_of_life_once_the_clock_was_set_back(deps: Deps) -> None:
+    ahead = SystemClock().now() + timedelta(days=60)
+    async with deps.db.connection() as tx:
+        await tx.execute("INSERT INTO process VALUES ($1, 'worker', $2, $2, -1)", new_id(), ahead)
+    assert await heartbeats.heartbeats(deps.db) == []
+    async with asyncio.timeout(60):
+        await move_clock(deps.db, deps.fabric, timedelta(seconds=1), within=LONG)
+    process = LiveProcess("test", deps.db, deps.fabric, ProductClock(SystemClock()), SystemClock())
+    await process.start()
+    async with deps.db.connection() as tx:
+        assert [row[0] for row in await tx.fetch("SELECT kind FROM process")] == ["test"]
     await process.stop()
 
 
 async def test_a_process_that_does_not_confirm_is_told_of(deps: Deps) -> None:
     async with deps.db.connection() as tx:
-        began = SystemClock().now() + timedelta(minutes=1)
+        began = SystemClock().now() + timedelta(seconds=50)
         await tx.execute("INSERT INTO process VALUES ($1, 'stuck', $2, $2, -1)", new_id(), began)
     with pytest.raises(Unavailable):
-        await move_clock(deps.db, deps.fabric, SystemClock(), timedelta(seconds=1), within=timedelta(milliseconds=50))
+        await move_clock(deps.db, deps.fabric, timedelta(seconds=1), within=timedelta(milliseconds=50))

@@ -1,13 +1,15 @@
 """Live processes of an installation, and the product clock they share.
 
-Each process keeps a heartbeat row. The clock's offset is a row too: the process that moves it waits until every live
-process has confirmed the new version, so that after the answer no role still acts by the old time.
+Each process keeps a heartbeat row, by the database's clock, so that all judge it alike. The product clock's offset is a
+row too: the process that moves it waits until every live process has confirmed the new version, so that after the
+answer no role still acts by the old time.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import LiteralString
 from uuid import UUID
 
 import structlog
@@ -15,7 +17,7 @@ from msgspec import Struct
 
 from callmark.kit import patience
 from callmark.kit.clock import Clock, ProductClock
-from callmark.kit.clock_watch import ClockWatch
+from callmark.kit.clock_watch import TRUSTED_WITHIN, ClockWatch
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.ids import new_id
@@ -37,6 +39,10 @@ ANSWER_WITHIN_S = 2.0
 """A database that does not answer a beat in this time is taken to be in trouble: another server may be the primary."""
 CONFIRM_WITHIN = timedelta(seconds=10)
 TOPIC = "clock"
+_BEAT_SINCE: LiteralString = (
+    "heartbeat_at BETWEEN clock_timestamp() - $1::interval AND clock_timestamp() + $2::interval"
+)
+"""A beat from the future is no sign of life: someone has set the database's clock back since."""
 
 
 class Heartbeat(Struct, frozen=True):
@@ -70,7 +76,7 @@ class LiveProcess:
         await self._fabric.listen(TOPIC, self._announced)
         await self._refresh()
         async with self._db.connection() as tx:  # killed processes leave their rows behind
-            await tx.execute("DELETE FROM process WHERE heartbeat_at < $1", self._real.now() - FORGOTTEN_AFTER)
+            await tx.execute(f"DELETE FROM process WHERE NOT {_BEAT_SINCE}", FORGOTTEN_AFTER, TRUSTED_WITHIN)
         self._beat = asyncio.create_task(self._keep_beating())
 
     async def stop(self) -> None:
@@ -115,7 +121,7 @@ class LiveProcess:
                 " SET heartbeat_at = $3, clock_version = greatest(p.clock_version, $4)",
                 self.id,
                 self._kind,
-                self._real.now(),
+                row["theirs"],
                 self._version,
             )
             if self._stopped:  # meanwhile, and `stop` may have deleted the row before it was written
@@ -130,18 +136,17 @@ def apart(theirs: datetime, asked_at: datetime, told_at: datetime) -> timedelta:
     return theirs - (asked_at + (told_at - asked_at) / 2)
 
 
-async def is_eldest(tx: Tx, real: Clock, process_id: UUID, kinds: Collection[str]) -> bool:
+async def is_eldest(tx: Tx, process_id: UUID, kinds: Collection[str]) -> bool:
     """Whether of the processes of these kinds that are alive this one started first."""
     return process_id == await tx.fetchval(
-        "SELECT id FROM process WHERE heartbeat_at > $1 AND kind = ANY ($2) ORDER BY started_at, id LIMIT 1",
-        real.now() - DEAD_AFTER,
+        f"SELECT id FROM process WHERE {_BEAT_SINCE} AND kind = ANY ($3) ORDER BY started_at, id LIMIT 1",
+        DEAD_AFTER,
+        TRUSTED_WITHIN,
         list(kinds),
     )
 
 
-async def move_clock(
-    db: Database, fabric: Fabric, real: Clock, offset_by: timedelta, *, within: timedelta = CONFIRM_WITHIN
-) -> None:
+async def move_clock(db: Database, fabric: Fabric, offset_by: timedelta, *, within: timedelta = CONFIRM_WITHIN) -> None:
     """Moves the product clock by `offset_by`; returns when every live process has confirmed.
 
     Raises Unavailable when one does not `within` that time (the offset has moved, and the process will follow).
@@ -152,12 +157,10 @@ async def move_clock(
             " RETURNING clock_version",
             offset_by,
         )
-    await _confirmed(db, fabric, real, version, within)
+    await _confirmed(db, fabric, version, within)
 
 
-async def set_clock(
-    db: Database, fabric: Fabric, real: Clock, offset: timedelta, *, within: timedelta = CONFIRM_WITHIN
-) -> None:
+async def set_clock(db: Database, fabric: Fabric, offset: timedelta, *, within: timedelta = CONFIRM_WITHIN) -> None:
     """As `move_clock`, to that offset from the real time."""
     async with db.transaction() as tx:
         version = await tx.fetchval(
@@ -165,7 +168,7 @@ async def set_clock(
             " RETURNING clock_version",
             offset,
         )
-    await _confirmed(db, fabric, real, version, within)
+    await _confirmed(db, fabric, version, within)
 
 
 async def clock_offset(db: Database) -> timedelta:
@@ -174,39 +177,42 @@ async def clock_offset(db: Database) -> timedelta:
         return await tx.fetchval("SELECT clock_offset FROM installation")
 
 
-async def _confirmed(db: Database, fabric: Fabric, real: Clock, version: int, within: timedelta) -> None:
-    if not await _lagging(db, real, version):  # the clock stays where it was
+async def _confirmed(db: Database, fabric: Fabric, version: int, within: timedelta) -> None:
+    if not await _lagging(db, version):  # the clock stays where it was
         return
     await fabric.announce(TOPIC)
     deadline = asyncio.get_running_loop().time() + within.total_seconds()
-    while await _lagging(db, real, version):
+    while await _lagging(db, version):
         if asyncio.get_running_loop().time() > deadline:
             raise Unavailable("clock: a process has not confirmed the new time")
         await asyncio.sleep(0.01)
 
 
-async def _lagging(db: Database, real: Clock, version: int) -> int:
+async def _lagging(db: Database, version: int) -> int:
     async with db.connection() as tx:
         return await tx.fetchval(
-            "SELECT count(*) FROM process WHERE heartbeat_at > $1 AND clock_version < $2",
-            real.now() - DEAD_AFTER,
+            f"SELECT count(*) FROM process WHERE {_BEAT_SINCE} AND clock_version < $3",
+            DEAD_AFTER,
+            TRUSTED_WITHIN,
             version,
         )
 
 
-async def heartbeats(db: Database, real: Clock) -> list[Heartbeat]:
+async def heartbeats(db: Database) -> list[Heartbeat]:
     """Every process that has been heard of in the last minutes, by kind, oldest first."""
     async with db.connection() as tx:
-        return await heartbeats_of(tx, real)
+        return await heartbeats_of(tx)
 
 
-async def heartbeats_of(tx: Tx, real: Clock) -> list[Heartbeat]:
+async def heartbeats_of(tx: Tx) -> list[Heartbeat]:
     """As `heartbeats`, on a connection of the caller's."""
-    now = real.now()
     rows = await tx.fetch(
-        "SELECT p.id, p.kind, p.started_at, p.heartbeat_at, p.clock_version >= i.clock_version AS is_on_time"
-        " FROM process p, installation i WHERE p.heartbeat_at > $1 ORDER BY p.kind, p.started_at, p.id",
-        now - FORGOTTEN_AFTER,
+        "SELECT p.id, p.kind, p.started_at, p.heartbeat_at, p.clock_version >= i.clock_version AS is_on_time,"
+        " p.heartbeat_at > clock_timestamp() - $3::interval AS is_alive"
+        f" FROM process p, installation i WHERE {_BEAT_SINCE} ORDER BY p.kind, p.started_at, p.id",
+        FORGOTTEN_AFTER,
+        TRUSTED_WITHIN,
+        DEAD_AFTER,
     )
     return [
         Heartbeat(
@@ -214,7 +220,7 @@ async def heartbeats_of(tx: Tx, real: Clock) -> list[Heartbeat]:
             row["kind"],
             row["started_at"],
             row["heartbeat_at"],
-            row["heartbeat_at"] > now - DEAD_AFTER,
+            row["is_alive"],
             row["is_on_time"],
         )
         for row in rows
@@ -224,7 +230,7 @@ async def heartbeats_of(tx: Tx, real: Clock) -> list[Heartbeat]:
 async def connected_kinds(tx: Tx) -> list[str]:
     """The kinds of the processes that are connected to this database, whatever their heartbeats say, in order.
 
-    A beat is missed while PostgreSQL is slow or a process is suspended, and is old by a clock that is ahead.
+    A beat is missed while PostgreSQL is slow or a process is suspended.
     """
     rows = await tx.fetch(
         "SELECT DISTINCT split_part(application_name, ' ', 2) AS kind FROM pg_stat_activity"

@@ -46,7 +46,7 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
                 yield await retention.check(tx, settings, SystemClock().now())
                 yield await signer_certificates.check(tx, settings, public_url(settings), SystemClock().now())
                 yield await checks.outgoing(tx)
-                yield checks.alive(await heartbeats_of(tx, SystemClock()))
+                yield checks.alive(await heartbeats_of(tx))
     except EngineRefuses as exc:
         yield _postgres(exc.reason, exc.advice)
     except Unavailable as exc:

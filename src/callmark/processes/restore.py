@@ -123,7 +123,7 @@ async def _database(settings: Settings) -> AsyncGenerator[str]:
 async def _clear_the_way(dsn: str, *, replace: bool, yes: bool) -> list[KnownErasure]:
     """The erasures that the database has, once it may be filled. Raises SetupError that says what to do first."""
     async with connect(dsn) as tx:
-        await check_idle(tx, SystemClock())
+        await check_idle(tx)
         if not await holds_anything(tx):
             return []
         name = await tx.fetchval("SELECT current_database()")

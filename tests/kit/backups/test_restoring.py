@@ -277,20 +277,20 @@ async def test_a_restore_whose_rows_are_not_those_of_the_manifest_is_undone(
 
 async def test_a_restore_is_refused_while_processes_run_on_the_database(filled: Filled, engines: Engines) -> None:
     async with connect(engines.dsn) as tx:
-        await check_idle(tx, SystemClock())
+        await check_idle(tx)
         async with open_deps(filled.deps.settings, "worker", connected_within_s=PATIENT_S):
             with pytest.raises(SetupError, match=r"processes run on this database \(1: worker\)"):
-                await check_idle(tx, SystemClock())
+                await check_idle(tx)
 
         async def is_alone() -> bool:
             return not await connected_kinds(tx)
 
         await until(is_alone)  # a server notices a moment later that a client has gone
-        await check_idle(tx, SystemClock())
+        await check_idle(tx)
 
 
 async def test_a_process_that_is_connected_and_does_not_beat_keeps_a_restore_out(engines: Engines) -> None:
     async with connect(engines.dsn) as tx, connect(engines.dsn) as suspended:
         await suspended.execute("SET application_name = 'callmark all-roles gathered'")
         with pytest.raises(SetupError, match=r"processes run on this database \(1: all-roles\)"):
-            await check_idle(tx, SystemClock())
+            await check_idle(tx)

@@ -114,9 +114,7 @@ class FleetMetrics:
     async def _look(self) -> list[Metric]:
         deps = self._deps
         async with deps.db.connection() as tx:
-            if deps.health.process_id and not await is_eldest(
-                tx, deps.real_clock, deps.health.process_id, (*NEEDED_KINDS, ALL_ROLES)
-            ):
+            if deps.health.process_id and not await is_eldest(tx, deps.health.process_id, (*NEEDED_KINDS, ALL_ROLES)):
                 return []
             queues = await background.look_at_row_works(deps, tx)
             periodic = await background.list_periodic(deps, tx)
@@ -146,7 +144,7 @@ async def _engine(deps: Deps, tx: Tx) -> list[Metric]:
     real_now = deps.real_clock.now()
     applied = await applied_steps(tx)
     used, most = await checks.count_connections(tx)
-    alive = Counter(beat.kind for beat in await heartbeats_of(tx, deps.real_clock) if beat.is_alive)
+    alive = Counter(beat.kind for beat in await heartbeats_of(tx) if beat.is_alive)
     ahead = await days_ahead(tx, deps.clock.now().astimezone(UTC).date(), DAILY_TABLES)
     return [
         _DAYS.of({(table,): days for table, days in ahead.items()}),

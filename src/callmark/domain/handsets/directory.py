@@ -49,7 +49,7 @@ async def connected_among(deps: Deps, numbers: Sequence[PhoneNumber]) -> set[Pho
 
 async def count_connected(deps: Deps) -> int | None:
     """How many streams the gateways hold at this moment; None when not every one could be asked."""
-    beats = await heartbeats(deps.db, deps.real_clock)
+    beats = await heartbeats(deps.db)
     alive = sum(beat.is_alive and _GATEWAYS_RUN_IN in kinds_done_by([beat.kind]) for beat in beats)
     try:
         answers = await deps.fabric.ask_all(COUNT, alive, _WITHIN)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from callmark.kit.heartbeats import connected_kinds
+from callmark.kit.heartbeats import connected_kinds, heartbeats_of
 from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 
@@ -14,11 +14,9 @@ async def select_state(tx: Tx) -> Row:
     )
 
 
-async def count_processes(tx: Tx, alive_after: datetime) -> int:
-    """Processes with a heartbeat after that instant (real clock), or else kinds of those that are connected."""
-    beating: int = await tx.fetchval(
-        "SELECT count(*) FROM process WHERE kind <> 'operator' AND heartbeat_at > $1", alive_after
-    )
+async def count_processes(tx: Tx) -> int:
+    """Processes that are alive, or else kinds of those that are connected."""
+    beating = sum(beat.is_alive and beat.kind != "operator" for beat in await heartbeats_of(tx))
     return max(beating, len(await connected_kinds(tx)))
 
 

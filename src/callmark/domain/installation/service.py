@@ -18,7 +18,6 @@ from callmark.domain.policy.model import Actor
 from callmark.domain.signer_certificates import keys as signing_keys
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.errors import Conflict
-from callmark.kit.heartbeats import DEAD_AFTER
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
 
@@ -41,7 +40,7 @@ async def renew(tx: Tx, place: str, now: datetime, *, by: Actor) -> UUID:
 
     `now` is of the real clock. Raises Conflict while processes run on the database.
     """
-    if running := await queries.count_processes(tx, now - DEAD_AFTER):
+    if running := await queries.count_processes(tx):
         raise Conflict(
             f"processes run on this database ({running}); stop them first. If they belong to another installation that"
             " uses the same database, give the copy a database of its own"

@@ -69,11 +69,11 @@ async def holds_anything(tx: Tx) -> bool:
     return await tx.fetchval(own_names(f"SELECT EXISTS (SELECT {_HELD.format(namespace=namespace)})"))
 
 
-async def check_idle(tx: Tx, real: Clock) -> None:
+async def check_idle(tx: Tx) -> None:
     """Raises SetupError while processes run on the database."""
     if not await applied_steps(tx):
         return
-    alive = [beat.kind for beat in await heartbeats_of(tx, real) if beat.is_alive]
+    alive = [beat.kind for beat in await heartbeats_of(tx) if beat.is_alive]
     if kinds := sorted({*alive, *await connected_kinds(tx)}):
         count = max(len(alive), len(kinds))
         raise SetupError(f"processes run on this database ({count}: {', '.join(kinds)}). Stop all of them first")

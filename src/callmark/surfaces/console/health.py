@@ -72,7 +72,7 @@ async def _look(deps: Deps) -> InstallationHealth:
             await mail.check(tx, deps.settings, probes=False),
             await checks.outgoing(tx),
         ]
-    processes = await heartbeats(deps.db, deps.real_clock)
+    processes = await heartbeats(deps.db)
     findings = [_nats(deps), *found, checks.disk(deps.settings.data), checks.alive(processes, NEEDED_KINDS)]
     return InstallationHealth(findings, processes, await clock_offset(deps.db))
 

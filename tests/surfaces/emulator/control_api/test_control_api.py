@@ -56,7 +56,7 @@ async def test_moving_the_clock_answers_with_the_new_time_and_has_made_its_days(
             day = f"call_record_{now + timedelta(days=8):%Y%m%d}"
             assert await tx.fetchval("SELECT to_regclass($1) IS NOT NULL", day)
     finally:
-        await move_clock(deps.db, deps.fabric, SystemClock(), -clock.offset)
+        await move_clock(deps.db, deps.fabric, -clock.offset)
         await live.stop()
 
 

@@ -28,7 +28,7 @@ def clock_routes(deps: Deps, clock_moves: asyncio.Lock) -> list[BaseRoute]:
         by = timedelta(seconds=wire.advance(body.advance_s))
         async with clock_moves:
             await partitions.keep_partitions_at(deps, deps.clock.now() + by)
-            await move_clock(deps.db, deps.fabric, deps.real_clock, by)
+            await move_clock(deps.db, deps.fabric, by)
         await tell_of_clock(deps)
         return render(wire.ClockOut(iso_ms(deps.clock.now())))
 

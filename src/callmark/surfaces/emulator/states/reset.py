@@ -143,7 +143,7 @@ async def _set_clock(deps: Deps, offset: timedelta) -> None:
     then = deps.clock.now() - before + offset
     if offset != before:
         await partitions.keep_partitions_at(deps, then)
-    await set_clock(deps.db, deps.fabric, deps.real_clock, offset)
+    await set_clock(deps.db, deps.fabric, offset)
     if offset < before:
         await _end_jobs(deps)
         await partitions.keep_partitions_at(deps, then)  # a job may have dropped days since
