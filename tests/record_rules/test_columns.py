@@ -2,9 +2,10 @@
 
 import pytest
 
-from callmark.record_rules.columns import COLUMNS, NOWHERE, by_names, unused_columns
+from callmark.record_rules.columns import COLUMNS, NOWHERE, RowReader, by_names, unused_columns
 from callmark.record_rules.fields import Field
 from callmark.tables.columns import key
+from callmark.tables.formulas import guarded
 from callmark.tables.model import Table
 from callmark.tables.reader import read_table
 
@@ -54,3 +55,11 @@ def test_a_callers_number_is_never_taken_for_a_receivers() -> None:
     assert receivers(table(("Caller", ID), ("DID", ID))) == ""
     found = table(("From", "2026-01-31"), ("Caller ID", ID), ("Number", PHONE))
     assert by_names(found, COLUMNS, Field.RECEIVER)[Field.CALLER] == 1
+
+
+@pytest.mark.parametrize("name", ["@home", "+Plus Service", "=Acme=", "-50 % Sale", "Acme", "'Acme'", "'t Hart", "-5"])
+def test_a_name_of_results_that_are_sent_again_is_the_same(name: str) -> None:
+    text = f"receiver,label_name\n918040005001,{guarded(name)}\n"
+    found = read_table(text.encode(), lambda _: 2)
+    row_reader = RowReader.of(found, [0, 1], 0, "", 100)
+    assert row_reader.values(found.lines[0]) == ["918040005001", name]

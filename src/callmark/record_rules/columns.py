@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from callmark.record_rules.fields import Field
 from callmark.tables.columns import by_key, key, match, names_phone, nearest, says_phone
+from callmark.tables.formulas import unguarded
 from callmark.tables.model import Line, Table, TableError
 from callmark.tables.numbers import dial_code_column, not_under, number_columns, with_numbers
 from callmark.tables.phones import read_phone
@@ -161,7 +162,7 @@ class RowReader(Struct, frozen=True):
     def values(self, line: Line) -> list[str]:
         """The values; empty where the row has none."""
         cells, longest = line.cells, self.longest_cell
-        return [marked(cells[at][:longest]) if 0 <= at < len(cells) else "" for at in self.places]
+        return [marked(unguarded(cells[at][:longest])) if 0 <= at < len(cells) else "" for at in self.places]
 
     def fault(self, line: Line, values: Sequence[str]) -> str:
         """Why the row cannot be read: its country code is in a column of its own and not before the number."""
