@@ -57,7 +57,7 @@ async def test_a_preview_then_a_result_for_each_row(platform: Platform, commands
         "Customer,Phone,call_reason,reciever\n"
         f"Asha,{ONLINE},Your parcel arrives today,\n"
         "Ben,919900000099,Your parcel arrives today,x\n"
-        "Chi,12,short,\n"
+        "Chi,=1+1,short,\n"
     )
     options = ("--label-id", platform.cast.label.id, "--caller", "918040001234", "--expires-in", "2h")
     async with commands.at_terminal("push", file, *options) as person:
@@ -85,7 +85,7 @@ async def test_a_preview_then_a_result_for_each_row(platform: Platform, commands
     assert first["batch_id"]
     assert first["record_id"]
     assert (second["status"], second["message"]) == ("error", "Not a Truecaller user")
-    assert third["status"] == "invalid"
+    assert (third["status"], third["receiver"]) == ("invalid", "'=1+1")  # what a spreadsheet would run stays a text
     assert "receiver is not a valid phone number" in third["message"]
     again = await commands.run("push", file, *options, "--resume", "--json")
     assert (again.exit_code, json.loads(again.stdout)) == (1, counts)

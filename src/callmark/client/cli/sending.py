@@ -24,6 +24,7 @@ from callmark.client.records import CallRecord, wire_record
 from callmark.client.results import INVALID, PENDING, RecordResult
 from callmark.client.retries import may_repeat
 from callmark.client.shells import Shell
+from callmark.tables.formulas import guarded
 
 T = TypeVar("T")
 MOST_UNDER_WAY = 8
@@ -175,7 +176,10 @@ class Sending:
         if self._as_json:
             return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
         out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows(msgspec.structs.astuple(row) for row in rows)
+        cells = (
+            [guarded(one) if isinstance(one, str) else one for one in msgspec.structs.astuple(row)] for row in rows
+        )
+        csv.writer(out, lineterminator="\n").writerows(cells)
         return out.getvalue().encode()
 
 

@@ -2,17 +2,12 @@
 
 import csv
 import io
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-_DIVIDES = r";\t\r\n"
-"""What ends a cell in some spreadsheets, also within quotes: they look for these where they expect no commas."""
-_BEGINS = rf"(?:[=@]|[+-](?![\d ]*(?:[{_DIVIDES}]|\Z)))"
-"""How a formula begins; a signed number, as people write phone numbers, is none."""
-_FORMULA = re.compile(rf"\A(?=[\t\r]|{_BEGINS})|(?<=[{_DIVIDES}])(?=\"*{_BEGINS})")
-"""Before a formula. To readers that divide within a text, quotes behind such a mark are those around an empty one."""
+from callmark.tables.formulas import guarded
+
 _LONGEST_OWNER = 50
 """In a file's name, of which systems take 255 bytes."""
 
@@ -25,7 +20,7 @@ def sheet(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> object:
-    return _FORMULA.sub("'", value) if isinstance(value, str) else value
+    return guarded(value) if isinstance(value, str) else value
 
 
 def headers_of(name: str, owner: str) -> dict[str, str]:
