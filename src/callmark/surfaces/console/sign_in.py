@@ -1,5 +1,6 @@
 """Signing in (and the code), invitation, forgotten password, sign out, light or dark."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import ClassVar
 
@@ -104,7 +105,7 @@ async def sign_in(request: ConsoleRequest) -> Response:
             request.new_cookies.append(cookies.code(done.token))
             return request.go(with_query(CODE, next="" if onward == HOME else onward))
         case SignedIn():
-            return _welcome(request, done, onward)
+            return await _welcome(request, done, onward)
 
 
 async def sign_in_again(request: ConsoleRequest) -> Response:
@@ -125,7 +126,7 @@ async def confirm_code(request: ConsoleRequest) -> Response:
     except Unauthenticated as refused:
         shown = Form(form.values, {"code": f"{refused.message} Sign in again to get a new one."})
         return page(request, CodePage(shown, page_after(form.text("next")), await why_waiting(request)), refused.status)
-    return _welcome(request, done, page_after(form.text("next")))
+    return await _welcome(request, done, page_after(form.text("next")))
 
 
 async def show_code(request: ConsoleRequest) -> Response:
@@ -138,8 +139,7 @@ async def show_code(request: ConsoleRequest) -> Response:
 
 async def sign_out(request: ConsoleRequest) -> Response:
     """Ends this session."""
-    if request.session:
-        await sessions.end_session(request.deps, request.session.person, request.session.id, by=request.by)
+    await _end_session(request)
     request.new_cookies += cookies.session("")
     return request.go(SIGN_IN, "You are signed out.")
 
@@ -185,6 +185,9 @@ async def reset(request: ConsoleRequest) -> Response:
         return page(request, ResetPage(Form().refused(refused), owner.email), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
     except NotFound:
         return page(request, DeadLinkPage(), 404)
+    await _end_session(request)
+    if request.session:
+        request.new_cookies += cookies.session("")
     request.new_cookies.append(cookies.browser(known))
     return request.go(SIGN_IN, "Your password was changed. Sign in with the new one.")
 
@@ -211,7 +214,7 @@ async def accept_invitation(request: ConsoleRequest) -> Response:
         return page(request, InvitationPage(kept, invited.email, invited.account_name), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
     except NotFound:
         return page(request, DeadLinkPage(), 404)
-    return _welcome(request, done, HOME)
+    return await _welcome(request, done, HOME)
 
 
 async def theme(request: ConsoleRequest) -> Response:
@@ -232,7 +235,15 @@ def _again(request: ConsoleRequest) -> Form:
     return Form({"email": [request.form.text("email")]}, {"": OTHER_TAB})
 
 
-def _welcome(request: ConsoleRequest, done: SignedIn, onward: str) -> Response:
+async def _end_session(request: ConsoleRequest) -> None:
+    """Ends the session of this browser, if it has one: it may be someone else's, and another is about to begin."""
+    if request.session:
+        with suppress(NotFound):  # it has ended meanwhile, or by the new password
+            await sessions.end_session(request.deps, request.session.person, request.session.id, by=request.by)
+
+
+async def _welcome(request: ConsoleRequest, done: SignedIn, onward: str) -> Response:
+    await _end_session(request)
     request.new_cookies = [*cookies.session(done.token), cookies.browser(done.browser)]
     if done.device:
         request.new_cookies.append(cookies.device(done.device))
