@@ -1,7 +1,9 @@
 package example.callmark
 
 import java.io.IOException
+import java.util.Locale
 import java.util.TimeZone
+import kotlin.math.abs
 import org.json.JSONObject
 
 /** What the app keeps. It must be on disk, such as in Room: the system ends the app whenever it likes. */
@@ -59,11 +61,25 @@ class CallerId(private val client: CallmarkClient, private val store: Store) {
     /** What the gateway says; nothing where it does not answer in time. Do not keep it beyond the call. */
     fun ask(callerNumber: String): Shown =
         try {
-            val answer = client.resolve(callerNumber, TimeZone.getDefault().id)
+            val answer = resolve(callerNumber)
             Shown(answer.optJSONObject("identity"), answer.getString("source"), answer.getJSONObject("offers"))
         } catch (late: IOException) {
             Shown(null, "none", null)
         }
+
+    /** In this phone's zone; where the gateway does not know its name (`GMT+07:00`), by its offset from UTC. */
+    private fun resolve(callerNumber: String): JSONObject {
+        val zone = TimeZone.getDefault()
+        return try {
+            client.resolve(callerNumber, zone.id)
+        } catch (refused: Refused) {
+            if (refused.status != 400) throw refused
+            val minutes = zone.getOffset(now()) / 60_000
+            val sign = if (minutes < 0) "-" else "+"
+            val offset = "%s%02d:%02d".format(Locale.ROOT, sign, abs(minutes) / 60, abs(minutes) % 60)
+            client.resolve(callerNumber, offset)
+        }
+    }
 
     /** Notes a fact of a call: `shown`, then `answered`, `missed` or `rejected`. `flush` sends it. */
     fun note(callId: String, callerNumber: String, shown: Shown, event: String, verification: String?) {
