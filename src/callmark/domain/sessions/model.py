@@ -131,13 +131,13 @@ class Session(Struct, frozen=True):
 
 
 class SignedIn(Struct, frozen=True):
-    """The session's token, for the browser to keep; `device` names a browser that needs no code for a while.
+    """The session's token, for the browser to keep; `devices` names a browser that needs no code for a while.
 
     `browser` is what makes it a known browser from now on.
     """
 
     token: str
-    device: str = ""
+    devices: str = ""
     browser: str = ""
 
 

@@ -1,5 +1,6 @@
 """The SQL of signing in: passwords, sessions, links by mail, codes, known devices."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -290,12 +291,12 @@ async def insert_device(tx: Tx, sha256: bytes, member_id: MemberId, expires_at: 
     )
 
 
-async def is_known_device(tx: Tx, sha256: bytes, member_id: MemberId, now: datetime) -> bool:
-    """Whether the member's browser is remembered."""
-    found = await tx.fetchval(
-        "SELECT true FROM known_device WHERE sha256 = $1 AND member_id = $2 AND expires_at > $3", sha256, member_id, now
+async def is_known_device(tx: Tx, sha256s: Sequence[bytes], member_id: MemberId, now: datetime) -> bool:
+    """Whether the member's browser, which keeps these, is remembered."""
+    statement = (
+        "SELECT EXISTS (SELECT FROM known_device WHERE sha256 = ANY ($1) AND member_id = $2 AND expires_at > $3)"
     )
-    return bool(found)
+    return await tx.fetchval(statement, sha256s, member_id, now)
 
 
 # handed from page to page ---------------------------------------------------------------------------------------------

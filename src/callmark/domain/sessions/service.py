@@ -51,8 +51,8 @@ _WRONG_CODE = "This code is wrong or no longer valid."
 _NOT_CURRENT = "this is not your current password"
 
 
-async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device: str = "") -> SignedIn | CodeSent:
-    """A session, or that a code was sent to complete it. `device` is what an earlier sign-in gave to remember.
+async def sign_in(deps: Deps, email: str, password: str, origin: Origin, devices: str = "") -> SignedIn | CodeSent:
+    """A session, or that a code was sent to complete it. `devices` is what earlier sign-ins gave to remember.
 
     Unknown addresses are answered like wrong passwords, in the same time and under the same limits. A right password
     is not counted, and forgets no wrong ones: who tried them would see it. Raises Unauthenticated, Forbidden (suspended
@@ -75,7 +75,7 @@ async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device:
             raise Unauthenticated(_WRONG)
         for limit, who in counted:
             await throttle.give_back(tx, limit, who)
-        member_id = await _who_needs_code(deps, tx, known, device)
+        member_id = await _who_needs_code(deps, tx, known, devices)
         if member_id is None:
             return await enter(deps, tx, known.person, origin)
     await throttle.take(deps, throttle.SIGN_IN_CODE, str(member_id))
@@ -104,8 +104,13 @@ async def _is_unchanged(tx: Tx, known: KnownPerson) -> bool:
     return now is not None and (now.password_hash, now.member_state) == (known.password_hash, known.member_state)
 
 
-async def confirm_code(deps: Deps, token: str, code: str, origin: Origin, *, remember: bool) -> SignedIn:
-    """The session of a waiting sign-in, whose code was typed. Five tries, ten minutes. Raises Unauthenticated."""
+async def confirm_code(
+    deps: Deps, token: str, code: str, origin: Origin, *, remember: bool, devices: str = ""
+) -> SignedIn:
+    """The session of a waiting sign-in, whose code was typed. Five tries, ten minutes. Raises Unauthenticated.
+
+    `remember`: this person needs no code here for a while, nor do those of `devices`, as in `sign_in`.
+    """
     now = deps.clock.now()
     async with deps.db.connection() as tx:  # the try counts whatever comes after
         waiting = await queries.take_code_try(tx, sha256(token), now)
@@ -118,17 +123,18 @@ async def confirm_code(deps: Deps, token: str, code: str, origin: Origin, *, rem
         await throttle.forget(tx, throttle.SIGN_IN_CODE, str(waiting[0]))
         if not used or known is None or known.member_state is not MemberState.ACTIVE:
             raise Unauthenticated(_WRONG_CODE)
-        device = ""
+        kept = ""
         if remember:
             device = random_text(TOKEN_LENGTH)
             await queries.insert_device(tx, sha256(device), waiting[0], now + DEVICE_LIFETIME)
-        return await enter(deps, tx, person, origin, device)
+            kept = known_browsers.with_token(device, devices)
+        return await enter(deps, tx, person, origin, kept)
 
 
-async def enter(deps: Deps, tx: Tx, person: Person, origin: Origin, device: str = "") -> SignedIn:
+async def enter(deps: Deps, tx: Tx, person: Person, origin: Origin, devices: str = "") -> SignedIn:
     """A new session of that person, in a browser that is known from now on."""
     token = await begin_session(deps, tx, person, origin)
-    return SignedIn(token, device, await known_browsers.remember(deps, tx, person, origin.browser))
+    return SignedIn(token, devices, await known_browsers.remember(deps, tx, person, origin.browser))
 
 
 async def begin_session(deps: Deps, tx: Tx, person: Person, origin: Origin) -> str:
@@ -279,12 +285,13 @@ async def forget_dead(deps: Deps) -> None:
     await throttle.forget_old_tries(deps)
 
 
-async def _who_needs_code(deps: Deps, tx: Tx, known: KnownPerson, device: str) -> MemberId | None:
+async def _who_needs_code(deps: Deps, tx: Tx, known: KnownPerson, devices: str) -> MemberId | None:
     """The member who must send a code too; None when the password is enough."""
     member_id = known.person.member_id
     if not known.requires_code or member_id is None:
         return None
-    is_known = await queries.is_known_device(tx, sha256(device), member_id, deps.clock.now())
+    hashes = [sha256(token) for token in known_browsers.tokens_in(devices)]
+    is_known = await queries.is_known_device(tx, hashes, member_id, deps.clock.now())
     return None if is_known else member_id
 
 

@@ -88,9 +88,9 @@ def code(token: str) -> Cookie:
     return Cookie(CODE, token, CODE_LIFETIME)
 
 
-def device(token: str) -> Cookie:
+def devices(kept: str) -> Cookie:
     """What makes a code unnecessary in this browser."""
-    return Cookie(DEVICE, token, DEVICE_LIFETIME)
+    return Cookie(DEVICE, kept, DEVICE_LIFETIME)
 
 
 def browser(kept: str) -> Cookie:

@@ -92,9 +92,9 @@ async def show_sign_in(request: ConsoleRequest) -> Response:
 async def sign_in(request: ConsoleRequest) -> Response:
     form = request.form
     onward = page_after(form.text("next"))
-    known = cookies.read(request.http, cookies.DEVICE, secure=is_secure(request.deps.public_url))
+    email, password = form.text("email"), form.text("password")
     try:
-        done = await sessions.sign_in(request.deps, form.text("email"), form.text("password"), _origin(request), known)
+        done = await sessions.sign_in(request.deps, email, password, _origin(request), _devices(request))
     except (Unauthenticated, Forbidden) as refused:
         return _sign_in_page(request, form.refused(refused), onward, refused.status)
     except TooManyRequests as refused:
@@ -121,7 +121,12 @@ async def confirm_code(request: ConsoleRequest) -> Response:
     token = cookies.read(request.http, cookies.CODE, secure=is_secure(request.deps.public_url))
     try:
         done = await sessions.confirm_code(
-            request.deps, token, form.text("code"), _origin(request), remember=form.is_on("remember")
+            request.deps,
+            token,
+            form.text("code"),
+            _origin(request),
+            remember=form.is_on("remember"),
+            devices=_devices(request),
         )
     except Unauthenticated as refused:
         shown = Form(form.values, {"code": f"{refused.message} Sign in again to get a new one."})
@@ -245,8 +250,8 @@ async def _end_session(request: ConsoleRequest) -> None:
 async def _welcome(request: ConsoleRequest, done: SignedIn, onward: str) -> Response:
     await _end_session(request)
     request.new_cookies = [*cookies.session(done.token), cookies.browser(done.browser)]
-    if done.device:
-        request.new_cookies.append(cookies.device(done.device))
+    if done.devices:
+        request.new_cookies.append(cookies.devices(done.devices))
     return request.go(onward)
 
 
@@ -262,6 +267,11 @@ def _too_many(response: Response, refused: TooManyRequests) -> Response:
 def _origin(request: ConsoleRequest) -> Origin:
     """Where the sign-in comes from, with what the browser says about its time zone."""
     return replace(request.origin, zone=request.form.text("zone"))
+
+
+def _devices(request: ConsoleRequest) -> str:
+    """What this browser kept for those who need no code here."""
+    return cookies.read(request.http, cookies.DEVICE, secure=is_secure(request.deps.public_url))
 
 
 def _token(request: ConsoleRequest) -> str:

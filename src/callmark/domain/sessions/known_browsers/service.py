@@ -27,18 +27,17 @@ async def find_known(tx: Tx, kept: str, person: Person, now: datetime) -> bytes 
 
     The same statement for every person, also for none: its time says nothing of who there is.
     """
-    return await queries.select_known(tx, [sha256(token) for token in _tokens(kept)], person, now)
+    return await queries.select_known(tx, [sha256(token) for token in tokens_in(kept)], person, now)
 
 
 async def remember(deps: Deps, tx: Tx, person: Person, kept: str) -> str:
     """Makes the browser known for the person, or for longer; what it keeps from now on instead of `kept`."""
-    now, tokens = deps.clock.now(), _tokens(kept)
+    now = deps.clock.now()
     found = await find_known(tx, kept, person, now)
-    mine = next((token for token in tokens if sha256(token) == found), None) or random_text(TOKEN_LENGTH)
+    mine = next((token for token in tokens_in(kept) if sha256(token) == found), None) or random_text(TOKEN_LENGTH)
     await queries.put_known(tx, sha256(mine), person, now + LIFETIME)
     await queries.delete_beyond(tx, person, MOST_OF_PERSON)
-    others = [token for token in tokens if token != mine]
-    return _BETWEEN.join([mine, *others][:MOST_IN_BROWSER])
+    return with_token(mine, kept)
 
 
 async def forget_all(tx: Tx, person: Person) -> None:
@@ -51,7 +50,13 @@ async def forget_expired(db: Database, now: datetime) -> None:
     await queries.delete_expired(db, now)
 
 
-def _tokens(kept: str) -> list[str]:
-    """The tokens in what a browser sent, which can be anything."""
+def with_token(token: str, kept: str) -> str:
+    """What a browser keeps with this token, which comes first; of more persons, the one before the others is gone."""
+    others = [one for one in tokens_in(kept) if one != token]
+    return _BETWEEN.join([token, *others][:MOST_IN_BROWSER])
+
+
+def tokens_in(kept: str) -> list[str]:
+    """The tokens in what a browser sent, which can be anything; a token for each person."""
     found = [token for token in kept.split(_BETWEEN) if len(token) == TOKEN_LENGTH]
     return [token for token in found if token.isascii() and token.isalnum()][:MOST_IN_BROWSER]
