@@ -8,18 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import LiteralString
 
 import msgspec
-import pytest
 from aiohttp import web
 from tests.kit.outbound.mailing import mail_server
 from tests.processes.doctor import Doctor, execute, serving
 from tests.support.certificates import certificate
 from tests.support.engines import SECRET_KEY, Engines, reachable_directory
-from tests.support.s3_server import Bucket
 from tests.support.waiting import until
 from tests.surfaces.live_processes import living
 
@@ -322,51 +320,7 @@ async def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-# the object store and mail -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def bucket(doctor: Doctor) -> AsyncGenerator[Bucket]:
-    made = Bucket()
-    async with serving("/{path:.*}", made.answer) as port:
-        doctor.variables |= {
-            "AWS_ENDPOINT": f"http://127.0.0.1:{port}",
-            "AWS_ALLOW_HTTP": "true",
-            "AWS_REGION": "eu-central-1",
-            "AWS_ACCESS_KEY_ID": "k",
-            "AWS_SECRET_ACCESS_KEY": "s",
-        }
-        yield made
-
-
-async def test_a_store_that_works_keeps_nothing_of_the_trial(doctor: Doctor, bucket: Bucket) -> None:
-    assert (await doctor.examine(object_store=f"s3://callmark/{free_port()}"))["object store"].ok
-    assert bucket.objects == {}
-
-
-async def test_a_store_that_denies_the_key(doctor: Doctor, bucket: Bucket) -> None:
-    bucket.is_down = True
-    wrong = await doctor.problem(object_store=f"s3://callmark/{free_port()}")
-    assert wrong.name == "object store"
-    assert "lacked the necessary privileges" in wrong.detail
-    assert "AWS_" in wrong.advice
-    assert "write, read and delete" in wrong.advice
-
-
-async def test_a_store_that_cannot_be_reached(doctor: Doctor, bucket: Bucket) -> None:
-    assert bucket
-    doctor.variables["AWS_ENDPOINT"] = "http://127.0.0.1:1"
-    wrong = await doctor.problem(object_store=f"s3://callmark/{free_port()}")
-    assert wrong.name == "object store"
-    assert "http://127.0.0.1:1/" in wrong.detail
-    assert "CALLMARK_OBJECT_STORE" in wrong.advice
-
-
-async def test_a_folder_that_takes_no_files(doctor: Doctor) -> None:
-    wrong = await doctor.problem(data="/proc/callmark")
-    assert wrong.name == "object store"
-    assert wrong.detail.startswith("/proc/callmark/objects cannot be created: ")
-    assert wrong.advice == "Correct the rights of that folder, or set CALLMARK_OBJECT_STORE."
+# mail ----------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_mail_server_that_refuses_the_login(doctor: Doctor) -> None:

@@ -14,12 +14,13 @@ class Bucket:
         self.objects: dict[str, bytes] = {}
         self.parts: dict[int, bytes] = {}
         self.is_down = False
+        self.may_list = True
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.Response:
         """One request."""
         if self.is_down:
-            return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
+            return _denied()
         key, body = request.match_info["path"].removeprefix("callmark").lstrip("/"), await request.read()
         return {"POST": self._post, "PUT": self._put, "GET": self._get, "DELETE": self._delete}[request.method](
             key, request.query, body
@@ -45,6 +46,8 @@ class Bucket:
         return web.Response(headers=_HEADERS)
 
     def _get(self, key: str, asked: Mapping[str, str], _: bytes) -> web.Response:
+        if not self.may_list and ("list-type" in asked or key not in self.objects):
+            return _denied()
         if "list-type" in asked:
             return _xml(_listed([name for name in self.objects if name.startswith(asked["prefix"])]))
         if key not in self.objects:
@@ -63,6 +66,10 @@ _HEADERS = {"ETag": '"e"', "Last-Modified": "Thu, 01 Jan 2026 10:00:00 GMT"}
 
 def _xml(text: str) -> web.Response:
     return web.Response(text=f'<?xml version="1.0" encoding="UTF-8"?>{text}', content_type="application/xml")
+
+
+def _denied() -> web.Response:
+    return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
 
 
 def _listed(names: list[str]) -> str:

@@ -116,17 +116,19 @@ def _opened(url: str, data: Path) -> Files:
 
 
 def try_store(settings: Settings) -> str:
-    """Writes, reads and deletes a small file: what is wrong, empty when nothing is. Raises Unavailable.
+    """Writes, reads, lists and deletes a small file: what is wrong, empty when nothing is. Raises Unavailable.
 
     It blocks and repeats nothing, unlike `Files`, and leaves no work behind: a process that ends in the moment in which
     a thread of obstore hands over a result is aborted.
     """
-    text, name = b"callmark", f"doctor/{new_id()}"
+    text, folder = b"callmark", "doctor"
+    name = f"{folder}/{new_id()}"
     with _named_when_lost():
         store = _once(settings)
         obstore.put(store, name, text)
         try:
             read = bytes(obstore.get(store, name).bytes())
+            _untyped.list(store, folder).collect()  # who may not is also denied what is not there
         finally:
             obstore.delete(store, name)
     return "" if read == text else "what was written was not there to be read"

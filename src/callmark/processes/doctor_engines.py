@@ -134,7 +134,7 @@ def _refused_by_nats(failures: list[Exception]) -> CheckResult:
 
 
 async def check_object_store(settings: Settings) -> CheckResult:
-    """Whether files can be written, read and deleted: all three are done."""
+    """Whether files can be written, read, listed and deleted: all of it is done."""
     folder = settings.data / FOLDER
     if not settings.object_store and not folder.exists():
         nearest = checks.nearest_place(folder)
@@ -152,7 +152,7 @@ async def check_object_store(settings: Settings) -> CheckResult:
 
 
 _CORRECT_STORE = (
-    "Correct CALLMARK_OBJECT_STORE and the variables AWS_…; the key needs the rights to write, read and delete."
+    "Correct CALLMARK_OBJECT_STORE and the variables AWS_…; the key needs the rights to write, read, list and delete."
 )
 _CORRECT_FOLDER = "Correct the rights of that folder, or set CALLMARK_OBJECT_STORE."
 
