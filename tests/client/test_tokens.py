@@ -300,6 +300,20 @@ def test_the_file_is_private_and_holds_no_key(tmp_path: Path) -> None:
     assert "s3cret" not in path.read_text()
 
 
+def test_a_link_to_the_file_shares_its_tokens_and_locks(tmp_path: Path) -> None:
+    """As a deployment links what is shared into each release."""
+    file, link = tmp_path / "shared" / "tokens.json", tmp_path / "release" / "tokens.json"
+    link.parent.mkdir()
+    link.symlink_to(file)
+    played = Played(lambda _: GOOD)
+    for path in (link, file, link):
+        assert ask(played, played.core(store=FileTokenStore(path))) == "Bearer token-1"
+    assert list(link.parent.iterdir()) == [link]
+    assert link.readlink() == file
+    assert FileTokenStore(file).acquire(NAME)
+    assert not FileTokenStore(link).acquire(NAME)
+
+
 def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
     path.write_text("{}")

@@ -92,8 +92,14 @@ def check_private(path: Path) -> None:
         raise CallmarkError(f"{path} holds secrets and can be read by others: run `chmod 600 {path}`")
 
 
+def followed(path: Path) -> Path:
+    """Where a link leads, also to no file yet; a path that is no link as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path  # of a circle, `resolve` raises RuntimeError
+
+
 def write_private(path: Path, content: bytes) -> None:
-    """Replaces a file, whole or not at all; mode 0600 from its first byte on."""
+    """Replaces a file, whole or not at all; mode 0600 from its first byte on. A link keeps leading to it."""
+    path = followed(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
     try:
         with os.fdopen(handle, "wb") as file:

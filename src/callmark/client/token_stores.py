@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from callmark.client.errors import CallmarkError
 from callmark.client.forks import keep_to_one_process
-from callmark.client.profiles import check_private, write_private
+from callmark.client.profiles import check_private, followed, write_private
 
 
 class TokenState(Struct, frozen=True):
@@ -154,7 +154,8 @@ class FileTokenStore:
         """Takes a name's lock, or that of the file (empty); False if it is taken. Raises CallmarkError."""
         import fcntl
 
-        path = self.path.with_name(f"{self.path.name}{lock}.lock")
+        file = followed(self.path)  # so that who opens the file and who opens a link to it keep each other out
+        path = file.with_name(f"{file.name}{lock}.lock")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

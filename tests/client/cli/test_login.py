@@ -49,6 +49,17 @@ async def test_profiles_have_names_and_commands_of_one_share_a_token(platform: P
     assert [len(state["history"]) for state in tokens.values()] == [1]
 
 
+async def test_a_profile_file_that_is_a_link_stays_one(platform: Platform, nobody: Commands) -> None:
+    dotfile = nobody.home / "dotfiles" / "callmark.toml"
+    for folder in (dotfile.parent, config_of(nobody).parent):
+        folder.mkdir(parents=True)
+    config_of(nobody).symlink_to(dotfile)
+    for profile in ("default", "dev"):
+        assert (await nobody.run("login", "--profile", profile, typed=typed(platform))).exit_code == 0
+    assert config_of(nobody).readlink() == dotfile
+    assert set(tomllib.loads(dotfile.read_text())["profiles"]) == {"default", "dev"}
+
+
 async def test_a_profile_that_others_can_read_is_refused(platform: Platform, nobody: Commands) -> None:
     await nobody.run("login", typed=typed(platform))
     config_of(nobody).chmod(0o644)
