@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
+from tests.support.copies import held
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.fake_clock import FakeClock
 from tests.surfaces.cli.running import Here
@@ -119,13 +120,22 @@ async def test_deliveries_are_tried_looked_at_resent_and_recovered(here: Here, s
         assert len(first + rest) == 2
         text = await asyncio.to_thread(here.text, "webhook", "delivery", stopped["id"], *account)
         assert "number" in text
-        resend = ("webhook", "resend", stopped["id"], *account)
-        assert "Sending it again now." in await asyncio.to_thread(here.text, *resend)
-        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.SUSPENDED, by=SYSTEM)
-        assert "which is suspended" in await asyncio.to_thread(here.text, *resend)
-        await run(here, "pause", webhook["id"], *account)
-        assert "when you resume the webhook" in await asyncio.to_thread(here.text, *resend)
-        assert "when you resume the webhook" in await asyncio.to_thread(here.text, "webhook", *recover)
+        await it_says_when_events_are_sent(here, stage, webhook["id"], stopped["id"], *since)
+
+
+async def it_says_when_events_are_sent(here: Here, stage: Stage, webhook: str, delivery: str, *since: str) -> None:
+    account = ("--account", str(stage.account_id))
+    resend = ("webhook", "resend", delivery, *account)
+    assert "Sending it again now." in await asyncio.to_thread(here.text, *resend)
+    await accounts.update_account(stage.deps, stage.account_id, state=AccountState.SUSPENDED, by=SYSTEM)
+    assert "which is suspended" in await asyncio.to_thread(here.text, *resend)
+    await run(here, "pause", webhook, *account)
+    assert "when you resume the webhook" in await asyncio.to_thread(here.text, *resend)
+    assert "when you resume the webhook" in await asyncio.to_thread(
+        here.text, "webhook", "recover", webhook, *account, *since
+    )
+    async with held(stage.deps):
+        assert "which is a copy, is released" in await asyncio.to_thread(here.text, *resend)
 
 
 @pytest.mark.parametrize(("data", "option"), [(None, ""), (Path("/srv/my data"), " --data '/srv/my data'")])

@@ -5,8 +5,8 @@ from functools import partial
 from callmark.surfaces.console import consequences
 
 _LOST = partial(consequences.deliveries_lost, most=1000)
-_AGAIN = partial(consequences.deliveries_recovered, is_paused=False)
-_LATER = partial(consequences.deliveries_recovered, is_paused=True)
+_AGAIN = partial(consequences.deliveries_recovered, waits="")
+_LATER = partial(consequences.deliveries_recovered, waits="when the webhook is resumed")
 _REVOKED = partial(consequences.registrations_end, most=10_000)
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from tests.support.audit_log import log_of
+from tests.support.copies import held
 from tests.support.mail_settings import with_mail_server
 from tests.surfaces.console.browser import (
     PASSWORD,
@@ -119,14 +120,9 @@ async def test_the_operator_lets_in_members_who_get_no_codes(
 
 async def test_a_copy_says_the_same(deps: Deps, business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
-    async with deps.db.connection() as tx:
-        await tx.execute("UPDATE installation SET held_at = $1", deps.real_clock.now())
-    try:
+    async with held(deps):
         refused = await alice.post("/console/settings", {"name": "Acme", "requires_code": "on"})
         forgot = text_of(await browse().get("/console/forgot"))
-    finally:
-        async with deps.db.connection() as tx:
-            await tx.execute("UPDATE installation SET held_at = NULL")
     copy = "this installation is a copy, which sends nothing"
     assert errors_of(refused)["requires_code"] == f"Nobody would get a code: {copy}"
     assert copy in forgot

@@ -8,6 +8,7 @@ from aiohttp import web
 from msgspec.structs import replace
 from tests.domain.webhooks.receiving import receiver, staged, status
 from tests.support.audit_log import log_of
+from tests.support.copies import held
 from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import (
     errors_of,
@@ -248,6 +249,16 @@ async def test_a_failed_event_shows_its_attempts_and_its_next_and_is_sent_again(
     assert "Success" in text_of(shown)
     assert shown.text.count("an-attempt-line") == 2
     assert await desk.actions() == ["webhook.created", "delivery.resent"]
+
+
+async def test_on_a_copy_an_event_that_is_sent_again_waits_for_the_release(desk: Desk) -> None:
+    await desk.stage.webhook(URL)
+    await desk.stage.append(1)
+    await desk.stage.run_due()
+    (delivery,) = await desk.stage.log()
+    async with held(desk.stage.deps):
+        tried = await desk.alice.follow(await desk.alice.post(f"{EVENTS}/{delivery.id}/resend"))
+    assert "The event is sent when this installation, which is a copy, is released." in text_of(tried)
 
 
 async def test_what_failed_is_counted_first_and_then_sent_again(desk: Desk, clock: FakeClock) -> None:

@@ -16,6 +16,7 @@ from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState, Webhook
 from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
+from callmark.kit.installation import held_since
 from callmark.surfaces.cli.command import operator, operator_at_terminal
 from callmark.surfaces.cli.options import CommaList, account_option, at_least_one, id_argument, where_again, yes_option
 from callmark.surfaces.cli.prompts import sure
@@ -303,6 +304,9 @@ async def recover(
 
 async def _waits(deps: Deps, account: AccountId, webhook_id: WebhookId) -> str:
     """When a delivery that is due is sent; empty for at once."""
+    async with deps.db.connection() as tx:
+        if await held_since(tx):
+            return "when this installation, which is a copy, is released"
     if (await webhooks.get_webhook(deps, account, webhook_id)).paused_at:
         return "when you resume the webhook, which is paused"
     if (await accounts.get_account(deps, account)).state is AccountState.SUSPENDED:

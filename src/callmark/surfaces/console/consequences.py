@@ -133,11 +133,18 @@ def deliveries_lost(number: int, most: int) -> str:
     return f"{_first(number, 'delivery')}{more} that {agree(number, 'is', 'are')} still waiting will not be sent."
 
 
-def deliveries_recovered(number: int, *, is_paused: bool) -> str:
-    """After what failed was sent again."""
+def deliveries_wait(*, is_copy: bool, is_paused: bool) -> str:
+    """When a delivery that is due is sent; empty for at once."""
+    if is_copy:
+        return "when this installation, which is a copy, is released"
+    return "when the webhook is resumed" if is_paused else ""
+
+
+def deliveries_recovered(number: int, waits: str) -> str:
+    """After what failed was sent again; `waits` as `deliveries_wait` has it."""
     if number == 0:
         return "Nothing was sent again, because no delivery has failed since then."
-    done = "sent when the webhook is resumed" if is_paused else "being sent again"
+    done = f"sent {waits}" if waits else "being sent again"
     return f"{_first(number, 'delivery')} {agree(number, 'is', 'are')} {done}."
 
 

@@ -16,6 +16,7 @@ from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import RESENDABLE, Attempt, Delivery, DeliveryState, Webhook
 from callmark.kit.errors import Conflict
 from callmark.kit.ids import id_part, parse_uuid
+from callmark.surfaces.console import consequences
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
@@ -133,8 +134,9 @@ async def resend(request: ConsoleRequest) -> Response:
     except Conflict as refused:
         return request.go(to, f"Not sent again: {refused.message}.", "danger")
     webhook = await _webhook_of(request, resent)
-    if webhook and webhook.paused_at:
-        return request.go(to, "The event is sent when the webhook is resumed.", "warning")
+    is_copy, is_paused = request.live_session.held_since is not None, bool(webhook and webhook.paused_at)
+    if waits := consequences.deliveries_wait(is_copy=is_copy, is_paused=is_paused):
+        return request.go(to, f"The event is sent {waits}.", "warning")
     return request.go(to, "The event is being sent again.")
 
 

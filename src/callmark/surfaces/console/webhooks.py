@@ -257,7 +257,9 @@ async def recover(request: ConsoleRequest) -> Response:
         count = await deliveries.recover(request.deps, request.account_id, webhook.id, since=since, by=request.by)
     except InvalidInput as refused:
         return page(request, RecoverPage(webhook, request.form.refused(refused), None), 422)
-    said = consequences.deliveries_recovered(count, is_paused=webhook.paused_at is not None)
+    is_copy, is_paused = request.live_session.held_since is not None, webhook.paused_at is not None
+    waits = consequences.deliveries_wait(is_copy=is_copy, is_paused=is_paused)
+    said = consequences.deliveries_recovered(count, waits)
     return request.go(f"/console/webhook-events?webhook={webhook.id}", said, "success" if count else "warning")
 
 
