@@ -259,7 +259,9 @@ def _of_handsets() -> dict[str, Statement]:
             tx, [opened(on.receiver, "s", random_uuid())]
         ),
         "a handset's stream has ended": lambda tx, on: presence_queries.note(tx, [ended(on.receiver, "s", on.now)]),
-        "whether a stream was open": lambda tx, on: presence_queries.lost_since(tx, [(on.receiver, on.now)]),
+        "whether a stream was open": lambda tx, on: presence_queries.lost_within(
+            tx, [(on.receiver, on.now, on.real_now)]
+        ),
         "a call is reported": lambda tx, on: calls.merge(tx, on.call()),
         "a receiver's calls are counted": lambda tx, on: calls.count_since(tx, on.receiver, on.now, 5),
         "a call is looked up": lambda tx, on: calls.find(tx, on.receiver, CallId(new_id())),

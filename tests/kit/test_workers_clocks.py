@@ -32,6 +32,25 @@ async def test_a_worker_whose_clock_differs_takes_no_row_that_another_holds(chor
     assert len(await chores.worker().claim(chores.work(), 1)) == 1
 
 
+@pytest.mark.parametrize("is_shared", [False, True])
+async def test_a_lease_that_a_killed_worker_took_while_its_clock_was_ahead_holds_nothing_up(
+    chores: Chores, *, is_shared: bool
+) -> None:
+    await chores.make("acme mail")
+    work = chores.shared() if is_shared else chores.work()
+    chores.real.advance(timedelta(days=60))
+    assert len(await chores.worker().claim(work, 1)) == 1
+    chores.real.advance(-timedelta(days=60))
+    assert len(await chores.worker().claim(work, 1)) == 1
+
+
+async def test_a_lease_of_a_worker_that_lives_holds_when_the_clock_is_set_back_a_little(chores: Chores) -> None:
+    await chores.make("mail")
+    assert len(await chores.worker().claim(chores.work(), 1)) == 1
+    chores.real.advance(-timedelta(minutes=1))
+    assert await chores.worker().claim(chores.work(), 1) == []
+
+
 @pytest.mark.parametrize("minutes", [-2, 2])
 async def test_a_worker_whose_clock_is_wrong_takes_nothing_until_it_is_right(chores: Chores, minutes: int) -> None:
     await chores.make("mail")

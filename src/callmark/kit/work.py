@@ -20,12 +20,19 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from callmark.kit.clock_watch import TRUSTED_WITHIN
 from callmark.kit.installation import NOT_HELD
 from callmark.kit.postgres.database import Row, Tx, own_names
 
 POLL = timedelta(seconds=1)
 LEASE = timedelta(seconds=15)
 """A killed worker's rows wait this long; a running one renews every third of it."""
+
+_UNHELD: LiteralString = (
+    "(leased_until IS NULL OR leased_until < $2 OR leased_until > $2::timestamptz + $5::interval + "
+    + own_names(f"interval '{TRUSTED_WITHIN.total_seconds()} s')")
+)
+"""Nobody works at the row. A lease longer than any is of a clock that was ahead, by a worker that was killed."""
 
 
 def _nothing() -> None:
@@ -103,7 +110,7 @@ class Work(Struct, frozen=True):
         Index `<table>_due`, or with owners `<table>_due_<owner>`; rows that another worker is claiming are skipped.
         """
         due: LiteralString = f"(due_at <= $1 OR due_at > $1 + {self.due_within})" if self.due_within else "due_at <= $1"
-        free: LiteralString = f"{due} AND (leased_until IS NULL OR leased_until < $2)"
+        free: LiteralString = f"{due} AND {_UNHELD}"
         if self.leases_owner:
             free = f"{free} AND {self.leases_owner.free}"
         if self.is_outgoing:
@@ -134,7 +141,7 @@ class Work(Struct, frozen=True):
                 ORDER BY d.due_at, d.{key} LIMIT {own_names(str(self.share))}
               ) t
             ) w
-            WHERE w.leased_until IS NULL OR w.leased_until < $2 ORDER BY w.turn, w.due_at LIMIT $4
+            WHERE {_UNHELD} ORDER BY w.turn, w.due_at LIMIT $4
         """
 
     @property

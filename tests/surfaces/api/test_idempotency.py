@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.support.due_work import run_due_once
 from tests.support.factories import phone
 from tests.support.fake_clock import FakeClock
@@ -209,6 +210,18 @@ async def test_a_holder_that_dies_before_it_wrote_leaves_the_key_to_any_request_
     with pytest.raises(StillRunning):  # not dead, only slow: what it would write is undone
         async with deps.db.transaction() as tx:
             await idempotency.keep(tx, dead, idempotency.KeptAnswer(200, b"{}"))
+
+
+async def test_a_holder_that_died_while_its_clock_was_ahead_holds_the_key_no_longer(deps: Deps, acme: Business) -> None:
+    real, account, key = FakeClock(deps.real_clock.now()), acme.cast.account.id, IdempotencyKey("k")
+    here = replace(deps, real_clock=real)
+    real.advance(timedelta(hours=5))
+    assert isinstance(await idempotency.claim(here, account, key, b"1"), Claim)
+    real.advance(-timedelta(hours=5))
+    assert isinstance(await idempotency.claim(here, account, key, b"1"), Claim)
+    real.advance(-timedelta(minutes=1))  # the second one's, which still lives
+    with pytest.raises(StillRunning):
+        await idempotency.claim(here, account, key, b"1")
 
 
 @pytest.mark.usefixtures("unhurried_pushes")

@@ -123,6 +123,15 @@ async def test_a_stream_that_a_clock_named_which_was_ahead_makes_way(deps: Deps)
     assert await is_returning(deps, owner)
 
 
+async def test_a_handset_that_left_while_a_clock_was_ahead_is_offline_once_it_is_right(deps: Deps) -> None:
+    owner, gateway_id, stream = await make_handset(deps, phone()), new_id(), new_id().hex
+    await presence.note_opened(deps, gateway_id, owner.number, stream)
+    ahead = replace(deps, real_clock=FakeClock(deps.real_clock.now() + timedelta(hours=5)))
+    await presence.note_ended(ahead, owner.number, stream, said_goodbye=False)
+    assert await is_returning(ahead, owner)
+    assert not await is_returning(deps, owner)
+
+
 async def test_a_handset_that_never_connected_is_offline(deps: Deps) -> None:
     assert not await is_returning(deps, await make_handset(deps, phone()))
 

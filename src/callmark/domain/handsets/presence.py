@@ -14,6 +14,7 @@ import structlog
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence_queries
 from callmark.domain.handsets.presence_queries import StreamEnded, StreamOpened
+from callmark.kit.clock_watch import TRUSTED_WITHIN
 from callmark.kit.errors import AppError
 from callmark.kit.phone import PhoneNumber
 
@@ -54,9 +55,10 @@ async def returning(deps: Deps, numbers: Collection[str]) -> set[str]:
     Without PostgreSQL nobody knows, and all are waited for: while it fails over, gateways may restart too.
     """
     asked = list(set(numbers))
-    since = deps.database_now() - RETURNS_WITHIN
+    now = deps.database_now()
+    since, to = now - RETURNS_WITHIN, now + TRUSTED_WITHIN
     try:
-        found = await deps.gather(presence_queries.lost_since, [(PhoneNumber(number), since) for number in asked])
+        found = await deps.gather(presence_queries.lost_within, [(PhoneNumber(number), since, to) for number in asked])
     except AppError as exc:
         log.warning("presence_not_known", error=exc.detail)
         return set(asked)

@@ -65,17 +65,17 @@ async def _end(tx: Tx, went: Sequence[StreamEnded]) -> None:
     )
 
 
-async def lost_since(tx: Tx, asked: Sequence[tuple[PhoneNumber, datetime]]) -> list[bool]:
-    """For each (number, instant): whether its stream was open after then, as far as we know. Primary keys."""
-    numbers, since = zip(*asked, strict=True)
+async def lost_within(tx: Tx, asked: Sequence[tuple[PhoneNumber, datetime, datetime]]) -> list[bool]:
+    """For each (number, from, to): whether its stream was open last between these, as far as we know. Primary keys."""
+    numbers = {number for number, _, _ in asked}
     rows = await tx.fetch(
         "SELECT p.phone_number, coalesce(p.lost_at, g.lost_at, g.beat_at) AS last FROM presence p"
         " LEFT JOIN gateway g ON g.id = p.gateway_id WHERE p.phone_number = ANY ($1::text[])"
         " AND p.lost_at IS DISTINCT FROM '-infinity'",
-        list(set(numbers)),
+        list(numbers),
     )
     last = {row["phone_number"]: row["last"] for row in rows if row["last"]}
-    return [number in last and last[number] > then for number, then in zip(numbers, since, strict=True)]
+    return [number in last and since < last[number] <= to for number, since, to in asked]
 
 
 async def beat(tx: Tx, gateway_id: UUID, now: datetime) -> None:

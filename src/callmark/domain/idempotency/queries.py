@@ -6,6 +6,7 @@ from uuid import UUID
 
 from callmark.domain.idempotency.model import Claim, IdempotencyKey
 from callmark.domain.ids import AccountId, BatchId
+from callmark.kit.clock_watch import TRUSTED_WITHIN
 from callmark.kit.postgres.database import Row, Tx, affected
 
 _CLAIM = """
@@ -20,11 +21,12 @@ ON CONFLICT (account_id, key) DO UPDATE SET
   leased_until = excluded.leased_until,
   status = NULL,
   body = NULL
-WHERE (k.created_at <= $7 AND (k.status IS NOT NULL OR k.leased_until < $8))
-  OR (k.status IS NULL AND k.leased_until < $8
+WHERE (k.created_at <= $7 AND (k.status IS NOT NULL OR NOT k.leased_until BETWEEN $8 AND $9))
+  OR (k.status IS NULL AND NOT k.leased_until BETWEEN $8 AND $9
     AND (k.batch_id IS NULL OR k.request_sha256 = excluded.request_sha256))
 RETURNING batch_id
 """
+"""A lease that ends after $9 is of a clock that was ahead, and of nobody who still lives."""
 
 
 async def claim(
@@ -52,6 +54,7 @@ async def claim(
         leased_until,
         kept_since,
         real_now,
+        leased_until + TRUSTED_WITHIN,
     )
 
 
