@@ -158,3 +158,18 @@ def test_a_logo_that_fits_is_sent_as_it_is_and_what_is_no_picture_is_told(consol
     broken = {"name": "logo.png", "mimeType": "image/png", "buffer": b"not a picture"}
     page.get_by_label("2. Logo").set_input_files(broken)  # type: ignore[arg-type] - a file payload
     expect(page.get_by_text("cannot open this file")).to_be_visible()
+
+
+def test_a_logo_is_not_cut_by_a_browser_that_gives_pages_other_pictures(console: ConsoleTabs) -> None:
+    page = console.signed_in()
+    page.add_init_script("""
+        CanvasRenderingContext2D.prototype.getImageData = (x, y, width, height) =>
+            new ImageData(crypto.getRandomValues(new Uint8ClampedArray(width * height * 4)), width, height);
+    """)
+    page.goto("/console/labels/new")
+    large = picture(640, 320, "JPEG")
+    page.get_by_label("2. Logo").set_input_files(large)  # type: ignore[arg-type] - a file payload
+    expect(page.get_by_text("so this one cannot be cut here")).to_be_visible()
+    expect(page.locator("[data-crop]")).to_be_hidden()
+    read = """async () => [...new Uint8Array(await document.querySelector("#logo").files[0].arrayBuffer())]"""
+    assert bytes(page.evaluate(read)) == large["buffer"]

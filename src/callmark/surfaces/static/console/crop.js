@@ -1,6 +1,7 @@
 /* A logo of any size, cut to the 200 x 200 pixels that phones show. Without a script the file is sent as it is. */
 const SIDE = 200;
 const PNG = [0x89, 0x50, 0x4e, 0x47];
+const KNOWN = [240, 96, 32, 255];
 
 /** A picture on a canvas, as large as one slider says and moved by the other two. */
 class Cut {
@@ -170,15 +171,26 @@ class CroppedField {
     try {
       await this.#cut.read(file);
     } catch {
-      this.#note.textContent = "Your browser cannot open this file. Choose a PNG, JPEG or WebP picture.";
-      this.#note.hidden = false;
-      return this.#tell();
+      return this.#leave("Your browser cannot open this file. Choose a PNG, JPEG or WebP picture.");
     }
     if (this.#cut.isOfSize && (await isPng(file))) return this.#tell(); // as it has to be
+    if (!canReadCanvas()) {
+      this.#cut.clear();
+      return this.#leave(
+        "Your browser keeps pictures from pages, so this one cannot be cut here. Choose a PNG of 200 × 200 pixels.",
+      );
+    }
     this.#name = `${file.name.replace(/\.[^.]*$/, "")}.png`;
     this.#box.hidden = false;
     this.#cut.center();
     return this.#keep();
+  }
+
+  /** Leaves the file as it is, and says why. */
+  #leave(why) {
+    this.#note.textContent = why;
+    this.#note.hidden = false;
+    this.#tell();
   }
 
   #keepSoon() {
@@ -213,6 +225,15 @@ class CroppedField {
 function move(slider, pixels, size) {
   const room = (SIDE - size) / 2;
   if (Math.abs(room) > 0.5) slider.value = Number(slider.value) - (100 * pixels) / room;
+}
+
+/** Whether what is drawn can be read: Firefox with resistFingerprinting gives stripes. Others change a little. */
+function canReadCanvas() {
+  const context = document.createElement("canvas").getContext("2d");
+  context.fillStyle = `rgb(${KNOWN.slice(0, 3).join()})`;
+  context.fillRect(0, 0, 16, 16);
+  const read = context.getImageData(0, 0, 16, 16).data;
+  return read.every((value, at) => Math.abs(value - KNOWN[at % 4]) < 16);
 }
 
 async function isPng(file) {
