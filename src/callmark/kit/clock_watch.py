@@ -1,7 +1,8 @@
 """How far this machine's clock is from the database's, which is the one clock that all processes can ask.
 
 Between two answers the difference is known too: what has passed since the last one is taken from a clock that no one
-sets. So a machine's clock that jumps is noticed by the next look, not by the next answer.
+sets. So a machine's clock that jumps is noticed by the next look, not by the next answer
+(docs/decisions/0078-wrong-clocks.md).
 """
 
 import time
