@@ -51,8 +51,8 @@ def _check_headers(data: bytes) -> None:
         with contextlib.suppress(UnsupportedMedia):
             check_media_type(scope)
         request = Request(scope)
-        cookies.read(request, cookies.SESSION, secure=True)
-        cookies.read_flash(request, secure=False)
+        cookies.read(request, cookies.SESSION, at="https://calls.example.com")
+        cookies.read_flash(request, at="http://127.0.0.1:8700")
     scope = {"type": "http", "headers": [(b"cookie", b"callmark_said=" + data)]}
-    cookies.read_flash(Request(scope), secure=False)
+    cookies.read_flash(Request(scope), at="http://calls.example.com")
     accepts_gzip(data.decode("latin-1"))

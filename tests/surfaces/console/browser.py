@@ -31,7 +31,6 @@ from callmark.kit.worker import Worker
 from callmark.surfaces import assets
 from callmark.surfaces.console import cookies, display_names
 from callmark.surfaces.console.app import Console
-from callmark.surfaces.console.pages import is_secure
 from callmark.surfaces.console.routes import TABLE
 from callmark.surfaces.observed import Observed
 
@@ -187,7 +186,7 @@ class _Shared(Console):
 
     def serve(self, deps: Deps) -> Starlette:
         """The application, of another installation from now on."""
-        self._deps, self._secure = deps, is_secure(deps.public_url)
+        self._deps = deps
         return self.app
 
 

@@ -10,6 +10,7 @@ from tests.surfaces.console.browser import Visitors
 from callmark.domain.ids import AccountId
 from callmark.surfaces.console import cookies
 
+HTTP, HTTPS = "http://calls.example.com", "https://calls.example.com"
 _BACKSLASHES = 1_000_000
 """Pythons without the fix of CVE-2024-7592 take the square of their number to undo escapes: this many take an hour."""
 
@@ -25,24 +26,34 @@ async def test_a_cookie_of_endless_backslashes_is_ignored(browse: Visitors) -> N
         assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("secure", [False, True])
-def test_what_was_written_is_read_back(*, secure: bool) -> None:
+@pytest.mark.parametrize("at", [HTTP, HTTPS, "http://127.0.0.1:8700", "https://[::1]:8443"])
+def test_what_was_written_is_read_back(at: str) -> None:
     for said in ("", "a", "ab", "abc", "\u0915 'x'; \"y\"\\"):
         for cookie in (cookies.flash(said, "success"), cookies.browser("one.other"), cookies.session("token")[0]):
             response = Response()
-            cookies.write(response, cookie, secure=secure)
+            cookies.write(response, cookie, at=at)
             back = response.headers["set-cookie"].partition(";")[0]
             for sent in ([back], ["x=1", f"y=2; {back};z=3"]):
-                assert cookies.read(_asking(*sent), cookie.name, secure=secure) == cookie.value
+                assert cookies.read(_asking(*sent), cookie.name, at=at) == cookie.value
 
 
 def test_the_last_of_several_cookies_of_one_name_counts() -> None:
     asked = _asking(
         "callmark_session=1; callmark_session=2", "xcallmark_session=3;\tcallmark_session=4 ;callmark_sess=5"
     )
-    assert cookies.read(asked, cookies.SESSION, secure=False) == "4"
-    assert cookies.read(asked, cookies.SESSION, secure=True) == ""
-    assert cookies.read(_asking('callmark_session="'), cookies.SESSION, secure=False) == '"'
+    assert cookies.read(asked, cookies.SESSION, at=HTTP) == "4"
+    assert cookies.read(asked, cookies.SESSION, at=HTTPS) == ""
+    assert cookies.read(_asking('callmark_session="'), cookies.SESSION, at=HTTP) == '"'
+
+
+def test_no_installation_of_a_host_takes_the_cookies_of_one_at_another_port() -> None:
+    """A sign-in at one would end the session at the other: cookies know no ports."""
+    here, there = "http://127.0.0.1:8700", "http://127.0.0.1:8701"
+    response = Response()
+    cookies.write(response, cookies.Cookie(cookies.SESSION, "token"), at=here)
+    back = response.headers["set-cookie"].partition(";")[0]
+    assert cookies.read(_asking(back), cookies.SESSION, at=here) == "token"
+    assert cookies.read(_asking(back), cookies.SESSION, at=there) == ""
 
 
 def test_a_token_of_a_form_names_its_key_and_account_and_a_longer_one_is_none() -> None:

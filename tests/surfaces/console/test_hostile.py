@@ -79,7 +79,7 @@ async def test_another_method_is_told_by_a_page_with_its_headers(business: Busin
 
 def test_behind_https_no_other_host_and_no_plain_request_gets_the_cookie() -> None:
     response = Response()
-    cookies.write(response, cookies.Cookie(cookies.SESSION, "token"), secure=True)
+    cookies.write(response, cookies.Cookie(cookies.SESSION, "token"), at="https://calls.example.com")
     name, _, attributes = response.headers["set-cookie"].partition("=token; ")
     assert name == f"__Host-{cookies.SESSION}"
     assert set(attributes.split("; ")) == {"HttpOnly", "Path=/", "SameSite=lax", "Secure"}

@@ -7,7 +7,6 @@ from starlette.datastructures import UploadFile
 
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.surfaces.console import cookies
-from callmark.surfaces.console.pages import is_secure
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.observed import route_of
 
@@ -62,7 +61,7 @@ def check_cookies(request: ConsoleRequest) -> None:
     Over http it keeps none of an https installation's, nor does one that refuses cookies. A page says so at once,
     because no later one could: a message for the next page is a cookie too.
     """
-    if cookies.are_any(request.http, secure=is_secure(request.deps.public_url)):
+    if cookies.are_any(request.http, at=request.deps.public_url):
         return
     public = _origin_of(request.deps.public_url)
     _log(request, request.http.headers.get("origin") or "", [public], reason="no cookies")

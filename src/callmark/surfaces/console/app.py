@@ -15,7 +15,7 @@ from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Origin
 from callmark.kit.errors import AppError, Forbidden, MethodNotAllowed, NotFound
 from callmark.surfaces.console import admission, bodies, cookies, errors, kept_forms, other_account
-from callmark.surfaces.console.pages import finish, is_secure
+from callmark.surfaces.console.pages import finish
 from callmark.surfaces.console.request import HOME, ConsoleRequest, Gone, page_of, with_query
 from callmark.surfaces.console.route import Access, ConsoleRoute
 from callmark.surfaces.http import note_reason
@@ -33,7 +33,6 @@ class Console:
 
     def __init__(self, deps: Deps, table: Sequence[ConsoleRoute]) -> None:
         self._deps = deps
-        self._secure = is_secure(deps.public_url)
         self.paths = frozenset(route.path for route in table if route.method == "GET")
         self.routes: list[BaseRoute] = [self._route(route) for route in table]
         nothing = self._endpoint(ConsoleRoute("GET", "", _nothing, Access.ANYBODY))
@@ -63,25 +62,25 @@ class Console:
     async def _request(self, http: Request) -> ConsoleRequest:
         """The request with its session, or with the cookie that its forms are bound to when it has none."""
         anonymous = self._anonymous(http)
-        token = cookies.read(http, cookies.SESSION, secure=self._secure)
+        token = cookies.read(http, cookies.SESSION, at=self._deps.public_url)
         session = await sessions.find_session(self._deps, token, is_use=not anonymous.is_poll) if token else None
         if session:
             http.scope["account"] = str(session.account_id or "operator")
             person = kept_forms.person_cookie(session.person)
-            if cookies.read(http, cookies.PERSON, secure=self._secure) != person:
+            if cookies.read(http, cookies.PERSON, at=self._deps.public_url) != person:
                 anonymous.new_cookies.append(cookies.Cookie(cookies.PERSON, person))
             return ConsoleRequest(self._deps, http, session, anonymous.origin, token, new_cookies=anonymous.new_cookies)
         is_page = not (anonymous.is_poll or anonymous.is_htmx)  # those lead to one; two tabs may ask at once
-        if is_page and not cookies.read(http, cookies.VISITOR, secure=self._secure):
+        if is_page and not cookies.read(http, cookies.VISITOR, at=self._deps.public_url):
             anonymous.new_cookies.append(cookies.Cookie(cookies.VISITOR, anonymous.csrf_key))
         return anonymous
 
     def _anonymous(self, http: Request) -> ConsoleRequest:
         """The request without a session. Errors use it until the session has been read."""
-        known = cookies.read(http, cookies.BROWSER, secure=self._secure)
+        known = cookies.read(http, cookies.BROWSER, at=self._deps.public_url)
         origin = Origin(http.client.host if http.client else "", http.headers.get("user-agent", ""), browser=known)
-        visitor = cookies.read(http, cookies.VISITOR, secure=self._secure)
-        before = cookies.read(http, cookies.SESSION, secure=self._secure)
+        visitor = cookies.read(http, cookies.VISITOR, at=self._deps.public_url)
+        before = cookies.read(http, cookies.SESSION, at=self._deps.public_url)
         return ConsoleRequest(self._deps, http, None, origin, visitor or cookies.new_visitor(before))
 
     async def _admitted(self, route: ConsoleRoute, request: ConsoleRequest) -> Response:

@@ -1,6 +1,8 @@
 """Cookies of the console: session, waiting code, device, known browser, a said-once message; and CSRF tokens.
 
-Secure installations (an https `public_url`) get the `__Host-` prefix, so that no other host of the domain can set them.
+Each function takes the address `at` which browsers reach the installation, its `public_url`. At an https one their
+names get the `__Host-` prefix, so that no other host of the domain can set them. Cookies know no ports: names end in
+that of the address, so that two installations of one host do not take each other's.
 """
 
 import hmac
@@ -9,7 +11,9 @@ import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import timedelta
+from functools import lru_cache
 from hashlib import sha256
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -33,6 +37,7 @@ _ALL = SESSION, VISITOR, CODE, DEVICE, BROWSER, FLASH, THEME, PERSON, FORMS = (
     "callmark_person",
     "callmark_forms",
 )
+_OF_HOST = "__Host-"
 _CSRF_BYTES, _ID_BYTES = 32, 16
 _LONGEST_TOKEN = 128
 """Of forms: the two halves, in Base64. A field may be of any length that a form has, and is read byte by byte."""
@@ -49,28 +54,28 @@ class Cookie(Struct, frozen=True):
     http_only: bool = True
 
 
-def read(request: Request, name: str, *, secure: bool) -> str:
+def read(request: Request, name: str, *, at: str) -> str:
     """A cookie that was sent, empty when there is none; of several, the last.
 
     Its value is as `write` sent it, whose values need no escapes, in quotes or not. Starlette would undo escapes as
     well, for all cookies; Pythons before 3.11.10 and 3.12.6 take the square of their number for it (CVE-2024-7592).
     """
-    key, value = _full(name, secure=secure), ""
+    key, value = _full(name, at), ""
     for header in request.headers.getlist("cookie"):
         for sent in re.findall(rf"(?:^|;)[ \t]*{key}=([^;]*)", header):
             value = sent.strip(" \t")
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
-def are_any(request: Request, *, secure: bool) -> bool:
+def are_any(request: Request, *, at: str) -> bool:
     """Whether a cookie of the console was sent, whichever: the browser keeps them."""
-    return any(read(request, name, secure=secure) for name in _ALL)
+    return any(read(request, name, at=at) for name in _ALL)
 
 
-def write(response: Response, cookie: Cookie, *, secure: bool) -> None:
+def write(response: Response, cookie: Cookie, *, at: str) -> None:
     """Sets a cookie on an answer."""
-    name = _full(cookie.name, secure=secure)
-    options = {"path": "/", "secure": secure, "httponly": cookie.http_only, "samesite": "lax"}
+    name = _full(cookie.name, at)
+    options = {"path": "/", "secure": name.startswith(_OF_HOST), "httponly": cookie.http_only, "samesite": "lax"}
     if cookie.value:
         age = None if cookie.lifetime is None else int(cookie.lifetime.total_seconds())
         response.set_cookie(name, cookie.value, max_age=age, **options)  # pyright: ignore[reportArgumentType] - the options' own types
@@ -109,10 +114,10 @@ def flash(said: str, kind: str) -> Cookie:
     return Cookie(FLASH, urlsafe_b64encode(text).decode(), timedelta(minutes=1))
 
 
-def read_flash(request: Request, *, secure: bool) -> tuple[str, str] | None:
+def read_flash(request: Request, *, at: str) -> tuple[str, str] | None:
     """Kind and text of a message to be shown once."""
     try:
-        kind, said = _flash(urlsafe_b64decode(read(request, FLASH, secure=secure)))
+        kind, said = _flash(urlsafe_b64decode(read(request, FLASH, at=at)))
     except ValueError:  # of which msgspec's errors are some
         return None
     return (kind, said) if kind in {"success", "warning", "danger", "info"} else None
@@ -170,5 +175,9 @@ def _xor(one: bytes, other: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(one, other, strict=True))
 
 
-def _full(name: str, *, secure: bool) -> str:
-    return f"__Host-{name}" if secure else name
+@lru_cache
+def _full(name: str, at: str) -> str:
+    """Light or dark is the same for all installations of a host, some of which have another port at every start."""
+    parts = urlsplit(at)
+    port = f"_{parts.port}" if parts.port and name != THEME else ""
+    return f"{_OF_HOST if parts.scheme == 'https' else ''}{name}{port}"

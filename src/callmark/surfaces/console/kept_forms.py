@@ -25,7 +25,7 @@ from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.errors import AppError, Forbidden, TooManyRequests
 from callmark.kit.ids import parse_uuid, random_text, sha256
 from callmark.surfaces.console import admission, bodies, cookies, other_account
-from callmark.surfaces.console.pages import Page, is_secure, page
+from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, page_after, page_of, with_query
 from callmark.surfaces.console.route import Access, ConsoleRoute, get
 
@@ -168,7 +168,7 @@ async def show(request: ConsoleRequest) -> Response:
 
 async def _read(route: ConsoleRoute, request: ConsoleRequest) -> KeptForm | None:
     """The form, if a page of ours sent it and it can be read."""
-    session_token = cookies.read(request.http, cookies.SESSION, secure=is_secure(request.deps.public_url))
+    session_token = cookies.read(request.http, cookies.SESSION, at=request.deps.public_url)
     try:
         request.sent = await bodies.read_form(request.http, _LARGEST_BYTES, is_trusted=False)
         admission.check_text(request)
@@ -208,12 +208,12 @@ async def _hand_over(request: ConsoleRequest, kept: KeptForm, person: Person) ->
 
 def _browser(request: ConsoleRequest) -> str:
     """What this browser got with the first form that was kept for it; empty when it has none."""
-    return cookies.read(request.http, cookies.FORMS, secure=is_secure(request.deps.public_url))
+    return cookies.read(request.http, cookies.FORMS, at=request.deps.public_url)
 
 
 def _person(request: ConsoleRequest) -> Person:
     """Who was signed in here last; nobody by name if the browser does not say."""
-    text = cookies.read(request.http, cookies.PERSON, secure=is_secure(request.deps.public_url))
+    text = cookies.read(request.http, cookies.PERSON, at=request.deps.public_url)
     found: UUID | None = parse_uuid(text[1:])
     if found is None:
         return Person()

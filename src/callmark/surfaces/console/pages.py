@@ -84,11 +84,11 @@ def page(request: ConsoleRequest, context: Page, status: int = 200) -> Response:
 
 def layout_of(request: ConsoleRequest) -> Layout:
     """The layout of this visit's page; a message is shown once, and kept while another tab polls."""
-    secure = is_secure(request.deps.public_url)
-    said = None if request.is_poll else cookies.read_flash(request.http, secure=secure)
+    here = request.deps.public_url
+    said = None if request.is_poll else cookies.read_flash(request.http, at=here)
     if said:
         request.new_cookies.append(cookies.Cookie(cookies.FLASH, ""))
-    theme = cookies.read(request.http, cookies.THEME, secure=secure)
+    theme = cookies.read(request.http, cookies.THEME, at=here)
     session = request.session
     return Layout(
         in_account=request.in_account,
@@ -111,11 +111,6 @@ def layout_of(request: ConsoleRequest) -> Layout:
     )
 
 
-def is_secure(public_url: str) -> bool:
-    """Whether browsers reach this installation by https."""
-    return public_url.startswith("https://")
-
-
 def headers(public_url: str) -> dict[str, str]:
     """Headers of every page. Logos come from `public_url`, which need not be the address the page was opened by."""
     parts = urlsplit(public_url)
@@ -132,7 +127,7 @@ def headers(public_url: str) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }
-    if is_secure(public_url):
+    if parts.scheme == "https":
         made["Strict-Transport-Security"] = "max-age=31536000"
     return made
 
@@ -142,9 +137,8 @@ def finish(request: ConsoleRequest, response: Response) -> Response:
     for name, value in headers(request.deps.public_url).items():
         if not (name == "Cache-Control" and "cache-control" in response.headers):
             response.headers[name] = value
-    secure = is_secure(request.deps.public_url)
     for cookie in request.new_cookies:
-        cookies.write(response, cookie, secure=secure)
+        cookies.write(response, cookie, at=request.deps.public_url)
     accepts = accepts_gzip(request.http.headers.get("accept-encoding", ""))
     if isinstance(response, HTMLResponse) and accepts and len(response.body) >= _WORTH_ZIPPING:
         response.body = gzip.compress(response.body, 5, mtime=0)

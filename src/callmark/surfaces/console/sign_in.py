@@ -16,7 +16,7 @@ from callmark.surfaces.console import cookies
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.kept_forms import OTHER_TAB
 from callmark.surfaces.console.mailed import why_waiting
-from callmark.surfaces.console.pages import Page, is_secure, page
+from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, page_after, with_query
 from callmark.surfaces.console.route import Access, get, post
 from callmark.surfaces.emulator.curl_example import CREDENTIALS_JSON
@@ -118,7 +118,7 @@ async def sign_in_again(request: ConsoleRequest) -> Response:
 
 async def confirm_code(request: ConsoleRequest) -> Response:
     form = request.form
-    token = cookies.read(request.http, cookies.CODE, secure=is_secure(request.deps.public_url))
+    token = cookies.read(request.http, cookies.CODE, at=request.deps.public_url)
     try:
         done = await sessions.confirm_code(
             request.deps,
@@ -136,7 +136,7 @@ async def confirm_code(request: ConsoleRequest) -> Response:
 
 async def show_code(request: ConsoleRequest) -> Response:
     """The form again, or the beginning."""
-    waiting = cookies.read(request.http, cookies.CODE, secure=is_secure(request.deps.public_url))
+    waiting = cookies.read(request.http, cookies.CODE, at=request.deps.public_url)
     if not waiting or request.session:
         return request.go(SIGN_IN)
     return page(request, CodePage(Form(), page_after(request.query("next")), await why_waiting(request)))
@@ -271,7 +271,7 @@ def _origin(request: ConsoleRequest) -> Origin:
 
 def _devices(request: ConsoleRequest) -> str:
     """What this browser kept for those who need no code here."""
-    return cookies.read(request.http, cookies.DEVICE, secure=is_secure(request.deps.public_url))
+    return cookies.read(request.http, cookies.DEVICE, at=request.deps.public_url)
 
 
 def _token(request: ConsoleRequest) -> str:
