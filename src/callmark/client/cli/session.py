@@ -1,14 +1,16 @@
 """What every client command has: the options, the client that they lead to, the output, and the exit codes.
 
-0 all done, 1 some records failed, 2 wrong usage (also a question that was not answered with yes, and a file that cannot
-be read or written), 3 refused by the server, 4 not reachable, 130 interrupted.
+0 all done, 1 some records failed, 2 wrong usage (also a question that was not answered with yes, and a file or
+output that cannot be read or written), 3 refused by the server, 4 not reachable, 130 interrupted.
 """
 
 import functools
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -140,6 +142,21 @@ def exit_codes() -> Generator[None]:
         end(INTERRUPTED)
     except click.Abort as exc:
         _end_of_question(exc)
+    except OSError as exc:
+        _drop_output()
+        if isinstance(exc, BrokenPipeError):  # who reads has enough
+            end(WrongUse.exit_code)
+        raise WrongUse(f"cannot read or write {exc.filename or 'the output'}: {exc.strerror or exc}") from exc
+
+
+def _drop_output() -> None:
+    """Drops what cannot be written: Python would try again at the end, and exit with a code of its own."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed from the beginning
+        try:
+            stream.flush()
+        except OSError:
+            with Path(os.devnull).open("wb") as nothing:
+                os.dup2(nothing.fileno(), stream.fileno())
 
 
 def _end_of_question(exc: click.Abort) -> NoReturn:
