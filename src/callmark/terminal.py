@@ -85,9 +85,14 @@ def _plain(value: object) -> object:
             return value
 
 
+def printable(text: str) -> str:
+    """The text in one line; what would do something to the terminal, or begin a new line, is written out."""
+    return text if text.isprintable() else "".join(at if at.isprintable() else repr(at)[1:-1] for at in text)
+
+
 def _shown(value: object) -> Text:
-    """The value as people read it; nothing in it is taken for markup."""
-    words = _words(value)
+    """The value as people read it; nothing in it is taken for markup, or obeyed by the terminal."""
+    words = printable(_words(value))
     return Text(words) if words else Text("-", style="dim")
 
 

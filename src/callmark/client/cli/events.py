@@ -9,6 +9,7 @@ from callmark.client.cli.following import FollowedEvent, follow
 from callmark.client.cli.session import CommandSession, command
 from callmark.client.events import CallMeBackEvent, Event, FeedbackEvent, PossibleSpoofEvent, read_event
 from callmark.instants import iso_ms
+from callmark.terminal import printable
 
 _UNKNOWN = "unknown number"
 
@@ -42,8 +43,7 @@ def _print(session: CommandSession, one: FollowedEvent) -> None:
 
 def told(one: FollowedEvent) -> str:
     """An event in one line; what would do something to the terminal, or begin a new line, is written out."""
-    line = _line(one)
-    return line if line.isprintable() else "".join(at if at.isprintable() else repr(at)[1:-1] for at in line)
+    return printable(_line(one))
 
 
 def _line(one: FollowedEvent) -> str:

@@ -13,6 +13,7 @@ from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, c
 from callmark.client.cli.validation import NO_COUNTRY_HINT, CountryCheck, RowValidator, ValidatedRow
 from callmark.client.environment import Environment
 from callmark.record_rules.columns import NOWHERE
+from callmark.terminal import printable
 
 UNKNOWN_COLUMN, NO_COLUMN, ABOVE_HEADER, NO_COUNTRY = "unknown_column", "no_column", "above_header", "no_country"
 _LONGEST_VALUE = 100
@@ -29,7 +30,7 @@ def lint(session: CommandSession, file: str, **options: Any) -> None:
     """
     with opened(file, read_options(**options)) as records:
         for note in records.table.notes:
-            click.echo(note, err=True)
+            click.echo(printable(note), err=True)
         linting = _Linting(records)
         _print(linting.findings(), as_json=session.output.as_json)
         click.echo(f"{linting.count:,} row{'s' * (linting.count != 1)}, {linting.faulty:,} at fault", err=True)
@@ -107,4 +108,4 @@ def _print(findings: Iterator[dict[str, object]], *, as_json: bool) -> None:
         column = f", column {finding['column']!r}" if finding["column"] else ""
         value = f": {finding['value']!r}" if finding["value"] else ""
         hint = f" ({finding['hint']})" if finding["hint"] else ""
-        click.echo(f"{where}{column}: {finding['code']}: {finding['reason']}{value}{hint}")
+        click.echo(printable(f"{where}{column}: {finding['code']}: {finding['reason']}{value}{hint}"))

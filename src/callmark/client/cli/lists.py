@@ -24,6 +24,7 @@ from callmark.client.inventory import BUCKETS, NumberBuckets
 from callmark.tables.model import TableError
 from callmark.tables.numbers import NumberFile, how_it_was_read, read_numbers, without_plan
 from callmark.tables.reader import Reading, kind_of, misplaced
+from callmark.terminal import printable
 
 _OF_OTHERS = ("others_numbers", "other_feature_set_numbers", "other_phonetype_numbers", "invalid_numbers")
 NOT_LISTED = ("delisted_numbers", *_OF_OTHERS)
@@ -128,7 +129,7 @@ def publish(session: CommandSession, feature_set_id: str, file: Path, *, yes: bo
     strange = [] if yes else without_plan(listed.numbers, most=None)
     for line in strange:
         if line not in listed.table.notes:  # `_read` has said those
-            click.echo(line, err=True)
+            click.echo(printable(line), err=True)
     if strange:
         raise WrongUse("nothing was listed: give --region, or --yes if these numbers are right")
     with session.client() as client:
@@ -163,7 +164,7 @@ def _read(file: Path, *, column: str, region: str, encoding: str, sheet: str) ->
     except TableError as exc:
         raise WrongUse(f"{file}: {exc.message}") from exc
     for line in how_it_was_read(found.column_names, found.unused, found.skipped, found.table.notes):
-        click.echo(line, err=True)
+        click.echo(printable(line), err=True)
     for one in found.unread[:_SHOWN]:
         click.echo(f"line {one.line}: {one.text!r}: {one.why}", err=True)
     if len(found.unread) > _SHOWN:

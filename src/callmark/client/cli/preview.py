@@ -11,6 +11,7 @@ from callmark.client.cli.validation import NO_COUNTRY_HINT, CountryCheck, RowFau
 from callmark.client.records import CallRecord, from_ms
 from callmark.instants import iso_ms
 from callmark.record_rules.columns import NOWHERE
+from callmark.terminal import printable
 
 _FIRST = 3
 _LONGEST_SHOWN = 100
@@ -116,4 +117,4 @@ def _as_shown(validated: ValidatedRow, labels: Mapping[str, str]) -> str:
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    click.echo(printable(line), err=True)

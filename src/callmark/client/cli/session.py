@@ -24,7 +24,7 @@ from callmark.client.making import make_parts
 from callmark.client.shells import Shell
 from callmark.client.sync_client import Client
 from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenStore
-from callmark.terminal import Output
+from callmark.terminal import Output, printable
 
 SOME_FAILED, INTERRUPTED = 1, 130
 TOKENS_FILE = "tokens.json"
@@ -37,19 +37,27 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-class WrongUse(click.ClickException):
+class _Ended(click.ClickException):
+    """Ends a command; its message may quote a file or a server."""
+
+    def format_message(self) -> str:
+        """The message, of one line or several."""
+        return "\n".join(map(printable, self.message.split("\n")))
+
+
+class WrongUse(_Ended):
     """Ends a command that was asked for what cannot be."""
 
     exit_code = 2
 
 
-class ServerRefuses(click.ClickException):
+class ServerRefuses(_Ended):
     """Ends a command that the server refuses."""
 
     exit_code = 3
 
 
-class ServerNotReachable(click.ClickException):
+class ServerNotReachable(_Ended):
     """Ends a command whose requests have no answer."""
 
     exit_code = 4
