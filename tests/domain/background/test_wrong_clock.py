@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -33,15 +33,16 @@ STAMPED = {
 
 
 @asynccontextmanager
-async def process_at(deps: Deps, now: datetime) -> AsyncGenerator[Deps]:
-    """What a process has whose machine's clock stands there, and that has just been put together."""
-    real = FakeClock(now)
+async def process_ahead(deps: Deps, ahead: timedelta) -> AsyncGenerator[Deps]:
+    """What a process has that has just been put together, on a machine whose clock is so far ahead."""
+    real = ProductClock(deps.real_clock)
+    real.offset = ahead
     live = LiveProcess("worker", deps.db, deps.fabric, ProductClock(real), real)
     await live.start()
     try:
         health = Health()
         health.clock_ahead = live.clock_watch.ahead
-        yield replace(deps, clock=real, real_clock=real, health=health)
+        yield replace(deps, clock=FakeClock(real.now()), real_clock=real, health=health)
     finally:
         await live.stop()
 
@@ -79,15 +80,14 @@ async def what_is_there(deps: Deps) -> dict[str, object]:
 
 @pytest.mark.parametrize("days", [60, -60])
 async def test_a_machine_whose_clock_is_wrong_deletes_ends_and_plans_nothing(deps: Deps, days: int) -> None:
-    now = deps.real_clock.now()
-    async with process_at(deps, now) as right:
+    async with process_ahead(deps, timedelta()) as right:
         await fill(right)
         before = await what_is_there(right)
-    async with process_at(deps, now + timedelta(days=days)) as wrong:
+    async with process_ahead(deps, timedelta(days=days)) as wrong:
         for work in (periodic(wrong), deletions(wrong), *(work for _, work in row_works(wrong))):
             assert await worker_of(wrong).run_due(work) == 0
     assert await what_is_there(deps) == before
-    async with process_at(deps, now) as right:
+    async with process_ahead(deps, timedelta()) as right:
         assert await run_jobs(right) == len(PERIODIC)
 
 
