@@ -66,7 +66,7 @@ def check_cookies(request: ConsoleRequest) -> None:
     public = _origin_of(request.deps.public_url)
     _log(request, request.http.headers.get("origin") or "", [public], reason="no cookies")
     raise Forbidden(
-        f"This browser did not send back the cookies that signing in needs. Open the console at {public}, allow cookies"
+        f"This browser did not send back the cookies that this form needs. Open the console at {public}, allow cookies"
         " for that address, and try again."
     )
 
