@@ -37,6 +37,15 @@ def test_what_was_written_is_read_back(at: str) -> None:
                 assert cookies.read(_asking(*sent), cookie.name, at=at) == cookie.value
 
 
+@pytest.mark.parametrize("letter", ["x", "\u0915", "\U0001f600"])
+def test_a_long_message_in_any_script_is_one_that_browsers_keep(letter: str) -> None:
+    response = Response()
+    cookies.write(response, cookies.flash(letter * 10_000, "success"), at=HTTPS)
+    assert len(response.headers["set-cookie"]) < 4096
+    sent = _asking(response.headers["set-cookie"].partition(";")[0])
+    assert cookies.read_flash(sent, at=HTTPS) == ("success", letter * 600)
+
+
 def test_the_last_of_several_cookies_of_one_name_counts() -> None:
     asked = _asking(
         "callmark_session=1; callmark_session=2", "xcallmark_session=3;\tcallmark_session=4 ;callmark_sess=5"

@@ -42,6 +42,7 @@ _CSRF_BYTES, _ID_BYTES = 32, 16
 _LONGEST_TOKEN = 128
 """Of forms: the two halves, in Base64. A field may be of any length that a form has, and is read byte by byte."""
 _LONGEST_FLASH = 600
+"""In characters, of at most four bytes each: browsers keep no cookie of more than 4,096 bytes."""
 _flash = msgspec.json.Decoder(tuple[str, str]).decode
 
 
@@ -110,7 +111,7 @@ def forms(secret: str, lifetime: timedelta) -> Cookie:
 
 def flash(said: str, kind: str) -> Cookie:
     """A message that the next page shows once."""
-    text = json.dumps([kind, said[:_LONGEST_FLASH]]).encode()
+    text = json.dumps([kind, said[:_LONGEST_FLASH]], ensure_ascii=False).encode(errors="replace")
     return Cookie(FLASH, urlsafe_b64encode(text).decode(), timedelta(minutes=1))
 
 
