@@ -108,12 +108,12 @@ class DataDirectory:
         path would be too long for a socket.
         """
         inside = self.path / "run"
-        if not self.closed and len(os.fsencode(inside / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+        if not self.closed and _fits(inside):
             inside.mkdir(exist_ok=True)
             give(inside, self.owner, 0o700)
             return inside
         name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
-        outside = self._temporary() / f"callmark-{name}"
+        outside = self._outside(f"callmark-{name}")
         try:
             outside.mkdir(mode=0o700)
             give(outside, self.owner, 0o700)
@@ -124,10 +124,11 @@ class DataDirectory:
                 raise SetupError(f"{outside} belongs to another user or is open to others; remove it") from None
         return outside
 
-    def _temporary(self) -> Path:
-        """A temporary directory that the engines' user can come to: `TMPDIR` may be closed to it too."""
+    def _outside(self, name: str) -> Path:
+        """Its place in a temporary directory: `TMPDIR` may be closed to the engines' user, and too long, too."""
         places = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/run")]  # noqa: S108 - what we make there is 0700
-        return next((place for place in places if not self.owner or self.owner.can("-x", place)), places[0])
+        fitting = (one for one in places if _fits(one / name) and (not self.owner or self.owner.can("-x", one)))
+        return next(fitting, places[0]) / name
 
     @contextmanager
     def lock(self) -> Generator[None]:
@@ -198,6 +199,11 @@ def read_installation(path: Path) -> Installation:
             f"{directory.path}/installation.json cannot be read, although an installation runs there: {exc}; start"
             " that installation again"
         ) from exc
+
+
+def _fits(run_dir: Path) -> bool:
+    """Whether a socket in there has a path that the kernel takes."""
+    return len(os.fsencode(run_dir / SOCKET_NAME)) <= LONGEST_SOCKET_PATH
 
 
 def write_private(path: Path, content: bytes, owner: Owner | None = None) -> None:

@@ -1,0 +1,30 @@
+"""Where the socket of an embedded PostgreSQL is when its own place has too long a path."""
+
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from tests.kit.engines.test_engines import socket_dir
+from tests.support.engines import reachable_directory
+
+from callmark.kit.engines.postgres import EmbeddedPostgres
+
+
+@pytest.fixture
+def long_directory() -> Generator[Path]:
+    """As TMPDIR is on build machines: `/builds/group/project/tmp/…`."""
+    path = reachable_directory()
+    long = path / ("t" * 70)
+    long.mkdir()
+    yield long
+    shutil.rmtree(path)
+
+
+async def test_a_temporary_directory_with_a_long_path_is_passed_over(
+    long_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(long_directory))
+    async with EmbeddedPostgres(long_directory / "data", durable=False) as dsn:
+        assert not socket_dir(dsn).is_relative_to(long_directory)
