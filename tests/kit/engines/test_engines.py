@@ -215,7 +215,7 @@ async def test_a_long_path_gets_its_socket_elsewhere(directory: Path) -> None:
         run_dir = socket_dir(dsn)
         assert not run_dir.is_relative_to(data)
         assert mode(run_dir) == 0o700
-    shutil.rmtree(run_dir)
+    assert not run_dir.exists()
 
 
 async def test_data_of_another_version_asks_for_its_programs(directory: Path) -> None:

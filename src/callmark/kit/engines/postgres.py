@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
@@ -140,6 +141,10 @@ class EmbeddedPostgres:
         """Fast shutdown: open transactions are rolled back. After `within_s` it is killed, which loses no commit."""
         if self._child:
             await self._child.stop(signal.SIGINT, within_s)
+            run_dir = self._socket.parent
+            if not run_dir.is_relative_to(self._data.path):  # in a temporary directory
+                with suppress(OSError):  # something is left in it
+                    run_dir.rmdir()
 
     async def wait(self) -> int:
         """The exit status of the server started last, once it has ended."""
