@@ -74,6 +74,6 @@ def test_a_format_can_depend_on_the_number(number: int, shown: str) -> None:
     assert as_shown(number, '[<=9999999]000-0000;"+91 "00000\\ 00000') == shown
 
 
-@pytest.mark.parametrize("number_format", ["0" * 700, '"+4' + "9" * 700 + '"0'])
+@pytest.mark.parametrize("number_format", ["0" * 100, '"+4' + "9" * 100 + '"0', "[$" * 100_000])
 def test_a_format_longer_than_any_number_gives_no_value(number_format: str) -> None:
     assert as_shown(918040001234, number_format) == NO_VALUE

@@ -10,8 +10,8 @@ from msgspec import Struct
 from callmark.tables.sheet_errors import NO_VALUE
 
 _TOKEN = re.compile(
-    r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|[_*].|\[\$(?P<symbol>[^\]-]*)[^\]]*\]'
-    r"|\[(?P<sign>[<>=]{1,2})(?P<limit>[0-9]{1,15})\]|\[[^\]]*\]|(?P<places>general|[0#?])|\.[0#?]*|,"
+    r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|[_*].|\[\$(?P<symbol>[^\]-]*+)[^\]]*+\]'
+    r"|\[(?P<sign>[<>=]{1,2})(?P<limit>[0-9]{1,15})\]|\[[^\]]*+\]|(?P<places>general|[0#?])|\.[0#?]*|,"
     r"|(?P<end>;)|(?P<other>[%/@e])|(?P<plain>.)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -24,7 +24,9 @@ _SIGNS: Mapping[str, Callable[[int, int], bool]] = {
     "<>": operator.ne,
 }
 _LONGEST = 50
-"""Characters of a format that adds some; a sheet can have millions of its cells."""
+"""Characters of a part that adds some; a sheet can have millions of its cells."""
+_LONGEST_FORMAT = 255
+"""Of Excel. A longer one is not read: each bracket would be followed to the end."""
 
 
 class _Section(Struct):
@@ -37,6 +39,7 @@ class _Section(Struct):
     is_zero: list[bool] = []
     has_digits: bool = False
     """Of its own, or a `+`."""
+    zero_count: int = 0
     length: int = 0
 
     def has(self, value: int) -> bool:
@@ -70,10 +73,12 @@ def as_shown(value: int, number_format: str) -> str:
     digits = str(value)
     if number_format in ("General", "0") or value < 0:
         return digits
+    if len(number_format) > _LONGEST_FORMAT:
+        return NO_VALUE
     section = next((one for one in _sections(number_format) if one.has(value)), None)
     if section is None or not section.is_plain or not section.is_zero:
         return digits
-    if not section.has_digits and sum(section.is_zero) <= len(digits):
+    if not section.has_digits and section.zero_count <= len(digits):
         return digits
     return section.shown(digits) if section.length <= _LONGEST else NO_VALUE
 
@@ -90,6 +95,7 @@ def _sections(number_format: str) -> list[_Section]:
         elif token["places"]:
             last.tokens.append(None)
             last.is_zero.append(token["places"] not in "#?")
+            last.zero_count += last.is_zero[-1]
             last.length += 1
         elif token["other"]:
             last.is_plain = False
