@@ -58,10 +58,10 @@ def test_a_clock_that_is_wrong_or_right_again_is_logged_once() -> None:
     assert [line["event"] for line in lines] == ["clock_wrong", "clock_right"]
 
 
-def test_a_clock_is_trusted_up_to_a_minute_in_either_direction() -> None:
+def test_a_clock_is_trusted_up_to_five_minutes_in_either_direction() -> None:
     assert trouble_of(TRUSTED_WITHIN) == trouble_of(-TRUSTED_WITHIN) == ""
     assert trouble_of(timedelta(minutes=90)) == "this machine's clock is 1:30:00 ahead of the database's"
-    assert trouble_of(timedelta(minutes=-2)) == "this machine's clock is 0:02:00 behind the database's"
+    assert trouble_of(timedelta(minutes=-6)) == "this machine's clock is 0:06:00 behind the database's"
 
 
 async def test_readiness_of_the_worker_alone_depends_on_the_clock(deps: Deps) -> None:

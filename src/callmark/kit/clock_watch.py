@@ -16,7 +16,7 @@ from callmark.kit.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-TRUSTED_WITHIN = timedelta(minutes=1)
+TRUSTED_WITHIN = timedelta(minutes=5)
 """A clock further from the database's is taken to be wrong, and nothing is done by it that could not be undone."""
 
 seconds_since_boot = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
