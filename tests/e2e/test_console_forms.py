@@ -1,5 +1,7 @@
 """Forms of the console on their way to the server."""
 
+from typing import Any
+
 from playwright.sync_api import Route, expect
 from tests.e2e.console_browsing import ConsoleTabs
 
@@ -8,7 +10,7 @@ def test_a_form_that_was_stopped_on_its_way_is_sent_again_without_a_reload(conso
     page, sent = console.signed_in("admin", account=1), list[str]()
     page.clock.install()
     page.goto("/console/keys/new")
-    browser = page.context.new_cdp_session(page)
+    browser: Any = page.context.new_cdp_session(page)
 
     def hold(route: Route) -> None:
         sent.append(route.request.post_data or "")
