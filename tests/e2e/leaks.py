@@ -23,7 +23,7 @@ SECRET_FILES = ("secret-key", "emulator-token", "postgres-password", "virtual-ha
 OPENING_TABLES = {"mail", "virtual_handset", "sink_request"}
 """Tables that hold what opens something: letters with links, and what belongs to the emulator."""
 _LINK = re.compile(r"/console/(?:reset|invitations|alerts/confirm|alerts/stop)/([\w-]+)")
-_CODE = re.compile(r"(\d{6}) is your Callmark code")
+_CODE = re.compile(r"Your code to sign in is (\d{6})")
 _PHONE = re.compile(
     r"(?:(?<![0-9A-Za-z])(?<![0-9a-f]{4}-)(?<!\d\.)|(?<=%2[Bb])|(?<=\\u002[Bb])|(?<=\\[nrt]))\+?(91\d{10})(?!\w)"
 )

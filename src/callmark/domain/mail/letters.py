@@ -61,7 +61,7 @@ async def send_code(deps: Deps, tx: Tx, to: str, account_name: str, code: str, u
         deps,
         tx,
         to,
-        subject=f"{code} is your Callmark code",
+        subject="Your Callmark sign-in code",
         lines=[
             f"Your code to sign in is {code}. It is valid for 10 minutes, for {to}{_of(account_name)}.",
             "If you are not signing in right now, someone else knows your password. Change it.",
