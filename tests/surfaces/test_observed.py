@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.support.factories import make_cast
+from tests.support.metrics_page import forget_requests, scrape
 
 from callmark.domain.deps import Deps
 from callmark.domain.sessions.model import TOKEN_LENGTH
@@ -72,3 +73,24 @@ async def test_the_log_says_why_nothing_could_be_answered(deps: Deps) -> None:
                 assert answer.status_code == 503, path
     lines = [one for one in logs if one["event"] == "request"]
     assert [one["error"].partition(":")[0] for one in lines] == ["postgresql"] * 3
+
+
+async def test_methods_that_a_route_does_not_have_are_one_series_of_it(deps: Deps) -> None:
+    forget_requests()
+    app = build_app(deps, frozenset({"api", "gateway", "stir", "console"}))
+    paths = ("/console/sign-in", "/console/members", "/handset/v1/sync", "/stir/v1/signing", "/healthz", "/clients/a/x")
+    methods = ("GET", "HEAD", "PUT", "PATCH", "TRACE", "PROPFIND", "LOCK", "SOURCE", "M-SEARCH")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://callmark.test") as http:
+        for path in paths:
+            for method in methods:
+                await http.request(method, path)
+    counted = [
+        dict(series.labels)
+        for series in (await scrape(deps)).samples
+        if series.name == "callmark_request_seconds_count"
+    ]
+    assert {one["method"] for one in counted} <= {"GET", "HEAD", "PUT", "PATCH", "other"}
+    refused = [(one["method"], one["route"]) for one in counted if one["status"] == "405"]
+    assert len(refused) > len(paths) / 2
+    assert {method for method, _ in refused} == {"other"}
+    assert len(refused) == len(set(refused))
