@@ -1,10 +1,10 @@
 """`wait_s`: an answer comes with the news, without the news, at the end of its time, at a stop; places are bounded."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
@@ -13,20 +13,25 @@ from msgspec import Struct
 from msgspec.structs import replace
 from tests.support.due_work import run_due_once
 from tests.support.engines import Engines
-from tests.support.factories import make_cast, phone
+from tests.support.factories import Cast, make_cast, phone
 from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import make_listed, ring
 from tests.support.waiting import Growing, until
 from tests.surfaces.api.extending import Business, business, hold_all, register
 
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
+from callmark.domain.credentials import service as credentials
+from callmark.domain.credentials.model import TOKEN_LIFETIME
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.policy.model import SYSTEM
+from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import TooManyRequests, Unavailable
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.ids import new_id, random_uuid
@@ -37,6 +42,7 @@ from callmark.surfaces.api.waiting import LOOKS_EVERY, wait_until
 from callmark.surfaces.api.waiting_room import MOST, MOST_OF_ACCOUNT, ClientLine, WaitingRoom
 from callmark.surfaces.app import build_app
 
+_T = TypeVar("_T")
 WAITING = {"wait_s": 30}
 
 
@@ -64,8 +70,15 @@ class Scene(Struct, frozen=True):
 
     async def begin(self, path: str, **query: object) -> "asyncio.Task[dict[str, Any]]":
         """The request, once it waits."""
+        return await self._begun(self.business.get(path, **WAITING | query))
+
+    async def begin_to_ask(self, path: str) -> "asyncio.Task[httpx.Response]":
+        """As `begin`, the whole response."""
+        return await self._begun(self.business.ask(path, **WAITING))
+
+    async def _begun(self, asked: Coroutine[Any, Any, _T]) -> "asyncio.Task[_T]":
         before = len(self.real.pauses)
-        asking = asyncio.create_task(self.business.get(path, **WAITING | query))
+        asking = asyncio.create_task(asked)
         await self.real.pauses.until(lambda pauses: len(pauses) > before)
         assert not asking.done()
         return asking
@@ -146,6 +159,42 @@ async def test_another_accounts_news_wakes_nobody(deps: Deps, scene: Scene) -> N
     assert len(scene.real.pauses) == 1
     await scene.append()
     await asking
+
+
+async def _regenerate(deps: Deps, cast: Cast) -> None:
+    await credentials.regenerate_key(deps, cast.account.id, KeyId(UUID(cast.key_id)), by=SYSTEM)
+
+
+async def _suspend(deps: Deps, cast: Cast) -> None:
+    await accounts.update_account(deps, cast.account.id, by=SYSTEM, state=AccountState.SUSPENDED)
+
+
+async def _narrow(deps: Deps, cast: Cast) -> None:
+    left = frozenset({Feature.USER_FEEDBACK})
+    await credentials.update_key(deps, cast.account.id, KeyId(UUID(cast.key_id)), by=SYSTEM, features=left)
+
+
+@pytest.mark.parametrize(("end", "status"), [(_regenerate, 401), (_suspend, 403), (_narrow, 403)])
+async def test_what_comes_after_its_access_has_ended_is_not_answered(
+    scene: Scene, end: Callable[[Deps, Cast], Awaitable[None]], status: int
+) -> None:
+    deps, cast = scene.business.deps, scene.business.cast
+    batch = await scene.business.push(scene.business.record(phone()))
+    asking = [await scene.begin_to_ask(path) for path in ("events", f"batches/{batch}")]
+    await end(deps, cast)
+    await scene.append()
+    await batches.withdraw_batch(deps, scene.account_id, UUID(batch), by=SYSTEM)
+    assert [(await one).status_code for one in asking] == [status, status]
+
+
+async def test_a_token_that_expires_while_its_request_waits_is_answered(scene: Scene) -> None:
+    clock = scene.business.deps.clock
+    assert isinstance(clock, FakeClock)
+    asking = await scene.begin("events")
+    clock.advance(TOKEN_LIFETIME)
+    assert (await scene.business.ask("events")).status_code == 401
+    await scene.append()
+    assert numbers(await asking) == [1]
 
 
 async def test_without_news_the_answer_is_what_is_there_when_the_time_is_over(scene: Scene) -> None:

@@ -57,14 +57,22 @@ _REFUSED = "invalid api_key or key_id"
 
 
 async def admit(
-    deps: Deps, token: str, account: str, *, feature: KeyAccess | None = None, bucket: Bucket | None = None
+    deps: Deps,
+    token: str,
+    account: str,
+    *,
+    feature: KeyAccess | None = None,
+    bucket: Bucket | None = None,
+    at: datetime | None = None,
 ) -> Admission:
     """Whether the bearer of `token` may act for the account of the path, and what it found in its bucket.
+
+    The token's age counts as it was `at` an instant, else now.
 
     Raises Unauthenticated (no live token of a live key) or Forbidden (another account's, a suspended account, a key or
     subscription without the feature). An allowance that is not granted is for the caller to answer.
     """
-    asked = admission_request(token, account, feature, bucket, deps.clock.now())
+    asked = admission_request(token, account, feature, bucket, at or deps.clock.now())
     (row,) = await deps.gather(queries.admit, [asked])
     return admission_of(asked, row)
 

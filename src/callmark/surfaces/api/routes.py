@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import cache, partial
 from math import inf
 from typing import Annotated
@@ -288,7 +289,25 @@ class Api:
         request = ApiRequest(self._deps, *asked, features=features, push=push, operator=operator, headers=headers)
         if route.keyed and (keys := keys_of(scope)):
             return await answer_once(route, request, keys, partial(_refused, route.family))
-        return await route.handler(request)
+        return await self._handled(route, request, token)
+
+    async def _handled(self, route: ApiRoute, request: ApiRequest, token: str) -> Response:
+        """The handler's answer. After a wait, raises what a new request would get: its key or account may have ended.
+
+        A token that expired meanwhile still counts: it was good when the request came.
+        """
+        answer = await route.handler(request)
+        at = request.line.waits_since
+        if at is None:
+            return answer
+        if route.or_features:
+            _, left = await self._admit_by_any(route, request.path, token, at)
+            if not request.features <= left:
+                raise Forbidden
+        else:
+            account = request.path["clientAccountId"]
+            await credentials.admit(self._deps, token, account, feature=route.feature, at=at)
+        return answer
 
     async def _admit(
         self, route: ApiRoute, token: str, account: str, body: bytes | None
@@ -300,13 +319,14 @@ class Api:
         return await credentials.admit(self._deps, token, account, feature=route.feature, bucket=route.bucket), None
 
     async def _admit_by_any(
-        self, route: ApiRoute, path: dict[str, str], token: str
+        self, route: ApiRoute, path: dict[str, str], token: str, at: datetime | None = None
     ) -> tuple[Admission, frozenset[KeyAccess]]:
         """The admission, and those of the route's features that the token may use; Forbidden when it may use none."""
         allowed: dict[KeyAccess, Admission] = {}
         for feature in route.features:
             with contextlib.suppress(Forbidden):
-                allowed[feature] = await credentials.admit(self._deps, token, path["clientAccountId"], feature=feature)
+                account = path["clientAccountId"]
+                allowed[feature] = await credentials.admit(self._deps, token, account, feature=feature, at=at)
         if not allowed:
             raise Forbidden
         return next(iter(allowed.values())), frozenset(allowed)

@@ -2,7 +2,7 @@
 
 An announcement wakes it (`domain.news`). Announcements can be lost, so it also looks every `LOOKS_EVERY`; without
 NATS that is all it does. It holds no connection to an engine while it waits, and it ends with its client's connection
-and at once when the server stops.
+and at once when the server stops. What it found is answered only where its token may still ask (`surfaces.api.routes`).
 """
 
 import asyncio
@@ -59,6 +59,7 @@ async def wait_until(
     if not wait or is_enough(found):
         return found
     news = asyncio.Event()
+    request.line.waits_since = request.deps.clock.now()
     ends_at = request.deps.database_now() + wait  # which no one sets on this machine
     with aside(), request.line.room.place(request.account_id):
         async with request.line.watched(news.set), _listening(request, topic, news.set):

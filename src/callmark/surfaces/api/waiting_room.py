@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from starlette.types import Receive, Scope
 
@@ -48,6 +48,8 @@ class ClientLine:
         self._connection = connection_of(scope)
         self._receive = receive
         self.is_left = False
+        self.waits_since: datetime | None = None
+        """When the request began to wait; None for one that was answered at once."""
 
     @property
     def is_closing(self) -> bool:
