@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from callmark.tables.cell_formats import as_shown
 from callmark.tables.model import Line, TableError
 from callmark.tables.sheet_errors import NO_VALUE
-from callmark.tables.workbook_parts import DAMAGED, Merged, WorkbookParts, look_inside
+from callmark.tables.workbook_parts import DAMAGED, Merged, Package, WorkbookParts, look_inside
 
 MOST_ROWS = 1_000_000
 MOST_CELLS = 5_000_000
@@ -87,9 +87,11 @@ def read(data: bytes, sheet: str = "") -> Sheet:
 
 
 def _read(data: bytes, wanted: str, parts: WorkbookParts) -> Sheet:
-    openpyxl: Any = import_module("openpyxl")
+    reader: Any = import_module("openpyxl.reader.excel").ExcelReader(io.BytesIO(data), read_only=True, data_only=True)
     warnings.filterwarnings("ignore", module="openpyxl")
-    book: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+    reader.archive = Package(io.BytesIO(data))
+    reader.read()
+    book: Any = reader.wb
     try:
         every: list[Any] = list(book.worksheets)
         visible = [one for one in every if one.sheet_state == "visible"] or every

@@ -7,6 +7,8 @@ import io
 import re
 import zipfile
 from functools import reduce
+from typing import IO, Literal
+from xml.parsers import expat
 
 from msgspec import Struct, field
 
@@ -19,9 +21,11 @@ _LONGEST_TAG = 1_000
 """Bytes of a chunk that are searched again with the next one, which may have the end of a tag."""
 _STRICT = b"purl.oclc.org/ooxml"
 """Names of the format's second form, in which openpyxl finds no sheets."""
-_LONG_FORMAT = re.compile(rb"<!ENTITY|formatCode\s{0,9}=\s{0,9}[\"'][^\"'<]{800}")
+_LONG_FORMAT = re.compile(rb"formatCode\s{0,9}=\s{0,9}[\"'][^\"'<]{800}")
 """A cell's format of more than the 255 characters that Excel allows: openpyxl goes through it from each bracket."""
 DAMAGED = "this workbook is damaged; save it again, or as CSV"
+_LONGEST_BEGINNING = 1 << 16
+"""Bytes of a part before its first element; programs write some hundred."""
 _FORMULAS = (re.compile(rb"<f[\s/>]"), re.compile(rb":f[\s/>]"))
 """Two, each with a first character: that is ten times as fast as one with a choice."""
 _ROW = re.compile(rb"row\s([^<>]*)")
@@ -51,6 +55,45 @@ class WorkbookParts(Struct):
     has_formulas: bool = False
     has_hidden_rows: bool = False
     merged: dict[str, set[Merged]] = field(default_factory=dict[str, set[Merged]])
+
+
+class Package(zipfile.ZipFile):
+    """The zip as openpyxl gets it: a part that begins with a document type is damaged, whatever its name is.
+
+    Programs write none, and the entities that one declares make a few kilobytes a text of many gigabytes. openpyxl
+    refuses them only where defusedxml is installed, and which parts it parses only its reader knows.
+    """
+
+    def open(
+        self,
+        name: str | zipfile.ZipInfo,
+        mode: Literal["r", "w"] = "r",
+        pwd: bytes | None = None,
+        *,
+        force_zip64: bool = False,
+    ) -> IO[bytes]:
+        """A part that is safe to parse. Raises TableError."""
+        with super().open(name, mode, pwd, force_zip64=force_zip64) as member:
+            _check_beginning(member.read(_LONGEST_BEGINNING))
+        return super().open(name, mode, pwd, force_zip64=force_zip64)
+
+
+def _check_beginning(beginning: bytes) -> None:
+    """Raises TableError for what has a document type before its first element, or comes to neither of them."""
+    elements: list[str] = []
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _refuse
+    parser.StartElementHandler = lambda name, _: elements.append(name)
+    try:
+        parser.Parse(beginning)
+    except expat.ExpatError:
+        return  # no XML, such as a picture: what parses it comes no further either
+    if not elements and len(beginning) == _LONGEST_BEGINNING:
+        raise TableError(DAMAGED)
+
+
+def _refuse(*_: object) -> None:
+    raise TableError(DAMAGED)
 
 
 def look_inside(data: bytes) -> WorkbookParts:
