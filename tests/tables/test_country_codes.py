@@ -3,7 +3,7 @@
 import pytest
 
 from callmark.record_rules.columns import RowReader
-from callmark.tables.numbers import EITHER_UNDER, NumberFile, read_numbers
+from callmark.tables.numbers import NumberFile, read_numbers
 from callmark.tables.reader import Reading, read_table
 
 ONE, TWO = "918040005001", "918040005002"
@@ -37,7 +37,14 @@ def test_numbers_that_no_country_has_are_told() -> None:
 
 @pytest.mark.parametrize(
     ("code", "written"),
-    [("91", "9123456789"), ("91", "91987 65432"), ("+55", "55991234567"), ("39", "3911234567"), ("47", "47161746")],
+    [
+        ("91", "9123456789"),
+        ("91", "9.123456789E+09"),
+        ("91", "91987 65432"),
+        ("+55", "55991234567"),
+        ("39", "3911234567"),
+        ("47", "47161746"),
+    ],
 )
 def test_a_number_that_begins_with_the_digits_of_its_country_code_by_chance_lacks_it(code: str, written: str) -> None:
     found = read_numbers(f"Country Code,Phone\n{code},{written}\n91,{TWO}\n".encode())
@@ -45,17 +52,39 @@ def test_a_number_that_begins_with_the_digits_of_its_country_code_by_chance_lack
     assert [line for line, why in told(found) if why.startswith(f"its country code, {code}, stands in another")] == [2]
 
 
-def test_a_number_that_can_be_meant_with_and_without_its_country_code_is_refused() -> None:
-    found = read_numbers(b"Country Code,Phone\n49,4921123456\n49,+4921123456\n49,00 49 21123457\n")
-    assert (found.numbers, told(found)) == (["4921123456", "4921123457"], [(2, EITHER_UNDER)])
+def test_each_number_of_a_cell_is_judged_as_it_is_written() -> None:
+    found = read_numbers(b"Country Code,Phone\n91,9123456789 / +91 98400 12345\n91,+9123456789\n")
+    assert (found.numbers, [line for line, _ in told(found)]) == (["919840012345", "9123456789"], [2])
 
 
 @pytest.mark.parametrize(
     ("code", "number"),
-    [("1", "12025550123"), ("44", "447911123456"), ("7", "79161234567"), ("62", "628123456789"), ("91", "911171366")],
+    [
+        ("1", "12025550123"),
+        ("44", "447911123456"),
+        ("7", "79161234567"),
+        ("91", "911171366"),
+        ("62", "628123456789"),
+        ("62", "62211234567"),
+        ("49", "4915112345678"),
+        ("49", "491701234567"),
+        ("49", "49511123456"),
+        ("49", "4921123456"),
+        ("383", "38344123456"),
+        ("39", "390692471234"),
+        ("46", "46812345678"),
+    ],
 )
 def test_a_number_that_has_its_country_code_is_read(code: str, number: str) -> None:
     assert read_numbers(f"Country Code,Phone\n{code},{number}\n".encode()).numbers == [number]
+
+
+@pytest.mark.parametrize("before", ["00", "tel:00", "Tel. 00", '="00', "[00", "<00", "\u2022 00", "> 00", "+", "tel:+"])
+def test_a_number_that_is_written_with_its_country_code_is_read(before: str) -> None:
+    after = {"=": '"', "[": "]", "<": ">"}.get(before[0], "")
+    for number in ("4915112345678", "4921123457"):
+        cell = f"{before}{number}{after}".replace('"', '""')
+        assert read_numbers(f'Country Code,Phone\n49,"{cell}"\n'.encode()).numbers == [number]
 
 
 def test_a_receiver_that_begins_with_its_country_code_by_chance_is_refused() -> None:

@@ -19,7 +19,7 @@ from callmark.tables.columns import (
     says_phone,
 )
 from callmark.tables.model import Line, Table, TableError, Unread
-from callmark.tables.phones import NoNumber, as_ascii, looks_like_phone, read_phones
+from callmark.tables.phones import NoNumber, has_code, looks_like_phone, read_parts, read_phones
 from callmark.tables.plans import fits_country, is_valid
 from callmark.tables.reader import Reading, read_table
 
@@ -117,12 +117,12 @@ def _of_line(line: Line, columns: tuple[int, ...], code: int | None, region: str
     """Each number of a line, or what is wrong with it. A line may have many: its text is put together once."""
     text = ""
     for cell in _cells(line, columns):
-        read = read_phones(cell, region)
+        read = read_parts(cell, region)
         if isinstance(read, NoNumber):
             yield Unread(line.number, (cell or line.text)[:_LONGEST_SHOWN], read.why)
             continue
-        for number in read:
-            if why := not_under(line, code, number, "" if region else cell):
+        for number, part in read:
+            if why := not_under(line, code, number, "" if region else part):
                 text = text or line.text[:_LONGEST_SHOWN]
                 yield Unread(line.number, text, why)
             else:
@@ -160,29 +160,24 @@ def dial_code_column(table: Table) -> int | None:
 def not_under(line: Line, code: int | None, number: str, written: str) -> str:
     """What is wrong with a number whose row names another country code (in column `code`); empty when nothing is.
 
-    `written` is what it was read from without a country, else empty. Digits that begin with the code by chance lack it:
-    9123456789 under 91.
+    `written` is what it was read from without a country, else empty. A number that begins with the code and is one of
+    its plan is what it says. What is none, and begins with the code by chance, lacks it: 9123456789 under 91.
     """
     said = line.cells[code][:_LONGEST_SHOWN] if code is not None and code < len(line.cells) else ""
     digits = said.removesuffix(".0").lstrip("+0 ")
     if not (digits.isascii() and digits.isdigit()):
         return ""
-    if number.startswith(digits):
-        longer = digits + number
-        if not (_may_lack_code(written) and is_valid(longer) and fits_country(longer)):
-            return ""
-        if is_valid(number):
-            return EITHER_UNDER
+    if number.startswith(digits) and (is_valid(number) or not _lacks(digits, number, written)):
+        return ""
     return f"its country code, {said}, {_ELSEWHERE}"
 
 
-def _may_lack_code(written: str) -> bool:
-    """Whether a text has digits, and neither + nor 00 before them."""
-    visible = "".join(map(as_ascii, written))
-    return "+" not in visible and bool(visible) and not visible.lstrip("( '").startswith("00")
+def _lacks(code: str, number: str, written: str) -> bool:
+    """Whether a number that is none is one with the code before it, and was not written with + or 00."""
+    longer = code + number
+    return bool(written) and is_valid(longer) and fits_country(longer) and not has_code(written)
 
 
-EITHER_UNDER = "could begin with its country code, or lack it; write it with +"
 NOT_UNDER = f"its country code {_ELSEWHERE}"
 """The same without the code, for those who count rows by what is wrong with them."""
 

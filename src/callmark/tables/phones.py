@@ -42,6 +42,7 @@ _BREAKS = re.compile(r" ?[\t\r\n][\t\r\n ]*")
 _DIALLING_0011 = frozenset({"AU", "CC", "CX"})
 """Countries in which numbers of others are dialled with 0011; 00 before them is read too."""
 _CUT = "a spreadsheet or a 32-bit float has cut its last digits; store the column as text and save the file again"
+_WITH_CODE = re.compile(r"[^0-9+]*(?:\+|00)")
 _LONGEST_TEXT = 100
 _FEWEST_DIGITS = 3
 """A text with letters and fewer digits is no attempt at a number."""
@@ -84,9 +85,15 @@ def _without_place(cleaned: str, read: str | NoNumber, region: str) -> str | NoN
 
 def read_phones(text: str, region: str = "") -> list[str] | NoNumber:
     """Every number of a text that may write several; none of them when one cannot be read."""
+    found = read_parts(text, region)
+    return found if isinstance(found, NoNumber) else [number for number, _ in found]
+
+
+def read_parts(text: str, region: str = "") -> list[tuple[str, str]] | NoNumber:
+    """As `read_phones`, each number with the part of the text that writes it."""
     first = read_phone(text, region)
     if isinstance(first, str):
-        return [first]
+        return [(first, text)]
     plain = _BREAKS.sub("\n", _MANY_SPACES.sub(" ", _visible(text)))
     for divider in (_BETWEEN, _SPACES):
         parts = [part for part in divider.split(plain) if part.strip()]
@@ -97,15 +104,20 @@ def read_phones(text: str, region: str = "") -> list[str] | NoNumber:
     return first
 
 
-def _all_of(parts: list[str], region: str) -> list[str]:
+def _all_of(parts: list[str], region: str) -> list[tuple[str, str]]:
     """The number of each part, nothing when one has none; a cell of a million parts is given up at the first such."""
-    found: list[str] = []
+    found: list[tuple[str, str]] = []
     for part in parts:
         one = read_phone(part, region)
         if isinstance(one, NoNumber):
             return []
-        found.append(one)
+        found.append((one, part))
     return found
+
+
+def has_code(text: str) -> bool:
+    """Whether the number that a text writes begins with + or 00, and so with its country code."""
+    return _WITH_CODE.match(_visible(text)) is not None
 
 
 def looks_like_phone(text: str, region: str = "") -> bool:

@@ -16,7 +16,7 @@ from callmark.record_rules.columns import (
 from callmark.record_rules.fields import Field
 from callmark.tables.columns import key, place_of
 from callmark.tables.model import Table, TableError
-from callmark.tables.numbers import EITHER_UNDER, NOT_UNDER
+from callmark.tables.numbers import NOT_UNDER
 from callmark.tables.phones import read_phone
 from callmark.tables.reader import Reading, read_table
 
@@ -58,9 +58,8 @@ def rows_of(table: Table, columns: Mapping[Field, int], region: str = "") -> lis
     for line in table.lines:
         values = reader.values(line)
         why = reader.fault(line, values)
-        if why and why != EITHER_UNDER:
-            why = NOT_UNDER  # faults are counted by their text; the line has the code
-        good.append(UploadRow(line.number, RowTexts._make(values), f"{why}: {line.text}" if why else ""))
+        # Faults are counted by their text; the line has the code.
+        good.append(UploadRow(line.number, RowTexts._make(values), f"{NOT_UNDER}: {line.text}" if why else ""))
     faulty = [UploadRow(one.line, RowTexts(), f"{one.why}: {one.text}") for one in table.faults]
     return sorted([*good, *faulty], key=lambda row: row.line)
 
