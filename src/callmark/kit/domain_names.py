@@ -3,6 +3,8 @@
 Python's own codec knows IDNA 2003 alone. It takes `straße` for `strasse`, which is the domain of someone else.
 """
 
+from unicodedata import normalize
+
 import idna
 
 LONGEST = 253
@@ -33,8 +35,20 @@ def spellings(address: str) -> list[str]:
     """An email address with its domain in ASCII, then in its own letters, then as it is; each once."""
     in_ascii = with_ascii_domain(address)
     local, at, domain = in_ascii.rpartition("@")
+    return list(dict.fromkeys([in_ascii, *(f"{local}{at}{own}" for own in _in_own_letters(domain)), address]))
+
+
+def _in_own_letters(domain: str) -> list[str]:
+    """A domain in ASCII as people write it; none where its letters are ASCII.
+
+    Of capitals, a database may know those of ASCII alone. So `MÜLLER` is a spelling, and so is an accent as a
+    character of its own. `STRASSE` is none of `straße`: it is another domain.
+    """
+    if "xn--" not in domain.lower() or len(domain) > LONGEST:
+        return []
     try:
-        own = idna.decode(domain) if "xn--" in domain.lower() and len(domain) <= LONGEST else domain
+        own = idna.decode(domain)
+        written = [own, own.upper(), own.title(), normalize("NFD", own)]
+        return [one for one in written if ascii_domain(one) == domain.lower()]
     except ValueError:
-        own = domain
-    return list(dict.fromkeys([in_ascii, f"{local}{at}{own}", address]))
+        return []
