@@ -1,12 +1,15 @@
 """What a mail server answers, and which of it is final."""
 
+import asyncio
+
 import pytest
 from tests.kit.outbound.mailing import mail_server
 
 from callmark.kit.clock import SystemClock
 from callmark.kit.ids import random_uuid
-from callmark.kit.outbound.smtp import OutgoingMail, send
-from callmark.kit.settings import read_settings
+from callmark.kit.outbound import smtp, smtp_client
+from callmark.kit.outbound.smtp import OutgoingMail, Refused, send
+from callmark.kit.settings import Settings, read_settings
 
 FINAL = [
     "550 no such mailbox",
@@ -40,6 +43,21 @@ OURS = [
 ]
 
 
+def settings_for(port: int) -> Settings:
+    return read_settings(
+        {
+            "CALLMARK_SMTP_HOST": "127.0.0.1",
+            "CALLMARK_SMTP_PORT": str(port),
+            "CALLMARK_SMTP_TLS": "none",
+            "CALLMARK_MAIL_FROM": "no-reply@callmark.example",
+        }
+    )
+
+
+def a_mail() -> OutgoingMail:
+    return OutgoingMail(random_uuid(), "alice@acme.example", "s", "t", "<p>t</p>", SystemClock().now())
+
+
 @pytest.mark.parametrize("where", ["at_rcpt", "at_data"])
 @pytest.mark.parametrize(("answer", "final"), [*((one, True) for one in FINAL), *((one, False) for one in OURS)])
 async def test_a_refusal_is_final_where_it_is_about_the_recipient_or_the_mail(
@@ -47,16 +65,50 @@ async def test_a_refusal_is_final_where_it_is_about_the_recipient_or_the_mail(
 ) -> None:
     async with mail_server() as inbox:
         setattr(inbox, where, [answer])
-        settings = read_settings(
-            {
-                "CALLMARK_SMTP_HOST": "127.0.0.1",
-                "CALLMARK_SMTP_PORT": str(inbox.port),
-                "CALLMARK_SMTP_TLS": "none",
-                "CALLMARK_MAIL_FROM": "no-reply@callmark.example",
-            }
-        )
-        mail = OutgoingMail(random_uuid(), "alice@acme.example", "s", "t", "<p>t</p>", SystemClock().now())
-        refused = await send(settings, mail)
+        refused = await send(settings_for(inbox.port), a_mail())
     assert refused
     assert refused.error.startswith(f"the mail server answered {answer[:3]}: ")
     assert refused.final is final
+
+
+async def _send_to_silent(step: str) -> tuple[Refused | None, list[str]]:
+    """A mail to a server that says nothing from this step on; what came of it, and the steps that it got."""
+    steps: list[str] = []
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 here\r\n")
+        while line := (await reader.readline()).decode().strip():
+            steps.append(line[:4].upper())
+            if steps[-1] == "DATA":
+                writer.write(b"354 yes\r\n")
+                await reader.readuntil(b"\r\n.\r\n")
+                steps.append("end")
+            if step in steps:
+                break
+            writer.write(b"250 OK\r\n")
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        ended.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        refused = await send(settings_for(server.sockets[0].getsockname()[1]), a_mail())
+        await ended.wait()
+    return refused, steps
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT"])
+async def test_ten_minutes_are_not_for_what_comes_before_the_mail(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "PATIENCE_S", 0.5)
+    refused, steps = await _send_to_silent(step)
+    assert refused == Refused("Timed out waiting for server response", final=False)
+    assert steps[-1] == step
+
+
+async def test_the_end_of_a_mail_has_a_patience_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert smtp_client.TAKEN_WITHIN_S == 600
+    monkeypatch.setattr(smtp_client, "TAKEN_WITHIN_S", 0.5)
+    refused, steps = await _send_to_silent("end")
+    assert refused == Refused("Timed out waiting for server response", final=False)
+    assert steps[-1] == "end"

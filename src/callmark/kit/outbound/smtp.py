@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     import aiosmtplib
 
 PATIENCE_S = 30.0
-"""How long the server may take to connect and to log in, for each step."""
-
-TAKEN_WITHIN_S = 600.0
-"""How long it may take to answer the end of a mail (RFC 5321, 4.5.3.2.6): who gives up earlier sends it twice."""
+"""How long the server may take for each step, but for the end of a mail."""
 
 _PERMANENT = 500
 """SMTP answers from here on say that the same mail will not be taken later either: for whatever reason."""
@@ -112,8 +109,8 @@ async def send(settings: Settings, mail: OutgoingMail) -> Refused | None:
 
     try:
         made = message(mail, settings.mail_from)
-        async with _server(settings) as server:
-            await server.send_message(made, timeout=TAKEN_WITHIN_S)
+        async with _server(settings, PATIENCE_S) as server:
+            await server.send_message(made)
     except MessageError as exc:
         refused = Refused(f"the mail cannot be written: {exc}", final=True)
     except aiosmtplib.SMTPRecipientsRefused as exc:
@@ -136,17 +133,17 @@ async def probe(settings: Settings) -> str | None:
     import aiosmtplib
 
     try:
-        async with _server(settings, patience_s=5):
+        async with _server(settings, 5):
             return None
     except (aiosmtplib.SMTPException, OSError, ValueError) as exc:
         return _said(exc) if isinstance(exc, aiosmtplib.SMTPResponseException) else str(exc) or type(exc).__name__
 
 
-def _server(settings: Settings, *, patience_s: float = PATIENCE_S) -> "aiosmtplib.SMTP":
+def _server(settings: Settings, patience_s: float) -> "aiosmtplib.SMTP":
     """The mail server of the settings; entered, it is connected and logged in."""
-    import aiosmtplib
+    from callmark.kit.outbound.smtp_client import MailClient
 
-    return aiosmtplib.SMTP(
+    return MailClient(
         hostname=settings.smtp_host,
         port=settings.smtp_port or _PORTS[settings.smtp_tls],
         username=settings.smtp_user or None,
