@@ -15,6 +15,10 @@ class _Connection(Protocol):
         """Runs statements without arguments in one round trip."""
         ...
 
+    def terminate(self) -> None:
+        """Cuts it, without a word to the server."""
+        ...
+
 
 def server_settings(name: str) -> dict[str, str]:
     """What is sent with the start; `name` is how PostgreSQL's activity list calls the process."""
@@ -22,5 +26,13 @@ def server_settings(name: str) -> dict[str, str]:
 
 
 async def begin_pooled(connection: _Connection) -> None:
-    """What is set on a connection of the pool before its first use."""
-    await connection.execute("SET jit = off")
+    """What is set on a connection of the pool before its first use.
+
+    Where that fails it is cut: the pool would say goodbye to a server that may be silent, for longer than its caller
+    waits.
+    """
+    try:
+        await connection.execute("SET jit = off")
+    except BaseException:
+        connection.terminate()
+        raise
