@@ -35,8 +35,13 @@ ROLE_OF = {
     "/stir/openapi.json": "stir",
     "/docs/stir": "stir",
     "/brand/1/icon.png": "stir",
+    "/c%6Fnsole": "console",
+    "/%63onsole/accounts": "console",
+    "/h%61ndset/v1/register": "gateway",
+    "/asyncapi%2Ejson": "gateway",
+    "/st%69r/v1/signing": "stir",
 }
-"""Which role alone answers on a path."""
+"""Which role alone answers on a path, also on one whose letters are encoded."""
 ANSWER = b"HTTP/1.1 %d .\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -137,6 +142,16 @@ async def test_only_streams_of_handsets_may_ask_for_another_protocol(stage: Stag
         writer.close()
     upgrades = [*stage.hosts[0].upgrades, *stage.hosts[1].upgrades]
     assert [one.lower() for one in upgrades] == ["/handset/v1/stream websocket"]
+
+
+async def test_readiness_is_not_for_the_public_however_it_is_written(stage: Stage) -> None:
+    async with stage.client() as client:
+        for path in ("/readyz", "/readyz/api", "/%72eadyz", "/%72%65adyz/api", "/readyz%2Fapi", "/readyz?x=%zz"):
+            assert (await client.get(path)).status_code == 404, path
+    reader, writer = await stage.send("GET /readyz/%zz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await reader.readline()).split()[1] in {b"400", b"404"}
+    writer.close()
+    assert stage.requests == []
 
 
 @pytest.mark.parametrize(
