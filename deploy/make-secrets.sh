@@ -8,6 +8,13 @@ command -v openssl >/dev/null || { echo "make-secrets.sh: install openssl first"
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "${1:-$here/secrets}"
 cd "${1:-$here/secrets}"
+case $(ls -ld .) in
+d???--[-S]--[-T]*) ;;
+*)
+  echo "make-secrets.sh: others have access to $(pwd) and could read every secret: chmod go-rwx it first" >&2
+  exit 1
+  ;;
+esac
 host=${CALLMARK_HOST_NAME:-localhost}
 
 new() { openssl rand -hex "$1"; }

@@ -49,6 +49,25 @@ def test_secrets_are_made_once_and_others_cannot_reach_them(secrets: Path) -> No
     assert [file for file in named if not (secrets / Path(file).relative_to("secrets")).exists()] == []
 
 
+@pytest.mark.parametrize("mode", [0o755, 0o711, 0o750])
+def test_no_secret_is_made_where_others_can_reach_it(mode: int, tmp_path: Path) -> None:
+    made = tmp_path / "secrets"
+    made.mkdir()
+    made.chmod(mode)
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        make_secrets(made)
+    assert f"others have access to {made} ".encode() in failed.value.stderr
+    assert list(made.iterdir()) == []
+    made.chmod(0o700)
+    make_secrets(made)
+
+
+def test_what_is_made_for_nats_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    subprocess.run([DEPLOY / "nats/make-keys.sh", tmp_path, "nats1.internal"], check=True, capture_output=True)
+    assert [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077] == []
+
+
 def volumes() -> list[str]:
     return [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
 
