@@ -50,6 +50,17 @@ def test_a_zero_of_the_format_is_read(number_format: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "number_format", ['0#" "##" "##" "##" "##', r"0#\ ##\ ##\ ##\ ##", "0?-??-??-??-??", "0#########"]
+)
+def test_places_behind_a_zero_show_zeros_too(number_format: str) -> None:
+    found = read_numbers(formatted(612345678, number_format))
+    assert (found.numbers, [one.why for one in found.unread]) == ([], ["starts with 0; choose its country"])
+    in_france = read_numbers(formatted(612345678, number_format), reading=Reading(region="FR"))
+    assert in_france.numbers == ["33612345678"]
+    assert read_numbers(formatted(33612345678, number_format)).numbers == ["33612345678"]
+
+
+@pytest.mark.parametrize(
     "number_format",
     [
         "General",

@@ -30,7 +30,10 @@ _LONGEST_FORMAT = 255
 
 
 class _Section(Struct):
-    """A part of a format: texts, and None for each digit of the number; `is_zero`: which are 0 where it has none."""
+    """A part of a format: texts, and None for each digit of the number; `is_zero`: which are 0 where it has none.
+
+    Those are the `0`s and every place behind one: `0#` shows 5 as 05.
+    """
 
     sign: str = ""
     limit: int = 0
@@ -94,7 +97,7 @@ def _sections(number_format: str) -> list[_Section]:
             last.sign, last.limit = token["sign"], int(token["limit"])
         elif token["places"]:
             last.tokens.append(None)
-            last.is_zero.append(token["places"] not in "#?")
+            last.is_zero.append(token["places"] not in "#?" or last.zero_count > 0)
             last.zero_count += last.is_zero[-1]
             last.length += 1
         elif token["other"]:
