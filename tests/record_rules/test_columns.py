@@ -57,9 +57,16 @@ def test_a_callers_number_is_never_taken_for_a_receivers() -> None:
     assert by_names(found, COLUMNS, Field.RECEIVER)[Field.CALLER] == 1
 
 
-@pytest.mark.parametrize("name", ["@home", "+Plus Service", "=Acme=", "-50 % Sale", "Acme", "'Acme'", "'t Hart", "-5"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("@home", "+Plus Service", "=Acme=", "-50 % Sale", "Acme", "'Acme'", "'t Hart", "-5"),
+        *("Sale;+50 %", "@home;=Acme;@work", 'Acme;"=1"', "Acme;'t Hart", "Acme; '=1", "Acme;-5"),
+    ],
+)
 def test_a_name_of_results_that_are_sent_again_is_the_same(name: str) -> None:
-    text = f"receiver,label_name\n918040005001,{guarded(name)}\n"
+    quoted = guarded(name).replace('"', '""')
+    text = f'receiver,label_name\n918040005001,"{quoted}"\n'
     found = read_table(text.encode(), lambda _: 2)
     row_reader = RowReader.of(found, [0, 1], 0, "", 100)
     assert row_reader.values(found.lines[0]) == ["918040005001", name]

@@ -8,7 +8,7 @@ _BEGINS = rf"(?:[=@]|[+-](?![\d ]*(?:[{_DIVIDES}]|\Z)))"
 """How a formula begins; a signed number, as people write phone numbers, is none."""
 _FORMULA = re.compile(rf"\A(?=[\t\r]|{_BEGINS})|(?<=[{_DIVIDES}])(?=\"*{_BEGINS})")
 """Before a formula. To readers that divide within a text, quotes behind such a mark are those around an empty one."""
-_GUARDED = re.compile(r"\A'(?=[=+@-])")
+_GUARDED = re.compile(rf"\A'(?=[=+@-])|(?<=[{_DIVIDES}])'(?=\"*{_BEGINS})")
 
 
 def guarded(text: str) -> str:
@@ -17,5 +17,5 @@ def guarded(text: str) -> str:
 
 
 def unguarded(text: str) -> str:
-    """The text of a cell without the apostrophe at its beginning, so that results can be sent again."""
+    """The text of a cell without the apostrophes of `guarded`, so that results can be sent again."""
     return _GUARDED.sub("", text)
