@@ -57,3 +57,9 @@ async def test_who_accepts_an_invitation_leaves_no_session_behind(
     assert not await _is_alive(browse, before)
     noted = [entry.action for entry in await log_of(deps, business.account.id)]
     assert noted.count("operator.stopped") == 1
+
+
+async def test_a_page_without_a_menu_loads_no_script_of_one(business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    assert "drawer.js" in (await alice.get("/console")).text
+    assert "drawer.js" not in (await alice.get("/console/reset/gone")).text
