@@ -1,6 +1,7 @@
 """What a command prints: tables and lists for people, JSON with stable keys for programs."""
 
 import sys
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from textwrap import indent
@@ -18,6 +19,9 @@ Row = Mapping[str, object]
 
 _UNBOUNDED = 10_000
 """Wide enough that nothing is folded."""
+_OBEYED = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode's control characters, halves of pairs, and ends of lines and paragraphs."""
+_TURNS_ROUND = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class Output:
@@ -87,7 +91,12 @@ def _plain(value: object) -> object:
 
 def printable(text: str) -> str:
     """The text in one line; what would do something to the terminal, or begin a new line, is written out."""
-    return text if text.isprintable() else "".join(at if at.isprintable() else repr(at)[1:-1] for at in text)
+    return text if text.isprintable() else "".join(repr(at)[1:-1] if is_obeyed(at) else at for at in text)
+
+
+def is_obeyed(character: str) -> bool:
+    """Whether a terminal does something at this character instead of showing it. Joiners of letters are shown."""
+    return unicodedata.category(character) in _OBEYED or character in _TURNS_ROUND
 
 
 def _shown(value: object) -> Text:

@@ -6,6 +6,8 @@ from tests.client.cli.conftest import Commands
 from tests.client.cli.record_files import GOOD, HEAD
 from tests.client.conftest import Platform
 
+from callmark.terminal import printable
+
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b1m\u202edelivered"
 WRITTEN_OUT = r"\x1b]0;owned\x07\x1b[2J\x9b1m\u202edelivered"
 
@@ -15,6 +17,12 @@ async def test_in_the_receiver_of_an_invalid_record(platform: Platform, commands
         sent = await client.batches.create([platform.record(receiver=f"{EVIL}\r\nall")])
     shown = await commands.run("batches", "show", sent.batch_id)
     assert rf"{WRITTEN_OUT}\r\nall" in shown.stdout
+
+
+def test_letters_of_every_script_are_shown_as_they_are() -> None:
+    for text in ("ക്ഷ ന്\u200d", "\u0645\u06cc\u200c\u062e\u0648", "Café\u00a0Paris", "👩\u200d🚒", "日本\u3000東京"):
+        assert printable(text) == text
+    assert printable("a\u2028b\ud800\u200fc") == r"a\u2028b\ud800\u200fc"
 
 
 async def test_in_the_names_of_columns(nobody: Commands, tmp_path: Path) -> None:

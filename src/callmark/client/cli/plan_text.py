@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from callmark.client.account_file.plans import AccountChange, AccountPlan, FieldDifference
+from callmark.terminal import is_obeyed
 
 SIGNS = {"create": "+", "change": "~", "delete": "-"}
 _COLOURS = {"create": "green", "change": "yellow", "delete": "red"}
@@ -116,7 +117,7 @@ def _text(value: object) -> str:
 
 def _safe(text: str) -> str:
     """Without characters that a terminal obeys."""
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+    return "".join(f"\\u{ord(one):04x}" if is_obeyed(one) else one for one in text)
 
 
 def _first(items: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -16,6 +16,9 @@ from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import Sealer
 from callmark.kit.settings import Settings
 
+_JOINERS = "\u200c\u200d"
+"""Of letters in many scripts, and of emoji."""
+
 
 async def enqueue(
     tx: Tx,
@@ -33,7 +36,7 @@ async def enqueue(
     A subject is one line; what a line cannot hold is dropped from it. From `expires_at` on it is not sent. With a
     `sealer` all but the subject is stored encrypted.
     """
-    line = " ".join("".join(c if c.isprintable() else " " for c in subject).split())[:LONGEST_SUBJECT]
+    line = " ".join("".join(c if c.isprintable() or c in _JOINERS else " " for c in subject).split())[:LONGEST_SUBJECT]
     text, html, sealed = text.replace("\0", ""), html.replace("\0", ""), None
     if sealer:
         text, html, sealed = "", "", sealing.sealed(sealer, to, text, html)

@@ -5,7 +5,7 @@ import click
 from callmark.domain.numbers.model import Delisted, ListingJob, NumberDetails, Published, RequestStatus
 from callmark.domain.numbers.number_list_parser import NumberList
 from callmark.tables.numbers import how_it_was_read
-from callmark.terminal import Output, Row
+from callmark.terminal import Output, Row, printable
 
 MOST_SHOWN = 20
 """Rejected lines that are printed for people; JSON has them all."""
@@ -42,7 +42,7 @@ def print_rejected(out: Output, listed: NumberList) -> None:
     if out.as_json:
         return
     for told in how_it_was_read(listed.columns, listed.unused, listed.skipped, listed.notes):
-        click.echo(told, err=True)
+        click.echo(printable(told), err=True)
     if not listed.rejected:
         return
     click.echo(f"{rejected_count(listed)}:", err=True)
