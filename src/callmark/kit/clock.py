@@ -1,7 +1,7 @@
 """The clocks: the product's, which the emulator may move, and the real one.
 
 The product clock rules windows, lifetimes, limits, schedules and every stored `…_at` of the domain. The real clock
-rules heartbeats, socket time-outs, durations, logs and ids; leases run by the database's (`kit.clock_watch`).
+rules socket time-outs, durations, logs and ids; leases and heartbeats run by the database's (`kit.clock_watch`).
 """
 
 import asyncio

@@ -53,6 +53,11 @@ class ClockWatch:
         return self._real.now() - theirs - timedelta(seconds=self._since_boot() - at)
 
 
+def past(length: timedelta, now: datetime) -> tuple[datetime, datetime]:
+    """From when to when instants count in a limit at `now`: none of a clock that was ahead and is set right."""
+    return now - length, now + TRUSTED_WITHIN
+
+
 def trouble_of(ahead: timedelta) -> str:
     """What is wrong with a clock that is so far ahead of the database's, or behind it; empty where it is trusted."""
     if abs(ahead) <= TRUSTED_WITHIN:

@@ -151,3 +151,13 @@ async def test_a_receiver_reports_a_limited_number_of_calls_a_day(deps: Deps, cl
     clock.advance(timedelta(hours=23))
     await report(third, CallEvent.MISSED)
     assert (await read(deps, receiver, third)).outcome is CallEvent.MISSED
+
+
+async def test_calls_of_a_clock_that_was_ahead_are_none_of_the_day(deps: Deps, clock: FakeClock) -> None:
+    deps = replace(deps, settings=replace(deps.settings, calls_a_day=1))
+    receiver, right = phone(), CallId(random_uuid())
+    clock.advance(timedelta(hours=5))
+    await calls.report(deps, receiver, CallReport(CallId(random_uuid()), CALLER, CallEvent.MISSED, CallSource.NONE))
+    clock.advance(-timedelta(hours=5))
+    await calls.report(deps, receiver, CallReport(right, CALLER, CallEvent.MISSED, CallSource.NONE))
+    assert (await read(deps, receiver, right)).outcome is CallEvent.MISSED

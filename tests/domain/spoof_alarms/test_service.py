@@ -81,6 +81,14 @@ async def test_an_attack_is_told_by_so_many_events_an_hour_and_of_other_accounts
     assert await alarms.raise_possible_spoof(deps, alice.account.id, CALLER, phone(), SpoofCause.FOREIGN_SIGNATURE)
 
 
+async def test_an_alarm_of_a_clock_that_was_ahead_hides_none_once_it_is_set_right(deps: Deps, clock: FakeClock) -> None:
+    cast, receiver = await make_cast(deps), phone()
+    clock.advance(timedelta(hours=10))
+    assert await alarms.raise_possible_spoof(deps, cast.account.id, CALLER, receiver, SpoofCause.FOREIGN_SIGNATURE)
+    clock.advance(-timedelta(hours=10))
+    assert await alarms.raise_possible_spoof(deps, cast.account.id, CALLER, receiver, SpoofCause.FOREIGN_SIGNATURE)
+
+
 async def test_without_the_database_the_call_goes_on(deps: Deps) -> None:
     cast = await make_cast(deps)
     await deps.db.close()

@@ -131,14 +131,17 @@ async def find_repeated(tx: Tx, receiver: PhoneNumber, request_id: UUID) -> Call
     return _request(row) if row else None
 
 
-async def count_of_pair(tx: Tx, receiver: PhoneNumber, business: PhoneNumber, since: datetime, most: int) -> int:
-    """How often the receiver asked that number after `since`, `most` at the highest. Index callback_request_once."""
+async def count_of_pair(
+    tx: Tx, receiver: PhoneNumber, business: PhoneNumber, period: tuple[datetime, datetime], most: int
+) -> int:
+    """How often the receiver asked that number in a period, `most` at the highest. Index callback_request_once."""
     return await tx.fetchval(
         "SELECT count(*) FROM (SELECT FROM callback_request"
-        " WHERE receiver_number = $1 AND business_number = $2 AND requested_at > $3 LIMIT $4) AS asked",
+        " WHERE receiver_number = $1 AND business_number = $2 AND requested_at > $3 AND requested_at <= $4"
+        " LIMIT $5) AS asked",
         receiver,
         business,
-        since,
+        *period,
         most,
     )
 

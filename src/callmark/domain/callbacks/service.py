@@ -31,6 +31,7 @@ from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, 
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor
+from callmark.kit.clock_watch import past
 from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
@@ -212,7 +213,7 @@ async def _refuse_flood(deps: Deps, tx: Tx, made: CallbackRequest, now: datetime
     """Calls are reported by handsets, so it takes a separate limit to keep one of them from flooding a business."""
     most = deps.settings.answers_a_day
     pair = (made.receiver_number, made.business_number)
-    if most and await queries.count_of_pair(tx, *pair, now - _DAY, most) >= most:
+    if most and await queries.count_of_pair(tx, *pair, past(_DAY, now), most) >= most:
         raise Conflict("this receiver has reached the limit of callback requests to this number within 24 hours")
 
 

@@ -70,12 +70,13 @@ async def find(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None:
     return _call(row) if row else None
 
 
-async def count_since(tx: Tx, receiver: PhoneNumber, since: datetime, most: int) -> int:
-    """How many calls the receiver reported after `since`, `most` at the highest. Primary key, over its calls."""
+async def count_in(tx: Tx, receiver: PhoneNumber, period: tuple[datetime, datetime], most: int) -> int:
+    """How many calls the receiver reported in a period, `most` at the highest. Primary key, over its calls."""
     return await tx.fetchval(
-        "SELECT count(*) FROM (SELECT FROM call WHERE receiver_number = $1 AND reported_at > $2 LIMIT $3) AS calls",
+        "SELECT count(*) FROM (SELECT FROM call WHERE receiver_number = $1"
+        " AND reported_at > $2 AND reported_at <= $3 LIMIT $4) AS calls",
         receiver,
-        since,
+        *period,
         most,
     )
 

@@ -9,6 +9,7 @@ from callmark.domain.calls.model import Call, CallCounts, CallEvent, CallReport,
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation.model import RecordKey
+from callmark.kit.clock_watch import past
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
@@ -32,7 +33,7 @@ async def report(deps: Deps, receiver: PhoneNumber, fact: CallReport) -> None:
         raise Forbidden("record belongs to another receiver")
     now, most = deps.clock.now(), deps.settings.calls_a_day
     async with deps.db.connection() as tx:
-        is_over = most > 0 and await queries.count_since(tx, receiver, now - _DAY, most) >= most
+        is_over = most > 0 and await queries.count_in(tx, receiver, past(_DAY, now), most) >= most
         if is_over and await queries.find(tx, receiver, fact.call_id) is None:
             raise Conflict("this receiver has reached the limit of reported calls within 24 hours")
         await queries.merge(tx, _call(receiver, fact, now))

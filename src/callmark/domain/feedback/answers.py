@@ -16,6 +16,7 @@ from callmark.domain.feedback.model import CallType, Campaign, CampaignState, Fe
 from callmark.domain.ids import CallId, CampaignId, FeedbackId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
+from callmark.kit.clock_watch import past
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
@@ -73,7 +74,7 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: NewFeedback) -> Fe
 async def _refuse_flood(deps: Deps, tx: Tx, receiver: PhoneNumber, business: PhoneNumber, now: datetime) -> None:
     """Calls are reported by handsets, so it takes a separate limit to keep one of them from flooding a business."""
     most = deps.settings.answers_a_day
-    if most and await queries.count_of_pair(tx, receiver, business, now - _DAY, most) >= most:
+    if most and await queries.count_of_pair(tx, receiver, business, past(_DAY, now), most) >= most:
         raise Conflict("this receiver has reached the limit of answers to this number's campaigns within 24 hours")
 
 

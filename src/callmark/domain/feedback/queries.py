@@ -139,17 +139,20 @@ async def find_of_call(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Feedba
     return _feedback(row) if row else None
 
 
-async def count_of_pair(tx: Tx, receiver: PhoneNumber, business: PhoneNumber, since: datetime, most: int) -> int:
-    """How often the receiver answered about that number after `since`, `most` at the highest.
+async def count_of_pair(
+    tx: Tx, receiver: PhoneNumber, business: PhoneNumber, period: tuple[datetime, datetime], most: int
+) -> int:
+    """How often the receiver answered about that number in a period, `most` at the highest.
 
     Index feedback_once_a_call.
     """
     return await tx.fetchval(
         "SELECT count(*) FROM (SELECT FROM feedback"
-        " WHERE receiver_number = $1 AND business_number = $2 AND responded_at > $3 LIMIT $4) AS answers",
+        " WHERE receiver_number = $1 AND business_number = $2 AND responded_at > $3 AND responded_at <= $4"
+        " LIMIT $5) AS answers",
         receiver,
         business,
-        since,
+        *period,
         most,
     )
 

@@ -17,7 +17,7 @@ async def lock_alarms(tx: Tx, account_id: AccountId) -> None:
 
 
 async def count_recent(
-    tx: Tx, spoof: PossibleSpoof, same_call_since: datetime, period_since: datetime
+    tx: Tx, spoof: PossibleSpoof, same_call_since: datetime, period: tuple[datetime, datetime]
 ) -> tuple[int, int]:
     """How many alarms there were about the same call, and of the cause in the period.
 
@@ -26,13 +26,15 @@ async def count_recent(
     row = await fetch_one(
         tx,
         "SELECT count(*) FILTER (WHERE caller_number = $2 AND receiver_number = $3 AND raised_at >= $4) AS same,"
-        " count(*) FILTER (WHERE cause = $6) AS of_cause FROM possible_spoof WHERE account_id = $1 AND raised_at >= $5",
+        " count(*) FILTER (WHERE cause = $6) AS of_cause FROM possible_spoof WHERE account_id = $1 AND raised_at >= $5"
+        " AND raised_at <= $7",
         spoof.account_id,
         spoof.caller_number,
         spoof.receiver_number,
         same_call_since,
-        period_since,
+        period[0],
         spoof.cause,
+        period[1],
     )
     return row["same"], row["of_cause"]
 

@@ -12,6 +12,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
 from callmark.domain.spoof_alarms import queries
 from callmark.domain.spoof_alarms.model import MOST_IN_PERIOD, PERIOD, SAME_CALL, PossibleSpoof, SpoofCause
+from callmark.kit.clock_watch import past
 from callmark.kit.errors import AppError
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
@@ -65,7 +66,8 @@ async def _keep(deps: Deps, spoof: PossibleSpoof) -> bool:
 
 
 async def _is_enough(tx: Tx, spoof: PossibleSpoof) -> bool:
-    same, recent = await queries.count_recent(tx, spoof, spoof.raised_at - SAME_CALL, spoof.raised_at - PERIOD)
+    at = spoof.raised_at
+    same, recent = await queries.count_recent(tx, spoof, at - SAME_CALL, past(PERIOD, at))
     return same > 0 or recent >= MOST_IN_PERIOD
 
 

@@ -81,15 +81,15 @@ async def end_attempt(
 
 
 async def select_asked(
-    tx: Tx, account_id: AccountId | None, number: PhoneNumber | None, since: datetime
+    tx: Tx, account_id: AccountId | None, number: PhoneNumber | None, period: tuple[datetime, datetime]
 ) -> list[datetime]:
-    """When codes were asked for after that instant, in order. Indexes number_code_number, number_code_account."""
+    """When codes were asked for in a period, in order. Indexes number_code_number, number_code_account."""
     rows = await tx.fetch(
-        "SELECT requested_at FROM number_code WHERE requested_at > $1"
-        + (" AND account_id = $2" if account_id else " AND $2::uuid IS NULL")
-        + (" AND phone_number = $3" if number else " AND $3::text IS NULL")
+        "SELECT requested_at FROM number_code WHERE requested_at > $1 AND requested_at <= $2"
+        + (" AND account_id = $3" if account_id else " AND $3::uuid IS NULL")
+        + (" AND phone_number = $4" if number else " AND $4::text IS NULL")
         + " ORDER BY requested_at",
-        since,
+        *period,
         account_id,
         number,
     )

@@ -33,8 +33,10 @@ from callmark.domain.numbers.proofs.model import (
 from callmark.domain.numbers.proofs.service import lock_provable
 from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
+from callmark.kit.clock_watch import past
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
+from callmark.kit.installation import held_since
 from callmark.kit.outbound.client import Outbound, Patience, Unreachable, networks_to
 from callmark.kit.outbound.signed_posts import read_secret, signed_headers
 from callmark.kit.phone import PhoneNumber, shorten
@@ -78,6 +80,8 @@ async def send_code(
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
+        if await held_since(tx):
+            raise Conflict("this installation is a copy, which sends no codes until it is released")
         await _lock_unproven(tx, account_id, number, by)
         await _check_bounds(tx, account_id, number, now)
         code_id, until = NumberCodeId(new_id()), now + CODE_LIFETIME
@@ -178,9 +182,9 @@ async def _lock_unproven(tx: Tx, account_id: AccountId, number: PhoneNumber, by:
 
 async def _check_bounds(tx: Tx, account_id: AccountId, number: PhoneNumber, now: datetime) -> None:
     """Raises TooManyRequests for a number or an account that had as many codes as it can have in a day."""
-    since = now - CODES_WITHIN
-    of_number = await code_queries.select_asked(tx, None, number, since)
-    of_account = await code_queries.select_asked(tx, account_id, None, since)
+    period = past(CODES_WITHIN, now)
+    of_number = await code_queries.select_asked(tx, None, number, period)
+    of_account = await code_queries.select_asked(tx, account_id, None, period)
     for asked, most in ((of_number, CODES_OF_NUMBER), (of_account, CODES_OF_ACCOUNT)):
         if len(asked) >= most:
             raise TooManyRequests(asked[-most] + CODES_WITHIN - now)
