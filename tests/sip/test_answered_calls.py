@@ -11,7 +11,7 @@ from callmark.processes.sip_lab.proxies import ProxySettings, proxy
 
 async def test_a_call_that_nobody_ends_is_reported_under_its_own_id_with_its_seconds(tmp_path: Path) -> None:
     """As when a phone has lost its network or its power."""
-    longest_s, port, callee_port = 2, free_port(), free_port()
+    longest_s, port, callee_port = 3, free_port(), free_port()
     async with platform() as served, ends(callee_port) as (caller, callee):
         settings = ProxySettings(
             port=port, next_port=callee_port, stir_url=served.url, token="t", ask_s=10, longest_s=longest_s
@@ -20,7 +20,7 @@ async def test_a_call_that_nobody_ends_is_reported_under_its_own_id_with_its_sec
             await answered(caller, callee, port)
             report = await served.report_of(CALL_ID)
     assert (report["orig"], report["dest"], report["outcome"]) == (CALLER, CALLEE, "answered")
-    assert report["seconds"] >= longest_s
+    assert report["seconds"] >= longest_s - 1  # the proxy's timer and its clock tick apart, and both in whole seconds
 
 
 async def test_what_a_caller_answers_in_a_call_brings_no_name_to_the_phone(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ async def test_a_password_that_is_torn_is_named_with_what_to_do(directory: Path)
         with pytest.raises(SetupError, match=r"rejects the password .* Put the file back"):
             await engine.start()
         await engine.stop()
-    password.write_bytes(kept)
+    password.write_bytes(kept + b"\n")  # as an editor does
     async with EmbeddedPostgres(directory, durable=False):
         pass
 

@@ -258,7 +258,10 @@ async def test_on_a_copy_an_event_that_is_sent_again_waits_for_the_release(desk:
     (delivery,) = await desk.stage.log()
     async with held(desk.stage.deps):
         tried = await desk.alice.follow(await desk.alice.post(f"{EVENTS}/{delivery.id}/resend"))
+        await desk.alice.post(f"{LIST}/{delivery.webhook_id}/pause")
+        resumed = await desk.alice.follow(await desk.alice.post(f"{LIST}/{delivery.webhook_id}/resume"))
     assert "The event is sent when this installation, which is a copy, is released." in text_of(tried)
+    assert "Waiting events are sent when this installation, which is a copy, is released." in text_of(resumed)
 
 
 async def test_what_failed_is_counted_first_and_then_sent_again(desk: Desk, clock: FakeClock) -> None:

@@ -196,7 +196,7 @@ class EmbeddedPostgres:
     def _password(self) -> str:
         """The one that is kept; made where there are no data yet. Raises SetupError."""
         path = self._data.path / "postgres-password"
-        kept = path.read_bytes().decode(errors="replace").strip("\0") if path.exists() else ""
+        kept = path.read_bytes().decode(errors="replace").strip("\0\r\n") if path.exists() else ""
         if kept:
             return kept
         if data_version(self._data.postgres) is not None:

@@ -164,7 +164,8 @@ async def pause(request: ConsoleRequest) -> Response:
 async def resume(request: ConsoleRequest) -> Response:
     """Sends what has become due meanwhile; what has failed and is not tried again is offered next."""
     webhook = await webhooks.resume_webhook(request.deps, request.account_id, request.id(WebhookId), by=request.by)
-    said = f"{webhook.name} is active again. Waiting events are being sent."
+    waits = consequences.deliveries_wait(is_copy=request.live_session.held_since is not None, is_paused=False)
+    said = f"{webhook.name} is active again. Waiting events are {f'sent {waits}' if waits else 'being sent'}."
     if await deliveries.oldest_recoverable(request.deps, request.account_id, webhook.id):
         return request.go(f"{LIST}/{webhook.id}/recover", f"{said} Some had failed before; you can send them again.")
     return request.go(LIST, said)

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
 from tests.support.actors import ALICE, OPERATOR
 from tests.support.aiohttp_server import served_here
+from tests.support.copies import held
 from tests.support.fake_clock import FakeClock
 
 from callmark.domain.background.registry import PERIODIC
@@ -294,6 +295,13 @@ async def test_without_a_hook_no_code_is_sent(deps: Deps) -> None:
     acme = await make_business(deps)
     with pytest.raises(Conflict, match="sends no codes"):
         await proof_codes.send_code(deps, acme.account_id, phones(1)[0], SMS, by=ALICE)
+
+
+async def test_a_copy_sends_no_code(stage: Stage) -> None:
+    async with held(stage.deps):
+        with pytest.raises(Conflict, match="is a copy, which sends no codes"):
+            await proof_codes.send_code(stage.deps, stage.acme.account_id, stage.number, SMS, by=ALICE)
+    assert await proof_codes.find_code(stage.deps, stage.acme.account_id, stage.number) is None
 
 
 async def test_the_code_is_not_in_the_database(stage: Stage) -> None:

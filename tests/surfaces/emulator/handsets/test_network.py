@@ -1,13 +1,18 @@
-"""What the gateway answers to a virtual handset's plain HTTP, and whether that is final."""
+"""The way of the virtual handsets to the gateway: they wait for it, and know which of its answers are final."""
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from tests.support.factories import phone
 
+from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
 from callmark.kit.errors import AppError, Conflict, InvalidInput, Unavailable
+from callmark.processes.ports import open_socket
+from callmark.surfaces.emulator.handsets.farm import Farm
 from callmark.surfaces.emulator.handsets.model import VirtualHandset
 from callmark.surfaces.emulator.handsets.network import Network
 from callmark.surfaces.gateway.wire import ResolveBody
@@ -34,3 +39,19 @@ async def test_only_what_the_request_is_refused_for_is_final(status: int, slug: 
         with pytest.raises(AppError) as refused:
             await network.say(row, "resolve", ResolveBody(caller_number=phone()))
     assert type(refused.value) is kind
+
+
+async def _hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_handsets_wait_for_a_gateway_that_starts_beside_them(deps: Deps) -> None:
+    sock = open_socket("127.0.0.1", 0)  # has its port, and refuses connections until it listens
+    there = replace(deps, public_url=f"http://127.0.0.1:{sock.getsockname()[1]}")
+    async with httpx.AsyncClient(trust_env=False) as http:
+        waiting = asyncio.create_task(Farm(there, http).network.until_it_listens())
+        done, _ = await asyncio.wait({waiting}, timeout=0.1)
+        assert not done
+        async with await asyncio.start_server(_hang_up, sock=sock), asyncio.timeout(30):
+            await waiting
