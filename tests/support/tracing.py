@@ -7,6 +7,7 @@ from msgspec import Struct, field
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 
 from callmark.kit.telemetry import tracing
 
@@ -42,9 +43,10 @@ def ids_of(span: ReadableSpan) -> tuple[str, str]:
 
 
 @contextmanager
-def traced() -> Generator[Traces]:
-    """Everything in this process is traced while the block runs."""
-    traces, provider = Traces(), TracerProvider(shutdown_on_exit=False)
+def traced(ratio: float = 1) -> Generator[Traces]:
+    """That part of the traces of this process is recorded while the block runs."""
+    traces, sampler = Traces(), ParentBasedTraceIdRatio(ratio)
+    provider = TracerProvider(sampler, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(traces.exporter))
     tracing.use(provider)
     try:

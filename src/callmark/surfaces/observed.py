@@ -93,7 +93,7 @@ class Observed:
             status = message.get("status", status)
             await send(message)
 
-        parent = tracing.proper(header(scope, b"traceparent"))
+        parent = tracing.from_client(header(scope, b"traceparent"))
         with tracing.span(method, SpanKind.SERVER, parent=parent, request_id=scope["callmark.request_id"]) as span:
             try:
                 await self._app(scope, receive, note_status)

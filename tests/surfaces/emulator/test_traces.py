@@ -2,19 +2,22 @@
 
 from typing import Any
 
+import httpx
 import pytest
 from tests.domain.webhooks.receiving import receiver
 from tests.support.due_work import run_due_once
 from tests.support.factories import ALICE, Cast, make_cast, phone
-from tests.support.listed_number import make_listed, offer_everything
+from tests.support.listed_number import make_listed, offer_everything, ring
 from tests.support.tracing import TRACE, TRACEPARENT, ids_of, traced
 from tests.surfaces.emulator.running import Emulated
-from tests.surfaces.gateway.helpers import push
+from tests.surfaces.gateway.helpers import make_handset, push
 
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.webhooks import service as webhooks
 from callmark.instants import to_ms
+from callmark.kit.ids import random_uuid
+from callmark.surfaces.app import build_app
 
 POST_BATCH = "POST /v2/clients/{clientAccountId}/dynamic_call_records"
 
@@ -95,6 +98,32 @@ async def test_a_request_that_is_not_sampled_or_says_nothing_we_know_carries_no_
             assert (await emulator.http.get(f"/clients/{cast.account.id}/labels", headers=headers)).is_success
         found += [f"{sent!r} is carried by {name}" for name in traces.of()]
     assert found == []
+
+
+async def test_a_client_does_not_choose_that_it_is_recorded(emulator: Emulated) -> None:
+    cast = await make_cast(emulator.deps)
+    passes_every_ratio = f"00-{1:032x}-00f067aa0ba902b7-01"
+    with traced(ratio=0) as traces:
+        for sent in (TRACEPARENT, passes_every_ratio):
+            headers = {"Authorization": f"Bearer {cast.token}", "traceparent": sent}
+            assert (await emulator.http.get(f"/clients/{cast.account.id}/labels", headers=headers)).is_success
+            answer = await emulator.http.post("/handset/v1/call_me_back", json={}, headers={"traceparent": sent})
+            assert answer.status_code == 401
+    assert traces.exporter.get_finished_spans() == ()
+
+
+async def test_what_an_admitted_handset_answers_belongs_to_the_recorded_push(deps: Deps) -> None:
+    listed, owner = await make_listed(deps), await make_handset(deps, phone())
+    await offer_everything(deps, listed)
+    await ring(deps, listed, receiver=owner.number)
+    app = build_app(deps, frozenset({"gateway"}))
+    headers = {"Authorization": f"Bearer {owner.token}", "traceparent": TRACEPARENT}
+    body = {"request_id": str(random_uuid()), "business_number": listed.number, "interested": False}
+    with traced(ratio=0) as traces:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://callmark.test") as http:
+            answer = await http.post("/handset/v1/call_me_back", json=body, headers=headers)
+    assert answer.is_success, answer.text
+    assert list(traces.of()) == ["POST /handset/v1/call_me_back"]
 
 
 async def test_while_it_is_off_nothing_carries_a_trace(emulator: Emulated) -> None:

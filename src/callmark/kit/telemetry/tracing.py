@@ -88,6 +88,8 @@ class TracedSpan:
 _NOTHING = TracedSpan(None)
 _NO_SPAN: AbstractContextManager[TracedSpan] = nullcontext(_NOTHING)
 _tracer: "Tracer | None" = None
+_chooser: "TracerProvider | None" = None
+"""Says which traces are recorded."""
 
 
 def span(
@@ -142,6 +144,21 @@ def proper(text: str | None) -> str | None:
     return text if text and _is_traceparent(text) else None
 
 
+def from_client(text: str | None) -> str | None:
+    """As `proper`, for whom we do not know: it is recorded only if a trace that begins here would be.
+
+    Its trace keeps its id. That a client does not want to be recorded holds.
+    """
+    parent = proper(text)
+    if _chooser is None or parent is None or not int(parent[-2:], 16) & 1:
+        return parent
+    from opentelemetry.context import Context
+
+    # With an id of our own: by its own, a client could choose one that every ratio lets through.
+    chosen = _chooser.sampler.should_sample(Context(), _chooser.id_generator.generate_trace_id(), "")
+    return parent if chosen.decision.is_sampled() else f"{parent[:-2]}00"
+
+
 @asynccontextmanager
 async def traced_process(settings: Settings, process: str) -> AsyncGenerator[None]:
     """Traces while the block runs, where the settings say so; what is left at its end is sent, for at most a moment.
@@ -167,7 +184,8 @@ async def traced_process(settings: Settings, process: str) -> AsyncGenerator[Non
 
 def use(provider: "TracerProvider | None") -> None:
     """Traces with this provider from now on, or (None) no longer."""
-    global _tracer  # noqa: PLW0603 - as for metrics and logs, there is one of a process
+    global _tracer, _chooser  # noqa: PLW0603 - as for metrics and logs, there is one of a process
+    _chooser = provider
     _tracer = provider.get_tracer("callmark") if provider else None
 
 

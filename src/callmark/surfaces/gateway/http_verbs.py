@@ -1,6 +1,7 @@
 """The gateway's verbs as plain HTTP, for apps that wake up for one call; registrations too."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from msgspec import Struct
@@ -13,6 +14,8 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import RecordRef, identity_of
 from callmark.instants import to_ms
 from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound, Unauthenticated
+from callmark.kit.telemetry import tracing
+from callmark.kit.telemetry.tracing import SpanKind, TracedSpan
 from callmark.kit.workload import Workload, aside, belongs_to, units_of
 from callmark.surfaces.bodies import read_text
 from callmark.surfaces.gateway import verbs, wire
@@ -23,6 +26,7 @@ from callmark.surfaces.http import (
     announced_bytes,
     bearer,
     check_media_type,
+    header,
     note_reason,
     render,
     render_error,
@@ -44,6 +48,11 @@ class Request(Struct, frozen=True):
         found = await handsets.authenticate(self.deps, self.credential)
         belongs_to(found.phone_number)
         return found
+
+    def answering(self) -> AbstractContextManager[TracedSpan]:
+        """A span below that of the push, whose `traceparent` an admitted handset sends back; none within another."""
+        parent = None if tracing.current() else tracing.proper(header(self.scope, tracing.HEADER.encode()))
+        return tracing.following(parent, f"{self.scope['method']} {self.scope['route']}", SpanKind.SERVER)
 
     async def body(self, kind: type[Body], limit_bytes: int = wire.FRAME_BYTES) -> Body:
         """The body as `kind`. Raises UnsupportedMedia, PayloadTooLarge, InvalidInput."""
@@ -121,14 +130,16 @@ async def call(request: Request) -> Response:
 async def call_me_back(request: Request) -> Response:
     """`POST call_me_back`: the receiver asks to be called back."""
     mine = await request.handset()
-    await verbs.call_me_back(request.deps, mine, await request.body(wire.CallMeBackBody))
+    with request.answering():
+        await verbs.call_me_back(request.deps, mine, await request.body(wire.CallMeBackBody))
     return _done()
 
 
 async def feedback(request: Request) -> Response:
     """`POST feedback`: the receiver answers a campaign."""
     mine = await request.handset()
-    await verbs.answer(request.deps, mine, await request.body(wire.FeedbackBody, wire.FEEDBACK_BODY_BYTES))
+    with request.answering():
+        await verbs.answer(request.deps, mine, await request.body(wire.FeedbackBody, wire.FEEDBACK_BODY_BYTES))
     return _done()
 
 
