@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 TRUSTED_WITHIN = timedelta(minutes=5)
 """A clock further from the database's is taken to be wrong, and nothing is done by it that could not be undone."""
 
+AHEAD_WITHIN = timedelta(minutes=1)
+"""What counting jobs and the limits of requests and tokens take to be of a clock that was wrong is further ahead."""
+
 seconds_since_boot = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 """Counts on while the machine is suspended, where there is such a clock."""
 

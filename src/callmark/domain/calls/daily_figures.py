@@ -9,7 +9,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.daily_figures import service as record_figures
 from callmark.domain.personalisation.daily_figures.service import DailyFigures
-from callmark.kit.clock_watch import TRUSTED_WITHIN
+from callmark.kit.clock_watch import AHEAD_WITHIN
 from callmark.kit.postgres.database import Row, Tx
 
 _OPEN_FOR = timedelta(minutes=5)
@@ -54,7 +54,7 @@ async def _count(deps: Deps) -> bool:
 async def _take_back(deps: Deps) -> bool:
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        if not await record_figures.is_calls_mark_ahead(tx, now + TRUSTED_WITHIN):
+        if not await record_figures.is_calls_mark_ahead(tx, now + AHEAD_WITHIN):
             return False
         rows = await queries.firsts_back(tx, now, await record_figures.lock_calls_mark(tx), _A_STEP)
         await record_figures.take_calls_back(tx, await _counted(tx, rows))

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -42,15 +42,13 @@ from callmark.domain.limits.model import (
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import KeyAccess, check_wanted
 from callmark.kit.choices import SetChange, chosen
+from callmark.kit.clock_watch import AHEAD_WITHIN
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, parse_uuid, random_uuid, sha256
 from callmark.kit.postgres.database import Tx
 from callmark.kit.text import clean_line, kept_or
 
 log = structlog.get_logger(__name__)
-
-_AHEAD = timedelta(minutes=1)
-"""A token made later than this from now is from a clock that was wrong; as `take_request` has it of requests."""
 
 _NOBODY = UUID(int=0)
 _REFUSED = "invalid api_key or key_id"
@@ -253,7 +251,7 @@ async def tokens_used(deps: Deps, account_id: AccountId) -> TokensUsed:
 
 async def _recent_tokens(tx: Tx, account_id: UUID, now: datetime) -> list[datetime]:
     """The instants that count in the token limit at `now`; none from a clock that was ahead and is set right."""
-    return await queries.tokens_in(tx, account_id, now - TOKENS_WINDOW, now + _AHEAD)
+    return await queries.tokens_in(tx, account_id, now - TOKENS_WINDOW, now + AHEAD_WITHIN)
 
 
 async def forget_dead_tokens(deps: Deps) -> int:

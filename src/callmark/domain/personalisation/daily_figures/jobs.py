@@ -19,7 +19,7 @@ from callmark.domain.personalisation.daily_figures.queries import Added, taken_b
 from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.domain.work_names import WorkName
 from callmark.instants import from_ms, to_ms
-from callmark.kit.clock_watch import TRUSTED_WITHIN
+from callmark.kit.clock_watch import AHEAD_WITHIN
 from callmark.kit.postgres.database import Row, Tx
 
 log = structlog.get_logger(__name__)
@@ -79,7 +79,7 @@ async def _take_batches_back(deps: Deps) -> bool:
     now = deps.real_clock.now()
     async with deps.db.transaction() as tx:
         looked_to, mark = await queries.lock_mark(tx, "batches")
-        if mark < _first_id(now + TRUSTED_WITHIN):
+        if mark < _first_id(now + AHEAD_WITHIN):
             return False
         found = await queries.batches_back(tx, _first_id(now), mark, _BATCHES_A_STEP)
         step = [batch for batch, _ in _first_of(found)]
@@ -140,7 +140,7 @@ async def _take_late_back(deps: Deps) -> bool:
     """As `_take_batches_back`, of what handsets took late."""
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        if not await queries.is_ahead(tx, "late", now + TRUSTED_WITHIN):
+        if not await queries.is_ahead(tx, "late", now + AHEAD_WITHIN):
             return False
         rows = await queries.late_back(tx, now, await queries.lock_mark(tx, "late"), _BATCHES_A_STEP)
         await queries.add(tx, taken_back(_added_late(rows)))
