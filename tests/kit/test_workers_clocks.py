@@ -6,6 +6,7 @@ import pytest
 from tests.kit.chores import Chores
 
 from callmark.kit.clock import ProductClock
+from callmark.kit.clock_watch import ClockWatch
 from callmark.kit.health import Health
 from callmark.kit.work import LEASE
 from callmark.kit.worker import Worker
@@ -49,6 +50,24 @@ async def test_a_lease_of_a_worker_that_lives_holds_when_the_clock_is_set_back_a
     assert len(await chores.worker().claim(chores.work(), 1)) == 1
     chores.real.advance(-timedelta(minutes=1))
     assert await chores.worker().claim(chores.work(), 1) == []
+
+
+async def test_when_the_clock_is_set_back_far_those_who_live_can_renew_their_leases_first(chores: Chores) -> None:
+    await chores.make("mail")
+    since_boot = 0.0
+    watch, health = ClockWatch(chores.real, lambda: since_boot), Health()
+    health.clock_ahead, health.is_set_back = watch.ahead, watch.is_set_back
+    worker = Worker(chores.deps.db, chores.deps.gather, chores.deps.fabric, chores.clock, chores.real, health)
+    watch.heard(chores.real.now(), watch.begin())
+    assert len(await worker.claim(chores.work(), 1)) == 1
+    chores.real.advance(-timedelta(hours=2))
+    assert await worker.claim(chores.work(), 1) == []
+    watch.heard(chores.real.now(), watch.begin())
+    assert await worker.claim(chores.work(), 1) == []
+    since_boot += LEASE.total_seconds()
+    chores.real.advance(LEASE)
+    watch.heard(chores.real.now(), watch.begin())
+    assert len(await worker.claim(chores.work(), 1)) == 1  # no one has renewed it
 
 
 @pytest.mark.parametrize("minutes", [-6, 6])

@@ -22,6 +22,9 @@ TRUSTED_WITHIN = timedelta(minutes=5)
 AHEAD_WITHIN = timedelta(minutes=1)
 """What counting jobs and the limits of requests and tokens take to be of a clock that was wrong is further ahead."""
 
+RENEWED_WITHIN_S = 15.0
+"""How long after the database's clock was set back every worker that lives has heard of it and renewed its leases."""
+
 seconds_since_boot = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 """Counts on while the machine is suspended, where there is such a clock."""
 
@@ -33,6 +36,7 @@ class ClockWatch:
         self._real = real
         self._since_boot = since_boot
         self._heard: tuple[datetime, float] | None = None
+        self._set_back_at: float | None = None
         self._trouble = ""
 
     def begin(self) -> float:
@@ -41,7 +45,10 @@ class ClockWatch:
 
     def heard(self, theirs: datetime, began: float) -> None:
         """The database's clock was at `theirs`, in the middle between question and answer."""
-        self._heard = theirs, (began + self._since_boot()) / 2
+        at = (began + self._since_boot()) / 2
+        if self._heard and self._heard[0] + timedelta(seconds=at - self._heard[1]) > theirs + TRUSTED_WITHIN:
+            self._set_back_at = at
+        self._heard = theirs, at
         was, self._trouble = self._trouble, trouble_of(self.ahead())
         if self._trouble and not was:
             log.error("clock_wrong", error=self._trouble, advice="synchronise the clocks of both machines (NTP)")
@@ -54,6 +61,10 @@ class ClockWatch:
             return timedelta()
         theirs, at = self._heard
         return self._real.now() - theirs - timedelta(seconds=self._since_boot() - at)
+
+    def is_set_back(self) -> bool:
+        """Whether the database's clock was just set back: leases that are held look as if they were longer than any."""
+        return self._set_back_at is not None and self._since_boot() - self._set_back_at < RENEWED_WITHIN_S
 
 
 def past(length: timedelta, now: datetime) -> tuple[datetime, datetime]:

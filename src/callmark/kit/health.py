@@ -72,6 +72,8 @@ class Health:
         """By which the installation's list of processes knows this one, once it is in it."""
         self.clock_ahead: Callable[[], timedelta] = timedelta
         """How far this machine's clock is ahead of the database's, as a process of an installation finds it."""
+        self.is_set_back: Callable[[], bool] = lambda: False
+        """Whether the database's clock was set back so short a time ago that leases are not renewed yet."""
 
     @property
     def asked_for(self) -> frozenset[str]:

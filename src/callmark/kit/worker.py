@@ -136,14 +136,14 @@ class Worker:
         return count
 
     async def claim(self, work: Work, most: int) -> list[Claimed]:
-        """Takes up to `most` due rows under one lease, none by a wrong clock.
+        """Takes up to `most` due rows under one lease, none by a wrong clock or while others renew their leases.
 
         Gives back what it took unseen when it is cancelled.
         """
         lease = new_id()
         try:
             async with self._db.connection() as tx:
-                if self._health.clock_trouble():
+                if self._health.clock_trouble() or self._health.is_set_back():
                     return []
                 rows = await tx.fetch(work.claim_sql, self._clock.now(), self._database_now(), lease, most, LEASE)
         except asyncio.CancelledError:  # PostgreSQL may have done it: the cancellation only asks it not to

@@ -69,7 +69,8 @@ async def open_deps(
         stack.push_async_callback(live.stop)  # before the start, which may fail once the row is written
         await live.start()
         health = health or Health()
-        health.process_id, health.clock_ahead = live.id, live.clock_watch.ahead
+        health.process_id = live.id
+        health.clock_ahead, health.is_set_back = live.clock_watch.ahead, live.clock_watch.is_set_back
         yield Deps(keyed, db, fabric, StatementBatcher(gathered), clock, real, public_url(settings), health)
 
 
