@@ -45,6 +45,7 @@ def test_a_name_calls_nobody_in_a_chat() -> None:
     body = msgspec.json.decode(model.post_body(alert(EVIL), "Acme", NOW))
     assert "<" not in body["text"]
     assert "&lt;!channel&gt; &amp;" in body["text"]
+    assert model.chat_text("@everyone, a@b.example") == "@\u200beveryone, a@\u200bb.example"
     assert body["subject"] == EVIL
 
 

@@ -138,8 +138,8 @@ def post_body(alert: Alert, account_name: str, now: datetime, *, is_test: bool =
 
 
 def chat_text(text: str) -> str:
-    """Text in which a chat sees no commands: `<!channel>` in a webhook's name calls nobody."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Text in which a chat sees no commands: `<!channel>` or `@everyone` in a webhook's name calls nobody."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u200b")
 
 
 def next_post_at(failed_at: datetime, failures: int) -> datetime | None:
