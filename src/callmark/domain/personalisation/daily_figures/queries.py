@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from callmark.domain.ids import AccountId, BatchId
@@ -78,35 +78,24 @@ async def oldest_writer(tx: Tx) -> datetime | None:
 
 async def batches_between(tx: Tx, after: UUID, before: UUID, limit: int) -> list[tuple[Batch, bool]]:
     """Batches whose ids are between, in their order, and whether each is done. Primary key."""
-    rows = await tx.fetch(
-        "SELECT id, account_id, accepted_at, record_count, ends_from, ends_to, due_at IS NULL AS is_done FROM batch"
-        " WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
-        after,
-        before,
-        limit,
-    )
-    return [(batch_of(row), row["is_done"]) for row in rows]
+    return await _batches(tx, "id > $1 AND id < $2 ORDER BY id LIMIT $3", after, before, limit)
 
 
 async def batches_back(tx: Tx, after: UUID, to: UUID, limit: int) -> list[tuple[Batch, bool]]:
     """Batches whose ids are after one and not after the other, the newest first. Primary key."""
-    rows = await tx.fetch(
-        "SELECT id, account_id, accepted_at, record_count, ends_from, ends_to, due_at IS NULL AS is_done FROM batch"
-        " WHERE id > $1 AND id <= $2 ORDER BY id DESC LIMIT $3",
-        after,
-        to,
-        limit,
-    )
-    return [(batch_of(row), row["is_done"]) for row in rows]
+    return await _batches(tx, "id > $1 AND id <= $2 ORDER BY id DESC LIMIT $3", after, to, limit)
 
 
 async def newest_batches(tx: Tx, account_id: AccountId, limit: int) -> list[tuple[Batch, bool]]:
     """An account's newest batches and whether each is done. Index batch_account_newest."""
+    return await _batches(tx, "account_id = $1 ORDER BY accepted_at DESC, id DESC LIMIT $2", account_id, limit)
+
+
+async def _batches(tx: Tx, which: LiteralString, *values: object) -> list[tuple[Batch, bool]]:
     rows = await tx.fetch(
         "SELECT id, account_id, accepted_at, record_count, ends_from, ends_to, due_at IS NULL AS is_done FROM batch"
-        " WHERE account_id = $1 ORDER BY accepted_at DESC, id DESC LIMIT $2",
-        account_id,
-        limit,
+        f" WHERE {which}",
+        *values,
     )
     return [(batch_of(row), row["is_done"]) for row in rows]
 
