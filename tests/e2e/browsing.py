@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,16 @@ def chromium() -> Generator[Browser]:
 def state_of(page: Page) -> Locator:
     """The connection state beside the device."""
     return page.locator("main [data-state][role=status]")
+
+
+def stop_time(page: Page) -> None:
+    """In its next pages no time passes but what `page.clock.run_for` lets pass, however slow the machine is.
+
+    axe-core waits for timers: `page.clock.resume` before the page is judged.
+    """
+    now = datetime.now(UTC)
+    page.clock.install(time=now)
+    page.clock.pause_at(now + timedelta(seconds=1))
 
 
 def ring(page: Page, caller: str = CALLER) -> None:

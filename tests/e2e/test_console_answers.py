@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Page, Request, expect
-from tests.e2e.browsing import CALLER
+from tests.e2e.browsing import CALLER, stop_time
 from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at_in_both_themes
 
 from callmark.surfaces.console import display_names
@@ -148,7 +148,7 @@ def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: Consol
 
 def test_the_list_of_requests_does_not_move_under_the_pointer(console: ConsoleTabs) -> None:
     page = console.signed_in("process_owner")
-    page.clock.install()
+    stop_time(page)
     page.goto("/console/callbacks?state=all")
     page.locator("#results").hover()
     asked: list[Request] = []

@@ -3,12 +3,13 @@
 from typing import Any
 
 from playwright.sync_api import Route, expect
+from tests.e2e.browsing import stop_time
 from tests.e2e.console_browsing import ConsoleTabs
 
 
 def test_a_form_that_was_stopped_on_its_way_is_sent_again_without_a_reload(console: ConsoleTabs) -> None:
     page, sent = console.signed_in("admin", account=1), list[str]()
-    page.clock.install()
+    stop_time(page)
     page.goto("/console/keys/new")
     browser: Any = page.context.new_cdp_session(page)
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 
 from playwright.sync_api import Page, Request, Route, expect
+from tests.e2e.browsing import stop_time
 from tests.e2e.console_browsing import ConsoleTabs, check_page, fits_a_phone, looked_at_in_both_themes
 from tests.e2e.serving import until
 
@@ -165,7 +166,7 @@ _HIDES = "is => Object.defineProperty(document, 'hidden', {configurable: true, g
 
 def test_usage_follows_requests_unless_nobody_looks_or_the_keyboard_is_in_it(console: ConsoleTabs) -> None:
     page = console.signed_in("admin")
-    page.clock.install()
+    stop_time(page)
     page.goto("/console/usage")
     tokens = page.locator(".card", has_text="Tokens created").locator(".cs-figure")
     before = int(tokens.inner_text())

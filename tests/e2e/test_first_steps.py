@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 from tests.e2e.browsing import CALLMARK, ENVIRON
-from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at, sign_in
+from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at, press_until_pushed, sign_in
 
 PASSWORD = "four unrelated words here"
 
@@ -79,8 +79,8 @@ def test_a_newcomer_walks_from_a_name_to_a_webhook(console: ConsoleTabs) -> None
     page.get_by_role("button", name="Create Caller ID").click()
     ticked(page, 1)
     phone_is_connected(page)
-    page.get_by_role("button", name="Push and ring").press("Enter")
-    expect(page.locator("[data-call-state=ringing]")).to_be_visible()
+    push = page.get_by_role("button", name="Push and ring")
+    press_until_pushed(lambda: push.press("Enter"), page.locator("[data-call-state=ringing]"))
     expect(page.locator("[data-first-phone] [data-name]")).to_have_text("Nina Deliveries")
     check_page(page)
     press_focused(page, "Answer")
