@@ -40,9 +40,14 @@ object_store() {
 [ -s secret-key ] || write secret-key new 32
 [ -s object-store.env ] || write object-store.env object_store
 [ -s callmark.env ] || write callmark.env sed -e s/^ROOT_ACCESS/AWS_ACCESS/ -e s/^ROOT_SECRET/AWS_SECRET/ object-store.env
+case $host in
+*:*) kind=IP check=-checkip ;;
+*[!0-9.]*) kind=DNS check=-checkhost ;;
+*) kind=IP check=-checkip ;;
+esac
 if [ ! -s proxy.crt ]; then
   write proxy.key openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256
-  write proxy.crt openssl req -x509 -new -key proxy.key -days 365 -subj "/CN=$host" -addext "subjectAltName=DNS:$host"
+  write proxy.crt openssl req -x509 -new -key proxy.key -days 365 -subj "/CN=$host" -addext "subjectAltName=$kind:$host"
 fi
 write proxy.pem cat proxy.crt proxy.key
 said=$("$here/nats/make-keys.sh" nats nats1.internal nats2.internal nats3.internal 2>&1) || {
@@ -52,3 +57,16 @@ said=$("$here/nats/make-keys.sh" nats nats1.internal nats2.internal nats3.intern
 # Containers see these files with the owner that they have here and run as other users. The directory keeps others out.
 find . -type f ! -name ca.key -exec chmod a+r {} +
 find . -mindepth 1 -type d -exec chmod a+rx {} +
+
+# A certificate that is there stays, because it may be yours.
+openssl x509 -in proxy.crt -noout -checkend 2592000 >/dev/null || {
+  echo "make-secrets.sh: proxy.crt ends soon: $(openssl x509 -in proxy.crt -noout -enddate | cut -d= -f2)." >&2
+  echo "Put a new one there, or remove it and run this again to have one made." >&2
+}
+case ${CALLMARK_HOST_NAME:+$(openssl x509 -in proxy.crt -noout $check "$host")} in
+*"does NOT match"*)
+  echo "make-secrets.sh: proxy.crt was there before and is not for $host." >&2
+  echo "Put one for $host there, or remove it and run this again to have one made." >&2
+  exit 1
+  ;;
+esac

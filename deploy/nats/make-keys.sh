@@ -34,7 +34,12 @@ password=$(cat password)
 url=
 for host; do
   mkdir -p "$host/tls"
-  case $host in *[!0-9.]*) name=DNS ;; *) name=IP ;; esac
+  at=$host
+  case $host in
+  *:*) name=IP at="[$host]" ;;
+  *[!0-9.]*) name=DNS ;;
+  *) name=IP ;;
+  esac
   if ! openssl x509 -in "$host/tls/server.crt" -noout -checkend 7776000 >/dev/null 2>&1; then
     new_key >"$host/tls/server.key.new"
     openssl req -new -key "$host/tls/server.key.new" -subj "/CN=$host" |
@@ -52,6 +57,6 @@ END
   fi
   cp ca.crt "$host/tls/ca.crt"
   printf 'authorization { user: callmark, password: "%s", timeout: 2 }\n' "$password" >"$host/users.conf"
-  url="$url${url:+,}tls://callmark:$password@$host:4222"
+  url="$url${url:+,}tls://callmark:$password@$at:4222"
 done
 printf '%s\n' "$url" >url
