@@ -1,12 +1,19 @@
 """The compose file: every part that it names is there, and Callmark starts with the environment that it gives."""
 
+import os
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from tests.support.compose_file import DEPLOY, compose, environ_of, image_environ, make_secrets, platform_services
 from tools.sources import ROOT
 
@@ -141,9 +148,70 @@ def test_the_image_holds_what_the_wheel_is_built_from() -> None:
     assert {"CALLMARK_HOST", "CALLMARK_DATA"} <= image_environ().keys()
 
 
-def test_the_health_check_of_the_image_asks_the_admin_port() -> None:
+def test_the_health_check_of_the_image_asks_the_admin_port_and_no_proxy(tmp_path: Path) -> None:
+    """Also another port; and not the proxy that Docker's own configuration puts into each container."""
     text = (DEPLOY / "container/Containerfile").read_text()
     program = re.findall(r'CMD \["python3", "-c", "(.+)"\]', text)[0]
-    assert f"127.0.0.1:{image_environ()['CALLMARK_ADMIN_PORT']}/healthz" in program
-    nobody = program.replace(image_environ()["CALLMARK_ADMIN_PORT"], "1")
-    assert subprocess.run([sys.executable, "-c", nobody], capture_output=True, check=False).returncode == 1
+
+    def ask(**more: str) -> int:
+        environ = image_environ() | {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"} | more
+        return subprocess.run(
+            [sys.executable, "-c", program], env=environ, stderr=subprocess.DEVNULL, check=False
+        ).returncode
+
+    assert ask(CALLMARK_ADMIN_PORT="1") == 1
+    (tmp_path / "healthz").touch()
+    with answering(tmp_path) as port:
+        assert ask(CALLMARK_ADMIN_PORT=str(port)) == 0
+        assert ask(CALLMARK_ADMIN_PORT=str(port), CALLMARK_ADMIN_HOST="127.0.0.1") == 0
+        (tmp_path / "healthz").unlink()
+        assert ask(CALLMARK_ADMIN_PORT=str(port)) == 1
+
+
+@contextmanager
+def answering(folder: Path) -> Generator[int]:
+    """The port of a server that answers with the files of a folder."""
+
+    class Files(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def test_a_certificate_for_another_name_is_said_and_kept(tmp_path: Path) -> None:
+    def run(host: str) -> tuple[int, str]:
+        ended = subprocess.run(
+            [DEPLOY / "make-secrets.sh", tmp_path / "secrets"],
+            env=os.environ | {"CALLMARK_HOST_NAME": host},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return ended.returncode, ended.stderr
+
+    made = tmp_path / "secrets/proxy.crt"
+    assert run("") == (0, "")
+    kept = made.read_bytes()
+    status, said = run("calls.example.com")
+    assert (status, made.read_bytes()) == (1, kept)
+    assert "proxy.crt was there before and is not for calls.example.com" in said
+    for host, name in (
+        ("192.0.2.5", "192.0.2.5"),
+        ("2001:db8::5", "2001:db8::5"),
+        ("calls.example.com", "calls.example.com"),
+    ):
+        made.unlink()
+        assert run(host) == run(host) == (0, "")
+        names = x509.load_pem_x509_certificate(made.read_bytes()).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        assert [str(one.value) for one in names.value] == [name]
+    key = ["openssl", "req", "-x509", "-key", tmp_path / "secrets/proxy.key", "-subj", "/CN=short", "-days", "20"]
+    subprocess.run([*key, "-out", made], check=True, capture_output=True)
+    status, said = run("")
+    assert status == 0
+    assert "proxy.crt ends soon" in said
