@@ -250,6 +250,14 @@ async def test_the_schema_is_of_a_newer_version(doctor: Doctor, engines: Engines
     assert wrong.advice == "Update Callmark on this host."
 
 
+async def test_the_schema_has_the_first_steps_of_a_newer_version(doctor: Doctor, engines: Engines) -> None:
+    await execute(engines, "INSERT INTO schema_migration VALUES (9999, 'tomorrow', now(), 'pre')")
+    found = (await doctor.examine())["schema"]
+    assert found.ok
+    assert found.detail == f"at 9999, newer than this version, which knows {head()} and works beside it"
+    assert found.advice == "Update Callmark on this host before `callmark migrate --phase post` runs."
+
+
 async def test_no_worker_runs(doctor: Doctor, deps: Deps) -> None:
     async with living(deps, "http"):
         wrong = await doctor.problem()

@@ -15,7 +15,7 @@ from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import Heartbeat, apart
 from callmark.kit.installation import held_since, told_held
 from callmark.kit.postgres.database import Tx, fetch_one
-from callmark.kit.postgres.migrate import applied_steps, head, needed, outstanding
+from callmark.kit.postgres.migrate import applied_steps, head, needed, newer_steps, outstanding
 from callmark.kit.roles import NEEDED_KINDS, ROLES, kinds_done_by
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, read_key, read_mark
 from callmark.kit.settings import Settings
@@ -116,8 +116,11 @@ async def schema(tx: Tx) -> CheckResult:
     """Whether the schema is as new as this code needs, and which steps wait until no older code runs."""
     applied = await applied_steps(tx)
     number = max(applied, default=0)
-    if number > head():
+    if newer := await newer_steps(tx):
         detail = f"at {number}, newer than this version, which knows {head()}"
+        if all(step.phase == "pre" for step in newer):
+            advice = "Update Callmark on this host before `callmark migrate --phase post` runs."
+            return CheckResult("schema", ok=True, detail=f"{detail} and works beside it", advice=advice)
         return CheckResult("schema", ok=False, detail=detail, advice="Update Callmark on this host.")
     if number < needed():
         return CheckResult(

@@ -3,9 +3,10 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 
 import pytest
-from tests.support.engines import Engines, empty_database
+from tests.support.engines import Engines, empty_database, migrated_to
 from tools.schema_dump import FILE, dump
 
 from callmark.kit.clock import SystemClock
@@ -49,6 +50,52 @@ async def test_a_database_newer_than_the_code_is_refused(empty: str) -> None:
         await tx.execute("INSERT INTO schema_migration VALUES (9999, 'from the future', '2030-01-01Z')")
     with pytest.raises(SetupError, match="newer"):
         await migrate.migrate(empty, SystemClock())
+
+
+async def ran_by_a_newer_version(dsn: str, *phases: str) -> None:
+    """As its `callmark migrate` leaves the database: a step of each phase more than this version knows."""
+    async with connect(dsn) as tx:
+        for number, phase in enumerate(phases, migrate.head() + 1):
+            step = migrate.Migration(number, phase, "of_a_newer_version", "")
+            await tx.execute(migrate.record_of(step, datetime.now(UTC)))
+
+
+async def test_beside_a_newer_version_the_older_one_still_starts(empty: str) -> None:
+    await migrate.migrate(empty, SystemClock())
+    await ran_by_a_newer_version(empty, "pre", "pre")
+    told: list[str] = []
+    assert await migrate.migrate(empty, SystemClock(), phase="pre", tell=told.append) == []
+    assert told == [f"{migrate.head() + 2:04d} is of a newer version, beside which this one works"]
+    for phase in (None, "post"):
+        with pytest.raises(SetupError, match="newer"):
+            await migrate.migrate(empty, SystemClock(), phase=phase)
+
+
+@pytest.mark.parametrize("phases", [("post",), ("post", "pre")])
+async def test_after_the_last_steps_of_a_newer_version_the_older_one_does_not_start(
+    empty: str, phases: tuple[str, ...]
+) -> None:
+    await migrate.migrate(empty, SystemClock())
+    await ran_by_a_newer_version(empty, *phases)
+    with pytest.raises(SetupError, match="newer"):
+        await migrate.migrate(empty, SystemClock(), phase="pre")
+
+
+async def test_a_newer_step_that_does_not_say_its_phase_is_refused(empty: str) -> None:
+    await migrate.migrate(empty, SystemClock())
+    async with connect(empty) as tx:
+        await tx.execute("INSERT INTO schema_migration VALUES (9999, 'from the future', '2030-01-01Z')")
+    with pytest.raises(SetupError, match="newer"):
+        await migrate.migrate(empty, SystemClock(), phase="pre")
+
+
+async def test_steps_say_their_phase_since_the_one_that_adds_it(empty: str) -> None:
+    await migrated_to(empty, migrate.PHASES_SINCE - 2)
+    await migrate.migrate(empty, SystemClock())
+    async with connect(empty) as tx:
+        rows = await tx.fetch("SELECT number, phase FROM schema_migration ORDER BY number")
+    later = migrate.PHASES_SINCE - 1
+    assert [row["phase"] for row in rows] == [None] * later + [step.phase for step in migrate.migrations()[later:]]
 
 
 async def test_post_steps_wait_for_pre_steps(empty: str) -> None:

@@ -17,7 +17,7 @@ from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import connected_kinds, heartbeats_of
 from callmark.kit.installation import KEEP, RENEW
 from callmark.kit.postgres.database import Tx, connect, dsn_of_primary, own_names
-from callmark.kit.postgres.migrate import LOCK, Migration, applied_steps, head, outstanding
+from callmark.kit.postgres.migrate import LOCK, Migration, applied_steps, head, outstanding, record_of
 
 COPIES_SINCE = 22
 """The migration since which a database knows that it is a copy."""
@@ -166,7 +166,7 @@ def _after(manifest: Manifest, steps: Sequence[Migration], now: datetime, last: 
     rows = msgspec.json.encode(manifest.rows).decode()
     parts = [f'\nSET search_path TO "{manifest.namespace}";', _COUNT.format(rows=rows, namespace=manifest.namespace)]
     for step in steps:
-        parts += [step.sql, f"INSERT INTO schema_migration VALUES ({step.number}, '{step.name}', '{now.isoformat()}');"]
+        parts += [step.sql, f"{record_of(step, now)};"]
     return "\n".join([*parts, last, "COMMIT;\n"])
 
 

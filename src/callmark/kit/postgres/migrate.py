@@ -1,8 +1,8 @@
 """Brings a database's schema to the head: numbered SQL files, in order, once each, under one lock."""
 
 import asyncio
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from importlib import resources
 from typing import LiteralString
 
@@ -16,6 +16,9 @@ from callmark.kit.postgres.database import DatabaseConnection, Tx, connect, own_
 
 LOCK = 0x63616C6C6D61726B  # "callmark"
 """A process that changes the schema of a database holds this advisory lock."""
+
+PHASES_SINCE = 49
+"""The migration since which a database knows the phase of steps: its own, and of those after it."""
 
 _FILES = resources.files("callmark.kit.migrations")
 
@@ -45,6 +48,13 @@ class Migration(Struct, frozen=True):
     phase: str
     name: str
     sql: str
+
+
+class NewerStep(Struct, frozen=True):
+    """A step that a newer version has run; of one that did not say it, `phase` is None."""
+
+    number: int
+    phase: str | None
 
 
 def head() -> int:
@@ -77,6 +87,7 @@ async def migrate(
     """Runs the steps that have not run yet (of `phase` only, when given) and gives them; safe to run by many at once.
 
     On an empty database `pre` runs every step: no older code is there for which a later one would have to wait.
+    `pre` also passes over `pre` steps of a newer version, beside which this one works.
     Each step is one transaction that waits for locks two seconds at most, because a running platform waits behind it;
     then it lets others pass and tries again, `within` that time for all steps. A step may take a minute, or as long as
     it takes where this process is `alone` with the engine. `tell` gets a line for each step that is done and for each
@@ -91,6 +102,9 @@ async def migrate(
             "CREATE TABLE IF NOT EXISTS schema_migration"
             " (number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL)"
         )
+        if newer := await newer_steps(tx):
+            _check_newer(newer, phase)
+            tell(f"{newer[-1].number:04d} is of a newer version, beside which this one works")
         due = _due(await applied_steps(tx), phase)
         for step in due:
             while not await _run(tx, step, clock, 0 if alone else STEP_WITHIN_S):
@@ -114,7 +128,7 @@ async def _run(tx: DatabaseConnection, step: Migration, clock: Clock, within_s: 
             await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
             await tx.execute("SELECT set_config('statement_timeout', $1, true)", f"{within_s}s")
             await tx.execute(own_names(step.sql))
-            await tx.execute("INSERT INTO schema_migration VALUES ($1, $2, $3)", step.number, step.name, clock.now())
+            await tx.execute(record_of(step, clock.now()))
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
         return False
     except asyncpg.QueryCanceledError as exc:
@@ -140,15 +154,26 @@ async def _holders(tx: Tx) -> str:
 
 def _due(applied: set[int], phase: str | None) -> list[Migration]:
     """The steps to run, in order. Raises SetupError where running them would be wrong."""
-    if applied and max(applied) > head():
-        raise SetupError(
-            f"the database is at migration {max(applied)}, which is newer than this version ({head()}). Update Callmark"
-        )
     missing = outstanding(applied)
     if phase == "post" and any(m.phase == "pre" for m in missing):
         raise SetupError("some pre steps have not run yet; run `callmark migrate --phase pre` first")
     is_first = not applied
     return [m for m in missing if is_first or phase in (None, m.phase)]
+
+
+def _check_newer(newer: Sequence[NewerStep], phase: str | None) -> None:
+    """Raises SetupError where a newer version has run steps beside which this one does not work, or is not to."""
+    if phase != "pre" or any(step.phase != "pre" for step in newer):
+        raise SetupError(
+            f"the database is at migration {newer[-1].number}, which is newer than this version ({head()}). Update"
+            " Callmark"
+        )
+
+
+def record_of(step: Migration, now: datetime) -> LiteralString:
+    """The statement that says in the database that `step` has run."""
+    phase = f", '{step.phase}'" if step.number >= PHASES_SINCE else ""
+    return own_names(f"INSERT INTO schema_migration VALUES ({step.number}, '{step.name}', '{now.isoformat()}'{phase})")
 
 
 def outstanding(applied: set[int]) -> list[Migration]:
@@ -172,3 +197,11 @@ async def applied_steps(tx: Tx) -> set[int]:
         return {row["number"] for row in await tx.fetch("SELECT number FROM schema_migration")}
     except asyncpg.UndefinedTableError:
         return set()
+
+
+async def newer_steps(tx: Tx) -> list[NewerStep]:
+    """The steps of this database that this version does not know, in order."""
+    if await schema_number(tx) <= head():
+        return []
+    rows = await tx.fetch("SELECT number, phase FROM schema_migration WHERE number > $1 ORDER BY number", head())
+    return [NewerStep(row["number"], row["phase"]) for row in rows]
