@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from tests.kit.outbound.mailing import mail_server
 
@@ -112,3 +113,13 @@ async def test_the_end_of_a_mail_has_a_patience_of_its_own(monkeypatch: pytest.M
     refused, steps = await _send_to_silent("end")
     assert refused == Refused("Timed out waiting for server response", final=False)
     assert steps[-1] == "end"
+
+
+async def test_a_fault_of_the_sender_ends_no_mail() -> None:
+    async with mail_server() as inbox:
+        settings = settings_for(inbox.port)
+        msgspec.structs.force_setattr(settings, "mail_from", '"Callmark <no-reply@example.com>"')
+        refused = await send(settings, a_mail())
+    assert refused
+    assert "without quotes around the whole" in refused.error
+    assert not refused.final

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from callmark.kit.errors import SetupError
+from callmark.kit.outbound.sender import sender_of
 from callmark.kit.settings import Secret, Settings, read_settings, to_environ
 from callmark.kit.settings.in_force import SettingInForce, describe, settings_in_force
 from callmark.processes.commands import serve, settings_
@@ -239,3 +240,40 @@ def test_the_hook_for_codes_is_an_address_with_its_secret(url: str | None, secre
 def test_the_hook_for_codes_is_https_or_on_this_machine(url: str) -> None:
     given = {"CALLMARK_NUMBER_CODE_URL": url, "CALLMARK_NUMBER_CODE_SECRET": "whsec_MDEyMzQ1Njc4OQ=="}
     assert read_settings(given).number_code_url == url
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ('"Callmark <no-reply@example.com>"', "without quotes around the whole"),  # as `docker run --env-file` keeps it
+        ("'Callmark <no-reply@example.com>'", "without quotes around the whole"),
+        ("Callmark <no..reply@example.com>", r"no\.\.reply@example\.com is not an email address"),
+        ("Callmark, Inc. <no-reply@example.com>", '"Acme, Inc." <no-reply@example.com>'),
+        ("Callmark <no-reply@exam ple.com>", "write it as"),
+        ("<no-reply@example.com", "write it as"),
+        ("Callmark <>", "write it as"),
+        ("nobody", "write it as"),
+        ("ü@example.com", "is not an email address"),
+    ],
+)
+@pytest.mark.parametrize("host", ["", "mail.example.com"])
+def test_a_sender_that_no_mail_can_come_from_is_refused_with_the_reason(host: str, given: str, why: str) -> None:
+    with pytest.raises(SetupError, match=f"CALLMARK_MAIL_FROM is invalid: .*{why}"):
+        read_settings({"CALLMARK_SMTP_HOST": host, "CALLMARK_MAIL_FROM": given})
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "address"),
+    [
+        ("no-reply@example.com", "", "no-reply@example.com"),
+        ("Callmark <no-reply@example.com> ", "Callmark", "no-reply@example.com"),
+        ('"Callmark, Inc." <no-reply@example.com>', "Callmark, Inc.", "no-reply@example.com"),
+        ("Callmark Inc. <no-reply@example.com>", "Callmark Inc.", "no-reply@example.com"),
+        ("Bäckerei <no-reply@bäckerei.example>", "Bäckerei", "no-reply@bäckerei.example"),
+        ("no-reply@example.com (Callmark)", "Callmark", "no-reply@example.com"),
+        ('"no-reply@example.com"', "", "no-reply@example.com"),
+    ],
+)
+def test_a_sender_is_an_address_with_or_without_a_name(given: str, name: str, address: str) -> None:
+    sender = sender_of(read_settings({"CALLMARK_MAIL_FROM": given}).mail_from)
+    assert (sender.display_name, sender.addr_spec) == (name, address)

@@ -7,13 +7,14 @@ from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from msgspec import Struct
 
 from callmark.kit.domain_names import with_ascii_domain
+from callmark.kit.outbound.sender import sender_of
 from callmark.kit.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,23 +67,22 @@ class _Policy(EmailPolicy):
         return (name, value) if name == "Subject" else super().header_store_parse(name, value)
 
 
-def message(mail: OutgoingMail, sender: str) -> EmailMessage:
+def message(mail: OutgoingMail, sender: Address) -> EmailMessage:
     """The mail as it goes out: text and HTML, the same `Message-ID` at every attempt.
 
-    Raises MessageError for an address that cannot be one.
+    Raises MessageError when the recipient's address cannot be one.
     """
     if ENCODED in mail.to:
         raise MessageError("the address looks like an encoded word")
     made = EmailMessage(_Policy(linesep="\r\n"))
-    name, address = parseaddr(sender)
+    made["From"] = sender
     try:
-        made["From"] = Address(name, addr_spec=address)
         made["To"] = _address(with_ascii_domain(mail.to))
     except (ValueError, IndexError) as exc:  # the latter is how the library takes an empty part
         raise MessageError(str(exc)) from exc
     made["Subject"] = _subject(mail.subject)
     made["Date"] = format_datetime(mail.created_at)
-    made["Message-ID"] = f"<{mail.id}@{address.rpartition('@')[2]}>"
+    made["Message-ID"] = f"<{mail.id}@{sender.domain}>"
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(mail.text)
     made.add_alternative(mail.html, subtype="html")
@@ -108,7 +108,7 @@ async def send(settings: Settings, mail: OutgoingMail) -> Refused | None:
     import aiosmtplib
 
     try:
-        made = message(mail, settings.mail_from)
+        made = message(mail, sender_of(settings.mail_from))
         async with _server(settings, PATIENCE_S) as server:
             await server.send_message(made)
     except MessageError as exc:

@@ -1,7 +1,6 @@
 """What must hold of settings beyond the type of each: addresses in one spelling, and values that fit together."""
 
 from collections.abc import Callable
-from email.utils import parseaddr
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -77,10 +76,7 @@ def check(settings: "Settings") -> None:
         )
     if settings.secret_key is not None and len(settings.secret_key.reveal()) < LEAST_SECRET_KEY:
         raise SetupError(f"CALLMARK_SECRET_KEY is too short: it needs {LEAST_SECRET_KEY} or more random characters")
-    if settings.smtp_host and "@" not in parseaddr(settings.mail_from)[1]:
-        raise SetupError(
-            "CALLMARK_SMTP_HOST is set, but CALLMARK_MAIL_FROM has no email address; set it to the sender of mails"
-        )
+    _check_sender(settings)
     for one, other in _TOGETHER:
         if bool(getattr(settings, one)) != bool(getattr(settings, other)):
             raise SetupError(f"set both {variable_of(one)} and {variable_of(other)}, or neither")
@@ -90,6 +86,18 @@ def check(settings: "Settings") -> None:
             parse_networks(getattr(settings, name))
         except ValueError as exc:
             raise SetupError(f"{variable_of(name)}: {exc}") from exc
+
+
+def _check_sender(settings: "Settings") -> None:
+    if settings.mail_from:
+        from callmark.kit.outbound.sender import sender_of  # many processes send no mail
+
+        try:
+            sender_of(settings.mail_from)
+        except ValueError as exc:
+            raise SetupError(f"CALLMARK_MAIL_FROM is invalid: {exc}") from exc
+    elif settings.smtp_host:
+        raise SetupError("CALLMARK_SMTP_HOST is set, but CALLMARK_MAIL_FROM is not; set it to the sender of mails")
 
 
 def _check_number_codes(settings: "Settings") -> None:
