@@ -102,10 +102,7 @@ async def migrate(
             "CREATE TABLE IF NOT EXISTS schema_migration"
             " (number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL)"
         )
-        if newer := await newer_steps(tx):
-            _check_newer(newer, phase)
-            tell(f"{newer[-1].number:04d} is of a newer version, beside which this one works")
-        due = _due(await applied_steps(tx), phase)
+        due = await _due(tx, phase, tell)
         for step in due:
             while not await _run(tx, step, clock, 0 if alone else STEP_WITHIN_S):
                 holders = await _holders(tx)
@@ -152,8 +149,12 @@ async def _holders(tx: Tx) -> str:
     return f"locks of {told}" if told else "locks of short transactions"
 
 
-def _due(applied: set[int], phase: str | None) -> list[Migration]:
+async def _due(tx: Tx, phase: str | None, tell: Tell) -> list[Migration]:
     """The steps to run, in order. Raises SetupError where running them would be wrong."""
+    if newer := await newer_steps(tx):
+        _check_newer(newer, phase)
+        tell(f"{newer[-1].number:04d} is of a newer version, beside which this one works")
+    applied = await applied_steps(tx)
     missing = outstanding(applied)
     if phase == "post" and any(m.phase == "pre" for m in missing):
         raise SetupError("some pre steps have not run yet; run `callmark migrate --phase pre` first")
