@@ -19,6 +19,7 @@ _OF_PROMETHEUS = {"job", "instance", "le"}
 _KNOWN = {one.name: {*one.labels, *_OF_PROMETHEUS} for one in describe()}
 
 NOT_ON_THE_DASHBOARD = {
+    "callmark_log_lines_lost_total": "0, unless the log's disk is full or its reader is gone; log_lines_lost says it",
     "callmark_migrations_outstanding": "changes with a version; an alert reads it",
     "callmark_nats_reconnects_total": "an alert reads it",
     "callmark_outgoing_held": "says what the installation is; an alert reads it",

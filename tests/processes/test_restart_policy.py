@@ -5,11 +5,14 @@ import errno
 from collections.abc import Callable, Mapping
 
 import pytest
+from tests.support.full_log import FullLog
 
 from callmark.kit.errors import SetupError
+from callmark.kit.telemetry import logs
 from callmark.processes import restart_policy
 from callmark.processes.board import Board, read_board
 from callmark.processes.restart_policy import Pace, keep
+from callmark.processes.supervisor import report_to_terminal
 
 
 class Flickering:
@@ -65,6 +68,22 @@ async def test_a_part_is_kept_although_its_start_cannot_be_written_down() -> Non
 
     told, _ = await kept(Flickering(), full)
     assert told.count("flickering is back") >= restart_policy.MANY
+
+
+async def test_a_part_is_kept_although_no_line_can_be_logged_and_the_terminal_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Terminal(FullLog):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stderr", Terminal(OSError(errno.EIO, "Input/output error")))
+    logs.set_up("info")
+    part = Flickering()
+    keeping = asyncio.create_task(keep(part, report_to_terminal, Board(), pace=AT_ONCE))
+    await asyncio.wait_for(part.enough.wait(), 30)
+    keeping.cancel()
+    await asyncio.wait({keeping})
 
 
 @pytest.mark.parametrize("failure", [SetupError("port taken"), OSError("no memory"), ValueError("a bug")])

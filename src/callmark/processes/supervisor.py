@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
@@ -58,8 +58,9 @@ class Running(Struct, frozen=True):
 
 def report_to_terminal(text: str) -> None:
     """Writes to the terminal; in production no one reads it, and the log has its own line."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"callmark: {text}\n")
+    with suppress(OSError, ValueError):  # a terminal that is gone
+        if sys.stderr.isatty():
+            sys.stderr.write(f"callmark: {text}\n")
 
 
 class Supervisor:

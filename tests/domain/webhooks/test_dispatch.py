@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+import structlog
 from aiohttp import web
 from msgspec.structs import replace
 from structlog.testing import capture_logs
@@ -16,6 +17,7 @@ from tests.domain.webhooks.receiving import Stage, hang, receiver, staged
 from tests.support.engines import Engines
 from tests.support.factories import ALICE
 from tests.support.fake_clock import FakeClock
+from tests.support.full_log import FullLog
 from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 
@@ -33,6 +35,7 @@ from callmark.kit.health import Health
 from callmark.kit.outbound.client import Patience
 from callmark.kit.postgres.database import DatabaseConnection
 from callmark.kit.postgres.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
+from callmark.kit.telemetry import logs
 from callmark.kit.work import LEASE
 
 
@@ -305,6 +308,31 @@ async def all_delivered(stage: Stage) -> bool:
 
 async def attempted(stage: Stage) -> bool:
     return bool((await stage.only()).attempts)
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_a_log_that_cannot_be_written_delays_no_delivery(stage: Stage, *, is_ours: bool) -> None:
+    stream = FullLog()
+    async with receiver() as there:
+        await stage.webhook(there.url)
+        await stage.append(10)
+        if is_ours:
+            logs.set_up("info", stream=stream)
+        else:  # one whose lines raise: the attempts still leave their places to others
+            structlog.configure(logger_factory=structlog.WriteLoggerFactory(stream))
+        working = asyncio.create_task(stage.worker().run())
+        await there.has(MOST_IN_FLIGHT)
+        if not is_ours:
+            stream.trouble = None
+
+        async def are_all_recorded() -> bool:
+            return {one.state for one in await stage.log()} == {DeliveryState.SUCCESS}
+
+        await until(are_all_recorded)
+        assert len({one.event_id for one in there.requests}) == 10
+        assert len(there.requests) == 10 or not is_ours
+        working.cancel()
+        await asyncio.wait([working])
 
 
 async def test_the_days_of_the_log_are_made_ahead_and_dropped_after_thirty(stage: Stage, deps: Deps) -> None:

@@ -1,16 +1,20 @@
-"""Processes that log to one file: lines stay whole."""
+"""Processes that log to one file: lines stay whole. What cannot be written is lost, and nothing else is."""
 
+import errno
 import io
 import json
 import logging
 import os
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
+from tests.support.full_log import FullLog
 
 from callmark.kit.telemetry import logs
+from callmark.kit.telemetry.line_writer import LineWriter
 
 log = structlog.get_logger()
 
@@ -91,3 +95,74 @@ def test_logs_that_a_test_sets_up_end_with_it(time: int) -> None:
     assert logging.StreamHandler not in map(type, logging.getLogger().handlers)
     logs.set_up("critical", stream=io.StringIO())
     log.warning("not_seen")
+
+
+def said(text: str) -> list[str]:
+    return [json.loads(line)["event"] for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [OSError(errno.ENOSPC, "no room"), BrokenPipeError(), OSError(errno.EIO, "terminal"), ValueError("closed")],
+)
+def test_lines_that_cannot_be_written_are_lost_and_counted_and_nobody_fails(trouble: Exception) -> None:
+    stream = FullLog(trouble)
+    logs.set_up("info", process="http-0", stream=stream)
+    before = LineWriter.lost_ever
+    log.info("lost")
+    log.error("lost", exc_info=trouble)
+    logging.getLogger("library").error("lost")
+    assert LineWriter.lost_ever - before == 3
+    stream.trouble = None
+    log.info("first")
+    log.info("second")
+    assert said(stream.getvalue()) == ["log_lines_lost", "first", "second"]
+    notice = json.loads(stream.getvalue().splitlines()[0])
+    assert (notice["lost"], notice["level"], notice["process"]) == (3, "error", "http-0")
+    assert notice.keys() == json.loads(stream.getvalue().splitlines()[1]).keys() | {"lost"}
+
+
+@pytest.fixture
+def pipe() -> Generator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def test_what_could_not_be_written_to_a_file_does_not_come_later(pipe: tuple[int, int]) -> None:
+    read, write = pipe
+    os.set_blocking(write, False)
+    with os.fdopen(os.dup(write), "w") as stream:
+        logs.set_up("info", stream=stream)
+        log.info("first", text="x" * 1_000_000)  # more than a pipe takes
+        log.info("lost")
+        come = os.read(read, 1_000_000)
+        log.info("second")
+        lines = (come + os.read(read, 1_000_000)).decode().splitlines()
+    assert set(lines[0][-100:]) == {"x"}
+    assert said("\n".join(lines[1:])) == ["log_lines_lost", "second"]
+    assert json.loads(lines[1])["lost"] == 2
+
+
+def test_a_process_without_standard_error_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)  # as Python has it where 2 is closed from the beginning
+    logs.set_up("info")
+    log.info("lost")
+    logging.getLogger("library").error("lost")
+
+
+def test_what_json_has_no_form_for_is_written_another_way() -> None:
+    stream = Writes()
+    logs.set_up("info", stream=stream)
+    log.info("odd", half="a\ud800b", in_list=["\udfff"], number=7, whole="ü")
+    logging.getLogger("library").error("odd \ud800")
+    ours, theirs = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert {name: ours[name] for name in ("event", "half", "in_list", "number", "whole")} == {
+        "event": "odd",
+        "half": r"a\ud800b",
+        "in_list": r"['\udfff']",
+        "number": 7,
+        "whole": "ü",
+    }
+    assert theirs["event"] == r"odd \ud800"

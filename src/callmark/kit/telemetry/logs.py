@@ -6,6 +6,7 @@ import re
 import socket
 import sys
 import time
+from contextlib import suppress
 from functools import lru_cache
 from typing import TextIO
 
@@ -13,6 +14,7 @@ import msgspec
 import structlog
 
 from callmark import __version__
+from callmark.kit.telemetry.line_writer import LineWriter
 
 bind = structlog.contextvars.bind_contextvars
 """`bind(request_id=…)` adds that to every line logged further down in the same task."""
@@ -21,6 +23,7 @@ bind = structlog.contextvars.bind_contextvars
 _NUMBER = re.compile(r"(?<![\w.-])(\+?\d{4})\d{4,7}(\d{4})(?![\w-])")
 _TOKEN = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{40,}")  # only where a run begins: it may be long
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
+_NOT_ENCODED = (ValueError, TypeError, OverflowError, RecursionError)
 
 
 def set_up(level: str, *, process: str = "command", stream: TextIO | None = None) -> None:
@@ -40,15 +43,20 @@ def set_up(level: str, *, process: str = "command", stream: TextIO | None = None
             _shorten_trace(structlog.processors.format_exc_info(logger, method, made))
         return made
 
+    def lost(count: int) -> str:
+        return _as_json(
+            None, "", {**here, "event": "log_lines_lost", "lost": count, "level": "error", "timestamp": _now()}
+        )
+
     number = logging.getLevelNamesMapping()[level.upper()]
+    writer = LineWriter(stream or sys.stderr, lost)
     structlog.configure(
         processors=[complete, _as_json],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        # A line goes out in one write, because processes share the file.
-        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
+        logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Handler(writer)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[complete],
@@ -56,6 +64,23 @@ def set_up(level: str, *, process: str = "command", stream: TextIO | None = None
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+class _Handler(logging.Handler):
+    """Takes the lines of libraries."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 - whatever the `repr` of an argument raises
+            with suppress(OSError, ValueError):
+                self.handleError(record)
+        else:
+            self._writer.msg(line)
 
 
 def _now() -> str:
@@ -78,4 +103,16 @@ def _shorten_trace(event: structlog.typing.EventDict) -> None:
 
 def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> str:
     """A line; what JSON has no form for is written as its `repr`."""
-    return _encode(event).decode()
+    try:
+        return _encode(event).decode()
+    except _NOT_ENCODED:  # half of a surrogate pair, as a rule
+        return _encode({str(name): _encodable(value) for name, value in event.items()}).decode()
+
+
+def _encodable(value: object) -> object:
+    try:
+        _encode(value)
+    except _NOT_ENCODED:
+        text = value if isinstance(value, str) else repr(value)
+        return text.encode(errors="backslashreplace").decode()
+    return value

@@ -15,6 +15,7 @@ from callmark.kit.health import Health
 from callmark.kit.postgres.database import Database
 from callmark.kit.postgres.migrate import head
 from callmark.kit.settings import Settings
+from callmark.kit.telemetry.line_writer import LineWriter
 from callmark.kit.telemetry.metrics import ReadMetric, gauge, histogram
 
 _BUILD = gauge(
@@ -57,6 +58,9 @@ _RESTARTS = ReadMetric(
     ["unit"],
 )
 _FREE = ReadMetric("callmark_data_free_bytes", "gauge", "Free space of the disk that the data directory is on.")
+_LINES_LOST = ReadMetric(
+    "callmark_log_lines_lost_total", "counter", "Lines of this process's log that could not be written."
+)
 
 _EVERY_S = 0.25
 
@@ -99,4 +103,5 @@ def read_process(settings: Settings, db: Database, fabric: Fabric, health: Healt
         _UNITS.of({(unit,): unit not in troubles for unit in restarts}),
         _RESTARTS.of({(unit,): count for unit, count in restarts.items()}),
         _FREE.of(shutil.disk_usage(nearest_place(settings.data)).free),
+        _LINES_LOST.of(LineWriter.lost_ever),
     ]

@@ -239,7 +239,12 @@ class Dispatcher:
         """Attempts one delivery after the other, as long as there is one to follow at once."""
         due: DueDelivery | None = first
         while due:
-            await self._make_attempt(due, held)
+            try:
+                await self._make_attempt(due, held)
+            except BaseException:  # its place is free, whatever ended it
+                held.begin_nothing_more()
+                held.ended(due)
+                raise
             due = held.ended(due)
 
     async def _make_attempt(self, due: DueDelivery, held: _Attention) -> None:

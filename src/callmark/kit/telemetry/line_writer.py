@@ -1,0 +1,66 @@
+"""Where log lines go. A line that cannot be written is lost and counted: no work depends on a log."""
+
+import os
+from collections.abc import Callable
+from threading import RLock
+from typing import ClassVar, TextIO
+
+
+class LineWriter:
+    """Writes lines to `stream`, each in one piece, because processes share a file; as structlog calls a logger.
+
+    A write fails where no one reads (EPIPE), on a full disk, at a terminal that is gone, and once the stream is closed.
+    `notice` makes the line that then comes first when lines can be written again; it gets how many were lost.
+    """
+
+    lost_ever: ClassVar[int] = 0
+    """Lines of this process that could not be written."""
+
+    def __init__(self, stream: TextIO | None, notice: Callable[[int], str]) -> None:
+        self._stream = stream
+        self._descriptor = _descriptor(stream)
+        self._notice = notice
+        self._lock = RLock()  # an object that ends while a line is written may log one, too
+        self._lost = 0
+        self._is_torn = False
+
+    def msg(self, line: str) -> None:
+        """Writes `line`, or counts it as lost."""
+        with self._lock:
+            text = f"{self._notice(self._lost)}\n{line}\n" if self._lost else f"{line}\n"
+            try:
+                self._write(text)
+            except (OSError, ValueError):
+                self._lost += 1
+                LineWriter.lost_ever += 1
+            else:
+                self._lost = 0
+
+    debug = info = warning = error = critical = msg
+
+    def _write(self, text: str) -> None:
+        if self._descriptor is not None:
+            # Past Python's buffer, which would keep what could not be written and write it later.
+            self._write_bytes(self._descriptor, text.encode())
+        elif self._stream:
+            self._stream.write(text)
+            self._stream.flush()
+        else:
+            raise ValueError("closed from the beginning")
+
+    def _write_bytes(self, descriptor: int, rest: bytes) -> None:
+        """Writes all of it. A signal may cut a write short, and so may a disk: then a line ends where it is cut."""
+        if self._is_torn:
+            rest = b"\n" + rest
+        while rest:
+            written = os.write(descriptor, rest)
+            rest = rest[written:]
+            self._is_torn = bool(rest)
+
+
+def _descriptor(stream: TextIO | None) -> int | None:
+    """That of a file; None for a stream in memory."""
+    try:
+        return stream.fileno() if stream else None
+    except (OSError, ValueError):
+        return None
