@@ -25,6 +25,7 @@ from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import new_id
 from callmark.kit.object_store import files_of
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import own_names
 
 
 async def test_after_an_erasure_no_table_has_the_number(deps: Deps, engines: Engines) -> None:
@@ -113,6 +114,32 @@ async def test_of_a_listed_number_what_is_about_the_business_stays(deps: Deps) -
         bodies = await tx.fetch("SELECT body FROM event ORDER BY number")
         assert await tx.fetchval("SELECT count(*) FROM number") == 1
     assert [msgspec.json.decode(row["body"]) for row in bodies] == [asked, {"client_number": "0" * 12}]
+
+
+async def test_what_receivers_said_to_a_caller_stays_without_the_callers_number(deps: Deps, engines: Engines) -> None:
+    now, zeros = deps.clock.now(), "0" * len(NUMBER)
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "callback_request", now, {"business_number": NUMBER, "receiver_number": OTHER})
+        await put_row(tx, "feedback", now, {"business_number": NUMBER, "receiver_number": OTHER})
+        await put_row(tx, "call", now, {"caller_number": NUMBER, "receiver_number": OTHER})
+        for table in _OF_CALLS:
+            await put_row(tx, table, now, {"caller_number": NUMBER, "receiver_number": OTHER})
+    done = await erased(deps)
+    assert done.rows == 3 + len(_OF_CALLS)
+    assert not has(dump_of(engines.dsn), NUMBER)
+    async with deps.db.connection() as tx:
+        said = await tx.fetch(
+            "SELECT business_number, receiver_number FROM callback_request"
+            " UNION ALL SELECT business_number, receiver_number FROM feedback"
+            " UNION ALL SELECT caller_number, receiver_number FROM call"
+        )
+        left = [await tx.fetchval(own_names(f"SELECT count(*) FROM {table}")) for table in _OF_CALLS]
+    assert [tuple(row) for row in said] == [(zeros, OTHER)] * 3
+    assert left == [0] * len(_OF_CALLS)
+
+
+_OF_CALLS = ("announced_call", "call_record", "possible_spoof", "signed_call", "verified_call")
+"""Tables of which a row says nothing without the caller."""
 
 
 async def test_numbers_in_keys_of_the_same_words_are_erased_one_after_the_other(deps: Deps, engines: Engines) -> None:

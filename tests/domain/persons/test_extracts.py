@@ -67,6 +67,33 @@ async def test_what_is_about_the_person_alone_is_in_an_export_as_it_is(deps: Dep
     assert tables["event"][0]["event_type"] == "cmb"
 
 
+async def test_of_rows_in_which_the_person_is_the_caller_an_export_has_nothing_about_the_receiver(deps: Deps) -> None:
+    now, secret = deps.clock.now(), "What only the receiver knows"
+    answers = msgspec.json.encode([{"question": "Why?", "answer": secret}]).decode()
+    of_caller: dict[str, dict[str, object]] = {
+        "announced_call": {},
+        "call": {"disconnect": secret},
+        "call_record": {"call_reason": secret},
+        "possible_spoof": {},
+        "signed_call": {},
+        "verified_call": {"detail": secret},
+    }
+    of_business: dict[str, dict[str, object]] = {
+        "callback_request": {"alternate_number": OTHER},
+        "feedback": {"responses": answers},
+    }
+    async with deps.db.transaction() as tx:
+        for key, tables in {"caller_number": of_caller, "business_number": of_business}.items():
+            for table, values in tables.items():
+                await put_row(tx, table, now, {key: NUMBER, "receiver_number": OTHER, **values})
+        await put_row(tx, "number_code", now, {"phone_number": NUMBER})
+    found = (await exported(deps))["tables"]
+    assert found.keys() == of_caller.keys() | of_business.keys() | {"number_code"}
+    assert {name for name, rows in found.items() if NUMBER not in str(rows)} == set()
+    assert OTHER not in str(found)
+    assert secret not in str(found)
+
+
 @pytest.mark.parametrize("other", [OTHER, f"+{OTHER}", f"00{OTHER}", *SPACED])
 def test_another_number_in_a_text_becomes_zeros_however_it_is_written(other: str) -> None:
     zeros = "".join("0" if one.isdigit() else one for one in other)

@@ -241,9 +241,8 @@ def decide(table: SearchedTable, row: FoundRow, mask: NumberMask, *, is_listed: 
     masked = {name: _masked(table, row, name, mask) for name in values}
     left = rule.as_business if rule and is_listed else ()
     changed = {name: new for name, new in masked.items() if new != values[name] and name not in left}
-    return Decision(
-        deletes=bool(changed) and (goes_whole or not table.keys.isdisjoint(changed)), values=changed or None
-    )
+    needed = table.keys.union(rule.as_business if rule and rule.needs_business else ())
+    return Decision(deletes=bool(changed) and (goes_whole or not needed.isdisjoint(changed)), values=changed or None)
 
 
 def _masked(table: SearchedTable, row: FoundRow, name: str, mask: NumberMask) -> object:

@@ -64,31 +64,34 @@ class Erasure(Struct, frozen=True):
 
 
 class TableRule(Struct, frozen=True):
-    """A table whose rows go with a number in one of these columns.
+    """A table whose rows are about the person whose number is in one of these columns, and go with it.
 
-    Of `as_business` the columns that say a business's number: they count only where no business has it.
+    Of `as_business` the columns that say the number of the other side. It stays where a business has it; where nobody
+    has, it is masked, since the row is about someone else, unless the table has no `columns`. A row that
+    `needs_business` goes with it even so: it is about calls from that number, and nothing that the other person said.
     """
 
     columns: tuple[str, ...]
     as_business: tuple[str, ...] = ()
+    needs_business: bool = False
 
     def of(self, *, is_listed: bool) -> tuple[str, ...]:
-        """The columns that count."""
-        return self.columns if is_listed else (*self.columns, *self.as_business)
+        """The columns with which a row goes as the person's own."""
+        return self.columns or (() if is_listed else self.as_business)
 
 
 RULES: dict[str, TableRule] = {
-    "announced_call": TableRule(("receiver_number",), ("caller_number",)),
+    "announced_call": TableRule(("receiver_number",), ("caller_number",), needs_business=True),
     "call": TableRule(("receiver_number",), ("caller_number",)),
-    "call_record": TableRule(("receiver_number",), ("caller_number",)),
+    "call_record": TableRule(("receiver_number",), ("caller_number",), needs_business=True),
     "callback_request": TableRule(("receiver_number",), ("business_number",)),
     "feedback": TableRule(("receiver_number",), ("business_number",)),
     "number_code": TableRule((), ("phone_number",)),
-    "possible_spoof": TableRule(("receiver_number",), ("caller_number",)),
+    "possible_spoof": TableRule(("receiver_number",), ("caller_number",), needs_business=True),
     "presence": TableRule(("phone_number",)),
     "registration": TableRule(("phone_number",)),
-    "signed_call": TableRule(("receiver_number",), ("caller_number",)),
-    "verified_call": TableRule(("receiver_number",), ("caller_number",)),
+    "signed_call": TableRule(("receiver_number",), ("caller_number",), needs_business=True),
+    "verified_call": TableRule(("receiver_number",), ("caller_number",), needs_business=True),
     "wake_up": TableRule(("phone_number",)),
 }
 """Tables of things that are about one person; a table that is not here is searched, and the number masked in it."""
