@@ -179,6 +179,27 @@ async def test_the_audit_log_stays_verifiable_and_does_not_say_the_number(deps: 
     assert not any(NUMBER in f"{one.subject} {one.details}" for one in entries)
 
 
+async def test_the_audit_log_can_be_verified_at_each_step_of_an_erasure(deps: Deps) -> None:
+    async with deps.db.transaction() as tx:
+        await audit.note(tx, ALICE, AuditAction.NUMBERS_PROVEN, NUMBER, account_id=None, at=deps.clock.now())
+    await sealing.seal_entries(deps)
+    made, seen = await service.request_erasure(deps, NUMBER, by=ALICE), set[tuple[int, int]]()
+    while await erasing.step(deps, made.id):
+        found = await sealing.verify(deps)
+        assert found.faults == []
+        seen.add((found.redacted, found.in_erasure))
+    assert seen == {(0, 0), (1, 1)}
+    for _ in range(2):  # before what names it is sealed, and after it
+        found = await sealing.verify(deps)
+        assert (found.faults, found.redacted, found.in_erasure) == ([], 1, 0)
+        await sealing.seal_entries(deps)
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE audit_entry SET redacted_at = at WHERE action = 'person.erasure_requested'")
+    assert [one.what for one in (await sealing.verify(deps)).faults] == [
+        "it was redacted, and no entry of an erasure names it"
+    ]
+
+
 async def test_download_files_go(deps: Deps) -> None:
     files = files_of(deps.settings)
 

@@ -6,7 +6,7 @@ changed, deleted or moved, and none put between two, without a seal that no long
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -80,12 +80,16 @@ class AuditFault(Struct, frozen=True):
 
 
 class AuditVerification(Struct):
-    """What a look at the whole chain has found; `head` is the newest seal, `since` the last before the oldest entry."""
+    """What a look at the whole chain has found; `head` is the newest seal, `since` the last before the oldest entry.
+
+    Of the `redacted` entries, `in_erasure` are those of an erasure that has not ended; it names them when it does.
+    """
 
     since: AuditSeal
     head: AuditSeal
     checked: int = 0
     redacted: int = 0
+    in_erasure: int = 0
     unsealed: int = 0
     fault_count: int = 0
     faults: list[AuditFault] = field(default_factory=list[AuditFault])
@@ -141,12 +145,12 @@ class ChainReader:
         elif one.entry.digest() != one.content_sha256:
             self.found.fault(one.seal.number, one.entry.id, "what it says was changed after it was sealed")
         elif one.entry.action in (AuditAction.PERSON_ERASED, AuditAction.AUDIT_PRUNED):
-            self._hear(one.entry)
+            self.hear(one.entry)
         self._compare(one.seal, one.entry.id)
         self._before = one.seal
 
-    def ended(self) -> AuditVerification:
-        """All that was found, after the last entry."""
+    def ended(self, in_erasure: Collection[str] = ()) -> AuditVerification:
+        """All that was found, after the last entry; `in_erasure`: what erasures that have not ended have redacted."""
         found = self.found
         if self._before != found.head:
             what = _missing(self._before.number, found.head.number) or "the newest seal is not the one that was made"
@@ -154,7 +158,11 @@ class ChainReader:
         if not self._is_pruning_told:
             found.fault(found.since.number, None, "older entries were deleted, and no entry says so")
         for entry_id, number in self._redacted.items():
-            if entry_id not in self._named:
+            if entry_id in self._named:
+                continue
+            if entry_id in in_erasure:
+                found.in_erasure += 1
+            else:
                 found.fault(number, AuditId(UUID(entry_id)), "it was redacted, and no entry of an erasure names it")
         for number in sorted(self._anchors):
             if number > found.since.number:
@@ -167,7 +175,8 @@ class ChainReader:
         elif next_seal(self._before, one.content_sha256) != one.seal:
             self.found.fault(one.seal.number, one.entry.id, "its seal does not fit the one before it")
 
-    def _hear(self, entry: SealableEntry) -> None:
+    def hear(self, entry: SealableEntry) -> None:
+        """Notes which entries this one names, also where it has no seal yet."""
         details = msgspec.json.decode(entry.details, type=dict[str, object])
         if entry.action == AuditAction.AUDIT_PRUNED:
             told = (details.get("number"), details.get("sha256"))

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from callmark.domain.audit.chain import START, AuditSeal, SealableEntry, SealedEntry
+from callmark.domain.audit.model import AuditAction
 from callmark.domain.ids import AccountId, AuditId
 from callmark.kit.postgres.database import Row, Tx, affected, fetch_one
 
@@ -24,6 +25,20 @@ async def select_unsealed(tx: Tx, limit: int) -> list[SealableEntry]:
     """The oldest entries without a seal. Index audit_entry_unsealed."""
     rows = await tx.fetch(f"SELECT {_SAID} FROM audit_entry WHERE seal_number IS NULL ORDER BY id LIMIT $1", limit)
     return [_entry(row) for row in rows]
+
+
+async def select_unsealed_erasures(tx: Tx) -> list[SealableEntry]:
+    """Entries without a seal that name what an erasure has redacted. Index audit_entry_unsealed."""
+    rows = await tx.fetch(
+        f"SELECT {_SAID} FROM audit_entry WHERE seal_number IS NULL AND action = $1", AuditAction.PERSON_ERASED
+    )
+    return [_entry(row) for row in rows]
+
+
+async def select_in_erasure(tx: Tx) -> set[str]:
+    """The ids of entries that erasures have redacted so far which have not ended. There are few such erasures."""
+    rows = await tx.fetch("SELECT DISTINCT unnest(redacted)::text AS id FROM erasure WHERE ended_at IS NULL")
+    return {row["id"] for row in rows}
 
 
 async def count_unsealed(tx: Tx, before: datetime) -> tuple[int, int]:

@@ -63,7 +63,9 @@ async def verify(deps: Deps, anchors: Sequence[AuditSeal] = ()) -> AuditVerifica
             for one in page:
                 reader.read(one)
             after = page[-1].seal.number
-        found = reader.ended()
+        for entry in await chain_queries.select_unsealed_erasures(tx):
+            reader.hear(entry)
+        found = reader.ended(await chain_queries.select_in_erasure(tx))
         found.unsealed, old = await chain_queries.count_unsealed(tx, deps.clock.now() - SEALED_WITHIN)
     if old:
         found.fault(head.number, None, f"{old} entries are older than a minute and have no seal")

@@ -57,6 +57,7 @@ def _row(found: AuditVerification, anchors: int) -> dict[str, object]:
         "number": found.head.number,
         "sha256": found.head.sha256.hex(),
         "redacted": found.redacted,
+        "in_erasure": found.in_erasure,
         "unsealed": found.unsealed,
         "anchors": anchors,
         "faults": found.fault_count,
