@@ -9,6 +9,7 @@ from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import queries
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberState
+from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.work_names import WorkName
 from callmark.kit.postgres.database import Tx
 from callmark.kit.work import Claimed, Work
@@ -75,5 +76,6 @@ async def _move(tx: Tx, job: ListingJob, now: datetime) -> int:
         state = NumberState.LISTED if job.why is None else NumberState.FAILED
         return await queries.settle_pending(tx, job.id, state, job.why, now, STEP)
     count = await queries.delete_delisting(tx, job.id, STEP)
+    await proofs.end_left_requests(tx, job.account_id)
     await feature_sets.change_number_count(tx, job.feature_set_id, -count)
     return count

@@ -36,6 +36,7 @@ from callmark.domain.numbers.proofs.model import (
     ProofState,
     ProofWay,
 )
+from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
 from callmark.kit.outbound.signed_posts import read_secret, shown_secret
@@ -247,11 +248,22 @@ async def test_a_code_of_an_earlier_holder_proves_nothing(stage: Stage) -> None:
 
 
 async def test_a_code_proves_also_what_waits_for_the_operator(stage: Stage) -> None:
-    request = await proofs.request_proof(stage.deps, stage.acme.account_id, [stage.number], None, by=ALICE)
+    of = stage.deps, stage.acme.account_id
+    (other,) = phones(1)
+    await stage.acme.publish(other)
+    request = await proofs.request_proof(*of, [stage.number, other], None, by=ALICE)
     await stage.prove(await stage.send())
     assert await stage.state() is ProofState.PROVEN
     await proofs.refuse(stage.deps, request.id, "no", by=OPERATOR)
     assert await stage.state() is ProofState.PROVEN
+
+
+async def test_a_code_ends_the_request_that_its_number_alone_waited_in(stage: Stage) -> None:
+    of = stage.deps, stage.acme.account_id
+    await proofs.request_proof(*of, [stage.number], None, by=ALICE)
+    await stage.prove(await stage.send())
+    assert await stage.state() is ProofState.PROVEN
+    assert await proofs.list_requests(*of, WHOLE_ACCOUNT) == []
 
 
 async def test_a_hook_that_fails_is_asked_again_and_the_last_error_stays(stage: Stage, clock: FakeClock) -> None:

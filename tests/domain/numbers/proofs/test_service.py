@@ -1,6 +1,7 @@
 """Proofs of numbers: what waits, what the operator decides, and what ends a proof."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import pytest
@@ -209,9 +210,76 @@ async def test_a_number_that_changes_hands_loses_its_proof_and_its_place_in_a_re
     await run_jobs(deps)
     await borealis.publish(one, two)
     await run_jobs(deps)
-    await proofs.approve(deps, request.id, by=OPERATOR)
+    with pytest.raises(NotFound):
+        await proofs.approve(deps, request.id, by=OPERATOR)
     assert await _proven(borealis) == await _proven(acme) == []
     assert await _state(borealis, one) is await _state(borealis, two) is ProofState.UNPROVEN
+
+
+async def _delist(acme: Business, number: PhoneNumber) -> None:
+    await acme.delist(number)
+    await run_jobs(acme.deps)
+
+
+async def _prove(acme: Business, number: PhoneNumber) -> None:
+    await proofs.prove_numbers(acme.deps, acme.account_id, [number], by=OPERATOR)
+
+
+async def _end(acme: Business, number: PhoneNumber) -> None:
+    await proofs.refuse_numbers(acme.deps, acme.account_id, [number], "Sold in May", by=OPERATOR)
+
+
+@pytest.mark.parametrize("leave", [_delist, _prove, _end])
+async def test_a_request_goes_with_the_last_number_that_waits_in_it(
+    deps: Deps, leave: Callable[[Business, PhoneNumber], Awaitable[None]]
+) -> None:
+    acme, borealis = await make_business(deps), await make_business(deps)
+    one, two, three = await _listed(acme, 3)
+    (theirs,) = await _listed(borealis, 1)
+    request = await proofs.request_proof(deps, acme.account_id, [one, two], LETTER, by=ALICE)
+    other = await proofs.request_proof(deps, acme.account_id, [three], LETTER, by=ALICE)
+    foreign = await proofs.request_proof(deps, borealis.account_id, [theirs], LETTER, by=ALICE)
+    await leave(acme, one)
+    assert (await proofs.get_request_of_any_account(deps, request.id)).waiting_count == 1
+    await leave(acme, two)
+    for use in (proofs.get_request_of_any_account(deps, request.id), proofs.approve(deps, request.id, by=OPERATOR)):
+        with pytest.raises(NotFound):
+            await use
+    assert {one.id for one in await proofs.list_waiting(deps)} == {other.id, foreign.id}
+
+
+async def test_a_decision_that_comes_after_the_last_number_has_left_is_refused(deps: Deps) -> None:
+    """While somebody decides on the request its last number is proven: the request is not held up by that."""
+    acme = await make_business(deps)
+    (one,) = await _listed(acme, 1)
+    request = await proofs.request_proof(deps, acme.account_id, [one], LETTER, by=ALICE)
+    async with deps.db.transaction() as tx:
+        await tx.fetch("SELECT FROM proof_request WHERE id = $1 FOR UPDATE", request.id)
+        await proofs.prove_numbers(deps, acme.account_id, [one], by=OPERATOR)
+    for decide in (
+        proofs.approve(deps, request.id, by=OPERATOR),
+        proofs.refuse(deps, request.id, "no", by=OPERATOR),
+    ):
+        with pytest.raises(Conflict, match="no number of this proof request is left"):
+            await decide
+    await proofs.forget_old_requests(deps)
+    assert await proofs.list_requests(deps, acme.account_id, WHOLE_ACCOUNT) == []
+    assert await _proven(acme) == [one]
+
+
+async def test_requests_that_all_numbers_have_left_are_forgotten_by_the_job(deps: Deps) -> None:
+    """Of an earlier version, which left them."""
+    acme = await make_business(deps)
+    one, two, three = await _listed(acme, 3)
+    left, waiting, decided = [
+        await proofs.request_proof(deps, acme.account_id, [number], LETTER, by=ALICE) for number in (one, two, three)
+    ]
+    await proofs.approve(deps, decided.id, by=OPERATOR)
+    async with deps.db.connection() as tx:
+        await tx.execute("DELETE FROM number_proof WHERE request_id = ANY ($1::uuid[])", [left.id, decided.id])
+    await proofs.forget_old_requests(deps)
+    kept = {found.id for found in await proofs.list_requests(deps, acme.account_id, WHOLE_ACCOUNT)}
+    assert kept == {waiting.id, decided.id}
 
 
 async def test_of_two_accounts_that_would_prove_one_number_its_holder_does(deps: Deps) -> None:

@@ -30,7 +30,7 @@ from callmark.domain.numbers.proofs.model import (
     ProofState,
     ProofWay,
 )
-from callmark.domain.numbers.proofs.service import lock_provable
+from callmark.domain.numbers.proofs.service import end_left_requests, lock_provable
 from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
 from callmark.kit.clock_watch import past
@@ -122,6 +122,7 @@ async def prove_by_code(deps: Deps, account_id: AccountId, number: PhoneNumber, 
         proof = NumberProof(ProofState.PROVEN, ProofWay(code.channel.value), by.email, now)
         if is_right:
             await queries.put_proofs(tx, account_id, [number], proof)
+            await end_left_requests(tx, account_id)
             await code_queries.end_code(tx, code_id, now)
             await audit.note(tx, by, AuditAction.NUMBERS_PROVEN, number, account_id=account_id, at=now, way=proof.way)
         else:

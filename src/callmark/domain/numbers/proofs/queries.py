@@ -1,6 +1,7 @@
 """The SQL of proofs (tables `number_proof`, `proof_request`).
 
-Order of locks: the number, or the request; then the proofs, by phone number.
+Order of locks: the number, or the request; then the proofs, by phone number. A request that no number waits in goes
+last, unless others hold it.
 """
 
 from collections.abc import Collection, Sequence
@@ -36,6 +37,12 @@ _INSIDE = """
   FROM number_proof p JOIN number n ON n.phone_number = p.phone_number WHERE p.request_id = r.id
 ))
 """
+
+_LEFT = (
+    "state = 'waiting' AND NOT EXISTS ("
+    "SELECT FROM number_proof p WHERE p.request_id = proof_request.id AND p.state = 'waiting')"
+)
+"""Of a request: all its numbers have been delisted, taken over, or decided on in another way."""
 
 
 async def lock_states(
@@ -88,9 +95,12 @@ async def put_proofs(tx: Tx, account_id: AccountId, numbers: Sequence[PhoneNumbe
     )
 
 
-async def delete_proofs(tx: Tx, numbers: Sequence[PhoneNumber]) -> None:
-    """Makes locked numbers unproven. Primary key."""
-    await tx.execute("DELETE FROM number_proof WHERE phone_number = ANY ($1::text[])", list(numbers))
+async def delete_proofs(tx: Tx, numbers: Sequence[PhoneNumber]) -> set[AccountId]:
+    """Makes locked numbers unproven; the accounts whose proofs they were. Primary key."""
+    rows = await tx.fetch(
+        "DELETE FROM number_proof WHERE phone_number = ANY ($1::text[]) RETURNING account_id", list(numbers)
+    )
+    return {AccountId(row["account_id"]) for row in rows}
 
 
 async def settle_request(
@@ -175,6 +185,27 @@ async def delete_request(tx: Tx, request_id: ProofRequestId) -> None:
     """Forgets a locked request that waits, and that its numbers do. Index number_proof_request."""
     await tx.execute("DELETE FROM number_proof WHERE request_id = $1 AND state = 'waiting'", request_id)
     await tx.execute("DELETE FROM proof_request WHERE id = $1", request_id)
+
+
+async def delete_left(tx: Tx, accounts: Collection[AccountId]) -> None:
+    """Forgets requests of the accounts that wait and that all numbers have left, but not one that others hold.
+
+    Who decides on a request holds it and waits for its proofs, which this transaction may hold.
+    Indexes proof_request_account_newest, number_proof_request.
+    """
+    await tx.execute(
+        f"""
+        DELETE FROM proof_request WHERE id = ANY (ARRAY (
+          SELECT id FROM proof_request WHERE account_id = ANY ($1::uuid[]) AND {_LEFT} FOR UPDATE SKIP LOCKED
+        ))
+        """,
+        list(accounts),
+    )
+
+
+async def delete_left_of_all(db: Database) -> None:
+    """As `delete_left`, for all accounts, piece by piece. Indexes proof_request_waiting, number_proof_request."""
+    await delete_where(db, "proof_request", _LEFT, most=LARGE_ROWS, but_held=True)
 
 
 async def delete_unused(db: Database, before: datetime) -> None:

@@ -124,7 +124,12 @@ async def proofs_in(tx: Tx, numbers: Collection[PhoneNumber]) -> dict[PhoneNumbe
 
 async def end_proofs(tx: Tx, numbers: Sequence[PhoneNumber]) -> None:
     """Ends those of the numbers, which another account has taken over."""
-    await queries.delete_proofs(tx, numbers)
+    await queries.delete_left(tx, await queries.delete_proofs(tx, numbers))
+
+
+async def end_left_requests(tx: Tx, account_id: AccountId) -> None:
+    """Forgets the account's requests whose last number has been delisted or decided on: nobody could decide them."""
+    await queries.delete_left(tx, [account_id])
 
 
 # the operator ---------------------------------------------------------------------------------------------------------
@@ -156,7 +161,7 @@ async def read_letter(deps: Deps, request_id: ProofRequestId) -> ProofLetter:
 
 
 async def approve(deps: Deps, request_id: ProofRequestId, *, by: Actor) -> ProofRequest:
-    """Finds that what still waits in the request is proven. Raises NotFound, Conflict when it is decided."""
+    """Finds that what still waits in the request is proven. Raises NotFound, Conflict when nothing waits in it."""
     return await _decide(deps, request_id, None, by)
 
 
@@ -178,6 +183,7 @@ async def prove_numbers(deps: Deps, account_id: AccountId, numbers: Sequence[Pho
         if new:
             proof = NumberProof(ProofState.PROVEN, ProofWay.OPERATOR, by.email, now)
             await queries.put_proofs(tx, account_id, new, proof)
+            await end_left_requests(tx, account_id)
             await _note(tx, by, AuditAction.NUMBERS_PROVEN, account_id, new, now, way=ProofWay.OPERATOR)
     return len(new)
 
@@ -192,11 +198,13 @@ async def refuse_numbers(
         await lock_provable(tx, account_id, asked, by.scope)
         proof = NumberProof(ProofState.REFUSED, ProofWay.OPERATOR, by.email, now, why)
         await queries.put_proofs(tx, account_id, asked, proof)
+        await end_left_requests(tx, account_id)
         await _note(tx, by, AuditAction.NUMBERS_PROOF_REFUSED, account_id, asked, now, why=why)
 
 
 async def forget_old_requests(deps: Deps) -> None:
-    """Forgets letters that no longer prove anything."""
+    """Forgets letters that no longer prove anything, and requests that wait although every number has left them."""
+    await queries.delete_left_of_all(deps.db)
     await queries.delete_unused(deps.db, deps.clock.now() - KEPT)
 
 
@@ -211,6 +219,8 @@ async def _decide(deps: Deps, request_id: ProofRequestId, why: str | None, by: A
         await queries.update_decision(tx, request_id, state, by.email, now, why)
         of_numbers = ProofState.PROVEN if why is None else ProofState.REFUSED
         count = await queries.settle_request(tx, request_id, of_numbers, by.email, now, why)
+        if not count:
+            raise Conflict("no number of this proof request is left to decide")
         action = AuditAction.NUMBERS_PROVEN if why is None else AuditAction.NUMBERS_PROOF_REFUSED
         facts = {"numbers": count} | ({} if why is None else {"why": why})
         account_id = AccountId(waiting["account_id"])

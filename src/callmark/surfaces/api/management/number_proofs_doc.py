@@ -85,7 +85,8 @@ ROUTES = (
         Action.NUMBERS_VIEW,
         name="getNumberProof",
         summary="Get a proof request",
-        description="Returns one request.",
+        description="Returns one request. A request that no number waits in any longer is deleted, unless it was"
+        " decided: each was delisted, or was proven or refused in another way.",
         response=proofs.ProofRequestView,
         answer=_REQUEST,
     ),
