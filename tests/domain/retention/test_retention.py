@@ -21,6 +21,7 @@ from callmark.domain.retention import queries, service
 from callmark.domain.retention.jobs import delete_old
 from callmark.domain.retention.model import KINDS, KeptKind, KeptTable
 from callmark.domain.webhooks.model import SCHEDULE
+from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import connect, own_names
 from callmark.kit.settings import read_settings
 from callmark.kit.settings.retention import LEAST_EVENT_DAYS
@@ -147,6 +148,29 @@ async def test_an_old_upload_is_overdue_once_all_its_rows_are_submitted(deps: De
     assert await overdue(deps) == {"call records"}
     await PERIODIC["old_uploads"].run(deps)
     assert await overdue(deps) == set()
+
+
+async def test_an_upload_is_as_old_as_the_last_window_of_its_batches(deps: Deps) -> None:
+    now, made_at, (upload, *batches) = (
+        deps.clock.now(),
+        deps.clock.now() - timedelta(days=50),
+        [new_id() for _ in "123"],
+    )
+    kept = timedelta(days=deps.settings.retention_days)
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "upload", now, {"id": upload, "created_at": made_at})
+        for number, batch, ends_to in zip((1, 2), batches, (now - 2 * kept, now + kept), strict=True):
+            await put_row(tx, "batch", now, {"id": batch, "accepted_at": made_at, "ends_to": ends_to})
+            await put_row(tx, "upload_part", now, {"upload_id": upload, "number": number, "batch_id": batch})
+    for ended, left in ((-kept, 1), (kept - timedelta(hours=1), 1), (kept + timedelta(days=1, hours=1), 0)):
+        async with deps.db.connection() as tx:
+            await tx.execute("UPDATE batch SET ends_to = $2 WHERE id = $1", batches[1], now - ended)
+        for job in ("old_uploads", "old_batches"):
+            await PERIODIC[job].run(deps)
+        assert await overdue(deps) == set()
+        async with deps.db.connection() as tx:
+            assert await tx.fetchval("SELECT count(*) FROM upload") == left
+            assert await tx.fetchval("SELECT count(*) FROM batch") == 1  # a batch goes a day later
 
 
 async def test_what_is_younger_than_its_setting_stays(deps: Deps) -> None:

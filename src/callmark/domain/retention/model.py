@@ -18,6 +18,11 @@ _SLACK = timedelta(days=3)
 _SHORT_SLACK = timedelta(hours=3)
 """Of what is kept for hours."""
 _A_DAY = timedelta(days=1)
+_LEFT_BY_BATCHES: LiteralString = (
+    "due_at IS NULL AND NOT EXISTS (SELECT FROM upload_part p JOIN batch b ON b.id = p.batch_id"
+    " WHERE p.upload_id = upload.id)"
+)
+"""Of an upload: others have rows to submit, or are as old as their batches."""
 
 
 class KeptTable(Struct, frozen=True):
@@ -79,8 +84,7 @@ KINDS = (
         (
             KeptTable("call_record", "ends_at", job="partitions"),
             KeptTable("batch", "ends_to", made="accepted_at", job="old_batches"),
-            # others have rows to submit
-            KeptTable("upload", "created_at", by_id=True, only="due_at IS NULL", job="old_uploads"),
+            KeptTable("upload", "created_at", by_id=True, only=_LEFT_BY_BATCHES, job="old_uploads"),
         ),
     ),
     KeptKind(

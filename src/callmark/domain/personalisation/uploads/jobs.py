@@ -93,6 +93,9 @@ async def _submit(deps: Deps, upload: Upload, part: UploadPart) -> None:
 
 
 async def forget_old_uploads(deps: Deps) -> None:
-    """Forgets uploads that are done and whose records have been dropped."""
-    oldest = deps.clock.now() - timedelta(days=deps.settings.retention_days + 2)
+    """Forgets uploads that are done and whose windows ended too long ago; those without a batch by their age.
+
+    A day before their batches (`partitions.drop_old_batches`), which know when the windows end.
+    """
+    oldest = deps.clock.now() - timedelta(days=deps.settings.retention_days + 1)
     await queries.delete_before(deps.db, oldest)

@@ -126,8 +126,15 @@ async def batch_ids(tx: Tx, upload_id: UploadId) -> list[BatchId]:
 
 
 async def delete_before(db: Database, instant: datetime) -> None:
-    """Forgets uploads that were made before `instant` and are done, piece by piece."""
-    await delete_where(db, "upload", "created_at < $1 AND due_at IS NULL", instant, most=LARGE_ROWS)
+    """Forgets uploads that were made before `instant`, are done, and have no batch that ends later, piece by piece.
+
+    Primary keys of `upload_part` and `batch`.
+    """
+    condition = (
+        "created_at < $1 AND due_at IS NULL AND NOT EXISTS (SELECT FROM upload_part p JOIN batch b ON b.id = p.batch_id"
+        " WHERE p.upload_id = upload.id AND b.ends_to >= $1)"
+    )
+    await delete_where(db, "upload", condition, instant, most=LARGE_ROWS)
 
 
 def upload_of(row: Row) -> Upload:
