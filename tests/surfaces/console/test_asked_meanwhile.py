@@ -6,23 +6,32 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from tests.domain.numbers.staging import phones, reviewing
 from tests.support.actors import ALICE
 from tests.support.factories import make_label
 from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_operator, text_of
 from tests.surfaces.console.campaigns import draft
+from tests.surfaces.console.listing import make_set
 
+from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import FeatureSetChange
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CallType, CampaignState, NewQuestion
+from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.labels import service as labels
-from callmark.domain.labels.model import LabelChange
+from callmark.domain.labels.logo import initial_logo
+from callmark.domain.labels.model import LabelChange, LabelType
 from callmark.domain.members import service as members
+from callmark.domain.numbers import reviews, service as numbers
+from callmark.domain.numbers.model import JobState
 from callmark.domain.operators import service as operators
 from callmark.domain.operators.tokens import service as operator_tokens
-from callmark.domain.policy.model import Actor, ActorKind, Role
+from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, ActorKind, Role
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.webhooks import service as webhooks
@@ -188,3 +197,35 @@ async def test_an_operator_who_made_a_token_meanwhile_is_not_removed_before_that
     assert (await opal.post(path, await opened(opal, path))).headers["location"] == "/console/operator/operators"
     with pytest.raises(NotFound):
         await operators.get_operator(deps, oscar.id)
+
+
+async def test_an_identity_that_the_operator_did_not_see_is_not_approved(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    of, opal = (deps, business.account.id), await browse.as_operator(await make_operator(deps))
+    set_id = await make_set(deps, business)
+    asked = await numbers.publish(reviewing(deps), business.account.id, set_id, phones(2), by=ALICE)
+    shown = (await feature_sets.get_feature_set(*of, set_id)).label_id
+    other = await make_label(*of, label_type=LabelType.STATIC, name="State Bank")
+    path = f"/console/operator/reviews/{asked.job_id}/approve"
+    assert shown
+    assert asked.job_id
+    reason = await call_reasons.create_call_reason(*of, text="About your parcel", by=ALICE)
+    for meanwhile, said in (
+        (labels.update_label(*of, shown, LabelChange(name="Town Bank"), by=ALICE), "show Town Bank"),
+        (labels.update_label(*of, shown, LabelChange(logo_png=initial_logo("T")), by=ALICE), "show Town Bank"),
+        (_set(*of, set_id, FeatureSetChange(call_reason_id=reason.id)), "The call reason is About your parcel."),
+        (
+            call_reasons.update_call_reason(*of, reason.id, text="About your loan", by=ALICE),
+            "The call reason is About your loan.",
+        ),
+        (_set(*of, set_id, FeatureSetChange(label_id=other.id)), "show State Bank"),
+    ):
+        assert said in await asked_again(opal, path, meanwhile)
+        assert (await reviews.get_job(*of, WHOLE_ACCOUNT, asked.job_id)).state is JobState.IN_REVIEW
+    await opal.post(path, await opened(opal, path))
+    assert (await reviews.get_job(*of, WHOLE_ACCOUNT, asked.job_id)).state is JobState.RUNNING
+
+
+async def _set(deps: Deps, account_id: AccountId, set_id: FeatureSetId, change: FeatureSetChange) -> None:
+    await feature_sets.update_feature_set(deps, account_id, set_id, change, by=ALICE)

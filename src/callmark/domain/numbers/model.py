@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from callmark.domain.feature_sets.model import PhoneType
-from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
+from callmark.domain.ids import AccountId, FeatureSetId, LabelId, ListingJobId
 from callmark.domain.numbers.proofs.model import UNPROVEN, NumberProof, ProofState
 from callmark.kit.phone import PhoneNumber
 
@@ -175,6 +175,15 @@ class Review(Struct, frozen=True):
     label_name: str
     examples: list[PhoneNumber]
     """The first of its numbers."""
+    label_id: LabelId | None
+    logo_sha256: bytes | None
+    call_reason: str
+
+    @property
+    def identity(self) -> list[str]:
+        """What calls from its numbers would show now, for the digest that an approval compares."""
+        logo = self.logo_sha256.hex() if self.logo_sha256 else ""
+        return [str(self.label_id or ""), self.label_name, logo, self.call_reason]
 
 
 class HeldNumber(Struct, frozen=True):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from callmark.domain.feature_sets.model import FeatureSet, PhoneType
-from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
+from callmark.domain.ids import AccountId, FeatureSetId, LabelId, ListingJobId
 from callmark.domain.numbers.model import (
     HeldNumber,
     JobKind,
@@ -202,7 +202,8 @@ async def select_reviews(tx: Tx, limit: int, job_id: ListingJobId | None = None)
     columns = ", ".join(f"j.{name.strip()}" for name in _JOB.split(","))
     rows = await tx.fetch(
         f"""
-        SELECT {columns}, a.name AS account_name, f.name AS feature_set_name, coalesce(l.name, '') AS label_name,
+        SELECT {columns}, a.name AS account_name, f.name AS feature_set_name, f.label_id,
+          coalesce(l.name, '') AS label_name, l.logo_sha256, coalesce(r.text, '') AS call_reason,
           ARRAY (
             SELECT n.phone_number FROM number n WHERE n.job_id = j.id AND n.state = 'pending'
             ORDER BY n.phone_number LIMIT 5
@@ -211,6 +212,7 @@ async def select_reviews(tx: Tx, limit: int, job_id: ListingJobId | None = None)
         JOIN client_account a ON a.id = j.account_id
         JOIN feature_set f ON f.id = j.feature_set_id
         LEFT JOIN label l ON l.id = f.label_id
+        LEFT JOIN call_reason r ON r.id = f.call_reason_id
         WHERE j.state = 'in_review' AND ($2::uuid IS NULL OR j.id = $2) ORDER BY j.requested_at, j.id LIMIT $1
         """,
         limit,
@@ -223,6 +225,9 @@ async def select_reviews(tx: Tx, limit: int, job_id: ListingJobId | None = None)
             row["feature_set_name"],
             row["label_name"],
             [PhoneNumber(number) for number in row["examples"]],
+            None if row["label_id"] is None else LabelId(row["label_id"]),
+            row["logo_sha256"],
+            row["call_reason"],
         )
         for row in rows
     ]

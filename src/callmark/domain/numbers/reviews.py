@@ -16,6 +16,7 @@ from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
 from callmark.domain.numbers import queries
 from callmark.domain.numbers.model import ListingJob, Review
 from callmark.domain.policy.model import Actor, Scope
+from callmark.domain.stale_confirmations import refuse_changed
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict, found
 from callmark.kit.phone import PhoneNumber
@@ -79,9 +80,13 @@ async def numbers_of(deps: Deps, job_id: ListingJobId) -> list[PhoneNumber]:
         return await queries.select_in_review(tx, job_id)
 
 
-async def approve(deps: Deps, job_id: ListingJobId, *, by: Actor) -> ListingJob:
-    """Lets a job that waits for a review list its numbers. Raises NotFound, Conflict when it does not wait."""
-    return await _review(deps, job_id, None, by)
+async def approve(deps: Deps, job_id: ListingJobId, *, by: Actor, shown: str = "") -> ListingJob:
+    """Lets a job that waits for a review list its numbers.
+
+    `shown` is the digest of the identity that was shown. Raises ChangedMeanwhile where calls would now show another
+    one, NotFound, Conflict when it does not wait.
+    """
+    return await _review(deps, job_id, None, by, shown)
 
 
 async def reject(deps: Deps, job_id: ListingJobId, reason: str, *, by: Actor) -> ListingJob:
@@ -92,9 +97,11 @@ async def reject(deps: Deps, job_id: ListingJobId, reason: str, *, by: Actor) ->
     return await _review(deps, job_id, clean_line(reason, "reason", longest=LONGEST_REASON), by)
 
 
-async def _review(deps: Deps, job_id: ListingJobId, why: str | None, by: Actor) -> ListingJob:
+async def _review(deps: Deps, job_id: ListingJobId, why: str | None, by: Actor, shown: str = "") -> ListingJob:
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
+        for review in await queries.select_reviews(tx, 1, job_id):
+            refuse_changed(shown, review.identity)
         job = await queries.review_job(tx, job_id, why, by.email, now)
         if job is None:
             found(await queries.select_job(tx, job_id), _UNKNOWN)

@@ -8,9 +8,10 @@ from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers.model import Review
 from callmark.domain.policy.model import Action
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.domain.stale_confirmations import digest_of
+from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.confirm import SEEN, Confirm, confirmed
 from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
@@ -62,13 +63,19 @@ async def ask_approve(request: ConsoleRequest) -> Page:
     found = await _review(request)
     count = display_names.count(found.job.number_count, "number")
     shown = f"Calls from them show {found.label_name}." if found.label_name else "Their feature set has no label yet."
-    return Confirm(f"List {count} of {found.account_name}?", [shown], "Approve", LIST, danger=False)
+    reason = [f"The call reason is {found.call_reason}."] if found.call_reason else []
+    title, seen = f"List {count} of {found.account_name}?", digest_of(found.identity)
+    return Confirm(title, [shown, *reason], "Approve", LIST, danger=False, seen=seen)
 
 
 async def approve(request: ConsoleRequest) -> Response:
     """Lets one list its numbers."""
     try:
-        job = await reviews.approve(request.deps, request.id(ListingJobId), by=request.by)
+        job = await reviews.approve(
+            request.deps, request.id(ListingJobId), by=request.by, shown=request.form.text(SEEN)
+        )
+    except ChangedMeanwhile:
+        raise
     except Conflict as refused:
         return request.go(LIST, display_names.sentence(refused.message), "warning")
     return request.go(LIST, f"Approved: {display_names.count(job.number_count, 'number')} will be listed.")
