@@ -4,7 +4,7 @@ from typing import Any
 
 from playwright.sync_api import Route, expect
 from tests.e2e.browsing import stop_time
-from tests.e2e.console_browsing import ConsoleTabs
+from tests.e2e.console_browsing import ConsoleTabs, check_page
 
 
 def test_a_form_that_was_stopped_on_its_way_is_sent_again_without_a_reload(console: ConsoleTabs) -> None:
@@ -35,3 +35,34 @@ def test_a_form_that_was_stopped_on_its_way_is_sent_again_without_a_reload(conso
     expect(button).not_to_have_attribute("aria-disabled", "true")
     press_twice_and_stop()
     assert ["second" in one for one in sent] == [False, True, True]
+
+
+def test_what_is_half_typed_is_not_sent_as_empty(console: ConsoleTabs) -> None:
+    page, sent = console.signed_in(), list[str]()
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.goto("/console/push")
+    page.get_by_label("Receiver number").fill("+919933000077")
+    page.get_by_label("Caller number").fill("+918040001234")
+    starts_at = page.get_by_label("Shows from")
+    starts_at.focus()
+    page.keyboard.type("12242030")
+    page.get_by_role("button", name="Push now").click()
+    said = page.get_by_text("Enter a complete, valid date and time, or clear the field.")
+    expect(said).to_be_visible()
+    expect(starts_at).to_be_focused()
+    expect(starts_at).to_have_accessible_description("Enter a complete, valid date and time, or clear the field.")
+    check_page(page)
+    starts_at.fill("2030-12-24T09:30")
+    expect(said).to_have_count(0)
+    expect(starts_at).to_have_accessible_description("Leave empty to start now.")
+    page.goto("/console/callbacks/configurations")
+    page.get_by_role("main").get_by_role("link", name="Delivery default").click()
+    opens = page.get_by_label("Sunday, opening 1, from")
+    for field in (opens, page.get_by_label("Sunday, opening 1, to")):
+        field.focus()
+        page.keyboard.type("09")
+    page.get_by_role("button", name="Save", exact=True).last.click()
+    expect(page.get_by_text("Enter a complete, valid time, or clear the field.")).to_be_visible()
+    expect(opens).to_be_focused()
+    check_page(page)
+    assert [url for url in sent if not url.endswith("/preview")] == []

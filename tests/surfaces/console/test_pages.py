@@ -172,6 +172,10 @@ async def test_every_answer_forbids_frames_foreign_scripts_and_keeping(business:
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_no_field_is_of_a_type_that_is_sent_as_empty_when_it_holds_no_number() -> None:
+    assert [path for path in TEMPLATES.rglob("*.html") if 'type="number"' in path.read_text()] == []
+
+
 async def test_the_first_page_weighs_less_than_250_kilobytes_with_all_it_loads(
     business: Business, browse: Visitors
 ) -> None:

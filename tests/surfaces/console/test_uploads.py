@@ -171,6 +171,18 @@ async def test_what_is_wrong_with_a_file_is_said_beside_it(business: Business, b
         assert (refused.status_code, list(errors_of(refused))) == (422, [field])
 
 
+async def test_without_scripts_the_browser_stops_a_date_that_it_would_send_as_empty(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    await make_label(deps, business.account.id)
+    file = ("x.csv", b"receiver_number\n919900000001\n", "text/csv")
+    preview = await alice.follow(await alice.post("/console/uploads/new", {"caller": "918040001234"}, file=file))
+    for page in (await alice.get("/console/push"), await alice.get("/console/uploads/new"), preview):
+        assert 'type="datetime-local"' in page.text
+        assert "novalidate" not in page.text
+
+
 async def test_a_refused_form_keeps_the_label_that_was_chosen(deps: Deps, business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     await make_label(deps, business.account.id)

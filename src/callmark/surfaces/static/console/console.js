@@ -83,35 +83,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-/* A file over its limit (data-largest, in bytes) is told beside its field, and the form is not sent. */
-function checkFile(field) {
-  const tooLarge = [...field.files].find((file) => file.size > Number(field.dataset.largest));
-  const said = tooLarge ? `${tooLarge.name} is larger than ${field.dataset.largestText}. Choose a smaller file.` : "";
-  const id = `${field.id}-too-large`;
-  document.getElementById(id)?.remove();
-  field.classList.toggle("is-invalid", Boolean(said));
-  if (!said) return true;
-  const note = Object.assign(document.createElement("div"), {
-    id,
-    className: "invalid-feedback d-block",
-    textContent: said,
-  });
-  note.setAttribute("role", "alert");
-  field.after(note);
-  return false;
-}
-document.addEventListener("change", (event) => {
-  if (event.target.dataset?.largest) checkFile(event.target);
-});
-document.addEventListener("submit", (event) => {
-  const wrong = [...event.target.querySelectorAll("input[type=file][data-largest]")].filter(
-    (field) => !checkFile(field),
-  );
-  if (!wrong.length) return;
-  event.preventDefault();
-  wrong[0].focus();
-});
-
 /* A form is sent once, until something in it changes or a while has passed: no event says that somebody stopped it. */
 const SENT_MS = 10_000;
 const sent = new WeakMap(); // forms that wait for their answer, each with its timer

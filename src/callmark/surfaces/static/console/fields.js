@@ -1,0 +1,75 @@
+/* What is wrong with a field is said beside it, as the server says what it refuses, and its form is not sent: a file
+   over its limit (data-largest, in bytes), and what the browser cannot read, which it would send as an empty field. */
+const READ_AS = { date: "date", "datetime-local": "date and time", time: "time" };
+
+function unread(field) {
+  if (!field.validity.badInput) return "";
+  const read = `Enter a complete, valid ${READ_AS[field.type] ?? field.type}`;
+  return field.required ? `${read}.` : `${read}, or clear the field.`;
+}
+
+function tooLarge(field) {
+  const file = [...(field.files ?? [])].find((one) => one.size > Number(field.dataset.largest));
+  return file ? `${file.name} is larger than ${field.dataset.largestText}. Choose a smaller file.` : "";
+}
+
+const notes = new WeakMap(); // of fields that were marked here, each with its note
+let marked = 0;
+function noteOf(said) {
+  const note = Object.assign(document.createElement("div"), {
+    id: `unsent-${++marked}`,
+    className: "invalid-feedback d-block",
+    textContent: ` ${said}`,
+  });
+  note.setAttribute("role", "alert");
+  const icon = document.querySelector("svg.icon[aria-hidden]")?.cloneNode(true);
+  if (icon) {
+    const use = icon.querySelector("use");
+    use.setAttribute("href", use.getAttribute("href").replace(/#.*/, "#alert-circle"));
+    note.prepend(icon);
+  }
+  return note;
+}
+
+/** Says it beside the field, or below the day whose hours it is one of; no text takes back what was said here. */
+function mark(field, said) {
+  const old = notes.get(field);
+  if (said === (old?.textContent.trim() ?? "")) return;
+  old?.remove();
+  field.classList.toggle("is-invalid", Boolean(said));
+  if (!said) {
+    notes.delete(field);
+    field.removeAttribute("aria-invalid");
+    if (document.getElementById(`${field.id}-hint`)) field.setAttribute("aria-describedby", `${field.id}-hint`);
+    else field.removeAttribute("aria-describedby");
+    return;
+  }
+  document.getElementById(`${field.id}-error`)?.remove(); // the server's, of what the field held before
+  const note = noteOf(said);
+  notes.set(field, note);
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", note.id);
+  (field.closest("[data-day]")?.lastElementChild ?? field).after(note);
+}
+
+function isRight(field) {
+  const said = unread(field) || tooLarge(field);
+  mark(field, said);
+  return !said;
+}
+
+for (const kind of ["input", "change", "focusout"]) {
+  document.addEventListener(kind, ({ target }) => {
+    if (notes.has(target) || (kind === "change" && target.dataset?.largest)) isRight(target);
+  });
+}
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[method=post]")) return;
+  const wrong = [...event.target.querySelectorAll("input")].find((field) => !isRight(field));
+  if (!wrong) return;
+  event.preventDefault();
+  wrong.focus();
+});
+
+/* Where no script does this, the browser checks a form with such a field. */
+for (const form of document.forms) form.noValidate = true;
