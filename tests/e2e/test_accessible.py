@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.e2e.browsing import Demo, Tabs
-from tests.e2e.console_browsing import looked_at
+from tests.e2e.console_browsing import ConsoleTabs, looked_at
 
 PAGES = {
     "/": "main",
@@ -37,6 +37,34 @@ def test_axe_finds_nothing_on_a_page_of_the_demo(browser: Browser, demo: Demo, p
         looked_at(page)
     finally:
         tabs.close()
+
+
+def test_what_is_chosen_can_be_seen_in_a_contrast_theme(console: ConsoleTabs) -> None:
+    page = console.signed_in()
+    page.emulate_media(forced_colors="active")
+
+    def looks(css: str) -> set[bytes]:
+        return {one.screenshot() for one in page.locator(css).all()}
+
+    page.goto("/console/webhooks/new")
+    page.get_by_label("User Feedback").uncheck()
+    page.get_by_label("Possible spoof").uncheck()
+    page.get_by_label("Stop on 410").uncheck()
+    page.get_by_label("Honour Retry-After").check()
+    page.get_by_label("Name").focus()
+    page.mouse.move(0, 0)
+    assert len(looks("[name=event_types]")) == 2
+    assert len(looks("[role=switch]")) == 2
+    page.locator("main").evaluate(
+        "one => one.innerHTML = [1, 9].map(done => `<progress class=progress max=10 value=${done}></progress>`)"
+    )
+    assert len(looks("progress")) == 2
+    page.goto("/console/labels/new?type=dynamic")
+    assert len(looks("[type=radio]")) == 2
+    page.goto("/console/callbacks")
+    tabs = page.get_by_role("navigation", name="Views").get_by_role("link")
+    lines = tabs.evaluate_all("found => found.map(one => getComputedStyle(one).textDecorationLine)")
+    assert lines == ["underline", *["none"] * (len(lines) - 1)]
 
 
 def test_an_opened_operation_shows_what_its_references_name(browser: Browser, demo: Demo) -> None:

@@ -22,6 +22,8 @@ from callmark.processes.reach import reach
 
 _T = TypeVar("_T")
 ALL_DAY = "mon-sun 00:00-24:00"
+_BEHIND = "one => getComputedStyle(one).backgroundColor.match(/[0-9.]+/g).slice(0, 3)"
+"""The colour behind a text, however much of it is let through."""
 
 
 class Scene(Struct):
@@ -102,6 +104,10 @@ def test_after_a_missed_call_one_asks_to_be_called_back_and_gives_feedback(
     page.get_by_role("button", name="Send answer").click()
     expect(page.locator("[data-after-error]")).to_have_text("Answer a question first.")
     page.get_by_text("Yes", exact=True).click()
+    page.emulate_media(forced_colors="active")
+    chosen, other = (page.get_by_text(text, exact=True).evaluate(_BEHIND) for text in ("Yes", "No"))
+    assert chosen != other  # in a contrast theme too
+    page.emulate_media(forced_colors="none")
     page.get_by_label("Anything else?").fill("धन्यवाद ✓\n<b>fine</b>")
     page.get_by_role("button", name="Send answer").click()
     title(page, "Thank you")
