@@ -50,7 +50,7 @@ def known_keys(settings: Settings) -> list[Secret]:
         except SetupError:
             if settings.secret_key is None:
                 raise
-    found = {key.reveal(): key for key in (settings.secret_key, settings.old_secret_key, *files) if key}
+    found = {key.reveal(): key for key in (settings.secret_key, *files, settings.old_secret_key) if key}
     return list(found.values())
 
 

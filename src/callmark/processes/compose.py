@@ -116,7 +116,7 @@ async def _with_secret_key(db: Database, settings: Settings) -> Settings:
         marked = await lock_key(tx)
         keys = known_keys(settings)
         if marked is None:
-            key = keys[0] if keys else make_key(settings.data)
+            key = settings.secret_key or make_key(settings.data)  # the old one is on its way out
             await set_key(tx, key, None)
         elif (fitting := next((one for one in keys if mark(one) == marked), None)) is not None:
             key = fitting

@@ -277,3 +277,42 @@ def test_a_sender_that_no_mail_can_come_from_is_refused_with_the_reason(host: st
 def test_a_sender_is_an_address_with_or_without_a_name(given: str, name: str, address: str) -> None:
     sender = sender_of(read_settings({"CALLMARK_MAIL_FROM": given}).mail_from)
     assert (sender.display_name, sender.addr_spec) == (name, address)
+
+
+@pytest.mark.parametrize("value", ["", " \n"])
+@pytest.mark.parametrize(
+    "name", ["DATA", "POSTGRES_BIN", "NATS_CA", "NATS_CREDENTIALS", "FCM_CREDENTIALS_FILE", "OLD_SECRET_KEY"]
+)
+def test_an_empty_path_or_secret_is_as_one_that_is_not_set(name: str, value: str) -> None:
+    assert read_settings({f"CALLMARK_{name}": value}) == read_settings({})
+    (found,) = (one for one in settings_in_force({f"CALLMARK_{name}": ""}) if one.variable == f"CALLMARK_{name}")
+    assert found.source == "default"
+
+
+@pytest.mark.parametrize("one", ["SMTP_USER", "NUMBER_CODE_URL"])
+@pytest.mark.parametrize("other", ["SMTP_PASSWORD", "NUMBER_CODE_SECRET"])
+def test_two_that_belong_together_can_both_be_empty(one: str, other: str) -> None:
+    assert read_settings({f"CALLMARK_{one}": "", f"CALLMARK_{other}": ""}) == read_settings({})
+
+
+def test_an_empty_password_is_none() -> None:
+    with pytest.raises(SetupError, match="set both CALLMARK_SMTP_USER and CALLMARK_SMTP_PASSWORD, or neither"):
+        read_settings({"CALLMARK_SMTP_USER": "alice", "CALLMARK_SMTP_PASSWORD": ""})
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_DSN", "NATS_URL", "SECRET_KEY"])
+def test_an_empty_one_does_not_become_one_of_our_own(name: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    for variables in ({f"CALLMARK_{name}": ""}, {f"CALLMARK_{name}_FILE": str(tmp_path / "empty")}):
+        with pytest.raises(SetupError, match=f"CALLMARK_{name} is"):
+            read_settings(variables)
+
+
+def test_an_empty_name_of_a_file_is_refused() -> None:
+    with pytest.raises(SetupError, match="CALLMARK_SMTP_PASSWORD_FILE is empty; set it to the path of a file"):
+        read_settings({"CALLMARK_SMTP_PASSWORD_FILE": ""})
+
+
+def test_the_old_secret_key_is_as_long_as_the_new_one() -> None:
+    with pytest.raises(SetupError, match="CALLMARK_OLD_SECRET_KEY is too short"):
+        read_settings({"CALLMARK_OLD_SECRET_KEY": "abc"})

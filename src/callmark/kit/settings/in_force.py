@@ -48,7 +48,7 @@ def settings_in_force(environ: Mapping[str, str] | None = None) -> list[SettingI
     for variable, default, description in describe():
         value = getattr(settings, variable.removeprefix(PREFIX).lower())
         file = source.get(f"{variable}_FILE")
-        origin = "file" if file is not None else "environment" if variable in source else "default"
+        origin = "file" if file is not None else "environment" if source.get(variable) else "default"
         found.append(SettingInForce(variable, _shown(value), origin, file, default, description))
     return found
 

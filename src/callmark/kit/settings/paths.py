@@ -28,6 +28,8 @@ def refuse_endless(data: Path) -> None:
 
 def value_in(path: str, name: str) -> str:
     """The value of a setting that the file holds. Raises SetupError that names the setting, when it cannot be read."""
+    if not path.strip():
+        raise SetupError(f"{variable_of(name)} is empty; set it to the path of a file, or unset it")
     try:
         return Path(path).read_text().strip()
     except OSError as exc:

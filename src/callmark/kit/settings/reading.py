@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -13,6 +13,9 @@ from callmark.kit.settings.faults import explain
 from callmark.kit.settings.model import Settings
 from callmark.kit.settings.secret import Secret
 from callmark.kit.settings.variables import OF_CLIENTS, PREFIX, variable_of
+
+_NEVER_EMPTY = frozenset({"postgres_dsn", "nats_url", "secret_key"})
+"""Unset, these mean an engine or a key of our own: who sets them to nothing meant another, and is refused."""
 
 
 def read_settings(
@@ -37,6 +40,7 @@ def read_settings(
     for name in values:
         if name not in known:
             raise SetupError(f"unknown setting {variable_of(name)}. Run `callmark settings` to see all settings.")
+    values = {name: value for name, value in values.items() if value.strip() or not _is_unset_when_empty(name)}
     values = {**(defaults or {}), **values}
     values |= {
         name: str(value) if isinstance(value, Path) else value for name, value in overrides.items() if value is not None
@@ -59,6 +63,15 @@ def to_environ(settings: Settings) -> dict[str, str]:
         text = value.reveal() if isinstance(value, Secret) else str(value)
         values[variable_of(name)] = text.lower() if isinstance(value, bool) else text
     return values
+
+
+def _is_unset_when_empty(name: str) -> bool:
+    """Whether the setting is a path or a secret that stays unset where its variable is empty (`X=${Y:-}`)."""
+    return name not in _NEVER_EMPTY and not {Path, Secret}.isdisjoint(_types_of(get_type_hints(Settings)[name]))
+
+
+def _types_of(hint: object) -> tuple[object, ...]:
+    return get_args(hint) or (hint,)
 
 
 def _decode(kind: type, value: object) -> object:

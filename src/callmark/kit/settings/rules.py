@@ -74,8 +74,10 @@ def check(settings: "Settings") -> None:
             f" {settings.host}."
             " Listen on 127.0.0.1, or set CALLMARK_EMULATOR_FORCE=true if you trust everyone on that network."
         )
-    if settings.secret_key is not None and len(settings.secret_key.reveal()) < LEAST_SECRET_KEY:
-        raise SetupError(f"CALLMARK_SECRET_KEY is too short: it needs {LEAST_SECRET_KEY} or more random characters")
+    for name in ("secret_key", "old_secret_key"):
+        key: Secret | None = getattr(settings, name)
+        if key is not None and len(key.reveal()) < LEAST_SECRET_KEY:
+            raise SetupError(f"{variable_of(name)} is too short: it needs {LEAST_SECRET_KEY} or more random characters")
     _check_sender(settings)
     for one, other in _TOGETHER:
         if bool(getattr(settings, one)) != bool(getattr(settings, other)):

@@ -13,6 +13,9 @@ class Secret:
         """The value itself, for the one place that uses it."""
         return self._value
 
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
     def __repr__(self) -> str:
         return "set" if self._value else "unset"
 
