@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import nkeys
 import pytest
@@ -20,6 +21,8 @@ from callmark.kit.fabric.client import Fabric
 from callmark.kit.fabric.servers import NatsAccess
 from callmark.kit.ids import new_id
 from callmark.kit.ports import free_port
+from callmark.kit.settings import read_settings
+from callmark.processes.doctor_engines import check_nats
 
 Make = Callable[..., Fabric]
 
@@ -89,6 +92,51 @@ async def test_a_credentials_file_lets_us_in_and_without_one_the_refusal_is_told
         with pytest.raises(Unavailable) as caught:
             await refused.round_trip(1)
         assert "Authorization Violation" in caught.value.reason
+
+
+PASSWORD = "p#w/1?x@,%[]:\u00fc"
+
+
+@asynccontextmanager
+async def nats_with_password(directory: Path) -> AsyncGenerator[str]:
+    """A server that lets in the user `call/mark` with the password; its address."""
+    port = free_port()
+    config = {"host": "127.0.0.1", "port": port, "authorization": {"user": "call/mark", "password": PASSWORD}}
+    (directory / "nats.conf").write_text(json.dumps(config, ensure_ascii=False))
+    server = spawn("nats", [find_nats(None), "-c", directory / "nats.conf"], env=ENVIRONMENT)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(signal.SIGKILL, 1)
+
+
+async def test_a_password_may_have_any_character(tmp_path: Path, fabric: Make) -> None:
+    async with nats_with_password(tmp_path) as address:
+        settings = read_settings({"CALLMARK_NATS_URL": f"nats://call%2Fmark:{quote(PASSWORD, safe='')}@{address}"})
+        one = fabric(settings.reached_nats)
+        await one.open()
+
+        async def connected() -> bool:
+            return one.connected
+
+        await until(connected)
+        await one.round_trip(60)
+        assert one.server == address
+        assert (await check_nats(settings)).ok
+        wrong = await check_nats(read_settings({"CALLMARK_NATS_URL": f"nats://call%2Fmark:p@{address}"}))
+        assert "Authorization Violation" in wrong.detail
+
+
+async def test_an_address_that_the_library_refuses_is_told_and_the_end_is_clean(fabric: Make) -> None:
+    one = fabric("nats://127.0.0.1:port")
+
+    async def told() -> bool:
+        return "invalid connect url option" in one.trouble
+
+    with capture_logs():
+        await one.open()
+        await until(told)
+        await one.close()
 
 
 async def test_any_server_of_several_will_do(engines: Engines, fabric: Make) -> None:

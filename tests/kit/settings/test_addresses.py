@@ -115,7 +115,10 @@ def test_the_other_addresses_have_one_spelling_too(variable: str, given: str, us
         ("CALLMARK_NATS_URL", "nats://"),
         ("CALLMARK_NATS_URL", "nats:///x"),
         ("CALLMARK_NATS_URL", "nats://callmark:geheim@:4222"),
-        ("CALLMARK_NATS_URL", "nats://callmark:[geheim]@nats.example.com"),
+        ("CALLMARK_NATS_URL", "nats://callmark:geheim,1@nats.example.com"),
+        ("CALLMARK_NATS_URL", "nats://nats.example.com:99999"),
+        ("CALLMARK_NATS_URL", "nats://nats.example.com:0"),
+        ("CALLMARK_NATS_URL", "nats://[::1"),
         ("CALLMARK_EMULATOR_HOSTS", "http://devbox"),
         ("CALLMARK_EMULATOR_HOSTS", "devbox:8700"),
         ("CALLMARK_FCM_URL", "fcm.example"),
@@ -125,6 +128,25 @@ def test_other_addresses_that_cannot_be_meant_stop_the_start(variable: str, give
     with pytest.raises(SetupError, match=variable) as told:
         read_settings({variable: given, "CALLMARK_MAIL_FROM": "no-reply@example.com"})
     assert "geheim" not in told.value.message
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("NATS://Nats.example:4222", "nats://Nats.example:4222"),
+        (" nats.example , tls://[::1]:4222", "nats.example,tls://[::1]:4222"),
+        ("nats://callmark:a#b/c?d@nats.example", "nats://callmark:a%23b%2Fc%3Fd@nats.example"),
+        ("nats://callmark:a%23b%2fc%2C@nats.example", "nats://callmark:a%23b%2Fc%2C@nats.example"),
+        ("nats://callmark:[a]@@nats.example,b", "nats://callmark:%5Ba%5D%40@nats.example,b"),
+        ("callmark:100%@nats.example", "callmark:100%25@nats.example"),
+        ("nats://a:b:c@nats.example", "nats://a:b%3Ac@nats.example"),
+        ("nats://token@nats.example", "nats://token@nats.example"),
+    ],
+)
+def test_a_password_for_nats_is_written_as_a_url_has_it(given: str, used: str) -> None:
+    settings = read_settings({"CALLMARK_NATS_URL": given})
+    assert settings.reached_nats == used
+    assert read_settings(to_environ(settings)).reached_nats == used
 
 
 def test_an_emulator_that_listens_on_the_loopback_in_another_spelling_starts() -> None:

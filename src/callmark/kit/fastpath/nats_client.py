@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Srv
@@ -76,7 +77,9 @@ def _ended() -> Generator[None]:
 
 
 class SteadyClient(Client):
-    """nats-py's client, which hands on direct subscriptions' messages, with seven differences.
+    """nats-py's client, which hands on direct subscriptions' messages, with eight differences.
+
+    It decodes user and password of an address: nats-py sends them as they are written, so none with a # or / fits.
 
     It tries again whatever ended a try to come back, and whatever ended the tasks that read and ping. nats-py foresees
     few errors there; after any other it has no connection, or a dead one, and never makes another.
@@ -138,7 +141,14 @@ class SteadyClient(Client):
     async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 - nats-py's own signature
         self._end_round_trip(NatsError("nats: the connection was closed"))
         self._closed_for_good = self._closed_for_good or status == Client.CLOSED
-        await super()._close(status, do_cbs)
+        if self._flush_queue is not None:  # else `connect` has refused what it was given, and nothing was begun
+            await super()._close(status, do_cbs)
+
+    def _setup_server_pool(self, connect_url: list[str]) -> None:
+        super()._setup_server_pool(connect_url)
+        for server in self._server_pool:
+            user, at, host = server.uri.netloc.rpartition("@")
+            server.uri = server.uri._replace(netloc=f"{unquote(user)}{at}{host}")
 
     def _end_when_closed(self) -> None:
         """Ends the task that connects, if the client was closed meanwhile."""

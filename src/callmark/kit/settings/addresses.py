@@ -6,7 +6,7 @@ capital letter breaks something far from its cause. Each function raises ValueEr
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from callmark.kit.domain_names import ascii_domain
 from callmark.kit.postgres.dsn import PostgresDsn
@@ -81,13 +81,16 @@ def postgres_dsn(text: str) -> str:
 
 
 def nats_urls(text: str) -> str:
-    """Servers separated by commas, each `nats://…`, `tls://…` or a bare host. Errors never repeat the text."""
-    urls = [part.strip() for part in text.split(",") if part.strip()]
+    """Servers separated by commas, each `nats://…`, `tls://…` or a bare host. Errors never repeat the text.
+
+    What a URL cannot hold is encoded in user and password, as in a DSN of PostgreSQL.
+    """
+    urls = [_encoded(part.strip()) for part in text.split(",") if part.strip()]
     if not urls or not all(_is_of_nats(url) for url in urls):
-        raise ValueError("it must be one or more URLs, separated by commas, such as nats://nats.example.com:4222")
-    users = "".join(url.rpartition("@")[0] for url in urls)
-    if "[" in users or "]" in users:  # nats-py reads no such URL, and would not decode what is encoded
-        raise ValueError("a password with a bracket cannot be used in it; CALLMARK_NATS_CREDENTIALS takes a file")
+        raise ValueError(
+            "it must be one or more URLs, separated by commas, such as nats://nats.example.com:4222; in a password"
+            " write % as %25 and a comma as %2C"
+        )
     return ",".join(urls)
 
 
@@ -111,12 +114,19 @@ def host_names(text: str) -> str:
     return ",".join(host.removesuffix(".") for host in map(host_name, text.split(",")) if host)
 
 
+def _encoded(url: str) -> str:
+    """The URL with its user and password in the one spelling of each."""
+    scheme, colon, rest = url.partition("://") if "://" in url else ("", "", url)
+    user, at, host = rest.rpartition("@")
+    return f"{scheme.lower()}{colon}{':'.join(quote(unquote(one), safe='') for one in user.split(':', 1))}{at}{host}"
+
+
 def _is_of_nats(url: str) -> bool:
-    scheme, colon, rest = url.rpartition("://")
-    if colon and scheme.lower() not in {"nats", "tls"}:
+    try:
+        parts = urlsplit(url if "://" in url else f"nats://{url}")
+        return parts.scheme in {"nats", "tls"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that is no number, or brackets without an address
         return False
-    host = rest.rpartition("@")[2].partition("/")[0]
-    return bool(host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0])
 
 
 def _split(text: str) -> SplitResult:
