@@ -6,7 +6,9 @@ PhoneNumber = NewType("PhoneNumber", str)
 
 _SHORTEST, _LONGEST = 7, 15
 _SHOWN = 4
-"""How many digits of each end a log may contain; of a number that would show whole, none."""
+"""How many digits of each end a log may contain at most."""
+_HIDDEN = 4
+"""How many digits a log leaves out at least: ten thousand numbers look alike there."""
 
 
 def parse_digits(text: str) -> PhoneNumber | None:
@@ -30,5 +32,7 @@ def parse_e164(text: str) -> PhoneNumber | None:
 
 
 def shorten(number: str) -> str:
-    """The form that a log may contain: `9199…4455`."""
-    return f"{number[:_SHOWN]}…{number[-_SHOWN:]}" if len(number) > 2 * _SHOWN else "…"
+    """The form that a log may contain: `9199…4455`, of a shorter number less."""
+    shown = max(len(number) - _HIDDEN, 0)
+    first, last = min(_SHOWN, (shown + 1) // 2), min(_SHOWN, shown // 2)
+    return f"{number[:first]}…{number[len(number) - last :]}"

@@ -179,6 +179,19 @@ async def test_the_audit_log_stays_verifiable_and_does_not_say_the_number(deps: 
     assert not any(NUMBER in f"{one.subject} {one.details}" for one in entries)
 
 
+async def test_an_audit_entry_that_shortened_the_number_loses_what_it_shows(deps: Deps) -> None:
+    """An earlier version wrote such subjects, which leave few numbers that they may be."""
+    others = (f"{OTHER[:4]}…{OTHER[-4:]}", f"to {NUMBER[:4]}…{NUMBER[-4:]}", f"…{NUMBER[-2:]}")
+    async with deps.db.transaction() as tx:
+        for subject in (f"{NUMBER[:4]}…{NUMBER[-4:]}", *others):
+            await audit.note(tx, ALICE, AuditAction.HANDSET_FORGOTTEN, subject, account_id=None, at=deps.clock.now())
+    await sealing.seal_entries(deps)
+    assert (await erased(deps)).rows == 1
+    entries = await audit.list_entries(deps, None, audit.AuditFilter(action="handset.forgotten"))
+    assert {one.subject for one in entries} == {"0" * len(NUMBER), *others}
+    assert (await sealing.verify(deps)).faults == []
+
+
 async def test_the_audit_log_can_be_verified_at_each_step_of_an_erasure(deps: Deps) -> None:
     async with deps.db.transaction() as tx:
         await audit.note(tx, ALICE, AuditAction.NUMBERS_PROVEN, NUMBER, account_id=None, at=deps.clock.now())

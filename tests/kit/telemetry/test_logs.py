@@ -13,6 +13,7 @@ import structlog
 from structlog.testing import capture_logs
 from tests.support.full_log import FullLog
 
+from callmark.kit.phone import shorten
 from callmark.kit.telemetry import logs
 from callmark.kit.telemetry.line_writer import LineWriter
 
@@ -52,6 +53,17 @@ def test_a_trace_holds_no_whole_phone_number_and_no_token() -> None:
     said = json.loads(stream.getvalue())["exception"]
     assert "Key (phone_number)=(9180…1234) already exists, caller '+9180…1234', …" in said
     assert "test_logs.py" in said
+
+
+@pytest.mark.parametrize("length", range(7, 16))
+def test_a_trace_hides_at_least_four_digits_of_a_number_of_any_length(length: int) -> None:
+    stream, number = Writes(), "123456789012345"[:length]
+    logs.set_up("info", stream=stream)
+    try:
+        {}[f"+{number} in line 123456"]
+    except KeyError:
+        structlog.get_logger().exception("it_broke")
+    assert f"'+{shorten(number)} in line 123456'" in json.loads(stream.getvalue())["exception"]
 
 
 def test_a_trace_may_quote_a_word_of_any_length() -> None:

@@ -82,12 +82,15 @@ async def revoke_app(deps: Deps, app_id: HandsetAppId, *, by: Actor) -> HandsetA
 
 
 async def forget_number(deps: Deps, phone: PhoneNumber, *, by: Actor) -> None:
-    """Ends the number's registration and its streams; the app may register it again. Raises NotFound."""
+    """Ends the number's registration and its streams; the app may register it again. Raises NotFound.
+
+    The audit log, which may be kept without an end, has two digits of the number.
+    """
     async with deps.db.transaction() as tx:
         now = deps.clock.now()
         ended = found(await queries.forget_number(tx, phone, now), "no handset with this number is registered")
         facts = {"os": ended.os.value, "app_version": ended.app_version}
-        await audit.note(tx, by, AuditAction.HANDSET_FORGOTTEN, shorten(phone), account_id=None, at=now, **facts)
+        await audit.note(tx, by, AuditAction.HANDSET_FORGOTTEN, f"…{phone[-2:]}", account_id=None, at=now, **facts)
         tx.after_commit(partial(recheck, deps))
 
 

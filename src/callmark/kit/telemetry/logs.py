@@ -14,13 +14,14 @@ import msgspec
 import structlog
 
 from callmark import __version__
+from callmark.kit.phone import shorten
 from callmark.kit.telemetry.line_writer import LineWriter
 
 bind = structlog.contextvars.bind_contextvars
 """`bind(request_id=…)` adds that to every line logged further down in the same task."""
 
 
-_NUMBER = re.compile(r"(?<![\w.-])(\+?\d{4})\d{4,7}(\d{4})(?![\w-])")
+_NUMBER = re.compile(r"(?<![\w.-])(\+?)(\d{7,15})(?![\w-])")
 _TOKEN = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{40,}")  # only where a run begins: it may be long
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 _NOT_ENCODED = (ValueError, TypeError, OverflowError, RecursionError)
@@ -98,7 +99,8 @@ def _second(second: int) -> str:
 def _shorten_trace(event: structlog.typing.EventDict) -> None:
     """An engine's refusal quotes the values that it refused: phone numbers and tokens are no matter of a log."""
     if trace := event.get("exception"):
-        event["exception"] = _TOKEN.sub("…", _NUMBER.sub(r"\1…\2", trace))
+        shortened = _NUMBER.sub(lambda found: found[1] + shorten(found[2]), trace)
+        event["exception"] = _TOKEN.sub("…", shortened)
 
 
 def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> str:
