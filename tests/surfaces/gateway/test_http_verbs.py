@@ -103,21 +103,34 @@ async def test_a_bad_registration_is_refused(deps: Deps, client: httpx.AsyncClie
 
 
 _WRITTEN = [
-    ("090000 12345", "IN"),
-    ("90000-12345", "in"),
-    ("+91 90000 12345", "IN"),
-    ("+919000012345", "US"),
-    ("919000012345", "IN"),
+    ("090000 12345", "IN", "919000012345"),
+    ("90000-12345", "in", "919000012345"),
+    ("+91 90000 12345", "IN", "919000012345"),
+    ("+91 90000 12345", "ZZ", "919000012345"),
+    ("+919000012345", "US", "919000012345"),
+    ("+919000012345", "ZZ", "919000012345"),
+    ("+919000012345", "", "919000012345"),
+    ("919000012345", "", "919000012345"),
+    ("919000012345", "IN", "919000012345"),
+    ("+9109000012345", "IN", "919000012345"),
+    ("+5215512345678", "MX", "5215512345678"),
+    ("+22997979797", "BJ", "22997979797"),
+    ("+22507070707", "CI", "22507070707"),
+    ("01511965783698", "BR", "5511965783698"),
+    ("0 15 11 96578-3698", "br", "5511965783698"),
+    ("011965783698", "BR", "5511965783698"),
+    ("0111512345678", "AR", "5491112345678"),
 ]
+"""As given, the region, what it is: also forms that a plan had once, and what is dialled before or within a number."""
 
 
 async def test_a_number_may_stand_as_it_is_written_in_its_country(deps: Deps, client: httpx.AsyncClient) -> None:
     found: list[str] = []
     _, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
-    for given, region in _WRITTEN:
+    for given, region, number in _WRITTEN:
         body = {"phone_number": given, "region": region, "os": "android", "app_version": "4.2.0-beta1"}
         made = await client.post("registrations", json=body, headers=by(credential))
-        if made.status_code != 201 or made.json()["phone_number"] != "919000012345":
+        if made.status_code != 201 or made.json()["phone_number"] != number:
             found.append(f"{given} of {region}: {made.status_code} {made.text}")
     assert found == []
 
@@ -128,7 +141,10 @@ _NOT_NUMBERS = [
     ("090000 12345", None, "caller_number is not a valid phone number"),
     ("0900", "IN", "caller_number is not a valid phone number"),
     ("", "IN", "caller_number is not a valid phone number"),
+    ("090000 12345", "", "caller_number is not a valid phone number"),
     ("+91 90000 12345 ext 7", "IN", "caller_number is not a valid phone number"),
+    ("4915112345678", "DE", "caller_number is not a valid phone number"),  # +49 151 12345678, or 0491 in Leer
+    ("7246655", "BB", "caller_number is not a valid phone number"),  # without its area: as short as a service
     ("unknown", "IN", "caller_number is not a valid phone number"),
 ]
 

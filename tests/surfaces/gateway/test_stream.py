@@ -11,6 +11,7 @@ from tests.surfaces.gateway.helpers import (
     CALLER,
     NO_OFFERS,
     NOTHING_KNOWN,
+    Frame,
     make_handset,
     new_record,
     online,
@@ -217,6 +218,17 @@ async def test_the_tenth_spoilt_frame_ends_the_stream(deps: Deps, address: str) 
             await handset.receive("error")
         await handset.send_raw("nonsense")
         assert (await handset.closed())[0] == 4400
+
+
+async def test_a_phone_without_a_network_gives_an_empty_region(deps: Deps, address: str) -> None:
+    owner = await make_handset(deps, phone())
+    call: Frame = {"event": "missed", "source": "none", "record": None, "region": ""}
+    async with online(address, owner.token) as handset:
+        for _ in range(5):
+            await handset.send("resolve", caller_number="+918040001234", region="")
+            assert (await handset.receive("resolved"))["caller_number"] == "918040001234"
+            await handset.send("call", call_id=str(random_uuid()), caller_number="+918040001234", **call)
+            await handset.receive("received")
 
 
 @pytest.mark.parametrize("server_limit", [16 * 1024, 1024 * 1024])

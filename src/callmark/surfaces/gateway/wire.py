@@ -35,9 +35,10 @@ FrameId = Annotated[
 ]
 ShortText = Annotated[str, Meta(max_length=64)]
 Region = Annotated[
-    Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")] | None,
+    Annotated[str, Meta(pattern=r"^([A-Za-z]{2})?$")] | None,
     Meta(
-        description="The country in whose form numbers without `+` stand, two letters; null: with their country code."
+        description="The country in whose form numbers without `+` stand, two letters; null or empty: with their"
+        " country code."
     ),
 ]
 _ServerId = Annotated[UUID, Meta(description="The frame's id.")]
