@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
-from callmark.kit.fabric.fanout import Answer, Fanouts, Push, Returning
+from callmark.kit.fabric.fanout import Answer, Fanouts, Push, Quiet, Returning
 
 PUSHES = [Push("919900000001", "a", b""), Push("919900000002", "b", b"")]
 WITHIN_S = 10
@@ -106,6 +106,59 @@ async def test_of_many_pushes_an_acknowledgement_that_is_taken_at_the_deadline_c
     )
 
 
+class Wakes:
+    """Hears which handsets are silent; `then` is what one of them does when it is woken."""
+
+    def __init__(self, then: Callable[[], object] = list[str]) -> None:
+        self.numbers: list[str] = []
+        self._then = then
+
+    async def quiet(self, numbers: Collection[str]) -> None:
+        self.numbers += numbers
+        self._then()
+
+
+async def test_a_handset_that_is_silent_alone_is_woken_once_and_its_answer_counts() -> None:
+    fanouts, wakes = Fanouts(), Wakes()
+    answering = Wakes(lambda: fanouts.settle("a", Answer.ACKNOWLEDGED))
+    deadline = asyncio.get_running_loop().time() + 0.3
+    assert await fanouts.run_one(PUSHES[0], deadline, _nowhere, None, wakes.quiet) is Answer.SILENT
+    in_time = asyncio.get_running_loop().time() + 3
+    assert await fanouts.run_one(PUSHES[0], in_time, _nowhere, None, answering.quiet) is Answer.ACKNOWLEDGED
+    assert wakes.numbers == answering.numbers == [PUSHES[0].number]
+    assert not any(vars(fanouts).values())
+
+
+async def test_of_many_only_those_that_are_silent_are_woken() -> None:
+    fanouts, wakes = Fanouts(), Wakes()
+    resent = Push("919900000003", "c", b"")
+    answers = {"a": Answer.ACKNOWLEDGED, "c": Answer.NOT_CONNECTED}
+
+    async def returning(numbers: Collection[str]) -> Collection[str]:
+        return numbers
+
+    def send(pushes: Sequence[Push]) -> None:
+        for push in pushes:
+            if push.key in answers:
+                fanouts.settle(push.key, answers.pop(push.key))
+
+    found = await _together(fanouts, [*PUSHES, resent], send, returning, wakes.quiet, within_s=1)
+    assert found == {0: Answer.ACKNOWLEDGED, 1: Answer.SILENT, 2: Answer.SILENT}
+    assert wakes.numbers == [PUSHES[1].number]
+
+
+async def test_handsets_that_answer_are_not_woken() -> None:
+    fanouts, wakes = Fanouts(), Wakes()
+
+    def send(pushes: Sequence[Push]) -> None:
+        for push in pushes:
+            fanouts.settle(push.key, Answer.ACKNOWLEDGED)
+
+    await _together(fanouts, PUSHES, send, quiet=wakes.quiet)
+    await fanouts.run_one(PUSHES[0], asyncio.get_running_loop().time() + WITHIN_S, send, None, wakes.quiet)
+    assert wakes.numbers == []
+
+
 def _alone(fanouts: Fanouts, push: Push, *, within_s: float = WITHIN_S) -> asyncio.Task[Answer]:
     deadline = asyncio.get_running_loop().time() + within_s
     return asyncio.create_task(fanouts.run_one(push, deadline, _nowhere, None))
@@ -116,6 +169,7 @@ def _together(
     pushes: Sequence[Push],
     send: Callable[[Sequence[Push]], None] = _nowhere,
     returning: Returning | None = None,
+    quiet: Quiet | None = None,
     *,
     within_s: float = WITHIN_S,
 ) -> asyncio.Task[dict[int, Answer]]:
@@ -123,6 +177,6 @@ def _together(
     deadline = asyncio.get_running_loop().time() + within_s
 
     async def run() -> dict[int, Answer]:
-        return {i: answer async for some in fanouts.run(pushes, deadline, send, returning) for i, answer in some}
+        return {i: answer async for some in fanouts.run(pushes, deadline, send, returning, quiet) for i, answer in some}
 
     return asyncio.create_task(run())

@@ -28,7 +28,7 @@ from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
 from callmark.instants import to_ms
 from callmark.kit.fabric.client import Fabric
-from callmark.kit.fabric.fanout import Answer, Push, Returning
+from callmark.kit.fabric.fanout import Answer, Push, Quiet, Returning
 from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.ports import free_port
@@ -115,7 +115,7 @@ async def push_to_sleeper(deps: Deps, cast: Cast, receiver: str) -> StoredRecord
     """
     push_one = deps.fabric.push_one
 
-    async def only_asks(push_: Push, within: timedelta, returning: Returning) -> Answer:
+    async def only_asks(push_: Push, within: timedelta, returning: Returning, _quiet: Quiet) -> Answer:
         async def asked(numbers: Collection[str]) -> Collection[str]:
             await returning(numbers)
             return ()

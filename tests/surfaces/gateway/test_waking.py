@@ -115,6 +115,31 @@ async def test_a_sleeping_phone_is_woken_for_a_push_and_acknowledges_in_time(
     assert "parcel" not in json.dumps(message)
 
 
+async def test_an_app_that_is_frozen_behind_its_open_stream_is_woken(waking: Deps, fcm: FakeFcm, cast: Cast) -> None:
+    """The system answers for it: the connection stays, and what comes is not read."""
+    owner = await sleeping(waking)
+    async with served(waking) as address, working(waking), online(address, owner.token) as frozen:
+        pushing = asyncio.create_task(push(waking, cast, owner.number))
+        await wake_and_sync(fcm, address, owner)
+        assert await outcome_of(waking, cast, (await pushing).key.id) is Outcome.SUCCESS
+        assert (await frozen.closed())[0] == 4409
+    assert len(fcm.messages()) == 1
+
+
+async def test_a_batch_wakes_a_phone_that_is_silent(waking: Deps, fcm: FakeFcm, cast: Cast) -> None:
+    owner = await sleeping(waking)
+    [record] = await store_records(waking, cast, new_record(waking, cast, owner.number))
+    async with served(waking) as address, online(address, owner.token) as frozen, working(waking):
+        await wake_and_sync(fcm, address, owner)
+        assert (await frozen.closed())[0] == 4409
+
+        async def settled() -> bool:
+            return await outcome_of(waking, cast, record.key.id) is Outcome.SUCCESS
+
+        await until(settled)
+    assert len(fcm.messages()) == 1
+
+
 async def test_a_batch_wakes_each_phone_once(waking: Deps, fcm: FakeFcm, cast: Cast) -> None:
     owner = await sleeping(waking)
     records = [new_record(waking, cast, owner.number, caller=f"91804777000{i}") for i in range(3)]

@@ -1,4 +1,4 @@
-"""Wakes handsets that sleep: a push to one without a stream asks its app, through FCM, to open one.
+"""Wakes handsets that sleep: a push to one without a stream, or that is silent, asks its app, through FCM, to open one.
 
 The wake-up is a row, so it is retried and seen like all background work. It carries no identity: the app connects and
 fetches what is for it. While it wakes, the push is sent again until its deadline, as for a handset whose stream was
@@ -57,20 +57,28 @@ async def expected(deps: Deps, owner: str, ends: Mapping[PhoneNumber, datetime],
     until when there is something to show on each, `owner` whose wake-ups they are.
     """
     near = await presence.returning(deps, numbers)
-    if deps.settings.fcm_credentials_file is None:
-        return near
+    return near | await wake(deps, owner, ends, numbers)
+
+
+async def wake(deps: Deps, owner: str, ends: Mapping[PhoneNumber, datetime], numbers: Collection[str]) -> set[str]:
+    """Asks their apps to connect, as `expected` does; those that can be asked.
+
+    Also where a stream is open and nothing is acknowledged: the system may have frozen the app and kept its connection.
+    """
+    if deps.settings.fcm_credentials_file is None or not numbers:
+        return set()
     absent = [PhoneNumber(number) for number in set(numbers)]
     now = deps.clock.now()
     try:
         wanted = [WantedWakeUp(owner, number, ends[number], now) for number in absent]
-        able = await deps.gather(waking_queries.put_wake_ups, wanted) if wanted else ()
+        able = await deps.gather(waking_queries.put_wake_ups, wanted)
     except AppError as exc:
         log.warning("wake_up_not_written", error=exc.detail)
-        return near
-    woken = {number for number, can_wake in zip(absent, able, strict=True) if can_wake}
+        return set()
+    woken: set[str] = {number for number, can_wake in zip(absent, able, strict=True) if can_wake}
     if woken:
         await deps.wake(WorkName.WAKE_UPS)
-    return near | woken
+    return woken
 
 
 async def sent_between(deps: Deps, number: PhoneNumber, since: datetime, until: datetime) -> list[datetime]:

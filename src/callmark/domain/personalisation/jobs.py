@@ -136,8 +136,9 @@ async def _push_and_settle(deps: Deps, records: Sequence[OpenRecord]) -> int:
     spans = PushSpans(records)
     pushes = [as_push(deps, record, spans.traceparent(i)) for i, record in enumerate(records)]
     ends = _last_ends([record.key for record in records])
-    wake = partial(waking.expected, deps, waking.batches_of(records[0].account_id), ends)
-    async with aclosing(deps.fabric.push(pushes, within, wake)) as groups:
+    owner = waking.batches_of(records[0].account_id)
+    expected, wake = (partial(asked, deps, owner, ends) for asked in (waking.expected, waking.wake))
+    async with aclosing(deps.fabric.push(pushes, within, expected, wake)) as groups:
         async for group in groups:
             spans.answered(group)
             at = deps.clock.now()

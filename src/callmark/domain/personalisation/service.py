@@ -218,7 +218,8 @@ async def _push_one(deps: Deps, record: OpenRecord, within: timedelta, stream: s
     spans, ends = PushSpans([record]), {record.key.receiver_number: record.key.ends_at}
     push = as_push(deps, record, spans.traceparent(0), stream)
     owner = waking.real_time_of(record.account_id)
-    answer = await deps.fabric.push_one(push, within, partial(waking.expected, deps, owner, ends))
+    expected, wake = (partial(asked, deps, owner, ends) for asked in (waking.expected, waking.wake))
+    answer = await deps.fabric.push_one(push, within, expected, wake)
     spans.answered([(0, answer)])
     return Outcome.SUCCESS if answer is Answer.ACKNOWLEDGED else Outcome.FAILED_TO_PUSH
 

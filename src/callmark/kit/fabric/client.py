@@ -21,7 +21,7 @@ from nats.errors import Error as NatsError, NoRespondersError
 
 from callmark.kit.errors import Unavailable, said
 from callmark.kit.fabric.acknowledgements import Acknowledgements, key_in, keys_in, new_inbox
-from callmark.kit.fabric.fanout import Answer, Fanouts, Push, Returning
+from callmark.kit.fabric.fanout import Answer, Fanouts, Push, Quiet, Returning, instant_in
 from callmark.kit.fabric.held_streams import HeldStreams, OnPush
 from callmark.kit.fabric.servers import NO_FILES, NatsAccess, seeds, version_of
 from callmark.kit.fabric.trouble import Trouble
@@ -212,20 +212,20 @@ class Fabric:
     # senders --------------------------------------------------------------------------------------------------------
 
     def push(
-        self, pushes: Sequence[Push], within: timedelta, returning: Returning | None = None
+        self, pushes: Sequence[Push], within: timedelta, returning: Returning | None = None, quiet: Quiet | None = None
     ) -> AsyncGenerator[list[tuple[int, Answer]]]:
         """Sends all, then yields (position in `pushes`, answer) in groups as answers come, until each has one.
 
         After `within` what is still open is SILENT. Without a connection all are FABRIC_LOST at once. `returning` says
         which handsets that are not connected are expected back: theirs are sent again until then.
         """
-        deadline = asyncio.get_running_loop().time() + within.total_seconds()
-        return self._fanouts.run(pushes, deadline, self._send, returning)
+        return self._fanouts.run(pushes, instant_in(within), self._send, returning, quiet)
 
-    async def push_one(self, push: Push, within: timedelta, returning: Returning | None = None) -> Answer:
+    async def push_one(
+        self, push: Push, within: timedelta, returning: Returning | None = None, quiet: Quiet | None = None
+    ) -> Answer:
         """As `push`, for one: its answer."""
-        deadline = asyncio.get_running_loop().time() + within.total_seconds()
-        return await self._fanouts.run_one(push, deadline, self._send, returning)
+        return await self._fanouts.run_one(push, instant_in(within), self._send, returning, quiet)
 
     def _send(self, pushes: Sequence[Push]) -> None:
         if not self.connected:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import timedelta
 from enum import Enum, auto
 from functools import partial
 from typing import NamedTuple
@@ -13,8 +14,14 @@ GRACE_S = 0.05
 AGAIN_FIRST_S, AGAIN_LAST_S = 0.1, 1.0
 """Pauses before a push is sent again to a handset that is expected back."""
 
+PATIENCE_SHARE, MOST_PATIENCE_S = 1 / 3, 2.0
+"""How long a connected handset may be silent before `Quiet` is asked: a share of its deadline, or that many seconds."""
+
 Returning = Callable[[Collection[str]], Awaitable[Collection[str]]]
 """Which of these numbers, whose handsets are not connected, are expected back in a moment."""
+
+Quiet = Callable[[Collection[str]], Awaitable[object]]
+"""Gets the numbers whose handsets seem connected and do not answer, once for each push: their apps may be frozen."""
 
 
 class Answer(Enum):
@@ -86,13 +93,30 @@ def _tell(waiter: "asyncio.Future[bool]", *, news: bool) -> None:
         waiter.set_result(news)
 
 
+def instant_in(within: timedelta) -> float:
+    """That instant of the event loop."""
+    return asyncio.get_running_loop().time() + within.total_seconds()
+
+
+def _patient_until(deadline: float) -> float:
+    now = asyncio.get_running_loop().time()
+    return now + min((deadline - now) * PATIENCE_SHARE, MOST_PATIENCE_S)
+
+
 class _LonePush:
-    """A push that waits alone, for its one answer."""
+    """A push that waits alone, for its one answer; None for the silence before it."""
 
     __slots__ = ("answer",)
 
     def __init__(self) -> None:
-        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+
+    def note_silence(self) -> None:
+        """Wakes the task that waits, which waits again for what is answered from now on."""
+        waiting = self.answer
+        if not waiting.done():
+            self.answer = waiting.get_loop().create_future()
+            waiting.set_result(None)
 
     def answered(self, _key: str, answer: Answer) -> None:
         """Takes its answer; the first counts."""
@@ -121,6 +145,10 @@ class Resending:
             near = set(await returning(asked))
             self._pauses |= {push.key: AGAIN_FIRST_S for push in gone.values() if push.number in near}
         return {i: push for i, push in gone.items() if push.key in self._pauses}
+
+    def is_expected(self, key: str) -> bool:
+        """Whether the push is sent again until it is answered; its handset was asked for."""
+        return key in self._pauses
 
     def later(self, pushes: Sequence[Push]) -> None:
         """Sends them again after a pause, which grows with each time."""
@@ -153,13 +181,21 @@ class Fanouts:
         deadline: float,
         send: Callable[[Sequence[Push]], None],
         returning: Returning | None,
+        quiet: Quiet | None = None,
     ) -> AsyncGenerator[list[tuple[int, Answer]]]:
         """As `Fabric.push`, which gives `send`."""
-        fanout = self.begin(pushes)
+        fanout, until = self.begin(pushes), _patient_until(deadline) if quiet else deadline
         again = Resending(lambda some: send([push for push in some if push.key in fanout.open]))
         try:
             send(pushes)
-            while come := await self.take(fanout, deadline):
+            while fanout.open or fanout.come:
+                if not await fanout.answered_by(until):
+                    if quiet:
+                        await quiet({pushes[i].number for key, i in fanout.open.items() if not again.is_expected(key)})
+                        quiet, until = None, deadline
+                        continue
+                    fanout.come += [(i, Answer.SILENT) for i in self.abandon(fanout)]
+                come, fanout.come = fanout.come, []
                 if returning and (back := await again.among(pushes, come, returning)):
                     self._reopen(fanout, back)
                     again.later(list(back.values()))
@@ -171,12 +207,17 @@ class Fanouts:
             self.abandon(fanout)
 
     async def run_one(
-        self, push: Push, deadline: float, send: Callable[[Sequence[Push]], None], returning: Returning | None
+        self,
+        push: Push,
+        deadline: float,
+        send: Callable[[Sequence[Push]], None],
+        returning: Returning | None,
+        quiet: Quiet | None = None,
     ) -> Answer:
         """The answer of a push, as `run` gives it: without a generator and a set of what is open, for most pushes."""
         again: Resending | None = None
         try:
-            answer = await self._answer_to(push, deadline, send)
+            answer = await self._answer_to(push, deadline, send, quiet)
             while returning and answer is Answer.NOT_CONNECTED:
                 again = again or Resending(send)
                 if not await again.among((push,), ((0, answer),), returning):
@@ -187,16 +228,27 @@ class Fanouts:
             if again:
                 again.stop()
 
-    async def _answer_to(self, push: Push, deadline: float, send: Callable[[Sequence[Push]], None]) -> Answer:
-        """Sends it, and waits for its next answer; SILENT at the deadline."""
+    async def _answer_to(
+        self, push: Push, deadline: float, send: Callable[[Sequence[Push]], None], quiet: Quiet | None = None
+    ) -> Answer:
+        """Sends it, and waits for its next answer; SILENT at the deadline. One timer at a time: most need no second."""
         lone = _LonePush()
         if (first := self._of_key.setdefault(push.key, lone)) is not lone:
             self._displaced.add(first)
             self._of_key[push.key] = lone
-        timer = asyncio.get_running_loop().call_at(deadline, self._give_up, push.key, lone)
+        call_at = asyncio.get_running_loop().call_at
+        if quiet:
+            timer = call_at(_patient_until(deadline), lone.note_silence)
+        else:
+            timer = call_at(deadline, self._give_up, push.key, lone)
         try:
             send((push,))
-            return await lone.answer
+            answer = await lone.answer
+            if quiet and answer is None:
+                timer = call_at(deadline, self._give_up, push.key, lone)
+                await quiet((push.number,))
+                answer = await lone.answer
+            return answer or Answer.SILENT
         finally:
             timer.cancel()
             self._give_up(push.key, lone)
@@ -243,13 +295,6 @@ class Fanouts:
             waiting.lose()
         self._of_key.clear()
         self._displaced.clear()
-
-    async def take(self, fanout: Fanout, deadline: float) -> list[tuple[int, Answer]]:
-        """The next answers, by position; at the deadline all that is open is SILENT. Empty when each has its answer."""
-        if (fanout.open or fanout.come) and not await fanout.answered_by(deadline):
-            fanout.come += [(i, Answer.SILENT) for i in self.abandon(fanout)]
-        come, fanout.come = fanout.come, []
-        return come
 
     def _reopen(self, fanout: Fanout, pushes: Mapping[int, Push]) -> None:
         """Waits again for answers to these of its pushes, by position."""
