@@ -223,6 +223,10 @@ class Handset:
                     return frames, frame["cursor"]
                 frames.append(frame)
 
+    async def leave(self, code: int) -> None:
+        """Closes the stream with this code, as the app or a proxy does."""
+        await self._socket.close(code)
+
     async def closed(self) -> tuple[int, str]:
         """Waits for the end, whatever comes before: close code and reason."""
         with pytest.raises(ConnectionClosed) as ended:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -84,17 +85,29 @@ async def test_a_handset_that_said_goodbye_is_offline_at_once(deps: Deps) -> Non
         await until_offline(deps, owner)
 
 
+@pytest.mark.parametrize("code", [1001, 1012])
+async def test_what_a_proxy_closes_as_it_reloads_is_a_lost_stream(deps: Deps, code: int) -> None:
+    owner = await make_handset(deps, phone())
+    async with served(deps) as address:
+        async with online(address, owner.token) as handset:
+            await handset.leave(code)
+        await until(partial(is_noted_as_lost, deps, owner))
+        assert await is_returning(deps, owner)
+        real = FakeClock(deps.real_clock.now() + presence.RETURNS_WITHIN + timedelta(seconds=1))
+        assert not await is_returning(replace(deps, real_clock=real), owner)
+
+
+async def is_noted_as_lost(deps: Deps, owner: Owner) -> bool:
+    async with deps.db.connection() as tx:
+        return await tx.fetchval("SELECT lost_at IS NOT NULL FROM presence WHERE phone_number = $1", owner.number)
+
+
 async def test_a_number_that_moves_to_another_device_is_expected_back(deps: Deps) -> None:
     owner = await make_handset(deps, phone())
     async with served(deps) as address, online(address, owner.token) as older:
         await make_handset(deps, owner.number, credential=owner.credential)
         assert (await older.closed())[0] == 4410
-
-        async def is_noted() -> bool:
-            async with deps.db.connection() as tx:
-                return await tx.fetchval("SELECT lost_at IS NOT NULL FROM presence")
-
-        await until(is_noted)
+        await until(partial(is_noted_as_lost, deps, owner))
         assert await is_returning(deps, owner)
 
 

@@ -39,6 +39,11 @@ class Frames:
         self.protocol = protocol
         self.take: Take | None = None
 
+    @property
+    def client_closed(self) -> bool:
+        """Whether the client sent a close frame, or a proxy in its name. This server sends 1012 when it ends."""
+        return self.protocol.conn.close_rcvd is not None
+
     def write(self, payload: bytes) -> bool:
         """Writes a text frame at once; False, and nothing is written, when the client has to be waited for."""
         protocol = self.protocol

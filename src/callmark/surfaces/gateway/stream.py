@@ -40,10 +40,11 @@ MOST_FAULTS = 10
 NO_CODE = 1005
 RESTARTING_CODE = 1012
 
-_GOODBYES = frozenset({1000, 1001, 4400})
+_GOODBYES = frozenset({1000, 4400})
 """Ends after which no handset of the number is expected: it left itself, or has to be corrected first.
 
-After 4401, 4409 and 4410 this device or another may be about to connect, with a registration that is newer.
+After 4401, 4409 and 4410 this device or another may be about to connect, with a registration that is newer. Proxies
+that reload close with 1001 or 1012, in the name of handsets that are still there.
 """
 
 SUBPROTOCOL = "callmark.v1"
@@ -112,8 +113,11 @@ class Stream:
             stream.end()
             if frames:
                 frames.take = None
-            code = stream.closing[0] if stream.closing and stream.closing[0] != NO_CODE else code
-            self._note_ended(stream, code)
+            is_ours = not (frames and frames.client_closed)
+            if stream.closing and stream.closing[0] != NO_CODE:
+                code, is_ours = stream.closing[0], True
+            if not (is_ours and code == RESTARTING_CODE):  # the end of the gateway counts for all of its streams
+                self._note_ended(stream, code)
             _note(stream, code, asyncio.get_running_loop().time() - began)
 
     async def _serve(self, stream: HandsetConnection, receive: Receive) -> int:
@@ -139,10 +143,8 @@ class Stream:
                 await self._deps.fabric.detach(attachment)
 
     def _note_ended(self, stream: HandsetConnection, code: int) -> None:
-        """Notes the end of a stream, unless its gateway has ended: that counts for all of them."""
-        if code != RESTARTING_CODE:
-            number, goodbye = stream.registration.phone_number, code in _GOODBYES
-            self._streams.run(presence.note_ended(self._deps, number, stream.stream, said_goodbye=goodbye))
+        number, goodbye = stream.registration.phone_number, code in _GOODBYES
+        self._streams.run(presence.note_ended(self._deps, number, stream.stream, said_goodbye=goodbye))
 
     def _welcome(self, stream: HandsetConnection) -> wire.Welcome:
         mine = stream.registration
