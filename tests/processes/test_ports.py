@@ -4,9 +4,11 @@ import asyncio
 import socket
 from contextlib import ExitStack
 
+import pytest
 import uvloop
 
-from callmark.processes.ports import open_sockets
+from callmark.kit.errors import SetupError
+from callmark.processes.ports import address_of, is_address_here, open_sockets
 
 BURST = 64
 
@@ -44,3 +46,15 @@ class _Taken(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # pyright: ignore[reportAttributeAccessIssue] - uvloop's is no subclass
         self._taken.append(self)
+
+
+def test_a_name_is_listened_on_as_the_address_that_it_names() -> None:
+    assert address_of("localhost") in {"127.0.0.1", "::1"}
+    assert [address_of(host) for host in ("10.0.0.8", "0.0.0.0", "::")] == ["10.0.0.8", "0.0.0.0", "::"]  # noqa: S104 - no socket
+    with pytest.raises(SetupError, match="cannot listen on fe80::1%nowhere"):
+        address_of("fe80::1%nowhere")
+
+
+def test_an_address_of_another_machine_is_not_here() -> None:
+    assert is_address_here("127.0.0.1")
+    assert not is_address_here("192.0.2.1")

@@ -18,7 +18,8 @@ from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import make_key, set_key
 from callmark.kit.settings import read_settings, to_environ
 from callmark.processes.child import Ready
-from callmark.processes.process_specs import ProcessUnit
+from callmark.processes.ports import open_socket
+from callmark.processes.process_specs import CannotAskError, ProcessUnit
 from callmark.processes.supervisor import CHILDREN_WITHIN_S, ENGINES_WITHIN_S
 
 
@@ -86,6 +87,29 @@ async def test_a_worker_without_the_secret_key_says_so_and_nothing_else(
     assert "secret key" in msgspec.json.decode(ended.stdout, type=Ready).error
     assert b"never awaited" not in ended.stderr
     assert b"unclosed" not in ended.stderr
+
+
+def asked_at(host: str, port: int) -> ProcessUnit:
+    unit = ProcessUnit("worker", 0, ["worker"], admin_port=port)
+    unit.settings = msgspec.structs.replace(read_settings({}), admin_host=host)
+    return unit
+
+
+async def test_a_port_that_refuses_is_silence_and_a_host_that_cannot_be_found_is_not() -> None:
+    with open_socket("127.0.0.1", 0) as bound:  # and does not listen
+        port = bound.getsockname()[1]
+        with pytest.raises(ConnectionRefusedError):
+            await asked_at("127.0.0.1", port).look()
+        with pytest.raises(CannotAskError, match="cannot be reached"):
+            await asked_at("fe80::1%nowhere", port).look()
+
+
+async def test_a_process_that_takes_the_connection_and_does_not_answer_is_silent() -> None:
+    with open_socket("127.0.0.1", 0) as stopped:
+        stopped.listen()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await asked_at("127.0.0.1", stopped.getsockname()[1]).look()
 
 
 def test_no_secret_is_in_the_environment_of_a_child(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from callmark.kit.errors import SetupError
 from callmark.kit.telemetry import logs
 from callmark.processes import restart_policy
 from callmark.processes.board import Board, read_board
+from callmark.processes.process_specs import CannotAskError
 from callmark.processes.restart_policy import Pace, keep
 from callmark.processes.supervisor import report_to_terminal
 
@@ -39,7 +40,7 @@ class Flickering:
         return {}
 
 
-AT_ONCE = Pace(0, 0, 0, 0)
+AT_ONCE = Pace(0, 0, 0, 0, 0)
 
 
 async def kept(part: Flickering, on_start: Callable[[], object] = lambda: None) -> tuple[list[str], Board]:
@@ -147,6 +148,41 @@ async def test_one_that_hangs_is_noted_and_killed() -> None:
     await asyncio.wait_for(part.enough.wait(), 30)
     keeping.cancel()
     await asyncio.wait({keeping})
+
+
+@pytest.mark.parametrize(
+    ("answer", "silent_for_s", "noted"),
+    [
+        (ConnectionRefusedError(), 3600, "does not answer"),
+        (CannotAskError("10.0.0.8 cannot be reached"), 0, "cannot be asked: 10.0.0.8 cannot be reached"),
+    ],
+)
+async def test_one_that_is_silent_for_a_moment_or_cannot_be_asked_is_noted_and_not_killed(
+    answer: Exception, silent_for_s: float, noted: str
+) -> None:
+    class Ending(Flickering):
+        looks = 0
+
+        async def look(self) -> Mapping[str, str]:
+            self.looks += 1
+            if self.looks == 50:
+                self.enough.set()
+            raise answer
+
+        async def wait(self) -> int:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def stop(self, within_s: float) -> None:
+            raise AssertionError(within_s)
+
+    part, board = Ending(), Board()
+    keeping = asyncio.create_task(keep(part, lambda _: None, board, pace=Pace(0, 0, 0, 0, silent_for_s)))
+    await asyncio.wait_for(part.enough.wait(), 30)
+    keeping.cancel()
+    await asyncio.wait({keeping})
+    assert keeping.cancelled()
+    assert board.notices == {"flickering": noted}
 
 
 async def test_what_a_part_says_of_itself_is_noted() -> None:

@@ -28,6 +28,23 @@ def open_socket(host: str, port: int, *, reuse_port: bool = True, option: str = 
     return sock
 
 
+def address_of(host: str) -> str:
+    """The address to listen on that `host` names now. Raises SetupError."""
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as exc:
+        raise SetupError(f"cannot listen on {host}: {exc.strerror}") from exc
+
+
+def is_address_here(address: str) -> bool:
+    """Whether this machine has it now."""
+    try:
+        open_socket(address, 0, reuse_port=False).close()
+    except SetupError:
+        return False
+    return True
+
+
 def open_sockets(host: str, port: int) -> list[socket.socket]:
     """Bound sockets of one port, not yet listening, between which the kernel shares connections out. Raises SetupError.
 

@@ -17,12 +17,20 @@ from callmark.kit.errors import SetupError
 from callmark.kit.settings import Settings, to_environ
 from callmark.kit.settings.variables import PREFIX
 from callmark.processes.child import ChildHealth, Ready
+from callmark.processes.ports import is_address_here
 
 START_WITHIN_S = 60.0
 END_WITHIN_S = 5.0
 """How long a process may take to end once it has said why."""
 
+CONNECT_WITHIN_S = 1.0
+"""Within this machine: less than an answer may take."""
+
 _MOST_BYTES = 65_536
+
+
+class CannotAskError(Exception):
+    """The process could not be asked, which is no fault of its own: its admin address cannot be reached from here."""
 
 
 class Unit(Protocol):
@@ -51,7 +59,10 @@ class Unit(Protocol):
         ...
 
     async def look(self) -> Mapping[str, str]:
-        """What is wrong with parts of it, by their names. Raises OSError, EOFError or ValueError without an answer."""
+        """What is wrong with parts of it, by their names.
+
+        Raises OSError, EOFError or ValueError when it does not answer, and CannotAskError when it could not be asked.
+        """
         ...
 
 
@@ -167,7 +178,7 @@ class ProcessUnit:
         """What is wrong with parts of it, by their names, as its admin port says."""
         if self.settings is None:
             raise RuntimeError("no settings")
-        reader, writer = await asyncio.open_connection(self.settings.reached_admin_host, self.admin_port)
+        reader, writer = await _connect(self.settings.reached_admin_host, self.admin_port)
         try:
             writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             head, _, body = (await reader.read(_MOST_BYTES)).partition(b"\r\n\r\n")
@@ -189,6 +200,22 @@ class ProcessUnit:
 def _environ() -> dict[str, str]:
     """Our environment without our settings, and without those of clients."""
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}  # noqa: TID251 - inherited
+
+
+async def _connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Raises ConnectionRefusedError when no one listens at an address of this machine; otherwise CannotAskError.
+
+    The kernel takes the connection for a process that does not respond.
+    """
+    try:
+        async with asyncio.timeout(CONNECT_WITHIN_S):
+            return await asyncio.open_connection(host, port)
+    except ConnectionRefusedError:
+        if not is_address_here(host):  # another machine refused
+            raise CannotAskError(f"{host} is no address of this machine") from None
+        raise
+    except OSError as exc:
+        raise CannotAskError(f"{host} cannot be reached ({exc.strerror or 'no connection in time'})") from exc
 
 
 def how_it_ended(status: int) -> str:

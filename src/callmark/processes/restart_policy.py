@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from callmark.kit.errors import SetupError
 from callmark.kit.tasks import end
-from callmark.processes.process_specs import Unit, how_it_ended
+from callmark.processes.process_specs import CannotAskError, Unit, how_it_ended
 
 log = structlog.get_logger(__name__)
 
@@ -24,19 +24,26 @@ MANY = 5
 
 ANSWER_WITHIN_S = 2.0
 MOST_SILENT = 4
-"""Checks in a row without an answer after which a unit is taken not to respond: about twelve seconds."""
+"""Checks in a row without an answer after which a unit is taken not to respond, if they took `Pace.silent_for_s`.
+
+One that was sent SIGTERM by someone else refuses connections while it ends its requests, for less than that.
+"""
 
 NOTE_EVERY_S = 20.0
 """How often a start that has not ended is noted."""
 
 
 class Pace(Struct, frozen=True):
-    """Seconds: before a start, growing from the first pause to the longest, and between looks (soon: after trouble)."""
+    """Seconds: before a start, growing from the first pause to the longest, and between looks (soon: after trouble).
+
+    A unit that does not answer for `silent_for_s` does not respond.
+    """
 
     first_pause_s: float = 0.1
     longest_pause_s: float = 15.0
     look_every_s: float = 1.0
     look_soon_s: float = 0.2
+    silent_for_s: float = 12.0
 
     def pause_s(self, ends: int) -> float:
         """The pause before a unit starts again that has ended for the `ends`-th time (from 1) in a row."""
@@ -96,10 +103,16 @@ async def keep(
 
 
 async def note(unit: Unit, board: Notices) -> bool:
-    """Notes what a running unit says of its parts. False when it does not answer in time, which is noted too."""
+    """Notes what a running unit says of its parts. False when it does not answer in time, which is noted too.
+
+    That it could not be asked is noted as well, and says nothing of the unit.
+    """
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
             troubles = await unit.look()
+    except CannotAskError as exc:
+        board.say(unit.name, f"cannot be asked: {exc}")
+        return True
     except (OSError, ValueError, EOFError):
         board.say(unit.name, "does not answer")
         return False
@@ -154,9 +167,13 @@ async def _end_of(unit: Unit, board: Notices, pace: Pace) -> str:
 
 
 async def _watch(unit: Unit, board: Notices, pace: Pace) -> None:
-    silent = 0
-    while silent < MOST_SILENT:
-        silent = 0 if await note(unit, board) else silent + 1
+    loop = asyncio.get_running_loop()
+    silent, heard_at = 0, loop.time()
+    while silent < MOST_SILENT or loop.time() - heard_at < pace.silent_for_s:
+        if await note(unit, board):
+            silent, heard_at = 0, loop.time()
+        else:
+            silent += 1
         await asyncio.sleep(pace.look_soon_s if board.says(unit.name) else pace.look_every_s)
     log.error("unit_hangs", unit=unit.name, pid=unit.pid)
     await unit.stop(0)

@@ -27,7 +27,7 @@ from callmark.kit.settings import Secret, Settings
 from callmark.kit.tasks import end
 from callmark.processes.board import Board
 from callmark.processes.connections import most_connections
-from callmark.processes.ports import hold_port, open_socket
+from callmark.processes.ports import address_of, hold_port, open_socket
 from callmark.processes.process_specs import ProcessUnit, Unit
 from callmark.processes.reach import ENGINE_WAIT, http_url, public_url, refused, unreachable
 from callmark.processes.restart_policy import Report, keep, note
@@ -121,7 +121,7 @@ class Supervisor:
         engines = self._engines(settings)
         children = self._begin_children(directory)
         settings = await self._start_engines(engines, settings)
-        settings = msgspec.structs.replace(settings, public_url=public_url(settings))
+        settings = self._with_addresses(msgspec.structs.replace(settings, public_url=public_url(settings)))
         await self._migrate(settings)
         await self._check_place(settings)
         if self._prepare:
@@ -142,6 +142,14 @@ class Supervisor:
         installation = announce()
         log.info("ready", base_url=installation.base_url, roles=sorted(self._roles), not_started=sorted(failed))
         return Running(installation.base_url, installation, settings)
+
+    def _with_addresses(self, settings: Settings) -> Settings:
+        """Names of this machine as what they name now: a child starts again, and is asked, while no name is known."""
+        return msgspec.structs.replace(
+            settings,
+            host=address_of(settings.host) if self._serves_http else settings.host,
+            admin_host=address_of(settings.admin_host),
+        )
 
     async def _start_children(self, children: Sequence[ProcessUnit]) -> dict[str, str]:
         """Why children did not start, by name. Raises when it is one without which there is nothing to reach."""
