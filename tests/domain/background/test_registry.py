@@ -64,6 +64,7 @@ def test_periodic_jobs_keep_their_names() -> None:
         "deleted_webhooks",
         "old_proof_requests",
         "old_uploads",
+        "old_handsets",
         "record_days",
         "call_days",
         "old_alerts",

@@ -56,6 +56,7 @@ BACKLOGS = [
     Backlog("old_proof_requests", "proof_request", {"state": "refused", "reviewed_at": OLD, "why": "x"}, ID, FILES),
     Backlog("old_previewed_files", "file_draft", {"created_at": OLD}, ID, FILES),
     Backlog("old_uploads", "upload", {"created_at": OLD}, ID, FILES),
+    Backlog("old_handsets", "registration", {"forgotten_at": OLD}, {"phone_number": "n"}),
     Backlog("record_days", "record_day", {"day": OLD.date()}, {"day": "DATE '2000-01-01' - n"}),
 ]
 

@@ -11,7 +11,7 @@ from callmark.domain.audit import sealing
 from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import waking
+from callmark.domain.handsets import jobs as handsets, waking
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.log_downloads import jobs as log_downloads
 from callmark.domain.mail import jobs as mail
@@ -63,6 +63,9 @@ DELETIONS = {
         timedelta(days=1), proofs.forget_old_requests, "Deletes old letters of authorisation that no number needs"
     ),
     "old_uploads": Job(timedelta(hours=6), uploads.forget_old_uploads, "Deletes old uploaded files"),
+    "old_handsets": Job(
+        timedelta(hours=1), handsets.forget_ended, "Deletes forgotten handsets, and those of revoked apps"
+    ),
     "old_alerts": Job(timedelta(days=1), posts.forget_old, "Forgets what was announced long ago"),
     **{
         kind.job: Job(timedelta(hours=1), partial(delete_old, kind=kind), f"Deletes old {kind.name}")

@@ -1,7 +1,7 @@
 """Handsets as the platform knows them: one live registration per phone number, and whether a push can reach it."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
@@ -17,6 +17,8 @@ from callmark.kit.text import clean_line
 CREDENTIAL_FORM = SecretForm("cmapp_", 48)
 TOKEN_FORM = SecretForm("cmhs_", 48)
 LONGEST_NAME = 100
+FORGOTTEN_FOR = timedelta(days=30)
+"""How long a registration is kept after it has ended, with when the handset connected last and was woken."""
 
 MOST_PARTS, MOST_DIGITS, LONGEST_SUFFIX = 4, 6, 32
 """An app version: up to four dotted integers of up to six digits, then whatever its developers add."""

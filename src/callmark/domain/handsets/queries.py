@@ -6,7 +6,7 @@ from datetime import datetime
 from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, LiveRegistration, PushToken, Registration
 from callmark.domain.ids import HandsetAppId
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.postgres.database import Row, Tx, fetch_one
+from callmark.kit.postgres.database import Row, Tx, affected, fetch_one
 
 
 def _app(row: Row) -> HandsetApp:
@@ -84,7 +84,8 @@ async def put_registration(
 async def forget(tx: Tx, token_sha256: bytes, now: datetime) -> Registration | None:
     """Ends the registration with this token; None when no live one has it."""
     row = await tx.fetchrow(
-        "UPDATE registration SET token_sha256 = NULL, forgotten_at = $2 WHERE token_sha256 = $1"
+        "UPDATE registration SET token_sha256 = NULL, push_service = NULL, push_token = NULL, forgotten_at = $2"
+        " WHERE token_sha256 = $1"
         " RETURNING phone_number, generation, os, app_version, registered_at",
         token_sha256,
         now,
@@ -95,13 +96,53 @@ async def forget(tx: Tx, token_sha256: bytes, now: datetime) -> Registration | N
 async def forget_number(tx: Tx, phone: PhoneNumber, now: datetime) -> Registration | None:
     """Ends the number's registration; None when none lives."""
     row = await tx.fetchrow(
-        "UPDATE registration SET token_sha256 = NULL, forgotten_at = $2"
+        "UPDATE registration SET token_sha256 = NULL, push_service = NULL, push_token = NULL, forgotten_at = $2"
         " WHERE phone_number = $1 AND token_sha256 IS NOT NULL"
         " RETURNING phone_number, generation, os, app_version, registered_at",
         phone,
         now,
     )
     return _registration(row) if row else None
+
+
+async def end_of_revoked_apps(tx: Tx, most: int) -> int:
+    """Ends up to `most` registrations of revoked apps, as of when these were revoked; how many.
+
+    Index registration_of_app. Those that others hold are left for the next run.
+    """
+    status = await tx.execute(
+        "UPDATE registration r SET token_sha256 = NULL, push_service = NULL, push_token = NULL,"
+        " forgotten_at = a.revoked_at FROM handset_app a"
+        " WHERE a.id = r.app_id AND a.revoked_at IS NOT NULL AND r.token_sha256 IS NOT NULL"
+        " AND r.phone_number = ANY (ARRAY (SELECT o.phone_number FROM registration o JOIN handset_app b"
+        " ON b.id = o.app_id WHERE b.revoked_at IS NOT NULL AND o.token_sha256 IS NOT NULL"
+        " LIMIT $1 FOR UPDATE OF o SKIP LOCKED))",
+        most,
+    )
+    return affected(status)
+
+
+async def delete_forgotten(tx: Tx, before: datetime, most: int) -> int:
+    """Deletes up to `most` registrations that ended before, with presence and wake-ups of their numbers; how many.
+
+    Index registration_forgotten. Nobody registers a number again before the end of the transaction.
+    """
+    status = await tx.execute(
+        """
+        WITH gone AS (
+          SELECT phone_number FROM registration WHERE forgotten_at < $1 ORDER BY forgotten_at LIMIT $2
+          FOR UPDATE SKIP LOCKED
+        ), absent AS (
+          DELETE FROM presence p USING gone WHERE p.phone_number = gone.phone_number
+        ), asleep AS (
+          DELETE FROM wake_up w USING gone WHERE w.phone_number = gone.phone_number
+        )
+        DELETE FROM registration r USING gone WHERE r.phone_number = gone.phone_number
+        """,
+        before,
+        most,
+    )
+    return affected(status)
 
 
 async def select_live(tx: Tx, wanted: HandsetFilter, after: str, limit: int) -> list[LiveRegistration]:

@@ -7,6 +7,7 @@ from typing import LiteralString
 from msgspec import Struct
 
 from callmark.domain.announced_calls.model import KEPT as ANNOUNCED
+from callmark.domain.handsets.model import FORGOTTEN_FOR as FORGOTTEN
 from callmark.domain.idempotency.model import KEPT_FOR as KEYS
 from callmark.domain.numbers.proofs.model import CODES_WITHIN
 from callmark.domain.previewed_files.model import KEPT_FOR as PREVIEWS
@@ -161,6 +162,22 @@ KINDS = (
         CODES_WITHIN,
         (KeptTable("number_code", "requested_at", by_id=True),),
         job="old_number_codes",
+    ),
+    KeptKind(
+        "forgotten handsets",
+        "",
+        FORGOTTEN,
+        (
+            KeptTable("registration", "forgotten_at", only="forgotten_at IS NOT NULL", job="old_handsets"),
+            # of a revoked app they are forgotten by the same job
+            KeptTable(
+                "handset_app",
+                "revoked_at",
+                only="revoked_at IS NOT NULL AND EXISTS (SELECT FROM registration r"
+                " WHERE r.app_id = handset_app.id AND r.token_sha256 IS NOT NULL)",
+                job="old_handsets",
+            ),
+        ),
     ),
 )
 

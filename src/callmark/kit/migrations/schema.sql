@@ -1884,6 +1884,10 @@ CREATE INDEX proof_request_account_newest ON public.proof_request USING btree (a
 
 CREATE INDEX proof_request_waiting ON public.proof_request USING btree (requested_at) WHERE (state = 'waiting'::text);
 
+CREATE INDEX registration_forgotten ON public.registration USING btree (forgotten_at) WHERE (forgotten_at IS NOT NULL);
+
+CREATE INDEX registration_of_app ON public.registration USING btree (app_id) WHERE (token_sha256 IS NOT NULL);
+
 CREATE INDEX reset_request_due ON public.reset_request USING btree (due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX sign_in_code_member ON public.sign_in_code USING btree (member_id);
