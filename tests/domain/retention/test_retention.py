@@ -53,7 +53,8 @@ async def put_of(deps: Deps, kind: KeptKind, past: timedelta) -> None:
     age = period + past
     for table in kind.tables:
         async with deps.db.transaction() as tx:
-            await put_row(tx, table.name, deps.clock.now(), {table.column: deps.clock.now() - age})
+            column = table.column.removeprefix("greatest(").partition(",")[0]
+            await put_row(tx, table.name, deps.clock.now(), {column: deps.clock.now() - age})
 
 
 async def overdue(deps: Deps) -> set[str]:
@@ -136,6 +137,22 @@ async def test_an_old_batch_is_overdue_also_behind_one_that_was_made_before_and_
     assert await overdue(deps) == {"call records"}
     await PERIODIC["old_batches"].run(deps)
     assert await overdue(deps) == set()
+
+
+async def test_a_request_stays_until_the_time_for_which_a_call_was_promised_and_its_days_after_it(deps: Deps) -> None:
+    """A slot may be a week ahead, and requests may be kept for two days."""
+    deps = replace(deps, settings=replace(deps.settings, callback_retention_days=2))
+    now, day = deps.clock.now(), timedelta(days=1)
+    for asked, slot in ((7, 0), (9, 1), (9, 6), (6, None), (1, None)):
+        slot_at = None if slot is None else now - slot * day
+        async with deps.db.transaction() as tx:
+            await put_row(tx, "callback_request", now, {"requested_at": now - asked * day, "slot_starts_at": slot_at})
+    assert await overdue(deps) == {"Call Me Back requests"}
+    await PERIODIC["old_call_me_back_requests"].run(deps)
+    assert await overdue(deps) == set()
+    async with deps.db.connection() as tx:
+        left = await tx.fetch("SELECT requested_at FROM callback_request ORDER BY requested_at")
+    assert [(now - row["requested_at"]) / day for row in left] == [9, 7, 1]
 
 
 async def test_an_old_upload_is_overdue_once_all_its_rows_are_submitted(deps: Deps) -> None:

@@ -27,10 +27,11 @@ _LEFT_BY_BATCHES: LiteralString = (
 
 
 class KeptTable(Struct, frozen=True):
-    """A table, and the column that says how old a row is; `by_id` finds the oldest by its id where no index does.
+    """A table, and the column (or an expression) that says how old a row is.
 
-    With `made`, the column of when a row was made, `column` may be any later instant. `only` says of which rows. What
-    is too old is deleted up to `piece` rows at once; by the periodic job `job`, where more than its age decides.
+    `by_id` finds the oldest by its id where no index does. With `made`, the column of when a row was made, `column` may
+    be any later instant. `only` says of which rows. What is too old is deleted up to `piece` rows at once; by the
+    periodic job `job`, where more than its age decides.
     """
 
     name: LiteralString
@@ -99,7 +100,8 @@ KINDS = (
         "Call Me Back requests",
         "callback_retention_days",
         lambda settings: settings.callback_days,
-        (KeptTable("callback_request", "requested_at"),),
+        # from the time on for which a call was promised, up to a week after the request
+        (KeptTable("callback_request", "greatest(requested_at, slot_starts_at)"),),
         job="old_call_me_back_requests",
     ),
     KeptKind(

@@ -1732,7 +1732,7 @@ CREATE INDEX callback_request_account_newest ON public.callback_request USING bt
 
 CREATE INDEX callback_request_alternate ON public.callback_request USING btree (account_id, alternate_number COLLATE "C") WHERE (alternate_number IS NOT NULL);
 
-CREATE INDEX callback_request_requested ON public.callback_request USING btree (requested_at);
+CREATE INDEX callback_request_over ON public.callback_request USING btree (GREATEST(requested_at, slot_starts_at));
 
 CREATE INDEX callback_request_to_do ON public.callback_request USING btree (account_id, requested_at DESC, id DESC) WHERE (state <> 'done'::text);
 

@@ -21,7 +21,12 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, le=3650, description=f"Days to keep calls that handsets reported.{_AS_RECORDS}")
     ] = 0
     callback_retention_days: Annotated[
-        int, Meta(ge=0, le=3650, description=f"Days to keep Call Me Back requests.{_AS_RECORDS}")
+        int,
+        Meta(
+            ge=0,
+            le=3650,
+            description=f"Days to keep Call Me Back requests (after the time chosen for the call).{_AS_RECORDS}",
+        ),
     ] = 0
     answer_retention_days: Annotated[
         int,
