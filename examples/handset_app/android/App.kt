@@ -12,10 +12,13 @@ interface App {
     val callerId: CallerId
 
     /** An overlay or a notification with name, logo and reason; a verified mark where `verified` is true. */
-    fun show(callId: String, callerNumber: String, shown: Shown)
+    fun show(callId: String, caller: Caller, shown: Shown)
 
-    /** Registers with the version and push token of now, and keeps the new token; tried until it works. */
+    /** Registers with the version and push token of now, keeps the new token and catches up; tried until it works. */
     fun registerLater()
+
+    /** The token has ended. Registers again, once the user has proved that the number is still this phone's. */
+    fun registrationEnded()
 
     /** `CallerId.catchUp` as soon as there is a network. */
     fun catchUpLater()

@@ -18,6 +18,14 @@ interface Store {
     fun dropReport(report: JSONObject)
 }
 
+/**
+ * Who calls, as the system says it: with `+`, or in the form of `region`, the country of the network.
+ * `withCode` is country code and digits, as records have them; empty where this phone cannot tell.
+ */
+class Caller(val number: String, val region: String, val withCode: String) {
+    fun putInto(body: JSONObject): JSONObject = body.put("caller_number", number).put("region", region)
+}
+
 /** What shows for a call, and what may be offered when it is over. */
 class Shown(val identity: JSONObject?, val source: String, val offers: JSONObject?)
 
@@ -50,41 +58,40 @@ class CallerId(private val client: CallmarkClient, private val store: Store) {
     }
 
     /** What is held for this caller: of the records whose window is open the newest, of one batch the later one. */
-    fun heldFor(callerNumber: String): Shown? {
+    fun heldFor(caller: Caller): Shown? {
         val open = store.held().filter {
-            it.getString("caller_number") == callerNumber && it.getLong("starts_at") <= now() && now() < it.endsAt()
+            it.getString("caller_number") == caller.withCode && it.getLong("starts_at") <= now() && now() < it.endsAt()
         }
         val newest = open.sortedWith(compareBy({ it.getLong("accepted_at") }, { it.getInt("position") })).lastOrNull()
         return newest?.let { Shown(it, "call_record", null) }
     }
 
     /** What the gateway says; nothing where it does not answer in time. Do not keep it beyond the call. */
-    fun ask(callerNumber: String): Shown =
+    fun ask(caller: Caller): Shown =
         try {
-            val answer = resolve(callerNumber)
+            val answer = resolve(caller)
             Shown(answer.optJSONObject("identity"), answer.getString("source"), answer.getJSONObject("offers"))
         } catch (late: IOException) {
             Shown(null, "none", null)
         }
 
     /** In this phone's zone; where the gateway does not know its name (`GMT+07:00`), by its offset from UTC. */
-    private fun resolve(callerNumber: String): JSONObject {
+    private fun resolve(caller: Caller): JSONObject {
         val zone = TimeZone.getDefault()
         return try {
-            client.resolve(callerNumber, zone.id)
+            client.resolve(caller, zone.id)
         } catch (refused: Refused) {
-            if (refused.status != 400) throw refused
+            if (refused.status != 400 || "time_zone" !in refused.message.orEmpty()) throw refused
             val minutes = zone.getOffset(now()) / 60_000
             val sign = if (minutes < 0) "-" else "+"
             val offset = "%s%02d:%02d".format(Locale.ROOT, sign, abs(minutes) / 60, abs(minutes) % 60)
-            client.resolve(callerNumber, offset)
+            client.resolve(caller, offset)
         }
     }
 
     /** Notes a fact of a call: `shown`, then `answered`, `missed` or `rejected`. `flush` sends it. */
-    fun note(callId: String, callerNumber: String, shown: Shown, event: String, verification: String?) {
-        val report = JSONObject().put("call_id", callId).put("caller_number", callerNumber).put("event", event)
-        report.put("source", shown.source)
+    fun note(callId: String, caller: Caller, shown: Shown, event: String, verification: String?) {
+        val report = caller.putInto(JSONObject()).put("call_id", callId).put("event", event).put("source", shown.source)
         if (shown.source == "call_record") report.put("record", shown.identity!!.getJSONObject("record"))
         if (verification != null) report.put("verification", verification)
         store.addReport(report)

@@ -14,8 +14,11 @@ class Refused(val status: Int, message: String) : IOException(message) {
     val isSignedOut: Boolean get() = status == 401
 }
 
-/** The handset gateway by plain HTTP (docs/gateway.md). Each function waits for the network: not on the main thread. */
-class CallmarkClient(private val baseUrl: String, private val token: String) {
+/**
+ * The handset gateway by plain HTTP (docs/gateway.md). Each function waits for the network: not on the main thread.
+ * `onSignedOut` is `App.registrationEnded`.
+ */
+class CallmarkClient(private val baseUrl: String, private val token: String, private val onSignedOut: () -> Unit) {
     fun sync(held: Collection<String>, cursor: String?): JSONObject {
         val body = JSONObject().put("held", JSONArray(held))
         if (cursor != null) body.put("cursor", cursor)
@@ -27,8 +30,8 @@ class CallmarkClient(private val baseUrl: String, private val token: String) {
     }
 
     /** Who calls. The phone is about to ring, so there is a second for the answer. */
-    fun resolve(callerNumber: String, timeZone: String): JSONObject =
-        post("resolve", JSONObject().put("caller_number", callerNumber).put("time_zone", timeZone), 1000)
+    fun resolve(caller: Caller, timeZone: String): JSONObject =
+        post("resolve", caller.putInto(JSONObject()).put("time_zone", timeZone), 1000)
 
     fun report(call: JSONObject) {
         post("call", call)
@@ -44,7 +47,12 @@ class CallmarkClient(private val baseUrl: String, private val token: String) {
     }
 
     private fun post(verb: String, body: JSONObject, withinMs: Int = LONGEST_MS): JSONObject =
-        request(baseUrl, token, "POST", verb, body, withinMs)
+        try {
+            request(baseUrl, token, "POST", verb, body, withinMs)
+        } catch (refused: Refused) {
+            if (refused.isSignedOut) onSignedOut()
+            throw refused
+        }
 
     companion object {
         private const val LONGEST_MS = 10_000
