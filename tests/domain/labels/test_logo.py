@@ -181,6 +181,17 @@ def test_a_profile_of_another_kind_of_pixels_is_ignored() -> None:
 
 
 @pytest.mark.parametrize(
+    ("at", "other"), [(8, b"\x09"), (12, b"abst"), (12, b"nmcl"), (36, b"xxxx"), (profile().index(b"rTRC"), b"xTRC")]
+)
+def test_a_profile_that_cannot_be_used_is_ignored(at: int, other: bytes) -> None:
+    """Of an unknown version, a kind that is no display's, without its signature, or without a curve."""
+    unusable = bytearray(profile(swapped=True))
+    unusable[at : at + len(other)] = other
+    red = raw_png(200, 200, 8, RGB, (b"\0" + b"\xff\0\0" * 200) * 200, icc(bytes(unusable)))
+    assert pixels_of(clean_logo(red)).getpixel((7, 7)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
     "part",
     [
         chunk(b"iCCP", b""),

@@ -91,11 +91,14 @@ def _band(size: tuple[int, int], samples: bytes) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Grey or RGB pixels of a colour profile as sRGB; a profile of another kind of pixels is ignored, as PNG has it."""
+    """Grey or RGB pixels of a colour profile as sRGB. One that cannot be used is ignored, as PNG has it."""
     if profile is None or _SPACES.get(profile[16:20].decode("latin-1")) != image.mode:
         return image.convert("RGB")
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+    except (OSError, ImageCms.PyCMSError):  # whole, but of another kind or version, or without a curve
+        return image.convert("RGB")
     if converted is None:
         raise DamagedPng
     return converted
