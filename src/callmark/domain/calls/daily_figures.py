@@ -12,26 +12,27 @@ from callmark.domain.personalisation.daily_figures.service import DailyFigures
 from callmark.kit.clock_watch import AHEAD_WITHIN
 from callmark.kit.postgres.database import Row, Tx
 
-_OPEN_FOR = timedelta(minutes=5)
-"""How long after its first report a call's end may still be reported; then it is counted."""
+BEHIND = timedelta(minutes=5)
+"""How long after something became known of a call it is counted.
+
+By then a short call has ended, and what others write under an instant of their own clock is there."""
 _A_STEP = 2_000
 _MOST_STEPS = 25
 _TAIL = 1_000
 
 
 async def read_days(deps: Deps, account_id: AccountId) -> DailyFigures:
-    """The account's last days, the calls of the last minutes with them."""
+    """The account's last days, with what became known of calls in the last minutes."""
     found = await record_figures.read_days(deps, account_id)
     async with deps.db.connection() as tx:
         mark = await record_figures.read_calls_mark(tx)
         rows = await queries.firsts_between(tx, mark, deps.clock.now() + timedelta(seconds=1), _TAIL)
-        own = [one for one in await _counted(tx, rows) if one[0] == account_id and one[1] == found.today.day]
-    shown = sum(by for _, _, count, by in own if count == "shown")
-    return record_figures.add_to_today(found, shown=shown, answered=sum(by for *_, by in own) - shown)
+        own = [one for one in await _counted(tx, rows) if one[0] == account_id]
+    return record_figures.with_calls(found, own)
 
 
 async def count_calls(deps: Deps) -> None:
-    """Counts calls whose reporting window has closed, in steps of bounded size.
+    """Counts what became known of calls, in that order and in steps of bounded size.
 
     First takes back what a clock counted that was ahead, as it is done with batches: these calls come again.
     """
@@ -44,10 +45,10 @@ async def count_calls(deps: Deps) -> None:
 async def _count(deps: Deps) -> bool:
     async with deps.db.transaction() as tx:
         mark = await record_figures.lock_calls_mark(tx)
-        rows = await queries.firsts_between(tx, mark, deps.clock.now() - _OPEN_FOR, _A_STEP)
+        rows = await queries.firsts_between(tx, mark, deps.clock.now() - BEHIND, _A_STEP)
         await record_figures.add_calls(tx, await _counted(tx, rows))
         if rows:
-            await record_figures.set_calls_mark(tx, rows[-1]["reported_at"], rows[-1]["id"])
+            await record_figures.set_calls_mark(tx, rows[-1]["known_at"], rows[-1]["id"])
     return len(rows) == _A_STEP
 
 
@@ -59,7 +60,7 @@ async def _take_back(deps: Deps) -> bool:
         rows = await queries.firsts_back(tx, now, await record_figures.lock_calls_mark(tx), _A_STEP)
         await record_figures.take_calls_back(tx, await _counted(tx, rows))
         is_more = len(rows) == _A_STEP
-        to = (rows[-1]["reported_at"], UUID(int=rows[-1]["id"].int - 1)) if is_more else (now, UUID(int=0))
+        to = (rows[-1]["known_at"], UUID(int=rows[-1]["id"].int - 1)) if is_more else (now, UUID(int=0))
         await record_figures.set_calls_mark(tx, *to)
     return is_more
 

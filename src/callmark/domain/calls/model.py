@@ -1,6 +1,6 @@
 """A call's facts. Each is reported on its own, may come twice and in any order; the first report of a fact stands."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -9,6 +9,13 @@ from msgspec import Struct
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation.model import RecordKey
 from callmark.kit.phone import PhoneNumber
+
+LATE_AFTER = timedelta(minutes=2)
+"""So long after a call's first report, that its record was shown or answered comes late.
+
+It is then counted apart from the call. What comes sooner must be stored when the call is counted
+(`daily_figures.BEHIND`), also by a process whose clock is minutes off.
+"""
 
 
 class CallEvent(StrEnum):

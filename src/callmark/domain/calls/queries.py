@@ -2,12 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
-from callmark.domain.calls.model import Call, CallDetails, CallEvent, CallSource, Disconnect, Verification
+from callmark.domain.calls.model import (
+    LATE_AFTER,
+    Call,
+    CallDetails,
+    CallEvent,
+    CallSource,
+    Disconnect,
+    Verification,
+)
 from callmark.domain.ids import CallId
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Row, Tx, fetch_one
+
+_KNOWN_AT: Sequence[LiteralString] = ("reported_at", "shown_known_at", "answered_known_at")
+"""Columns with the instants at which something became known of a call."""
 
 
 def _call(row: Row) -> Call:
@@ -29,26 +41,39 @@ def _call(row: Row) -> Call:
     )
 
 
+_MERGE = """
+INSERT INTO call AS c (receiver_number, id, caller_number, source, record_id, shown_at, outcome, ended_at,
+  reported_at, verification, duration_s, disconnect)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (receiver_number, id) DO UPDATE SET
+  source = CASE WHEN c.source = 'none' THEN excluded.source ELSE c.source END,
+  record_id = CASE WHEN c.source = 'none' THEN excluded.record_id ELSE c.record_id END,
+  shown_at = coalesce(c.shown_at, excluded.shown_at),
+  outcome = coalesce(c.outcome, excluded.outcome),
+  ended_at = coalesce(c.ended_at, excluded.ended_at),
+  verification = coalesce(c.verification, excluded.verification),
+  duration_s = coalesce(c.duration_s, excluded.duration_s),
+  disconnect = coalesce(c.disconnect, excluded.disconnect),
+  shown_known_at = CASE WHEN excluded.reported_at > c.reported_at + $13::interval
+    AND (c.record_id IS NULL OR c.shown_at IS NULL) AND coalesce(c.record_id, excluded.record_id) IS NOT NULL
+    AND coalesce(c.shown_at, excluded.shown_at) IS NOT NULL
+    THEN excluded.reported_at ELSE c.shown_known_at END,
+  answered_known_at = CASE WHEN excluded.reported_at > c.reported_at + $13::interval
+    AND (c.record_id IS NULL OR c.outcome IS NULL) AND coalesce(c.record_id, excluded.record_id) IS NOT NULL
+    AND coalesce(c.outcome, excluded.outcome) = 'answered'
+    THEN excluded.reported_at ELSE c.answered_known_at END
+"""
+"""$13: `LATE_AFTER`."""
+
+
 async def merge(tx: Tx, call: Call) -> None:
     """Adds the facts of `call` to its row, making it if absent; a fact that is there already stands.
 
-    Source and record are one fact: a report that nothing was shown gives way to one that something was.
+    Source and record are one fact: a report that nothing was shown gives way to one that something was. That a record
+    was shown or answered may become known late (`LATE_AFTER`): then the row says when, for those who count.
     """
     await tx.execute(
-        """
-        INSERT INTO call AS c (receiver_number, id, caller_number, source, record_id, shown_at, outcome, ended_at,
-          reported_at, verification, duration_s, disconnect)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-        ON CONFLICT (receiver_number, id) DO UPDATE SET
-          source = CASE WHEN c.source = 'none' THEN excluded.source ELSE c.source END,
-          record_id = CASE WHEN c.source = 'none' THEN excluded.record_id ELSE c.record_id END,
-          shown_at = coalesce(c.shown_at, excluded.shown_at),
-          outcome = coalesce(c.outcome, excluded.outcome),
-          ended_at = coalesce(c.ended_at, excluded.ended_at),
-          verification = coalesce(c.verification, excluded.verification),
-          duration_s = coalesce(c.duration_s, excluded.duration_s),
-          disconnect = coalesce(c.disconnect, excluded.disconnect)
-        """,
+        _MERGE,
         call.receiver_number,
         call.id,
         call.caller_number,
@@ -61,6 +86,7 @@ async def merge(tx: Tx, call: Call) -> None:
         call.details.verification,
         call.details.duration_s,
         call.details.disconnect,
+        LATE_AFTER,
     )
 
 
@@ -153,39 +179,43 @@ async def counts_among(tx: Tx, ids: Sequence[UUID], receivers: Sequence[PhoneNum
     )
 
 
-_FIRSTS = """
-SELECT c.reported_at, c.id, c.record_id, c.receiver_number,
-  c.record_id IS NOT NULL AND c.shown_at IS NOT NULL AND NOT EXISTS (
-    SELECT FROM call e WHERE e.record_id = c.record_id AND e.receiver_number = c.receiver_number
-      AND e.shown_at IS NOT NULL AND (e.reported_at, e.id) < (c.reported_at, c.id)) AS is_first_shown,
-  c.record_id IS NOT NULL AND c.outcome = 'answered' AND NOT EXISTS (
-    SELECT FROM call e WHERE e.record_id = c.record_id AND e.receiver_number = c.receiver_number
-      AND e.outcome = 'answered' AND (e.reported_at, e.id) < (c.reported_at, c.id)) AS is_first_answered
-FROM call c
-"""
-"""Of a call of a record, whether it is the first that showed it, and the first that was answered."""
-
-
 async def firsts_between(tx: Tx, after: tuple[datetime | None, UUID], until: datetime, limit: int) -> list[Row]:
-    """Calls reported after the key (instant, id) and before `until`, in that order.
-
-    Indexes `call_reported`, `call_record_shown`.
-    """
-    return await tx.fetch(
-        f"{_FIRSTS} WHERE c.reported_at >= $1 AND (c.reported_at, c.id) > ($1, $2) AND c.reported_at < $3"
-        " ORDER BY c.reported_at, c.id LIMIT $4",
-        *after,
-        until,
-        limit,
-    )
+    """What became known of calls after the key (`known_at`, id) and before `until`, in that order: see `_firsts`."""
+    return await _firsts(tx, "{at} >= $1 AND ({at}, id) > ($1, $2) AND {at} < $3", "", *after, until, limit)
 
 
 async def firsts_back(tx: Tx, after: datetime, to: tuple[datetime | None, UUID], limit: int) -> list[Row]:
-    """Calls reported after an instant and not after the key (instant, id), the newest first. The same indexes."""
+    """What became known after an instant and not after the key (`known_at`, id), the newest first: see `_firsts`."""
+    return await _firsts(tx, "{at} > $1 AND ({at}, id) <= ($2, $3)", "DESC", after, *to, limit)
+
+
+async def _firsts(tx: Tx, which: LiteralString, direction: LiteralString, *values: object) -> list[Row]:
+    """Of calls of records, whether something that became known at `known_at` is the first of its record.
+
+    A call stands here for its first report, and again for each fact that came late. Indexes `call_reported`,
+    `call_shown_late`, `call_answered_late`; `call_record_shown` for other calls of the record.
+    """
+    parts: list[LiteralString] = [
+        f"(SELECT {at} AS known_at, id, receiver_number FROM call WHERE {which.format(at=at)}"
+        f" ORDER BY {at} {direction}, id {direction} LIMIT $4)"
+        for at in _KNOWN_AT
+    ]
     return await tx.fetch(
-        f"{_FIRSTS} WHERE c.reported_at > $1 AND (c.reported_at, c.id) <= ($2, $3)"
-        " ORDER BY c.reported_at DESC, c.id DESC LIMIT $4",
-        after,
-        *to,
-        limit,
+        f"""
+        SELECT k.known_at, c.id, c.record_id, c.receiver_number, c.reported_at,
+          c.record_id IS NOT NULL AND c.shown_at IS NOT NULL
+          AND coalesce(c.shown_known_at, c.reported_at) = k.known_at AND NOT EXISTS (
+            SELECT FROM call e WHERE e.record_id = c.record_id AND e.receiver_number = c.receiver_number
+              AND e.shown_at IS NOT NULL AND (coalesce(e.shown_known_at, e.reported_at), e.id) < (k.known_at, c.id)
+          ) AS is_first_shown,
+          c.record_id IS NOT NULL AND c.outcome = 'answered'
+          AND coalesce(c.answered_known_at, c.reported_at) = k.known_at AND NOT EXISTS (
+            SELECT FROM call e WHERE e.record_id = c.record_id AND e.receiver_number = c.receiver_number
+              AND e.outcome = 'answered' AND (coalesce(e.answered_known_at, e.reported_at), e.id) < (k.known_at, c.id)
+          ) AS is_first_answered
+        FROM ({" UNION ".join(parts)} ORDER BY known_at {direction}, id {direction} LIMIT $4) k
+        JOIN call c ON c.receiver_number = k.receiver_number AND c.id = k.id
+        ORDER BY k.known_at {direction}, k.id {direction}
+        """,
+        *values,
     )

@@ -268,6 +268,8 @@ CREATE TABLE public.call (
     verification text,
     duration_s integer,
     disconnect text,
+    shown_known_at timestamp with time zone,
+    answered_known_at timestamp with time zone,
     CONSTRAINT call_outcome CHECK ((outcome = ANY (ARRAY['answered'::text, 'missed'::text, 'rejected'::text]))),
     CONSTRAINT call_source CHECK ((source = ANY (ARRAY['call_record'::text, 'listed_number'::text, 'none'::text])))
 );
@@ -277,6 +279,10 @@ COMMENT ON COLUMN public.call.verification IS 'What the network said of the call
 COMMENT ON COLUMN public.call.duration_s IS 'How long people talked.';
 
 COMMENT ON COLUMN public.call.disconnect IS 'Why it ended, by Android''s names.';
+
+COMMENT ON COLUMN public.call.shown_known_at IS 'When it became known that its record was shown, if that was late. Null: with the first report, or soon after it.';
+
+COMMENT ON COLUMN public.call.answered_known_at IS 'The same, of a call of a record that was answered.';
 
 CREATE TABLE public.call_reason (
     id uuid NOT NULL,
@@ -1708,6 +1714,8 @@ CREATE INDEX batch_due_account_id ON public.batch USING btree (account_id, due_a
 
 CREATE INDEX brand_icon_content ON public.brand_icon USING btree (sha256);
 
+CREATE INDEX call_answered_late ON public.call USING btree (answered_known_at) WHERE (answered_known_at IS NOT NULL);
+
 CREATE UNIQUE INDEX call_reason_text_unique ON public.call_reason USING btree (account_id, lower(text));
 
 CREATE INDEX call_record_batch ON ONLY public.call_record USING btree (batch_id);
@@ -1725,6 +1733,8 @@ CREATE INDEX call_record_rest_id_idx ON public.call_record_rest USING btree (id)
 CREATE INDEX call_record_shown ON public.call USING btree (record_id) WHERE (record_id IS NOT NULL);
 
 CREATE INDEX call_reported ON public.call USING btree (reported_at);
+
+CREATE INDEX call_shown_late ON public.call USING btree (shown_known_at) WHERE (shown_known_at IS NOT NULL);
 
 CREATE INDEX callback_config_account ON public.callback_config USING btree (account_id);
 

@@ -42,8 +42,8 @@ class DayBesideWeek(NamedTuple):
     settled_before: int
 
 
-_SLACK = timedelta(days=2)
-"""How far from its report the window of a call's record may end."""
+_ENDED_BEFORE, _ENDS_AFTER = timedelta(days=8), timedelta(days=2)
+"""How far from a call's first report the window of its record may end; a phone may have been offline for days."""
 
 
 async def lock_mark(tx: Tx, what: str) -> tuple[datetime | None, UUID]:
@@ -213,8 +213,8 @@ async def owners_of(tx: Tx, keys: Sequence[tuple[UUID, str]], around: tuple[date
         " JOIN call_record r ON r.receiver_number = k.receiver AND r.id = k.id WHERE r.ends_at BETWEEN $3 AND $4",
         [record_id for record_id, _ in keys],
         [receiver for _, receiver in keys],
-        around[0] - _SLACK,
-        around[1] + _SLACK,
+        around[0] - _ENDED_BEFORE,
+        around[1] + _ENDS_AFTER,
     )
     return {row["id"]: row["account_id"] for row in rows}
 

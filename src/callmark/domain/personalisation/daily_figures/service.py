@@ -5,6 +5,7 @@ found by an index of its own; calls are added by `calls`. A page reads sums of d
 the job has not reached, itself, as long as they are few.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -95,10 +96,20 @@ async def read_days(deps: Deps, account_id: AccountId, count: int = DAYS) -> Dai
     return DailyFigures([_figures(day, counts) for day, counts in sums.items()], is_behind)
 
 
-def add_to_today(days: DailyFigures, *, shown: int, answered: int) -> DailyFigures:
-    """With what calls showed since they were counted last."""
-    today = replace(days.today, shown=days.today.shown + shown, answered=days.today.answered + answered)
-    return DailyFigures([*days.days[:-1], today], days.is_behind)
+def with_calls(days: DailyFigures, added: Iterable[Added]) -> DailyFigures:
+    """With what became known of the account's calls since they were counted last."""
+    counts: Counter[tuple[date, str]] = Counter()
+    for _, day, name, by in added:
+        counts[day, name] += by
+    return DailyFigures(
+        [
+            replace(
+                one, shown=one.shown + counts[one.day, "shown"], answered=one.answered + counts[one.day, "answered"]
+            )
+            for one in days.days
+        ],
+        days.is_behind,
+    )
 
 
 def _tail(newest: Sequence[tuple[Batch, bool]], mark: UUID) -> tuple[list[tuple[Batch, bool]], bool]:
@@ -150,7 +161,7 @@ async def is_calls_mark_ahead(tx: Tx, at: datetime) -> bool:
 
 
 async def lock_calls_mark(tx: Tx) -> tuple[datetime | None, UUID]:
-    """Up to which report calls are counted, locked until the transaction ends."""
+    """Up to when what became known of calls is counted, locked until the transaction ends."""
     return await queries.lock_mark(tx, "calls")
 
 
