@@ -19,6 +19,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.mail import service as mail
 from callmark.domain.members import service as members
 from callmark.domain.numbers import reviews
+from callmark.domain.personalisation.daily_figures import queries as figures
 from callmark.domain.personalisation.daily_figures.alerts import are_pushes_failing, has_many_invalid, watch_days
 from callmark.domain.personalisation.daily_figures.queries import DayBesideWeek
 from callmark.domain.policy.model import SYSTEM, Role
@@ -141,6 +142,25 @@ async def test_a_remarkable_day_is_announced_once_to_those_who_chose_it(deps: De
         await add_day(stage, stage.account_id, clock.now().date(), accepted=500, invalid=200, success=200, failed=100)
         await watch_days(deps)
         assert await count_mails(deps) == 3 * 2  # the share has recovered, the faults have not
+
+
+async def test_phones_that_connect_later_in_the_day_are_no_failing_pushes(deps: Deps, clock: FakeClock) -> None:
+    async with staged(deps) as stage:
+        await make_members(stage)
+        (admins,) = await recipients.list_recipients(deps, stage.account_id)
+        await recipients.change_kinds(deps, stage.account_id, admins.id, [AlertKind.PUSHES_FAILING.value], by=ALICE)
+        for _ in range(5):
+            today = clock.now().date()
+            await add_day(stage, stage.account_id, today, accepted=1_000, success=350, failed=650)
+            await watch_days(deps)
+            async with deps.db.transaction() as tx:  # what the job adds when phones take what had failed
+                of = stage.account_id, today
+                await figures.add(tx, [(*of, "late", 450), (*of, "success", 450), (*of, "not_registered", -450)])
+            clock.advance(timedelta(days=1))
+        assert await count_mails(deps) == 0
+        await add_day(stage, stage.account_id, clock.now().date(), accepted=1_000, success=150, failed=850)
+        await watch_days(deps)
+        assert await subjects(deps) == {"Acme: fewer call records reach handsets"}
 
 
 async def add_day(

@@ -303,8 +303,8 @@ ALERT_HINTS = {
     AlertKind.OVERLAP_ENDING: "A secret that you replaced stops signing within 24 hours.",
     AlertKind.NUMBERS_REVIEWED: "The operator has decided on numbers that you want to list, or on their proof.",
     AlertKind.RECORDS_INVALID: "One in five of today's call records has faults (of 100 or more). Once a day.",
-    AlertKind.PUSHES_FAILING: "The share of records that reach handsets is less than half that of the last seven days."
-    " Once a day.",
+    AlertKind.PUSHES_FAILING: "The share of records that reach handsets at once is less than half that of the last"
+    " seven days. Once a day.",
 }
 ROLES_OF_ALERTS = {
     Role.ADMIN: "Admins",

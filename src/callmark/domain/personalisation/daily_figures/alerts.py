@@ -22,7 +22,7 @@ def has_many_invalid(day: DayBesideWeek) -> bool:
 
 
 def are_pushes_failing(day: DayBesideWeek) -> bool:
-    """Whether the share that reached handsets is less than half that of the seven days before."""
+    """Whether the share that reached handsets at once is less than half that of the seven days before."""
     if day.settled < FEWEST_RECORDS or day.settled_before < FEWEST_BEFORE:
         return False
     return 2 * day.pushed * day.settled_before < day.pushed_before * day.settled
@@ -57,8 +57,9 @@ def _alert(deps: Deps, day: DayBesideWeek, kind: AlertKind, account_name: str) -
         link = ("Open the invalid records", f"{console}/records?state=invalid")
     else:
         how = "fewer call records reach handsets"
+        share = _share(day.pushed, day.settled)
         lines = [
-            f"{_share(day.pushed, day.settled)} of today's valid call records of {account_name} reached a handset.",
+            f"{share} of today's valid call records of {account_name} reached a handset at once.",
             f"In the seven days before it was {_share(day.pushed_before, day.settled_before)}.",
             "The page of each record says why it did not: for example, that no handset is registered with its number.",
         ]

@@ -30,7 +30,10 @@ Added = tuple[AccountId, date, str, int]
 
 
 class DayBesideWeek(NamedTuple):
-    """Counts of an account's day, and of the seven before it together. `settled` are good records with an outcome."""
+    """Counts of an account's day, and of the seven before it together. `settled` are good records with an outcome.
+
+    `pushed` are those that reached their handset at once: today's late deliveries are still to come.
+    """
 
     account_id: UUID
     day: date
@@ -258,11 +261,11 @@ async def select_beside_week(tx: Tx, day: date, fewest: int) -> list[DayBesideWe
     """That day of each active account that has that many records of it, beside the seven days before."""
     rows = await tx.fetch(
         """
-        SELECT d.account_id, d.day, d.accepted, d.invalid, d.success AS pushed, d.success + d.not_registered
+        SELECT d.account_id, d.day, d.accepted, d.invalid, d.success - d.late AS pushed, d.success + d.not_registered
           + d.os_not_supported + d.app_version_not_supported + d.failed_to_push AS settled,
           coalesce(b.pushed, 0) AS pushed_before, coalesce(b.settled, 0) AS settled_before
         FROM record_day d JOIN client_account a ON a.id = d.account_id AND a.state = 'active', LATERAL (
-          SELECT sum(w.success)::bigint AS pushed, sum(w.success + w.not_registered + w.os_not_supported
+          SELECT sum(w.success - w.late)::bigint AS pushed, sum(w.success + w.not_registered + w.os_not_supported
             + w.app_version_not_supported + w.failed_to_push)::bigint AS settled
           FROM record_day w WHERE w.account_id = d.account_id AND w.day >= $1::date - 7 AND w.day < $1
         ) b WHERE d.day = $1 AND d.accepted >= $2 ORDER BY d.account_id
