@@ -73,6 +73,58 @@ async def test_a_csv_file_has_the_payloads_fields_as_columns_and_a_line_for_each
     assert [row["is_interested"] for row in rows(found)] == ["true", "false", "true"]
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_files_of_adjoining_ranges_have_an_event_that_waits_while_the_first_is_written(
+    deps: Deps, clock: FakeClock, *, is_first: bool
+) -> None:
+    listed, began = await make_listed(deps), clock.now()
+    if not is_first:
+        await asked_to_call_back(deps, listed)
+    async with deps.db.transaction() as tx:
+        await tx.execute("INSERT INTO event_counter VALUES ($1, 0) ON CONFLICT DO NOTHING", listed.account_id)
+        await tx.execute("SELECT FROM event_counter WHERE account_id = $1 FOR UPDATE", listed.account_id)
+        late = asyncio.create_task(asked_to_call_back(deps, listed))
+        await until_locked(deps.db, 1)
+        clock.advance(timedelta(seconds=1))
+        wanted = LogFile(listed.account_id, EventType.CALL_ME_BACK, None, began, clock.now())
+        link = asyncio.create_task(log_downloads.make_link(deps, wanted, by=ALICE))
+        file = asyncio.create_task(content(deps, wanted))
+        if not is_first:
+            await link
+        await asyncio.sleep(0)
+    await late
+    clock.advance(timedelta(hours=1))
+    following = LogFile(listed.account_id, EventType.CALL_ME_BACK, None, wanted.before, clock.now())
+    assert len(rows(await file)) == (1 if is_first else 2)
+    assert await link is not None
+    assert rows(await content(deps, following)) == []
+
+
+async def test_a_file_waits_neither_for_what_reads_for_hours_nor_for_a_range_of_the_past(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_downloads, "LOOKS", 1_000_000)  # it would wait for hours
+    listed = await asked_to_call_back(deps)
+    wanted = export(deps, listed.account_id)
+    async with deps.db.transaction() as tx:
+        await tx.execute("SELECT FROM event")  # a backup
+        in_an_hour = replace(deps, real_clock=FakeClock(deps.real_clock.now() + timedelta(hours=1)))
+        assert len(rows(await content(in_an_hour, wanted))) == 1
+        await tx.execute("UPDATE event_counter SET last_number = last_number")
+        past = replace(wanted, before=deps.clock.now() - timedelta(minutes=1))
+        assert rows(await content(deps, past)) == []
+
+
+async def test_a_file_is_written_after_seconds_beside_a_transaction_that_stays_open(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_downloads, "LOOKS", 2)
+    listed = await asked_to_call_back(deps)
+    async with deps.db.transaction() as tx:
+        await tx.execute("UPDATE event_counter SET last_number = last_number")
+        assert len(rows(await content(deps, export(deps, listed.account_id)))) == 1
+
+
 async def test_what_receivers_wrote_comes_back_as_they_wrote_it(deps: Deps) -> None:
     listed = await make_listed(deps)
     survey = await make_survey(deps, listed)
@@ -194,7 +246,10 @@ async def test_a_file_is_written_once_however_many_ask_for_it(deps: Deps, clock:
         await downloads.open(token)
 
 
-async def test_a_link_leads_to_its_file_while_the_secret_key_is_replaced(deps: Deps) -> None:
+async def test_a_link_leads_to_its_file_while_the_secret_key_is_replaced(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_downloads, "LOOKS", 1)
     link = await log_downloads.make_link(deps, export(deps, (await asked_to_call_back(deps)).account_id), by=ALICE)
     assert link
     async with deps.db.transaction() as tx:
@@ -203,7 +258,10 @@ async def test_a_link_leads_to_its_file_while_the_secret_key_is_replaced(deps: D
     assert len(rows(await content_of(found))) == 1
 
 
-async def test_a_writing_that_was_broken_off_leaves_nothing_and_is_done_anew(deps: Deps) -> None:
+async def test_a_writing_that_was_broken_off_leaves_nothing_and_is_done_anew(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_downloads, "LOOKS", 1)
     wanted = export(deps, (await accounts.create_account(deps, "Acme", by=SYSTEM)).id)
     await fill(deps, wanted, 3 * log_downloads.STEP)
     link = await log_downloads.make_link(deps, wanted, by=ALICE)

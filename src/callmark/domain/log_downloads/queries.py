@@ -35,6 +35,19 @@ async def count_erasures(tx: Tx) -> int:
     return await tx.fetchval("SELECT count(ended_at) FROM erasure")
 
 
+async def select_open(tx: Tx, since: datetime) -> set[tuple[int, datetime]]:
+    """The transactions that are open, but this one: process and beginning.
+
+    Of those that have not written only what began after `since`: a backup reads for hours.
+    """
+    rows = await tx.fetch(
+        "SELECT pid, xact_start FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend' AND (backend_xid IS NOT NULL OR xact_start > $1)",
+        since,
+    )
+    return {(row["pid"], row["xact_start"]) for row in rows}
+
+
 async def is_any(tx: Tx, file: LogFile) -> bool:
     """Whether the file has an event. Index event_account_type, or event_campaign_created of one campaign."""
     return await tx.fetchval(f"SELECT EXISTS (SELECT FROM event e WHERE {_range(file)})", *_args(file))

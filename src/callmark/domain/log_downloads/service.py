@@ -56,6 +56,11 @@ STEP = 2_000
 AT_ONCE = 2
 """Files that one process writes at the same time; others wait."""
 
+IN_FLIGHT = timedelta(seconds=30)
+"""How long an event that has its instant may take to be committed."""
+LOOKS, LOOK_EVERY_S = 100, 0.05
+"""For how long a file waits for such events: five seconds. They take some milliseconds, as a rule."""
+
 CLEANED_EVERY_S = 300.0
 """How often a process looks for old files on its host, by the real clock."""
 
@@ -71,9 +76,9 @@ class Download(Struct, frozen=True):
 async def make_link(deps: Deps, file: LogFile, *, by: Actor) -> DownloadLink | None:
     """A link to the file, good for ten minutes of the product clock; None when no event is in its range."""
     now, subject = deps.clock.now(), await _subject(deps, file)
+    if not await _has_any(deps, _shown(file, now)):
+        return None
     async with deps.db.transaction() as tx:
-        if not await queries.is_any(tx, _shown(file, now)):
-            return None
         marked = await marked_key(tx)
         days, of = f"{file.since:%Y-%m-%d} to {file.before:%Y-%m-%d}", file.account_id
         kind = file.file_format.value
@@ -82,6 +87,15 @@ async def make_link(deps: Deps, file: LogFile, *, by: Actor) -> DownloadLink | N
     return DownloadLink(
         f"{deps.public_url}/downloads/{links.signed(current_key(deps.settings, marked), file, expires_at)}", expires_at
     )
+
+
+async def _has_any(deps: Deps, file: LogFile) -> bool:
+    async with deps.db.connection() as tx:
+        if await queries.is_any(tx, file):
+            return True
+    await _is_written(deps, file)
+    async with deps.db.connection() as tx:
+        return await queries.is_any(tx, file)
 
 
 async def _subject(deps: Deps, file: LogFile) -> str:
@@ -98,10 +112,10 @@ async def lines(deps: Deps, file: LogFile) -> AsyncGenerator[bytes]:
     """The file's content, in chunks of whole lines, in the order of the events' instants.
 
     Of the events that are still shown (contract D53). Each step is one short use of a connection.
-    An event that is appended meanwhile is in it when its instant is later
-    than what has been read.
+    An event that is appended meanwhile is in it when its instant is later than what has been read.
     """
     file = _shown(file, deps.clock.now())
+    await _is_written(deps, file)
     if file.file_format is FileFormat.CSV:
         yield ",".join(COLUMNS[file.event_type]).encode() + b"\n"
     after: queries.EventPosition | None = queries.START
@@ -112,6 +126,26 @@ async def lines(deps: Deps, file: LogFile) -> AsyncGenerator[bytes]:
         after = up_to
         if chunk:
             yield chunk
+
+
+async def _is_written(deps: Deps, file: LogFile) -> None:
+    """Returns when the events of a range that ends now are committed, after five seconds at the most.
+
+    An event has its instant before its transaction waits for others of the account. It would be in neither file, if
+    this one were written without it and the next range began where this one ends.
+    """
+    if file.before <= deps.clock.now() - IN_FLIGHT:
+        return
+    since = deps.real_clock.now() - IN_FLIGHT
+    is_open: set[tuple[int, datetime]] | None = None
+    for _ in range(LOOKS):
+        async with deps.db.connection() as tx:
+            found = await queries.select_open(tx, since)
+        is_open = found if is_open is None else is_open & found
+        if not is_open:
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+    log.warning("export_beside_open_transactions", account=str(file.account_id), transactions=len(is_open or ()))
 
 
 class Downloads:
