@@ -179,6 +179,28 @@ async def test_home_and_funnel_agree_at_every_moment(
     assert await counted(deps) == await stage.funnel()
 
 
+OTHERS = """
+INSERT INTO call (receiver_number, id, caller_number, source, record_id, reported_at)
+SELECT '91' || (7000000000 + n)::text, gen_random_uuid(), '918040009999', 'none', $3, $1
+FROM generate_series(1, $2::int) n
+"""
+
+
+async def test_calls_of_others_hide_none_of_ones_own_and_home_says_when_there_are_too_many(
+    deps: Deps, clock: FakeClock
+) -> None:
+    stage = await staged(deps, clock)
+    async with deps.db.connection() as tx:
+        await tx.execute(OTHERS, clock.now() - timedelta(minutes=1), 2_000, None)  # which showed no record
+    await stage.said(CallId(new_id()), CallEvent.ANSWERED)
+    assert await stage.home() == (0, 1)
+    assert not (await stage.days()).is_behind
+    async with deps.db.connection() as tx:
+        await tx.execute(OTHERS, clock.now() - timedelta(minutes=1), 2_000, new_id())
+    assert await stage.home() == (0, 0)
+    assert (await stage.days()).is_behind
+
+
 async def counted(deps: Deps) -> Sequence[int]:
     """What the job has counted, without what a page adds."""
     async with deps.db.connection() as tx:

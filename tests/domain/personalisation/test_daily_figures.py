@@ -194,6 +194,24 @@ async def test_any_number_of_batches_that_wait_keeps_no_other_from_being_counted
     assert [tuple(row) for row in counted] == [(cast.account.id, 3, 3)]
 
 
+async def test_home_sums_all_that_waits_and_says_when_it_is_too_much(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast = await make_cast(deps)
+    async with deps.db.connection() as tx:
+        await tx.execute(
+            "INSERT INTO uncounted_batch SELECT gen_random_uuid(), $1, $2::timestamptz - n % 2 * interval '1 day', 3"
+            " FROM generate_series(1, 12000) n",
+            cast.account.id,
+            deps.clock.now(),
+        )
+    found = await call_figures.read_days(deps, cast.account.id)
+    assert [(day.accepted, day.waiting) for day in found.days[-2:]] == [(18_000, 18_000)] * 2
+    assert not found.is_behind
+    monkeypatch.setattr(record_figures, "_MOST_WAITING", 11_000)
+    assert (await call_figures.read_days(deps, cast.account.id)).is_behind
+
+
 async def accepted_at(deps: Deps, batch: Batch, at: datetime) -> None:
     """Gives a batch the id that it has when it is accepted at that instant."""
     async with deps.db.transaction() as tx:

@@ -56,7 +56,7 @@ async def test_home_says_that_all_went_well_only_of_what_has_ended_and_is_counte
     for _ in range(MORE_THAN_A_PAGE_COUNTS):
         await submit(deps, cast, 0, bad=500)
     behind = text_of(await alice.get("/console"))
-    assert "These figures may be up to a minute behind." in behind
+    assert "These figures may be a few minutes behind." in behind
     assert "Nothing has failed so far." in behind
     assert "Every record" not in behind
 

@@ -179,9 +179,17 @@ async def counts_among(tx: Tx, ids: Sequence[UUID], receivers: Sequence[PhoneNum
     )
 
 
-async def firsts_between(tx: Tx, after: tuple[datetime | None, UUID], until: datetime, limit: int) -> list[Row]:
-    """What became known of calls after the key (`known_at`, id) and before `until`, in that order: see `_firsts`."""
-    return await _firsts(tx, "{at} >= $1 AND ({at}, id) > ($1, $2) AND {at} < $3", "", *after, until, limit)
+async def firsts_between(
+    tx: Tx, after: tuple[datetime | None, UUID], until: datetime, limit: int, *, only_records: bool = False
+) -> list[Row]:
+    """What became known of calls after the key (`known_at`, id) and before `until`, in that order: see `_firsts`.
+
+    Those that showed no record can be left out; a mark moves along all.
+    """
+    which: LiteralString = "{at} >= $1 AND ({at}, id) > ($1, $2) AND {at} < $3"
+    if only_records:
+        which += " AND record_id IS NOT NULL"
+    return await _firsts(tx, which, "", *after, until, limit)
 
 
 async def firsts_back(tx: Tx, after: datetime, to: tuple[datetime | None, UUID], limit: int) -> list[Row]:

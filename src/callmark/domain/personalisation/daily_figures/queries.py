@@ -276,10 +276,16 @@ async def select_beside_week(tx: Tx, day: date, fewest: int) -> list[DayBesideWe
     return [DayBesideWeek(**row) for row in rows]
 
 
-async def waiting_of(tx: Tx, account_id: AccountId) -> list[Row]:
-    """An account's remembered batches: accepted when, and how many records. Index uncounted_batch_account."""
+async def waiting_of(tx: Tx, account_id: AccountId, most: int) -> list[Row]:
+    """Of `most` of an account's remembered batches, by day (UTC): how many `batches` and `records` of them.
+
+    Index uncounted_batch_account.
+    """
     return await tx.fetch(
-        "SELECT accepted_at, record_count FROM uncounted_batch WHERE account_id = $1 LIMIT 10000", account_id
+        "SELECT (accepted_at AT TIME ZONE 'UTC')::date AS day, count(*) AS batches, sum(record_count) AS records"
+        " FROM (SELECT accepted_at, record_count FROM uncounted_batch WHERE account_id = $1 LIMIT $2) b GROUP BY 1",
+        account_id,
+        most,
     )
 
 

@@ -25,6 +25,8 @@ DAYS = 30
 _TAIL_BATCHES = 600
 _TAIL_RECORDS = 15_000
 """What a page counts itself: the job is 30 to 40 s behind."""
+_MOST_WAITING = 100_000
+"""Batches that wait for their outcome, of which a page sums the records: some 30 ms."""
 _FAILURES = (
     Outcome.NOT_REGISTERED,
     Outcome.OS_NOT_SUPPORTED,
@@ -80,7 +82,7 @@ async def read_days(deps: Deps, account_id: AccountId, count: int = DAYS) -> Dai
     async with deps.db.connection() as tx:
         _, mark = await queries.read_mark(tx, "batches")
         rows = await queries.select_days(tx, account_id, since)
-        waiting = [(row["accepted_at"], row["record_count"]) for row in await queries.waiting_of(tx, account_id)]
+        waiting = await queries.waiting_of(tx, account_id, _MOST_WAITING)
         newest = await queries.newest_batches(tx, account_id, _TAIL_BATCHES)
         tail, is_behind = _tail(newest, mark)
         done = [batch for batch, is_done in tail if is_done]
@@ -90,14 +92,16 @@ async def read_days(deps: Deps, account_id: AccountId, count: int = DAYS) -> Dai
             _sum(sums[row["day"]], {name: row[name] for name in queries.COUNTS})
     for batch in done:
         _sum(sums.get(batch.accepted_at.date(), {}), {"accepted": batch.record_count, **outcomes.get(batch.id, {})})
-    waiting += [(batch.accepted_at, batch.record_count) for batch, is_done in tail if not is_done]
-    for at, records in waiting:
-        _sum(sums.get(at.date(), {}), {"accepted": records, "waiting": records})
+    not_done = [(row["day"], row["records"]) for row in waiting]
+    not_done += [(batch.accepted_at.date(), batch.record_count) for batch, is_done in tail if not is_done]
+    for day, records in not_done:
+        _sum(sums.get(day, {}), {"accepted": records, "waiting": records})
+    is_behind = is_behind or sum(row["batches"] for row in waiting) == _MOST_WAITING
     return DailyFigures([_figures(day, counts) for day, counts in sums.items()], is_behind)
 
 
-def with_calls(days: DailyFigures, added: Iterable[Added]) -> DailyFigures:
-    """With what became known of the account's calls since they were counted last."""
+def with_calls(days: DailyFigures, added: Iterable[Added], *, are_all: bool) -> DailyFigures:
+    """With what became known of the account's calls since they were counted last, or with some of it."""
     counts: Counter[tuple[date, str]] = Counter()
     for _, day, name, by in added:
         counts[day, name] += by
@@ -108,7 +112,7 @@ def with_calls(days: DailyFigures, added: Iterable[Added]) -> DailyFigures:
             )
             for one in days.days
         ],
-        days.is_behind,
+        days.is_behind or not are_all,
     )
 
 
