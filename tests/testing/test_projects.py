@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+import callmark
 from callmark.testing import Emulator, EmulatorError
 
 PAGE = (Path(__file__).parents[2] / "docs/testing.md").read_text()
 EXAMPLE = Path(__file__).parents[2] / "examples/tested_project"
+SOURCES = Path(callmark.__file__).parents[1]
+"""Of the package that is tested here, whichever is installed."""
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 DIALER = next(one for one in PROGRAMS if "def prepare(" in one)
 CONFTEST = next(one for one in PROGRAMS if "def my_receiver(" in one)
@@ -39,6 +42,20 @@ FINDS = """
 def test_finds_nothing(callmark_emulator, callmark_client):
     assert callmark_emulator.webhook(callmark_emulator.sink("left")).name == "Test 1"
     assert [one.name for one in callmark_client.labels.list()]
+"""
+KEEPS_A_CHILD = """
+import multiprocessing
+
+POOL = None
+
+def test_starts_a_process_that_stays(callmark_emulator):
+    global POOL
+    POOL = multiprocessing.get_context("fork").Pool(1)
+    assert POOL.apply(abs, [-1]) == 1
+
+def test_has_its_turn(callmark_emulator):
+    assert callmark_emulator.mails() == []
+    POOL.terminate()
 """
 NO_CALLMARK = """
 import sys
@@ -68,10 +85,11 @@ def run_pytest(directory: Path, *options: str, environ: Mapping[str, str] | None
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CALLMARK_"))}
     # Plugins of our own environment, which an integrator need not have.
     plugins = [f"-pno:{name}" for name in ("randomly", "schemathesis", "typeguard", "hypothesispytest", "respx")]
+    paths = os.pathsep.join([str(directory), str(SOURCES)])
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins, *options],
         cwd=directory,
-        env=ours | {"PYTHONPATH": str(directory)} | dict(environ or {}),
+        env=ours | {"PYTHONPATH": paths} | dict(environ or {}),
         capture_output=True,
         text=True,
         check=False,
@@ -112,6 +130,13 @@ def test_the_project_of_the_examples(running: Mapping[str, str]) -> None:
 
 def test_a_test_finds_nothing_of_those_before(project: Project, running: Mapping[str, str]) -> None:
     assert "2 passed" in project.run(environ=running, test_a=LEAVES, test_b=FINDS)
+
+
+def test_a_process_that_a_test_forked_does_not_keep_the_next_one_out(
+    project: Project, running: Mapping[str, str]
+) -> None:
+    """It shares what the test has open, so also the lock that gives each test its turn."""
+    assert "2 passed" in project.run(environ=running, test_a=KEEPS_A_CHILD)
 
 
 def test_a_project_without_such_tests_pays_nothing(project: Project) -> None:

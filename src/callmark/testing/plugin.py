@@ -64,12 +64,13 @@ def _credentials() -> Path:
 @contextmanager
 def _alone(url: str) -> Generator[None]:
     """Of all processes that test against one emulator, one at a time: each test resets it."""
+    import fcntl  # Windows has none, and this module is read by every run of pytest that can import callmark
+
     name = f"callmark-emulator-{os.geteuid()}-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
     lock = os.open(Path(tempfile.gettempdir()) / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        import fcntl  # Windows has none, and this module is read by every run of pytest that can import callmark
-
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
+        fcntl.flock(lock, fcntl.LOCK_UN)  # a child that the test forked has the file open too, so closing is not enough
         os.close(lock)
