@@ -89,8 +89,9 @@ class Reading:
         return not self._batches and not self._records
 
     async def work(self) -> dict[str, int]:
-        """How much there is to do."""
-        return (await self._got(self._stage.api, "/emulator/v1/work"))["work"]
+        """How much there is to do, without the periodic jobs: the next one is always due soon."""
+        work = (await self._got(self._stage.api, "/emulator/v1/work"))["work"]
+        return {name: count for name, count in work.items() if name != "periodic"}
 
     async def deliveries(self, business: Business) -> list[history.Delivery]:
         """Those that have not ended well."""

@@ -220,7 +220,7 @@ class Emulator:
         self._control.tell("DELETE", "faults")
 
     def wait_idle(self, timeout: float = 30.0) -> None:
-        """Returns when nothing is left to be done: batches pushed, events delivered, numbers listed.
+        """Returns when nothing is left to be done: batches pushed, events delivered, numbers listed, alerts written.
 
         A delivery that failed is tried again later, by the product clock, and is not waited for. Raises EmulatorError
         after `timeout` seconds.

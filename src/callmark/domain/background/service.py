@@ -14,7 +14,7 @@ from callmark.domain.ids import MailId
 from callmark.domain.mail import service as mails
 from callmark.domain.mail.model import Mail
 from callmark.domain.policy.model import Actor
-from callmark.domain.webhooks.dispatch.backlog import Backlog, read_backlog
+from callmark.domain.webhooks.dispatch.backlog import Backlog, read_backlog_in
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import NotFound
 from callmark.kit.postgres.database import Tx
@@ -50,6 +50,10 @@ class PeriodicJob(Struct, frozen=True):
     due_at: datetime | None
     is_running: bool
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether its next run should have begun."""
+        return self.due_at is not None and self.due_at <= now
+
 
 class Queues(Struct, frozen=True):
     """Every kind of background work; `mails` are the newest that could not be sent so far."""
@@ -61,12 +65,16 @@ class Queues(Struct, frozen=True):
 
 
 async def look_at_queues(deps: Deps) -> Queues:
-    """Every queue, the periodic jobs and the unsent mails, as of now."""
-    async with deps.db.connection() as tx:
+    """Every queue, the periodic jobs and the unsent mails, as of one instant.
+
+    So work that makes other work is never over while what it made is missing.
+    """
+    async with deps.db.transaction() as tx:
+        await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         queues = await look_at_row_works(deps, tx)
         periodic = await list_periodic(deps, tx)
         unsent = await mails.list_unsent(tx, MOST_MAILS)
-    return Queues(queues, await read_backlog(deps), periodic, unsent)
+        return Queues(queues, await read_backlog_in(tx, deps), periodic, unsent)
 
 
 async def look_at_row_works(deps: Deps, tx: Tx) -> list[Queue]:

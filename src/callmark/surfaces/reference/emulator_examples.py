@@ -109,5 +109,5 @@ WEBHOOK: Json = {
 }
 WORK: Json = {
     "idle": False,
-    "work": {"batches": 0, "uploads": 0, "switches": 0, "listing_jobs": 0, "mails": 0, "deliveries": 1},
+    "work": {"batches": 0, "uploads": 0, "switches": 0, "listing_jobs": 0, "mails": 0, "deliveries": 1, "periodic": 0},
 }

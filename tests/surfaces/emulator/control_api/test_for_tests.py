@@ -2,8 +2,10 @@
 
 from tests.support.due_work import run_due_once
 from tests.support.factories import make_cast
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.emulator.running import Emulated
 
+from callmark.domain.background.registry import PERIODIC
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 
@@ -36,6 +38,7 @@ async def test_work_is_counted_until_it_is_done(emulator: Emulated) -> None:
     account = (await make_cast(emulator.deps)).account
     body = {"client_account_id": str(account.id), "url": f"{emulator.deps.public_url}/emulator/v1/sinks/orders"}
     await emulator.http.post("/emulator/v1/webhooks", json=body)
+    await run_due_once(emulator.deps)
     assert (await emulator.http.get("/emulator/v1/work")).json()["idle"]
     async with emulator.deps.db.transaction() as tx:
         await events.append(tx, account.id, EventType.CALL_ME_BACK, {"is_interested": True}, emulator.deps.clock.now())
@@ -44,3 +47,15 @@ async def test_work_is_counted_until_it_is_done(emulator: Emulated) -> None:
     await run_due_once(emulator.deps)
     done = (await emulator.http.get("/emulator/v1/work")).json()
     assert (done["idle"], done["work"]["deliveries"]) == (True, 0)
+
+
+async def test_periodic_jobs_that_the_clock_made_due_are_work(emulator: Emulated, clock: FakeClock) -> None:
+    """They write alerts, end what has passed and delete what is old."""
+    await run_due_once(emulator.deps)
+    assert (await emulator.http.get("/emulator/v1/work")).json()["idle"]
+    clock.advance(max(job.every for job in PERIODIC.values()))
+    left = (await emulator.http.get("/emulator/v1/work")).json()
+    assert (left["idle"], left["work"]["periodic"]) == (False, len(PERIODIC))
+    await run_due_once(emulator.deps)
+    done = (await emulator.http.get("/emulator/v1/work")).json()
+    assert (done["idle"], done["work"]["periodic"]) == (True, 0)

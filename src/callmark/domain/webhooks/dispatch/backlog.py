@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks.dispatch import queries as dispatch_queries
+from callmark.kit.postgres.database import Tx
 
 MOST_COUNTED = 10_000
 
@@ -29,7 +30,12 @@ class Backlog(Struct, frozen=True):
 async def read_backlog(deps: Deps) -> Backlog:
     """The backlog of all webhooks, as of now."""
     async with deps.db.connection() as tx:
-        row = await dispatch_queries.count_backlog(tx, deps.clock.now(), deps.database_now(), MOST_COUNTED + 1)
+        return await read_backlog_in(tx, deps)
+
+
+async def read_backlog_in(tx: Tx, deps: Deps) -> Backlog:
+    """The same as that transaction shows it."""
+    row = await dispatch_queries.count_backlog(tx, deps.clock.now(), deps.database_now(), MOST_COUNTED + 1)
     return Backlog(
         row["waiting"],
         row["retrying"],

@@ -24,9 +24,12 @@ def work_routes(deps: Deps) -> list[BaseRoute]:
     """What tests ask before they look at what was done."""
 
     async def get_work(_: Request) -> Response:
-        found = await background.look_at_queues(deps)
+        found, now = await background.look_at_queues(deps), deps.clock.now()
         work = {queue.name: queue.waiting + queue.running for queue in found.queues}
         work[WorkName.DELIVERIES] = found.deliveries.waiting
+        work[WorkName.PERIODIC] = sum(job.is_running or job.is_due(now) for job in found.periodic)
+        if any(job.is_due(now) and not job.is_running for job in found.periodic):
+            await deps.wake(WorkName.PERIODIC, WorkName.DELETIONS)  # else tests wait until a worker looks for them
         return render(WorkOut(not any(work.values()), work))
 
     return [control_route("work", GET=get_work)]
