@@ -11,7 +11,9 @@ Json = dict[str, Any]
 
 UUID: Schema = {"type": "string", "format": "uuid"}
 DATE_TIME: Schema = {"type": "string", "format": "date-time"}
-INSTANT_MS: Schema = {"type": "integer", "format": "int64", "minimum": 0, "maximum": LAST_MS}
+INT64: Schema = {"format": "int64"}
+"""Of integers that can pass 32 bits: generated clients in Java, Go or C# cannot read such a number without it."""
+INSTANT_MS: Schema = {"type": "integer", **INT64, "minimum": 0, "maximum": LAST_MS}
 
 PAGE = ParamDoc(
     "page",

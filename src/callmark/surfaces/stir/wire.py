@@ -27,6 +27,7 @@ from callmark.surfaces.stir.errors import StirFault
 
 MOST_HEADERS = 10
 LONGEST_CALL_ID = 255
+_INT64 = {"format": "int64"}
 _OUTCOMES = {one.value: one for one in (CallEvent.ANSWERED, CallEvent.MISSED, CallEvent.REJECTED)}
 LATEST_IAT = 253_402_300_799
 _Body = TypeVar("_Body", bound=Struct)
@@ -53,7 +54,9 @@ class SigningIn(Struct, rename="camel"):
     ] = UNSET
     orig: Annotated[Numbers | UnsetType, Meta(description="Who calls: one number.")] = UNSET
     dest: Annotated[Numbers | UnsetType, Meta(description="Who is called.")] = UNSET
-    iat: Annotated[int | UnsetType, Meta(description="When the call was made, epoch seconds.")] = UNSET
+    iat: Annotated[
+        int | UnsetType, Meta(description="When the call was made, epoch seconds.", extra_json_schema=_INT64)
+    ] = UNSET
     origid: Annotated[
         str | UnsetType, Meta(description="Where it came from, as a UUID.", extra_json_schema={"format": "uuid"})
     ] = UNSET

@@ -14,7 +14,7 @@ from callmark.domain import news
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event
 from callmark.domain.policy.plan import KeyAccess
-from callmark.surfaces.api.doc_parts import bad
+from callmark.surfaces.api.doc_parts import INT64, bad
 from callmark.surfaces.api.example_values import ASKED_BACK, event_sample
 from callmark.surfaces.api.extensions.records_doc import TAG
 from callmark.surfaces.api.request import ApiRequest, limit_of, whole
@@ -32,7 +32,10 @@ _LAST_NUMBER = 2**53 - 1
 class EventOut(msgspec.Struct):
     """One event of the account's log."""
 
-    number: Annotated[int, Meta(description="Position in the account's log, starting at 1, without gaps.", ge=1)]
+    number: Annotated[
+        int,
+        Meta(description="Position in the account's log, starting at 1, without gaps.", ge=1, extra_json_schema=INT64),
+    ]
     event: Annotated[
         Raw,
         Meta(
@@ -47,8 +50,15 @@ class EventPage(msgspec.Struct):
     """Some of the account's events, in order."""
 
     events: Annotated[list[EventOut], Meta(description="The events, by number.")]
-    next_after: Annotated[int, Meta(description="Pass this as `after` in the next request.", ge=0)]
-    last_number: Annotated[int, Meta(description="The number of the account's newest event; 0 before the first.", ge=0)]
+    next_after: Annotated[
+        int, Meta(description="Pass this as `after` in the next request.", ge=0, extra_json_schema=INT64)
+    ]
+    last_number: Annotated[
+        int,
+        Meta(
+            description="The number of the account's newest event; 0 before the first.", ge=0, extra_json_schema=INT64
+        ),
+    ]
 
 
 async def list_events(request: ApiRequest) -> Response:
@@ -91,7 +101,7 @@ DOC = Doc(
             "after",
             "Return events with greater numbers; 0 starts at the oldest event that is kept. A number past"
             " the newest event gives an empty page.",
-            {"type": "integer", "format": "int64", "minimum": 0, "default": 0},
+            {"type": "integer", **INT64, "minimum": 0, "default": 0},
         ),
         ParamDoc(
             "limit", "Maximum number of events.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}

@@ -12,7 +12,7 @@ from callmark.domain.signed_calls.model import Verstat
 from callmark.domain.signed_calls.service import CallsOnNetwork
 from callmark.instants import iso_ms, to_ms
 from callmark.record_rules.fields import Fault, Field
-from callmark.surfaces.api.doc_parts import DATE_TIME, INSTANT_MS, UUID
+from callmark.surfaces.api.doc_parts import DATE_TIME, INSTANT_MS, INT64, UUID
 from callmark.surfaces.api.records import CANONICAL, fault_words
 
 _WHEN = {"format": "date-time"}
@@ -62,8 +62,10 @@ class Timeline(msgspec.Struct, kw_only=True):
     label_id: Annotated[str | None, Meta(description="The label used.", extra_json_schema=_ID)]
     label_name: Annotated[str | None, Meta(description="The name that is shown.")]
     call_reason: Annotated[str | None, Meta(description="The call reason that is shown.")]
-    starts_at: Annotated[int | None, Meta(description="Start of the window, epoch milliseconds.")]
-    ends_at: Annotated[int | None, Meta(description="End of the window, epoch milliseconds.")]
+    starts_at: Annotated[
+        int | None, Meta(description="Start of the window, epoch milliseconds.", extra_json_schema=INT64)
+    ]
+    ends_at: Annotated[int | None, Meta(description="End of the window, epoch milliseconds.", extra_json_schema=INT64)]
     outcome: Annotated[str, Meta(description="The outcome.", extra_json_schema=_OUTCOMES)]
     first_outcome: Annotated[str | None, Meta(description="The first failure, if the record was delivered late.")]
     accepted_at: Annotated[str, Meta(description="When it was received, UTC.", extra_json_schema=DATE_TIME)]

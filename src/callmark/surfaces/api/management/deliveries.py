@@ -12,6 +12,7 @@ from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState
 from callmark.instants import iso_ms
 from callmark.surfaces.api.actor import actor_of
+from callmark.surfaces.api.doc_parts import INT64
 from callmark.surfaces.api.own.request import ApiPager, NoBody, body_of, choice_filter, id_filter, id_of
 from callmark.surfaces.api.own.shapes import CreatedAt, Id, Instant, NextAfter, instant
 from callmark.surfaces.api.request import ApiRequest
@@ -29,7 +30,9 @@ class DeliverySummary(msgspec.Struct, kw_only=True):
     webhook_name: Annotated[str, Meta(description="Its name.")]
     event_id: Annotated[Id, Meta(description="The event.")]
     event_type: Annotated[EventType, Meta(description="Its type.")]
-    event_number: Annotated[int | None, Meta(description="Its number in `GET events`; null for a test.")]
+    event_number: Annotated[
+        int | None, Meta(description="Its number in `GET events`; null for a test.", extra_json_schema=INT64)
+    ]
     state: Annotated[DeliveryState, Meta(description="How far the delivery is.")]
     attempt_count: Annotated[int, Meta(description="How many attempts were made.")]
     created_at: CreatedAt
