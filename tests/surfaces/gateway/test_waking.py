@@ -233,6 +233,20 @@ async def test_the_end_of_an_app_ends_its_registration(waking: Deps, fcm: FakeFc
     assert again.registration.generation == 2
 
 
+async def test_an_app_with_an_open_stream_is_not_uninstalled_whatever_the_service_says(
+    waking: Deps, fcm: FakeFcm
+) -> None:
+    owner = await sleeping(waking)
+    fcm.answers = [(404, GONE, {})]
+    async with served(waking) as address, online(address, owner.token) as handset:
+        await ask_to_wake(waking, owner)
+        await run_due_once(waking)
+        await handset.settled()
+        assert await handsets.authenticate(waking, owner.token) == owner.registration
+        ends = {owner.number: waking.clock.now() + timedelta(hours=1)}
+        assert await waking_up.wake(waking, "", ends, [owner.number]) == set()
+
+
 async def test_a_phone_whose_stream_was_lost_just_now_is_woken_too(waking: Deps, fcm: FakeFcm) -> None:
     owner, gateway_id = await sleeping(waking), random_uuid()
     await presence.beat(waking, gateway_id)

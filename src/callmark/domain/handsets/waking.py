@@ -16,7 +16,7 @@ from callmark.domain.handsets import presence, service, waking_queries
 from callmark.domain.handsets.model import Takeover
 from callmark.domain.handsets.waking_queries import AttemptedWakeUp, WantedWakeUp
 from callmark.domain.work_names import WorkName
-from callmark.kit.errors import AppError, SetupError
+from callmark.kit.errors import AppError, SetupError, Unavailable
 from callmark.kit.outbound.client import Outbound
 from callmark.kit.outbound.fcm import Fcm, MessageRefused, NotNow, TokenGone, Woke, Woken, read_service_account
 from callmark.kit.phone import PhoneNumber, shorten
@@ -26,6 +26,7 @@ from callmark.kit.work import Claimed, Work
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=1), timedelta(minutes=1)
+_CONNECTED_WITHIN = timedelta(seconds=1)
 _RESULTS: Mapping[type[Woke], str] = {
     Woken: "woken",
     TokenGone: "token_gone",
@@ -150,11 +151,25 @@ async def _wake(deps: Deps, fcm: Fcm, claimed: Claimed) -> datetime | None:
 
 
 async def _forget(deps: Deps, number: PhoneNumber, token: str) -> None:
-    """Ends the registration of an app that was uninstalled, and its streams, should there be any."""
+    """Ends the registration of an app that was uninstalled; with an open stream it was not, and loses its push token.
+
+    Also where NATS cannot say whether there is one: push services have called many tokens unregistered by mistake.
+    """
+    is_alive = await _may_be_connected(deps, number)
     async with deps.db.connection() as tx:
+        if is_alive:
+            await waking_queries.drop_push_token(tx, number, token)
+            return
         ended = await waking_queries.forget_uninstalled(tx, number, token, deps.clock.now())
     if ended is not None:
         await service.announce(deps, Takeover(number, ended["generation"], forgotten=True))
+
+
+async def _may_be_connected(deps: Deps, number: PhoneNumber) -> bool:
+    try:
+        return await deps.fabric.is_connected(number, _CONNECTED_WITHIN)
+    except Unavailable:
+        return True
 
 
 def _pause(woke: NotNow, attempts: int) -> timedelta:

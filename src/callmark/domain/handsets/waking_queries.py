@@ -113,6 +113,15 @@ async def find_sent(tx: Tx, phone: PhoneNumber) -> list[datetime]:
     return await tx.fetchval("SELECT sent_ats FROM wake_up WHERE phone_number = $1", phone) or []
 
 
+async def drop_push_token(tx: Tx, phone: PhoneNumber, push_token: str) -> None:
+    """The registration that still has this push token cannot be woken any longer. Primary key."""
+    await tx.execute(
+        "UPDATE registration SET push_service = NULL, push_token = NULL WHERE phone_number = $1 AND push_token = $2",
+        phone,
+        push_token,
+    )
+
+
 async def forget_uninstalled(tx: Tx, phone: PhoneNumber, push_token: str, now: datetime) -> Row | None:
     """Ends the registration that still has this push token: its app is gone. The row, None when none has it."""
     return await tx.fetchrow(
