@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 from tests.e2e.browsing import CALLER, stop_time
 from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at_in_both_themes
 
@@ -196,6 +196,40 @@ def test_a_campaign_is_built_with_its_preview_and_made_live(console: ConsoleTabs
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete campaign").click()
     expect(page.get_by_text("Second round was deleted.")).to_be_visible()
+
+
+def test_the_builder_takes_no_typing_while_a_question_comes_and_the_keyboard_follows_what_it_moved(
+    console: ConsoleTabs,
+) -> None:
+    page, held = console.signed_in(), list[Route]()
+    page.goto("/console/campaigns/new?type=questions")
+    page.route(
+        "**/campaigns/new*", lambda route: held.append(route) if "add_text" in _sent(route) else route.fallback()
+    )
+    texts = page.get_by_label("Question text")
+    texts.fill("Was the courier ")
+    with page.expect_request("**/campaigns/new*"):
+        page.get_by_role("button", name="Free text question").click()
+    texts.evaluate("one => one.focus()")
+    page.keyboard.type("on time?")
+    assert texts.input_value() == "Was the courier "  # and not lost when the answer comes
+    held.pop().continue_()
+    expect(texts.nth(1)).to_be_focused()
+    page.keyboard.type("What else?")
+
+    def press(name: str, then: str) -> None:
+        page.get_by_role("button", name=name, exact=True).press("Enter")
+        expect(page.get_by_role("button", name=then, exact=True)).to_be_focused()
+
+    press("Move question 2 up", then="Move question 1 down")
+    expect(texts.first).to_have_value("What else?")
+    press("Move question 1 down", then="Move question 2 up")
+    press("Remove question 2", then="Remove question 1")
+    press("Remove question 1", then="Question with options")
+
+
+def _sent(route: Route) -> str:
+    return route.request.post_data or ""
 
 
 def test_without_scripts_a_campaign_grows_and_enter_saves_it(console: ConsoleTabs) -> None:

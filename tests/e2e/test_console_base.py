@@ -252,6 +252,7 @@ def test_a_question_that_could_not_be_added_is_asked_for_again(console: ConsoleT
     page.route("**/campaigns/new*", lambda route: route.fulfill(status=503))
     page.get_by_role("button", name="Free text question").click()
     expect(missed.filter(has_text="The page could not be updated.").first).to_be_visible()
+    expect(page.get_by_role("button", name="Free text question")).to_be_focused()
     check_page(page)
     page.unroute_all()
     page.get_by_role("button", name="Free text question").click()

@@ -15,7 +15,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import CallType, Campaign, CampaignState, CampaignType, NewQuestion, QuestionAnswer
-from callmark.surfaces.console.campaign_builder import QuestionField, QuestionKind as Kind, changed
+from callmark.surfaces.console.campaign_builder import QuestionField, QuestionKind as Kind, changed, focused_after
 
 LIST = "/console/campaigns"
 EVIL = '"><img src=x onerror=alert(1)>'
@@ -67,6 +67,23 @@ def test_buttons_add_remove_and_move_questions_and_nothing_else() -> None:
     assert [one.kind for one in changed([], "add_text")] == [Kind.TEXT]
     for do in ("preview", "up-0", "down-1", "remove-2", "remove", "up--1", "remove-x", "up-²", "up-" + "9" * 5000):
         assert changed(both, do) == both, do
+
+
+def test_the_keyboard_follows_a_question_that_is_moved_and_stays_where_one_is_removed() -> None:
+    found = {
+        do: focused_after(do, 3) for do in ("up-2", "up-1", "down-0", "down-1", "remove-0", "remove-3", "add_text")
+    }
+    assert found == {
+        "up-2": "up-1",
+        "up-1": "down-0",
+        "down-0": "down-1",
+        "down-1": "up-2",
+        "remove-0": "remove-0",
+        "remove-3": "remove-2",
+        "add_text": "",
+    }
+    assert focused_after("remove-0", 0) == "add_choice"
+    assert {focused_after(do, 3) for do in ("", "preview", "up", "up-x", "up-²", "up-" + "9" * 5000)} == {""}
 
 
 async def test_a_campaign_is_built_without_scripts_and_made_live(

@@ -83,6 +83,8 @@ class BuilderPage(Page, frozen=True):
     sets: list[VisibleFeatureSet]
     url: str
     business: str
+    focus: str
+    """The button that has the keyboard when the page has come (`focused_after`); empty for none of them."""
     longest_name: int = LONGEST_NAME
     longest_question: int = LONGEST_QUESTION
     most_questions: int = MOST_QUESTIONS
@@ -225,6 +227,23 @@ def changed(asked: list[QuestionField], do: str) -> list[QuestionField]:
     return moved
 
 
+def focused_after(do: str, count: int) -> str:
+    """The button that the keyboard is on after another one, with `count` questions then: it follows what was moved."""
+    step, _, position = do.partition("-")
+    if position not in map(str, range(count + 1)):
+        return ""
+    at, last = int(position), count - 1
+    match step:
+        case "up":
+            return f"up-{at - 1}" if at > 1 else "down-0"
+        case "down":
+            return f"down-{at + 1}" if at + 1 < last else f"up-{last}"
+        case "remove":
+            return f"remove-{min(at, last)}" if count else "add_choice"
+        case _:
+            return ""
+
+
 def _stored(campaign: Campaign) -> Form:
     """What the draft has; all its questions count as one field, `questions`."""
     types = [kind.value for kind in CallType if kind in campaign.call_types]
@@ -258,9 +277,8 @@ async def _builder(
     of = request.deps, request.account_id, request.by.scope
     sets = [] if campaign else await visible_sets.list_visible(*of)
     url = f"{LIST}/{campaign.id}/edit" if campaign else f"{LIST}/new"
-    context = BuilderPage(
-        form, kind, str(campaign.id) if campaign else "", asked, sets, url, request.live_session.account_name
-    )
+    business, focus = request.live_session.account_name, focused_after(form.text("do"), len(asked))
+    context = BuilderPage(form, kind, str(campaign.id) if campaign else "", asked, sets, url, business, focus)
     return page(request, context, status)
 
 

@@ -246,6 +246,17 @@ function setBusy({ type, detail }) {
 }
 document.addEventListener("htmx:beforeRequest", setBusy);
 document.addEventListener("htmx:afterRequest", setBusy);
+
+/* The builder's form comes back as a whole: what was typed into it meanwhile would be lost. */
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  if (detail.target.id === "editor") detail.target.inert = true;
+});
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.target.id !== "editor") return;
+  detail.target.inert = false;
+  if (!detail.successful) detail.requestConfig.elt.focus();
+});
+
 function missed({ target: asker, detail }) {
   if (!detail.requestConfig.triggeringEvent) {
     outdated(detail.requestConfig.elt);
