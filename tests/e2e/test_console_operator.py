@@ -164,10 +164,19 @@ def test_an_apps_credential_is_copied_once(console: ConsoleTabs) -> None:
 _HIDES = "is => Object.defineProperty(document, 'hidden', {configurable: true, get: () => is})"
 
 
-def test_usage_follows_requests_unless_nobody_looks_or_the_keyboard_is_in_it(console: ConsoleTabs) -> None:
+def _with_fold(route: Route) -> None:
+    """The page with a part that opens, as a delivery has them."""
+    answer = route.fetch()
+    fold = "<details id=fold><summary>Fold</summary></details>"
+    route.fulfill(response=answer, body=re.sub('(<div id="live"[^>]*>)', rf"\1{fold}", answer.text()))
+
+
+def test_usage_follows_requests_unless_nobody_looks_or_it_is_used(console: ConsoleTabs) -> None:
     page = console.signed_in("admin")
     stop_time(page)
+    page.route("**/console/usage", _with_fold)
     page.goto("/console/usage")
+    page.get_by_text("Fold").click()
     tokens = page.locator(".card", has_text="Tokens created").locator(".cs-figure")
     before = int(tokens.inner_text())
     link = page.locator("#live").get_by_role("link", name="Manage Webhooks")
@@ -185,9 +194,14 @@ def test_usage_follows_requests_unless_nobody_looks_or_the_keyboard_is_in_it(con
     page.clock.run_for(10_000)
     assert asked == []
     page.evaluate(_HIDES, arg=False)
+    page.evaluate("getSelection().selectAllChildren(document.getElementById('live'))")
+    page.clock.run_for(10_000)
+    assert asked == []
+    page.evaluate("getSelection().removeAllRanges()")
     new_token(console)
     page.clock.run_for(2_000)
     expect(tokens).to_have_text(str(before + 1))
+    expect(page.locator("#fold")).to_have_attribute("open", "")
     assert asked[0].headers["x-callmark-poll"] == "yes"
 
 

@@ -248,6 +248,7 @@ async def test_a_failed_event_shows_its_attempts_and_its_next_and_is_sent_again(
     shown = await desk.alice.get(f"{EVENTS}/{delivery.id}")
     assert "Success" in text_of(shown)
     assert shown.text.count("an-attempt-line") == 2
+    assert shown.text.count('id="attempt-') == 2  # what was opened stays open while the page updates
     assert await desk.actions() == ["webhook.created", "delivery.resent"]
 
 

@@ -318,14 +318,27 @@ document.addEventListener("outdated", (event) => outdated(event.target)); // by 
 document.addEventListener("updated", (event) => renewed(event.target));
 
 /* What a page asks again and again is marked, because nobody has used the session by that. It rests while nobody looks,
-   and while the keyboard is inside, unless htmx can put it back: it does so by ids. A list whose rows have buttons
-   (`data-rests`) rests under the pointer too: no row moves away from it. A list that was missed waits until somebody
-   asks again: it would bring the one of before. */
+   while text in it is selected, and while the keyboard is inside, unless htmx can put it back: it does so by ids. A list
+   whose rows have buttons (`data-rests`) rests under the pointer too: no row moves away from it. An answer that was on
+   its way then is left. A list that was missed waits until somebody asks again: it would bring the one of before. */
+function isUsed(part) {
+  const [focused, selection] = [document.activeElement, getSelection()];
+  const isSelected = !selection.isCollapsed && selection.containsNode(part, true);
+  return isSelected || (part.contains(focused) && !focused.id) || part.matches("[data-rests]:hover");
+}
 document.addEventListener("htmx:configRequest", (event) => {
   const { elt, headers, triggeringEvent } = event.detail;
   if (triggeringEvent) return;
-  const focused = document.activeElement;
-  const isUsed = (elt.contains(focused) && !focused.id) || elt.matches("[data-rests]:hover");
-  if (document.hidden || isUsed || elt.querySelector(":scope > .cs-missed")) event.preventDefault();
+  if (document.hidden || isUsed(elt) || elt.querySelector(":scope > .cs-missed")) event.preventDefault();
   else headers["X-Callmark-Poll"] = "yes";
+});
+
+/* What somebody has opened or closed stays so when its part is replaced: by ids too. */
+let folds = [];
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (!detail.requestConfig.triggeringEvent && isUsed(detail.target)) detail.shouldSwap = false;
+  folds = [...detail.target.querySelectorAll("details[id]")].map(({ id, open }) => ({ id, open }));
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const { id, open } of folds) document.getElementById(id)?.toggleAttribute("open", open);
 });
