@@ -176,6 +176,12 @@ def test_no_field_is_of_a_type_that_is_sent_as_empty_when_it_holds_no_number() -
     assert [path for path in TEMPLATES.rglob("*.html") if 'type="number"' in path.read_text()] == []
 
 
+def test_a_link_to_a_file_opens_the_page_that_comes_in_its_place() -> None:
+    """As the sign-in, which the attribute `download` would save under the file's name."""
+    saved = [path.name for path in TEMPLATES.rglob("*.html") if " download>" in path.read_text()]
+    assert saved == ["reference.html"]  # the document of the API, which everyone may read
+
+
 async def test_the_first_page_weighs_less_than_250_kilobytes_with_all_it_loads(
     business: Business, browse: Visitors
 ) -> None:
