@@ -9,18 +9,27 @@ const say = (text) => {
 };
 
 /* Copy buttons. */
-async function copy(button) {
+async function isCopied(button) {
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
+    return true;
   } catch {
     const area = document.createElement("textarea");
     area.value = button.dataset.copy;
     area.className = "visually-hidden";
-    document.body.append(area);
+    button.after(area); // inside of what would close when the keyboard leaves it
     area.select();
-    document.execCommand("copy");
-    area.remove();
+    const done = document.execCommand("copy");
     button.focus();
+    area.remove();
+    return done;
+  }
+}
+
+async function copy(button) {
+  if (!(await isCopied(button))) {
+    showToCopy(button);
+    return;
   }
   button.dataset.copied = "";
   say("Copied");
@@ -38,20 +47,45 @@ function save(button) {
 const dialog = document.getElementById("cs-dialog");
 const ofPage = JSON.parse(document.body.getAttribute("hx-headers")); // names the account that an operator acted for
 
+const openerOf = (one) => one.closest("details.cs-menu")?.querySelector("summary") ?? one;
+function showDialog(content, opener) {
+  dialog.querySelector("[data-dialog-body]").replaceChildren(content);
+  dialog.addEventListener("close", () => opener.focus(), { once: true });
+  dialog.showModal();
+}
+
+/* Counts what was asked, and what was done since: an answer that comes later than that is not shown. */
+let turn = 0;
 async function ask(link) {
-  const answer = await fetch(link.href, { headers: { Accept: "text/html", ...ofPage } });
-  const asked = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-ask] form");
+  turn += 1;
+  const mine = turn;
+  const opener = openerOf(link);
+  opener.setAttribute("aria-busy", "true");
+  const asked = await fetch(link.href, { headers: { Accept: "text/html", ...ofPage } })
+    .then((answer) => answer.text())
+    .then((text) => new DOMParser().parseFromString(text, "text/html").querySelector("[data-ask] form"))
+    .catch(() => null);
+  opener.removeAttribute("aria-busy");
+  if (mine !== turn) return;
   if (!asked) {
     location.assign(link.href);
     return;
   }
   asked.querySelector("[data-ask-title]").id = "cs-dialog-title";
-  dialog.querySelector("[data-dialog-body]").replaceChildren(asked);
-  dialog.addEventListener("close", () => (link.closest("details.cs-menu")?.querySelector("summary") ?? link).focus(), {
-    once: true,
-  });
-  dialog.showModal();
+  showDialog(asked, opener);
   asked.querySelector("[data-ask-back]").focus();
+}
+document.addEventListener("input", () => {
+  turn += 1;
+});
+
+/* What the browser would not copy, to be copied by hand. */
+function showToCopy(button) {
+  const shown = document.getElementById("cs-to-copy").content.cloneNode(true);
+  const text = shown.querySelector("textarea");
+  text.value = button.dataset.copy;
+  showDialog(shown, openerOf(button));
+  text.select();
 }
 
 document.addEventListener("click", (event) => {
@@ -59,6 +93,7 @@ document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.cs-menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
+  turn += 1;
   if (!target) return;
   if (target.dataset.copy !== undefined) copy(target);
   else if (target.dataset.save !== undefined) save(target);
@@ -68,7 +103,7 @@ document.addEventListener("click", (event) => {
   } else if (target.dataset.asks !== undefined && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
     target.closest("details.cs-menu")?.removeAttribute("open");
-    ask(target).catch(() => location.assign(target.href));
+    ask(target);
   }
 });
 
@@ -81,6 +116,11 @@ document.addEventListener("keydown", (event) => {
     menu.querySelector("summary").focus();
     event.preventDefault();
   }
+});
+
+document.addEventListener("focusout", ({ target, relatedTarget }) => {
+  const menu = target.closest("details.cs-menu[open]");
+  if (relatedTarget && menu && !menu.contains(relatedTarget)) menu.open = false;
 });
 
 /* A form is sent once, until something in it changes or a while has passed: no event says that somebody stopped it. */
