@@ -358,9 +358,9 @@ document.addEventListener("outdated", (event) => outdated(event.target)); // by 
 document.addEventListener("updated", (event) => renewed(event.target));
 
 /* What a page asks again and again is marked, because nobody has used the session by that. It rests while nobody looks,
-   while text in it is selected, and while the keyboard is inside, unless htmx can put it back: it does so by ids. A list
-   whose rows have buttons (`data-rests`) rests under the pointer too: no row moves away from it. An answer that was on
-   its way then is left. A list that was missed waits until somebody asks again: it would bring the one of before. */
+   while text in it is selected, and while the keyboard is inside, unless htmx can put it back: it does so by ids. A
+   list whose rows have buttons (`data-rests`) rests under the pointer too: no row moves away from it. An answer on its
+   way by then is left. A list that was missed waits until somebody asks again: it would bring the one of before. */
 function isUsed(part) {
   const [focused, selection] = [document.activeElement, getSelection()];
   const isSelected = !selection.isCollapsed && selection.containsNode(part, true);
