@@ -1,4 +1,4 @@
-"""The menu of the console on a phone."""
+"""The console on a phone: its menu, and the narrowest screen."""
 
 from playwright.sync_api import expect
 from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page
@@ -36,3 +36,11 @@ def test_a_menu_that_was_opened_before_its_script_ran_closes(console: ConsoleTab
     page.keyboard.press("Escape")
     expect(menu).to_be_hidden()
     assert not page.url.endswith("#menu")
+
+
+def test_pages_with_a_preview_fit_the_narrowest_screen(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", width=320)
+    for path in ("labels/new", "push"):
+        page.goto(f"/console/{path}")
+        expect(page.locator(".cs-phone")).to_be_visible()
+        check_page(page)
