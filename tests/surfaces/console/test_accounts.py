@@ -94,6 +94,8 @@ async def test_a_suspended_account_is_refused_until_it_is_restored(
     asked = text_of(await olive.get(f"{url_of(business)}/suspend"))
     assert "The API refuses all its requests (1 key)." in asked
     assert "Its members cannot use the console (4 members)." in asked
+    assert "Its open call records are removed from handsets. Its batches, uploads and webhook deliveries stop." in asked
+    assert "What is still valid then continues. Records whose window has ended by then have failed." in asked
     page = await olive.follow(await olive.post(f"{url_of(business)}/suspend"))
     assert "Acme was suspended." in text_of(page)
     assert (await accounts.get_account(deps, account_id)).state is AccountState.SUSPENDED

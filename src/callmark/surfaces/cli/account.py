@@ -87,7 +87,11 @@ async def update(
     """Rename, suspend or restore an account, or change its features and in which calls it shows."""
     at_least_one(name, features, state, announced_calls_only)
     if state is AccountState.SUSPENDED:
-        sure("Suspend this account? Its API requests are refused with 403 at once.", yes=yes)
+        sure(
+            "Suspend this account? Its API requests are refused with 403 at once, its open records are removed from"
+            " handsets, and its batches, uploads and deliveries stop. Records whose window ends meanwhile fail.",
+            yes=yes,
+        )
     account = await accounts.update_account(
         deps,
         id,

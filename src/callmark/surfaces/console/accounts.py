@@ -226,14 +226,15 @@ async def _set_state(request: ConsoleRequest, state: AccountState) -> Account:
 
 
 async def _stops(deps: Deps, account_id: AccountId) -> list[str]:
-    """What a suspension stops, and what it does not."""
+    """What a suspension stops, and what a restore brings back (contract D51)."""
     figures, people = await _figures(deps, account_id), len(await members.list_members(deps, account_id))
     keys, numbers = figures.keys, figures.numbers
     stops = [f"The API refuses all its requests ({display_names.count(keys, 'key')})."]
     stops += [f"Its members cannot use the console ({display_names.count(people, 'member')})."] if people else []
     stops += [f"Its numbers show nothing when they call ({display_names.count(numbers, 'number')})."] if numbers else []
-    kept = "Records and events accepted so far are still delivered. You can restore the account at any time."
-    return [*stops, kept]
+    work = "Its open call records are removed from handsets. Its batches, uploads and webhook deliveries stop."
+    back = "You can restore the account at any time. What is still valid then continues."
+    return [*stops, work, f"{back} Records whose window has ended by then have failed."]
 
 
 def _features(form: Form) -> list[Feature]:

@@ -62,7 +62,7 @@ class AccountChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     features: Annotated[list[Feature] | UnsetType, Meta(description="What it subscribes to.")] = UNSET
     state: Annotated[
         AccountState | UnsetType,
-        Meta(description="`suspended` refuses its requests at once; `active` ends a suspension."),
+        Meta(description="`suspended` stops its requests, pushes and deliveries; `active` ends a suspension."),
     ] = UNSET
     announced_calls_only: Annotated[
         bool | UnsetType, Meta(description="Whether its numbers show an identity only in calls that it announced.")
@@ -172,7 +172,9 @@ ROUTES = (
         name="changeAccount",
         summary="Change an account",
         description="Renames an account, changes what it subscribes to, suspends it or ends its suspension, or says in"
-        " which calls it shows. A suspended account is refused from the next request on. It keeps everything it has.",
+        " which calls it shows. A suspended account is refused from the next request on. Its open records are withdrawn"
+        " from handsets, and its batches, uploads and deliveries stop. When the suspension ends, what is still valid"
+        " continues; records whose window has ended by then have failed.",
         request=AccountChangeBody,
         sent={"state": "suspended"},
         response=OperatedAccountView,
