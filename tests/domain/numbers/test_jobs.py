@@ -121,9 +121,9 @@ async def test_what_waits_for_a_review_is_listed_once_approved(acme: Business, c
         "Delivery default",
         "Acme Deliveries",
     )
-    assert (waiting.examples, waiting.job.number_count) == (many[:5], 6)
+    assert (waiting.examples, waiting.job.number_count, waiting.waiting_count) == (many[:5], 6, 6)
     clock.advance(timedelta(hours=1))
-    approved = await reviews.approve(acme.deps, asked.job_id, by=OPERATOR)
+    approved = (await reviews.approve(acme.deps, asked.job_id, by=OPERATOR)).job
     assert (approved.state, approved.reviewed_by_email, approved.reviewed_at) == (
         JobState.RUNNING,
         OPERATOR.email,

@@ -22,7 +22,9 @@ from tests.surfaces.console.browser import (
 from tests.surfaces.console.listing import NUMBERS, SETS, list_in, make_set
 
 from callmark.domain.deps import Deps
+from callmark.domain.mail import service as mail
 from callmark.domain.numbers import reviews, service as numbers
+from callmark.domain.numbers.model import JobKind
 from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT
 from callmark.domain.structure import service as structure
 from callmark.surfaces.console import numbers as console_numbers
@@ -195,6 +197,28 @@ async def test_an_approval_asks_which_name_shows_and_gives_all_numbers(deps: Dep
         asked = text_of(await olive.get(f"{at}/approve"))
         assert "List 12 numbers of Acme" in asked
         assert "Calls from them show Label of Doorstep." in asked
+
+
+async def test_a_review_is_of_the_numbers_that_have_not_left_it(deps: Deps, business: Business) -> None:
+    deps, listed = reviewing(deps), phones(5)
+    here = deps, business.account.id, await make_set(deps, business)
+    await numbers.publish(*here, listed, by=ALICE)
+    await numbers.delist(*here, listed[:3], by=ALICE)
+    made = await reviews.list_jobs(deps, business.account.id, WHOLE_ACCOUNT)
+    (job,) = [one for one in made if one.kind is JobKind.PUBLISH]
+    async with visitors(deps) as browse:
+        olive = await browse.as_operator(await make_operator(deps))
+        at = "/console/operator/reviews"
+        assert "2 numbers" in text_of(await olive.get(at))
+        assert "2 numbers in Doorstep will fail" in text_of(await olive.get(f"{at}/{job.id}/reject"))
+        assert "List 2 numbers of Acme" in text_of(await olive.get(f"{at}/{job.id}/approve"))
+        done = await olive.follow(await olive.post(f"{at}/{job.id}/approve"))
+        assert "Approved: 2 numbers will be listed." in text_of(done)
+    (entry,) = [one for one in await log_of(deps, business.account.id) if one.action == "listing.approved"]
+    assert entry.details["numbers"] == 2
+    async with deps.db.connection() as tx:
+        (sent,) = [one for one in await mail.list_mails(tx, 100) if "approved" in one.subject]
+    assert sent.subject == "Acme: 2 numbers were approved"
 
 
 async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(deps: Deps, business: Business) -> None:

@@ -167,9 +167,13 @@ class ListingJob(Struct, frozen=True):
 
 
 class Review(Struct, frozen=True):
-    """A listing job that waits for an operator, as the list of reviews shows it."""
+    """A listing job that waits for an operator, as the list of reviews shows it.
+
+    `waiting_count` of its numbers are to be decided; the others have left it.
+    """
 
     job: ListingJob
+    waiting_count: int
     account_name: str
     feature_set_name: str
     label_name: str

@@ -204,6 +204,7 @@ async def select_reviews(tx: Tx, limit: int, job_id: ListingJobId | None = None)
         f"""
         SELECT {columns}, a.name AS account_name, f.name AS feature_set_name, f.label_id,
           coalesce(l.name, '') AS label_name, l.logo_sha256, coalesce(r.text, '') AS call_reason,
+          (SELECT count(*) FROM number n WHERE n.job_id = j.id AND n.state = 'pending') AS waiting_count,
           ARRAY (
             SELECT n.phone_number FROM number n WHERE n.job_id = j.id AND n.state = 'pending'
             ORDER BY n.phone_number LIMIT 5
@@ -221,6 +222,7 @@ async def select_reviews(tx: Tx, limit: int, job_id: ListingJobId | None = None)
     return [
         Review(
             job_of(row),
+            row["waiting_count"],
             row["account_name"],
             row["feature_set_name"],
             row["label_name"],

@@ -4,6 +4,7 @@ from datetime import datetime
 from functools import partial
 
 import structlog
+from msgspec.structs import replace
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import service as alerts
@@ -80,8 +81,8 @@ async def numbers_of(deps: Deps, job_id: ListingJobId) -> list[PhoneNumber]:
         return await queries.select_in_review(tx, job_id)
 
 
-async def approve(deps: Deps, job_id: ListingJobId, *, by: Actor, shown: str = "") -> ListingJob:
-    """Lets a job that waits for a review list its numbers.
+async def approve(deps: Deps, job_id: ListingJobId, *, by: Actor, shown: str = "") -> Review:
+    """Lets a job that waits for a review list its numbers; what was decided.
 
     `shown` is the digest of the identity that was shown. Raises ChangedMeanwhile where calls would now show another
     one, NotFound, Conflict when it does not wait.
@@ -89,7 +90,7 @@ async def approve(deps: Deps, job_id: ListingJobId, *, by: Actor, shown: str = "
     return await _review(deps, job_id, None, by, shown)
 
 
-async def reject(deps: Deps, job_id: ListingJobId, reason: str, *, by: Actor) -> ListingJob:
+async def reject(deps: Deps, job_id: ListingJobId, reason: str, *, by: Actor) -> Review:
     """Turns down a job that waits: its numbers become failed and say `reason` (1 to 200 characters).
 
     Raises as `approve`, and InvalidInput for the reason.
@@ -97,28 +98,30 @@ async def reject(deps: Deps, job_id: ListingJobId, reason: str, *, by: Actor) ->
     return await _review(deps, job_id, clean_line(reason, "reason", longest=LONGEST_REASON), by)
 
 
-async def _review(deps: Deps, job_id: ListingJobId, why: str | None, by: Actor, shown: str = "") -> ListingJob:
+async def _review(deps: Deps, job_id: ListingJobId, why: str | None, by: Actor, shown: str = "") -> Review:
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        for review in await queries.select_reviews(tx, 1, job_id):
-            refuse_changed(shown, review.identity)
+        waiting = await queries.select_reviews(tx, 1, job_id)
         job = await queries.review_job(tx, job_id, why, by.email, now)
-        if job is None:
+        if job is None or not waiting:
             found(await queries.select_job(tx, job_id), _UNKNOWN)
             raise Conflict("this request is not awaiting review")
+        decided = replace(waiting[0], job=job)
+        refuse_changed(shown, decided.identity)
         action = AuditAction.LISTING_APPROVED if why is None else AuditAction.LISTING_REJECTED
-        facts = {"numbers": job.number_count} | ({} if why is None else {"why": why})
+        facts = {"numbers": decided.waiting_count} | ({} if why is None else {"why": why})
         await audit.note(tx, by, action, str(job.id), account_id=job.account_id, at=now, **facts)
-        await alerts.tell(tx, deps, await _alert(tx, deps, job, why))
+        await alerts.tell(tx, deps, await _alert(tx, deps, decided, why))
         tx.after_commit(partial(deps.wake, WorkName.LISTING_JOBS))
     log.info("listing_reviewed", job=str(job_id), approved=why is None, by=by.email)
-    return job
+    return decided
 
 
-async def _alert(tx: Tx, deps: Deps, job: ListingJob, why: str | None) -> Alert:
-    account = await accounts.get_account_in(tx, job.account_id)
-    numbers = "1 number" if job.number_count == 1 else f"{job.number_count:,} numbers"
-    verb = "was" if job.number_count == 1 else "were"
+async def _alert(tx: Tx, deps: Deps, decided: Review, why: str | None) -> Alert:
+    account = await accounts.get_account_in(tx, decided.job.account_id)
+    count = decided.waiting_count
+    numbers = "1 number" if count == 1 else f"{count:,} numbers"
+    verb = "was" if count == 1 else "were"
     done = "approved" if why is None else "rejected"
     next_ = "They are being listed now." if why is None else f"The reason given: {why}"
     return Alert(
@@ -126,5 +129,5 @@ async def _alert(tx: Tx, deps: Deps, job: ListingJob, why: str | None) -> Alert:
         account.id,
         f"{account.name}: {numbers} {verb} {done}",
         [f"The operator of Callmark has {done} {numbers} that {account.name} asked to list.", next_],
-        [("Open the request", f"{deps.public_url}/console/numbers/jobs/{job.id}")],
+        [("Open the request", f"{deps.public_url}/console/numbers/jobs/{decided.job.id}")],
     )

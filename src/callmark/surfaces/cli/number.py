@@ -36,7 +36,7 @@ from callmark.terminal import Output, Row
 
 _COLUMNS = ("phone_number", "state", "proof", "phone_type", "feature_set_name", "label_name", "updated_at", "why")
 _JOB_COLUMNS = ("id", "kind", "state", "number_count", "done_count", "failed_count", "requested_at", "ended_at")
-_REVIEW_COLUMNS = ("id", "account_name", "feature_set_name", "label_name", "number_count", "examples", "requested_at")
+_REVIEW_COLUMNS = ("id", "account_name", "feature_set_name", "label_name", "waiting_count", "examples", "requested_at")
 
 WOULD_BE = "Dry run: nothing was changed. The result would be:"
 
@@ -280,6 +280,7 @@ async def list_reviews(deps: Deps, out: Output, limit: int) -> None:
     rows: list[Row] = [
         {
             **job_row(one.job),
+            "waiting_count": one.waiting_count,
             "account_name": one.account_name,
             "feature_set_name": one.feature_set_name,
             "label_name": one.label_name,
@@ -295,7 +296,8 @@ async def list_reviews(deps: Deps, out: Output, limit: int) -> None:
 @operator
 async def approve(deps: Deps, out: Output, id: ListingJobId) -> None:
     """Approve a request; its numbers are then listed."""
-    out.item(job_row(await reviews.approve(deps, id, by=operator_at_terminal())), "Approved.")
+    decided = await reviews.approve(deps, id, by=operator_at_terminal())
+    out.item(job_row(decided.job), "Approved.")
 
 
 @review.command
@@ -306,8 +308,8 @@ async def approve(deps: Deps, out: Output, id: ListingJobId) -> None:
 @operator
 async def reject(deps: Deps, out: Output, id: ListingJobId, reason: str) -> None:
     """Reject a request; its numbers become failed and show the reason."""
-    job = await reviews.reject(deps, id, reason, by=operator_at_terminal())
-    out.item(job_row(job), "Rejected.")
+    decided = await reviews.reject(deps, id, reason, by=operator_at_terminal())
+    out.item(job_row(decided.job), "Rejected.")
 
 
 def _read(file: BinaryIO, reading: ListReading) -> NumberList:

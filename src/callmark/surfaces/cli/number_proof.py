@@ -18,7 +18,7 @@ from callmark.surfaces.cli.files import written
 from callmark.surfaces.cli.options import account_option, id_argument
 from callmark.terminal import Output, Row
 
-_COLUMNS = ("id", "account_name", "number_count", "examples", "letter_name", "requested_by_email", "requested_at")
+_COLUMNS = ("id", "account_name", "waiting_count", "examples", "letter_name", "requested_by_email", "requested_at")
 _PROVABLE = frozenset({NumberState.PENDING, NumberState.LISTED})
 
 numbers_argument = click.argument("numbers", nargs=-1, metavar="[NUMBER]...")

@@ -61,7 +61,7 @@ async def numbers(request: ConsoleRequest) -> Response:
 async def ask_approve(request: ConsoleRequest) -> Page:
     """Which name the numbers get, of how many."""
     found = await _review(request)
-    count = display_names.count(found.job.number_count, "number")
+    count = display_names.count(found.waiting_count, "number")
     shown = f"Calls from them show {found.label_name}." if found.label_name else "Their feature set has no label yet."
     reason = [f"The call reason is {found.call_reason}."] if found.call_reason else []
     title, seen = f"List {count} of {found.account_name}?", digest_of(found.identity)
@@ -71,14 +71,14 @@ async def ask_approve(request: ConsoleRequest) -> Page:
 async def approve(request: ConsoleRequest) -> Response:
     """Lets one list its numbers."""
     try:
-        job = await reviews.approve(
+        decided = await reviews.approve(
             request.deps, request.id(ListingJobId), by=request.by, shown=request.form.text(SEEN)
         )
     except ChangedMeanwhile:
         raise
     except Conflict as refused:
         return request.go(LIST, display_names.sentence(refused.message), "warning")
-    return request.go(LIST, f"Approved: {display_names.count(job.number_count, 'number')} will be listed.")
+    return request.go(LIST, f"Approved: {display_names.count(decided.waiting_count, 'number')} will be listed.")
 
 
 async def show_reject(request: ConsoleRequest) -> Response:
@@ -89,12 +89,12 @@ async def show_reject(request: ConsoleRequest) -> Response:
 async def reject(request: ConsoleRequest) -> Response:
     form, job_id = request.form, request.id(ListingJobId)
     try:
-        job = await reviews.reject(request.deps, job_id, form.text("reason"), by=request.by)
+        decided = await reviews.reject(request.deps, job_id, form.text("reason"), by=request.by)
     except InvalidInput as refused:
         return page(request, RejectPage(await _review(request), form.refused(refused)), 422)
     except Conflict as refused:
         return request.go(LIST, display_names.sentence(refused.message), "warning")
-    return request.go(LIST, f"Rejected: {display_names.count(job.number_count, 'number')} will not be listed.")
+    return request.go(LIST, f"Rejected: {display_names.count(decided.waiting_count, 'number')} will not be listed.")
 
 
 async def _review(request: ConsoleRequest) -> Review:

@@ -158,9 +158,9 @@ async def count_waiting(tx: Tx, account_id: AccountId) -> int:
 
 
 async def lock_waiting(tx: Tx, request_id: ProofRequestId, account_id: AccountId | None = None) -> Row | None:
-    """The request's account and letter's name, locked while it waits (one of that account); else None. Primary key."""
+    """The request's account, locked while it waits (one of that account); else None. Primary key."""
     return await tx.fetchrow(
-        "SELECT account_id, letter_name, number_count FROM proof_request"
+        "SELECT account_id FROM proof_request"
         " WHERE id = $1 AND state = 'waiting' AND account_id = coalesce($2, account_id) FOR UPDATE",
         request_id,
         account_id,

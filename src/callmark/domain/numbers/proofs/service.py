@@ -82,7 +82,7 @@ async def withdraw_request(deps: Deps, account_id: AccountId, request_id: ProofR
         if waiting is None:
             raise Conflict("this proof request is decided already")
         await queries.delete_request(tx, request_id)
-        facts = {"numbers": waiting["number_count"]}
+        facts = {"numbers": gone.waiting_count}
         at = deps.clock.now()
         await audit.note(
             tx, by, AuditAction.NUMBERS_PROOF_WITHDRAWN, str(request_id), account_id=account_id, at=at, **facts
