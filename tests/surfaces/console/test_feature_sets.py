@@ -2,17 +2,19 @@ import asyncio
 from html import escape
 
 from msgspec.structs import replace
+from tests.domain.numbers.staging import run_jobs
 from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
 from tests.support.factories import make_label, phone
-from tests.support.listed_number import QUESTIONS
+from tests.support.listed_number import QUESTIONS, Listed, make_listed, ring
 from tests.support.waiting import until_locked
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 from tests.surfaces.console.listing import hidden_fields
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.call_reasons import service as call_reasons
-from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks import service as callbacks, work_list
+from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState, NewFeatureSet, NodeFilter, PhoneType
@@ -22,6 +24,7 @@ from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.numbers import service as numbers
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.structure import service as structure
+from callmark.kit.ids import random_uuid
 
 SETS = "/console/feature-sets"
 EVIL = '"><img src=x onerror=alert(1)>'
@@ -158,6 +161,31 @@ async def test_a_campaign_that_comes_while_a_deletion_waits_for_its_turn_is_not_
     await feature_sets.get_feature_set(deps, business.account.id, made.id)
 
 
+async def test_a_feature_set_is_not_deleted_before_its_owner_has_read_who_waits_to_be_called_back(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    listed = await make_listed(deps, account_id=business.account.id, process_id=business.process)
+    asked = [await _ask_for_a_call(deps, listed) for _ in range(3)]
+    here = deps, business.account.id
+    await work_list.take(*here, asked[0].id, by=ALICE)
+    await work_list.finish(*here, asked[1].id, by=ALICE)
+    await numbers.delist(*here, listed.feature_set_id, [listed.number], by=ALICE)
+    await run_jobs(deps)
+    paul, at = await browse.as_member(business.process_owner), f"{SETS}/{listed.feature_set_id}/delete"
+    shown = await paul.get(at)
+    assert "2 people wait to be called back. Afterwards only admins see their requests." in text_of(shown)
+    await work_list.finish(*here, asked[0].id, by=ALICE)
+    stale = await paul.follow(await paul.post(at, hidden_fields(shown)))
+    assert "This changed meanwhile. Check it again, then confirm." in text_of(stale)
+    assert "1 person waits to be called back. Afterwards only admins see their request." in text_of(stale)
+    assert (await paul.post(at, hidden_fields(stale))).headers["location"] == SETS
+
+
+async def _ask_for_a_call(deps: Deps, listed: Listed) -> CallbackRequest:
+    receiver, _ = await ring(deps, listed)
+    return await callbacks.request(deps, receiver, NewCallbackRequest(random_uuid(), listed.number))
+
+
 async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
@@ -184,6 +212,7 @@ async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
         by=ALICE,
     )
     lost = text_of(await alice.get(f"{SETS}/{made.id}/delete"))
+    assert "called back" not in lost
     assert "configuration Weekdays is deleted too" in lost
     assert "feedback campaign, which has no answers, goes with it: Was it fine?" in lost
     await numbers.publish(deps, business.account.id, made.id, [phone()], by=ALICE)

@@ -138,16 +138,20 @@ class FeatureSetChange(Struct, frozen=True):
 
 
 class FeatureSetDependents(Struct, frozen=True):
-    """What goes with a feature set when it is deleted: its configuration's name (empty for none) and its campaigns'."""
+    """What goes with a feature set when it is deleted: its configuration's name (empty for none) and its campaigns'.
+
+    `open_request_count` are its Call Me Back requests that are not done: they stay, and owners no longer see them.
+    """
 
     callback_config: str
     campaigns: Sequence[str]
     answer_count: int
+    open_request_count: int
 
     @property
-    def names(self) -> list[str]:
-        """What is deleted, the configuration first. New answers come all the time and are none of it."""
-        return [self.callback_config, *self.campaigns]
+    def lost(self) -> list[str]:
+        """What a question names, the configuration first. New answers come all the time and are none of it."""
+        return [self.callback_config, str(self.open_request_count), *self.campaigns]
 
 
 def description_text(text: str) -> str:

@@ -158,16 +158,23 @@ async def select_uses(tx: Tx, account_id: AccountId, among: Sequence[FeatureSetI
 
 
 async def select_dependents(tx: Tx, feature_set_id: FeatureSetId) -> FeatureSetDependents:
-    """What the database deletes with a feature set; campaigns are newest first."""
+    """What the database deletes with a feature set, and what only admins see afterwards; campaigns are newest first.
+
+    Index callback_request_to_do.
+    """
     config = await tx.fetchval("SELECT name FROM callback_config WHERE feature_set_id = $1", feature_set_id)
     campaigns = await tx.fetch(
         "SELECT c.name, (SELECT count(*) FROM feedback f WHERE f.campaign_id = c.id) AS answers FROM campaign c"
         " WHERE c.feature_set_id = $1 ORDER BY c.created_at DESC, c.id DESC",
         feature_set_id,
     )
-    return FeatureSetDependents(
-        config or "", [row["name"] for row in campaigns], sum(row["answers"] for row in campaigns)
+    open_requests = await tx.fetchval(
+        "SELECT count(*) FROM callback_request WHERE feature_set_id = $1 AND state <> 'done'"
+        " AND account_id = (SELECT account_id FROM feature_set WHERE id = $1)",
+        feature_set_id,
     )
+    answers = sum(row["answers"] for row in campaigns)
+    return FeatureSetDependents(config or "", [row["name"] for row in campaigns], answers, open_requests)
 
 
 async def select_placed_page(

@@ -243,7 +243,7 @@ async def delete_feature_set(
 ) -> FeatureSet:
     """Removes a feature set (or number group) without numbers, its Call Me Back configuration and its campaigns.
 
-    `shown` is the digest of the names of these, as they were shown. Raises NotFound, ChangedMeanwhile, or Conflict that
+    `shown` is the digest of what is lost by it, as it was shown. Raises NotFound, ChangedMeanwhile, or Conflict that
     says how many numbers are in it.
     """
     async with deps.db.transaction() as tx:
@@ -251,7 +251,7 @@ async def delete_feature_set(
         if old.number_count:
             raise Conflict(f"{_holds(old)}; delist them first")
         gone = await queries.select_dependents(tx, feature_set_id)
-        refuse_changed(shown, gone.names)
+        refuse_changed(shown, gone.lost)
         await queries.delete_feature_set(tx, feature_set_id)
         facts = {"campaigns": len(gone.campaigns), "answers": gone.answer_count}
         await _note(deps, tx, by, AuditAction.FEATURE_SET_DELETED, old, **facts)

@@ -209,7 +209,9 @@ async def unpublish(deps: Deps, out: Output, id: FeatureSetId, account: AccountI
 async def delete(deps: Deps, out: Output, id: FeatureSetId, account: AccountId, *, yes: bool) -> None:
     """Delete a feature set that has no numbers, with its Call Me Back configuration and campaigns."""
     found = await feature_sets.get_feature_set(deps, account, id)
-    sure(f"Delete {found.name!r} with its Call Me Back configuration, campaigns and their answers?", yes=yes)
+    waiting = (await feature_sets.get_dependents(deps, found.id)).open_request_count
+    left = f" Only admins then see its Call Me Back requests ({waiting:,} not done)." if waiting else ""
+    sure(f"Delete {found.name!r} with its Call Me Back configuration, campaigns and their answers?{left}", yes=yes)
     await feature_sets.delete_feature_set(deps, found.account_id, found.id, by=operator_at_terminal())
     out.done({"id": found.id}, f"Feature set {found.name!r} deleted.")
 

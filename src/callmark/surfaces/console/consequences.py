@@ -125,6 +125,12 @@ def campaigns_deleted(names: Sequence[str], answers: int) -> str:
     return f"Its feedback {what} {go} with it, and {count(answers, 'answer')} to {them}: {', '.join(names)}."
 
 
+def requests_left(number: int) -> str:
+    """Before a feature set is deleted of which that many (at least one) Call Me Back requests are not done."""
+    people = "1 person waits" if number == 1 else f"{number:,} people wait"
+    return f"{people} to be called back. Afterwards only admins see their {agree(number, 'request', 'requests')}."
+
+
 def deliveries_lost(number: int, most: int) -> str:
     """Before a webhook is deleted for which that many wait; at `most`, counting stopped."""
     if number == 0:

@@ -198,8 +198,10 @@ async def ask_delete(request: ConsoleRequest) -> Page:
         lost.append(f"Its Call Me Back configuration {gone.callback_config} is deleted too.")
     if gone.campaigns:
         lost.append(consequences.campaigns_deleted(gone.campaigns, gone.answer_count))
+    if gone.open_request_count:
+        lost.append(consequences.requests_left(gone.open_request_count))
     lost.append("This cannot be undone.")
-    return Confirm(f"Delete {one.name}?", lost, "Delete feature set", back, seen=digest_of(gone.names))
+    return Confirm(f"Delete {one.name}?", lost, "Delete feature set", back, seen=digest_of(gone.lost))
 
 
 async def delete(request: ConsoleRequest) -> Response:

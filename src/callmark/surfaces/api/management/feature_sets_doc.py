@@ -157,7 +157,7 @@ ROUTES = (
         name="deleteFeatureSet",
         summary="Delete a feature set",
         description="Deletes a feature set without numbers, with its Call Me Back configuration and its campaigns, and"
-        " returns what it was.",
+        " returns what it was. Its Call Me Back requests stay, and only admins see them.",
         response=FeatureSetView,
         answer=_SET,
         errors=(conflict("40 numbers are in this feature set; delist them first", "it has numbers"),),
