@@ -28,6 +28,7 @@ from callmark.domain.structure import service as structure
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.settings import Secret
+from callmark.surfaces.console.number_proofs import LARGEST_BYTES
 
 PROOFS, REVIEWS = f"{NUMBERS}/proofs", "/console/operator/proofs"
 PDF = b"%PDF-1.7\n<script>alert(1)</script>"
@@ -133,9 +134,24 @@ async def test_what_cannot_be_asked_for_is_said_beside_its_field(
         (number, ("letter.pdf", PDF + b" " * 2 * LARGEST_LETTER_BYTES, "application/pdf"), "letter"),
     ):
         refused = await alice.post(f"{PROOFS}/new", {"numbers": numbers}, letter=letter)
-        assert (refused.status_code, errors_of(refused).keys()) == (422, {field}), (numbers, refused.text)
+        assert (refused.status_code, errors_of(refused).keys()) == (422, {field, "letter"}), (numbers, refused.text)
         assert numbers in refused.text
     assert await proofs.list_waiting(deps) == []
+
+
+async def test_a_letter_that_a_refused_form_has_lost_is_to_be_chosen_again(
+    business: Business, browse: Visitors, number: PhoneNumber
+) -> None:
+    alice, too_large = await browse.as_member(business.admin), ("letter.pdf", PDF + b" " * LARGEST_BYTES, "")
+    for letter, said in (
+        (LETTER, "The file Letter of May.pdf was not kept. Choose it again"),
+        (too_large, "This file is too large: choose a smaller one"),
+    ):
+        refused = errors_of(await alice.post(f"{PROOFS}/new", {"numbers": f"{number}\nrubbish"}, letter=letter))
+        assert refused.keys() == {"numbers", "letter"}
+        assert refused["letter"] == said
+    without = await alice.post(f"{PROOFS}/new", {"numbers": "rubbish"})
+    assert errors_of(without).keys() == {"numbers"}
 
 
 async def test_a_list_that_is_far_too_long_is_refused_unread(business: Business, browse: Visitors) -> None:
@@ -200,7 +216,7 @@ async def test_owners_ask_for_their_place_and_see_no_others(
         assert (await paul.get(path)).status_code == 404
     assert (await paul.post(f"{PROOFS}/{hidden.id}/withdraw")).status_code == 404
     refused = await paul.post(f"{PROOFS}/new", {"numbers": theirs}, letter=LETTER)
-    assert errors_of(refused).keys() == {"numbers"}
+    assert "numbers" in errors_of(refused)
     await paul.post(f"{PROOFS}/new", {"numbers": number}, letter=LETTER)
     assert shown_number(number) in text_of(await paul.get(PROOFS))
 

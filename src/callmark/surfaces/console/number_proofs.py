@@ -77,7 +77,7 @@ async def send(request: ConsoleRequest) -> Response:
     except (InvalidInput, Conflict) as refused:
         if isinstance(refused, InvalidInput) and refused.field == "phone_numbers":
             refused = InvalidInput(refused.message, field="numbers")
-        return page(request, ProofFormPage(form.refused(refused)), 422)
+        return page(request, ProofFormPage(_without_letter(request, form.refused(refused))), 422)
     count = display_names.count(made.number_count, "number")
     return request.go(LIST, f"The operator will review the proof of {count}.")
 
@@ -139,6 +139,19 @@ async def _numbers(form: Form) -> list[PhoneNumber]:
 async def _letter(request: ConsoleRequest) -> ProofLetter | None:
     file = request.file("letter")
     return None if file is None else read_letter(file.filename or "", await file.read())
+
+
+def _without_letter(request: ConsoleRequest, form: Form) -> Form:
+    """The refused form, which says that the letter is to be chosen again: no page can fill in a file."""
+    if "letter" in form.errors:
+        return form
+    try:
+        file = request.file("letter")
+    except InvalidInput as refused:
+        return form.refused(refused)
+    if file is None:
+        return form
+    return form.refused(InvalidInput(f"the file {file.filename} was not kept. Choose it again", field="letter"))
 
 
 ROUTES = (
