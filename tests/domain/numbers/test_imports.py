@@ -3,16 +3,19 @@
 import asyncio
 
 import pytest
-from tests.domain.numbers.staging import Business, make_business, phones, rows_of, run_jobs
-from tests.support.actors import ALICE, owner_of
+from tests.domain.numbers.staging import Business, make_business, phones, reviewing, rows_of, run_jobs, states_of
+from tests.support.actors import ALICE, OPERATOR, owner_of
 from tests.support.waiting import until_locked
 
 from callmark.domain.deps import Deps
-from callmark.domain.numbers import imports, service as numbers
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import FeatureSetChange
+from callmark.domain.numbers import imports, reviews, service as numbers
 from callmark.domain.numbers.imports import ListMode
+from callmark.domain.numbers.model import NumberState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.domain.stale_confirmations import digest_of
-from callmark.kit.errors import ChangedMeanwhile, Forbidden, NotFound
+from callmark.kit.errors import ChangedMeanwhile, Forbidden, InvalidInput, NotFound
 
 
 @pytest.fixture
@@ -63,3 +66,24 @@ async def test_a_list_for_a_feature_set_that_is_not_the_actors_is_refused_in_eve
             await imports.apply_list(
                 acme.deps, acme.account_id, acme.feature_set_id, phones(1), mode, by=owner_of(None)
             )
+
+
+async def test_failed_numbers_of_several_feature_sets_are_listed_again_all_or_none(acme: Business) -> None:
+    of, here = (acme.deps, acme.account_id), reviewing(acme.deps)
+    other, third = await acme.another_set("Returns"), await acme.another_set("Reminders")
+    failed = phones(3)
+    for number, feature_set_id in zip(failed, (acme.feature_set_id, other, third), strict=True):
+        asked = await numbers.publish(here, acme.account_id, feature_set_id, [number], by=ALICE)
+        assert asked.job_id
+        await reviews.reject(acme.deps, asked.job_id, "wrong label", by=OPERATOR)
+    await run_jobs(acme.deps)
+    label_id = (await feature_sets.get_feature_set(*of, other)).label_id
+    await feature_sets.unpublish_feature_set(*of, other, by=ALICE)
+    await feature_sets.update_feature_set(*of, other, FeatureSetChange(label_id=None), by=ALICE)
+    with pytest.raises(InvalidInput, match="without a label"):
+        await imports.publish_again(*of, failed, by=ALICE)
+    assert await states_of(*of) == {NumberState.FAILED: 3}
+    await feature_sets.update_feature_set(*of, other, FeatureSetChange(label_id=label_id), by=ALICE)
+    assert await imports.publish_again(*of, failed, by=ALICE) == 3
+    assert await states_of(*of) == {NumberState.PENDING: 3}
+    assert await imports.publish_again(*of, failed, by=ALICE) == 0

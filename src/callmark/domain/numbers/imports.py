@@ -180,12 +180,18 @@ async def delist_chosen(deps: Deps, account_id: AccountId, chosen: Sequence[Phon
 
 
 async def publish_again(deps: Deps, account_id: AccountId, chosen: Sequence[PhoneNumber], *, by: Actor) -> int:
-    """Sends failed ones of those numbers to be listed again; how many. Raises InvalidInput for a missing label."""
+    """Sends failed ones of those numbers to be listed again, all or none; how many.
+
+    Raises InvalidInput for a missing label of one of their feature sets.
+    """
     held = await search.find_in_sets(deps, account_id, by.scope, chosen)
-    count = 0
-    for feature_set_id, some in _by_set([one for one in held if one.state is NumberState.FAILED]).items():
-        count += len((await service.publish(deps, account_id, feature_set_id, some, by=by)).updated)
-    return count
+    of_sets = sorted(_by_set([one for one in held if one.state is NumberState.FAILED]).items())
+
+    async def use(tx: Transaction) -> int:
+        answers = [await service.publish_in(tx, deps, account_id, set_id, some, by=by) for set_id, some in of_sets]
+        return sum(len(answer.updated) for answer in answers)
+
+    return await service.in_transaction(deps, use)
 
 
 async def import_group(

@@ -221,7 +221,8 @@ async def _publish_again(request: ConsoleRequest, chosen: list[PhoneNumber], bac
     try:
         count = await imports.publish_again(request.deps, request.account_id, chosen, by=request.by)
     except InvalidInput as refused:
-        return request.go(back, display_names.sentence(refused.message), "danger")
+        nothing = "None of the selected numbers was published." if len(chosen) > 1 else ""
+        return request.go(back, f"{display_names.sentence(refused.message)} {nothing}".rstrip(), "danger")
     if not count:
         return request.go(
             back, "None of the selected numbers has failed. You can only publish failed numbers again.", "warning"
