@@ -68,6 +68,7 @@ class RequestsPage(Page, frozen=True):
     template: ClassVar[str] = "callback_requests/list.html"
     rows: list[RequestRow]
     wanted: dict[str, str]
+    kept: str
     new: str
     sets: list[tuple[str, str]]
     is_narrowed: bool
@@ -106,6 +107,7 @@ async def show_list(request: ConsoleRequest) -> Response:
         RequestsPage(
             [_row(one, zones.get(one.feature_set_id, _UTC), request.by.email, now) for one in shown],
             wanted,
+            display_names.count(request.deps.settings.callback_days, "day"),
             f"{new:,}{'+' if new >= _MOST_COUNTED else ''}" if new else "",
             [(str(one.feature_set.id), one.feature_set.name) for one in sets],
             is_narrowed=bool(wanted["q"] or wanted["set"]),
@@ -136,7 +138,7 @@ async def reopen(request: ConsoleRequest) -> Response:
 
 
 async def show_export(request: ConsoleRequest) -> Response:
-    """The last 30 days, which is all there is."""
+    """The last 30 days, which is the most that the log keeps."""
     return page(request, ExportPage(default_range(request.deps.clock.now(), request.zone)))
 
 

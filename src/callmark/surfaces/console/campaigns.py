@@ -224,7 +224,7 @@ async def ask_delete(request: ConsoleRequest) -> Page:
         title=f"Delete {campaign.name}?",
         lost=[
             consequences.campaign_deleted(len(campaign.questions), answered),
-            "Events already sent stay in the log for 30 days.",
+            f"Events already sent stay in the log for {request.deps.settings.event_retention_days} days.",
         ],
         button="Delete campaign",
         back=f"{LIST}/{campaign.id}",
@@ -240,7 +240,7 @@ async def delete(request: ConsoleRequest) -> Response:
 
 
 async def show_export(request: ConsoleRequest) -> Response:
-    """The last 30 days, which is all that the log keeps."""
+    """The last 30 days, which is the most that the log keeps."""
     found = await get_campaign(request)
     return page(request, AnswersExportPage(found, default_range(request.deps.clock.now(), request.zone)))
 

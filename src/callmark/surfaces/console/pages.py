@@ -70,6 +70,11 @@ class Layout(Struct, frozen=True):
         """Whether to show a button."""
         return self.request.may(Action(action), path)
 
+    @property
+    def event_days(self) -> int:
+        """For how many days events, deliveries and answers in the log are kept."""
+        return self.request.deps.settings.event_retention_days
+
     def has(self, feature: str) -> bool:
         """Whether the feature is part of the account's plan."""
         return self.in_account and feature in self.request.live_session.features

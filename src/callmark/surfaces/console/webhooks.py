@@ -158,7 +158,8 @@ async def test(request: ConsoleRequest) -> Response:
 async def pause(request: ConsoleRequest) -> Response:
     """Keeps events without sending them."""
     webhook = await webhooks.pause_webhook(request.deps, request.account_id, request.id(WebhookId), by=request.by)
-    return request.go(LIST, f"{webhook.name} is paused. Events wait for up to 30 days.")
+    days = request.deps.settings.event_retention_days
+    return request.go(LIST, f"{webhook.name} is paused. Events wait for up to {days} days.")
 
 
 async def resume(request: ConsoleRequest) -> Response:
@@ -212,13 +213,13 @@ async def _shown_once(request: ConsoleRequest, webhook: Webhook, secret: str, ol
 
 async def ask_delete(request: ConsoleRequest) -> Page:
     webhook = await _webhook(request)
-    waiting = await _count_waiting(request, webhook)
+    waiting, days = await _count_waiting(request, webhook), request.deps.settings.event_retention_days
     return Confirm(
         title=f"Delete {webhook.name}?",
         lost=[
             "It gets no more events.",
             consequences.deliveries_lost(waiting, MOST_COUNTED),
-            "Its secret is deleted. Past deliveries stay in the log for 30 days.",
+            f"Its secret is deleted. Past deliveries stay in the log for {days} days.",
         ],
         button="Delete webhook",
         back=LIST,

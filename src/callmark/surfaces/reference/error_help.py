@@ -55,8 +55,8 @@ HELP = {
     "not-found": ErrorHelp(
         "Nothing there",
         "The path does not exist, or nothing with this id belongs to the account. What belongs to another account"
-        " answers the same. Call records, events and deliveries are deleted after 30 days. The log downloads answer so"
-        " when nothing is in the range.",
+        " answers the same. Call records, events and deliveries are deleted after a time that the operator sets, as a"
+        " rule 30 days. The log downloads answer so when nothing is in the range.",
         "Check the path, its version (`/v2`, `/v3`) and the ids in it. List what exists with the matching `GET` route."
         " Do not retry: the answer stays the same.",
     ),

@@ -22,13 +22,13 @@ async def record_and_tell(deps: Deps, ended: EndedAttempt, enqueue: Enqueue) -> 
             AlertKind.DELIVERY_FAILED,
             account.id,
             f"{account.name}: webhook {ended.due.to.name} could not get an event",
-            _lines(ended, account.name),
+            _lines(deps, ended, account.name),
             _links(deps, ended),
         )
         await alerts.tell(tx, deps, alert, enqueue)
 
 
-def _lines(ended: EndedAttempt, account_name: str) -> list[str]:
+def _lines(deps: Deps, ended: EndedAttempt, account_name: str) -> list[str]:
     due, attempt = ended.due, ended.attempt
     return [
         (
@@ -41,7 +41,7 @@ def _lines(ended: EndedAttempt, account_name: str) -> list[str]:
         ),
         (
             "When your receiver works again, resend the event, or everything that failed. While it is down, you can"
-            " pause the webhook. Its events are kept for up to 30 days."
+            f" pause the webhook. Its events are kept for up to {deps.settings.event_retention_days} days."
         ),
     ]
 

@@ -28,8 +28,8 @@ def alert_of(deps: Deps, notice: Notice, webhook: Webhook, outage: Outage, accou
         webhook,
         f"{account_name}: webhook {webhook.name} is {still}failing",
         _failing(webhook, outage, account_name),
-        "Events are kept for 30 days and their attempts continue. If none has succeeded by"
-        f" {_moment(pause_at)}, Callmark pauses the webhook.",
+        f"Events are kept for {deps.settings.event_retention_days} days and their attempts continue. If none has"
+        f" succeeded by {_moment(pause_at)}, Callmark pauses the webhook.",
         "Look at the last error in the event log, correct your receiver, and send a test event.",
     )
 
@@ -42,8 +42,8 @@ def paused(deps: Deps, webhook: Webhook, outage: Outage, account_name: str) -> A
         webhook,
         f"{account_name}: webhook {webhook.name} was paused",
         f"{_failing(webhook, outage, account_name)} Callmark has paused it and makes no more attempts.",
-        "New events are kept for 30 days. When your receiver works again, send a test event and resume the webhook."
-        " Waiting events are then sent, and you can send again what had failed.",
+        f"New events are kept for {deps.settings.event_retention_days} days. When your receiver works again, send a"
+        " test event and resume the webhook. Waiting events are then sent, and you can send again what had failed.",
     )
 
 
