@@ -62,6 +62,38 @@ async def test_spans_come_to_the_collector_of_the_settings_by_the_end_of_the_pro
         assert (there.resource["service.name"], there.resource["callmark.process"]) == ("callmark", "worker")
 
 
+@pytest.mark.parametrize(
+    ("sampler", "share", "recorded"),
+    [
+        ("traceidratio", "1", {"sampled", "begun here", "follows"}),
+        ("traceidratio", "0", {"follows"}),
+        ("always_on", "", {"sampled", "begun here", "follows"}),
+        ("always_off", "", set()),
+        ("parentbased_traceidratio", "0", {"follows"}),
+    ],
+)
+async def test_a_client_chooses_under_no_sampler_and_what_follows_is_traced_as_its_cause(
+    monkeypatch: pytest.MonkeyPatch, sampler: str, share: str, recorded: set[str]
+) -> None:
+    monkeypatch.setattr(tracing, "FLUSH_WITHIN_S", 30)
+    monkeypatch.setattr(tracing, "_EXPORT_WITHIN_S", 30)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", share)
+    passes_every_ratio = f"00-{1 << 64:032x}-00f067aa0ba902b7-"
+    passes_no_ratio = f"00-{'f' * 32}-00f067aa0ba902b7-01"
+    async with collector() as there:
+        async with tracing.traced_process(read_settings({"CALLMARK_OTLP_ENDPOINT": there.url}), "worker"):
+            for name, parent in [
+                ("sampled", tracing.from_client(f"{passes_every_ratio}01")),
+                ("not sampled", tracing.from_client(f"{passes_every_ratio}00")),
+                ("begun here", None),
+                ("follows", passes_no_ratio),
+            ]:
+                with tracing.span(name, parent=parent):
+                    pass
+        assert set(there.names) == recorded
+
+
 async def test_a_collector_that_is_away_holds_up_neither_work_nor_the_end() -> None:
     async with collector() as there:
         gone = there.url

@@ -199,16 +199,20 @@ def _exporter(endpoint: str) -> "SpanExporter":
 
 
 def _provider(exporter: "SpanExporter", process: str) -> "TracerProvider":
-    """Hands on spans in the background. `OTEL_TRACES_SAMPLER` chooses which."""
+    """Hands on spans in the background. `OTEL_TRACES_SAMPLER` chooses which traces are recorded, where they begin."""
     try:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
     except ImportError as exc:
         raise _not_installed() from exc
     name = os.environ.get("OTEL_SERVICE_NAME", "callmark")
     resource = Resource.create({"service.name": name, "callmark.process": process})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    if not isinstance(provider.sampler, ParentBased) and provider.sampler is not ALWAYS_OFF:
+        # One that decides at each span anew would go by the trace's id, which a client chooses.
+        provider.sampler = ParentBased(provider.sampler)
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_EXPORT_EVERY_MS))
     return provider
 
