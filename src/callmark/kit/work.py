@@ -82,8 +82,9 @@ class Work(Struct, frozen=True):
     workers, and of several owners' rows those come first whose owner has fewer before them. With `leases_owner` the row
     is an owner itself; its run itself says how its rows went, also to the metrics. `is_outgoing` work sends something
     to people or programs outside: none of it is claimed while the installation is held (`kit.installation`). `known`
-    is a condition on the rows that this version knows how to run; others wait for a newer one. A row that is due later
-    than after `due_within` (an interval, in terms of the columns) is due now: a clock that was ahead said so.
+    is a condition on the rows that this worker can run; others wait for another one, such as one of a newer version. A
+    row that is due later than after `due_within` (an interval, in terms of the columns) is due now: a clock that was
+    ahead said so.
     """
 
     name: str

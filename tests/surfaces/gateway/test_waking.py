@@ -30,6 +30,7 @@ from tests.surfaces.gateway.helpers import (
 )
 from tests.surfaces.gateway.waking import APP_TOKEN, ask_to_wake, sleeping
 
+from callmark.domain.background.service import look_at_row_works
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service as handsets, waking as waking_up
 from callmark.domain.handsets.model import OS
@@ -37,6 +38,7 @@ from callmark.domain.handsets.waking_queries import MOST_KEPT, PAUSE
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, RecordKey
 from callmark.domain.personalisation.validation import V2
+from callmark.domain.work_names import WorkName
 from callmark.kit.errors import SetupError
 from callmark.kit.fabric.fanout import Answer
 from callmark.kit.ids import random_uuid
@@ -316,6 +318,22 @@ async def test_nothing_is_sent_once_the_window_has_ended(waking: Deps, fcm: Fake
     await ask_to_wake(waking, owner)
     clock.advance(timedelta(hours=2))
     await run_due_once(waking)
+    assert fcm.messages() == []
+
+
+async def test_wake_ups_that_are_left_when_credentials_are_taken_away_end_with_their_window(
+    deps: Deps, waking: Deps, fcm: FakeFcm, clock: FakeClock
+) -> None:
+    async def waiting() -> int:
+        async with deps.db.connection() as tx:
+            return next(one.waiting for one in await look_at_row_works(deps, tx) if one.name == WorkName.WAKE_UPS)
+
+    await ask_to_wake(waking, await sleeping(waking))
+    await run_due_once(deps)
+    assert await waiting() == 1  # another worker may still have them
+    clock.advance(timedelta(hours=2))
+    await run_due_once(deps)
+    assert await waiting() == 0
     assert fcm.messages() == []
 
 

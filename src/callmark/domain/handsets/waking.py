@@ -89,13 +89,14 @@ async def sent_between(deps: Deps, number: PhoneNumber, since: datetime, until: 
 
 
 def wake_ups(deps: Deps, outbound: Outbound | None) -> Work:
-    """The work of waking; without credentials nothing is claimed. `outbound` is None for who only looks at the rows."""
+    """The work of waking. Without credentials, wake-ups that are no longer wanted are ended, and no others claimed.
+
+    `outbound` is None for who only looks at the rows.
+    """
     fcm = _opened(deps, outbound) if outbound else None
 
     async def run(claimed: Claimed) -> datetime | None:
-        if fcm is None:
-            return claimed.row["due_at"]
-        return await _wake(deps, fcm, claimed)
+        return await (_wake(deps, fcm, claimed) if fcm else _end(deps, claimed))
 
     return Work(
         name=WorkName.WAKE_UPS,
@@ -106,8 +107,9 @@ def wake_ups(deps: Deps, outbound: Outbound | None) -> Work:
         run=run,
         at_once=64,
         owner="owner",
-        ready=lambda: fcm is not None and fcm.is_free,
+        ready=lambda: fcm is None or fcm.is_free,
         is_outgoing=True,
+        known="wanted_until <= $1" if outbound and not fcm else "",
     )
 
 
@@ -124,6 +126,14 @@ def _opened(deps: Deps, outbound: Outbound) -> Fcm | None:
         deps.health.ask("push_service", lambda: trouble, role="worker")
         return None
     return Fcm(account, deps.settings.fcm_url, outbound, deps.real_clock)
+
+
+async def _end(deps: Deps, claimed: Claimed) -> datetime | None:
+    """Nothing is sent for a wake-up whose time is over; when it is due again, if it is wanted longer by now."""
+    row = claimed.row
+    nothing_sent = AttemptedWakeUp(row["attempt_count"], row["wanted_until"], deps.clock.now())
+    async with deps.db.connection() as tx:
+        return await waking_queries.end_attempt(tx, PhoneNumber(row["phone_number"]), claimed.lease_id, nothing_sent)
 
 
 async def _wake(deps: Deps, fcm: Fcm, claimed: Claimed) -> datetime | None:
