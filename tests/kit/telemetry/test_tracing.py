@@ -68,7 +68,7 @@ async def test_spans_come_to_the_collector_of_the_settings_by_the_end_of_the_pro
         ("traceidratio", "1", {"sampled", "begun here", "follows"}),
         ("traceidratio", "0", {"follows"}),
         ("always_on", "", {"sampled", "begun here", "follows"}),
-        ("always_off", "", set()),
+        ("always_off", "", set[str]()),
         ("parentbased_traceidratio", "0", {"follows"}),
     ],
 )
