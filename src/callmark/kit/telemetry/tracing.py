@@ -211,7 +211,7 @@ def _provider(exporter: "SpanExporter", process: str) -> "TracerProvider":
     resource = Resource.create({"service.name": name, "callmark.process": process})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     if not isinstance(provider.sampler, ParentBased) and provider.sampler is not ALWAYS_OFF:
-        # One that decides at each span anew would go by the trace's id, which a client chooses.
+        # One that decides at each span decides by the id of its trace, which a client chooses.
         provider.sampler = ParentBased(provider.sampler)
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_EXPORT_EVERY_MS))
     return provider
