@@ -27,6 +27,7 @@ NOT_ON_THE_DASHBOARD = {
     "callmark_pool_size": "a setting",
     "callmark_pool_waiting": "how long they wait is shown",
     "callmark_process_info": "says which process it is",
+    "callmark_real_time_push_seconds": "how long their requests take is shown; an alert reads it",
     "callmark_schema_newest": "changes with a version",
     "callmark_schema_number": "changes with a version",
     "callmark_unit_working": "an alert reads it",

@@ -13,6 +13,7 @@ from tests.domain.personalisation.partitions import register
 from tests.domain.personalisation.submitting import new_record
 from tests.support.factories import Cast, Sent, make_cast, phone, submit_batch
 from tests.support.fake_clock import FakeClock
+from tests.support.metrics_page import scrape
 from tests.support.waiting import until
 from tests.support.way_to_postgres import way_to_postgres
 
@@ -64,6 +65,25 @@ async def test_a_push_whose_end_is_written_is_answered_although_nobody_can_look_
     assert pushed.outcome is Outcome.FAILED_TO_PUSH
     (record,) = await service.batch_status(deps, cast.account.id, pushed.batch_id)
     assert record.outcome is Outcome.FAILED_TO_PUSH
+    await deps.fabric.detach(silent)
+
+
+async def test_the_time_of_a_push_is_counted_without_the_wait_for_its_handset(deps: Deps) -> None:
+    real = FakeClock()
+    deps = replace(deps, real_clock=real, settings=msgspec.structs.replace(deps.settings, real_time_deadline_s=0.05))
+    cast, number = await make_cast(deps), phone()
+    await register(deps, number)
+
+    def be_silent(_number: str, _reply: str, _record: bytes) -> None:
+        real.advance(timedelta(seconds=2.5))
+
+    async def counted(what: str) -> float:
+        return (await scrape(deps)).value(f"callmark_real_time_push_seconds_{what}")
+
+    silent = await deps.fabric.attach(number, be_silent)
+    before = await counted("count"), await counted("sum")
+    await service.push_now(deps, cast.account.id, V2, new_record(deps, cast, receiver=number))
+    assert (await counted("count"), await counted("sum")) == (before[0] + 1, before[1])
     await deps.fabric.detach(silent)
 
 

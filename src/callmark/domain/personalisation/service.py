@@ -118,11 +118,13 @@ async def push_written(
     `stream` is the handset's newest when the record was written, if that is known.
     """
     reach = handsets.reach_by(make, deps.settings.min_app_version)
+    waits_from = waits_until = deps.real_clock.now()
     if reach is Reach.REACHABLE:
-        taken_s = (deps.real_clock.now() - began).total_seconds()
+        taken_s = (waits_from - began).total_seconds()
         with aside(), patience.waiting() as left_s:
             within_s = max(min(deps.settings.real_time_deadline_s - taken_s, left_s - SETTLING_S), 0)
             outcome, sent_at = await _push_one(deps, single, timedelta(seconds=within_s), stream), single.accepted_at
+        waits_until = deps.real_clock.now()
     else:
         outcome, sent_at = UNREACHABLE[reach], None
     settled = Settlement(single.key, outcome, sent_at, deps.clock.now(), batch_id, stream)
@@ -132,6 +134,8 @@ async def push_written(
     if outcome is Outcome.FAILED_TO_PUSH:
         outcome = await _on_record(deps, single.account_id, single.key, outcome)
     metrics.REAL_TIME[outcome].inc()
+    taken = deps.real_clock.now() - waits_until + (waits_from - began)
+    metrics.REAL_TIME_SECONDS.observe(max(taken.total_seconds(), 0))
     return PushResult(batch_id, outcome)
 
 
