@@ -11,7 +11,10 @@ from typing import Literal
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics import disable_created_metrics
 from prometheus_client.registry import Collector
+
+disable_created_metrics()  # a series more for each that counts, which no query needs
 
 Kind = Literal["counter", "gauge", "histogram"]
 
