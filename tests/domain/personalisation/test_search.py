@@ -38,6 +38,31 @@ async def test_pages_of_records_are_the_batches_from_the_newest_each_record_once
     assert own == good
 
 
+async def test_every_filter_holds_however_a_record_is_found(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    batch = await submit(deps, cast)
+    (record,) = (await search.find_records(deps, cast.account.id, RecordFilter(id_part=str(batch.id)), None)).records
+    whole, receiver = str(record.key.id), record.key.receiver_number
+    ways = [RecordFilter(id_part=part) for part in (whole, whole[:20], str(batch.id))]
+    for way in [*ways, RecordFilter(receiver=receiver), RecordFilter(receiver_prefix=receiver[:8])]:
+        for fits in (
+            replace(way, receiver=receiver),
+            replace(way, caller=PhoneNumber("918040001234"), outcome=Outcome.PENDING),
+            replace(way, caller_prefix="918040001234", since=record.accepted_at),
+        ):
+            assert await walk(deps, cast.account.id, fits) == [(batch.id, 0)]
+        for fits_not in (
+            replace(way, receiver=PhoneNumber("919900000001")),
+            replace(way, caller=PhoneNumber("918040001235")),
+            replace(way, outcome=Outcome.SUCCESS),
+            replace(way, caller_prefix="918040001235"),
+            replace(way, since=record.accepted_at + timedelta(seconds=1)),
+        ):
+            assert await walk(deps, cast.account.id, fits_not) == []
+    for way in ways:
+        assert await walk(deps, cast.account.id, replace(way, receiver_prefix="91000")) == []
+
+
 async def test_records_since_a_day_are_those_of_batches_accepted_since(deps: Deps, clock: FakeClock) -> None:
     cast = await make_cast(deps)
     old = await submit(deps, cast, 3)

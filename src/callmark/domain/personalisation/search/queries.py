@@ -135,7 +135,7 @@ async def records_of(
 async def records_to(
     tx: Tx,
     account_id: AccountId,
-    numbers: tuple[PhoneNumber, PhoneNumber | None],
+    numbers: tuple[PhoneNumber, PhoneNumber | None, str],
     *,
     outcome: Outcome | None,
     id_part: str,
@@ -145,13 +145,14 @@ async def records_to(
 ) -> list[StoredRecord]:
     """An account's records for a receiver, accepted since, the latest window first, after the key (ends_at, id).
 
-    `numbers`: the receiver and the caller (None: any).
+    `numbers`: the receiver and the caller (None: any), and how the caller begins (empty: any).
 
     Primary key: an index probe for each day that is kept.
     """
     rows = await tx.fetch(
         f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND account_id = $2"
         " AND ($3::text IS NULL OR caller_number = $3) AND ($4::text IS NULL OR outcome = $4)"
+        " AND ($10 = '' OR starts_with(caller_number, $10))"
         f" AND {_id_fits('$8')} AND accepted_at >= coalesce($9::timestamptz, '-infinity')"
         " AND ($5::timestamptz IS NULL OR (ends_at, id) < ($5, $6::uuid)) ORDER BY ends_at DESC, id DESC LIMIT $7",
         numbers[0],
@@ -162,6 +163,7 @@ async def records_to(
         limit,
         id_part,
         since,
+        numbers[2],
     )
     return [stored_of(row) for row in rows]
 

@@ -79,6 +79,14 @@ class RecordFilter(Struct, frozen=True):
         """Whether few of the records that a walk looks at will fit."""
         return bool(self.caller or self.outcome or self.receiver_prefix or self.caller_prefix or self.id_part)
 
+    def fits(self, record: StoredRecord) -> bool:
+        """Whether the record passes, whatever its id."""
+        receiver, caller = record.key.receiver_number, record.caller_number
+        is_of = self.receiver in {None, receiver} and self.caller in {None, caller}
+        is_like = receiver.startswith(self.receiver_prefix) and (caller or "").startswith(self.caller_prefix)
+        is_since = self.since is None or record.accepted_at >= self.since
+        return is_of and is_like and is_since and self.outcome in {None, record.outcome}
+
 
 class RecordPosition(NamedTuple):
     """Where a walk through an account's batches stands: behind `position` of a batch."""
@@ -148,13 +156,13 @@ async def find_records(
     """
     async with deps.db.connection() as tx:
         if (record_id := parse_uuid(wanted.id_part)) and (record := await find_record(tx, account_id, record_id)):
-            return FoundRecords([record] if wanted.since is None or record.accepted_at >= wanted.since else [], None)
+            return FoundRecords([record] if wanted.fits(record) else [], None)
         if wanted.receiver is None:
             return await _walk(tx, account_id, wanted, after)
         found = await queries.records_to(
             tx,
             account_id,
-            (wanted.receiver, wanted.caller),
+            (wanted.receiver, wanted.caller, wanted.caller_prefix),
             outcome=wanted.outcome,
             id_part=wanted.id_part,
             since=wanted.since,
