@@ -161,6 +161,25 @@ def test_blanks_around_a_base_url_do_not_count() -> None:
     assert Options(" https://a.example/api/ \n", "a", "k", "s").base_url == "https://a.example/api"
 
 
+def test_blanks_around_what_identifies_a_client_do_not_count() -> None:
+    found = Options("https://a.example", " acc\n", "\tkey\r\n", "\u00a0secret\n")
+    assert (found.account_id, found.key_id, found.api_key) == ("acc", "key", "secret")
+
+
+@pytest.mark.parametrize("name", ["base_url", "account_id", "key_id", "api_key"])
+def test_a_blank_inside_is_refused_by_the_options_name_and_no_secret_is_shown(name: str) -> None:
+    given = {"base_url": "https://a.example", "account_id": "a", "key_id": "k", "api_key": "s"}
+    with pytest.raises(callmark.CallmarkError, match=f"{name} must have no blanks") as raised:
+        Options(**(given | {name: f"https://a.example/hid\nden {given[name]}"}))  # pyright: ignore[reportArgumentType] - texts
+    assert "hid" not in str(raised.value)
+
+
+def test_a_variable_of_blanks_is_missing() -> None:
+    variables = {"CALLMARK_BASE_URL": "https://a.example\n", "CALLMARK_ACCOUNT_ID": " \n"}
+    with pytest.raises(callmark.CallmarkError, match="missing: account_id="):
+        found_options({"key_id": "k", "api_key": "s"}, variables, None, None)
+
+
 @pytest.mark.parametrize("url", ["https://ada:hidden@a.example", "http://ada@a.example/x", "http://:hidden@a.example"])
 def test_a_base_url_with_a_password_is_refused_and_not_shown(url: str) -> None:
     with pytest.raises(callmark.CallmarkError, match=r"no user and password.*HTTPS_PROXY") as raised:

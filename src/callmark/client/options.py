@@ -39,7 +39,11 @@ class Options:
     generation: Generation = 2
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "base_url", self.base_url.strip())
+        for name in _VARIABLES:
+            value = getattr(self, name).strip()
+            if any(map(str.isspace, value)):
+                raise CallmarkError(f"{name} must have no blanks and no line breaks inside: was more than it copied?")
+            object.__setattr__(self, name, value)
         _check_address(self.base_url)
         if self.generation not in GENERATIONS:
             raise CallmarkError(f"generation must be 1, 2 or 3, not {self.generation!r}")
@@ -83,17 +87,22 @@ def found_options(
     """
     kept = _named(config, profile) if config and profile else Profile()
     found = {
-        name: given.get(name) or getattr(kept, name) or variables.get(variable) or ""
+        name: _first(given.get(name), getattr(kept, name), variables.get(variable))
         for name, variable in _VARIABLES.items()
     }
     if config and not profile and not all(found.values()):
         kept = read_profile(config, DEFAULT) or Profile()
-        found = {name: value or getattr(kept, name) for name, value in found.items()}
+        found = {name: _first(value, getattr(kept, name)) for name, value in found.items()}
     missing = [name for name, value in found.items() if not value]
     if missing:
         ways = ", ".join(f"{name}= ({_VARIABLES[name]})" for name in missing)
         raise CallmarkError(f"missing: {ways}. Run `callmark login`, set the variables, or pass them")
     return found
+
+
+def _first(*values: str | None) -> str:
+    """The first that says something, without the blanks and line breaks around it that files and copying leave."""
+    return next(filter(None, (value.strip() for value in values if value)), "")
 
 
 def _named(config: Path, profile: str) -> Profile:

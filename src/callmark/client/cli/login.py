@@ -23,9 +23,9 @@ def login(session: CommandSession, account_id: str | None, key_id: str | None) -
     name = session.profile or DEFAULT
     kept = read_profile(config_file(), name) or Profile()
     profile = Profile(
-        session.base_url or _asked("Base URL", kept.base_url),
-        account_id or _asked("Client account id", kept.account_id),
-        key_id or _asked("Key id", kept.key_id),
+        (session.base_url or _asked("Base URL", kept.base_url)).strip(),
+        (account_id or _asked("Client account id", kept.account_id)).strip(),
+        (key_id or _asked("Key id", kept.key_id)).strip(),
         _asked("Secret", hidden=at_terminal()),
     )
     note = _check(profile)
