@@ -1,8 +1,8 @@
-"""Phone numbers as logs may contain them."""
+"""Phone numbers as people type them, and as logs may contain them."""
 
 import pytest
 
-from callmark.kit.phone import shorten
+from callmark.kit.phone import shorten, without_separators
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,9 @@ from callmark.kit.phone import shorten
 )
 def test_a_shortened_number_leaves_out_four_digits_or_more(number: str, shown: str) -> None:
     assert shorten(number) == shown
+
+
+@pytest.mark.parametrize("between", [" ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}", "\t", "-", ".", "\u200b"])
+def test_what_stands_between_digits_is_taken_out(between: str) -> None:
+    assert without_separators(f"\u202a+91{between}(80){between}4000\u202c") == "91804000"
+    assert without_separators("Acme") == "Acme"

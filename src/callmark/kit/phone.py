@@ -31,6 +31,14 @@ def parse_e164(text: str) -> PhoneNumber | None:
     return parse_digits(text[1:]) if text.startswith("+") else None
 
 
+def without_separators(text: str) -> str:
+    """What someone typed or pasted of a number, without what stands between digits: blanks of every kind, `+`, `-`.
+
+    And without what cannot be seen: pages and address books put such characters around numbers.
+    """
+    return "".join(character for character in text if character.isprintable() and character not in " +-().")
+
+
 def shorten(number: str) -> str:
     """The form that a log may contain: `9199…4455`, of a shorter number less."""
     shown = max(len(number) - _HIDDEN, 0)

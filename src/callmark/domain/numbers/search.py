@@ -16,7 +16,7 @@ from callmark.domain.numbers.page_queries import NumberSearch, RowSpan
 from callmark.domain.numbers.proofs import service as number_proofs
 from callmark.domain.policy.model import Scope
 from callmark.kit.errors import found
-from callmark.kit.phone import PhoneNumber
+from callmark.kit.phone import PhoneNumber, without_separators
 from callmark.kit.postgres.database import Tx
 
 _AT_A_TIME = 1000
@@ -87,7 +87,7 @@ def page_count(total: int, limit: int) -> int:
 def search_for(text: str) -> NumberSearch:
     """What someone looks for who types `text`: a number's first digits, however spaced, or a feature set's name."""
     text = text.strip()
-    digits = "".join(character for character in text if character not in " +-().")
+    digits = without_separators(text)
     if digits.isascii() and digits.isdigit():
         return NumberSearch(number_prefix=digits)
     return NumberSearch(name_prefix=text or None)

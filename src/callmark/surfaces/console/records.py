@@ -20,7 +20,7 @@ from callmark.domain.resolution.model import AccountView
 from callmark.domain.signed_calls.service import calls_on_network
 from callmark.instants import midnight
 from callmark.kit.ids import id_part
-from callmark.kit.phone import PhoneNumber
+from callmark.kit.phone import PhoneNumber, without_separators
 from callmark.kit.zones import time_zone
 from callmark.record_rules.fields import Field
 from callmark.surfaces.console.confirm import Confirm, confirmed
@@ -33,7 +33,6 @@ from callmark.surfaces.cursors import decode_key, encode_key
 
 LIST = "/console/records"
 _FILTERS = ("receiver", "caller", "state", "q", "since", "zone")
-_BETWEEN_DIGITS = dict.fromkeys(map(ord, " +-().\N{NO-BREAK SPACE}"))
 NO_NUMBER = "This is not a phone number"
 
 
@@ -108,7 +107,7 @@ def _number_or_prefix(form: Form, name: str) -> tuple[PhoneNumber | None, str]:
     number = read_number(text) if text else None
     if number or not text:
         return number, ""
-    plain = text.translate(_BETWEEN_DIGITS)
+    plain = without_separators(text)
     if not (plain.isascii() and plain.isdigit()):
         form.errors[name] = NO_NUMBER
         return None, ""
