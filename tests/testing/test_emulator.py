@@ -1,5 +1,6 @@
 """What tests of integrators do with an emulator, and that it begins each test as seeded."""
 
+import socket
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,29 @@ def test_what_receivers_say_reaches_the_webhook(callmark_emulator: Emulator) -> 
     assert (called.client_number, called.business_number) == (phone.number, callmark_emulator.number)
     assert isinstance(answered, callmark.FeedbackEvent)
     assert [one.answer for one in answered.responses] == ["No", "Ring the bell"]
+
+
+def test_a_sink_works_behind_an_address_that_only_the_tests_know(
+    callmark_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of a container's published port, or of a service of Compose."""
+    credentials = tmp_path / "credentials.json"
+    callmark_emulator.save_credentials(credentials)
+    look_up = socket.getaddrinfo
+
+    def known_here(host: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the system's
+        return look_up("127.0.0.1" if host == "callmark.test" else host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", known_here)
+    connected = Emulator.connect(callmark_emulator.base_url.replace("127.0.0.1", "callmark.test"), credentials)
+    sink = connected.sink()
+    connected.webhook(sink)
+    phone = connected.handset()
+    phone.ring(connected.number, outcome="missed")
+    phone.call_me_back()
+    connected.wait_idle()
+    connected.close()
+    assert [one.json()["event_type"] for one in callmark_emulator.sink().requests()] == ["cmb"]
 
 
 def test_a_slot_that_has_begun_since_the_call_is_not_asked_for(callmark_emulator: Emulator) -> None:

@@ -181,9 +181,7 @@ class Emulator:
 
     def sink(self, name: str = "sink") -> EmulatorSink:
         """A receiver inside the emulator that records requests."""
-        sink = EmulatorSink(name, self._control)
-        sink.answer()
-        return sink
+        return EmulatorSink(name, self._control)
 
     def webhook(self, url: str | EmulatorSink, *, account: EmulatorAccount | None = None) -> EmulatorWebhook:
         """A webhook of the first account (or `account`) that sends every event to `url`, on this machine or a sink."""

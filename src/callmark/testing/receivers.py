@@ -31,13 +31,23 @@ class RecordedRequest(Struct, frozen=True):
         return callmark.webhooks.unwrap(self.body, self.headers, secret=secret, tolerance=float("inf"))
 
 
+class _SinkState(Struct, frozen=True):
+    url: str
+    local_url: str = ""
+    """Empty if the emulator is of an older version."""
+
+
 class EmulatorSink:
-    """A receiver of webhooks inside the emulator: records each request, and answers as configured."""
+    """A receiver of webhooks inside the emulator: records each request, and answers as configured.
+
+    `url` is where the platform reaches it, which need not be an address that the tests reach.
+    """
 
     def __init__(self, name: str, control: Control) -> None:
         self.name = name
-        self.url = f"{control.base_url}/emulator/v1/sinks/{name}"
+        self.url = ""
         self._control = control
+        self.answer()
 
     def __repr__(self) -> str:
         return f"EmulatorSink({self.url!r})"
@@ -48,7 +58,8 @@ class EmulatorSink:
 
     def answer(self, status: int = 200, **how: object) -> None:
         """How it answers from now on: `status`, `delay_s`, `headers`, `body`, `drip`, `reset` (docs/emulator.md)."""
-        self._control.tell("PUT", f"sinks/{self.name}", status=status, **how)
+        made = self._control.ask("PUT", f"sinks/{self.name}", _SinkState, status=status, **how)
+        self.url = made.local_url or made.url
 
 
 class EmulatorWebhook(Struct, frozen=True):

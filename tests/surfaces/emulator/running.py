@@ -75,7 +75,9 @@ async def emulated(
     """
     held = hold_port(LOOPBACK, 0)  # to the end: servers bind it together with who has it, also another test's
     port = held.getsockname()[1]
-    settings = msgspec.structs.replace(deps.settings, emulator=True, data=data, real_time_deadline_s=acks_within_s)
+    settings = msgspec.structs.replace(
+        deps.settings, emulator=True, data=data, port=port, real_time_deadline_s=acks_within_s
+    )
     here = replace(deps, settings=settings, public_url=f"http://{LOOPBACK}:{port}")
     if wakes:
         service_account.keep_account(settings, here.public_url)

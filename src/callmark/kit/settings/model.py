@@ -309,6 +309,12 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
         return _REACHED.get(self.admin_host, self.admin_host)
 
     @property
+    def local_url(self) -> str:
+        """Where this machine reaches its own HTTP routes, whatever address they have elsewhere."""
+        host = _REACHED.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
     def embedded_nats(self) -> bool:
         """Whether NATS is ours to start."""
         return self.nats_url is None

@@ -42,6 +42,7 @@ FAULTS = {"status": 503, "slug": "service-unavailable", "count": 2, "latency_ms"
 SINK: Json = {
     "name": "orders",
     "url": "https://callmark.example/emulator/v1/sinks/orders",
+    "local_url": "http://127.0.0.1:8700/emulator/v1/sinks/orders",
     "status": 503,
     "delay_s": 0,
     "headers": {},

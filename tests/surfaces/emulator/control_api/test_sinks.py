@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from standardwebhooks import Webhook
 from tests.domain.webhooks.receiving import DeliveryWorker
 from tests.support.factories import ALICE
@@ -83,7 +84,7 @@ async def test_a_sink_that_nobody_has_set_takes_everything(emulator: Emulated) -
 async def test_what_is_left_out_of_a_put_is_as_in_a_fresh_sink(emulator: Emulated) -> None:
     await put(emulator, "orders", status=500, delay_s=1, body="", headers={"A": "b"}, drip=True, reset=True)
     made = await put(emulator, "orders")
-    del made["url"]
+    del made["url"], made["local_url"]
     assert made == {
         "name": "orders",
         "status": 200,
@@ -94,6 +95,16 @@ async def test_what_is_left_out_of_a_put_is_as_in_a_fresh_sink(emulator: Emulate
         "reset": False,
         "requests": 0,
     }
+
+
+async def test_a_sink_has_an_address_on_the_platforms_own_machine(deps: Deps, tmp_path: Path) -> None:
+    """Where webhooks reach it, also if only a proxy or a container's host has the public address."""
+    outside = replace(deps, settings=replace(deps.settings, host="0.0.0.0"))  # noqa: S104 - told, not bound
+    async with emulated(outside, tmp_path, farm=False) as running:
+        made = await put(running, "orders")
+        answer = await running.http.post(made["local_url"], content=b"{}")
+    assert made["local_url"] == f"http://127.0.0.1:{running.port}/emulator/v1/sinks/orders"
+    assert answer.json() == {"status": "ok"}
 
 
 async def test_a_sink_that_resets_cuts_the_connection_without_an_answer(emulator: Emulated) -> None:

@@ -61,6 +61,13 @@ class SinkOut(Struct, frozen=True):
 
     name: Annotated[str, Meta(description="The sink's name.")]
     url: Annotated[str, Meta(description="Where webhooks are sent.")]
+    local_url: Annotated[
+        str,
+        Meta(
+            description="Its address on the platform's own machine. Webhooks reach it there by whatever address the"
+            " emulator is reached from elsewhere."
+        ),
+    ]
     status: _Status
     delay_s: _Delay
     headers: _Headers
@@ -147,9 +154,11 @@ class _Control:
             return render(self._out(sink, await sink_queries.count_requests(tx, name)))
 
     def _out(self, sink: Sink, requests: int) -> SinkOut:
+        path = f"{PREFIX}sinks/{sink.name}"
         return SinkOut(
             sink.name,
-            f"{self._deps.public_url}{PREFIX}sinks/{sink.name}",
+            f"{self._deps.public_url}{path}",
+            f"{self._deps.settings.local_url}{path}",
             sink.status,
             sink.delay_s,
             dict(sink.headers),
