@@ -7,12 +7,15 @@ and nothing is lost if the CRM is down.
 """
 
 import json
+import logging
 import os
 import sqlite3
+import sys
 from contextlib import closing
 
 import callmark
 
+log = logging.getLogger(__name__)
 FILE = os.environ.get("INBOX_FILE", "inbox.sqlite3")
 _TABLE = """CREATE TABLE IF NOT EXISTS event
     (event_id TEXT PRIMARY KEY, summary TEXT NOT NULL, body TEXT NOT NULL, handled INTEGER NOT NULL DEFAULT 0)"""
@@ -26,14 +29,20 @@ def keep(event: callmark.Event) -> bool:
         return db.execute(statement, row).rowcount == 1
 
 
-def handle_waiting() -> None:
-    """Handles each stored event; one whose handling fails is tried again on the next run."""
+def handle_waiting() -> int:
+    """Handles each stored event; how many failed. These are tried again on the next run, and hold up no other."""
+    failed = 0
     with closing(_opened()) as db:
         waiting = "SELECT event_id, summary FROM event WHERE NOT handled ORDER BY rowid"
         for event_id, summary in db.execute(waiting).fetchall():
-            print(summary)  # your CRM; if it can, pass event_id on: after a crash here the event is handled again
-            with db:
-                db.execute("UPDATE event SET handled = 1 WHERE event_id = ?", (event_id,))
+            try:
+                print(summary)  # your CRM; if it can, pass event_id on: after a crash here the event is handled again
+                with db:
+                    db.execute("UPDATE event SET handled = 1 WHERE event_id = ?", (event_id,))
+            except Exception:
+                failed += 1
+                log.exception("event %s was not handled", event_id)
+    return failed
 
 
 def summary_of(event: callmark.Event) -> str:
@@ -61,4 +70,4 @@ def _opened() -> sqlite3.Connection:
 
 
 if __name__ == "__main__":
-    handle_waiting()
+    sys.exit(1 if handle_waiting() else 0)

@@ -23,6 +23,13 @@ from callmark.kit.ids import random_uuid
 from callmark.kit.ports import free_port
 
 RECEIVERS = EXAMPLES / "receivers"
+KEEP_TWO = """
+import inbox
+from callmark.client.events import read_event
+
+for event_id, kind in ("e1", "\xe9"), ("e2", "a"):
+    inbox.keep(read_event({"event_id": event_id, "event_type": kind}))
+"""
 _WAITING = "SELECT count(*) FROM event WHERE NOT handled"
 
 
@@ -84,6 +91,33 @@ async def test_a_receiver_stores_an_event_once_and_refuses_what_is_not_signed(
     handled = await run(*of.handle, cwd=of.folder, environ=environ)
     assert (handled.status, handled.out) == (0, f"call {number} back\n"), handled.err
     assert count(events, of.waiting) == 0
+
+
+async def test_an_event_that_cannot_be_handled_holds_up_no_other(tmp_path: Path) -> None:
+    """A terminal that takes ASCII only stands for a CRM that refuses one number."""
+    environ = {"INBOX_FILE": str(tmp_path / "events.sqlite3"), "PYTHONIOENCODING": "ascii"}
+    assert (await run("-c", KEEP_TWO, cwd=RECEIVERS, environ=environ)).status == 0
+    for printed in ("a: this version does not know it, all of it is in `body`\n", ""):
+        handled = await run("inbox.py", cwd=RECEIVERS, environ=environ)
+        assert (handled.status, handled.out) == (1, printed)
+        assert "event e1 was not handled" in handled.err
+    later = await run("inbox.py", cwd=RECEIVERS, environ=environ | {"PYTHONIOENCODING": "utf-8"})
+    assert (later.status, later.out) == (0, "é: this version does not know it, all of it is in `body`\n")
+
+
+async def test_an_event_that_cannot_be_handled_holds_up_no_other_in_django(tmp_path: Path) -> None:
+    of, events = commands("django", 0), tmp_path / "events.sqlite3"
+    environ = {"CALLMARK_WEBHOOK_SECRET": "whsec_bmV4dA==", "DJANGO_DATABASE": str(events)}
+    assert (await run(*of.prepare, cwd=of.folder, environ=environ)).status == 0
+    with closing(sqlite3.connect(events)) as db, db:
+        rows = [("e1", "cmb", "1", "{}", "2026-01-01"), ("e2", "user_feedback", "2", "{}", "2026-01-02")]
+        insert = "INSERT INTO callmark_events_receivedevent (event_id, event_type, number, body, received_at)"
+        db.executemany(f"{insert} VALUES (?, ?, ?, ?, ?)", rows)
+    for printed in ("user_feedback from 2\n", ""):
+        handled = await run(*of.handle, cwd=of.folder, environ=environ)
+        assert (handled.status, handled.out) == (1, printed), handled.err
+        assert "event e1 was not handled" in handled.err
+        assert "events that could not be handled: 1" in handled.err
 
 
 def count(file: Path, statement: str) -> int:

@@ -3,10 +3,15 @@
 # Only Django's plugin for mypy knows the types of fields.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 
-from django.core.management.base import BaseCommand
+import logging
+
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from callmark_events.models import ReceivedEvent
+
+
+log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -15,12 +20,19 @@ class Command(BaseCommand):
     help = "Handle the events that wait."
 
     def handle(self, **_options: object) -> None:
-        """Each in turn; one whose handling fails is tried again on the next run."""
+        """Each in turn; one whose handling fails is tried again on the next run, and holds up no other."""
+        failed = 0
         for event in ReceivedEvent.objects.filter(handled_at=None).order_by("received_at"):
-            # Your CRM. If it can, pass event_id on: after a crash here the event is handled again.
-            self.stdout.write(self.line(event))
-            event.handled_at = timezone.now()
-            event.save(update_fields=["handled_at"])
+            try:
+                # Your CRM. If it can, pass event_id on: after a crash here the event is handled again.
+                self.stdout.write(self.line(event))
+                event.handled_at = timezone.now()
+                event.save(update_fields=["handled_at"])
+            except Exception:
+                failed += 1
+                log.exception("event %s was not handled", event.event_id)
+        if failed:
+            raise CommandError(f"events that could not be handled: {failed}")
 
     def line(self, event: ReceivedEvent) -> str:
         """What somebody should do about the event."""
