@@ -100,6 +100,18 @@ def test_only_below_a_base_url() -> None:
             other.push(**RECORD)
 
 
+def test_each_block_begins_with_nothing_pushed() -> None:
+    router = mock_router()
+
+    def pushed(records: int) -> tuple[str, int]:
+        with router, client() as ours:
+            now = datetime.now(UTC)
+            batch = ours.batches.create([RECORD | {"starts_at": now}] * records, idempotency_key="nightly-1")
+            return batch.batch_id, len(ours.batches.get(batch.batch_id).records)
+
+    assert [pushed(1), pushed(2)] == [(BATCH, 1), (BATCH, 2)]
+
+
 def test_as_a_decorator() -> None:
     @mock_router()
     def test() -> str:

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib import resources
@@ -49,6 +50,25 @@ class _Pushed(Struct):
 
 
 class _DocumentedRouter(respx.MockRouter):
+    def __init__(self, base_url: str) -> None:
+        self.batches: defaultdict[str, _Batches] = defaultdict(_Batches)
+        """Of each generation."""
+        self.logs = _Logs(base_url)
+        self._before: list[tuple[dict[str, _Batches], str]] = []
+        super().__init__(assert_all_called=False)
+
+    def snapshot(self) -> None:
+        """Keeps what a block finds."""
+        super().snapshot()
+        self._before.append((deepcopy(dict(self.batches)), self.logs.rows))
+
+    def rollback(self) -> None:
+        """Everything is as before the block: what was pushed in it, too."""
+        super().rollback()
+        batches, self.logs.rows = self._before.pop()
+        self.batches.clear()
+        self.batches.update(batches)
+
     def __getitem__(self, name: str) -> respx.Route:
         """The route of an operation. Raises KeyError with the names that are near."""
         try:
@@ -71,12 +91,11 @@ def mock_router(*, base_url: str = "") -> respx.MockRouter:
     Routes have the names of the API reference: `router["pushRecordV2"].respond(503)` changes one answer, and
     `router["pushRecordV2"].calls` is what was sent. With `base_url` only requests below it are answered, else those to
     any address. The token is of this moment, so that the clocks agree. The first batch has the documented id, each
-    later one an id of its own, and its status shows its records as delivered. The link to a log leads to the route
+    later one an id of its own, and its status shows its records as delivered; each block begins with none. The link to a log leads to the route
     `downloadLog`, which has one event.
     """
-    batches: defaultdict[str, _Batches] = defaultdict(_Batches)
-    logs = _Logs(base_url)
-    router = _DocumentedRouter(assert_all_called=False)
+    router = _DocumentedRouter(base_url)
+    batches, logs = router.batches, router.logs
     below = re.escape(base_url.rstrip("/")) if base_url else "https?://[^/]+"
     for answer in documented_answers():
         path = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(answer.path))
@@ -110,14 +129,14 @@ class _Logs:
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url.rstrip("/")
-        self._rows = ""
+        self.rows = ""
 
     def link(self, answer: DocumentedAnswer) -> Callable[[httpx.Request], httpx.Response]:
         """The documented answer; its link leads below the base URL, if there is one."""
         url = httpx.URL(answer.body["url"])
 
         def make(_: httpx.Request) -> httpx.Response:
-            self._rows = _LOGS[answer.name]
+            self.rows = _LOGS[answer.name]
             shown = self._base_url + url.path if self._base_url else str(url)
             return httpx.Response(answer.status, json={"url": shown})
 
@@ -125,7 +144,7 @@ class _Logs:
 
     def file(self, _: httpx.Request) -> httpx.Response:
         """The file."""
-        return httpx.Response(200, text=self._rows, headers={"content-type": "text/csv; charset=utf-8"})
+        return httpx.Response(200, text=self.rows, headers={"content-type": "text/csv; charset=utf-8"})
 
 
 class _Batches:
