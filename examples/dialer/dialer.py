@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=4, help="calls at the same time")
     parser.add_argument("--patience", type=float, default=3, help="seconds that a call may wait for its push")
     args = parser.parse_args()
-    with args.calls.open(newline="") as file:
+    with args.calls.open(newline="", encoding="utf-8-sig") as file:
         calls = [(row["receiver"], row["reason"]) for row in csv.DictReader(file)]
     dial = on_emulator(os.environ["CALLMARK_BASE_URL"])
     with callmark.Client(timeout=10, max_retries=0) as client, ThreadPoolExecutor(args.lines) as pushes:

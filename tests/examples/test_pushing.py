@@ -49,7 +49,8 @@ async def test_the_dialer_pushes_and_then_dials(platform: Platform, environ: dic
     await platform.emulator.make(FIRST)
     await platform.emulator.make(SECOND)
     calls = tmp_path / "calls.csv"
-    calls.write_text(f"receiver,reason\n{FIRST},{REASON}\n919900000099,{REASON}\n{SECOND},short\n12,{REASON}\n")
+    rows = f"receiver,reason\n{FIRST},{REASON}\n919900000099,{REASON}\n{SECOND},short\n12,{REASON}\n"
+    calls.write_text(rows, encoding="utf-8-sig")  # as spreadsheets save it
     label = platform.cast.label
     ran = await run(
         *("dialer/dialer.py", calls, "--caller", CALLER, "--label-id", label.id, "--lines", 2, "--patience", 60),
