@@ -116,7 +116,7 @@ async def test_an_event_that_cannot_be_handled_holds_up_no_other_in_django(tmp_p
     for printed in ("user_feedback from 2\n", ""):
         handled = await run(*of.handle, cwd=of.folder, environ=environ)
         assert (handled.status, handled.out) == (1, printed), handled.err
-        assert "event e1 was not handled" in handled.err
+        assert "cmb e1 was not handled" in handled.err
         assert "events that could not be handled: 1" in handled.err
 
 

@@ -91,8 +91,8 @@ def mock_router(*, base_url: str = "") -> respx.MockRouter:
     Routes have the names of the API reference: `router["pushRecordV2"].respond(503)` changes one answer, and
     `router["pushRecordV2"].calls` is what was sent. With `base_url` only requests below it are answered, else those to
     any address. The token is of this moment, so that the clocks agree. The first batch has the documented id, each
-    later one an id of its own, and its status shows its records as delivered; each block begins with none. The link to a log leads to the route
-    `downloadLog`, which has one event.
+    later one an id of its own, and its status shows its records as delivered; each block begins with none. The link to
+    a log leads to the route `downloadLog`, which has one event.
     """
     router = _DocumentedRouter(base_url)
     batches, logs = router.batches, router.logs

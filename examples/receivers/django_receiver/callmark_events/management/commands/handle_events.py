@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from callmark_events.models import ReceivedEvent
 
-
 log = logging.getLogger(__name__)
 
 
@@ -30,7 +29,7 @@ class Command(BaseCommand):
                 event.save(update_fields=["handled_at"])
             except Exception:
                 failed += 1
-                log.exception("event %s was not handled", event.event_id)
+                log.exception("%s was not handled", event)
         if failed:
             raise CommandError(f"events that could not be handled: {failed}")
 
