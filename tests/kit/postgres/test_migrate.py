@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.support.engines import Engines, empty_database, migrated_to
@@ -50,6 +50,45 @@ async def test_a_database_newer_than_the_code_is_refused(empty: str) -> None:
         await tx.execute("INSERT INTO schema_migration VALUES (9999, 'from the future', '2030-01-01Z')")
     with pytest.raises(SetupError, match="newer"):
         await migrate.migrate(empty, SystemClock())
+
+
+async def test_where_nothing_is_due_nobody_is_waited_for(empty: str) -> None:
+    await migrate.migrate(empty, SystemClock())
+    async with connect(empty) as stopped:
+        await stopped.execute("SELECT pg_advisory_lock($1)", migrate.LOCK)
+        async with asyncio.timeout(60):  # it would wait as long as the other lives
+            assert await migrate.migrate(empty, SystemClock()) == []
+
+
+async def test_another_that_migrates_is_named_and_waited_for_no_longer_than_asked(empty: str) -> None:
+    told: list[str] = []
+    waits = asyncio.Event()
+
+    def tell(line: str) -> None:
+        told.append(line)
+        waits.set()
+
+    async with connect(empty) as stopped:
+        await stopped.execute("SET application_name = 'callmark migrate'")
+        await stopped.execute("SELECT pg_advisory_lock($1)", migrate.LOCK)
+        pid = await stopped.fetchval("SELECT pg_backend_pid()")
+        with pytest.raises(SetupError, match=rf"callmark migrate \(process {pid}, for \d+ s\) migrates or restores"):
+            await migrate.migrate(empty, SystemClock(), within=timedelta())
+        migrating = asyncio.create_task(migrate.migrate(empty, SystemClock(), tell=tell))
+        await waits.wait()
+    assert await migrating == migrate.migrations()
+    assert told[0].startswith(f"waits for callmark migrate (process {pid}, ")
+
+
+async def test_a_restore_that_has_locked_the_tables_is_waited_for(empty: str) -> None:
+    await migrate.migrate(empty, SystemClock())
+    async with connect(empty) as restoring:
+        async with restoring.transaction():
+            await restoring.execute("SELECT pg_advisory_xact_lock($1)", migrate.LOCK)
+            await restoring.execute("LOCK TABLE schema_migration IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(SetupError, match="migrates or restores this database"):
+                await migrate.migrate(empty, SystemClock(), within=timedelta())
+        assert await migrate.migrate(empty, SystemClock()) == []
 
 
 async def ran_by_a_newer_version(dsn: str, *phases: str) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from callmark.kit.clock import Clock
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
-from callmark.kit.postgres.database import DatabaseConnection, Tx, connect, own_names
+from callmark.kit.postgres.database import DatabaseConnection, Row, Tx, connect, own_names
 
 LOCK = 0x63616C6C6D61726B  # "callmark"
 """A process that changes the schema of a database holds this advisory lock."""
@@ -29,6 +29,10 @@ LOCKS_WITHIN = timedelta(seconds=60)
 STEP_WITHIN_S = 60
 """Of a step, while a running platform waits behind it."""
 
+_TABLE: LiteralString = (
+    "CREATE TABLE IF NOT EXISTS schema_migration"
+    " (number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL)"
+)
 _LOCK_WAIT: LiteralString = "2s"
 """Less than a real-time push has: it waits behind us."""
 _PAUSE = timedelta(seconds=1)
@@ -88,21 +92,22 @@ async def migrate(
 
     On an empty database `pre` runs every step: no older code is there for which a later one would have to wait.
     `pre` also passes over `pre` steps of a newer version, beside which this one works.
-    Each step is one transaction that waits for locks two seconds at most, because a running platform waits behind it;
-    then it lets others pass and tries again, `within` that time for all steps. A step may take a minute, or as long as
-    it takes where this process is `alone` with the engine. `tell` gets a line for each step that is done and for each
+    Where nothing is due it waits for nobody. One process runs steps at a time, and each step is one transaction that
+    waits for locks two seconds at most, because a running platform waits behind it; then it lets others pass and tries
+    again, `within` that time for everything. A step may take a minute, or as long as it takes where this process is
+    `alone` with the engine. `tell` gets a line for each step that is done and for each
     wait. Raises SetupError when the locks are not to be had, a step takes too long, or the database is newer than this
     code; steps before that one are done.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within.total_seconds()
     async with connect(dsn) as tx:
-        await tx.execute("SELECT pg_advisory_lock($1)", LOCK)
-        await tx.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migration"
-            " (number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL)"
-        )
-        due = await _due(tx, phase, tell)
+        await tx.execute("SET application_name = 'callmark migrate'")  # which others that wait for it are to read
+        if await _nothing_to_do(tx, phase, tell):
+            return []
+        await _lock(tx, clock, deadline, tell)
+        await tx.execute(_TABLE)
+        due = await _due(tx, phase)
         for step in due:
             while not await _run(tx, step, clock, 0 if alone else STEP_WITHIN_S):
                 holders = await _holders(tx)
@@ -113,6 +118,46 @@ async def migrate(
             tell(f"{step.number:04d} {step.phase} {step.name}")
         await tx.execute("INSERT INTO installation (id) VALUES ($1) ON CONFLICT DO NOTHING", new_id())
         return due
+
+
+async def _nothing_to_do(tx: Tx, phase: str | None, tell: Tell) -> bool:
+    """Whether every step has run; False also while someone has locked what says so, as a restore does."""
+    await tx.execute(f"SET lock_timeout = '{_LOCK_WAIT}'")
+    try:
+        return not await _due(tx, phase, tell) and await tx.fetchval("SELECT EXISTS (SELECT FROM installation)")
+    except asyncpg.LockNotAvailableError:
+        return False
+    finally:
+        await tx.execute("RESET lock_timeout")
+
+
+async def _lock(tx: Tx, clock: Clock, deadline: float, tell: Tell) -> None:
+    """Returns when no other process migrates or restores. Raises SetupError when one still does at the deadline."""
+    while not await tx.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+        holder = await _holder(tx)
+        if asyncio.get_running_loop().time() > deadline:
+            raise SetupError(
+                f"no migration was run, because {holder} migrates or restores this database. Try again when that has"
+                " ended; if it is stuck, end it"
+            )
+        tell(f"waits for {holder}, which migrates or restores this database")
+        await clock.sleep(_PAUSE)
+
+
+async def _holder(tx: Tx) -> str:
+    """Who has the lock of those that change the schema, for people."""
+    rows = await tx.fetch(
+        "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown') AS program, coalesce(extract(epoch FROM"
+        " clock_timestamp() - coalesce(a.xact_start, a.backend_start))::integer, 0) AS seconds FROM pg_stat_activity a"
+        " JOIN pg_locks l USING (pid) WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()"
+        " AND l.database = a.datid AND l.classid = $1 AND l.objid = $2 AND l.objsubid = 1",
+        *divmod(LOCK, 1 << 32),
+    )
+    return _told(rows) or "another process"
+
+
+def _told(rows: Sequence[Row]) -> str:
+    return ", ".join(f"{row['program']} (process {row['pid']}, for {row['seconds']} s)" for row in rows)
 
 
 async def _run(tx: DatabaseConnection, step: Migration, clock: Clock, within_s: float) -> bool:
@@ -145,11 +190,10 @@ async def _holders(tx: Tx) -> str:
         " interval '1 s' AND EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = a.pid"
         " AND l.granted AND c.relnamespace = current_schema()::regnamespace) ORDER BY a.xact_start LIMIT 3"
     )
-    told = ", ".join(f"{row['program']} (process {row['pid']}, for {row['seconds']} s)" for row in rows)
-    return f"locks of {told}" if told else "locks of short transactions"
+    return f"locks of {_told(rows)}" if rows else "locks of short transactions"
 
 
-async def _due(tx: Tx, phase: str | None, tell: Tell) -> list[Migration]:
+async def _due(tx: Tx, phase: str | None, tell: Tell = _nobody) -> list[Migration]:
     """The steps to run, in order. Raises SetupError where running them would be wrong."""
     if newer := await newer_steps(tx):
         _check_newer(newer, phase)
