@@ -139,6 +139,17 @@ async def test_a_data_directory_on_a_disk_that_is_full_and_takes_no_file(doctor:
     assert "--data" in found["data directory"].advice
 
 
+async def test_a_data_directory_that_a_start_would_refuse(doctor: Doctor, tmp_path: Path) -> None:
+    place = tmp_path / "volume"
+    (place / "lost+found").mkdir(parents=True)
+    place.chmod(0o700)
+    assert (await embedded(doctor).examine(data=str(place)))["data directory"].ok
+    (place / "nats").mkdir()
+    found = (await embedded(doctor).examine(data=str(place)))["data directory"]
+    assert (found.ok, found.detail) == (False, f"{place} contains other files (nats)")
+    assert found.advice == "Choose an empty or new directory with --data."
+
+
 # the secret key ------------------------------------------------------------------------------------------------------
 
 

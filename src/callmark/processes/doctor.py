@@ -10,7 +10,7 @@ import msgspec
 from callmark.kit import checks
 from callmark.kit.checks import CheckResult
 from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nats, program_version
-from callmark.kit.engines.data_directory import NothingRuns, read_installation
+from callmark.kit.engines.data_directory import DataDirectory, NothingRuns, read_installation
 from callmark.kit.engines.postgres import data_version
 from callmark.kit.errors import SetupError
 from callmark.kit.health import Check
@@ -168,6 +168,14 @@ def _data_directory(settings: Settings) -> CheckResult:
         return CheckResult(
             "data directory", ok=False, detail=f"{path} is open to other users", advice=f"Run: chmod o-rwx {path}"
         )
+    try:
+        if path.exists():
+            DataDirectory(path).refuse_foreign()
+    except PermissionError:
+        return CheckResult("data directory", ok=False, detail=f"{path} belongs to another user", advice=_AS_OWNER)
+    except SetupError as exc:
+        detail, _, advice = exc.message.partition("; ")
+        return CheckResult("data directory", ok=False, detail=detail, advice=f"{advice.capitalize()}.")
     return CheckResult("data directory", ok=True, detail=f"{path}{'' if path.exists() else ' (will be created)'}")
 
 

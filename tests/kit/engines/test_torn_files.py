@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.engines import reachable_directory
 
-from callmark.kit.engines.data_directory import write_private
+from callmark.kit.engines.data_directory import DataDirectory, write_private
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres, data_version
 from callmark.kit.errors import SetupError
@@ -36,6 +36,7 @@ async def test_a_configuration_of_nats_that_is_torn_is_made_again(directory: Pat
 
 
 async def test_a_password_that_is_torn_is_named_with_what_to_do(directory: Path) -> None:
+    DataDirectory(directory).prepare()
     password = directory / "postgres-password"
     password.touch()  # of a first start that came no further
     async with EmbeddedPostgres(directory, durable=False):

@@ -36,6 +36,13 @@ _WORKING_DIRECTORY = Path("/proc/self/cwd")
 LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel's limit for a Unix socket's path is 107."""
 
+_OF_FILE_SYSTEMS = frozenset({"lost+found", ".snapshot"})
+"""What is in the root of a volume that is empty."""
+_FIRST = frozenset(
+    {"lock", "nats", "logs", "programs", "objects", *(f"secret-key{end}" for end in ("", ".next", ".old"))}
+)
+"""What is ours in a directory before its first engine has started, or where the engines are elsewhere."""
+
 
 class NothingRuns(SetupError):
     """No installation runs on a data directory, though one may be there, stopped."""
@@ -77,7 +84,10 @@ class DataDirectory:
         try:
             self.refuse_file()
             self.path.mkdir(parents=True, exist_ok=True)
-            self._refuse_foreign()
+            self.refuse_foreign()
+            os.close(
+                os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            )  # from now on it is ours
             for part in (self.path, self.nats):
                 part.mkdir(exist_ok=True)
                 self._let_pass(part)
@@ -164,11 +174,22 @@ class DataDirectory:
         if self.owner:
             os.chown(part, 0, self.owner.gid)
 
-    def _refuse_foreign(self) -> None:
-        """A mistyped `--data /tmp` must not change the permissions of someone's directory."""
-        names = {entry.name for entry in self.path.iterdir()}
-        if names and not names & {"lock", "postgres", "nats", "secret-key"}:
-            raise SetupError(f"{self.path} contains other files; choose an empty or new directory with --data")
+    def refuse_foreign(self) -> None:
+        """Raises SetupError for a directory that is not ours: we would change its permissions, and those of `nats`.
+
+        A mistyped `--data /srv` is such a one, which may well have a `postgres` and a `nats` of others.
+        """
+        names = {entry.name for entry in self.path.iterdir()} - _OF_FILE_SYSTEMS
+        has_lock = "lock" in names and _is_plain_file(self.path / "lock")
+        is_ours = (
+            not names
+            or (has_lock and "nats" in names)
+            or ("postgres-password" in names and (self.postgres / "PG_VERSION").exists())
+            or (names <= _FIRST and (has_lock or "secret-key" in names))
+        )
+        if not is_ours:
+            some = ", ".join(sorted(names - _FIRST or names)[:3])
+            raise SetupError(f"{self.path} contains other files ({some}); choose an empty or new directory with --data")
 
 
 def read_installation(path: Path) -> Installation:
@@ -199,6 +220,10 @@ def read_installation(path: Path) -> Installation:
             f"{directory.path}/installation.json cannot be read, although an installation runs there: {exc}; start"
             " that installation again"
         ) from exc
+
+
+def _is_plain_file(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
 
 
 def _fits(run_dir: Path) -> bool:

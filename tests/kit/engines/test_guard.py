@@ -1,0 +1,78 @@
+"""Which directories an installation takes for its data, and of which it leaves the permissions alone."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from callmark.kit.engines.data_directory import DataDirectory
+from callmark.kit.errors import SetupError
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    made = tmp_path / "data"
+    made.mkdir()
+    made.chmod(0o755)
+    return made
+
+
+def fill(place: Path, *names: str) -> None:
+    """Makes folders for names that end with a slash, and files for the others."""
+    for name in names:
+        path = place / name
+        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            path.touch()
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["holiday.jpg"],
+        ["apt/", "dpkg/", "nats/"],  # /var/lib beside a NATS server
+        ["nats/", "postgres/PG_VERSION"],  # /srv with the data of containers
+        ["postgres/"],
+        ["lock", "status"],  # /var/lib/dpkg
+        ["secret-key", "postgres-dsn"],  # a folder of secrets
+        ["lost+found/", "holiday.jpg"],
+    ],
+)
+def test_somebody_elses_directory_keeps_its_permissions(place: Path, names: list[str]) -> None:
+    fill(place, *names)
+    with pytest.raises(SetupError, match="contains other files"):
+        DataDirectory(place).prepare()
+    assert mode(place) == 0o755
+    assert not (place / "nats").exists() or mode(place / "nats") == 0o755
+
+
+def test_a_link_called_lock_is_no_mark(place: Path) -> None:
+    fill(place, "nats/", "../elsewhere")  # /var has a link of that name
+    (place / "lock").symlink_to("../elsewhere")
+    with pytest.raises(SetupError, match=r"contains other files \(lock, nats\)"):
+        DataDirectory(place).prepare()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [],
+        ["lost+found/"],  # a volume of its own
+        [".snapshot/", "lost+found/", "secret-key"],
+        ["lock"],  # a first start that was killed
+        ["lock", "nats/", "logs/", "programs/"],
+        ["lock", "nats/", "postgres/PG_VERSION", "what-the-operator-put-there"],
+        ["secret-key", "secret-key.old", "objects/"],  # its engines were elsewhere
+        ["postgres/PG_VERSION", "postgres-password", "secret-key"],  # a copy without its lock
+    ],
+)
+def test_an_empty_directory_and_one_of_an_installation_are_taken(place: Path, names: list[str]) -> None:
+    fill(place, *names)
+    for _ in range(2):
+        DataDirectory(place).prepare()
+    assert mode(place) & 0o007 == 0
+    assert (place / "lock").is_file()
