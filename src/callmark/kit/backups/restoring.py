@@ -18,6 +18,7 @@ from callmark.kit.heartbeats import connected_kinds, heartbeats_of
 from callmark.kit.installation import KEEP, RENEW
 from callmark.kit.postgres.database import Tx, connect, dsn_of_primary, own_names
 from callmark.kit.postgres.migrate import LOCK, Migration, applied_steps, head, outstanding, record_of
+from callmark.kit.postgres.session import UNTIMED
 
 COPIES_SINCE = 22
 """The migration since which a database knows that it is a copy."""
@@ -157,7 +158,8 @@ def _before(manifest: Manifest, *, replace: bool) -> str:
     """Begins the transaction. The lock keeps a process that starts meanwhile from making a schema of its own."""
     held = _HELD.format(namespace=manifest.namespace)
     dropping = _EMPTY.format(namespace=manifest.namespace, held=held) if replace else ""
-    first = "BEGIN; SET LOCAL lock_timeout = '10s'; SET client_min_messages = warning;"
+    idle = "SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0"
+    first = f"{UNTIMED}; {idle}; BEGIN; SET LOCAL lock_timeout = '10s'; SET client_min_messages = warning;"
     return f"{first} SELECT pg_advisory_xact_lock({LOCK});\n{dropping}"
 
 
@@ -176,5 +178,6 @@ async def _settle(dsn: str, manifest: Manifest, steps: Sequence[Migration]) -> U
         if await applied_steps(tx) != set(manifest.migrations) | {step.number for step in steps}:
             raise SetupError("the restore ended without an error, but the database is not as restored; run it again")
         await tx.execute("SET statement_timeout = 0")
+        await tx.execute(UNTIMED)
         await tx.execute("ANALYZE")
         return await tx.fetchval("SELECT id FROM installation")

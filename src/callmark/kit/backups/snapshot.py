@@ -16,6 +16,7 @@ from callmark.kit.engines.binaries import choose_clients
 from callmark.kit.errors import SetupError
 from callmark.kit.postgres.database import Tx, connect, dsn_of_primary, fetch_one, own_names
 from callmark.kit.postgres.migrate import applied_steps
+from callmark.kit.postgres.session import UNTIMED
 from callmark.kit.tasks import run_all
 
 Note = Callable[[int], None]
@@ -68,6 +69,7 @@ async def _snapshot(dsn: str) -> AsyncGenerator[tuple[Tx, str]]:
     """
     async with connect(dsn) as tx:
         await tx.execute("SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0")
+        await tx.execute(UNTIMED)
         await tx.execute("SET lock_timeout = '60s'")
         partitioned = await tx.fetchval(_PARTITIONED)
         await tx.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

@@ -13,6 +13,7 @@ from callmark.kit.clock import Clock
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import DatabaseConnection, Row, Tx, connect, own_names
+from callmark.kit.postgres.session import UNTIMED
 
 LOCK = 0x63616C6C6D61726B  # "callmark"
 """A process that changes the schema of a database holds this advisory lock."""
@@ -103,6 +104,7 @@ async def migrate(
     deadline = loop.time() + within.total_seconds()
     async with connect(dsn) as tx:
         await tx.execute("SET application_name = 'callmark migrate'")  # which others that wait for it are to read
+        await tx.execute(UNTIMED)  # a step has a limit of its own
         if await _nothing_to_do(tx, phase, tell):
             return []
         await _lock(tx, clock, deadline, tell)

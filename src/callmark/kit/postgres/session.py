@@ -9,6 +9,9 @@ from typing import LiteralString, Protocol
 KEPT: LiteralString = "SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
 """For `kit.fastpath.kept_connections`, which says why."""
 
+UNTIMED: LiteralString = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
+"""Before a transaction that takes as long as it takes; only PostgreSQL 17 and newer have that setting."""
+
 
 class _Connection(Protocol):
     async def execute(self, query: LiteralString, /) -> str:
