@@ -21,7 +21,7 @@ from tests.support.waiting import until, until_locked
 from callmark.domain.deps import Deps
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
-from callmark.kit.postgres.database import Database, Tx, connect
+from callmark.kit.postgres.database import Database, Tx, connect, momentary, own_names
 
 
 @pytest.fixture
@@ -164,6 +164,25 @@ async def in_a_deadlock(db: Database, *, tries: int) -> str:
         is_waited_for.set()
         await waiting
     return await working
+
+
+async def test_a_row_that_misses_its_partition_is_told_from_one_that_breaks_a_rule(deps: Deps) -> None:
+    """By what the server says beside its text, which is in the server's language."""
+    wrong: dict[str, str | None] = {}
+    async with deps.db.connection() as tx:
+        await tx.execute("CREATE TABLE split (day date CONSTRAINT not_late CHECK (day < '2030-01-01'))")
+        await tx.execute("CREATE TABLE whole (LIKE split INCLUDING ALL) PARTITION BY RANGE (day)")
+        await tx.execute("ALTER TABLE whole ATTACH PARTITION split FOR VALUES FROM ('2026-01-01') TO ('2026-01-02')")
+        for day in ("2026-01-02", "2030-01-02"):
+            with pytest.raises(asyncpg.CheckViolationError) as caught:
+                await tx.execute(own_names(f"INSERT INTO split VALUES ('{day}')"))
+            wrong[day] = momentary(caught.value)
+        await tx.execute("DROP TABLE whole")
+    assert wrong == {"2026-01-02": "a day's partition was made", "2030-01-02": None}
+    german = asyncpg.CheckViolationError(
+        "neue Zeile f\u00fcr Relation \u00bbsplit\u00ab verletzt Partitions-Constraint"
+    )
+    assert momentary(german) == "a day's partition was made"
 
 
 async def test_an_exception_rolls_the_transaction_back(deps: Deps) -> None:

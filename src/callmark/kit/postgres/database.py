@@ -383,7 +383,7 @@ def _is_torn(exc: BaseException) -> bool:
 
 def momentary(exc: BaseException | None) -> str | None:
     """What happened that the same statements, run once more, do not meet again; None for any other error."""
-    if isinstance(exc, asyncpg.CheckViolationError) and "violates partition constraint" in str(exc):
+    if isinstance(exc, asyncpg.CheckViolationError) and exc.constraint_name is None:  # a check of ours has a name
         return "a day's partition was made"  # while a row was on its way to the rest; now it goes to its day
     if isinstance(exc, asyncpg.InvalidCachedStatementError):
         return "a table was changed"  # by a migration; asyncpg has forgotten the statements of before by now
