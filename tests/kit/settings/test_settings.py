@@ -308,6 +308,25 @@ def test_an_empty_one_does_not_become_one_of_our_own(name: str, tmp_path: Path) 
             read_settings(variables)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "key").write_text("\u00fcber" * 9, encoding)
+    with pytest.raises(SetupError, match=r"CALLMARK_SECRET_KEY_FILE: cannot read .*/key: it is not text in UTF-8"):
+        read_settings({"CALLMARK_SECRET_KEY_FILE": str(tmp_path / "key")})
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_the_value(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("https://calls.example.com\r\n", "utf-8-sig")
+    assert read_settings({"CALLMARK_PUBLIC_URL_FILE": str(tmp_path / "url")}).public_url == "https://calls.example.com"
+
+
+def test_a_secret_key_stays_what_it_was(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k" * 32, "utf-8-sig")
+    settings = read_settings({"CALLMARK_SECRET_KEY_FILE": str(tmp_path / "key")})
+    assert settings.secret_key
+    assert settings.secret_key.reveal() == f"\ufeff{'k' * 32}"
+
+
 def test_an_empty_name_of_a_file_is_refused() -> None:
     with pytest.raises(SetupError, match="CALLMARK_SMTP_PASSWORD_FILE is empty; set it to the path of a file"):
         read_settings({"CALLMARK_SMTP_PASSWORD_FILE": ""})

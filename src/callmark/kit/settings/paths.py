@@ -6,6 +6,9 @@ from pathlib import Path
 from callmark.kit.errors import SetupError
 from callmark.kit.settings.variables import variable_of
 
+_AS_BEFORE = frozenset({"secret_key_file", "old_secret_key_file"})
+"""Some editors begin a text with a mark of its encoding. In these it has always been a part of the key."""
+
 
 def read_path(text: str) -> Path:
     """The path as a shell reads it. Raises SetupError for the home of a user that does not exist."""
@@ -31,6 +34,8 @@ def value_in(path: str, name: str) -> str:
     if not path.strip():
         raise SetupError(f"{variable_of(name)} is empty; set it to the path of a file, or unset it")
     try:
-        return Path(path).read_text().strip()
+        return Path(path).read_text("utf-8" if name in _AS_BEFORE else "utf-8-sig").strip()
     except OSError as exc:
         raise SetupError(f"{variable_of(name)}: cannot read {path}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise SetupError(f"{variable_of(name)}: cannot read {path}: it is not text in UTF-8") from exc
