@@ -3,12 +3,13 @@
 import asyncio
 import socket
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import uvloop
 
 from callmark.kit.errors import SetupError
-from callmark.processes.ports import address_of, is_address_here, open_sockets
+from callmark.processes.ports import address_of, is_address_here, open_socket, open_sockets
 
 BURST = 64
 
@@ -35,6 +36,23 @@ async def _turns_to_take_a_burst() -> int:
     for server in servers:
         server.close()
     return turns
+
+
+@pytest.mark.parametrize(("host", "address"), [("localhost", "127.0.0.1"), ("calls.internal", "127.0.0.2")])
+def test_localhost_is_where_proxies_are_set_to(monkeypatch: pytest.MonkeyPatch, host: str, address: str) -> None:
+    """Also where the system names ::1 first; of another name it is the system's first address."""
+
+    look_up = socket.getaddrinfo
+
+    def found(name: str, port: int | None, **options: Any) -> list[Any]:
+        first = "::1" if name == "localhost" else "127.0.0.2"
+        names = [first, "127.0.0.1"] if name == host else [name]
+        return [one for address in names for one in look_up(address, port, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    assert address_of(host) == address
+    with open_socket(host, 0) as sock:
+        assert sock.getsockname()[0] == address
 
 
 class _Taken(asyncio.Protocol):

@@ -11,7 +11,7 @@ _SOCKETS = 16
 def open_socket(host: str, port: int, *, reuse_port: bool = True, option: str = "--port") -> socket.socket:
     """A bound socket, not yet listening. Raises SetupError, which names the `option`, when it cannot be had."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(address_of(host), port, type=socket.SOCK_STREAM)[0]
         sock = socket.socket(family, kind, protocol)
     except OSError as exc:
         raise SetupError(f"cannot listen on {host}: {exc.strerror}") from exc
@@ -31,7 +31,10 @@ def open_socket(host: str, port: int, *, reuse_port: bool = True, option: str = 
 def address_of(host: str) -> str:
     """The address to listen on that `host` names now. Raises SetupError."""
     try:
-        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        if host == "localhost":  # where it is ::1 too, proxies and health checks are still set to 127.0.0.1
+            found.sort(key=lambda one: one[0] != socket.AF_INET)
+        return str(found[0][4][0])
     except OSError as exc:
         raise SetupError(f"cannot listen on {host}: {exc.strerror}") from exc
 
