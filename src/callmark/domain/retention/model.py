@@ -11,6 +11,7 @@ from callmark.domain.handsets.model import FORGOTTEN_FOR as FORGOTTEN
 from callmark.domain.idempotency.model import KEPT_FOR as KEYS
 from callmark.domain.numbers.proofs.model import CODES_WITHIN
 from callmark.domain.previewed_files.model import KEPT_FOR as PREVIEWS
+from callmark.domain.retention.condition_queries import LEFT_BY_BATCHES, STILL_REGISTERED
 from callmark.kit.postgres.piecewise import LARGE_ROWS, PIECE
 from callmark.kit.settings import Settings
 
@@ -19,11 +20,6 @@ _SLACK = timedelta(days=3)
 _SHORT_SLACK = timedelta(hours=3)
 """Of what is kept for hours."""
 _A_DAY = timedelta(days=1)
-_LEFT_BY_BATCHES: LiteralString = (
-    "due_at IS NULL AND NOT EXISTS (SELECT FROM upload_part p JOIN batch b ON b.id = p.batch_id"
-    " WHERE p.upload_id = upload.id)"
-)
-"""Of an upload: others have rows to submit, or are as old as their batches."""
 
 
 class KeptTable(Struct, frozen=True):
@@ -86,7 +82,7 @@ KINDS = (
         (
             KeptTable("call_record", "ends_at", job="partitions"),
             KeptTable("batch", "ends_to", made="accepted_at", job="old_batches"),
-            KeptTable("upload", "created_at", by_id=True, only=_LEFT_BY_BATCHES, job="old_uploads"),
+            KeptTable("upload", "created_at", by_id=True, only=LEFT_BY_BATCHES, job="old_uploads"),
         ),
     ),
     KeptKind(
@@ -172,13 +168,7 @@ KINDS = (
         (
             KeptTable("registration", "forgotten_at", only="forgotten_at IS NOT NULL", job="old_handsets"),
             # of a revoked app they are forgotten by the same job
-            KeptTable(
-                "handset_app",
-                "revoked_at",
-                only="revoked_at IS NOT NULL AND EXISTS (SELECT FROM registration r"
-                " WHERE r.app_id = handset_app.id AND r.token_sha256 IS NOT NULL)",
-                job="old_handsets",
-            ),
+            KeptTable("handset_app", "revoked_at", only=STILL_REGISTERED, job="old_handsets"),
         ),
     ),
 )
