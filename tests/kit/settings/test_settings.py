@@ -335,3 +335,9 @@ def test_an_empty_name_of_a_file_is_refused() -> None:
 def test_the_old_secret_key_is_as_long_as_the_new_one() -> None:
     with pytest.raises(SetupError, match="CALLMARK_OLD_SECRET_KEY is too short"):
         read_settings({"CALLMARK_OLD_SECRET_KEY": "abc"})
+
+
+@pytest.mark.parametrize("name", ["SERVICE_HOST", "API_SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT_8700_TCP_ADDR"])
+def test_variables_of_a_kubernetes_service_are_known_for_what_they_are(name: str) -> None:
+    with pytest.raises(SetupError, match=f"unknown setting CALLMARK_{name}.* `enableServiceLinks: false`"):
+        read_settings({f"CALLMARK_{name}": "10.0.0.1"})

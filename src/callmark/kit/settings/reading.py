@@ -14,6 +14,7 @@ from callmark.kit.settings.model import Settings
 from callmark.kit.settings.secret import Secret
 from callmark.kit.settings.variables import OF_CLIENTS, PREFIX, variable_of
 
+_FROM_KUBERNETES = " If Kubernetes has set it for a Service of that name: set `enableServiceLinks: false` in the pod."
 _NEVER_EMPTY = frozenset({"postgres_dsn", "nats_url", "secret_key"})
 """Unset, these mean an engine or a key of our own: who sets them to nothing meant another, and is refused."""
 
@@ -39,7 +40,8 @@ def read_settings(
         values[name[:-5]] = paths.value_in(values.pop(name), name)
     for name in values:
         if name not in known:
-            raise SetupError(f"unknown setting {variable_of(name)}. Run `callmark settings` to see all settings.")
+            hint = _FROM_KUBERNETES if name.endswith("service_host") or "service_port" in name or "_tcp" in name else ""
+            raise SetupError(f"unknown setting {variable_of(name)}. Run `callmark settings` to see all settings.{hint}")
     values = {name: value for name, value in values.items() if value.strip() or not _is_unset_when_empty(name)}
     values = {**(defaults or {}), **values}
     values |= {
