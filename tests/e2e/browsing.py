@@ -233,7 +233,7 @@ def stop_time(page: Page) -> None:
     """
     now = datetime.now(UTC)
     page.clock.install(time=now)
-    page.clock.pause_at(now + timedelta(seconds=1))
+    page.clock.pause_at(now + timedelta(minutes=1))  # time passes between the two calls
 
 
 def ring(page: Page, caller: str = CALLER) -> None:

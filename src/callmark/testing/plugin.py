@@ -68,9 +68,11 @@ def _alone(url: str) -> Generator[None]:
 
     name = f"callmark-emulator-{os.geteuid()}-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
     lock = os.open(Path(tempfile.gettempdir()) / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    owner = os.getpid()
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
-        fcntl.flock(lock, fcntl.LOCK_UN)  # a child that the test forked has the file open too, so closing is not enough
+        if os.getpid() == owner:  # and no child that the test forked, and that leaves the block as well
+            fcntl.flock(lock, fcntl.LOCK_UN)  # such a child has the file open too, so closing is not enough
         os.close(lock)

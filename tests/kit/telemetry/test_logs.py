@@ -157,6 +157,19 @@ def test_what_could_not_be_written_to_a_file_does_not_come_later(pipe: tuple[int
     assert json.loads(lines[1])["lost"] == 2
 
 
+def test_no_line_goes_into_what_is_opened_after_the_log_was_closed(pipe: tuple[int, int]) -> None:
+    read, write = pipe
+    with os.fdopen(os.dup(write), "w") as stream:
+        logs.set_up("info", stream=stream)
+        number = stream.fileno()
+    os.dup2(write, number)  # another file has the number now
+    log.info("lost")
+    os.set_blocking(read, False)
+    with pytest.raises(BlockingIOError):
+        os.read(read, 1)
+    os.close(number)
+
+
 def test_a_process_without_standard_error_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", None)  # as Python has it where 2 is closed from the beginning
     logs.set_up("info")

@@ -39,6 +39,8 @@ class LineWriter:
     debug = info = warning = error = critical = msg
 
     def _write(self, text: str) -> None:
+        if self._stream and self._stream.closed:  # its descriptor may be another file's by now
+            raise ValueError("closed")
         if self._descriptor is not None:
             # Past Python's buffer, which would keep what could not be written and write it later.
             self._write_bytes(self._descriptor, text.encode())
