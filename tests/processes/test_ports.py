@@ -9,7 +9,9 @@ import pytest
 import uvloop
 
 from callmark.kit.errors import SetupError
+from callmark.kit.settings import Settings
 from callmark.processes.ports import address_of, is_address_here, open_socket, open_sockets
+from callmark.processes.supervisor import with_addresses
 
 BURST = 64
 
@@ -69,8 +71,25 @@ class _Taken(asyncio.Protocol):
 def test_a_name_is_listened_on_as_the_address_that_it_names() -> None:
     assert address_of("localhost") in {"127.0.0.1", "::1"}
     assert [address_of(host) for host in ("10.0.0.8", "0.0.0.0", "::")] == ["10.0.0.8", "0.0.0.0", "::"]  # noqa: S104 - no socket
+    assert address_of("fe80::1%lo") == "fe80::1%lo"  # the interface is a part of it
     with pytest.raises(SetupError, match="cannot listen on fe80::1%nowhere"):
         address_of("fe80::1%nowhere")
+
+
+def test_an_emulator_still_answers_to_the_name_that_it_listens_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"emu.internal": "10.0.0.8"}
+
+    def looked_up(host: str) -> str:
+        return named.get(host, host)
+
+    monkeypatch.setattr("callmark.processes.supervisor.address_of", looked_up)
+    settings = Settings(
+        emulator=True, emulator_force=True, host="emu.internal", admin_host="::1", emulator_hosts="calls.example"
+    )
+    found = with_addresses(settings, serves_http=True)
+    assert (found.host, found.admin_host) == ("10.0.0.8", "::1")
+    assert found.emulator_hosts == "calls.example,emu.internal"
+    assert with_addresses(found, serves_http=True) == found
 
 
 def test_an_address_of_another_machine_is_not_here() -> None:

@@ -29,12 +29,12 @@ def open_socket(host: str, port: int, *, reuse_port: bool = True, option: str = 
 
 
 def address_of(host: str) -> str:
-    """The address to listen on that `host` names now. Raises SetupError."""
+    """The address to listen on that `host` names now; an address is given back whole. Raises SetupError."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         if host == "localhost":  # where it is ::1 too, proxies and health checks are still set to 127.0.0.1
             found.sort(key=lambda one: one[0] != socket.AF_INET)
-        return str(found[0][4][0])
+        return host if ":" in host else str(found[0][4][0])  # the look-up would take off the zone of one of IPv6
     except OSError as exc:
         raise SetupError(f"cannot listen on {host}: {exc.strerror}") from exc
 

@@ -63,6 +63,20 @@ def report_to_terminal(text: str) -> None:
             sys.stderr.write(f"callmark: {text}\n")
 
 
+def with_addresses(settings: Settings, *, serves_http: bool) -> Settings:
+    """Names of this machine as what they name now: a child starts again, and is asked, while no name is known.
+
+    An emulator still answers to the name. Raises SetupError.
+    """
+    host = address_of(settings.host) if serves_http else settings.host
+    names = settings.emulator_hosts
+    if settings.emulator and host != settings.host:
+        names = f"{names},{settings.host}".removeprefix(",")
+    return msgspec.structs.replace(
+        settings, host=host, admin_host=address_of(settings.admin_host), emulator_hosts=names
+    )
+
+
 class Supervisor:
     """`async with Supervisor(…) as running:` starts everything and stops it at the end of the block.
 
@@ -121,7 +135,8 @@ class Supervisor:
         engines = self._engines(settings)
         children = self._begin_children(directory)
         settings = await self._start_engines(engines, settings)
-        settings = self._with_addresses(msgspec.structs.replace(settings, public_url=public_url(settings)))
+        settings = msgspec.structs.replace(settings, public_url=public_url(settings))
+        settings = with_addresses(settings, serves_http=self._serves_http)
         await self._migrate(settings)
         await self._check_place(settings)
         if self._prepare:
@@ -142,14 +157,6 @@ class Supervisor:
         installation = announce()
         log.info("ready", base_url=installation.base_url, roles=sorted(self._roles), not_started=sorted(failed))
         return Running(installation.base_url, installation, settings)
-
-    def _with_addresses(self, settings: Settings) -> Settings:
-        """Names of this machine as what they name now: a child starts again, and is asked, while no name is known."""
-        return msgspec.structs.replace(
-            settings,
-            host=address_of(settings.host) if self._serves_http else settings.host,
-            admin_host=address_of(settings.admin_host),
-        )
 
     async def _start_children(self, children: Sequence[ProcessUnit]) -> dict[str, str]:
         """Why children did not start, by name. Raises when it is one without which there is nothing to reach."""

@@ -119,6 +119,7 @@ def test_the_other_addresses_have_one_spelling_too(variable: str, given: str, us
         ("CALLMARK_NATS_URL", "nats://nats.example.com:99999"),
         ("CALLMARK_NATS_URL", "nats://nats.example.com:0"),
         ("CALLMARK_NATS_URL", "nats://[::1"),
+        ("CALLMARK_NATS_URL", "nats://call%3amark:geheim@nats.example.com"),
         ("CALLMARK_EMULATOR_HOSTS", "http://devbox"),
         ("CALLMARK_EMULATOR_HOSTS", "devbox:8700"),
         ("CALLMARK_FCM_URL", "fcm.example"),

@@ -269,7 +269,7 @@ def test_a_sender_that_no_mail_can_come_from_is_refused_with_the_reason(host: st
         ("Callmark <no-reply@example.com> ", "Callmark", "no-reply@example.com"),
         ('"Callmark, Inc." <no-reply@example.com>', "Callmark, Inc.", "no-reply@example.com"),
         ("Callmark Inc. <no-reply@example.com>", "Callmark Inc.", "no-reply@example.com"),
-        ("Bäckerei <no-reply@bäckerei.example>", "Bäckerei", "no-reply@bäckerei.example"),
+        ("Bäckerei <no-reply@bäckerei.example>", "Bäckerei", "no-reply@xn--bckerei-5wa.example"),
         ("no-reply@example.com (Callmark)", "Callmark", "no-reply@example.com"),
         ('"no-reply@example.com"', "", "no-reply@example.com"),
     ],

@@ -89,7 +89,7 @@ def nats_urls(text: str) -> str:
     if not urls or not all(_is_of_nats(url) for url in urls):
         raise ValueError(
             "it must be one or more URLs, separated by commas, such as nats://nats.example.com:4222; in a password"
-            " write % as %25 and a comma as %2C"
+            " write % as %25 and a comma as %2C; a user cannot have a colon"
         )
     return ",".join(urls)
 
@@ -124,7 +124,8 @@ def _encoded(url: str) -> str:
 def _is_of_nats(url: str) -> bool:
     try:
         parts = urlsplit(url if "://" in url else f"nats://{url}")
-        return parts.scheme in {"nats", "tls"} and bool(parts.hostname) and parts.port != 0
+        has_colon = ":" in unquote(parts.username or "")  # the client would take it for the end of the user
+        return parts.scheme in {"nats", "tls"} and bool(parts.hostname) and parts.port != 0 and not has_colon
     except ValueError:  # of a port that is no number, or brackets without an address
         return False
 
