@@ -19,7 +19,8 @@ interface Store {
 }
 
 /**
- * Who calls, as the system says it: with `+`, or in the form of `region`, the country of the network.
+ * Who calls, as the system says it: with `+`, or in the form of `region`, the country of the network. An empty region
+ * is sent too: the gateway then refuses a number without `+`, which it would otherwise read as another country's.
  * `withCode` is country code and digits, as records have them; empty where this phone cannot tell.
  */
 class Caller(val number: String, val region: String, val withCode: String) {

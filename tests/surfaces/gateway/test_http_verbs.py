@@ -110,7 +110,8 @@ _WRITTEN = [
     ("+919000012345", "US", "919000012345"),
     ("+919000012345", "ZZ", "919000012345"),
     ("+919000012345", "", "919000012345"),
-    ("919000012345", "", "919000012345"),
+    ("+91 90000 12345", "", "919000012345"),
+    ("919000012345", None, "919000012345"),
     ("919000012345", "IN", "919000012345"),
     ("+9109000012345", "IN", "919000012345"),
     ("+5215512345678", "MX", "5215512345678"),
@@ -141,7 +142,8 @@ _NOT_NUMBERS = [
     ("090000 12345", None, "caller_number is not a valid phone number"),
     ("0900", "IN", "caller_number is not a valid phone number"),
     ("", "IN", "caller_number is not a valid phone number"),
-    ("090000 12345", "", "caller_number is not a valid phone number"),
+    ("090000 12345", "", "caller_number must begin with + and its country code, because region is empty"),
+    ("4585551234", "", "caller_number must begin with + and its country code, because region is empty"),  # or of 458
     ("+91 90000 12345 ext 7", "IN", "caller_number is not a valid phone number"),
     ("4915112345678", "DE", "caller_number is not a valid phone number"),  # +49 151 12345678, or 0491 in Leer
     ("7246655", "BB", "caller_number is not a valid phone number"),  # without its area: as short as a service

@@ -12,14 +12,17 @@ def number_of(text: str, field: str, region: str | None = None) -> PhoneNumber:
 
     With a region, a number without `+` is read as people dial it there: `099000 00001` in `IN` is 919900000001. One
     with `+` needs none: what a list would refuse in it, such as a form that its plan had once, is taken as it is.
+    An empty region is of a handset that does not know its country, so that a number without `+` may be of any.
     """
-    if not region:
+    if region is None:
         number = parse_loose(text)
     elif text.startswith("+"):
         read = read_phone(text, region.upper() if _is_known(region) else "")
         number = parse_loose(text if isinstance(read, NoNumber) else read)
     elif _is_known(region):
         number = _national(text, region.upper())
+    elif not region:
+        raise InvalidInput(f"{field} must begin with + and its country code, because region is empty", field=field)
     else:
         raise InvalidInput("region is not a country with two letters, such as IN", field="region")
     if number is None:

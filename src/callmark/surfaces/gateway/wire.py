@@ -37,8 +37,8 @@ ShortText = Annotated[str, Meta(max_length=64)]
 Region = Annotated[
     Annotated[str, Meta(pattern=r"^([A-Za-z]{2})?$")] | None,
     Meta(
-        description="The country in whose form numbers without `+` stand, two letters; null or empty: with their"
-        " country code."
+        description="The country in whose form numbers without `+` stand, two letters. Null: they begin with their"
+        " country code. Empty: nobody knows, and they are refused."
     ),
 ]
 _ServerId = Annotated[UUID, Meta(description="The frame's id.")]
