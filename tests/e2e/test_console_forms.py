@@ -66,3 +66,22 @@ def test_what_is_half_typed_is_not_sent_as_empty(console: ConsoleTabs) -> None:
     expect(opens).to_be_focused()
     check_page(page)
     assert [url for url in sent if not url.endswith("/preview")] == []
+
+
+def test_a_filter_that_is_half_typed_is_not_asked_for_as_empty(console: ConsoleTabs) -> None:
+    """The list would be of all days, below a field that still shows part of a date."""
+    page, asked = console.signed_in(), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    for path in ("/console/records", "/console/batches"):
+        page.goto(f"{path}?since=2026-11-28")
+        since = page.get_by_label("From")
+        since.focus()
+        page.keyboard.press("Delete")
+        said = page.get_by_text("Enter a complete, valid date, or clear the field.")
+        expect(said).to_be_visible()
+        expect(since).to_have_accessible_description("Enter a complete, valid date, or clear the field.")
+        check_page(page)
+        assert not [url for url in asked if "since=&" in url or url.endswith("since=")]
+        with page.expect_response(lambda answer: "since=2026-11-27" in answer.url):
+            since.fill("2026-11-27")
+        expect(said).to_have_count(0)

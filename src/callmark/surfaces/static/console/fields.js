@@ -31,7 +31,7 @@ function noteOf(said) {
   return note;
 }
 
-/** Says it beside the field, or below the day whose hours it is one of; no text takes back what was said here. */
+/** Says it beside the field, or below the day or the filters that it is one of; no text takes back what was said here. */
 function mark(field, said) {
   const old = notes.get(field);
   if (said === (old?.textContent.trim() ?? "")) return;
@@ -49,7 +49,7 @@ function mark(field, said) {
   notes.set(field, note);
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", note.id);
-  (field.closest("[data-day]")?.lastElementChild ?? field).after(note);
+  (field.closest("[data-day], form[role=search]")?.lastElementChild ?? field).after(note);
 }
 
 function isRight(field) {
@@ -71,5 +71,8 @@ document.addEventListener("submit", (event) => {
   wrong.focus();
 });
 
+/* The filters of a list have no button: htmx checks them before it asks, and asks for nothing while one is not read. */
+document.addEventListener("invalid", (event) => isRight(event.target) || event.preventDefault(), true);
+
 /* Where no script does this, the browser checks a form with such a field. */
-for (const form of document.forms) form.noValidate = true;
+for (const form of document.querySelectorAll("form[method=post]")) form.noValidate = true;
