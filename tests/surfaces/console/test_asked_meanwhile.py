@@ -222,9 +222,20 @@ async def test_an_identity_that_the_operator_did_not_see_is_not_approved(
         (_set(*of, set_id, FeatureSetChange(label_id=other.id)), "show State Bank"),
     ):
         assert said in await asked_again(opal, path, meanwhile)
+        for shown_on in (path, "/console/operator/reviews"):
+            assert await logo_of(deps, business, set_id) in " ".join((await opal.get(shown_on)).text.split())
         assert (await reviews.get_job(*of, WHOLE_ACCOUNT, asked.job_id)).state is JobState.IN_REVIEW
     await opal.post(path, await opened(opal, path))
     assert (await reviews.get_job(*of, WHOLE_ACCOUNT, asked.job_id)).state is JobState.RUNNING
+
+
+async def logo_of(deps: Deps, business: Business, set_id: FeatureSetId) -> str:
+    """The picture with which a page shows the logo of the feature set's label."""
+    of = deps, business.account.id
+    label_id = (await feature_sets.get_feature_set(*of, set_id)).label_id
+    assert label_id
+    label = await labels.get_label(*of, label_id)
+    return f'src="{labels.logo_url(deps.public_url, label)}" alt="Logo of {label.name}"'
 
 
 async def _set(deps: Deps, account_id: AccountId, set_id: FeatureSetId, change: FeatureSetChange) -> None:

@@ -22,7 +22,8 @@ class Confirm(Page, frozen=True):
     """What will be done, what is lost by it, and the way back. `danger` colours the button.
 
     Its form posts to the address of the page. `seen` is the digest of what would be lost, where someone else may change
-    that while the page is open: the action hands it to its use case.
+    that while the page is open: the action hands it to its use case. `logo`: the address and the text of
+    the picture that is decided about, if one is.
     """
 
     template: ClassVar[str] = "kit/confirm.html"
@@ -32,6 +33,7 @@ class Confirm(Page, frozen=True):
     back: str
     danger: bool = True
     seen: str = ""
+    logo: tuple[str, str] | None = None
 
 
 class Blocked(Page, frozen=True):

@@ -2,9 +2,11 @@
 
 from typing import ClassVar
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from callmark.domain.ids import ListingJobId
+from callmark.domain.labels.model import logo_address
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers.model import Review
 from callmark.domain.policy.model import Action
@@ -22,11 +24,18 @@ _MOST = 100
 """Requests that one page shows; the longest waiting first."""
 
 
+class ReviewRow(Struct, frozen=True):
+    """A request that waits, and the logo (empty: no label) that calls from its numbers would show."""
+
+    review: Review
+    logo_url: str
+
+
 class ReviewsPage(Page, frozen=True):
     """The requests that wait; whether this installation reviews at all."""
 
     template: ClassVar[str] = "reviews/list.html"
-    reviews: list[Review]
+    rows: list[ReviewRow]
     is_reviewing: bool
     most: int = _MOST
 
@@ -43,7 +52,8 @@ class RejectPage(Page, frozen=True):
 async def show_reviews(request: ConsoleRequest) -> Response:
     """What waits, longest first."""
     found = await reviews.list_reviews(request.deps, limit=_MOST)
-    return page(request, ReviewsPage(found, request.deps.settings.listing_policy == "review"))
+    rows = [_row(request, one) for one in found]
+    return page(request, ReviewsPage(rows, request.deps.settings.listing_policy == "review"))
 
 
 async def numbers(request: ConsoleRequest) -> Response:
@@ -59,13 +69,15 @@ async def numbers(request: ConsoleRequest) -> Response:
 
 
 async def ask_approve(request: ConsoleRequest) -> Page:
-    """Which name the numbers get, of how many."""
+    """Which name and logo the numbers get, of how many."""
     found = await _review(request)
     count = display_names.count(found.waiting_count, "number")
     shown = f"Calls from them show {found.label_name}." if found.label_name else "Their feature set has no label yet."
     reason = [f"The call reason is {found.call_reason}."] if found.call_reason else []
     title, seen = f"List {count} of {found.account_name}?", digest_of(found.identity)
-    return Confirm(title, [shown, *reason], "Approve", LIST, danger=False, seen=seen)
+    url = _row(request, found).logo_url
+    logo = (url, f"Logo of {found.label_name}") if url else None
+    return Confirm(title, [shown, *reason], "Approve", LIST, danger=False, seen=seen, logo=logo)
 
 
 async def approve(request: ConsoleRequest) -> Response:
@@ -103,6 +115,11 @@ async def _review(request: ConsoleRequest) -> Review:
         return await reviews.get_review(request.deps, request.id(ListingJobId))
     except NotFound as exc:
         raise _gone(exc) from exc
+
+
+def _row(request: ConsoleRequest, review: Review) -> ReviewRow:
+    sha256 = review.logo_sha256
+    return ReviewRow(review, logo_address(request.deps.public_url, sha256) if sha256 else "")
 
 
 def _gone(exc: NotFound) -> Gone:

@@ -31,7 +31,7 @@ function noteOf(said) {
   return note;
 }
 
-/** Says it beside the field, or below the day or the filters that it is one of; no text takes back what was said here. */
+/** Says it beside the field, or below the day or filters that it is one of; no text takes back what was said here. */
 function mark(field, said) {
   const old = notes.get(field);
   if (said === (old?.textContent.trim() ?? "")) return;
