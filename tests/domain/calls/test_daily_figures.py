@@ -194,11 +194,12 @@ async def test_calls_of_others_hide_none_of_ones_own_and_home_says_when_there_ar
         await tx.execute(OTHERS, clock.now() - timedelta(minutes=1), 2_000, None)  # which showed no record
     await stage.said(CallId(new_id()), CallEvent.ANSWERED)
     assert await stage.home() == (0, 1)
-    assert not (await stage.days()).is_behind
+    assert not (await stage.days()).are_calls_behind
     async with deps.db.connection() as tx:
         await tx.execute(OTHERS, clock.now() - timedelta(minutes=1), 2_000, new_id())
     assert await stage.home() == (0, 0)
-    assert (await stage.days()).is_behind
+    days = await stage.days()
+    assert (days.are_calls_behind, days.is_behind) == (True, False)
 
 
 async def counted(deps: Deps) -> Sequence[int]:

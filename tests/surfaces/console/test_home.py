@@ -1,6 +1,7 @@
 import re
 from datetime import timedelta
 
+from tests.domain.calls.test_daily_figures import OTHERS
 from tests.domain.personalisation.counted_calls import called, count_all, submit
 from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_label
@@ -10,6 +11,7 @@ from tests.surfaces.console.browser import Business, Visitors, links_of, make_op
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service
+from callmark.kit.ids import new_id
 
 MORE_THAN_A_PAGE_COUNTS = 31
 """Batches of 500."""
@@ -59,6 +61,25 @@ async def test_home_says_that_all_went_well_only_of_what_has_ended_and_is_counte
     assert "These figures may be a few minutes behind." in behind
     assert "Nothing has failed so far." in behind
     assert "Every record" not in behind
+
+
+async def test_home_says_of_calls_alone_that_those_of_all_accounts_are_not_counted(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    async with deps.db.connection() as tx:
+        await tx.execute(OTHERS, deps.clock.now() - timedelta(minutes=1), 2_000, new_id())
+    alice = await browse.as_member(business.admin)
+    idle = text_of(await alice.get("/console"))
+    assert "Shown and answered may be a few minutes behind." in idle
+    assert "Nothing pushed today" in idle
+    assert "No records today." in idle
+    cast = Cast(business.account, "", "", "", await make_label(deps, business.account.id))
+    batch = await submit(deps, cast)
+    records = await service.batch_status(deps, business.account.id, batch.id)
+    await service.acknowledge(deps, [record.key for record in records])
+    await run_due_once(deps)
+    assert "Every record reached its handset." in text_of(await alice.get("/console"))
+    assert "behind" not in text_of(await alice.get("/console/usage"))
 
 
 async def test_home_does_not_call_a_day_empty_whose_records_are_not_counted(

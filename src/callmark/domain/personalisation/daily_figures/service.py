@@ -63,10 +63,14 @@ class DayFigures(Struct, frozen=True):
 
 
 class DailyFigures(Struct, frozen=True):
-    """The last days, today last. `is_behind`: so much is coming in that the newest is not counted yet."""
+    """The last days, today last. `is_behind`: so much is coming in that the newest records are not counted yet.
+
+    `are_calls_behind` says the same of `shown` and `answered`. It is so for all accounts at once, also for an idle one.
+    """
 
     days: list[DayFigures]
     is_behind: bool
+    are_calls_behind: bool = False
 
     @property
     def today(self) -> DayFigures:
@@ -112,7 +116,8 @@ def with_calls(days: DailyFigures, added: Iterable[Added], *, are_all: bool) -> 
             )
             for one in days.days
         ],
-        days.is_behind or not are_all,
+        days.is_behind,
+        are_calls_behind=not are_all,
     )
 
 
