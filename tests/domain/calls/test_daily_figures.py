@@ -202,6 +202,26 @@ async def test_calls_of_others_hide_none_of_ones_own_and_home_says_when_there_ar
     assert (days.are_calls_behind, days.is_behind) == (True, False)
 
 
+SPREAD = """
+INSERT INTO call (receiver_number, id, caller_number, source, reported_at)
+SELECT '91' || (7000000000 + n)::text, gen_random_uuid(), '918040009999', 'none', $1::timestamptz - n * interval '1 ms'
+FROM generate_series(1, $2::int) n
+"""
+
+
+async def test_home_reads_no_more_calls_than_it_may_where_nobody_counts_them(deps: Deps, clock: FakeClock) -> None:
+    stage = await staged(deps, clock)
+    async with deps.db.connection() as tx:
+        await tx.execute(SPREAD, clock.now(), 19_998)
+    await stage.said(CallId(new_id()), CallEvent.ANSWERED)
+    assert (await stage.home(), (await stage.days()).are_calls_behind) == ((0, 1), False)
+    clock.advance(timedelta(seconds=1))
+    await stage.said(CallId(new_id()), CallEvent.SHOWN)
+    assert (await stage.home(), (await stage.days()).are_calls_behind) == ((0, 1), True)
+    await stage.passed(timedelta(minutes=20))
+    assert (await stage.home(), (await stage.days()).are_calls_behind) == ((1, 1), False)
+
+
 async def counted(deps: Deps) -> Sequence[int]:
     """What the job has counted, without what a page adds."""
     async with deps.db.connection() as tx:

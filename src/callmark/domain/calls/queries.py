@@ -20,6 +20,8 @@ from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 _KNOWN_AT: Sequence[LiteralString] = ("reported_at", "shown_known_at", "answered_known_at")
 """Columns with the instants at which something became known of a call."""
+_BETWEEN: LiteralString = "{at} >= $1 AND ({at}, id) > ($1, $2) AND {at} < $3"
+"""Which of a column's facts came after the key (`known_at`, id) and before an instant."""
 
 
 def _call(row: Row) -> Call:
@@ -179,16 +181,30 @@ async def counts_among(tx: Tx, ids: Sequence[UUID], receivers: Sequence[PhoneNum
     )
 
 
+async def known_at_after(tx: Tx, after: tuple[datetime | None, UUID], until: datetime, count: int) -> datetime | None:
+    """When the `count`th fact of calls became known after the key and before `until`; None when there are fewer.
+
+    Indexes as of `_firsts`; reads `count` entries of each at most.
+    """
+    parts: list[LiteralString] = [
+        f"(SELECT {at} AS known_at FROM call WHERE {_BETWEEN.format(at=at)} ORDER BY {at} LIMIT $4)" for at in _KNOWN_AT
+    ]
+    return await tx.fetchval(
+        f"SELECT known_at FROM ({' UNION ALL '.join(parts)}) k ORDER BY known_at OFFSET $4::bigint - 1 LIMIT 1",
+        *after,
+        until,
+        count,
+    )
+
+
 async def firsts_between(
     tx: Tx, after: tuple[datetime | None, UUID], until: datetime, limit: int, *, only_records: bool = False
 ) -> list[Row]:
     """What became known of calls after the key (`known_at`, id) and before `until`, in that order: see `_firsts`.
 
-    Those that showed no record can be left out; a mark moves along all.
+    Those that showed no record can be left out; a mark moves along all. They are read, without a limit.
     """
-    which: LiteralString = "{at} >= $1 AND ({at}, id) > ($1, $2) AND {at} < $3"
-    if only_records:
-        which += " AND record_id IS NOT NULL"
+    which: LiteralString = f"{_BETWEEN} AND record_id IS NOT NULL" if only_records else _BETWEEN
     return await _firsts(tx, which, "", *after, until, limit)
 
 
