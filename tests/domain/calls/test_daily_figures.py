@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from msgspec import Struct
-from tests.domain.personalisation.counted_calls import submit
+from tests.domain.personalisation.counted_calls import OTHERS, submit
 from tests.support.factories import make_cast
 from tests.support.fake_clock import FakeClock
 
@@ -177,13 +177,6 @@ async def test_home_and_funnel_agree_at_every_moment(
     await stage.passed(timedelta(hours=1))
     assert await stage.home() == await stage.funnel()
     assert await counted(deps) == await stage.funnel()
-
-
-OTHERS = """
-INSERT INTO call (receiver_number, id, caller_number, source, record_id, reported_at)
-SELECT '91' || (7000000000 + n)::text, gen_random_uuid(), '918040009999', 'none', $3, $1
-FROM generate_series(1, $2::int) n
-"""
 
 
 async def test_calls_of_others_hide_none_of_ones_own_and_home_says_when_there_are_too_many(

@@ -17,6 +17,13 @@ from callmark.instants import to_ms
 from callmark.kit.ids import new_id
 from callmark.record_rules.fields import NewRecord
 
+OTHERS = """
+INSERT INTO call (receiver_number, id, caller_number, source, record_id, reported_at)
+SELECT '91' || (7000000000 + n)::text, gen_random_uuid(), '918040009999', 'none', $3, $1
+FROM generate_series(1, $2::int) n
+"""
+"""Calls of somebody else, at one instant, with one record or none."""
+
 
 async def submit(deps: Deps, cast: Cast, count: int = 1, *, bad: int = 0) -> Batch:
     """A batch of good records and bad ones."""

@@ -1,8 +1,7 @@
 import re
 from datetime import timedelta
 
-from tests.domain.calls.test_daily_figures import OTHERS
-from tests.domain.personalisation.counted_calls import called, count_all, submit
+from tests.domain.personalisation.counted_calls import OTHERS, called, count_all, submit
 from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_label
 from tests.support.fake_clock import FakeClock
