@@ -5,17 +5,19 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from callmark.domain.calls import queries
+from callmark.domain.calls.model import LATE_AFTER
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.daily_figures import service as record_figures
 from callmark.domain.personalisation.daily_figures.service import DailyFigures
-from callmark.kit.clock_watch import AHEAD_WITHIN
+from callmark.kit.clock_watch import AHEAD_WITHIN, TRUSTED_WITHIN
 from callmark.kit.postgres.database import Row, Tx
 
-BEHIND = timedelta(minutes=5)
+BEHIND = LATE_AFTER + TRUSTED_WITHIN
 """How long after something became known of a call it is counted.
 
-By then a short call has ended, and what others write under an instant of their own clock is there."""
+By then what is counted with its first report is there, also from a process whose clock is as far behind as is trusted.
+"""
 _A_STEP = 2_000
 _MOST_STEPS = 25
 _TAIL = 2_000

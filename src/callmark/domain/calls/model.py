@@ -14,7 +14,7 @@ LATE_AFTER = timedelta(minutes=2)
 """So long after a call's first report, that its record was shown or answered comes late.
 
 It is then counted apart from the call. What comes sooner must be stored when the call is counted
-(`daily_figures.BEHIND`), also by a process whose clock is minutes off.
+(`daily_figures.BEHIND`), also by a process whose clock is as far behind as is trusted.
 """
 
 
