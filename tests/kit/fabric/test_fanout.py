@@ -159,6 +159,60 @@ async def test_handsets_that_answer_are_not_woken() -> None:
     assert wakes.numbers == []
 
 
+async def test_while_others_answer_those_that_are_silent_are_woken_once_and_answers_stay_in_groups() -> None:
+    """Answers that come while the last ones are written down leave no moment in which nothing has come."""
+    fanouts, wakes, loop = Fanouts(), Wakes(), asyncio.get_running_loop()
+    pushes = [Push(f"9199000000{i:02}", f"p{i}", b"") for i in range(90)]
+    left = [push.key for push in pushes]
+
+    def answer_in(turns: int) -> None:
+        if turns:
+            loop.call_soon(answer_in, turns - 1)
+        elif left:
+            fanouts.settle(left.pop(), Answer.ACKNOWLEDGED)
+
+    silent: list[str] = []
+    sizes: list[int] = []
+    run = fanouts.run(pushes, loop.time() + 1.5, lambda _: answer_in(0), None, wakes.quiet)
+    async for group in run:
+        if wakes.numbers:
+            silent = silent or list(wakes.numbers)
+            sizes.append(len(group))
+        answer_in(0)
+        answer_in(5)
+    assert len(silent) > 1
+    assert wakes.numbers == silent
+    assert max(sizes) > 1
+
+
+class SlowWakes:
+    """A statement that does not end; meanwhile the handset of push `a` answers."""
+
+    def __init__(self, fanouts: Fanouts) -> None:
+        self._fanouts = fanouts
+        self.under_way = 0
+
+    async def quiet(self, _: Collection[str]) -> None:
+        self.under_way += 1
+        try:
+            self._fanouts.settle("a", Answer.ACKNOWLEDGED)
+            await asyncio.Event().wait()
+        finally:
+            self.under_way -= 1
+
+
+async def test_an_answer_does_not_wait_for_a_wake_up_that_is_being_written() -> None:
+    fanouts = Fanouts()
+    wakes = SlowWakes(fanouts)
+    deadline = asyncio.get_running_loop().time() + 0.3
+    alone = fanouts.run_one(PUSHES[0], deadline, _nowhere, None, wakes.quiet)
+    assert await asyncio.wait_for(alone, 20) is Answer.ACKNOWLEDGED
+    together = _together(fanouts, PUSHES[:1], quiet=wakes.quiet, within_s=1)
+    assert await asyncio.wait_for(together, 20) == {0: Answer.ACKNOWLEDGED}
+    assert wakes.under_way == 0
+    assert not any(vars(fanouts).values())
+
+
 def _alone(fanouts: Fanouts, push: Push, *, within_s: float = WITHIN_S) -> asyncio.Task[Answer]:
     deadline = asyncio.get_running_loop().time() + within_s
     return asyncio.create_task(fanouts.run_one(push, deadline, _nowhere, None))

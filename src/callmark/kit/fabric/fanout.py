@@ -7,6 +7,8 @@ from enum import Enum, auto
 from functools import partial
 from typing import NamedTuple
 
+from callmark.kit.tasks import SideTasks
+
 GRACE_S = 0.05
 """How long a fan-out collects answers before it hands on those that have come."""
 
@@ -103,20 +105,45 @@ def _patient_until(deadline: float) -> float:
     return now + min((deadline - now) * PATIENCE_SHARE, MOST_PATIENCE_S)
 
 
-class _LonePush:
-    """A push that waits alone, for its one answer; None for the silence before it."""
+async def _ask(quiet: Quiet, numbers: Collection[str]) -> None:
+    await quiet(numbers)
 
-    __slots__ = ("answer",)
+
+def _asking(quiet: Quiet, numbers: Collection[str]) -> SideTasks:
+    """Asks `quiet` beside the wait for answers, which must not wait for its statement."""
+    tasks = SideTasks("quiet_handsets_not_woken")
+    tasks.start(_ask(quiet, numbers))
+    return tasks
+
+
+class _PatienceTimer:
+    """With the pushes of one fan-out: when it ends, `quiet` gets those that are `silent`, also while others answer."""
+
+    def __init__(self, quiet: Quiet, deadline: float, silent: Callable[[], Collection[str]]) -> None:
+        self._quiet, self._silent = quiet, silent
+        self._tasks: SideTasks | None = None
+        self._timer = asyncio.get_running_loop().call_at(_patient_until(deadline), self._over)
+
+    def _over(self) -> None:
+        if numbers := self._silent():
+            self._tasks = _asking(self._quiet, numbers)
+
+    async def end(self) -> None:
+        """Asks nothing from now on, and returns when what was asked has ended."""
+        self._timer.cancel()
+        if self._tasks:
+            await self._tasks.end()
+
+
+class _LonePush:
+    """A push that waits alone, for its one answer."""
+
+    __slots__ = ("answer", "asking", "timer")
 
     def __init__(self) -> None:
-        self.answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
-
-    def note_silence(self) -> None:
-        """Wakes the task that waits, which waits again for what is answered from now on."""
-        waiting = self.answer
-        if not waiting.done():
-            self.answer = waiting.get_loop().create_future()
-            waiting.set_result(None)
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.asking: SideTasks | None = None
+        self.timer: asyncio.TimerHandle
 
     def answered(self, _key: str, answer: Answer) -> None:
         """Takes its answer; the first counts."""
@@ -184,18 +211,16 @@ class Fanouts:
         quiet: Quiet | None = None,
     ) -> AsyncGenerator[list[tuple[int, Answer]]]:
         """As `Fabric.push`, which gives `send`."""
-        fanout, until = self.begin(pushes), _patient_until(deadline) if quiet else deadline
+        fanout = self.begin(pushes)
         again = Resending(lambda some: send([push for push in some if push.key in fanout.open]))
+
+        def silent() -> set[str]:
+            return {pushes[i].number for key, i in fanout.open.items() if not again.is_expected(key)}
+
+        patience = _PatienceTimer(quiet, deadline, silent) if quiet else None
         try:
             send(pushes)
-            while fanout.open or fanout.come:
-                if not await fanout.answered_by(until):
-                    if quiet:
-                        await quiet({pushes[i].number for key, i in fanout.open.items() if not again.is_expected(key)})
-                        quiet, until = None, deadline
-                        continue
-                    fanout.come += [(i, Answer.SILENT) for i in self.abandon(fanout)]
-                come, fanout.come = fanout.come, []
+            while come := await self.take(fanout, deadline):
                 if returning and (back := await again.among(pushes, come, returning)):
                     self._reopen(fanout, back)
                     again.later(list(back.values()))
@@ -205,6 +230,8 @@ class Fanouts:
         finally:
             again.stop()
             self.abandon(fanout)
+            if patience:
+                await patience.end()
 
     async def run_one(
         self,
@@ -238,20 +265,23 @@ class Fanouts:
             self._of_key[push.key] = lone
         call_at = asyncio.get_running_loop().call_at
         if quiet:
-            timer = call_at(_patient_until(deadline), lone.note_silence)
+            lone.timer = call_at(_patient_until(deadline), self._lose_patience, push, lone, deadline, quiet)
         else:
-            timer = call_at(deadline, self._give_up, push.key, lone)
+            lone.timer = call_at(deadline, self._give_up, push.key, lone)
         try:
             send((push,))
-            answer = await lone.answer
-            if quiet and answer is None:
-                timer = call_at(deadline, self._give_up, push.key, lone)
-                await quiet((push.number,))
-                answer = await lone.answer
-            return answer or Answer.SILENT
+            return await lone.answer
         finally:
-            timer.cancel()
+            lone.timer.cancel()
             self._give_up(push.key, lone)
+            if lone.asking:
+                await lone.asking.end()
+
+    def _lose_patience(self, push: Push, lone: _LonePush, deadline: float, quiet: Quiet) -> None:
+        """Asks `quiet`, once, and waits on until the deadline."""
+        lone.timer = asyncio.get_running_loop().call_at(deadline, self._give_up, push.key, lone)
+        if not lone.answer.done():
+            lone.asking = _asking(quiet, (push.number,))
 
     def _give_up(self, key: str, lone: _LonePush) -> None:
         """Stops waiting: an answer that is read from now on is late, even before the task that waited has woken up."""
@@ -295,6 +325,13 @@ class Fanouts:
             waiting.lose()
         self._of_key.clear()
         self._displaced.clear()
+
+    async def take(self, fanout: Fanout, deadline: float) -> list[tuple[int, Answer]]:
+        """The next answers, by position; at the deadline all that is open is SILENT. Empty when each has its answer."""
+        if (fanout.open or fanout.come) and not await fanout.answered_by(deadline):
+            fanout.come += [(i, Answer.SILENT) for i in self.abandon(fanout)]
+        come, fanout.come = fanout.come, []
+        return come
 
     def _reopen(self, fanout: Fanout, pushes: Mapping[int, Push]) -> None:
         """Waits again for answers to these of its pushes, by position."""
