@@ -80,7 +80,7 @@ async def test_failed_numbers_of_several_feature_sets_are_listed_again_all_or_no
     label_id = (await feature_sets.get_feature_set(*of, other)).label_id
     await feature_sets.unpublish_feature_set(*of, other, by=ALICE)
     await feature_sets.update_feature_set(*of, other, FeatureSetChange(label_id=None), by=ALICE)
-    with pytest.raises(InvalidInput, match="without a label"):
+    with pytest.raises(InvalidInput, match=r"without a label cannot be published: Returns$"):
         await imports.publish_again(*of, failed, by=ALICE)
     assert await states_of(*of) == {NumberState.FAILED: 3}
     await feature_sets.update_feature_set(*of, other, FeatureSetChange(label_id=label_id), by=ALICE)

@@ -16,7 +16,7 @@ from callmark.domain.feature_sets.number_groups import keep_number_group
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId
 from callmark.domain.numbers import queries, search, service
 from callmark.domain.numbers.model import MOST_NUMBERS, Number, NumberState, Published, RequestStatus
-from callmark.domain.numbers.sort_request import ListingRequest, sort_published
+from callmark.domain.numbers.sort_request import ListingRequest, read_request, sort_published
 from callmark.domain.policy.model import Actor, Scope
 from callmark.domain.stale_confirmations import digest_of, refuse_changed
 from callmark.kit.errors import Forbidden, InvalidInput
@@ -182,14 +182,21 @@ async def delist_chosen(deps: Deps, account_id: AccountId, chosen: Sequence[Phon
 async def publish_again(deps: Deps, account_id: AccountId, chosen: Sequence[PhoneNumber], *, by: Actor) -> int:
     """Sends failed ones of those numbers to be listed again, all or none; how many.
 
-    Raises InvalidInput for a missing label of one of their feature sets.
+    Raises InvalidInput for a missing label of one of their feature sets, and names it.
     """
     held = await search.find_in_sets(deps, account_id, by.scope, chosen)
     of_sets = sorted(_by_set([one for one in held if one.state is NumberState.FAILED]).items())
 
     async def use(tx: Transaction) -> int:
-        answers = [await service.publish_in(tx, deps, account_id, set_id, some, by=by) for set_id, some in of_sets]
-        return sum(len(answer.updated) for answer in answers)
+        count = 0
+        for set_id, some in of_sets:
+            into = await service.lock_set(tx, account_id, set_id, by.scope)
+            try:
+                answer = await service.list_into(tx, deps, into, read_request(some), by=by)
+            except InvalidInput as refused:
+                raise InvalidInput(f"{refused.message}: {into.name}", field=refused.field) from refused
+            count += len(answer.updated)
+        return count
 
     return await service.in_transaction(deps, use)
 
