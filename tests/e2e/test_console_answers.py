@@ -101,7 +101,13 @@ def set_hours(page: Page) -> None:
     page.get_by_label("Monday, opening 1, to").fill("14:00")
     page.get_by_label("Time zone of the business").select_option("Asia/Kolkata")
     page.get_by_label("Receiver's time zone").select_option("Asia/Dubai")
+    page.get_by_label("Tuesday, opening 1, from").fill("09:00")
+    page.get_by_label("Tuesday, opening 1, from").focus()
+    page.keyboard.press("Delete")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Enter a complete, valid time, or clear the field.")).to_be_visible()
     page.get_by_role("button", name="Copy Monday to other weekdays").click()
+    expect(page.locator(".an-day .is-invalid, .an-day .invalid-feedback")).to_have_count(0)
     coming = datetime.now(UTC) + timedelta(days=2)  # whole, and once among the days that may be chosen
     weekday = next(day for day in (f"{coming + timedelta(days=more):%A}" for more in range(3)) if day[0] != "S")
     offered = page.locator("#preview details", has_text=weekday)
