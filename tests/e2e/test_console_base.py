@@ -226,6 +226,21 @@ def test_a_part_that_is_not_updated_says_since_when(console: ConsoleTabs) -> Non
     expect(page.locator("#cs-live")).to_have_text(note.inner_text())
     page.clock.run_for(4_000)
     expect(note).to_have_count(1)
+    held = list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.unroute_all()
+    page.route("**/console/usage", hold)
+    with page.expect_request("**/console/usage"):
+        page.clock.run_for(2_000)
+    page.evaluate("getSelection().selectAllChildren(document.getElementById('live'))")
+    with page.expect_event("requestfinished"):
+        held[0].continue_()
+    expect(note).to_have_count(1)  # an answer that is not shown, because somebody selects text, updates nothing
+    page.evaluate("getSelection().empty()")
+    page.route("**/console/usage", lambda route: route.fulfill(status=503))
     page.clock.resume()
     check_page(page)
     page.unroute_all()

@@ -351,8 +351,8 @@ function renewed(part) {
   part.querySelector(":scope > .cs-outdated")?.remove();
 }
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  const { elt, triggeringEvent } = detail.requestConfig;
-  if (detail.successful) renewed(triggeringEvent ? detail.target : elt);
+  const { elt, triggeringEvent, isLeft } = detail.requestConfig;
+  if (detail.successful && !isLeft) renewed(triggeringEvent ? detail.target : elt);
 });
 document.addEventListener("outdated", (event) => outdated(event.target)); // by progress.js, as the next
 document.addEventListener("updated", (event) => renewed(event.target));
@@ -376,7 +376,10 @@ document.addEventListener("htmx:configRequest", (event) => {
 /* What somebody has opened or closed stays so when its part is replaced: by ids too. */
 let folds = [];
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!detail.requestConfig.triggeringEvent && isUsed(detail.target)) detail.shouldSwap = false;
+  if (!detail.requestConfig.triggeringEvent && isUsed(detail.target)) {
+    detail.shouldSwap = false;
+    detail.requestConfig.isLeft = true;
+  }
   folds = [...detail.target.querySelectorAll("details[id]")].map(({ id, open }) => ({ id, open }));
 });
 document.addEventListener("htmx:afterSwap", () => {
