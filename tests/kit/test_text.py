@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from callmark.kit.errors import InvalidInput
-from callmark.kit.text import alike, clean_line, kept_or, some_names
+from callmark.kit.text import alike, clean_line, kept_or, share, some_names
 from callmark.record_rules.characters import is_showable, named, refused_in
 
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
@@ -143,3 +143,27 @@ def test_a_sentence_names_three_and_says_how_many_more() -> None:
     assert some_names("operation", ["Sales"]) == "the operation 'Sales'"
     assert some_names("process", ["a", "b", "c"]) == "the processes 'a', 'b', 'c'"
     assert some_names("feature set", list("abcde")) == "the feature sets 'a', 'b', 'c' and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "said"),
+    [
+        (5029, 5039, "99.8 %"),
+        (24, 5039, "< 1 %"),
+        (1, 1_000_000, "< 1 %"),
+        (0, 5039, "0 %"),
+        (5039, 5039, "100 %"),
+        (5038, 5039, "99.9 %"),
+        (999_999, 1_000_000, "99.9 %"),
+        (99, 100, "99 %"),
+        (995, 1000, "99.5 %"),
+        (986, 1000, "99 %"),
+        (1, 3, "33 %"),
+        (2, 3, "67 %"),
+        (1, 100, "1 %"),
+        (7, 5, "> 100 %"),
+        (0, 0, ""),
+    ],
+)
+def test_a_share_is_never_nicer_than_the_truth(part: int, whole: int, said: str) -> None:
+    assert share(part, whole).replace("\N{NO-BREAK SPACE}", " ") == said

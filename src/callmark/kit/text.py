@@ -1,11 +1,14 @@
-"""Short texts people type: names of accounts, members, labels."""
+"""Short texts people type, such as names of accounts and labels, and figures as people read them."""
 
 from collections.abc import Callable, Iterable, Sequence
 
 from callmark.kit.errors import InvalidInput
 from callmark.record_rules.characters import is_showable, named, refused_in
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 _MOST_NAMED = 3
+_NEARLY_ALL = range(991, 1000)
+"""Thousandths of a whole that a percentage without a fraction would make 100, or seem to."""
 
 
 def clean_line(text: str, field: str, *, longest: int, what: str = "") -> str:
@@ -59,3 +62,20 @@ def some_names(kind: str, names: Sequence[str]) -> str:
     rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
     return f"the {kind if len(names) == 1 else plural} {first}{rest}"
+
+
+def share(part: int, whole: int) -> str:
+    """A part of a whole as a percentage that is never nicer than the truth: `40 %`, `< 1 %`, `99.8 %`.
+
+    0 and 100 stand for none and all alone; above 99 it is rounded down to a tenth. Empty when there is no whole.
+    """
+    if whole <= 0:
+        return ""
+    percent = 100 * part / whole
+    if part > whole:
+        return f">{NO_BREAK}100{NO_BREAK}%"
+    if 0 < percent < 1:
+        return f"<{NO_BREAK}1{NO_BREAK}%"
+    tenths = part * 1000 // whole
+    number = f"{tenths / 10:.1f}".removesuffix(".0") if tenths in _NEARLY_ALL else f"{percent:.0f}"
+    return f"{number}{NO_BREAK}%"

@@ -11,6 +11,7 @@ from tests.domain.webhooks.receiving import Stage, staged
 from tests.support.actors import OPERATOR
 from tests.support.factories import ALICE
 from tests.support.fake_clock import FakeClock
+from tests.support.written_mails import written_mails
 
 from callmark.domain.alerts import recipients
 from callmark.domain.alerts.model import AlertKind
@@ -158,9 +159,11 @@ async def test_phones_that_connect_later_in_the_day_are_no_failing_pushes(deps: 
                 await figures.add(tx, [(*of, "late", 450), (*of, "success", 450), (*of, "not_registered", -450)])
             clock.advance(timedelta(days=1))
         assert await count_mails(deps) == 0
-        await add_day(stage, stage.account_id, clock.now().date(), accepted=1_000, success=150, failed=850)
+        await add_day(stage, stage.account_id, clock.now().date(), accepted=1_000, success=3, failed=997)
         await watch_days(deps)
         assert await subjects(deps) == {"Acme: fewer call records reach handsets"}
+        (one, *_) = await written_mails(deps)
+        assert "< 1 % of today's valid call records of Acme" in one.text.replace("\N{NO-BREAK SPACE}", " ")  # not 0 %
 
 
 async def add_day(

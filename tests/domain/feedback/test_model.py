@@ -18,6 +18,7 @@ from callmark.domain.feedback.model import (
     QuestionAnswer,
     QuestionKind,
     StoredAnswer,
+    average_text,
     campaign_name,
     check_questions,
     checked_call_types,
@@ -190,3 +191,19 @@ def test_results_name_every_option_and_a_ratings_average() -> None:
     assert result_of(RATING, {}, 0).average is None
     remarks = result_of(REMARK, {"": 2}, 2)
     assert (remarks.answered, remarks.counts, remarks.average) == (2, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("counts", "stars", "exact"),
+    [
+        ({"5": 20}, "5.0", "5.00"),
+        ({"5": 20, "4": 1}, "4.9", "4.95"),
+        ({"5": 999, "4": 1}, "4.9", "4.99"),
+        ({"4": 2, "5": 1}, "4.3", "4.33"),
+        ({"1": 3}, "1.0", "1.00"),
+    ],
+)
+def test_an_average_is_never_nicer_than_the_truth(counts: dict[str, int], stars: str, exact: str) -> None:
+    average = result_of(RATING, counts, sum(counts.values())).average
+    assert average is not None
+    assert (average_text(average, 1), average_text(average, 2)) == (stars, exact)

@@ -1,4 +1,4 @@
-"""Times, shares and sizes as pages say them."""
+"""Times and sizes as pages say them."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -37,30 +37,6 @@ def test_a_time_is_rounded_to_the_nearest_and_days_are_those_of_the_zone(apart: 
 
 def test_the_exact_time_names_its_zone() -> None:
     assert told(NOW, INDIA) == "12 Jan 2026, 19:35:33, Asia/Kolkata"
-
-
-@pytest.mark.parametrize(
-    ("part", "whole", "said"),
-    [
-        (5029, 5039, "99.8 %"),
-        (24, 5039, "< 1 %"),
-        (1, 1_000_000, "< 1 %"),
-        (0, 5039, "0 %"),
-        (5039, 5039, "100 %"),
-        (5038, 5039, "99.9 %"),
-        (999_999, 1_000_000, "99.9 %"),
-        (99, 100, "99 %"),
-        (995, 1000, "99.5 %"),
-        (986, 1000, "99 %"),
-        (1, 3, "33 %"),
-        (2, 3, "67 %"),
-        (1, 100, "1 %"),
-        (7, 5, "> 100 %"),
-        (0, 0, ""),
-    ],
-)
-def test_a_share_is_never_nicer_than_the_truth(part: int, whole: int, said: str) -> None:
-    assert display_names.share(part, whole).replace("\N{NO-BREAK SPACE}", " ") == said
 
 
 @pytest.mark.parametrize(

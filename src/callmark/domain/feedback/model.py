@@ -306,3 +306,10 @@ def result_of(question: Question, counts: Mapping[str, int], answered: int) -> Q
     if question.kind is QuestionKind.RATING and answered:
         average = sum(int(rating) * count for rating, count in whole.items()) / answered
     return QuestionResult(question, answered, whole, average)
+
+
+def average_text(average: float, places: int) -> str:
+    """An average rating with `places` decimals, never nicer than the truth: only fives are `5.0`, and 4.99 is `4.9`."""
+    highest = float(RATINGS[-1])
+    shown = min(average, highest - 10**-places) if average < highest else average
+    return f"{shown:.{places}f}"

@@ -13,6 +13,7 @@ from callmark.domain.feedback.model import (
     CampaignType,
     NewQuestion,
     QuestionResult,
+    average_text,
 )
 from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, QuestionId
 from callmark.domain.policy.plan import Feature
@@ -273,5 +274,5 @@ def _result_row(result: QuestionResult) -> Row:
 
 def _result_line(result: QuestionResult) -> Row:
     counts = ", ".join(f"{option}: {count}" for option, count in result.counts.items())
-    average = "" if result.average is None else f"{result.average:.2f}"
+    average = "" if result.average is None else average_text(result.average, 2)
     return {**_result_row(result), "counts": counts, "average": average}

@@ -10,7 +10,14 @@ from callmark.domain.events.model import EventType
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.feature_sets.model import FeatureSetState
 from callmark.domain.feedback import service as feedback
-from callmark.domain.feedback.model import CallType, CampaignResults, CampaignState, Feedback
+from callmark.domain.feedback.model import (
+    CallType,
+    CampaignResults,
+    CampaignState,
+    Feedback,
+    QuestionResult,
+    average_text,
+)
 from callmark.domain.ids import CampaignId, FeedbackId
 from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import LogFile
@@ -18,6 +25,7 @@ from callmark.domain.policy.model import Action
 from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
+from callmark.kit.text import NO_BREAK, share
 from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.campaign_builder import (
     LIST,
@@ -63,12 +71,13 @@ class Bar(Struct, frozen=True):
 
 
 class Chart(Struct, frozen=True):
-    """How a question was answered; no bars for free text; `average` is of a rating, from 1 to 5."""
+    """How a question was answered; no bars for free text; `average` is of a rating, `stars` how it reads."""
 
     question: str
     answered: int
     bars: list[Bar]
     average: float | None
+    stars: str
 
 
 class CampaignPage(Page, frozen=True):
@@ -290,7 +299,12 @@ def _asked_after(found: PlacedCampaign) -> list[CallType]:
 
 
 def _charts(results: CampaignResults) -> list[Chart]:
-    return [Chart(one.question.text, one.answered, _bars(one.counts), one.average) for one in results.questions]
+    return [_chart(one) for one in results.questions]
+
+
+def _chart(one: QuestionResult) -> Chart:
+    stars = "" if one.average is None else average_text(one.average, 1)
+    return Chart(one.question.text, one.answered, _bars(one.counts), one.average, stars)
 
 
 def _bars(counts: Mapping[str, int]) -> list[Bar]:
@@ -299,7 +313,7 @@ def _bars(counts: Mapping[str, int]) -> list[Bar]:
         Bar(
             label,
             count,
-            display_names.share(count, whole).replace(display_names.NO_BREAK, ""),
+            share(count, whole).replace(NO_BREAK, ""),
             round(100 * count / whole) if whole else 0,
         )
         for label, count in counts.items()

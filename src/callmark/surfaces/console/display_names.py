@@ -24,11 +24,9 @@ from callmark.domain.structure.model import NodeKind
 from callmark.domain.webhooks.deliveries.health import HealthState
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.kit.roles import ALL_ROLES
+from callmark.kit.text import NO_BREAK
 from callmark.record_rules.fields import Fault, Field
 
-NO_BREAK = "\N{NO-BREAK SPACE}"
-_NEARLY_ALL = range(991, 1000)
-"""Thousandths of a whole that a percentage without a fraction would make 100, or seem to."""
 FEATURES = {
     Feature.CALL_PERSONALISATION: "Call Personalisation",
     Feature.NUMBER_MANAGEMENT: "Number Management",
@@ -190,23 +188,6 @@ FAULTS = {
 def fault(field: str | None, what: str | None) -> str:
     """A record's fault as a sentence; empty for none."""
     return f"{FIELDS[Field(field)]} {FAULTS[Fault(what)]}" if field and what else ""
-
-
-def share(part: int, whole: int) -> str:
-    """A part of a whole as a percentage that is never nicer than the truth: `40 %`, `< 1 %`, `99.8 %`.
-
-    0 and 100 stand for none and all alone; above 99 it is rounded down to a tenth. Empty when there is no whole.
-    """
-    if whole <= 0:
-        return ""
-    percent = 100 * part / whole
-    if part > whole:
-        return f">{NO_BREAK}100{NO_BREAK}%"
-    if 0 < percent < 1:
-        return f"<{NO_BREAK}1{NO_BREAK}%"
-    tenths = part * 1000 // whole
-    number = f"{tenths / 10:.1f}".removesuffix(".0") if tenths in _NEARLY_ALL else f"{percent:.0f}"
-    return f"{number}{NO_BREAK}%"
 
 
 def size(number_of_bytes: int) -> str:

@@ -15,7 +15,7 @@ from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import Action
 from callmark.domain.webhooks.deliveries import health
 from callmark.domain.webhooks.deliveries.health import WebhookHealth
-from callmark.surfaces.console import display_names
+from callmark.kit.text import share
 from callmark.surfaces.console.first_steps import Card, card_on_home
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
@@ -108,7 +108,7 @@ def _stages(days: DailyFigures) -> list[Stage]:
 
     def stage(label: str, hint: str, count: int, url: str = "") -> Stage:
         width = min(100 * count / today.accepted, 100) if today.accepted else 0
-        return Stage(label, hint, count, display_names.share(count, today.accepted), width, url)
+        return Stage(label, hint, count, share(count, today.accepted), width, url)
 
     return [
         stage("Accepted", "records accepted today", today.accepted, f"/console/batches{since}"),

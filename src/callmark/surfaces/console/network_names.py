@@ -4,8 +4,8 @@ from callmark.domain.calls.model import CallEvent, CallSource
 from callmark.domain.signed_calls.model import SignedCall, VerifiedCall, Verstat
 from callmark.domain.signed_calls.search import CallOnNetwork
 from callmark.domain.spoof_alarms.model import SpoofCause
+from callmark.kit.text import NO_BREAK
 from callmark.passport import Attestation, Reason
-from callmark.surfaces.console.display_names import NO_BREAK
 
 VERDICTS = {Verstat.PASSED: "Passed", Verstat.FAILED: "Failed", Verstat.NONE: "Not signed"}
 VERDICT_COLOURS = {Verstat.PASSED: "green", Verstat.FAILED: "red", Verstat.NONE: "orange"}

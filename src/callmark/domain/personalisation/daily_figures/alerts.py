@@ -7,6 +7,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.daily_figures import queries
 from callmark.domain.personalisation.daily_figures.queries import DayBesideWeek
+from callmark.kit.text import share
 
 FEWEST_RECORDS = 100
 """Of a day, before anything is said about it."""
@@ -56,16 +57,11 @@ def _alert(deps: Deps, day: DayBesideWeek, kind: AlertKind, account_name: str) -
         ]
         link = ("Open the invalid records", f"{console}/records?state=invalid")
     else:
-        how = "fewer call records reach handsets"
-        share = _share(day.pushed, day.settled)
+        how, today = "fewer call records reach handsets", share(day.pushed, day.settled)
         lines = [
-            f"{share} of today's valid call records of {account_name} reached a handset at once.",
-            f"In the seven days before it was {_share(day.pushed_before, day.settled_before)}.",
+            f"{today} of today's valid call records of {account_name} reached a handset at once.",
+            f"In the seven days before it was {share(day.pushed_before, day.settled_before)}.",
             "The page of each record says why it did not: for example, that no handset is registered with its number.",
         ]
         link = ("Open today's figures", console)
     return Alert(kind, AccountId(day.account_id), f"{account_name}: {how}", lines, [link])
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.0f} %"
