@@ -44,10 +44,10 @@ async def test_an_icon_is_the_logo_as_a_square_png_under_its_contents_name(deps:
 
 async def test_transparency_stays() -> None:
     out = io.BytesIO()
-    Image.new("RGBA", (200, 200), (10, 20, 30, 0)).save(out, "PNG")
+    Image.new("RGBA", (200, 200), (10, 20, 30, 128)).save(out, "PNG")
     with Image.open(io.BytesIO(draw_icon(logo.clean_logo(out.getvalue()), 64))) as image:
         assert image.mode == "RGBA"
-        assert image.getchannel("A").getextrema() == (0, 0)
+        assert image.getchannel("A").getextrema() == (128, 128)
 
 
 async def test_what_was_drawn_once_is_kept_by_every_process(deps: Deps) -> None:

@@ -29,7 +29,7 @@ def raw_png(width: int, height: int, depth: int, colour: int, pixels: bytes, *ex
 
 def picture(size: tuple[int, int] = (200, 200), mode: str = "RGB", form: str = "PNG") -> bytes:
     out = io.BytesIO()
-    Image.new(mode, size).save(out, form)
+    Image.new(mode, size, (0, 255) if mode == "LA" else (0, 0, 0, 255) if mode == "RGBA" else 0).save(out, form)
     return out.getvalue()
 
 
@@ -272,8 +272,24 @@ def test_metadata_and_what_follows_the_picture_are_dropped() -> None:
 
 def test_transparency_is_kept() -> None:
     out = io.BytesIO()
-    Image.new("P", (200, 200)).save(out, "PNG", transparency=0)
-    assert pixels_of(clean_logo(out.getvalue())).getpixel((0, 0)) == (0, 0, 0, 0)
+    image = Image.new("P", (200, 200))
+    image.putpixel((7, 7), 1)
+    image.save(out, "PNG", transparency=0)
+    kept = pixels_of(clean_logo(out.getvalue()))
+    assert kept.getpixel((0, 0)) == (0, 0, 0, 0)
+    assert kept.getchannel("A").getpixel((7, 7)) == 255
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("RGBA", (255, 0, 0, 0)), ("LA", (9, 0)), ("RGBA", (0, 0, 0, 15))])
+def test_a_picture_that_nobody_can_see_is_refused(mode: str, colour: tuple[int, ...]) -> None:
+    image, out, dotted = Image.new(mode, (200, 200), colour), io.BytesIO(), io.BytesIO()
+    image.save(out, "PNG")
+    with pytest.raises(InvalidInput, match="whole picture is transparent") as refused:
+        clean_logo(out.getvalue())
+    assert refused.value.field == "logo"
+    image.putpixel((199, 199), (*colour[:-1], 16))
+    image.save(dotted, "PNG")
+    assert pixels_of(clean_logo(dotted.getvalue())).getchannel("A").getpixel((199, 199)) == 16
 
 
 def test_the_same_picture_gives_the_same_bytes() -> None:

@@ -1,6 +1,7 @@
 """Logos: an uploaded file is checked, decoded and encoded again, so that only its pixels are kept and served.
 
-Source: contract D35: exactly 200 by 200 pixels, a PNG by its content, smaller than 2 MB (2,097,152 bytes).
+Source: contract D35: exactly 200 by 200 pixels, a PNG by its content, smaller than 2 MB (2,097,152 bytes). And as a
+name must be (D52), something of it must be visible.
 """
 
 import hashlib
@@ -30,9 +31,12 @@ def clean_logo(file: bytes) -> bytes:
     from callmark.domain.labels import logo_pixels  # here, because it imports Pillow: few processes ever draw
 
     try:
-        return logo_pixels.encoded(parts)
+        picture = logo_pixels.decoded(parts)
     except Exception as exc:  # decoders raise whatever they come upon; the file is someone's, not ours
         raise _damaged() from exc
+    if not logo_pixels.is_visible(picture):
+        raise InvalidInput("logo cannot be seen: the whole picture is transparent", field="logo")
+    return logo_pixels.encoded(picture)
 
 
 def sha256(png: bytes) -> bytes:

@@ -11,11 +11,22 @@ _untyped: Any = ImageCms  # typed in a part only
 _SRGB: Any = _untyped.createProfile("sRGB")
 _SPACES = {"GRAY": "L", "RGB ": "RGB"}
 """The colour spaces of profiles that a PNG can have, and the mode of the pixels that they speak of."""
+_FAINTEST_ALPHA = 16
+"""Of 255. What is more transparent everywhere is not seen on any background."""
 
 
-def encoded(parts: PngParts) -> bytes:
-    """The picture as an 8-bit PNG in sRGB, RGB or RGBA. Raises whatever a decoder comes upon in a damaged file."""
-    return _encode(_picture(parts))
+def is_visible(image: Image.Image) -> bool:
+    """Whether something of the picture can be seen, whatever its colours: not all of it is transparent."""
+    alpha = image.getchannel("A").tobytes() if image.mode == "RGBA" else b"\xff"
+    return max(alpha) >= _FAINTEST_ALPHA
+
+
+def encoded(image: Image.Image) -> bytes:
+    """The picture as a PNG without metadata; the same picture gives the same bytes."""
+    out = io.BytesIO()
+    bare = Image.frombytes(image.mode, image.size, image.tobytes())  # leaves every kind of metadata behind
+    bare.save(out, "PNG", compress_level=9)
+    return out.getvalue()
 
 
 def drawn(initial: str, hue: int, side: int) -> bytes:
@@ -26,11 +37,14 @@ def drawn(initial: str, hue: int, side: int) -> bytes:
         draw.text((side / 2, side / 2), initial, fill="white", font=ImageFont.load_default(size=130), anchor="mm")
     else:
         draw.ellipse((50, 50, 150, 150), fill="white")
-    return _encode(image)
+    return encoded(image)
 
 
-def _picture(parts: PngParts) -> Image.Image:
-    """The pixels as RGB or RGBA, in sRGB; transparency is read before colours change."""
+def decoded(parts: PngParts) -> Image.Image:
+    """The pixels as 8-bit RGB or RGBA, in sRGB. Raises whatever a decoder comes upon in a damaged file.
+
+    Transparency is read before colours change.
+    """
     image = _load(parts)
     alpha = _alpha(image, parts)
     if parts.colour == GREY:
@@ -107,10 +121,3 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _in_eight_bits(image: Image.Image) -> Image.Image:
     """16-bit grey brought to 8 bits by its high byte; Pillow's own conversion would clip it to white."""
     return _band(image.size, image.tobytes("raw", "I;16B")[::2])
-
-
-def _encode(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    bare = Image.frombytes(image.mode, image.size, image.tobytes())  # leaves every kind of metadata behind
-    bare.save(out, "PNG", compress_level=9)
-    return out.getvalue()
