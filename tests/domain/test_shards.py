@@ -262,20 +262,25 @@ def _of_handsets() -> dict[str, Statement]:
         "whether a stream was open": lambda tx, on: presence_queries.lost_within(
             tx, [(on.receiver, on.now, on.real_now)]
         ),
+        "whose record a call showed": lambda tx, on: handset_queries.owner_of(
+            tx, RecordKey(on.receiver, on.ends_at, RecordId(new_id()))
+        ),
         "a call is reported": lambda tx, on: calls.merge(tx, on.call()),
         "a receiver's calls are counted": lambda tx, on: calls.count_in(tx, on.receiver, (on.now, on.now), 5),
         "a call is looked up": lambda tx, on: calls.find(tx, on.receiver, CallId(new_id())),
-        "whether a call was missed": lambda tx, on: calls.any_missed(tx, on.receiver, on.caller),
+        "whether a call was missed": lambda tx, on: calls.any_missed(
+            tx, on.receiver, on.caller, on.cast.account.id, on.now
+        ),
         "the calls that showed a record": lambda tx, on: calls.of_record(tx, random_uuid(), on.receiver, 9),
         "a callback is requested": lambda tx, on: callbacks.insert_request(tx, on.request()),
         "a callback request is repeated": lambda tx, on: callbacks.find_repeated(tx, on.receiver, random_uuid()),
         "callback requests of a pair are counted": lambda tx, on: callbacks.count_of_pair(
-            tx, on.receiver, on.caller, (on.now, on.now), 5
+            tx, on.receiver, on.cast.account.id, on.caller, (on.now, on.now), 5
         ),
         "feedback is given": lambda tx, on: feedback.insert_feedback(tx, on.feedback()),
         "a call's feedback is looked up": lambda tx, on: feedback.find_of_call(tx, on.receiver, CallId(new_id())),
         "feedback of a pair is counted": lambda tx, on: feedback.count_of_pair(
-            tx, on.receiver, on.caller, (on.now, on.now), 5
+            tx, on.receiver, on.cast.account.id, on.caller, (on.now, on.now), 5
         ),
     }
 

@@ -135,3 +135,15 @@ async def bodies(deps: Deps, account_id: AccountId) -> list[str]:
     found, last = await events.events_after(deps, account_id, 0, 10_000)
     assert [event.number for event in found] == list(range(1, last + 1))
     return [event.body for event in found]
+
+
+async def hand_over(deps: Deps, listed: Listed, to: Listed) -> Listed:
+    """The number, which its account delists and the other lists: it stands in the other's feature set from now on."""
+    async with deps.db.transaction() as tx:
+        await tx.execute("DELETE FROM number WHERE phone_number = $1", listed.number)
+        await tx.execute(
+            "INSERT INTO number (phone_number, account_id, feature_set_id, phone_type, state, created_by_email,"
+            " created_at, updated_at) VALUES ($1, $2, $3, 'verified', 'listed', $4, $5, $5)",
+            *(listed.number, to.account_id, to.feature_set_id, SOMEBODY, deps.clock.now()),
+        )
+    return Listed(to.account_id, to.feature_set_id, listed.number)

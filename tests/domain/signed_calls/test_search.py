@@ -69,7 +69,9 @@ async def verify(
     return call
 
 
-async def ended(deps: Deps, receiver: PhoneNumber, outcome: CallEvent, seconds: int = 0) -> Call:
+async def ended(
+    deps: Deps, receiver: PhoneNumber, outcome: CallEvent, seconds: int = 0, of: AccountId | None = None
+) -> Call:
     now = deps.clock.now()
     call = Call(
         receiver,
@@ -82,6 +84,7 @@ async def ended(deps: Deps, receiver: PhoneNumber, outcome: CallEvent, seconds: 
         now,
         now,
         CallDetails(duration_s=seconds or None),
+        of,
     )
     return await report_ended(deps, call)
 
@@ -191,3 +194,7 @@ async def test_calls_are_of_their_account_alone(deps: Deps, cast: Cast) -> None:
     assert await listed(deps, cast) == []
     own = await verify(deps, cast.account.id, receiver)
     assert ids(await listed(deps, cast)) == [(None, own.id)]
+    await ended(deps, receiver, CallEvent.ANSWERED, of=other.account.id)  # which has the number, or had it
+    assert [one.outcome for one in await listed(deps, cast)] == [None]
+    await ended(deps, receiver, CallEvent.MISSED, of=cast.account.id)
+    assert [one.outcome for one in await listed(deps, cast)] == [CallEvent.MISSED]

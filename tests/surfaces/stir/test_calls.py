@@ -7,13 +7,15 @@ import httpx
 import pytest
 from tests.support.factories import make_cast, phone
 from tests.support.fake_clock import FakeClock
-from tests.support.listed_number import make_listed
+from tests.support.listed_number import Listed, hand_over, make_listed
 from tests.surfaces.stir.staging import Network, headers_of, make_edge, network, not_refused
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource, Verification
 from callmark.domain.deps import Deps
+from callmark.domain.numbers import service as numbers
 from callmark.domain.signed_calls.service import calls_on_network
+from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.app import build_app
 from callmark.surfaces.console.timeline import timeline
 
@@ -116,13 +118,29 @@ async def test_a_call_that_nobody_signed_and_that_failed_verification_is_one_of_
     assert await calls.calls_of_record(there.deps, record.key) == []
 
 
-async def test_a_missed_call_allows_a_callback_request(there: Network) -> None:
-    receiver = phone()
+async def test_a_missed_call_allows_a_callback_request(there: Network, clock: FakeClock) -> None:
+    receiver, other = phone(), phone()
     await there.sign(receiver)
-    answer = await there.post("calls", outcome(there, receiver, outcome="missed", seconds=0))
+    missed = outcome(there, receiver, outcome="missed", seconds=0)
+    answer = await there.post("calls", missed)
     assert answer.json()["source"] == "listed_number"
+    assert await is_own_missed_call(there, receiver)
+
+    clock.advance(timedelta(minutes=1))
+    late = outcome(there, other, outcome="missed", seconds=0, call_id="unsigned", seconds_ago=30)
+    another = await make_listed(there.deps)
+    await hand_over(there.deps, Listed(another.account_id, another.feature_set_id, there.caller), another)
+    assert (await there.post("calls", late)).status_code == 200
+    assert not await is_own_missed_call(there, receiver)
+    assert not await is_own_missed_call(there, other)
+
+
+async def is_own_missed_call(there: Network, receiver: PhoneNumber) -> bool:
+    """Whether the account that lists the number now has called the receiver in vain."""
     async with there.deps.db.connection() as tx:
-        assert await calls.was_missed(tx, receiver, there.caller)
+        listed = await numbers.answered_caller(tx, there.caller)
+        assert listed
+        return await calls.was_missed(tx, receiver, listed)
 
 
 async def test_a_call_of_a_stranger_is_kept_without_an_identity(there: Network) -> None:

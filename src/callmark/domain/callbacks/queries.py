@@ -132,14 +132,23 @@ async def find_repeated(tx: Tx, receiver: PhoneNumber, request_id: UUID) -> Call
 
 
 async def count_of_pair(
-    tx: Tx, receiver: PhoneNumber, business: PhoneNumber, period: tuple[datetime, datetime], most: int
+    tx: Tx,
+    receiver: PhoneNumber,
+    account_id: AccountId,
+    business: PhoneNumber,
+    period: tuple[datetime, datetime],
+    most: int,
 ) -> int:
-    """How often the receiver asked that number in a period, `most` at the highest. Index callback_request_once."""
+    """How often the receiver asked that number of the account in a period, `most` at the highest.
+
+    Index callback_request_once.
+    """
     return await tx.fetchval(
         "SELECT count(*) FROM (SELECT FROM callback_request"
-        " WHERE receiver_number = $1 AND business_number = $2 AND requested_at > $3 AND requested_at <= $4"
-        " LIMIT $5) AS asked",
+        " WHERE receiver_number = $1 AND account_id = $2 AND business_number = $3 AND requested_at > $4"
+        " AND requested_at <= $5 LIMIT $6) AS asked",
         receiver,
+        account_id,
         business,
         *period,
         most,

@@ -185,7 +185,7 @@ async def _checked(
         raise InvalidInput("business_number does not offer callbacks", field="business_number")
     terms = await _terms(tx, listed)
     slot = model.chosen_slot(asked, terms, now)
-    if not await calls.was_missed(tx, receiver, asked.business_number):
+    if not await calls.was_missed(tx, receiver, listed):
         raise Conflict("no missed or rejected call from this number has been reported")
     made = CallbackRequest(
         id=CallbackRequestId(new_id()),
@@ -212,7 +212,7 @@ async def _checked(
 async def _refuse_flood(deps: Deps, tx: Tx, made: CallbackRequest, now: datetime) -> None:
     """Calls are reported by handsets, so it takes a separate limit to keep one of them from flooding a business."""
     most = deps.settings.answers_a_day
-    pair = (made.receiver_number, made.business_number)
+    pair = (made.receiver_number, made.account_id, made.business_number)
     if most and await queries.count_of_pair(tx, *pair, past(_DAY, now), most) >= most:
         raise Conflict("this receiver has reached the limit of callback requests to this number within 24 hours")
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from callmark.domain.ids import CallId
+from callmark.domain.ids import AccountId, CallId
+from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.personalisation.model import RecordKey
 from callmark.kit.phone import PhoneNumber
 
@@ -95,7 +96,8 @@ class CallCounts(Struct, frozen=True):
 class Call(Struct, frozen=True):
     """What is known of one call. `outcome` is one of answered, missed, rejected, None until it is reported.
 
-    `record_id` may name a record that is not stored (yet).
+    `record_id` may name a record that is not stored (yet). `account_id` is whose call it was by its first report: who
+    made the record that it named, else who held the number then; None for nobody, or not known.
     """
 
     receiver_number: PhoneNumber
@@ -108,3 +110,10 @@ class Call(Struct, frozen=True):
     ended_at: datetime | None
     reported_at: datetime
     details: CallDetails = CallDetails()
+    account_id: AccountId | None = None
+
+    def is_of(self, listed: ListedCaller) -> bool:
+        """Whether it was a call of the account that lists the number now, which another may have listed then."""
+        if self.account_id is None:
+            return (self.ended_at or self.reported_at) >= listed.held_since
+        return self.account_id == listed.account_id

@@ -14,7 +14,7 @@ from callmark.domain.calls.model import (
     Disconnect,
     Verification,
 )
-from callmark.domain.ids import CallId
+from callmark.domain.ids import AccountId, CallId
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Row, Tx, fetch_one
 
@@ -40,13 +40,14 @@ def _call(row: Row) -> Call:
             row["duration_s"],
             Disconnect(row["disconnect"]) if row["disconnect"] else None,
         ),
+        AccountId(row["account_id"]) if row["account_id"] else None,
     )
 
 
 _MERGE = """
 INSERT INTO call AS c (receiver_number, id, caller_number, source, record_id, shown_at, outcome, ended_at,
-  reported_at, verification, duration_s, disconnect)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+  reported_at, verification, duration_s, disconnect, account_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14)
 ON CONFLICT (receiver_number, id) DO UPDATE SET
   source = CASE WHEN c.source = 'none' THEN excluded.source ELSE c.source END,
   record_id = CASE WHEN c.source = 'none' THEN excluded.record_id ELSE c.record_id END,
@@ -65,7 +66,7 @@ ON CONFLICT (receiver_number, id) DO UPDATE SET
     AND coalesce(c.outcome, excluded.outcome) = 'answered'
     THEN excluded.reported_at ELSE c.answered_known_at END
 """
-"""$13: `LATE_AFTER`."""
+"""$13: `LATE_AFTER`. Whose call it was, the first report says, also that it was nobody's."""
 
 
 async def merge(tx: Tx, call: Call) -> None:
@@ -89,6 +90,7 @@ async def merge(tx: Tx, call: Call) -> None:
         call.details.duration_s,
         call.details.disconnect,
         LATE_AFTER,
+        call.account_id,
     )
 
 
@@ -109,13 +111,20 @@ async def count_in(tx: Tx, receiver: PhoneNumber, period: tuple[datetime, dateti
     )
 
 
-async def any_missed(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber) -> bool:
-    """Whether a call of the pair was missed or rejected. Primary key, over the receiver's calls."""
+async def any_missed(
+    tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, account_id: AccountId, held_since: datetime
+) -> bool:
+    """Whether a call of the pair was missed or rejected that was the account's (`Call.is_of`).
+
+    Primary key, over the receiver's calls.
+    """
     return await tx.fetchval(
         "SELECT EXISTS (SELECT FROM call WHERE receiver_number = $1 AND caller_number = $2"
-        " AND outcome IN ('missed', 'rejected'))",
+        " AND outcome IN ('missed', 'rejected') AND coalesce(account_id = $3, ended_at >= $4))",
         receiver,
         caller,
+        account_id,
+        held_since,
     )
 
 
@@ -144,17 +153,24 @@ async def of_record(tx: Tx, record_id: UUID, receiver: PhoneNumber, limit: int) 
     return [_call(row) for row in rows]
 
 
-async def of_pairs(tx: Tx, pairs: Sequence[tuple[PhoneNumber, PhoneNumber]], since: datetime) -> list[Call]:
-    """Calls of these (receiver, caller) reported since. Primary key, over the receivers' calls."""
+async def of_pairs(
+    tx: Tx, account_id: AccountId, pairs: Sequence[tuple[PhoneNumber, PhoneNumber]], since: datetime
+) -> list[Call]:
+    """Calls of these (receiver, caller) reported since, not those known to be another account's.
+
+    Primary key, over the receivers' calls.
+    """
     rows = await tx.fetch(
         """
         SELECT c.* FROM unnest($1::text[], $2::text[]) AS asked (receiver, caller)
         JOIN call c ON c.receiver_number = asked.receiver AND c.caller_number = asked.caller AND c.reported_at >= $3
+          AND coalesce(c.account_id = $4, true)
         ORDER BY c.reported_at, c.id
         """,
         [receiver for receiver, _ in pairs],
         [caller for _, caller in pairs],
         since,
+        account_id,
     )
     return [_call(row) for row in rows]
 

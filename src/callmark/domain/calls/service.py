@@ -7,7 +7,10 @@ from uuid import UUID
 from callmark.domain.calls import queries
 from callmark.domain.calls.model import Call, CallCounts, CallEvent, CallReport, CallSource
 from callmark.domain.deps import Deps
-from callmark.domain.ids import CallId
+from callmark.domain.ids import AccountId, CallId
+from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.model import ListedCaller
+from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import RecordKey
 from callmark.kit.clock_watch import past
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput
@@ -36,10 +39,16 @@ async def report(deps: Deps, receiver: PhoneNumber, fact: CallReport) -> None:
         is_over = most > 0 and await queries.count_in(tx, receiver, past(_DAY, now), most) >= most
         if is_over and await queries.find(tx, receiver, fact.call_id) is None:
             raise Conflict("this receiver has reached the limit of reported calls within 24 hours")
-        await queries.merge(tx, _call(receiver, fact, now))
+        await queries.merge(tx, _call(receiver, fact, now, await _owner(tx, fact)))
 
 
-def _call(receiver: PhoneNumber, fact: CallReport, at: datetime) -> Call:
+async def _owner(tx: Tx, fact: CallReport) -> AccountId | None:
+    """Whose call it is: a handset may keep a record, and its report, until another account holds the number."""
+    owner = await personalisation.owner_of(tx, fact.record) if fact.record else None
+    return owner or (await numbers.holders(tx, [fact.caller])).get(fact.caller)
+
+
+def _call(receiver: PhoneNumber, fact: CallReport, at: datetime, owner: AccountId | None) -> Call:
     """The call as far as this one fact tells."""
     shown = fact.event is CallEvent.SHOWN
     return Call(
@@ -53,6 +62,7 @@ def _call(receiver: PhoneNumber, fact: CallReport, at: datetime) -> Call:
         ended_at=None if shown else at,
         reported_at=at,
         details=fact.details,
+        account_id=owner,
     )
 
 
@@ -73,9 +83,12 @@ async def newest_call(
         return await queries.newest_ended(tx, receiver, caller, outcomes)
 
 
-async def was_missed(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber) -> bool:
-    """Whether a missed or rejected call of `caller` to `receiver` was reported, as long ago as calls are kept."""
-    return await queries.any_missed(tx, receiver, caller)
+async def was_missed(tx: Tx, receiver: PhoneNumber, caller: ListedCaller) -> bool:
+    """Whether a missed or rejected call of `caller` to `receiver` was reported, as long ago as calls are kept.
+
+    A call that another account made, which held the number before, does not count.
+    """
+    return await queries.any_missed(tx, receiver, caller.phone_number, caller.account_id, caller.held_since)
 
 
 async def find_call(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None:
@@ -89,10 +102,15 @@ async def calls_of_record(deps: Deps, record: RecordKey) -> list[Call]:
         return await queries.of_record(tx, record.id, record.receiver_number, MOST_OF_RECORD)
 
 
-async def calls_of_pairs(deps: Deps, pairs: Collection[tuple[PhoneNumber, PhoneNumber]], since: datetime) -> list[Call]:
-    """The calls of these (receiver, caller), each pair once, that were reported since, in order of report."""
+async def calls_of_pairs(
+    deps: Deps, account_id: AccountId, pairs: Collection[tuple[PhoneNumber, PhoneNumber]], since: datetime
+) -> list[Call]:
+    """The calls of these (receiver, caller), each pair once, that were reported since, in order of report.
+
+    Those known to be of another account are left out: it may have had the number, or has it now.
+    """
     async with deps.db.connection() as tx:
-        return await queries.of_pairs(tx, list(pairs), since)
+        return await queries.of_pairs(tx, account_id, list(pairs), since)
 
 
 async def count_calls(deps: Deps, records: Sequence[tuple[UUID, PhoneNumber]]) -> CallCounts:

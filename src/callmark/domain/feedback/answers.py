@@ -48,9 +48,9 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: NewFeedback) -> Fe
         if kept is not None:
             return kept
         listed, campaign = await _asked(tx, answered)
-        await _check_call(tx, receiver, answered)
+        await _check_call(tx, receiver, answered, listed)
         now = deps.clock.now()
-        await _refuse_flood(deps, tx, receiver, answered.business_number, now)
+        await _refuse_flood(deps, tx, receiver, listed, now)
         made = Feedback(
             id=FeedbackId(new_id()),
             account_id=campaign.account_id,
@@ -71,10 +71,11 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: NewFeedback) -> Fe
     return made
 
 
-async def _refuse_flood(deps: Deps, tx: Tx, receiver: PhoneNumber, business: PhoneNumber, now: datetime) -> None:
+async def _refuse_flood(deps: Deps, tx: Tx, receiver: PhoneNumber, listed: ListedCaller, now: datetime) -> None:
     """Calls are reported by handsets, so it takes a separate limit to keep one of them from flooding a business."""
     most = deps.settings.answers_a_day
-    if most and await queries.count_of_pair(tx, receiver, business, past(_DAY, now), most) >= most:
+    business = (listed.account_id, listed.phone_number)
+    if most and await queries.count_of_pair(tx, receiver, *business, past(_DAY, now), most) >= most:
         raise Conflict("this receiver has reached the limit of answers to this number's campaigns within 24 hours")
 
 
@@ -99,11 +100,12 @@ async def _asked(tx: Tx, answered: NewFeedback) -> tuple[ListedCaller, Campaign]
     return listed, campaign
 
 
-async def _check_call(tx: Tx, receiver: PhoneNumber, answered: NewFeedback) -> None:
+async def _check_call(tx: Tx, receiver: PhoneNumber, answered: NewFeedback, listed: ListedCaller) -> None:
     call = await calls.find_call(tx, receiver, answered.call_id)
     if (
         call is None
         or call.caller_number != answered.business_number
+        or not call.is_of(listed)
         or not model.fits(call.outcome, answered.call_type)
     ):
         raise Conflict(f"no {answered.call_type.value} call from this number has been reported under this call_id")

@@ -140,17 +140,23 @@ async def find_of_call(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Feedba
 
 
 async def count_of_pair(
-    tx: Tx, receiver: PhoneNumber, business: PhoneNumber, period: tuple[datetime, datetime], most: int
+    tx: Tx,
+    receiver: PhoneNumber,
+    account_id: AccountId,
+    business: PhoneNumber,
+    period: tuple[datetime, datetime],
+    most: int,
 ) -> int:
-    """How often the receiver answered about that number in a period, `most` at the highest.
+    """How often the receiver answered the account about that number in a period, `most` at the highest.
 
     Index feedback_once_a_call.
     """
     return await tx.fetchval(
         "SELECT count(*) FROM (SELECT FROM feedback"
-        " WHERE receiver_number = $1 AND business_number = $2 AND responded_at > $3 AND responded_at <= $4"
-        " LIMIT $5) AS answers",
+        " WHERE receiver_number = $1 AND account_id = $2 AND business_number = $3 AND responded_at > $4"
+        " AND responded_at <= $5 LIMIT $6) AS answers",
         receiver,
+        account_id,
         business,
         *period,
         most,

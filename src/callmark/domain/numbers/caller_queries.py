@@ -23,7 +23,7 @@ async def select_callers(
     """
     rows = await tx.fetch(
         """
-        SELECT n.phone_number, n.state, n.account_id, f.id AS feature_set_id, f.name AS feature_set_name,
+        SELECT n.phone_number, n.state, n.account_id, n.created_at, f.id AS feature_set_id, f.name AS feature_set_name,
           f.is_number_group, f.state = 'published' AS is_published, a.state = 'active' AS is_active,
           l.name AS label_name, l.logo_sha256, r.text AS call_reason, 'number_management' = ANY (a.features) AS in_plan,
           a.announced_calls_only,
@@ -76,6 +76,7 @@ def _caller(row: Row, *, also_suspended: bool) -> ListedCaller | Unlisted:
     return ListedCaller(
         phone_number=PhoneNumber(row["phone_number"]),
         account_id=AccountId(row["account_id"]),
+        held_since=row["created_at"],
         feature_set_id=FeatureSetId(row["feature_set_id"]),
         feature_set_name=row["feature_set_name"],
         is_number_group=row["is_number_group"],

@@ -104,11 +104,12 @@ class ListedCaller(Struct, frozen=True):
     """A listed number of a published feature set (or number group), as far as a ringing call needs it.
 
     Its identity is the label's name and logo and the feature set's call reason; `call_me_back` and `survey` are the
-    switches that say what may be offered after the call.
+    switches that say what may be offered after the call. Its account has had the number since `held_since`.
     """
 
     phone_number: PhoneNumber
     account_id: AccountId
+    held_since: datetime
     feature_set_id: FeatureSetId
     feature_set_name: str
     is_number_group: bool

@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import Call, CallDetails, CallEvent, CallSource, Verification as NumberVerdict
 from callmark.domain.deps import Deps
 from callmark.domain.edges.model import Edge
-from callmark.domain.ids import CallId
+from callmark.domain.ids import AccountId, CallId
+from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.resolution import service as resolution
 from callmark.domain.signed_calls import queries
 from callmark.domain.signed_calls.model import NotAuthorised, SignedCall, VerifiedCall, Verstat
@@ -63,17 +65,22 @@ async def report_outcome(deps: Deps, edge: Edge, outcome: CallOutcome) -> Call:
         since, until = began - _RINGS_FOR, ended + _WHOLE_SECONDS
         signed = await queries.newest_signed(tx, [outcome.receiver], outcome.caller, since, until)
         verified = await queries.newest_verified(tx, outcome.receiver, outcome.caller, since, until)
-    source, record_id = await _identity(deps, edge, outcome, signed, began)
+    owner, source, record_id = await _identity(deps, edge, outcome, signed, began)
     if signed is None and verified is not None and verified.verstat is Verstat.FAILED:
         source, record_id = CallSource.NONE, None
     seen_at = verified.verified_at if verified else signed.signed_at if signed else began
-    return await calls.report_ended(deps, _call(outcome, source, record_id, seen_at, ended, now, verified))
+    call = _call(outcome, source, record_id, seen_at, ended, now, verified)
+    return await calls.report_ended(deps, replace(call, account_id=owner))
 
 
 async def _identity(
     deps: Deps, edge: Edge, outcome: CallOutcome, signed: SignedCall | None, began: datetime
-) -> tuple[CallSource, UUID | None]:
-    """Where the call's identity comes from. Raises NotAuthorised for another account's call."""
+) -> tuple[AccountId | None, CallSource, UUID | None]:
+    """Whose call it is, and where its identity comes from. Raises NotAuthorised for another account's call.
+
+    Nobody's, as far as we know, if its number was listed after it began.
+    """
+    holder = None
     if signed is not None:
         owner, source, record_id = signed.account_id, signed.source, signed.record_id
     else:
@@ -83,7 +90,9 @@ async def _identity(
         source, record_id = found.source, found.record.key.id if found.record else None
     if edge.account_id not in {None, owner}:
         raise NotAuthorised("the call is not of this edge's account")
-    return source, record_id
+    if signed is None and isinstance(holder, ListedCaller) and holder.held_since > began:
+        owner = None
+    return owner, source, record_id
 
 
 def _call(

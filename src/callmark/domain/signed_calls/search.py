@@ -97,15 +97,17 @@ async def list_calls(
     ]
     found = [one for one in both if one.signed or one.verified]
     more = steps[page - 1].key if len(steps) > page else None
-    return FoundCalls(list(await _with_ends(deps, found, shown)), more)
+    return FoundCalls(list(await _with_ends(deps, account_id, found, shown)), more)
 
 
-async def _with_ends(deps: Deps, found: Sequence[CallOnNetwork], shown: Sequence[Steps]) -> Iterator[CallOnNetwork]:
-    """The calls with the reports about them."""
+async def _with_ends(
+    deps: Deps, account_id: AccountId, found: Sequence[CallOnNetwork], shown: Sequence[Steps]
+) -> Iterator[CallOnNetwork]:
+    """The account's calls with the reports about them."""
     if not found:
         return iter(())
     pairs = {(one.receiver_number, one.caller_number) for one in found}
-    told = await calls.calls_of_pairs(deps, pairs, min(one.at for one in found))
+    told = await calls.calls_of_pairs(deps, account_id, pairs, min(one.at for one in found))
     until = {one.signed_id: one.until for one in shown if one.signed_id}
     return attach(found, until, told)
 

@@ -270,6 +270,7 @@ CREATE TABLE public.call (
     disconnect text,
     shown_known_at timestamp with time zone,
     answered_known_at timestamp with time zone,
+    account_id uuid,
     CONSTRAINT call_outcome CHECK ((outcome = ANY (ARRAY['answered'::text, 'missed'::text, 'rejected'::text]))),
     CONSTRAINT call_source CHECK ((source = ANY (ARRAY['call_record'::text, 'listed_number'::text, 'none'::text])))
 );
@@ -283,6 +284,8 @@ COMMENT ON COLUMN public.call.disconnect IS 'Why it ended, by Android''s names.'
 COMMENT ON COLUMN public.call.shown_known_at IS 'When it became known that its record was shown, if that was late. Null: with the first report, or soon after it.';
 
 COMMENT ON COLUMN public.call.answered_known_at IS 'The same, of a call of a record that was answered.';
+
+COMMENT ON COLUMN public.call.account_id IS 'Of the record that the first report named, else who held the caller''s number when it came. Null: nobody, or a version without this column.';
 
 CREATE TABLE public.call_reason (
     id uuid NOT NULL,
