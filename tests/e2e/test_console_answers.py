@@ -135,6 +135,8 @@ def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: Consol
     page.get_by_role("searchbox").fill(receiver)
     row = page.locator("#results tbody tr")
     expect(row).to_have_count(1)
+    every = page.get_by_label("Views").get_by_role("link", name="All")
+    expect(every).to_have_attribute("href", re.compile(f"q={receiver}"))
     check_page(page)
     row.get_by_role("button", name="Take").click()
     expect(page.get_by_text("is now assigned to you")).to_be_visible()

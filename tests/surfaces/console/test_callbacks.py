@@ -5,12 +5,11 @@ from uuid import UUID
 
 import httpx
 import pytest
-from msgspec.structs import replace
 from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
 from tests.support.factories import make_number_group
 from tests.support.fake_clock import FakeClock
-from tests.support.listed_number import Listed, make_listed, ring
+from tests.support.listed_number import Listed, make_listed
 from tests.surfaces.console.browser import (
     Browser,
     Business,
@@ -21,12 +20,12 @@ from tests.surfaces.console.browser import (
     shown_number,
     text_of,
 )
+from tests.surfaces.console.callback_requests import LIST, asks, rows
 
 from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.model import (
     CallbackRequest,
-    NewCallbackRequest,
     RequestFilter,
     RequestState,
     WorkListPosition,
@@ -35,9 +34,7 @@ from callmark.domain.callbacks.model import (
 from callmark.domain.callbacks.service import ConfigChange
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import WHOLE_ACCOUNT
-from callmark.kit.ids import random_uuid
 
-LIST = "/console/callbacks"
 CONFIGS = "/console/callbacks/configurations"
 EVIL = '"><img src=x onerror=alert(1)>'
 WEEK = {"opens-0": ["10:00", "15:00"], "closes-0": ["14:00", "18:00"], "opens-5": "20:00", "closes-5": "00:00"}
@@ -54,16 +51,6 @@ async def listed(deps: Deps, business: Business) -> Listed:
 async def elsewhere(deps: Deps, business: Business) -> Listed:
     """A number of Acme's in another department."""
     return await make_listed(deps, account_id=business.account.id, name="Sales calls")
-
-
-async def asks(deps: Deps, listed: Listed, **more: object) -> CallbackRequest:
-    """What a new receiver asks for after a missed call."""
-    receiver, _ = await ring(deps, listed)
-    return await callbacks.request(deps, receiver, replace(NewCallbackRequest(random_uuid(), listed.number), **more))
-
-
-def rows(response: httpx.Response) -> int:
-    return response.text.count('data-label="Call"')
 
 
 async def actions(deps: Deps, business: Business) -> list[str]:

@@ -10,7 +10,7 @@ from callmark.domain.callbacks.hours import SLOT
 from callmark.domain.callbacks.model import CallbackRequest, RequestFilter, RequestState, ShownState, WorkListPosition
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
-from callmark.domain.ids import AccountId, CallbackRequestId
+from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
 from callmark.domain.members import addresses
 from callmark.domain.policy.model import Actor, Scope
 from callmark.kit.errors import found
@@ -83,10 +83,14 @@ async def count_requests(deps: Deps, account_id: AccountId) -> dict[RequestState
         return await queries.count_requests(tx, account_id)
 
 
-async def count_new(deps: Deps, account_id: AccountId, scope: Scope, most: int) -> int:
-    """How many requests inside the scope nobody has taken, `most` at the highest."""
+async def count_new(
+    deps: Deps, account_id: AccountId, scope: Scope, most: int, feature_set_id: FeatureSetId | None = None
+) -> int:
+    """How many requests inside the scope, of that feature set or all, nobody has taken, `most` at the highest."""
     async with deps.db.connection() as tx:
         among = await visible_sets.visible_ids(tx, account_id, scope)
+        if feature_set_id is not None:
+            among = [feature_set_id] if among is None or feature_set_id in among else []
         return await queries.count_new(tx, account_id, among, most)
 
 

@@ -63,11 +63,16 @@ class RequestRow(Struct, frozen=True):
 
 
 class RequestsPage(Page, frozen=True):
-    """A page of the list. `here` is its own address, where the buttons of a row come back to."""
+    """A page of the list. `here` is its own address, where the buttons of a row come back to.
+
+    `tabs`: the addresses of `VIEWS`, each with the search and feature set of this one. `new`: how many are new, of the
+    feature set that is chosen; empty for none, and beside a search, which may leave out any of them.
+    """
 
     template: ClassVar[str] = "callback_requests/list.html"
     rows: list[RequestRow]
     wanted: dict[str, str]
+    tabs: dict[str, str]
     kept: str
     new: str
     sets: list[tuple[str, str]]
@@ -99,7 +104,7 @@ async def show_list(request: ConsoleRequest) -> Response:
         after = None
         found = await work_list.list_to_do(deps, account_id, scope, narrowed, after=None, limit=_PAGE + 1)
     zones = {one.feature_set_id: one.time_zone for one in await callbacks.list_configs(deps, account_id)}
-    new = await work_list.count_new(deps, account_id, scope, _MOST_COUNTED)
+    new = 0 if wanted["q"] else await work_list.count_new(deps, account_id, scope, _MOST_COUNTED, set_id)
     sets = await visible_sets.list_visible(deps, account_id, scope)
     shown = found[:_PAGE]
     return page(
@@ -107,6 +112,7 @@ async def show_list(request: ConsoleRequest) -> Response:
         RequestsPage(
             [_row(one, zones.get(one.feature_set_id, _UTC), request.by.email, now) for one in shown],
             wanted,
+            {view: with_query(LIST, **wanted | {"state": view}) for view in VIEWS},
             display_names.count(request.deps.settings.callback_days, "day"),
             f"{new:,}{'+' if new >= _MOST_COUNTED else ''}" if new else "",
             [(str(one.feature_set.id), one.feature_set.name) for one in sets],

@@ -1,0 +1,44 @@
+"""What the work list of Call Me Back says beside the requests: its tabs and their counts."""
+
+import httpx
+import pytest
+from tests.support.listed_number import Listed, make_listed
+from tests.surfaces.console.browser import Business, Visitors, links_of, text_of
+from tests.surfaces.console.callback_requests import LIST, asks, rows
+
+from callmark.domain.deps import Deps
+from callmark.surfaces.console.request import with_query
+
+
+@pytest.fixture
+async def listed(deps: Deps, business: Business) -> Listed:
+    return await make_listed(deps, account_id=business.account.id, process_id=business.process)
+
+
+@pytest.fixture
+async def elsewhere(deps: Deps, business: Business) -> Listed:
+    """A number of Acme's in another department."""
+    return await make_listed(deps, account_id=business.account.id, name="Sales calls")
+
+
+async def test_the_tabs_keep_search_and_feature_set_and_count_what_they_lead_to(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed, elsewhere: Listed
+) -> None:
+    one, _, _ = [await asks(deps, at) for at in (listed, listed, elsewhere)]
+    alice, paul = await browse.as_member(business.admin), await browse.as_member(business.process_owner)
+    here, there = str(listed.feature_set_id), str(elsewhere.feature_set_id)
+
+    def count(page: httpx.Response) -> str:
+        return text_of(page).partition("To do New")[2].partition("Taken")[0].strip()
+
+    assert count(await alice.get(LIST)) == "(3)"
+    chosen = await alice.get(LIST, set=here)
+    assert count(chosen) == "(2)"
+    assert count(await paul.get(LIST, set=there)) == ""  # that of others stays theirs
+    assert with_query(LIST, state="new", set=here) in links_of(chosen)
+    searched = await alice.get(LIST, state="all", q=f"+{one.receiver_number}", set=here)
+    assert (rows(searched), count(searched)) == (1, "")
+    for state in ("", "new", "taken", "done"):
+        to = with_query(LIST, state=state, q=f"+{one.receiver_number}", set=here)
+        assert to in links_of(searched), to
+        assert rows(await alice.get(to)) == (state in {"", "new"}), to
