@@ -1,11 +1,17 @@
-"""What the work list of Call Me Back says beside the requests: its tabs and their counts."""
+"""What the work list of Call Me Back says beside the requests: its tabs, their counts, and times."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from tests.support.actors import ALICE
 from tests.support.listed_number import Listed, make_listed
 from tests.surfaces.console.browser import Business, Visitors, links_of, text_of
 from tests.surfaces.console.callback_requests import LIST, asks, rows
 
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks.service import ConfigChange
 from callmark.domain.deps import Deps
 from callmark.surfaces.console.request import with_query
 
@@ -42,3 +48,17 @@ async def test_the_tabs_keep_search_and_feature_set_and_count_what_they_lead_to(
         to = with_query(LIST, state=state, q=f"+{one.receiver_number}", set=here)
         assert to in links_of(searched), to
         assert rows(await alice.get(to)) == (state in {"", "new"}), to
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/Chicago", "Asia/Kolkata", "Asia/Jerusalem", "UTC"])
+async def test_a_slot_names_the_zone_of_its_clocks(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed, zone: str
+) -> None:
+    """CST is in Chicago, Shanghai and Havana, IST in Kolkata, Jerusalem and Dublin."""
+    config = ConfigChange(time_zone=zone, hours="sat 11:00-13:00", slot_picker=True)
+    await callbacks.set_config(deps, business.account.id, listed.feature_set_id, by=ALICE, **config)
+    slot = datetime(2026, 1, 3, 11, tzinfo=ZoneInfo(zone))
+    await asks(deps, listed, slot=slot.isoformat(), is_sim_unknown=True)
+    page = text_of(await (await browse.as_member(business.admin)).get(LIST))
+    assert f"Sat 3 Jan, 11:00\N{EN DASH}11:30 {zone}" in page
+    assert "Phone number not available: the call came to another SIM" in page

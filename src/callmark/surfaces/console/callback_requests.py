@@ -191,7 +191,7 @@ def _after(request: ConsoleRequest) -> WorkListPosition | None:
 def _row(found: CallbackRequest, zone: ZoneInfo, email: str, now: datetime) -> RequestRow:
     number, note = found.alternate_number or found.receiver_number, ""
     if found.is_sim_unknown:
-        note = f"{UNKNOWN_CLIENT}: call answered on another SIM"
+        note = f"{UNKNOWN_CLIENT}: the call came to another SIM"
     elif found.alternate_number:
         note = f"requested from {display_names.phone(found.receiver_number)}"
     return RequestRow(found, number, note, _slot(found, zone), found.handled_by_email == email, is_overdue(found, now))
@@ -201,7 +201,7 @@ def _slot(found: CallbackRequest, zone: ZoneInfo) -> str:
     if found.slot_starts_at is None:
         return ""
     start, end = found.slot_starts_at.astimezone(zone), (found.slot_starts_at + SLOT).astimezone(zone)
-    return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}\N{EN DASH}{end:%H:%M} {start.tzname()}"
+    return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}\N{EN DASH}{end:%H:%M} {zone.key}"
 
 
 ROUTES = (
