@@ -12,7 +12,7 @@ from callmark.record_rules.characters import is_showable, named, refused_in
 
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 LETTERS = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=20).filter(
-    lambda text: not set(text) & set("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
+    lambda text: not set(text) & set("\u115f\u1160\u2800\u3164\uffa0\U0001d159\ufffc\ufffd")
 )
 HIDDEN = (
     *map(chr, range(0x20)),
@@ -42,9 +42,27 @@ def test_a_text_without_a_visible_character_is_refused(spaces: str, blanks: str)
     assert not is_showable(blanks + spaces)
 
 
+@pytest.mark.parametrize("unread", ["\uffff\ufdd0", "\U0010ffff", "\ue000\uf8ff", "\u0378", "\ufffd\ufffd", "\ufffc "])
+def test_what_is_no_character_is_not_the_visible_one_of_a_name(unread: str) -> None:
+    assert not is_showable(unread)
+    with pytest.raises(InvalidInput, match="visible character"):
+        clean_line(unread, "name", longest=10)
+    assert is_showable(f"A{unread}")
+    assert is_showable(f"{unread}\ufe0fA") == (unread[-1] != " ")
+    assert refused_in(unread) == []
+
+
+def test_an_emoji_that_is_newer_than_our_tables_is_visible() -> None:
+    free = [chr(code) for code in range(0x1FA00, 0x1FB00) if unicodedata.category(chr(code)) == "Cn"]
+    assert all(map(is_showable, ["\U0001fae8", *free]))
+
+
 @given(st.text(max_size=30))
 def test_texts_of_ascii_and_of_others_are_judged_by_the_same_rule(text: str) -> None:
-    visible = any(unicodedata.category(c)[0] in "LNPSC" or unicodedata.category(c) == "Mc" for c in text)
+    visible = any(
+        unicodedata.category(c)[0] in "LNPS" or ord(c) in range(0x1F000, 0x1FB00) or unicodedata.category(c) == "Mc"
+        for c in text
+    )
     if is_showable(text):
         assert refused_in(text) == []
         assert visible

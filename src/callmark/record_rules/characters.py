@@ -11,6 +11,16 @@ from collections.abc import Iterator
 _ZWNJ, _ZWJ, _EMOJI_STYLE = "\u200c", "\u200d", "\ufe0f"
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
 """Hangul fillers, braille blank and the empty note head: letters and symbols by category that leave no mark."""
+_UNDRAWN = frozenset({"Mn", "Me", "Zs", "Cc", "Cf"})
+_NO_CHARACTER = frozenset({"Cn", "Co"})
+"""Unassigned with the noncharacters, and private use. What a phone draws is its own affair: nothing, an empty box, or,
+for private use, what the maker of its font put there, such as the maker's logo. Nobody can read it, so none of them is
+the visible character of a name. Beside one they are allowed: contract D52 refuses no character for being unknown."""
+_NEWER_EMOJI = range(0x1F000, 0x1FB00)
+"""Blocks that get new emoji each year. Phones draw them before our Python knows them, and the answer must not depend on
+its version. Scripts newer than it are in no phone's font, so a name in nothing else is an empty box."""
+_IN_PLACE_OF_ANOTHER = frozenset("\ufffc\ufffd")
+"""Drawn, but for what is missing: an object that is not text, and a character lost in a conversion."""
 NEVER_SHOWN = (
     r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     r"\ufe00-\ufe0e\ufeff\ufff0-\ufffb"
@@ -35,7 +45,7 @@ without a look: texts that are too long are checked as well, to say everything t
 
 
 def is_showable(text: str) -> bool:
-    """Whether a name may be `text`: something of it can be seen, and no character hides or turns anything round."""
+    """Whether a name may be `text`: something of it can be read, and no character hides or turns anything round."""
     if text.isascii():
         return text.isprintable() and text != "" and not text.isspace()
     return (_TO_LOOK_AT.search(text) is None or not any(_refused(text))) and any(map(_is_visible, text))
@@ -63,13 +73,20 @@ def named(character: str) -> str:
 
 
 def _is_visible(character: str) -> bool:
-    return character not in _BLANK and unicodedata.category(character) not in {"Mn", "Me", "Zs", "Cc", "Cf"}
+    """Whether someone can read it, wherever a phone shows it."""
+    if not _may_be_drawn(character) or character in _IN_PLACE_OF_ANOTHER:
+        return False
+    return ord(character) in _NEWER_EMOJI or unicodedata.category(character) not in _NO_CHARACTER
+
+
+def _may_be_drawn(character: str) -> bool:
+    return character not in _BLANK and unicodedata.category(character) not in _UNDRAWN
 
 
 def _is_in_place(text: str, at: int) -> bool:
     one, before = text[at], text[at - 1] if at else ""
     if one == _EMOJI_STYLE:
-        return before != "" and _is_visible(before)
+        return before != "" and _may_be_drawn(before)
     if one in {_ZWNJ, _ZWJ}:
         return bool(before) and (unicodedata.combining(before) == _VIRAMA or _is_between_letters(text, at))
     return False
