@@ -13,12 +13,18 @@ from tests.support.listed_number import Listed, make_listed, ring
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.callbacks import queries, service as callbacks, work_list
-from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest, RequestFilter, RequestState
+from callmark.domain.callbacks.model import (
+    CallbackRequest,
+    NewCallbackRequest,
+    RequestFilter,
+    RequestState,
+    ShownState,
+)
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import CallbackRequestId
 from callmark.domain.members import service as members
-from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.policy.model import SYSTEM, Actor, Role
 from callmark.domain.sessions.model import MemberState
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id, random_uuid
@@ -99,6 +105,41 @@ async def test_a_request_is_reopened_for_whoever_takes_it_next(deps: Deps, clock
     await work_list.finish(*of, by=ALICE)
     assert await work_list.reopen(*of, by=ALICE) == made
     assert (await work_list.take(*of, by=BOB)).handled_by_email == "bob@acme.example"
+
+
+def shown(request: CallbackRequest) -> ShownState:
+    """How a page shows it."""
+    return ShownState(request.state, request.handled_by_email, request.handled_at)
+
+
+async def test_a_request_that_somebody_else_took_since_it_was_shown_is_not_done(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    (made,) = await make_requests(deps, clock, listed, 1)
+    of = (deps, listed.account_id, made.id)
+    taken = await work_list.take(*of, by=ALICE)
+    with pytest.raises(Conflict, match="is taken by alice"):
+        await work_list.finish(*of, by=BOB, shown=shown(made))
+    assert await work_list.get_request(*of) == taken
+    assert (await work_list.finish(*of, by=BOB, shown=shown(taken))).handled_by_email == BOB.email
+    await work_list.reopen(*of, by=ALICE)
+    await work_list.take(*of, by=BOB)
+    assert (await work_list.finish(*of, by=BOB, shown=shown(made))).state is RequestState.DONE  # taken in another tab
+
+
+@pytest.mark.parametrize("by", [ALICE, BOB])
+async def test_a_request_that_was_done_once_more_since_it_was_shown_is_not_reopened(
+    deps: Deps, clock: FakeClock, by: Actor
+) -> None:
+    listed = await make_listed(deps)
+    (made,) = await make_requests(deps, clock, listed, 1)
+    of = (deps, listed.account_id, made.id)
+    first = await work_list.finish(*of, by=BOB)
+    await work_list.reopen(*of, by=ALICE, shown=shown(first))
+    clock.advance(timedelta(minutes=1))
+    again = await work_list.finish(*of, by=by)
+    with pytest.raises(Conflict, match=f"was marked as done by {by.email}"):
+        await work_list.reopen(*of, by=BOB, shown=shown(first))
+    assert await work_list.get_request(*of) == again
 
 
 async def test_a_receiver_who_is_not_interested_is_never_to_do(deps: Deps) -> None:

@@ -89,25 +89,27 @@ async def test_a_request_is_taken_given_back_and_done(
 async def test_a_button_of_a_page_that_is_out_of_date_does_not_undo_what_a_colleague_did(
     deps: Deps, business: Business, browse: Visitors, listed: Listed
 ) -> None:
-    request = await asks(deps, listed)
-    at = f"{LIST}/{request.id}"
+    at = f"{LIST}/{(await asks(deps, listed)).id}"
     paul, alice = await browse.as_member(business.process_owner), await browse.as_member(business.admin)
 
-    async def reopened(with_what: httpx.Response) -> str:
-        fields = dict(re.findall(r'name="(state|handled_by)" value="([^"]*)"', with_what.text))
-        return text_of(await alice.follow(await alice.post(f"{at}/reopen", fields)))
+    async def pressed(with_what: httpx.Response, step: str = "reopen") -> str:
+        fields = dict(re.findall(r'name="(state|handled_by|handled_at)" value="([^"]*)"', with_what.text))
+        return text_of(await alice.follow(await alice.post(f"{at}/{step}", fields)))
 
+    to_finish = await alice.get(LIST)
+    await paul.post(f"{at}/take")
+    assert f"This request is taken by {business.process_owner.email}." in await pressed(to_finish, "done")
+    assert "is new again" in await pressed(await alice.get(LIST))
     await alice.post(f"{at}/take")
     to_release = await alice.get(LIST)
     await paul.post(f"{at}/done")
-    assert f"This request was marked as done by {business.process_owner.email}." in await reopened(to_release)
+    assert f"This request was marked as done by {business.process_owner.email}." in await pressed(to_release)
     to_reopen = await alice.get(f"{LIST}?state=done")
-    assert "is new again" in await reopened(to_reopen)
+    assert "is new again" in await pressed(to_reopen)
     await paul.post(f"{at}/take")
     for stale in (to_release, to_reopen):
-        assert f"This request is taken by {business.process_owner.email}." in await reopened(stale)
-    assert "is new again" in await reopened(await alice.get(LIST))
-    assert "is new again" in await reopened(to_release)
+        assert f"This request is taken by {business.process_owner.email}." in await pressed(stale)
+    assert "is new again" in await pressed(await alice.get(LIST))
     assert (await actions(deps, business))[-2:] == ["callback.taken", "callback.reopened"]
 
 

@@ -112,10 +112,17 @@ ALL_STATES = frozenset(RequestState)
 
 
 class ShownState(Struct, frozen=True):
-    """How a page showed a request: its state, and who had taken it or was done with it."""
+    """How a page showed a request: its state, and who had taken it or was done with it, and when."""
 
     state: RequestState
     handled_by_email: str | None
+    handled_at: datetime | None
+
+    def is_still(self, request: CallbackRequest) -> bool:
+        """Whether the same step is the last one of the request; that the same person took it once more is no other."""
+        if (request.state, request.handled_by_email) != (self.state, self.handled_by_email):
+            return False
+        return request.state is not RequestState.DONE or request.handled_at == self.handled_at
 
 
 class RequestFilter(Struct, frozen=True):
@@ -157,27 +164,35 @@ def taken_by(request: CallbackRequest, email: str, now: datetime) -> CallbackReq
     return request
 
 
-def done_by(request: CallbackRequest, email: str, now: datetime) -> CallbackRequest:
-    """The request, done by `email`, even if someone else had taken it; unchanged when it was done already."""
+def done_by(request: CallbackRequest, email: str, now: datetime, shown: ShownState | None = None) -> CallbackRequest:
+    """The request, done by `email`, even if someone else had taken it; unchanged when it was done already.
+
+    Raises Conflict when someone else has taken it, and it was not `shown` so to who says that it is done.
+    """
     if request.state is RequestState.DONE:
         return request
+    if shown and request.state is RequestState.TAKEN and request.handled_by_email != email:
+        _refuse_other(request, shown)
     return replace(request, state=RequestState.DONE, handled_by_email=email, handled_at=now)
 
 
 def reopened(request: CallbackRequest, shown: ShownState | None = None) -> CallbackRequest:
     """The request, new again, for the next person. Raises Conflict when the receiver was not interested.
 
-    Also when it is done, or someone else's, and was not as it was `shown` to who asks: what a colleague did meanwhile
-    stays.
+    Also when it is taken or done, and was not `shown` so to who asks: what a colleague did meanwhile stays.
     """
     if not request.is_interested:
         raise Conflict("the receiver was not interested; there is nothing to do")
-    if shown and request.state is RequestState.DONE and shown.state is not RequestState.DONE:
-        raise Conflict(f"this request was marked as done by {request.handled_by_email}")
-    is_as_shown = (request.state, request.handled_by_email) == (shown.state, shown.handled_by_email) if shown else True
-    if request.state is RequestState.TAKEN and not is_as_shown:
-        raise Conflict(f"this request is taken by {request.handled_by_email}")
+    if shown and request.state is not RequestState.NEW:
+        _refuse_other(request, shown)
     return replace(request, state=RequestState.NEW, handled_by_email=None, handled_at=None)
+
+
+def _refuse_other(request: CallbackRequest, shown: ShownState) -> None:
+    """Raises Conflict where someone has taken the request, or was done with it, since it was shown."""
+    if not shown.is_still(request):
+        did = "was marked as done" if request.state is RequestState.DONE else "is taken"
+        raise Conflict(f"this request {did} by {request.handled_by_email}")
 
 
 def config_name(text: str) -> str:

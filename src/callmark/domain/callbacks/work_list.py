@@ -109,10 +109,17 @@ async def take(
 
 
 async def finish(
-    deps: Deps, account_id: AccountId, request_id: CallbackRequestId, *, by: Actor, email: str = ""
+    deps: Deps,
+    account_id: AccountId,
+    request_id: CallbackRequestId,
+    *,
+    by: Actor,
+    email: str = "",
+    shown: ShownState | None = None,
 ) -> CallbackRequest:
-    """The request, done by the actor or by `email`; unchanged when it was done already. Raises NotFound."""
-    step = partial(model.done_by, email=await _handler(deps, account_id, by, email), now=deps.clock.now())
+    """The request, done by the actor or by `email`; unchanged when it was done. As `model.done_by`; NotFound."""
+    handler = await _handler(deps, account_id, by, email)
+    step = partial(model.done_by, email=handler, now=deps.clock.now(), shown=shown)
     return await _change(deps, account_id, request_id, by, AuditAction.CALLBACK_DONE, step)
 
 

@@ -27,6 +27,7 @@ from callmark.domain.ids import CallbackRequestId, FeatureSetId
 from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.policy.model import Action
+from callmark.instants import read_instant
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
@@ -131,16 +132,13 @@ async def take(request: ConsoleRequest) -> Response:
 
 
 async def finish(request: ConsoleRequest) -> Response:
-    """Off the list."""
-    return await _step(request, work_list.finish, "is marked as done")
+    """Off the list, as the page showed it."""
+    return await _step(request, partial(work_list.finish, shown=_shown(request.form)), "is marked as done")
 
 
 async def reopen(request: ConsoleRequest) -> Response:
     """On the list again, for anyone to take: a taken one, or one that is done, as the page showed it."""
-    state = request.form.text("state")
-    handler = request.form.text("handled_by") or None
-    shown = ShownState(RequestState(state), handler) if state in set(RequestState) else None
-    return await _step(request, partial(work_list.reopen, shown=shown), "is new again")
+    return await _step(request, partial(work_list.reopen, shown=_shown(request.form)), "is new again")
 
 
 async def show_export(request: ConsoleRequest) -> Response:
@@ -176,6 +174,14 @@ async def _step(request: ConsoleRequest, step: _Step, said: str) -> Response:
     except Conflict as refused:
         return request.go(back, display_names.sentence(refused.message), "danger")
     return request.go(back, f"The request of {display_names.phone(found.receiver_number)} {said}.")
+
+
+def _shown(form: Form) -> ShownState | None:
+    """How the page showed the request whose button was pressed; None when it does not say."""
+    state, at = form.text("state"), form.text("handled_at")
+    if state not in set(RequestState):
+        return None
+    return ShownState(RequestState(state), form.text("handled_by") or None, read_instant(at, _UTC))
 
 
 def _key(last: CallbackRequest, now: datetime) -> str:
