@@ -45,7 +45,16 @@ def database(engines: Engines) -> LiteralString:
 async def test_nothing_is_wrong_where_nothing_is(doctor: Doctor) -> None:
     found = await doctor.examine()
     assert all(one.ok for one in found.values()), found
-    assert {"settings", "static files", "postgresql", "schema", "nats", "object store", "port"} <= found.keys()
+    assert {
+        "settings",
+        "static files",
+        "time zones",
+        "postgresql",
+        "schema",
+        "nats",
+        "object store",
+        "port",
+    } <= found.keys()
 
 
 # settings and files --------------------------------------------------------------------------------------------------

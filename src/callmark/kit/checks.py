@@ -1,4 +1,4 @@
-"""What can be wrong with an installation: engines, clock, disk. Asked by `callmark doctor` and the console."""
+"""What can be wrong with an installation: engines, clock, zones, disk. Asked by `callmark doctor` and the console."""
 
 import shutil
 from collections import Counter
@@ -19,6 +19,7 @@ from callmark.kit.postgres.migrate import applied_steps, head, needed, newer_ste
 from callmark.kit.roles import NEEDED_KINDS, ROLES, kinds_done_by
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, read_key, read_mark
 from callmark.kit.settings import Settings
+from callmark.zone_data import zone_data
 
 LEAST_FREE_BYTES = 2 * 1024**3
 CLOCK_TOLERANCE = timedelta(seconds=2)
@@ -174,6 +175,19 @@ async def clock(tx: Tx, real: Clock) -> CheckResult:
     return CheckResult(
         "clock", ok=not advice, detail=f"{offset.total_seconds():+.3f} s from the database's", advice=advice
     )
+
+
+def time_zones() -> CheckResult:
+    """Which data of time zones this process has, and whether the machine has newer ones."""
+    data, name = zone_data(), "time zones"
+    if not data.package:
+        detail = f"the machine's own data count, version {data.machine or 'unknown'}: the package tzdata is missing"
+        return CheckResult(name, ok=False, detail=detail, advice="Run `pip install tzdata`, then restart.")
+    detail = f"version {data.package} of the package tzdata"
+    if data.is_old:
+        advice = f"This machine has {data.machine}. Run `pip install --upgrade tzdata` on every host, then restart all."
+        return CheckResult(name, ok=True, detail=detail, advice=advice)
+    return CheckResult(name, ok=True, detail=detail)
 
 
 def alive(processes: Sequence[Heartbeat], needed: Collection[str] = ()) -> CheckResult:

@@ -54,7 +54,8 @@ async def examine(data: Path | None) -> list[CheckResult]:
         settings = read_settings(data=data)
     except SetupError as exc:
         return [CheckResult("settings", ok=False, detail=exc.message, advice="Correct or unset that variable.")]
-    findings = [CheckResult("settings", ok=True, detail="all variables are known and valid"), _static_files()]
+    findings = [CheckResult("settings", ok=True, detail="all variables are known and valid")]
+    findings += [_static_files(), checks.time_zones()]
     findings += [_tracing()] if settings.otlp_endpoint else []
     findings += [_push_service(settings.fcm_credentials_file)] if settings.fcm_credentials_file else []
     if settings.embedded_postgres or settings.embedded_nats:

@@ -10,7 +10,8 @@ from hypothesis import assume, given, strategies as st
 from callmark.domain.callbacks.hours import CLOSED, SLOT, Opening, Week, hours_text, slots
 from callmark.domain.callbacks.hours_reader import parse_hours, read_hours
 from callmark.kit.errors import InvalidInput
-from callmark.kit.zones import zone_names
+from callmark.kit.zones import time_zone
+from callmark.zone_data import zone_names
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)  # a Thursday
 INDIA, BERLIN = ZoneInfo("Asia/Kolkata"), ZoneInfo("Europe/Berlin")
@@ -24,7 +25,7 @@ def openings(draw: st.DrawFn) -> tuple[Opening, ...]:
 
 
 WEEKS = st.tuples(*[openings()] * 7)
-ZONES = st.sampled_from(sorted(zone_names())).map(ZoneInfo)
+ZONES = st.sampled_from(sorted(zone_names())).map(time_zone)
 INSTANTS = st.datetimes(datetime(2020, 1, 1), datetime(2037, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants them naive
 
 

@@ -106,6 +106,19 @@ async def test_hours_that_were_stored_longer_than_is_allowed_are_read_and_can_be
     assert hours_text((await callbacks.set_config(*of, hours=HOURS, by=ALICE)).hours) == HOURS
 
 
+async def test_a_stored_zone_that_is_not_known_here_keeps_its_name_and_offers_no_slots(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    config = await configure(deps, listed)
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE callback_config SET time_zone = 'Mars/Olympus' WHERE id = $1", config.id)
+    assert await offered(deps, listed) == CallbackOffer("Weekday callbacks", slot_picker=False, slots=[])
+    renamed = await callbacks.set_config(
+        deps, listed.account_id, listed.feature_set_id, name="Callbacks", hours=HOURS, by=ALICE
+    )
+    assert await callbacks.list_configs(deps, listed.account_id) == [renamed]
+    assert (renamed.time_zone.key, renamed.slot_picker) == ("Mars/Olympus", True)
+
+
 async def test_another_accounts_configuration_is_not_found(deps: Deps) -> None:
     alices, charlies = await make_listed(deps), await make_listed(deps)
     await configure(deps, alices)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, timedelta, tzinfo
 from functools import lru_cache, partial
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import click
 from msgspec import Struct
@@ -18,6 +17,7 @@ from callmark.record_rules.words import FAULT_WORDS, text_hint
 from callmark.tables.phones import read_phone
 from callmark.tables.plans import fits_country
 from callmark.tables.sheet_errors import NO_VALUE_HINT, is_marked, shown
+from callmark.zone_data import find_zone, zone_names
 
 UNREADABLE = "unreadable"
 FILE_FIELDS: Mapping[Field, FileField] = {
@@ -70,13 +70,13 @@ def zone_of(text: str) -> tzinfo:
     """A time zone by its name; UTC also where no others are known. Raises UsageError."""
     if text == "UTC":
         return UTC
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+    zone = find_zone(text)
+    if zone is None:
         why = "not a time zone that is known here, such as Asia/Kolkata"
-        if not available_timezones():
+        if not zone_names():
             why = "this machine knows no time zones; `pip install tzdata` brings them"
-        raise click.UsageError(f"--time-zone {text}: {why}") from exc
+        raise click.UsageError(f"--time-zone {text}: {why}")
+    return zone
 
 
 def doubtful_hint(time_zone: str) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
+
+import structlog
 
 from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.hours_reader import read_hours
@@ -11,6 +12,10 @@ from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, Cal
 from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Row, Tx
+from callmark.kit.zones import utc_zone
+from callmark.zone_data import find_zone, unknown_zone, zone_data
+
+log = structlog.get_logger(__name__)
 
 _CONFIG = (
     "id, account_id, feature_set_id, name, slot_picker, time_zone, hours, created_by_email, created_at, updated_at"
@@ -84,11 +89,7 @@ async def select_terms(tx: Tx, account_id: AccountId, feature_set_id: FeatureSet
         account_id,
         feature_set_id,
     )
-    return (
-        CallbackTerms(row["name"], row["slot_picker"], ZoneInfo(row["time_zone"]), read_hours(row["hours"]))
-        if row
-        else None
-    )
+    return _terms(row) if row else None
 
 
 async def insert_request(tx: Tx, request: CallbackRequest) -> bool:
@@ -268,6 +269,16 @@ async def update_request(tx: Tx, request: CallbackRequest) -> None:
     )
 
 
+def _terms(row: Row) -> CallbackTerms:
+    """Without the slots where the zone is not known here: they would be of wrong hours."""
+    zone = find_zone(row["time_zone"])
+    if zone is None:
+        log.warning("callback_zone_unknown", time_zone=row["time_zone"], zone_data=zone_data().used)
+    return CallbackTerms(
+        row["name"], row["slot_picker"] and zone is not None, zone or utc_zone(), read_hours(row["hours"])
+    )
+
+
 def _config(row: Row) -> CallbackConfig:
     return CallbackConfig(
         id=CallbackConfigId(row["id"]),
@@ -275,7 +286,7 @@ def _config(row: Row) -> CallbackConfig:
         feature_set_id=FeatureSetId(row["feature_set_id"]),
         name=row["name"],
         slot_picker=row["slot_picker"],
-        time_zone=ZoneInfo(row["time_zone"]),
+        time_zone=find_zone(row["time_zone"]) or unknown_zone(row["time_zone"]),
         hours=read_hours(row["hours"]),
         created_by_email=row["created_by_email"],
         created_at=row["created_at"],

@@ -37,9 +37,9 @@ from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
 from callmark.kit.text import kept_or
-from callmark.kit.zones import time_zone as zone_named
+from callmark.kit.zones import time_zone as zone_named, utc_zone
 
-_UTC = ZoneInfo("UTC")
+_UTC = utc_zone()
 _DAY = timedelta(days=1)
 _NO_CONFIG = "no Call Me Back configuration for this feature set in this account"
 

@@ -41,7 +41,8 @@ from callmark.kit.domain_names import with_ascii_domain
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
 from callmark.kit.postgres.database import Tx
-from callmark.kit.zones import time_zone, zone_names
+from callmark.kit.zones import time_zone
+from callmark.zone_data import zone_names
 
 log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""What a process knows of itself, as metrics: which code it is, its connections, its loop, its parts."""
+"""What a process knows of itself, as metrics: which code and zone data it has, its connections, its loop, its parts."""
 
 import asyncio
 import json
@@ -17,11 +17,13 @@ from callmark.kit.postgres.migrate import head
 from callmark.kit.settings import Settings
 from callmark.kit.telemetry.line_writer import LineWriter
 from callmark.kit.telemetry.metrics import ReadMetric, gauge, histogram
+from callmark.zone_data import zone_data
 
 _BUILD = gauge(
     "callmark_build_info",
-    "1 for the code that runs: its version, and its commit where the package was installed from one.",
-    ["version", "commit"],
+    "1 for the code that runs: its version, its commit where the package was installed from one, and the version of its"
+    " time zone data.",
+    ["version", "commit", "zone_data"],
 )
 _PROCESS = gauge(
     "callmark_process_info", "1 for this process: its name, and the roles that it serves.", ["process", "roles"]
@@ -67,7 +69,7 @@ _EVERY_S = 0.25
 
 def name_process(process: str, roles: str) -> None:
     """Makes the metrics say which code and which process this is."""
-    _BUILD.labels(*code_version()).set(1)
+    _BUILD.labels(*code_version(), zone_data().used).set(1)
     _PROCESS.labels(process, roles).set(1)
     _SCHEMA_NEWEST.set(head())
 

@@ -30,6 +30,7 @@ from callmark.domain.policy.model import Action
 from callmark.instants import read_instant
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
+from callmark.kit.zones import utc_zone
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
@@ -39,7 +40,7 @@ from callmark.surfaces.console.route import get, post
 LIST = "/console/callbacks"
 _PAGE = 50
 _OVERDUE = "-overdue"
-_UTC = ZoneInfo("UTC")
+_UTC = utc_zone()
 _MOST_COUNTED = 1_000
 """Where counting of new requests stops."""
 VIEWS = {

@@ -69,6 +69,7 @@ async def _look(deps: Deps) -> InstallationHealth:
             await checks.connections(tx),
             await checks.database_size(tx),
             await checks.clock(tx, deps.real_clock),
+            checks.time_zones(),
             await mail.check(tx, deps.settings, probes=False),
             await checks.outgoing(tx),
         ]

@@ -10,8 +10,8 @@ from msgspec import Struct
 from callmark.domain.log_downloads.model import DownloadLink, FileFormat
 from callmark.instants import midnight
 from callmark.kit.errors import InvalidInput
-from callmark.kit.zones import zone_names
 from callmark.surfaces.console.request import Form
+from callmark.zone_data import zone_names
 
 _DAY = timedelta(days=1)
 KEPT = timedelta(days=30)

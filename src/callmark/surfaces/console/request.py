@@ -24,11 +24,12 @@ from callmark.kit.choices import SetChange
 from callmark.kit.errors import AppError, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
+from callmark.kit.zones import utc_zone
 from callmark.surfaces.console import cookies, display_names
 from callmark.surfaces.console.bodies import LargeFile
 
 HOME = "/console"
-UTC = ZoneInfo("UTC")
+UTC = utc_zone()
 SHOWN = "shown"
 """The hidden field of what a page showed."""
 Id = TypeVar("Id", bound=UUID)

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 from functools import cache
-from zoneinfo import ZoneInfo
 
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.zones import zone_names
+from callmark.kit.zones import time_zone as zone_named
+from callmark.zone_data import zone_names
 
 UNKNOWN = "UTC"
 _IN_WINTER, _IN_SUMMER = datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC)
@@ -28,5 +28,5 @@ def zone_of(phone: PhoneNumber) -> str:
     if not set(found) <= zone_names():
         found = timezone.time_zones_for_geographical_number(number)
     zones = [name for name in found if name in zone_names()]
-    clocks = {tuple(at.astimezone(ZoneInfo(name)).utcoffset() for at in (_IN_WINTER, _IN_SUMMER)) for name in zones}
+    clocks = {tuple(at.astimezone(zone_named(name)).utcoffset() for at in (_IN_WINTER, _IN_SUMMER)) for name in zones}
     return zones[0] if len(clocks) == 1 else UNKNOWN

@@ -1,0 +1,78 @@
+"""Which time zone data count: the package's, also where the machine's are older or newer."""
+
+import re
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+from tests.support.cases import for_each
+from tools.sources import ROOT
+from tzdata import IANA_VERSION
+
+from callmark import zone_data
+from callmark.zone_data import find_zone, unknown_zone, zone_names
+
+SHOWN = """
+from datetime import UTC, datetime
+from callmark.client.cli.validation import zone_of
+from callmark.kit import checks
+from callmark.kit.zones import device_zone, time_zone, zone_or_utc
+from callmark.surfaces.emulator.handsets.time_zone import zone_of as zone_of_number
+zones = [read("Asia/Kolkata") for read in (time_zone, zone_or_utc, device_zone, zone_of)]
+print(*{str(datetime(2026, 12, 1, tzinfo=UTC).astimezone(zone).utcoffset()) for zone in zones})
+print(zone_of_number("918040001234"))
+print(checks.time_zones().detail + ".", checks.time_zones().advice)
+"""
+"""Run in a process of its own, where all that reads zones finds the machine's data."""
+
+
+def machine(folder: Path, version: str) -> str:
+    """A machine's data of that version, in which India has the clocks of Tokyo."""
+    (folder / "Asia").mkdir(parents=True)
+    (folder / "Asia/Kolkata").write_bytes(files("tzdata").joinpath("zoneinfo/Asia/Tokyo").read_bytes())
+    (folder / "tzdata.zi").write_text(f"# version {version}\n# This zic input file is in the public domain.\n")
+    return str(folder)
+
+
+def test_the_packages_data_count_whatever_the_machine_has(tmp_path: Path) -> None:
+    newer = "This machine has 9999a. Run `pip install --upgrade tzdata` on every host, then restart all."
+    for version, advice in (("2000a", ""), ("9999a", newer)):
+        done = subprocess.run(
+            [sys.executable, "-c", SHOWN],
+            env={"PYTHONTZPATH": machine(tmp_path / version, version), "PYTHONPATH": str(ROOT / "src")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        offsets, of_number, told = done.stdout.splitlines()
+        assert offsets == "5:30:00"
+        assert of_number == "Asia/Calcutta"
+        assert told == f"version {IANA_VERSION} of the package tzdata. {advice}"
+
+
+def test_no_other_module_reads_zones_by_their_names() -> None:
+    reading = re.compile(r"\bZoneInfo(?:\.\w+)?\(|available_timezones|TZPATH")
+    found = {path for path in (ROOT / "src").rglob("*.py") if reading.search(path.read_text())}
+    assert found == {Path(zone_data.__file__)}
+
+
+@for_each(["Asia/Kolkata", "Asia/Calcutta", "Europe/Kiev", "UTC", "America/Argentina/Buenos_Aires", "Etc/GMT-14"])
+def test_a_zone_is_one_object_that_keeps_its_name(name: str) -> None:
+    zone = find_zone(name)
+    assert zone is not None
+    assert zone.key == name
+    assert find_zone(f" {name.replace('_', ' ').upper()}") is zone
+
+
+def test_every_name_has_its_data_and_a_file_of_a_machine_is_none() -> None:
+    assert len(zone_names()) > 590
+    assert all(find_zone(name) for name in zone_names())
+    for name in ("localtime", "posix/Asia/Kolkata", "Factory", "../etc/passwd", "Asia", "zone.tab", "__init__.py", ""):
+        assert find_zone(name) is None
+
+
+def test_the_name_of_an_unknown_zone_is_kept_with_the_clocks_of_utc() -> None:
+    zone = unknown_zone("Mars/Olympus")
+    assert (zone.key, datetime(2026, 7, 1, tzinfo=zone).utcoffset()) == ("Mars/Olympus", timedelta(0))
