@@ -4,7 +4,6 @@ import dataclasses
 from datetime import timedelta
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -271,35 +270,6 @@ def test_an_authority_renewed_with_its_key_counts_beside_its_expired_certificate
     for between in ([expired, renewed], [renewed, expired]):
         assert verify(header, CALL, pem(leaf, *between), [network.root], now=NOW).claims.rcd
     assert "expired" in refusal(network, network.branded(), chain=pem(leaf, expired)).detail
-
-
-def signed_with_sha384(
-    subject: x509.Name, key: ec.EllipticCurvePublicKey, issuer: x509.Name, issuer_key: ec.EllipticCurvePrivateKey
-) -> x509.Certificate:
-    """An issuer's certificate, signed with an algorithm that does not count."""
-    builder = x509.CertificateBuilder(issuer, subject, key, 1, NOW, NOW + timedelta(days=1))
-    basic = x509.BasicConstraints(ca=True, path_length=None)
-    return builder.add_extension(basic, critical=True).sign(issuer_key, hashes.SHA384())
-
-
-def test_an_issuer_counts_by_its_certificate_of_a_trusted_root_whatever_signed_another(network: Network) -> None:
-    key = make_key()
-    between = make_issuer("between", key.public_key(), network.root, network.root_key, now=NOW)
-    elsewhere = make_root("elsewhere", make_key(), now=NOW).subject
-    crossed = signed_with_sha384(between.subject, key.public_key(), elsewhere, ec.generate_private_key(ec.SECP384R1()))
-    leaf = issue("acme", network.key.public_key(), between, key, TnAuthList.of([CALLER]), now=NOW)
-    for file in ([leaf, crossed, between], [leaf, between, crossed]):
-        assert verify(network.branded(), CALL, pem(*file), [network.root], now=NOW).claims.rcd
-    assert "trusted root" in refusal(network, network.branded(), chain=pem(leaf, crossed)).detail
-
-
-def test_a_way_on_which_another_algorithm_signed_does_not_count(network: Network) -> None:
-    key = make_key()
-    name = make_root("between", key, now=NOW).subject
-    between = signed_with_sha384(name, key.public_key(), network.root.subject, network.root_key)
-    leaf = issue("acme", network.key.public_key(), between, key, TnAuthList.of([CALLER]), now=NOW)
-    problem = refusal(network, network.branded(), chain=pem(leaf, between))
-    assert problem.detail == "a certificate is not signed with ECDSA and SHA-256"
 
 
 def test_a_file_of_many_certificates_is_not_worked_through(network: Network) -> None:

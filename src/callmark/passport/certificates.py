@@ -1,15 +1,19 @@
 """STIR certificates (RFC 8226): made, read, and checked up to a trusted root."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID, ObjectIdentifier, SignatureAlgorithmOID
+from cryptography.x509.oid import (
+    NameOID,
+    ObjectIdentifier,
+    PublicKeyAlgorithmOID,
+    SignatureAlgorithmOID,
+)
 
 from callmark.passport import authority
 from callmark.passport.authority import ClaimConstraints, TnAuthList
@@ -18,6 +22,14 @@ from callmark.passport.errors import PassportError, Reason
 MOST_BYTES = 64 * 1024
 """Of the file with a certificate and those that issued it."""
 _MOST_CERTIFICATES = 5
+_MOST_SIGNATURES = 12
+"""Of certificates, that are checked for one file. Half as many are enough for one whose authorities were renewed."""
+_SIGNED_WITH = {
+    SignatureAlgorithmOID.ECDSA_WITH_SHA256,
+    SignatureAlgorithmOID.ECDSA_WITH_SHA384,
+    SignatureAlgorithmOID.ECDSA_WITH_SHA512,
+}
+_ISSUERS_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 UNREADABLE = (
     ValueError,
     UnsupportedAlgorithm,
@@ -123,8 +135,8 @@ def check_chain(
     trusted, signer = list(roots), chain[0]
     if signer in trusted:
         raise _unsupported("the signer's certificate is itself a root")
-    fault = _unsupported("the certificate does not lead to a trusted root")
-    for number, path in enumerate(_paths([signer], list(chain[1:]), trusted, cache(_issued))):
+    fault = _leads_nowhere(chain)
+    for number, path in enumerate(_paths([signer], trusted, _issuers(chain, trusted))):
         try:
             return _checked(path, now)
         except PassportError as exc:
@@ -132,15 +144,20 @@ def check_chain(
     raise fault
 
 
+def _leads_nowhere(chain: Iterable[x509.Certificate]) -> PassportError:
+    why = "the certificate does not lead to a trusted root"
+    if any(one.signature_algorithm_oid not in _SIGNED_WITH for one in chain):
+        why += "; only those that are signed with ECDSA and SHA-256, SHA-384 or SHA-512 count"
+    return _unsupported(why)
+
+
 def _checked(path: Sequence[x509.Certificate], now: datetime) -> SignerCertificate:
     """The first certificate of a path to a root, when everything on it counts."""
     signer = path[0]
-    if any(one.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA256 for one in path[:-1]):
-        raise _unsupported("a certificate is not signed with ECDSA and SHA-256")
     for depth, certificate in enumerate(path):
         _check_one(certificate, depth, now)
-    key = _public_key(signer)
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+    key = _ecdsa_key(signer)
+    if key is None or not isinstance(key.curve, ec.SECP256R1):
         raise _unsupported("the signer's key is not on the curve P-256")
     try:
         limits = tuple(found for one in path for found in _limits(one))
@@ -149,19 +166,21 @@ def _checked(path: Sequence[x509.Certificate], now: datetime) -> SignerCertifica
         raise _unsupported(f"an extension cannot be read: {exc}") from exc
 
 
-def _public_key(certificate: x509.Certificate) -> object:
-    """The key of whatever kind; None for a kind that is not known, and for bytes that are no key."""
+def _ecdsa_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey | None:
+    """Its key, where that is of a kind that may sign certificates; nothing is read of a key of another algorithm."""
+    if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
+        return None
     try:
-        return certificate.public_key()
+        key = certificate.public_key()
     except UNREADABLE:
         return None
+    return key if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _ISSUERS_CURVES) else None
 
 
 def _paths(
     path: list[x509.Certificate],
-    others: Sequence[x509.Certificate],
     roots: Sequence[x509.Certificate],
-    issued: Callable[[x509.Certificate, x509.Certificate], bool],
+    issuers: Mapping[x509.Certificate, Sequence[x509.Certificate]],
 ) -> Generator[list[x509.Certificate]]:
     """Every way from the end of `path` to a root: an issuer that was renewed with its key has two certificates.
 
@@ -170,17 +189,47 @@ def _paths(
     if path[-1] in roots:
         yield path
         return
-    for one in (*roots, *others):
-        if one not in path and issued(path[-1], one):
-            yield from _paths([*path, one], others, roots, issued)
+    for one in issuers.get(path[-1], ()):
+        if one not in path:
+            yield from _paths([*path, one], roots, issuers)
 
 
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether the issuer signed it, with whatever algorithm: a step that does not count must not end the search."""
+def _issuers(
+    chain: Iterable[x509.Certificate], roots: Sequence[x509.Certificate]
+) -> dict[x509.Certificate, list[x509.Certificate]]:
+    """Who signed each certificate of a file, of the roots and those to which a way leads down from one.
+
+    The file comes from anyone, and some keys take a process for a second. So the search begins with the roots: it
+    computes with their keys, and with those that they vouch for, of few kinds. What is signed in another way is left
+    out: it must not end a search that finds another way. Raises PassportError for a file that needs too many checks.
+    """
+    found: dict[x509.Certificate, list[x509.Certificate]] = {}
+    ours = [one for one in dict.fromkeys(chain) if one.signature_algorithm_oid in _SIGNED_WITH and one not in roots]
+    above, searched, signatures = list(roots), set[x509.Certificate](), 0
+    while above:
+        pairs = [(one, issuer) for issuer in above if _ecdsa_key(issuer) for one in ours if one is not issuer]
+        below: dict[x509.Certificate, None] = {}
+        for certificate, issuer in pairs:
+            signed = _signed(certificate, issuer)
+            signatures += signed is not None
+            if signatures > _MOST_SIGNATURES:
+                raise _unsupported(f"the file needs more than {_MOST_SIGNATURES} checks of signatures")
+            if signed:
+                below[certificate] = None
+                found.setdefault(certificate, []).append(issuer)
+        above = [one for one in below if one not in searched]
+        searched |= below.keys()
+    return found
+
+
+def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool | None:
+    """Whether the issuer signed it; None where it names another issuer, which takes no arithmetic to see."""
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, *UNREADABLE):
+    except InvalidSignature:
         return False
+    except (TypeError, *UNREADABLE):
+        return None
     return True
 
 

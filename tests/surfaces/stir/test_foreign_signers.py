@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from tests.domain.signer_certificates.staging import Authority, make_authority, pem
 from tests.support.aiohttp_server import served_here
 from tests.support.factories import phone
+from tests.support.native_calls import native_calls
 
 from callmark.domain.deps import Deps
 from callmark.domain.edges.model import Edge
@@ -285,6 +286,30 @@ async def test_hostile_certificates_do_not_count(there: Abroad) -> None:
         code, why = await there.refusal(path, content)
         assert code == 437
         assert said in why
+
+
+async def test_a_file_that_does_not_count_is_worked_through_once(there: Abroad) -> None:
+    now = datetime.now(UTC)
+    elsewhere = make_authority(now)
+    leaf = issue(
+        "Acme",
+        there.key.public_key(),
+        elsewhere.issuer,
+        elsewhere.issuer_key,
+        TnAuthList.of([there.caller]),
+        now=now,
+    )
+    there.host.files["/rogue.pem"] = pem(leaf, elsewhere.issuer)
+    with native_calls("load_pem_x509_certificates") as read:
+        for _ in range(3):
+            assert await there.refusal("/rogue.pem") == (437, "the certificate does not lead to a trusted root")
+        assert len(read) == 1
+        there.clock.now += 10  # a certificate that is not valid yet may be valid by then
+        await there.refusal("/rogue.pem")
+    assert len(read) == 2
+    await roots.add_roots(there.deps, pem(elsewhere.root), by=SYSTEM)
+    receiver = phone()
+    assert (await there.verify(there.header(receiver, "/rogue.pem"), receiver)).verstat is Verstat.PASSED
 
 
 async def test_a_private_address_is_not_asked(there: Abroad, deps: Deps) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from cryptography import x509
 from msgspec import Struct
@@ -42,6 +43,9 @@ _OWN_CERTIFICATE = re.compile(r"/stir/v1/certs/([0-9a-f]{1,40})\.pem")
 _OWN_ICON = re.compile(r"/brand/([0-9a-f]{64})-(\d{2,3})x\2\.png")
 
 
+_Kept = TypeVar("_Kept")
+
+
 class NotFetched(Exception):
     """There is nothing at an address, or not soon enough; the text says why. `is_gone`: its host says that."""
 
@@ -70,6 +74,16 @@ class _Checked(Struct, frozen=True):
     certificate: SignerCertificate
 
 
+class _Refused(Struct, frozen=True):
+    """A file whose chain did not count for these roots; by the memory's clock that is known until `until`."""
+
+    file: _File
+    roots: Sequence[x509.Certificate]
+    reason: Reason
+    detail: str
+    until: float
+
+
 class ForeignFiles:
     """Keeps files for some minutes, failures for some seconds, and its connections until it is closed."""
 
@@ -79,6 +93,8 @@ class ForeignFiles:
         self._outbound = Outbound(allowed_networks(deps.settings), patience=_PATIENCE, resolver=names)
         self._files = files or ShortMemory(most=_MOST_KEPT)
         self._checked: OrderedDict[str, _Checked] = OrderedDict()
+        self._refused: OrderedDict[str, _Refused] = OrderedDict()
+        """Apart from those that counted: what anyone may fill must not push these out."""
         self._fetching: dict[asyncio.Timeout, None] = {}
         """Of each fetch what can end it, the oldest first."""
 
@@ -98,13 +114,27 @@ class ForeignFiles:
                 why = f"there is no certificate at the token's x5u: {exc}"
                 raise PassportError(Reason.BAD_IDENTITY_INFO, why) from exc
             file = before
+        return self._counting(url, file, roots, now)
+
+    def _counting(self, url: str, file: _File, roots: Sequence[x509.Certificate], now: datetime) -> SignerCertificate:
+        """The signer's certificate of a file, when it leads to one of `roots`; each file is worked through once."""
+        self._raise_again(url, file, roots)
         checked = self._checked.pop(url, None)  # and it does not come back if what has taken its place does not count
         if not checked or checked.file is not file or checked.roots != roots or now > checked.certificate.valid_until:
-            checked = _Checked(file, roots, check_chain(read_chain(file.body), roots, now=now))
-        self._checked[url] = checked
-        while len(self._checked) > _MOST_KEPT:
-            self._checked.popitem(last=False)
+            try:
+                checked = _Checked(file, roots, check_chain(read_chain(file.body), roots, now=now))
+            except PassportError as exc:
+                until = self._files.now() + _FAILURE_KEPT_S
+                _keep(self._refused, url, _Refused(file, roots, exc.reason, exc.detail, until))
+                raise
+        _keep(self._checked, url, checked)
         return checked.certificate
+
+    def _raise_again(self, url: str, file: _File, roots: Sequence[x509.Certificate]) -> None:
+        """Refuses a file for a while as it was refused before: its time may begin, so it is no answer for long."""
+        refused = self._refused.get(url)
+        if refused and refused.file is file and refused.roots == roots and self._files.now() < refused.until:
+            raise PassportError(refused.reason, refused.detail)
 
     def _of_before(self, url: str, error: NotFetched) -> _File | None:
         """The file whose chain counted before, where that still counts although it cannot be fetched again.
@@ -195,3 +225,10 @@ class ForeignFiles:
         except NotFound as exc:
             raise NotFetched(exc.message) from exc
         raise NotFetched("there is no such file here")
+
+
+def _keep(memory: OrderedDict[str, _Kept], url: str, value: _Kept) -> None:
+    memory.pop(url, None)
+    memory[url] = value
+    while len(memory) > _MOST_KEPT:
+        memory.popitem(last=False)
