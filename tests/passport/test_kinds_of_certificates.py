@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtensionOID
 from tests.passport.parties import CALL, CALLER, NOW, Network, pem
 from tests.support.native_calls import native_calls
 
@@ -97,6 +98,30 @@ def test_an_issuer_counts_by_its_certificate_of_a_trusted_root_whatever_signed_a
         for file in ([leaf, crossed, between], [leaf, between, crossed]):
             assert verify(network.branded(), CALL, pem(*file), [network.root], now=NOW).claims.rcd
         assert "trusted root" in refusal(network, pem(leaf, crossed))
+
+
+POLICIES = x509.CertificatePolicies(
+    [
+        x509.PolicyInformation(
+            x509.ObjectIdentifier("2.16.840.1.114569.1.1.1"),
+            ["https://policies.example", x509.UserNotice(None, "For calls alone")],
+        )
+    ]
+)
+
+
+def test_policies_restrict_nothing_where_none_is_demanded(network: Network) -> None:
+    critical = x509.Extension(ExtensionOID.CERTIFICATE_POLICIES, critical=True, value=POLICIES)
+    root = Holder(network.root, network.root_key)
+    between = authority("between", make_key(), root, SHA256, critical)
+    builder = x509.CertificateBuilder(
+        between.certificate.subject, named("acme"), network.key.public_key(), 1, NOW, NOW + timedelta(days=9)
+    )
+    numbers = x509.UnrecognizedExtension(TN_AUTH_LIST, TnAuthList.of([CALLER]).encode())
+    builder = builder.add_extension(numbers, critical=False).add_extension(POLICIES, critical=True)
+    assert isinstance(between.key, ec.EllipticCurvePrivateKey)
+    leaf = builder.sign(between.key, SHA256)
+    assert verify(network.branded(), CALL, pem(leaf, between.certificate), [network.root], now=NOW).claims.rcd
 
 
 @pytest.mark.parametrize(

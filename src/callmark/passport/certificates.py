@@ -9,6 +9,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import (
+    ExtensionOID,
     NameOID,
     ObjectIdentifier,
     PublicKeyAlgorithmOID,
@@ -41,6 +42,7 @@ UNREADABLE = (
 _UNDERSTOOD = {
     x509.BasicConstraints.oid,
     x509.KeyUsage.oid,
+    ExtensionOID.CERTIFICATE_POLICIES,  # no policy is demanded here, so they restrict nothing (RFC 5280, 6.1.1)
     authority.TN_AUTH_LIST,
     authority.CLAIM_CONSTRAINTS,
     authority.ENHANCED_CLAIM_CONSTRAINTS,
