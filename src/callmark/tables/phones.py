@@ -218,17 +218,22 @@ def _with_or_without_code(read: str | NoNumber, digits: str, region: str) -> str
 
     `read` is what is dialled within the country: for `4915112345678` in Germany a number behind 0491, where it can
     also be the mobile number 0151 12345678. What is dialled before national numbers, such as 0, decides for that.
+    Neither is valid in a range that is newer than the plans. Then nothing says which is meant, and with the code twice
+    the number is another's.
     """
     code, trunk = code_in(region), trunk_in(region)
     own = digits if digits.startswith(code) else digits.removeprefix(trunk)
     if not own.startswith(code) or read == own:
         return read
     complete = _whole(f"+{own}", digits, region)
-    if isinstance(complete, NoNumber) or complete == read or not is_valid(complete):
+    if isinstance(complete, NoNumber) or complete == read:
         return read
-    if isinstance(read, NoNumber) or not is_valid(read):
-        return complete
-    if own != digits:
+    if isinstance(read, NoNumber):
+        return complete if is_valid(complete) else read
+    valid = [one for one in (complete, read) if is_valid(one)]
+    if len(valid) == 1:
+        return valid[0]
+    if valid and own != digits:
         return read
     return NoNumber(f"could be +{complete} or +{read}; write it with +", (complete, read))
 
