@@ -90,3 +90,11 @@ def test_deliveries_and_registrations() -> None:
         "Its registrations end immediately (2 handsets). These handsets no longer show anything.",
         "Its registrations end immediately (over 10,000 handsets). These handsets no longer show anything.",
     ]
+
+
+def test_requests_of_a_member_who_leaves() -> None:
+    assert [consequences.requests_released(number) for number in (1, 2)] == [
+        "1 callback request that they have taken becomes new again.",
+        "2 callback requests that they have taken become new again.",
+    ]
+    assert consequences.requests_given_up(2) == "2 callback requests that they had taken are new again."

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from tests.support.audit_log import log_of
+from tests.support.listed_number import make_listed
 from tests.surfaces.console.browser import (
     PASSWORD,
     Browser,
@@ -17,6 +18,7 @@ from tests.surfaces.console.browser import (
     newest_mail,
     text_of,
 )
+from tests.surfaces.console.callback_requests import asks
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
@@ -163,7 +165,14 @@ async def test_a_member_gets_another_role_and_is_revoked_restored_and_deleted(
     paul = await browse.as_member(business.process_owner)
     his = f"/console/members/{business.process_owner.id}"
     role = f"department_owner:{business.other_department}"
-    await alice.follow(await alice.post(his, {"name": "Paul", "role": role}))
+    listed = await make_listed(deps, account_id=business.account.id, process_id=business.process)
+    request = await asks(deps, listed)
+    await paul.post(f"/console/callbacks/{request.id}/take")
+    for question in (f"{his}/revoke", f"{his}/delete"):
+        assert "1 callback request that they have taken becomes new again." in text_of(await alice.get(question))
+    saved = text_of(await alice.follow(await alice.post(his, {"name": "Paul", "role": role})))
+    assert "Paul was saved. 1 callback request that they had taken is new again." in saved
+    assert "callback request" not in text_of(await alice.get(f"{his}/revoke"))
     moved = await members.get_member(deps, business.account.id, business.process_owner.id)
     assert (moved.role, moved.node_id) == (Role.DEPARTMENT_OWNER, business.other_department)
     assert (await paul.get("/console")).status_code == 200
@@ -172,8 +181,8 @@ async def test_a_member_gets_another_role_and_is_revoked_restored_and_deleted(
     assert "can sign in again" in text_of(await alice.follow(await alice.post(f"{his}/restore")))
     await alice.follow(await alice.post(f"{his}/delete"))
     assert (await alice.get(his)).status_code == 404
-    log = await log_of(deps, business.account.id, business.process_owner.email)
-    assert [entry.action for entry in log] == ["member.deleted", "member.restored", "member.revoked", "member.changed"]
+    log = [one.action for one in await log_of(deps, business.account.id, business.process_owner.email)]
+    assert log[:4] == ["member.deleted", "member.restored", "member.revoked", "member.changed"]
 
 
 async def test_a_taken_address_is_refused_beside_nothing_lost(business: Business, browse: Visitors) -> None:

@@ -135,6 +135,39 @@ async def select_emails(tx: Tx, account_id: AccountId, role: Role) -> list[str]:
     return [row["email"] for row in rows]
 
 
+async def count_taken_requests(tx: Tx, account_id: AccountId, email: str) -> int:
+    """How many of the account's callback requests are taken by this address. Index callback_request_to_do."""
+    return await tx.fetchval(
+        "SELECT count(*) FROM callback_request"
+        " WHERE account_id = $1 AND state <> 'done' AND state = 'taken' AND handled_by_email = $2",
+        account_id,
+        email,
+    )
+
+
+async def release_requests(tx: Tx, account_id: AccountId, email: str, outside: UUID | None) -> list[tuple[UUID, str]]:
+    """Makes those requests new, or only those outside a place; their ids and feature sets' names, oldest first.
+
+    What no longer has a feature set, or is of a number group, is in no place. Index callback_request_to_do.
+    """
+    rows = await tx.fetch(
+        """
+        WITH released AS (
+          UPDATE callback_request r SET state = 'new', handled_by_email = NULL, handled_at = NULL
+          WHERE account_id = $1 AND state <> 'done' AND state = 'taken' AND handled_by_email = $2 AND NOT EXISTS (
+            SELECT FROM feature_set f JOIN calling_process p ON p.id = f.process_id
+            JOIN calling_operation o ON o.id = p.operation_id
+            WHERE f.id = r.feature_set_id AND $3::uuid IN (p.id, p.parent_id, o.id, o.department_id)
+          ) RETURNING id, feature_set_name, requested_at
+        ) SELECT id, feature_set_name FROM released ORDER BY requested_at, id
+        """,
+        account_id,
+        email,
+        outside,
+    )
+    return [(row["id"], row["feature_set_name"]) for row in rows]
+
+
 @contextmanager
 def _known_place() -> Generator[None]:
     """Turns a member's place that does not exist into NotFound."""

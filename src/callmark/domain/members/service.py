@@ -9,7 +9,7 @@ from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
-from callmark.domain.members import addresses, queries
+from callmark.domain.members import addresses, queries, taken_requests
 from callmark.domain.members.acting import lock_account_of
 from callmark.domain.members.model import (
     GrantableRole,
@@ -100,6 +100,8 @@ async def update_without_rules(
         old = _found(await queries.lock_member(tx, account_id, member_id))
         await _check_place(tx, account_id, node_id)
         new = await _change(tx, old, name=name, role=role, state=state, node_id=node_id)
+        if role or state or node_id:
+            await taken_requests.release_lost(deps, tx, new, by=by)
         await _note(deps, tx, by, AuditAction.MEMBER_CHANGED, new, role=new.role, state=new.state)
         return new
 
@@ -216,6 +218,8 @@ async def edit_member(
         old = await _lock_changeable(tx, account_id, member_id, by)
         place = await _other_place(tx, old, by, role, node_id) if role else None
         new = await _change(tx, old, name=name, role=role, node_id=place.id if place else None)
+        if role:
+            await taken_requests.release_lost(deps, tx, new, by=by)
         facts = {"role": role, "place": place.trail if place else ""} if role else {"name": new.name}
         await _note(deps, tx, by, AuditAction.MEMBER_CHANGED, new, **facts)
     return new
@@ -226,6 +230,7 @@ async def revoke_access(deps: Deps, account_id: AccountId, member_id: MemberId, 
     async with deps.db.transaction() as tx:
         member = await _lock_to_leave(tx, account_id, member_id, by)
         changed = await _change(tx, member, state=MemberState.REVOKED)
+        await taken_requests.release_lost(deps, tx, changed, by=by)
         await _note(deps, tx, by, AuditAction.MEMBER_REVOKED, changed)
     return changed
 
@@ -338,6 +343,7 @@ async def _change(
 async def _delete(deps: Deps, tx: Transaction, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
     member = _found(await queries.lock_member(tx, account_id, member_id))
     await queries.delete_member(tx, account_id, member_id)
+    await taken_requests.release(deps, tx, member, by=by)
     await _note(deps, tx, by, AuditAction.MEMBER_DELETED, member, role=member.role)
     return member
 

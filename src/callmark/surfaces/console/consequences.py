@@ -131,6 +131,16 @@ def requests_left(number: int) -> str:
     return f"{people} to be called back. Afterwards only admins see their {agree(number, 'request', 'requests')}."
 
 
+def requests_released(number: int) -> str:
+    """Before a member loses access who has taken that many (at least one) Call Me Back requests."""
+    return f"{_first(number, 'callback request')} that they have taken {agree(number, 'becomes', 'become')} new again."
+
+
+def requests_given_up(number: int) -> str:
+    """After a member got another place, and that many (at least one) requests that they had taken are not in it."""
+    return f"{_first(number, 'callback request')} that they had taken {agree(number, 'is', 'are')} new again."
+
+
 def deliveries_lost(number: int, most: int) -> str:
     """Before a webhook is deleted for which that many wait; at `most`, counting stopped."""
     if number == 0:

@@ -7,13 +7,13 @@ from uuid import UUID
 from starlette.responses import Response
 
 from callmark.domain.ids import MemberId
-from callmark.domain.members import service as members
+from callmark.domain.members import service as members, taken_requests
 from callmark.domain.members.model import GrantableRole, Member, VisibleMember
 from callmark.domain.policy.model import Action, Role
 from callmark.domain.sessions.model import LONGEST_NAME, MemberState
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import display_names
+from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.mailed import go_mailed
@@ -94,6 +94,7 @@ async def edit(request: ConsoleRequest) -> Response:
     """Changes name, role and place."""
     seen = await _seen(request)
     wanted = request.form.onto(_filled(seen))
+    taken = await taken_requests.count(request.deps, seen.member)
     try:
         role, node_id = _role_and_place(wanted.form) if wanted.changes("role") else (None, None)
         member = await members.edit_member(
@@ -107,7 +108,9 @@ async def edit(request: ConsoleRequest) -> Response:
         )
     except (InvalidInput, Conflict) as refused:
         return await _member_page(request, seen, wanted.refused(refused), 422)
-    return request.go(LIST, f"{member.name} was saved.")
+    given_up = taken - await taken_requests.count(request.deps, member)
+    more = f" {consequences.requests_given_up(given_up)}" if given_up > 0 else ""
+    return request.go(LIST, f"{member.name} was saved.{more}")
 
 
 async def invite_again(request: ConsoleRequest) -> Response:
@@ -118,7 +121,10 @@ async def ask_revoke(request: ConsoleRequest) -> Page:
     seen = await _seen(request)
     return Confirm(
         title=f"Revoke access for {seen.member.name}?",
-        lost=[f"{seen.member.email} is signed out immediately and cannot sign in until access is restored."],
+        lost=[
+            f"{seen.member.email} is signed out immediately and cannot sign in until access is restored.",
+            *await _released(request, seen),
+        ],
         button="Revoke access",
         back=LIST,
     )
@@ -156,6 +162,7 @@ async def ask_delete(request: ConsoleRequest) -> Page:
         title=f"Delete {seen.member.name}?",
         lost=[
             f"{seen.member.email} is signed out immediately and can no longer sign in.",
+            *await _released(request, seen),
             "This cannot be undone. To block access but keep the member, revoke access instead.",
         ],
         button="Delete member",
@@ -166,6 +173,12 @@ async def ask_delete(request: ConsoleRequest) -> Page:
 async def delete(request: ConsoleRequest) -> Response:
     member = await members.remove_member(request.deps, request.account_id, request.id(MemberId), by=request.by)
     return request.go(LIST, f"{member.name} was deleted.")
+
+
+async def _released(request: ConsoleRequest, seen: VisibleMember) -> list[str]:
+    """What happens to the callback requests that they have taken, if there are any."""
+    taken = await taken_requests.count(request.deps, seen.member)
+    return [consequences.requests_released(taken)] if taken else []
 
 
 async def _seen(request: ConsoleRequest) -> VisibleMember:
