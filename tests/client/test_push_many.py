@@ -169,6 +169,7 @@ def test_the_pace_is_the_servers() -> None:
 
 def test_an_error_comes_after_all_that_is_known() -> None:
     server = Batches()
+    server.looks_needed = 1
     refused = error(403, "forbidden-error", "not authorized. please contact your admin.")
     server.faults = itertools.chain([None, None, refused], itertools.repeat(None))
     _, results = push_many(server, records(2000))
@@ -192,6 +193,7 @@ def test_what_was_accepted_is_handed_over_before_any_error(
     fails: str, kind: type[Exception], counts: dict[str, int]
 ) -> None:
     server = Batches()
+    server.looks_needed = 1
 
     def serve(request: Request) -> Reply:
         if fails == "transport" and request.method == "GET":
@@ -215,6 +217,41 @@ def test_what_was_accepted_is_handed_over_before_any_error(
     assert {result.batch_id for result in found} == set(server.batches)
     if fails == "outcomes":
         assert sum(request.method == "GET" for request in played.requests) == 3  # of the first batch, and no other
+
+
+class TimeLimitExceeded(Exception):
+    """As Celery and RQ raise it in whatever runs."""
+
+
+@pytest.mark.parametrize("fails", ["limit", "source", "progress"])
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_after_an_error_no_outcome_is_waited_for(fails: str, *, is_readable: bool) -> None:
+    """Soon after the time limit of a task its process is killed: what is held back until then is lost."""
+    server = Batches()
+    server.looks_needed = 10**9
+
+    def serve(request: Request) -> Reply:
+        if request.method == "POST":
+            return TimeLimitExceeded() if fails == "limit" and len(server.batches) == 3 else server(request)
+        return server(request) if is_readable else error(502)
+
+    def source() -> Iterator[Row]:
+        yield from records(1500)
+        if fails == "source":
+            raise TimeLimitExceeded
+        yield from records(500)
+
+    def report(progress: Progress) -> None:
+        if fails == "progress" and progress.sent == 1500:
+            raise TimeLimitExceeded
+
+    played, found = Played(serve), list[callmark.RecordResult]()
+    with pytest.raises(TimeLimitExceeded):
+        found.extend(played.iterate(LongList(played.core(), report, wait=True).run(source())))
+    assert [result.status for result in found] == ["pending"] * 1500
+    assert {result.batch_id for result in found} == set(server.batches)
+    assert played.pauses == []
+    assert sum(request.method == "GET" for request in played.requests) == (3 if is_readable else 1)
 
 
 def test_a_key_that_a_dead_process_holds_is_waited_for_but_not_for_ever() -> None:

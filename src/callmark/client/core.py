@@ -1,5 +1,6 @@
 """What every operation goes through: address, token, pace, retries, logging. Knows no route and does no I/O."""
 
+import copy
 import logging
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -54,6 +55,12 @@ class Core:
         self.pacer = pacer or Pacer(environment)
         self.tokens = Tokens(options, store, environment, self.pacer.note)
         self.retries = Retries(options.max_retries, environment)
+
+    def without_retries(self) -> "Core":
+        """The same, with the same tokens and limits, which tries nothing again."""
+        same = copy.copy(self)
+        same.retries = Retries(0, self.environment)
+        return same
 
     @property
     def account(self) -> str:

@@ -241,6 +241,7 @@ class LongList:
     def run(self, source: Iterator[Any] | AsyncIterator[Any]) -> Stream[RecordResult]:
         """Results in the order of the source. An error ends it after everything that is known was handed over.
 
+        What is under way then is read once, in one try.
         A caller who lost the id of a batch that the server has would push its records again, under another key.
         """
         under_way: deque[_Part] = deque()
@@ -304,17 +305,27 @@ class LongList:
         return part
 
     def _settle(self, part: _Part) -> Flow[None]:
-        """Waits for the outcomes. If they cannot be read, this part and the later ones stay as they are."""
+        """Waits for the outcomes. If they cannot be read, this part and the later ones stay as they are.
+
+        After an error nothing is waited for: it may be the time limit of a task, whose process is killed soon after.
+        """
         if part.batch is None or not self._wait or not self._can_read:
             return
-        waited = self._core.environment.monotonic() - part.began
         self._can_read = False
         with self._ended_by_errors():
-            try:
-                part.batch = yield from wait_for(self._core, part.batch, max(SETTLES_WITHIN_S - waited, 0.0))
-            except WaitTimeout:
-                part.batch = yield from read_batch(self._core, part.batch.batch_id, part.batch.sent)
+            if self._failed is None:
+                part.batch = yield from self._settled(part.batch, part.began)
+            else:
+                part.batch = yield from read_batch(self._core.without_retries(), part.batch.batch_id, part.batch.sent)
             self._can_read = True
+
+    def _settled(self, batch: BatchState, began: float) -> Flow[BatchState]:
+        """The batch once every record has an outcome, or as it is when its time is over."""
+        waited = self._core.environment.monotonic() - began
+        try:
+            return (yield from wait_for(self._core, batch, max(SETTLES_WITHIN_S - waited, 0.0)))
+        except WaitTimeout:
+            return (yield from read_batch(self._core, batch.batch_id, batch.sent))
 
     def _count(self, result: RecordResult) -> None:
         self._done += 1
