@@ -151,6 +151,13 @@ def test_a_base_url_that_is_none_is_refused(url: str) -> None:
     assert "hidden" not in str(raised.value)
 
 
+@pytest.mark.parametrize("host", ["a..example", ".a.example", "a" * 64 + ".example", "xn--.example", "\u200ba.example"])
+def test_a_host_that_cannot_be_looked_up_is_refused_before_anything_is_sent(host: str) -> None:
+    """`https://callmark.$REGION.example` with a variable that is empty, for one."""
+    with pytest.raises(callmark.CallmarkError, match=r"base_url .* cannot be asked: .*host"):
+        Options(f"https://{host}", "a", "k", "s")
+
+
 @pytest.mark.parametrize("url", ["https://a.example?x=1", "https://a.example/#a", "https://a.example/v2?"])
 def test_a_base_url_to_which_no_path_can_be_added_is_refused(url: str) -> None:
     with pytest.raises(callmark.CallmarkError, match=r"no \? and no #"):
@@ -317,34 +324,6 @@ async def test_an_asynchronous_client_closes_what_it_opened() -> None:
     assert repr(copy) == "AsyncClient('https://a.example', generation=3)"
     with pytest.raises(callmark.CallmarkError, match="the client is closed"):
         await copy.resolve("1", "2")
-
-
-UNUSABLE = [
-    ("ALL_PROXY", "socks5://user:hidden@127.0.0.1:1080", "pip install 'httpx[socks]'"),
-    ("all_proxy", "socks://user:hidden@127.0.0.1:1080/", "pip install 'httpx[socks]'"),
-    ("HTTPS_PROXY", "http://127.0.0.1:port", "Invalid port"),
-    ("NO_PROXY", "http://intern.example:port", "Invalid port"),
-    ("SSL_CERT_FILE", "/nowhere/ca.pem", "No such file"),
-]
-
-
-@pytest.mark.parametrize(("variable", "value", "said"), UNUSABLE)
-def test_what_httpx_cannot_use_of_the_environment_is_named(
-    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
-) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
-    monkeypatch.setenv(variable, value)
-    for kind in (callmark.Client, callmark.AsyncClient):
-        with pytest.raises(callmark.CallmarkError) as raised:
-            kind(**GIVEN)
-        assert variable in str(raised.value)
-        assert said in str(raised.value)
-        assert "hidden" not in str(raised.value)
-    here: dict[str, Any] = {"base_url": "http://127.0.0.1:1"}
-    callmark.Client(**GIVEN | here).close()  # which no proxy can reach
 
 
 @pytest.mark.parametrize("base_url", [GIVEN["base_url"], "https://localhost:8443"])

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing
@@ -60,6 +61,7 @@ def resolve(respond: Respond) -> list[callmark.CallmarkError]:
         (httpx.DecodingError("bad gzip"), callmark.APIConnectionError, "bad gzip"),
         (httpx.TooManyRedirects("round"), callmark.APIConnectionError, "round"),
         (httpx.InvalidURL("odd"), callmark.APIConnectionError, "odd"),
+        (UnicodeError("label empty"), callmark.APIConnectionError, "cannot reach http://callmark.test/: label empty"),
     ],
 )
 def test_every_error_of_httpx_has_its_place(error: Exception, kind: type[Exception], told: str) -> None:
@@ -136,10 +138,11 @@ def test_a_date_is_never_taken_for_seconds() -> None:
         assert "from_date=0002678400" in str(router.calls.last.request.url)
 
 
-def test_a_link_that_is_no_address_is_a_connection_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", ["http://[::1", "https://xn--.example"])
+def test_a_link_that_is_no_address_is_a_connection_error(tmp_path: Path, link: str) -> None:
     with mock_router() as router, callmark.Client(**OPTIONS, max_retries=0) as client:
-        router["downloadFeedbackLogs"].respond(json={"url": "http://[::1"})
-        with pytest.raises(callmark.APIConnectionError, match=r"cannot reach http://\[::1"):
+        router["downloadFeedbackLogs"].respond(json={"url": link})
+        with pytest.raises(callmark.APIConnectionError, match=f"cannot reach {re.escape(link)}"):
             client.logs.feedback("campaign", datetime(2026, 1, 1, tzinfo=UTC)).save(tmp_path / "log.csv")
 
 

@@ -36,6 +36,14 @@ def test_a_token_is_made_once_and_renewed_five_minutes_before_its_hour() -> None
     assert played.tokens == 2
 
 
+@pytest.mark.parametrize("token", ["", "t\u00f6ken", "to\nken", "to ken"])
+def test_a_token_that_no_header_can_carry_is_no_answer_of_the_api(token: str) -> None:
+    played = Played(lambda _: GOOD, token_reply=lambda: answer({"token": token}))
+    with pytest.raises(callmark.UnexpectedAnswer, match="its token"):
+        ask(played, played.core(max_retries=0))
+    assert played.requests == []
+
+
 def test_an_account_id_is_one_segment_of_every_path() -> None:
     asked: list[str] = []
 

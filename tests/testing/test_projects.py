@@ -153,6 +153,7 @@ def test_credentials_that_are_missing_are_named(running: Mapping[str, str], tmp_
         Emulator.connect(running["CALLMARK_EMULATOR_URL"], tmp_path / "none.json")
 
 
-def test_another_server_is_no_emulator(running: Mapping[str, str]) -> None:
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://emulator..example", "http://[::1"])
+def test_another_server_is_no_emulator(running: Mapping[str, str], url: str) -> None:
     with pytest.raises(EmulatorError, match="does not answer"):
-        Emulator.connect("http://127.0.0.1:9", Path(running["CALLMARK_EMULATOR_CREDENTIALS"]))
+        Emulator.connect(url, Path(running["CALLMARK_EMULATOR_CREDENTIALS"]))

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from callmark.client.addresses import host_fault
 from callmark.client.errors import CallmarkError
 from callmark.client.profiles import DEFAULT, Profile, read_profile
 
@@ -72,6 +73,8 @@ def _check_address(url: str) -> None:
         if "?" in url or "#" in url:
             raise CallmarkError("base_url must have no ? and no #: paths are added at its end")
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            if fault := host_fault(url):
+                raise CallmarkError(f"base_url {url!r} cannot be asked: {fault}")
             return
     shown = "this" if "@" in url else repr(url)
     raise CallmarkError(f"base_url must begin with http:// or https:// and a host, not {shown}")

@@ -37,6 +37,7 @@ T = TypeVar("T")
 DOWNLOAD_TIMEOUT_S = 120.0
 """Who opens a link first waits until the file is written: some 10 s for a million events (docs/logs.md)."""
 _ERROR = 300
+_NOT_REACHED = httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.ProxyError, UnicodeError
 
 
 class Shell:
@@ -236,10 +237,13 @@ async def _taken(effect: Take) -> list[Any]:
 
 @contextmanager
 def _explained(connections: Connections | AsyncConnections, url: str) -> Generator[None]:
-    """Raises the errors of our tree for those of httpx, which raises RuntimeError for what is closed."""
+    """Raises the errors of our tree for those of httpx, which raises RuntimeError for what is closed.
+
+    UnicodeError is of a host that cannot be looked up: the server's link, or a redirect, leads there.
+    """
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
         raise connection_error(exc, url, asks_proxies=connections.asks_proxies) from exc
     except RuntimeError as exc:
         if why := connections.why_unusable():
@@ -249,11 +253,11 @@ def _explained(connections: Connections | AsyncConnections, url: str) -> Generat
 
 def connection_error(exc: Exception, url: str, *, asks_proxies: bool) -> APIConnectionError:
     """The error of our tree for one of httpx, with advice."""
-    where = str(httpx.URL(url).copy_with(query=None, path="/")) if not isinstance(exc, httpx.InvalidURL) else url
+    where = url if isinstance(exc, httpx.InvalidURL) else str(httpx.URL(url).copy_with(query=None, path="/"))
     why = str(exc) or _kind(exc)
     if isinstance(exc, httpx.TimeoutException):
         return APITimeoutError(f"{where} did not answer in time ({_kind(exc)}). Try again, or raise `timeout`")
-    if isinstance(exc, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.ProxyError):
+    if isinstance(exc, _NOT_REACHED):
         proxies = proxies_to(url) if asks_proxies else ""
         also = f". The proxy that {proxies} names is tried first: check it too" if proxies else ""
         told = f"cannot reach {where}: {why}. Check the base URL, and that the server is running{also}"

@@ -10,6 +10,7 @@ machine's clock was set, a new token tells it again. An emulator's clock is move
 
 import copy
 import hashlib
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -19,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from callmark import __version__
-from callmark.client.answers import check, decoded
+from callmark.client.answers import check, decoded, unexpected
 from callmark.client.environment import Environment
 from callmark.client.errors import APIConnectionError, APIStatusError, APITimeoutError, CallmarkError, RateLimited
 from callmark.client.flow import Answer, Flow, Pause, Request, apart, send
@@ -38,6 +39,7 @@ _CLOCK_SET_S = 30.0
 _CLOCK_HEADER = "callmark-clock"
 """What the clock of an emulator shows, in each of its answers (docs/emulator.md)."""
 _REDIRECT, _SERVER = 300, 500
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class _TokenOut(Struct):
@@ -172,6 +174,8 @@ class Tokens:
             self._observe(answer)
             check(answer)
             out = decoded(answer, _TokenOut)
+            if not _TOKEN.fullmatch(out.token):
+                raise unexpected(answer, "its token has characters that no header can carry, or none")
         except RateLimited as exc:  # the server counts too
             refused = exc.advised(_SHARE)
             self._failure = copy.copy(refused)

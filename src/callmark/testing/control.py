@@ -47,7 +47,7 @@ class Control:
         sent = body if body or method in {"POST", "PUT"} else None
         try:
             got = self.connections.http().request(method, url, headers=self._headers, json=sent)
-        except httpx.HTTPError as exc:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:  # UnicodeError: a host with an empty part
             raise EmulatorError(
                 f"the emulator at {self.base_url} does not answer: {str(exc) or type(exc).__name__}"
             ) from exc

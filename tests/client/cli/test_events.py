@@ -206,7 +206,8 @@ async def test_ctrl_c_while_the_program_hangs_says_where_to_continue(platform: P
 
 
 @pytest.mark.parametrize(
-    "wrong", [("localhost:1",), ("http://",), ("http://[",), ("http://localhost:1", "--secret", "whsec_?")]
+    "wrong",
+    [("localhost:1",), ("http://",), ("http://[",), ("http://a..b/",), ("http://localhost:1", "--secret", "whsec_?")],
 )
 async def test_listen_refuses_what_it_cannot_use(nobody: Commands, wrong: tuple[str, ...]) -> None:
     done = await nobody.run("listen", "--forward-to", *wrong)

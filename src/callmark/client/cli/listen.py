@@ -11,6 +11,7 @@ import click
 import httpx
 import msgspec
 
+from callmark.client.addresses import host_fault
 from callmark.client.cli.events import told
 from callmark.client.cli.following import FollowedEvent, follow
 from callmark.client.cli.session import SOME_FAILED, CommandSession, command, end
@@ -69,6 +70,8 @@ def _check_url(url: str) -> None:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise click.UsageError(f"--forward-to {url}: write http://localhost:4000/hooks")
+    if fault := host_fault(url):
+        raise click.UsageError(f"--forward-to {url}: {fault}")
 
 
 def _is_good(status: int | None) -> bool:
