@@ -1,10 +1,12 @@
-"""Clients in programs that fork or have several event loops, as gunicorn, Celery and multiprocessing do."""
+"""Connections of programs that fork or have several event loops (gunicorn, Celery, multiprocessing), and by proxies."""
 
 import asyncio
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +15,7 @@ import httpx
 import pytest
 
 import callmark
+from callmark.client.proxies import proxy_routes
 
 FORKING = """
 import os, sys
@@ -160,3 +163,87 @@ def test_an_http_client_of_the_program_that_cannot_be_used_is_named() -> None:
     given.close()
     with pytest.raises(callmark.CallmarkError, match="the http_client of this client is closed"):
         callmark.Client(**options, http_client=given).resolve("918040001234", "919900000001")
+
+
+GIVEN: dict[str, Any] = {"base_url": "https://a.example", "account_id": "acc", "key_id": "key", "api_key": "secret"}
+IN_PASSWORDS = "/ in its user and password as %2F"
+UNUSABLE = [
+    ("ALL_PROXY", "socks5://user:hidden@127.0.0.1:1080", "pip install 'httpx[socks]'"),
+    ("all_proxy", "socks://user:hidden@127.0.0.1:1080/", "pip install 'httpx[socks]'"),
+    ("HTTPS_PROXY", "http://127.0.0.1:port", "Invalid port"),
+    ("HTTPS_PROXY", "http://user:hidden/9@127.0.0.1:3128", IN_PASSWORDS),
+    ("HTTPS_PROXY", "http://user:hidden#9@127.0.0.1:3128", IN_PASSWORDS),
+    ("HTTPS_PROXY", "http://user:12?hidden@127.0.0.1:3128", IN_PASSWORDS),  # of which 12 may be a port
+    ("HTTPS_PROXY", "http://corp..proxy:3128", "a part of its host name is empty"),
+    ("SSL_CERT_FILE", "/nowhere/ca.pem", "No such file"),
+]
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that names neither proxies nor certificates."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.mark.parametrize(("variable", "value", "said"), UNUSABLE)
+@pytest.mark.usefixtures("no_proxies")
+def test_what_httpx_cannot_use_of_the_environment_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
+    monkeypatch.setenv("NO_PROXY", "intern.example")
+    monkeypatch.setenv(variable, value)
+    for kind in (callmark.Client, callmark.AsyncClient):
+        with pytest.raises(callmark.CallmarkError) as raised:
+            kind(**GIVEN)
+        assert str(raised.value).startswith(f"{variable}: ")
+        assert said in str(raised.value)
+        assert "hidden" not in "".join(traceback.format_exception(raised.value)).replace(value, "")
+    here: dict[str, Any] = {"base_url": "http://127.0.0.1:1"}
+    callmark.Client(**GIVEN | here).close()  # which no proxy can reach
+
+
+NOT_READ = "fd7a:115c:a1e0::/48,fe80::/10,[fe80::]/10,host:port,http://a.example:port,10.0.0.0/8, a b,a..b,xn--.b,[::"
+
+
+@pytest.mark.parametrize(
+    ("excepted", "is_asked"),
+    [
+        (NOT_READ, True),
+        ("[::1],localhost,.example", True),
+        (f"{NOT_READ}, 127.0.0.2", False),
+        ("[127.0.0.2]:8700", True),
+        ("127.0.0.2:8700", False),
+        ("http://127.0.0.2:8700", False),
+        ("a.example,*", False),
+    ],
+)
+@pytest.mark.usefixtures("no_proxies")
+async def test_a_proxy_is_asked_for_all_but_its_exceptions(
+    server: Server, monkeypatch: pytest.MonkeyPatch, excepted: str, *, is_asked: bool
+) -> None:
+    """Containers and VPNs set exceptions that httpx cannot read. They count for nothing, as networks do."""
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.setenv("NO_PROXY", excepted)
+    there: dict[str, Any] = {"base_url": "http://127.0.0.2:8700", "max_retries": 0}  # where nobody listens
+    with callmark.Client(**GIVEN | there) as client, nullcontext() if is_asked else unreachable():
+        assert client.resolve("threads", "919900000001").why == "threads"
+    async with callmark.AsyncClient(**GIVEN | there) as other:
+        with nullcontext() if is_asked else unreachable():
+            assert (await other.resolve("tasks", "919900000001")).why == "tasks"
+    assert set(server.seen) == ({"threads", "tasks"} if is_asked else set())
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_an_address_of_ipv6_is_excepted_with_brackets_or_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
+    monkeypatch.setenv("NO_PROXY", "fd00::2, [fd00::3], [fd00::4]:8700")
+    routes = proxy_routes(lambda proxy: proxy.url.port)
+    assert routes.pop("http://") == 3128
+    assert routes == dict.fromkeys(("all://[fd00::2]", "all://[fd00::3]", "all://[fd00::4]:8700"))
+
+
+def unreachable() -> AbstractContextManager[object]:
+    return pytest.raises(callmark.APIConnectionError)

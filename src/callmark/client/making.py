@@ -15,7 +15,6 @@ from callmark.client.options import MAX_RETRIES, TIMEOUT_S, Generation, Options,
 from callmark.client.shells import hide_queries
 from callmark.client.token_stores import MemoryTokenStore, TokenStore
 
-CONNECTIONS = httpx.Limits(max_connections=200, max_keepalive_connections=100)
 AnyHttpClient: TypeAlias = httpx.Client | httpx.AsyncClient
 _TIMEOUT_OF_HTTPX = httpx.Timeout(5.0)
 """What a client of httpx has if nobody gives it one; batches and pages of numbers take longer."""
@@ -43,7 +42,7 @@ class Parts:
 
     def maker(self, kind: type[HttpClient]) -> Callable[[], HttpClient]:
         """What makes a client of httpx for these options. Raises CallmarkError as make_http does."""
-        return lambda: make_http(kind, self.core.options, limits=CONNECTIONS)
+        return lambda: make_http(kind, self.core.options)
 
     def needs_other_http(self, original: "Parts") -> bool:
         """Whether the original's connections do not fit: no proxy of the environment leads to this machine."""

@@ -30,7 +30,7 @@ from callmark.client.flow import (
     Take,
     resume,
 )
-from callmark.client.http_clients import proxies_to
+from callmark.client.proxies import proxies_to
 from callmark.client.token_tasks import TOKEN_TASKS
 
 T = TypeVar("T")

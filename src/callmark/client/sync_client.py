@@ -159,8 +159,8 @@ class Client:
         Sends 500 a request at the pace that the server allows, at most 4,000 ahead of the results. A record that is at
         fault is a result (`status` `invalid`, `field`, `message`). With `wait=False` results come as soon as the server
         has the records, `pending`. Nothing is sent until you iterate. An error (server gone, key revoked, your own
-        iterable) is raised after all that is known has been yielded, without waiting for outcomes: records that have none
-        are `pending` with their `batch_id`; those without a result were not sent, or their fate is not known.
+        iterable) is raised after all that is known has been yielded, and nothing is waited for: records without an
+        outcome are `pending` with their `batch_id`; those without a result were not sent, or their fate is not known.
         """
         long_list = LongList(self._core, on_progress, wait=wait)
         return self._shell.iterate(long_list.run(iter(records)))
