@@ -29,6 +29,7 @@ from callmark.domain.signed_calls.model import (
     Verstat,
     token_digest,
 )
+from callmark.domain.signed_calls.shown import may_show, showable_parts
 from callmark.domain.signer_certificates.roots import trusted_roots
 from callmark.domain.spoof_alarms.model import SpoofCause
 from callmark.domain.spoof_alarms.service import raise_possible_spoof
@@ -224,7 +225,8 @@ async def _conclude(files: ForeignFiles, verdicts: Sequence[HeaderVerdict], dead
         return CallVerdict(Verstat.PASSED, None, verdicts, {}, None, None)
     rcd = await _trusted(files, shown, deadline)
     integrity = shown.claims.digests.get("/icn") if "icn" in rcd else None
-    return CallVerdict(Verstat.PASSED, None, verdicts, rcd, shown.claims.reason, integrity)
+    reason = shown.claims.reason
+    return CallVerdict(Verstat.PASSED, None, verdicts, rcd, reason if reason and may_show(reason) else None, integrity)
 
 
 async def _trusted(files: ForeignFiles, shown: Verified, deadline: float) -> dict[str, Any]:
@@ -236,7 +238,7 @@ async def _trusted(files: ForeignFiles, shown: Verified, deadline: float) -> dic
     contents = {rcd.icon: icon} if rcd.icon and icon is not None else {}
     verdicts = shown.trusts(contents)
     doubted = {pointer.split("/")[1] for pointer, trusted in verdicts.items() if trusted is not True}
-    return {key: value for key, value in rcd.as_json().items() if key not in doubted}
+    return showable_parts({key: value for key, value in rcd.as_json().items() if key not in doubted})
 
 
 def _kept(

@@ -1,0 +1,66 @@
+"""What of a token that counts may show: names that can be read, from who knows the caller."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+from tests.domain.signer_certificates.staging import signer_of
+from tests.support.factories import phone
+from tests.surfaces.stir.staging import Network, network
+
+from callmark.domain.deps import Deps
+from callmark.passport import Claims, Kind, Party, RichCallData, Signer
+
+
+@pytest.fixture
+async def there(deps: Deps) -> AsyncGenerator[Network]:
+    async with network(deps) as made:
+        yield made
+
+
+async def own_signer(there: Network) -> Signer:
+    found = await signer_of(there.deps, there.cast.account.id, there.caller)
+    assert found
+    return found
+
+
+def claims(there: Network, receiver: str, **changed: Any) -> Claims:
+    now = int(there.deps.real_clock.now().timestamp())
+    return replace(Claims(orig=Party.of(there.caller), dest=Party.of(receiver), issued_at=now), **changed)
+
+
+class Said(NamedTuple):
+    """What a token says, and the name, the reason and the parts of `rcd` that remain of it."""
+
+    rcd: RichCallData
+    reason: str | None
+    name: str | None
+    shown_reason: str | None
+    parts: set[str]
+
+
+CARD = ["vcard", [["fn", {}, "text", "Acme\nDeliveries"]]]
+SAID = [
+    Said(RichCallData("आपका बैंक", alternate_name="Acme"), "Ваш заказ", "आपका बैंक", "Ваш заказ", {"nam", "apn"}),
+    Said(RichCallData("A" * 100, jcard=CARD), "r" * 100, "A" * 100, "r" * 100, {"nam", "jcd"}),
+    Said(RichCallData("A" * 101, alternate_name="Acme"), "r" * 101, None, None, {"apn"}),
+    Said(RichCallData("Acme\u202eknaB", alternate_name="\u2067B"), "Order \u202e7", None, None, set()),
+    Said(RichCallData("\u200b\u2060"), "\u3164", None, None, set()),
+    Said(RichCallData(" "), "  ", None, None, set()),
+    Said(RichCallData(""), "", None, None, set()),
+    Said(RichCallData("Acme", jcard=["vcard", [["fn", {}, "text", "\u202eknaB"]]]), None, "Acme", None, {"nam"}),
+    Said(RichCallData("Acme", others={"x": {"\u200b": 1}, "y": [1]}), None, "Acme", None, {"nam", "y"}),
+]
+
+
+async def test_a_name_or_reason_that_cannot_be_read_as_it_is_does_not_show(there: Network) -> None:
+    signer = await own_signer(there)
+    for said in SAID:
+        receiver = phone()
+        header = signer.sign(claims(there, receiver, rcd=said.rcd, reason=said.reason), Kind.RCD)
+        told = await there.verify([header], receiver)
+        assert told["verstat"] == "TN-Validation-Passed"
+        assert (told.get("displayName"), told.get("crn")) == (said.name, said.shown_reason), said
+        assert told.get("rcd", {}).keys() == said.parts
+        assert ("callInfo" in told) is (said.shown_reason is not None)
