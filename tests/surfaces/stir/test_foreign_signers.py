@@ -2,128 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
-from aiohttp import web
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from msgspec import Struct, field
-from tests.domain.signer_certificates.staging import Authority, make_authority, pem
-from tests.support.aiohttp_server import served_here
+from tests.domain.signer_certificates.staging import make_authority, pem
 from tests.support.factories import phone
 from tests.support.native_calls import native_calls
+from tests.surfaces.stir.abroad import EDGE, PNG, Abroad, abroad
 
 from callmark.domain.deps import Deps
-from callmark.domain.edges.model import Edge
-from callmark.domain.ids import EdgeId
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.signed_calls import foreign_files, verification
+from callmark.domain.signed_calls import verification
 from callmark.domain.signed_calls.foreign_files import MOST_AT_ONCE, MOST_ICON_BYTES, WITHIN_S, ForeignFiles
 from callmark.domain.signed_calls.model import CallVerdict, VerificationRequest, Verstat
 from callmark.domain.signed_calls.verification import verify_call
 from callmark.domain.signer_certificates import roots
-from callmark.kit.ids import new_id
-from callmark.kit.outbound.client import Patience
-from callmark.kit.phone import PhoneNumber
-from callmark.kit.short_memory import ShortMemory
 from callmark.passport import RichCallData, Signer, TnAuthList, issue, make_issuer, make_key, make_root
-
-EDGE = Edge(EdgeId(new_id()), "proxy", None, datetime.now(UTC))
-PNG = b"\x89PNG of somebody"
-
-
-class Host(Struct):
-    """Serves files by their path; counts who asks, and lets those wait that ask for `/slow`."""
-
-    files: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    asked: list[str] = field(default_factory=list[str])
-    began: asyncio.Event = field(default_factory=asyncio.Event)
-    let_go: asyncio.Event = field(default_factory=asyncio.Event)
-    is_down: bool = False
-
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(request.path)
-        self.began.set()
-        if request.path.startswith("/slow"):
-            await self.let_go.wait()
-        if self.is_down:
-            raise web.HTTPServiceUnavailable
-        if request.path == "/moved":
-            raise web.HTTPFound("/acme.pem")
-        if request.path not in self.files:
-            raise web.HTTPNotFound
-        return web.Response(body=self.files[request.path])
-
-
-class Seconds(Struct):
-    """The clock by which files are kept."""
-
-    now: float = 0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Abroad(Struct):
-    """A foreign signer: its authority, which is trusted here, its key, its host, and our files of others."""
-
-    deps: Deps
-    files: ForeignFiles
-    host: Host
-    clock: Seconds
-    url: str
-    authority: Authority
-    caller: PhoneNumber
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-    def header(self, receiver: PhoneNumber, path: str = "/acme.pem", icon: str | None = None) -> str:
-        signer = Signer(self.key, self.url + path, plain_http=True)
-        contents = {self.url + icon: PNG} if icon else {}
-        rcd = RichCallData("Acme Abroad", self.url + icon if icon else None)
-        now = datetime.now(UTC)
-        return signer.rich_call_data(self.caller, [receiver], rcd, "Hello", contents=contents, now=now)
-
-    async def verify(self, header: str, receiver: PhoneNumber) -> CallVerdict:
-        asked = VerificationRequest([header], self.caller, receiver, None)
-        return await verify_call(self.deps, self.files, EDGE, asked)
-
-    async def refusal(self, path: str, certificates: bytes | None = None) -> tuple[int, str]:
-        """Why a token does not count whose certificate is at `path`."""
-        if certificates is not None:
-            self.host.files[path] = certificates
-        receiver = phone()
-        verdict = await self.verify(self.header(receiver, path), receiver)
-        assert (verdict.verstat, verdict.name) == (Verstat.FAILED, None)
-        assert verdict.error
-        return verdict.error.reason.code, verdict.error.detail
-
-
-@asynccontextmanager
-async def abroad(deps: Deps) -> AsyncGenerator[Abroad]:
-    now = datetime.now(UTC)
-    authority, caller, host, clock, app = make_authority(now), phone(), Host(), Seconds(), web.Application()
-    certificate, key = authority.issue(TnAuthList.of([caller]), now=now)
-    await roots.add_roots(deps, pem(authority.root), by=SYSTEM)
-    app.router.add_get("/{path:.*}", host.serve)
-    here = msgspec.structs.replace(deps, settings=msgspec.structs.replace(deps.settings, emulator=True))
-    async with served_here(app) as url:
-        files = ForeignFiles(here, ShortMemory(clock))
-        host.files["/acme.pem"] = pem(certificate, authority.issuer)
-        yield Abroad(here, files, host, clock, url, authority, caller, certificate, key)
-        host.let_go.set()
-        await files.close()
-
-
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host in the process of the tests may take its time."""
-    monkeypatch.setattr(verification, "WITHIN_S", 30)
-    monkeypatch.setattr(foreign_files, "_PATIENCE", Patience(connect_s=120, read_s=120, total_s=120))
 
 
 @pytest.fixture
@@ -183,7 +79,7 @@ async def test_a_host_that_never_answers_is_given_up_before_the_proxy_gives_up(
 async def test_hosts_that_never_answer_keep_nobody_out(there: Abroad) -> None:
     deadline = asyncio.get_running_loop().time() + 120  # their places are not free again before the verification ends
     urls = [f"{there.url}/slow-{number}.png" for number in range(MOST_AT_ONCE)]
-    silent = [asyncio.create_task(there.files.icon(url, deadline)) for url in urls]
+    silent = [asyncio.create_task(there.files.icon(url, deadline, bool)) for url in urls]
     await there.host.began.wait()
     receiver = phone()
     assert (await there.verify(there.header(receiver), receiver)).verstat is Verstat.PASSED

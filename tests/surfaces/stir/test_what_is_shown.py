@@ -40,7 +40,7 @@ class Said(NamedTuple):
     parts: set[str]
 
 
-CARD = ["vcard", [["fn", {}, "text", "Acme\nDeliveries"]]]
+CARD: list[Any] = ["vcard", [["fn", {}, "text", "Acme\nDeliveries"]]]
 SAID = [
     Said(RichCallData("आपका बैंक", alternate_name="Acme"), "Ваш заказ", "आपका बैंक", "Ваш заказ", {"nam", "apn"}),
     Said(RichCallData("A" * 100, jcard=CARD), "r" * 100, "A" * 100, "r" * 100, {"nam", "jcd"}),

@@ -6,7 +6,7 @@ The caller chooses these addresses. So little is fetched, in little time, and ra
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -35,6 +35,8 @@ _KEPT_IN_OUTAGE_S = 3600
 _OWN_KEPT_S = 10
 """For files of our own, which cost no request: a certificate that is retired soon counts no more."""
 _FAILURE_KEPT_S = 10
+_AGAIN_AFTER_S = 10
+"""How old a file is, at least, that is fetched again because it does not do."""
 _MOST_KEPT = 500
 MOST_AT_ONCE = 256
 """Files that are being fetched. An honest host answers in a fraction of the second that a silent one could take."""
@@ -44,6 +46,7 @@ _OWN_ICON = re.compile(r"/brand/([0-9a-f]{64})-(\d{2,3})x\2\.png")
 
 
 _Kept = TypeVar("_Kept")
+_Made = TypeVar("_Made")
 
 
 class NotFetched(Exception):
@@ -102,19 +105,37 @@ class ForeignFiles:
         """Ends the connections."""
         await self._outbound.__aexit__(None, None, None)
 
-    async def certificate(
-        self, url: str, roots: Sequence[x509.Certificate], now: datetime, deadline: float
-    ) -> SignerCertificate:
-        """The signer's certificate at `url`, when it leads to one of `roots`. Raises PassportError."""
+    async def with_certificate(
+        self,
+        url: str,
+        roots: Sequence[x509.Certificate],
+        now: datetime,
+        deadline: float,
+        use: Callable[[SignerCertificate], _Made],
+    ) -> _Made:
+        """What `use` makes of the signer's certificate at `url`, when that leads to one of `roots`.
+
+        Where either fails with a file from before, it is tried with what is at the address now: signers renew
+        certificates under one address. Raises PassportError.
+        """
+        file = await self._certificates(url, deadline)
         try:
-            file = await self._get(url, MOST_CHAIN_BYTES, deadline)
+            return use(self._counting(url, file, roots, now))
+        except PassportError:
+            newer = await self._newer(url, MOST_CHAIN_BYTES, file, deadline)
+            if newer is None:
+                raise
+        return use(self._counting(url, newer, roots, now))
+
+    async def _certificates(self, url: str, deadline: float) -> _File:
+        try:
+            return await self._get(url, MOST_CHAIN_BYTES, deadline)
         except NotFetched as exc:
             before = self._of_before(url, exc)
             if before is None:
                 why = f"there is no certificate at the token's x5u: {exc}"
                 raise PassportError(Reason.BAD_IDENTITY_INFO, why) from exc
-            file = before
-        return self._counting(url, file, roots, now)
+            return before
 
     def _counting(self, url: str, file: _File, roots: Sequence[x509.Certificate], now: datetime) -> SignerCertificate:
         """The signer's certificate of a file, when it leads to one of `roots`; each file is worked through once."""
@@ -148,12 +169,34 @@ class ForeignFiles:
             return None
         return checked.file if self._files.now() <= checked.file.at + _KEPT_IN_OUTAGE_S else None
 
-    async def icon(self, url: str, deadline: float) -> bytes | None:
-        """The bytes at the address of an icon, or None."""
+    async def icon(self, url: str, deadline: float, is_right: Callable[[bytes], bool]) -> bytes | None:
+        """The bytes at the address of an icon, the right ones where they are there now; or None."""
         try:
-            return (await self._get(url, MOST_ICON_BYTES, deadline)).body
+            file = await self._get(url, MOST_ICON_BYTES, deadline)
         except NotFetched:
             return None
+        if is_right(file.body):
+            return file.body
+        newer = await self._newer(url, MOST_ICON_BYTES, file, deadline)
+        return (newer or file).body
+
+    async def _newer(self, url: str, most_bytes: int, before: _File, deadline: float) -> _File | None:
+        """What is at an address now, where it is something else than some seconds ago; it takes the place of that.
+
+        Anyone can ask for it with a token that does not count, so an address is asked once in this time.
+        """
+        if self._is_own(url) or self._files.now() < before.at + _AGAIN_AFTER_S:
+            return None
+        make = partial(self._found, url, most_bytes)
+        try:
+            async with asyncio.timeout_at(deadline):
+                newer = await self._files.get((url, most_bytes, "again"), _AGAIN_AFTER_S, make)
+        except TimeoutError:
+            return None
+        if newer.error or newer.body == before.body:
+            return None
+        self._files.forget((url, most_bytes))
+        return await self._files.get((url, most_bytes), _KEPT_S, partial(_as_it_is, newer))
 
     async def _get(self, url: str, most_bytes: int, deadline: float) -> _File:
         make, key = partial(self._found, url, most_bytes), (url, most_bytes)
@@ -225,6 +268,10 @@ class ForeignFiles:
         except NotFound as exc:
             raise NotFetched(exc.message) from exc
         raise NotFetched("there is no such file here")
+
+
+async def _as_it_is(file: _File) -> _File:
+    return file
 
 
 def _keep(memory: OrderedDict[str, _Kept], url: str, value: _Kept) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -46,6 +47,7 @@ from callmark.passport import (
     read_identity,
     verify_signed,
 )
+from callmark.passport.digests import ICON, matches
 
 _OLDEST_TOKEN = timedelta(days=1)
 """How far back the signing of a token is looked for that does not name it: its date may be anything."""
@@ -146,8 +148,8 @@ async def _verify(
         check_call(passport, call, now=now, plain_http=deps.settings.allows_plain_http)
         _count_certificate(x5us, passport.x5u)
         roots = await trusted_roots(deps)
-        certificate = await files.certificate(passport.x5u, roots, now, deadline)
-        return HeaderVerdict(passport, verify_signed(passport, call, certificate), None)
+        use = partial(verify_signed, passport, call)
+        return HeaderVerdict(passport, await files.with_certificate(passport.x5u, roots, now, deadline, use), None)
     except PassportError as exc:
         return HeaderVerdict(passport, None, exc)
 
@@ -234,8 +236,10 @@ async def _trusted(files: ForeignFiles, shown: Verified, deadline: float) -> dic
     rcd = shown.claims.rcd
     if rcd is None:
         return {}
-    icon = await files.icon(rcd.icon, deadline) if rcd.icon else None
-    contents = {rcd.icon: icon} if rcd.icon and icon is not None else {}
+    contents: dict[str, bytes] = {}
+    if address := rcd.icon:
+        icon = await files.icon(address, deadline, lambda body: matches(body, shown.claims.digests[ICON]))
+        contents = {} if icon is None else {address: icon}
     verdicts = shown.trusts(contents)
     doubted = {pointer.split("/")[1] for pointer, trusted in verdicts.items() if trusted is not True}
     return showable_parts({key: value for key, value in rcd.as_json().items() if key not in doubted})
