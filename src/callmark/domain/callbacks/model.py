@@ -150,16 +150,16 @@ def is_overdue(request: CallbackRequest, now: datetime) -> bool:
     return slot is not None and request.state is not RequestState.DONE and slot + SLOT <= now
 
 
-def taken_by(request: CallbackRequest, email: str, now: datetime) -> CallbackRequest:
+def taken_by(request: CallbackRequest, email: str, now: datetime, *, only_new: bool = False) -> CallbackRequest:
     """The request, taken by `email`, who is going to call back; unchanged when it was theirs already. Raises Conflict.
 
-    The Conflict says that another has taken it, or that it is done.
+    The Conflict says that another has taken it, or that it is done; with `only_new` also that it was theirs already.
     """
     if request.state is RequestState.DONE:
         raise Conflict("this request is already done")
     if request.state is RequestState.NEW:
         return replace(request, state=RequestState.TAKEN, handled_by_email=email, handled_at=now)
-    if request.handled_by_email != email:
+    if only_new or request.handled_by_email != email:
         raise Conflict(f"this request is taken by {request.handled_by_email}")
     return request
 

@@ -101,10 +101,17 @@ async def get_request(deps: Deps, account_id: AccountId, request_id: CallbackReq
 
 
 async def take(
-    deps: Deps, account_id: AccountId, request_id: CallbackRequestId, *, by: Actor, email: str = ""
+    deps: Deps,
+    account_id: AccountId,
+    request_id: CallbackRequestId,
+    *,
+    by: Actor,
+    email: str = "",
+    only_new: bool = False,
 ) -> CallbackRequest:
     """The request, taken by the actor or by `email`, who is going to call back. As `model.taken_by`; NotFound."""
-    step = partial(model.taken_by, email=await _handler(deps, account_id, by, email), now=deps.clock.now())
+    handler = await _handler(deps, account_id, by, email)
+    step = partial(model.taken_by, email=handler, now=deps.clock.now(), only_new=only_new)
     return await _change(deps, account_id, request_id, by, AuditAction.CALLBACK_TAKEN, step)
 
 

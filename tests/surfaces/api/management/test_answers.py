@@ -68,11 +68,16 @@ async def test_requests_are_listed_taken_and_done_and_each_step_is_audited(deps:
     assert (taken["state"], taken["handled_by_email"]) == ("taken", "asha@acme.example")
     assert await alice.refusal("POST", f"{path}/take", {"email": "bob@acme.example"}) == (409, "")
     assert await alice.refusal("POST", f"{path}/take", {"email": "nobody"}) == (400, "email")
+    assert await alice.post(f"{path}/take", {"email": "asha@acme.example", "only_new": False}) == taken
+    assert await alice.refusal("POST", f"{path}/take", {"email": "asha@acme.example", "only_new": True}) == (409, "")
+    claim = {"only_new": True}
+    assert (await alice.post(f"callback_requests/{found[1]['id']}/take", claim))["state"] == "taken"
+    assert await alice.refusal("POST", f"callback_requests/{found[1]['id']}/take", claim) == (409, "")
     done = await alice.post(f"{path}/done")
     assert done["state"] == "done"
     assert await alice.get(path) == done
     assert (await alice.post(f"{path}/reopen"))["state"] == "new"
-    assert await alice.actions() == ["callback.taken", "callback.done", "callback.reopened"]
+    assert await alice.actions() == ["callback.taken", "callback.taken", "callback.done", "callback.reopened"]
     await alice.post(f"{path}/done")
 
     async def of(query: str) -> list[str]:

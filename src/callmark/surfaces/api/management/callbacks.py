@@ -1,6 +1,7 @@
 """Call Me Back: configurations of feature sets, and the requests of receivers (contract, sections 9.4 and 12.4)."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -110,6 +111,18 @@ class CallbackStepBody(msgspec.Struct, forbid_unknown_fields=True):
     ] = UNSET
 
 
+class CallbackTakeBody(CallbackStepBody, forbid_unknown_fields=True):
+    """Who takes it."""
+
+    only_new: Annotated[
+        bool,
+        Meta(
+            description="Whether to refuse a request that this person has already taken, as if someone else had: of"
+            " several callers that name the same person, or none, one gets it."
+        ),
+    ] = False
+
+
 async def list_configs(request: ApiRequest) -> Response:
     """`GET callback_configs?after=&limit=`."""
     rows, next_after = _CONFIGS.page(request, await callbacks.list_configs(request.deps, request.account_id))
@@ -173,12 +186,13 @@ async def get_request(request: ApiRequest) -> Response:
 
 async def take_request(request: ApiRequest) -> Response:
     """`POST callback_requests/{callbackRequestId}/take`."""
-    return await _step(request, work_list.take)
+    body = body_of(request, CallbackTakeBody)
+    return await _step(request, body, partial(work_list.take, only_new=body.only_new))
 
 
 async def finish_request(request: ApiRequest) -> Response:
     """`POST callback_requests/{callbackRequestId}/done`."""
-    return await _step(request, work_list.finish)
+    return await _step(request, body_of(request, CallbackStepBody), work_list.finish)
 
 
 async def reopen_request(request: ApiRequest) -> Response:
@@ -188,8 +202,10 @@ async def reopen_request(request: ApiRequest) -> Response:
     return render(_request(await work_list.reopen(*of, by=await actor_of(request))))
 
 
-async def _step(request: ApiRequest, step: Callable[..., Awaitable[CallbackRequest]]) -> Response:
-    body, by = body_of(request, CallbackStepBody), await actor_of(request)
+async def _step(
+    request: ApiRequest, body: CallbackStepBody, step: Callable[..., Awaitable[CallbackRequest]]
+) -> Response:
+    by = await actor_of(request)
     email = "" if body.email is UNSET else email_address(body.email)
     return render(_request(await step(request.deps, request.account_id, _id(request), by=by, email=email)))
 

@@ -12,6 +12,7 @@ from callmark.surfaces.api.management.callbacks import (
     CallbackRequestList,
     CallbackRequestView,
     CallbackStepBody,
+    CallbackTakeBody,
 )
 from callmark.surfaces.api.management.numbers import FEATURE_SET
 from callmark.surfaces.api.management.route import ManagedRoute
@@ -136,12 +137,17 @@ ROUTES = (
         Action.CALLBACKS_WORK,
         name="takeCallbackRequest",
         summary="Take a callback request",
-        description="Says who is going to call. Repeating it for the same person changes nothing.",
-        request=CallbackStepBody,
-        sent={"email": "asha@acme.example"},
+        description="Says who is going to call. Repeating it for the same person changes nothing and answers the same,"
+        " so callers that name the same person, or none, cannot tell which of them was first. Give each an `email` of"
+        " its own, which need not be a member's, or send `only_new`.",
+        request=CallbackTakeBody,
+        sent={"email": "asha@acme.example", "only_new": True},
         response=CallbackRequestView,
         answer=_TAKEN,
-        errors=(_EMAIL, conflict("this request is already done", "it is done, or someone else has taken it")),
+        errors=(
+            _EMAIL,
+            conflict("this request is already done", "it is done, or taken by someone else, or (`only_new`) at all"),
+        ),
     ),
     ManagedRoute(
         "POST",
