@@ -1,6 +1,7 @@
 """Phone numbers as people type them, and as logs may contain them."""
 
 import pytest
+from tests.support.other_digits import other_digits
 
 from callmark.kit.phone import shorten, without_separators
 
@@ -25,4 +26,5 @@ def test_a_shortened_number_leaves_out_four_digits_or_more(number: str, shown: s
 @pytest.mark.parametrize("between", [" ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}", "\t", "-", ".", "\u200b"])
 def test_what_stands_between_digits_is_taken_out(between: str) -> None:
     assert without_separators(f"\u202a+91{between}(80){between}4000\u202c") == "91804000"
+    assert without_separators(other_digits(f"+91{between}80")) == "9180"
     assert without_separators("Acme") == "Acme"

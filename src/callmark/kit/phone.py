@@ -2,6 +2,8 @@
 
 from typing import NewType
 
+from callmark.tables.phones import plain_text
+
 PhoneNumber = NewType("PhoneNumber", str)
 
 _SHORTEST, _LONGEST = 7, 15
@@ -34,9 +36,10 @@ def parse_e164(text: str) -> PhoneNumber | None:
 def without_separators(text: str) -> str:
     """What someone typed or pasted of a number, without what stands between digits: blanks of every kind, `+`, `-`.
 
-    And without what cannot be seen: pages and address books put such characters around numbers.
+    Digits of any script are those of ASCII. What cannot be seen is left out: pages and address books put such
+    characters around numbers.
     """
-    return "".join(character for character in text if character.isprintable() and character not in " +-().")
+    return "".join(character for character in plain_text(text) if character.isprintable() and character not in " +-().")
 
 
 def shorten(number: str) -> str:

@@ -94,7 +94,7 @@ def read_parts(text: str, region: str = "") -> list[tuple[str, str]] | NoNumber:
     first = read_phone(text, region)
     if isinstance(first, str):
         return [(first, text)]
-    plain = _BREAKS.sub("\n", _MANY_SPACES.sub(" ", _visible(text)))
+    plain = _BREAKS.sub("\n", _MANY_SPACES.sub(" ", plain_text(text)))
     for divider in (_BETWEEN, _SPACES):
         parts = [part for part in divider.split(plain) if part.strip()]
         if len(parts) > 1 and (found := _all_of(parts, region)):
@@ -117,7 +117,7 @@ def _all_of(parts: list[str], region: str) -> list[tuple[str, str]]:
 
 def has_code(text: str) -> bool:
     """Whether the number that a text writes begins with + or 00, and so with its country code."""
-    return _WITH_CODE.match(_visible(text)) is not None
+    return _WITH_CODE.match(plain_text(text)) is not None
 
 
 def looks_like_phone(text: str, region: str = "") -> bool:
@@ -126,7 +126,7 @@ def looks_like_phone(text: str, region: str = "") -> bool:
     return bool(found.either) if isinstance(found, NoNumber) else all(map(has_plan, found))
 
 
-def _visible(text: str) -> str:
+def plain_text(text: str) -> str:
     """Digits of any script, dashes, spaces and full-width forms as ASCII has them; invisible characters left out."""
     if text.isascii() and text.isprintable():
         return text.strip()
@@ -149,7 +149,7 @@ def as_ascii(one: str) -> str:
 
 def _clean(text: str) -> str | NoNumber:
     """What is written, without what spreadsheets and links put around it: digits, `+` and what divides groups."""
-    plain = _visible(text)
+    plain = plain_text(text)
     if formula := _FORMULA.fullmatch(plain):
         plain = (formula[1] or formula[2] or "").strip()
     plain = _MARKED.sub("", plain, count=1) if _MARKED.match(plain) else plain

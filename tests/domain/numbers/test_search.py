@@ -14,6 +14,7 @@ from tests.support.actors import ALICE, owner_of
 from tests.support.factories import Branch, make_branch, make_feature_set, make_label
 from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import make_listed
+from tests.support.other_digits import other_digits
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -148,6 +149,7 @@ async def test_a_search_narrows_by_number_name_place_and_state(shop: Shop) -> No
 
     assert await found(NumberFilter()) == shop.all
     assert await found(NumberFilter(f" +{one[:3]} {one[3:]} ")) == [one]
+    assert await found(NumberFilter(other_digits(f"+{one[:3]} {one[3:]}"))) == [one]
     assert await found(NumberFilter("ca")) == shop.in_set["Care"]
     assert await found(NumberFilter("100%")) == []
     assert await found(NumberFilter(feature_set=shop.sets["Top"])) == shop.in_set["Top"]

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from callmark.domain.callbacks.hours import DAY_MINUTES, DAYS, Opening, Week, hours_text
 from callmark.kit.errors import InvalidInput
+from callmark.tables.phones import plain_text
 
 LONGEST_TEXT = 1_000
 
@@ -92,8 +93,8 @@ def read_hours(text: str) -> Week:
 
 
 def _plain(text: str) -> str:
-    """Lower case, with full-width digits and signs as ASCII has them."""
-    return unicodedata.normalize("NFKC", text).lower().translate(_DASHES)
+    """Lower case, with full-width signs and digits of any script as ASCII has them."""
+    return plain_text(unicodedata.normalize("NFKC", text)).lower().translate(_DASHES)
 
 
 def _open(week: list[list[Opening]], day: int, openings: list[Opening]) -> None:

@@ -42,6 +42,7 @@ from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticat
 from callmark.kit.ids import new_id, random_text, sha256
 from callmark.kit.postgres.database import Tx
 from callmark.kit.zones import time_zone
+from callmark.tables.phones import plain_text
 from callmark.zone_data import zone_names
 
 log = structlog.get_logger(__name__)
@@ -307,4 +308,4 @@ async def _send_code(deps: Deps, tx: Tx, known: KnownPerson, member_id: MemberId
 
 def _code_hash(token: str, code: str) -> bytes:
     """Six digits alone could be guessed from their hash; with the browser's part they cannot."""
-    return sha256(f"{token}:{''.join(code.split())}")
+    return sha256(f"{token}:{''.join(plain_text(code).split())}")

@@ -27,6 +27,7 @@ from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.kit.zones import utc_zone
 from callmark.surfaces.console import cookies, display_names
 from callmark.surfaces.console.bodies import LargeFile
+from callmark.tables.phones import plain_text
 
 HOME = "/console"
 UTC = utc_zone()
@@ -332,12 +333,13 @@ def page_after(wanted: str) -> str:
 
 def first_digits(text: str) -> str:
     """What a number begins with, as people type it: `+91 99…`. What has no digit at all begins no number."""
-    found = "".join(character for character in text if character.isascii() and character.isdigit())
+    found = "".join(character for character in plain_text(text) if character.isascii() and character.isdigit())
     return found or ("x" if text.strip() else "")
 
 
 def whole_number(text: str, most: int) -> int | None:
-    """The whole number from 0 to `most` that a text is in digits; None for any other text."""
+    """The whole number from 0 to `most` that a text is in digits of any script; None for any other text."""
+    text = plain_text(text)
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most)) and int(text) <= most
     return int(text) if is_number else None
 

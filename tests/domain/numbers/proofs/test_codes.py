@@ -19,6 +19,7 @@ from tests.support.actors import ALICE, OPERATOR
 from tests.support.aiohttp_server import served_here
 from tests.support.copies import held
 from tests.support.fake_clock import FakeClock
+from tests.support.other_digits import other_digits
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
@@ -161,7 +162,7 @@ async def test_only_the_newest_code_counts(stage: Stage, clock: FakeClock) -> No
     assert first != second
     with pytest.raises(InvalidInput, match="4 tries left"):
         await stage.prove(first)
-    await stage.prove(second)
+    await stage.prove(other_digits(second))
 
 
 async def test_five_wrong_tries_end_a_code(stage: Stage) -> None:
@@ -183,7 +184,7 @@ async def test_tries_that_come_at_once_count_each(stage: Stage) -> None:
         await stage.prove(code)
 
 
-@pytest.mark.parametrize("text", ["", "12345", "1234567", "12345x", "١٢٣٤٥٦", "000 00"])
+@pytest.mark.parametrize("text", ["", "12345", "1234567", "12345x", "⑥⑥⑥⑥⑥⑥", "000 00"])
 async def test_what_is_no_code_is_no_try(stage: Stage, text: str) -> None:
     code = await stage.send()
     for _ in range(CODE_TRIES):

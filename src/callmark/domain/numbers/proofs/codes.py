@@ -44,6 +44,7 @@ from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import current_key, derive, known_keys, mark, marked_key
 from callmark.kit.settings import Secret
 from callmark.kit.work import Claimed, Work
+from callmark.tables.phones import plain_text
 
 log = structlog.get_logger(__name__)
 
@@ -101,11 +102,13 @@ async def find_code(deps: Deps, account_id: AccountId, number: PhoneNumber) -> N
 
 
 async def prove_by_code(deps: Deps, account_id: AccountId, number: PhoneNumber, text: str, *, by: Actor) -> NumberProof:
-    """The proof, when `text` is the newest code. A wrong one counts as a try, also when the answer is lost.
+    """The proof, when `text` is the newest code, in digits of any script.
+
+    A wrong one counts as a try, also when the answer is lost.
 
     Raises InvalidInput about `code`, Conflict when no code counts, or no longer, else as `send_code`.
     """
-    text = text.strip()
+    text = "".join(plain_text(text).split())
     if len(text) != _DIGITS or not (text.isascii() and text.isdigit()):
         raise InvalidInput(f"code must have {_DIGITS} digits", field="code")
     now = deps.clock.now()
