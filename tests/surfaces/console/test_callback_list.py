@@ -1,6 +1,6 @@
 """What the work list of Call Me Back says beside the requests: its tabs, their counts, and times."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -59,6 +59,12 @@ async def test_a_slot_names_the_zone_of_its_clocks(
     await callbacks.set_config(deps, business.account.id, listed.feature_set_id, by=ALICE, **config)
     slot = datetime(2026, 1, 3, 11, tzinfo=ZoneInfo(zone))
     await asks(deps, listed, slot=slot.isoformat(), is_sim_unknown=True)
-    page = text_of(await (await browse.as_member(business.admin)).get(LIST))
+    alice = await browse.as_member(business.admin)
+    page = text_of(await alice.get(LIST))
     assert f"Sat 3 Jan, 11:00\N{EN DASH}11:30 {zone}" in page
     assert "Phone number not available: the call came to another SIM" in page
+    await callbacks.delete_config(deps, business.account.id, listed.feature_set_id, by=ALICE)
+    await alice.post("/console/me/zone", {"zone": "Asia/Tokyo"})
+    begins = slot.astimezone(ZoneInfo("Asia/Tokyo"))
+    told = f"{begins:%H:%M}\N{EN DASH}{begins + timedelta(minutes=30):%H:%M} Asia/Tokyo"
+    assert told in text_of(await alice.get(LIST))

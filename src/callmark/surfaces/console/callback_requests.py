@@ -54,7 +54,10 @@ VIEWS = {
 
 
 class RequestRow(Struct, frozen=True):
-    """A request as people work on it: the number to call, and when, by the business's own clocks."""
+    """A request as people work on it: the number to call, and when, by the business's own clocks.
+
+    By the reader's, where the configuration with the business's zone was removed since.
+    """
 
     request: CallbackRequest
     number: str
@@ -112,7 +115,7 @@ async def show_list(request: ConsoleRequest) -> Response:
     return page(
         request,
         RequestsPage(
-            [_row(one, zones.get(one.feature_set_id, _UTC), request.by.email, now) for one in shown],
+            [_row(one, zones.get(one.feature_set_id, request.zone), request.by.email, now) for one in shown],
             wanted,
             {view: with_query(LIST, **wanted | {"state": view}) for view in VIEWS},
             display_names.count(request.deps.settings.callback_days, "day"),

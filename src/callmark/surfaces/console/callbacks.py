@@ -168,7 +168,7 @@ async def ask_delete(request: ConsoleRequest) -> Page:
             "Receivers can still request a callback, but cannot choose a time."
             if one.call_me_back
             else "Call Me Back is already off for this feature set.",
-            "Existing requests stay in the list.",
+            "Existing requests stay in the list. Their times are then shown in each reader's own time zone.",
         ],
         button="Remove configuration",
         back=LIST,
