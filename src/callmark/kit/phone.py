@@ -42,6 +42,11 @@ def without_separators(text: str) -> str:
     return "".join(character for character in plain_text(text) if character.isprintable() and character not in " +-().")
 
 
+def without_exit_code(digits: str) -> str:
+    """Digits that a number begins with, without the `00` that people dial before the country code: none begins so."""
+    return digits.removeprefix("00")
+
+
 def shorten(number: str) -> str:
     """The form that a log may contain: `9199…4455`, of a shorter number less."""
     shown = max(len(number) - _HIDDEN, 0)

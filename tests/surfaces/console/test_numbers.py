@@ -48,7 +48,9 @@ async def test_the_list_is_searched_filtered_and_turned_by_key(
     rest = await alice.get(further)
     on_both = set(re.findall(rf'href="{NUMBERS}/(\d+)"', listed.text + rest.text))
     assert on_both == {*many, *few}
-    assert await found(q=f"+{many[7][:3]} {many[7][3:]}") == {many[7]}
+    for written in ("+", "00"):
+        assert await found(q=f"{written}{many[7][:3]} {many[7][3:]}") == {many[7]}
+    assert await found(q="00") == await found()  # as far as it is typed
     assert await found(q="ware") == {*few}
     assert await found(state="delisting") == {few[0]}
     assert await found(set=str(there), state="listed") == {few[1]}

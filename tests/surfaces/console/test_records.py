@@ -266,6 +266,7 @@ async def test_records_are_searched_by_numbers_as_people_write_them(
     found = await alice.get("/console/records", receiver=f"+{receiver[:2]} {receiver[2:]}")
     assert shown_number(receiver) in text_of(found)
     assert str(other.key.id) not in found.text
+    assert shown_number(receiver) in text_of(await alice.get("/console/records", receiver=f"00 {receiver[:5]}"))
     by_caller = await alice.get("/console/records", caller="00 91 80 4000 1234", state=Outcome.NOT_REGISTERED)
     assert {str(record.key.id), str(other.key.id)} <= {link.rpartition("/")[2] for link in links_of(by_caller)}
     assert "No matches" in text_of(await alice.get("/console/records", caller="+46701234567"))

@@ -16,7 +16,7 @@ from callmark.domain.numbers.page_queries import NumberSearch, RowSpan
 from callmark.domain.numbers.proofs import service as number_proofs
 from callmark.domain.policy.model import Scope
 from callmark.kit.errors import found
-from callmark.kit.phone import PhoneNumber, without_separators
+from callmark.kit.phone import PhoneNumber, without_exit_code, without_separators
 from callmark.kit.postgres.database import Tx
 
 _AT_A_TIME = 1000
@@ -89,7 +89,7 @@ def search_for(text: str) -> NumberSearch:
     text = text.strip()
     digits = without_separators(text)
     if digits.isascii() and digits.isdigit():
-        return NumberSearch(number_prefix=digits)
+        return NumberSearch(number_prefix=without_exit_code(digits) or None)
     return NumberSearch(name_prefix=text or None)
 
 

@@ -20,7 +20,7 @@ from callmark.domain.resolution.model import AccountView
 from callmark.domain.signed_calls.service import calls_on_network
 from callmark.instants import midnight
 from callmark.kit.ids import id_part
-from callmark.kit.phone import PhoneNumber, without_separators
+from callmark.kit.phone import PhoneNumber, without_exit_code, without_separators
 from callmark.kit.zones import time_zone
 from callmark.record_rules.fields import Field
 from callmark.surfaces.console.confirm import Confirm, confirmed
@@ -111,7 +111,7 @@ def _number_or_prefix(form: Form, name: str) -> tuple[PhoneNumber | None, str]:
     if not (plain.isascii() and plain.isdigit()):
         form.errors[name] = NO_NUMBER
         return None, ""
-    return None, plain
+    return None, without_exit_code(plain)
 
 
 def _number(form: Form, name: str) -> PhoneNumber | None:

@@ -23,7 +23,7 @@ from callmark.domain.sessions.model import Origin, Session
 from callmark.kit.choices import SetChange
 from callmark.kit.errors import AppError, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import parse_uuid
-from callmark.kit.phone import PhoneNumber, parse_digits
+from callmark.kit.phone import PhoneNumber, parse_digits, without_exit_code
 from callmark.kit.zones import utc_zone
 from callmark.surfaces.console import cookies, display_names
 from callmark.surfaces.console.bodies import LargeFile
@@ -332,9 +332,9 @@ def page_after(wanted: str) -> str:
 
 
 def first_digits(text: str) -> str:
-    """What a number begins with, as people type it: `+91 99…`. What has no digit at all begins no number."""
+    """What a number begins with, as people type it: `+91 99…`, `0091 99…`. What has no digit begins no number."""
     found = "".join(character for character in plain_text(text) if character.isascii() and character.isdigit())
-    return found or ("x" if text.strip() else "")
+    return without_exit_code(found) if found else ("x" if text.strip() else "")
 
 
 def whole_number(text: str, most: int) -> int | None:
