@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Page, Route, expect
 from tests.e2e.browsing import CALLER, stop_time
 from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at_in_both_themes
 
@@ -121,14 +121,10 @@ def set_hours(page: Page) -> None:
 def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: ConsoleTabs, tmp_path: Path) -> None:
     page = console.signed_in("process_owner")
     set_hours(page)
-    receiver = console.demo.handset()
-    console.demo.call(receiver, "missed")
     page.goto("/console/callbacks")
     new = page.get_by_label("Views").get_by_role("link", name=re.compile("^New"))
     before = new.inner_text()
-    asked = {"business_number": CALLER, "slot": console.demo.screen(receiver)["offers"]["slots"][-1]}
-    answer = console.demo.http.post(f"/emulator/v1/handsets/{receiver}/call-me-back", json=asked)
-    assert answer.status_code == 200, answer.text
+    receiver = ask_back(console)
     row = page.locator("#results tbody tr", has_text=display_names.phone(receiver))
     expect(row).to_have_count(1, timeout=30_000)  # the list updates itself, and the count of new ones with it
     expect(new).not_to_have_text(before)
@@ -154,23 +150,45 @@ def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: Consol
     assert receiver in (tmp_path / "log.csv").read_text()
 
 
-def test_the_list_of_requests_does_not_move_under_the_pointer(console: ConsoleTabs) -> None:
+def test_the_list_of_requests_does_not_move_under_the_pointer_and_says_what_it_does_not_show(
+    console: ConsoleTabs,
+) -> None:
+    first, second = [ask_back(console) for _ in range(2)]
     page = console.signed_in("process_owner")
     stop_time(page)
-    page.goto("/console/callbacks?state=all")
+    page.goto("/console/callbacks?state=new")
+    rows, note = page.locator("#results tbody tr"), page.locator("#not-shown")
+    count, new = rows.count(), page.locator("#new-count")
+    expect(rows.filter(has_text=display_names.phone(first))).to_have_count(1)
+    expect(note).to_be_hidden()
     page.locator("#results").hover()
-    asked: list[Request] = []
-
-    def note(request: Request) -> None:
-        asked.append(request)
-
-    page.on("request", note)
-    page.clock.run_for(20_000)
-    assert asked == []
-    page.get_by_role("heading", name="Call Me Back").hover()
+    third = ask_back(console)
+    colleague = console.signed_in("admin")
+    colleague.goto("/console/callbacks?state=new")
+    colleague.locator("tbody tr", has_text=display_names.phone(second)).get_by_role("button", name="Done").click()
+    expect(colleague.get_by_text("is marked as done")).to_be_visible()
+    ask_back(console)
     with page.expect_request("**/console/callbacks?*") as polled:
         page.clock.run_for(6_000)
     assert polled.value.headers["x-callmark-poll"] == "yes"
+    expect(note).to_contain_text("Not shown yet: 2 more, 1 gone.")
+    expect(new).to_have_text(f" ({count + 1})")
+    expect(rows).to_have_count(count)
+    expect(rows.filter(has_text=display_names.phone(third))).to_have_count(0)
+    page.get_by_role("heading", name="Call Me Back").hover()
+    page.clock.run_for(6_000)
+    expect(rows.filter(has_text=display_names.phone(third))).to_have_count(1)
+    expect(note).to_be_hidden()
+
+
+def ask_back(console: ConsoleTabs) -> str:
+    """A receiver that misses a call and asks to be called back, in the last slot there is."""
+    receiver = console.demo.handset()
+    console.demo.call(receiver, "missed")
+    asked = {"business_number": CALLER, "slot": console.demo.screen(receiver)["offers"]["slots"][-1]}
+    answer = console.demo.http.post(f"/emulator/v1/handsets/{receiver}/call-me-back", json=asked)
+    assert answer.status_code == 200, answer.text
+    return receiver
 
 
 def test_a_campaign_is_built_with_its_preview_and_made_live(console: ConsoleTabs) -> None:

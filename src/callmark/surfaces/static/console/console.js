@@ -339,7 +339,7 @@ function onThisPage(instant) {
   }
 }
 function outdated(part) {
-  if (!part.isConnected || part.querySelector(":scope > .cs-outdated")) return;
+  if (!part.isConnected || isAtRest(part) || part.querySelector(":scope > .cs-outdated")) return;
   const note = document.createElement(part.localName === "ol" ? "li" : "span");
   note.className = "alert alert-warning cs-outdated";
   note.textContent = `Not updated since ${onThisPage(updated.get(part.id) ?? opened)}.`;
@@ -359,17 +359,20 @@ document.addEventListener("updated", (event) => renewed(event.target));
 
 /* What a page asks again and again is marked, because nobody has used the session by that. It rests while nobody looks,
    while text in it is selected, and while the keyboard is inside, unless htmx can put it back: it does so by ids. A
-   list whose rows have buttons (`data-rests`) rests under the pointer too: no row moves away from it. An answer on its
-   way by then is left. A list that was missed waits until somebody asks again: it would bring the one of before. */
+   list whose rows have buttons (`data-rests`) rests under the pointer too: no row moves away from it. It is asked for
+   still, to say what it does not show (requests.js). An answer on its way by then is left. A list that was missed waits
+   until somebody asks again: it would bring the one of before. */
 function isUsed(part) {
   const [focused, selection] = [document.activeElement, getSelection()];
   const isSelected = !selection.isCollapsed && selection.containsNode(part, true);
   return isSelected || (part.contains(focused) && !focused.id) || part.matches("[data-rests]:hover");
 }
+const isAtRest = (part) => part.matches("[data-rests]") && isUsed(part);
 document.addEventListener("htmx:configRequest", (event) => {
   const { elt, headers, triggeringEvent } = event.detail;
   if (triggeringEvent) return;
-  if (document.hidden || isUsed(elt) || elt.querySelector(":scope > .cs-missed")) event.preventDefault();
+  if (document.hidden || (isUsed(elt) && !isAtRest(elt)) || elt.querySelector(":scope > .cs-missed"))
+    event.preventDefault();
   else headers["X-Callmark-Poll"] = "yes";
 });
 
@@ -379,6 +382,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (!detail.requestConfig.triggeringEvent && isUsed(detail.target)) {
     detail.shouldSwap = false;
     detail.requestConfig.isLeft = true;
+    if (isAtRest(detail.target)) document.dispatchEvent(new CustomEvent("left", { detail: detail.serverResponse }));
   }
   folds = [...detail.target.querySelectorAll("details[id]")].map(({ id, open }) => ({ id, open }));
 });
