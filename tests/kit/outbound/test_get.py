@@ -1,5 +1,6 @@
 """What is fetched from an address that a stranger names: whole or not at all, through the gate, without redirects."""
 
+import gzip
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,21 @@ ENOUGH = Patience(connect_s=30, read_s=30, total_s=60)
 MOST = 8192
 
 
+PACKED = gzip.compress(b"x" * 5000)
+ENCODED: dict[str, tuple[str, bytes]] = {
+    "/gzip": ("gzip", PACKED),
+    "/x-gzip": (" X-GZIP", PACKED),
+    "/identity": ("identity", b"x" * 5000),
+    "/bomb": ("gzip", gzip.compress(b"x" * (1 << 24), 9)[:MOST]),
+    "/long": ("gzip", gzip.compress(b"x" * (MOST + 1))),
+    "/cut": ("gzip", PACKED[:-1]),
+    "/two": ("gzip", PACKED * 2),
+    "/none": ("gzip", b"x" * 5000),
+    "/brotli": ("br", b"x" * 5000),
+}
+"""Files with their encoding."""
+
+
 class Files:
     """Serves files by their name, in chunks where `is_chunked`, and moves `/moved`."""
 
@@ -24,6 +40,9 @@ class Files:
         self.seen.append(request)
         if request.path == "/moved":
             raise web.HTTPFound("/small")
+        if request.path in ENCODED:
+            encoding, body = ENCODED[request.path]
+            return web.Response(body=body, headers={"Content-Encoding": encoding})
         size = {"/small": 5000, "/large": MOST + 1, "/chunked": MOST + 1, "/half": 9}[request.path]
         answer = web.StreamResponse()
         if request.path == "/chunked":
@@ -53,6 +72,28 @@ async def test_a_get_has_no_body_and_gives_the_whole_answer() -> None:
     assert (got.status, got.body, got.is_success) == (200, b"x" * 5000, True)
     assert made.seen[0].query_string == "v=1"
     assert "content-length" not in made.seen[0].headers
+    assert made.seen[0].headers["Accept-Encoding"] == "identity"
+
+
+async def test_a_body_that_came_packed_is_unpacked_within_the_limit() -> None:
+    refused = {
+        "/bomb": "longer than 8 KiB",
+        "/long": "longer than 8 KiB",
+        "/cut": "not one whole gzip",
+        "/two": "not one whole gzip",
+        "/none": "not the gzip",
+        "/brotli": "encoded as 'br'",
+    }
+    async with files() as (_, there), Outbound(LOOPBACK, patience=ENOUGH) as outbound:
+        for path in ENCODED:
+            got = await outbound.get(there + path, MOST)
+            assert isinstance(got, Answered)
+            if path in refused:
+                assert not got.is_success
+                assert refused[path] in (got.error or "")
+                assert len(got.body) <= MOST
+            else:
+                assert (got.body, got.is_success) == (b"x" * 5000, True), path
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.kit.outbound.addresses import LOOPBACK, Network, parse_networks
 from callmark.kit.outbound.connections import (
@@ -27,6 +28,7 @@ from callmark.kit.outbound.connections import (
     ReceiverTooSlow,
     Unfinished,
 )
+from callmark.kit.outbound.encodings import unpacked
 from callmark.kit.outbound.http_answer import KEPT_BYTES, AnswerReader, NotHttp
 from callmark.kit.outbound.name_lookup import NameResolver
 from callmark.kit.settings import Settings
@@ -136,9 +138,11 @@ class Outbound:
     async def get(self, url: str, most_bytes: int) -> Answered | Unreachable:
         """The outcome of one GET of exactly `url`; raises nothing but cancellation.
 
-        The answer's body is whole, or `error` says that it is longer than `most_bytes` or did not come to its end.
+        The answer's body is whole, or `error` says that it is longer than `most_bytes` or did not come to its end. One
+        that is encoded although we ask for none is unpacked, within the same limit.
         """
-        return await self._call(url, {"Accept": "*/*", "User-Agent": "Callmark"}, None, most_bytes)
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "Callmark"}
+        return await self._call(url, headers, None, most_bytes)
 
     async def _call(
         self, url: str, headers: Mapping[str, str], body: bytes | None, most_bytes: int | None = None
@@ -147,7 +151,7 @@ class Outbound:
         try:
             request = _request(url, headers, body)
             reader = await self._exchange(request, deadline, most_bytes)
-            return _answered(reader, None if most_bytes is None or reader.is_whole else "; ".join(reader.notes))
+            return _answered(reader) if most_bytes is None else _whole(reader, most_bytes)
         except Unfinished as exc:
             return self._unfinished(exc)
         except TimeoutError:
@@ -203,6 +207,17 @@ def _answered(reader: AnswerReader, error: str | None = None) -> Answered:
         "; ".join(reader.notes) or None,
         error,
     )
+
+
+def _whole(reader: AnswerReader, most_bytes: int) -> Answered:
+    """The answer to a GET, with its body as it is in no encoding."""
+    if not reader.is_whole:
+        return _answered(reader, "; ".join(reader.notes))
+    try:
+        plain = unpacked(bytes(reader.body), reader.header("content-encoding") or "", most_bytes)
+    except ValueError as exc:
+        return _answered(reader, str(exc))
+    return replace(_answered(reader), body=plain)
 
 
 def _request(url: str, headers: Mapping[str, str], body: bytes | None) -> _Request:
