@@ -64,8 +64,8 @@ BROKEN: list[tuple[Kind, dict[str, Any], str]] = [
     (Kind.BASE, BASE | {"dest": None}, "dest"),
     (Kind.BASE, BASE | {"iat": "1700000000"}, "iat"),
     (Kind.BASE, BASE | {"iat": True}, "iat"),
-    (Kind.BASE, BASE | {"iat": 1.7e9}, "iat"),
-    (Kind.BASE, BASE | {"iat": -1}, "iat"),
+    (Kind.BASE, BASE | {"iat": -0.5}, "iat"),
+    (Kind.BASE, BASE | {"iat": float("inf")}, "iat"),
     (Kind.BASE, BASE | {"iat": 10**30}, "iat"),
     (Kind.BASE, {key: value for key, value in BASE.items() if key != "iat"}, "iat"),
     (Kind.SHAKEN, BASE, "attest"),
@@ -100,6 +100,11 @@ BROKEN: list[tuple[Kind, dict[str, Any], str]] = [
 )
 def test_claims_that_fit_are_read_and_written_as_they_were(kind: Kind, values: dict[str, Any]) -> None:
     assert read_claims(kind, values).as_json() == values
+
+
+@pytest.mark.parametrize("iat", [1_700_000_000.0, 1_700_000_000.999])
+def test_a_date_with_a_fraction_is_read_in_seconds(iat: float) -> None:
+    assert repr(read_claims(Kind.BASE, BASE | {"iat": iat}).issued_at) == "1700000000"
 
 
 def test_an_address_of_endless_combining_marks_is_none() -> None:
@@ -333,7 +338,7 @@ def test_no_claims_break_their_reader(values: dict[str, Any], kind: Kind) -> Non
         claims = read_claims(kind, values)
     except InvalidPassport:
         return
-    assert claims.as_json() == values
+    assert claims.as_json() == values | {"iat": int(values["iat"])}
     if claims.rcd is not None:
         check_digests(claims.rcd.as_json(), claims.digests, {})
 

@@ -217,6 +217,15 @@ def test_claims_inside_the_constraints_count(network: Network) -> None:
         (";", "=;", "cannot be read"),
         ("ey", "ey" * 50_000, "too long"),
         ("ey", "<", "begin with a token"),
+        ('ppt="rcd"', 'ppt="RCD"', "parameter ppt"),
+        ('ppt="rcd"', "ppt", "parameter ppt has no value"),
+        ("alg=ES256", "alg", "parameter alg has no value"),
+        ("alg=ES256", "alg=ES256;x=", "cannot be read"),
+        ("alg=ES256", 'alg=ES256;x="', "cannot be read"),
+        ("alg=ES256", 'alg=ES256;x="a\\"', "cannot be read"),
+        ("alg=ES256", 'alg=ES256;x="a\nb"', "cannot be read"),
+        ("alg=ES256", "alg=ES256;x=a@b", "cannot be read"),
+        ("alg=ES256", 'alg=ES256;x="' + "a" * 40_000, "cannot be read"),
     ],
 )
 def test_a_header_that_contradicts_its_token_does_not_count(network: Network, old: str, new: str, said: str) -> None:
@@ -224,6 +233,26 @@ def test_a_header_that_contradicts_its_token_does_not_count(network: Network, ol
     problem = refusal(network, header)
     assert problem.reason is Reason.INVALID_IDENTITY
     assert said in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('ppt="rcd"', "ppt=rcd"),
+        ('ppt="rcd"', "PPT=RCD"),
+        ('ppt="rcd"', r'ppt="r\cd"'),
+        ("alg=ES256", "Alg=es256"),
+        ("alg=ES256", "alg=ES256;foo"),
+        ("alg=ES256", "foo ; alg = ES256 ;\tbar"),
+        ("alg=ES256", "alg=ES256;x=a!b%c*d;y.z=[2001:db8::1]"),
+        ("alg=ES256", r'alg=ES256;x="a \"b\" \\";y=""'),
+        ("alg=ES256", 'alg=ES256;x="a;info=<https://else.example>"'),
+    ],
+)
+def test_a_header_in_any_form_that_sip_allows_counts(network: Network, old: str, new: str) -> None:
+    header = network.branded()
+    assert old in header
+    assert checked(network, header.replace(old, new, 1)).claims.rcd
 
 
 def test_a_third_party_is_heard_beside_the_caller_s_own_provider_only(network: Network) -> None:

@@ -187,9 +187,10 @@ def _dest_json(party: Party) -> dict[str, list[str]]:
 
 
 def _issued_at(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < LATEST:
+    """A NumericDate may have a fraction (RFC 7519, section 2), which says nothing here."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LATEST:
         raise InvalidPassport("the claim iat has to be an instant in epoch seconds")
-    return value
+    return int(value)
 
 
 def _attestation(value: object) -> Attestation:
