@@ -261,11 +261,28 @@ def test_a_third_party_is_heard_beside_the_caller_s_own_provider_only(network: N
         orig=Party.of(CALLER), dest=Party.of(CALLEE), issued_at=int(NOW.timestamp()), rcd=rcd, issuer="Brandy"
     )
     third = checked(network, network.signer.sign(theirs, Kind.RCD))
-    own = checked(network, network.signer.shaken(CALLER, [CALLEE], Attestation.FULL, ORIGID, now=NOW))
+    own, gateway = (
+        checked(network, network.signer.shaken(CALLER, [CALLEE], attest, ORIGID, now=NOW))
+        for attest in (Attestation.FULL, Attestation.GATEWAY)
+    )
     assert pick([third]) is None
     assert pick([own, third]) is third
+    assert pick([gateway, third]) is None
     assert pick([own]) is None
     assert pick([]) is None
+
+
+def test_a_gateway_s_token_names_nobody(network: Network) -> None:
+    call = Claims(orig=Party.of(CALLER), dest=Party.of(CALLEE), issued_at=int(NOW.timestamp()), origid=ORIGID)
+    for claim in ({"rcd": RichCallData("Big Bank")}, {"reason": "Your card"}):
+        partial, gateway = (
+            checked(network, network.signer.sign(dataclasses.replace(call, attest=attest, **claim), Kind.SHAKEN))
+            for attest in (Attestation.PARTIAL, Attestation.GATEWAY)
+        )
+        assert pick([gateway]) is None
+        assert pick([gateway, partial]) is partial
+    branded = checked(network, network.branded())
+    assert pick([gateway, branded]) is branded
 
 
 # hostile certificates -------------------------------------------------------------------------------------------------

@@ -140,11 +140,13 @@ def verify_signed(passport: Passport, call: CallParties, certificate: SignerCert
 def pick(verified: Iterable[Verified]) -> Verified | None:
     """The token that says what to show, of those that count for a call: the first with `rcd` or `crn`.
 
-    What a third party says (`iss`) counts beside a token of the caller's own provider only (RFC 9795, section 12).
+    A gateway (attestation C) knows by which way a call came, and not who calls (RFC 8588, section 4): its token shows
+    nothing. What a third party says (`iss`) counts beside a token of the caller's own provider only (RFC 9795,
+    section 12).
     """
-    all_of_them = list(verified)
-    first_party = any(one.claims.issuer is None for one in all_of_them)
-    for one in all_of_them:
+    known = [one for one in verified if one.claims.attest is not Attestation.GATEWAY]
+    first_party = any(one.claims.issuer is None for one in known)
+    for one in known:
         if (one.claims.rcd is not None or one.claims.reason is not None) and (one.claims.issuer is None or first_party):
             return one
     return None

@@ -10,7 +10,8 @@ from tests.support.factories import phone
 from tests.surfaces.stir.staging import Network, network
 
 from callmark.domain.deps import Deps
-from callmark.passport import Claims, Kind, Party, RichCallData, Signer
+from callmark.kit.ids import random_uuid
+from callmark.passport import Attestation, Claims, Kind, Party, RichCallData, Signer
 
 
 @pytest.fixture
@@ -64,3 +65,12 @@ async def test_a_name_or_reason_that_cannot_be_read_as_it_is_does_not_show(there
         assert (told.get("displayName"), told.get("crn")) == (said.name, said.shown_reason), said
         assert told.get("rcd", {}).keys() == said.parts
         assert ("callInfo" in told) is (said.shown_reason is not None)
+
+
+async def test_a_call_from_a_gateway_passes_without_a_name(there: Network) -> None:
+    signer, shown = await own_signer(there), RichCallData("Big Bank")
+    for attest, name in ((Attestation.PARTIAL, "Big Bank"), (Attestation.GATEWAY, None)):
+        receiver, origid = phone(), str(random_uuid())
+        said = claims(there, receiver, rcd=shown, reason="Your card", attest=attest, origid=origid)
+        told = await there.verify([signer.sign(said, Kind.SHAKEN)], receiver)
+        assert (told["verstat"], told.get("displayName"), "crn" in told) == ("TN-Validation-Passed", name, bool(name))
