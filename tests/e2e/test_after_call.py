@@ -22,6 +22,8 @@ from callmark.processes.reach import reach
 
 _T = TypeVar("_T")
 ALL_DAY = "mon-sun 00:00-24:00"
+_CLOCK_AT_0 = "async (zone) => (await import('/static/emulator/clock.js')).clockTime(0, zone)"
+"""What the device's clock showed in its zone when 1970 began in UTC."""
 _BEHIND = "one => getComputedStyle(one).backgroundColor.match(/[0-9.]+/g).slice(0, 3)"
 """The colour behind a text, however much of it is let through."""
 
@@ -83,15 +85,17 @@ def ask_back(page: Page) -> None:
     page.get_by_role("button", name="Call me back").click()
 
 
-@pytest.mark.parametrize(("width", "dark"), [(390, True), (1200, False)])
+@pytest.mark.parametrize(("width", "dark", "zone"), [(390, True, "GMT+04:00"), (1200, False, "Asia/Dubai")])
 def test_after_a_missed_call_one_asks_to_be_called_back_and_gives_feedback(
     scene: Scene,
     tabs: Tabs,
     width: int,
     dark: bool,  # noqa: FBT001 - a parameter
+    zone: str,
 ) -> None:
-    listed, number = scene.listed(), scene.demo.handset(script={"time_zone": "Asia/Dubai"})
+    listed, number = scene.listed(), scene.demo.handset(script={"time_zone": zone})
     page = tabs.handset(number, width=width, dark=dark)
+    assert page.evaluate(_CLOCK_AT_0, zone) == "04:00"
     ring(page, listed.number)
     expect(page.locator("[data-name]")).to_have_text("Acme Deliveries")
     expect(page.locator("[data-verified]")).to_be_visible()

@@ -76,7 +76,7 @@ class CallerId(private val client: CallmarkClient, private val store: Store) {
             Shown(null, "none", null)
         }
 
-    /** In this phone's zone; where the gateway does not know its name (`GMT+07:00`), by its offset from UTC. */
+    /** In this phone's zone; where the gateway does not know its name, by its offset from UTC. */
     private fun resolve(caller: Caller): JSONObject {
         val zone = TimeZone.getDefault()
         return try {

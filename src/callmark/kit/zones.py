@@ -5,13 +5,17 @@ name that is not known is an error, never silently UTC.
 """
 
 import re
-from datetime import timedelta, timezone, tzinfo
+from datetime import UTC, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from callmark.kit.errors import InvalidInput
 from callmark.zone_data import find_zone
 
-_OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
+_OFFSET = re.compile(r"(?:GMT|UTC)?([+-])([01][0-9]|2[0-3]):?([0-5][0-9])", re.ASCII)
+"""As Android (`GMT+05:30`) and iOS (`GMT+0530`) write it where a device has no zone with a name.
+
+Not with hours alone: those of `Etc/GMT+5` and of POSIX are behind UTC.
+"""
 
 
 def time_zone(name: str, field: str = "time_zone") -> ZoneInfo:
@@ -34,6 +38,8 @@ def utc_zone() -> ZoneInfo:
 
 def device_zone(text: str, field: str = "time_zone") -> tzinfo:
     """A device's own zone: a name, or an offset from UTC such as `+04:00`. Raises InvalidInput about `field`."""
+    if text == "Z":
+        return UTC
     if (offset := _OFFSET.fullmatch(text)) is None:
         return time_zone(text, field)
     sign, hours, minutes = offset.groups()

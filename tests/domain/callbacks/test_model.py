@@ -103,11 +103,16 @@ def test_date_and_weekday_are_those_of_the_businesss_zone() -> None:
 def test_slots_are_offered_in_the_devices_own_zone() -> None:
     offer = offer_of(PICKER, NOW, device_zone("Asia/Dubai"))
     assert offer.slots == ["2026-01-03T09:30:00+04:00", "2026-01-03T10:00:00+04:00"]
-    assert offer_of(PICKER, NOW, device_zone("+04:00")) == offer
+    for written in ("+04:00", "+0400", "GMT+04:00", "GMT+0400", "UTC+04:00"):
+        assert offer_of(PICKER, NOW, device_zone(written)) == offer
+    assert offer_of(PICKER, NOW, device_zone("GMT-03:30")).slots[0] == "2026-01-03T02:00:00-03:30"
+    assert offer_of(PICKER, NOW, device_zone("Z")) == offer_of(PICKER, NOW, device_zone("UTC"))
     assert offer_of(PLAIN, NOW, INDIA).slots == []
 
 
-@pytest.mark.parametrize("zone", ["", "India", "localtime", "../etc/passwd", "+4", "+25:00", "Asia", "\0"])
+@pytest.mark.parametrize(
+    "zone", ["", "India", "localtime", "../etc/passwd", "+4", "+25:00", "GMT+4", "UTC+4", "Asia", "\0"]
+)
 def test_a_device_in_no_known_zone_is_refused(zone: str) -> None:
     with pytest.raises(InvalidInput):
         device_zone(zone)

@@ -33,12 +33,21 @@ function format(name, zone, options) {
   return formats.get(key);
 }
 
+/** Offsets from UTC as scripts may write them: `+05:30`, `GMT+0530`. Not every browser takes one for a zone. */
+const OFFSET = /^(?:GMT|UTC)?([+-])(\d{2}):?(\d{2})$/;
+
+function inZone(name, ms, zone, options) {
+  const [, sign, hours, minutes] = zone.match(OFFSET) ?? [];
+  if (!sign) return format(name, zone, options).format(ms);
+  return format(name, "UTC", options).format(ms + Number(`${sign}1`) * (hours * 60 + Number(minutes)) * 60_000);
+}
+
 /** Hours and minutes in a handset's own zone. */
 export const clockTime = (ms, zone = "UTC") =>
-  format("time", zone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(ms);
+  inZone("time", ms, zone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 export const longDate = (ms, zone = "UTC") =>
-  format("date", zone, { weekday: "long", day: "numeric", month: "long" }).format(ms);
+  inZone("date", ms, zone, { weekday: "long", day: "numeric", month: "long" });
 
 export const instant = (ms) => `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")}Z`;
 
