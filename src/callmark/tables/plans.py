@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _ALONE_BEHIND_ZERO = re.compile(r"\(?0([1-9])(?![0-9])")
 
+_OF_NO_COUNTRY = ("870", "881", "882", "883", "979")
+"""Source: ITU-T E.164 (list of assigned country codes): satellites, networks, and premium rate of the whole world."""
+
 
 class Numbering(Struct, frozen=True):
     """A number in parts: country code and the rest; the country, and what is dialled there before the rest.
@@ -104,6 +107,24 @@ def is_valid(number: str) -> bool:
         return False
     found = _parsed(number)
     return found is not None and phonenumbers.is_valid_number(found)
+
+
+def is_of_no_country(number: str) -> bool:
+    """Whether a number has a country code of satellites, networks or services of the whole world that callers pay for.
+
+    Codes that are free or cost what a local call does, such as 800, are none of these. Known also without the plans.
+    """
+    return number.startswith(_OF_NO_COUNTRY)
+
+
+def is_premium(number: str) -> bool:
+    """Whether the plan of its country says that who calls a number pays more; no, without the plans."""
+    try:
+        import phonenumbers
+    except ModuleNotFoundError:
+        return False
+    found = _parsed(number)
+    return found is not None and phonenumbers.number_type(found) == phonenumbers.PhoneNumberType.PREMIUM_RATE
 
 
 def one_digit_in(number: str) -> str:

@@ -18,6 +18,7 @@ from callmark.domain.callbacks.model import (
     chosen_slot,
     config_name,
     offer_of,
+    other_number,
     payload_of,
 )
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
@@ -98,6 +99,15 @@ def test_of_a_number_group_its_name_stands_in_place_of_the_feature_set() -> None
 def test_date_and_weekday_are_those_of_the_businesss_zone() -> None:
     late = replace(REQUEST, slot_starts_at=datetime(2026, 1, 2, 18, 30, tzinfo=UTC))  # midnight in India
     assert '"requested_date":"2026-01-03","requested_slot":"Saturday"' in shown(late)
+
+
+def test_the_number_to_call_instead_is_another_than_both_of_the_call() -> None:
+    own, other = REQUEST.receiver_number, PhoneNumber("919900445566")
+    assert other_number(replace(ASKED, alternate_number=other), own) == other
+    assert other_number(replace(ASKED, alternate_number=own), own) is None
+    with pytest.raises(InvalidInput, match="alternate_number is the number that called") as refused:
+        other_number(replace(ASKED, alternate_number=ASKED.business_number), own)
+    assert refused.value.field == "alternate_number"
 
 
 def test_slots_are_offered_in_the_devices_own_zone() -> None:

@@ -304,10 +304,14 @@ async def test_an_unknown_sim_and_an_alternate_number_are_kept(deps: Deps) -> No
     alternate = PhoneNumber("919900445566")
     await callbacks.request(deps, receiver, replace(asked(listed), is_sim_unknown=True))
     await callbacks.request(deps, receiver, replace(asked(listed), alternate_number=alternate))
+    await callbacks.request(deps, receiver, replace(asked(listed), alternate_number=receiver))
+    with pytest.raises(InvalidInput, match="alternate_number is the number that called"):
+        await callbacks.request(deps, receiver, replace(asked(listed), alternate_number=listed.number))
     payloads = [json.loads(body)["cmb_payload"] for body in await bodies(deps, listed.account_id)]
     assert [(p["client_number"], p["alternate_number"]) for p in payloads] == [
         ("Phone number not available", receiver),
         (receiver, alternate),
+        (receiver, ""),
     ]
 
 

@@ -146,6 +146,7 @@ async def test_the_list_says_whom_to_call_and_is_filtered_by_number_and_feature_
     assert "Phone number not available" in text_of(page)
     assert "tel:+919912312345" in page.text
     assert f"requested from {shown_number(other.receiver_number)}" in text_of(page)
+    assert "can be expensive" not in text_of(page)
     assert rows(page) == 2
     assert "not interested" in text_of(await alice.get(LIST, state="done"))
     assert rows(await alice.get(LIST, q=f"+{unknown.receiver_number[:2]} {unknown.receiver_number[2:]}")) == 1

@@ -212,6 +212,13 @@ def offer_of(terms: CallbackTerms, now: datetime, zone: tzinfo) -> CallbackOffer
     return CallbackOffer(terms.name, terms.slot_picker, [start.astimezone(zone).isoformat() for start in starts])
 
 
+def other_number(asked: NewCallbackRequest, receiver: PhoneNumber) -> PhoneNumber | None:
+    """The number to call instead of the receiver's own, None for none. Raises InvalidInput for the business's."""
+    if asked.alternate_number == asked.business_number:
+        raise InvalidInput("alternate_number is the number that called", field="alternate_number")
+    return None if asked.alternate_number == receiver else asked.alternate_number
+
+
 def chosen_slot(asked: NewCallbackRequest, terms: CallbackTerms, now: datetime) -> datetime | None:
     """When the slot that was asked for begins; None where there is none to choose. Raises InvalidInput about `slot`.
 

@@ -156,9 +156,10 @@ async def request(deps: Deps, receiver: PhoneNumber, asked: NewCallbackRequest) 
     """Keeps what a receiver asks for and appends its `cmb` event, both or neither; committed on return.
 
     A request id that the receiver used before changes nothing and answers the same, whatever else it says now. Raises
-    InvalidInput for a business number that offers no call back and for a slot that is missing, not wanted or not
-    offered now; Conflict when no missed or rejected call from that number to this receiver has been reported, and when
-    the receiver has asked that number `answers_a_day` times within 24 hours (a few more when many come at once).
+    InvalidInput for a business number that offers no call back, for itself as the number to call instead, and for a
+    slot that is missing, not wanted or not offered now; Conflict when no missed or rejected call from that number to
+    this receiver has been reported, and when the receiver has asked that number `answers_a_day` times within 24 hours
+    (a few more when many come at once).
     """
     async with deps.db.transaction() as tx:
         kept = await queries.find_repeated(tx, receiver, asked.request_id)
@@ -199,7 +200,7 @@ async def _checked(
         requested_at=now,
         is_interested=asked.is_interested,
         is_sim_unknown=asked.is_sim_unknown,
-        alternate_number=asked.alternate_number,
+        alternate_number=model.other_number(asked, receiver),
         slot_starts_at=slot,
         config_name=terms.name,
         state=RequestState.NEW if asked.is_interested else RequestState.DONE,

@@ -36,6 +36,7 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
 from callmark.surfaces.console.request import ConsoleRequest, Form, first_digits, with_query
 from callmark.surfaces.console.route import get, post
+from callmark.tables.plans import is_of_no_country, is_premium
 
 LIST = "/console/callbacks"
 _PAGE = 50
@@ -204,6 +205,8 @@ def _row(found: CallbackRequest, zone: ZoneInfo, email: str, now: datetime) -> R
         note = f"{UNKNOWN_CLIENT}: the call came to another SIM"
     elif found.alternate_number:
         note = f"requested from {display_names.phone(found.receiver_number)}"
+    if found.alternate_number and (is_of_no_country(number) or is_premium(number)):
+        note += f"{'; ' if note else ''}a call to this number can be expensive"
     return RequestRow(found, number, note, _slot(found, zone), found.handled_by_email == email, is_overdue(found, now))
 
 

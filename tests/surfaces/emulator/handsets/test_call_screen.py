@@ -126,6 +126,10 @@ async def test_what_is_said_after_a_call_goes_step_by_step_on_every_page(emulato
                 {"slot": SLOT, "alternate_number": "12"},
                 "Enter the other number with its country code, 7 to 15 digits in total.",
             ),
+            (
+                {"slot": SLOT, "alternate_number": f"+{listed.number}"},
+                "Enter a number of your own: this is the number that called.",
+            ),
         ):
             assert await gesture(emulator, number, "call_me_back", call=call, **wrong) == problem
         alternate = "+91 99001 12233"

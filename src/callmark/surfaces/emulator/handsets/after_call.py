@@ -83,6 +83,8 @@ class AfterCall:
             return "Choose a time first."
         if said.alternate_number and not parse_loose(digits(said.alternate_number)):
             return "Enter the other number with its country code, 7 to 15 digits in total."
+        if digits(said.alternate_number).removeprefix("+") == self.call.caller:
+            return "Enter a number of your own: this is the number that called."
         return ""
 
     def request(self, said: Gesture) -> CallMeBackBody:
