@@ -158,7 +158,7 @@ def _checked(path: Sequence[x509.Certificate], now: datetime) -> SignerCertifica
     signer = path[0]
     for depth, certificate in enumerate(path):
         _check_one(certificate, depth, now)
-    key = _ecdsa_key(signer)
+    key = issuing_key(signer)
     if key is None or not isinstance(key.curve, ec.SECP256R1):
         raise _unsupported("the signer's key is not on the curve P-256")
     try:
@@ -168,7 +168,7 @@ def _checked(path: Sequence[x509.Certificate], now: datetime) -> SignerCertifica
         raise _unsupported(f"an extension cannot be read: {exc}") from exc
 
 
-def _ecdsa_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey | None:
+def issuing_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey | None:
     """Its key, where that is of a kind that may sign certificates; nothing is read of a key of another algorithm."""
     if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
         return None
@@ -209,7 +209,7 @@ def _issuers(
     ours = [one for one in dict.fromkeys(chain) if one.signature_algorithm_oid in _SIGNED_WITH and one not in roots]
     above, searched, signatures = list(roots), set[x509.Certificate](), 0
     while above:
-        pairs = [(one, issuer) for issuer in above if _ecdsa_key(issuer) for one in ours if one is not issuer]
+        pairs = [(one, issuer) for issuer in above if issuing_key(issuer) for one in ours if one is not issuer]
         below: dict[x509.Certificate, None] = {}
         for certificate, issuer in pairs:
             signed = _signed(certificate, issuer)
@@ -324,10 +324,9 @@ def _limits(certificate: x509.Certificate) -> list[ClaimConstraints]:
 
 def _raw(certificate: x509.Certificate, oid: ObjectIdentifier) -> bytes | None:
     try:
-        value = certificate.extensions.get_extension_for_oid(oid).value
+        return certificate.extensions.get_extension_for_oid(oid).value.public_bytes()
     except x509.ExtensionNotFound:
         return None
-    return value.value if isinstance(value, x509.UnrecognizedExtension) else None
 
 
 def _builder(

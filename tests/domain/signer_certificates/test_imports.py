@@ -355,8 +355,10 @@ async def test_what_cannot_be_a_root_is_refused_and_nothing_of_its_file_is_trust
     now = deps.real_clock.now()
     leaf, _ = authority.issue(TnAuthList.of([NUMBER]), now=now)
     old = make_root("Old", make_key(), now=now - timedelta(days=4000))
+    odd = make_root("Odd", ec.generate_private_key(ec.SECP256K1()), now=now)
     for file, said in (
         (pem(authority.root, leaf), "may not issue"),
+        (pem(authority.root, odd), "not on the curve P-256, P-384 or P-521"),
         (pem(authority.root, old), "expired"),
         (b"no PEM", "no certificate"),
         (b"x" * 2_000_000, "larger than"),

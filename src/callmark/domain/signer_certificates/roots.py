@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
@@ -20,7 +19,7 @@ from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import sealer
 from callmark.kit.text import clean_line
-from callmark.passport.certificates import UNREADABLE, make_key, make_root
+from callmark.passport.certificates import UNREADABLE, issuing_key, make_key, make_root
 
 KEPT_S = 5.0
 """How long a process uses the roots that it has read."""
@@ -150,14 +149,13 @@ def _what_is_wrong(certificate: x509.Certificate, deps: Deps) -> str:
         return "it has expired"
     try:
         basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        key = certificate.public_key()
     except x509.ExtensionNotFound:
         return "it may not issue certificates"
     except UNREADABLE as exc:
         return f"it cannot be read ({exc})"
     if not basic.ca:
         return "it may not issue certificates"
-    return "" if isinstance(key, ec.EllipticCurvePublicKey) else "its key is not one for ECDSA"
+    return "" if issuing_key(certificate) else "its key is not on the curve P-256, P-384 or P-521"
 
 
 async def _insert(tx: Tx, root: TrustRoot, sealed_key: bytes | None) -> bool:
