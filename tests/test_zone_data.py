@@ -36,20 +36,35 @@ def machine(folder: Path, version: str) -> str:
     return str(folder)
 
 
+def shown(zones: str, program: str) -> list[str]:
+    """What the program prints on a machine with data in that folder."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONTZPATH": zones, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
 def test_the_packages_data_count_whatever_the_machine_has(tmp_path: Path) -> None:
     newer = "This machine has 9999a. Run `pip install --upgrade tzdata` on every host, then restart all."
     for version, advice in (("2000a", ""), ("9999a", newer)):
-        done = subprocess.run(
-            [sys.executable, "-c", SHOWN],
-            env={"PYTHONTZPATH": machine(tmp_path / version, version), "PYTHONPATH": str(ROOT / "src")},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        offsets, of_number, told = done.stdout.splitlines()
+        offsets, of_number, told = shown(machine(tmp_path / version, version), SHOWN)
         assert offsets == "5:30:00"
         assert of_number == "Asia/Calcutta"
         assert told == f"version {IANA_VERSION} of the package tzdata. {advice}"
+
+
+def test_without_the_package_the_machines_data_count_and_the_doctor_says_so(tmp_path: Path) -> None:
+    missing = "import sys; sys.modules['tzdata'] = None\n"
+    offsets, _, told = shown(machine(tmp_path, "2000a"), missing + SHOWN)
+    assert offsets == "9:00:00"
+    assert told == (
+        "the machine's own data count, version 2000a: the package tzdata is missing."
+        " Run `pip install tzdata`, then restart."
+    )
 
 
 def test_no_other_module_reads_zones_by_their_names() -> None:
