@@ -157,6 +157,27 @@ def test_names_are_the_same_in_any_spelling_of_case() -> None:
     assert not alike("Retail", "Retail 2")
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Very good", "Very  good", True),
+        ("Very good", "Very\u00a0good", True),
+        ("Very good", "Very\u3000good", True),
+        ("Caf\u00e9", "Cafe\u0301", True),
+        ("1", "\uff11", True),
+        ("Acme", "\U0001d400cme", True),  # a bold A
+        ("m\u00b2", "m2", False),
+        ("10\u00b2", "102", False),
+        ("1", "\u2460", False),
+        ("Very good", "Verygood", False),
+        ("Caf\u00e9", "Cafe", False),
+        ("Acme", "\u0410cme", False),  # of another script
+    ],
+)
+def test_names_are_the_same_that_look_the_same(one: str, other: str, *, same: bool) -> None:
+    assert alike(one, other) is same
+
+
 def test_a_sentence_names_three_and_says_how_many_more() -> None:
     assert some_names("operation", ["Sales"]) == "the operation 'Sales'"
     assert some_names("process", ["a", "b", "c"]) == "the processes 'a', 'b', 'c'"

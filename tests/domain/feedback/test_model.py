@@ -113,6 +113,8 @@ def test_a_question_with_options_is_a_choice_and_one_without_takes_free_text() -
         (QUESTIONS, NewQuestion("One option?", ["Yes"])),
         (QUESTIONS, NewQuestion("Too many?", [str(number) for number in range(11)])),
         (QUESTIONS, NewQuestion("The same?", ["Yes", "yes"])),
+        (QUESTIONS, NewQuestion("The same?", ["Very good", "Very\u00a0 good"])),
+        (QUESTIONS, NewQuestion("The same?", ["Caf\u00e9", "Cafe\u0301"])),
         (QUESTIONS, NewQuestion("Empty?", ["Yes", ""])),
         (QUESTIONS, NewQuestion("Long?", ["Yes", "x" * 101])),
         (CampaignType.CALL_RATING, NewQuestion("Good?", ["Yes", "No"])),
@@ -124,11 +126,26 @@ def test_a_question_that_cannot_be_asked_is_refused(kind: CampaignType, new: New
 
 
 def test_a_campaign_has_ten_questions_at_most_and_a_rating_one() -> None:
-    many = [Question(QuestionId(UUID(int=number)), "Why?", QuestionKind.TEXT) for number in range(11)]
+    many = [Question(QuestionId(UUID(int=number)), f"Why {number}?", QuestionKind.TEXT) for number in range(11)]
     check_questions(QUESTIONS, many[:10])
     for kind, too_many in ((QUESTIONS, many), (CampaignType.CALL_RATING, many[:2]), (QUESTIONS, [REMARK, REMARK])):
         with pytest.raises(InvalidInput):
             check_questions(kind, too_many)
+
+
+def test_questions_look_different_and_what_was_stored_before_that_rule_blocks_no_other_change() -> None:
+    twins = [REMARK, Question(QuestionId(UUID(int=9)), "Anything\u00a0else?", QuestionKind.TEXT)]
+    with pytest.raises(InvalidInput, match="two questions have the same text"):
+        check_questions(QUESTIONS, twins)
+    check_questions(QUESTIONS, twins, twins)
+    with pytest.raises(InvalidInput, match="same text"):
+        check_questions(QUESTIONS, [*twins, ON_TIME], twins)
+    old = Question(ON_TIME.id, ON_TIME.text, QuestionKind.CHOICE, ("Very good", "Very  good"))
+    assert made_question(QUESTIONS, NewQuestion("Were we on time?", old.options, old.id), old.id, old).options == (
+        old.options
+    )
+    with pytest.raises(InvalidInput, match="different from each other"):
+        made_question(QUESTIONS, NewQuestion(old.text, [*old.options, "No"], old.id), old.id, old)
 
 
 def test_a_campaign_has_a_name_and_asks_after_some_calls() -> None:

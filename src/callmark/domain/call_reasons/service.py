@@ -24,7 +24,7 @@ _UNKNOWN = "no call reason with this id in this account"
 async def create_call_reason_in(tx: Tx, deps: Deps, account_id: AccountId, *, text: str, by: Actor) -> CallReason:
     """The new call reason.
 
-    Raises InvalidInput for a wording that is not allowed, Conflict for one that is there in any spelling of case,
+    Raises InvalidInput for a wording that is not allowed, Conflict for one that is there and looks the same,
     NotFound for an unknown account.
     """
     reason = CallReason(CallReasonId(new_id()), account_id, library_text(text), by.email, deps.clock.now())
@@ -62,7 +62,8 @@ async def update_call_reason(
         await accounts.lock_account(tx, account_id)
         old = found(await queries.lock_call_reason(tx, account_id, reason_id), _UNKNOWN)
         reason = replace(old, text=kept_or(old.text, text, library_text))
-        await _refuse_duplicate(tx, reason)
+        if reason.text != old.text:
+            await _refuse_duplicate(tx, reason)
         await queries.update_call_reason(tx, reason)
         await _note(deps, tx, by, AuditAction.CALL_REASON_CHANGED, reason)
     return reason

@@ -14,7 +14,7 @@ from callmark.domain.events.model import epoch_text
 from callmark.domain.ids import AccountId, CallId, CampaignId, FeatureSetId, FeedbackId, QuestionId
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.text import clean_line
+from callmark.kit.text import clean_line, folded
 
 LONGEST_NAME = 100
 LONGEST_QUESTION = 200
@@ -185,7 +185,8 @@ def made_question(
 ) -> Question:
     """A question of a campaign of that type, as it is stored under the id. Raises InvalidInput.
 
-    Wordings that `old`, the question before the change, has already are not judged again.
+    What `old`, the question before the change, has already is not judged again. Options must look different: people
+    choose between them, and figures are counted by them.
     """
     known = {old.text, *old.options} if old else set[str]()
     text = _wording(new.text, "question", LONGEST_QUESTION, known)
@@ -200,13 +201,16 @@ def made_question(
         return Question(question_id, text, QuestionKind.TEXT)
     if not FEWEST_OPTIONS <= len(options) <= MOST_OPTIONS:
         raise InvalidInput(f"a question must have {FEWEST_OPTIONS} to {MOST_OPTIONS} options", field="questions")
-    if len({option.casefold() for option in options}) < len(options):
+    if (old is None or options != old.options) and len(set(map(folded, options))) < len(options):
         raise InvalidInput("the options of a question must be different from each other", field="questions")
     return Question(question_id, text, QuestionKind.CHOICE, options)
 
 
-def check_questions(kind: CampaignType, questions: Sequence[Question]) -> None:
-    """Raises InvalidInput for more questions than a campaign of that type may have, or one question twice."""
+def check_questions(kind: CampaignType, questions: Sequence[Question], old: Sequence[Question] = ()) -> None:
+    """Raises InvalidInput for more questions than a campaign of that type may have, or one question twice.
+
+    Also for two that look the same, unless these are the texts of `old`, the questions before the change.
+    """
     most = 1 if kind is CampaignType.CALL_RATING else MOST_QUESTIONS
     if len(questions) > most:
         raise InvalidInput(
@@ -214,6 +218,9 @@ def check_questions(kind: CampaignType, questions: Sequence[Question]) -> None:
         )
     if len({question.id for question in questions}) < len(questions):
         raise InvalidInput("the same question appears twice", field="questions")
+    texts = [question.text for question in questions]
+    if len(set(map(folded, texts))) < len(texts) and texts != [question.text for question in old]:
+        raise InvalidInput("two questions have the same text", field="questions")
 
 
 def in_order(questions: Sequence[Question], order: Sequence[QuestionId]) -> tuple[Question, ...]:

@@ -258,7 +258,7 @@ def _made(kind: CampaignType, new: Sequence[NewQuestion], old: Sequence[Question
     made = tuple(
         model.made_question(kind, one, one.id or QuestionId(new_id()), known[one.id] if one.id else None) for one in new
     )
-    model.check_questions(kind, made)
+    model.check_questions(kind, made, old)
     return made
 
 

@@ -168,7 +168,8 @@ async def rename_node(
             raise Conflict("a calling operation keeps its name from the catalogue", field="name")
         what = NodeKind.DEPARTMENT.word if isinstance(old, Department) else NodeKind.PROCESS.word
         new = replace(old, name=kept_or(old.name, name, lambda text: node_name(text, what)))
-        await _check_name(tx, new)
+        if new.name != old.name:
+            await _check_name(tx, new)
         if isinstance(new, Department):
             await queries.update_department(tx, new)
         else:

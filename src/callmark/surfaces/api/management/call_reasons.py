@@ -98,7 +98,11 @@ _REASON = {
 }
 _REFUSALS = (
     bad("call_reason must be between 10 and 100 characters", "the text breaks a rule", "call_reason"),
-    conflict("this call reason is already in the library", "the same text, in any spelling of case", "call_reason"),
+    conflict(
+        "this call reason is already in the library",
+        "a text that looks the same",
+        "call_reason",
+    ),
 )
 
 ROUTES = (

@@ -90,7 +90,7 @@ class QuestionBody(msgspec.Struct, forbid_unknown_fields=True):
     text: Annotated[str, Meta(description=f"1 to {LONGEST_QUESTION} characters.")]
     options: Annotated[
         list[str],
-        Meta(description=f"None, or 2 to {MOST_OPTIONS} different ones of at most {LONGEST_OPTION} characters."),
+        Meta(description=f"None, or 2 to {MOST_OPTIONS} that look different, of at most {LONGEST_OPTION} characters."),
     ] = []
     id: Annotated[UUID | None, Meta(description="Of a question that the draft has, to keep its id.")] = None
 

@@ -21,7 +21,7 @@ from callmark.surfaces.api.own.shapes import CreatedAt, Id, text_id
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
 
-_NAME = f"1 to {LONGEST_NAME} characters; different from its neighbours, in any spelling of case."
+_NAME = f"1 to {LONGEST_NAME} characters; different from its neighbours, in any spelling of case, accents and spaces."
 _OPERATION_ID = "An operation that the account has, not the catalogue's entry."
 
 
