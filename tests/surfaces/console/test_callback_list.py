@@ -6,13 +6,16 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from tests.support.actors import ALICE
-from tests.support.listed_number import Listed, make_listed
+from tests.support.fake_clock import FakeClock
+from tests.support.listed_number import Listed, make_listed, ring
 from tests.surfaces.console.browser import Business, Visitors, links_of, text_of
 from tests.surfaces.console.callback_requests import LIST, asks, rows
 
-from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks import service as callbacks, work_list
+from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.callbacks.service import ConfigChange
 from callmark.domain.deps import Deps
+from callmark.kit.ids import random_uuid
 from callmark.surfaces.console.request import with_query
 
 
@@ -79,3 +82,25 @@ async def test_a_number_to_call_instead_that_costs_more_is_marked(
     await asks(deps, listed, alternate_number=number, is_sim_unknown=is_unknown)
     page = text_of(await (await browse.as_member(business.admin)).get(LIST))
     assert "; a call to this number can be expensive" in page
+
+
+async def test_a_person_who_asked_more_than_once_is_marked_on_each_row_that_waits(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed, elsewhere: Listed, clock: FakeClock
+) -> None:
+    first = await asks(deps, listed)
+    await asks(deps, listed)
+    alice, paul = await browse.as_member(business.admin), await browse.as_member(business.process_owner)
+    assert "from this person" not in text_of(await alice.get(LIST))
+    clock.advance(timedelta(minutes=1))
+    for number, interested in ((listed, True), (elsewhere, True), (listed, False)):
+        await ring(deps, number, receiver=first.receiver_number)
+        wanted = NewCallbackRequest(random_uuid(), number.number, is_interested=interested)
+        await callbacks.request(deps, first.receiver_number, wanted)
+        clock.advance(timedelta(minutes=1))
+    page = text_of(await alice.get(LIST))
+    assert page.count("2 more open requests from this person; not interested any longer") == 3
+    assert text_of(await paul.get(LIST)).count("1 more open request from this person") == 2  # those of his place
+    for one in await work_list.list_requests(deps, business.account.id):
+        if one.id != first.id:
+            await work_list.finish(deps, business.account.id, one.id, by=ALICE)
+    assert "from this person" not in text_of(await alice.get(LIST, state="all"))

@@ -125,6 +125,13 @@ class ShownState(Struct, frozen=True):
         return request.state is not RequestState.DONE or request.handled_at == self.handled_at
 
 
+class AskedAgain(Struct, frozen=True):
+    """What else a receiver said: how many of their requests are not done, and when they were last not interested."""
+
+    open_count: int
+    refused_at: datetime | None
+
+
 class RequestFilter(Struct, frozen=True):
     """Which requests of an account; None leaves a part out.
 

@@ -8,7 +8,14 @@ import structlog
 
 from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.hours_reader import read_hours
-from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, CallbackTerms, RequestFilter, RequestState
+from callmark.domain.callbacks.model import (
+    AskedAgain,
+    CallbackConfig,
+    CallbackRequest,
+    CallbackTerms,
+    RequestFilter,
+    RequestState,
+)
 from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Row, Tx
@@ -234,6 +241,22 @@ async def _ids_of_number(tx: Tx, account_id: AccountId, number: str) -> list[UUI
         _MOST_OF_NUMBER,
     )
     return [row["id"] for row in rows] if len(rows) < _MOST_OF_NUMBER else None
+
+
+async def select_asked_again(
+    tx: Tx, account_id: AccountId, receivers: Collection[PhoneNumber], among: Collection[FeatureSetId] | None
+) -> dict[PhoneNumber, AskedAgain]:
+    """What these receivers said of the feature sets `among`, or of all. Index callback_request_once."""
+    rows = await tx.fetch(
+        "SELECT receiver_number, count(*) FILTER (WHERE state <> 'done') AS open_count,"
+        " max(requested_at) FILTER (WHERE NOT is_interested) AS refused_at FROM callback_request"
+        " WHERE receiver_number = ANY ($2::text[]) AND account_id = $1"
+        " AND ($3::uuid[] IS NULL OR feature_set_id = ANY ($3)) GROUP BY receiver_number",
+        account_id,
+        list(receivers),
+        among,
+    )
+    return {PhoneNumber(row["receiver_number"]): AskedAgain(row["open_count"], row["refused_at"]) for row in rows}
 
 
 async def count_requests(tx: Tx, account_id: AccountId) -> dict[RequestState, int]:

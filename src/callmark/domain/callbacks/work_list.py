@@ -1,19 +1,27 @@
 """What a business does with the requests of its receivers: read them, take one, be done with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditAction
 from callmark.domain.callbacks import model, queries
 from callmark.domain.callbacks.hours import SLOT
-from callmark.domain.callbacks.model import CallbackRequest, RequestFilter, RequestState, ShownState, WorkListPosition
+from callmark.domain.callbacks.model import (
+    AskedAgain,
+    CallbackRequest,
+    RequestFilter,
+    RequestState,
+    ShownState,
+    WorkListPosition,
+)
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
 from callmark.domain.members import addresses
 from callmark.domain.policy.model import Actor, Scope
 from callmark.kit.errors import found
+from callmark.kit.phone import PhoneNumber
 
 _UNKNOWN = "no callback request with this id in this account"
 _ALL = RequestFilter()
@@ -75,6 +83,18 @@ async def list_to_do(
                 overdue=(due, is_overdue),
             )
         return listed
+
+
+async def asked_again(
+    deps: Deps, account_id: AccountId, scope: Scope, requests: Collection[CallbackRequest]
+) -> dict[PhoneNumber, AskedAgain]:
+    """What the receivers of these requests said altogether, inside the scope."""
+    if not requests:
+        return {}
+    async with deps.db.connection() as tx:
+        among = await visible_sets.visible_ids(tx, account_id, scope)
+        receivers = {one.receiver_number for one in requests}
+        return await queries.select_asked_again(tx, account_id, receivers, among)
 
 
 async def count_requests(deps: Deps, account_id: AccountId) -> dict[RequestState, int]:

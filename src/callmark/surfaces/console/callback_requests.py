@@ -14,6 +14,7 @@ from callmark.domain.callbacks.hours import SLOT
 from callmark.domain.callbacks.model import (
     ALL_STATES,
     UNKNOWN_CLIENT,
+    AskedAgain,
     CallbackRequest,
     RequestFilter,
     RequestState,
@@ -113,10 +114,11 @@ async def show_list(request: ConsoleRequest) -> Response:
     new = 0 if wanted["q"] else await work_list.count_new(deps, account_id, scope, _MOST_COUNTED, set_id)
     sets = await visible_sets.list_visible(deps, account_id, scope)
     shown = found[:_PAGE]
+    again = await work_list.asked_again(deps, account_id, scope, shown)
     return page(
         request,
         RequestsPage(
-            [_row(one, zones.get(one.feature_set_id, request.zone), request.by.email, now) for one in shown],
+            [_row(request, one, zones.get(one.feature_set_id), again.get(one.receiver_number)) for one in shown],
             wanted,
             {view: with_query(LIST, **wanted | {"state": view}) for view in VIEWS},
             display_names.count(request.deps.settings.callback_days, "day"),
@@ -199,15 +201,29 @@ def _after(request: ConsoleRequest) -> WorkListPosition | None:
     return WorkListPosition(CallbackRequestId(found), text.endswith(_OVERDUE)) if found else None
 
 
-def _row(found: CallbackRequest, zone: ZoneInfo, email: str, now: datetime) -> RequestRow:
-    number, note = found.alternate_number or found.receiver_number, ""
+def _row(
+    request: ConsoleRequest, found: CallbackRequest, zone: ZoneInfo | None, again: AskedAgain | None
+) -> RequestRow:
+    number, notes = found.alternate_number or found.receiver_number, list[str]()
     if found.is_sim_unknown:
-        note = f"{UNKNOWN_CLIENT}: the call came to another SIM"
+        notes.append(f"{UNKNOWN_CLIENT}: the call came to another SIM")
     elif found.alternate_number:
-        note = f"requested from {display_names.phone(found.receiver_number)}"
+        notes.append(f"requested from {display_names.phone(found.receiver_number)}")
     if found.alternate_number and (is_of_no_country(number) or is_premium(number)):
-        note += f"{'; ' if note else ''}a call to this number can be expensive"
-    return RequestRow(found, number, note, _slot(found, zone), found.handled_by_email == email, is_overdue(found, now))
+        notes.append("a call to this number can be expensive")
+    if again and found.state is not RequestState.DONE:
+        notes += _repeated(found, again)
+    is_mine = found.handled_by_email == request.by.email
+    overdue = is_overdue(found, request.deps.clock.now())
+    return RequestRow(found, number, "; ".join(notes), _slot(found, zone or request.zone), is_mine, overdue)
+
+
+def _repeated(found: CallbackRequest, again: AskedAgain) -> list[str]:
+    """That the same person waits in other rows too, or has changed their mind."""
+    others = again.open_count - 1
+    asked = [f"{display_names.count(others, 'more open request')} from this person"] if others > 0 else []
+    is_off = again.refused_at is not None and again.refused_at > found.requested_at
+    return [*asked, "not interested any longer"] if is_off else asked
 
 
 def _slot(found: CallbackRequest, zone: ZoneInfo) -> str:
