@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from callmark.kit.errors import Unavailable, said
-from callmark.kit.postgres.database import named_when_lost
+from callmark.kit.postgres.faults import named_when_lost
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from tests.support.waiting import until, until_locked
 from callmark.domain.deps import Deps
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
-from callmark.kit.postgres.database import Database, Tx, connect, momentary, own_names
+from callmark.kit.postgres.database import Database, Tx, connect, own_names
+from callmark.kit.postgres.faults import momentary
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from callmark.kit.postgres.database import (
     ACQUIRE_TIMEOUT_S,
     STATEMENT_TIMEOUT_S,
     DatabaseConnection,
-    name_when_lost,
 )
+from callmark.kit.postgres.faults import name_when_lost
 from callmark.kit.postgres.primary import LOST, Primary
 from callmark.kit.postgres.session import KEPT, server_settings
 

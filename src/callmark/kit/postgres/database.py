@@ -1,12 +1,11 @@
-"""PostgreSQL through asyncpg: one pool per process, transactions, and the place where a lost engine gets its name."""
+"""PostgreSQL through asyncpg: one pool per process, and transactions."""
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 from time import perf_counter
-from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Literal, LiteralString, Protocol, Self, TypeVar, cast
 
 import asyncpg
@@ -14,9 +13,10 @@ import structlog
 from msgspec import Struct
 
 from callmark.kit import patience
-from callmark.kit.errors import EngineRefuses, Unavailable, said
+from callmark.kit.errors import Unavailable
 from callmark.kit.postgres import known_types
-from callmark.kit.postgres.primary import LOST, Primary
+from callmark.kit.postgres.faults import momentary, named_when_lost
+from callmark.kit.postgres.primary import Primary
 from callmark.kit.postgres.session import begin_pooled, server_settings
 from callmark.kit.telemetry.metrics import histogram
 
@@ -40,16 +40,6 @@ _POOL_WAIT = histogram(
 
 ACQUIRE_TIMEOUT_S = 2.0
 STATEMENT_TIMEOUT_S = 15.0
-
-_REFUSED: dict[type[Exception], str] = {
-    asyncpg.InvalidCatalogNameError: "Create that database, or correct CALLMARK_POSTGRES_DSN.",
-    asyncpg.InvalidAuthorizationSpecificationError: "Correct user and password in CALLMARK_POSTGRES_DSN, or let that"
-    " user in (pg_hba.conf).",
-    asyncpg.InsufficientPrivilegeError: "Give the user of CALLMARK_POSTGRES_DSN that right: the database and its schema"
-    " should be its own.",
-    asyncpg.ClientConfigurationError: "Correct CALLMARK_POSTGRES_DSN.",
-}
-"""What a server that answers says no with, or asyncpg to a malformed address; and what to do."""
 
 
 class Tx(Protocol):
@@ -341,55 +331,6 @@ async def transaction_on(connection: DatabaseConnection) -> AsyncGenerator[None]
     """A transaction of statements that are gathered (`StatementBatcher`); an exception rolls back or cuts."""
     async with connection.transaction(), _cut_when_useless(connection):
         yield
-
-
-@contextmanager
-def named_when_lost() -> Generator[None]:
-    """Raises what `name_when_lost` makes of an error."""
-    try:
-        yield
-    except Exception as exc:
-        if (named := name_when_lost(exc)) is None:
-            raise
-        raise named from exc
-
-
-def name_when_lost(exc: BaseException) -> Unavailable | EngineRefuses | None:
-    """What an error of a lost engine is for us: `Unavailable`, or `EngineRefuses` if it says no; None for any other.
-
-    asyncpg's InterfaceError is both: a connection that closed under us, and our own misuse, which stays a bug.
-    """
-    if isinstance(exc, tuple(_REFUSED)):
-        return EngineRefuses(f"postgresql: {exc}", next(say for kind, say in _REFUSED.items() if isinstance(exc, kind)))
-    if isinstance(exc, asyncpg.InterfaceError):
-        # "connection is closed", "connection was closed in the middle of …", "pool is closing"
-        return Unavailable(f"postgresql: {exc}") if "clos" in str(exc) else None
-    if isinstance(exc, LOST):
-        return Unavailable(f"postgresql: {said(exc)}")
-    if _is_torn(exc):
-        return Unavailable("postgresql: connection closed between two steps of a statement")
-    if why := momentary(exc):
-        return Unavailable(f"postgresql: {why} at this moment")
-    return None
-
-
-def _is_torn(exc: BaseException) -> bool:
-    """Whether a connection was cut after one step of a statement, and asyncpg has no protocol for the next."""
-    if not (isinstance(exc, AttributeError) and exc.obj is None and hasattr(asyncpg.protocol.Protocol, exc.name or "")):
-        return False
-    frames = [frame for frame, _ in walk_tb(exc.__traceback__)]
-    return bool(frames) and frames[-1].f_globals["__name__"].startswith("asyncpg.")  # one of ours stays a bug
-
-
-def momentary(exc: BaseException | None) -> str | None:
-    """What happened that the same statements, run once more, do not meet again; None for any other error."""
-    if isinstance(exc, asyncpg.CheckViolationError) and exc.constraint_name is None:  # a check of ours has a name
-        return "a day's partition was made"  # while a row was on its way to the rest; now it goes to its day
-    if isinstance(exc, asyncpg.InvalidCachedStatementError):
-        return "a table was changed"  # by a migration; asyncpg has forgotten the statements of before by now
-    if isinstance(exc, asyncpg.DeadlockDetectedError):
-        return "others waited for what this held"  # a step of a migration, say; the server let them pass
-    return None
 
 
 async def _keep_session(_: object) -> None:

@@ -20,7 +20,8 @@ from callmark.kit import patience
 from callmark.kit.clock import Clock
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
-from callmark.kit.postgres.database import DatabaseConnection, momentary
+from callmark.kit.postgres.database import DatabaseConnection
+from callmark.kit.postgres.faults import momentary
 from callmark.kit.telemetry.metrics import GATHERED_ITEMS
 
 log = structlog.get_logger(__name__)
