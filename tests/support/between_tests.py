@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 import asyncpg
 
-from callmark.kit.postgres.known_types import BareConnection, PostgresConnection
+from callmark.kit.postgres.known_types import PostgresConnection
 from callmark.kit.postgres.primary import Primary
 
 _MOST = 3
@@ -152,7 +152,7 @@ class RestedPrimary(Primary):
         super().__init__(dsn)
         self._rests_with = dsn
 
-    async def connect(self, dsn: str | None = None, *, timeout: float = 10.0, **options: Any) -> BareConnection:  # noqa: ASYNC109 - as its base
+    async def connect(self, dsn: str | None = None, *, timeout: float = 10.0, **options: Any) -> PostgresConnection:  # noqa: ASYNC109 - as its base
         """As its base."""
         if asyncio.get_running_loop() is not LOOP:
             return await super().connect(dsn, timeout=timeout, **options)

@@ -5,7 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
@@ -19,9 +19,11 @@ from tests.support.stopped_processes import suspend
 from tests.support.waiting import until, until_locked
 
 from callmark.domain.deps import Deps
+from callmark.kit import patience
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
-from callmark.kit.postgres.database import Database, Tx, connect, own_names
+from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.postgres.database import Database, Tx, connect, own_names, transaction_on
 from callmark.kit.postgres.faults import momentary
 
 
@@ -79,6 +81,73 @@ async def test_an_attribute_error_without_a_name_stays_one(deps: Deps) -> None:
     with pytest.raises(AttributeError):
         async with deps.db.connection():
             raise AttributeError("made by hand")
+
+
+async def test_what_is_given_up_ends_in_the_server_and_counts_until_then(deps: Deps) -> None:
+    """A pool that made a new connection at once would have more and more of them, and all would do their work later."""
+    async with deps.db.connection() as tx:
+        await tx.execute("CREATE TABLE counted ()")
+    async with deps.db.transaction() as other:
+        await other.execute("LOCK TABLE counted")
+        most = await asyncio.gather(*(most_while_given_up(deps, way) for way in (impatient, late, late_kept, stopped)))
+    assert most == [1, 1, 1, 1]
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM counted") == 0
+
+
+Way = Callable[[Database, KeptConnections], Coroutine[None, None, None]]
+
+
+async def most_while_given_up(deps: Deps, way: Way) -> int:
+    """How many statements waited at most, with one connection, while one after the other was given up.
+
+    Returns when the server has ended all of them.
+    """
+    dsn, name, seen = deps.settings.reached_postgres, way.__name__, [0]
+    db = await Database.open(dsn, size=1, name=name, connected_within_s=PATIENT_S)
+    kept = KeptConnections(dsn, size=1, name=name, connected_within_s=PATIENT_S)
+
+    async def is_over() -> bool:
+        async with deps.db.connection() as tx:
+            seen.append(await tx.fetchval(WAITING, name))
+        return not seen[-1]
+
+    for _ in range(3):
+        giving_up = asyncio.create_task(way(db, kept))
+        while not giving_up.done():
+            await is_over()
+            if seen[-1] and way is stopped:
+                giving_up.cancel()
+        with pytest.raises((Unavailable, asyncio.CancelledError)):
+            await giving_up
+    await until(is_over)
+    await asyncio.gather(db.close(), kept.close())
+    return max(seen)
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'"
+COUNT = "INSERT INTO counted DEFAULT VALUES"
+
+
+async def impatient(db: Database, _: KeptConnections) -> None:
+    with patience.of(each_s=0.3):
+        async with db.connection() as tx:
+            await tx.execute(COUNT)
+
+
+async def late(db: Database, _: KeptConnections) -> None:
+    async with db.transaction() as tx:
+        await tx.execute(COUNT, timeout=0.3)
+
+
+async def late_kept(_: Database, kept: KeptConnections) -> None:
+    async with kept.connection() as tx, transaction_on(tx):
+        await tx.execute(COUNT, timeout=0.3)
+
+
+async def stopped(_: Database, kept: KeptConnections) -> None:
+    async with kept.connection() as tx:
+        await tx.execute(COUNT)
 
 
 async def test_a_server_that_does_not_end_a_connection_takes_nothing_back(directory: Path) -> None:

@@ -21,7 +21,7 @@ from callmark.kit import patience
 from callmark.kit.engines.data_directory import SOCKET_NAME
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
-from callmark.kit.postgres import database as pool, primary as choice
+from callmark.kit.postgres import database as pool, ending, primary as choice
 from callmark.kit.postgres.database import Database, Transaction, connect, own_names
 from callmark.kit.postgres.dsn import Host, PostgresDsn
 from callmark.kit.postgres.primary import Primary, hosts_of, with_host
@@ -104,12 +104,14 @@ async def test_a_process_follows_the_primary_and_never_goes_back_to_one_that_was
     pair: PostgresPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "STATEMENT_TIMEOUT_S", 600)  # the statement under way ends because it is cut
+    monkeypatch.setattr(ending, "AT_MOST_S", 600)  # and what the old server has not ended is no longer counted
     first, second = pair.primary, pair.standby
     primary = Primary(pair.dsn)
     db = await Database.open(pair.dsn, size=4, primary=primary, connected_within_s=PATIENT_S)
+    one = await Database.open(pair.dsn, size=1, primary=primary, connected_within_s=PATIENT_S)
     kept = KeptConnections(pair.dsn, size=2, name="kept", primary=primary, connected_within_s=PATIENT_S)
     with patient_choice():
-        assert await _where(db) == await _where_kept(kept) == first.port
+        assert await _where(db) == await _where(one) == await _where_kept(kept) == first.port
     async with db.transaction() as tx:
         await tx.execute("CREATE TABLE accepted (id integer)")
     under_way, go = asyncio.Event(), asyncio.Event()
@@ -118,8 +120,9 @@ async def test_a_process_follows_the_primary_and_never_goes_back_to_one_that_was
     with suspended(tree(first.pid)):  # new connections still get through to its host, and no answer comes
         go.set()
         with pytest.raises(Unavailable), patience.of(total_s=1):
-            await _where(db)
+            await _where(one)
         await second.promote()
+        await _follows(one, second)
         await _follows(db, second)
         assert await patiently(lambda: _where_kept(kept)) == second.port
         with pytest.raises(Unavailable):
@@ -132,14 +135,19 @@ async def test_a_process_follows_the_primary_and_never_goes_back_to_one_that_was
     db_of_a_new_process = await Database.open(pair.dsn, size=1, connected_within_s=PATIENT_S)
     with patient_choice():
         assert await _where(db) == await _where_kept(kept) == await _where(db_of_a_new_process) == second.port
-    await second.kill()
-    with pytest.raises(Unavailable):  # rather that than an old state
-        await _where(db)
-    await second.start()
-    await _follows(db, second)
+    await _misses_and_follows(db, second)
     async with db.connection() as tx:
         assert [row["id"] for row in await tx.fetch("SELECT id FROM accepted")] == [2]
-    await asyncio.gather(*(one.close() for one in (db, db_of_a_new_process, kept)))
+    await asyncio.gather(*(each.close() for each in (db, one, db_of_a_new_process, kept)))
+
+
+async def _misses_and_follows(db: Database, server: PostgresServer) -> None:
+    """While it is away nothing is read: rather that than an old state."""
+    await server.kill()
+    with pytest.raises(Unavailable):
+        await _where(db)
+    await server.start()
+    await _follows(db, server)
 
 
 async def _insert(db: Database, number: int, under_way: asyncio.Event, go: asyncio.Event) -> None:

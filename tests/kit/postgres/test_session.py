@@ -12,6 +12,8 @@ from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.database import Database, Tx, connect
 from callmark.kit.postgres.session import begin_pooled
 
+LOOKS = "client_connection_check_interval"
+
 
 async def shown(tx: Tx, *names: str) -> list[str]:
     return [await tx.fetchval("SELECT current_setting($1)", name) for name in names]
@@ -22,8 +24,8 @@ async def test_a_pool_s_connection_compiles_nothing_at_its_first_use_and_the_nex
         db = await Database.open(dsn, size=1, name="through a pooler", connected_within_s=PATIENT_S)
         for _ in range(2):
             async with db.transaction() as tx:
-                there = await shown(tx, "application_name", "timezone", "jit")
-                assert there == ["through a pooler", "UTC", "off"]
+                there = await shown(tx, "application_name", "timezone", "jit", LOOKS)
+                assert there == ["through a pooler", "UTC", "off", "500ms"]
         await db.close()
 
 
@@ -31,8 +33,8 @@ async def test_a_kept_connection_keeps_plans_and_reads_no_table_from_end_to_end(
     async with pooled(engines.dsn) as dsn:
         kept = KeptConnections(dsn, size=1, name="kept", connected_within_s=PATIENT_S)
         async with kept.connection() as tx:
-            there = await shown(tx, "timezone", "jit", "plan_cache_mode", "enable_seqscan")
-            assert there == ["UTC", "off", "force_generic_plan", "off"]
+            there = await shown(tx, "timezone", "jit", "plan_cache_mode", "enable_seqscan", LOOKS)
+            assert there == ["UTC", "off", "force_generic_plan", "off", "500ms"]
         await kept.close()
 
 

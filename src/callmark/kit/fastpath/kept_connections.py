@@ -7,7 +7,6 @@ statement takes 10 (docs/performance.md). Single statements need none of its oth
 import asyncio
 from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -18,6 +17,7 @@ from callmark.kit.postgres.database import (
     DatabaseConnection,
 )
 from callmark.kit.postgres.faults import name_when_lost
+from callmark.kit.postgres.known_types import PostgresConnection
 from callmark.kit.postgres.primary import LOST, Primary
 from callmark.kit.postgres.session import KEPT, server_settings
 
@@ -29,9 +29,6 @@ CLOSED_WITHIN_S = 2.0
 
 _USELESS_AFTER = (TimeoutError, asyncio.CancelledError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """After these a statement may be running still, or asyncpg is out of step with the server."""
-
-if TYPE_CHECKING:
-    BareConnection = asyncpg.Connection[asyncpg.Record]
 
 
 class KeptConnections:
@@ -57,8 +54,9 @@ class KeptConnections:
         self._settings = server_settings(name)
         self._size = size
         self._slots = asyncio.Semaphore(size)
-        self._resting: list[tuple[BareConnection, float]] = []
-        self._busy: set[BareConnection] = set()
+        self._resting: list[tuple[PostgresConnection, float]] = []
+        self._busy: set[PostgresConnection] = set()
+        self._ending = self._primary.count_ending(size, self._made)
         self._closing = False
 
     def connection(self) -> AbstractAsyncContextManager[DatabaseConnection]:
@@ -70,7 +68,7 @@ class KeptConnections:
         if self._closing:
             raise Unavailable("postgresql: this process is ending")
 
-    async def take(self) -> "BareConnection":
+    async def take(self) -> PostgresConnection:
         """One that rests, or a new one, once fewer than `size` are in use. Raises what asyncpg raises."""
         await self._slots.acquire()
         try:
@@ -85,7 +83,7 @@ class KeptConnections:
         self._busy.add(held)
         return held
 
-    def give_back(self, held: "BareConnection") -> None:
+    def give_back(self, held: PostgresConnection) -> None:
         """It rests until it is taken again."""
         self._busy.discard(held)
         self._resting.append((held, asyncio.get_running_loop().time()))
@@ -113,8 +111,12 @@ class KeptConnections:
         except TimeoutError:
             for held in (*self._busy, *(held for held, _ in self._resting)):
                 held.terminate()
+        self._ending.let_go()
 
-    def _rested(self) -> "BareConnection | None":
+    def _made(self) -> int:
+        return sum(not held.is_closed() for held in (*self._busy, *(held for held, _ in self._resting)))
+
+    def _rested(self) -> PostgresConnection | None:
         """The connection that was used last; None when none can be trusted."""
         while self._resting:
             held, since = self._resting.pop()
@@ -123,17 +125,19 @@ class KeptConnections:
             held.terminate()
         return None
 
-    async def _connect(self) -> "BareConnection":
-        made = await self._primary.connect(
-            timeout=self._connected_within_s,
-            command_timeout=STATEMENT_TIMEOUT_S,
-            server_settings=self._settings,
-        )
-        try:
-            await made.execute(KEPT, timeout=self._connected_within_s)
-        except BaseException:
-            made.terminate()
-            raise
+    async def _connect(self) -> PostgresConnection:
+        async with self._ending.place(self._connected_within_s):
+            made = await self._primary.connect(
+                timeout=self._connected_within_s,
+                command_timeout=STATEMENT_TIMEOUT_S,
+                server_settings=self._settings,
+            )
+            made.ending = self._ending
+            try:
+                await made.execute(KEPT, timeout=self._connected_within_s)
+            except BaseException:
+                made.terminate()
+                raise
         return made
 
 
@@ -144,7 +148,7 @@ class _Held:
 
     def __init__(self, connections: KeptConnections) -> None:
         self._connections = connections
-        self._held: BareConnection
+        self._held: PostgresConnection
 
     async def __aenter__(self) -> DatabaseConnection:
         try:
@@ -160,7 +164,7 @@ class _Held:
     ) -> None:
         try:
             if isinstance(exc, _USELESS_AFTER):
-                self._held.terminate()
+                self._held.cut()
         finally:
             self._connections.give_back(self._held)
         if exc is not None and (named := self._connections.named(exc)):

@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from callmark.kit import patience
 from callmark.kit.errors import Unavailable
-from callmark.kit.postgres import known_types
+from callmark.kit.postgres.ending import EndingConnections
 from callmark.kit.postgres.faults import momentary, named_when_lost
+from callmark.kit.postgres.known_types import PostgresConnection
 from callmark.kit.postgres.primary import Primary
 from callmark.kit.postgres.session import begin_pooled, server_settings
 from callmark.kit.telemetry.metrics import histogram
@@ -113,8 +114,8 @@ class DatabaseConnection(Tx, Protocol):
         """A transaction: committed at the end of the block, rolled back by an exception."""
         ...
 
-    def terminate(self) -> None:
-        """Ends the connection without a word to the server."""
+    def cut(self) -> None:
+        """Ends the connection without waiting, and what it does in the server."""
         ...
 
 
@@ -181,9 +182,16 @@ class PoolState(Struct, frozen=True):
 class Database:
     """A pool of connections. Every way in raises `Unavailable` when PostgreSQL cannot be reached."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", primary: Primary, connected_within_s: float) -> None:
+    def __init__(
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        primary: Primary,
+        ending: EndingConnections,
+        connected_within_s: float,
+    ) -> None:
         self._pool = pool
         self._primary = primary
+        self._ending = ending
         self._connected_within_s = connected_within_s
         self._waiting = 0
 
@@ -202,6 +210,15 @@ class Database:
         `primary` is what the process's other connections share with them. Who gets none in time is refused.
         """
         primary = primary or Primary(dsn)
+        ending = primary.count_ending(size, lambda: pool.get_size())  # noqa: PLW0108 - there is no pool yet
+
+        async def connect(dsn: str | None = None, **options: Any) -> PostgresConnection:
+            async with ending.place(connected_within_s):
+                made = await primary.connect(dsn, **options)
+                made.ending = ending
+                await begin_pooled(made)
+            return made
+
         with named_when_lost():
             pool = await asyncpg.create_pool(
                 dsn,
@@ -209,13 +226,12 @@ class Database:
                 max_size=size,
                 command_timeout=STATEMENT_TIMEOUT_S,
                 timeout=max(5.0, connected_within_s),
-                connect=primary.connect,
-                connection_class=known_types.PostgresConnection,
-                init=begin_pooled,
+                connect=connect,
+                connection_class=PostgresConnection,
                 reset=_keep_session,
                 server_settings=server_settings(name),
             )
-        return cls(pool, primary, connected_within_s)
+        return cls(pool, primary, ending, connected_within_s)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Tx]:
@@ -244,9 +260,10 @@ class Database:
                     raise
 
     def pool_state(self) -> PoolState:
-        """How many connections are open, busy, idle and waited for, as of now."""
+        """How many connections are open, busy, idle and waited for, as of now; one that is being ended is busy."""
         idle = self._pool.get_idle_size()
-        return PoolState(self._pool.get_max_size(), self._pool.get_size() - idle, idle, self._waiting)
+        in_use = self._pool.get_size() - idle + len(self._ending)
+        return PoolState(self._pool.get_max_size(), in_use, idle, self._waiting)
 
     async def close(self) -> None:
         """Closes the connections; those still busy after two seconds are cut."""
@@ -255,6 +272,7 @@ class Database:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+        self._ending.let_go()
 
     @asynccontextmanager
     async def _held(self) -> AsyncGenerator["PooledConnection"]:
@@ -264,7 +282,7 @@ class Database:
         def cut(connection: "PooledConnection") -> None:
             nonlocal late
             late = True
-            connection.terminate()
+            _cut(connection)
 
         try:
             with named_when_lost(), patience.waiting() as left_s:
@@ -322,8 +340,13 @@ async def _cut_when_useless(held: "PooledConnection | DatabaseConnection") -> As
     try:
         yield
     except (TimeoutError, asyncpg.InternalClientError):
-        held.terminate()
+        _cut(held)
         raise
+
+
+def _cut(held: "PooledConnection | DatabaseConnection") -> None:
+    connection: Any = held  # the pool's stands for one of ours
+    connection.cut()
 
 
 @asynccontextmanager

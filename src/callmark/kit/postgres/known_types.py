@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that does not ask what an array of UUIDs is.
+"""A connection to PostgreSQL that does not ask what an array of UUIDs is, and that can be cut under a statement.
 
 asyncpg asks the server about each array type once for each connection, with a query that takes the server 13
 milliseconds to plan. For the types that PostgreSQL itself brings, the answer is the same for every server and version.
@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
+
+from callmark.kit.postgres.ending import EndingConnections
 
 if TYPE_CHECKING:
     BareConnection = asyncpg.Connection[asyncpg.Record]
@@ -36,6 +38,17 @@ _known: dict[frozenset[int], _Described] = {}
 
 class PostgresConnection(BareConnection):
     """As asyncpg's. What one has learned about PostgreSQL's own types, all others of the process know."""
+
+    ending: EndingConnections | None = None
+    """Where its pool counts it once it is cut."""
+
+    def cut(self) -> None:
+        """Ends it without waiting, and what it does in the server, which takes that a moment."""
+        if self.ending is not None and not self.is_closed():
+            connection: Any = self
+            self.ending.end(connection._transport, self.terminate)  # noqa: SLF001 - of its base
+        else:
+            self.terminate()
 
     async def _introspect_types(self, typeoids: Collection[int], timeout: float | None) -> _Described:  # noqa: ASYNC109 - asyncpg's own parameter
         """Asyncpg calls it before a statement with types that the connection has not had."""

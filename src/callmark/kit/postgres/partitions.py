@@ -34,14 +34,6 @@ With one for all tables, who is about to move a day would leave that to another 
 _DAY = timedelta(days=1)
 _LOCK_WAIT: LiteralString = "1500ms"
 """For a table: while we wait, everyone who comes after us waits too. An autovacuum gives way after a second."""
-_NOTICE_OUR_END: LiteralString = (
-    "SELECT set_config(name, '1s', true) FROM pg_settings"
-    " WHERE name = 'client_connection_check_interval' AND version() LIKE '%linux%'"
-)
-"""A session looks every second whether its client is still there, and ends if not. Not every system can.
-
-By default it would move all rows to the end for a client that was killed, keep everyone waiting, and undo it then.
-"""
 LONG_HELD = (
     "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
     " WHERE l.relation = ANY ($1::text[]::regclass[]) AND l.granted AND a.datname = current_database()"
@@ -189,7 +181,6 @@ async def _is_alone(tx: Tx, table: DailyTable, today: date, locks: Sequence[str]
             return False
         await tx.execute("SELECT pg_advisory_xact_lock($1)", lock)
     await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
-    await tx.execute(_NOTICE_OUR_END)
     there = await tx.fetchval(
         "SELECT array_agg(name) FROM unnest($1::text[]) name WHERE to_regclass(name) IS NOT NULL", locks
     )

@@ -7,8 +7,8 @@ server that was demoted, or does not respond, would keep failing or show what is
 
 import asyncio
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 from weakref import WeakSet
 
@@ -18,9 +18,8 @@ from asyncpg.connect_utils import SessionAttribute
 
 from callmark.kit.errors import said
 from callmark.kit.postgres.dsn import Host, PostgresDsn
-
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record]
+from callmark.kit.postgres.ending import EndingConnections
+from callmark.kit.postgres.known_types import PostgresConnection
 
 log = structlog.get_logger(__name__)
 
@@ -65,24 +64,31 @@ class Primary:
         self._dsn = dsn
         self._known: Host | None = None
         self._timeline = 0
-        self._made: WeakSet[Connection] = WeakSet()
+        self._made: WeakSet[PostgresConnection] = WeakSet()
+        self._ending: WeakSet[EndingConnections] = WeakSet()
         self._looking: asyncio.Task[Host] | None = None
         self._looked_at = -math.inf
 
-    async def connect(self, dsn: str | None = None, *, timeout: float = 10.0, **options: Any) -> "Connection":  # noqa: ASYNC109 - asyncpg's own options
+    async def connect(self, dsn: str | None = None, *, timeout: float = 10.0, **options: Any) -> PostgresConnection:  # noqa: ASYNC109 - asyncpg's own options
         """A connection to the primary, as `asyncpg.connect` makes it. Raises what that raises.
 
         asyncpg's own choice among hosts waits for the first until the time is up when that does not respond.
         """
         hosts = hosts_of(dsn or self._dsn)
         if len(hosts) <= 1:  # one address, or what the environment names: asyncpg knows
-            made = await asyncpg.connect(
+            made = await _connect(
                 self._dsn, timeout=timeout, target_session_attrs=SessionAttribute.read_write, **options
             )
         else:
             made = await self._to_primary(hosts, timeout, options)
         self._made.add(made)
         return made
+
+    def count_ending(self, most: int, made: Callable[[], int]) -> EndingConnections:
+        """For a pool of such connections: what it has cut, and the server has not ended yet."""
+        ending = EndingConnections(most, made)
+        self._ending.add(ending)
+        return ending
 
     async def dsn_of_server(self) -> str:
         """The DSN with the primary as its only host, for programs that choose among several in another way.
@@ -102,7 +108,7 @@ class Primary:
         if len(hosts) > 1 and asyncio.get_running_loop().time() - self._looked_at > LOOK_AGAIN_S:
             self._look_beside(hosts).add_done_callback(_noticed)
 
-    async def _to_primary(self, hosts: Sequence[Host], timeout: float, options: dict[str, Any]) -> "Connection":  # noqa: ASYNC109 - as above
+    async def _to_primary(self, hosts: Sequence[Host], timeout: float, options: dict[str, Any]) -> PostgresConnection:  # noqa: ASYNC109 - as above
         if known := self._known:
             try:
                 made = await self._to(known, min(timeout, CONNECT_WITHIN_S), options)
@@ -114,8 +120,8 @@ class Primary:
                 made.terminate()  # another was found meanwhile
         return await self._to(await asyncio.shield(self._look_beside(hosts)), timeout, options)
 
-    async def _to(self, host: Host, timeout: float, options: dict[str, Any]) -> "Connection":  # noqa: ASYNC109 - as above
-        return await asyncpg.connect(
+    async def _to(self, host: Host, timeout: float, options: dict[str, Any]) -> PostgresConnection:  # noqa: ASYNC109 - as above
+        return await _connect(
             _without_hosts(self._dsn),
             host=host.name,
             port=host.port,
@@ -153,6 +159,8 @@ class Primary:
     def _cut_all(self) -> None:
         for made in list(self._made):
             made.terminate()
+        for ending in self._ending:
+            ending.let_go()
 
 
 async def _ask_all(dsn: str, hosts: Sequence[Host]) -> tuple[list[_Standing], dict[Host, Exception]]:
@@ -195,6 +203,11 @@ async def _standing(dsn: str, host: Host) -> _Standing:
     if row is None or row["is_read_only"]:
         raise asyncpg.ReadOnlySQLTransactionError("takes no writes")
     return _Standing(host, int(row["file"][:8], 16))
+
+
+async def _connect(dsn: str, **options: Any) -> PostgresConnection:
+    connect: Any = asyncpg.connect
+    return await connect(dsn, **{"connection_class": PostgresConnection} | options)
 
 
 def hosts_of(dsn: str) -> list[Host]:

@@ -6,7 +6,17 @@ refuses it or, where it is set up to ignore them, leaves them out.
 
 from typing import LiteralString, Protocol
 
-KEPT: LiteralString = "SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
+_NOTICES_OUR_END: LiteralString = (
+    "SELECT set_config('client_connection_check_interval', '500ms', false)"
+    " WHERE current_setting('client_connection_check_interval', true) IS NOT NULL AND version() LIKE '%linux%'"
+)
+"""While a statement runs, the server looks so often whether we have cut it, and ends it then. Not every system can.
+
+By default it would run to its end, wait for locks and all, and do what nobody waits for.
+"""
+
+POOLED: LiteralString = f"SET jit = off; {_NOTICES_OUR_END}"
+KEPT: LiteralString = f"{POOLED}; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
 """For `kit.fastpath.kept_connections`, which says why."""
 
 UNTIMED: LiteralString = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
@@ -35,7 +45,7 @@ async def begin_pooled(connection: _Connection) -> None:
     waits.
     """
     try:
-        await connection.execute("SET jit = off")
+        await connection.execute(POOLED)
     except BaseException:
         connection.terminate()
         raise
