@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from callmark.client.errors import (
 from callmark.client.flow import Answer
 from callmark.client.loose_json import as_object, status_of
 from callmark.client.records import FIELDS, LIBRARY_NAMES, Json
+from callmark.client.reprs import SecretDict, SecretList
 
 T = TypeVar("T")
 FAULT_PREFIX = "Request body is invalid: "
@@ -55,11 +57,15 @@ def decoded(answer: Answer, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(answer.body or b"{}", type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        try:
-            held = json.loads(answer.body, parse_float=_decimal, parse_int=_whole, parse_constant=_no_number)
-            return msgspec.convert(held, shape)
-        except ValueError:
-            raise unexpected(answer, str(exc)) from exc
+        why = str(exc)
+    with suppress(ValueError):
+        return _decoded_leniently(answer, shape)
+    raise unexpected(answer, why)  # of no other error: those of a parser hold the text
+
+
+def _decoded_leniently(answer: Answer, shape: type[T]) -> T:
+    held = json.loads(answer.body, parse_float=_decimal, parse_int=_whole, parse_constant=_no_number)
+    return msgspec.convert(held, shape)
 
 
 def _decimal(text: str) -> float | str:
@@ -105,7 +111,7 @@ def check(answer: Answer, *, is_push: bool = False) -> None:
 def _error_of(answer: Answer, *, is_push: bool) -> APIStatusError:
     common = _common(answer)
     if answer.status < _BAD:
-        to = answer.headers.get("location", "elsewhere")
+        to = answer.headers.get("location", "elsewhere").partition("?")[0]
         return UnexpectedAnswer(f"the server redirects to {to}", **common)
     body = _json_of(answer)
     slug, told, field = envelope(body)
@@ -191,4 +197,7 @@ def limits_of(headers: Mapping[str, str]) -> dict[str, tuple[int, float]]:
 
 def any_json(answer: Answer) -> object:
     """The body of a success as plain JSON. Raises UnexpectedAnswer."""
-    return decoded(answer, object)
+    found = decoded(answer, object)
+    if isinstance(found, dict):
+        return SecretDict(found)  # pyright: ignore[reportUnknownArgumentType] - JSON is what it is
+    return SecretList(found) if isinstance(found, list) else found  # pyright: ignore[reportUnknownArgumentType] - as above

@@ -79,6 +79,8 @@ class AsyncClient:
         self.events = AsyncEvents(core, self._shell)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_core"):  # a traceback shows one that could not be made
+            return f"{type(self).__name__}()"
         options = self._core.options
         return f"{type(self).__name__}({options.base_url!r}, generation={options.generation})"
 

@@ -197,7 +197,7 @@ class AsyncDownload:
     @property
     def url(self) -> str:
         """The signed link to the file."""
-        return self._file.url
+        return str(self._file.url)
 
     async def save(self, path: str | Path) -> Path:
         """Writes the CSV to the path, whole or not at all, mode 0600."""

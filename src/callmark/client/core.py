@@ -14,6 +14,7 @@ from callmark.client.environment import Environment
 from callmark.client.errors import AuthenticationError, BadRequest, CallmarkError
 from callmark.client.flow import Answer, Flow, Request, send
 from callmark.client.options import Options
+from callmark.client.reprs import Discreet, SecretBytes, SecretText
 from callmark.client.retries import Pacer, Retries
 from callmark.client.token_stores import TokenStore
 from callmark.client.tokens import USER_AGENT, Tokens
@@ -24,7 +25,7 @@ CLOCK_MOVED_S = 30.0
 """A difference that is not the time that a try took."""
 
 
-class Call(Struct, frozen=True):
+class Call(Discreet, Struct, frozen=True):
     """One request as an operation means it; the token, and the rest of the address, are added for each try."""
 
     method: str
@@ -143,7 +144,11 @@ class Core:
 
     def _request(self, call: Call, token: str) -> Request:
         url = self.options.base_url + call.path + (f"?{urlencode(call.query, errors='replace')}" if call.query else "")
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": USER_AGENT}
+        headers = {
+            "Authorization": SecretText(f"Bearer {token}"),
+            "Accept": "application/json",
+            "User-Agent": USER_AGENT,
+        }
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         if call.idempotency_key:
@@ -154,6 +159,6 @@ class Core:
 def encode(value: object) -> bytes:
     """A body. Raises BadRequest for what JSON cannot say: half of a character, a number of more than 64 bits."""
     try:
-        return msgspec.json.encode(value)
+        return SecretBytes(msgspec.json.encode(value))
     except (TypeError, ValueError, OverflowError) as exc:
         raise BadRequest(f"this cannot be sent: {exc}", status=0) from exc

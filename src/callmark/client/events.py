@@ -12,6 +12,7 @@ from callmark.client.errors import Conflict
 from callmark.client.flow import Flow
 from callmark.client.loose_json import as_list, as_object
 from callmark.client.records import Json
+from callmark.client.reprs import Discreet
 
 CALL_ME_BACK, USER_FEEDBACK, POSSIBLE_SPOOF = "cmb", "user_feedback", "possible_spoof"
 UNAVAILABLE = "phone number not available"
@@ -19,8 +20,8 @@ UNAVAILABLE = "phone number not available"
 _NOT_GIVEN = {"", "NA"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Event(Discreet):
     """What every event has; of a type that this version does not know, all of it is in `raw`."""
 
     event_id: str = ""
@@ -41,7 +42,7 @@ class Slot(Struct, frozen=True, kw_only=True):
     end: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class CallMeBackEvent(Event):
     """Someone wants to be called back, or says that they do not (`is_interested`)."""
 
@@ -84,7 +85,7 @@ class FeedbackResponse(Struct, frozen=True, kw_only=True):
     answer: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class FeedbackEvent(Event):
     """Someone answered a campaign."""
 
@@ -102,7 +103,7 @@ class FeedbackEvent(Event):
     responses: tuple[FeedbackResponse, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PossibleSpoofEvent(Event):
     """A call from a listed number of the account may not be the account's own (docs/webhooks.md)."""
 
@@ -214,7 +215,7 @@ def _number(value: object) -> str | None:
     return None if text is None or text.lower() == UNAVAILABLE else text
 
 
-class _LoggedEvent(Struct):
+class _LoggedEvent(Discreet, Struct):
     number: int
     event: dict[str, Any] | None = None
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from callmark.client.answers import in_our_words
@@ -13,6 +14,7 @@ from callmark.client.errors import InvalidRecord
 from callmark.client.flow import Emit, Flow, Stream
 from callmark.client.pushing import MOST_IN_A_BATCH
 from callmark.client.records import Json, RecordLike, read_record, wire_record
+from callmark.client.reprs import Discreet
 
 EXTENSIONS, LINT = "extensions", "lint"
 """Buckets of the rate limits (docs/extensions.md)."""
@@ -42,7 +44,7 @@ class RecordCall(Struct, frozen=True):
     disconnect: str | None = None
 
 
-class Record(Struct, frozen=True, kw_only=True):
+class Record(Discreet, Struct, frozen=True, kw_only=True):
     """A call record with its timeline. `starts_at` and `ends_at` are epoch milliseconds."""
 
     record_id: str
@@ -66,7 +68,7 @@ class Record(Struct, frozen=True, kw_only=True):
     withdrawn_at: datetime | None = None
     fault: RecordFault | None = None
     submitted: dict[str, object] | None = None
-    calls: list[RecordCall] = []
+    calls: list[RecordCall] = msgspec.field(default_factory=list[RecordCall])
 
 
 class TimelineStep(Struct, frozen=True):
@@ -121,7 +123,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     ends_at: int | None = None
 
 
-class Resolution(Struct, frozen=True, kw_only=True):
+class Resolution(Discreet, Struct, frozen=True, kw_only=True):
     """What a receiver would see now, and why."""
 
     caller_number: str = ""
@@ -133,7 +135,7 @@ class Resolution(Struct, frozen=True, kw_only=True):
     """A sentence for people."""
 
 
-class AnnouncedCall(Struct, frozen=True, kw_only=True):
+class AnnouncedCall(Discreet, Struct, frozen=True, kw_only=True):
     """A call that the account said it makes."""
 
     call_id: str

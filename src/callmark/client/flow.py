@@ -8,23 +8,31 @@ So every rule (retries, tokens, pages, batches) is written once, and tests play 
 
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from typing import IO, Any, Generic, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 from msgspec import Struct
+
+from callmark.client.reprs import Discreet, SecretList
 
 T = TypeVar("T")
 E = TypeVar("E")
 
 
-class Request(Struct, frozen=True):
-    """One HTTP request, whole: a retry sends the same bytes again."""
+class Request(Discreet, Struct, frozen=True):
+    """One HTTP request, whole: a retry sends the same bytes again. Its repr is method and path."""
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
 
+    def _shown(self) -> Iterator[tuple[str, str]]:
+        """Method and path: in the query may be a number."""
+        yield "method", self.method
+        yield "path", urlsplit(self.url).path
 
-class Answer(Struct, frozen=True):
+
+class Answer(Discreet, Struct, frozen=True):
     """One whole HTTP answer. `headers` finds names in any case."""
 
     status: int
@@ -44,14 +52,18 @@ class Pause(Struct, frozen=True):
     seconds: float
 
 
-class Take(Struct, frozen=True):
+class Take(Discreet, Struct, frozen=True):
     """Gives a list of the next items of what the user handed over, at most `count`; empty at its end."""
 
     source: Iterator[Any] | AsyncIterator[Any]
     count: int
 
+    def _shown(self) -> Iterator[tuple[str, str]]:
+        """How many: what the source shows of itself is its own."""
+        yield "count", str(self.count)
 
-class Save(Struct, frozen=True):
+
+class Save(Discreet, Struct, frozen=True):
     """Writes what the URL answers into the file, from its beginning; gives the Answer, whose body is only an error's.
 
     Nothing of the client goes along: the link is all that it needs, and may lead to another host.
@@ -106,7 +118,7 @@ def apart(flow: Flow[T]) -> Flow[T]:
 def take(source: Iterator[Any] | AsyncIterator[Any], count: int) -> Flow[list[Any]]:
     """`yield Take(…)` with a type."""
     items: list[Any] = yield Take(source, count)
-    return items
+    return SecretList(items)
 
 
 def save(url: str, file: IO[bytes]) -> Flow[Answer]:

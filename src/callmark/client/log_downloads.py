@@ -14,6 +14,7 @@ from callmark.client.core import Call, Core, part
 from callmark.client.errors import BadRequest, NotFound
 from callmark.client.flow import Flow, save
 from callmark.client.records import Instant, to_ms
+from callmark.client.reprs import Discreet, SecretText
 
 Row: TypeAlias = dict[str, str]
 _GONE = 410
@@ -21,7 +22,7 @@ _SECONDS = range(10**9, 10**10)
 """As milliseconds, these are days of January to April 1970; as seconds, of 2001 to 2286. No log is so old."""
 
 
-class _Link(Struct):
+class _Link(Discreet, Struct):
     url: str
 
 
@@ -29,14 +30,14 @@ def call_me_back(core: Core, start: Instant, end: Instant) -> Flow[str]:
     """A link to the callback requests from `start` to `end`, both included. Raises NotFound if there are none."""
     query = {"from": _epoch(start, "start"), "to": _epoch(end, "end")}
     link = yield from core.fetch(Call("GET", f"{core.account}/openapi/callback-logs/summary", query=query), _Link)
-    return link.url
+    return SecretText(link.url)
 
 
 def feedback(core: Core, survey_id: str, since: Instant) -> Flow[str]:
     """A link to a campaign's answers from `since` to now. Raises NotFound if there are none."""
     path = f"{core.account}/openapi/feedback_stack/{part(survey_id)}/export_report"
     link = yield from core.fetch(Call("GET", path, query={"from_date": _epoch(since, "since")}), _Link)
-    return link.url
+    return SecretText(link.url)
 
 
 def _epoch(value: Instant, name: str) -> str:

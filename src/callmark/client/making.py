@@ -12,6 +12,7 @@ from callmark.client.environment import Environment, config_file, variables
 from callmark.client.errors import CallmarkError
 from callmark.client.http_clients import HttpClient, make_http
 from callmark.client.options import MAX_RETRIES, TIMEOUT_S, Generation, Options, found_options
+from callmark.client.reprs import SecretDict
 from callmark.client.shells import hide_queries
 from callmark.client.token_stores import MemoryTokenStore, TokenStore
 
@@ -64,8 +65,8 @@ def make_parts(  # noqa: PLR0913 - the arguments of a client
     profile: str | None,
 ) -> Parts:
     """The parts of a new client. Raises CallmarkError when something is missing."""
-    given = {"base_url": base_url, "account_id": account_id, "key_id": key_id, "api_key": api_key}
-    found = found_options(given, variables(), _profiles(is_needed=bool(profile)), profile)
+    given = SecretDict(base_url=base_url, account_id=account_id, key_id=key_id, api_key=api_key)
+    found = found_options(given, SecretDict(variables()), _profiles(is_needed=bool(profile)), profile)
     timeout = _timeout_of(http_client) if timeout is None else timeout
     options = Options(
         **found,

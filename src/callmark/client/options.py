@@ -12,6 +12,7 @@ import httpx
 from callmark.client.addresses import host_fault
 from callmark.client.errors import CallmarkError
 from callmark.client.profiles import DEFAULT, Profile, read_profile
+from callmark.client.reprs import SecretDict, SecretText
 
 Generation = Literal[1, 2, 3]
 GENERATIONS: tuple[Generation, ...] = (1, 2, 3)
@@ -42,6 +43,8 @@ class Options:
     def __post_init__(self) -> None:
         for name in _VARIABLES:
             value = getattr(self, name).strip()
+            if name == "api_key":
+                value = SecretText(value)
             if any(map(str.isspace, value)):
                 raise CallmarkError(f"{name} must have no blanks and no line breaks inside: was more than it copied?")
             object.__setattr__(self, name, value)
@@ -89,17 +92,18 @@ def found_options(
     comes last, and the file is read only if something is still missing. `config` is None if there can be no file.
     """
     kept = _named(config, profile) if config and profile else Profile()
-    found = {
-        name: _first(given.get(name), getattr(kept, name), variables.get(variable))
+    found = SecretDict(
+        (name, _first(given.get(name), getattr(kept, name), variables.get(variable)))
         for name, variable in _VARIABLES.items()
-    }
+    )
     if config and not profile and not all(found.values()):
         kept = read_profile(config, DEFAULT) or Profile()
-        found = {name: _first(value, getattr(kept, name)) for name, value in found.items()}
+        found = SecretDict((name, _first(value, getattr(kept, name))) for name, value in found.items())
     missing = [name for name, value in found.items() if not value]
     if missing:
         ways = ", ".join(f"{name}= ({_VARIABLES[name]})" for name in missing)
         raise CallmarkError(f"missing: {ways}. Run `callmark login`, set the variables, or pass them")
+    found["api_key"] = SecretText(found["api_key"])
     return found
 
 

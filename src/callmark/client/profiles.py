@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from callmark.client.errors import CallmarkError
+from callmark.client.reprs import Discreet
 
 DEFAULT = "default"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -26,16 +27,13 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _REMEDY = "Correct it, or remove it and run `callmark login` for each profile again"
 
 
-class Profile(Struct, frozen=True):
+class Profile(Discreet, Struct, frozen=True):
     """What a client needs; empty where the file does not say it."""
 
     base_url: str = ""
     account_id: str = ""
     key_id: str = ""
     api_key: str = ""
-
-    def __repr__(self) -> str:
-        return f"Profile(base_url={self.base_url!r}, account_id={self.account_id!r})"
 
 
 class _File(Struct):
@@ -51,17 +49,20 @@ def read_profiles(path: Path) -> dict[str, Profile]:
     """All profiles by name; none without the file. Raises CallmarkError."""
     try:
         check_private(path)
-        text = path.read_text(encoding="utf-8")
+        return _read(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except OSError as exc:
         raise CallmarkError(f"cannot read {path}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise CallmarkError(f"cannot understand {path}: it is not UTF-8. {_REMEDY}") from exc
-    try:
-        return msgspec.convert(tomllib.loads(text), _File).profiles
+    except UnicodeDecodeError:  # it holds what it could not decode
+        why = "it is not UTF-8"
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
-        raise CallmarkError(f"cannot understand {path}: {exc}. {_REMEDY}") from exc
+        why = str(exc)
+    raise CallmarkError(f"cannot understand {path}: {why}. {_REMEDY}")
+
+
+def _read(text: str) -> dict[str, Profile]:
+    return msgspec.convert(tomllib.loads(text), _File).profiles
 
 
 def write_profile(path: Path, name: str, profile: Profile) -> None:

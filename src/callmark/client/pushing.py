@@ -283,19 +283,7 @@ class LongList:
 
     def _started(self, rows: Sequence[object]) -> Flow[_Part]:
         core = self._core
-        now_ms = yield from core.server_now_ms()
-        part, sent = _Part([], []), list[tuple[CallRecord, Json]]()
-        for place, source in enumerate(rows):
-            index = self._sent + place
-            try:
-                record = read_record(source)
-                sent.append((record, wire_record(record, core.options.generation, now_ms)))
-            except InvalidRecord as exc:
-                rough = rough_record(source)
-                part.results.append(RecordResult(rough, INVALID, exc.message, exc.field, index=index))
-            else:
-                part.places.append(place)
-                part.results.append(RecordResult(record, PENDING, index=index))
+        part, sent = self._part_of(rows, (yield from core.server_now_ms()))
         if sent:
             batch_id = yield from _created(core, [wire for _, wire in sent], None, is_patient=True)
             pending = [RecordResult(record, PENDING, batch_id=batch_id) for record, _ in sent]
@@ -303,6 +291,22 @@ class LongList:
         part.began = core.environment.monotonic()
         self._sent += len(rows)
         return part
+
+    def _part_of(self, rows: Sequence[object], now_ms: int) -> tuple[_Part, list[tuple[CallRecord, Json]]]:
+        """The rows with what is wrong with them, and what is sent of them."""
+        part, sent = _Part([], []), list[tuple[CallRecord, Json]]()
+        for place, source in enumerate(rows):
+            index = self._sent + place
+            try:
+                record = read_record(source)
+                sent.append((record, wire_record(record, self._core.options.generation, now_ms)))
+            except InvalidRecord as exc:
+                rough = rough_record(source)
+                part.results.append(RecordResult(rough, INVALID, exc.message, exc.field, index=index))
+            else:
+                part.places.append(place)
+                part.results.append(RecordResult(record, PENDING, index=index))
+        return part, sent
 
     def _settle(self, part: _Part) -> Flow[None]:
         """Waits for the outcomes. If they cannot be read, this part and the later ones stay as they are.

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from callmark.client.errors import InvalidRecord
 from callmark.client.options import Generation
+from callmark.client.reprs import Discreet, SecretDict
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_WINDOW = timedelta(hours=24)
@@ -25,7 +26,7 @@ Instant: TypeAlias = datetime | int
 Json: TypeAlias = dict[str, Any]
 
 
-class CallRecord(Struct, frozen=True):
+class CallRecord(Discreet, Struct, frozen=True):
     """What one receiver sees when one caller rings, from `starts_at` to `ends_at` (at most 24 hours, contract D26).
 
     `caller` and `receiver` are country code and digits, with or without `+`. `name` (3 to 40 characters) replaces the
@@ -105,10 +106,9 @@ def wire_record(record: CallRecord, generation: Generation, now_ms: int) -> Json
     """The record as the generation spells it. `now_ms` is the server's present. Raises InvalidRecord."""
     spelling = _SPELLINGS[generation]
     starts_at = now_ms if record.starts_at is None else to_ms(record.starts_at, "starts_at")
-    out: Json = {
-        spelling["caller"]: _number(record.caller, "caller", generation),
-        spelling["receiver"]: _number(record.receiver, "receiver", generation),
-    }
+    out = SecretDict()
+    out[spelling["caller"]] = _number(record.caller, "caller", generation)
+    out[spelling["receiver"]] = _number(record.receiver, "receiver", generation)
     for name in ("label_id", "name", "reason"):
         value = getattr(record, name)
         if value is not None:

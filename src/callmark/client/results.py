@@ -11,6 +11,7 @@ from callmark.client.answers import any_json, envelope, in_our_words, unexpected
 from callmark.client.flow import Answer
 from callmark.client.loose_json import as_list, as_object, status_of
 from callmark.client.records import LIBRARY_NAMES, CallRecord, Json
+from callmark.client.reprs import SecretDict
 
 _BATCH_ID = re.compile(r"BatchID: ([0-9a-fA-F-]{36})")
 _CATALOGUE = {
@@ -87,7 +88,7 @@ def read_rows(answer: Answer) -> list[Json]:
     rows = as_list(as_object(body).get("data", body))
     if rows is None:
         raise unexpected(answer, "it has no list of records")
-    return [as_object(row) for row in rows]
+    return [SecretDict(as_object(row)) for row in rows]
 
 
 def result_of(row: Json, batch_id: str, index: int, record: CallRecord | None = None) -> RecordResult:

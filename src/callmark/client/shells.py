@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from callmark.client.flow import (
     resume,
 )
 from callmark.client.proxies import proxies_to
+from callmark.client.reprs import SecretBytes, without_frames
 from callmark.client.token_tasks import TOKEN_TASKS
 
 T = TypeVar("T")
@@ -99,17 +101,17 @@ class Shell:
                 assert_never(effect)
 
     def _send(self, request: Request) -> Answer:
-        with _explained(self._connections, request.url), _hidden(_Hidden.QUERY):
+        with _explained(self._connections, origin(request.url)), _hidden(_Hidden.QUERY):
             got = self._connections.http().request(
                 request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
             )
-        return Answer(got.status_code, got.headers, got.content)
+        return Answer(got.status_code, got.headers, SecretBytes(got.content))
 
     def _save(self, effect: Save) -> Answer:
         effect.file.seek(0)
         effect.file.truncate()
         timeout = _of_download(self._timeout)
-        explained, hidden = _explained(self._connections, effect.url), _hidden(_Hidden.ALL_BUT_HOST)
+        explained, hidden = _explained(self._connections, origin(effect.url)), _hidden(_Hidden.ALL_BUT_HOST)
         with explained, hidden, self._connections.http().stream("GET", effect.url, timeout=timeout) as got:
             if got.status_code >= _ERROR:
                 return Answer(got.status_code, got.headers, got.read())
@@ -197,16 +199,16 @@ class AsyncShell:
         return await asyncio.shield(task)
 
     async def _send(self, request: Request) -> Answer:
-        with _explained(self._connections, request.url), _hidden(_Hidden.QUERY):
+        with _explained(self._connections, origin(request.url)), _hidden(_Hidden.QUERY):
             got = await self._connections.http().request(
                 request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
             )
-        return Answer(got.status_code, got.headers, got.content)
+        return Answer(got.status_code, got.headers, SecretBytes(got.content))
 
     async def _save(self, effect: Save) -> Answer:
         effect.file.seek(0)
         effect.file.truncate()
-        with _explained(self._connections, effect.url), _hidden(_Hidden.ALL_BUT_HOST):
+        with _explained(self._connections, origin(effect.url)), _hidden(_Hidden.ALL_BUT_HOST):
             stream = self._connections.http().stream("GET", effect.url, timeout=_of_download(self._timeout))
             async with stream as got:
                 if got.status_code >= _ERROR:
@@ -236,7 +238,7 @@ async def _taken(effect: Take) -> list[Any]:
 
 
 @contextmanager
-def _explained(connections: Connections | AsyncConnections, url: str) -> Generator[None]:
+def _explained(connections: Connections | AsyncConnections, where: str) -> Generator[None]:
     """Raises the errors of our tree for those of httpx, which raises RuntimeError for what is closed.
 
     UnicodeError is of a host that cannot be looked up: the server's link, or a redirect, leads there.
@@ -244,21 +246,27 @@ def _explained(connections: Connections | AsyncConnections, url: str) -> Generat
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
-        raise connection_error(exc, url, asks_proxies=connections.asks_proxies) from exc
+        raise connection_error(exc, where, asks_proxies=connections.asks_proxies) from without_frames(exc)
     except RuntimeError as exc:
         if why := connections.why_unusable():
-            raise CallmarkError(why) from exc
+            raise CallmarkError(why) from without_frames(exc)
         raise
 
 
-def connection_error(exc: Exception, url: str, *, asks_proxies: bool) -> APIConnectionError:
-    """The error of our tree for one of httpx, with advice."""
-    where = url if isinstance(exc, httpx.InvalidURL) else str(httpx.URL(url).copy_with(query=None, path="/"))
+def origin(url: str) -> str:
+    """What may be said of an address: neither path nor query, nor who asks."""
+    scheme, _, rest = url.partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return f"{scheme}://{host.rpartition('@')[2]}/"
+
+
+def connection_error(exc: Exception, where: str, *, asks_proxies: bool) -> APIConnectionError:
+    """The error of our tree for one of httpx, with advice. `where` is an `origin`."""
     why = str(exc) or _kind(exc)
     if isinstance(exc, httpx.TimeoutException):
         return APITimeoutError(f"{where} did not answer in time ({_kind(exc)}). Try again, or raise `timeout`")
     if isinstance(exc, _NOT_REACHED):
-        proxies = proxies_to(url) if asks_proxies else ""
+        proxies = proxies_to(where) if asks_proxies else ""
         also = f". The proxy that {proxies} names is tried first: check it too" if proxies else ""
         told = f"cannot reach {where}: {why}. Check the base URL, and that the server is running{also}"
         return APIConnectionError(told)

@@ -191,7 +191,7 @@ class Download:
     @property
     def url(self) -> str:
         """The signed link to the file."""
-        return self._file.url
+        return str(self._file.url)
 
     def save(self, path: str | Path) -> Path:
         """Writes the CSV to the path, whole or not at all, mode 0600."""

@@ -13,16 +13,17 @@ from msgspec import Struct
 from callmark.client.errors import CallmarkError
 from callmark.client.forks import keep_to_one_process
 from callmark.client.profiles import check_private, followed, write_private
+from callmark.client.reprs import Discreet
 
 
-class TokenState(Struct, frozen=True):
+class TokenState(Discreet, Struct, frozen=True):
     """A token and what is known around it; instants are epoch seconds by this machine's clock."""
 
     token: str = ""
     made_at: float = 0.0
     clock_offset_s: float = 0.0
     """How far the server's clock is ahead."""
-    history: list[float] = []
+    history: list[float] = msgspec.field(default_factory=list[float])
     """When tokens were made in the last half hour, oldest first."""
     is_counted_there: bool = False
     """Whether the server tells how many tokens are left."""
@@ -32,9 +33,6 @@ class TokenState(Struct, frozen=True):
     """The machine's `now` less its monotonic clock, when the token was made; None if nobody noted it."""
     machine: str = ""
     """Which machine made it: a store may be shared by several."""
-
-    def __repr__(self) -> str:
-        return f"TokenState(made_at={self.made_at}, made={len(self.history)})"
 
 
 class TokenStore(Protocol):

@@ -25,6 +25,7 @@ from callmark.client.environment import Environment
 from callmark.client.errors import APIConnectionError, APIStatusError, APITimeoutError, CallmarkError, RateLimited
 from callmark.client.flow import Answer, Flow, Pause, Request, apart, send
 from callmark.client.options import Options
+from callmark.client.reprs import Discreet, SecretBytes, SecretText
 from callmark.client.token_stores import TokenState, TokenStore
 
 USER_AGENT = f"callmark-python/{__version__}"
@@ -42,7 +43,7 @@ _REDIRECT, _SERVER = 300, 500
 _TOKEN = re.compile(r"[!-~]+")
 
 
-class _TokenOut(Struct):
+class _TokenOut(Discreet, Struct):
     token: str
     created_at: datetime | None = None
 
@@ -86,8 +87,8 @@ class Tokens:
         """A token that is valid for some minutes and is not the rejected one. Raises what making one raises."""
         state = self._state
         if state and self._is_good(state, rejected):
-            return state.token
-        return (yield from self._renewed(rejected))
+            return SecretText(state.token)
+        return SecretText((yield from self._renewed(rejected)))
 
     def _is_good(self, state: TokenState, rejected: str | None) -> bool:
         """Whether it lasts for some minutes and tells how the clocks differ."""
@@ -200,7 +201,7 @@ class Tokens:
 
     def _request(self) -> Request:
         options = self._options
-        pair = msgspec.json.encode({"api_key": options.api_key, "key_id": options.key_id})
+        pair = SecretBytes(msgspec.json.encode({"api_key": str(options.api_key), "key_id": options.key_id}))
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",

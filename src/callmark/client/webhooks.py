@@ -14,6 +14,7 @@ import msgspec
 from callmark.client.environment import Environment
 from callmark.client.errors import CallmarkError, WebhookVerificationError
 from callmark.client.events import Event, read_event
+from callmark.client.reprs import SecretBytes
 
 TOLERANCE_S = 300
 """How far the time of signing may be from now, either way. Every attempt is signed again, so retries pass too."""
@@ -46,11 +47,12 @@ def unwrap(
     because an event may come twice. Raises plain CallmarkError, which is no 400, if there is no secret to check with.
     """
     keys, unusable = _keys(secret)
-    content = _bytes(body) if isinstance(body, str) else bytes(body)
+    content = SecretBytes(_bytes(body) if isinstance(body, str) else bytes(body))
+    del secret, body  # anybody can cause an error here, and error trackers keep its variables
     found = _lower(headers)
     _check_time(found.get(_TIMESTAMP, ""), tolerance)
-    signed = _bytes(f"{found.get(_ID, '')}.{found[_TIMESTAMP]}.") + content
-    expected = [hmac.digest(key, signed, hashlib.sha256) for key in keys]
+    signed = SecretBytes(_bytes(f"{found.get(_ID, '')}.{found[_TIMESTAMP]}.") + content)
+    expected = [SecretBytes(hmac.digest(key, signed, hashlib.sha256)) for key in keys]
     if not any(hmac.compare_digest(given, one) for given in _signatures(found) for one in expected):
         also = f" Of the secrets, {unusable} cannot be used: {_NO_SECRET}" if unusable else ""
         raise WebhookVerificationError(
@@ -121,6 +123,6 @@ def _keys(secret: object) -> tuple[list[bytes], int]:
 def _key(secret: str) -> bytes:
     """Empty if it is none."""
     try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        return SecretBytes(base64.b64decode(secret.removeprefix(_PREFIX), validate=True))
     except ValueError:
         return b""

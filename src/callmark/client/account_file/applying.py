@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from callmark.client.account_file.plans import AccountPlan, ApiStep, DrainStep, Key, ListingStep, Ref, Step
 from callmark.client.account_file.present import BUCKET
@@ -12,6 +12,7 @@ from callmark.client.core import Call, Core, encode, part
 from callmark.client.errors import CallmarkError, NotFound
 from callmark.client.flow import Answer, Emit, Flow, Pause, Request, Stream, send
 from callmark.client.inventory import NumberBuckets, change_listing
+from callmark.client.reprs import Discreet
 
 PACE_S = 0.5
 MOST_LOOKS = 240
@@ -26,15 +27,15 @@ NOT_LISTED = (
 """Buckets of numbers that the request does nothing for (docs/numbers.md)."""
 
 
-class DoneStep(Struct, frozen=True):
+class DoneStep(Discreet, Struct, frozen=True):
     """A request that was carried out. `secret` is a new webhook's, `troubles` what was not done for single numbers."""
 
     step: Step
     secret: str | None = None
-    troubles: list[str] = []
+    troubles: list[str] = field(default_factory=list[str])
 
 
-class _Made(Struct):
+class _Made(Discreet, Struct):
     id: str
     secret: str | None = None
 

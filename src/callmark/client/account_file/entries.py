@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from callmark.client.reprs import Discreet
+
 CallTypeName = Literal["answered", "missed"]
 EventTypeName = Literal["cmb", "user_feedback", "possible_spoof"]
 SetStatus = Literal["draft", "published", "unpublished"]
@@ -94,7 +96,7 @@ class DepartmentEntry(Struct, kw_only=True):
     operations: list[OperationEntry] | UnsetType = UNSET
 
 
-class WebhookEntry(Struct, kw_only=True):
+class WebhookEntry(Discreet, Struct, kw_only=True):
     """A webhook; its secret is not part of a file."""
 
     name: Name

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from callmark.client.errors import CallmarkError
+from callmark.client.reprs import Discreet
 
 Path = tuple[str | int, ...]
 """Keys and places from the top of the file to a value."""
@@ -27,7 +28,7 @@ class PlainText(str):
     __slots__ = ()
 
 
-class Document(Struct):
+class Document(Discreet, Struct):
     """The value of a whole file, and the line (from 1) where each value begins, as far as known."""
 
     value: Any

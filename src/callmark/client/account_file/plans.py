@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar, cast
 from msgspec import UNSET, Struct, UnsetType, field
 
 from callmark.client.account_file.entries import AccountFile
+from callmark.client.reprs import Discreet
 
 T = TypeVar("T")
 Key = tuple[str, ...]
@@ -50,7 +51,7 @@ class Ref(Struct, frozen=True):
     key: Key
 
 
-class ApiStep(Struct, frozen=True):
+class ApiStep(Discreet, Struct, frozen=True):
     """A request of the management API; `makes` is what the answer's id belongs to."""
 
     phase: Phase

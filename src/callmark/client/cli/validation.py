@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from callmark.client.cli.reading import FileField, FileOptions, FileRow
 from callmark.client.records import CallRecord
+from callmark.client.reprs import Discreet
 from callmark.instants import is_day, is_doubtful, read_instant, to_ms
 from callmark.record_rules import fields
 from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord, RecordValues
@@ -37,7 +38,7 @@ _DIGITS_OF_DATES = (8, 12, 14)
 """Of 20260131, 202601311800 and 20260131180000, as other programs export dates."""
 
 
-class RowFault(Struct, frozen=True):
+class RowFault(Discreet, Struct, frozen=True):
     """One thing that is wrong with a row; `field` None if the row as a whole cannot be read."""
 
     field: FileField | None
@@ -47,7 +48,7 @@ class RowFault(Struct, frozen=True):
     hint: str = ""
 
 
-class ValidatedRow(Struct, frozen=True):
+class ValidatedRow(Discreet, Struct, frozen=True):
     """A row with its record, or with its faults."""
 
     row: FileRow

@@ -1,0 +1,198 @@
+"""What objects of the library show of themselves, and tracebacks with their variables, which error trackers keep."""
+
+import asyncio
+import importlib
+import pkgutil
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from rich.pretty import pretty_repr
+from tests.client.webhook_events import CALLBACK, SECRET, event, signed
+
+import callmark
+import callmark.client
+from callmark.client.flow import Request, Send
+
+KEY, TOKEN, NUMBER, LINK = "LONG-LIVED-SECRET", "cmat-0123456789", "919900112233", "https://files.example/k7?sig=s1gned"
+SOURCE = str(Path(callmark.__file__).parent)
+HIDDEN = {"api_key", "token", "secret", "url", "values", "value", "headers", "query", "body", "raw", "submitted"}
+OF_BUSINESS = {"business_number", "caller_number", "phone_number"}
+NO_NUMBERS = {"number", "row_number", "last_number", "serial_number"}
+"""Places in a log or a file."""
+
+
+def classes() -> Iterator[type[Any]]:
+    """Every class of data of the library and its commands."""
+    for found in pkgutil.walk_packages(callmark.client.__path__, "callmark.client."):
+        module = importlib.import_module(found.name)
+        ours = (one for one in vars(module).values() if isinstance(one, type) and one.__module__ == found.name)
+        yield from filter(is_data, ours)
+
+
+def is_data(one: type[Any]) -> bool:
+    return issubclass(one, msgspec.Struct) or is_dataclass(one)
+
+
+def names(one: type[Any]) -> tuple[str, ...]:
+    return one.__struct_fields__ if issubclass(one, msgspec.Struct) else tuple(each.name for each in fields(one))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a field may hold a secret or a person's number."""
+    if name in HIDDEN or name.endswith(("_secret", "_token")) or name in {"receiver", "client", "callable"}:
+        return True
+    return name.endswith("_number") and name not in OF_BUSINESS | NO_NUMBERS
+
+
+def filled(kind: type[Any], value: object) -> object:
+    """One whose fields that may hold a secret, or a person's number, hold the value."""
+    values = {name: value if is_hidden(name) else "harmless" for name in names(kind)}
+    if "url" in values:
+        values["url"] = f"https://a.example/?{NUMBER}"
+    if issubclass(kind, msgspec.Struct):
+        return kind(**values)
+    one = object.__new__(kind)
+    for name, each in values.items():
+        object.__setattr__(one, name, each)
+    return one
+
+
+@pytest.mark.parametrize("value", [NUMBER, NUMBER.encode(), {NUMBER: NUMBER}])
+def test_no_repr_shows_a_secret_or_a_number_of_a_person(value: object) -> None:
+    made = [filled(kind, value) for kind in classes()]
+    assert len(made) > 90
+    assert [type(one).__name__ for one in made if NUMBER in repr(one) + pretty_repr(one)] == []
+
+
+def test_what_is_not_secret_is_shown() -> None:
+    record = callmark.CallRecord("918040001234", NUMBER, reason="Your parcel arrives", expires_in=timedelta(hours=1))
+    assert "caller='918040001234', receiver='…2233'" in repr(record)
+    assert "reason='Your parcel arrives'" in repr(record)
+    asked = Send(Request("GET", f"https://a.example/clients/acc/resolve?receiver={NUMBER}", {"Authorization": TOKEN}))
+    assert repr(asked) == "Send(request=Request(method=GET, path=/clients/acc/resolve))"
+
+
+def cut(_: httpx.Request) -> httpx.Response:
+    raise httpx.ReadError("cut")
+
+
+def refuse(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(400, json={"message": "ends_at is invalid", "record": {"receiver_number": NUMBER}})
+
+
+def redirect(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(301, headers={"location": f"http://b.test/?receiver={NUMBER}"})
+
+
+def answer_half(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, content=f'{{"batch_id": 5, "receiver": "{NUMBER}"'.encode())
+
+
+def limit(_: httpx.Request) -> httpx.Response:
+    raise TimeoutError("a time limit, raised out of a signal handler")
+
+
+def make_no_token(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json={"token": TOKEN, "created_at": 5})
+
+
+Respond = Callable[[httpx.Request], httpx.Response]
+
+
+def after_token(respond: Respond, path: str) -> httpx.MockTransport:
+    """A server that answers so to that path alone."""
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(path):
+            return respond(request)
+        return httpx.Response(200, json={"token": TOKEN, "url": LINK})
+
+    return httpx.MockTransport(serve)
+
+
+def records() -> Iterator[dict[str, Any]]:
+    yield {"caller": "918040001234", "receiver": NUMBER, "expires_in": timedelta(hours=1)}
+
+
+@pytest.mark.parametrize("respond", [cut, refuse, redirect, answer_half, limit, make_no_token])
+@pytest.mark.parametrize("path", ["/token", "/dynamic_call_records", "/labels", "/k7"])
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_no_traceback_with_variables_shows_one(
+    monkeypatch: pytest.MonkeyPatch, respond: Respond, path: str, way: str
+) -> None:
+    monkeypatch.setenv("CALLMARK_API_KEY", KEY)
+    options: dict[str, Any] = {"base_url": "http://callmark.test", "account_id": "a", "key_id": "k", "max_retries": 0}
+    transport = after_token(respond, path)
+
+    def with_threads() -> None:
+        client = callmark.Client(**options, http_client=httpx.Client(transport=transport))
+        if path == "/labels":
+            list(client.labels.list())
+        elif path == "/k7":
+            list(client.logs.call_me_back(0, 1).rows())
+        list(client.push_many(records()))
+
+    async def with_tasks() -> None:
+        client = callmark.AsyncClient(**options, http_client=httpx.AsyncClient(transport=transport))
+        if path == "/labels":
+            _ = [one async for one in client.labels.list()]
+        elif path == "/k7":
+            _ = [one async for one in (await client.logs.call_me_back(0, 1)).rows()]
+        _ = [one async for one in client.push_many(records())]
+
+    with pytest.raises((callmark.CallmarkError, TimeoutError)) as raised:
+        with_threads() if way == "threads" else asyncio.run(with_tasks())
+    check_discreet(raised.value)
+
+
+def check_discreet(error: BaseException) -> None:
+    """What the library's frames show of their variables, and what the error says.
+
+    So do those of what it called, unless the error is not the library's, and these are not its to hide.
+    """
+    is_ours, shown = isinstance(error, callmark.CallmarkError), list[str]()
+    for told in chained(traceback.TracebackException.from_exception(error, capture_locals=True)):
+        frames = (one for one in told.stack if one.filename != __file__ and (is_ours or SOURCE in one.filename))
+        shown += told.format_exception_only()
+        shown += [f"{name} = {value}" for one in frames for name, value in (one.locals or {}).items()]
+    assert len(shown) > 5
+    for secret in (KEY, TOKEN, NUMBER, "files.example/k7", "s1gned", SECRET, SECRET.removeprefix("whsec_")):
+        assert [line for line in shown if secret in line] == []
+
+
+def chained(told: traceback.TracebackException | None) -> Iterator[traceback.TracebackException]:
+    """An error and those that it came from."""
+    if told:
+        yield told
+        yield from chained(told.__cause__)
+        yield from chained(told.__context__)
+
+
+@pytest.mark.parametrize(
+    "variable", [{"CALLMARK_API_KEY": f"{KEY} {KEY}"}, {"CALLMARK_KEY_ID": "a b"}, {"CALLMARK_ACCOUNT_ID": ""}]
+)
+def test_nor_does_one_of_a_client_that_cannot_be_made(
+    monkeypatch: pytest.MonkeyPatch, variable: dict[str, str]
+) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nowhere")
+    given = {"BASE_URL": "http://a.example", "ACCOUNT_ID": "a", "KEY_ID": "k", "API_KEY": KEY}
+    for name, value in ({f"CALLMARK_{name}": value for name, value in given.items()} | variable).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(callmark.CallmarkError) as raised:
+        callmark.Client()
+    check_discreet(raised.value)
+
+
+def test_nor_does_one_of_a_webhook_that_anybody_sent() -> None:
+    body = event("cmb", CALLBACK)
+    with pytest.raises(callmark.WebhookVerificationError) as raised:
+        callmark.webhooks.unwrap(body + b" ", signed(body), secret=SECRET)
+    check_discreet(raised.value)
