@@ -115,6 +115,29 @@ def test_the_question_says_how_many_have_such_a_number(tmp_path: Path) -> None:
     assert found.question == "2 records, 1 with a number that fits no country,"
 
 
+async def test_placeholders_that_were_not_filled_in_are_named_and_no_faults(
+    nobody: Commands, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(
+        "phone,name,reason\n919900000001,Acme,Hi {{name}} it is here\n"
+        "919900000002,{name},Your order null arrives today\n919900000003,Acme,Your order arrives today\n"
+    )
+    said = preview_of(file, capsys)
+    assert "  2 reasons have what looks like a placeholder: '{{name}}', the first in row 2; handsets show it as" in said
+    assert "  1 name has what looks like a placeholder: '{name}', the first in row 3" in said
+    linted = await nobody.run("lint", file, "--json", *OPTIONS)
+    assert linted.exit_code == 0  # they may be meant
+    assert [(one["row"], one["field"], one["code"], one["value"]) for one in json.loads(linted.stdout)] == [
+        (2, "reason", "placeholder", "{{name}}"),
+        (3, "name", "placeholder", "{name}"),
+        (3, "reason", "placeholder", "null"),
+    ]
+    with opened(str(file), GIVEN) as records:
+        found = previewed(records, RowValidator(GIVEN), to_ms(EPOCH))
+    assert found.question == "3 records, 2 with what looks like a placeholder,"
+
+
 RUSSIAN = "Ваша посылка прибудет сегодня"
 
 

@@ -234,6 +234,16 @@ async def test_receivers_that_fit_no_country_are_told(deps: Deps) -> None:
     assert (await look(deps, cast, text, region="IN")).table.notes == ()
 
 
+async def test_placeholders_that_were_not_filled_in_are_named(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    text = f"phone,call_reason\n{phone()},Your order {{order}} arrives\n{phone()},Your order arrives today\n"
+    found = await look(deps, cast, text)
+    assert found.table.notes == (
+        "1 reason has what looks like a placeholder: {order}, the first in line 2; handsets show it as it is.",
+    )
+    assert found.good_count == 2
+
+
 async def test_an_unused_column_is_named_with_the_name_that_was_meant(deps: Deps) -> None:
     cast = await make_cast(deps)
     found = await look(deps, cast, f"phone,call resaon,zip\n{phone()},Your parcel arrives today,1\n")

@@ -10,12 +10,20 @@ from callmark.client.cli.file_options import file_options, read_options
 from callmark.client.cli.progress import counted, meter
 from callmark.client.cli.reading import FileField, RecordFile, opened
 from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, command, end
-from callmark.client.cli.validation import NO_COUNTRY_HINT, CountryCheck, RowValidator, ValidatedRow
+from callmark.client.cli.validation import (
+    NO_COUNTRY_HINT,
+    CountryCheck,
+    RowValidator,
+    ValidatedRow,
+    placeholders_of,
+)
 from callmark.client.environment import Environment
 from callmark.record_rules.columns import NOWHERE
+from callmark.record_rules.placeholders import PLACEHOLDER_HINT
 from callmark.terminal import printable
 
 UNKNOWN_COLUMN, NO_COLUMN, ABOVE_HEADER, NO_COUNTRY = "unknown_column", "no_column", "above_header", "no_country"
+PLACEHOLDER = "placeholder"
 _LONGEST_VALUE = 100
 
 
@@ -68,13 +76,19 @@ class _Linting:
                 yield from self._of_row(validator.validate(row, now_ms), missing)
 
     def _of_row(self, row: ValidatedRow, missing: Collection[FileField]) -> Iterator[dict[str, object]]:
-        """Its faults; and numbers that fit no country, which are none. Those of an option are named once."""
+        """Its faults; and placeholders and numbers that fit no country, which are none.
+
+        A number of an option is named once.
+        """
         line, self.count = row.row.line, self.count + 1
         faults = [fault for fault in row.faults if fault.field not in missing]
         self.faulty += bool(faults)
         for fault in faults:
             column = self._column(fault.field)
             yield _finding(line, column, fault.field, fault.code, fault.message, fault.hint, fault.value)
+        for file_field, part in (placeholders_of(row.record) if row.record else {}).items():
+            reason = f"{file_field} has what looks like a placeholder"
+            yield _finding(line, self._column(file_field), file_field, PLACEHOLDER, reason, PLACEHOLDER_HINT, part)
         for file_field, number in (self._countries.strange(row.record) if row.record else {}).items():
             column = self._column(file_field)
             if column or not self._has_named_option:

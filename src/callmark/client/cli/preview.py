@@ -7,10 +7,18 @@ from msgspec import Struct, field
 
 from callmark.client.cli.progress import counted, meter
 from callmark.client.cli.reading import FileField, RecordFile
-from callmark.client.cli.validation import NO_COUNTRY_HINT, CountryCheck, RowFault, RowValidator, ValidatedRow
+from callmark.client.cli.validation import (
+    NO_COUNTRY_HINT,
+    CountryCheck,
+    RowFault,
+    RowValidator,
+    ValidatedRow,
+    placeholders_of,
+)
 from callmark.client.records import CallRecord, from_ms
 from callmark.instants import iso_ms
 from callmark.record_rules.columns import NOWHERE
+from callmark.record_rules.placeholders import PLACEHOLDER_HINT
 from callmark.terminal import printable
 
 _FIRST = 3
@@ -29,12 +37,23 @@ class Preview(Struct):
     """Of good rows, numbers that fit no country: how many, and the first with its line."""
     strange_count: int = 0
     """Rows that have such a number."""
+    unfilled: dict[FileField, tuple[int, int, str]] = field(default_factory=dict[FileField, tuple[int, int, str]])
+    """Of good rows, texts that have what looks like a placeholder: how many, and the first with its line."""
+    unfilled_count: int = 0
+    """Rows that have such a text."""
 
     @property
     def question(self) -> str:
         """What is pushed, for the question whether to do it."""
-        among = f", {self.strange_count:,} with a number that fits no country," if self.strange_count else ""
-        return f"{self.good:,} records{among}"
+        among = [
+            f", {count:,} with {what}"
+            for count, what in (
+                (self.strange_count, "a number that fits no country"),
+                (self.unfilled_count, "what looks like a placeholder"),
+            )
+            if count
+        ]
+        return f"{self.good:,} records{''.join(among)}{',' if among else ''}"
 
 
 def previewed(file: RecordFile, validator: RowValidator, now_ms: int) -> Preview:
@@ -50,12 +69,19 @@ def previewed(file: RecordFile, validator: RowValidator, now_ms: int) -> Preview
             for fault in validated.faults:
                 times, line, example = found.faults.get(fault.message, (0, row.line, fault))
                 found.faults[fault.message] = (times + 1, line, example)
-            strange = countries.strange(validated.record) if validated.record else {}
-            found.strange_count += bool(strange)
-            for file_field, number in strange.items():
-                times, line, example = found.strange.get(file_field, (0, row.line, number))
-                found.strange[file_field] = (times + 1, line, example)
+            if validated.record:
+                strange, unfilled = countries.strange(validated.record), placeholders_of(validated.record)
+                found.strange_count += bool(strange)
+                found.unfilled_count += bool(unfilled)
+                _count(found.strange, strange, row.line)
+                _count(found.unfilled, unfilled, row.line)
     return found
+
+
+def _count(counts: dict[FileField, tuple[int, int, str]], of_row: Mapping[FileField, str], line: int) -> None:
+    for file_field, text in of_row.items():
+        times, first, example = counts.get(file_field, (0, line, text))
+        counts[file_field] = (times + 1, first, example)
 
 
 def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
@@ -71,6 +97,9 @@ def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
     for file_field, (times, line, number) in preview.strange.items():
         count = f"1 {file_field} fits" if times == 1 else f"{times:,} {file_field}s fit"
         _say(f"  {count} no country: +{number}, the first in row {line}; {NO_COUNTRY_HINT}")
+    for file_field, (times, line, part) in preview.unfilled.items():
+        count = f"1 {file_field} has" if times == 1 else f"{times:,} {file_field}s have"
+        _say(f"  {count} what looks like a placeholder: {part!r}, the first in row {line}; {PLACEHOLDER_HINT}")
     if preview.first:
         _say("First rows:")
     for validated in preview.first:

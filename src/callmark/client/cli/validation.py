@@ -14,6 +14,7 @@ from callmark.client.reprs import Discreet
 from callmark.instants import is_day, is_doubtful, read_instant, to_ms
 from callmark.record_rules import fields
 from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord, RecordValues
+from callmark.record_rules.placeholders import placeholder_in
 from callmark.record_rules.words import FAULT_WORDS, text_hint
 from callmark.tables.phones import read_phone
 from callmark.tables.plans import fits_country
@@ -101,6 +102,12 @@ class CountryCheck:
         """The numbers of a good record that no country could have."""
         numbers = {FileField.CALLER: record.caller, FileField.RECEIVER: record.receiver} if self._fits else {}
         return {file_field: number for file_field, number in numbers.items() if self._fits and not self._fits(number)}
+
+
+def placeholders_of(record: CallRecord) -> dict[FileField, str]:
+    """The texts of a good record that look as if a program had not filled them in: what looks so in each."""
+    texts = {FileField.NAME: record.name, FileField.REASON: record.reason}
+    return {file_field: found for file_field, text in texts.items() if text and (found := placeholder_in(text))}
 
 
 class RowValidator:

@@ -22,6 +22,7 @@ from callmark.domain.personalisation.validation import (
 from callmark.instants import to_ms
 from callmark.record_rules.columns import NOWHERE, UnusedColumn
 from callmark.record_rules.fields import Fault, Faulty, Field
+from callmark.record_rules.placeholders import PLACEHOLDER_HINT, placeholder_in
 from callmark.tables.model import Table
 from callmark.tables.numbers import without_plan
 from callmark.tables.phones import NoNumber, read_phone
@@ -99,7 +100,25 @@ def _read(file: bytes, options: PreviewOptions) -> tuple[Table, dict[Field, int]
     rows = [model.filled(row, options.defaults) for row in file_columns.rows_of(table, columns, options.reading.region)]
     if not options.reading.region:  # with one, each number is read by the plan of its country
         table = table.noting(*without_plan(file_columns.receivers_of(rows)))
-    return table, columns, rows
+    return table.noting(*_unfilled(rows)), columns, rows
+
+
+def _unfilled(rows: Sequence[UploadRow]) -> list[str]:
+    """A note on names and one on reasons that look as if a program had not filled them in."""
+    notes: list[str] = []
+    for field, one, many in (
+        (Field.LABEL_NAME, "name has", "names have"),
+        (Field.CALL_REASON, "reason has", "reasons have"),
+    ):
+        texts = ((row.line, getattr(row.values, field)) for row in rows)
+        found = [(line, part) for line, text in texts if text and (part := placeholder_in(text))]
+        if found:
+            count = f"1 {one}" if len(found) == 1 else f"{len(found):,} {many}"
+            (line, part), *_ = found
+            notes.append(
+                f"{count} what looks like a placeholder: {part}, the first in line {line}; {PLACEHOLDER_HINT}."
+            )
+    return notes
 
 
 class _RowValidator(Struct, frozen=True):
