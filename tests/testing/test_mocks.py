@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -15,6 +17,49 @@ RECORD: dict[str, Any] = {"caller": "918040001234", "receiver": "919900000001", 
 PAIR: dict[str, Any] = {"account_id": "3f0c1c52-6a5e-4d0e-9a53-1a0e6a1b7c11", "key_id": "K", "api_key": "S"}
 BATCH = "8e2f7a31-52c4-4b6d-9f10-7a6b5c4d3e2f"
 SET = "77aa11bb-2233-4455-8899-aabbccddeeff"
+
+
+FROZEN = """
+import datetime, importlib, pkgutil, typing
+import msgspec
+import callmark, callmark.client.real_dates  # a module of the library may be there before
+from callmark.testing import mock_router
+
+real = datetime.datetime
+
+
+class FrozenDatetime(real):
+    pass
+
+
+def use():
+    options = dict(base_url="https://callmark.test", account_id="acc", key_id="k", api_key="s", max_retries=0)
+    with mock_router(), callmark.Client(**options) as client:
+        ends_at = real.now(datetime.UTC) + datetime.timedelta(hours=1)
+        assert client.push(caller="918040001234", receiver="919900000001", ends_at=ends_at).status == "success"
+        for one in [*client.labels.list(), *client.numbers.list(), *client.feature_sets.list()]:
+            assert type(one.created_at) in (real, type(None)), one
+
+
+datetime.datetime = FrozenDatetime
+use()
+for package in (importlib.import_module("callmark.client"), importlib.import_module("callmark.testing")):
+    for one in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(one.name)
+datetime.datetime = real
+use()
+left = list(msgspec.Struct.__subclasses__())
+while left:
+    kind = left.pop()
+    left += kind.__subclasses__()
+    if kind.__module__.startswith("callmark."):
+        assert "FrozenDatetime" not in str(typing.get_type_hints(kind)), kind
+"""
+
+
+def test_a_clock_that_a_test_has_frozen_when_the_library_is_first_used_spoils_no_answer() -> None:
+    """As freezegun does. Names are imported when they are used: whether it is frozen depends on the order of tests."""
+    subprocess.run([sys.executable, "-c", FROZEN], check=True, timeout=60)
 
 
 def client(base_url: str = "https://callmark.test", **options: Any) -> callmark.Client:

@@ -3,11 +3,13 @@
 sync_client, async_client    the two clients, thin: each method runs an operation
   shells                     do what operations ask for, with httpx; decide nothing
     connections, forks       the client of httpx; what a child process that was forked has of its own
+  http_clients, proxies    what it takes from the environment; `addresses`: whether a host can be looked up
 pushing, inventory, extensions, log_downloads, events   the operations: generators without I/O (flow)
   core                       what each of them goes through: token, pace, retries, logging
     tokens, token_stores     access tokens, shared over threads and processes
     retries, answers         pure rules: what to repeat and when, which error an answer is
 records, results             call records and their results, in all three generations of the wire
+reprs, real_dates            what data show of themselves; the class of instants that answers are decoded into
 webhooks                     is a request ours, and which event is it
 """
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from typing import Any
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from callmark.client.core import Call, Core
 from callmark.client.errors import Conflict
 from callmark.client.flow import Flow
 from callmark.client.loose_json import as_list, as_object
+from callmark.client.real_dates import datetime
 from callmark.client.records import Json
 from callmark.client.reprs import Discreet
 

@@ -1,7 +1,6 @@
 """Callmark's own routes: timelines, funnel, cancel, resolve, dry run (docs/extensions.md). The original has none."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from itertools import islice
 from typing import Literal
 
@@ -13,6 +12,7 @@ from callmark.client.core import Call, Core, encode, part
 from callmark.client.errors import InvalidRecord
 from callmark.client.flow import Emit, Flow, Stream
 from callmark.client.pushing import MOST_IN_A_BATCH
+from callmark.client.real_dates import datetime
 from callmark.client.records import Json, RecordLike, read_record, wire_record
 from callmark.client.reprs import Discreet
 

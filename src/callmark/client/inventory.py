@@ -1,7 +1,6 @@
 """Labels, numbers and feature sets: lists over all pages, listing and delisting (contract, sections 6 and 7)."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import datetime
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -9,6 +8,7 @@ from msgspec import Struct
 from callmark.client.core import Call, Core, encode, part
 from callmark.client.errors import BadRequest
 from callmark.client.flow import Emit, Flow, Stream, take
+from callmark.client.real_dates import datetime
 
 T = TypeVar("T")
 PAGE = 1000

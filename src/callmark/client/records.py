@@ -6,7 +6,7 @@ validated by the server, in its words.
 
 import difflib
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any, TypeAlias, cast
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from callmark.client.errors import InvalidRecord
 from callmark.client.options import Generation
+from callmark.client.real_dates import datetime
 from callmark.client.reprs import Discreet, SecretDict
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,7 +13,6 @@ import hashlib
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +24,7 @@ from callmark.client.environment import Environment
 from callmark.client.errors import APIConnectionError, APIStatusError, APITimeoutError, CallmarkError, RateLimited
 from callmark.client.flow import Answer, Flow, Pause, Request, apart, send
 from callmark.client.options import Options
+from callmark.client.real_dates import datetime
 from callmark.client.reprs import Discreet, SecretBytes, SecretText
 from callmark.client.token_stores import TokenState, TokenStore
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from callmark.client.profiles import write_private
+from callmark.client.real_dates import datetime
 from callmark.testing.accounts import EmulatorAccount, EmulatorClock, ForgetfulTokenStore, account_of
 from callmark.testing.control import Control, EmulatorError
 from callmark.testing.handset import EmulatorHandset, HandsetOS

@@ -1,12 +1,12 @@
 """Where events go in tests: sinks, which record requests, and webhooks that point to them or to the test's program."""
 
 import json
-from datetime import datetime
 from typing import Any, cast
 
 from msgspec import Struct
 
 import callmark
+from callmark.client.real_dates import datetime
 from callmark.testing.control import Control
 
 
