@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from tests.domain.mail.post_office import Post
 from tests.domain.numbers.staging import Business
-from tests.domain.signer_certificates.staging import make_signing_business, signer_of
+from tests.domain.signer_certificates.staging import key_pem, make_authority, make_signing_business, pem, signer_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.kit.outbound.mailing import mail_server
 from tests.support.audit_log import log_of
@@ -32,6 +32,7 @@ from callmark.domain.persons.model import digest_of
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.signer_certificates import roots, service as signer_certificates
+from callmark.domain.signer_certificates.model import StoredCertificate
 from callmark.domain.webhooks import secrets, service as webhooks, signing
 from callmark.kit import checks
 from callmark.kit.errors import SetupError
@@ -39,7 +40,7 @@ from callmark.kit.phone import PhoneNumber
 from callmark.kit.secret_key import FILE, NEXT_FILE, OLD_FILE, known_keys, make_key, settle_key
 from callmark.kit.settings import Secret, Settings, read_settings
 from callmark.kit.short_memory import ShortMemory
-from callmark.passport import Signer
+from callmark.passport import Signer, TnAuthList
 from callmark.processes.compose import open_deps
 from callmark.processes.secret_key import count_left, drop_old_key, reset_key, rotate_key
 from callmark.surfaces.cli.command import operator_at_terminal
@@ -257,6 +258,24 @@ async def test_calls_are_signed_with_the_same_key_after_a_rotation_and_with_none
     assert not root.is_own  # calls that were signed before still count
     await roots.create_root(deps, "Another", None, by=SYSTEM)
     assert await signs(deps, business, number)
+
+
+async def test_certificates_of_others_are_imported_again_after_a_reset(here: Here) -> None:
+    deps, now = here.stage.deps, here.stage.deps.real_clock.now()
+    authority = make_authority(now)
+    leaf, key = authority.issue(TnAuthList.of(codes=["709J"]), now=now)
+    await roots.add_roots(deps, pem(authority.root), by=SYSTEM)
+
+    async def bring() -> StoredCertificate:
+        file = pem(leaf, authority.issuer)
+        return await signer_certificates.import_certificate(deps, None, file, key_pem(key), by=SYSTEM)
+
+    before = await bring()
+    (here.data / FILE).unlink()
+    await reset_key(deps, here.settings)
+    assert (await bring()).serial == before.serial
+    (listed,) = await signer_certificates.list_certificates(deps)
+    assert listed.retired_at is None
 
 
 async def test_certificates_are_renewed_while_the_key_is_replaced(here: Here) -> None:

@@ -1,14 +1,11 @@
-"""Certificates of a network's own authority, good ones and those that cannot be used; trusted roots."""
+"""Certificates of a network's own authority, which sign as long as they count."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from msgspec import Struct
+from cryptography.hazmat.primitives.asymmetric import ec
 from tests.domain.numbers.staging import phones
 from tests.domain.signer_certificates.staging import (
     Authority,
@@ -26,14 +23,15 @@ from tests.support.fake_clock import FakeClock
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId, TrustRootId
+from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.domain.signer_certificates.jobs import keep_certificates
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.domain.signer_certificates.model import StoredCertificate
+from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
-from callmark.passport import CallParties, NumberRange, RichCallData, TnAuthList, make_key, make_root, verify
+from callmark.passport import CallParties, NumberRange, RichCallData, TnAuthList, verify
 from callmark.passport.authority import TN_AUTH_LIST
 from callmark.passport.claims import Kind
 
@@ -145,152 +143,6 @@ async def test_the_operators_certificate_attests_calls_of_every_account(deps: De
     assert await signer_of(here, account_id, phones(1)[0], Kind.RCD) is None
 
 
-class Files(Struct):
-    """What someone brings."""
-
-    certificate: bytes
-    key: bytes
-
-
-def _signed(builder: x509.CertificateBuilder, authority: Authority) -> x509.Certificate:
-    return builder.sign(authority.issuer_key, hashes.SHA256())
-
-
-def _builder(
-    authority: Authority, deps: Deps, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey
-) -> x509.CertificateBuilder:
-    now = deps.real_clock.now()
-    return (
-        x509.CertificateBuilder()
-        .subject_name(authority.issuer.subject)
-        .issuer_name(authority.issuer.subject)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-    )
-
-
-def other_key(authority: Authority, deps: Deps) -> Files:
-    leaf, _ = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
-    return Files(pem(leaf), key_pem(make_key()))
-
-
-def expired(authority: Authority, deps: Deps) -> Files:
-    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now() - timedelta(days=31))
-    return Files(pem(leaf), key_pem(key))
-
-
-def not_yet_valid(authority: Authority, deps: Deps) -> Files:
-    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now() + timedelta(days=1))
-    return Files(pem(leaf), key_pem(key))
-
-
-def without_numbers(authority: Authority, deps: Deps) -> Files:
-    key = make_key()
-    return Files(pem(_signed(_builder(authority, deps, key.public_key()), authority)), key_pem(key))
-
-
-def with_broken_numbers(authority: Authority, deps: Deps) -> Files:
-    key = make_key()
-    broken = x509.UnrecognizedExtension(TN_AUTH_LIST, b"\x30\x80\x00")
-    builder = _builder(authority, deps, key.public_key()).add_extension(broken, critical=False)
-    return Files(pem(_signed(builder, authority)), key_pem(key))
-
-
-def wrong_curve(authority: Authority, deps: Deps) -> Files:
-    key = ec.generate_private_key(ec.SECP384R1())
-    return Files(pem(_signed(_builder(authority, deps, key.public_key()), authority)), key_pem(key))
-
-
-def rsa_key(authority: Authority, deps: Deps) -> Files:
-    key = rsa.generate_private_key(65537, 2048)
-    leaf = _signed(_builder(authority, deps, key.public_key()), authority)
-    return Files(pem(leaf), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-
-
-def an_issuer(authority: Authority, deps: Deps) -> Files:  # noqa: ARG001 - one of many
-    return Files(pem(authority.issuer), key_pem(authority.issuer_key))
-
-
-def strangers_chain(authority: Authority, deps: Deps) -> Files:
-    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
-    return Files(pem(leaf, make_authority(deps.real_clock.now()).issuer), key_pem(key))
-
-
-def beyond_its_issuer(authority: Authority, deps: Deps) -> Files:  # noqa: ARG001 - one of many
-    now = deps.real_clock.now()
-    delegate = make_authority(now, TnAuthList.of(["12025559999"]))
-    leaf, key = delegate.issue(TnAuthList.of([NUMBER]), now=now)
-    return Files(pem(leaf, delegate.issuer), key_pem(key))
-
-
-def too_many(authority: Authority, deps: Deps) -> Files:
-    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
-    return Files(pem(*[leaf] * 6), key_pem(key))
-
-
-def huge(authority: Authority, deps: Deps) -> Files:
-    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
-    return Files(pem(leaf) + b"#" * 70_000, key_pem(key))
-
-
-def nothing(authority: Authority, deps: Deps) -> Files:  # noqa: ARG001 - one of many
-    return Files(b"", b"")
-
-
-def no_key(authority: Authority, deps: Deps) -> Files:
-    leaf, _ = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
-    return Files(pem(leaf), pem(leaf))
-
-
-def huge_key(authority: Authority, deps: Deps) -> Files:
-    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
-    return Files(pem(leaf), key_pem(key) + b"#" * 20_000)
-
-
-def locked_key(authority: Authority, deps: Deps) -> Files:
-    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
-    return Files(pem(leaf), key_pem(key, b"secret"))
-
-
-def cut(authority: Authority, deps: Deps) -> Files:
-    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
-    return Files(pem(leaf)[:200], key_pem(key))
-
-
-@pytest.mark.parametrize(
-    ("made", "field", "said"),
-    [
-        (other_key, "key", "not the one of this certificate"),
-        (expired, "certificate", "expired on"),
-        (not_yet_valid, "certificate", "valid from"),
-        (without_numbers, "certificate", "no TNAuthList"),
-        (with_broken_numbers, "certificate", "cannot be read"),
-        (wrong_curve, "certificate", "P-256"),
-        (rsa_key, "certificate", "P-256"),
-        (an_issuer, "certificate", "put the signer's first"),
-        (strangers_chain, "certificate", "do not lead to it"),
-        (beyond_its_issuer, "certificate", "its issuer.s does not"),
-        (too_many, "certificate", "more than 5"),
-        (huge, "certificate", "longer than"),
-        (nothing, "certificate", "no certificate in PEM"),
-        (cut, "certificate", "no certificate in PEM"),
-        (no_key, "key", "no private key in PEM"),
-        (huge_key, "key", "larger than"),
-        (locked_key, "key", "password"),
-    ],
-)
-async def test_what_cannot_sign_is_refused_with_its_reason(
-    deps: Deps, authority: Authority, made: Callable[[Authority, Deps], Files], field: str, said: str
-) -> None:
-    files = made(authority, deps)
-    with pytest.raises(InvalidInput, match=said) as refused:
-        await signer_certificates.import_certificate(deps, None, files.certificate, files.key, by=OPERATOR)
-    assert refused.value.field == field
-    assert await signer_certificates.list_certificates(deps) == []
-
-
 async def test_a_certificate_is_imported_once_and_for_an_account_that_is_there(
     deps: Deps, authority: Authority
 ) -> None:
@@ -300,6 +152,59 @@ async def test_a_certificate_is_imported_once_and_for_an_account_that_is_there(
     await signer_certificates.import_certificate(deps, None, pem(leaf), key_pem(key), by=OPERATOR)
     with pytest.raises(Conflict, match="here already"):
         await signer_certificates.import_certificate(deps, None, pem(leaf), key_pem(key), by=OPERATOR)
+
+
+async def bring(
+    deps: Deps, owner: AccountId | None, key: ec.EllipticCurvePrivateKey, *file: x509.Certificate
+) -> StoredCertificate:
+    """Imports a certificate; what is at its address is its file."""
+    stored = await signer_certificates.import_certificate(deps, owner, pem(*file), key_pem(key), by=OPERATOR)
+    assert await signer_certificates.chain_pem(deps, stored.serial) == stored.chain
+    return stored
+
+
+async def test_a_certificate_comes_back_to_its_address(deps: Deps, authority: Authority) -> None:
+    """Another file of it has another address, since verifiers may keep what is at one for ever."""
+    here, account_id = public(deps), await account_of(deps)
+    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
+    first = await bring(here, None, key, leaf, leaf)
+    assert first.chain.encode() == pem(leaf)
+    with pytest.raises(Conflict, match=f"retire {first.serial}`"):
+        await bring(here, account_id, key, leaf, authority.issuer)
+    await signer_certificates.retire_certificate(here, first.serial, by=OPERATOR)
+    files = [(leaf,), (leaf, authority.issuer)] * 2
+    addresses = [(await bring(here, account_id, key, *file)).serial for file in files]
+    assert addresses == [first.serial, addresses[1]] * 2
+    assert addresses[1] != first.serial
+    signer = await signer_of(here, account_id, PhoneNumber(NUMBER))
+    assert signer
+    assert signer.x5u.endswith(f"/{addresses[1]}.pem")
+    assert signer.key.private_numbers() == key.private_numbers()
+    listed = await signer_certificates.list_certificates(here)
+    assert {(one.serial, one.account_id, one.retired_at is None) for one in listed} == {
+        (addresses[0], account_id, False),
+        (addresses[1], account_id, True),
+    }
+
+
+async def test_two_authorities_may_use_one_serial_number(deps: Deps, authority: Authority) -> None:
+    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
+    other = make_authority(deps.real_clock.now())
+    namesake = (
+        x509.CertificateBuilder()
+        .subject_name(leaf.subject)
+        .issuer_name(other.issuer.subject)
+        .public_key(key.public_key())
+        .serial_number(leaf.serial_number)
+        .not_valid_before(leaf.not_valid_before_utc)
+        .not_valid_after(leaf.not_valid_after_utc)
+        .add_extension(x509.UnrecognizedExtension(TN_AUTH_LIST, TnAuthList.of([NUMBER]).encode()), critical=False)
+        .sign(other.issuer_key, hashes.SHA256())
+    )
+    first = await bring(deps, await account_of(deps), key, leaf)
+    second = await bring(deps, None, key, namesake)
+    assert second.serial.startswith(f"{first.serial}-")
+    assert [one.retired_at for one in await signer_certificates.list_certificates(deps)] == [None, None]
 
 
 async def test_a_retired_certificate_signs_nothing_more_and_can_still_be_got(deps: Deps, authority: Authority) -> None:
@@ -335,49 +240,3 @@ async def test_what_ends_soon_or_cannot_be_got_is_told(deps: Deps, authority: Au
     assert not ok
     assert "Import the successor" in advice
     assert await look("http://calls.example") == (False, "Set CALLMARK_PUBLIC_URL to an https:// address.")
-
-
-async def test_roots_are_trusted_listed_and_removed(deps: Deps, authority: Authority) -> None:
-    other = make_authority(deps.real_clock.now()).root
-    added = await roots.add_roots(deps, pem(authority.root, other), by=OPERATOR)
-    assert [(one.name, one.is_own) for one in added] == [("STI-CA root", False)] * 2
-    assert await roots.add_roots(deps, pem(other), by=OPERATOR) == []
-    assert await roots.trusted_roots(deps) == [authority.root, other]
-    await roots.remove_root(deps, added[0].id, by=OPERATOR)
-    assert await roots.trusted_roots(deps) == [other]
-    with pytest.raises(NotFound):
-        await roots.remove_root(deps, TrustRootId(added[0].id), by=OPERATOR)
-
-
-async def test_what_cannot_be_a_root_is_refused_and_nothing_of_its_file_is_trusted(
-    deps: Deps, authority: Authority
-) -> None:
-    now = deps.real_clock.now()
-    leaf, _ = authority.issue(TnAuthList.of([NUMBER]), now=now)
-    old = make_root("Old", make_key(), now=now - timedelta(days=4000))
-    odd = make_root("Odd", ec.generate_private_key(ec.SECP256K1()), now=now)
-    for file, said in (
-        (pem(authority.root, leaf), "may not issue"),
-        (pem(authority.root, odd), "not on the curve P-256, P-384 or P-521"),
-        (pem(authority.root, old), "expired"),
-        (b"no PEM", "no certificate"),
-        (b"x" * 2_000_000, "larger than"),
-        (pem(authority.root) * 201, "more than 200"),
-    ):
-        with pytest.raises(InvalidInput, match=said):
-            await roots.add_roots(deps, file, by=OPERATOR)
-    assert await roots.list_roots(deps) == []
-
-
-async def test_there_is_one_root_of_its_own_and_its_key_is_stored_encrypted(deps: Deps) -> None:
-    root = await roots.create_root(deps, "Test root", "t3st", by=OPERATOR)
-    assert root.provider_code == "T3ST"
-    with pytest.raises(Conflict):
-        await roots.create_root(deps, "Another", None, by=OPERATOR)
-    for name, code in (("", None), ("x" * 65, None), ("Root", ""), ("Root", "A B"), ("Root", "A" * 17)):
-        with pytest.raises(InvalidInput):
-            await roots.create_root(deps, name, code, by=OPERATOR)
-    async with deps.db.connection() as tx:
-        sealed = await tx.fetchval("SELECT sealed_key FROM trust_root")
-    assert len(sealed) > 100
-    assert b"\x2a\x86\x48\xce\x3d" not in sealed  # how a key in the open begins

@@ -75,3 +75,21 @@ async def test_where_there_is_one_certificate_alone_each_token_is_as_it_demands(
         (shaken, *others), told = await announced(there)
         assert ((claims_of(shaken).rcd is not None), len(others)) == (is_named, int(is_named))
         assert (told["verstat"], "displayName" in told) == ("TN-Validation-Passed", is_named)
+
+
+async def test_a_file_whose_serial_number_another_one_has_is_got_at_its_own_address(deps: Deps) -> None:
+    async with network(deps) as there:
+        now = there.deps.real_clock.now()
+        authority = make_authority(now)
+        leaf, key = authority.issue(TnAuthList.of([there.caller]), now=now)
+        await roots.add_roots(there.deps, pem(authority.root, authority.issuer), by=SYSTEM)
+        for file in (pem(leaf), pem(leaf, authority.issuer)):
+            stored = await signer_certificates.import_certificate(
+                there.deps, there.cast.account.id, file, key_pem(key), by=SYSTEM
+            )
+        (_, branded), told = await announced(there)
+        address = read_identity(branded).x5u
+        assert address == signer_certificates.url_of(there.deps, stored)
+        assert told["verstat"] == "TN-Validation-Passed"
+        answer = await there.client.get(address.removeprefix(there.deps.public_url))
+        assert (answer.status_code, answer.content) == (200, pem(leaf, authority.issuer))

@@ -18,6 +18,7 @@ from msgspec import Struct
 from callmark.domain.brand_icons import service as brand_icons
 from callmark.domain.deps import Deps
 from callmark.domain.signer_certificates import service as signer_certificates
+from callmark.domain.signer_certificates.model import ADDRESS
 from callmark.kit.errors import NotFound
 from callmark.kit.outbound.client import Outbound, Patience, Unreachable, allowed_networks
 from callmark.kit.outbound.name_lookup import SystemResolver
@@ -41,7 +42,7 @@ _MOST_KEPT = 500
 MOST_AT_ONCE = 256
 """Files that are being fetched. An honest host answers in a fraction of the second that a silent one could take."""
 _GONE = {404, 410}
-_OWN_CERTIFICATE = re.compile(r"/stir/v1/certs/([0-9a-f]{1,40})\.pem")
+_OWN_CERTIFICATE = re.compile(rf"/stir/v1/certs/({ADDRESS.pattern})\.pem", re.ASCII)
 _OWN_ICON = re.compile(r"/brand/([0-9a-f]{64})-(\d{2,3})x\2\.png")
 
 

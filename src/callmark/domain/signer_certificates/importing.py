@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from msgspec.structs import replace
 
-from callmark.kit.errors import InvalidInput
+from callmark.domain.signer_certificates.model import SERIAL, StoredCertificate
+from callmark.kit.errors import Conflict, InvalidInput
 from callmark.passport.authority import TnAuthList
 from callmark.passport.certificates import UNREADABLE, check_chain, read_authority, read_chain
 from callmark.passport.errors import PassportError
@@ -46,9 +49,28 @@ def covers_all(new: TnAuthList, old: TnAuthList) -> bool:
     return set(old.provider_codes) <= set(new.provider_codes) and new.covers_all(old)
 
 
+def at_its_address(new: StoredCertificate, same_serial: Sequence[StoredCertificate]) -> StoredCertificate:
+    """The certificate with the address of its file, which is its own again if it was here before.
+
+    Raises Conflict where the certificate is in use, but not for the same account with others in the file.
+    """
+    leaf = read_chain(new.chain.encode())[0]
+    for one in same_serial:
+        is_replaced = one.account_id == new.account_id and one.chain != new.chain
+        if one.retired_at is None and not is_replaced and read_chain(one.chain.encode())[0] == leaf:
+            raise Conflict(
+                "this certificate is here already and in use; to import it again, first run"
+                f" `callmark stir certificate retire {one.serial}`"
+            )
+    before = next((one for one in same_serial if one.chain == new.chain), None)
+    if before is not None:
+        return replace(new, serial=before.serial)
+    return replace(new, serial=f"{new.serial}-{sha256(new.chain.encode()).hexdigest()[:16]}") if same_serial else new
+
+
 def _read(pem: bytes) -> Sequence[x509.Certificate]:
     try:
-        return read_chain(pem)
+        return list(dict.fromkeys(read_chain(pem)))
     except PassportError as exc:
         raise _bad(exc.detail) from exc
 
@@ -58,6 +80,8 @@ def _check_leaf(leaf: x509.Certificate, now: datetime) -> None:
         raise _bad(f"it is valid from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on")
     if now > leaf.not_valid_after_utc:
         raise _bad(f"it expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
+    if not SERIAL.fullmatch(f"{leaf.serial_number:x}"):
+        raise _bad("its serial number is not a positive number of at most 20 bytes")
     try:
         key, is_issuer = leaf.public_key(), _may_issue(leaf)
     except UNREADABLE as exc:

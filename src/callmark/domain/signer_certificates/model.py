@@ -24,6 +24,8 @@ KEPT_AFTER = timedelta(days=30)
 ICON_CLAIM = "rcdi"
 SERIAL = re.compile(r"[1-9a-f][0-9a-f]{0,39}", re.ASCII)
 """Hexadecimal digits of at most 20 bytes, which is how long a serial number may be (RFC 5280, section 4.1.2.2)."""
+ADDRESS = re.compile(SERIAL.pattern + "(?:-[0-9a-f]{16})?", re.ASCII)
+"""A serial number, or one that another file has here, with the beginning of the SHA-256 of this file."""
 
 
 class TrustRoot(Struct, frozen=True):
@@ -40,7 +42,8 @@ class TrustRoot(Struct, frozen=True):
 class StoredCertificate(Struct, frozen=True, kw_only=True):
     """A signing certificate as it is stored. Without an account it is the operator's.
 
-    `chain` is the PEM file that verifiers get: the certificate, then those that issued it, without the root.
+    `chain` is the PEM file that verifiers get: the certificate, then those that issued it, without the root. What is at
+    an address never changes, and `serial` is the address: two authorities may use one serial number (`ADDRESS`).
     """
 
     id: SignerCertificateId

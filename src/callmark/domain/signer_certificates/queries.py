@@ -105,6 +105,17 @@ async def insert_certificate(tx: Tx, certificate: StoredCertificate, sealed_key:
         raise Conflict("a certificate with this serial number is here already") from exc
 
 
+async def select_same_serial(tx: Tx, serial: str) -> list[StoredCertificate]:
+    """Certificates with this serial number, of whichever authority, in use or retired."""
+    rows = await tx.fetch(_STORED + " FROM signer_certificate WHERE split_part(serial, '-', 1) = $1", serial)
+    return list(map(_stored, rows))
+
+
+async def delete_retired(tx: Tx, serial: str) -> None:
+    """Makes room for one that comes back to its address."""
+    await tx.execute("DELETE FROM signer_certificate WHERE serial = $1 AND retired_at IS NOT NULL", serial)
+
+
 async def select_chain(tx: Tx, serial: str) -> str | None:
     """The PEM file of the certificate with this serial number, in use or retired."""
     return await tx.fetchval("SELECT chain FROM signer_certificate WHERE serial = $1", serial)

@@ -219,7 +219,8 @@ async def import_certificate(
     """Signs with a certificate of the network's own authority from now on; it is never renewed here.
 
     Without an account it is the operator's, for calls of accounts that have none for the number. An imported one that
-    allows no more than this is retired. Raises InvalidInput for the files, NotFound for the account, Conflict.
+    allows no more than this is retired. A retired one may come back, also for another account. Raises InvalidInput for
+    the files, NotFound for the account, Conflict where it is in use already.
     """
     now = deps.real_clock.now()
     chain, key, ends = importing.read_import(pem, key_pem, now)
@@ -230,6 +231,8 @@ async def import_certificate(
             await accounts.lock_account(tx, account_id)
         before = [one for one, _ in await queries.select_in_use(tx, account_id) if one.is_imported]
         outdated = [one.id for one in before if importing.covers_all(allowed, allowed_by(one))]
+        stored = importing.at_its_address(stored, await queries.select_same_serial(tx, stored.serial))
+        await queries.delete_retired(tx, stored.serial)
         await _write(deps, tx, Renewal(outdated, [(stored, key)]))
         await _note(deps, tx, by, AuditAction.CERTIFICATE_IMPORTED, stored)
     deps.memory.forget(_key(account_id))

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action
 from callmark.domain.signer_certificates import service as signer_certificates
-from callmark.domain.signer_certificates.model import SERIAL, StoredCertificate, is_in_time
+from callmark.domain.signer_certificates.model import ADDRESS, StoredCertificate, is_in_time
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console.confirm import Confirm, confirmed
@@ -79,7 +79,7 @@ async def retire(request: ConsoleRequest) -> Response:
 
 def _serial(request: ConsoleRequest) -> str:
     serial = str(request.http.path_params["serial"])
-    if not SERIAL.fullmatch(serial):
+    if not ADDRESS.fullmatch(serial):
         raise NotFound
     return serial
 

@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from callmark.domain.deps import Deps
 from callmark.domain.signer_certificates import service as signer_certificates
-from callmark.domain.signer_certificates.model import SERIAL
+from callmark.domain.signer_certificates.model import ADDRESS
 from callmark.kit.errors import NotFound
 from callmark.surfaces.assets import FOR_EVER
 
@@ -18,7 +18,7 @@ def routes(deps: Deps) -> list[Route]:
 
     async def certificate(request: Request) -> Response:
         serial = request.path_params["serial"]
-        if not SERIAL.fullmatch(serial):
+        if not ADDRESS.fullmatch(serial):
             raise NotFound
         headers = _HEADERS | {"ETag": f'"{serial}"'}
         if headers["ETag"] in request.headers.get("If-None-Match", ""):  # it cannot have changed

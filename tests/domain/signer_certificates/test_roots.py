@@ -1,0 +1,71 @@
+"""Trusted roots: added, listed, removed, and those that are refused; the installation's own."""
+
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from tests.domain.signer_certificates.staging import (
+    Authority,
+    make_authority,
+    pem,
+)
+from tests.support.actors import OPERATOR
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import TrustRootId
+from callmark.domain.signer_certificates import roots
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.passport import TnAuthList, make_key, make_root
+
+NUMBER = "12025551000"
+
+
+@pytest.fixture
+def authority(deps: Deps) -> Authority:
+    return make_authority(deps.real_clock.now())
+
+
+async def test_roots_are_trusted_listed_and_removed(deps: Deps, authority: Authority) -> None:
+    other = make_authority(deps.real_clock.now()).root
+    added = await roots.add_roots(deps, pem(authority.root, other), by=OPERATOR)
+    assert [(one.name, one.is_own) for one in added] == [("STI-CA root", False)] * 2
+    assert await roots.add_roots(deps, pem(other), by=OPERATOR) == []
+    assert await roots.trusted_roots(deps) == [authority.root, other]
+    await roots.remove_root(deps, added[0].id, by=OPERATOR)
+    assert await roots.trusted_roots(deps) == [other]
+    with pytest.raises(NotFound):
+        await roots.remove_root(deps, TrustRootId(added[0].id), by=OPERATOR)
+
+
+async def test_what_cannot_be_a_root_is_refused_and_nothing_of_its_file_is_trusted(
+    deps: Deps, authority: Authority
+) -> None:
+    now = deps.real_clock.now()
+    leaf, _ = authority.issue(TnAuthList.of([NUMBER]), now=now)
+    old = make_root("Old", make_key(), now=now - timedelta(days=4000))
+    odd = make_root("Odd", ec.generate_private_key(ec.SECP256K1()), now=now)
+    for file, said in (
+        (pem(authority.root, leaf), "may not issue"),
+        (pem(authority.root, odd), "not on the curve P-256, P-384 or P-521"),
+        (pem(authority.root, old), "expired"),
+        (b"no PEM", "no certificate"),
+        (b"x" * 2_000_000, "larger than"),
+        (pem(authority.root) * 201, "more than 200"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            await roots.add_roots(deps, file, by=OPERATOR)
+    assert await roots.list_roots(deps) == []
+
+
+async def test_there_is_one_root_of_its_own_and_its_key_is_stored_encrypted(deps: Deps) -> None:
+    root = await roots.create_root(deps, "Test root", "t3st", by=OPERATOR)
+    assert root.provider_code == "T3ST"
+    with pytest.raises(Conflict):
+        await roots.create_root(deps, "Another", None, by=OPERATOR)
+    for name, code in (("", None), ("x" * 65, None), ("Root", ""), ("Root", "A B"), ("Root", "A" * 17)):
+        with pytest.raises(InvalidInput):
+            await roots.create_root(deps, name, code, by=OPERATOR)
+    async with deps.db.connection() as tx:
+        sealed = await tx.fetchval("SELECT sealed_key FROM trust_root")
+    assert len(sealed) > 100
+    assert b"\x2a\x86\x48\xce\x3d" not in sealed  # how a key in the open begins
