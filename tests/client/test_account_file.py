@@ -224,9 +224,18 @@ def test_names_that_differ_by_case_are_the_same_thing_and_renamed() -> None:
     ]
 
 
+def test_names_that_are_the_same_text_in_two_forms_of_unicode_are_the_same_thing() -> None:
+    one, other = structure(name="Caf\u00e9"), structure(name="Cafe\u0301")
+    for file in (one, other):
+        file["webhooks"] = [{"name": file["departments"][0]["operations"][0]["processes"][0]["name"]}]
+    found = planned(one, other, prune=True)
+    assert [(change.action, change.what) for change in found.changes] == [("change", "process"), ("change", "webhook")]
+
+
 def test_a_thing_that_is_twice_in_the_file_is_a_fault() -> None:
-    found = planned({"departments": [{"name": "A"}, {"name": "a "}]}, {})
-    assert found.faults == ["department a  is there twice"]
+    for twice in ("a ", "A\u00a0"):
+        found = planned({"departments": [{"name": "A"}, {"name": twice}]}, {})
+        assert found.faults == [f"department {twice} is there twice"]
     sets = [{"name": name, "label": "L", "numbers": ["918040001234"]} for name in "ST"]
     found = planned(structure(feature_sets=sets) | {"labels": [{"name": "L", "label_type": "static"}]}, {})
     assert (

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from callmark.kit.errors import InvalidInput
-from callmark.kit.text import alike, clean_line, kept_or, share, some_names
+from callmark.kit.text import clean_line, kept_or, share, some_names
 from callmark.record_rules.characters import is_showable, named, refused_in
+from callmark.record_rules.same_names import alike, folded
 
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 LETTERS = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=20).filter(
@@ -150,11 +151,28 @@ def test_what_is_stored_already_is_not_judged_again_while_something_else_changes
     assert kept_or("", "", lambda _: "judged") == "judged"
 
 
-def test_names_are_the_same_in_any_spelling_of_case() -> None:
-    assert alike("ÉCOLE", "école")
-    assert alike("Straße", "STRASSE")
-    assert alike("Izmir", "İzmir")  # the same to `lower` of PostgreSQL in some locales
-    assert not alike("Retail", "Retail 2")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ÉCOLE", "école"),
+        ("Straße", "STRASSE"),
+        ("Izmir", "İzmir"),  # the same to `lower` of PostgreSQL in some locales
+        ("Izmir", "\u0131zmir"),  # and this pair as well
+        ("İzmir", "İzmir".lower()),
+        ("Caf\u00e9 Ops", "CAFE\u0301 ops"),
+        ("\u0958\u0930\u094d\u091c", "\u0915\u093c\u0930\u094d\u091c"),
+        ("Acme Bank", "Acme\u00a0 bank"),
+    ],
+)
+def test_names_that_look_the_same_in_any_spelling_of_case_are_the_same(one: str, other: str) -> None:
+    assert alike(one, other)
+    assert not alike(one, f"{other} 2")
+
+
+@given(st.text(max_size=20))
+def test_a_name_is_the_same_in_both_forms_of_unicode(text: str) -> None:
+    both = {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
+    assert {folded(one) for one in both} == {folded(text)} == {folded(folded(text))}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Short texts people type, such as names of accounts and labels, and figures as people read them."""
 
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
 from callmark.kit.errors import InvalidInput
@@ -8,8 +7,6 @@ from callmark.record_rules.characters import is_showable, named, refused_in
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _MOST_NAMED = 3
-_MEANS_MORE = frozenset({"<super", "<sub", "<circle", "<square", "<fraction"})
-"""Kinds of characters that Unicode has beside a plainer one, and that do not look like it: ², ①, ½."""
 _NEARLY_ALL = range(991, 1000)
 """Thousandths of a whole that a percentage without a fraction would make 100, or seem to."""
 
@@ -39,29 +36,6 @@ def kept_or(kept: str, text: str | None, rule: Callable[[str], str]) -> str:
     What was stored before the rule must not block another change.
     """
     return kept if text is None or (kept and text.strip() == kept) else rule(text)
-
-
-def alike(one: str, other: str) -> bool:
-    """Whether two names count as the same (`folded`)."""
-    return folded(one) == folded(other)
-
-
-def folded(name: str) -> str:
-    """What names have in common that people cannot tell apart: in any spelling of case, of accents and of spaces.
-
-    Also wide and styled letters, but not those that mean more, such as small figures. Letters of other scripts stay.
-    At least those are the same that `lower` of PostgreSQL makes the same, by which the database keeps names apart: to
-    some locales of it the Turkish capital I with a dot is an i.
-    """
-    plain = name.replace("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}", "i").casefold()
-    if not plain.isascii():
-        plain = unicodedata.normalize("NFC", "".join(map(_plain, plain))).casefold()
-    return " ".join(plain.split())
-
-
-def _plain(character: str) -> str:
-    tag, is_compatible, _ = unicodedata.decomposition(character).rpartition(">")
-    return unicodedata.normalize("NFKC", character) if is_compatible and tag not in _MEANS_MORE else character
 
 
 def in_one_line(names: Iterable[str]) -> str:

@@ -141,6 +141,20 @@ def without_what_is_usual(file: Any) -> Any:  # noqa: ANN401 - a file
     return {key: without_what_is_usual(value) for key, value in said.items()}
 
 
+async def test_two_places_of_one_name_cannot_be_told_apart_by_a_file(managed: ManagedAccount) -> None:
+    deps, account_id = managed.platform.deps, managed.cast.account.id
+    await structure.create_department(deps, account_id, name="Caf\u00e9", by=SYSTEM)
+    twin = await structure.create_department(deps, account_id, name="Other", by=SYSTEM)
+    async with deps.db.connection() as tx:  # earlier versions let it be made
+        await tx.execute("UPDATE department SET name = $2 WHERE id = $1", twin.id, "Cafe\u0301")
+    managed.write({"departments": [{"name": "Caf\u00e9"}]})
+    refused = await managed.run("plan", managed.file)
+    assert refused.exit_code == 2
+    assert "the account has two of this name, which a file cannot tell apart; rename one" in refused.output
+    managed.write({"webhooks": []})
+    assert await managed.changes() == []
+
+
 async def test_only_what_differs_is_changed(managed: ManagedAccount) -> None:
     await managed.apply()
     file = managed.example()

@@ -316,8 +316,8 @@ async def test_a_number_group_is_made_once_and_found_by_its_name_afterwards(
             group = await keep_number_group(tx, alices, name=name, label_id=label.id, by=ALICE, now=clock.now())
         return group.id
 
-    made = await keep("Old console")
-    assert await keep("OLD console") == made
+    made = await keep("Old console é")
+    assert await keep("OLD console E\u0301") == made
     (entry,) = await log_of(deps, alices)
-    assert (entry.action, entry.subject) == ("number_group.created", "Old console")
+    assert (entry.action, entry.subject) == ("number_group.created", "Old console é")
     assert entry.details == {"feature_set_id": str(made)}

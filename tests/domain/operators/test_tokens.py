@@ -105,6 +105,10 @@ async def test_of_many_at_once_one_gets_a_name_and_a_revoked_one_gives_it_back(d
     assert [type(one) for one in made if one is not only] == [Conflict] * 3
     await operator_tokens.revoke_token(deps, only.token.id, by=OLIVE)
     again = await operator_tokens.create_token(deps, name, by=OLIVE)
+    french = (await operator_tokens.create_token(deps, f"École {name}", by=OLIVE)).token.name
+    for spelt in (french.swapcase(), french.replace("É", "E\u0301")):
+        with pytest.raises(Conflict):
+            await operator_tokens.create_token(deps, spelt, by=OLIVE)
     assert {only.token.id, again.token.id} <= {one.id for one in await operator_tokens.list_tokens(deps)}
 
 

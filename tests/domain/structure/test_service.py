@@ -90,6 +90,8 @@ async def test_names_are_unique_where_they_hang_whatever_their_case(deps: Deps, 
     made = await make_branch(deps, alices, department="École")
     with pytest.raises(Conflict, match="a department named 'éCOLE' already exists"):
         await structure.create_department(deps, alices, name=" éCOLE ", by=ALICE)
+    with pytest.raises(Conflict, match="already exists"):
+        await structure.create_department(deps, alices, name="E\u0301cole", by=ALICE)
     with pytest.raises(Conflict, match="a process named 'LAST mile' already exists in this operation"):
         await structure.create_process(deps, alices, made.operation.id, name="LAST mile", by=ALICE)
     with pytest.raises(Conflict, match="a sub-process named 'evening' already exists in this process"):
@@ -115,6 +117,17 @@ async def test_a_rename_takes_a_free_name_and_may_change_its_own_case(deps: Deps
     with pytest.raises(Conflict):
         await structure.rename_node(deps, alices, made.department.id, name="bank", by=ALICE)
     assert (await structure.get_node(deps, alices, made.department.id)).name == "RETAIL"
+
+
+async def test_a_twin_of_earlier_versions_keeps_its_name_and_takes_another(deps: Deps, alices: AccountId) -> None:
+    await structure.create_department(deps, alices, name="Caf\u00e9", by=ALICE)
+    twin = (await structure.create_department(deps, alices, name="Other", by=ALICE)).id
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE department SET name = $2 WHERE id = $1", twin, "Cafe\u0301")
+    assert (await structure.rename_node(deps, alices, twin, name="Cafe\u0301", by=ALICE)).name == "Cafe\u0301"
+    with pytest.raises(Conflict):
+        await structure.rename_node(deps, alices, twin, name="CAFE\u0301", by=ALICE)
+    assert (await structure.rename_node(deps, alices, twin, name="Second", by=ALICE)).name == "Second"
 
 
 async def test_an_operation_comes_from_the_catalogue(deps: Deps, alices: AccountId) -> None:

@@ -80,10 +80,10 @@ def test_of_many_names_the_first_are_shown() -> None:
 
 
 async def test_a_name_that_several_labels_have_is_refused(deps: Deps, business: Business, browse: Visitors) -> None:
-    for name in ("Acme", "ACME", "Other"):
+    for name in ("Acmé", "ACME\u0301", "Öther"):
         await make_label(deps, business.account.id, name=name)
     alice = await browse.as_member(business.admin)
-    rows = f"{phone()},acme\n{phone()},other\n".encode()
+    rows = f"{phone()},acmé\n{phone()},o\u0308ther\n".encode()
     sent = await alice.post(UPLOADS, {"caller": "+918040001234"}, file=("x.csv", b"phone,label\n" + rows, "text/csv"))
     shown = text_of(await alice.follow(sent))
     assert "Push 1 record" in shown

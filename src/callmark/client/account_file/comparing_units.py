@@ -10,6 +10,7 @@ from callmark.client.account_file.comparing_sets import compare_feature_sets
 from callmark.client.account_file.entries import UnitEntry
 from callmark.client.account_file.plans import AccountChange, ApiStep, FieldDifference, Key, Phase, Ref, unit_key
 from callmark.client.account_file.trees import children_of, sets_of, trail
+from callmark.record_rules.same_names import folded
 
 Level = tuple[str, str, str, Phase, Phase]
 """A level's name, the collection of its routes, that below what it belongs to, and its two phases."""
@@ -69,8 +70,8 @@ def _create(of: Comparison, names: tuple[str, ...]) -> None:
     path = (parent, Ref(unit_key(*names[:-1])), collection) if parent else (collection,)
     body = {"name": names[-1]}
     if len(names) - 1 == _OPERATION:
-        catalogue = {name.casefold(): entry for name, entry in of.present.calling_operations.items()}
-        found = catalogue.get(names[-1].casefold())
+        catalogue = {folded(name): entry for name, entry in of.present.calling_operations.items()}
+        found = catalogue.get(folded(names[-1]))
         if found is None:
             known = list(of.present.calling_operations)
             near = difflib.get_close_matches(names[-1], known, 1, 0.5)

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from callmark.client.account_file.entries import AccountFile
 from callmark.client.reprs import Discreet
+from callmark.record_rules.same_names import folded, in_small
 
 T = TypeVar("T")
 Key = tuple[str, ...]
@@ -159,12 +160,12 @@ def reason_key(text: str) -> Key:
 
 def unit_key(*names: str) -> Key:
     """The key of a department, operation, process or sub-process; case does not count (contract, section 12.1)."""
-    return "unit", *(name.strip().casefold() for name in names)
+    return "unit", *map(folded, names)
 
 
 def set_key(unit: Key, name: str) -> Key:
     """A feature set's key."""
-    return "feature_set", *unit[1:], name.strip().casefold()
+    return "feature_set", *unit[1:], folded(name)
 
 
 def campaign_key(feature_set: Key, name: str) -> Key:
@@ -174,7 +175,7 @@ def campaign_key(feature_set: Key, name: str) -> Key:
 
 def webhook_key(name: str) -> Key:
     """A webhook's key."""
-    return "webhook", name.strip().casefold()
+    return "webhook", in_small(name.strip())
 
 
 def given(value: Sequence[T] | UnsetType) -> Sequence[T]:

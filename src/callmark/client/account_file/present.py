@@ -172,10 +172,12 @@ def _assembled(raw: _Raw) -> PresentAccount:
     entries = AccountFile(
         labels=[_label(one) for one in reversed(raw.labels)],
         call_reasons=[one.call_reason for one in reversed(raw.reasons)],
-        departments=tree_of(raw.tree, ids, sets.below),
+        departments=tree_of(raw.tree, known, sets.below),
         webhooks=[_webhook(one) for one in raw.webhooks],
     )
-    ids |= {key: set_id for set_id, key in sets.keys.items()}
+    for one in raw.sets:
+        if one.id in sets.keys:
+            known(sets.keys[one.id], one.id, f"feature set {one.name}")
     for key, found, told in sets.campaign_ids:
         known(key, found, told)
     return PresentAccount(

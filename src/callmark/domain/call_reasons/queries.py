@@ -53,8 +53,8 @@ async def delete_call_reason(tx: Tx, reason_id: CallReasonId) -> None:
 
 async def select_feature_set_names(tx: Tx, reason_id: CallReasonId) -> list[str]:
     """Names of the feature sets that show it, in order. Index feature_set_call_reason."""
-    rows = await tx.fetch("SELECT name FROM feature_set WHERE call_reason_id = $1 ORDER BY lower(name)", reason_id)
-    return [row["name"] for row in rows]
+    rows = await tx.fetch("SELECT name FROM feature_set WHERE call_reason_id = $1", reason_id)
+    return sorted((row["name"] for row in rows), key=str.casefold)
 
 
 def _call_reason(row: Row) -> CallReason:

@@ -16,7 +16,8 @@ from callmark.domain.policy.model import Actor
 from callmark.kit.errors import Conflict, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
-from callmark.kit.text import alike, kept_or, some_names
+from callmark.kit.text import kept_or, some_names
+from callmark.record_rules.same_names import alike
 
 _UNKNOWN = "no call reason with this id in this account"
 

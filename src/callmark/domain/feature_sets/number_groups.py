@@ -14,6 +14,7 @@ from callmark.domain.structure.model import node_name
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
+from callmark.record_rules.same_names import alike
 
 
 async def keep_number_group(
@@ -26,9 +27,9 @@ async def keep_number_group(
     """
     name = node_name(name, "number group")
     await accounts.lock_account(tx, account_id)
-    there = await queries.select_number_group(tx, account_id, name)
-    if there is not None:
-        return there
+    there = [one for one in await queries.select_number_groups(tx, account_id) if alike(one.name, name)]
+    if there:
+        return next((one for one in there if one.name == name), there[0])
     if not await labels.static_label_exists(tx, account_id, label_id):
         raise InvalidInput("label_id does not belong to a static label of this client", field="label_id")
     group = FeatureSet(

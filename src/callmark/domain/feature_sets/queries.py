@@ -145,13 +145,13 @@ async def select_uses(tx: Tx, account_id: AccountId, among: Sequence[FeatureSetI
     """Which feature sets and number groups of the account, or (not None) of these, show which label and call reason."""
     rows = await tx.fetch(
         "SELECT name, label_id, call_reason_id FROM feature_set"
-        " WHERE account_id = $1 AND ($2::uuid[] IS NULL OR id = ANY ($2)) ORDER BY lower(name), id",
+        " WHERE account_id = $1 AND ($2::uuid[] IS NULL OR id = ANY ($2)) ORDER BY id",
         account_id,
         among,
     )
     labels: defaultdict[LabelId, list[str]] = defaultdict(list)
     reasons: defaultdict[CallReasonId, list[str]] = defaultdict(list)
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row["name"].casefold()):
         labels[row["label_id"]].append(row["name"])
         reasons[row["call_reason_id"]].append(row["name"])
     return FeatureSetUses(labels, reasons)
@@ -221,24 +221,12 @@ async def select_ids_below(tx: Tx, account_id: AccountId, node_id: UUID | None) 
     return [FeatureSetId(row["id"]) for row in await tx.fetch("SELECT f.id" + _IN_PLACE + _BELOW, account_id, node_id)]
 
 
-async def select_number_group(tx: Tx, account_id: AccountId, name: str) -> FeatureSet | None:
-    """The account's number group of that name, whatever its case. Index feature_set_name_unique."""
-    row = await tx.fetchrow(
-        f"SELECT {_FEATURE_SET} FROM feature_set"
-        " WHERE account_id = $1 AND process_id IS NULL AND lower(name) = lower($2)",
-        account_id,
-        name,
-    )
-    return _feature_set(row) if row else None
-
-
 async def select_number_groups(tx: Tx, account_id: AccountId) -> list[FeatureSet]:
     """The account's number groups, by name. Index feature_set_name_unique."""
     rows = await tx.fetch(
-        f"SELECT {_FEATURE_SET} FROM feature_set WHERE account_id = $1 AND process_id IS NULL ORDER BY lower(name), id",
-        account_id,
+        f"SELECT {_FEATURE_SET} FROM feature_set WHERE account_id = $1 AND process_id IS NULL ORDER BY id", account_id
     )
-    return [_feature_set(row) for row in rows]
+    return sorted(map(_feature_set, rows), key=lambda one: one.name.casefold())
 
 
 def _feature_set(row: Row) -> FeatureSet:

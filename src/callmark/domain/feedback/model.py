@@ -14,7 +14,8 @@ from callmark.domain.events.model import epoch_text
 from callmark.domain.ids import AccountId, CallId, CampaignId, FeatureSetId, FeedbackId, QuestionId
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.text import clean_line, folded
+from callmark.kit.text import clean_line
+from callmark.record_rules.same_names import folded
 
 LONGEST_NAME = 100
 LONGEST_QUESTION = 200

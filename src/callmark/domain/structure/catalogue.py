@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from callmark.domain.ids import CatalogueId
 from callmark.kit.errors import InvalidInput
+from callmark.record_rules.same_names import folded
 
 
 class CatalogueEntry(Struct, frozen=True):
@@ -55,7 +56,7 @@ CATALOGUE = (
 """All entries, by name."""
 
 _BY_ID = {entry.id: entry for entry in CATALOGUE}
-_BY_NAME = {entry.name.casefold(): entry for entry in CATALOGUE}
+_BY_NAME = {folded(entry.name): entry for entry in CATALOGUE}
 
 
 def catalogue_entry(catalogue_id: CatalogueId) -> CatalogueEntry:
@@ -68,7 +69,7 @@ def catalogue_entry(catalogue_id: CatalogueId) -> CatalogueEntry:
 
 def catalogue_entry_named(name: str) -> CatalogueEntry:
     """The entry of that name, in any spelling of case. Raises InvalidInput."""
-    entry = _BY_NAME.get(name.strip().casefold())
+    entry = _BY_NAME.get(folded(name))
     if entry is None:
         raise InvalidInput(f"no calling operation named {name!r} is in the catalogue", field="calling_operation_name")
     return entry

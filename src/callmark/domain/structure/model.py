@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.policy.model import Path, Scope
 from callmark.kit.errors import Conflict
-from callmark.kit.text import alike, clean_line, in_one_line, some_names
+from callmark.kit.text import clean_line, in_one_line, some_names
+from callmark.record_rules.same_names import alike
 
 LONGEST_NAME = 100
 

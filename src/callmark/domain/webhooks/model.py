@@ -14,6 +14,7 @@ from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.outbound.client import Answered, Unreachable
 from callmark.kit.text import clean_line
+from callmark.record_rules.same_names import in_small
 
 LONGEST_NAME = 50
 MOST_IN_FLIGHT = 4
@@ -218,7 +219,7 @@ def webhook_name(text: str) -> str:
 
 def refuse_taken(name: str, others: Collection[Webhook]) -> None:
     """Raises Conflict when one of the account's other webhooks has this name, whatever its case (contract D36)."""
-    if any(other.name.casefold() == name.casefold() for other in others):
+    if any(in_small(other.name) == in_small(name) for other in others):
         raise Conflict(f"a webhook named {name!r} already exists", field="name")
 
 

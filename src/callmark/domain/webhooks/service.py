@@ -135,7 +135,8 @@ async def update_webhook(
         old = _only(all_, webhook_id)
         new = replace(old, **_checked(deps, old, change), updated_at=deps.clock.now())
         check_wanted(account.features, _features(new.event_types), _features(old.event_types), "event_types")
-        model.refuse_taken(new.name, [other for other in all_ if other.id != webhook_id])
+        if new.name != old.name:
+            model.refuse_taken(new.name, [other for other in all_ if other.id != webhook_id])
         await queries.update_webhook(tx, new)
         if old.url != new.url:
             await outages.begin_again(tx, webhook_id)

@@ -18,6 +18,7 @@ from callmark.domain.ids import FeatureSetId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import ChangedMeanwhile, InvalidInput
 from callmark.kit.zones import time_zone
+from callmark.record_rules.same_names import folded
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pager import Pager
@@ -95,9 +96,7 @@ class ConfigPage(Page, frozen=True):
 async def show_list(request: ConsoleRequest) -> Response:
     """Feature sets by name."""
     text = request.query("q")
-    found = [
-        one for one in await _configured(request) if text.strip().casefold() in one.own.feature_set.name.casefold()
-    ]
+    found = [one for one in await _configured(request) if folded(text) in folded(one.own.feature_set.name)]
     part = _PAGER.page(request, found)
     shown = [(one, display_names.hours(one.config.hours) if one.config else "") for one in part.rows]
     return page(request, ConfigsPage(shown, text, LIST, part.next, part.first))

@@ -26,6 +26,7 @@ from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.text import NO_BREAK, share
+from callmark.record_rules.same_names import folded
 from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.campaign_builder import (
     LIST,
@@ -114,11 +115,11 @@ class AnswersExportPage(Page, frozen=True):
 async def show_list(request: ConsoleRequest) -> Response:
     """The campaigns by their making, newest first."""
     wanted = _PAGER.filtered_by(request)
-    text = wanted["q"].strip().casefold()
+    text = folded(wanted["q"])
     found = [
         one
         for one in await _placed(request)
-        if text in f"{one.campaign.name}\n{one.own.feature_set.name}".casefold()
+        if any(text in folded(name) for name in (one.campaign.name, one.own.feature_set.name))
         and wanted["state"] in {"", one.campaign.state.value}
         and wanted["type"] in {"", one.campaign.campaign_type.value}
     ]

@@ -22,6 +22,7 @@ from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import Node, flat
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
+from callmark.record_rules.same_names import folded
 from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.confirm import SEEN, Blocked, Confirm, confirmed
 from callmark.surfaces.console.pager import Pager
@@ -45,8 +46,8 @@ class FeatureSetFilter(Struct, frozen=True):
 
     def includes(self, one: VisibleFeatureSet) -> bool:
         """Whether the list shows it."""
-        text, found = self.text.strip().casefold(), one.feature_set
-        is_named = text in found.name.casefold() or (len(text) >= _SHORT_ID and str(found.id).endswith(text))
+        text, found = folded(self.text), one.feature_set
+        is_named = text in folded(found.name) or (len(text) >= _SHORT_ID and str(found.id).endswith(text))
         return is_named and self.state in {None, found.state} and (self.place is None or self.place in one.path)
 
 

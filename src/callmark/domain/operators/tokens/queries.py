@@ -7,12 +7,17 @@ from callmark.domain.limits.model import Bucket
 from callmark.domain.operators.tokens.model import USE_NOTED_EVERY, OperatorToken
 from callmark.kit.errors import Conflict
 from callmark.kit.postgres.database import Row, Tx
+from callmark.record_rules.same_names import alike
 
 _COLUMNS = "id, name, created_by_email, created_at, expires_at, last_used_at, revoked_at"
+_TAKEN = "an operator token of this name exists; revoke it first, or choose another name"
 
 
 async def insert_token(tx: Tx, token: OperatorToken, sha256: bytes) -> None:
     """Writes a new token. Conflict when one that is not revoked has the name, in any spelling of case."""
+    names = await tx.fetch("SELECT name FROM operator_token WHERE revoked_at IS NULL")
+    if any(alike(row["name"], token.name) for row in names):
+        raise Conflict(_TAKEN, field="name")
     tag = await tx.execute(
         "INSERT INTO operator_token (id, name, sha256, created_by_email, created_at, expires_at)"
         " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (lower(name)) WHERE revoked_at IS NULL DO NOTHING",
@@ -24,7 +29,7 @@ async def insert_token(tx: Tx, token: OperatorToken, sha256: bytes) -> None:
         token.expires_at,
     )
     if tag != "INSERT 0 1":
-        raise Conflict("an operator token of this name exists; revoke it first, or choose another name", field="name")
+        raise Conflict(_TAKEN, field="name")
 
 
 async def select_tokens(tx: Tx) -> list[OperatorToken]:

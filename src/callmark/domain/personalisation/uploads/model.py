@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.instants import is_doubtful, iso_ms, read_instant, to_ms
 from callmark.record_rules.fields import NewRecord
+from callmark.record_rules.same_names import in_small
 from callmark.tables.phones import read_phone
 from callmark.tables.sheet_errors import shown
 
@@ -108,14 +109,14 @@ class RowDefaults(Struct, frozen=True):
 
 
 def labels_by_name(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The id of each label (name, id) by its name in lower case; of a name that several have, a text that says so.
+    """The id of each label (name, id) by its name (`in_small`); of a name that several have, a text that says so.
 
     That is no label's id, so validation refuses it: a wrong guess would show another logo and name.
     """
     found: dict[str, str] = {}
     for name, label_id in labels:
         of_several = f"{name} (several labels have this name; write the id of one)"
-        found[name.casefold()] = label_id if name.casefold() not in found else of_several
+        found[in_small(name)] = label_id if in_small(name) not in found else of_several
     return found
 
 
@@ -128,7 +129,7 @@ def filled(row: UploadRow, defaults: RowDefaults) -> UploadRow:
     start = read_instant(texts.starts_at, defaults.zone) if texts.starts_at else defaults.starts_at
     whole = texts._replace(
         caller=texts.caller or defaults.caller,
-        label_id=defaults.labels.get(label.casefold(), label),
+        label_id=defaults.labels.get(in_small(label), label),
         call_reason=texts.call_reason or defaults.call_reason,
         starts_at=_as_iso(texts.starts_at, defaults.starts_at, defaults.zone),
         ends_at=_as_iso(texts.ends_at, _end(start, defaults.lasts), defaults.zone, is_end=True),
