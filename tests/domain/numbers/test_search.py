@@ -20,7 +20,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets.model import NewFeatureSet, NodeFilter
+from callmark.domain.feature_sets.model import FeatureSetChange, NewFeatureSet, NodeFilter
 from callmark.domain.ids import AccountId, DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import caller_queries, page_queries, search as number_search, service as numbers
@@ -151,11 +151,15 @@ async def test_a_search_narrows_by_number_name_place_and_state(shop: Shop) -> No
     assert await found(NumberFilter(f" +{one[:3]} {one[3:]} ")) == [one]
     assert await found(NumberFilter(other_digits(f"+{one[:3]} {one[3:]}"))) == [one]
     assert await found(NumberFilter("ca")) == shop.in_set["Care"]
-    assert await found(NumberFilter("100%")) == []
+    assert await found(NumberFilter("100%")) == await found(NumberFilter("are")) == []
     assert await found(NumberFilter(feature_set=shop.sets["Top"])) == shop.in_set["Top"]
     assert await found(NumberFilter(state=NumberState.DELISTING)) == [one]
     assert await found(NumberFilter(state=NumberState.LISTED)) == [number for number in shop.all if number != one]
     assert await found(NumberFilter("Top", NumberState.DELISTING)) == []
+    change = FeatureSetChange(name="École Ж")
+    await feature_sets.update_feature_set(shop.deps, shop.account_id, shop.sets["Care"], change, by=ALICE)
+    for text in ("éc", "E\u0301COLE", "école ж"):
+        assert await found(NumberFilter(text)) == shop.in_set["Care"]
     care = (await feature_sets.get_placed(shop.deps, shop.account_id, shop.sets["Care"])).place.process_id
     top = shop.branch.process.id
     assert set(await found(NumberFilter(place=top))) == {*shop.in_set["Top"], *shop.in_set["Sub"]}

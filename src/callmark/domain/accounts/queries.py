@@ -10,6 +10,7 @@ from callmark.domain.accounts.model import Account, AccountState
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import DEFAULT_LIMITS, AccountLimits
 from callmark.domain.policy.plan import Feature
+from callmark.kit.postgres.any_case import in_any_case
 from callmark.kit.postgres.database import Row, Tx
 
 _ACCOUNT = "id, name, state, features, created_at, requires_code, limits, announced_calls_only"
@@ -60,7 +61,7 @@ async def search_accounts(
     """Accounts, newest first, those after the key `after`; `text` is part of a name, or how an id begins or ends."""
     at, account_id = after or (None, None)
     rows = await tx.fetch(
-        f"SELECT {_ACCOUNT} FROM client_account WHERE ($1 = '' OR strpos(lower(name), lower($1)) > 0"
+        f"SELECT {_ACCOUNT} FROM client_account WHERE ($1 = '' OR name ~ $6"
         " OR starts_with(id::text, lower($1)) OR length($1) >= 8 AND right(id::text, length($1)) = lower($1))"
         " AND ($2::text IS NULL OR state = $2)"
         " AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))"
@@ -70,6 +71,7 @@ async def search_accounts(
         at,
         account_id,
         limit,
+        in_any_case(text),
     )
     return [_account(row) for row in rows]
 

@@ -7,6 +7,7 @@ import msgspec
 
 from callmark.domain.audit.model import AuditEntry, AuditFilter
 from callmark.domain.ids import AccountId, AuditId
+from callmark.kit.postgres.any_case import in_any_case
 from callmark.kit.postgres.database import Row, Tx
 
 
@@ -34,16 +35,15 @@ async def select_entries(
 
     Indexes audit_entry_account_newest, audit_entry_newest.
     """
-    pattern = "%" + wanted.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
     at, entry_id = after or (None, None)
     rows = await tx.fetch(
         "SELECT id, account_id, actor_email, by_operator, action, subject, details, address, at FROM audit_entry"
         " WHERE ($1::uuid IS NULL OR account_id = $1) AND ($2 = '' OR action = $2)"
-        " AND ($3 = '%%' OR actor_email ILIKE $3 OR subject ILIKE $3)"
+        " AND ($3 = '' OR actor_email ~ $3 OR subject ~ $3)"
         " AND ($4::timestamptz IS NULL OR (at, id) < ($4, $5::uuid)) ORDER BY at DESC, id DESC LIMIT $6",
         account_id,
         wanted.action,
-        pattern,
+        in_any_case(wanted.text),
         at,
         entry_id,
         limit,

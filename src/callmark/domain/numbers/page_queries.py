@@ -12,6 +12,7 @@ from callmark.domain.numbers.model import FeatureSetNames, Number, NumberState
 from callmark.domain.numbers.proofs.model import ProofState
 from callmark.domain.structure.catalogue import operation_name
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.any_case import in_any_case
 from callmark.kit.postgres.database import Row, Tx
 
 _NUMBER = (
@@ -30,7 +31,7 @@ class RowSpan(Struct, frozen=True):
 class NumberSearch(Struct, frozen=True):
     """A `NumberFilter` as the statement takes it, with what the scope leaves; a part that is None narrows nothing.
 
-    `number_prefix` is digits, `name_prefix` the beginning of a feature set's name in whatever case; `feature_sets` are
+    `number_prefix` is digits, `name_prefix` the beginning of a feature set's name (`in_any_case`); `feature_sets` are
     those that it may be in, when not all of the account.
     """
 
@@ -216,7 +217,7 @@ async def search(
         + " ORDER BY created_at DESC, phone_number DESC LIMIT $8",
         account_id,
         wanted.number_prefix or None,
-        wanted.name_prefix or None,
+        f"^{in_any_case(wanted.name_prefix)}" if wanted.name_prefix else None,
         wanted.feature_set_id,
         wanted.state and wanted.state.value,
         at,
@@ -237,10 +238,7 @@ _PROOF: dict[ProofState | None, LiteralString] = {
     **dict.fromkeys(ProofState, f" AND {_PROVEN_SO}"),
     ProofState.UNPROVEN: f" AND NOT {_PROVEN_SO}",
 }
-_NAMED = (
-    " AND feature_set_id = ANY (ARRAY (SELECT f.id FROM feature_set f WHERE f.account_id = $1"
-    " AND starts_with(lower(f.name), lower($3))))"
-)
+_NAMED = " AND feature_set_id = ANY (ARRAY (SELECT f.id FROM feature_set f WHERE f.account_id = $1 AND f.name ~ $3))"
 
 
 _TYPES = {kind.value: kind for kind in PhoneType}
