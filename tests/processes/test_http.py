@@ -197,6 +197,27 @@ async def test_a_request_names_one_host(port: int, head: bytes, message: str) ->
     assert json.loads(got.partition(b"\r\n\r\n")[2]) == {"slug": "invalid-input", "message": message}
 
 
+async def test_white_space_around_a_headers_value_is_no_part_of_it() -> None:
+    seen: list[bytes] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            seen.extend(value for name, value in scope["headers"] if name.startswith(b"x-"))
+        await hello(scope, receive, send)
+
+    server, stop = Server(app, open_socket(LOOPBACK, 0)), asyncio.Event()
+    running = asyncio.create_task(server.run_until(stop))
+    await asyncio.wait_for(server.up.wait(), 30)
+    head = b"POST / HTTP/1.1\r\nHost: x \t\r\nExpect: 100-continue \r\nContent-Length: 2 \r\nConnection: close\r\n"
+    try:
+        got = await _answer(server.port, head + b"X-A: \ta b \t \r\nX-B: \r\nX-C: c\r\n\r\n12")
+    finally:
+        stop.set()
+        await running
+    assert seen == [b"a b", b"", b"c"]
+    assert got.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+
+
 async def test_an_old_client_need_not_name_a_host(port: int) -> None:
     assert (await _answer(port, b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
 

@@ -49,7 +49,7 @@ RenderRefusal = Callable[[AppError], Refusal]
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with eleven differences.
+    """uvicorn's, with twelve differences.
 
     The application may cut the connection without an answer (the emulator's sinks do); it may ask whether the client
     has gone (`is_gone`), because what is sent then is dropped without a word; it may ask to hear that the server stops
@@ -58,8 +58,9 @@ class HttpProtocol(HttpToolsProtocol):
     request without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2); a refusal
     comes in its turn, behind the answers to the requests before it; a connection beyond the most that may be open is
     refused, so that files are left for the connections to the engines; a connection on which nothing comes is closed,
-    before a request, within its head and within its body; and a request that asks for a protocol we do not speak keeps
-    its body, which the parser would take for other requests (RFC 9110, 7.8).
+    before a request, within its head and within its body; a request that asks for a protocol we do not speak keeps its
+    body, which the parser would take for other requests (RFC 9110, 7.8); and white space behind a header's value is no
+    part of it (RFC 9112, 5.1).
     """
 
     def __init__(
@@ -123,6 +124,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["extensions"] = {"callmark.connection": {"cut": self.transport.abort}}
         self._head_bytes, self._unread_bytes, self._ignores_upgrade = 0, 0, False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header of a head has been read."""
+        super().on_header(name, value.rstrip(b" \t"))  # the parser takes away what is before the value
 
     def on_headers_complete(self) -> None:
         """The head is complete: the application is called. Raises ValueError, which refuses it, for a bad `Host`."""
