@@ -298,8 +298,9 @@ async def test_a_stop_of_the_server_answers_at_once_with_what_is_there(scene: Sc
         assert await asyncio.gather(*asking) == [{"events": [], "next_after": 0, "last_number": 0}] * 3
 
 
-async def test_a_stop_that_came_before_the_wait_began_ends_it_too(scene: Scene) -> None:
-    asked = request_of(scene, {"extensions": {"callmark.connection": {"is_stopping": True}}})
+@pytest.mark.parametrize("ended", ["is_stopping", "is_half_closed"])
+async def test_nobody_begins_to_wait_on_a_connection_that_is_to_end(scene: Scene, ended: str) -> None:
+    asked = request_of(scene, {"extensions": {"callmark.connection": {ended: True}}})
 
     async def look() -> int:
         return 0

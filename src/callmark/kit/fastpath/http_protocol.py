@@ -49,7 +49,7 @@ RenderRefusal = Callable[[AppError], Refusal]
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with twelve differences.
+    """uvicorn's, with thirteen differences.
 
     The application may cut the connection without an answer (the emulator's sinks do); it may ask whether the client
     has gone (`is_gone`), because what is sent then is dropped without a word; it may ask to hear that the server stops
@@ -59,8 +59,8 @@ class HttpProtocol(HttpToolsProtocol):
     comes in its turn, behind the answers to the requests before it; a connection beyond the most that may be open is
     refused, so that files are left for the connections to the engines; a connection on which nothing comes is closed,
     before a request, within its head and within its body; a request that asks for a protocol we do not speak keeps its
-    body, which the parser would take for other requests (RFC 9110, 7.8); and white space behind a header's value is no
-    part of it (RFC 9112, 5.1).
+    body, which the parser would take for other requests (RFC 9110, 7.8); white space behind a header's value is no part
+    of it (RFC 9112, 5.1); and a client that only sends no more is still answered.
     """
 
     def __init__(
@@ -118,6 +118,26 @@ class HttpProtocol(HttpToolsProtocol):
             self._answering.scope["extensions"]["callmark.connection"]["is_gone"] = True
             self._answering.disconnected = True
             self._answering.message_event.set()
+
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - as asyncio's own
+        """The client sends no more. Whether it is answered nevertheless, and the connection closed only then.
+
+        That is no sign that it wants no answer (RFC 9112, 9.6), but it may have left, too: then the first write finds
+        out. So an answer that waits for as long as its client is there (`is_watched`) takes it for one that has left,
+        and one that has yet to wait need not (`is_half_closed`). What is not whole is given up.
+        """
+        self._wait(None)
+        is_cut = self._in_body
+        if is_cut and self.pipeline:
+            self.pipeline.popleft()
+            is_cut = False
+        if is_cut or not self._answering or self._answering.response_complete:
+            return False
+        wanted: list[Any] = [*(cycle for cycle, _ in self.pipeline), self._answering]
+        for cycle in wanted:
+            cycle.scope["extensions"]["callmark.connection"]["is_half_closed"] = True
+        wanted[0].keep_alive = False
+        return not self._answering.scope["extensions"]["callmark.connection"].get("is_watched")
 
     def on_message_begin(self) -> None:
         """A request begins: its scope is made."""

@@ -53,17 +53,18 @@ class ClientLine:
 
     @property
     def is_closing(self) -> bool:
-        """Whether the server stops."""
-        return bool(self._connection.get("is_stopping"))
+        """Whether the server stops, or the client had closed its side before the wait began."""
+        return any(map(self._connection.get, ("is_stopping", "is_half_closed")))
 
     @asynccontextmanager
     async def watched(self, wake: Callable[[], None]) -> AsyncGenerator[None]:
         """Within the block `wake` is called when the client leaves or the server stops."""
-        self._connection["on_shutdown"] = wake
+        self._connection.update(on_shutdown=wake, is_watched=True)
         watch = asyncio.create_task(self._watch(wake))
         try:
             yield
         finally:
+            self._connection["is_watched"] = False
             await end([watch])
 
     async def _watch(self, wake: Callable[[], None]) -> None:

@@ -19,7 +19,7 @@ from callmark.surfaces.api.own.shapes import Instant
 from callmark.surfaces.emulator.control_api import sink_queries, wire
 from callmark.surfaces.emulator.control_api.routing import PREFIX, control_route
 from callmark.surfaces.emulator.control_api.sink_queries import Sink, SinkRequest
-from callmark.surfaces.http import Header, Response, read_body, render
+from callmark.surfaces.http import Header, Response, connection_of, read_body, render
 
 LARGEST_REQUEST_BYTES = 1 << 20
 LONGEST_S = 120
@@ -186,6 +186,7 @@ class _Receiver:
         async with self._deps.db.connection() as tx:
             await sink_queries.insert_request(tx, name, self._request(scope, body))
             sink = await sink_queries.select_sink(tx, name)
+        connection_of(scope)["is_watched"] = True
         if sink.delay_s and await _gone(receive, sink.delay_s):
             return
         if sink.reset:

@@ -145,7 +145,7 @@ class Live:
             raise Unavailable("emulator: too many pages are open")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         reader = _ScreenReader()
-        connection_of(request.scope)["on_shutdown"] = reader.end
+        connection_of(request.scope).update(on_shutdown=reader.end, is_watched=True)
         return Streaming(self._events(phone, reader), media_type="text/event-stream", headers=headers)
 
     async def _events(self, phone: PhoneNumber, reader: _ScreenReader) -> AsyncIterator[bytes]:
