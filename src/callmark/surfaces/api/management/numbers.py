@@ -68,15 +68,24 @@ class FoundNumbers(msgspec.Struct):
 
 
 class ListingJobView(msgspec.Struct, kw_only=True):
-    """A publish or delist request that is carried out in the background."""
+    """A publish or delist request that is carried out in the background. Wait for its `state`, not for its counts."""
 
     id: Annotated[Id, Meta(description="The job.")]
     feature_set_id: Annotated[Id, Meta(description="The feature set that the request named.")]
     kind: Annotated[JobKind, Meta(description="What it does to its numbers.")]
-    state: Annotated[JobState, Meta(description="`in_review`: it waits for the operator of the installation.")]
+    state: Annotated[
+        JobState,
+        Meta(description="`in_review`: it waits for the operator of the installation. `ended`: nothing is left to do."),
+    ]
     number_count: Annotated[int, Meta(description="How many numbers it has.")]
-    done_count: Annotated[int, Meta(description="How many are listed, or gone.")]
-    failed_count: Annotated[int, Meta(description="How many the operator rejected.")]
+    done_count: Annotated[int, Meta(description="How many it has listed, or delisted.")]
+    failed_count: Annotated[
+        int,
+        Meta(
+            description="How many the operator rejected. When a job has ended, numbers that are neither done nor failed"
+            " have left it: later requests delisted them before it came to them."
+        ),
+    ]
     why: Annotated[str | None, Meta(description="Why the operator rejected them; else null.")]
     requested_by_email: Annotated[str, Meta(description="Email of who asked.")]
     requested_at: Annotated[Instant, Meta(description="When it was asked for, UTC.")]
