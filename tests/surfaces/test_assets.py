@@ -38,6 +38,13 @@ async def test_a_client_that_cannot_unzip_gets_the_same_bytes(http: httpx.AsyncC
     assert zipped.headers["etag"] != plain.headers["etag"]
 
 
+async def test_a_file_that_a_client_holds_is_not_sent_again(http: httpx.AsyncClient) -> None:
+    url = "/static/console/console.css"
+    tag = (await http.get(url)).headers["etag"]
+    for condition, status in ((tag, 304), (f"W/{tag}", 304), (f'"x", W/{tag}', 304), (f'"x{tag[1:]}', 200), ("", 200)):
+        assert (await http.get(url, headers={"If-None-Match": condition})).status_code == status, condition
+
+
 @pytest.mark.parametrize(
     "path", ["../assets.py", "%2e%2e/assets.py", "..%2fassets.py", "console", "", "nothing.css", "%2fetc%2fpasswd"]
 )

@@ -157,6 +157,11 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return False
 
 
+def is_held(if_none_match: str, tag: str) -> bool:
+    """Whether the header's value names the tag of the answer: compared weakly, as a list (RFC 9110, 13.1.2)."""
+    return tag in (one.strip().removeprefix("W/") for one in if_none_match.split(","))
+
+
 def bearer(scope: Scope) -> str:
     """The bearer token of the request, empty when there is none or another scheme."""
     scheme, _, token = (header(scope, b"authorization") or "").partition(" ")

@@ -7,6 +7,7 @@ from starlette.routing import Route
 from callmark.domain.deps import Deps
 from callmark.domain.labels import service as labels
 from callmark.kit.errors import NotFound
+from callmark.surfaces.http import is_held
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
 _NAME_LENGTH = 64
@@ -32,7 +33,7 @@ async def _serve(deps: Deps, name: str, if_none_match: str) -> Response:
         raise NotFound
     tag = f'"{name}"'
     headers = _HEADERS | {"ETag": tag}
-    if tag in if_none_match:  # its content cannot have changed, so the store is not asked
+    if is_held(if_none_match, tag):  # its content cannot have changed, so the store is not asked
         return Response(status_code=304, headers=headers)
     png = await labels.logo_png(deps, bytes.fromhex(name))
     if png is None:

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from callmark import __version__
 from callmark.domain.deps import Deps
 from callmark.surfaces.api.doc_parts import Json
-from callmark.surfaces.http import ERROR_PAGES
+from callmark.surfaces.http import ERROR_PAGES, is_held
 from callmark.surfaces.reference.error_help import FAULTS, HELP, OUTCOMES
 from callmark.surfaces.reference.error_pages import SlugPage, error_pages, parts
 from callmark.surfaces.templates import templates_of
@@ -56,7 +56,7 @@ class _Fixed(Struct, frozen=True):
         """304 for a client that says in `If-None-Match` that it has the body."""
         tag = f'"{sha256(self.body).hexdigest()[:32]}"'
         told = {**self.headers, "ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-        if tag in (one.strip().removeprefix("W/") for one in known.split(",")):
+        if is_held(known, tag):
             return Response(status_code=304, headers=told)
         return Response(self.body, headers=told, media_type=self.media_type)
 

@@ -9,6 +9,7 @@ from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.domain.signer_certificates.model import ADDRESS
 from callmark.kit.errors import NotFound
 from callmark.surfaces.assets import FOR_EVER
+from callmark.surfaces.http import is_held
 
 _HEADERS = {"Cache-Control": FOR_EVER, "X-Content-Type-Options": "nosniff"}
 
@@ -21,7 +22,7 @@ def routes(deps: Deps) -> list[Route]:
         if not ADDRESS.fullmatch(serial):
             raise NotFound
         headers = _HEADERS | {"ETag": f'"{serial}"'}
-        if headers["ETag"] in request.headers.get("If-None-Match", ""):  # it cannot have changed
+        if is_held(request.headers.get("If-None-Match", ""), headers["ETag"]):  # it cannot have changed
             return Response(status_code=304, headers=headers)
         chain = await signer_certificates.chain_pem(deps, serial)
         return Response(chain, media_type="application/pem-certificate-chain", headers=headers)

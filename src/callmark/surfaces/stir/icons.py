@@ -11,6 +11,7 @@ from callmark.domain.brand_icons.model import SIDES
 from callmark.domain.deps import Deps
 from callmark.kit.errors import NotFound
 from callmark.surfaces.assets import FOR_EVER
+from callmark.surfaces.http import is_held
 
 _NAME = re.compile(rf"([0-9a-f]{{64}})-({'|'.join(map(str, SIDES))})x\2", re.ASCII)
 _HEADERS = {
@@ -28,7 +29,7 @@ def routes(deps: Deps) -> list[Route]:
         if not name:
             raise NotFound
         headers = _HEADERS | {"ETag": f'"{name[0]}"'}
-        if headers["ETag"] in request.headers.get("If-None-Match", ""):  # it cannot have changed
+        if is_held(request.headers.get("If-None-Match", ""), headers["ETag"]):  # it cannot have changed
             return Response(status_code=304, headers=headers)
         png = await brand_icons.icon_png(deps, bytes.fromhex(name[1]), int(name[2]))
         return Response(png, media_type="image/png", headers=headers)
