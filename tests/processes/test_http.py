@@ -166,39 +166,6 @@ async def test_the_head_of_an_answer_does_not_wait_for_a_body_that_takes_its_tim
     assert body == b"hello"
 
 
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-SLOW = GET.replace(b"/ ", b"/slow ", 1)
-POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("sent", "answers"),
-    [(SLOW, 1), (SLOW + GET, 2), (SLOW + GET[:20], 1), (SLOW + POST + b"12", 1), (SLOW + GET + POST, 2)],
-)
-async def test_a_client_that_sends_no_more_is_answered_what_it_has_sent(port: int, sent: bytes, answers: int) -> None:
-    gate = GATES["/slow"] = asyncio.Event()
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
-    writer.write(sent)
-    async with asyncio.timeout(30):
-        got = await reader.readuntil(b"\r\n\r\n")
-        writer.write_eof()
-        await _answer(port, GET.replace(b"x", b"x\r\nConnection: close"))  # the end has come by then
-        gate.set()
-        got += await reader.read()
-    writer.close()
-    assert got.count(b"HTTP/1.1 200 OK") == got.count(b"hello") == answers
-
-
-@pytest.mark.parametrize("sent", [b"", GET[:20], POST + b"12"])
-async def test_what_is_not_whole_when_a_client_sends_no_more_is_given_up(port: int, sent: bytes) -> None:
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
-    writer.write(sent)
-    writer.write_eof()
-    async with asyncio.timeout(30):
-        assert await reader.read() == b""
-    writer.close()
-
-
 async def test_an_answer_without_a_body_is_whole(port: int) -> None:
     asked = b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"
     head, _, rest = (
@@ -228,27 +195,6 @@ async def test_a_request_names_one_host(port: int, head: bytes, message: str) ->
     got = await _answer(port, b"GET / HTTP/1.1\r\n" + head + b"\r\n")
     assert got.startswith(b"HTTP/1.1 400 ")
     assert json.loads(got.partition(b"\r\n\r\n")[2]) == {"slug": "invalid-input", "message": message}
-
-
-async def test_white_space_around_a_headers_value_is_no_part_of_it() -> None:
-    seen: list[bytes] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            seen.extend(value for name, value in scope["headers"] if name.startswith(b"x-"))
-        await hello(scope, receive, send)
-
-    server, stop = Server(app, open_socket(LOOPBACK, 0)), asyncio.Event()
-    running = asyncio.create_task(server.run_until(stop))
-    await asyncio.wait_for(server.up.wait(), 30)
-    head = b"POST / HTTP/1.1\r\nHost: x \t\r\nExpect: 100-continue \r\nContent-Length: 2 \r\nConnection: close\r\n"
-    try:
-        got = await _answer(server.port, head + b"X-A: \ta b \t \r\nX-B: \r\nX-C: c\r\n\r\n12")
-    finally:
-        stop.set()
-        await running
-    assert seen == [b"a b", b"", b"c"]
-    assert got.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
 async def test_an_old_client_need_not_name_a_host(port: int) -> None:
