@@ -62,6 +62,7 @@ def test_a_callers_number_is_never_taken_for_a_receivers() -> None:
     [
         *("@home", "+Plus Service", "=Acme=", "-50 % Sale", "Acme", "'Acme'", "'t Hart", "-5"),
         *("Sale;+50 %", "@home;=Acme;@work", 'Acme;"=1"', "Acme;'t Hart", "Acme; '=1", "Acme;-5"),
+        *("\uff1dAcme", "\uff20home", "\uff0bPlus", "\uff0d50 %", "Sale;\uff1d1", "Sale;\u00a0=1", "A;\u3000\uff20b"),
     ],
 )
 def test_a_name_of_results_that_are_sent_again_is_the_same(name: str) -> None:

@@ -140,9 +140,20 @@ async def test_a_new_password_ends_links_and_codes_that_the_old_one_gave(
 
 
 def test_a_spreadsheet_gets_no_formula_and_keeps_phone_numbers() -> None:
-    cells = ["=1+1", "@SUM(A1)", "+1+cmd|' /C calc'!A0", "-2+3", "\tx", "+49 30 123456", "-5", "a=b", "", 7]
+    cells = ["=1+1", "@SUM(A1)", "+1+cmd|' /C calc'!A0", "-2+3", "\tx", "\0x", "+49 30 123456", "-5", "a=b", "", 7]
     kept = sheet([cells]).splitlines()[0]
-    assert kept == "'=1+1,'@SUM(A1),'+1+cmd|' /C calc'!A0,'-2+3,'\tx,+49 30 123456,-5,a=b,,7"
+    assert kept == "'=1+1,'@SUM(A1),'+1+cmd|' /C calc'!A0,'-2+3,'\tx,'\0x,+49 30 123456,-5,a=b,,7"
+
+
+@pytest.mark.parametrize("begin", ["=1", "\uff1d1+1", "\uff20SUM(1)", "\uff0b1+1", "\uff0d1+1"])
+@pytest.mark.parametrize("blank", ["", "\u00a0", "\u3000", " "])
+def test_wide_signs_and_blanks_do_not_hide_a_formula(begin: str, blank: str) -> None:
+    assert sheet([[blank + begin]]).splitlines()[0] == f"'{blank}{begin}"
+
+
+def test_a_wide_number_is_no_formula() -> None:
+    number = "\uff0b\uff19\uff11 \uff18\uff10\uff14\uff10"
+    assert sheet([[number, f"x;{number}"]]).splitlines()[0] == f"{number},x;{number}"
 
 
 def test_a_spreadsheet_that_divides_elsewhere_gets_no_formula() -> None:
