@@ -135,6 +135,48 @@ def test_headers_may_come_as_any_framework_has_them() -> None:
         assert callmark.webhooks.unwrap(body, one, secret=SECRET).event_id == ID
 
 
+def test_headers_may_be_lists_and_bodies_any_bytes() -> None:
+    """As AWS has several values of a header, of which the last counts elsewhere too."""
+    body = event("cmb", CALLBACK)
+    lists = {name: ["another", value] for name, value in signed(body).items()}
+    for one in (body, body.decode(), bytearray(body), memoryview(body)):
+        assert callmark.webhooks.unwrap(one, lists, secret=SECRET).event_id == ID  # pyright: ignore[reportArgumentType] - any bytes
+
+
+@pytest.mark.parametrize("body", [json.loads(event("cmb", CALLBACK)), [1], 5, True])
+def test_a_parsed_body_is_the_programs_fault_and_said_to_be(body: object) -> None:
+    told = r"the body is of type \w+\. Pass it as it came \(request\.body"
+    with pytest.raises(callmark.CallmarkError, match=told) as raised:
+        callmark.webhooks.unwrap(body, signed(event("cmb", CALLBACK)), secret=SECRET)  # pyright: ignore[reportArgumentType] - the fault
+    assert not isinstance(raised.value, callmark.WebhookVerificationError)
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+@pytest.mark.parametrize("odd", [None, [], 5, {}])
+def test_whatever_a_header_is_the_request_is_refused(name: str, odd: object) -> None:
+    body = event("cmb", CALLBACK)
+    headers: dict[str, Any] = signed(body)
+    with pytest.raises(callmark.WebhookVerificationError):
+        callmark.webhooks.unwrap(body, headers | {name: odd}, secret=SECRET)
+
+
+def test_a_request_without_body_or_headers_is_refused() -> None:
+    """Anybody can send one, and front ends without servers hand over None for it."""
+    body = event("cmb", CALLBACK)
+    with pytest.raises(callmark.WebhookVerificationError, match="no signature fits"):
+        callmark.webhooks.unwrap(None, signed(body), secret=SECRET)
+    with pytest.raises(callmark.WebhookVerificationError, match="not a webhook of ours"):
+        callmark.webhooks.unwrap(body, None, secret=SECRET)
+
+
+def test_an_environment_in_place_of_headers_is_said_to_be_one() -> None:
+    body = event("cmb", CALLBACK)
+    environment = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in signed(body).items()}
+    with pytest.raises(callmark.WebhookVerificationError, match=r"pass request\.headers, not request\.META"):
+        callmark.webhooks.unwrap(body, environment | {"wsgi.version": (1, 0)}, secret=SECRET)
+    assert callmark.webhooks.unwrap(body, environment | signed(body), secret=SECRET).event_id == ID
+
+
 def test_while_a_secret_is_rotated_either_end_may_be_first() -> None:
     body, new = event("cmb", CALLBACK), b"n" * 24
     both = signed(body, new, KEY)
@@ -190,7 +232,7 @@ def test_the_tolerance_is_the_callers() -> None:
     assert callmark.webhooks.unwrap(body, old, secret=SECRET, tolerance=600).event_id == ID
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 10**5 + b"]" * 10**5])
 def test_a_signed_body_that_is_no_event_is_refused(body: bytes) -> None:
     with pytest.raises(callmark.WebhookVerificationError, match="signed"):
         callmark.webhooks.unwrap(body, signed(body), secret=SECRET)

@@ -56,9 +56,9 @@ def decoded(answer: Answer, shape: type[T]) -> T:
     """
     try:
         return msgspec.json.decode(answer.body or b"{}", type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         why = str(exc)
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         return _decoded_leniently(answer, shape)
     raise unexpected(answer, why)  # of no other error: those of a parser hold the text
 
@@ -139,7 +139,7 @@ def _common(answer: Answer) -> Json:
 def _json_of(answer: Answer) -> object:
     try:
         return msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

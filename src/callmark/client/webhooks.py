@@ -7,7 +7,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TypeAlias, cast, runtime_checkable
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
 import msgspec
 
@@ -28,28 +28,32 @@ Name: TypeAlias = str | bytes
 class HeaderMapping(Protocol):
     """A mapping as frameworks have it; that of `http.server` is no `Mapping`."""
 
-    def items(self) -> Iterable[tuple[str, str]]:
-        """Names and values."""
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Names and values; of AWS, a name may have a list of values."""
         ...
 
 
 Headers: TypeAlias = HeaderMapping | Iterable[tuple[Name, Name]]
 """A request's headers: any framework's mapping, or pairs as ASGI has them."""
+_NAMES = frozenset({_ID, _TIMESTAMP, _SIGNATURE})
+_IN_ENVIRONMENT = {f"http_{name.replace('-', '_')}": name for name in _NAMES}
+"""What WSGI's environment, and Django's `request.META`, call them."""
 
 
 def unwrap(
-    body: bytes | str, headers: Headers, *, secret: str | Sequence[str], tolerance: float = TOLERANCE_S
+    body: bytes | str | None, headers: Headers | None, *, secret: str | Sequence[str], tolerance: float = TOLERANCE_S
 ) -> Event:
     """The event of a webhook request. Raises WebhookVerificationError if it is not signed with the secret, or is old.
 
-    `body` is the body as it came, not parsed and written again. `secret` is `whsec_…`, or several while one replaces
-    another; blanks around them and empty ones do not count. `tolerance` is in seconds. Answer any 2xx; keep `event_id`,
-    because an event may come twice. Raises plain CallmarkError, which is no 400, if there is no secret to check with.
+    `body` is the body as it came, not parsed and written again; None is an empty one. `secret` is `whsec_…`, or several
+    while one replaces another; blanks around them and empty ones do not count. `tolerance` is in seconds. Answer any
+    2xx; keep `event_id`, because an event may come twice. Raises plain CallmarkError, which is no 400, if there is no
+    secret to check with, or the body is no text and no bytes.
     """
     keys, unusable = _keys(secret)
-    content = SecretBytes(_bytes(body) if isinstance(body, str) else bytes(body))
+    content = SecretBytes(_content(body))
     del secret, body  # anybody can cause an error here, and error trackers keep its variables
-    found = _lower(headers)
+    found = _signing_headers(headers)
     _check_time(found.get(_TIMESTAMP, ""), tolerance)
     signed = SecretBytes(_bytes(f"{found.get(_ID, '')}.{found[_TIMESTAMP]}.") + content)
     expected = [SecretBytes(hmac.digest(key, signed, hashlib.sha256)) for key in keys]
@@ -60,20 +64,41 @@ def unwrap(
         )
     try:
         raw = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise WebhookVerificationError("the body is signed and no JSON") from exc
     if not isinstance(raw, dict):
         raise WebhookVerificationError("the body is signed and no event")
     return read_event(raw)  # pyright: ignore[reportUnknownArgumentType] - JSON is what it is
 
 
-def _lower(headers: Headers) -> dict[str, str]:
-    pairs = headers.items() if isinstance(headers, HeaderMapping) else headers
-    return {_text(name).lower(): _text(value) for name, value in pairs}
+def _content(body: object) -> bytes:
+    """The bytes that were signed. Raises CallmarkError for what a framework made of them."""
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body)  # pyright: ignore[reportUnknownArgumentType] - a memoryview of anything
+    if body is None or isinstance(body, str):
+        return _bytes(body or "")
+    raise CallmarkError(
+        f"webhooks cannot be verified: the body is of type {type(body).__name__}. Pass it as it came (request.body, "
+        "request.get_data()), not parsed JSON"
+    )
 
 
-def _text(value: Name) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
+def _signing_headers(headers: Headers | None) -> dict[str, str]:
+    """Those of a signature that there are, by their names in small letters. Raises WebhookVerificationError."""
+    pairs = headers.items() if isinstance(headers, HeaderMapping) else headers or ()
+    found = {_text(name).lower(): value for name, value in pairs}
+    if not _NAMES & found.keys() and _IN_ENVIRONMENT.keys() & found.keys():
+        raise WebhookVerificationError(
+            "there are no headers of a webhook, but an environment with them: pass request.headers, not request.META"
+        )
+    return {name: _text(value) for name, value in found.items() if name in _NAMES and value is not None}
+
+
+def _text(value: object) -> str:
+    """Of several values, the last, as AWS has them in lists."""
+    if isinstance(value, list | tuple):
+        value = value[-1] if value else ""  # pyright: ignore[reportUnknownVariableType] - whatever a framework has
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)  # pyright: ignore[reportUnknownArgumentType] - as above
 
 
 def _bytes(text: str) -> bytes:
