@@ -13,6 +13,7 @@ from msgspec import Struct
 from callmark import __version__
 from callmark.kit.errors import AppError, EngineRefuses, InvalidInput, Unavailable
 from callmark.kit.process_start import import_without, importing
+from callmark.kit.standard_streams import prepare_standard_streams
 
 
 class _Entry(Struct, frozen=True):
@@ -145,6 +146,11 @@ class _Commands(click.Group):
             return super().shell_complete(ctx, incomplete)
         names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
         return [CompletionItem(name, help=_COMMANDS[name].help) for name in names]
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
+        """Runs the command line."""
+        prepare_standard_streams()
+        return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the subcommand; an error of ours becomes one line on standard error and exit status 1."""

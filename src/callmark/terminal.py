@@ -1,5 +1,7 @@
 """What a command prints: tables and lists for people, JSON with stable keys for programs."""
 
+import json
+import re
 import sys
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,6 +19,7 @@ from callmark.instants import iso_ms
 Row = Mapping[str, object]
 """One thing: key as in the JSON → value."""
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _UNBOUNDED = 10_000
 """Wide enough that nothing is folded."""
 _OBEYED = {"Cc", "Cs", "Zl", "Zp"}
@@ -43,7 +46,7 @@ class Output:
         """The JSON of `rows` for any number of them: each is written before the next is read."""
         end = "["
         for row in rows:
-            click.echo(f"{end}\n{indent(_json(_plain(row)), '  ')}", nl=False)
+            echo_json(f"{end}\n{indent(_json(_plain(row)), '  ')}", nl=False)
             end = ","
         click.echo("[]" if end == "[" else "\n]")
 
@@ -66,8 +69,17 @@ class Output:
             click.echo(said)
 
 
+def echo_json(text: str, *, nl: bool = True) -> None:
+    """Prints JSON; in an encoding that lacks a character of it, with escapes for all that are not ASCII."""
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    click.echo(text, nl=nl)
+
+
 def _print_json(value: object) -> None:
-    click.echo(_json(value))
+    echo_json(_json(value))
 
 
 def _json(value: object) -> str:

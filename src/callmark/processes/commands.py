@@ -90,7 +90,7 @@ def settings_(*, as_json: bool) -> None:
     except SetupError as exc:
         found, wrong = settings_in_force({}), exc
     if as_json and wrong is None:
-        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))  # bytes: JSON is UTF-8
     elif not as_json:
         for setting in found:
             click.echo(f"{setting.variable} = {setting.value} ({_origin(setting)})\n    {setting.description}")

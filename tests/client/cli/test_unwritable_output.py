@@ -1,11 +1,19 @@
 """Commands whose output cannot be written: that is not the exit code of records that failed."""
 
 import asyncio
+import io
+import json
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from tests.client.cli.conftest import PROGRAM, Commands
+from tests.client.cli.record_files import GOOD, HEAD
 from tests.client.conftest import Platform
+
+from callmark.kit.standard_streams import prepare_standard_streams
+from callmark.terminal import Output
 
 
 async def ended(commands: Commands, output: int, errors: int, *words: str) -> tuple[int | None, str]:
@@ -41,3 +49,53 @@ async def test_when_the_disk_is_full_it_ends_with_2_and_says_so(platform: Platfo
     finally:
         os.close(full)
     assert (code, said) == (2, "Error: cannot read or write the output: No space left on device\n")
+
+
+async def shell(commands: Commands, line: str) -> tuple[int | None, bytes, bytes]:
+    """The exit code, standard output and error of a line of the shell, in which $0 is the program."""
+    process = await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", line, PROGRAM),
+        env={**os.environ, **commands.variables},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, said = await process.communicate()
+    return process.returncode, out, said
+
+
+async def test_a_stream_that_is_closed_is_not_missed(platform: Platform, commands: Commands, tmp_path: Path) -> None:
+    """As cron and old supervisors start programs. What is opened next must not get the number of the output."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text(HEAD + GOOD.replace("919900000001", "12"))
+    assert await shell(commands, "$0 labels list >&-") == (0, b"", b"")
+    code, out, _ = await shell(commands, "$0 labels list 2>&- <&-")
+    assert (code, platform.cast.label.name.encode() in out) == (0, True)
+    code, _, said = await shell(commands, "$0 lint - <&-")
+    assert (code, b"Traceback" in said, said != b"") == (2, False, True)
+    assert (await shell(commands, f"$0 push {rows} --yes >&- 2>&-"))[0] == 1
+    results = (tmp_path / "rows.results.csv").read_text()
+    assert ("invalid" in results, "Pushing" in results, "rows" in results) == (True, False, False)
+
+
+NAME = "\u090f\u0915\u094d\u092e\u0947 \u00e9 \U0001f69a"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii", "utf-8"])
+def test_what_an_encoding_lacks_is_written_out(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    shown: dict[bool, bytes] = {}
+    for as_json in (True, False):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+        prepare_standard_streams()
+        output = Output(as_json=as_json)
+        output.item({"name": NAME})
+        if as_json:
+            output.stream([{"name": NAME}])
+        else:
+            output.rows([{"name": NAME}], ["name"], empty="")
+        sys.stdout.flush()
+        shown[as_json] = written.getvalue()
+    one, _, many = shown[True].decode(encoding).partition("[")
+    assert (json.loads(one), json.loads(f"[{many}")) == ({"name": NAME}, [{"name": NAME}])
+    readable = NAME if encoding in {"utf-8", "ascii"} else NAME.encode(encoding, "backslashreplace").decode(encoding)
+    assert shown[False].decode("utf-8" if encoding == "ascii" else encoding).count(readable) == 2  # click writes UTF-8

@@ -217,7 +217,7 @@ def export_config(session: CommandSession, into: Path | None, *, force: bool) ->
         is_json = session.output.as_json or (into is not None and into.suffix == ".json")
         text = as_json(exported.value) if is_json else as_yaml(exported.value)
         if into is None:
-            click.echo(text, nl=False)
+            click.echo(text.encode(), nl=False)  # as a file has it
             return
         _write_files(core, shell, into, exported, text, force=force)
     click.echo(f"Wrote {into} and {len(exported.logos) + len(exported.numbers)} files beside it.", err=True)

@@ -9,7 +9,7 @@ from callmark.client.cli.following import FollowedEvent, follow
 from callmark.client.cli.session import CommandSession, command
 from callmark.client.events import CallMeBackEvent, Event, FeedbackEvent, PossibleSpoofEvent, read_event
 from callmark.instants import iso_ms
-from callmark.terminal import printable
+from callmark.terminal import echo_json, printable
 
 _UNKNOWN = "unknown number"
 
@@ -36,7 +36,7 @@ def _print(session: CommandSession, one: FollowedEvent) -> None:
     if not one.is_visible:
         return
     if session.output.as_json:
-        click.echo(f'{{"number":{one.number},"event":{bytes(one.event).decode()}}}')
+        echo_json(f'{{"number":{one.number},"event":{bytes(one.event).decode()}}}')
     else:
         click.echo(told(one))
 

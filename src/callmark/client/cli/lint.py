@@ -20,7 +20,7 @@ from callmark.client.cli.validation import (
 from callmark.client.environment import Environment
 from callmark.record_rules.columns import NOWHERE
 from callmark.record_rules.placeholders import PLACEHOLDER_HINT
-from callmark.terminal import printable
+from callmark.terminal import echo_json, printable
 
 UNKNOWN_COLUMN, NO_COLUMN, ABOVE_HEADER, NO_COUNTRY = "unknown_column", "no_column", "above_header", "no_country"
 PLACEHOLDER = "placeholder"
@@ -114,7 +114,7 @@ def _print(findings: Iterator[dict[str, object]], *, as_json: bool) -> None:
     if as_json:
         click.echo("[", nl=False)
         for number, finding in enumerate(findings):
-            click.echo(("," if number else "") + "\n" + msgspec.json.encode(finding).decode(), nl=False)
+            echo_json(("," if number else "") + "\n" + msgspec.json.encode(finding).decode(), nl=False)
         click.echo("\n]")
         return
     for finding in findings:

@@ -17,6 +17,7 @@ from callmark.client.cli.following import FollowedEvent, follow
 from callmark.client.cli.session import SOME_FAILED, CommandSession, command, end
 from callmark.client.core import USER_AGENT
 from callmark.client.environment import Environment
+from callmark.terminal import echo_json
 
 PREFIX = "whsec_"
 _ANSWERS_WITHIN_S = 20.0
@@ -115,7 +116,7 @@ def _posted(http: httpx.Client, url: str, key: bytes, one: FollowedEvent) -> tup
 def _print(session: CommandSession, one: FollowedEvent, status: int | None, why: str) -> None:
     if session.output.as_json:
         line = {"number": one.number, "status": status, "error": why or None, "event": one.event}
-        click.echo(msgspec.json.encode(line).decode())
+        echo_json(msgspec.json.encode(line).decode())
         return
     click.echo(f"{told(one)}  -> {status or why}")
     if not _is_good(status):

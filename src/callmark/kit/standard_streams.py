@@ -1,0 +1,22 @@
+"""The standard streams of a command, made usable whatever it was started with."""
+
+import os
+import sys
+from typing import Any
+
+_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+
+
+def prepare_standard_streams() -> None:
+    """Gives a command streams where it has none (`>&-`), and output that has a way to write every character.
+
+    A stream that is closed would be None, and the next file that is opened would get its number. What an encoding
+    lacks is written out, as it is on standard error: half a table and a traceback say less.
+    """
+    for name, mode in _STREAMS:
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is that of the stream
+            setattr(sys, name, open(nothing, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - as Python opens it
+    output: Any = sys.stdout
+    if output.errors == "strict" and hasattr(output, "reconfigure"):
+        output.reconfigure(errors="backslashreplace")
