@@ -5,9 +5,10 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import AbstractContextManager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -136,6 +137,65 @@ def test_an_asynchronous_client_works_in_one_event_loop_after_the_other(server: 
     """As Celery's tasks and views under WSGI run coroutines. In a process of its own: no loop closes what it leaves."""
     subprocess.run([sys.executable, "-c", LOOPS, server.url], check=True, timeout=60)
     assert [len(server.seen[who]) for who in ("first", "second", "last")] == [1, 1, 1]
+
+
+async def test_a_call_that_is_cancelled_at_any_step_takes_no_connection_along(server: Server) -> None:
+    options: dict[str, Any] = {"base_url": server.url, "account_id": "acc", "key_id": "k", "api_key": "s"}
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
+    async with httpx.AsyncClient(limits=limits, trust_env=False) as http:
+        client = callmark.AsyncClient(**options, http_client=http, max_retries=0, timeout=10)
+        assert (await client.resolve("first", "919900000001")).why == "first"
+        for steps in range(40):
+            call = asyncio.create_task(client.resolve("cancelled", "919900000001"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.wait({call})
+            assert (await client.resolve("next", "919900000001")).why == "next"
+
+
+class Long(httpx.AsyncByteStream):
+    """A file of ten pieces, the second of which is waited for."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.has_begun, self.may_continue, self.is_over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for self.given in range(1, 11):
+            yield b"1,2\n"
+            self.has_begun.set()
+            await self.may_continue.wait()
+
+    async def aclose(self) -> None:
+        self.is_over.set()
+
+
+def names(folder: Path) -> list[str]:
+    return [one.name for one in folder.iterdir()]
+
+
+async def test_a_download_that_is_cancelled_leaves_no_file_and_ends_with_the_next_piece(tmp_path: Path) -> None:
+    stream = Long()
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "files.example":
+            return httpx.Response(200, stream=stream)
+        return httpx.Response(200, json={"token": "t0ken", "url": "https://files.example/log"})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
+        download = await callmark.AsyncClient(
+            account_id="acc", key_id="k", api_key="s", base_url="http://callmark.test", http_client=http
+        ).logs.call_me_back(0, 1)
+        saving = asyncio.create_task(download.save(tmp_path / "log.csv"))
+        await stream.has_begun.wait()
+        saving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await saving
+        stream.may_continue.set()
+        await stream.is_over.wait()
+    assert stream.given == 2
+    assert not names(tmp_path)
 
 
 def test_an_http_client_of_the_program_that_cannot_be_used_is_named() -> None:

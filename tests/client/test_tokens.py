@@ -268,6 +268,28 @@ def test_an_operation_that_is_given_up_gives_the_lock_back(store: TokenStore) ->
     store.release(NAME)
 
 
+async def test_a_token_that_is_refused_after_its_caller_was_cancelled_is_no_error_of_the_loop() -> None:
+    """The loop of the tests complains of what failed and nobody awaited; asyncio prints it with a traceback."""
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def refuse(_: httpx.Request) -> httpx.Response:
+        asked.set()
+        await may_answer.wait()
+        return httpx.Response(401)
+
+    options: dict[str, Any] = {"base_url": "http://callmark.test", "account_id": "a", "key_id": "k", "api_key": "s"}
+    async with httpx.AsyncClient(transport=httpx.MockTransport(refuse)) as http:
+        client = callmark.AsyncClient(**options, http_client=http)
+        cancelled = asyncio.create_task(client.resolve("1", "2"))
+        await asked.wait()
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        may_answer.set()
+        with pytest.raises(callmark.AuthenticationError):
+            await client.resolve("1", "2")
+
+
 async def test_a_push_that_is_cancelled_throws_no_token_away() -> None:
     """A time limit that is shorter than the server takes would use up all ten."""
     asked, may_answer = asyncio.Event(), asyncio.Event()

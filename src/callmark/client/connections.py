@@ -15,6 +15,7 @@ from anyio.lowlevel import RunVar
 
 from callmark.client.errors import CallmarkError
 from callmark.client.forks import keep_to_one_process
+from callmark.client.request_tasks import RequestTasks
 
 _OF_PARENT: list[httpx.Client | httpx.AsyncClient] = []
 """What a child must neither use, close nor collect: its parent is using those sockets."""
@@ -81,6 +82,7 @@ class AsyncConnections:
         self._unused = make() if given is None else None
         """For the first loop: what is wrong with the environment is said when the client is made."""
         self._by_loop: weakref.WeakKeyDictionary[_Loop, httpx.AsyncClient] = weakref.WeakKeyDictionary()
+        self.tasks = RequestTasks()
         self._loops = 0
         self._is_closed = False
         self._lock = threading.Lock()
@@ -105,6 +107,7 @@ class AsyncConnections:
         """Closes them, if they are ours: those of the present loop, for nobody can close another's."""
         if self._given is None:
             self._is_closed = True
+            await self.tasks.close()
             with suppress(KeyError):
                 await self._by_loop.pop(_present_loop()).aclose()
 

@@ -5,9 +5,10 @@ import logging
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from enum import Enum, auto
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar, assert_never
 
@@ -170,14 +171,14 @@ class AsyncShell:
     async def _do(self, effect: Effect) -> object:
         match effect:
             case Send():
-                return await self._send(effect.request)
+                return await self._connections.tasks.run(partial(self._send, effect.request))
             case Pause():
                 TOKEN_TASKS.give_up_unfinished()
                 return await anyio.sleep(effect.seconds)
             case Take():
                 return await _taken(effect)
             case Save():
-                return await self._save(effect)
+                return await self._connections.tasks.run(partial(self._save, effect))
             case Apart():
                 return await self._run_apart(effect.flow)
             case _:
@@ -196,12 +197,17 @@ class AsyncShell:
             return done.value
         task = loop.create_task(self._run_from(flow, first))
         TOKEN_TASKS.keep(task, flow)
-        return await asyncio.shield(task)
+        return await self._connections.tasks.result_of(task)
 
     async def _send(self, request: Request) -> Answer:
         with _explained(self._connections, origin(request.url)), _hidden(_Hidden.QUERY):
             got = await self._connections.http().request(
-                request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=request.body,
+                timeout=self._timeout,
+                extensions={"trace": self._connections.tasks.trace},
             )
         return Answer(got.status_code, got.headers, SecretBytes(got.content))
 
@@ -214,6 +220,8 @@ class AsyncShell:
                 if got.status_code >= _ERROR:
                     return Answer(got.status_code, got.headers, await got.aread())
                 async for chunk in got.aiter_bytes():
+                    if self._connections.tasks.is_given_up():
+                        break
                     effect.file.write(chunk)
         return Answer(got.status_code, got.headers, b"")
 
@@ -298,7 +306,8 @@ def _hidden(what: _Hidden) -> Generator[None]:
     try:
         yield
     finally:
-        _present.reset(before)
+        with suppress(ValueError):  # a task of a loop that was closed is collected in another context
+            _present.reset(before)
 
 
 class _WithoutSecrets(logging.Filter):
