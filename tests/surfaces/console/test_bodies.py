@@ -17,11 +17,11 @@ _PIECES = st.sampled_from(
 )
 
 
-def _asking(body: bytes) -> Request:
+def _asking(body: bytes, kind: bytes = b"application/x-www-form-urlencoded") -> Request:
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    headers = [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"%d" % len(body))]
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
     return Request({"type": "http", "method": "POST", "headers": headers}, receive)
 
 
@@ -48,6 +48,17 @@ async def test_what_is_no_text_is_named_by_its_place(body: bytes, offset: int) -
     with pytest.raises(NotUtf8) as raised:
         await _read(body)
     assert raised.value.offset == offset
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "unicode_escape", "utf-7", "ISO-8859-1", "bogus", "\0"])
+@pytest.mark.parametrize("boundary", ["XX", '"a\\"b=;c"'])
+async def test_fields_beside_files_are_utf_8_whatever_else_is_said(charset: str, boundary: str) -> None:
+    told = boundary.strip('"').replace("\\", "")
+    sent = "Zür + \\ud800 +AOk-"
+    body = f'--{told}\r\nContent-Disposition: form-data; name="é"\r\n\r\n{sent}\r\n--{told}--\r\n'.encode()
+    kind = f"multipart/form-data; charset={charset}; boundary={boundary}".encode("latin-1")
+    form = await read_form(_asking(body, kind), 1024, is_trusted=False)
+    assert form.multi_items() == [("é", sent)]
 
 
 async def test_a_form_of_more_fields_than_any_page_has_is_refused() -> None:

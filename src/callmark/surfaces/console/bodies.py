@@ -1,7 +1,8 @@
 """Reads what a form sends. A file over its page's limit is read past, so that the fields beside it are not lost.
 
 Starlette's parsers read bytes that are not UTF-8 as Latin-1, or put U+FFFD in their place, without a word; a form with
-such fields is refused instead, as such a body is everywhere (contract D55). Files are as they are. A form without files
+such fields is refused instead, as such a body is everywhere (contract D55). A `charset` beside `multipart/form-data`
+says nothing (RFC 7578, 5.1.2); Starlette would read the fields in it. Files are as they are. A form without files
 is read here, because Starlette takes seconds for a long one.
 """
 
@@ -11,7 +12,8 @@ from collections.abc import AsyncGenerator
 from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
-from starlette.datastructures import FormData, UploadFile
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message
@@ -70,7 +72,7 @@ class _Parser(MultiPartParser):
 
     def __init__(self, request: Request, largest_bytes: int) -> None:
         stream = self._counted(request.stream())
-        super().__init__(request.headers, stream, max_files=20, max_part_size=LARGEST_TEXT_BYTES + 1)
+        super().__init__(_without_charset(request.headers), stream, max_files=20, max_part_size=LARGEST_TEXT_BYTES + 1)
         self._fed, self._text_at, self._value_at = 0, 0, 0
         self._largest, self._text_bytes, self._file_bytes = largest_bytes, 0, 0
         self._is_whole = False
@@ -125,6 +127,16 @@ class _Parser(MultiPartParser):
         async for piece in stream:
             yield piece
             self._fed += len(piece)
+
+
+def _without_charset(headers: Headers) -> Headers:
+    """The kind of a form with files, of whose parameters the boundary counts."""
+    _, parameters = parse_options_header(headers["content-type"])
+    kind = _MULTIPART
+    if boundary := parameters.get(b"boundary"):
+        quoted = boundary.decode("latin-1").replace("\\", "\\\\").replace('"', '\\"')
+        kind = f'{_MULTIPART}; boundary="{quoted}"'
+    return Headers({"content-type": kind})
 
 
 def _check(text: bytes, offset: int) -> None:
