@@ -45,15 +45,23 @@ def test_profiles_are_below_the_directory_that_the_desktop_names(
     assert config_file() == Path(kept_in) / "callmark" / "config.toml"
 
 
-def test_a_user_without_a_home_needs_none_unless_a_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As containers run programs: a user id that has no entry in /etc/passwd, and no HOME."""
+@pytest.mark.parametrize("home", [None, "", "relative"])
+def test_a_user_without_a_home_needs_none_unless_a_profile_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str | None
+) -> None:
+    """As containers run programs: a user id that has no entry in /etc/passwd, and no HOME, or one that is none."""
 
     def no_home(_: type[Path]) -> Path:
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(Path, "home", classmethod(no_home))
     for name in ("HOME", "XDG_CONFIG_HOME", *VARIABLES):
         monkeypatch.delenv(name, raising=False)
+    if home is None:
+        monkeypatch.setattr(Path, "home", classmethod(no_home))
+    else:
+        monkeypatch.setenv("HOME", home)
+        monkeypatch.chdir(tmp_path)
+        write_profile(tmp_path / home / ".config/callmark/config.toml", "default", Profile(**GIVEN))
     callmark.Client(**GIVEN).close()
     assert isinstance(token_store(), callmark.MemoryTokenStore)
     with pytest.raises(callmark.CallmarkError, match="missing: base_url="):
@@ -177,6 +185,15 @@ def test_a_blank_inside_is_refused_by_the_options_name_and_no_secret_is_shown(na
     given = {"base_url": "https://a.example", "account_id": "a", "key_id": "k", "api_key": "s"}
     with pytest.raises(callmark.CallmarkError, match=f"{name} must have no blanks") as raised:
         Options(**(given | {name: f"https://a.example/hid\nden {given[name]}"}))  # pyright: ignore[reportArgumentType] - texts
+    assert "hid" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["base_url", "account_id", "key_id", "api_key"])
+def test_bytes_that_are_no_utf_8_are_refused_by_the_options_name_and_no_secret_is_shown(name: str) -> None:
+    """Python has such bytes of a variable as halves of characters."""
+    given: dict[str, Any] = GIVEN | {name: f"{GIVEN[name]}hid\udcff"}
+    with pytest.raises(callmark.CallmarkError, match=f"{name} has bytes that are no UTF-8") as raised:
+        Options(**given)
     assert "hid" not in str(raised.value)
 
 

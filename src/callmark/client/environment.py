@@ -6,6 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from callmark.client.errors import CallmarkError
@@ -51,10 +52,15 @@ def config_file() -> Path:
     """
     configs = Path(os.environ.get("XDG_CONFIG_HOME", ""))
     if not configs.is_absolute():
-        try:
-            configs = Path.home() / ".config"
-        except RuntimeError as exc:
-            raise CallmarkError(
-                "this user has no home directory, where profiles are kept: set HOME or XDG_CONFIG_HOME"
-            ) from exc
+        configs = _home() / ".config"
     return configs / "callmark" / "config.toml"
+
+
+def _home() -> Path:
+    # HOME may be empty, which Python takes for the root, or relative: secrets do not belong where a program is started.
+    if Path(os.environ.get("HOME", "/")).is_absolute():
+        with suppress(RuntimeError):
+            return Path.home()
+    raise CallmarkError(
+        "this user has no home directory, where profiles are kept: set HOME or XDG_CONFIG_HOME to a full path"
+    )

@@ -1,5 +1,6 @@
 """A client's options: from its arguments, a profile that they name, the environment, the default profile."""
 
+import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ class Options:
                 value = SecretText(value)
             if any(map(str.isspace, value)):
                 raise CallmarkError(f"{name} must have no blanks and no line breaks inside: was more than it copied?")
+            if any(unicodedata.category(one) == "Cs" for one in value):  # as Python has such bytes of a variable
+                raise CallmarkError(f"{name} has bytes that are no UTF-8: type it, or copy it from elsewhere")
             object.__setattr__(self, name, value)
         _check_address(self.base_url)
         if self.generation not in GENERATIONS:

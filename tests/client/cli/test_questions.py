@@ -1,4 +1,4 @@
-"""Questions of commands: exit code 1 says that everything was sent, so none that was not answered ends with it."""
+"""Questions of commands, and what cannot be meant: exit code 1 says that everything was sent, so none ends with it."""
 
 from pathlib import Path
 
@@ -33,6 +33,28 @@ async def test_a_push_that_nobody_can_agree_to_ends_before_it_reads_or_asks_anyt
         assert "nobody can be asked here; give --yes" in done.stderr
         assert "receiver   column" not in done.stderr
     assert results_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("push", "FILE", "--yes", "--label-id", "\udcff"), "--label-id"),
+        (("lint", "FILE", "--map", "a=receiver", "--map", "\udcff=caller"), "--map"),
+        (("batches", "show", "\udcff"), "'ID' has bytes"),
+        (("labels", "list", "--base-url", "http://a\udcff"), "--base-url"),
+        (("trigger", "feedback", "--emulator-token", "\udcff"), "--emulator-token"),
+        (("trigger", "feedback", "--emulator-token", "\u00f6"), "--emulator-token"),
+    ],
+)
+async def test_an_argument_of_bytes_that_are_no_utf_8_is_wrong_use(
+    unreachable: Commands, tmp_path: Path, words: tuple[str, ...], named: str
+) -> None:
+    """As quotes are that were copied from a page in Latin-1. The name of a file may have any bytes."""
+    file = orders(tmp_path / "orders-\udcff.csv", 3)
+    done = await unreachable.run(*(file if word == "FILE" else word for word in words))
+    assert (done.exit_code, named in done.stderr) == (WrongUse.exit_code, True), done.stderr
+    assert results_in(tmp_path) == []
+    assert (await unreachable.run("lint", file, "--label-id", "x")).stdout
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import functools
 import os
 import sys
 import tempfile
+import unicodedata
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,10 +129,25 @@ def command(work: Callable[..., None]) -> Callable[..., None]:
     @json_option
     @functools.wraps(work)
     def called(*, profile: str | None, base_url: str | None, as_json: bool, **options: Any) -> None:
+        _check_texts()
         with exit_codes():
             work(CommandSession(Output(as_json=as_json), profile, base_url), **options)
 
     return called
+
+
+def _check_texts() -> None:
+    """Raises UsageError for an argument with bytes that are no UTF-8; names of files may have such."""
+    context = click.get_current_context()
+    for one in context.command.params:
+        given = context.params.get(one.name or "")
+        texts = given if isinstance(given, tuple) else (given,)  # pyright: ignore[reportUnknownVariableType] - of whatever
+        if isinstance(one.type, click.types.StringParamType) and any(map(_is_broken, texts)):  # pyright: ignore[reportUnknownArgumentType] - as above
+            raise click.UsageError(f"{one.get_error_hint(context)} has bytes that are no UTF-8: type it")
+
+
+def _is_broken(text: object) -> bool:
+    return isinstance(text, str) and any(unicodedata.category(one) == "Cs" for one in text)
 
 
 @contextmanager
