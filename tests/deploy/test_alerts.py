@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.domain.personalisation.submitting import new_record
-from tests.domain.signer_certificates.staging import key_pem, make_authority, pem
+from tests.domain.signer_certificates.staging import key_pem, pem
 from tests.domain.webhooks.receiving import QUICK, hang, receiver, staged, status
 from tests.support.alert_rules import Looks, judge
 from tests.support.due_work import run_due_once
@@ -37,7 +37,7 @@ from callmark.domain.mail import jobs as mail_jobs, service as mail
 from callmark.domain.personalisation import partitions, service as personalisation
 from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.signer_certificates import service as signer_certificates
+from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.domain.webhooks.model import SCHEDULE
 from callmark.kit import heartbeats, patience
 from callmark.kit.clock import ProductClock, SystemClock
@@ -50,7 +50,7 @@ from callmark.kit.postgres.database import Database
 from callmark.kit.postgres.migrate import migrations
 from callmark.kit.telemetry.process_metrics import name_process, watch_loop
 from callmark.kit.worker import Worker
-from callmark.passport import TnAuthList
+from callmark.passport import TnAuthList, issue, make_key, make_root
 from callmark.surfaces.app import build_app
 from callmark.surfaces.gateway.metrics import CONNECTED
 
@@ -388,12 +388,13 @@ async def test_a_copy_that_was_not_released(well: Deps) -> None:
         judge({HOST: Looks(before, after)}, "CallmarkOutgoingHeld", *expected, after_minutes=90)
 
 
-@pytest.mark.parametrize(("days", "kind"), [(13, "imported"), (4, "issued")])
-async def test_a_certificate_that_is_about_to_end(well: Deps, days: int, kind: str) -> None:
-    now = well.real_clock.now()
-    leaf, key = make_authority(now).issue(TnAuthList.of(codes=["709J"]), now=now, days=days)
-    before = await scrape(well)
+@pytest.mark.parametrize(("root_days", "days", "kind"), [(99, 13, "imported"), (99, 4, "issued"), (13, 10, "issued")])
+async def test_a_certificate_or_a_root_that_is_about_to_end(well: Deps, root_days: int, days: int, kind: str) -> None:
+    before, now, root_key, key = await scrape(well), well.real_clock.now(), make_key(), make_key()
+    root = make_root("Network", root_key, now=now, days=root_days)
+    leaf = issue("Acme", key.public_key(), root, root_key, TnAuthList.of(codes=["709J"]), now=now, days=days)
+    await roots.add_roots(well, pem(root), by=SYSTEM)
     await signer_certificates.import_certificate(well, None, pem(leaf), key_pem(key), by=SYSTEM)
     async with well.db.connection() as tx:
         await tx.execute("UPDATE signer_certificate SET is_imported = $1", kind == "imported")
-    judge({HOST: Looks(before, await scrape(well))}, "CallmarkCertificateEnds")
+    judge({HOST: Looks(before, await scrape(well))}, f"Callmark{'Root' if root_days < 14 else 'Certificate'}Ends")

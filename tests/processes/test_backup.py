@@ -19,7 +19,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.persons.model import KnownErasure
 from callmark.domain.persons.service import sql_again
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.signer_certificates import keys as signing_keys, service as signer_certificates
+from callmark.domain.signer_certificates import keys as signing_keys, roots, service as signer_certificates
 from callmark.kit.clock import SystemClock
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import SetupError
@@ -102,7 +102,9 @@ async def test_a_copy_has_no_keys_that_sign_calls_and_the_installation_itself_ke
     variables, now = {"CALLMARK_POSTGRES_DSN": engines.dsn, "CALLMARK_SECRET_KEY": SECRET_KEY}, deps.real_clock.now()
     business, (number, *_) = await make_signing_business(deps)
     assert await signer_of(deps, business.account_id, number)  # which issues its certificate
-    leaf, key = make_authority(now).issue(TnAuthList.of(codes=["709J"]), now=now)
+    authority = make_authority(now)
+    leaf, key = authority.issue(TnAuthList.of(codes=["709J"]), now=now)
+    await roots.add_roots(deps, pem(authority.issuer), by=SYSTEM)
     await signer_certificates.import_certificate(deps, None, pem(leaf), key_pem(key), by=SYSTEM)
     assert (await run_beside("backup", folder, **variables)).returncode == 0
     restoring = ("restore", only(folder), "--replace", "--yes")
@@ -113,7 +115,7 @@ async def test_a_copy_has_no_keys_that_sign_calls_and_the_installation_itself_ke
     assert copy.returncode == 0, copy.stderr
     assert await signing_keys_of(engines.dsn) == {"trust_root": 0, "signer_certificate": 0}
     async with connect(engines.dsn) as tx:
-        assert await tx.fetchval("SELECT count(*) FROM trust_root") == 1  # what the original signed still counts
+        assert await tx.fetchval("SELECT count(*) FROM trust_root") == 2  # what the original signed still counts
         assert await signing_keys.forget_all(tx, now) == 0, "a restore forgets as many"
 
 

@@ -146,6 +146,13 @@ def check_chain(
     raise fault
 
 
+def check_root(certificate: x509.Certificate) -> None:
+    """Raises PassportError where nothing below this root can count, at any time."""
+    if issuing_key(certificate) is None:
+        raise _unsupported("its key is not on the curve P-256, P-384 or P-521")
+    _check_one(certificate, 1, certificate.not_valid_before_utc)
+
+
 def _leads_nowhere(chain: Iterable[x509.Certificate]) -> PassportError:
     why = "the certificate does not lead to a trusted root"
     if any(one.signature_algorithm_oid not in _SIGNED_WITH for one in chain):

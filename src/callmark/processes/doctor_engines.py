@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 from callmark.domain.audit import sealing
 from callmark.domain.mail import service as mail
 from callmark.domain.retention import service as retention
-from callmark.domain.signer_certificates import service as signer_certificates
+from callmark.domain.signer_certificates import checks as signer_certificates
 from callmark.kit import checks
 from callmark.kit.checks import CheckResult
 from callmark.kit.clock import SystemClock
@@ -44,7 +44,8 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
                 yield await mail.check(tx, settings, probes=True)
                 yield await sealing.check(tx, SystemClock().now())
                 yield await retention.check(tx, settings, SystemClock().now())
-                yield await signer_certificates.check(tx, settings, public_url(settings), SystemClock().now())
+                yield await signer_certificates.check_signing(tx, settings, public_url(settings), SystemClock().now())
+                yield await signer_certificates.check_roots(tx, SystemClock().now())
                 yield await checks.outgoing(tx)
                 yield checks.alive(await heartbeats_of(tx))
     except EngineRefuses as exc:

@@ -25,7 +25,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.signer_certificates import roots, service as signer_certificates
+from callmark.domain.signer_certificates import checks, roots, service as signer_certificates
 from callmark.domain.signer_certificates.jobs import keep_certificates
 from callmark.domain.signer_certificates.model import StoredCertificate
 from callmark.kit.errors import Conflict, NotFound
@@ -39,19 +39,21 @@ NUMBER = "12025551000"
 
 
 @pytest.fixture
-def authority(deps: Deps) -> Authority:
-    return make_authority(deps.real_clock.now())
+async def authority(deps: Deps) -> Authority:
+    """One that is trusted, also if a file has no issuers."""
+    made = make_authority(deps.real_clock.now())
+    await roots.add_roots(deps, pem(made.root, made.issuer), by=SYSTEM)
+    return made
 
 
 async def account_of(deps: Deps) -> AccountId:
     return (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
 
 
-async def test_an_imported_certificate_signs_and_counts_for_those_who_trust_its_root(
-    deps: Deps, authority: Authority
-) -> None:
+async def test_an_imported_certificate_signs_and_counts_for_those_who_trust_its_root(deps: Deps) -> None:
     here, now = public(deps), deps.real_clock.now()
-    account_id = await account_of(deps)
+    account_id, authority = await account_of(deps), make_authority(now)
+    await roots.add_roots(here, pem(authority.root), by=OPERATOR)
     leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=now)
     file = pem(leaf, authority.issuer, authority.root)
     stored = await signer_certificates.import_certificate(here, account_id, file, key_pem(key), by=OPERATOR)
@@ -60,8 +62,6 @@ async def test_an_imported_certificate_signs_and_counts_for_those_who_trust_its_
     signer = await signer_of(here, account_id, number)
     assert signer
     header = signer.rich_call_data(number, ["12025550199"], RichCallData("Acme"), now=now)
-    assert await roots.trusted_roots(here) == []
-    await roots.add_roots(here, pem(authority.root), by=OPERATOR)
     trusted = await roots.trusted_roots(here)
     verified = verify(header, CallParties.of(NUMBER, "12025550199"), stored.chain.encode(), trusted, now=now)
     assert verified.claims.rcd
@@ -73,12 +73,13 @@ async def test_a_certificate_counts_until_the_first_on_its_way_to_the_root_ends(
     clock = FakeClock(deps.real_clock.now())
     here, authority = at(deps, clock), make_authority(clock.now())
     leaf, key = authority.issue(TnAuthList.of([number]), now=clock.now(), days=3000)
-    file = pem(leaf, authority.issuer, authority.root)
+    await roots.add_roots(here, pem(authority.root), by=OPERATOR)
+    file = pem(leaf, authority.issuer)
     stored = await signer_certificates.import_certificate(here, business.account_id, file, key_pem(key), by=OPERATOR)
     assert stored.not_after == authority.issuer.not_valid_after_utc
     clock.advance(stored.not_after - clock.now() - timedelta(days=13))
     async with deps.db.connection() as tx:
-        found = await signer_certificates.check(tx, deps.settings, here.public_url, clock.now())
+        found = await checks.check_signing(tx, deps.settings, here.public_url, clock.now())
     assert not found.ok
     clock.advance(timedelta(days=14))
     signer = await signer_of(here, business.account_id, number)
@@ -190,6 +191,7 @@ async def test_a_certificate_comes_back_to_its_address(deps: Deps, authority: Au
 async def test_two_authorities_may_use_one_serial_number(deps: Deps, authority: Authority) -> None:
     leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
     other = make_authority(deps.real_clock.now())
+    await roots.add_roots(deps, pem(other.issuer), by=OPERATOR)
     namesake = (
         x509.CertificateBuilder()
         .subject_name(leaf.subject)
@@ -229,7 +231,7 @@ async def test_what_ends_soon_or_cannot_be_got_is_told(deps: Deps, authority: Au
 
     async def look(url: str, days: int = 0) -> tuple[bool, str]:
         async with deps.db.connection() as tx:
-            found = await signer_certificates.check(tx, deps.settings, url, now + timedelta(days=days))
+            found = await checks.check_signing(tx, deps.settings, url, now + timedelta(days=days))
         return found.ok, found.advice
 
     assert await look("http://calls.example") == (True, "")
@@ -240,3 +242,8 @@ async def test_what_ends_soon_or_cannot_be_got_is_told(deps: Deps, authority: Au
     assert not ok
     assert "Import the successor" in advice
     assert await look("http://calls.example") == (False, "Set CALLMARK_PUBLIC_URL to an https:// address.")
+    for root in await roots.list_roots(deps):
+        await roots.remove_root(deps, root.id, by=OPERATOR)
+    ok, advice = await look("https://calls.example")
+    assert not ok
+    assert advice.startswith("Trust the root of their network")

@@ -19,7 +19,7 @@ from tests.domain.signer_certificates.staging import (
 from tests.support.actors import OPERATOR
 
 from callmark.domain.deps import Deps
-from callmark.domain.signer_certificates import service as signer_certificates
+from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.kit.errors import InvalidInput
 from callmark.passport import TnAuthList, make_key
 from callmark.passport.authority import TN_AUTH_LIST
@@ -28,8 +28,11 @@ NUMBER = "12025551000"
 
 
 @pytest.fixture
-def authority(deps: Deps) -> Authority:
-    return make_authority(deps.real_clock.now())
+async def authority(deps: Deps) -> Authority:
+    """One whose root is trusted."""
+    made = make_authority(deps.real_clock.now())
+    await roots.add_roots(deps, pem(made.root), by=OPERATOR)
+    return made
 
 
 class Files(Struct):
@@ -98,6 +101,17 @@ def rsa_key(authority: Authority, deps: Deps) -> Files:
 
 def an_issuer(authority: Authority, deps: Deps) -> Files:  # noqa: ARG001 - one of many
     return Files(pem(authority.issuer), key_pem(authority.issuer_key))
+
+
+def without_its_issuer(authority: Authority, deps: Deps) -> Files:
+    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
+    return Files(pem(leaf), key_pem(key))
+
+
+def of_another_network(authority: Authority, deps: Deps) -> Files:  # noqa: ARG001 - one of many
+    other = make_authority(deps.real_clock.now())
+    leaf, key = other.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
+    return Files(pem(leaf, other.issuer, other.root), key_pem(key))
 
 
 def strangers_chain(authority: Authority, deps: Deps) -> Files:
@@ -180,6 +194,8 @@ def cut(authority: Authority, deps: Deps) -> Files:
         (wrong_curve, "certificate", "P-256"),
         (rsa_key, "certificate", "P-256"),
         (an_issuer, "certificate", "put the signer's first"),
+        (without_its_issuer, "certificate", "refuse it: the certificate does not lead to a trusted root"),
+        (of_another_network, "certificate", "callmark stir root add"),
         (strangers_chain, "certificate", "do not lead to it"),
         (beyond_its_issuer, "certificate", "its issuer.s does not"),
         (too_many, "certificate", "more than 5"),

@@ -1,9 +1,13 @@
 """Trusted roots: added, listed, removed, and those that are refused; the installation's own."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from msgspec.structs import replace
 from tests.domain.signer_certificates.staging import (
     Authority,
     make_authority,
@@ -13,8 +17,9 @@ from tests.support.actors import OPERATOR
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import TrustRootId
-from callmark.domain.signer_certificates import roots
+from callmark.domain.signer_certificates import checks, queries, roots
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.kit.ids import new_id
 from callmark.passport import TnAuthList, make_key, make_root
 
 NUMBER = "12025551000"
@@ -23,6 +28,23 @@ NUMBER = "12025551000"
 @pytest.fixture
 def authority(deps: Deps) -> Authority:
     return make_authority(deps.real_clock.now())
+
+
+def make_limited_root(now: datetime) -> x509.Certificate:
+    """It is for some names alone, which we do not apply."""
+    key, name = make_key(), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Limited")])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=100))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.NameConstraints([x509.DNSName("example")], None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
 
 
 async def test_roots_are_trusted_listed_and_removed(deps: Deps, authority: Authority) -> None:
@@ -69,3 +91,30 @@ async def test_there_is_one_root_of_its_own_and_its_key_is_stored_encrypted(deps
         sealed = await tx.fetchval("SELECT sealed_key FROM trust_root")
     assert len(sealed) > 100
     assert b"\x2a\x86\x48\xce\x3d" not in sealed  # how a key in the open begins
+
+
+async def test_roots_that_end_or_that_count_for_nothing_are_named(deps: Deps) -> None:
+    """Older versions trusted some below which nothing counts."""
+    now, key = deps.real_clock.now(), make_key()
+
+    async def look(days: int = 0) -> tuple[bool, str, str]:
+        async with deps.db.connection() as tx:
+            found = await checks.check_roots(tx, now + timedelta(days=days))
+        return found.ok, found.detail, found.advice
+
+    assert await look() == (True, "none", "")
+    own = await roots.create_root(deps, "Own", None, by=OPERATOR)
+    await roots.add_roots(deps, pem(make_root("Short", key, now=now, days=20)), by=OPERATOR)
+    assert await look() == (True, "2", "")
+    ok, detail, advice = await look(7)
+    assert (ok, detail) == (False, f"2; ending soon: 'Short' (until {now + timedelta(days=20):%Y-%m-%d})")
+    assert advice.startswith("Trust the successors")
+    ok, detail, advice = await look(21)
+    assert (ok, "without effect: 'Short' (ended on" in detail) == (False, True)
+    assert advice.startswith("Remove those that have ended")
+    assert (await look(3640))[2].startswith("Replace your own")
+    limited = make_limited_root(now)
+    row, der = replace(own, id=TrustRootId(new_id()), is_own=False), limited.public_bytes(Encoding.DER)
+    async with deps.db.transaction() as tx:
+        await queries.insert_root(tx, row, der, b"", None)
+    assert (await look())[1] == "3; without effect: 'Own' (a certificate has the critical extension 2.5.29.30)"

@@ -92,6 +92,9 @@ def test_certificates_are_issued_imported_and_listed(here: Here, account: str, t
     files[0].write_bytes(pem(leaf, authority.issuer))
     files[1].write_bytes(key_pem(key))
     options = ["--account", account, "--certificate", str(files[0]), "--key", str(files[1])]
+    assert "does not lead to a trusted root" in here.error("stir", "certificate", "import", *options)
+    (tmp_path / "root.pem").write_bytes(pem(authority.root))
+    here.text("stir", "root", "add", str(tmp_path / "root.pem"))
     imported = here.json("stir", "certificate", "import", *options)
     assert (imported["numbers"], imported["serial"]) == (6, f"{leaf.serial_number:x}")
     assert imported["url"] == f"http://127.0.0.1:8700/stir/v1/certs/{imported['serial']}.pem"

@@ -17,7 +17,9 @@ LIST = "/console/operator/certificates"
 async def imported(deps: Deps) -> StoredCertificate:
     now = deps.real_clock.now()
     allowed = TnAuthList.of(["12025551000"], [NumberRange("12025552000", 1500)], ["709J"])
-    leaf, key = make_authority(now).issue(allowed, now=now)
+    authority = make_authority(now)
+    leaf, key = authority.issue(allowed, now=now)
+    await roots.add_roots(deps, pem(authority.issuer), by=SYSTEM)
     return await signer_certificates.import_certificate(deps, None, pem(leaf), key_pem(key), by=SYSTEM)
 
 

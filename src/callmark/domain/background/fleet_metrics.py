@@ -16,7 +16,7 @@ from callmark.domain.background import service as background
 from callmark.domain.background.service import PeriodicJob, Queue
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.partitions import DAILY_TABLES
-from callmark.domain.signer_certificates import service as signer_certificates
+from callmark.domain.signer_certificates import checks as signer_certificates
 from callmark.domain.webhooks.dispatch.backlog import Backlog, read_backlog
 from callmark.domain.work_names import WorkName
 from callmark.kit import checks, patience
@@ -83,7 +83,8 @@ _SIZE = ReadMetric("callmark_database_size_bytes", "gauge", "Size of the databas
 _CERTIFICATE_ENDS = ReadMetric(
     "callmark_certificate_ends_seconds",
     "gauge",
-    "In how long the first certificate that calls are signed with ends: of those issued here, and of those imported.",
+    "In how long the first certificate ends: of those that calls are signed with, issued here or imported, and of the"
+    " trusted roots.",
     ["kind"],
 )
 

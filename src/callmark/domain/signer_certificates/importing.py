@@ -28,8 +28,11 @@ class ReadImport(NamedTuple):
     ends: datetime
 
 
-def read_import(pem: bytes, key_pem: bytes, now: datetime) -> ReadImport:
-    """What two files hold. Raises InvalidInput about `certificate` or `key` that says what is wrong."""
+def read_import(pem: bytes, key_pem: bytes, roots: Sequence[x509.Certificate], now: datetime) -> ReadImport:
+    """What two files hold, for verifiers that trust the roots that are trusted here.
+
+    Raises InvalidInput about `certificate` or `key` that says what is wrong.
+    """
     chain = _read(pem)
     _check_leaf(chain[0], now)
     ends = chain[0].not_valid_after_utc
@@ -41,7 +44,15 @@ def read_import(pem: bytes, key_pem: bytes, now: datetime) -> ReadImport:
     key = _read_key(key_pem)
     if key.public_key() != chain[0].public_key():
         raise InvalidInput("the key is not the one of this certificate", field="key")
-    return ReadImport([chain[0], *(one for one in chain[1:] if one.issuer != one.subject)], key, ends)
+    served = [chain[0], *(one for one in chain[1:] if one.issuer != one.subject)]
+    try:
+        until = check_chain(served, roots, now=now).valid_until
+    except PassportError as exc:
+        raise _bad(
+            f"verifiers would refuse it: {exc.detail}. Trust the root of the network first: `callmark stir root add`."
+            " The file needs the certificate and those that issued it, up to the one below the root"
+        ) from exc
+    return ReadImport(served, key, min(ends, until))
 
 
 def covers_all(new: TnAuthList, old: TnAuthList) -> bool:

@@ -134,6 +134,14 @@ async def select_in_use(tx: Tx, account_id: AccountId | None) -> list[tuple[Stor
     return [(_stored(row), row["sealed_key"]) for row in rows]
 
 
+async def select_imported_in_use(tx: Tx) -> list[StoredCertificate]:
+    """Imported certificates in use, of everyone."""
+    rows = await tx.fetch(
+        _STORED + " FROM signer_certificate WHERE retired_at IS NULL AND is_imported ORDER BY created_at, id"
+    )
+    return list(map(_stored, rows))
+
+
 async def select_certificates(tx: Tx, account_id: AccountId | None, *, of_all: bool) -> list[StoredCertificate]:
     """Certificates, retired ones too, the newest first: of every account, or of one (None: the operator's)."""
     rows = await tx.fetch(

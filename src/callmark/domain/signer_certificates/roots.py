@@ -19,7 +19,8 @@ from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import sealer
 from callmark.kit.text import clean_line
-from callmark.passport.certificates import UNREADABLE, issuing_key, make_key, make_root
+from callmark.passport.certificates import UNREADABLE, check_root, make_key, make_root
+from callmark.passport.errors import PassportError
 
 KEPT_S = 5.0
 """How long a process uses the roots that it has read."""
@@ -84,7 +85,8 @@ async def add_roots(deps: Deps, pem: bytes, *, by: Actor) -> list[TrustRoot]:
         for one in _read_file(pem)
     ]
     for root in roots:
-        if wrong := _what_is_wrong(root.certificate, deps):
+        has_ended = now > root.certificate.not_valid_after_utc
+        if wrong := "it has expired" if has_ended else why_no_root(root.certificate):
             raise InvalidInput(f"{root.name!r} cannot be a root: {wrong}", field="file")
     added: list[TrustRoot] = []
     async with deps.db.transaction() as tx:
@@ -143,19 +145,13 @@ def _read_file(pem: bytes) -> list[x509.Certificate]:
     return found
 
 
-def _what_is_wrong(certificate: x509.Certificate, deps: Deps) -> str:
-    """Why certificates that it issued could not count; empty when they can."""
-    if deps.real_clock.now() > certificate.not_valid_after_utc:
-        return "it has expired"
+def why_no_root(certificate: x509.Certificate) -> str:
+    """Why nothing that it issued can count, at any time; empty when that can."""
     try:
-        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except x509.ExtensionNotFound:
-        return "it may not issue certificates"
-    except UNREADABLE as exc:
-        return f"it cannot be read ({exc})"
-    if not basic.ca:
-        return "it may not issue certificates"
-    return "" if issuing_key(certificate) else "its key is not on the curve P-256, P-384 or P-521"
+        check_root(certificate)
+    except PassportError as exc:
+        return exc.detail
+    return ""
 
 
 async def _insert(tx: Tx, root: TrustRoot, sealed_key: bytes | None) -> bool:

@@ -24,12 +24,10 @@ from callmark.domain.signer_certificates import importing, issuing, keys, querie
 from callmark.domain.signer_certificates.issuing import IssuedFacts, Renewal
 from callmark.domain.signer_certificates.lots import lot_at
 from callmark.domain.signer_certificates.model import ChosenSigner, SigningCertificate, StoredCertificate, is_in_time
-from callmark.kit.checks import CheckResult
 from callmark.kit.errors import Conflict, NotFound, SetupError, Unavailable, found
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import marked_key, sealer
-from callmark.kit.settings import Settings
 from callmark.passport.authority import TnAuthList
 from callmark.passport.certificates import read_authority, read_chain
 from callmark.passport.claims import Claims, Kind
@@ -45,14 +43,6 @@ COUNTS_AFTER_RETIRED = timedelta(minutes=2)
 _PARSED_S = 3600.0
 _TRIED_S = 1.0
 """How long an account for which nothing could be issued is not tried again."""
-
-
-WARNED_BEFORE = {"imported": timedelta(days=14), "issued": timedelta(days=5)}
-"""How long before its end a certificate is reported; ours should have been replaced by then."""
-_WHEN_LATE = {
-    "imported": "Import the successor: `callmark stir certificate import`; retire one that nobody needs.",
-    "issued": "Start a worker: it replaces those of this installation's own root, unless that ends too.",
-}
 
 
 class _InUse(Struct, frozen=True):
@@ -223,7 +213,8 @@ async def import_certificate(
     the files, NotFound for the account, Conflict where it is in use already.
     """
     now = deps.real_clock.now()
-    chain, key, ends = importing.read_import(pem, key_pem, now)
+    trusted = [root.certificate for root in await roots.list_roots(deps)]
+    chain, key, ends = importing.read_import(pem, key_pem, trusted, now)
     allowed, _ = read_authority(chain[0])
     stored = issuing.stored_of(account_id, chain, ends, "", now, is_imported=True)
     async with deps.db.transaction() as tx:
@@ -252,25 +243,6 @@ async def retire_certificate(deps: Deps, serial: str, *, by: Actor) -> StoredCer
             await _note(deps, tx, by, AuditAction.CERTIFICATE_RETIRED, stored)
     deps.memory.forget(_key(stored.account_id))
     return stored
-
-
-async def ends(tx: Tx) -> dict[str, datetime]:
-    """When the first certificate in use ends: of those `issued` by our own root, and of those `imported`."""
-    return await queries.select_ends(tx)
-
-
-async def check(tx: Tx, settings: Settings, public_url: str, now: datetime) -> CheckResult:
-    """Whether calls can be signed as long as nobody does anything."""
-    name, first = "signed calls", await queries.select_ends(tx)
-    if not first:
-        return CheckResult(name, ok=True, detail="no certificate is in use")
-    if not settings.allows_plain_http and not public_url.startswith("https://"):
-        advice = "Set CALLMARK_PUBLIC_URL to an https:// address."
-        return CheckResult(name, ok=False, detail=f"certificates cannot be got from {public_url}", advice=advice)
-    told = ", ".join(f"{kind} until {until:%Y-%m-%d}" for kind, until in sorted(first.items()))
-    late = [kind for kind, until in first.items() if until - now < WARNED_BEFORE[kind]]
-    advice = " ".join(_WHEN_LATE[kind] for kind in sorted(late))
-    return CheckResult(name, ok=not late, detail=f"certificates: {told}", advice=advice)
 
 
 async def list_certificates(deps: Deps, account_id: AccountId | None = None) -> list[StoredCertificate]:
