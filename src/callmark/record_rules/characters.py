@@ -21,15 +21,15 @@ _NEWER_EMOJI = range(0x1F000, 0x1FB00)
 its version. Scripts newer than it are in no phone's font, so a name in nothing else is an empty box."""
 _IN_PLACE_OF_ANOTHER = frozenset("\ufffc\ufffd")
 """Drawn, but for what is missing: an object that is not text, and a character lost in a conversion."""
-NEVER_SHOWN = (
-    r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    r"\ufe00-\ufe0e\ufeff\ufff0-\ufffb"
+CONTROL = r"\x00-\x1f\x7f"
+"""The control characters of ASCII, which are refused in every place, for a class of any language's regular expressions:
+the other refused characters have no escape that Ruby, PHP and Go all read."""
+_REFUSED_CLASS = CONTROL + (
+    r"\x80-\x9f\xad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0e\ufeff"
+    r"\ufff0-\ufffb\ud800-\udfff\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""Refused in every place, for a class of a regular expression of any language: C0 and C1, line and paragraph
-separators, bidi embeddings, overrides and isolates, what Unicode calls default ignorable, other format characters."""
-_REFUSED_CLASS = (
-    NEVER_SHOWN + r"\ud800-\udfff\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
+"""Refused in every place: C0 and C1, line and paragraph separators, bidi embeddings, overrides and isolates, what
+Unicode calls default ignorable, other format characters, halves of characters."""
 _REFUSED = re.compile(f"[{_REFUSED_CLASS}]")
 _TO_LOOK_AT = re.compile(f"[{_REFUSED_CLASS}{_ZWNJ}{_ZWJ}{_EMOJI_STYLE}]")
 _BLACK_FLAG = "\U0001f3f4"

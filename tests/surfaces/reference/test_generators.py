@@ -148,6 +148,26 @@ def test_no_schema_has_a_form_that_generators_trip_over(of: str) -> None:
             assert all("$ref" in one or one == {"type": "null"} for one in choices), path
 
 
+CLASS = r"\[\^?(?:[^]\\[]|\\x[0-7][0-9a-f])+\]"
+COUNT = r"(?:[*+?]|\{[0-9]{1,3}(?:,[0-9]{1,3})?\})?"
+COMMON = re.compile(rf"(?:\((?!\?)|(?:\)|[^][\\{{}}*+?.()]|\\[+.]|{CLASS}){COUNT})+")
+"""What Ruby, PHP, Go, ECMAScript, Java and Python read alike: groups, characters, classes of characters and how many of
+each, up to 999. Of escapes only `\\xHH` below 80, in a class, and `\\+` and `\\.`; and nothing that looks ahead."""
+COUNTED_BYTES = re.compile(r"\[\^(?:[^]\\]|\\.)+\](?:\?|\{)")
+"""How many there are of what a class leaves out: PHP counts bytes, because generators set no flag for UTF-8."""
+SPECIAL = re.compile(r"#[$@{]|--|&&|~~|\|\|")
+"""What Ruby puts a value in place of, and what engines read, or will read, as taking classes together."""
+
+
+@pytest.mark.parametrize("of", DOCUMENTS)
+def test_a_pattern_is_one_that_every_language_reads_alike(of: str) -> None:
+    """A client in a language that does not read one cannot be loaded, or refuses every value of the field."""
+    patterns = {one["pattern"] for _, one in parts(document(of)) if isinstance(one.get("pattern"), str)}
+    assert patterns
+    assert [one for one in patterns if not (one.isascii() and COMMON.fullmatch(one))] == []
+    assert [one for one in patterns if COUNTED_BYTES.search(one) or SPECIAL.search(one)] == []
+
+
 @pytest.mark.parametrize("name", document()["webhooks"])
 def test_what_a_webhook_is_sent_is_typed_and_its_examples_fit(name: str) -> None:
     item = document()["components"]["pathItems"][name]["post"]

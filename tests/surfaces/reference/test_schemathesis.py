@@ -41,7 +41,7 @@ from callmark.domain.persons import service as persons
 from callmark.domain.policy.model import SYSTEM
 from callmark.instants import to_ms
 from callmark.kit.ids import random_uuid
-from callmark.record_rules.characters import NEVER_SHOWN, is_showable
+from callmark.record_rules.characters import CONTROL, is_showable
 from callmark.surfaces.api.management.route import TAG
 from callmark.surfaces.api.operator.route import OPERATOR_BASE
 from callmark.surfaces.api.own.route import BASE
@@ -201,9 +201,9 @@ def misjudged(operation: Operation, case: Case, answer: httpx.Response) -> list[
 
 
 def _is_beyond_a_pattern(case: Case) -> bool:
-    """Whether a text of the record is refused for how its characters stand together, which no pattern can say."""
+    """Whether a text of the record is refused for what no pattern says: characters beyond ASCII, and their order."""
     texts = [fields_of(case.body).get(name) for name in TEXTS]
-    hidden = re.compile(f"[{NEVER_SHOWN}]")
+    hidden = re.compile(f"[{CONTROL}]")
     return any(isinstance(text, str) and not is_showable(text) and not hidden.search(text) for text in texts)
 
 
