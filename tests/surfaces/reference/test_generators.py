@@ -146,6 +146,7 @@ def test_no_schema_has_a_form_that_generators_trip_over(of: str) -> None:
             assert schema.keys() <= {"$ref", "description"}, path
         if {"type": "null"} in choices:
             assert all("$ref" in one or one == {"type": "null"} for one in choices), path
+        assert not ("default" in schema and schema.keys() & {"anyOf", "oneOf"}), path
 
 
 CLASS = r"\[\^?(?:[^]\\[]|\\x[0-7][0-9a-f])+\]"

@@ -1,7 +1,8 @@
 """Brings JSON Schema as msgspec writes it to the forms that client generators understand, with the same meaning.
 
-Generators take `anyOf` for a choice between types: `{}` as a choice, or `anyOf` beside `$ref`, makes them fail,
-emit code that does not compile, or forget a format. What may be null is therefore one type with "null" beside it.
+Generators take `anyOf` for a choice between types: `{}` as a choice, `anyOf` beside `$ref`, or `default` beside
+`anyOf` makes them fail, emit code that does not compile, or forget a format. What may be null is therefore one type
+with "null" beside it, and a choice has no default; its description says what holds without a value.
 """
 
 from typing import cast
@@ -15,7 +16,7 @@ _NULL: Json = {"type": "null"}
 def plain(document: Json) -> Json:
     """The document, or an object in it, with every schema in the plain form."""
     made: Json = {key: one if key in {"example", "examples"} else _plain(one) for key, one in document.items()}
-    return _nullable(made) if isinstance(made.get("anyOf"), list) else made
+    return _choice(made) if isinstance(made.get("anyOf"), list) else made
 
 
 def _plain(part: object) -> object:
@@ -40,6 +41,11 @@ def _schemas(part: object) -> list[Json]:
         return []
     inside = cast("Json", part)
     return [inside, *(found for one in inside.values() for found in _schemas(one))]
+
+
+def _choice(schema: Json) -> Json:
+    made = _nullable(schema)
+    return {key: one for key, one in made.items() if key != "default"} if "anyOf" in made else made
 
 
 def _nullable(schema: Json) -> Json:

@@ -51,7 +51,7 @@ class SinkIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     headers: _Headers = {}
     body: Annotated[Annotated[str, Meta(max_length=_MOST_CHARACTERS)] | UnsetType, Meta(description=_BODY)] = UNSET
     drip: Annotated[
-        bool | _Seconds, Meta(description=f"{_DRIP}`true` is half a second, `false` or 0 sends it whole.")
+        bool | _Seconds, Meta(description=f"{_DRIP}`true` is half a second; `false`, 0 or none sends it whole.")
     ] = False
     reset: _Reset = False
 
