@@ -149,6 +149,7 @@ def test_no_schema_has_a_form_that_generators_trip_over(of: str) -> None:
         assert not ("default" in schema and schema.keys() & {"anyOf", "oneOf"}), path
 
 
+
 CLASS = r"\[\^?(?:[^]\\[]|\\x[0-7][0-9a-f])+\]"
 COUNT = r"(?:[*+?]|\{[0-9]{1,3}(?:,[0-9]{1,3})?\})?"
 COMMON = re.compile(rf"(?:\((?!\?)|(?:\)|[^][\\{{}}*+?.()]|\\[+.]|{CLASS}){COUNT})+")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.support.factories import make_cast, phone
 from tests.support.fake_clock import FakeClock
+from tests.support.openapi import UNDOCUMENTED
 from tests.surfaces.stir.staging import Network, claims_of, count, headers_of, make_edge, network, not_refused
 
 from callmark.domain.deps import Deps
@@ -61,6 +62,15 @@ async def test_without_a_record_a_proven_number_shows_what_it_is_listed_with(the
     rcd = claims_of(branded).rcd
     assert rcd
     assert rcd.name == "Acme Deliveries"
+
+
+async def test_either_side_may_be_one_number_or_a_list(there: Network) -> None:
+    receiver = phone()
+    asked = there.signing(receiver, orig={"tn": [there.caller]}, dest={"tn": receiver})
+    headers, beside = {"Authorization": f"Bearer {there.operator}"}, {UNDOCUMENTED: True}
+    answer = await there.client.post("/stir/v1/signing", json=asked, headers=headers, extensions=beside)
+    claims = claims_of(answer.json()["signingResponse"]["identity"])
+    assert (claims.orig.numbers, claims.dest.numbers) == ((there.caller,), (receiver,))
 
 
 async def test_an_announced_number_is_attested_in_part_and_named_inside_the_one_token(there: Network) -> None:

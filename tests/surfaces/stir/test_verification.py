@@ -108,7 +108,7 @@ async def test_the_name_inside_the_one_token_of_an_announced_number_shows(there:
 async def test_both_spellings_of_the_question_are_read(there: Network) -> None:
     receiver = phone()
     header = (await there.sign(receiver))["identity"]
-    party = {"from": {"tn": f"+{there.caller}"}, "to": {"tn": receiver}}
+    party = {"from": {"tn": f"+{there.caller}"}, "to": {"tn": [receiver]}}
     answer = await there.post("verification", {"verificationRequest": {"identityHeader": header} | party})
     assert answer.json()["verificationResponse"]["verstat"] == "TN-Validation-Passed"
     answer = await there.post("verification", {"verificationRequest": {"identity": ""} | party})
@@ -116,7 +116,7 @@ async def test_both_spellings_of_the_question_are_read(there: Network) -> None:
     assert (told["verstat"], told["reasoncode"], told["reasontext"]) == ("No-TN-Validation", 428, "Use Identity Header")
     answer = await there.post("verification", {"verificationRequest": {"identityHeaders": [header] * 11} | party})
     assert answer.status_code == 200, "one header eleven times is one"
-    answer = await there.post("verification", {"verificationRequest": {"identity": header, "to": {"tn": receiver}}})
+    answer = await there.post("verification", {"verificationRequest": {"identity": header, "to": {"tn": [receiver]}}})
     assert answer.json()["requestError"]["serviceException"]["variables"] == ["from"]
 
 

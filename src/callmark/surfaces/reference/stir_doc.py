@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from callmark.domain.signed_calls.model import NotAuthorised
+from callmark.domain.signed_calls.model import MOST_RECEIVERS, NotAuthorised
 from callmark.domain.signed_calls.signing import SIGNED_WITHIN
 from callmark.kit.errors import (
     AppError,
@@ -183,9 +183,16 @@ _MANDATORY = {
     "VerificationIn": ("from", "to"),
     "VerificationBody": ("verificationRequest",),
     "CallOutcomeBody": ("call_id", "orig", "dest", "outcome"),
-    "Numbers": ("tn",),
+    "CallingParty": ("tn",),
+    "CalledParty": ("tn",),
 }
 """What a request must have. Its Structs leave it open, because the standard has a message of its own for what lacks."""
+_ONE_FORM: dict[str, Json] = {
+    "CallingParty": {"type": "string"},
+    "CalledParty": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MOST_RECEIVERS},
+}
+"""How each side has its numbers in the standard. The server reads both forms on both sides; of such a choice generators
+for Java make what does not compile (docs/decisions/0015-generated-clients.md)."""
 
 
 class StirErrors:
@@ -265,4 +272,8 @@ def stir_openapi(public_url: str, version: str) -> Json:
     schemas: Json = document["components"]["schemas"]
     for name, fields in _MANDATORY.items():
         schemas[name]["required"] = list(fields)
+    for name, form in _ONE_FORM.items():
+        told: Json = schemas[name]["properties"]["tn"]
+        del told["anyOf"]
+        told |= form
     return document

@@ -35,11 +35,19 @@ _Value = TypeVar("_Value")
 
 
 class Numbers(Struct):
-    """Who calls, or who is called: one telephone number or several."""
+    """One telephone number or several. Both forms are read; the document has one of them for each side of a call."""
 
     tn: Annotated[
         str | list[str] | UnsetType, Meta(description="Telephone numbers with country code, in any spelling of SIP.")
     ] = UNSET
+
+
+class CallingParty(Numbers):
+    """Who calls: one telephone number."""
+
+
+class CalledParty(Numbers):
+    """Who is called: one telephone number or several."""
 
 
 # signing ------------------------------------------------------------------------------------------------------------
@@ -52,8 +60,8 @@ class SigningIn(Struct, rename="camel"):
         str | UnsetType,
         Meta(description="The most that you can answer for.", extra_json_schema={"enum": ["A", "B", "C"]}),
     ] = UNSET
-    orig: Annotated[Numbers | UnsetType, Meta(description="Who calls: one number.")] = UNSET
-    dest: Annotated[Numbers | UnsetType, Meta(description="Who is called.")] = UNSET
+    orig: Annotated[CallingParty | UnsetType, Meta(description="Who calls: one number.")] = UNSET
+    dest: Annotated[CalledParty | UnsetType, Meta(description="Who is called.")] = UNSET
     iat: Annotated[
         int | UnsetType, Meta(description="When the call was made, epoch seconds.", extra_json_schema=_INT64)
     ] = UNSET
@@ -111,10 +119,10 @@ class VerificationIn(Struct, rename="camel"):
     identity: Annotated[str | UnsetType, Meta(description="An `Identity` header of the call.")] = UNSET
     identity_header: Annotated[str | UnsetType, Meta(description="The same, as 3GPP names it.")] = UNSET
     identity_headers: Annotated[list[str], Meta(description="Further ones, or all of them.")] = []
-    from_: Annotated[Numbers | UnsetType, Meta(description="Who calls: one number.")] = field(
+    from_: Annotated[CallingParty | UnsetType, Meta(description="Who calls: one number.")] = field(
         default=UNSET, name="from"
     )
-    to: Annotated[Numbers | UnsetType, Meta(description="Who is called.")] = UNSET
+    to: Annotated[CalledParty | UnsetType, Meta(description="Who is called.")] = UNSET
 
 
 class VerificationBody(Struct, rename="camel"):
