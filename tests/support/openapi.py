@@ -25,7 +25,7 @@ Json = Any
 BUSINESS, HANDSET, EMULATOR, STIR = "business", "handset", "emulator", "stir"
 DOCUMENTS = (BUSINESS, HANDSET, EMULATOR, STIR)
 _URI = "urn:callmark:"
-_FORMATS = FormatChecker(("uuid", "date-time"))
+_FORMATS = FormatChecker(("uuid", "date", "date-time", "uri"))
 _PUBLIC = "http://callmark.test"
 UNDOCUMENTED = "undocumented"
 """The extension of a request whose form is taken and is not the one that the document has."""

@@ -56,7 +56,7 @@ _FILE = (
     " event of the last 30 days, oldest first."
 )
 _BAD_FORMAT = bad("format is invalid", "neither `csv` nor `ndjson`")
-_SAMPLE = {"A link": {"url": "https://callmark.example/downloads/l8QQPw…"}}
+_SAMPLE = {"A link": {"url": "https://callmark.example/downloads/l8QQPw7dJ0c2"}}
 
 
 def _bad_instant(name: str) -> tuple[ErrorDoc, ErrorDoc]:
