@@ -147,7 +147,8 @@ def test_no_schema_has_a_form_that_generators_trip_over(of: str) -> None:
         if {"type": "null"} in choices:
             assert all("$ref" in one or one == {"type": "null"} for one in choices), path
         assert not ("default" in schema and schema.keys() & {"anyOf", "oneOf"}), path
-
+        kinds = {one.get("type") for one in choices}
+        assert "array" not in kinds or len(kinds) == 1, f"{path}: a list or something else"
 
 
 CLASS = r"\[\^?(?:[^]\\[]|\\x[0-7][0-9a-f])+\]"
@@ -173,6 +174,7 @@ def test_a_pattern_is_one_that_every_language_reads_alike(of: str) -> None:
 @pytest.mark.parametrize("name", document()["webhooks"])
 def test_what_a_webhook_is_sent_is_typed_and_its_examples_fit(name: str) -> None:
     item = document()["components"]["pathItems"][name]["post"]
+    assert item["security"] == [], "a receiver gets none of our tokens"
     content = item["requestBody"]["content"]["application/json"]
     for example in content["examples"].values():
         where = ("components", "pathItems", name, "post", "requestBody", "content", "application/json", "schema")

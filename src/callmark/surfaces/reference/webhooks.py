@@ -229,6 +229,7 @@ def _told(name: str, summary: str, kind: type[Struct], examples: dict[str, tuple
             "summary": summary,
             "description": _SENT,
             "tags": ["Webhooks"],
+            "security": [],
             "requestBody": {"required": True, "content": {"application/json": content}},
             "responses": {"200": {"description": "The event was accepted; the body of the answer is ignored."}},
         }
