@@ -108,10 +108,10 @@ async def update_account(
         account = _found(
             await queries.update_account(tx, account_id, name=name, features=features, state=state, **switches)
         )
-        changed: dict[str, object] = {} if features is None else {"features": sorted(account.features)}
-        changed |= {switch: value for switch, value in switches.items() if value is not None}
+        changed: dict[str, object] = {} if account.features == old.features else {"features": sorted(account.features)}
+        changed |= {switch: value for switch, value in switches.items() if value not in (None, getattr(old, switch))}
         at = deps.clock.now()
-        if changed or name is not None:
+        if changed or account.name != old.name:
             await audit.note(tx, by, AuditAction.ACCOUNT_CHANGED, account.name, account_id=account_id, at=at, **changed)
         if state is not None:
             action = AuditAction.ACCOUNT_SUSPENDED if state is AccountState.SUSPENDED else AuditAction.ACCOUNT_RESTORED

@@ -124,6 +124,8 @@ async def change_kinds(
         if alert_kinds is not None:
             given = model.wanted_kinds(chosen(given, alert_kinds), is_admins=old.is_admins)
         called = _channel_name(name) if name is not None and old.url else old.name
+        if (given, called) == (old.alert_kinds, old.name):
+            return old
         if old.is_admins:
             await queries.insert_recipient(tx, old)
         new = found(await queries.update_choices(tx, recipient_id, given, called), _UNKNOWN)

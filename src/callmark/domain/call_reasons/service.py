@@ -13,6 +13,7 @@ from callmark.domain.call_reasons.model import CallReason, library_text
 from callmark.domain.deps import Deps, in_own_transaction
 from callmark.domain.ids import AccountId, CallReasonId
 from callmark.domain.policy.model import Actor
+from callmark.kit.changes import carried_out
 from callmark.kit.errors import Conflict, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
@@ -63,11 +64,13 @@ async def update_call_reason(
         await accounts.lock_account(tx, account_id)
         old = found(await queries.lock_call_reason(tx, account_id, reason_id), _UNKNOWN)
         reason = replace(old, text=kept_or(old.text, text, library_text))
-        if reason.text != old.text:
-            await _refuse_duplicate(tx, reason)
-        await queries.update_call_reason(tx, reason)
-        await _note(deps, tx, by, AuditAction.CALL_REASON_CHANGED, reason)
-    return reason
+        return await carried_out(
+            old,
+            reason,
+            lambda: _refuse_duplicate(tx, reason),
+            lambda: queries.update_call_reason(tx, reason),
+            lambda: _note(deps, tx, by, AuditAction.CALL_REASON_CHANGED, reason),
+        )
 
 
 async def delete_call_reason(deps: Deps, account_id: AccountId, reason_id: CallReasonId, *, by: Actor) -> CallReason:

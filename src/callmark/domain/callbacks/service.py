@@ -31,6 +31,7 @@ from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, 
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor
+from callmark.kit.changes import carried_out
 from callmark.kit.clock_watch import past
 from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
@@ -89,10 +90,14 @@ async def set_config(
             updated_at=now,
         )
         model.check_hours(config.hours, slot_picker=config.slot_picker)
-        await queries.put_config(tx, config)
-        action, facts = AuditAction.CALLBACK_CONFIG_CHANGED, _facts(config, feature_set, hours)
-        await audit.note(tx, by, action, config.name, account_id=account_id, at=now, **facts)
-    return config
+        facts = _facts(config, feature_set, hours)
+        return await carried_out(old, config, lambda: _write_config(tx, config, by, facts))
+
+
+async def _write_config(tx: Tx, config: CallbackConfig, by: Actor, facts: dict[str, object]) -> None:
+    at, account_id = config.updated_at, config.account_id
+    await queries.put_config(tx, config)
+    await audit.note(tx, by, AuditAction.CALLBACK_CONFIG_CHANGED, config.name, account_id=account_id, at=at, **facts)
 
 
 async def get_config(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> CallbackConfig:
@@ -118,12 +123,9 @@ async def set_offered(
     """The feature set or number group, which offers a call back from now on or not. Raises NotFound, InvalidInput."""
     async with deps.db.transaction() as tx:
         wanted = FeatureSetChange(call_me_back=on)
-        new = await feature_sets.change_feature_set(tx, account_id, feature_set_id, wanted, by=by, now=deps.clock.now())
-        facts = {"feature_set_id": str(new.id), "call_me_back": on}
-        await audit.note(
-            tx, by, AuditAction.FEATURE_SET_CHANGED, new.name, account_id=account_id, at=deps.clock.now(), **facts
+        return await feature_sets.change_feature_set(
+            deps, tx, account_id, feature_set_id, wanted, by=by, call_me_back=on
         )
-    return new
 
 
 async def delete_config(

@@ -41,6 +41,7 @@ from callmark.domain.limits.model import (
 )
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import KeyAccess, check_wanted
+from callmark.kit.changes import carried_out
 from callmark.kit.choices import SetChange, chosen
 from callmark.kit.clock_watch import AHEAD_WITHIN
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
@@ -183,18 +184,14 @@ async def update_key(
         check_wanted(plan, changed.features, key.features, "features")
         if isinstance(features, SetChange) and not changed.features:
             raise InvalidInput("choose at least one feature", field="features")
-        await queries.update_key(tx, changed)
-        await audit.note(
-            tx,
-            by,
-            AuditAction.KEY_CHANGED,
-            changed.name,
-            account_id=account_id,
-            at=deps.clock.now(),
-            key_id=str(key_id),
-            features=sorted(changed.features),
+        facts = {"key_id": str(key_id), "features": sorted(changed.features)}
+        action, at = AuditAction.KEY_CHANGED, deps.clock.now()
+        return await carried_out(
+            key,
+            changed,
+            lambda: queries.update_key(tx, changed),
+            lambda: audit.note(tx, by, action, changed.name, account_id=account_id, at=at, **facts),
         )
-    return changed
 
 
 async def regenerate_key(deps: Deps, account_id: AccountId, key_id: KeyId, *, by: Actor) -> NewKey:

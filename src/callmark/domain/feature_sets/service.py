@@ -34,6 +34,7 @@ from callmark.domain.policy.plan import Feature, check_wanted
 from callmark.domain.stale_confirmations import refuse_changed
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import node_name, refuse_taken
+from callmark.kit.changes import carried_out
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
@@ -163,18 +164,23 @@ async def update_feature_set(
     another phone type while numbers are in it.
     """
     async with deps.db.transaction() as tx:
-        new = await change_feature_set(tx, account_id, feature_set_id, change, by=by, now=deps.clock.now())
-        await _note(deps, tx, by, AuditAction.FEATURE_SET_CHANGED, new)
-    return new
+        return await change_feature_set(deps, tx, account_id, feature_set_id, change, by=by)
 
 
 async def change_feature_set(
-    tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId, change: FeatureSetChange, *, by: Actor, now: datetime
+    deps: Deps,
+    tx: Tx,
+    account_id: AccountId,
+    feature_set_id: FeatureSetId,
+    change: FeatureSetChange,
+    *,
+    by: Actor,
+    **facts: object,
 ) -> FeatureSet:
-    """As `update_feature_set`, as part of a change that has its own line in the audit log."""
+    """As `update_feature_set`, in a transaction that is open; the audit log keeps the `facts`."""
     plan = (await accounts.lock_account(tx, account_id)).features
     old = await visible_sets.lock_visible(tx, account_id, feature_set_id, by.scope)
-    new = replace(_changed(old, change), updated_at=now)
+    new = replace(_changed(old, change), updated_at=deps.clock.now())
     refuse_unpublishable(new)
     check_wanted(plan, _offered(new), _offered(old), "offers")
     if new.phone_type is not old.phone_type and old.number_count:
@@ -183,8 +189,12 @@ async def change_feature_set(
     if new.name != old.name:
         await _check_name(tx, new)
     await _check_references(tx, new)
-    await queries.update_feature_set(tx, new)
-    return new
+    return await carried_out(
+        old,
+        new,
+        lambda: queries.update_feature_set(tx, new),
+        lambda: _note(deps, tx, by, AuditAction.FEATURE_SET_CHANGED, new, **facts),
+    )
 
 
 async def move_feature_set(
@@ -200,11 +210,13 @@ async def move_feature_set(
             raise Conflict("a number group cannot be moved; it is not part of the structure")
         to = await structure.get_process_in(tx, account_id, process_id, by.scope)
         new = replace(old, process_id=process_id, updated_at=deps.clock.now())
-        if new.process_id != old.process_id:
-            await _check_name(tx, new)
-            await queries.update_feature_set(tx, new)
-        await _note(deps, tx, by, AuditAction.FEATURE_SET_MOVED, new, to=to.where)
-    return new
+        return await carried_out(
+            old,
+            new,
+            lambda: _check_name(tx, new),
+            lambda: queries.update_feature_set(tx, new),
+            lambda: _note(deps, tx, by, AuditAction.FEATURE_SET_MOVED, new, to=to.where),
+        )
 
 
 async def publish_feature_set(
@@ -215,9 +227,10 @@ async def publish_feature_set(
     Raises InvalidInput when it has no label, NotFound.
     """
     async with deps.db.transaction() as tx:
-        await publish(tx, await _lock(tx, account_id, feature_set_id, by.scope), deps.clock.now())
+        is_new = await publish(tx, await _lock(tx, account_id, feature_set_id, by.scope), deps.clock.now())
         new = found(await queries.select_feature_set(tx, account_id, feature_set_id), _UNKNOWN)
-        await _note(deps, tx, by, AuditAction.FEATURE_SET_PUBLISHED, new, numbers=new.number_count)
+        if is_new:
+            await _note(deps, tx, by, AuditAction.FEATURE_SET_PUBLISHED, new, numbers=new.number_count)
     return new
 
 

@@ -32,6 +32,7 @@ from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, FeedbackId,
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor, Scope
 from callmark.domain.stale_confirmations import refuse_changed
+from callmark.kit.changes import carried_out
 from callmark.kit.choices import SetChange, chosen
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
@@ -125,9 +126,12 @@ async def update_campaign(
             questions=made if order is None else model.in_order(made, order),
             updated_at=deps.clock.now(),
         )
-        await queries.update_campaign(tx, new)
-        await _note(tx, by, AuditAction.CAMPAIGN_CHANGED, new, new.updated_at)
-    return new
+        return await carried_out(
+            old,
+            new,
+            lambda: queries.update_campaign(tx, new),
+            lambda: _note(tx, by, AuditAction.CAMPAIGN_CHANGED, new, new.updated_at),
+        )
 
 
 async def make_live(
@@ -160,13 +164,9 @@ async def set_survey(
     deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, *, by: Actor, on: bool
 ) -> FeatureSet:
     """The feature set or number group, whose live campaigns ask from now on or not. Raises NotFound, InvalidInput."""
-    now = deps.clock.now()
     async with deps.db.transaction() as tx:
         wanted = FeatureSetChange(survey=on)
-        new = await feature_sets.change_feature_set(tx, account_id, feature_set_id, wanted, by=by, now=now)
-        facts = {"feature_set_id": str(new.id), "survey": on}
-        await audit.note(tx, by, AuditAction.FEATURE_SET_CHANGED, new.name, account_id=account_id, at=now, **facts)
-    return new
+        return await feature_sets.change_feature_set(deps, tx, account_id, feature_set_id, wanted, by=by, survey=on)
 
 
 async def end_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, by: Actor) -> Campaign:

@@ -48,11 +48,6 @@ class LabelChange(Struct, frozen=True):
     logo_png: bytes | None = None
     make_default: bool = False
 
-    @property
-    def is_of_content(self) -> bool:
-        """Whether more is to change than which label is the default."""
-        return (self.name, self.category, self.sub_category, self.logo_png) != (None, None, None, None)
-
 
 def label_name(text: str) -> str:
     """The name as it is stored: outer spaces dropped, 1 to 39 code points (contract D34, D52). Raises InvalidInput."""

@@ -136,9 +136,9 @@ async def update_label(
         if change.make_default:
             await _clear_default_for(tx, new)
         await queries.update_label(tx, new)
-        if change.is_of_content:
-            await _note(deps, tx, by, AuditAction.LABEL_CHANGED, new, new_logo=png is not None)
-        if change.make_default:
+        if replace(new, is_default=old.is_default) != old:
+            await _note(deps, tx, by, AuditAction.LABEL_CHANGED, new, new_logo=new.logo_sha256 != old.logo_sha256)
+        if new.is_default and not old.is_default:
             await _note(deps, tx, by, AuditAction.LABEL_MADE_DEFAULT, new)
     return new
 

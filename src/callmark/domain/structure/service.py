@@ -35,6 +35,7 @@ from callmark.domain.structure.model import (
     seen_in,
     tree_of,
 )
+from callmark.kit.changes import carried_out
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
@@ -168,14 +169,15 @@ async def rename_node(
             raise Conflict("a calling operation keeps its name from the catalogue", field="name")
         what = NodeKind.DEPARTMENT.word if isinstance(old, Department) else NodeKind.PROCESS.word
         new = replace(old, name=kept_or(old.name, name, lambda text: node_name(text, what)))
-        if new.name != old.name:
-            await _check_name(tx, new)
-        if isinstance(new, Department):
-            await queries.update_department(tx, new)
-        else:
-            await queries.update_process(tx, new)
-        await _note(deps, tx, by, AuditAction.STRUCTURE_RENAMED, new, was=old.name)
-    return new
+        return await carried_out(
+            old,
+            new,
+            lambda: _check_name(tx, new),
+            lambda: (
+                queries.update_department(tx, new) if isinstance(new, Department) else queries.update_process(tx, new)
+            ),
+            lambda: _note(deps, tx, by, AuditAction.STRUCTURE_RENAMED, new, was=old.name),
+        )
 
 
 async def move_process(
@@ -190,7 +192,7 @@ async def move_process(
         if old.parent_id is not None:
             raise InvalidInput("a sub-process can only be moved to another process", field="operation_id")
         to = await _get(tx, account_id, operation_id, [NodeKind.OPERATION], by.scope)
-        return await _move(deps, tx, by, replace(old, operation_id=operation_id), to)
+        return await _move(deps, tx, by, old, replace(old, operation_id=operation_id), to)
 
 
 async def move_sub_process(
@@ -207,7 +209,8 @@ async def move_sub_process(
             raise InvalidInput("a process can only be moved to another operation", field="process_id")
         to = await _get(tx, account_id, process_id, PROCESSES, by.scope)
         parent = _parent(to)
-        return await _move(deps, tx, by, replace(old, operation_id=parent.operation_id, parent_id=parent.id), to)
+        new = replace(old, operation_id=parent.operation_id, parent_id=parent.id)
+        return await _move(deps, tx, by, old, new, to)
 
 
 async def list_owners(deps: Deps, account_id: AccountId, node_id: UUID) -> list[str]:
@@ -260,11 +263,14 @@ async def _insert_process(deps: Deps, tx: Tx, by: Actor, made: Process, above: N
     await _note(deps, tx, by, AuditAction.STRUCTURE_CREATED, made, inside=above.where)
 
 
-async def _move(deps: Deps, tx: Tx, by: Actor, moved: Process, to: Node) -> Process:
-    await _check_name(tx, moved)
-    await queries.update_process(tx, moved)
-    await _note(deps, tx, by, AuditAction.STRUCTURE_MOVED, moved, to=to.where)
-    return moved
+async def _move(deps: Deps, tx: Tx, by: Actor, old: Process, moved: Process, to: Node) -> Process:
+    return await carried_out(
+        old,
+        moved,
+        lambda: _check_name(tx, moved),
+        lambda: queries.update_process(tx, moved),
+        lambda: _note(deps, tx, by, AuditAction.STRUCTURE_MOVED, moved, to=to.where),
+    )
 
 
 async def _check_name(tx: Tx, unit: Department | Process) -> None:

@@ -23,6 +23,7 @@ from callmark.domain.webhooks import model, queries, signing
 from callmark.domain.webhooks.model import LONGEST_OVERLAP, Webhook
 from callmark.domain.webhooks.outages import service as outages
 from callmark.domain.work_names import WorkName
+from callmark.kit.changes import carried_out
 from callmark.kit.choices import SetChange, chosen
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
@@ -137,13 +138,16 @@ async def update_webhook(
         check_wanted(account.features, _features(new.event_types), _features(old.event_types), "event_types")
         if new.name != old.name:
             model.refuse_taken(new.name, [other for other in all_ if other.id != webhook_id])
-        await queries.update_webhook(tx, new)
-        if old.url != new.url:
-            await outages.begin_again(tx, webhook_id)
-        facts = {**_facts(new), "is_address_new": old.url != new.url}
-        await _note(tx, by, AuditAction.WEBHOOK_CHANGED, new, new.updated_at, **facts)
-        tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
-    return new
+        return await carried_out(old, new, lambda: _write_change(deps, tx, old, new, by))
+
+
+async def _write_change(deps: Deps, tx: Transaction, old: Webhook, new: Webhook, by: Actor) -> None:
+    await queries.update_webhook(tx, new)
+    if old.url != new.url:
+        await outages.begin_again(tx, new.id)
+    facts = {**_facts(new), "is_address_new": old.url != new.url}
+    await _note(tx, by, AuditAction.WEBHOOK_CHANGED, new, new.updated_at, **facts)
+    tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
 
 
 def _checked(deps: Deps, old: Webhook, change: WebhookChange) -> dict[str, Any]:
@@ -224,9 +228,9 @@ async def _set_paused(deps: Deps, account_id: AccountId, webhook_id: WebhookId, 
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         old = _only(await queries.select_webhooks(tx, account_id), webhook_id)
-        await _note(tx, by, action, old, now)
         if (old.paused_at is not None) == paused:
             return old
+        await _note(tx, by, action, old, now)
         new = replace(old, paused_at=now if paused else None, paused_for_failing=False, updated_at=now)
         await queries.update_webhook(tx, new)
         await outages.begin_again(tx, webhook_id)

@@ -115,7 +115,7 @@ async def test_a_feature_set_is_made_published_and_deleted_and_each_step_is_audi
     assert (await alice.get("feature_sets"))["feature_sets"] == [last]
     assert await alice.delete(path) == last
     of_sets = [action for action in await alice.actions() if action.startswith("feature_set.")]
-    steps = ["created", "changed", "changed", "published", "published", "unpublished", "deleted"]
+    steps = ["created", "changed", "changed", "published", "unpublished", "deleted"]
     assert of_sets == [f"feature_set.{step}" for step in steps]
 
 
