@@ -49,9 +49,9 @@ def make_limited_root(now: datetime) -> x509.Certificate:
 
 async def test_roots_are_trusted_listed_and_removed(deps: Deps, authority: Authority) -> None:
     other = make_authority(deps.real_clock.now()).root
-    added = await roots.add_roots(deps, pem(authority.root, other), by=OPERATOR)
+    added, _ = await roots.add_roots(deps, pem(authority.root, other), by=OPERATOR)
     assert [(one.name, one.is_own) for one in added] == [("STI-CA root", False)] * 2
-    assert await roots.add_roots(deps, pem(other), by=OPERATOR) == []
+    assert await roots.add_roots(deps, pem(other), by=OPERATOR) == ([], [])
     assert await roots.trusted_roots(deps) == [authority.root, other]
     await roots.remove_root(deps, added[0].id, by=OPERATOR)
     assert await roots.trusted_roots(deps) == [other]
@@ -59,17 +59,28 @@ async def test_roots_are_trusted_listed_and_removed(deps: Deps, authority: Autho
         await roots.remove_root(deps, TrustRootId(added[0].id), by=OPERATOR)
 
 
-async def test_what_cannot_be_a_root_is_refused_and_nothing_of_its_file_is_trusted(
-    deps: Deps, authority: Authority
-) -> None:
+async def test_roots_below_which_nothing_counts_are_left_out(deps: Deps, authority: Authority) -> None:
+    now = deps.real_clock.now()
+    old = make_root("Old", make_key(), now=now - timedelta(days=4000))
+    odd = make_root("Odd", ec.generate_private_key(ec.SECP256K1()), now=now)
+    added, left_out = await roots.add_roots(deps, pem(old, authority.root, odd, make_limited_root(now)), by=OPERATOR)
+    assert [one.certificate for one in added] == [authority.root]
+    assert await roots.list_roots(deps) == added
+    assert left_out == [
+        ("Old", f"it ended on {old.not_valid_after_utc:%Y-%m-%d}"),
+        ("Odd", "its key is not on the curve P-256, P-384 or P-521"),
+        ("Limited", "a certificate has the critical extension 2.5.29.30"),
+    ]
+
+
+async def test_a_file_without_a_root_that_counts_or_with_others_is_refused(deps: Deps, authority: Authority) -> None:
     now = deps.real_clock.now()
     leaf, _ = authority.issue(TnAuthList.of([NUMBER]), now=now)
     old = make_root("Old", make_key(), now=now - timedelta(days=4000))
-    odd = make_root("Odd", ec.generate_private_key(ec.SECP256K1()), now=now)
     for file, said in (
-        (pem(authority.root, leaf), "may not issue"),
-        (pem(authority.root, odd), "not on the curve P-256, P-384 or P-521"),
-        (pem(authority.root, old), "expired"),
+        (pem(authority.root, leaf), "'Acme' cannot be a root: it may not issue"),
+        (pem(make_limited_root(now), old), "'Limited' cannot be a root: a certificate has the critical"),
+        (pem(old), "'Old' cannot be a root: it ended on"),
         (b"no PEM", "no certificate"),
         (b"x" * 2_000_000, "larger than"),
         (pem(authority.root) * 201, "more than 200"),
@@ -110,7 +121,7 @@ async def test_roots_that_end_or_that_count_for_nothing_are_named(deps: Deps) ->
     assert (ok, detail) == (False, f"2; ending soon: 'Short' (until {now + timedelta(days=20):%Y-%m-%d})")
     assert advice.startswith("Trust the successors")
     ok, detail, advice = await look(21)
-    assert (ok, "without effect: 'Short' (ended on" in detail) == (False, True)
+    assert (ok, "without effect: 'Short' (it ended on" in detail) == (False, True)
     assert advice.startswith("Remove those that have ended")
     assert (await look(3640))[2].startswith("Replace your own")
     limited = make_limited_root(now)

@@ -18,7 +18,7 @@ from callmark.domain.edges import service as edges
 from callmark.domain.signer_certificates import roots
 from callmark.kit.errors import Unauthenticated
 from callmark.kit.settings import read_settings
-from callmark.passport import NumberRange, TnAuthList, make_key
+from callmark.passport import NumberRange, TnAuthList, make_key, make_root
 
 
 @pytest.fixture
@@ -74,6 +74,10 @@ def test_roots_are_made_shown_added_and_removed(here: Here, tmp_path: Path) -> N
     (added,) = here.json("stir", "root", "add", str(file))
     assert [one["id"] for one in here.json("stir", "root", "list")] == [own["id"], added["id"]]
     assert here.text("stir", "root", "add", str(file)).strip() == "They are trusted already."
+    old = make_root("Old", make_key(), now=datetime(2010, 1, 1, tzinfo=UTC))
+    file.write_bytes(file.read_bytes() + pem(old))
+    ended = here.run("stir", "root", "add", str(file), "--json")
+    assert ended == (0, "[]\n", f"Left out: 'Old' (it ended on {old.not_valid_after_utc:%Y-%m-%d}).\n")
     here.text("stir", "root", "remove", added["id"])
     assert [one["id"] for one in here.json("stir", "root", "list")] == [own["id"]]
     file.write_text("no certificate")

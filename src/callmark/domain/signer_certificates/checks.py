@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 
 from callmark.domain.signer_certificates import queries, roots
-from callmark.domain.signer_certificates.model import StoredCertificate, TrustRoot
+from callmark.domain.signer_certificates.model import StoredCertificate
 from callmark.kit.checks import CheckResult
 from callmark.kit.postgres.database import Tx
 from callmark.kit.settings import Settings
@@ -59,7 +59,7 @@ async def check_roots(tx: Tx, now: datetime) -> CheckResult:
         return CheckResult("trusted roots", ok=True, detail="none")
     last = now + _WARNED_BEFORE["trusted"]
     ending = [root for root in trusted if now <= root.certificate.not_valid_after_utc < last]
-    useless = [f"{root.name!r} ({why})" for root in trusted if (why := _why_useless(root, now))]
+    useless = [f"{root.name!r} ({why})" for root in trusted if (why := roots.why_useless(root, now))]
     told = [str(len(trusted))]
     soon = [f"{root.name!r} (until {root.certificate.not_valid_after_utc:%Y-%m-%d})" for root in ending]
     told += [f"ending soon: {_some(soon)}"] if soon else []
@@ -82,12 +82,6 @@ def _why_astray(stored: StoredCertificate, trusted: Sequence[x509.Certificate], 
     except PassportError as exc:
         return exc.detail
     return ""
-
-
-def _why_useless(root: TrustRoot, now: datetime) -> str:
-    """Why nothing below it counts; empty when that can."""
-    until = root.certificate.not_valid_after_utc
-    return f"ended on {until:%Y-%m-%d}" if until < now else roots.why_no_root(root.certificate)
 
 
 def _some(names: Sequence[str]) -> str:

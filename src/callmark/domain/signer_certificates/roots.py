@@ -1,6 +1,8 @@
 """Use cases of roots: the installation's own, and those of networks that it trusts."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -74,28 +76,39 @@ async def create_root(deps: Deps, name: str, provider_code: str | None, *, by: A
     return root
 
 
-async def add_roots(deps: Deps, pem: bytes, *, by: Actor) -> list[TrustRoot]:
-    """Trusts every root in a PEM file; those that are trusted already are left out of the answer.
+class AddedRoots(NamedTuple):
+    """Those that are trusted from now on, and for each that is not its name and why."""
 
-    Raises InvalidInput about `file`, and then trusts none of them.
+    added: list[TrustRoot]
+    left_out: list[tuple[str, str]]
+
+
+async def add_roots(deps: Deps, pem: bytes, *, by: Actor) -> AddedRoots:
+    """Trusts the roots in a PEM file; those that are trusted already are left out of the answer.
+
+    Lists of networks also have roots that ended, or below which nothing counts here: these are left out. Raises
+    InvalidInput about `file` when there are no others, or one in it may not issue certificates: then it is no list of
+    roots, and none of it is trusted.
     """
     now = deps.real_clock.now()
-    roots = [
+    found = [
         TrustRoot(TrustRootId(new_id()), name_of(one), one, is_own=False, provider_code=None, added_at=now)
         for one in _read_file(pem)
     ]
-    for root in roots:
-        has_ended = now > root.certificate.not_valid_after_utc
-        if wrong := "it has expired" if has_ended else why_no_root(root.certificate):
-            raise InvalidInput(f"{root.name!r} cannot be a root: {wrong}", field="file")
+    for root in found:
+        if not _may_issue(root.certificate):
+            raise InvalidInput(f"{root.name!r} cannot be a root: it may not issue certificates", field="file")
+    wrong = {root.id: why for root in found if (why := why_useless(root, now))}
+    if len(wrong) == len(found):
+        raise InvalidInput(f"{found[0].name!r} cannot be a root: {wrong[found[0].id]}", field="file")
     added: list[TrustRoot] = []
     async with deps.db.transaction() as tx:
-        for root in roots:
-            if await _insert(tx, root, None):
+        for root in found:
+            if root.id not in wrong and await _insert(tx, root, None):
                 await _note(deps, tx, by, AuditAction.TRUST_ROOT_ADDED, root)
                 added.append(root)
     deps.memory.forget(_TRUSTED)
-    return added
+    return AddedRoots(added, [(root.name, wrong[root.id]) for root in found if root.id in wrong])
 
 
 async def remove_root(deps: Deps, root_id: TrustRootId, *, by: Actor) -> TrustRoot:
@@ -145,13 +158,25 @@ def _read_file(pem: bytes) -> list[x509.Certificate]:
     return found
 
 
-def why_no_root(certificate: x509.Certificate) -> str:
-    """Why nothing that it issued can count, at any time; empty when that can."""
+def why_useless(root: TrustRoot, now: datetime) -> str:
+    """Why nothing counts that it issued; empty when that can."""
+    if now > root.certificate.not_valid_after_utc:
+        return f"it ended on {root.certificate.not_valid_after_utc:%Y-%m-%d}"
     try:
-        check_root(certificate)
+        check_root(root.certificate)
     except PassportError as exc:
         return exc.detail
     return ""
+
+
+def _may_issue(certificate: x509.Certificate) -> bool:
+    """Also where that cannot be read, which is then what is wrong with it."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+    except UNREADABLE:
+        return True
 
 
 async def _insert(tx: Tx, root: TrustRoot, sealed_key: bytes | None) -> bool:

@@ -59,9 +59,12 @@ async def show(deps: Deps, out: Output) -> None:
 @click.argument("file", type=_FILE)
 @operator
 async def add(deps: Deps, out: Output, file: Path) -> None:
-    """Trust every root in a PEM file (`-`: standard input)."""
-    added = await roots.add_roots(deps, _read(file, roots.MOST_FILE_BYTES), by=operator_at_terminal())
-    out.rows(list(map(_root_row, added)), _ROOT_COLUMNS, empty="They are trusted already.")
+    """Trust every root in a PEM file (`-`: standard input). Those that have ended or count for nothing are left out."""
+    added, left_out = await roots.add_roots(deps, _read(file, roots.MOST_FILE_BYTES), by=operator_at_terminal())
+    for name, why in left_out:
+        click.echo(f"Left out: {name!r} ({why}).", err=True)
+    which = "The others" if left_out else "They"
+    out.rows(list(map(_root_row, added)), _ROOT_COLUMNS, empty=f"{which} are trusted already.")
 
 
 @root.command("list")
