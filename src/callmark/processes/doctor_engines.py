@@ -18,8 +18,9 @@ from callmark.kit.checks import CheckResult
 from callmark.kit.clock import SystemClock
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.fabric.servers import NatsAccess, seeds, version_of
-from callmark.kit.fastpath.nats_client import SteadyClient
+from callmark.kit.fastpath.nats_client import SteadyClient, subscribe_directly
 from callmark.kit.heartbeats import heartbeats_of
+from callmark.kit.ids import new_id
 from callmark.kit.object_store import FOLDER, try_store
 from callmark.kit.postgres.database import Tx, connect
 from callmark.kit.secret_key import current_key, read_mark
@@ -109,6 +110,7 @@ async def check_nats(settings: Settings) -> CheckResult:
                 reconnect_time_wait=0,
                 error_cb=note,
             )
+            await _use_rights(client)
         version = version_of(str(client.connected_server_version))
     except Exception as exc:  # noqa: BLE001 - whatever it is, is what we are here to show
         return _refused_by_nats([*failures, exc])
@@ -119,6 +121,15 @@ async def check_nats(settings: Settings) -> CheckResult:
     return checks.nats(version)
 
 
+async def _use_rights(client: SteadyClient) -> None:
+    """Subscribes and publishes to each kind of our subjects. Raises NatsError for what the user may not."""
+    for kind in ("cm", "_CM", "_INBOX"):
+        subject = f"{kind}.{new_id().hex}"
+        await subscribe_directly(client, subject, lambda _subject, _reply, _payload: None)
+        await client.publish(subject, b"?")
+        await client.until_in_force()
+
+
 def _refused_by_nats(failures: list[Exception]) -> CheckResult:
     """The first failure that says something: the later ones only report that the connection ended after it."""
     why = next((exc for exc in failures if str(exc)), None)
@@ -126,6 +137,8 @@ def _refused_by_nats(failures: list[Exception]) -> CheckResult:
     advice = "Start the server, or correct CALLMARK_NATS_URL."
     if "authorization" in detail.lower():
         advice = "Correct the user in CALLMARK_NATS_URL, or CALLMARK_NATS_CREDENTIALS, or let that user in."
+    elif "permissions" in detail:
+        advice = "Let that user publish and subscribe to cm.>, _CM.> and _INBOX.>, then reload the server."
     elif isinstance(why, ssl.SSLError) or "tls" in detail.lower():
         advice = (
             "Set CALLMARK_NATS_CA to the authority that signed the server's certificate, and use the host's name that"

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.kit.fabric.nats_keys import Keys
 from tests.support.engines import Engines
-from tests.support.waiting import until
+from tests.support.waiting import until, until_connected
 
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
 from callmark.kit.engines.child import spawn
@@ -125,6 +125,64 @@ async def test_a_password_may_have_any_character(tmp_path: Path, fabric: Make) -
         assert (await check_nats(settings)).ok
         wrong = await check_nats(read_settings({"CALLMARK_NATS_URL": f"nats://call%2Fmark:p@{address}"}))
         assert "Authorization Violation" in wrong.detail
+
+
+ALL = ["cm.>", "_CM.>", "_INBOX.>"]
+RIGHTS = {
+    "right": {"publish": ALL, "subscribe": ALL},
+    "typo": {"publish": ALL, "subscribe": ALL[1:]},
+    "no-handsets": {"publish": ALL, "subscribe": {"allow": ALL, "deny": ["cm.*.handset.>"]}},
+    "mute": {"publish": {"allow": ALL, "deny": ["cm.>"]}, "subscribe": ALL},
+}
+
+
+@pytest.fixture
+async def limited_nats(tmp_path: Path) -> AsyncGenerator[Callable[[str], str]]:
+    """The address of a server for each of its users, who have different rights."""
+    port = free_port()
+    users = [{"user": name, "password": "p", "permissions": rights} for name, rights in RIGHTS.items()]
+    config = {"host": "127.0.0.1", "port": port, "authorization": {"users": users}}
+    (tmp_path / "nats.conf").write_text(json.dumps(config))
+    server = spawn("nats", [find_nats(None), "-c", tmp_path / "nats.conf"], env=ENVIRONMENT)
+    yield lambda user: f"nats://{user}:p@127.0.0.1:{port}"
+    await server.stop(signal.SIGKILL, 1)
+
+
+async def test_a_right_that_the_user_does_not_have_is_said(limited_nats: Callable[[str], str], fabric: Make) -> None:
+    right, typo, no_handsets, mute = (fabric(limited_nats(user)) for user in RIGHTS)
+    for one in (right, no_handsets, mute, typo):
+        await one.listen("topic", hear_nothing)
+        await one.open()
+    for one in (right, no_handsets, mute):
+        await until_connected(one)
+        await one.round_trip(60)
+
+    async def is_said() -> bool:
+        return 'permissions violation for subscription to "cm.' in typo.trouble
+
+    await until(is_said)
+    await right.detach(await right.attach("919900000001", ignore))
+    with pytest.raises(Unavailable) as caught:
+        await no_handsets.attach("919900000001", ignore)
+    assert "permissions violation for subscription" in caught.value.reason
+    await no_handsets.round_trip(60)  # only for that handset
+    with capture_logs() as logs:
+        for _ in range(2):
+            await mute.announce("topic")
+            with pytest.raises(Unavailable) as caught:
+                await mute.round_trip(60)
+            assert "permissions violation for publish" in caught.value.reason
+    assert [line["event"] for line in logs] == ["nats_refuses"]
+    for user in RIGHTS:
+        checked = await check_nats(read_settings({"CALLMARK_NATS_URL": limited_nats(user)}))
+        assert checked.ok == (user in {"right", "no-handsets"})
+        assert checked.ok or ("permissions violation" in checked.detail and "Let that user" in checked.advice)
+
+
+async def hear_nothing(_: bytes) -> None: ...
+
+
+def ignore(_key: str, _reply: str, _payload: bytes) -> None: ...
 
 
 async def test_an_address_that_the_library_refuses_is_told_and_the_end_is_clean(fabric: Make) -> None:

@@ -205,7 +205,7 @@ class Fabric:
         if not isinstance(exc, _FAILED):  # a callback of ours failed
             log.error("fabric_callback_failed", exc_info=exc)
         elif self.connected:
-            log.debug("nats_error", error=said(exc))
+            self._trouble.beside(exc)
         else:
             self._trouble.note(exc)
 
@@ -281,7 +281,7 @@ class Fabric:
         client, subscription = self._client, None  # another one may take its place
         try:
             subscription = await subscribe_directly(client, f"{self._root}.{topic}", take)
-            await client.until_in_force()
+            await client.until_in_force(f"{self._root}.{topic}")
         except (*_FAILED, asyncio.CancelledError) as exc:
             if subscription:  # else it would be taken up again when NATS is back, for one that has gone
                 await self.detach(subscription)

@@ -15,6 +15,7 @@ class Trouble:
     def __init__(self) -> None:
         self.text = _NOT_YET
         self._is_lost = False
+        self._refused: set[str] = set()
 
     def lost(self) -> None:
         """The connection has ended. nats-py says so again after each try with an error that it did not foresee."""
@@ -29,6 +30,16 @@ class Trouble:
         if self._is_lost:
             log.info("nats_back", server=server)
         self._is_lost = False
+        self._refused.clear()
+
+    def beside(self, exc: Exception) -> None:
+        """The server complains, and keeps the connection: a right that is missing is missing for every handset."""
+        kind = said(exc).partition(' to "')[0]
+        if "permissions violation" not in kind:
+            log.debug("nats_error", error=said(exc))
+        elif kind not in self._refused:
+            self._refused.add(kind)
+            log.warning("nats_refuses", error=said(exc))
 
     def note(self, exc: Exception) -> None:
         """A try to connect failed.

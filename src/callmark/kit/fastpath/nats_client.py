@@ -38,6 +38,8 @@ _WITH_REPLY = 5
 _WORDS = {b"MSG": (4, _WITH_REPLY), b"HMSG": (5, 6)}
 """How many words the line of a message can have: a reply is optional."""
 _QUOTE = "'"
+_PUBLISHED = "published"
+"""In the place of a subject: each push would have one of its own."""
 ROUND_TRIP_WITHIN_S = 2.0
 
 
@@ -108,6 +110,7 @@ class SteadyClient(Client):
         self._rounds = SharedRounds(self._round_trips)
         self._pong: asyncio.Future[bool] | None = None
         self._closed_for_good = False
+        self._refusals: dict[str, str] = {}
 
     def write(self, message: bytes) -> None:
         """Sends what is ready to be sent, before anything that waits in nats-py. Raises OSError."""
@@ -115,12 +118,18 @@ class SteadyClient(Client):
             raise ConnectionResetError("nats: no connection")
         self._transport.write(message)
 
-    async def until_in_force(self) -> None:
+    async def until_in_force(self, subject: str = "") -> None:
         """Returns when the server has the subscriptions made before.
 
-        Raises NatsError or OSError as soon as the connection ends, TimeoutError when no answer comes in time.
+        Raises NatsError or OSError as soon as the connection ends, TimeoutError when no answer comes in time. Raises
+        NatsError if the user may not subscribe to `subject`; without one, if the server has refused anything.
         """
         await self._rounds.next()
+        asked = subject.lower() or next(iter(self._refusals), "")  # as nats-py has read them
+        if refusal := self._refusals.get(asked):
+            if subject:  # the next try asks again
+                del self._refusals[asked]
+            raise NatsError(refusal)
 
     async def _round_trips(self) -> None:
         for _ in range(2):  # a PING is written at once, but the SUB before it by another task, which may come later
@@ -169,10 +178,18 @@ class SteadyClient(Client):
         await super()._process_info(info, initial_connection)
 
     async def _process_err(self, err_msg: str) -> None:
-        if self.is_connected and "permissions violation" not in err_msg.lower():
-            await self._process_op_err(NatsError(f"nats: {err_msg.strip(_QUOTE)}"))
+        text = err_msg.strip(_QUOTE)
+        if "permissions violation" in text.lower():
+            self._refused(text)
+        if self.is_connected and "permissions violation" not in text.lower():
+            await self._process_op_err(NatsError(f"nats: {text}"))
         else:
             await super()._process_err(err_msg)
+
+    def _refused(self, text: str) -> None:
+        """The server says so before it answers the ping that comes after; the subject is the last word."""
+        subject = text.rpartition(" ")[2].strip('"') if "subscription" in text.lower() else _PUBLISHED
+        self._refusals[subject] = f"nats: {text}"
 
     async def _process_op_err(self, e: Exception) -> None:
         if not self.is_closed and not self.is_reconnecting:
@@ -182,6 +199,7 @@ class SteadyClient(Client):
 
     async def _connect_to_server(self, s: Srv) -> None:
         self._end_when_closed()
+        self._refusals.clear()
         self._hang_up()  # nats-py drops a connection that it could not complete, and leaves it open
         s.last_attempt = time.monotonic()
         transport = SteadyTransport()
