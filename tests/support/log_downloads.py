@@ -24,6 +24,8 @@ from callmark.domain.log_downloads.model import FileFormat, LogFile
 from callmark.domain.log_downloads.service import Download
 from callmark.kit.ids import random_uuid
 
+OUR_FILE = f"exports/20991201T000000Z-0-{'0' * 31}a-{'0' * 31}b.csv"
+NOT_OURS = "exports/20991201.csv"
 HOUR = timedelta(hours=1)
 QUESTIONS = (NewQuestion("Did the courier arrive on time?", ["Yes", "No"]), NewQuestion("Anything else?"))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from functools import partial
 
@@ -293,6 +294,30 @@ async def test_old_files_are_removed_and_those_in_use_stay(deps: Deps, clock: Fa
     assert await jobs.forget_old_files(deps) == 1
     assert await jobs.forget_old_files(deps) == 0
     assert len(await files_of(deps.settings).sizes(FOLDER)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "is_ours"),
+    [
+        (f"exports/20200101T000000Z-0-{'a' * 32}-{'b' * 32}.csv", True),
+        (f"exports/20990101T000000Z-{'b' * 32}.ndjson", True),  # as an earlier version named it
+        ("exports/customers.parquet", False),
+        ("exports/20200101.csv", False),
+        ("exports/20200101T000000Z-0-acme-report.csv", False),
+        (f"exports/20201399T000000Z-0-{'a' * 32}-{'b' * 32}.csv", False),
+        (f"exports/finance/20200101T000000Z-0-{'a' * 32}-{'b' * 32}.csv", False),
+    ],
+)
+async def test_only_files_of_ours_are_removed(deps: Deps, name: str, *, is_ours: bool) -> None:
+    files = files_of(deps.settings)
+    await files.write(name, chunks_of(b"kept?"))
+    assert await jobs.forget_old_files(deps) == int(is_ours)
+    assert list(await files.sizes(FOLDER)) == ([] if is_ours else [name])
+
+
+async def chunks_of(*chunks: bytes) -> AsyncGenerator[bytes]:
+    for chunk in chunks:
+        yield chunk
 
 
 async def test_a_process_deletes_old_files_of_its_own_host(

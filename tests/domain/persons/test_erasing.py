@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.domain.persons.erased_numbers import NUMBER, OTHER, dump_of, erased, has, put_everywhere
 from tests.support.engines import Engines
 from tests.support.factories import ALICE
-from tests.support.log_downloads import asked_to_call_back, content_of, export, rows
+from tests.support.log_downloads import NOT_OURS, OUR_FILE, asked_to_call_back, content_of, export, rows
 from tests.support.table_rows import put_row
 
 from callmark.domain.audit import sealing, service as audit
@@ -219,9 +219,10 @@ async def test_download_files_go(deps: Deps) -> None:
     async def content() -> AsyncGenerator[bytes]:
         yield NUMBER.encode()
 
-    await files.write(f"{FOLDER}/made.csv", content())
+    for name in (OUR_FILE, NOT_OURS):
+        await files.write(name, content())
     await erased(deps)
-    assert not await files.sizes(FOLDER)
+    assert list(await files.sizes(FOLDER)) == [NOT_OURS]
 
 
 async def test_a_download_file_of_another_host_is_not_read_after_an_erasure(deps: Deps, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Log downloads: which events a file holds, its columns, and for how long its link is good (contract, section 8)."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -49,6 +50,10 @@ COLUMNS: dict[EventType, tuple[str, ...]] = {
 
 _WORDS = {EventType.CALL_ME_BACK: "call-me-back", EventType.USER_FEEDBACK: "user-feedback"}
 _INSTANT = "%Y%m%dT%H%M%SZ"
+_NAME = re.compile(
+    rf"{FOLDER}/(?P<expires>[0-9]{{8}}T[0-9]{{6}}Z)(?:-(?P<erasures>[0-9]+)-(?P<account>[0-9a-f]{{32}}))?"
+    r"-(?P<digest>[0-9a-f]{32})\.(?P<ending>csv|ndjson)"
+)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -110,12 +115,15 @@ def file_name(digest: str, file: LogFile, expires_at: datetime, erasures: int) -
 
 
 def parse_name(name: str) -> FileName | None:
-    """What the name says; None for one that we do not give, as an earlier version did."""
-    stem, _, ending = name.rpartition("/")[2].rpartition(".")
+    """What the name says; None for one that we never gave: a bucket may have files of other programs.
+
+    A file that an earlier version wrote says no account and no erasures, and is always old.
+    """
+    parts = _NAME.fullmatch(name)
     try:
-        expires, erasures, account, digest = stem.split("-")
-        return FileName(
-            datetime.strptime(expires, _INSTANT).replace(tzinfo=UTC), int(erasures), account, digest, ending
-        )
-    except ValueError:
+        expires_at = datetime.strptime(parts["expires"], _INSTANT).replace(tzinfo=UTC) if parts else None
+    except ValueError:  # no such day
         return None
+    if parts is None or expires_at is None:
+        return None
+    return FileName(expires_at, int(parts["erasures"] or -1), parts["account"] or "", parts["digest"], parts["ending"])
