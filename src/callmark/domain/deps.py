@@ -46,6 +46,10 @@ class Deps(Struct, frozen=True):
         """The present by the database's clock: one for all processes, whatever their machines' clocks say."""
         return self.health.database_now(self.real_clock)
 
+    def common_now(self) -> datetime:
+        """The present by the product's clock, which the emulator moves, but the same in all processes."""
+        return self.clock.now() - self.health.clock_wrong_by()
+
     async def wake(self, *works: WorkName) -> None:
         """Wakes the workers that do this work. A hint, since they also poll; for after the commit."""
         for work in works:

@@ -20,7 +20,10 @@ TRUSTED_WITHIN = timedelta(minutes=5)
 """A clock further from the database's is taken to be wrong, and nothing is done by it that could not be undone."""
 
 AHEAD_WITHIN = timedelta(minutes=1)
-"""What counting jobs and the limits of requests and tokens take to be of a clock that was wrong is further ahead."""
+"""What counting jobs and the limit of tokens take to be of a clock that was wrong is further ahead."""
+
+MEASURED_WITHIN = timedelta(seconds=0.5)
+"""How exactly the difference of two clocks is known at the worst, when the database is slow to answer."""
 
 RENEWED_WITHIN_S = 15.0
 """How long after the database's clock was set back every worker that lives has heard of it and renewed its leases."""

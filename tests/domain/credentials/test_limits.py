@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.domain.credentials.knocking import knock
 from tests.support.factories import Cast, make_cast
 from tests.support.fake_clock import FakeClock
@@ -16,6 +17,7 @@ from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, Bucket
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
+from callmark.kit.health import Health
 
 TURNED = """
 UPDATE request_window SET instants = instants[2:] || instants[:1], newest = cardinality(instants) - 1
@@ -76,40 +78,67 @@ async def test_windows_count_as_a_list_of_every_request_does(deps: Deps, clock: 
             may = sum(one > at - window for one in granted) < quota
             granted += [at] if may else []
             counted = [one for one in granted if one > at - window][-quota:]
-            assert tuple(row) == (may, quota - len(counted), counted[0] + window)
+            assert tuple(row) == (may, quota - len(counted), min(counted[0], now) + window)
+
+
+@pytest.mark.parametrize("apart", [timedelta(seconds=3), timedelta(seconds=10), timedelta(hours=3)])
+async def test_hosts_whose_clocks_differ_neither_block_each_other_nor_pass_twice_the_limit(
+    deps: Deps, clock: FakeClock, apart: timedelta
+) -> None:
+    """What the function makes of clocks that differ without a process that knows by how much."""
+    chance, window, quota, now = random.Random(15), timedelta(seconds=1), 5, clock.now()  # noqa: S311 - to play, not to hide
+    granted, blocked = [now], list[datetime]()
+    async with deps.db.connection() as tx:
+        for turn in range(1200):
+            now += timedelta(milliseconds=chance.choice([1, 20, 100, 200]))
+            ahead = apart if chance.random() < [0.02, 0.3, 0.8][turn // 100 % 3] else timedelta()
+            row = await tx.fetchrow("SELECT * FROM take_request($1, 'b', $2, $3, $4)", b"t", quota, window, now + ahead)
+            assert row
+            assert timedelta() < row["reset_at"] - now - ahead <= window
+            granted += [now] if row["granted"] else []
+            in_window = sum(one > now - window for one in granted)
+            assert in_window <= quota * 2
+            blocked = [] if row["granted"] or in_window >= quota else [*blocked, now]
+            assert not blocked or now - blocked[0] <= window
+    assert len(granted) >= (now - granted[0]) / window * quota * 0.6
+
+
+async def test_a_host_that_knows_how_wrong_its_clock_is_counts_as_the_others_do(deps: Deps, clock: FakeClock) -> None:
+    cast, wrong = await make_cast(deps), FakeClock(clock.now() + timedelta(seconds=40))
+    astray = replace(deps, clock=wrong, health=Health())
+    astray.health.clock_ahead = lambda: timedelta(seconds=40)
+    for hosts in ([astray, deps], [deps, deps], [deps, astray]):
+        assert [await knock(host, cast, BULK_V1) for host in hosts * 6] == [True] * 10 + [False] * 2
+        found = await credentials.admit(astray, cast.token, str(cast.account.id), bucket=BULK_V1)
+        assert found.allowance
+        assert found.allowance.reset_in == BULK_V1.window
+        (used,) = (await credentials.tokens_used(astray, cast.account.id)).tokens
+        assert used.used[BULK_V1.name] == 10
+        clock.advance(BULK_V1.window)
+        wrong.advance(BULK_V1.window)
 
 
 @pytest.mark.parametrize("is_turned", [False, True])
-async def test_requests_of_a_clock_that_was_ahead_do_not_count_once_it_is_right(
-    deps: Deps, clock: FakeClock, *, is_turned: bool
+@pytest.mark.parametrize("ahead", [timedelta(seconds=3), timedelta(seconds=59), timedelta(minutes=50)])
+async def test_a_window_is_set_back_with_the_clock(
+    deps: Deps, clock: FakeClock, ahead: timedelta, *, is_turned: bool
 ) -> None:
     cast = await make_cast(deps)
-    account = str(cast.account.id)
-    for _ in range(4):
-        assert await knock(deps, cast, BULK_V1)
-    clock.advance(timedelta(minutes=50))
+    clock.advance(ahead)
     for _ in range(10):
         assert await knock(deps, cast, BULK_V1)
+        clock.advance(timedelta(milliseconds=125))
     if is_turned:
         async with deps.db.connection() as tx:
             await tx.execute(TURNED)
-    clock.advance(-timedelta(minutes=50))
+    clock.advance(-ahead)
     (used,) = (await credentials.tokens_used(deps, cast.account.id)).tokens
-    assert used.used[BULK_V1.name] == 0
-    assert [await knock(deps, cast, BULK_V1) for _ in range(12)] == [True] * 10 + [False] * 2
-    clock.advance(BULK_V1.window)
-    admission = await credentials.admit(deps, cast.token, account, bucket=BULK_V1)
-    assert admission.allowance
-    assert (admission.allowance.granted, admission.allowance.remaining) == (True, 9)
-
-
-async def test_requests_of_a_clock_less_than_a_minute_ahead_still_count(deps: Deps, clock: FakeClock) -> None:
-    cast = await make_cast(deps)
-    clock.advance(timedelta(seconds=59))
-    for _ in range(10):
-        assert await knock(deps, cast, BULK_V1)
-    clock.advance(-timedelta(seconds=59))
-    assert not await knock(deps, cast, BULK_V1)
+    assert used.used[BULK_V1.name] == 8
+    granted = list[bool]()
+    for _ in range(40):
+        granted.append(await knock(deps, cast, BULK_V1))
+        clock.advance(timedelta(milliseconds=125))
+    assert granted == [True] * 40
 
 
 async def test_tokens_of_a_clock_that_was_ahead_do_not_count_once_it_is_right(deps: Deps, clock: FakeClock) -> None:

@@ -4,7 +4,7 @@
 (`personalisation.admitted_push_queries`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import LiteralString, NamedTuple
 from uuid import UUID
@@ -18,13 +18,17 @@ from callmark.kit.postgres.database import Row
 
 
 class AdmissionRequest(NamedTuple):
-    """A request to be admitted: the token that it carries, the account and feature that it is for, and its bucket."""
+    """A request to be admitted: the token that it carries, the account and feature that it is for, and its bucket.
+
+    `common_now` gives the present that is the same in all processes, which is asked for when the statement is sent.
+    """
 
     token_sha256: bytes
     account_id: UUID
     feature: KeyAccess | None
     bucket: Bucket | None
     at: datetime
+    common_now: Callable[[], datetime]
 
 
 _EACH = """unnest($1::bytea[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::integer[], $7::interval[])
@@ -47,19 +51,21 @@ token AS MATERIALIZED (
   JOIN client_account a ON a.id = t.account_id
   ORDER BY n.sha256, n.bucket, n.number
 ), admitted AS MATERIALIZED (
-  SELECT token.number, token.account_id, token.key_id, token.allowed, token.quota, w.granted, w.remaining, w.reset_at
+  SELECT token.number, token.account_id, token.key_id, token.allowed, token.quota, w.granted, w.remaining,
+    token.at + (w.reset_at - $9) AS reset_at
   FROM token
   LEFT JOIN LATERAL take_request(token.sha256, CASE WHEN token.allowed THEN token.bucket END, token.quota,
-    token.per, token.at) w ON true
+    token.per, $9::timestamptz) w ON true
 )
 """
 
 
 ADMITTED = _admitted(_EACH)
-"""Two members of a WITH; `columns_of` gives $1 to $8. The second has a row for each request with a live token:
+"""Two members of a WITH; `columns_of` gives $1 to $9. The second has a row for each request with a live token:
 
 its `number` from 1, the token's account and key, whether they are `allowed` here, and one request taken out of the
-bucket. The bucket's `quota` is the account's own where an operator has set one.
+bucket. The bucket's `quota` is the account's own where an operator has set one. Windows run by the present that
+is the same in all processes, tokens by the product's clock (docs/decisions/0078-wrong-clocks.md).
 
 One statement, so that revocation holds at once and nothing is cached. The token step is materialised: it runs once, and
 only a valid and allowed token reaches its window. Windows are taken in the order of their keys, so that statements at
@@ -67,11 +73,11 @@ once cannot deadlock. Must run outside a transaction, so that a window's row is 
 """
 
 ADMITTED_ALIKE = _admitted(_ALIKE)
-"""As `ADMITTED`, for requests of one feature out of one bucket; `alike_columns_of` gives $1 to $8."""
+"""As `ADMITTED`, for requests of one feature out of one bucket; `alike_columns_of` gives $1 to $9."""
 
 
-def columns_of(requests: Sequence[AdmissionRequest]) -> tuple[list[object] | KeyAccess, ...]:
-    """The parameters $1 to $8 of `ADMITTED`."""
+def columns_of(requests: Sequence[AdmissionRequest]) -> tuple[object, ...]:
+    """The parameters $1 to $9 of `ADMITTED`."""
     return (
         [one.token_sha256 for one in requests],
         [one.account_id for one in requests],
@@ -81,11 +87,12 @@ def columns_of(requests: Sequence[AdmissionRequest]) -> tuple[list[object] | Key
         [one.bucket and one.bucket.quota for one in requests],
         [one.bucket and one.bucket.window for one in requests],
         MANAGEMENT,
+        requests[0].common_now(),
     )
 
 
 def alike_columns_of(requests: Sequence[AdmissionRequest]) -> tuple[object, ...]:
-    """The parameters $1 to $8 of `ADMITTED_ALIKE`: each value costs time, so what is the same for all goes once."""
+    """The parameters $1 to $9 of `ADMITTED_ALIKE`: each value costs time, so what is the same for all goes once."""
     first = requests[0]
     return (
         [one.token_sha256 for one in requests],
@@ -96,6 +103,7 @@ def alike_columns_of(requests: Sequence[AdmissionRequest]) -> tuple[object, ...]
         first.bucket and first.bucket.quota,
         first.bucket and first.bucket.window,
         MANAGEMENT,
+        first.common_now(),
     )
 
 

@@ -71,18 +71,18 @@ async def admit(
     Raises Unauthenticated (no live token of a live key) or Forbidden (another account's, a suspended account, a key or
     subscription without the feature). An allowance that is not granted is for the caller to answer.
     """
-    asked = admission_request(token, account, feature, bucket, at or deps.clock.now())
+    asked = admission_request(deps, token, account, feature, bucket, at or deps.clock.now())
     (row,) = await deps.gather(queries.admit, [asked])
     return admission_of(asked, row)
 
 
 def admission_request(
-    token: str, account: str, feature: KeyAccess | None, bucket: Bucket | None, now: datetime
+    deps: Deps, token: str, account: str, feature: KeyAccess | None, bucket: Bucket | None, now: datetime
 ) -> AdmissionRequest:
     """The question of a request. Raises Unauthenticated for what can be no token."""
     if not looks_like_token(token):
         raise Unauthenticated
-    return AdmissionRequest(sha256(token), parse_uuid(account) or _NOBODY, feature, bucket, now)
+    return AdmissionRequest(sha256(token), parse_uuid(account) or _NOBODY, feature, bucket, now, deps.common_now)
 
 
 async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> NewToken:
@@ -231,7 +231,7 @@ async def tokens_used(deps: Deps, account_id: AccountId) -> TokensUsed:
         most = (await accounts.get_account_in(tx, account_id)).limits.of(TOKENS.name)
         recent = await _recent_tokens(tx, account_id, now)
         live = await queries.live_tokens(tx, account_id, now)
-        used = await queries.requests_in_windows(tx, [row["sha256"] for row in live], BUCKETS, now)
+        used = await queries.requests_in_windows(tx, [row["sha256"] for row in live], BUCKETS, deps.common_now())
     next_at = recent[-most] + TOKENS_WINDOW if len(recent) >= most else None
     tokens = [
         TokenUse(

@@ -77,7 +77,7 @@ def read_push(deps: Deps, rules: Rules, record: NewRecord) -> ReadPush | None:
 async def admit(deps: Deps, token: str, account: str, push: ReadPush) -> tuple[Admission, AdmittedPush]:
     """As `credentials.admit`; if its allowance is granted and the record is good, it is committed on return."""
     began = deps.real_clock.now()
-    asked = credentials.admission_request(token, account, _FEATURE, REAL_TIME, push.now)
+    asked = credentials.admission_request(deps, token, account, _FEATURE, REAL_TIME, push.now)
     good, batch_id = push.good, BatchId(new_id())
     key = RecordKey(good.receiver_number, good.ends_at, RecordId(new_id()))
     wanted = queries.WantedPush(

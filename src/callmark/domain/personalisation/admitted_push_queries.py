@@ -39,20 +39,20 @@ WITH {ADMITTED_ALIKE}, found AS MATERIALIZED (
     CASE WHEN o.id IS NOT NULL THEN r.os END AS os, r.app_version, p.stream,
     a.granted AND l.id IS NOT NULL AND h.account_id IS NULL AS is_written
   FROM admitted a
-  JOIN unnest($3::timestamptz[], $11::text[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::timestamptz[],
-    $17::timestamptz[], $18::uuid[], $19::uuid[]) WITH ORDINALITY
+  JOIN unnest($3::timestamptz[], $12::text[], $13::text[], $14::uuid[], $15::text[], $16::text[], $17::timestamptz[],
+    $18::timestamptz[], $19::uuid[], $20::uuid[]) WITH ORDINALITY
     AS n (at, caller, receiver, label_id, label_name, call_reason, starts_at, ends_at, id, batch_id, number)
     ON n.number = a.number
   LEFT JOIN label l
     ON l.id = n.label_id AND l.account_id = a.account_id AND l.deleted_at IS NULL AND l.label_type = 'dynamic'
   LEFT JOIN number h ON h.phone_number = n.caller AND h.state <> 'failed' AND h.account_id <> a.account_id
-    AND NOT $10::boolean
+    AND NOT $11::boolean
   LEFT JOIN registration r ON r.phone_number = n.receiver AND r.token_sha256 IS NOT NULL
   LEFT JOIN handset_app o ON o.id = r.app_id AND o.revoked_at IS NULL
   LEFT JOIN presence p ON p.phone_number = n.receiver AND p.lost_at IS NULL
 ), batches AS (
   INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)
-  SELECT batch_id, account_id, at, 1, ends_at, ends_at, at + $9::interval FROM found WHERE is_written
+  SELECT batch_id, account_id, at, 1, ends_at, ends_at, at + $10::interval FROM found WHERE is_written
 ), records AS (
   INSERT INTO call_record (receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_id,
     label_name, call_reason, starts_at, accepted_at, outcome)

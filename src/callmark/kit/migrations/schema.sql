@@ -4,15 +4,16 @@ CREATE FUNCTION public.take_request(p_token bytea, p_bucket text, p_quota intege
 DECLARE
   ring timestamptz[];
   at timestamptz;
-  known integer;
+  lag interval;
+  known_lag interval;
 BEGIN
   IF p_bucket IS NULL THEN
     RETURN;
   END IF;
-  UPDATE request_window w SET instants = w.instants[2:] || greatest(p_now, w.instants[p_quota])
+  UPDATE request_window w SET instants = w.instants[2:] || greatest(p_now, w.instants[p_quota]), behind = NULL
     WHERE w.token_sha256 = p_token AND w.bucket = p_bucket AND cardinality(w.instants) = p_quota AND w.newest = p_quota
       AND w.instants[1] <= greatest(p_now, w.instants[p_quota]) - p_window
-      AND w.instants[p_quota] <= p_now + interval '1 minute'
+      AND w.instants[p_quota] <= p_now + interval '1 second'
     RETURNING w.instants INTO ring;
   granted := FOUND;
   IF granted THEN
@@ -21,26 +22,30 @@ BEGIN
     INSERT INTO request_window (token_sha256, bucket, instants, newest)
       VALUES (p_token, p_bucket, array_fill('-infinity'::timestamptz, ARRAY[p_quota]), p_quota)
       ON CONFLICT DO NOTHING;
-    SELECT w.instants[w.newest + 1:] || w.instants[:w.newest] INTO ring FROM request_window w
+    SELECT w.instants[w.newest + 1:] || w.instants[:w.newest], w.behind INTO ring, known_lag FROM request_window w
       WHERE w.token_sha256 = p_token AND w.bucket = p_bucket FOR UPDATE;
-    known := width_bucket(p_now + interval '1 minute', ring);
-    IF known < cardinality(ring) THEN
-      ring := array_fill('-infinity'::timestamptz, ARRAY[cardinality(ring) - known]) || ring[:known];
-    END IF;
     IF cardinality(ring) <> p_quota THEN
       ring := array_fill('-infinity'::timestamptz, ARRAY[greatest(p_quota - cardinality(ring), 0)])
         || ring[greatest(cardinality(ring) - p_quota, 0) + 1:];
     END IF;
-    at := greatest(p_now, ring[p_quota]);
+    IF ring[p_quota] > p_now + interval '1 second' THEN
+      lag := known_lag;
+      IF lag IS NULL OR p_now + lag < ring[p_quota] - interval '1 second' THEN
+        lag := ring[p_quota] - p_now;
+      END IF;
+    END IF;
+    at := greatest(p_now + lag, p_now, ring[p_quota]);
     granted := ring[1] <= at - p_window;
     IF granted THEN
       ring := ring[2:] || at;
-      UPDATE request_window w SET instants = ring, newest = p_quota
+    END IF;
+    IF granted OR lag <> known_lag OR (lag IS NOT NULL AND known_lag IS NULL) THEN
+      UPDATE request_window w SET instants = ring, newest = p_quota, behind = lag
         WHERE w.token_sha256 = p_token AND w.bucket = p_bucket;
     END IF;
   END IF;
   remaining := width_bucket(at - p_window, ring);
-  reset_at := ring[remaining + 1] + p_window;
+  reset_at := least(ring[remaining + 1] - coalesce(lag, interval '0'), p_now) + p_window;
   RETURN NEXT;
 END $$;
 
@@ -1097,9 +1102,12 @@ CREATE UNLOGGED TABLE public.request_window (
     token_sha256 bytea NOT NULL,
     bucket text NOT NULL,
     instants timestamp with time zone[] NOT NULL,
-    newest integer NOT NULL
+    newest integer NOT NULL,
+    behind interval
 )
 WITH (fillfactor='30', autovacuum_vacuum_scale_factor='0.05');
+
+COMMENT ON COLUMN public.request_window.behind IS 'What is added to the present of a clock that is behind the newest instant. Null: no such clock asked since it.';
 
 CREATE TABLE public.reset_request (
     id uuid NOT NULL,

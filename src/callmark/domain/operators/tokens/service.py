@@ -93,7 +93,7 @@ async def admit(deps: Deps, token: str) -> OperatorAdmission:
         raise Unauthenticated(REFUSED)
     now = deps.clock.now()
     async with deps.db.connection() as tx:
-        row = await queries.admit(tx, sha256(token), OPERATING, now)
+        row = await queries.admit(tx, sha256(token), OPERATING, now, deps.common_now())
     if row is None:
         log.warning("operator_token_refused")
         raise Unauthenticated(REFUSED)
