@@ -62,7 +62,8 @@ def test_each_page_has_its_text_beside_it_and_a_line_in_llms_txt(site: Path) -> 
 
 
 def test_the_links_of_the_texts_lead_to_texts(site: Path) -> None:
-    links = [(twin, link) for twin in site.rglob("*.md") for link in linked(twin.read_text())]
+    texts = [*site.rglob("*.md"), site / "llms-full.txt"]
+    links = [(twin, link) for twin in texts for link in linked(twin.read_text())]
     assert [link for twin, link in links if not Path(os.path.normpath(twin.parent / link)).exists()] == []
 
 

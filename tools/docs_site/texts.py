@@ -15,6 +15,7 @@ SECTIONS: dict[str, list[str]] = {}
 FENCE = re.compile(r"^( *)```([a-z]+)(?: +\w+=\"[^\"]*\")*$", re.MULTILINE)
 """The opening of a code block; what stands behind the language is for the tests."""
 _LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
+_CODE = re.compile(r"^( *)```.*?^\1```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 _NO_PROSE = ("#", "|", "```", "!", "<", "[", "- ", "* ")
 _ABOUT = "Open, self-hosted platform for verified business caller ID, wire-compatible with the Verified Business APIs."
 
@@ -72,11 +73,26 @@ def write(site: Path, pages: Mapping[str, Text]) -> None:
         lines.append(f"\n## {section}\n\n")
         for path in paths:
             page, twin = pages[path], twin_of(path)
-            (site / twin).write_text(page.markdown.replace("README.md", "index.md"))
+            text = page.markdown.replace("README.md", "index.md")
+            (site / twin).write_text(text)
             lines.append(f"- [{page.title}]({twin}): {first_sentence(page.markdown) or page.title}\n")
-            whole.append(f"<!-- {twin} -->\n\n{page.markdown.strip()}\n\n")
+            whole.append(f"<!-- {twin} -->\n\n{from_root(text, twin).strip()}\n\n")
     (site / "llms.txt").write_text("".join(lines))
     (site / "llms-full.txt").write_text("".join(whole))
+
+
+def from_root(markdown: str, path: str) -> str:
+    """A page's Markdown with links as they lead from the root of the site; code stays as it is."""
+    folder = PurePosixPath(path).parent
+
+    def linked(match: re.Match[str]) -> str:
+        return f"{match[1]}{os.path.normpath(folder / match[2])}{match[3] or ''})"
+
+    written, at = list[str](), 0
+    for code in _CODE.finditer(markdown):
+        written += [_LINK.sub(linked, markdown[at : code.start()]), code[0]]
+        at = code.end()
+    return "".join([*written, _LINK.sub(linked, markdown[at:])])
 
 
 def first_sentence(markdown: str) -> str:
