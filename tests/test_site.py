@@ -1,5 +1,6 @@
 """The documentation's site, built once as `make docs` builds it: whole, of itself, with its text beside each page."""
 
+import json
 import os.path
 import re
 import subprocess
@@ -65,6 +66,16 @@ def test_the_links_of_the_texts_lead_to_texts(site: Path) -> None:
     texts = [*site.rglob("*.md"), site / "llms-full.txt"]
     links = [(twin, link) for twin in texts for link in linked(twin.read_text())]
     assert [link for twin, link in links if not Path(os.path.normpath(twin.parent / link)).exists()] == []
+
+
+def test_a_name_is_found_by_what_people_type_of_it(site: Path) -> None:
+    index = json.loads((site / "search/search_index.json").read_text())
+    shown = "\n".join(re.sub(r"<[^>]*>", " ", page["text"]) for page in index["docs"])
+    words = {word.lower() for word in re.split(index["config"]["separator"], shown)}
+    settings = {name.lower() for name in re.findall(r"CALLMARK_([A-Z][A-Z_]+[A-Z])\b", shown)}
+    assert len(settings) > 50
+    assert settings - words == set(), "without the prefix"
+    assert {"push_many", "dynamic_call_records", "openapi.json"} - words == set(), "whole, also inside a path"
 
 
 def linked(markdown: str) -> list[str]:
