@@ -78,3 +78,28 @@ def test_get_raises_and_find_gives_none() -> None:
                 kind = one.name.lstrip("_").partition("_")[0]
                 assert kind != "get" or not ast.unparse(one.returns).endswith("| None"), f"{path}: {one.name}"
                 assert kind != "find" or "NotFound" not in (ast.get_docstring(one) or ""), f"{path}: {one.name}"
+
+
+_CLEAN_UP = re.compile(r"(close|stop|aclose|__aexit__|stop_\w+|close_\w+|drained)$")
+
+
+def bounded_clean_ups(tree: ast.AST) -> list[int]:
+    """Lines of `asyncio.timeout` where a task cleans up that may have been cancelled; for `kit.tasks.ends_within`."""
+    within: list[ast.AST] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AsyncFunctionDef) and _CLEAN_UP.match(node.name):
+            within.append(node)
+        elif isinstance(node, ast.Try):
+            within += node.finalbody
+    calls = {node for inside in within for node in ast.walk(inside) if isinstance(node, ast.Call)}
+    return sorted({call.lineno for call in calls if ast.unparse(call.func) == "asyncio.timeout"})
+
+
+def test_a_bound_of_a_clean_up_holds_in_a_task_that_was_cancelled() -> None:
+    """On every Python that we support: with `asyncio.timeout` what comes after the time was not done on some."""
+    assert bounded_clean_ups(ast.parse("async def close():\n async with asyncio.timeout(1): ...")) == [2]
+    assert bounded_clean_ups(ast.parse("try: ...\nfinally:\n asyncio.timeout(1)")) == [3]
+    found = {
+        str(file.relative_to(ROOT)): bounded_clean_ups(ast.parse(file.read_text())) for file in SOURCE.rglob("*.py")
+    }
+    assert {name: lines for name, lines in found.items() if lines} == {}

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from callmark.kit.errors import Unavailable
-from callmark.kit.tasks import SideTasks, end, run_all, to_the_end
+from callmark.kit.tasks import SideTasks, end, ends_within, run_all, to_the_end
 
 
 async def _swallowing(times: int, ended: list[str]) -> None:
@@ -25,6 +25,16 @@ async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
     await asyncio.sleep(0)
     await end([task], again_after_s=0.01)
     assert task.cancelled()
+
+
+async def test_work_that_has_its_time_is_cancelled_then_and_only_then() -> None:
+    async def fail() -> None:
+        raise ValueError("it was closed")
+
+    assert await ends_within(asyncio.sleep(0), 60)
+    assert not await ends_within(asyncio.Event().wait(), 0)
+    with pytest.raises(ValueError, match="it was closed"):
+        await ends_within(fail(), 60)
 
 
 async def test_one_that_never_ends_is_given_up() -> None:

@@ -11,6 +11,8 @@ from typing import NamedTuple, Self
 
 import structlog
 
+from callmark.kit.tasks import ends_within
+
 log = structlog.get_logger(__name__)
 
 _SEND_WITHIN_S = 1.0
@@ -61,7 +63,7 @@ class ServiceManager:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sock:
                 sock.connect(self._address)  # or its queue counts as one with room
-                async with asyncio.timeout(_SEND_WITHIN_S):
-                    await loop.sock_sendall(sock, "\n".join(lines).encode())
+                if not await ends_within(loop.sock_sendall(sock, "\n".join(lines).encode()), _SEND_WITHIN_S):
+                    raise TimeoutError
         except OSError as exc:  # a TimeoutError too
             log.warning("service_manager_not_told", lines=lines, error=str(exc) or "it does not read")

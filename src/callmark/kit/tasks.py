@@ -40,6 +40,24 @@ async def _cancel(left: "set[asyncio.Task[Any]]", again_after_s: float = AGAIN_A
         log.error("tasks_do_not_end", tasks=sorted(task.get_name() for task in left))
 
 
+async def ends_within(work: Coroutine[Any, Any, object], within_s: float) -> bool:
+    """Whether `work` came to its end in time; else it is cancelled. Raises what it raises.
+
+    For clean-ups, which often run in a task that was cancelled: there `asyncio.timeout` of Python 3.11.2 raises
+    CancelledError when the time is up (https://github.com/python/cpython/issues/102780), and what comes after it is
+    not done.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task}, timeout=within_s)
+        is_over = task.done()
+    finally:
+        await end([task])
+    if is_over:
+        await task
+    return is_over
+
+
 def _failure(task: "asyncio.Task[Any]") -> BaseException | None:
     return task.exception() if task.done() and not task.cancelled() else None
 

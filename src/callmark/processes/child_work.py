@@ -24,7 +24,7 @@ from callmark.kit.open_files import allow_many_files
 from callmark.kit.process_start import collect_garbage_rarely, import_without
 from callmark.kit.roles import PROCESS_KINDS
 from callmark.kit.settings import Settings, read_settings
-from callmark.kit.tasks import run_all
+from callmark.kit.tasks import ends_within, run_all
 from callmark.kit.telemetry import logs
 from callmark.kit.telemetry.process_metrics import name_process, watch_loop
 from callmark.kit.telemetry.tracing import traced_process
@@ -194,7 +194,5 @@ class Signals:
         health.is_stopping = True
         for server in servers:
             server.let_go()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._drain_s):
-                await self._second.wait()
+        await ends_within(self._second.wait(), self._drain_s)
         stop.set()

@@ -25,6 +25,7 @@ from callmark.kit.object_store import FOLDER, try_store
 from callmark.kit.postgres.database import Tx, connect
 from callmark.kit.secret_key import current_key, read_mark
 from callmark.kit.settings import Settings
+from callmark.kit.tasks import ends_within
 from callmark.processes.reach import public_url
 from callmark.processes.secret_key import count_left
 
@@ -116,8 +117,7 @@ async def check_nats(settings: Settings) -> CheckResult:
         return _refused_by_nats([*failures, exc])
     finally:
         with suppress(NatsError, OSError, TimeoutError):  # also where it was refused: the connection is open still
-            async with asyncio.timeout(1):  # with no server it would wait for one without end
-                await client.close()
+            await ends_within(client.close(), 1)  # with no server it would wait for one without end
     return checks.nats(version)
 
 

@@ -18,6 +18,7 @@ from typing import IO
 from msgspec import Struct
 
 from callmark.kit.engines.owner import Owner
+from callmark.kit.tasks import ends_within
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)  # loaded here: after a fork nothing may be loaded safely
@@ -65,13 +66,10 @@ class Child:
     async def stop(self, number: signal.Signals, within_s: float) -> int:
         """Asks it to end with `number`; what has not ended within `within_s` is killed with its process group."""
         self.send(number)
-        try:
-            async with asyncio.timeout(within_s):
-                return await self.wait()
-        except TimeoutError:
+        if not await ends_within(self.wait(), within_s):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-            return await self.wait()
+        return await self.wait()
 
 
 def spawn(

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import structlog
 
+from callmark.kit.tasks import ends_within
+
 log = structlog.get_logger(__name__)
 
 PROC = Path("/proc")
@@ -41,10 +43,7 @@ async def stop_leftovers(name: str, find: Callable[[], list[int]], how: signal.S
         return
     log.warning("leftover_engine_stopped", engine=name, pids=left)
     _send([pid for pid in left if _parent(pid) not in left], how)
-    try:
-        async with asyncio.timeout(GRACE_S):
-            await _all_gone(find)
-    except TimeoutError:
+    if not await ends_within(_all_gone(find), GRACE_S):
         _send(find(), signal.SIGKILL)
         await _all_gone(find)
 

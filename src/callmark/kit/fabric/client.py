@@ -28,7 +28,7 @@ from callmark.kit.fabric.trouble import Trouble
 from callmark.kit.fabric.unconfirmed_numbers import MISSED, UnconfirmedNumbers
 from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscribe, subscribe_directly
 from callmark.kit.ids import new_id
-from callmark.kit.tasks import SideTasks, end
+from callmark.kit.tasks import SideTasks, end, ends_within
 from callmark.kit.telemetry.metrics import NATS_RECONNECTS
 
 log = structlog.get_logger(__name__)
@@ -93,8 +93,7 @@ class Fabric:
         if self._connecting:
             self._connecting.cancel()
             with contextlib.suppress(*_FAILED):
-                async with asyncio.timeout(1):
-                    await self._client.close()
+                await ends_within(self._client.close(), 1)
             await end([self._connecting])
         await self._side.end()  # what came until the connection had ended
         self._fanouts.lose_all()

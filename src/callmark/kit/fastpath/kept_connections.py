@@ -20,6 +20,7 @@ from callmark.kit.postgres.faults import name_when_lost
 from callmark.kit.postgres.known_types import PostgresConnection
 from callmark.kit.postgres.primary import LOST, Primary
 from callmark.kit.postgres.session import KEPT, server_settings
+from callmark.kit.tasks import ends_within
 
 TRUSTED_S = 300.0
 """How long a connection may rest: something on the way may have dropped one that rested longer, without a word."""
@@ -101,17 +102,17 @@ class KeptConnections:
     async def close(self) -> None:
         """Closes the connections; those still busy after `CLOSED_WITHIN_S` are cut."""
         self._closing = True
-        try:
-            async with asyncio.timeout(CLOSED_WITHIN_S):
-                for _ in range(self._size):
-                    await self._slots.acquire()
-                for held, _ in self._resting:
-                    with suppress(*LOST):
-                        await held.close()
-        except TimeoutError:
+        if not await ends_within(self._close_resting(), CLOSED_WITHIN_S):
             for held in (*self._busy, *(held for held, _ in self._resting)):
                 held.terminate()
         self._ending.let_go()
+
+    async def _close_resting(self) -> None:
+        for _ in range(self._size):
+            await self._slots.acquire()
+        for held, _ in self._resting:
+            with suppress(*LOST):
+                await held.close()
 
     def _made(self) -> int:
         return sum(not held.is_closed() for held in (*self._busy, *(held for held, _ in self._resting)))

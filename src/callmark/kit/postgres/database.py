@@ -19,6 +19,7 @@ from callmark.kit.postgres.faults import momentary, named_when_lost
 from callmark.kit.postgres.known_types import PostgresConnection
 from callmark.kit.postgres.primary import Primary
 from callmark.kit.postgres.session import begin_pooled, server_settings
+from callmark.kit.tasks import ends_within
 from callmark.kit.telemetry.metrics import histogram
 
 if TYPE_CHECKING:
@@ -267,10 +268,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes the connections; those still busy after two seconds are cut."""
-        try:
-            async with asyncio.timeout(2):
-                await self._pool.close()
-        except TimeoutError:
+        if not await ends_within(self._pool.close(), 2):
             self._pool.terminate()
         self._ending.let_go()
 

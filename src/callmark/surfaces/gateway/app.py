@@ -18,6 +18,7 @@ from callmark.kit.errors import AppError
 from callmark.kit.fabric.unconfirmed_numbers import MISSED, named_in
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.tasks import ends_within
 from callmark.kit.workload import Workload
 from callmark.surfaces.gateway import metrics
 from callmark.surfaces.gateway.connection import HandsetConnection
@@ -73,10 +74,12 @@ class Gateway:
             task.cancel()
         for stream in self.streams():
             stream.close(*RESTARTING)
-        with contextlib.suppress(TimeoutError, AppError):
-            async with asyncio.timeout(STOP_WITHIN_S):
-                await presence.note_gone(self._deps, self.id)
-                await asyncio.gather(*(stream.drained() for stream in self.streams()))
+        with contextlib.suppress(AppError):
+            await ends_within(self._leave(), STOP_WITHIN_S)
+
+    async def _leave(self) -> None:
+        await presence.note_gone(self._deps, self.id)
+        await asyncio.gather(*(stream.drained() for stream in self.streams()))
 
     # the streams ------------------------------------------------------------------------------------------------------
 
