@@ -31,7 +31,7 @@ from callmark.domain.policy.model import SYSTEM, Action, Actor, ActorKind, Role
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.ids import random_text
-from callmark.kit.postgres.database import DatabaseConnection
+from callmark.kit.postgres.database import Tx
 from callmark.processes.demo.structure import Branch, Seeded, seed_branch
 from callmark.surfaces.console.routes import TABLE
 
@@ -238,7 +238,7 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
     return ids
 
 
-async def _ids_of(sql: DatabaseConnection) -> dict[str, object]:
+async def _ids_of(sql: Tx) -> dict[str, object]:
     return {
         "/batches": await sql.fetchval("SELECT id FROM batch ORDER BY id DESC LIMIT 1"),
         "/records": await sql.fetchval("SELECT id FROM call_record WHERE outcome = 'success' LIMIT 1"),
@@ -249,13 +249,13 @@ async def _ids_of(sql: DatabaseConnection) -> dict[str, object]:
     }
 
 
-async def _fill_records(sql: DatabaseConnection, on: Stage, now: datetime) -> None:
+async def _fill_records(sql: Tx, on: Stage, now: datetime) -> None:
     await sql.execute(FILL_BATCHES, on.accounts[0].id, SIZE, now, DAYS * DAY, RECORDS // SIZE)
     await sql.execute(FILL_RECORDS, on.accounts[0].label_id, SIZE)
     await sql.execute(FILL_CALLS)
 
 
-async def _fill_rest(sql: DatabaseConnection, account: AccountId, seeded: Seeded, hook: UUID, now: datetime) -> None:
+async def _fill_rest(sql: Tx, account: AccountId, seeded: Seeded, hook: UUID, now: datetime) -> None:
     feature_set, spread = seeded.feature_sets[0].id, (now, DAYS * DAY, ANSWERS)
     question = await sql.fetchval("SELECT questions -> 0 ->> 'id' FROM campaign WHERE id = $1", seeded.campaign_id)
     await sql.execute(FILL_NUMBERS, account, feature_set, now, NUMBERS)

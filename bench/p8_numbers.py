@@ -22,7 +22,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE
-from callmark.kit.postgres.database import DatabaseConnection
+from callmark.kit.postgres.database import Tx
 
 MANY = int(os.environ.get("BENCH_NUMBERS", "1000000"))
 LISTED = 10_000
@@ -67,7 +67,11 @@ async def run() -> list[Row]:
 
 
 async def _listing(
-    on: Stage, http: httpx.AsyncClient, bare: DatabaseConnection, account: AccountId, feature_set: UUID
+    on: Stage,
+    http: httpx.AsyncClient,
+    bare: "asyncpg.Connection[asyncpg.Record]",
+    account: AccountId,
+    feature_set: UUID,
 ) -> list[Row]:
     phones = [str(918000000000 + i) for i in range(LISTED)]
     async with bare.transaction():
@@ -101,7 +105,7 @@ async def _listing(
 async def _pages(
     on: Stage,
     http: httpx.AsyncClient,
-    bare: DatabaseConnection,
+    bare: Tx,
     account: AccountId,
     feature_sets: list[UUID],
 ) -> list[Row]:
@@ -132,7 +136,7 @@ async def _median(tries: list[Any]) -> float:
     return sorted([await one for one in tries])[len(tries) // 2]
 
 
-async def _bare_page(bare: DatabaseConnection, account: AccountId, skip: int) -> float:
+async def _bare_page(bare: Tx, account: AccountId, skip: int) -> float:
     began = time.perf_counter()
     assert await bare.fetch(BARE_PAGE, account, LIMIT, skip)
     return time.perf_counter() - began
@@ -146,7 +150,7 @@ async def _page(http: httpx.AsyncClient, page: int, query: str) -> float:
     return took
 
 
-async def _department(bare: DatabaseConnection, account: AccountId) -> UUID:
+async def _department(bare: Tx, account: AccountId) -> UUID:
     return await bare.fetchval("SELECT id FROM department WHERE account_id = $1", account)
 
 
