@@ -62,3 +62,26 @@ async def test_a_bucket_that_refuses_is_a_store_that_is_away(files: Files, bucke
         await files.open("exports/a.csv")
     with pytest.raises(Unavailable):
         await files.write("exports/a.csv", chunks(12))
+
+
+@pytest.mark.parametrize("breaks", [[3 << 20, 0], [3 << 20, 0, 2 << 20, 0, 1 << 20, 0, 1 << 20, 0]])
+async def test_a_reading_that_breaks_off_continues_where_it_was(
+    files: Files, bucket: Bucket, breaks: list[int]
+) -> None:
+    await files.write("exports/a.csv", chunks(12))
+    bucket.breaks = [*breaks]  # the client's own attempt to continue is refused each time: its key has ended meanwhile
+    stored = await files.open("exports/a.csv")
+    assert stored
+    assert b"".join([chunk async for chunk in stored.chunks]) == MEGABYTE * 12
+    assert not bucket.breaks
+
+
+async def test_a_reading_does_not_continue_with_another_version(files: Files, bucket: Bucket) -> None:
+    await files.write("exports/a.csv", chunks(12))
+    bucket.breaks = [3 << 20, 0]
+    stored = await files.open("exports/a.csv")
+    assert stored
+    bucket.version = '"f"'
+    with pytest.raises(Unavailable, match="try again"):
+        async for _ in stored.chunks:
+            pass

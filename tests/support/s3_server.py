@@ -15,16 +15,50 @@ class Bucket:
         self.parts: dict[int, bytes] = {}
         self.is_down = False
         self.may_list = True
+        self.version = '"e"'
+        self.breaks: list[int] = []
+        """After how many bytes each of the next readings of a file ends; 0: it is refused."""
         self.url = ""
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         """One request."""
         if self.is_down:
             return _denied()
         key, body = request.match_info["path"].removeprefix("callmark").lstrip("/"), await request.read()
+        if self.breaks and request.method == "GET" and key in self.objects:
+            return await self._break(request, self.objects[key], self.breaks.pop(0))
+        if request.method == "GET" and key in self.objects:
+            return self._read(request, self.objects[key])
         return {"POST": self._post, "PUT": self._put, "GET": self._get, "DELETE": self._delete}[request.method](
             key, request.query, body
         )
+
+    def _read(self, request: web.Request, content: bytes) -> web.Response:
+        wanted = request.headers.get("Range")
+        if wanted is None:
+            return web.Response(body=content, headers=self._headers)
+        if request.headers.get("If-Match", self.version) != self.version:
+            return web.Response(status=412, text="<Error><Code>PreconditionFailed</Code></Error>")
+        start = int(wanted.removeprefix("bytes=").partition("-")[0])
+        of = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
+        return web.Response(status=206, body=content[start:], headers=self._headers | of)
+
+    async def _break(self, request: web.Request, content: bytes, after: int) -> web.StreamResponse:
+        if not after:
+            return web.Response(status=400, text="<Error><Code>ExpiredToken</Code></Error>")
+        whole = self._read(request, content)
+        begun = web.StreamResponse(status=whole.status, headers=whole.headers)
+        begun.content_length = whole.content_length
+        await begun.prepare(request)
+        assert isinstance(whole.body, bytes)
+        await begun.write(whole.body[:after])
+        assert request.transport
+        request.transport.close()
+        return begun
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"ETag": self.version, "Last-Modified": "Thu, 01 Jan 2026 10:00:00 GMT"}
 
     def _post(self, key: str, asked: Mapping[str, str], body: bytes) -> web.Response:
         if "uploads" in asked:
@@ -43,7 +77,7 @@ class Bucket:
             self.parts[int(asked["partNumber"])] = body
         else:
             self.objects[key] = body
-        return web.Response(headers=_HEADERS)
+        return web.Response(headers=self._headers)
 
     def _get(self, key: str, asked: Mapping[str, str], _: bytes) -> web.Response:
         if not self.may_list and ("list-type" in asked or key not in self.objects):
@@ -52,16 +86,13 @@ class Bucket:
             return _xml(_listed([name for name in self.objects if name.startswith(asked["prefix"])]))
         if key not in self.objects:
             return web.Response(status=404, text="<Error><Code>NoSuchKey</Code></Error>")
-        return web.Response(body=self.objects[key], headers=_HEADERS)
+        return web.Response(body=self.objects[key], headers=self._headers)
 
     def _delete(self, key: str, asked: Mapping[str, str], _: bytes) -> web.Response:
         if "uploadId" in asked:
             self.parts.clear()
         self.objects.pop(key, None)
         return web.Response(status=204)
-
-
-_HEADERS = {"ETag": '"e"', "Last-Modified": "Thu, 01 Jan 2026 10:00:00 GMT"}
 
 
 def _xml(text: str) -> web.Response:

@@ -3,12 +3,13 @@
 A file appears whole or not at all: one that is being written is invisible, and gone when its writing is broken off.
 """
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import obstore
 from msgspec import Struct
@@ -19,12 +20,17 @@ from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.settings import Settings
 
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig
+
 FOLDER = "objects"
 """Where files are in the data directory."""
 
 _PART_BYTES = 5 << 20  # the least that S3 takes as a part
 _PARTS_AT_ONCE = 2
 _READ_BYTES = 256 << 10
+_BREAKS = 3
+"""How often a reading may break off without a byte in between."""
 _UNFINISHED_FOR = timedelta(days=1)
 
 _untyped: Any = obstore  # its `list` is typed in a part only
@@ -61,7 +67,7 @@ class Files:
                 found = await obstore.get_async(self._store, name)
             except FileNotFoundError:
                 return None
-            return Stored(found.meta["size"], _read(found))
+            return Stored(found.meta["size"], _read(self._store, name, found))
 
     @property
     def is_shared(self) -> bool:
@@ -102,7 +108,7 @@ def files_of(settings: Settings) -> Files:
 def _opened(url: str, data: Path) -> Files:
     if url:
         try:
-            return Files(from_url(url), None)  # keys, region and endpoint come from the usual AWS_… variables
+            return Files(from_url(url, client_options=_client_options()), None)
         except (BaseError, ValueError) as exc:
             raise Unavailable(f"CALLMARK_OBJECT_STORE cannot be used: {_first_line(exc)}") from exc
     folder = data / FOLDER
@@ -113,6 +119,31 @@ def _opened(url: str, data: Path) -> Files:
             f"the folder {folder} cannot be created: {exc.strerror}. Correct its rights, or set CALLMARK_OBJECT_STORE"
         ) from exc
     return Files(LocalStore(str(folder)), folder)
+
+
+def _client_options() -> "ClientConfig":
+    """How the client behaves. Keys, region and endpoint come from the usual AWS_… variables, and so do its options.
+
+    obstore does not read those variables for options when it is given any. Its own limit on a whole request would end
+    the reading of a large file.
+    """
+    given = {name: os.environ.get(f"AWS_{name.upper()}") for name in _OPTIONS}
+    options: Any = {"timeout": "30days", "read_timeout": "30s"}
+    return options | {name: value for name, value in given.items() if value}
+
+
+_OPTIONS = (
+    "allow_http",
+    "allow_invalid_certificates",
+    "connect_timeout",
+    "pool_idle_timeout",
+    "proxy_ca_certificate",
+    "proxy_excludes",
+    "proxy_url",
+    "read_timeout",
+    "timeout",
+    "user_agent",
+)
 
 
 def try_store(settings: Settings) -> str:
@@ -139,14 +170,27 @@ def _once(settings: Settings) -> ObjectStore:
         return LocalStore(str(settings.data / FOLDER))
     return from_url(
         settings.object_store,
+        client_options=_client_options(),
         retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=1)},
     )
 
 
-async def _read(found: "obstore.GetResult") -> AsyncGenerator[bytes]:
+async def _read(store: ObjectStore, name: str, found: "obstore.GetResult") -> AsyncGenerator[bytes]:
+    """The chunks. Where the store breaks off, the rest of the same version is asked for, by a new request."""
+    size, version, at, breaks = found.meta["size"], found.meta["e_tag"], 0, 0
     with _named_when_lost():
-        async for chunk in found.stream(min_chunk_size=_READ_BYTES):
-            yield chunk
+        while True:
+            try:
+                async for chunk in found.stream(min_chunk_size=_READ_BYTES):
+                    at, breaks = at + len(chunk), 0
+                    yield chunk
+            except (BaseError, OSError):
+                breaks += 1
+                if at == size or breaks > _BREAKS:
+                    raise
+            else:
+                return
+            found = await obstore.get_async(store, name, options={"range": {"offset": at}, "if_match": version})
 
 
 @contextmanager
