@@ -96,7 +96,7 @@ class SideTasks:
         _log_failure(self._event, task)
 
 
-_left: set["asyncio.Task[None]"] = set()
+_left: set["asyncio.Task[Any]"] = set()
 """Held here, because an event loop does not hold its tasks."""
 
 
@@ -113,6 +113,20 @@ async def to_the_end(work: Coroutine[Any, Any, None], event: str) -> None:
     except asyncio.CancelledError:
         task.add_done_callback(partial(_log_failed, event))
         raise
+
+
+async def beside(work: Coroutine[Any, Any, _T]) -> _T:
+    """What `work` gives. Who is cancelled meanwhile leaves it running, and what becomes of it is dropped.
+
+    For requests of httpx, which does not get back the place of a connection whose request is cancelled at some of its
+    steps (https://github.com/encode/httpcore/issues/1093). They have an end of their own.
+    """
+    task = asyncio.create_task(work)
+    _left.add(task)
+    task.add_done_callback(_left.discard)
+    task.add_done_callback(_failure)
+    await asyncio.wait({task})
+    return task.result()
 
 
 def _log_failed(event: str, task: "asyncio.Task[None]") -> None:

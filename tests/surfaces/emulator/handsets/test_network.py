@@ -1,6 +1,8 @@
 """The way of the virtual handsets to the gateway: they wait for it, and know which of its answers are final."""
 
 import asyncio
+import contextlib
+from functools import partial
 from typing import Any
 
 import httpx
@@ -16,6 +18,30 @@ from callmark.surfaces.emulator.handsets.farm import Farm
 from callmark.surfaces.emulator.handsets.model import VirtualHandset
 from callmark.surfaces.emulator.handsets.network import Network
 from callmark.surfaces.gateway.wire import ResolveBody
+
+
+async def test_a_handset_that_is_stopped_while_it_asks_takes_no_connection_along() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    unused: Any = None
+    row = VirtualHandset(phone_number=phone(), os=OS.ANDROID, app_version="5.0.0", online=True, token="token")
+    limits = httpx.Limits(max_connections=1)
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        at = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with httpx.AsyncClient(trust_env=False, timeout=10, limits=limits) as http:
+            network = Network(at, http, unused, unused, unused, unused)
+            ask = partial(network.say, row, "resolve", ResolveBody(caller_number=phone()))
+            for steps in range(40):
+                stopped = asyncio.create_task(ask())
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                stopped.cancel()
+                await asyncio.wait({stopped})
+                assert await ask() == b"{}"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from callmark.kit.clock import Clock
 from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import Conflict, InvalidInput, Unavailable, said
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.tasks import beside
 from callmark.kit.telemetry import tracing
 from callmark.surfaces.emulator.handsets.behaviour import Conditions
 from callmark.surfaces.emulator.handsets.model import VirtualHandset
@@ -211,7 +212,7 @@ class Network:
         if traceparent := tracing.current():
             headers[tracing.HEADER] = traceparent
         try:
-            return await self._http.request(method, f"{self._gateway}/{path}", content=body, headers=headers)
+            return await beside(self._http.request(method, f"{self._gateway}/{path}", content=body, headers=headers))
         except httpx.HTTPError as exc:
             raise Unavailable(f"gateway: {said(exc)}") from exc
 
