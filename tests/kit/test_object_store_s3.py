@@ -1,5 +1,6 @@
 """Files in a bucket: the same, through the protocol of S3."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -62,6 +63,29 @@ async def test_a_bucket_that_refuses_is_a_store_that_is_away(files: Files, bucke
         await files.open("exports/a.csv")
     with pytest.raises(Unavailable):
         await files.write("exports/a.csv", chunks(12))
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+async def test_a_writing_that_breaks_off_leaves_no_part(files: Files, bucket: Bucket, *, is_stopped: bool) -> None:
+    under_way = asyncio.Event()
+
+    async def broken() -> AsyncGenerator[bytes]:
+        async for chunk in chunks(16):
+            yield chunk
+        assert bucket.parts_taken
+        under_way.set()
+        if is_stopped:
+            await asyncio.Event().wait()
+        raise LookupError
+
+    writing = asyncio.create_task(files.write("exports/a.csv", broken()))
+    await under_way.wait()
+    if is_stopped:
+        writing.cancel()
+    with pytest.raises(asyncio.CancelledError if is_stopped else LookupError):
+        await writing
+    assert bucket.parts == {}
+    assert bucket.objects == {}
 
 
 @pytest.mark.parametrize("breaks", [[3 << 20, 0], [3 << 20, 0, 2 << 20, 0, 1 << 20, 0, 1 << 20, 0]])

@@ -13,6 +13,7 @@ class Bucket:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.parts: dict[int, bytes] = {}
+        self.parts_taken = 0
         self.is_down = False
         self.may_list = True
         self.version = '"e"'
@@ -74,6 +75,7 @@ class Bucket:
 
     def _put(self, key: str, asked: Mapping[str, str], body: bytes) -> web.Response:
         if "partNumber" in asked:
+            self.parts_taken += 1
             self.parts[int(asked["partNumber"])] = body
         else:
             self.objects[key] = body

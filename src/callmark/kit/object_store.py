@@ -53,12 +53,11 @@ class Files:
     async def write(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """Makes or replaces a file; ten megabytes of it are in memory at most. What `chunks` raises leaves nothing."""
         with _named_when_lost():
-            writer = obstore.open_writer_async(
+            async with obstore.open_writer_async(
                 self._store, name, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
-            )
-            async for chunk in chunks:
-                await writer.write(chunk)
-            await writer.close()  # one that is not closed takes its parts with it
+            ) as writer:  # which takes back the parts of what is broken off; the store keeps them otherwise
+                async for chunk in chunks:
+                    await writer.write(chunk)
 
     async def open(self, name: str) -> Stored | None:
         """The file, or None when there is none."""
