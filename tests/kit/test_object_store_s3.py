@@ -65,6 +65,21 @@ async def test_a_bucket_that_refuses_is_a_store_that_is_away(files: Files, bucke
         await files.write("exports/a.csv", chunks(12))
 
 
+async def test_a_file_that_may_not_be_deleted_does_not_keep_the_others(files: Files, bucket: Bucket) -> None:
+    names = [f"exports/{name}.csv" for name in ("a", "b", "c", "d")]
+    for name in names:
+        await files.write(name, chunks(1))
+    bucket.locked = {name for name in bucket.objects if name.endswith(("b.csv", "c.csv"))}
+    with pytest.raises(Unavailable) as raised:
+        await files.delete(names)
+    assert set(bucket.objects) == bucket.locked
+    assert "2 not deleted, first exports/b.csv" in raised.value.reason
+    bucket.is_down, bucket.asked = True, 0
+    with pytest.raises(Unavailable):
+        await files.delete(names)
+    assert bucket.asked == 2  # it is not asked for each name when it refuses everything
+
+
 @pytest.mark.parametrize("is_stopped", [True, False])
 async def test_a_writing_that_breaks_off_leaves_no_part(files: Files, bucket: Bucket, *, is_stopped: bool) -> None:
     under_way = asyncio.Event()

@@ -14,6 +14,8 @@ class Bucket:
         self.objects: dict[str, bytes] = {}
         self.parts: dict[int, bytes] = {}
         self.parts_taken = 0
+        self.locked: set[str] = set()
+        self.asked = 0
         self.is_down = False
         self.may_list = True
         self.version = '"e"'
@@ -23,12 +25,13 @@ class Bucket:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """One request."""
+        self.asked += 1
         if self.is_down:
             return _denied()
         key, body = request.match_info["path"].removeprefix("callmark").lstrip("/"), await request.read()
         if self.breaks and request.method == "GET" and key in self.objects:
             return await self._break(request, self.objects[key], self.breaks.pop(0))
-        if request.method == "GET" and key in self.objects:
+        if request.method in {"GET", "HEAD"} and key in self.objects:
             return self._read(request, self.objects[key])
         return {"POST": self._post, "PUT": self._put, "GET": self._get, "DELETE": self._delete}[request.method](
             key, request.query, body
@@ -67,8 +70,14 @@ class Bucket:
         if "delete" in asked:
             gone = [one.partition("<")[0] for one in body.decode().split("<Key>")[1:]]
             for name in gone:
-                self.objects.pop(name, None)
-            told = "".join(f"<Deleted><Key>{name}</Key></Deleted>" for name in gone)
+                if name not in self.locked:
+                    self.objects.pop(name, None)
+            told = "".join(
+                f"<Error><Key>{name}</Key><Code>AccessDenied</Code><Message>Object is locked</Message></Error>"
+                if name in self.locked
+                else f"<Deleted><Key>{name}</Key></Deleted>"
+                for name in gone
+            )
             return _xml(f"<DeleteResult>{told}</DeleteResult>")
         self.objects[key] = b"".join(self.parts.pop(number) for number in sorted(self.parts))
         return _xml('<CompleteMultipartUploadResult><ETag>"e"</ETag></CompleteMultipartUploadResult>')

@@ -80,13 +80,31 @@ class Files:
             return {one["path"]: one["size"] for one in found}
 
     async def delete(self, names: Sequence[str]) -> None:
-        """Removes files; those that are gone already do not matter."""
+        """Removes files; those that are gone already do not matter.
+
+        One that may not be removed, as by a lock, does not keep the others. Unavailable then names the first of them.
+        """
+        kept: list[tuple[str, Exception]] = []
         with _named_when_lost():
             for name in names:
                 try:
                     await obstore.delete_async(self._store, name)
                 except FileNotFoundError:
                     continue
+                except (BaseError, OSError) as exc:
+                    if await self._has(name):
+                        kept.append((name, exc))
+        if kept:
+            name, exc = kept[0]
+            raise Unavailable(f"object store: {len(kept)} not deleted, first {name}: {_first_line(exc)}") from exc
+
+    async def _has(self, name: str) -> bool:
+        """Raises where the store does not answer: then it need not be asked for the other names."""
+        try:
+            await obstore.head_async(self._store, name)
+        except FileNotFoundError:
+            return False
+        return True
 
     def sweep(self, now: datetime) -> None:
         """Removes what killed processes left half-written a day before `now`, by the real clock; in S3 a rule does."""

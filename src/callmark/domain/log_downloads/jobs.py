@@ -18,8 +18,8 @@ async def forget_old_files(deps: Deps) -> int:
         erasures = await queries.count_erasures(tx)
     named = {name: parse_name(name) for name in await files.sizes(FOLDER)}
     old = [name for name, known in named.items() if known and known.is_old(now, erasures)]
-    await files.delete(old)
     files.sweep(deps.real_clock.now())
+    await files.delete(old)
     return len(old)
 
 
