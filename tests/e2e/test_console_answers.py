@@ -161,7 +161,9 @@ def test_the_list_of_requests_does_not_move_under_the_pointer_and_says_what_it_d
     count, new = rows.count(), page.locator("#new-count")
     expect(rows.filter(has_text=display_names.phone(first))).to_have_count(1)
     expect(note).to_be_hidden()
+    page.set_viewport_size({"width": 390, "height": 844})
     page.locator("#results").hover()
+    top = page.evaluate(_TOP_OF_LIST)
     third = ask_back(console)
     colleague = console.signed_in("admin")
     colleague.goto("/console/callbacks?state=new")
@@ -175,10 +177,40 @@ def test_the_list_of_requests_does_not_move_under_the_pointer_and_says_what_it_d
     expect(new).to_have_text(f" ({count + 1})")
     expect(rows).to_have_count(count)
     expect(rows.filter(has_text=display_names.phone(third))).to_have_count(0)
+    box, listed = note.bounding_box(), page.locator("#results").bounding_box()
+    assert box
+    assert listed
+    assert box["y"] + box["height"] <= listed["y"]  # it covers no button
+    assert page.evaluate(_TOP_OF_LIST) == top
+    _check_sayings(page)
     page.get_by_role("heading", name="Call Me Back").hover()
     page.clock.run_for(6_000)
     expect(rows.filter(has_text=display_names.phone(third))).to_have_count(1)
     expect(note).to_be_hidden()
+
+
+_TOP_OF_LIST = "document.getElementById('results').getBoundingClientRect().top + scrollY"
+_COUNT_SAYINGS = """() => {
+  window.sayings = 0;
+  document.addEventListener("left", ({ detail }) => (window.left = detail));
+  const count = (changes) => (window.sayings += changes.length);
+  new MutationObserver(count).observe(document.getElementById("not-shown"), { childList: true });
+}"""
+_LEFT = """(pager) => {
+  const detail = window.left.replace(/(id="results"[^>]*>)/, `$1${pager}`);
+  document.dispatchEvent(new CustomEvent("left", { detail }));
+}"""
+"""The answer that the page left alone last, once more: as it was, or with a pager."""
+
+
+def _check_sayings(page: Page) -> None:
+    page.evaluate(_COUNT_SAYINGS)
+    with page.expect_response("**/console/callbacks?*"):
+        page.clock.run_for(5_000)
+    page.evaluate(_LEFT, "")
+    assert page.evaluate("window.sayings") == 0  # the same is not read aloud again
+    page.evaluate(_LEFT, '<nav class="cs-pager"></nav>')  # rows may have moved to the page after this one
+    expect(page.locator("#not-shown")).to_contain_text("Not shown yet: some changes.")
 
 
 def ask_back(console: ConsoleTabs) -> str:

@@ -1,6 +1,8 @@
-/* The list of Call Me Back requests, while it rests (console.js): no row moves, and a note in the corner counts what
-   the list does not show yet. The count of new requests follows. */
+/* The list of Call Me Back requests, while it rests (console.js): no row moves, and a note above counts what the list
+   does not show yet. Rows move from page to page, so of one page among others it says no number. The count of new
+   requests follows. */
 const note = document.getElementById("not-shown");
+const isOnePage = (page) => !page.querySelector("#results .cs-pager");
 const rowsIn = (page) =>
   new Map([...page.querySelectorAll("#results [data-row]")].map(({ dataset }) => [dataset.row, dataset.state]));
 
@@ -15,7 +17,9 @@ document.addEventListener("left", ({ detail }) => {
     [shown.size - kept.length, "gone"],
   ];
   const said = counts.flatMap(([count, what]) => (count ? `${count} ${what}` : [])).join(", ");
-  note.textContent = said && `Not shown yet: ${said}. The list updates when you leave it.`;
+  const what = isOnePage(document) && isOnePage(page) ? said : "some changes";
+  const text = said && `Not shown yet: ${what}. The list updates when you leave it.`;
+  if (note.textContent !== text) note.textContent = text; // it is read aloud whenever it is written
   document.getElementById("new-count").replaceWith(page.getElementById("new-count"));
 });
 document.addEventListener("htmx:afterSwap", () => {
