@@ -262,11 +262,14 @@ def _of_handsets() -> dict[str, Statement]:
         "whether a stream was open": lambda tx, on: presence_queries.lost_within(
             tx, [(on.receiver, on.now, on.real_now)]
         ),
-        "whose record a call showed": lambda tx, on: handset_queries.owner_of(
-            tx, RecordKey(on.receiver, on.ends_at, RecordId(new_id()))
-        ),
         "a call is reported": lambda tx, on: calls.merge(tx, on.call()),
-        "a receiver's calls are counted": lambda tx, on: calls.count_in(tx, on.receiver, (on.now, on.now), 5),
+        "what is known of a call and its receiver": lambda tx, on: calls.before(
+            tx, on.receiver, CallId(new_id()), (on.now, on.now), 5, None
+        ),
+        "the same, of a call that showed a record": lambda tx, on: calls.before(
+            *(tx, on.receiver, CallId(new_id()), (on.now, on.now), 5),
+            (RecordKey(on.receiver, on.ends_at, RecordId(new_id())), on.caller),
+        ),
         "a call is looked up": lambda tx, on: calls.find(tx, on.receiver, CallId(new_id())),
         "whether a call was missed": lambda tx, on: calls.any_missed(
             tx, on.receiver, on.caller, on.cast.account.id, on.now

@@ -10,6 +10,7 @@ from tests.support.actors import ALICE
 from tests.support.factories import Sent, make_cast, phone, submit_batch
 from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, bodies, hand_over, make_listed, ring
+from tests.surfaces.tenancy.watching import watched
 
 from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest
@@ -72,12 +73,21 @@ async def test_a_missed_call_counts_for_the_account_that_held_its_number(deps: D
     assert await asked_of(deps, acme.account_id) == await asked_of(deps, borealis.account_id) == [receiver]
 
 
-async def test_a_further_report_of_a_call_makes_it_nobody_elses(deps: Deps, clock: FakeClock) -> None:
+@pytest.mark.parametrize("of", ["acme", "an older version", "nobody"])
+async def test_a_further_report_of_a_call_makes_it_nobody_elses(deps: Deps, clock: FakeClock, of: str) -> None:
     acme, borealis = await make_listed(deps), await make_listed(deps)
-    receiver, call_id = await ring(deps, acme, CallEvent.SHOWN)
-    handed = await passed_on(deps, clock, acme, borealis)
-    await calls.report(deps, receiver, CallReport(call_id, acme.number, CallEvent.MISSED, CallSource.LISTED_NUMBER))
+    called = replace(acme, number=phone()) if of == "nobody" else acme
+    receiver, call_id = await ring(deps, called, CallEvent.SHOWN)
+    if of == "an older version":
+        await as_an_older_version_kept(deps)
+    handed = await passed_on(deps, clock, called, borealis)
+    await calls.report(deps, receiver, CallReport(call_id, called.number, CallEvent.MISSED, CallSource.LISTED_NUMBER))
     await refuse(deps, receiver, handed)
+
+
+async def as_an_older_version_kept(deps: Deps) -> None:
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE call SET account_id = NULL")
 
 
 async def test_a_call_of_a_number_that_nobody_held_is_not_of_who_lists_it_later(deps: Deps, clock: FakeClock) -> None:
@@ -92,8 +102,7 @@ async def test_a_call_that_an_older_version_kept_counts_since_its_number_is_held
     before, _ = await ring(deps, acme)
     handed = await passed_on(deps, clock, acme, borealis)
     since, _ = await ring(deps, handed)
-    async with deps.db.connection() as tx:
-        await tx.execute("UPDATE call SET account_id = NULL")
+    await as_an_older_version_kept(deps)
     await refuse(deps, before, handed)
     await ask(deps, since, handed)
     assert await asked_of(deps, borealis.account_id) == [since]
@@ -112,6 +121,30 @@ async def test_a_call_that_showed_a_record_is_of_the_records_account_however_lat
     await refuse(deps, receiver, handed)
     await ask(deps, receiver, await passed_on(deps, clock, handed, acme))
     assert await asked_of(deps, borealis.account_id) == []
+
+
+async def test_a_record_of_another_caller_says_nothing_of_whose_call_it_was(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    acme, borealis = await make_listed(deps, account_id=cast.account.id), await make_listed(deps)
+    key = await pushed(deps, acme, str(cast.label.id))
+    shown = CallReport(CallId(random_uuid()), borealis.number, CallEvent.MISSED, CallSource.CALL_RECORD, key)
+    await calls.report(deps, key.receiver_number, shown)
+    assert (await ask(deps, key.receiver_number, borealis)).account_id == borealis.account_id
+
+
+async def test_whose_call_it_was_costs_no_statement_where_it_is_known(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    acme = await make_listed(deps, account_id=cast.account.id)
+    key = await pushed(deps, acme, str(cast.label.id))
+    shown = CallReport(CallId(random_uuid()), acme.number, CallEvent.SHOWN, CallSource.CALL_RECORD, key)
+    listed = CallReport(CallId(random_uuid()), acme.number, CallEvent.SHOWN, CallSource.LISTED_NUMBER)
+    costs: list[int] = []
+    async with watched(deps) as (seen, db):
+        for fact in (shown, shown, listed, listed):
+            with db.noting() as statements:
+                await calls.report(seen, key.receiver_number, fact)
+            costs.append(len(statements))
+    assert costs == [2, 2, 3, 2]
 
 
 async def pushed(deps: Deps, listed: Listed, label: str) -> RecordKey:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from tests.surfaces.stir.staging import Network, headers_of, make_edge, network,
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource, Verification
 from callmark.domain.deps import Deps
+from callmark.domain.ids import CallId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.signed_calls.service import calls_on_network
 from callmark.kit.phone import PhoneNumber
@@ -133,6 +135,15 @@ async def test_a_missed_call_allows_a_callback_request(there: Network, clock: Fa
     assert (await there.post("calls", late)).status_code == 200
     assert not await is_own_missed_call(there, receiver)
     assert not await is_own_missed_call(there, other)
+
+    clock.advance(timedelta(minutes=1))
+    talked = outcome(there, other, shown=False, seconds=90, call_id="over while it was handed over")
+    kept = CallId(UUID((await there.post("calls", talked)).json()["call_id"]))
+    async with there.deps.db.connection() as tx:
+        call, listed = await calls.find_call(tx, other, kept), await numbers.answered_caller(tx, there.caller)
+    assert call
+    assert listed
+    assert not call.is_of(listed)
 
 
 async def is_own_missed_call(there: Network, receiver: PhoneNumber) -> bool:

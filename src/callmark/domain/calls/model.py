@@ -113,7 +113,12 @@ class Call(Struct, frozen=True):
     account_id: AccountId | None = None
 
     def is_of(self, listed: ListedCaller) -> bool:
-        """Whether it was a call of the account that lists the number now, which another may have listed then."""
-        if self.account_id is None:
-            return (self.ended_at or self.reported_at) >= listed.held_since
-        return self.account_id == listed.account_id
+        """Whether it was a call of the account that lists the number now, which another may have listed then.
+
+        Where nobody is known to have made it, by the earliest instant at which it is known to have been there.
+        """
+        if self.account_id is not None:
+            return self.account_id == listed.account_id
+        talked = timedelta(seconds=self.details.duration_s or 0)
+        known = (self.reported_at, self.shown_at, self.ended_at and self.ended_at - talked)
+        return min(at for at in known if at) >= listed.held_since

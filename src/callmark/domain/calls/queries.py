@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from callmark.domain.calls.model import (
@@ -15,6 +15,7 @@ from callmark.domain.calls.model import (
     Verification,
 )
 from callmark.domain.ids import AccountId, CallId
+from callmark.domain.personalisation.model import RecordKey
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Row, Tx, fetch_one
 
@@ -100,15 +101,48 @@ async def find(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None:
     return _call(row) if row else None
 
 
-async def count_in(tx: Tx, receiver: PhoneNumber, period: tuple[datetime, datetime], most: int) -> int:
-    """How many calls the receiver reported in a period, `most` at the highest. Primary key, over its calls."""
-    return await tx.fetchval(
-        "SELECT count(*) FROM (SELECT FROM call WHERE receiver_number = $1"
-        " AND reported_at > $2 AND reported_at <= $3 LIMIT $4) AS calls",
+class Before(NamedTuple):
+    """What is there when a call is reported: how many calls of the receiver, this one, and whose record it shows."""
+
+    call_count: int
+    is_known: bool
+    record_owner: AccountId | None
+
+
+async def before(
+    tx: Tx,
+    receiver: PhoneNumber,
+    call_id: CallId,
+    period: tuple[datetime, datetime],
+    most: int,
+    shown: tuple[RecordKey, PhoneNumber] | None,
+) -> Before:
+    """What is there; calls of a period are counted, `most` at the highest, and a record is found by its caller too.
+
+    Primary key, over the receiver's calls; that of records, for a call that showed one.
+    """
+    key, caller = shown or (None, None)
+    record = (key.ends_at, key.id, caller) if key else ()
+    row = await fetch_one(
+        tx,
+        "SELECT (SELECT count(*) FROM (SELECT FROM call WHERE receiver_number = $1"
+        " AND reported_at > $2 AND reported_at <= $3 LIMIT $4) AS calls) AS call_count,"
+        " EXISTS (SELECT FROM call WHERE receiver_number = $1 AND id = $5) AS is_known,"
+        f" {_RECORD_OWNER if key else 'NULL::uuid'} AS record_owner",
         receiver,
         *period,
         most,
+        call_id,
+        *record,
     )
+    owner = row["record_owner"]
+    return Before(row["call_count"], row["is_known"], AccountId(owner) if owner else None)
+
+
+_RECORD_OWNER: LiteralString = (
+    "(SELECT account_id FROM call_record WHERE receiver_number = $1 AND ends_at = $6 AND id = $7"
+    " AND caller_number = $8)"
+)
 
 
 async def any_missed(
@@ -120,7 +154,8 @@ async def any_missed(
     """
     return await tx.fetchval(
         "SELECT EXISTS (SELECT FROM call WHERE receiver_number = $1 AND caller_number = $2"
-        " AND outcome IN ('missed', 'rejected') AND coalesce(account_id = $3, ended_at >= $4))",
+        " AND outcome IN ('missed', 'rejected')"
+        " AND coalesce(account_id = $3, least(reported_at, shown_at, ended_at) >= $4))",
         receiver,
         caller,
         account_id,

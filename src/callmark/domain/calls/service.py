@@ -10,7 +10,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
-from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import RecordKey
 from callmark.kit.clock_watch import past
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput
@@ -35,17 +34,15 @@ async def report(deps: Deps, receiver: PhoneNumber, fact: CallReport) -> None:
     if record is not None and record.receiver_number != receiver:
         raise Forbidden("record belongs to another receiver")
     now, most = deps.clock.now(), deps.settings.calls_a_day
+    shown = (record, fact.caller) if record else None
     async with deps.db.connection() as tx:
-        is_over = most > 0 and await queries.count_in(tx, receiver, past(_DAY, now), most) >= most
-        if is_over and await queries.find(tx, receiver, fact.call_id) is None:
+        found = await queries.before(tx, receiver, fact.call_id, past(_DAY, now), most, shown)
+        if not found.is_known and 0 < most <= found.call_count:
             raise Conflict("this receiver has reached the limit of reported calls within 24 hours")
-        await queries.merge(tx, _call(receiver, fact, now, await _owner(tx, fact)))
-
-
-async def _owner(tx: Tx, fact: CallReport) -> AccountId | None:
-    """Whose call it is: a handset may keep a record, and its report, until another account holds the number."""
-    owner = await personalisation.owner_of(tx, fact.record) if fact.record else None
-    return owner or (await numbers.holders(tx, [fact.caller])).get(fact.caller)
+        owner = found.record_owner
+        if owner is None and not found.is_known:  # whose call a known one was, its first report says
+            owner = (await numbers.holders(tx, [fact.caller])).get(fact.caller)
+        await queries.merge(tx, _call(receiver, fact, now, owner))
 
 
 def _call(receiver: PhoneNumber, fact: CallReport, at: datetime, owner: AccountId | None) -> Call:

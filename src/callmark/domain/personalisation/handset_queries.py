@@ -111,16 +111,6 @@ def _of_each(asked: Sequence[object], rows: Iterable[Row], made: Callable[[Row],
     return found
 
 
-async def owner_of(tx: Tx, key: RecordKey) -> AccountId | None:
-    """The account of the record with this key, or None. Primary key."""
-    return await tx.fetchval(
-        "SELECT account_id FROM call_record WHERE receiver_number = $1 AND ends_at = $2 AND id = $3",
-        key.receiver_number,
-        key.ends_at,
-        key.id,
-    )
-
-
 async def newest_open_each(tx: Tx, asked: Sequence[RingingPair]) -> list[OpenRecord | None]:
     """For each call: the latest accepted of the pair's records whose window is open then, or None.
 

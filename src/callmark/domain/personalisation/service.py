@@ -346,11 +346,6 @@ async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUI
     return withdrawn
 
 
-async def owner_of(tx: Tx, key: RecordKey) -> AccountId | None:
-    """Whose record it is; None for one that is not stored (yet)."""
-    return await handset_queries.owner_of(tx, key)
-
-
 async def newest_open_each(tx: Tx, asked: Sequence[RingingPair]) -> list[OpenRecord | None]:
     """For each call: the record that shows. One statement."""
     return await handset_queries.newest_open_each(tx, asked)
