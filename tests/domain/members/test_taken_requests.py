@@ -4,9 +4,11 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 from tests.support.actors import ALICE, BOB
 from tests.support.audit_log import log_of
 from tests.support.listed_number import Listed, make_listed, ring
+from tests.support.waiting import one_after_the_other
 
 from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest, RequestState
@@ -17,6 +19,7 @@ from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
+from callmark.kit.errors import Conflict
 from callmark.kit.ids import random_uuid
 
 NEW, TAKEN, DONE = RequestState
@@ -86,6 +89,28 @@ async def test_what_a_member_has_taken_who_loses_access_is_new_again(deps: Deps,
     assert [(one.actor_email, one.subject, one.details) for one in reopened] == [
         (ALICE.email, "Delivery default", told)
     ]
+
+
+@pytest.mark.parametrize("use", [revoke, delete])
+async def test_who_loses_access_meanwhile_takes_nothing(deps: Deps, desk: Desk, use: Use) -> None:
+    made = await asked(deps, desk.near)
+    take = work_list.take(deps, made.account_id, made.id, by=replace(ALICE, email=desk.mia.email))
+    taken = await one_after_the_other(deps.db, ("SELECT FROM member FOR UPDATE",), use(deps, desk.mia), take)
+    with pytest.raises(Conflict, match=f"{desk.mia.email} has no access"):
+        taken.result()
+    assert await now(deps, made) == [(NEW, None)]
+
+
+async def test_the_api_gives_requests_to_who_is_invited_and_none_to_who_has_no_access(deps: Deps, desk: Desk) -> None:
+    of = (deps, desk.mia.account_id, desk.mia.id)
+    await members.update_without_rules(*of, by=SYSTEM, state=MemberState.INVITED)
+    taken = await asked(deps, desk.near, desk.mia.email)
+    await members.update_without_rules(*of, by=SYSTEM, role=Role.ADMIN)
+    assert await now(deps, taken) == [(TAKEN, desk.mia.email)]
+    await revoke(deps, desk.mia)
+    with pytest.raises(Conflict, match="has no access"):
+        await work_list.take(deps, taken.account_id, taken.id, by=BOB, email=desk.mia.email)
+    assert await now(deps, taken) == [(NEW, None)]
 
 
 async def test_a_member_keeps_what_is_in_the_place_that_they_get(deps: Deps, desk: Desk) -> None:

@@ -18,7 +18,7 @@ from callmark.domain.callbacks.model import (
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
-from callmark.domain.members import addresses
+from callmark.domain.members import addresses, taken_requests
 from callmark.domain.policy.model import Actor, Scope
 from callmark.kit.errors import found
 from callmark.kit.phone import PhoneNumber
@@ -129,10 +129,13 @@ async def take(
     email: str = "",
     only_new: bool = False,
 ) -> CallbackRequest:
-    """The request, taken by the actor or by `email`, who is going to call back. As `model.taken_by`; NotFound."""
+    """The request, taken by the actor or by `email`, who is going to call back. As `model.taken_by`; NotFound.
+
+    Raises Conflict also for a member whose access is revoked.
+    """
     handler = await _handler(deps, account_id, by, email)
     step = partial(model.taken_by, email=handler, now=deps.clock.now(), only_new=only_new)
-    return await _change(deps, account_id, request_id, by, AuditAction.CALLBACK_TAKEN, step)
+    return await _change(deps, account_id, request_id, by, AuditAction.CALLBACK_TAKEN, step, taker=handler)
 
 
 async def finish(
@@ -170,9 +173,13 @@ async def _change(
     by: Actor,
     action: AuditAction,
     step: Callable[[CallbackRequest], CallbackRequest],
+    *,
+    taker: str = "",
 ) -> CallbackRequest:
     """A step of a request's life, noted when it changed something."""
     async with deps.db.transaction() as tx:
+        if taker:
+            await taken_requests.check_may_take(tx, account_id, taker)
         old = found(await queries.lock_request(tx, account_id, request_id), _UNKNOWN)
         await visible_sets.check_visible(tx, account_id, old.feature_set_id, by.scope)
         new = step(old)

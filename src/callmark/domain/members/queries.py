@@ -135,6 +135,20 @@ async def select_emails(tx: Tx, account_id: AccountId, role: Role) -> list[str]:
     return [row["email"] for row in rows]
 
 
+async def hold_state(tx: Tx, account_id: AccountId, email: str) -> tuple[MemberState | None] | None:
+    """The state of the account's member with this address, which stays so until the transaction ends.
+
+    None without such a member; (None,) for one that was deleted while this waited.
+    """
+    row = await tx.fetchrow(
+        "SELECT (SELECT held.state FROM member held WHERE held.id = m.id FOR SHARE) AS state"
+        " FROM member m WHERE m.account_id = $1 AND m.email = $2",
+        account_id,
+        email,
+    )
+    return row and (MemberState(row["state"]) if row["state"] else None,)
+
+
 async def count_taken_requests(tx: Tx, account_id: AccountId, email: str) -> int:
     """How many of the account's callback requests are taken by this address. Index callback_request_to_do."""
     return await tx.fetchval(

@@ -5,10 +5,12 @@ from uuid import UUID
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
 from callmark.domain.members import queries
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import Actor, Role
 from callmark.domain.sessions.model import MemberState
+from callmark.kit.errors import Conflict
 from callmark.kit.postgres.database import Tx
 
 
@@ -18,9 +20,22 @@ async def count(deps: Deps, member: Member) -> int:
         return await queries.count_taken_requests(tx, member.account_id, member.email)
 
 
+async def check_may_take(tx: Tx, account_id: AccountId, email: str) -> None:
+    """Raises Conflict for a member without access; until the transaction ends nobody takes it from another.
+
+    Who is no member may be staff that the account does not have here. Before the request is locked, as in `release`.
+    """
+    held = await queries.hold_state(tx, account_id, email)
+    if held in {(None,), (MemberState.REVOKED,)}:
+        raise Conflict(f"{email} has no access to this account")
+
+
 async def release_lost(deps: Deps, tx: Tx, member: Member, *, by: Actor) -> None:
-    """Makes those new again that the member, as it is after a change, no longer sees; each is noted."""
-    if member.state is not MemberState.ACTIVE:
+    """Makes those new again that the member, as it is after a change, no longer sees; each is noted.
+
+    Who is invited only may have been named for some by the API, and keeps them as an active one does.
+    """
+    if member.state is MemberState.REVOKED:
         await release(deps, tx, member, by=by)
     elif member.role is not Role.ADMIN:
         await release(deps, tx, member, by=by, outside=member.node_id)
