@@ -98,9 +98,15 @@ async def test_a_person_who_asked_more_than_once_is_marked_on_each_row_that_wait
         await callbacks.request(deps, first.receiver_number, wanted)
         clock.advance(timedelta(minutes=1))
     page = text_of(await alice.get(LIST))
-    assert page.count("2 more open requests from this person; not interested any longer") == 3
+    assert page.count("2 more open requests from this person; not interested any longer") == 2
+    assert page.count("2 more open requests from this person") == 3  # they did not say it of the other feature set
     assert text_of(await paul.get(LIST)).count("1 more open request from this person") == 2  # those of his place
     for one in await work_list.list_requests(deps, business.account.id):
         if one.id != first.id:
             await work_list.finish(deps, business.account.id, one.id, by=ALICE)
     assert "from this person" not in text_of(await alice.get(LIST, state="all"))
+    assert "not interested any longer" in text_of(await alice.get(LIST))
+    await callbacks.request(deps, first.receiver_number, NewCallbackRequest(random_uuid(), listed.number))
+    page = text_of(await alice.get(LIST))
+    assert page.count("1 more open request from this person") == 2
+    assert "not interested any longer" not in page  # their last word is that they are

@@ -126,10 +126,13 @@ class ShownState(Struct, frozen=True):
 
 
 class AskedAgain(Struct, frozen=True):
-    """What else a receiver said: how many of their requests are not done, and when they were last not interested."""
+    """What else a receiver said: how many of their requests are not done.
+
+    `refused`: of which feature sets they want no call, by their latest word.
+    """
 
     open_count: int
-    refused_at: datetime | None
+    refused: frozenset[FeatureSetId]
 
 
 class RequestFilter(Struct, frozen=True):

@@ -248,15 +248,21 @@ async def select_asked_again(
 ) -> dict[PhoneNumber, AskedAgain]:
     """What these receivers said of the feature sets `among`, or of all. Index callback_request_once."""
     rows = await tx.fetch(
-        "SELECT receiver_number, count(*) FILTER (WHERE state <> 'done') AS open_count,"
-        " max(requested_at) FILTER (WHERE NOT is_interested) AS refused_at FROM callback_request"
+        "SELECT receiver_number, sum(open_count)::int AS open_count,"
+        " coalesce(array_agg(feature_set_id) FILTER (WHERE is_refused), '{}') AS refused"
+        " FROM (SELECT receiver_number, feature_set_id, count(*) FILTER (WHERE state <> 'done') AS open_count,"
+        " max(requested_at) FILTER (WHERE NOT is_interested)"
+        " > coalesce(max(requested_at) FILTER (WHERE is_interested), '-infinity') AS is_refused FROM callback_request"
         " WHERE receiver_number = ANY ($2::text[]) AND account_id = $1"
-        " AND ($3::uuid[] IS NULL OR feature_set_id = ANY ($3)) GROUP BY receiver_number",
+        " AND ($3::uuid[] IS NULL OR feature_set_id = ANY ($3)) GROUP BY receiver_number, feature_set_id) AS said"
+        " GROUP BY receiver_number",
         account_id,
         list(receivers),
         among,
     )
-    return {PhoneNumber(row["receiver_number"]): AskedAgain(row["open_count"], row["refused_at"]) for row in rows}
+    return {
+        PhoneNumber(row["receiver_number"]): AskedAgain(row["open_count"], frozenset(row["refused"])) for row in rows
+    }
 
 
 async def count_requests(tx: Tx, account_id: AccountId) -> dict[RequestState, int]:

@@ -219,11 +219,10 @@ def _row(
 
 
 def _repeated(found: CallbackRequest, again: AskedAgain) -> list[str]:
-    """That the same person waits in other rows too, or has changed their mind."""
+    """That the same person waits in other rows too, or has changed their mind about this feature set."""
     others = again.open_count - 1
     asked = [f"{display_names.count(others, 'more open request')} from this person"] if others > 0 else []
-    is_off = again.refused_at is not None and again.refused_at > found.requested_at
-    return [*asked, "not interested any longer"] if is_off else asked
+    return [*asked, "not interested any longer"] if found.feature_set_id in again.refused else asked
 
 
 def _slot(found: CallbackRequest, zone: ZoneInfo) -> str:
