@@ -1,6 +1,7 @@
 """Files in a bucket: the same, through the protocol of S3."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -63,6 +64,33 @@ async def test_a_bucket_that_refuses_is_a_store_that_is_away(files: Files, bucke
         await files.open("exports/a.csv")
     with pytest.raises(Unavailable):
         await files.write("exports/a.csv", chunks(12))
+
+
+@pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "SESSION_TOKEN", "REGION", "ENDPOINT"])
+async def test_a_variable_may_end_with_a_line_break(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"AWS_{name}", os.environ.get(f"AWS_{name}", "token") + "\n")
+    files = files_of(read_settings({"CALLMARK_OBJECT_STORE": f"s3://callmark/{new_id()}"}))
+    await files.write("exports/a.csv", chunks(1))
+    assert bucket.objects
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("AWS_ENDPOINT", "minio:9000", "AWS_ENDPOINT must begin with https:// or http://"),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1\n", "AWS_ENDPOINT_URL_S3 has a character that cannot be sent"),
+        ("AWS_SESSION_TOKEN", "a\nb", "AWS_SESSION_TOKEN has a character that cannot be sent"),
+        ("AWS_TIMEOUT", "soon", 'failed to parse "soon" as Duration'),
+    ],
+)
+async def test_a_variable_that_is_wrong_is_named(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
+) -> None:
+    assert bucket
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Unavailable) as raised:
+        await files_of(read_settings({"CALLMARK_OBJECT_STORE": f"s3://callmark/{new_id()}"})).open("exports/a.csv")
+    assert reason in raised.value.reason
 
 
 async def test_a_file_that_may_not_be_deleted_does_not_keep_the_others(files: Files, bucket: Bucket) -> None:

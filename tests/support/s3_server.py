@@ -13,6 +13,7 @@ class Bucket:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.parts: dict[int, bytes] = {}
+        self.is_uploading = False
         self.parts_taken = 0
         self.locked: set[str] = set()
         self.asked = 0
@@ -66,6 +67,7 @@ class Bucket:
 
     def _post(self, key: str, asked: Mapping[str, str], body: bytes) -> web.Response:
         if "uploads" in asked:
+            self.is_uploading = True
             return _xml("<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>")
         if "delete" in asked:
             gone = [one.partition("<")[0] for one in body.decode().split("<Key>")[1:]]
@@ -79,11 +81,14 @@ class Bucket:
                 for name in gone
             )
             return _xml(f"<DeleteResult>{told}</DeleteResult>")
+        self.is_uploading = False
         self.objects[key] = b"".join(self.parts.pop(number) for number in sorted(self.parts))
         return _xml('<CompleteMultipartUploadResult><ETag>"e"</ETag></CompleteMultipartUploadResult>')
 
     def _put(self, key: str, asked: Mapping[str, str], body: bytes) -> web.Response:
         if "partNumber" in asked:
+            if not self.is_uploading:
+                return web.Response(status=404, text="<Error><Code>NoSuchUpload</Code></Error>")
             self.parts_taken += 1
             self.parts[int(asked["partNumber"])] = body
         else:
@@ -101,6 +106,7 @@ class Bucket:
 
     def _delete(self, key: str, asked: Mapping[str, str], _: bytes) -> web.Response:
         if "uploadId" in asked:
+            self.is_uploading = False
             self.parts.clear()
         self.objects.pop(key, None)
         return web.Response(status=204)

@@ -3,25 +3,22 @@
 A file appears whole or not at all: one that is being written is invisible, and gone when its writing is broken off.
 """
 
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import obstore
 from msgspec import Struct
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, ObjectStore
 
+from callmark.kit.buckets import open_bucket
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.settings import Settings
-
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig
 
 FOLDER = "objects"
 """Where files are in the data directory."""
@@ -124,10 +121,7 @@ def files_of(settings: Settings) -> Files:
 @lru_cache(maxsize=8)
 def _opened(url: str, data: Path) -> Files:
     if url:
-        try:
-            return Files(from_url(url, client_options=_client_options()), None)
-        except (BaseError, ValueError) as exc:
-            raise Unavailable(f"CALLMARK_OBJECT_STORE cannot be used: {_first_line(exc)}") from exc
+        return Files(open_bucket(url), None)
     folder = data / FOLDER
     try:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -136,31 +130,6 @@ def _opened(url: str, data: Path) -> Files:
             f"the folder {folder} cannot be created: {exc.strerror}. Correct its rights, or set CALLMARK_OBJECT_STORE"
         ) from exc
     return Files(LocalStore(str(folder)), folder)
-
-
-def _client_options() -> "ClientConfig":
-    """How the client behaves. Keys, region and endpoint come from the usual AWS_… variables, and so do its options.
-
-    obstore does not read those variables for options when it is given any. Its own limit on a whole request would end
-    the reading of a large file.
-    """
-    given = {name: os.environ.get(f"AWS_{name.upper()}") for name in _OPTIONS}
-    options: Any = {"timeout": "30days", "read_timeout": "30s"}
-    return options | {name: value for name, value in given.items() if value}
-
-
-_OPTIONS = (
-    "allow_http",
-    "allow_invalid_certificates",
-    "connect_timeout",
-    "pool_idle_timeout",
-    "proxy_ca_certificate",
-    "proxy_excludes",
-    "proxy_url",
-    "read_timeout",
-    "timeout",
-    "user_agent",
-)
 
 
 def try_store(settings: Settings) -> str:
@@ -185,11 +154,7 @@ def try_store(settings: Settings) -> str:
 def _once(settings: Settings) -> ObjectStore:
     if not settings.object_store:
         return LocalStore(str(settings.data / FOLDER))
-    return from_url(
-        settings.object_store,
-        client_options=_client_options(),
-        retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=1)},
-    )
+    return open_bucket(settings.object_store, {"max_retries": 0, "retry_timeout": timedelta(seconds=1)})
 
 
 async def _read(store: ObjectStore, name: str, found: "obstore.GetResult") -> AsyncGenerator[bytes]:
@@ -216,7 +181,15 @@ def _named_when_lost() -> Generator[None]:
         yield
     except (BaseError, OSError) as exc:
         raise Unavailable(f"object store: {_first_line(exc)}") from exc
+    except BaseException as exc:
+        if type(exc).__name__ in _PANICS:
+            raise Unavailable(f"object store: its client failed: {_first_line(exc)}") from exc
+        raise
 
 
-def _first_line(exc: Exception) -> str:
+_PANICS = {"PanicException", "RustPanic"}
+"""What obstore raises for a fault of its own. They have no common class, and one is no Exception."""
+
+
+def _first_line(exc: BaseException) -> str:
     return (str(exc) or type(exc).__name__).splitlines()[0]

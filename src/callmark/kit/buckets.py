@@ -1,0 +1,70 @@
+"""How an S3 bucket is reached: by the usual AWS_… variables, read as their owners meant them."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore, from_url
+
+from callmark.kit.errors import Unavailable
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+_SENT = (
+    "access_key_id",
+    "default_region",
+    "region",
+    "secret_access_key",
+    "session_token",
+)
+"""What is sent, or is a part of an address. obstore panics at a line break in it."""
+
+_OPTIONS = (
+    "allow_http",
+    "allow_invalid_certificates",
+    "connect_timeout",
+    "pool_idle_timeout",
+    "proxy_ca_certificate",
+    "proxy_excludes",
+    "proxy_url",
+    "read_timeout",
+    "timeout",
+    "user_agent",
+)
+
+
+def open_bucket(url: str, retry: "RetryConfig | None" = None) -> ObjectStore:
+    """The store at `s3://bucket/prefix`. Nothing is asked of it yet. Raises Unavailable where a variable is wrong."""
+    for name in (*_SENT, "endpoint_url", "endpoint"):
+        _check(f"AWS_{name.upper()}", _variable(name))
+    _check("AWS_ENDPOINT_URL_S3", os.environ.get("AWS_ENDPOINT_URL_S3", ""))  # obstore takes it from there only
+    config: Any = {f"aws_{name}": value for name in _SENT if (value := _variable(name))}
+    if endpoint := _variable("endpoint_url") or _variable("endpoint"):
+        config["aws_endpoint"] = endpoint
+    try:
+        return from_url(url, config=config, client_options=_client_options(), retry_config=retry)
+    except (BaseError, ValueError) as exc:
+        raise Unavailable(f"CALLMARK_OBJECT_STORE cannot be used: {str(exc).splitlines()[0]}") from exc
+
+
+def _check(name: str, value: str) -> None:
+    if not (value.isascii() and value.isprintable()):
+        raise Unavailable(f"object store: {name} has a character that cannot be sent, as a line break")
+    if value and "ENDPOINT" in name and not value.startswith(("http://", "https://")):
+        raise Unavailable(f"object store: {name} must begin with https:// or http://")
+
+
+def _client_options() -> "ClientConfig":
+    """How the client behaves.
+
+    obstore does not read variables for options when it is given any. Its own limit on a whole request would end the
+    reading of a large file.
+    """
+    options: Any = {"timeout": "30days", "read_timeout": "30s"}
+    return options | {name: value for name in _OPTIONS if (value := _variable(name))}
+
+
+def _variable(name: str) -> str:
+    """Without the line break that a secret made by `echo` ends with."""
+    return os.environ.get(f"AWS_{name.upper()}", "").strip()
