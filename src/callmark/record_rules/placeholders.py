@@ -11,13 +11,16 @@ _PLACEHOLDER = re.compile(
     r"""
       [$\#%]? \{{1,3} [^{}]{0,40} \}{1,3}                   # {{name}}, {order}, ${name}
     | <{1,2} [A-Z] [\w\ .-]{0,40} >{1,2}                    # <name>
-    | % [A-Z] [A-Z\ ._-]{0,40} % | % (?: [1-9]\$ )? s \b    # %name%, %s
+    | % [A-Z] [A-Z\ ._-]{0,40} % | % (?: [1-9]\$ )? s \b | (?-i: % d \b )  # %name%, %s
+    | % \( \w{1,40} \) [sd] | (?-i: \$ [A-Z_]{4,40} \b ) | <% .{0,40}? %>  # %(name)s, $NAME, <%= name %>
+    | \# (?: N/A | REF! | VALUE! | NAME\? | DIV/0! )       # of spreadsheets
     | \*\| [^|]{1,40} \|\*                                  # *|NAME|*
     | \[ (?: [A-Z]+ [\ _-] )?                              # [First name]; [Web] and [2 of 3] may be meant
       (?: name | id | company | business | number | no | date | day | time | amount | price | order | product | item
         | address | city | phone | link | url ) \]
     | \[object\ Object\]
-    | (?-i: \b (?: undefined | null | NULL | NaN ) \b )     # of programs; Null is a word of German
+    | (?-i: \b (?: undefined | NULL | NaN | (?<! ab\ ) (?<! ber\ ) (?<! unter\ ) null ) \b )  # "ab null Euro" is German
+    | (?-i: \b (?: Dear | Hi | Hello ) \ (?: None | null | nil ) \b )
     | (?-i: \A (?: None | none | nil | nan | N/A | n/a ) \Z )
     """,
     re.VERBOSE | re.IGNORECASE,
