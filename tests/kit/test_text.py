@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from callmark.kit.errors import InvalidInput
 from callmark.kit.text import clean_line, kept_or, share, some_names
 from callmark.record_rules.characters import is_showable, named, refused_in
-from callmark.record_rules.same_names import alike, folded
+from callmark.record_rules.same_names import alike, folded, looks
 
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 LETTERS = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=20).filter(
@@ -194,6 +194,26 @@ def test_a_name_is_the_same_in_both_forms_of_unicode(text: str) -> None:
 )
 def test_names_are_the_same_that_look_the_same(one: str, other: str, *, same: bool) -> None:
     assert alike(one, other) is same
+    assert (looks(one) == looks(other)) is same
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("S\u0131n\u0131r", "Sinir", False),  # border and nerve
+        ("SINIR", "S\u0130N\u0130R", False),
+        ("\u0130stanbul", "I\u0307stanbul", True),
+        ("Istanbul", "istanbul", True),
+        ("Stra\u00dfe", "STRASSE", True),
+        ("\u2764 yes", "\u2764\ufe0f yes", True),
+        ("Pre-sale", "Pre\u2011sale", True),
+        ("Don't", "Don\u2019t", True),
+        ("Yes", "Yes!", False),
+    ],
+)
+def test_texts_are_the_same_that_look_the_same_and_mean_the_same(one: str, other: str, *, same: bool) -> None:
+    assert (looks(one) == looks(other)) is same
+    assert looks(looks(one)) == looks(one)
 
 
 def test_a_sentence_names_three_and_says_how_many_more() -> None:

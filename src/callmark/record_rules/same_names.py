@@ -7,6 +7,16 @@ _MEANS_MORE = frozenset({"<super", "<sub", "<circle", "<square", "<fraction"})
 _DOTTED_I, _DOTLESS_I = "i\N{COMBINING DOT ABOVE}", "\N{LATIN SMALL LETTER DOTLESS I}"
 """The first is the small letter of the Turkish capital I with a dot, to most of those who make letters small."""
 
+_ONE_LOOK = str.maketrans(
+    {
+        "\N{VARIATION SELECTOR-16}": "",
+        "\N{HYPHEN}": "-",
+        "\N{NON-BREAKING HYPHEN}": "-",
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    }
+)
+"""Signs that phones write by themselves, and the plainer ones; a sign with a colour, or without."""
+
 
 def alike(one: str, other: str) -> bool:
     """Whether two names count as the same (`folded`)."""
@@ -21,8 +31,7 @@ def in_small(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    small = unicodedata.normalize("NFC", text).casefold()
-    return unicodedata.normalize("NFC", small.replace(_DOTTED_I, "i").replace(_DOTLESS_I, "i"))
+    return unicodedata.normalize("NFC", _small(text).replace(_DOTTED_I, "i").replace(_DOTLESS_I, "i"))
 
 
 def folded(name: str) -> str:
@@ -35,6 +44,21 @@ def folded(name: str) -> str:
     if not small.isascii():
         small = in_small("".join(map(_plain, small)))
     return " ".join(small.split())
+
+
+def looks(text: str) -> str:
+    """What texts have in common that look the same, and so mean the same: as `folded`, where no database decides.
+
+    The Turkish letters for i mean different things, with a dot or without. Signs of one look are the same.
+    """
+    small = _small(text.translate(_ONE_LOOK))
+    if not small.isascii():
+        small = _small("".join(map(_plain, small)).translate(_ONE_LOOK))
+    return " ".join(small.split())
+
+
+def _small(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _plain(character: str) -> str:

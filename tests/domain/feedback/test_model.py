@@ -138,8 +138,13 @@ def test_questions_look_different_and_what_was_stored_before_that_rule_blocks_no
     with pytest.raises(InvalidInput, match="two questions have the same text"):
         check_questions(QUESTIONS, twins)
     check_questions(QUESTIONS, twins, twins)
-    with pytest.raises(InvalidInput, match="same text"):
-        check_questions(QUESTIONS, [*twins, ON_TIME], twins)
+    for fewer in ([*twins, ON_TIME], [ON_TIME, *reversed(twins)], twins[1:], [*twins, ON_TIME][1:]):
+        check_questions(QUESTIONS, fewer, [*twins, REMARK])
+    triplet = msgspec.structs.replace(REMARK, id=QuestionId(UUID(int=8)))
+    for more in ([*twins, triplet], [ON_TIME, twins[1], triplet, REMARK]):
+        with pytest.raises(InvalidInput, match="same text"):
+            check_questions(QUESTIONS, more, [*twins, ON_TIME])
+    made_question(QUESTIONS, NewQuestion("Which?", ["S\u0131n\u0131r", "Sinir"]), ON_TIME.id)  # border and nerve
     old = Question(ON_TIME.id, ON_TIME.text, QuestionKind.CHOICE, ("Very good", "Very  good"))
     assert made_question(QUESTIONS, NewQuestion("Were we on time?", old.options, old.id), old.id, old).options == (
         old.options

@@ -18,7 +18,7 @@ from callmark.kit.errors import Conflict, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
 from callmark.kit.text import kept_or, some_names
-from callmark.record_rules.same_names import alike
+from callmark.record_rules.same_names import looks
 
 _UNKNOWN = "no call reason with this id in this account"
 
@@ -92,7 +92,7 @@ async def call_reason_exists(tx: Tx, account_id: AccountId, reason_id: CallReaso
 
 async def _refuse_duplicate(tx: Tx, reason: CallReason) -> None:
     others = await queries.select_call_reasons(tx, reason.account_id)
-    if any(alike(other.text, reason.text) for other in others if other.id != reason.id):
+    if looks(reason.text) in {looks(other.text) for other in others if other.id != reason.id}:
         raise Conflict("this call reason is already in the library", field="call_reason")
 
 

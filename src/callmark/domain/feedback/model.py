@@ -1,5 +1,6 @@
 """User Feedback: campaigns, their questions, and what receivers answer (contract 9.6, 12.4, D22)."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +16,7 @@ from callmark.domain.ids import AccountId, CallId, CampaignId, FeatureSetId, Fee
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.text import clean_line
-from callmark.record_rules.same_names import folded
+from callmark.record_rules.same_names import looks
 
 LONGEST_NAME = 100
 LONGEST_QUESTION = 200
@@ -202,7 +203,7 @@ def made_question(
         return Question(question_id, text, QuestionKind.TEXT)
     if not FEWEST_OPTIONS <= len(options) <= MOST_OPTIONS:
         raise InvalidInput(f"a question must have {FEWEST_OPTIONS} to {MOST_OPTIONS} options", field="questions")
-    if (old is None or options != old.options) and len(set(map(folded, options))) < len(options):
+    if (old is None or options != old.options) and len(set(map(looks, options))) < len(options):
         raise InvalidInput("the options of a question must be different from each other", field="questions")
     return Question(question_id, text, QuestionKind.CHOICE, options)
 
@@ -210,7 +211,7 @@ def made_question(
 def check_questions(kind: CampaignType, questions: Sequence[Question], old: Sequence[Question] = ()) -> None:
     """Raises InvalidInput for more questions than a campaign of that type may have, or one question twice.
 
-    Also for two that look the same, unless these are the texts of `old`, the questions before the change.
+    Also for a text that is not of `old`, the questions before the change, and looks the same as another one.
     """
     most = 1 if kind is CampaignType.CALL_RATING else MOST_QUESTIONS
     if len(questions) > most:
@@ -219,9 +220,12 @@ def check_questions(kind: CampaignType, questions: Sequence[Question], old: Sequ
         )
     if len({question.id for question in questions}) < len(questions):
         raise InvalidInput("the same question appears twice", field="questions")
-    texts = [question.text for question in questions]
-    if len(set(map(folded, texts))) < len(texts) and texts != [question.text for question in old]:
-        raise InvalidInput("two questions have the same text", field="questions")
+    left = Counter(question.text for question in old)
+    seen = Counter(looks(question.text) for question in questions)
+    for question in questions:
+        left[question.text] -= 1
+        if left[question.text] < 0 and seen[looks(question.text)] > 1:
+            raise InvalidInput("two questions have the same text", field="questions")
 
 
 def in_order(questions: Sequence[Question], order: Sequence[QuestionId]) -> tuple[Question, ...]:
