@@ -28,13 +28,23 @@ async def test_a_store_that_works_keeps_nothing_of_the_trial(doctor: Doctor, buc
     assert bucket.objects == {}
 
 
-async def test_a_store_that_denies_the_key(doctor: Doctor, bucket: Bucket) -> None:
-    bucket.is_down = True
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("AccessDenied", "the key needs the rights to write, read, list and delete"),
+        ("RequestTimeTooSkewed", "Correct the clock of this host"),
+        ("SignatureDoesNotMatch", "Correct AWS_SECRET_ACCESS_KEY"),
+        ("ExpiredToken", "AWS_SESSION_TOKEN"),
+        ("NoSuchBucket", "Make the bucket"),
+        ("NotImplemented", "DeleteObjects"),
+    ],
+)
+async def test_a_store_that_refuses_says_why(doctor: Doctor, bucket: Bucket, reason: str, advice: str) -> None:
+    bucket.is_down, bucket.reason = True, reason
     wrong = await doctor.problem(object_store=f"s3://callmark/{free_port()}")
     assert wrong.name == "object store"
-    assert "lacked the necessary privileges" in wrong.detail
-    assert "AWS_" in wrong.advice
-    assert "write, read, list and delete" in wrong.advice
+    assert wrong.detail.endswith(f"403 Forbidden: {reason}: As it says.")
+    assert advice in wrong.advice
 
 
 async def test_a_store_whose_files_the_key_cannot_list(doctor: Doctor, bucket: Bucket) -> None:
@@ -46,12 +56,24 @@ async def test_a_store_whose_files_the_key_cannot_list(doctor: Doctor, bucket: B
     assert bucket.objects == {}
 
 
-async def test_a_store_that_cannot_be_reached(doctor: Doctor, bucket: Bucket) -> None:
+@pytest.mark.parametrize(
+    ("endpoint", "allow", "reason"),
+    [
+        ("http://127.0.0.1:1", "true", "Connection refused"),
+        ("http://127.0.0.1:1", "", "an address without TLS needs AWS_ALLOW_HTTP=true"),
+        ("", "", "InvalidContentType"),  # our server, which has no TLS, as https://
+    ],
+)
+async def test_a_store_that_cannot_be_reached(
+    doctor: Doctor, bucket: Bucket, endpoint: str, allow: str, reason: str
+) -> None:
     assert bucket
-    doctor.variables["AWS_ENDPOINT"] = "http://127.0.0.1:1"
+    of_tls = doctor.variables["AWS_ENDPOINT"].replace("http:", "https:")
+    doctor.variables |= {"AWS_ENDPOINT": endpoint or of_tls, "AWS_ALLOW_HTTP": allow}
     wrong = await doctor.problem(object_store=f"s3://callmark/{free_port()}")
     assert wrong.name == "object store"
-    assert "http://127.0.0.1:1/" in wrong.detail
+    assert f"{endpoint or of_tls}/" in wrong.detail
+    assert wrong.detail.endswith(f": {reason}")
     assert "CALLMARK_OBJECT_STORE" in wrong.advice
 
 

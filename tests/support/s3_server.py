@@ -18,6 +18,7 @@ class Bucket:
         self.locked: set[str] = set()
         self.asked = 0
         self.is_down = False
+        self.reason = "AccessDenied"
         self.may_list = True
         self.version = '"e"'
         self.breaks: list[int] = []
@@ -28,7 +29,7 @@ class Bucket:
         """One request."""
         self.asked += 1
         if self.is_down:
-            return _denied()
+            return _denied(self.reason)
         key, body = request.match_info["path"].removeprefix("callmark").lstrip("/"), await request.read()
         if self.breaks and request.method == "GET" and key in self.objects:
             return await self._break(request, self.objects[key], self.breaks.pop(0))
@@ -116,8 +117,9 @@ def _xml(text: str) -> web.Response:
     return web.Response(text=f'<?xml version="1.0" encoding="UTF-8"?>{text}', content_type="application/xml")
 
 
-def _denied() -> web.Response:
-    return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
+def _denied(code: str = "AccessDenied") -> web.Response:
+    text = f"<Error><Code>{code}</Code><Message>As it says.</Message></Error>"
+    return web.Response(status=403, text=f'<?xml version="1.0" encoding="UTF-8"?>\n{text}')
 
 
 def _listed(names: list[str]) -> str:

@@ -1,6 +1,7 @@
 """How an S3 bucket is reached: by the usual AWS_… variables, read as their owners meant them."""
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from obstore.exceptions import BaseError
@@ -45,7 +46,7 @@ def open_bucket(url: str, retry: "RetryConfig | None" = None) -> ObjectStore:
     try:
         return from_url(url, config=config, client_options=_client_options(), retry_config=retry)
     except (BaseError, ValueError) as exc:
-        raise Unavailable(f"CALLMARK_OBJECT_STORE cannot be used: {str(exc).splitlines()[0]}") from exc
+        raise Unavailable(f"CALLMARK_OBJECT_STORE cannot be used: {reason_of(exc)}") from exc
 
 
 def _check(name: str, value: str) -> None:
@@ -68,3 +69,27 @@ def _client_options() -> "ClientConfig":
 def _variable(name: str) -> str:
     """Without the line break that a secret made by `echo` ends with."""
     return os.environ.get(f"AWS_{name.upper()}", "").strip()
+
+
+def reason_of(exc: BaseException) -> str:
+    """What the store answered or why it could not be asked, in a line. obstore's text has it in the lines below."""
+    first, _, below = (str(exc) or type(exc).__name__).partition("\n\nDebug source:")
+    head, _, answer = first.partition("<?xml")
+    if code := _CODE.search(answer or first):
+        message = _MESSAGE.search(first)
+        said = ": ".join(filter(None, [code[1], message and message[1]]))
+        return f"{head.partition('<Error>')[0].rstrip(': ')}: {said}"
+    line = first.splitlines()[0]
+    innermost = [one for one in map(_said, below.splitlines()) if one] if "HTTP" in line else []
+    return f"{line}: {_MEANT.get(innermost[-1], innermost[-1])}" if innermost else line
+
+
+_CODE, _MESSAGE = re.compile("<Code>([^<]+)</Code>"), re.compile("<Message>([^<]+)</Message>")
+_MEANT = {"BadScheme": "an address without TLS needs AWS_ALLOW_HTTP=true"}
+
+
+def _said(line: str) -> str:
+    """What a line of obstore's tree of causes says; empty where it only opens or closes."""
+    name, _, value = line.strip().rstrip(",").rpartition(": ")
+    value = value or name
+    return "" if value.endswith(("{", "(", "}", ")", "[", "]")) else value.strip('"')

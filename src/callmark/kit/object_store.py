@@ -15,7 +15,7 @@ from msgspec import Struct
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
-from callmark.kit.buckets import open_bucket
+from callmark.kit.buckets import open_bucket, reason_of
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.settings import Settings
@@ -93,7 +93,7 @@ class Files:
                         kept.append((name, exc))
         if kept:
             name, exc = kept[0]
-            raise Unavailable(f"object store: {len(kept)} not deleted, first {name}: {_first_line(exc)}") from exc
+            raise Unavailable(f"object store: {len(kept)} not deleted, first {name}: {reason_of(exc)}") from exc
 
     async def _has(self, name: str) -> bool:
         """Raises where the store does not answer: then it need not be asked for the other names."""
@@ -180,16 +180,12 @@ def _named_when_lost() -> Generator[None]:
     try:
         yield
     except (BaseError, OSError) as exc:
-        raise Unavailable(f"object store: {_first_line(exc)}") from exc
+        raise Unavailable(f"object store: {reason_of(exc)}") from exc
     except BaseException as exc:
         if type(exc).__name__ in _PANICS:
-            raise Unavailable(f"object store: its client failed: {_first_line(exc)}") from exc
+            raise Unavailable(f"object store: its client failed: {reason_of(exc)}") from exc
         raise
 
 
 _PANICS = {"PanicException", "RustPanic"}
 """What obstore raises for a fault of its own. They have no common class, and one is no Exception."""
-
-
-def _first_line(exc: BaseException) -> str:
-    return (str(exc) or type(exc).__name__).splitlines()[0]

@@ -159,7 +159,7 @@ async def check_object_store(settings: Settings) -> CheckResult:
     try:
         trouble = await asyncio.to_thread(try_store, settings)
     except Unavailable as exc:
-        return _store(exc.reason, advice)
+        return _store(exc.reason, next((said for word, said in _SAID_BY_STORE.items() if word in exc.reason), advice))
     if trouble:
         return _store(trouble, advice)
     return CheckResult("object store", ok=True, detail=f"{settings.object_store or folder} can be written and read")
@@ -168,6 +168,17 @@ async def check_object_store(settings: Settings) -> CheckResult:
 _CORRECT_STORE = (
     "Correct CALLMARK_OBJECT_STORE and the variables AWS_…; the key needs the rights to write, read, list and delete."
 )
+_SAID_BY_STORE = {
+    "RequestTimeTooSkewed": "Correct the clock of this host: the store takes requests of 15 minutes around its own.",
+    "SignatureDoesNotMatch": "Correct AWS_SECRET_ACCESS_KEY.",
+    "InvalidAccessKeyId": "Correct AWS_ACCESS_KEY_ID.",
+    "ExpiredToken": "Renew AWS_SESSION_TOKEN and the keys that it came with.",
+    "NoSuchBucket": "Make the bucket, or correct CALLMARK_OBJECT_STORE.",
+    "NotImplemented": "Use a store with the calls of S3 that docs/logs.md names, DeleteObjects among them.",
+    "501 Not Implemented": "Use a store with the calls of S3 that docs/logs.md names, DeleteObjects among them.",
+}
+"""The store's own codes, and what corrects them."""
+
 _CORRECT_FOLDER = "Correct the rights of that folder, or set CALLMARK_OBJECT_STORE."
 
 
