@@ -15,7 +15,7 @@ import pytest
 from tests.support.engines import reachable_directory
 from tests.support.last_words import LastWords, end, relayed
 from tests.support.opened_deps import PATIENT_S
-from tests.support.stopped_processes import suspend
+from tests.support.stopped_processes import suspend, suspended
 from tests.support.waiting import until, until_locked
 
 from callmark.domain.deps import Deps
@@ -153,14 +153,38 @@ async def stopped(_: Database, kept: KeptConnections) -> None:
 async def test_a_server_that_does_not_end_a_connection_takes_nothing_back(directory: Path) -> None:
     engine = EmbeddedPostgres(directory / "data", durable=False)
     dsn = await engine.start()
+    db = await Database.open(dsn, size=2, name="pool")
+    kept = KeptConnections(dsn, size=2, name="kept")
     try:
+        for pool in (db, kept):
+            await _used_beside_one_that_does_not_end(pool)
         async with connect(dsn) as tx:
             await tx.execute("CREATE TABLE made ()")
             backend = await tx.fetchval("SELECT pg_backend_pid()")
             suspend([backend])
         os.kill(backend, signal.SIGKILL)
     finally:
+        await asyncio.gather(db.close(), kept.close())
         await engine.stop()
+
+
+async def _used_beside_one_that_does_not_end(pool: Database | KeptConnections) -> None:
+    """Who waits has the other connection once that is given back, and does not wait for the server."""
+
+    async def backend() -> int:
+        async with pool.connection() as tx:
+            return await tx.fetchval("SELECT pg_backend_pid()")
+
+    with suspended([stuck := await backend()]):
+        with pytest.raises(Unavailable):
+            async with pool.connection() as tx:
+                await tx.execute("SELECT 1", timeout=0.1)
+        async with pool.connection() as tx:
+            other = await tx.fetchval("SELECT pg_backend_pid()")
+            waiting = asyncio.create_task(backend())
+            await tx.execute("SELECT pg_sleep(0)")
+            assert not waiting.done()
+        assert await waiting == other != stuck
 
 
 async def test_a_connection_that_was_ended_and_not_closed_yet_is_a_lost_engine(deps: Deps) -> None:

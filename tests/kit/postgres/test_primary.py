@@ -21,7 +21,7 @@ from callmark.kit import patience
 from callmark.kit.engines.data_directory import SOCKET_NAME
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
-from callmark.kit.postgres import database as pool, ending, primary as choice
+from callmark.kit.postgres import database as pool, places, primary as choice
 from callmark.kit.postgres.database import Database, Transaction, connect, own_names
 from callmark.kit.postgres.dsn import Host, PostgresDsn
 from callmark.kit.postgres.primary import Primary, hosts_of, with_host
@@ -104,7 +104,7 @@ async def test_a_process_follows_the_primary_and_never_goes_back_to_one_that_was
     pair: PostgresPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "STATEMENT_TIMEOUT_S", 600)  # the statement under way ends because it is cut
-    monkeypatch.setattr(ending, "AT_MOST_S", 600)  # and what the old server has not ended is no longer counted
+    monkeypatch.setattr(places, "AT_MOST_S", 600)  # and what the old server has not ended is no longer counted
     first, second = pair.primary, pair.standby
     primary = Primary(pair.dsn)
     db = await Database.open(pair.dsn, size=4, primary=primary, connected_within_s=PATIENT_S)

@@ -54,10 +54,9 @@ class KeptConnections:
         self._connected_within_s = connected_within_s
         self._settings = server_settings(name)
         self._size = size
-        self._slots = asyncio.Semaphore(size)
+        self._places = self._primary.places(size)
         self._resting: list[tuple[PostgresConnection, float]] = []
         self._busy: set[PostgresConnection] = set()
-        self._ending = self._primary.count_ending(size, self._made)
         self._closing = False
 
     def connection(self) -> AbstractAsyncContextManager[DatabaseConnection]:
@@ -71,7 +70,7 @@ class KeptConnections:
 
     async def take(self) -> PostgresConnection:
         """One that rests, or a new one, once fewer than `size` are in use. Raises what asyncpg raises."""
-        await self._slots.acquire()
+        await self._places.take(self._connected_within_s, however_busy=True)
         try:
             self._check_open()
             held = self._rested() or await self._connect()
@@ -79,7 +78,7 @@ class KeptConnections:
                 held.terminate()
             self._check_open()
         except BaseException:
-            self._slots.release()
+            self._places.give_back()
             raise
         self._busy.add(held)
         return held
@@ -88,7 +87,7 @@ class KeptConnections:
         """It rests until it is taken again."""
         self._busy.discard(held)
         self._resting.append((held, asyncio.get_running_loop().time()))
-        self._slots.release()
+        self._places.give_back()
 
     def named(self, exc: BaseException) -> AppError | None:
         """The error in our words, if it is one of a lost engine: then the next connection may go to another server."""
@@ -102,20 +101,17 @@ class KeptConnections:
     async def close(self) -> None:
         """Closes the connections; those still busy after `CLOSED_WITHIN_S` are cut."""
         self._closing = True
+        self._places.close()
         if not await ends_within(self._close_resting(), CLOSED_WITHIN_S):
             for held in (*self._busy, *(held for held, _ in self._resting)):
                 held.terminate()
-        self._ending.let_go()
 
     async def _close_resting(self) -> None:
         for _ in range(self._size):
-            await self._slots.acquire()
+            await self._places.take(CLOSED_WITHIN_S, however_busy=True)
         for held, _ in self._resting:
             with suppress(*LOST):
                 await held.close()
-
-    def _made(self) -> int:
-        return sum(not held.is_closed() for held in (*self._busy, *(held for held, _ in self._resting)))
 
     def _rested(self) -> PostgresConnection | None:
         """The connection that was used last; None when none can be trusted."""
@@ -127,18 +123,17 @@ class KeptConnections:
         return None
 
     async def _connect(self) -> PostgresConnection:
-        async with self._ending.place(self._connected_within_s):
-            made = await self._primary.connect(
-                timeout=self._connected_within_s,
-                command_timeout=STATEMENT_TIMEOUT_S,
-                server_settings=self._settings,
-            )
-            made.ending = self._ending
-            try:
-                await made.execute(KEPT, timeout=self._connected_within_s)
-            except BaseException:
-                made.terminate()
-                raise
+        made = await self._primary.connect(
+            timeout=self._connected_within_s,
+            command_timeout=STATEMENT_TIMEOUT_S,
+            server_settings=self._settings,
+        )
+        made.places = self._places
+        try:
+            await made.execute(KEPT, timeout=self._connected_within_s)
+        except BaseException:
+            made.terminate()
+            raise
         return made
 
 

@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from callmark.kit import patience
 from callmark.kit.errors import Unavailable
-from callmark.kit.postgres.ending import EndingConnections
 from callmark.kit.postgres.faults import momentary, named_when_lost
 from callmark.kit.postgres.known_types import PostgresConnection
+from callmark.kit.postgres.places import Places
 from callmark.kit.postgres.primary import Primary
 from callmark.kit.postgres.session import begin_pooled, server_settings
 from callmark.kit.tasks import ends_within
@@ -187,12 +187,12 @@ class Database:
         self,
         pool: "asyncpg.Pool[asyncpg.Record]",
         primary: Primary,
-        ending: EndingConnections,
+        places: Places,
         connected_within_s: float,
     ) -> None:
         self._pool = pool
         self._primary = primary
-        self._ending = ending
+        self._places = places
         self._connected_within_s = connected_within_s
         self._waiting = 0
 
@@ -211,13 +211,12 @@ class Database:
         `primary` is what the process's other connections share with them. Who gets none in time is refused.
         """
         primary = primary or Primary(dsn)
-        ending = primary.count_ending(size, lambda: pool.get_size())  # noqa: PLW0108 - there is no pool yet
+        places = primary.places(size)
 
         async def connect(dsn: str | None = None, **options: Any) -> PostgresConnection:
-            async with ending.place(connected_within_s):
-                made = await primary.connect(dsn, **options)
-                made.ending = ending
-                await begin_pooled(made)
+            made = await primary.connect(dsn, **options)
+            made.places = places
+            await begin_pooled(made)
             return made
 
         with named_when_lost():
@@ -232,7 +231,7 @@ class Database:
                 reset=_keep_session,
                 server_settings=server_settings(name),
             )
-        return cls(pool, primary, ending, connected_within_s)
+        return cls(pool, primary, places, connected_within_s)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Tx]:
@@ -263,14 +262,14 @@ class Database:
     def pool_state(self) -> PoolState:
         """How many connections are open, busy, idle and waited for, as of now; one that is being ended is busy."""
         idle = self._pool.get_idle_size()
-        in_use = self._pool.get_size() - idle + len(self._ending)
+        in_use = self._pool.get_size() - idle + self._places.ending
         return PoolState(self._pool.get_max_size(), in_use, idle, self._waiting)
 
     async def close(self) -> None:
         """Closes the connections; those still busy after two seconds are cut."""
+        self._places.close()
         if not await ends_within(self._pool.close(), 2):
             self._pool.terminate()
-        self._ending.let_go()
 
     @asynccontextmanager
     async def _held(self) -> AsyncGenerator["PooledConnection"]:
@@ -293,7 +292,7 @@ class Database:
                 finally:
                     if timer:
                         timer.cancel()
-                    await self._pool.release(held)
+                    await self._release(held)
         except Unavailable as exc:
             self._primary.failed(exc.__cause__)
             if late:
@@ -304,10 +303,21 @@ class Database:
         began = perf_counter()
         self._waiting += 1
         try:
-            return await self._pool.acquire(timeout=within_s)
+            await self._places.take(within_s)
+            try:
+                return await self._pool.acquire(timeout=max(0, within_s - (perf_counter() - began)))
+            except BaseException:
+                self._places.give_back()
+                raise
         finally:
             self._waiting -= 1
             _POOL_WAIT.observe(perf_counter() - began)
+
+    async def _release(self, held: "PooledConnection") -> None:
+        try:
+            await self._pool.release(held)
+        finally:
+            self._places.give_back()
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
 
-from callmark.kit.postgres.ending import EndingConnections
+from callmark.kit.postgres.places import Places
 
 if TYPE_CHECKING:
     BareConnection = asyncpg.Connection[asyncpg.Record]
@@ -39,14 +39,14 @@ _known: dict[frozenset[int], _Described] = {}
 class PostgresConnection(BareConnection):
     """As asyncpg's. What one has learned about PostgreSQL's own types, all others of the process know."""
 
-    ending: EndingConnections | None = None
-    """Where its pool counts it once it is cut."""
+    places: Places | None = None
+    """Those of its pool, where it counts once it is cut."""
 
     def cut(self) -> None:
         """Ends it without waiting, and what it does in the server, which takes that a moment."""
-        if self.ending is not None and not self.is_closed():
+        if self.places is not None and not self.is_closed():
             connection: Any = self
-            self.ending.end(connection._transport, self.terminate)  # noqa: SLF001 - of its base
+            self.places.end(connection._transport, self.terminate)  # noqa: SLF001 - of its base
         else:
             self.terminate()
 

@@ -7,7 +7,7 @@ server that was demoted, or does not respond, would keep failing or show what is
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 from weakref import WeakSet
@@ -18,8 +18,8 @@ from asyncpg.connect_utils import SessionAttribute
 
 from callmark.kit.errors import said
 from callmark.kit.postgres.dsn import Host, PostgresDsn
-from callmark.kit.postgres.ending import EndingConnections
 from callmark.kit.postgres.known_types import PostgresConnection
+from callmark.kit.postgres.places import Places
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ class Primary:
         self._known: Host | None = None
         self._timeline = 0
         self._made: WeakSet[PostgresConnection] = WeakSet()
-        self._ending: WeakSet[EndingConnections] = WeakSet()
+        self._places: WeakSet[Places] = WeakSet()
         self._looking: asyncio.Task[Host] | None = None
         self._looked_at = -math.inf
 
@@ -84,11 +84,11 @@ class Primary:
         self._made.add(made)
         return made
 
-    def count_ending(self, most: int, made: Callable[[], int]) -> EndingConnections:
-        """For a pool of such connections: what it has cut, and the server has not ended yet."""
-        ending = EndingConnections(most, made)
-        self._ending.add(ending)
-        return ending
+    def places(self, most: int) -> Places:
+        """Those of a pool of such connections."""
+        places = Places(most)
+        self._places.add(places)
+        return places
 
     async def dsn_of_server(self) -> str:
         """The DSN with the primary as its only host, for programs that choose among several in another way.
@@ -159,8 +159,8 @@ class Primary:
     def _cut_all(self) -> None:
         for made in list(self._made):
             made.terminate()
-        for ending in self._ending:
-            ending.let_go()
+        for places in self._places:
+            places.let_go()
 
 
 async def _ask_all(dsn: str, hosts: Sequence[Host]) -> tuple[list[_Standing], dict[Host, Exception]]:
