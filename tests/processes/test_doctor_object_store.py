@@ -1,12 +1,17 @@
 """What `callmark doctor` says of the place where large files are kept."""
 
+import os
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 from tests.processes.doctor import Doctor, serving
 from tests.support.s3_server import Bucket
 
+from callmark.kit import checks
 from callmark.kit.ports import free_port
+from callmark.kit.settings import read_settings
+from callmark.processes.doctor_engines import check_object_store
 
 
 @pytest.fixture
@@ -82,3 +87,18 @@ async def test_a_folder_that_takes_no_files(doctor: Doctor) -> None:
     assert wrong.name == "object store"
     assert wrong.detail.startswith("/proc/callmark/objects cannot be created: ")
     assert wrong.advice == "Correct the rights of that folder, or set CALLMARK_OBJECT_STORE."
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user can be played by root only")
+async def test_a_data_directory_of_another_user(tmp_path: Path) -> None:
+    (tmp_path / "data/objects").mkdir(parents=True)
+    (tmp_path / "data").chmod(0o700)
+    settings = read_settings({}, data=tmp_path / "data")
+    os.seteuid(65534)
+    try:
+        found = await check_object_store(settings)
+        here = checks.disk(settings.data)
+    finally:
+        os.seteuid(0)
+    assert found.detail == f"{tmp_path}/data/objects cannot be created: Permission denied"
+    assert str(tmp_path).startswith(here.detail.partition(" free at ")[2])

@@ -1,5 +1,6 @@
 """What can be wrong with an installation: engines, clock, zones, disk. Asked by `callmark doctor` and the console."""
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -49,8 +50,8 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 def nearest_place(path: Path) -> Path:
-    """The path, or the directory that is there of those above it."""
-    return next(place for place in (path, *path.absolute().parents) if place.exists())
+    """The path, or the directory that is there of those above it, as far as we may enter them."""
+    return next(place for place in (path, *path.absolute().parents) if os.path.exists(place))  # noqa: PTH110 - no error
 
 
 def refusal_of_write(folder: Path) -> str:

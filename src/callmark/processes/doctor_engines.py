@@ -150,8 +150,7 @@ def _refused_by_nats(failures: list[Exception]) -> CheckResult:
 async def check_object_store(settings: Settings) -> CheckResult:
     """Whether files can be written, read, listed and deleted: all of it is done."""
     folder = settings.data / FOLDER
-    if not settings.object_store and not folder.exists():
-        nearest = checks.nearest_place(folder)
+    if not settings.object_store and (nearest := checks.nearest_place(folder)) != folder:
         if why := checks.refusal_of_write(nearest):
             return _store(f"{folder} cannot be created: {why}", _CORRECT_FOLDER)
         return CheckResult("object store", ok=True, detail=f"{folder} (will be created)")
