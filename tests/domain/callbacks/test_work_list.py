@@ -140,6 +140,8 @@ async def test_a_request_that_was_done_once_more_since_it_was_shown_is_not_reope
     with pytest.raises(Conflict, match=f"was marked as done by {by.email}"):
         await work_list.reopen(*of, by=BOB, shown=shown(first))
     assert await work_list.get_request(*of) == again
+    of_an_older_version = replace(shown(again), handled_at=None)
+    assert (await work_list.reopen(*of, by=BOB, shown=of_an_older_version)).state is RequestState.NEW
 
 
 async def test_a_receiver_who_is_not_interested_is_never_to_do(deps: Deps) -> None:
