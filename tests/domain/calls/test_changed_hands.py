@@ -25,7 +25,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import RecordKey
 from callmark.domain.personalisation.validation import V2
 from callmark.instants import to_ms
-from callmark.kit.errors import Conflict
+from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import NewRecord
@@ -172,6 +172,21 @@ async def test_an_answer_is_about_a_call_of_the_campaigns_account(deps: Deps, cl
     _, own_id = await ring(deps, handed, CallEvent.ANSWERED, receiver)
     kept = await answer(deps, receiver, rated(campaign, handed, own_id))
     assert await feedback.list_answers(deps, borealis.account_id, campaign.id) == [kept]
+
+
+async def test_an_answer_reaches_its_campaign_though_the_number_has_moved(deps: Deps, clock: FakeClock) -> None:
+    acme = await make_listed(deps)
+    elsewhere = await make_listed(deps, account_id=acme.account_id, name="Loans", survey=False)
+    receiver, call_id = await ring(deps, acme, CallEvent.ANSWERED)
+    campaign = await rating(deps, acme)
+    moved = await passed_on(deps, clock, acme, elsewhere)
+    _, later_id = await ring(deps, moved, CallEvent.ANSWERED, receiver)
+    with pytest.raises(InvalidInput, match="does not ask for feedback"):
+        await answer(deps, receiver, rated(campaign, moved, later_id))
+    kept = await answer(deps, receiver, rated(campaign, moved, call_id))
+    assert await feedback.list_answers(deps, acme.account_id, campaign.id) == [kept]
+    (body,) = await bodies(deps, acme.account_id)
+    assert '"Delivery default"' in body
 
 
 async def rating(deps: Deps, listed: Listed) -> Campaign:

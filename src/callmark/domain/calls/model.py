@@ -115,10 +115,15 @@ class Call(Struct, frozen=True):
     def is_of(self, listed: ListedCaller) -> bool:
         """Whether it was a call of the account that lists the number now, which another may have listed then.
 
-        Where nobody is known to have made it, by the earliest instant at which it is known to have been there.
+        Where nobody is known to have made it, by `was_there_at`.
         """
         if self.account_id is not None:
             return self.account_id == listed.account_id
+        return self.was_there_at >= listed.held_since
+
+    @property
+    def was_there_at(self) -> datetime:
+        """The earliest instant at which it is known to have been there."""
         talked = timedelta(seconds=self.details.duration_s or 0)
         known = (self.reported_at, self.shown_at, self.ended_at and self.ended_at - talked)
-        return min(at for at in known if at) >= listed.held_since
+        return min(at for at in known if at)

@@ -45,6 +45,11 @@ _LAST_OFFSET = 2**63 - 1
 """The furthest PostgreSQL counts; a page beyond it is as empty as any past the end."""
 
 
+async def find_feature_set(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet | None:
+    """The account's feature set or number group, inside the caller's transaction; None for an unknown one."""
+    return await queries.select_feature_set(tx, account_id, feature_set_id)
+
+
 async def lock_feature_set(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet | None:
     """The account's feature set or number group, locked until the transaction ends; None for an unknown one."""
     return await queries.lock_feature_set(tx, account_id, feature_set_id)
