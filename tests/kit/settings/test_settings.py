@@ -1,16 +1,21 @@
 """Settings: read once, refused when unknown or malformed, handed to children unchanged."""
 
+import os
+from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
+from callmark.kit.engines.data_directory import NothingRuns, read_installation
 from callmark.kit.errors import SetupError
 from callmark.kit.outbound.sender import sender_of
 from callmark.kit.settings import Secret, Settings, read_settings, to_environ
 from callmark.kit.settings.in_force import SettingInForce, describe, settings_in_force
 from callmark.processes.commands import serve, settings_
+from callmark.processes.demo.command import demo_settings
 
 
 def test_an_unknown_variable_stops_the_start() -> None:
@@ -341,3 +346,25 @@ def test_the_old_secret_key_is_as_long_as_the_new_one() -> None:
 def test_variables_of_a_kubernetes_service_are_known_for_what_they_are(name: str) -> None:
     with pytest.raises(SetupError, match=f"unknown setting CALLMARK_{name}.* `enableServiceLinks: false`"):
         read_settings({f"CALLMARK_{name}": "10.0.0.1"})
+
+
+@pytest.fixture
+def nameless_user(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """This process runs as a user without a home and without a name, as a container may."""
+    if os.geteuid() != 0:
+        pytest.skip("another user can be played by root only")
+    monkeypatch.delenv("HOME")
+    os.setresuid(1000770000, 1000770000, 0)
+    yield
+    os.setresuid(0, 0, 0)
+
+
+@pytest.mark.usefixtures("nameless_user")
+def test_a_user_without_a_home_names_the_data_directory() -> None:
+    for read in (read_settings, partial(demo_settings, None, None)):
+        with pytest.raises(SetupError, match="no home directory for the data: set CALLMARK_DATA, or HOME"):
+            read()
+    named = Path("/tmp/nothing-runs-here")  # noqa: S108 - nothing is made there
+    assert demo_settings(None, named).data == named
+    with pytest.raises(NothingRuns, match="no running installation at /tmp/nothing-runs-here"):
+        read_installation(named)

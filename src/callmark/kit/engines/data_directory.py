@@ -192,6 +192,13 @@ class DataDirectory:
             raise SetupError(f"{self.path} contains other files ({some}); choose an empty or new directory with --data")
 
 
+def _of_demo() -> str:
+    try:
+        return f": `callmark demo` uses {demo_data_dir()}"
+    except SetupError:  # a user without a home has to name one
+        return ""
+
+
 def read_installation(path: Path) -> Installation:
     """The installation running on the data directory `path`.
 
@@ -199,8 +206,8 @@ def read_installation(path: Path) -> Installation:
     """
     directory = DataDirectory(path)
     none = NothingRuns(
-        f"no running installation at {directory.path}; start one with `callmark serve`, or name another with --data:"
-        f" `callmark demo` uses {demo_data_dir()}"
+        f"no running installation at {directory.path}; start one with `callmark serve`, or name another with --data"
+        + _of_demo()
     )
     try:
         directory.refuse_file()

@@ -18,8 +18,16 @@ _REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not 
 
 
 def default_data_dir() -> Path:
-    """Where an embedded installation keeps its data: the system's state for root, else the user's."""
-    return Path("/var/lib/callmark") if os.geteuid() == 0 else Path.home() / ".local/share/callmark"
+    """Where an embedded installation keeps its data: the system's state for root, else the user's.
+
+    Raises SetupError where that user has no home.
+    """
+    if os.geteuid() == 0:
+        return Path("/var/lib/callmark")
+    try:
+        return Path.home() / ".local/share/callmark"
+    except RuntimeError as exc:  # as in a container with a user of its own choice
+        raise SetupError("this user has no home directory for the data: set CALLMARK_DATA, or HOME") from exc
 
 
 def demo_data_dir() -> Path:

@@ -59,8 +59,9 @@ def demo(
 def demo_settings(port: int | None, data: Path | None) -> Settings:
     """Embedded engines, emulator mode, few connections, and by default never a real installation's data directory."""
     settings = read_settings(None, {"pool_size": _POOL_SIZE}, port=port, data=data, emulator=True)
-    if settings.data == default_data_dir():
-        settings = msgspec.structs.replace(settings, data=demo_data_dir())
+    with contextlib.suppress(SetupError):  # a user without a home has named a directory
+        if settings.data == default_data_dir():
+            settings = msgspec.structs.replace(settings, data=demo_data_dir())
     return msgspec.structs.replace(settings, postgres_dsn=None, nats_url=None, nats_credentials=None, nats_ca=None)
 
 
