@@ -342,10 +342,22 @@ def test_the_old_secret_key_is_as_long_as_the_new_one() -> None:
         read_settings({"CALLMARK_OLD_SECRET_KEY": "abc"})
 
 
-@pytest.mark.parametrize("name", ["SERVICE_HOST", "API_SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT_8700_TCP_ADDR"])
-def test_variables_of_a_kubernetes_service_are_known_for_what_they_are(name: str) -> None:
-    with pytest.raises(SetupError, match=f"unknown setting CALLMARK_{name}.* `enableServiceLinks: false`"):
-        read_settings({f"CALLMARK_{name}": "10.0.0.1"})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SERVICE_HOST", "10.0.0.1"),
+        ("API_SERVICE_HOST", "10.0.0.1"),
+        ("SERVICE_PORT_HTTP", "80"),
+        ("PORT_8700_TCP_ADDR", "10.0.0.1"),
+        ("API_PORT_53_UDP", "udp://10.0.0.1:53"),
+        ("API_PORT", "tcp://10.0.0.1:80"),
+        ("PORT", "tcp://10.0.0.1:80"),
+        ("ADMIN_PORT", "tcp://10.0.0.1:80"),
+    ],
+)
+def test_variables_of_a_kubernetes_service_are_known_for_what_they_are(name: str, value: str) -> None:
+    with pytest.raises(SetupError, match=f"CALLMARK_{name}.* `enableServiceLinks: false`"):
+        read_settings({f"CALLMARK_{name}": value})
 
 
 @pytest.fixture

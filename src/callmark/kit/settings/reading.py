@@ -38,9 +38,9 @@ def read_settings(
         if name[:-5] in values:
             raise SetupError(f"{variable_of(name[:-5])} and {variable_of(name)} are both set; unset one of them")
         values[name[:-5]] = paths.value_in(values.pop(name), name)
-    for name in values:
+    for name, value in values.items():
         if name not in known:
-            hint = _FROM_KUBERNETES if name.endswith("service_host") or "service_port" in name or "_tcp" in name else ""
+            hint = _FROM_KUBERNETES if _is_of_kubernetes(name, value) else ""
             raise SetupError(f"unknown setting {variable_of(name)}. Run `callmark settings` to see all settings.{hint}")
     values = {name: value for name, value in values.items() if value.strip() or not _is_unset_when_empty(name)}
     values = {**(defaults or {}), **values}
@@ -50,9 +50,18 @@ def read_settings(
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as exc:
-        raise SetupError(explain(str(exc), values, get_type_hints(Settings, include_extras=True))) from exc
+        is_linked = any(_is_of_kubernetes(name, str(values.get(name, ""))) for name in ("port", "admin_port"))
+        hint = _FROM_KUBERNETES if is_linked else ""
+        raise SetupError(explain(str(exc), values, get_type_hints(Settings, include_extras=True)) + hint) from exc
     paths.refuse_endless(settings.data)
     return settings
+
+
+def _is_of_kubernetes(name: str, value: str) -> bool:
+    """Whether a Service whose name begins with ours gives a pod this variable, such as `…_PORT=tcp://10.0.0.1:80`."""
+    if name.endswith("port") and "://" in value:
+        return True
+    return name.endswith("service_host") or any(part in name for part in ("service_port", "_tcp", "_udp", "_sctp"))
 
 
 def to_environ(settings: Settings) -> dict[str, str]:
