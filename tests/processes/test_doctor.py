@@ -247,6 +247,13 @@ async def test_postgresql_is_too_old(doctor: Doctor, engines: Engines) -> None:
     assert wrong.advice == "Use PostgreSQL 15 or newer."
 
 
+async def test_the_database_does_not_hold_every_character(doctor: Doctor, engines: Engines) -> None:
+    await shadow(engines, "getdatabaseencoding() RETURNS name LANGUAGE sql AS $$ SELECT 'LATIN1'::name $$")
+    wrong = await doctor.problem()
+    assert (wrong.name, wrong.detail) == ("database encoding", "LATIN1")
+    assert wrong.advice.endswith("restore it into a database with ENCODING 'UTF8' TEMPLATE template0.")
+
+
 async def test_the_clocks_differ(doctor: Doctor, engines: Engines) -> None:
     ahead: LiteralString = "SELECT pg_catalog.clock_timestamp() + interval '1 minute'"
     await shadow(engines, f"clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ {ahead} $$")

@@ -124,10 +124,10 @@ def named(dsn: str, database: str) -> str:
 
 
 @asynccontextmanager
-async def empty_database(dsn: str) -> AsyncGenerator[str]:
+async def empty_database(dsn: str, options: LiteralString = "") -> AsyncGenerator[str]:
     """A database without any table on the server of `dsn`, dropped at the end of the block."""
     name = own_names(f"empty_{random_text(12).lower()}")
-    await _execute(dsn, f'CREATE DATABASE "{name}"')
+    await _execute(dsn, f'CREATE DATABASE "{name}" {options}')
     yield named(dsn, name)
     await _execute(dsn, f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -16,7 +16,16 @@ from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import Heartbeat, apart
 from callmark.kit.installation import held_since, told_held
 from callmark.kit.postgres.database import Tx, fetch_one
-from callmark.kit.postgres.migrate import applied_steps, head, needed, newer_steps, outstanding
+from callmark.kit.postgres.migrate import (
+    ENCODING,
+    ENCODING_WANTED,
+    applied_steps,
+    encoding_of,
+    head,
+    needed,
+    newer_steps,
+    outstanding,
+)
 from callmark.kit.roles import NEEDED_KINDS, ROLES, kinds_done_by
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, read_key, read_mark
 from callmark.kit.settings import Settings
@@ -78,6 +87,13 @@ async def postgres_version(tx: Tx) -> CheckResult:
     major = number // 10000
     advice = "" if major >= OLDEST_POSTGRES else f"Use PostgreSQL {OLDEST_POSTGRES} or newer."
     return CheckResult("postgresql", ok=not advice, detail=f"version {major} answers", advice=advice)
+
+
+async def encoding(tx: Tx) -> CheckResult:
+    """Whether the database holds every character: a search for a `k` looks for the Kelvin sign too."""
+    found = await encoding_of(tx)
+    advice = "" if found == ENCODING else f"Make a backup, and restore it into a database with {ENCODING_WANTED}."
+    return CheckResult("database encoding", ok=not advice, detail=found, advice=advice)
 
 
 async def outgoing(tx: Tx) -> CheckResult:

@@ -38,6 +38,7 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
     try:
         async with connect(settings.reached_postgres, within=timedelta(seconds=WITHIN_S)) as tx:
             yield await checks.postgres_version(tx)
+            yield await checks.encoding(tx)
             schema = await checks.schema(tx)
             yield schema
             yield await checks.clock(tx, SystemClock())

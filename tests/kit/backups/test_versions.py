@@ -3,7 +3,7 @@
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 import pytest
@@ -54,6 +54,22 @@ async def test_a_step_that_had_been_left_for_later_is_made_up_for(engines: Engin
         await restore_backup(target, archive, SystemClock(), as_copy=False)
         async with connect(target) as tx:
             assert await migrate.applied_steps(tx) >= posts
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_of_another_encoding_moves_to_one_that_holds_every_character(
+    engines: Engines, empty: str, tmp_path: Path, encoding: LiteralString
+) -> None:
+    async with empty_database(engines.dsn, f"ENCODING '{encoding}' TEMPLATE template0") as before:
+        await migrated_to(before, 8)
+        async with connect(before) as tx:
+            await tx.execute("INSERT INTO client_account VALUES ($1, 'Élan', 'active', '{}', now())", new_id())
+        archive = await backed_up(before, tmp_path / "b.tar")
+        with pytest.raises(SetupError, match=f"encoding is {encoding}"):
+            await restore_backup(before, archive, SystemClock(), replace=True, as_copy=False)
+    await restore_backup(empty, archive, SystemClock(), as_copy=False)
+    async with connect(empty) as tx:
+        assert await tx.fetchval("SELECT name FROM client_account") == "Élan"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from typing import LiteralString
 
 import pytest
 from tests.support.engines import Engines, empty_database, migrated_to
@@ -50,6 +51,19 @@ async def test_a_database_newer_than_the_code_is_refused(empty: str) -> None:
         await tx.execute("INSERT INTO schema_migration VALUES (9999, 'from the future', '2030-01-01Z')")
     with pytest.raises(SetupError, match="newer"):
         await migrate.migrate(empty, SystemClock())
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_that_does_not_hold_every_character_is_not_begun(
+    engines: Engines, encoding: LiteralString
+) -> None:
+    async with empty_database(engines.dsn, f"ENCODING '{encoding}' TEMPLATE template0") as dsn:
+        with pytest.raises(SetupError, match=f"encoding is {encoding}.* with ENCODING 'UTF8' TEMPLATE template0"):
+            await migrate.migrate(dsn, SystemClock())
+        async with connect(dsn) as tx:
+            assert await migrate.schema_number(tx) == 0
+    async with empty_database(engines.dsn, migrate.ENCODING_WANTED) as dsn:
+        assert await migrate.migrate(dsn, SystemClock())
 
 
 async def test_where_nothing_is_due_nobody_is_waited_for(empty: str) -> None:

@@ -17,7 +17,15 @@ from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import connected_kinds, heartbeats_of
 from callmark.kit.installation import KEEP, RENEW
 from callmark.kit.postgres.database import Tx, connect, dsn_of_primary, own_names
-from callmark.kit.postgres.migrate import LOCK, Migration, applied_steps, head, outstanding, record_of
+from callmark.kit.postgres.migrate import (
+    LOCK,
+    Migration,
+    applied_steps,
+    check_encoding,
+    head,
+    outstanding,
+    record_of,
+)
 from callmark.kit.postgres.session import UNTIMED
 
 COPIES_SINCE = 22
@@ -147,6 +155,7 @@ async def _check_target(tx: Tx, manifest: Manifest) -> None:
             f"the backup is from PostgreSQL {manifest.postgres}, and this server is {major}: a newer server's backup"
             f" cannot be restored to an older one. Use PostgreSQL {manifest.postgres} or newer"
         )
+    await check_encoding(tx)
     if (namespace := await tx.fetchval("SELECT current_schema()")) != manifest.namespace:
         raise SetupError(
             f"the backup's tables are in the schema {manifest.namespace!r}, and this database's user has its own in"

@@ -21,6 +21,10 @@ LOCK = 0x63616C6C6D61726B  # "callmark"
 PHASES_SINCE = 49
 """The migration since which a database knows the phase of steps: its own, and of those after it."""
 
+ENCODING = "UTF8"
+ENCODING_WANTED = "ENCODING 'UTF8' TEMPLATE template0"
+"""How PostgreSQL makes a database of it on any server."""
+
 _FILES = resources.files("callmark.kit.migrations")
 
 
@@ -204,8 +208,23 @@ async def _due(tx: Tx, phase: str | None, tell: Tell = _nobody) -> list[Migratio
     missing = outstanding(applied)
     if phase == "post" and any(m.phase == "pre" for m in missing):
         raise SetupError("some pre steps have not run yet; run `callmark migrate --phase pre` first")
-    is_first = not applied
+    if is_first := not applied:
+        await check_encoding(tx)
     return [m for m in missing if is_first or phase in (None, m.phase)]
+
+
+async def check_encoding(tx: Tx) -> None:
+    """Raises SetupError for a database that does not hold every character."""
+    if (encoding := await encoding_of(tx)) != ENCODING:
+        raise SetupError(
+            f"the database's encoding is {encoding}, which does not hold the names of every language. Create one with"
+            f" {ENCODING_WANTED} and name it in CALLMARK_POSTGRES_DSN"
+        )
+
+
+async def encoding_of(tx: Tx) -> str:
+    """How the database writes its texts; `ENCODING` is the one that holds all of them."""
+    return await tx.fetchval("SELECT getdatabaseencoding()::text")
 
 
 def _check_newer(newer: Sequence[NewerStep], phase: str | None) -> None:

@@ -65,6 +65,7 @@ async def _look(deps: Deps) -> InstallationHealth:
     async with deps.db.connection() as tx:
         found = [
             await checks.postgres_version(tx),
+            await checks.encoding(tx),
             await checks.schema(tx),
             await checks.connections(tx),
             await checks.database_size(tx),
