@@ -80,6 +80,8 @@ async def test_a_variable_may_end_with_a_line_break(bucket: Bucket, monkeypatch:
         ("AWS_ENDPOINT", "minio:9000", "AWS_ENDPOINT must begin with https:// or http://"),
         ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1\n", "AWS_ENDPOINT_URL_S3 has a character that cannot be sent"),
         ("AWS_SESSION_TOKEN", "a\nb", "AWS_SESSION_TOKEN has a character that cannot be sent"),
+        ("AWS_CA_BUNDLE", "/nowhere/ca.pem", "AWS_CA_BUNDLE: cannot read /nowhere/ca.pem: No such file or directory"),
+        ("AWS_CA_BUNDLE", __file__, "No certificates found"),
         ("AWS_TIMEOUT", "soon", 'failed to parse "soon" as Duration'),
     ],
 )

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from obstore.exceptions import BaseError
@@ -63,7 +64,16 @@ def _client_options() -> "ClientConfig":
     reading of a large file.
     """
     options: Any = {"timeout": "30days", "read_timeout": "30s"}
+    if bundle := _variable("ca_bundle"):
+        options["root_certificate"] = _content(Path(bundle))
     return options | {name: value for name in _OPTIONS if (value := _variable(name))}
+
+
+def _content(bundle: Path) -> bytes:
+    try:
+        return bundle.read_bytes()
+    except OSError as exc:
+        raise Unavailable(f"object store: AWS_CA_BUNDLE: cannot read {bundle}: {exc.strerror}") from exc
 
 
 def _variable(name: str) -> str:
