@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ _SENT = (
 )
 """What is sent, or is a part of an address. obstore panics at a line break in it."""
 
+_TRIED_FOR = timedelta(seconds=25)
+"""For how long a request is repeated: less than a silence, so that a silent store is asked once. People wait for it."""
+
 _OPTIONS = (
     "allow_http",
     "allow_invalid_certificates",
@@ -36,8 +40,15 @@ _OPTIONS = (
 )
 
 
-def open_bucket(url: str, retry: "RetryConfig | None" = None) -> ObjectStore:
-    """The store at `s3://bucket/prefix`. Nothing is asked of it yet. Raises Unavailable where a variable is wrong."""
+def open_bucket(url: str, *, once_within: timedelta | None = None) -> ObjectStore:
+    """The store at `s3://bucket/prefix`. Nothing is asked of it yet. Raises Unavailable where a variable is wrong.
+
+    `once_within`: each request is made once, and has so long.
+    """
+    retry: RetryConfig = {"retry_timeout": once_within or _TRIED_FOR}
+    options = _client_options()
+    if once_within:
+        retry["max_retries"], options["timeout"] = 0, once_within
     for name in (*_SENT, "endpoint_url", "endpoint"):
         _check(f"AWS_{name.upper()}", _variable(name))
     _check("AWS_ENDPOINT_URL_S3", os.environ.get("AWS_ENDPOINT_URL_S3", ""))  # obstore takes it from there only
@@ -45,7 +56,7 @@ def open_bucket(url: str, retry: "RetryConfig | None" = None) -> ObjectStore:
     if endpoint := _variable("endpoint_url") or _variable("endpoint"):
         config["aws_endpoint"] = endpoint
     try:
-        return from_url(url, config=config, client_options=_client_options(), retry_config=retry)
+        return from_url(url, config=config, client_options=options, retry_config=retry)
     except (BaseError, ValueError) as exc:
         raise Unavailable(f"CALLMARK_OBJECT_STORE cannot be used: {reason_of(exc)}") from exc
 

@@ -28,6 +28,7 @@ _PARTS_AT_ONCE = 2
 _READ_BYTES = 256 << 10
 _BREAKS = 3
 """How often a reading may break off without a byte in between."""
+_TRIAL_WITHIN = timedelta(seconds=5)
 _UNFINISHED_FOR = timedelta(days=1)
 
 _untyped: Any = obstore  # its `list` is typed in a part only
@@ -154,7 +155,7 @@ def try_store(settings: Settings) -> str:
 def _once(settings: Settings) -> ObjectStore:
     if not settings.object_store:
         return LocalStore(str(settings.data / FOLDER))
-    return open_bucket(settings.object_store, {"max_retries": 0, "retry_timeout": timedelta(seconds=1)})
+    return open_bucket(settings.object_store, once_within=_TRIAL_WITHIN)
 
 
 async def _read(store: ObjectStore, name: str, found: "obstore.GetResult") -> AsyncGenerator[bytes]:
