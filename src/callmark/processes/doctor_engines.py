@@ -127,8 +127,8 @@ async def _use_rights(client: SteadyClient) -> None:
     for kind in ("cm", "_CM", "_INBOX"):
         subject = f"{kind}.{new_id().hex}"
         await subscribe_directly(client, subject, lambda _subject, _reply, _payload: None)
-        await client.publish(subject, b"?")
         await client.until_in_force()
+        await client.prove([subject])
 
 
 def _refused_by_nats(failures: list[Exception]) -> CheckResult:

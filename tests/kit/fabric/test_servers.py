@@ -1,10 +1,13 @@
 """NATS as operators run it: several servers, credentials files; and every failure to connect is told."""
 
+import asyncio
 import json
 import signal
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from subprocess import run
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import nkeys
@@ -128,7 +131,7 @@ async def test_a_password_may_have_any_character(tmp_path: Path, fabric: Make) -
 
 
 ALL = ["cm.>", "_CM.>", "_INBOX.>"]
-RIGHTS = {
+RIGHTS: dict[str, Any] = {
     "right": {"publish": ALL, "subscribe": ALL},
     "typo": {"publish": ALL, "subscribe": ALL[1:]},
     "no-handsets": {"publish": ALL, "subscribe": {"allow": ALL, "deny": ["cm.*.handset.>"]}},
@@ -136,25 +139,45 @@ RIGHTS = {
 }
 
 
+class LimitedNats(NamedTuple):
+    """A server whose users have different rights."""
+
+    address: Callable[[str], str]
+    give: Callable[[dict[str, Any]], None]
+    """Writes down each user's rights, as its operator does, and has the server read them."""
+
+
 @pytest.fixture
-async def limited_nats(tmp_path: Path) -> AsyncGenerator[Callable[[str], str]]:
-    """The address of a server for each of its users, who have different rights."""
-    port = free_port()
-    users = [{"user": name, "password": "p", "permissions": rights} for name, rights in RIGHTS.items()]
-    config = {"host": "127.0.0.1", "port": port, "authorization": {"users": users}}
-    (tmp_path / "nats.conf").write_text(json.dumps(config))
+async def limited_nats(tmp_path: Path) -> AsyncGenerator[LimitedNats]:
+    port, pid_file = free_port(), tmp_path / "nats.pid"
+
+    def write(rights: dict[str, Any]) -> None:
+        users = [{"user": name, "password": "p", "permissions": permissions} for name, permissions in rights.items()]
+        config = {"host": "127.0.0.1", "port": port, "pid_file": str(pid_file), "authorization": {"users": users}}
+        (tmp_path / "nats.conf").write_text(json.dumps(config))
+
+    def give(rights: dict[str, Any]) -> None:
+        write(rights)
+        run([find_nats(None), "--signal", f"reload={pid_file.read_text()}"], check=True, capture_output=True)
+
+    write(RIGHTS)
     server = spawn("nats", [find_nats(None), "-c", tmp_path / "nats.conf"], env=ENVIRONMENT)
-    yield lambda user: f"nats://{user}:p@127.0.0.1:{port}"
+
+    def address(user: str) -> str:
+        return f"nats://{user}:p@127.0.0.1:{port}"
+
+    yield LimitedNats(address, give)
     await server.stop(signal.SIGKILL, 1)
 
 
-async def test_a_right_that_the_user_does_not_have_is_said(limited_nats: Callable[[str], str], fabric: Make) -> None:
-    right, typo, no_handsets, mute = (fabric(limited_nats(user)) for user in RIGHTS)
+async def test_a_right_that_the_user_does_not_have_is_said(limited_nats: LimitedNats, fabric: Make) -> None:
+    right, typo, no_handsets, mute = (fabric(limited_nats.address(user)) for user in RIGHTS)
     for one in (right, no_handsets, mute, typo):
         await one.listen("topic", hear_nothing)
         await one.open()
     for one in (right, no_handsets, mute):
         await until_connected(one)
+    for one in (right, no_handsets):
         await one.round_trip(60)
 
     async def is_said() -> bool:
@@ -162,21 +185,59 @@ async def test_a_right_that_the_user_does_not_have_is_said(limited_nats: Callabl
 
     await until(is_said)
     await right.detach(await right.attach("919900000001", ignore))
-    with pytest.raises(Unavailable) as caught:
-        await no_handsets.attach("919900000001", ignore)
-    assert "permissions violation for subscription" in caught.value.reason
+    several = await asyncio.gather(*(why_not_attached(no_handsets) for _ in range(3)))
+    assert [text.partition(" to ")[0] for text in several] == ["nats: permissions violation for subscription"] * 3
     await no_handsets.round_trip(60)  # only for that handset
     with capture_logs() as logs:
         for _ in range(2):
             await mute.announce("topic")
-            with pytest.raises(Unavailable) as caught:
-                await mute.round_trip(60)
-            assert "permissions violation for publish" in caught.value.reason
+            assert (await why_not_ready(mute)).startswith("nats: permissions violation for publish")
     assert [line["event"] for line in logs] == ["nats_refuses"]
     for user in RIGHTS:
-        checked = await check_nats(read_settings({"CALLMARK_NATS_URL": limited_nats(user)}))
+        checked = await check_nats(read_settings({"CALLMARK_NATS_URL": limited_nats.address(user)}))
         assert checked.ok == (user in {"right", "no-handsets"})
         assert checked.ok or ("permissions violation" in checked.detail and "Let that user" in checked.advice)
+
+
+async def test_rights_that_are_given_or_taken_later_count_without_a_new_connection(
+    limited_nats: LimitedNats, fabric: Make
+) -> None:
+    heard, (right, mute) = list[str](), (fabric(limited_nats.address(user)) for user in ("right", "mute"))
+    for one in (right, mute):
+        await one.open()
+        await until_connected(one)
+    await right.attach("919900000001", lambda key, _reply, _payload: heard.append(key))
+    assert "publish" in await why_not_ready(mute)
+
+    limited_nats.give(RIGHTS | {"mute": RIGHTS["right"], "right": RIGHTS["no-handsets"]})
+
+    async def is_turned() -> bool:
+        return not await why_not_ready(mute) and "subscription" in await why_not_ready(right)
+
+    await until(is_turned)
+    limited_nats.give(RIGHTS)
+
+    async def is_turned_back() -> bool:
+        return bool(await why_not_ready(mute)) and not await why_not_ready(right)
+
+    await until(is_turned_back)
+    await right.send_to_handset("919900000001", b"withdrawn")
+    await right.round_trip(60)
+    assert len(heard) == 1
+
+
+async def why_not_ready(one: Fabric) -> str:
+    try:
+        await one.round_trip(60)
+    except Unavailable as exc:
+        return exc.reason
+    return ""
+
+
+async def why_not_attached(one: Fabric) -> str:
+    with pytest.raises(Unavailable) as caught:
+        await one.attach("919900000001", ignore)
+    return caught.value.reason
 
 
 async def hear_nothing(_: bytes) -> None: ...

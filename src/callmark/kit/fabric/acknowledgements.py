@@ -22,6 +22,9 @@ KEPT_S = 5.0
 _TOGETHER = "t"
 """The last letter of the inbox of a sender that takes many at once; else it is a hexadecimal digit."""
 
+PROBES = "_CM.ready", "_INBOX.ready"
+"""To publish to these, which nobody hears, shows whether answers may be published."""
+
 
 def new_inbox() -> str:
     """The name of a process's inbox, under which all answers to it come."""

@@ -20,11 +20,11 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError, NoRespondersError
 
 from callmark.kit.errors import Unavailable, said
-from callmark.kit.fabric.acknowledgements import Acknowledgements, key_in, keys_in, new_inbox
+from callmark.kit.fabric.acknowledgements import PROBES, Acknowledgements, key_in, keys_in, new_inbox
 from callmark.kit.fabric.fanout import Answer, Fanouts, Push, Quiet, Returning, instant_in
 from callmark.kit.fabric.held_streams import HeldStreams, OnPush
 from callmark.kit.fabric.servers import NO_FILES, NatsAccess, seeds, version_of
-from callmark.kit.fabric.trouble import Trouble
+from callmark.kit.fabric.trouble import Trouble, why
 from callmark.kit.fabric.unconfirmed_numbers import MISSED, UnconfirmedNumbers
 from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscribe, subscribe_directly
 from callmark.kit.ids import new_id
@@ -109,14 +109,14 @@ class Fabric:
         return "" if self.connected else self._trouble.text
 
     async def round_trip(self, within_s: float) -> None:
-        """Returns when the server has answered. Raises Unavailable when it does not, within that time."""
+        """Returns when the server has answered, and lets us publish and hear. Raises Unavailable when not, in time."""
         if not self.connected:
             raise Unavailable(f"nats: not connected: {self._trouble.text}")
         try:
             async with asyncio.timeout(within_s):
-                await self._client.until_in_force()
+                await self._client.prove((f"{self._root}.ready", *PROBES))
         except _FAILED as exc:
-            raise Unavailable(f"nats: {'no answer in time' if isinstance(exc, TimeoutError) else said(exc)}") from exc
+            raise Unavailable("nats: no answer in time" if isinstance(exc, TimeoutError) else why(exc)) from exc
 
     @property
     def server(self) -> str:
@@ -277,16 +277,17 @@ class Fabric:
         """
         if not self.connected:
             raise Unavailable("nats: not connected")
-        client, subscription = self._client, None  # another one may take its place
+        client, subscription, subject = self._client, None, f"{self._root}.{topic}"  # another may take its place
+        since = client.rights.count
         try:
-            subscription = await subscribe_directly(client, f"{self._root}.{topic}", take)
-            await client.until_in_force(f"{self._root}.{topic}")
+            subscription = await subscribe_directly(client, subject, take)
+            await client.until_in_force(subject, since)
         except (*_FAILED, asyncio.CancelledError) as exc:
             if subscription:  # else it would be taken up again when NATS is back, for one that has gone
                 await self.detach(subscription)
             if isinstance(exc, asyncio.CancelledError):  # it was given up meanwhile
                 raise
-            raise Unavailable(f"nats: {said(exc)}") from exc
+            raise Unavailable(why(exc)) from exc
         return subscription
 
     async def detach(self, subscription: Subscription) -> None:
@@ -323,7 +324,7 @@ class Fabric:
         except NoRespondersError:
             return False
         except _FAILED as exc:
-            raise Unavailable(f"nats: {said(exc)}") from exc
+            raise Unavailable(why(exc)) from exc
         return True
 
     # announcements ----------------------------------------------------------------------------------------------------
@@ -383,7 +384,7 @@ class Fabric:
             finally:
                 await self.detach(subscription)
         except _FAILED as exc:
-            raise Unavailable(f"nats: {topic}: {said(exc)}") from exc
+            raise Unavailable(why(exc, topic)) from exc
         return come
 
     async def ask(self, topic: str, payload: bytes, within: timedelta) -> bytes:
@@ -391,7 +392,7 @@ class Fabric:
         try:
             answer = await self._client.request(f"{self._root}.{topic}", payload, timeout=within.total_seconds())
         except _FAILED as exc:
-            raise Unavailable(f"nats: {topic}: {said(exc)}") from exc
+            raise Unavailable(why(exc, topic)) from exc
         return answer.data
 
 

@@ -51,3 +51,8 @@ class Trouble:
         if (text := said(exc)) != self.text:
             log.warning("nats_not_reached", error=text)
         self.text = text
+
+
+def why(exc: BaseException, about: str = "") -> str:
+    """What failed, for people: most errors of nats-py begin with its name, those of the connection do not."""
+    return f"nats: {about}{': ' if about else ''}{said(exc).removeprefix('nats: ')}"

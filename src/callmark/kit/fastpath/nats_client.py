@@ -23,6 +23,7 @@ from nats.errors import Error as NatsError, ProtocolError
 from nats.protocol.parser import Parser
 
 from callmark.kit.errors import said
+from callmark.kit.fabric.rights import Rights
 from callmark.kit.fabric.servers import NO_FILES, NatsAccess
 from callmark.kit.fabric.shared_rounds import SharedRounds
 from callmark.kit.fabric.unconfirmed_numbers import UnconfirmedNumbers
@@ -38,8 +39,7 @@ _WITH_REPLY = 5
 _WORDS = {b"MSG": (4, _WITH_REPLY), b"HMSG": (5, 6)}
 """How many words the line of a message can have: a reply is optional."""
 _QUOTE = "'"
-_PUBLISHED = "published"
-"""In the place of a subject: each push would have one of its own."""
+_ENDED = "nats: the connection ended"
 ROUND_TRIP_WITHIN_S = 2.0
 
 
@@ -110,7 +110,7 @@ class SteadyClient(Client):
         self._rounds = SharedRounds(self._round_trips)
         self._pong: asyncio.Future[bool] | None = None
         self._closed_for_good = False
-        self._refusals: dict[str, str] = {}
+        self.rights = Rights()
 
     def write(self, message: bytes) -> None:
         """Sends what is ready to be sent, before anything that waits in nats-py. Raises OSError."""
@@ -118,23 +118,37 @@ class SteadyClient(Client):
             raise ConnectionResetError("nats: no connection")
         self._transport.write(message)
 
-    async def until_in_force(self, subject: str = "") -> None:
+    async def until_in_force(self, subject: str = "", since: int = 0) -> None:
         """Returns when the server has the subscriptions made before.
 
         Raises NatsError or OSError as soon as the connection ends, TimeoutError when no answer comes in time. Raises
-        NatsError if the user may not subscribe to `subject`; without one, if the server has refused anything.
+        NatsError if it has refused `subject`, after the first `since` of its refusals; without one, any of them.
         """
         await self._rounds.next()
-        asked = subject.lower() or next(iter(self._refusals), "")  # as nats-py has read them
-        if refusal := self._refusals.get(asked):
-            if subject:  # the next try asks again
-                del self._refusals[asked]
-            raise NatsError(refusal)
+        self.rights.check([subject] if subject else self._subscribed(), since=since)
+
+    async def prove(self, probes: Sequence[str]) -> None:
+        """Publishes to `probes` and asks again for the subscriptions that were refused. Raises as `until_in_force`."""
+        if not self.is_connected:
+            raise NatsError(_ENDED)
+        since, subscriptions = self.rights.count, vars(self)["_subs"]
+        again = {sid: one.subject for sid, one in subscriptions.items() if self.rights.is_refused(one.subject)}
+        self.rights.probes(probes)
+        lines = [f"SUB {subject} {sid}" for sid, subject in again.items()] + [f"PUB {one} 0\r\n" for one in probes]
+        self.write("".join(f"{line}\r\n" for line in lines).encode())
+        await self._rounds.next()
+        try:
+            self.rights.check([again[sid] for sid in again if sid in subscriptions], probes, since)
+        finally:
+            self.rights.settle(self._subscribed(), since)
+
+    def _subscribed(self) -> list[str]:
+        return [one.subject for one in self._subs.values()]
 
     async def _round_trips(self) -> None:
         for _ in range(2):  # a PING is written at once, but the SUB before it by another task, which may come later
             if not self.is_connected:
-                raise NatsError("nats: the connection ended")
+                raise NatsError(_ENDED)
             self._pong = asyncio.get_running_loop().create_future()
             try:
                 await self._send_ping(self._pong)
@@ -180,16 +194,11 @@ class SteadyClient(Client):
     async def _process_err(self, err_msg: str) -> None:
         text = err_msg.strip(_QUOTE)
         if "permissions violation" in text.lower():
-            self._refused(text)
+            self.rights.refused(text)
         if self.is_connected and "permissions violation" not in text.lower():
             await self._process_op_err(NatsError(f"nats: {text}"))
         else:
             await super()._process_err(err_msg)
-
-    def _refused(self, text: str) -> None:
-        """The server says so before it answers the ping that comes after; the subject is the last word."""
-        subject = text.rpartition(" ")[2].strip('"') if "subscription" in text.lower() else _PUBLISHED
-        self._refusals[subject] = f"nats: {text}"
 
     async def _process_op_err(self, e: Exception) -> None:
         if not self.is_closed and not self.is_reconnecting:
@@ -199,7 +208,7 @@ class SteadyClient(Client):
 
     async def _connect_to_server(self, s: Srv) -> None:
         self._end_when_closed()
-        self._refusals.clear()
+        self.rights.forget()
         self._hang_up()  # nats-py drops a connection that it could not complete, and leaves it open
         s.last_attempt = time.monotonic()
         transport = SteadyTransport()
@@ -233,7 +242,7 @@ class SteadyClient(Client):
 
     async def _watched(self, loop: Coroutine[Any, Any, None]) -> None:
         """Runs a task of the connection; when it has ended, and nobody noticed, the connection has too."""
-        cause: Exception = NatsError("nats: the connection ended")
+        cause: Exception = NatsError(_ENDED)
         try:
             await loop
         except Exception as exc:  # noqa: BLE001 - as above
