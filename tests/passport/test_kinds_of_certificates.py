@@ -191,4 +191,16 @@ def test_a_file_that_takes_many_checks_of_signatures_is_refused(network: Network
     assert check_chain(chain, [network.root], now=NOW).numbers.covers(CALLER)
     others = [make_root("Test root", make_key(), now=NOW) for _ in range(3)]
     with pytest.raises(PassportError, match="more than 12 checks"):
-        check_chain(chain, [network.root, *others], now=NOW)
+        check_chain(chain, [*others, network.root], now=NOW)
+
+
+def test_many_roots_of_one_name_take_no_more_checks_than_one(network: Network) -> None:
+    roots = [make_root("Test root", make_key(), now=NOW) for _ in range(20)]
+    roots.insert(10, network.root)
+    key = make_key()
+    between = make_issuer("between", key.public_key(), network.root, network.root_key, now=NOW)
+    for chain in (
+        [below(Holder(network.root, network.root_key), network)],
+        [below(Holder(between, key), network), between],
+    ):
+        assert check_chain(chain, roots, now=NOW).numbers.covers(CALLER)

@@ -5,40 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import (
     ExtensionOID,
     NameOID,
     ObjectIdentifier,
-    PublicKeyAlgorithmOID,
-    SignatureAlgorithmOID,
 )
 
 from callmark.passport import authority
 from callmark.passport.authority import ClaimConstraints, TnAuthList
 from callmark.passport.errors import PassportError, Reason
+from callmark.passport.issuers import SIGNED_WITH, UNREADABLE, issuers_of, issuing_key
 
 MOST_BYTES = 64 * 1024
 """Of the file with a certificate and those that issued it."""
 _MOST_CERTIFICATES = 5
-_MOST_SIGNATURES = 12
-"""Of certificates, that are checked for one file. Half as many are enough for one whose authorities were renewed."""
-_SIGNED_WITH = {
-    SignatureAlgorithmOID.ECDSA_WITH_SHA256,
-    SignatureAlgorithmOID.ECDSA_WITH_SHA384,
-    SignatureAlgorithmOID.ECDSA_WITH_SHA512,
-}
-_ISSUERS_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-UNREADABLE = (
-    ValueError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
-"""What comes of a certificate whose version, key or extensions are wrong; most of it is read only when asked for."""
 _UNDERSTOOD = {
     x509.BasicConstraints.oid,
     x509.KeyUsage.oid,
@@ -138,7 +120,7 @@ def check_chain(
     if signer in trusted:
         raise _unsupported("the signer's certificate is itself a root")
     fault = _leads_nowhere(chain)
-    for number, path in enumerate(_paths([signer], trusted, _issuers(chain, trusted))):
+    for number, path in enumerate(_paths([signer], trusted, issuers_of(chain, trusted))):
         try:
             return _checked(path, now)
         except PassportError as exc:
@@ -155,7 +137,7 @@ def check_root(certificate: x509.Certificate) -> None:
 
 def _leads_nowhere(chain: Iterable[x509.Certificate]) -> PassportError:
     why = "the certificate does not lead to a trusted root"
-    if any(one.signature_algorithm_oid not in _SIGNED_WITH for one in chain):
+    if any(one.signature_algorithm_oid not in SIGNED_WITH for one in chain):
         why += "; only those that are signed with ECDSA and SHA-256, SHA-384 or SHA-512 count"
     return _unsupported(why)
 
@@ -175,17 +157,6 @@ def _checked(path: Sequence[x509.Certificate], now: datetime) -> SignerCertifica
         raise _unsupported(f"an extension cannot be read: {exc}") from exc
 
 
-def issuing_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey | None:
-    """Its key, where that is of a kind that may sign certificates; nothing is read of a key of another algorithm."""
-    if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
-        return None
-    try:
-        key = certificate.public_key()
-    except UNREADABLE:
-        return None
-    return key if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _ISSUERS_CURVES) else None
-
-
 def _paths(
     path: list[x509.Certificate],
     roots: Sequence[x509.Certificate],
@@ -201,45 +172,6 @@ def _paths(
     for one in issuers.get(path[-1], ()):
         if one not in path:
             yield from _paths([*path, one], roots, issuers)
-
-
-def _issuers(
-    chain: Iterable[x509.Certificate], roots: Sequence[x509.Certificate]
-) -> dict[x509.Certificate, list[x509.Certificate]]:
-    """Who signed each certificate of a file, of the roots and those to which a way leads down from one.
-
-    The file comes from anyone, and some keys take a process for a second. So the search begins with the roots: it
-    computes with their keys, and with those that they vouch for, of few kinds. What is signed in another way is left
-    out: it must not end a search that finds another way. Raises PassportError for a file that needs too many checks.
-    """
-    found: dict[x509.Certificate, list[x509.Certificate]] = {}
-    ours = [one for one in dict.fromkeys(chain) if one.signature_algorithm_oid in _SIGNED_WITH and one not in roots]
-    above, searched, signatures = list(roots), set[x509.Certificate](), 0
-    while above:
-        pairs = [(one, issuer) for issuer in above if issuing_key(issuer) for one in ours if one is not issuer]
-        below: dict[x509.Certificate, None] = {}
-        for certificate, issuer in pairs:
-            signed = _signed(certificate, issuer)
-            signatures += signed is not None
-            if signatures > _MOST_SIGNATURES:
-                raise _unsupported(f"the file needs more than {_MOST_SIGNATURES} checks of signatures")
-            if signed:
-                below[certificate] = None
-                found.setdefault(certificate, []).append(issuer)
-        above = [one for one in below if one not in searched]
-        searched |= below.keys()
-    return found
-
-
-def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool | None:
-    """Whether the issuer signed it; None where it names another issuer, which takes no arithmetic to see."""
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except InvalidSignature:
-        return False
-    except (TypeError, *UNREADABLE):
-        return None
-    return True
 
 
 def _check_one(certificate: x509.Certificate, depth: int, now: datetime) -> None:

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from callmark.domain.signer_certificates.model import SERIAL, StoredCertificate
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.passport.authority import TnAuthList
-from callmark.passport.certificates import UNREADABLE, check_chain, read_authority, read_chain
+from callmark.passport.certificates import check_chain, read_authority, read_chain
 from callmark.passport.errors import PassportError
+from callmark.passport.issuers import UNREADABLE
 
 _MOST_KEY_BYTES = 16 * 1024
 

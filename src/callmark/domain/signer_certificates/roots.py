@@ -21,8 +21,9 @@ from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import sealer
 from callmark.kit.text import clean_line
-from callmark.passport.certificates import UNREADABLE, check_root, make_key, make_root
+from callmark.passport.certificates import check_root, make_key, make_root
 from callmark.passport.errors import PassportError
+from callmark.passport.issuers import UNREADABLE
 
 KEPT_S = 5.0
 """How long a process uses the roots that it has read."""
