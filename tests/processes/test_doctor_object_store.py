@@ -28,8 +28,14 @@ async def bucket(doctor: Doctor) -> AsyncGenerator[Bucket]:
         yield made
 
 
-async def test_a_store_that_works_keeps_nothing_of_the_trial(doctor: Doctor, bucket: Bucket) -> None:
-    assert (await doctor.examine(object_store=f"s3://callmark/{free_port()}"))["object store"].ok
+@pytest.mark.parametrize("keeps_versions", [True, False])
+async def test_a_store_that_works_keeps_nothing_of_the_trial(
+    doctor: Doctor, bucket: Bucket, *, keeps_versions: bool
+) -> None:
+    bucket.keeps_versions = keeps_versions
+    found = (await doctor.examine(object_store=f"s3://callmark/{free_port()}"))["object store"]
+    assert found.ok
+    assert ("the bucket keeps versions" in found.detail) == keeps_versions
     assert bucket.objects == {}
 
 

@@ -20,6 +20,7 @@ class Bucket:
         self.is_down = False
         self.reason = "AccessDenied"
         self.may_list = True
+        self.keeps_versions = False
         self.version = '"e"'
         self.breaks: list[int] = []
         """After how many bytes each of the next readings of a file ends; 0: it is refused."""
@@ -64,7 +65,8 @@ class Bucket:
 
     @property
     def _headers(self) -> dict[str, str]:
-        return {"ETag": self.version, "Last-Modified": "Thu, 01 Jan 2026 10:00:00 GMT"}
+        versions = {"x-amz-version-id": "v1"} if self.keeps_versions else {}
+        return {"ETag": self.version, "Last-Modified": "Thu, 01 Jan 2026 10:00:00 GMT"} | versions
 
     def _post(self, key: str, asked: Mapping[str, str], body: bytes) -> web.Response:
         if "uploads" in asked:

@@ -133,8 +133,15 @@ def _opened(url: str, data: Path) -> Files:
     return Files(LocalStore(str(folder)), folder)
 
 
-def try_store(settings: Settings) -> str:
-    """Writes, reads, lists and deletes a small file: what is wrong, empty when nothing is. Raises Unavailable.
+class Trial(Struct, frozen=True):
+    """What a trial of the store found."""
+
+    is_whole: bool
+    keeps_versions: bool
+
+
+def try_store(settings: Settings) -> Trial:
+    """Writes, reads, lists and deletes a small file. Raises Unavailable.
 
     It blocks and repeats nothing, unlike `Files`, and leaves no work behind: a process that ends in the moment in which
     a thread of obstore hands over a result is aborted.
@@ -143,13 +150,13 @@ def try_store(settings: Settings) -> str:
     name = f"{folder}/{new_id()}"
     with _named_when_lost():
         store = _once(settings)
-        obstore.put(store, name, text)
+        put = obstore.put(store, name, text)
         try:
             read = bytes(obstore.get(store, name).bytes())
             _untyped.list(store, folder).collect()  # who may not is also denied what is not there
         finally:
             obstore.delete(store, name)
-    return "" if read == text else "what was written was not there to be read"
+    return Trial(read == text, bool(put["version"]) and put["version"] != "null")
 
 
 def _once(settings: Settings) -> ObjectStore:

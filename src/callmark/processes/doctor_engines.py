@@ -157,12 +157,17 @@ async def check_object_store(settings: Settings) -> CheckResult:
         return CheckResult("object store", ok=True, detail=f"{folder} (will be created)")
     advice = _CORRECT_STORE if settings.object_store else _CORRECT_FOLDER
     try:
-        trouble = await asyncio.to_thread(try_store, settings)
+        found = await asyncio.to_thread(try_store, settings)
     except Unavailable as exc:
         return _store(exc.reason, next((said for word, said in _SAID_BY_STORE.items() if word in exc.reason), advice))
-    if trouble:
-        return _store(trouble, advice)
-    return CheckResult("object store", ok=True, detail=f"{settings.object_store or folder} can be written and read")
+    if not found.is_whole:
+        return _store("what was written was not there to be read", advice)
+    versions = _VERSIONS if found.keeps_versions else ""
+    detail = f"{settings.object_store or folder} can be written and read{versions}"
+    return CheckResult("object store", ok=True, detail=detail)
+
+
+_VERSIONS = "; the bucket keeps versions, so deleted files stay readable there until a rule of its own ends them"
 
 
 _CORRECT_STORE = (
