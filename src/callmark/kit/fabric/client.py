@@ -91,9 +91,8 @@ class Fabric:
         self._closed = True
         await self._side.end()
         if self._connecting:
-            self._connecting.cancel()
             with contextlib.suppress(*_FAILED):
-                await ends_within(self._client.close(), 1)
+                await ends_within(self._client.close(), 1)  # before what connects it is cancelled, or it stays open
             await end([self._connecting])
         await self._side.end()  # what came until the connection had ended
         self._fanouts.lose_all()
