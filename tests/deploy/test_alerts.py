@@ -388,13 +388,13 @@ async def test_a_copy_that_was_not_released(well: Deps) -> None:
         judge({HOST: Looks(before, after)}, "CallmarkOutgoingHeld", *expected, after_minutes=90)
 
 
-@pytest.mark.parametrize(("root_days", "days", "kind"), [(99, 13, "imported"), (99, 4, "issued"), (13, 10, "issued")])
-async def test_a_certificate_or_a_root_that_is_about_to_end(well: Deps, root_days: int, days: int, kind: str) -> None:
+@pytest.mark.parametrize(("of_root", "days", "kind"), [(99, 13, "imported"), (99, 4, "issued"), (13, 10, "issued")])
+async def test_a_certificate_or_a_root_that_is_about_to_end(well: Deps, of_root: int, days: int, kind: str) -> None:
     before, now, root_key, key = await scrape(well), well.real_clock.now(), make_key(), make_key()
-    root = make_root("Network", root_key, now=now, days=root_days)
+    root = make_root("Network", root_key, now=now, days=of_root)
     leaf = issue("Acme", key.public_key(), root, root_key, TnAuthList.of(codes=["709J"]), now=now, days=days)
     await roots.add_roots(well, pem(root), by=SYSTEM)
     await signer_certificates.import_certificate(well, None, pem(leaf), key_pem(key), by=SYSTEM)
     async with well.db.connection() as tx:
         await tx.execute("UPDATE signer_certificate SET is_imported = $1", kind == "imported")
-    judge({HOST: Looks(before, await scrape(well))}, f"Callmark{'Root' if root_days < 14 else 'Certificate'}Ends")
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkRootEnds" if of_root < 14 else "CallmarkCertificateEnds")

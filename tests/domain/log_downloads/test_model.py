@@ -8,6 +8,7 @@ from callmark.domain.log_downloads.model import FileFormat, LogFile, download_na
 from callmark.kit.ids import new_id
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
+DIGEST = "ab12" * 8
 DAY = timedelta(days=1)
 
 
@@ -28,8 +29,8 @@ def test_a_download_is_not_named_after_a_day_to_come() -> None:
 
 def test_a_file_is_old_an_hour_after_its_link_has_ended_or_when_a_person_has_been_erased_since() -> None:
     file = of(NOW, NOW + DAY)
-    name = f"exports/20260101T100000Z-3-{file.account_id.hex}-ab12.csv"
-    assert str(file_name("ab12", file, NOW, 3)) == name
+    name = f"exports/20260101T100000Z-3-{file.account_id.hex}-{DIGEST}.csv"
+    assert str(file_name(DIGEST, file, NOW, 3)) == name
     found = parse_name(name)
     assert found
     assert not found.is_old(NOW + timedelta(hours=1), 3)
