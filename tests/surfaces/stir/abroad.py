@@ -86,6 +86,11 @@ class Abroad(Struct):
         now = datetime.now(UTC)
         return signer.rich_call_data(self.caller, [receiver], rcd, "Hello", contents=contents, now=now)
 
+    async def keep(self, most: int) -> None:
+        """Begins again, with files of others that are fewer."""
+        await self.files.close()
+        self.files = patient_files(self.deps, ShortMemory(self.clock, most))
+
     async def verify(self, header: str, receiver: PhoneNumber) -> CallVerdict:
         asked = VerificationRequest([header], self.caller, receiver, None)
         return await verify_call(self.deps, self.files, EDGE, asked)
@@ -101,6 +106,12 @@ class Abroad(Struct):
         return verdict.error.reason.code, verdict.error.detail
 
 
+def patient_files(deps: Deps, memory: ShortMemory) -> ForeignFiles:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(foreign_files, "_PATIENCE", Patience(connect_s=120, read_s=120, total_s=120))
+        return ForeignFiles(deps, memory)
+
+
 @asynccontextmanager
 async def abroad(deps: Deps) -> AsyncGenerator[Abroad]:
     """One whose host is in the process of the tests, and may take its time."""
@@ -111,12 +122,11 @@ async def abroad(deps: Deps) -> AsyncGenerator[Abroad]:
     app.router.add_get("/{path:.*}", host.serve)
     here = msgspec.structs.replace(deps, settings=msgspec.structs.replace(deps.settings, emulator=True))
     async with served_here(app) as url:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(foreign_files, "_PATIENCE", Patience(connect_s=120, read_s=120, total_s=120))
-            files = ForeignFiles(here, ShortMemory(clock))
+        files = patient_files(here, ShortMemory(clock))
         host.files["/acme.pem"] = pem(certificate, authority.issuer)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(verification, "WITHIN_S", 30)
-            yield Abroad(here, files, host, clock, url, authority, caller, certificate, key)
+            there = Abroad(here, files, host, clock, url, authority, caller, certificate, key)
+            yield there
         host.let_go.set()
-        await files.close()
+        await there.files.close()

@@ -1,6 +1,8 @@
 """Files of other signers that are replaced at their address while we keep them: calls continue to count."""
 
 import asyncio
+import gc
+import tracemalloc
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -21,9 +23,9 @@ async def there(deps: Deps) -> AsyncGenerator[Abroad]:
         yield made
 
 
-async def call(there: Abroad, icon: str | None = None) -> CallVerdict:
+async def call(there: Abroad, icon: str | None = None, path: str = "/acme.pem") -> CallVerdict:
     receiver = phone()
-    return await there.verify(there.header(receiver, icon=icon), receiver)
+    return await there.verify(there.header(receiver, path, icon), receiver)
 
 
 def of_another(
@@ -83,18 +85,51 @@ async def test_a_file_that_stays_as_it_is_is_asked_for_once_in_ten_seconds(there
         there.clock.now += 10
 
 
-@pytest.mark.parametrize("is_down", [True, False], ids=["down", "gone"])
-async def test_the_verdict_stands_where_there_is_no_newer_file(there: Abroad, *, is_down: bool) -> None:
+@pytest.mark.parametrize("now", ["down", "gone", "maintenance", "of nobody"])
+async def test_the_verdict_stands_where_there_is_no_newer_file_that_counts(there: Abroad, now: str) -> None:
     assert (await call(there)).verstat is Verstat.PASSED
     there.clock.now += 10
-    there.host.is_down = is_down
-    if not is_down:
+    there.host.is_down = now == "down"
+    there.host.files["/acme.pem"] = of_nobody(there) if now == "of nobody" else b"<html>"
+    if now == "gone":
         del there.host.files["/acme.pem"]
     mine, there.key = there.key, make_key()
-    assert await there.refusal("/acme.pem") == (438, "the signature does not match")
+    for _ in range(2):
+        assert await there.refusal("/acme.pem") == (438, "the signature does not match")
     there.key = mine
     assert (await call(there)).verstat is Verstat.PASSED
     assert len(there.host.asked) == 2
+    there.clock.now += 300
+    there.host.is_down = True
+    assert (await call(there)).verstat is Verstat.PASSED
+
+
+async def test_files_that_are_fetched_again_take_no_place_of_those_that_count(there: Abroad) -> None:
+    there.host.files["/other.pem"] = there.host.files["/acme.pem"]
+    await there.keep(most=2)
+    for path in ("/other.pem", "/acme.pem"):
+        assert (await call(there, path=path)).verstat is Verstat.PASSED
+    there.clock.now += 10
+    mine, there.key = there.key, make_key()
+    await there.refusal("/acme.pem")
+    there.key = mine
+    for path in ("/other.pem", "/acme.pem"):
+        assert (await call(there, path=path)).verstat is Verstat.PASSED
+    assert there.host.asked == ["/other.pem", "/acme.pem", "/acme.pem"]
+
+
+async def test_a_file_that_does_not_count_and_is_forgotten_takes_no_memory(there: Abroad) -> None:
+    await there.keep(most=1)
+    await there.refusal("/0.pem", bytes(60_000))
+    tracemalloc.start()
+    try:
+        for number in range(1, 21):
+            await there.refusal(f"/{number}.pem", b"<html>" * 10_000)
+            del there.host.files[f"/{number}.pem"]
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 20 * 60_000 / 2
+    finally:
+        tracemalloc.stop()
 
 
 async def test_an_icon_that_was_replaced_shows(there: Abroad) -> None:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
+from weakref import ref
 
 from cryptography import x509
 from msgspec import Struct
@@ -62,7 +63,7 @@ class _PlaceTaken(NotFetched):
     """Others needed the place of the fetch, which says nothing about its host."""
 
 
-class _File(Struct, frozen=True):
+class _File(Struct, frozen=True, weakref=True):
     """What was found (`body`), or why nothing, and at which instant of the memory's clock."""
 
     at: float
@@ -79,9 +80,12 @@ class _Checked(Struct, frozen=True):
 
 
 class _Refused(Struct, frozen=True):
-    """A file whose chain did not count for these roots; by the memory's clock that is known until `until`."""
+    """A file whose chain did not count for these roots; by the memory's clock that is known until `until`.
 
-    file: _File
+    It keeps no file that is forgotten: anyone may name hundreds.
+    """
+
+    file: ref[_File]
     roots: Sequence[x509.Certificate]
     reason: Reason
     detail: str
@@ -96,6 +100,8 @@ class ForeignFiles:
         names = SystemResolver(is_brief=True)
         self._outbound = Outbound(allowed_networks(deps.settings), patience=_PATIENCE, resolver=names)
         self._files = files or ShortMemory(most=_MOST_KEPT)
+        self._newer_files = ShortMemory(self._files.now, most=_MOST_KEPT)
+        """Apart: forged tokens that have files fetched again must not push out those that count."""
         self._checked: OrderedDict[str, _Checked] = OrderedDict()
         self._refused: OrderedDict[str, _Refused] = OrderedDict()
         """Apart from those that counted: what anyone may fill must not push these out."""
@@ -117,16 +123,27 @@ class ForeignFiles:
         """What `use` makes of the signer's certificate at `url`, when that leads to one of `roots`.
 
         Where either fails with a file from before, it is tried with what is at the address now: signers renew
-        certificates under one address. Raises PassportError.
+        certificates under one address. A file that counts is not replaced by one that does not, because whoever sends
+        a call says when it is asked for. Raises PassportError.
         """
-        file = await self._certificates(url, deadline)
+        file, counts = await self._certificates(url, deadline), False
         try:
-            return use(self._counting(url, file, roots, now))
-        except PassportError:
-            newer = await self._newer(url, MOST_CHAIN_BYTES, file, deadline)
+            certificate = self._counting(url, file, roots, now)
+            counts = True
+            return use(certificate)
+        except PassportError as exc:
+            newer, before = await self._newer(url, MOST_CHAIN_BYTES, file, deadline), exc
             if newer is None:
                 raise
-        return use(self._counting(url, newer, roots, now))
+        try:
+            certificate = self._counting(url, newer, roots, now, in_place=not counts)
+        except PassportError:
+            if counts:
+                raise before from None
+            await self._replace(url, MOST_CHAIN_BYTES, newer)
+            raise
+        await self._replace(url, MOST_CHAIN_BYTES, newer)
+        return use(certificate)
 
     async def _certificates(self, url: str, deadline: float) -> _File:
         try:
@@ -138,16 +155,23 @@ class ForeignFiles:
                 raise PassportError(Reason.BAD_IDENTITY_INFO, why) from exc
             return before
 
-    def _counting(self, url: str, file: _File, roots: Sequence[x509.Certificate], now: datetime) -> SignerCertificate:
-        """The signer's certificate of a file, when it leads to one of `roots`; each file is worked through once."""
+    def _counting(
+        self, url: str, file: _File, roots: Sequence[x509.Certificate], now: datetime, *, in_place: bool = True
+    ) -> SignerCertificate:
+        """The signer's certificate of a file, when it leads to one of `roots`; each file is worked through once.
+
+        One that is kept `in_place` and does not count leaves nothing of the one before it.
+        """
         self._raise_again(url, file, roots)
-        checked = self._checked.pop(url, None)  # and it does not come back if what has taken its place does not count
+        checked = self._checked.get(url)
         if not checked or checked.file is not file or checked.roots != roots or now > checked.certificate.valid_until:
             try:
                 checked = _Checked(file, roots, check_chain(read_chain(file.body), roots, now=now))
             except PassportError as exc:
                 until = self._files.now() + _FAILURE_KEPT_S
-                _keep(self._refused, url, _Refused(file, roots, exc.reason, exc.detail, until))
+                _keep(self._refused, url, _Refused(ref(file), roots, exc.reason, exc.detail, until))
+                if in_place:
+                    self._checked.pop(url, None)
                 raise
         _keep(self._checked, url, checked)
         return checked.certificate
@@ -155,7 +179,7 @@ class ForeignFiles:
     def _raise_again(self, url: str, file: _File, roots: Sequence[x509.Certificate]) -> None:
         """Refuses a file for a while as it was refused before: its time may begin, so it is no answer for long."""
         refused = self._refused.get(url)
-        if refused and refused.file is file and refused.roots == roots and self._files.now() < refused.until:
+        if refused and refused.file() is file and refused.roots == roots and self._files.now() < refused.until:
             raise PassportError(refused.reason, refused.detail)
 
     def _of_before(self, url: str, error: NotFetched) -> _File | None:
@@ -179,10 +203,13 @@ class ForeignFiles:
         if is_right(file.body):
             return file.body
         newer = await self._newer(url, MOST_ICON_BYTES, file, deadline)
-        return (newer or file).body
+        if newer is None:
+            return file.body
+        await self._replace(url, MOST_ICON_BYTES, newer)
+        return newer.body
 
     async def _newer(self, url: str, most_bytes: int, before: _File, deadline: float) -> _File | None:
-        """What is at an address now, where it is something else than some seconds ago; it takes the place of that.
+        """What is at an address now, where it is something else than some seconds ago.
 
         Anyone can ask for it with a token that does not count, so an address is asked once in this time.
         """
@@ -191,13 +218,14 @@ class ForeignFiles:
         make = partial(self._found, url, most_bytes)
         try:
             async with asyncio.timeout_at(deadline):
-                newer = await self._files.get((url, most_bytes, "again"), _AGAIN_AFTER_S, make)
+                newer = await self._newer_files.get((url, most_bytes), _AGAIN_AFTER_S, make)
         except TimeoutError:
             return None
-        if newer.error or newer.body == before.body:
-            return None
+        return None if newer.error or newer.body == before.body else newer
+
+    async def _replace(self, url: str, most_bytes: int, newer: _File) -> None:
         self._files.forget((url, most_bytes))
-        return await self._files.get((url, most_bytes), _KEPT_S, partial(_as_it_is, newer))
+        await self._files.get((url, most_bytes), _KEPT_S, partial(_as_it_is, newer))
 
     async def _get(self, url: str, most_bytes: int, deadline: float) -> _File:
         make, key = partial(self._found, url, most_bytes), (url, most_bytes)
