@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from cryptography import x509
-
 from callmark.domain.signer_certificates import queries, roots
-from callmark.domain.signer_certificates.model import StoredCertificate
+from callmark.domain.signer_certificates.astray import Astray, why_astray
 from callmark.kit.checks import CheckResult
 from callmark.kit.postgres.database import Tx
 from callmark.kit.settings import Settings
-from callmark.passport.certificates import check_chain, read_chain
-from callmark.passport.errors import PassportError
+from callmark.passport.certificates import read_chain
 
 _WARNED_BEFORE = {"imported": timedelta(days=14), "issued": timedelta(days=5), "trusted": timedelta(days=14)}
 """How long before its end a certificate is reported; ours should have been replaced by then."""
@@ -19,10 +16,6 @@ _WHEN_LATE = {
     "imported": "Import the successor: `callmark stir certificate import`; retire one that nobody needs.",
     "issued": "Start a worker: it replaces those of this installation's own root, unless that ends too.",
 }
-_TO_A_ROOT = (
-    "Trust the root of their network: `callmark stir root add`. If issuers are missing, import the certificate again"
-    " with them in its file."
-)
 _SUCCESSOR = "Trust the successors: `callmark stir root add`."
 _OWN = "Replace your own: `callmark stir root remove`, then `callmark stir root create`."
 _USELESS = "Remove those that have ended or that do not count: `callmark stir root remove`."
@@ -47,8 +40,8 @@ async def check_signing(tx: Tx, settings: Settings, public_url: str, now: dateti
     advice = [_WHEN_LATE[kind] for kind, until in sorted(first.items()) if until - now < _WARNED_BEFORE[kind]]
     astray = await _astray(tx, now)
     if astray:
-        told += f"; verifiers refuse {_some(astray)}"
-        advice.append(_TO_A_ROOT)
+        told += f"; with the roots that are trusted here these do not count: {_some([why for why, _ in astray])}"
+        advice += dict.fromkeys(f"{helps}." for _, helps in astray)
     return CheckResult(name, ok=not advice, detail=f"certificates: {told}", advice=" ".join(advice))
 
 
@@ -69,19 +62,12 @@ async def check_roots(tx: Tx, now: datetime) -> CheckResult:
     return CheckResult("trusted roots", ok=not advice, detail="; ".join(told), advice=advice)
 
 
-async def _astray(tx: Tx, now: datetime) -> list[str]:
+async def _astray(tx: Tx, now: datetime) -> list[Astray]:
     """Imported certificates in use that do not count for those who trust our roots; not those whose time is over."""
     trusted = [root.certificate for root in await queries.select_roots(tx)]
     in_use = [one for one in await queries.select_imported_in_use(tx) if one.not_after >= now]
-    return [f"{one.serial} ({why})" for one in in_use if (why := _why_astray(one, trusted, now))]
-
-
-def _why_astray(stored: StoredCertificate, trusted: Sequence[x509.Certificate], now: datetime) -> str:
-    try:
-        check_chain(read_chain(stored.chain.encode()), trusted, now=now)
-    except PassportError as exc:
-        return exc.detail
-    return ""
+    found = [(one.serial, why_astray(read_chain(one.chain.encode()), trusted, now)) for one in in_use]
+    return [Astray(f"{serial} ({astray.why})", astray.advice) for serial, astray in found if astray]
 
 
 def _some(names: Sequence[str]) -> str:

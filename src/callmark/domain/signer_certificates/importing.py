@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec.structs import replace
 
+from callmark.domain.signer_certificates.astray import why_astray
 from callmark.domain.signer_certificates.model import SERIAL, StoredCertificate
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.passport.authority import TnAuthList
@@ -46,14 +47,9 @@ def read_import(pem: bytes, key_pem: bytes, roots: Sequence[x509.Certificate], n
     if key.public_key() != chain[0].public_key():
         raise InvalidInput("the key is not the one of this certificate", field="key")
     served = [chain[0], *(one for one in chain[1:] if one.issuer != one.subject)]
-    try:
-        until = check_chain(served, roots, now=now).valid_until
-    except PassportError as exc:
-        raise _bad(
-            f"verifiers would refuse it: {exc.detail}. Trust the root of the network first: `callmark stir root add`."
-            " The file needs the certificate and those that issued it, up to the one below the root"
-        ) from exc
-    return ReadImport(served, key, min(ends, until))
+    if astray := why_astray(served, roots, now, chain):
+        raise _bad(f"{astray.why}. {astray.advice}")
+    return ReadImport(served, key, min(ends, check_chain(served, roots, now=now).valid_until))
 
 
 def covers_all(new: TnAuthList, old: TnAuthList) -> bool:

@@ -135,8 +135,13 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 def name_of(certificate: x509.Certificate) -> str:
     """What people call its holder: the common name, else the whole name."""
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else certificate.subject.rfc4514_string() or "(without a name)"
+    return common_name(certificate.subject)
+
+
+def common_name(name: x509.Name) -> str:
+    """The common name in it, else all of it."""
+    names = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else name.rfc4514_string() or "(without a name)"
 
 
 def _code(text: str | None) -> str | None:
