@@ -203,7 +203,7 @@ def _of_accounts() -> dict[str, Statement]:
 
 def _admission(on: Stored) -> AdmissionRequest:
     feature = Feature.CALL_PERSONALISATION
-    return AdmissionRequest(sha256(on.cast.token), on.cast.account.id, feature, REAL_TIME, on.now, lambda: on.now)
+    return AdmissionRequest(sha256(on.cast.token), on.cast.account.id, feature, REAL_TIME, on.now, is_moved=True)
 
 
 def _of_records() -> dict[str, Statement]:

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from msgspec import Struct, field
 
 from callmark.domain.work_names import WorkName
-from callmark.kit.clock import Clock
+from callmark.kit.clock import Clock, ProductClock
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.health import Health
 from callmark.kit.postgres.database import Database, Transaction
@@ -46,9 +46,10 @@ class Deps(Struct, frozen=True):
         """The present by the database's clock: one for all processes, whatever their machines' clocks say."""
         return self.health.database_now(self.real_clock)
 
-    def common_now(self) -> datetime:
-        """The present by the product's clock, which the emulator moves, but the same in all processes."""
-        return self.clock.now() - self.health.clock_wrong_by()
+    @property
+    def is_clock_moved(self) -> bool:
+        """Whether the product's clock is not the real one: the emulator moves it, and tests have one of their own."""
+        return not isinstance(self.clock, ProductClock) or bool(self.clock.offset)
 
     async def wake(self, *works: WorkName) -> None:
         """Wakes the workers that do this work. A hint, since they also poll; for after the commit."""

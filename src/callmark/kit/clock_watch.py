@@ -22,9 +22,6 @@ TRUSTED_WITHIN = timedelta(minutes=5)
 AHEAD_WITHIN = timedelta(minutes=1)
 """What counting jobs and the limit of tokens take to be of a clock that was wrong is further ahead."""
 
-MEASURED_WITHIN = timedelta(seconds=0.5)
-"""How exactly the difference of two clocks is known at the worst, when the database is slow to answer."""
-
 RENEWED_WITHIN_S = 15.0
 """How long after the database's clock was set back every worker that lives has heard of it and renewed its leases."""
 

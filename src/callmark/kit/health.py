@@ -17,7 +17,7 @@ import msgspec
 
 from callmark.kit import patience
 from callmark.kit.clock import Clock
-from callmark.kit.clock_watch import MEASURED_WITHIN, trouble_of
+from callmark.kit.clock_watch import trouble_of
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.installation import held_since, told_held
@@ -96,14 +96,6 @@ class Health:
     def database_now(self, real: Clock) -> datetime:
         """The present by the database's clock: by it run what several processes must agree on, such as leases."""
         return real.now() - self.clock_ahead()
-
-    def clock_wrong_by(self) -> timedelta:
-        """How far this machine's clock is ahead of the database's, as far as that is certain.
-
-        Zero while it may be the measurement that is off: clocks that are right agree better than that.
-        """
-        ahead = self.clock_ahead()
-        return ahead if abs(ahead) > MEASURED_WITHIN else timedelta()
 
     def clock_trouble(self) -> str:
         """Why nothing is to be done by this machine's clock that cannot be undone; empty while it can be trusted."""

@@ -19,8 +19,8 @@ from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.operators.tokens.model import MOST_DAYS, NewOperatorToken, TokenState
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.stale_confirmations import digest_of
+from callmark.kit.clock import ProductClock
 from callmark.kit.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
-from callmark.kit.health import Health
 from callmark.kit.ids import new_id, random_text, sha256
 
 OLIVE = Actor(ActorKind.COMMAND_LINE, "olive@host")
@@ -120,16 +120,15 @@ async def test_requests_at_once_never_pass_the_limit_together(deps: Deps) -> Non
     assert sum(one.allowance.granted for one in found) == OPERATING.quota
 
 
-async def test_a_host_that_knows_how_wrong_its_clock_is_counts_as_the_others_do(deps: Deps) -> None:
-    made, apart = await make(deps), timedelta(seconds=40)
-    astray = replace(deps, clock=FakeClock(deps.clock.now() + apart), health=Health())
-    astray.health.clock_ahead = lambda: apart
-    first = await operator_tokens.admit(astray, made.secret)
-    assert first.allowance.reset_in == OPERATING.window
-    found = [await operator_tokens.admit(deps, made.secret) for _ in range(OPERATING.quota)]
-    assert [one.allowance.remaining for one in found[:2]] == [OPERATING.quota - 2, OPERATING.quota - 3]
-    assert not found[-1].allowance.granted
-    assert found[-1].allowance.reset_in == OPERATING.window
+async def test_requests_count_at_their_instant_by_the_databases_clock(deps: Deps) -> None:
+    made = await make(deps)
+    astray = replace(deps, clock=ProductClock(FakeClock(deps.clock.now() + timedelta(seconds=40))))
+    async with deps.db.connection() as tx:
+        before = await tx.fetchval("SELECT clock_timestamp()")
+        found = await operator_tokens.admit(astray, made.secret)
+        at = await tx.fetchval("SELECT instants[newest] FROM request_window")
+        assert before <= at <= await tx.fetchval("SELECT clock_timestamp()")
+    assert found.allowance.reset_in == OPERATING.window
 
 
 async def test_windows_of_live_tokens_outlast_the_clean_up(deps: Deps) -> None:

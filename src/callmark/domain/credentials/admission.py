@@ -4,7 +4,7 @@
 (`personalisation.admitted_push_queries`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import LiteralString, NamedTuple
 from uuid import UUID
@@ -20,7 +20,7 @@ from callmark.kit.postgres.database import Row
 class AdmissionRequest(NamedTuple):
     """A request to be admitted: the token that it carries, the account and feature that it is for, and its bucket.
 
-    `common_now` gives the present that is the same in all processes, which is asked for when the statement is sent.
+    `at` is its instant by the product's clock. Its bucket counts by the database's, unless the product's `is_moved`.
     """
 
     token_sha256: bytes
@@ -28,7 +28,7 @@ class AdmissionRequest(NamedTuple):
     feature: KeyAccess | None
     bucket: Bucket | None
     at: datetime
-    common_now: Callable[[], datetime]
+    is_moved: bool
 
 
 _EACH = """unnest($1::bytea[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::integer[], $7::interval[])
@@ -51,11 +51,10 @@ token AS MATERIALIZED (
   JOIN client_account a ON a.id = t.account_id
   ORDER BY n.sha256, n.bucket, n.number
 ), admitted AS MATERIALIZED (
-  SELECT token.number, token.account_id, token.key_id, token.allowed, token.quota, w.granted, w.remaining,
-    token.at + (w.reset_at - $9) AS reset_at
+  SELECT token.number, token.account_id, token.key_id, token.allowed, token.quota, w.granted, w.remaining, w.reset_in
   FROM token
-  LEFT JOIN LATERAL take_request(token.sha256, CASE WHEN token.allowed THEN token.bucket END, token.quota,
-    token.per, $9::timestamptz) w ON true
+  LEFT JOIN LATERAL take_place(token.sha256, CASE WHEN token.allowed THEN token.bucket END, token.quota,
+    token.per, CASE WHEN $9::boolean THEN token.at END) w ON true
 )
 """
 
@@ -64,8 +63,8 @@ ADMITTED = _admitted(_EACH)
 """Two members of a WITH; `columns_of` gives $1 to $9. The second has a row for each request with a live token:
 
 its `number` from 1, the token's account and key, whether they are `allowed` here, and one request taken out of the
-bucket. The bucket's `quota` is the account's own where an operator has set one. Windows run by the present that
-is the same in all processes, tokens by the product's clock (docs/decisions/0078-wrong-clocks.md).
+bucket. The bucket's `quota` is the account's own where an operator has set one. Windows run by the database's
+clock, which is the same for all processes, tokens by the product's (docs/decisions/0078-wrong-clocks.md).
 
 One statement, so that revocation holds at once and nothing is cached. The token step is materialised: it runs once, and
 only a valid and allowed token reaches its window. Windows are taken in the order of their keys, so that statements at
@@ -87,7 +86,7 @@ def columns_of(requests: Sequence[AdmissionRequest]) -> tuple[object, ...]:
         [one.bucket and one.bucket.quota for one in requests],
         [one.bucket and one.bucket.window for one in requests],
         MANAGEMENT,
-        requests[0].common_now(),
+        requests[0].is_moved,
     )
 
 
@@ -103,7 +102,7 @@ def alike_columns_of(requests: Sequence[AdmissionRequest]) -> tuple[object, ...]
         first.bucket and first.bucket.quota,
         first.bucket and first.bucket.window,
         MANAGEMENT,
-        first.common_now(),
+        first.is_moved,
     )
 
 
@@ -118,8 +117,7 @@ def admission_of(asked: AdmissionRequest, row: Row | None) -> Admission:
         with_quota(bucket, row["quota"]),
         granted=row["granted"],
         remaining=row["remaining"],
-        reset_at=row["reset_at"],
-        now=asked.at,
+        reset_in=row["reset_in"],
     )
     return Admission(AccountId(row["account_id"]), KeyId(row["key_id"]), left)
 

@@ -76,18 +76,17 @@ async def live_tokens(tx: Tx, account_id: UUID, now: datetime) -> list[Row]:
 
 
 async def requests_in_windows(
-    tx: Tx, tokens: Sequence[bytes], buckets: Sequence[Bucket], now: datetime
+    tx: Tx, tokens: Sequence[bytes], buckets: Sequence[Bucket], now: datetime | None
 ) -> dict[tuple[bytes, str], int]:
-    """How many requests each token's windows hold at `now`, by token and bucket; none for what is not there.
+    """How many requests each token's windows hold, by token and bucket; none for what is not there.
 
-    As `take_request` counts them, also where the newest is of a clock that was ahead.
+    As `take_place` counts them: at the present of the database's clock, unless `now` is given.
     """
     rows = await tx.fetch(
         "SELECT w.token_sha256, w.bucket,"
-        " (SELECT count(*) FROM unnest(w.instants) i WHERE i > greatest($4::timestamptz, n.newest,"
-        " CASE WHEN n.newest > $4 + interval '1 second' THEN $4 + w.behind END) - b.per) AS used"
+        " (SELECT count(*) FROM unnest(w.instants) i"
+        " WHERE i > coalesce($4::timestamptz, statement_timestamp()) - b.per) AS used"
         " FROM request_window w JOIN unnest($2::text[], $3::interval[]) b (bucket, per) ON b.bucket = w.bucket"
-        " CROSS JOIN LATERAL (SELECT max(i)::timestamptz AS newest FROM unnest(w.instants) i) n"
         " WHERE w.token_sha256 = ANY ($1::bytea[])",
         list(tokens),
         [bucket.name for bucket in buckets],

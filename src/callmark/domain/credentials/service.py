@@ -82,7 +82,7 @@ def admission_request(
     """The question of a request. Raises Unauthenticated for what can be no token."""
     if not looks_like_token(token):
         raise Unauthenticated
-    return AdmissionRequest(sha256(token), parse_uuid(account) or _NOBODY, feature, bucket, now, deps.common_now)
+    return AdmissionRequest(sha256(token), parse_uuid(account) or _NOBODY, feature, bucket, now, deps.is_clock_moved)
 
 
 async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> NewToken:
@@ -231,7 +231,8 @@ async def tokens_used(deps: Deps, account_id: AccountId) -> TokensUsed:
         most = (await accounts.get_account_in(tx, account_id)).limits.of(TOKENS.name)
         recent = await _recent_tokens(tx, account_id, now)
         live = await queries.live_tokens(tx, account_id, now)
-        used = await queries.requests_in_windows(tx, [row["sha256"] for row in live], BUCKETS, deps.common_now())
+        moved = now if deps.is_clock_moved else None
+        used = await queries.requests_in_windows(tx, [row["sha256"] for row in live], BUCKETS, moved)
     next_at = recent[-most] + TOKENS_WINDOW if len(recent) >= most else None
     tokens = [
         TokenUse(

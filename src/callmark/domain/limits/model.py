@@ -1,12 +1,12 @@
 """The buckets requests are counted in, and what is left of one.
 
-The counting itself is the SQL function `take_request` (an exact sliding window), which the admission statement of
+The counting itself is the SQL function `take_place` (an exact sliding window), which the admission statement of
 `credentials` calls, so that authentication and limit are one round trip and exact across processes.
 Assumption: an answer 429 does not count, else a client that keeps asking would lock itself out without end.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import ceil
 
 import msgspec
@@ -127,9 +127,9 @@ def whole_seconds(duration: timedelta) -> int:
     return max(ceil(duration.total_seconds()), 1)
 
 
-def allowance(bucket: Bucket, *, granted: bool, remaining: int, reset_at: datetime | None, now: datetime) -> Allowance:
-    """The allowance of a row that `take_request` returned at `now`."""
-    return Allowance(bucket, granted, remaining, reset_at - now if reset_at else timedelta())
+def allowance(bucket: Bucket, *, granted: bool, remaining: int, reset_in: timedelta | None) -> Allowance:
+    """The allowance of a row that `take_place` returned."""
+    return Allowance(bucket, granted, remaining, reset_in or timedelta())
 
 
 def untouched(bucket: Bucket) -> Allowance:

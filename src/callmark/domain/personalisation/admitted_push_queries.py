@@ -59,7 +59,7 @@ WITH {ADMITTED_ALIKE}, found AS MATERIALIZED (
   SELECT receiver, ends_at, id, batch_id, account_id, 0, caller, label_id,
     coalesce(nullif(wanted_name, ''), label_name), call_reason, starts_at, at, 'pending' FROM found WHERE is_written
 )
-SELECT number, account_id, key_id, allowed, quota, granted, remaining, reset_at, label_name, logo_sha256, is_foreign,
+SELECT number, account_id, key_id, allowed, quota, granted, remaining, reset_in, label_name, logo_sha256, is_foreign,
   os, app_version, stream, is_written
 FROM found
 """

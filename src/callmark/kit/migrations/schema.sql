@@ -1,19 +1,19 @@
-CREATE FUNCTION public.take_request(p_token bytea, p_bucket text, p_quota integer, p_window interval, p_now timestamp with time zone) RETURNS TABLE(granted boolean, remaining integer, reset_at timestamp with time zone)
+CREATE FUNCTION public.take_place(p_token bytea, p_bucket text, p_quota integer, p_window interval, p_now timestamp with time zone) RETURNS TABLE(granted boolean, remaining integer, reset_in interval)
     LANGUAGE plpgsql
     AS $$
 DECLARE
   ring timestamptz[];
   at timestamptz;
-  lag interval;
-  known_lag interval;
+  past integer;
 BEGIN
   IF p_bucket IS NULL THEN
     RETURN;
   END IF;
-  UPDATE request_window w SET instants = w.instants[2:] || greatest(p_now, w.instants[p_quota]), behind = NULL
+  UPDATE request_window w
+    SET instants = w.instants[2:] || greatest(coalesce(p_now, clock_timestamp()), w.instants[p_quota])
     WHERE w.token_sha256 = p_token AND w.bucket = p_bucket AND cardinality(w.instants) = p_quota AND w.newest = p_quota
-      AND w.instants[1] <= greatest(p_now, w.instants[p_quota]) - p_window
-      AND w.instants[p_quota] <= p_now + interval '1 second'
+      AND w.instants[1] <= coalesce(p_now, clock_timestamp()) - p_window
+      AND w.instants[p_quota] <= coalesce(p_now, clock_timestamp())
     RETURNING w.instants INTO ring;
   granted := FOUND;
   IF granted THEN
@@ -22,32 +22,34 @@ BEGIN
     INSERT INTO request_window (token_sha256, bucket, instants, newest)
       VALUES (p_token, p_bucket, array_fill('-infinity'::timestamptz, ARRAY[p_quota]), p_quota)
       ON CONFLICT DO NOTHING;
-    SELECT w.instants[w.newest + 1:] || w.instants[:w.newest], w.behind INTO ring, known_lag FROM request_window w
+    SELECT w.instants[w.newest + 1:] || w.instants[:w.newest] INTO ring FROM request_window w
       WHERE w.token_sha256 = p_token AND w.bucket = p_bucket FOR UPDATE;
+    at := coalesce(p_now, clock_timestamp());
     IF cardinality(ring) <> p_quota THEN
       ring := array_fill('-infinity'::timestamptz, ARRAY[greatest(p_quota - cardinality(ring), 0)])
         || ring[greatest(cardinality(ring) - p_quota, 0) + 1:];
     END IF;
-    IF ring[p_quota] > p_now + interval '1 second' THEN
-      lag := known_lag;
-      IF lag IS NULL OR p_now + lag < ring[p_quota] - interval '1 second' THEN
-        lag := ring[p_quota] - p_now;
-      END IF;
-    END IF;
-    at := greatest(p_now + lag, p_now, ring[p_quota]);
+    past := width_bucket(at, ring);
+    ring := ring[:past] || array_fill(at, ARRAY[p_quota - past]);
     granted := ring[1] <= at - p_window;
     IF granted THEN
       ring := ring[2:] || at;
     END IF;
-    IF granted OR lag <> known_lag OR (lag IS NOT NULL AND known_lag IS NULL) THEN
-      UPDATE request_window w SET instants = ring, newest = p_quota, behind = lag
+    IF granted OR past < p_quota THEN
+      UPDATE request_window w SET instants = ring, newest = p_quota
         WHERE w.token_sha256 = p_token AND w.bucket = p_bucket;
     END IF;
   END IF;
   remaining := width_bucket(at - p_window, ring);
-  reset_at := least(ring[remaining + 1] - coalesce(lag, interval '0'), p_now) + p_window;
+  reset_in := ring[remaining + 1] + p_window - at;
   RETURN NEXT;
 END $$;
+
+CREATE FUNCTION public.take_request(p_token bytea, p_bucket text, p_quota integer, p_window interval, p_now timestamp with time zone) RETURNS TABLE(granted boolean, remaining integer, reset_at timestamp with time zone)
+    LANGUAGE sql
+    AS $$
+  SELECT w.granted, w.remaining, p_now + w.reset_in FROM take_place(p_token, p_bucket, p_quota, p_window, NULL) w
+$$;
 
 CREATE TABLE public.access_token (
     sha256 bytea NOT NULL,
@@ -1102,12 +1104,9 @@ CREATE UNLOGGED TABLE public.request_window (
     token_sha256 bytea NOT NULL,
     bucket text NOT NULL,
     instants timestamp with time zone[] NOT NULL,
-    newest integer NOT NULL,
-    behind interval
+    newest integer NOT NULL
 )
 WITH (fillfactor='30', autovacuum_vacuum_scale_factor='0.05');
-
-COMMENT ON COLUMN public.request_window.behind IS 'What is added to the present of a clock that is behind the newest instant. Null: no such clock asked since it.';
 
 CREATE TABLE public.reset_request (
     id uuid NOT NULL,

@@ -49,10 +49,10 @@ async def revoke_token(tx: Tx, token_id: OperatorTokenId, now: datetime) -> bool
     return await tx.execute(sql, token_id, now) == "UPDATE 1"
 
 
-async def admit(tx: Tx, sha256: bytes, bucket: Bucket, now: datetime, common_now: datetime) -> Row | None:
+async def admit(tx: Tx, sha256: bytes, bucket: Bucket, now: datetime, *, is_moved: bool) -> Row | None:
     """A live token's name and maker, and one request taken out of its bucket; None without a live token.
 
-    The window runs by `common_now`, the present that is the same in all processes; what is given is by the other one.
+    `now` is by the product's clock. The bucket counts by the database's, unless the product's `is_moved`.
     One statement, so that a revocation holds at once. Must run outside a transaction, as the admission of API keys.
     """
     return await tx.fetchrow(
@@ -64,9 +64,8 @@ async def admit(tx: Tx, sha256: bytes, bucket: Bucket, now: datetime, common_now
           UPDATE operator_token o SET last_used_at = $2 FROM token
           WHERE o.id = token.id AND NOT coalesce(o.last_used_at > $2 - $6::interval AND o.last_used_at <= $2, false)
         )
-        SELECT token.name, token.created_by_email, w.granted, w.remaining,
-          $2 + (w.reset_at - $7) AS reset_at
-        FROM token CROSS JOIN LATERAL take_request($1, $3, $4, $5, $7::timestamptz) w
+        SELECT token.name, token.created_by_email, w.granted, w.remaining, w.reset_in
+        FROM token CROSS JOIN LATERAL take_place($1, $3, $4, $5, CASE WHEN $7::boolean THEN $2::timestamptz END) w
         """,
         sha256,
         now,
@@ -74,7 +73,7 @@ async def admit(tx: Tx, sha256: bytes, bucket: Bucket, now: datetime, common_now
         bucket.quota,
         bucket.window,
         USE_NOTED_EVERY,
-        common_now,
+        is_moved,
     )
 
 

@@ -93,9 +93,9 @@ async def admit(deps: Deps, token: str) -> OperatorAdmission:
         raise Unauthenticated(REFUSED)
     now = deps.clock.now()
     async with deps.db.connection() as tx:
-        row = await queries.admit(tx, sha256(token), OPERATING, now, deps.common_now())
+        row = await queries.admit(tx, sha256(token), OPERATING, now, is_moved=deps.is_clock_moved)
     if row is None:
         log.warning("operator_token_refused")
         raise Unauthenticated(REFUSED)
-    left = allowance(OPERATING, granted=row["granted"], remaining=row["remaining"], reset_at=row["reset_at"], now=now)
+    left = allowance(OPERATING, granted=row["granted"], remaining=row["remaining"], reset_in=row["reset_in"])
     return OperatorAdmission(row["name"], row["created_by_email"], left)
