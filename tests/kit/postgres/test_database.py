@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -148,6 +149,26 @@ async def late_kept(_: Database, kept: KeptConnections) -> None:
 async def stopped(_: Database, kept: KeptConnections) -> None:
     async with kept.connection() as tx:
         await tx.execute(COUNT)
+
+
+async def test_a_copy_whose_reader_takes_too_long_ends_with_the_callers_patience(deps: Deps) -> None:
+    with pytest.raises(Unavailable) as refused:
+        await _copy_until_cut(deps.db)
+    assert refused.value.reason == "postgresql: no answer in time"
+
+
+async def _copy_until_cut(db: Database) -> None:
+    async def take(_: bytes) -> None:
+        await until(is_cut)
+
+    async def is_cut() -> bool:
+        return copying.is_closed()
+
+    with patience.of(each_s=0.3):
+        async with db.connection() as tx:
+            copying: Any = tx
+            rows = "SELECT repeat('x', 1000) FROM generate_series(1, 10000)"
+            await tx.copy_from_query(rows, output=take, format="csv")
 
 
 async def test_a_server_that_does_not_end_a_connection_takes_nothing_back(directory: Path) -> None:

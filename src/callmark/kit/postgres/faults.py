@@ -1,5 +1,6 @@
 """What an error of asyncpg is for us: a lost engine, one that refuses, a moment's bad luck, or a bug of ours."""
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from traceback import walk_tb
@@ -51,8 +52,10 @@ def name_when_lost(exc: BaseException) -> Unavailable | EngineRefuses | None:
 
 
 def _is_torn(exc: BaseException) -> bool:
-    """Whether a connection was cut after one step of a statement, and asyncpg has no protocol for the next."""
-    if not (isinstance(exc, AttributeError) and exc.obj is None and hasattr(asyncpg.protocol.Protocol, exc.name or "")):
+    """Whether a connection was cut after one step of a statement: asyncpg has no protocol or transport for the next."""
+    if not (isinstance(exc, AttributeError) and exc.obj is None):
+        return False
+    if not any(hasattr(missing, exc.name or "") for missing in (asyncpg.protocol.Protocol, asyncio.Transport)):
         return False
     frames = [frame for frame, _ in walk_tb(exc.__traceback__)]
     return bool(frames) and frames[-1].f_globals["__name__"].startswith("asyncpg.")  # one of ours stays a bug
