@@ -14,6 +14,7 @@ from callmark.processes.ports import open_socket
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 SLOW = GET.replace(b"/ ", b"/slow ", 1)
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @asynccontextmanager
@@ -41,11 +42,20 @@ async def _answer(port: int, sent: bytes, *, is_all: bool = False) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("sent", "answers"),
-    [(SLOW, 1), (SLOW + GET, 2), (SLOW + GET[:20], 1), (SLOW + POST + b"12", 1), (SLOW + GET + POST, 2)],
-    ids=["one", "two", "and a head", "and a body", "two and a head"],
+    ("sent", "answers", "refusals"),
+    [
+        pytest.param(SLOW, 1, 0, id="one"),
+        pytest.param(SLOW + GET, 2, 0, id="two"),
+        pytest.param(SLOW + GET[:20], 1, 0, id="and a head"),
+        pytest.param(SLOW + POST + b"12", 1, 0, id="and a body"),
+        pytest.param(SLOW + GET + POST, 2, 0, id="two and a head"),
+        pytest.param(SLOW + b"\x16\x03 is no HTTP\r\n\r\n", 1, 1, id="and no HTTP"),
+        pytest.param(SLOW + GET + CHUNKED + b"no size\r\n", 2, 1, id="two and no chunk"),
+    ],
 )
-async def test_a_client_that_sends_no_more_is_answered_what_it_has_sent(sent: bytes, answers: int) -> None:
+async def test_a_client_that_sends_no_more_is_answered_what_it_has_sent(
+    sent: bytes, answers: int, refusals: int
+) -> None:
     gate = GATES["/slow"] = asyncio.Event()
     async with _serving(hello) as port, asyncio.timeout(30):
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
@@ -57,6 +67,27 @@ async def test_a_client_that_sends_no_more_is_answered_what_it_has_sent(sent: by
         got += await reader.read()
         writer.close()
     assert got.count(b"HTTP/1.1 200 OK") == got.count(b"hello") == answers
+    assert got.count(b"HTTP/1.1 400 Bad Request") == refusals
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+async def test_an_answer_that_meets_the_end_of_what_is_sent_arrives(method: bytes) -> None:
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            begun.set()
+            await gate.wait()
+        await hello(scope, receive, send)
+
+    async with _serving(app) as port, asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        writer.write(GET.replace(b"GET", method))
+        await begun.wait()
+        gate.set()
+        writer.write_eof()  # in the same turn
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+        writer.close()
 
 
 async def test_what_is_not_whole_when_a_client_sends_no_more_is_given_up() -> None:

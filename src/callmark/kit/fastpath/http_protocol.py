@@ -124,19 +124,23 @@ class HttpProtocol(HttpToolsProtocol):
 
         That is no sign that it wants no answer (RFC 9112, 9.6), but it may have left, too: then the first write finds
         out. So an answer that waits for as long as its client is there (`is_watched`) takes it for one that has left,
-        and one that has yet to wait need not (`is_half_closed`). What is not whole is given up.
+        with what it sent behind that, and one that has yet to wait need not (`is_half_closed`). What is not whole is
+        given up; what is, is carried out, also for one that has left.
         """
         self._wait(None)
-        is_cut = self._in_body
+        is_cut = self._in_body and not self._waiting_refusal
         if is_cut and self.pipeline:
             self.pipeline.popleft()
             is_cut = False
         if is_cut or not self._answering or self._answering.response_complete:
+            if self._answering:
+                self._answering.transport.write_head()  # of a HEAD that was answered in this turn
             return False
         wanted: list[Any] = [*(cycle for cycle, _ in self.pipeline), self._answering]
         for cycle in wanted:
             cycle.scope["extensions"]["callmark.connection"]["is_half_closed"] = True
-        wanted[0].keep_alive = False
+        if not self._waiting_refusal:  # which closes
+            wanted[0].keep_alive = False
         return not self._answering.scope["extensions"]["callmark.connection"].get("is_watched")
 
     def on_message_begin(self) -> None:
@@ -368,21 +372,22 @@ class _OneWrite:
         """Takes the head, and then each part of the body."""
         if self._head is None:
             self._head = data
-            asyncio.get_running_loop().call_soon(self._write_head)
+            asyncio.get_running_loop().call_soon(self.write_head)
         elif self._head:
             head, self._head = self._head, b""
             self._transport.write(head + data)
         else:
             self._transport.write(data)
 
-    def _write_head(self) -> None:
+    def write_head(self) -> None:
+        """Lets out a head that has no body."""
         if self._head:
             head, self._head = self._head, b""
             self._transport.write(head)
 
     def close(self) -> None:
         """Closes the connection when all has been written."""
-        self._write_head()
+        self.write_head()
         self._transport.close()
 
     def is_closing(self) -> bool:
