@@ -11,7 +11,7 @@ from callmark.kit.postgres.any_case import in_any_case
 from callmark.record_rules.same_names import in_small
 
 NAMES = ["École Δ ЖК", "Straße", "Istanbul İş", "\u0915\u093c\u0930\u094d\u091c", "Acme\u00a0Bank", string.punctuation]
-OTHERS = ["\u1f88\u0390 ΟΔΟΣ", "x" * 300, "ﬁnance", "tiếng Việt", "a b  c"]
+OTHERS = ["a\u037eb", "c\u1fefd", "\U0002f800", "\u1f88\u0390 ΟΔΟΣ", "x" * 300, "ﬁnance", "tiếng Việt", "a b  c"]
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

@@ -10,7 +10,8 @@ from functools import cache
 
 from callmark.record_rules.same_names import in_small
 
-_LAST_WITH_CASE = 0x1E943
+_LAST_WITH_ANOTHER = 0x2FA1D
+_BLOCK = 256
 _LONGEST = 100
 """How much of a text is looked for: more than this costs PostgreSQL seconds, and hardly a name is longer."""
 _SPACE = "(?: |\N{NO-BREAK SPACE})+"
@@ -32,12 +33,11 @@ def _any_of(part: str) -> str:
         return f"(?:{'|'.join([one_by_one, *sorted(others)])})"
     if part == " ":
         return _SPACE
-    if part.isascii() and not part.isalnum():
-        return rf"\{part}"
-    ways = sorted(others | _forms(part))
-    if all(map(str.isascii, ways)):
+    own = {rf"\{part}"} if part.isascii() and not part.isalnum() else _forms(part)
+    ways = sorted(others | own)
+    if part.isalnum() and all(map(str.isascii, ways)):
         return f"[{''.join(ways)}]"
-    return f"(?:{'|'.join(ways)})" if len(ways) > 1 else part
+    return f"(?:{'|'.join(ways)})" if len(ways) > 1 else ways[0]
 
 
 def _forms(one: str) -> set[str]:
@@ -48,10 +48,13 @@ def _forms(one: str) -> set[str]:
 def _spellings() -> Mapping[str, str]:
     """The other characters that are the same as a text: `É` as `é`, `ß` as `ss`."""
     found: dict[str, str] = {}
-    for code in range(_LAST_WITH_CASE + 1):
-        one = chr(code)
-        if (same := in_small(one)) != one and not one.isspace():
-            found[same] = found.get(same, "") + one
+    for start in range(0, _LAST_WITH_ANOTHER + 1, _BLOCK):
+        block = [chr(code) for code in range(start, start + _BLOCK)]
+        if in_small(together := "\n".join(block)) == together:  # as nearly all are
+            continue
+        for one in block:
+            if (same := in_small(one)) != one and not one.isspace():
+                found[same] = found.get(same, "") + one
     return found
 
 
