@@ -151,6 +151,14 @@ def test_a_parsed_body_is_the_programs_fault_and_said_to_be(body: object) -> Non
     assert not isinstance(raised.value, callmark.WebhookVerificationError)
 
 
+@pytest.mark.parametrize("headers", ["abc", b"abc", 5, ["webhook-id"], [("webhook-id", "x", "y")], [5], dict])
+def test_headers_that_are_none_are_the_programs_fault_and_said_to_be(headers: object) -> None:
+    told = r"the headers are of type \w+, and no mapping or pairs\. Pass them as they came \(request\.headers"
+    with pytest.raises(callmark.CallmarkError, match=told) as raised:
+        callmark.webhooks.unwrap(event("cmb", CALLBACK), headers, secret=SECRET)  # pyright: ignore[reportArgumentType] - the fault
+    assert not isinstance(raised.value, callmark.WebhookVerificationError)
+
+
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 @pytest.mark.parametrize("odd", [None, [], 5, {}])
 def test_whatever_a_header_is_the_request_is_refused(name: str, odd: object) -> None:

@@ -48,7 +48,7 @@ def unwrap(
     `body` is the body as it came, not parsed and written again; None is an empty one. `secret` is `whsec_…`, or several
     while one replaces another; blanks around them and empty ones do not count. `tolerance` is in seconds. Answer any
     2xx; keep `event_id`, because an event may come twice. Raises plain CallmarkError, which is no 400, if there is no
-    secret to check with, or the body is no text and no bytes.
+    secret to check with, the body is no text and no bytes, or the headers are no mapping and no pairs.
     """
     keys, unusable = _keys(secret)
     content = SecretBytes(_content(body))
@@ -84,14 +84,25 @@ def _content(body: object) -> bytes:
 
 
 def _signing_headers(headers: Headers | None) -> dict[str, str]:
-    """Those of a signature that there are, by their names in small letters. Raises WebhookVerificationError."""
-    pairs = headers.items() if isinstance(headers, HeaderMapping) else headers or ()
-    found = {_text(name).lower(): value for name, value in pairs}
+    """Those of a signature that there are, by their names in small letters. Raises CallmarkError."""
+    found = {_text(name).lower(): value for name, value in _pairs(headers)}
     if not _NAMES & found.keys() and _IN_ENVIRONMENT.keys() & found.keys():
         raise WebhookVerificationError(
             "there are no headers of a webhook, but an environment with them: pass request.headers, not request.META"
         )
     return {name: _text(value) for name, value in found.items() if name in _NAMES and value is not None}
+
+
+def _pairs(headers: Headers | None) -> list[tuple[object, object]]:
+    """Raises CallmarkError for what is neither a mapping nor pairs."""
+    try:
+        given = headers.items() if isinstance(headers, HeaderMapping) else headers or ()
+        return [(name, value) for name, value in given]
+    except (TypeError, ValueError):
+        raise CallmarkError(
+            f"webhooks cannot be verified: the headers are of type {type(headers).__name__}, and no mapping or pairs."
+            " Pass them as they came (request.headers)"
+        ) from None  # its text may show a value
 
 
 def _text(value: object) -> str:
