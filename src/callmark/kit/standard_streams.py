@@ -5,6 +5,8 @@ import sys
 from typing import Any
 
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+_NEVER_FAIL = {"backslashreplace", "ignore", "namereplace", "replace", "xmlcharrefreplace"}
+"""Handlers of errors that can write every character; Python's own with LC_ALL=C is none of them."""
 
 
 def prepare_standard_streams() -> None:
@@ -18,5 +20,5 @@ def prepare_standard_streams() -> None:
             nothing = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is that of the stream
             setattr(sys, name, open(nothing, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - as Python opens it
     output: Any = sys.stdout
-    if output.errors == "strict" and hasattr(output, "reconfigure"):
+    if output.errors not in _NEVER_FAIL and hasattr(output, "reconfigure"):
         output.reconfigure(errors="backslashreplace")

@@ -80,12 +80,13 @@ async def test_a_stream_that_is_closed_is_not_missed(platform: Platform, command
 NAME = "\u090f\u0915\u094d\u092e\u0947 \u00e9 \U0001f69a"
 
 
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii", "utf-8"])
-def test_what_an_encoding_lacks_is_written_out(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+def test_what_an_encoding_lacks_is_written_out(monkeypatch: pytest.MonkeyPatch, encoding: str, errors: str) -> None:
     shown: dict[bool, bytes] = {}
     for as_json in (True, False):
         written = io.BytesIO()
-        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding, errors=errors))
         prepare_standard_streams()
         output = Output(as_json=as_json)
         output.item({"name": NAME})
