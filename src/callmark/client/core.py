@@ -14,7 +14,7 @@ from callmark.client.environment import Environment
 from callmark.client.errors import AuthenticationError, BadRequest, CallmarkError
 from callmark.client.flow import Answer, Flow, Request, send
 from callmark.client.options import Options
-from callmark.client.reprs import Discreet, SecretBytes, SecretText
+from callmark.client.reprs import SafeRepr, SecretBytes, SecretText
 from callmark.client.retries import Pacer, Retries
 from callmark.client.token_stores import TokenStore
 from callmark.client.tokens import USER_AGENT, Tokens
@@ -25,7 +25,7 @@ CLOCK_MOVED_S = 30.0
 """A difference that is not the time that a try took."""
 
 
-class Call(Discreet, Struct, frozen=True):
+class Call(SafeRepr, Struct, frozen=True):
     """One request as an operation means it; the token, and the rest of the address, are added for each try."""
 
     method: str

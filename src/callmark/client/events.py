@@ -13,7 +13,7 @@ from callmark.client.flow import Flow
 from callmark.client.loose_json import as_list, as_object
 from callmark.client.real_dates import datetime
 from callmark.client.records import Json
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 
 CALL_ME_BACK, USER_FEEDBACK, POSSIBLE_SPOOF = "cmb", "user_feedback", "possible_spoof"
 UNAVAILABLE = "phone number not available"
@@ -22,7 +22,7 @@ _NOT_GIVEN = {"", "NA"}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Event(Discreet):
+class Event(SafeRepr):
     """What every event has; of a type that this version does not know, all of it is in `raw`."""
 
     event_id: str = ""
@@ -216,7 +216,7 @@ def _number(value: object) -> str | None:
     return None if text is None or text.lower() == UNAVAILABLE else text
 
 
-class _LoggedEvent(Discreet, Struct):
+class _LoggedEvent(SafeRepr, Struct):
     number: int
     event: dict[str, Any] | None = None
 

@@ -14,7 +14,7 @@ from callmark.client.flow import Emit, Flow, Stream
 from callmark.client.pushing import MOST_IN_A_BATCH
 from callmark.client.real_dates import datetime
 from callmark.client.records import Json, RecordLike, read_record, wire_record
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 
 EXTENSIONS, LINT = "extensions", "lint"
 """Buckets of the rate limits (docs/extensions.md)."""
@@ -44,7 +44,7 @@ class RecordCall(Struct, frozen=True):
     disconnect: str | None = None
 
 
-class Record(Discreet, Struct, frozen=True, kw_only=True):
+class Record(SafeRepr, Struct, frozen=True, kw_only=True):
     """A call record with its timeline. `starts_at` and `ends_at` are epoch milliseconds."""
 
     record_id: str
@@ -123,7 +123,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     ends_at: int | None = None
 
 
-class Resolution(Discreet, Struct, frozen=True, kw_only=True):
+class Resolution(SafeRepr, Struct, frozen=True, kw_only=True):
     """What a receiver would see now, and why."""
 
     caller_number: str = ""
@@ -135,7 +135,7 @@ class Resolution(Discreet, Struct, frozen=True, kw_only=True):
     """A sentence for people."""
 
 
-class AnnouncedCall(Discreet, Struct, frozen=True, kw_only=True):
+class AnnouncedCall(SafeRepr, Struct, frozen=True, kw_only=True):
     """A call that the account said it makes."""
 
     call_id: str

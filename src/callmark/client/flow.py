@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from callmark.client.reprs import Discreet, SecretList
+from callmark.client.reprs import SafeRepr, SecretList
 
 T = TypeVar("T")
 E = TypeVar("E")
 
 
-class Request(Discreet, Struct, frozen=True):
+class Request(SafeRepr, Struct, frozen=True):
     """One HTTP request, whole: a retry sends the same bytes again. Its repr is method and path."""
 
     method: str
@@ -32,7 +32,7 @@ class Request(Discreet, Struct, frozen=True):
         yield "path", urlsplit(self.url).path
 
 
-class Answer(Discreet, Struct, frozen=True):
+class Answer(SafeRepr, Struct, frozen=True):
     """One whole HTTP answer. `headers` finds names in any case."""
 
     status: int
@@ -52,7 +52,7 @@ class Pause(Struct, frozen=True):
     seconds: float
 
 
-class Take(Discreet, Struct, frozen=True):
+class Take(SafeRepr, Struct, frozen=True):
     """Gives a list of the next items of what the user handed over, at most `count`; empty at its end."""
 
     source: Iterator[Any] | AsyncIterator[Any]
@@ -63,7 +63,7 @@ class Take(Discreet, Struct, frozen=True):
         yield "count", str(self.count)
 
 
-class Save(Discreet, Struct, frozen=True):
+class Save(SafeRepr, Struct, frozen=True):
     """Writes what the URL answers into the file, from its beginning; gives the Answer, whose body is only an error's.
 
     Nothing of the client goes along: the link is all that it needs, and may lead to another host.

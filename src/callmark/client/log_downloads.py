@@ -14,7 +14,7 @@ from callmark.client.core import Call, Core, part
 from callmark.client.errors import BadRequest, NotFound
 from callmark.client.flow import Flow, save
 from callmark.client.records import Instant, to_ms
-from callmark.client.reprs import Discreet, SecretText
+from callmark.client.reprs import SafeRepr, SecretText
 
 Row: TypeAlias = dict[str, str]
 _GONE = 410
@@ -22,7 +22,7 @@ _SECONDS = range(10**9, 10**10)
 """As milliseconds, these are days of January to April 1970; as seconds, of 2001 to 2286. No log is so old."""
 
 
-class _Link(Discreet, Struct):
+class _Link(SafeRepr, Struct):
     url: str
 
 

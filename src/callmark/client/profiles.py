@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from callmark.client.errors import CallmarkError
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 
 DEFAULT = "default"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -27,7 +27,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _REMEDY = "Correct it, or remove it and run `callmark login` for each profile again"
 
 
-class Profile(Discreet, Struct, frozen=True):
+class Profile(SafeRepr, Struct, frozen=True):
     """What a client needs; empty where the file does not say it."""
 
     base_url: str = ""

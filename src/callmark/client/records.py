@@ -15,7 +15,7 @@ from msgspec import Struct
 from callmark.client.errors import InvalidRecord
 from callmark.client.options import Generation
 from callmark.client.real_dates import datetime
-from callmark.client.reprs import Discreet, SecretDict
+from callmark.client.reprs import SafeRepr, SecretDict
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_WINDOW = timedelta(hours=24)
@@ -27,7 +27,7 @@ Instant: TypeAlias = datetime | int
 Json: TypeAlias = dict[str, Any]
 
 
-class CallRecord(Discreet, Struct, frozen=True):
+class CallRecord(SafeRepr, Struct, frozen=True):
     """What one receiver sees when one caller rings, from `starts_at` to `ends_at` (at most 24 hours, contract D26).
 
     `caller` and `receiver` are country code and digits, with or without `+`. `name` (3 to 40 characters) replaces the

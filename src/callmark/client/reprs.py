@@ -52,7 +52,7 @@ class SecretList(list[Any]):
         return f"<{len(self)} items>"
 
 
-class Discreet:
+class SafeRepr:
     """Mixed into data whose repr keeps to the rule, for people and for rich."""
 
     __slots__ = ()

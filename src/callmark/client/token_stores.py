@@ -13,10 +13,10 @@ from msgspec import Struct
 from callmark.client.errors import CallmarkError
 from callmark.client.forks import keep_to_one_process
 from callmark.client.profiles import check_private, followed, write_private
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 
 
-class TokenState(Discreet, Struct, frozen=True):
+class TokenState(SafeRepr, Struct, frozen=True):
     """A token and what is known around it; instants are epoch seconds by this machine's clock."""
 
     token: str = ""

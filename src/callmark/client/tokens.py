@@ -25,7 +25,7 @@ from callmark.client.errors import APIConnectionError, APIStatusError, APITimeou
 from callmark.client.flow import Answer, Flow, Pause, Request, apart, send
 from callmark.client.options import Options
 from callmark.client.real_dates import datetime
-from callmark.client.reprs import Discreet, SecretBytes, SecretText
+from callmark.client.reprs import SafeRepr, SecretBytes, SecretText
 from callmark.client.token_stores import TokenState, TokenStore
 
 USER_AGENT = f"callmark-python/{__version__}"
@@ -43,7 +43,7 @@ _REDIRECT, _SERVER = 300, 500
 _TOKEN = re.compile(r"[!-~]+")
 
 
-class _TokenOut(Discreet, Struct):
+class _TokenOut(SafeRepr, Struct):
     token: str
     created_at: datetime | None = None
 

@@ -12,7 +12,7 @@ from callmark.client.core import Call, Core, encode, part
 from callmark.client.errors import CallmarkError, NotFound
 from callmark.client.flow import Answer, Emit, Flow, Pause, Request, Stream, send
 from callmark.client.inventory import NumberBuckets, change_listing
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 
 PACE_S = 0.5
 MOST_LOOKS = 240
@@ -27,7 +27,7 @@ NOT_LISTED = (
 """Buckets of numbers that the request does nothing for (docs/numbers.md)."""
 
 
-class DoneStep(Discreet, Struct, frozen=True):
+class DoneStep(SafeRepr, Struct, frozen=True):
     """A request that was carried out. `secret` is a new webhook's, `troubles` what was not done for single numbers."""
 
     step: Step
@@ -35,7 +35,7 @@ class DoneStep(Discreet, Struct, frozen=True):
     troubles: list[str] = field(default_factory=list[str])
 
 
-class _Made(Discreet, Struct):
+class _Made(SafeRepr, Struct):
     id: str
     secret: str | None = None
 

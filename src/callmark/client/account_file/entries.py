@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 
 CallTypeName = Literal["answered", "missed"]
 EventTypeName = Literal["cmb", "user_feedback", "possible_spoof"]
@@ -96,7 +96,7 @@ class DepartmentEntry(Struct, kw_only=True):
     operations: list[OperationEntry] | UnsetType = UNSET
 
 
-class WebhookEntry(Discreet, Struct, kw_only=True):
+class WebhookEntry(SafeRepr, Struct, kw_only=True):
     """A webhook; its secret is not part of a file."""
 
     name: Name

@@ -13,7 +13,7 @@ from callmark.client.account_file.entries import AccountFile
 from callmark.client.account_file.parsing import yaml_library
 from callmark.client.account_file.plans import given
 from callmark.client.account_file.trees import all_sets, trail
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 
 MOST_INLINE = 50
 """More numbers of a feature set go into a file of their own."""
@@ -22,7 +22,7 @@ _USUAL: dict[str, object] = {"description": "", "is_default": False, "options": 
 """What a new thing has by default; left out of the file where it is unchanged."""
 
 
-class Exported(Discreet, Struct):
+class Exported(SafeRepr, Struct):
     """A file, and the files that it names: logos by address, numbers."""
 
     value: dict[str, Any]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from callmark.client.errors import CallmarkError
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 
 Path = tuple[str | int, ...]
 """Keys and places from the top of the file to a value."""
@@ -28,7 +28,7 @@ class PlainText(str):
     __slots__ = ()
 
 
-class Document(Discreet, Struct):
+class Document(SafeRepr, Struct):
     """The value of a whole file, and the line (from 1) where each value begins, as far as known."""
 
     value: Any

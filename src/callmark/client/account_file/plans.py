@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar, cast
 from msgspec import UNSET, Struct, UnsetType, field
 
 from callmark.client.account_file.entries import AccountFile
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 from callmark.record_rules.same_names import folded, in_small
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Ref(Struct, frozen=True):
     key: Key
 
 
-class ApiStep(Discreet, Struct, frozen=True):
+class ApiStep(SafeRepr, Struct, frozen=True):
     """A request of the management API; `makes` is what the answer's id belongs to."""
 
     phase: Phase

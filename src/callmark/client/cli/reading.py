@@ -13,7 +13,7 @@ import click
 from msgspec import Struct
 
 from callmark.client.cli.session import WrongUse
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 from callmark.record_rules.columns import (
     COLUMNS,
     NOWHERE,
@@ -93,7 +93,7 @@ class FileTexts(NamedTuple):
     expires_in: str = ""
 
 
-class FileRow(Discreet, Struct, frozen=True):
+class FileRow(SafeRepr, Struct, frozen=True):
     """A row: its line, its values, and why it cannot be read."""
 
     line: int

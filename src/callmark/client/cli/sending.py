@@ -21,7 +21,7 @@ from callmark.client.errors import CallmarkError, Conflict, NotFound, RateLimite
 from callmark.client.flow import Answer, Flow, Pause, Send
 from callmark.client.pushing import BatchState, create_batch, read_batch, wait_for
 from callmark.client.records import CallRecord, wire_record
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 from callmark.client.results import INVALID, PENDING, RecordResult
 from callmark.client.retries import may_repeat
 from callmark.client.shells import Shell
@@ -40,7 +40,7 @@ _OF_OTHER_TRIES = {408, 409, 422}
 _JSON_ENDINGS = {".ndjson", ".jsonl", ".json"}
 
 
-class ResultRow(Discreet, Struct, frozen=True):
+class ResultRow(SafeRepr, Struct, frozen=True):
     """The result of one row, as it is written."""
 
     row: int

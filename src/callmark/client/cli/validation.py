@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from callmark.client.cli.reading import FileField, FileOptions, FileRow
 from callmark.client.records import CallRecord
-from callmark.client.reprs import Discreet
+from callmark.client.reprs import SafeRepr
 from callmark.instants import is_day, is_doubtful, read_instant, to_ms
 from callmark.record_rules import fields
 from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord, RecordValues
@@ -39,7 +39,7 @@ _DIGITS_OF_DATES = (8, 12, 14)
 """Of 20260131, 202601311800 and 20260131180000, as other programs export dates."""
 
 
-class RowFault(Discreet, Struct, frozen=True):
+class RowFault(SafeRepr, Struct, frozen=True):
     """One thing that is wrong with a row; `field` None if the row as a whole cannot be read."""
 
     field: FileField | None
@@ -49,7 +49,7 @@ class RowFault(Discreet, Struct, frozen=True):
     hint: str = ""
 
 
-class ValidatedRow(Discreet, Struct, frozen=True):
+class ValidatedRow(SafeRepr, Struct, frozen=True):
     """A row with its record, or with its faults."""
 
     row: FileRow
