@@ -18,7 +18,7 @@ def is_as_before(old: Struct, new: Struct) -> bool:
 async def carried_out(old: T | None, new: T, *steps: Callable[[], Awaitable[object]]) -> T:
     """`new`, once the steps have written and noted it; `old` as it is, without a step, where the two say the same.
 
-    So a client that sends what is there already, again and again, neither moves `updated_at` nor fills the audit log.
+    So a client that sends the same again and again neither moves `updated_at` nor fills the audit log.
     """
     if old is not None and is_as_before(old, new):
         return old

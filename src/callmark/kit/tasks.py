@@ -116,7 +116,7 @@ async def to_the_end(work: Coroutine[Any, Any, None], event: str) -> None:
 
 
 async def beside(work: Coroutine[Any, Any, _T]) -> _T:
-    """What `work` gives. Who is cancelled meanwhile leaves it running, and what becomes of it is dropped.
+    """What `work` gives. Who is cancelled meanwhile leaves it running, and what it gives is dropped.
 
     For requests of httpx, which does not get back the place of a connection whose request is cancelled at some of its
     steps (https://github.com/encode/httpcore/issues/1093). They have an end of their own.

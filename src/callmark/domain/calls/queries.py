@@ -102,7 +102,7 @@ async def find(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None:
 
 
 class Before(NamedTuple):
-    """What is there when a call is reported: how many calls of the receiver, this one, and whose record it shows."""
+    """What is known when a call is reported: how many calls of the receiver, this one, and whose record it shows."""
 
     call_count: int
     is_known: bool
@@ -117,7 +117,7 @@ async def before(
     most: int,
     shown: tuple[RecordKey, PhoneNumber] | None,
 ) -> Before:
-    """What is there; calls of a period are counted, `most` at the highest, and a record is found by its caller too.
+    """What is known; calls of a period are counted, `most` at the highest, and a record is found by its caller too.
 
     Primary key, over the receiver's calls; that of records, for a call that showed one.
     """

@@ -123,8 +123,8 @@ class ForeignFiles:
         """What `use` makes of the signer's certificate at `url`, when that leads to one of `roots`.
 
         Where either fails with a file from before, it is tried with what is at the address now: signers renew
-        certificates under one address. A file that counts is not replaced by one that does not, because whoever sends
-        a call says when it is asked for. Raises PassportError.
+        certificates under one address. A file that counts is not replaced by one that does not, because who sends a
+        call says when it is asked for. Raises PassportError.
         """
         file, counts = await self._certificates(url, deadline), False
         try:

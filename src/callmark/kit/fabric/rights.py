@@ -21,7 +21,7 @@ class Rights:
         self._probes: frozenset[str] = frozenset()
 
     def forget(self) -> None:
-        """A new connection begins, and asks for everything anew."""
+        """A new connection begins, and asks for everything again."""
         self._refused.clear()
 
     def refused(self, text: str) -> None:

@@ -24,7 +24,7 @@ _READ_BYTES = 65536
 
 
 class Places:
-    """Those of one pool of `most` connections, for whoever comes first.
+    """Those of one pool of `most` connections, first come, first served.
 
     Who has a place takes a connection that rests and makes one only where none does: so there are never more than
     places.
