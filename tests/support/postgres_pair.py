@@ -48,7 +48,14 @@ class PostgresServer:
         password = self.data.with_name("password")
         password.write_text(PASSWORD)
         password.chmod(0o644)
-        await self._run("initdb", f"--username={USER}", f"--pwfile={password}", "--auth=scram-sha-256", "--no-sync")
+        await self._run(
+            "initdb",
+            f"--username={USER}",
+            f"--pwfile={password}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--no-sync",
+        )
         shutil.copy(SAMPLE / "callmark.conf", self.data)
         (self.data / "callmark.conf").chmod(0o644)
         with (self.data / "postgresql.conf").open("a") as config:
