@@ -102,6 +102,13 @@ async def is_noted_as_lost(deps: Deps, owner: Owner) -> bool:
         return await tx.fetchval("SELECT lost_at IS NOT NULL FROM presence WHERE phone_number = $1", owner.number)
 
 
+async def test_handsets_of_a_gateway_that_ends_before_its_first_beat_are_expected_back(deps: Deps) -> None:
+    owner, gateway = await make_handset(deps, phone()), new_id()
+    await presence.note_opened(deps, gateway, owner.number, new_id().hex)
+    await presence.note_gone(deps, gateway)
+    assert await is_returning(deps, owner)
+
+
 async def test_a_number_that_moves_to_another_device_is_expected_back(deps: Deps) -> None:
     owner = await make_handset(deps, phone())
     async with served(deps) as address, online(address, owner.token) as older:

@@ -88,8 +88,12 @@ async def beat(tx: Tx, gateway_id: UUID, now: datetime) -> None:
 
 
 async def mark_lost(tx: Tx, gateway_id: UUID, now: datetime) -> None:
-    """Notes that a gateway has ended."""
-    await tx.execute("UPDATE gateway SET lost_at = $2 WHERE id = $1", gateway_id, now)
+    """Notes that a gateway has ended, also one whose first beat has not been written."""
+    await tx.execute(
+        "INSERT INTO gateway (id, beat_at, lost_at) VALUES ($1, $2, $2) ON CONFLICT (id) DO UPDATE SET lost_at = $2",
+        gateway_id,
+        now,
+    )
 
 
 async def find_lost(tx: Tx, silent_since: datetime, forgotten: datetime, now: datetime) -> None:
