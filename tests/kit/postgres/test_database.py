@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import select
 import shutil
 import signal
 from collections.abc import Callable, Coroutine, Generator
@@ -169,6 +170,26 @@ async def _copy_until_cut(db: Database) -> None:
             copying: Any = tx
             rows = "SELECT repeat('x', 1000) FROM generate_series(1, 10000)"
             await tx.copy_from_query(rows, output=take, format="csv")
+
+
+def _lose(backend: int, turns: int) -> None:
+    """Ends the backend after so many turns of the loop, which stands still meanwhile and has not noticed it."""
+    if turns:
+        asyncio.get_running_loop().call_soon(_lose, backend, turns - 1)
+        return
+    ended = os.pidfd_open(backend)
+    os.kill(backend, signal.SIGTERM)
+    select.select([ended], [], [])
+    os.close(ended)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_pool_is_closed_although_its_connection_is_lost_meanwhile(deps: Deps, turns: int) -> None:
+    db = await Database.open(deps.settings.reached_postgres, size=1, connected_within_s=PATIENT_S)
+    async with db.connection() as tx:
+        backend = await tx.fetchval("SELECT pg_backend_pid()")
+    _lose(backend, turns)
+    await db.close()
 
 
 async def test_a_server_that_does_not_end_a_connection_takes_nothing_back(directory: Path) -> None:

@@ -17,7 +17,7 @@ from callmark.kit.errors import Unavailable
 from callmark.kit.postgres.faults import momentary, named_when_lost
 from callmark.kit.postgres.known_types import PostgresConnection
 from callmark.kit.postgres.places import Places
-from callmark.kit.postgres.primary import Primary
+from callmark.kit.postgres.primary import LOST, Primary
 from callmark.kit.postgres.session import begin_pooled, server_settings
 from callmark.kit.tasks import ends_within
 from callmark.kit.telemetry.metrics import histogram
@@ -268,7 +268,11 @@ class Database:
     async def close(self) -> None:
         """Closes the connections; those still busy after two seconds are cut."""
         self._places.close()
-        if not await ends_within(self._pool.close(), 2):
+        try:
+            is_over = await ends_within(self._pool.close(), 2)
+        except LOST:  # one was lost meanwhile, and asyncpg has cut the others
+            return
+        if not is_over:
             self._pool.terminate()
 
     @asynccontextmanager
