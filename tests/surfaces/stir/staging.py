@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, LiteralString
 
 import httpx
 import pytest
 from msgspec import Struct
-from tests.domain.signer_certificates.staging import public
+from tests.domain.signer_certificates.staging import public, signer_of
 from tests.support.factories import Cast, make_cast
 from tests.support.listed_number import Listed, make_listed
 from tests.support.openapi import check_answer
@@ -22,7 +23,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signer_certificates import roots
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
-from callmark.passport import Claims, read_identity
+from callmark.passport import Claims, Party, Signer, read_identity
 from callmark.surfaces.app import build_app
 from callmark.surfaces.stir import endpoint
 
@@ -115,6 +116,19 @@ def headers_of(signed: Json) -> list[str]:
 def claims_of(header: str) -> Claims:
     """What a header says, unverified."""
     return read_identity(header).claims
+
+
+def claims(there: Network, receiver: str, **changed: Any) -> Claims:
+    """What a token about a call of the account's number says."""
+    now = int(there.deps.real_clock.now().timestamp())
+    return replace(Claims(orig=Party.of(there.caller), dest=Party.of(receiver), issued_at=now), **changed)
+
+
+async def own_signer(there: Network) -> Signer:
+    """Who signs calls of the account's number here."""
+    found = await signer_of(there.deps, there.cast.account.id, there.caller)
+    assert found
+    return found
 
 
 async def make_edge(deps: Deps, account_id: AccountId | None) -> str:

@@ -4,17 +4,15 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from msgspec import structs
-from tests.domain.signer_certificates.staging import signer_of
 from tests.support.factories import phone
 from tests.support.fake_clock import FakeClock
-from tests.surfaces.stir.staging import Network, claims_of, count, headers_of, make_edge, network
+from tests.surfaces.stir.staging import Network, claims, claims_of, count, headers_of, make_edge, network, own_signer
 
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
@@ -27,12 +25,10 @@ from callmark.domain.signer_certificates.service import retire_certificate
 from callmark.kit.clock import SystemClock
 from callmark.passport import (
     Attestation,
-    Claims,
     Kind,
     Party,
     Reason,
     RichCallData,
-    Signer,
     make_key,
     read_call_info,
     read_identity,
@@ -47,17 +43,6 @@ ORIGID = "123e4567-e89b-12d3-a456-426655440000"
 async def there(deps: Deps) -> AsyncGenerator[Network]:
     async with network(deps) as made:
         yield made
-
-
-async def own_signer(there: Network) -> Signer:
-    found = await signer_of(there.deps, there.cast.account.id, there.caller)
-    assert found
-    return found
-
-
-def claims(there: Network, receiver: str, **changed: Any) -> Claims:
-    now = int(there.deps.real_clock.now().timestamp())
-    return replace(Claims(orig=Party.of(there.caller), dest=Party.of(receiver), issued_at=now), **changed)
 
 
 async def test_a_call_that_was_signed_here_shows_its_name_icon_and_reason(there: Network) -> None:

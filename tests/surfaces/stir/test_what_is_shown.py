@@ -1,34 +1,21 @@
 """What of a token that counts may show: names that can be read, from who knows the caller."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
-from tests.domain.signer_certificates.staging import signer_of
 from tests.support.factories import phone
-from tests.surfaces.stir.staging import Network, network
+from tests.surfaces.stir.staging import Network, claims, network, own_signer
 
 from callmark.domain.deps import Deps
 from callmark.kit.ids import random_uuid
-from callmark.passport import Attestation, Claims, Kind, Party, RichCallData, Signer
+from callmark.passport import Attestation, Kind, RichCallData
 
 
 @pytest.fixture
 async def there(deps: Deps) -> AsyncGenerator[Network]:
     async with network(deps) as made:
         yield made
-
-
-async def own_signer(there: Network) -> Signer:
-    found = await signer_of(there.deps, there.cast.account.id, there.caller)
-    assert found
-    return found
-
-
-def claims(there: Network, receiver: str, **changed: Any) -> Claims:
-    now = int(there.deps.real_clock.now().timestamp())
-    return replace(Claims(orig=Party.of(there.caller), dest=Party.of(receiver), issued_at=now), **changed)
 
 
 class Said(NamedTuple):
