@@ -9,31 +9,24 @@ from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
-from callmark.domain.members import addresses, queries, taken_requests
+from callmark.domain.members import queries, rules, taken_requests
 from callmark.domain.members.acting import lock_account_of
 from callmark.domain.members.model import (
     GrantableRole,
     Member,
-    OwnedPlace,
-    Places,
     VisibleMember,
     grantable_roles,
     place_after,
-    places_of,
     visible_to,
 )
-from callmark.domain.policy.model import Actor, Role, may_give
+from callmark.domain.policy.model import Actor, Role
 from callmark.domain.sessions import links, service as sessions
 from callmark.domain.sessions.model import EMAIL_TAKEN, MemberState, email_address, person_name
 from callmark.domain.sessions.throttle import service as throttle
-from callmark.domain.structure import service as structure
-from callmark.kit.errors import Conflict, InvalidInput, NotFound, found
+from callmark.kit.errors import Conflict, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Transaction, Tx
 from callmark.kit.text import kept_or
-
-_ELSEWHERE = "choose a role and a place that you are allowed to assign"
-
 
 # what everyone may do ------------------------------------------------------------------------------------------------
 
@@ -41,7 +34,7 @@ _ELSEWHERE = "choose a role and a place that you are allowed to assign"
 async def get_member(deps: Deps, account_id: AccountId, member_id: MemberId) -> Member:
     """The member; NotFound when the account has none of this id."""
     async with deps.db.connection() as tx:
-        return _found(await queries.select_member(tx, account_id, member_id))
+        return rules.found_member(await queries.select_member(tx, account_id, member_id))
 
 
 async def list_members(deps: Deps, account_id: AccountId) -> list[Member]:
@@ -73,7 +66,7 @@ async def create_without_rules(
     member = _new_member(deps, account_id, email, name, role, state, node_id)
     async with deps.db.transaction() as tx:
         await accounts.get_account_in(tx, account_id)
-        await _check_place(tx, account_id, node_id)
+        await rules.check_place(tx, account_id, node_id)
         if await sessions.find_person(tx, member.email):
             raise Conflict(EMAIL_TAKEN)
         await queries.insert_member(tx, member)
@@ -97,8 +90,8 @@ async def update_without_rules(
     A member who is no longer active is signed out at once. Raises NotFound, InvalidInput.
     """
     async with deps.db.transaction() as tx:
-        old = _found(await queries.lock_member(tx, account_id, member_id))
-        await _check_place(tx, account_id, node_id)
+        old = rules.found_member(await queries.lock_member(tx, account_id, member_id))
+        await rules.check_place(tx, account_id, node_id)
         new = await _change(tx, old, name=name, role=role, state=state, node_id=node_id)
         if role or state or node_id:
             await taken_requests.release_lost(deps, tx, new, by=by)
@@ -109,7 +102,7 @@ async def update_without_rules(
 async def invite_without_rules(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
     """Sends an invited member its link, or sends it again. Raises NotFound, Conflict."""
     async with deps.db.transaction() as tx:
-        member = _found(await queries.lock_member(tx, account_id, member_id))
+        member = rules.found_member(await queries.lock_member(tx, account_id, member_id))
         if member.state is not MemberState.INVITED:
             raise Conflict(f"{member.email} is {member.state}; only an invited member can be sent an invitation")
         await _invite(deps, tx, member, "")
@@ -139,7 +132,7 @@ async def delete_without_rules(deps: Deps, account_id: AccountId, member_id: Mem
 async def list_visible(deps: Deps, account_id: AccountId, *, by: Actor) -> list[VisibleMember]:
     """The members inside the actor's place, oldest first."""
     async with deps.db.connection() as tx:
-        places = await _places(tx, account_id)
+        places = await rules.places_in(tx, account_id)
         members = await queries.select_members(tx, account_id)
     return [seen for member in members if (seen := visible_to(by, member, places))]
 
@@ -147,14 +140,14 @@ async def list_visible(deps: Deps, account_id: AccountId, *, by: Actor) -> list[
 async def get_visible(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> VisibleMember:
     """One inside the actor's place. Raises NotFound."""
     async with deps.db.connection() as tx:
-        member = _found(await queries.select_member(tx, account_id, member_id))
-        return found(visible_to(by, member, await _places(tx, account_id)))
+        member = rules.found_member(await queries.select_member(tx, account_id, member_id))
+        return found(visible_to(by, member, await rules.places_in(tx, account_id)))
 
 
 async def roles_to_grant(deps: Deps, account_id: AccountId, *, by: Actor) -> list[GrantableRole]:
     """Every role and place that the actor may give, from the highest role down."""
     async with deps.db.connection() as tx:
-        return grantable_roles(by, await _places(tx, account_id))
+        return grantable_roles(by, await rules.places_in(tx, account_id))
 
 
 async def invite_member(
@@ -175,13 +168,13 @@ async def invite_member(
     TooManyRequests.
     """
     async with deps.db.connection() as tx:
-        await _granted(tx, account_id, by, role, node_id)  # first: what is refused is no invitation
+        await rules.granted(tx, account_id, by, role, node_id)  # first: what is refused is no invitation
     shown = name.strip() or email.strip().partition("@")[0]
     member = _new_member(deps, account_id, email, shown, role, MemberState.INVITED, node_id)
     await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
         await lock_account_of(tx, account_id, by)
-        place = await _granted(tx, account_id, by, role, node_id)
+        place = await rules.granted(tx, account_id, by, role, node_id)
         if by.is_operator and await sessions.find_person(tx, member.email):
             raise Conflict(EMAIL_TAKEN)
         await queries.insert_member(tx, member)
@@ -194,7 +187,7 @@ async def invite_again(deps: Deps, account_id: AccountId, member_id: MemberId, *
     """Sends a new link; the old one works no more. Raises NotFound, Conflict (no longer invited), TooManyRequests."""
     await _take_invitation(deps, _still_invited(await _changeable(deps, account_id, member_id, by)), by)
     async with deps.db.transaction() as tx:
-        member = _still_invited(await _lock_changeable(tx, account_id, member_id, by))  # may just have accepted
+        member = _still_invited(await rules.lock_changeable(tx, account_id, member_id, by))  # may just have accepted
         await _invite(deps, tx, member, inviter)
         await _note(deps, tx, by, AuditAction.MEMBER_INVITED_AGAIN, member)
     return member
@@ -215,8 +208,8 @@ async def edit_member(
     Raises NotFound, InvalidInput, Conflict (oneself, the last admin).
     """
     async with deps.db.transaction() as tx:
-        old = await _lock_changeable(tx, account_id, member_id, by)
-        place = await _other_place(tx, old, by, role, node_id) if role else None
+        old = await rules.lock_changeable(tx, account_id, member_id, by)
+        place = await rules.other_place(tx, old, by, role, node_id) if role else None
         new = await _change(tx, old, name=name, role=role, node_id=place.id if place else None)
         if role:
             await taken_requests.release_lost(deps, tx, new, by=by)
@@ -228,7 +221,7 @@ async def edit_member(
 async def revoke_access(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
     """Signs the member out for as long as access is revoked. Raises NotFound, Conflict."""
     async with deps.db.transaction() as tx:
-        member = await _lock_to_leave(tx, account_id, member_id, by)
+        member = await rules.lock_to_leave(tx, account_id, member_id, by)
         changed = await _change(tx, member, state=MemberState.REVOKED)
         await taken_requests.release_lost(deps, tx, changed, by=by)
         await _note(deps, tx, by, AuditAction.MEMBER_REVOKED, changed)
@@ -243,7 +236,7 @@ async def restore_access(deps: Deps, account_id: AccountId, member_id: MemberId,
     if is_invited_again:
         await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
-        locked = await _lock_changeable(tx, account_id, member_id, by)
+        locked = await rules.lock_changeable(tx, account_id, member_id, by)
         state = MemberState.ACTIVE if await sessions.has_password(tx, locked.person) else MemberState.INVITED
         changed = await _change(tx, locked, state=state)
         if state is MemberState.INVITED:
@@ -255,66 +248,16 @@ async def restore_access(deps: Deps, account_id: AccountId, member_id: MemberId,
 async def remove_member(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
     """Removes a member whom the actor may change; its login is lost at once. Raises NotFound, Conflict."""
     async with deps.db.transaction() as tx:
-        await _lock_to_leave(tx, account_id, member_id, by)
+        await rules.lock_to_leave(tx, account_id, member_id, by)
         return await _delete(deps, tx, account_id, member_id, by)
 
 
 # parts of them --------------------------------------------------------------------------------------------------------
 
 
-async def _places(tx: Tx, account_id: AccountId) -> Places:
-    return places_of(await structure.tree_in(tx, account_id))
-
-
-async def _check_place(tx: Tx, account_id: AccountId, node_id: UUID | None) -> None:
-    """Raises NotFound for a place of another account, as for one that nobody has."""
-    if node_id and node_id not in await _places(tx, account_id):
-        raise NotFound(queries.UNKNOWN_PLACE)
-
-
 async def _changeable(deps: Deps, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
     """A member that the actor may change: of its own role or one below, inside its place. Raises NotFound."""
-    return _may_change(await get_visible(deps, account_id, member_id, by=by))
-
-
-async def _lock_changeable(tx: Tx, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
-    """As `_changeable`, locked. Raises NotFound, Forbidden."""
-    await lock_account_of(tx, account_id, by)
-    member = _found(await queries.lock_member(tx, account_id, member_id))
-    return _may_change(found(visible_to(by, member, await _places(tx, account_id))))
-
-
-async def _lock_to_leave(tx: Tx, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
-    """As `_lock_changeable`, to take access away. Raises Conflict for oneself and for the last active admin."""
-    member = await _lock_changeable(tx, account_id, member_id, by)
-    _refuse_oneself(by, member)
-    await _refuse_last_admin(tx, member)
-    return member
-
-
-async def _granted(tx: Tx, account_id: AccountId, by: Actor, role: Role, node_id: UUID | None) -> OwnedPlace | None:
-    """The place of a role as it may be given by the actor; None for an admin. Raises InvalidInput about `role`."""
-    place = (await _places(tx, account_id)).get(node_id) if node_id and role is not Role.ADMIN else None
-    fits = role is Role.ADMIN or (place is not None and place.role is role)
-    if not fits or not may_give(by, role, place.path if place else ()):
-        raise InvalidInput(_ELSEWHERE, field="role")
-    return place
-
-
-async def _other_place(tx: Tx, old: Member, by: Actor, role: Role, node_id: UUID | None) -> OwnedPlace | None:
-    """As `_granted`, for a member who has another role already. Raises Conflict (oneself, the last admin)."""
-    if by.email == old.email and role is not old.role:
-        raise Conflict("you cannot change your own role")
-    place = await _granted(tx, old.account_id, by, role, node_id)
-    if role is not Role.ADMIN:
-        await _refuse_last_admin(tx, old)
-    return place
-
-
-async def _refuse_last_admin(tx: Tx, member: Member) -> None:
-    is_admin = member.role is Role.ADMIN and member.state is MemberState.ACTIVE
-    if is_admin and await addresses.admin_emails(tx, member.account_id) == [member.email]:
-        raise Conflict("this is the account's only active admin; make someone else an admin first")
+    return rules.may_change(await get_visible(deps, account_id, member_id, by=by))
 
 
 async def _change(
@@ -341,7 +284,7 @@ async def _change(
 
 
 async def _delete(deps: Deps, tx: Transaction, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
-    member = _found(await queries.lock_member(tx, account_id, member_id))
+    member = rules.found_member(await queries.lock_member(tx, account_id, member_id))
     await queries.delete_member(tx, account_id, member_id)
     await taken_requests.release(deps, tx, member, by=by)
     await _note(deps, tx, by, AuditAction.MEMBER_DELETED, member, role=member.role)
@@ -378,22 +321,7 @@ def _new_member(
     )
 
 
-def _may_change(seen: VisibleMember) -> Member:
-    return found(seen.member if seen.may_change else None)
-
-
 def _still_invited(member: Member) -> Member:
     if member.state is not MemberState.INVITED:
         raise Conflict("this member has already accepted the invitation")
-    return member
-
-
-def _refuse_oneself(by: Actor, member: Member) -> None:
-    if by.email == member.email:
-        raise Conflict("you cannot do this to yourself")
-
-
-def _found(member: Member | None) -> Member:
-    if member is None:
-        raise NotFound("no member with this id in this account")
     return member
