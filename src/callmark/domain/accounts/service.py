@@ -101,21 +101,22 @@ async def update_account(
             raise InvalidInput(f"nobody would get a code: {why}", field="requires_code")
         if features is not None:
             features = chosen(old.features, features)
+        state = None if state is old.state else state  # as it is: nothing to stop, start or note
         if state is not None:
             await queries.note_switch(tx, account_id, state, deps.clock.now())
             tx.after_commit(partial(deps.wake, WorkName.SWITCHES, WorkName.BATCHES, WorkName.DELIVERIES))
-        switches = {"requires_code": requires_code, "announced_calls_only": announced_calls_only}
         account = _found(
-            await queries.update_account(tx, account_id, name=name, features=features, state=state, **switches)
+            await queries.update_account(
+                tx,
+                account_id,
+                name=name,
+                features=features,
+                state=state,
+                requires_code=requires_code,
+                announced_calls_only=announced_calls_only,
+            )
         )
-        changed: dict[str, object] = {} if account.features == old.features else {"features": sorted(account.features)}
-        changed |= {switch: value for switch, value in switches.items() if value not in (None, getattr(old, switch))}
-        at = deps.clock.now()
-        if changed or account.name != old.name:
-            await audit.note(tx, by, AuditAction.ACCOUNT_CHANGED, account.name, account_id=account_id, at=at, **changed)
-        if state is not None:
-            action = AuditAction.ACCOUNT_SUSPENDED if state is AccountState.SUSPENDED else AuditAction.ACCOUNT_RESTORED
-            await audit.note(tx, by, action, account.name, account_id=account_id, at=at)
+        await _note_changes(deps, tx, by, old, account)
         return account
 
 
@@ -165,6 +166,19 @@ async def lock_account(tx: Tx, account_id: AccountId) -> Account:
     Raises NotFound.
     """
     return _found(await queries.lock_account(tx, account_id))
+
+
+async def _note_changes(deps: Deps, tx: Tx, by: Actor, old: Account, new: Account) -> None:
+    at = deps.clock.now()
+    changed: dict[str, object] = {} if new.features == old.features else {"features": sorted(new.features)}
+    switches = ("requires_code", "announced_calls_only")
+    changed |= {switch: getattr(new, switch) for switch in switches if getattr(new, switch) != getattr(old, switch)}
+    if changed or new.name != old.name:
+        await audit.note(tx, by, AuditAction.ACCOUNT_CHANGED, new.name, account_id=new.id, at=at, **changed)
+    if new.state is not old.state:
+        stopped = new.state is AccountState.SUSPENDED
+        action = AuditAction.ACCOUNT_SUSPENDED if stopped else AuditAction.ACCOUNT_RESTORED
+        await audit.note(tx, by, action, new.name, account_id=new.id, at=at)
 
 
 def _found(account: Account | None) -> Account:

@@ -1,5 +1,6 @@
 """Members: who is in an account, and who may invite and change whom (contract, section 12.1)."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from callmark.domain.policy.model import Actor, Role
 from callmark.domain.sessions import links, service as sessions
 from callmark.domain.sessions.model import EMAIL_TAKEN, MemberState, email_address, person_name
 from callmark.domain.sessions.throttle import service as throttle
+from callmark.kit.changes import carried_out
 from callmark.kit.errors import Conflict, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Transaction, Tx
@@ -92,11 +94,9 @@ async def update_without_rules(
     async with deps.db.transaction() as tx:
         old = rules.found_member(await queries.lock_member(tx, account_id, member_id))
         await rules.check_place(tx, account_id, node_id)
-        new = await _change(tx, old, name=name, role=role, state=state, node_id=node_id)
-        if role or state or node_id:
-            await taken_requests.release_lost(deps, tx, new, by=by)
-        await _note(deps, tx, by, AuditAction.MEMBER_CHANGED, new, role=new.role, state=new.state)
-        return new
+        new = _changed(old, name=name, role=role, state=state, node_id=node_id)
+        facts = {"role": new.role, "state": new.state}
+        return await _carried_out(deps, tx, by, AuditAction.MEMBER_CHANGED, old, new, facts)
 
 
 async def invite_without_rules(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
@@ -210,27 +210,25 @@ async def edit_member(
     async with deps.db.transaction() as tx:
         old = await rules.lock_changeable(tx, account_id, member_id, by)
         place = await rules.other_place(tx, old, by, role, node_id) if role else None
-        new = await _change(tx, old, name=name, role=role, node_id=place.id if place else None)
-        if role:
-            await taken_requests.release_lost(deps, tx, new, by=by)
-        facts = {"role": role, "place": place.trail if place else ""} if role else {"name": new.name}
-        await _note(deps, tx, by, AuditAction.MEMBER_CHANGED, new, **facts)
-    return new
+        new = _changed(old, name=name, role=role, node_id=place.id if place else None)
+        renamed = {"name": new.name} if new.name != old.name else {}
+        moved = {"role": role, "place": place.trail if place else ""} if role else {}
+        return await _carried_out(deps, tx, by, AuditAction.MEMBER_CHANGED, old, new, renamed | moved)
 
 
 async def revoke_access(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
     """Signs the member out for as long as access is revoked. Raises NotFound, Conflict."""
     async with deps.db.transaction() as tx:
         member = await rules.lock_to_leave(tx, account_id, member_id, by)
-        changed = await _change(tx, member, state=MemberState.REVOKED)
-        await taken_requests.release_lost(deps, tx, changed, by=by)
-        await _note(deps, tx, by, AuditAction.MEMBER_REVOKED, changed)
-    return changed
+        new = _changed(member, state=MemberState.REVOKED)
+        return await _carried_out(deps, tx, by, AuditAction.MEMBER_REVOKED, member, new, {})
 
 
 async def restore_access(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor, inviter: str) -> Member:
     """The member may sign in again; one that never has is invited again. Raises NotFound, TooManyRequests."""
     member = await _changeable(deps, account_id, member_id, by)
+    if member.state is not MemberState.REVOKED:  # an old page, or a second press of the button
+        return member
     async with deps.db.connection() as tx:
         is_invited_again = not await sessions.has_password(tx, member.person)
     if is_invited_again:
@@ -238,11 +236,13 @@ async def restore_access(deps: Deps, account_id: AccountId, member_id: MemberId,
     async with deps.db.transaction() as tx:
         locked = await rules.lock_changeable(tx, account_id, member_id, by)
         state = MemberState.ACTIVE if await sessions.has_password(tx, locked.person) else MemberState.INVITED
-        changed = await _change(tx, locked, state=state)
+        if locked.state is state:  # someone else was quicker
+            return locked
+        new = _changed(locked, state=state)
+        restored = await _carried_out(deps, tx, by, AuditAction.MEMBER_RESTORED, locked, new, {})
         if state is MemberState.INVITED:
-            await _invite(deps, tx, changed, inviter)
-        await _note(deps, tx, by, AuditAction.MEMBER_RESTORED, changed)
-    return changed
+            await _invite(deps, tx, restored, inviter)
+    return restored
 
 
 async def remove_member(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
@@ -260,27 +260,25 @@ async def _changeable(deps: Deps, account_id: AccountId, member_id: MemberId, by
     return rules.may_change(await get_visible(deps, account_id, member_id, by=by))
 
 
-async def _change(
-    tx: Tx,
-    old: Member,
-    *,
-    name: str | None = None,
-    role: Role | None = None,
-    state: MemberState | None = None,
-    node_id: UUID | None = None,
+async def _carried_out(
+    deps: Deps, tx: Tx, by: Actor, action: AuditAction, old: Member, new: Member, facts: Mapping[str, object]
 ) -> Member:
-    """Writes the change of a locked member, and signs it out unless it is active."""
-    new = replace(
+    """The locked member as it is then: a change takes away what it no longer lets the member do, and is noted."""
+    return await carried_out(
         old,
-        name=kept_or(old.name, name, person_name),
-        role=role or old.role,
-        state=state or old.state,
-        node_id=place_after(old, role or old.role, node_id),
+        new,
+        lambda: queries.update_member(tx, new),
+        lambda: _take_away(deps, tx, old, new, by),
+        lambda: _note(deps, tx, by, action, new, **facts),
     )
-    await queries.update_member(tx, new)
+
+
+async def _take_away(deps: Deps, tx: Tx, old: Member, new: Member, by: Actor) -> None:
+    """Ends the sessions of a member without access; requests outside a new place are new again."""
     if new.state is not MemberState.ACTIVE:
         await sessions.end_all(tx, new.id)
-    return new
+    if (new.state, new.role, new.node_id) != (old.state, old.role, old.node_id):
+        await taken_requests.release_lost(deps, tx, new, by=by)
 
 
 async def _delete(deps: Deps, tx: Transaction, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
@@ -304,6 +302,23 @@ async def _invite(deps: Deps, tx: Tx, member: Member, inviter: str) -> None:
 
 async def _note(deps: Deps, tx: Tx, by: Actor, action: AuditAction, member: Member, **details: object) -> None:
     await audit.note(tx, by, action, member.email, account_id=member.account_id, at=deps.clock.now(), **details)
+
+
+def _changed(
+    old: Member,
+    *,
+    name: str | None = None,
+    role: Role | None = None,
+    state: MemberState | None = None,
+    node_id: UUID | None = None,
+) -> Member:
+    return replace(
+        old,
+        name=kept_or(old.name, name, person_name),
+        role=role or old.role,
+        state=state or old.state,
+        node_id=place_after(old, role or old.role, node_id),
+    )
 
 
 def _new_member(
