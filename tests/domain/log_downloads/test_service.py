@@ -2,14 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from functools import partial
+from typing import LiteralString
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 from tests.support.actors import ALICE
 from tests.support.fake_clock import FakeClock
+from tests.support.hidden_sessions import hidden_from_each_other
 from tests.support.listed_number import Listed, make_listed
 from tests.support.log_downloads import (
     answered,
@@ -116,14 +120,21 @@ async def test_a_file_waits_neither_for_what_reads_for_hours_nor_for_a_range_of_
         assert rows(await content(deps, past)) == []
 
 
+@pytest.mark.parametrize("done", ["UPDATE event_counter SET last_number = last_number", "SELECT FROM event_counter"])
+@pytest.mark.parametrize("seen", [nullcontext, hidden_from_each_other])
 async def test_a_file_is_written_after_seconds_beside_a_transaction_that_stays_open(
-    deps: Deps, monkeypatch: pytest.MonkeyPatch
+    deps: Deps,
+    monkeypatch: pytest.MonkeyPatch,
+    seen: Callable[[Deps], AbstractAsyncContextManager[Deps]],
+    done: LiteralString,
 ) -> None:
     monkeypatch.setattr(log_downloads, "LOOKS", 2)
     listed = await asked_to_call_back(deps)
-    async with deps.db.transaction() as tx:
-        await tx.execute("UPDATE event_counter SET last_number = last_number")
-        assert len(rows(await content(deps, export(deps, listed.account_id)))) == 1
+    async with seen(deps) as reading, deps.db.transaction() as tx:
+        await tx.execute(done)
+        with capture_logs() as logs:
+            assert len(rows(await content(reading, export(deps, listed.account_id)))) == 1
+    assert [(line["event"], line["transactions"]) for line in logs] == [("export_beside_open_transactions", 1)]
 
 
 async def test_what_receivers_wrote_comes_back_as_they_wrote_it(deps: Deps) -> None:

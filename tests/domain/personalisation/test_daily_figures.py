@@ -8,6 +8,7 @@ from tests.domain.personalisation.counted_calls import called, count_all, long_a
 from tests.support.due_work import run_due_once
 from tests.support.factories import Cast, make_cast
 from tests.support.fake_clock import FakeClock
+from tests.support.hidden_sessions import hidden_from_each_other
 from tests.support.waiting import until
 from tests.support.way_to_postgres import way_to_postgres
 
@@ -20,6 +21,7 @@ from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.instants import to_ms
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.ids import new_id
 from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.processes.worker import prepare
 
@@ -172,6 +174,23 @@ async def test_a_batch_that_is_written_long_after_it_got_its_id_is_not_passed_by
     await count_all(deps)
     async with deps.db.connection() as tx:
         assert await tx.fetchval("SELECT accepted FROM record_day") == 3
+
+
+async def test_a_batch_of_a_transaction_whose_session_is_hidden_is_counted_once_that_has_ended(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    async with hidden_from_each_other(deps) as hidden:
+        async with deps.db.transaction() as tx:
+            await tx.execute(WRITTEN_LATE, new_id(), cast.account.id, deps.clock.now())
+            await submit(deps, cast, 0, bad=1)
+            await count_all(hidden)
+            await count_all(hidden)
+        async with deps.db.transaction() as tx:  # others write all the time; this one began after those looks
+            await tx.execute("UPDATE installation SET clock_version = clock_version")
+            await count_all(hidden)
+            assert await tx.fetchval("SELECT count(*) FROM record_day") == 0
+        await count_all(hidden)
+        async with deps.db.connection() as tx:
+            assert await tx.fetchval("SELECT accepted FROM record_day") == 3
 
 
 WAITING = """

@@ -42,6 +42,7 @@ from callmark.kit.errors import AppError, Forbidden, LinkExpired, NotFound, TooM
 from callmark.kit.fair_slots import FairSlots
 from callmark.kit.ids import sha256
 from callmark.kit.object_store import Stored, files_of
+from callmark.kit.postgres.open_transactions import LOOKS, left_open
 from callmark.kit.secret_key import current_key, key_changed_at, known_keys, marked_key, read_mark
 from callmark.kit.settings import Secret
 from callmark.kit.tasks import end
@@ -58,8 +59,6 @@ AT_ONCE = 2
 
 IN_FLIGHT = timedelta(seconds=30)
 """How long an event that has its instant may take to be committed."""
-LOOKS, LOOK_EVERY_S = 100, 0.05
-"""For how long a file waits for such events: five seconds. They take some milliseconds, as a rule."""
 
 CLEANED_EVERY_S = 300.0
 """How often a process looks for old files on its host, by the real clock."""
@@ -137,15 +136,13 @@ async def _is_written(deps: Deps, file: LogFile) -> None:
     if file.before <= deps.clock.now() - IN_FLIGHT:
         return
     since = deps.real_clock.now() - IN_FLIGHT
-    is_open: set[tuple[int, datetime]] | None = None
-    for _ in range(LOOKS):
+
+    async def look() -> set[str]:
         async with deps.db.connection() as tx:
-            found = await queries.select_open(tx, since)
-        is_open = found if is_open is None else is_open & found
-        if not is_open:
-            return
-        await asyncio.sleep(LOOK_EVERY_S)
-    log.warning("export_beside_open_transactions", account=str(file.account_id), transactions=len(is_open or ()))
+            return await queries.select_open(tx, since)
+
+    if left := await left_open(look, LOOKS):
+        log.warning("export_beside_open_transactions", account=str(file.account_id), transactions=len(left))
 
 
 class Downloads:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from callmark.kit.errors import EngineRefuses, Unavailable
 from callmark.kit.postgres.database import Database, Tx, own_names
+from callmark.kit.postgres.open_transactions import LOOKS, left_open
 
 log = structlog.get_logger(__name__)
 
@@ -34,18 +35,19 @@ With one for all tables, who is about to move a day would leave that to another 
 _DAY = timedelta(days=1)
 _LOCK_WAIT: LiteralString = "1500ms"
 """For a table: while we wait, everyone who comes after us waits too. An autovacuum gives way after a second."""
-LONG_HELD = (
-    "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+_HELD: LiteralString = (
+    "SELECT l.virtualtransaction AS name, a.xact_start < clock_timestamp() - interval '5 s' AS is_long"
+    " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
     " WHERE l.relation = ANY ($1::text[]::regclass[]) AND l.granted AND a.datname = current_database()"
-    " AND l.pid <> pg_backend_pid()"
+    " AND l.pid <> pg_backend_pid() AND a.usesysid IS NOT NULL"
     " AND coalesce(a.backend_type, 'client backend') = 'client backend'"
-    " AND (coalesce(a.state, 'disabled') = 'disabled' OR a.xact_start < clock_timestamp() - interval '5 s'))"
+    " AND (coalesce(a.state, 'disabled') = 'disabled' OR a.xact_start IS NOT NULL)"
 )
-"""Whether it would be in vain to wait for one of these tables: a backup or a long export reads it.
+"""The transactions of users that have locked one of these tables, and whether for long: NULL where that is hidden.
 
-How long other roles' sessions last may be hidden, and their state with it: they are taken for long ones. A session that
-is in no transaction by now has given its locks back: sessions are read after the locks.
+A session that is seen in no transaction has given its locks back meanwhile.
 """
+_OPEN: LiteralString = "SELECT DISTINCT virtualtransaction FROM pg_locks WHERE granted"
 
 
 class DailyTable(Struct, frozen=True):
@@ -184,9 +186,25 @@ async def _is_alone(tx: Tx, table: DailyTable, today: date, locks: Sequence[str]
     there = await tx.fetchval(
         "SELECT array_agg(name) FROM unnest($1::text[]) name WHERE to_regclass(name) IS NOT NULL", locks
     )
-    if await tx.fetchval(LONG_HELD, there):
+    if await are_read_for_long(tx, there):
         raise Unavailable(f"postgresql: a long transaction reads {table.name}")
     return True
+
+
+async def are_read_for_long(tx: Tx, tables: Sequence[str]) -> bool:
+    """Whether it would be in vain to wait for one of these tables: a backup or a long export reads it.
+
+    How long others' transactions last may be hidden: those are long that do not end within five seconds.
+    """
+    held = await tx.fetch(_HELD, tables)
+    if any(row["is_long"] for row in held):
+        return True
+    hidden = {row["name"] for row in held if row["is_long"] is None}
+
+    async def look() -> set[str]:
+        return hidden & {row["virtualtransaction"] for row in await tx.fetch(_OPEN)}
+
+    return bool(hidden and await left_open(look, LOOKS))
 
 
 def _near(today: date) -> set[date]:

@@ -18,7 +18,7 @@ from callmark.domain.personalisation.daily_figures import queries
 from callmark.domain.personalisation.daily_figures.queries import Added, taken_back
 from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.domain.work_names import WorkName
-from callmark.instants import from_ms, to_ms
+from callmark.instants import EPOCH, from_ms, to_ms
 from callmark.kit.clock_watch import AHEAD_WITHIN
 from callmark.kit.postgres.database import Row, Tx
 
@@ -92,7 +92,7 @@ async def _take_batches_back(deps: Deps) -> bool:
 
 
 async def _settled_ids(deps: Deps, tx: Tx) -> UUID:
-    """Below it, every batch that will ever be written is written: no transaction begun so early is still open."""
+    """Below it, every batch that will ever be written is written: no transaction that wrote so early is still open."""
     now = deps.real_clock.now()
     oldest = await queries.oldest_writer(tx)
     return _first_id((min(now, oldest) if oldest else now) - _SKEW)
@@ -100,7 +100,7 @@ async def _settled_ids(deps: Deps, tx: Tx) -> UUID:
 
 def _first_id(at: datetime | None) -> UUID:
     """The first that a batch accepted at that instant may have; the first of all where there is none."""
-    return UUID(int=to_ms(at) << 80 if at and at.year > 1 else 0)  # a UUIDv7 begins with 48 bits of milliseconds
+    return UUID(int=to_ms(at) << 80 if at and at > EPOCH else 0)  # a UUIDv7 begins with 48 bits of milliseconds
 
 
 def _instant_of(batch_id: UUID | None) -> datetime | None:

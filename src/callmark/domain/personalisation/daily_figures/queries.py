@@ -8,6 +8,7 @@ from uuid import UUID
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.personalisation.queries import batch_of
+from callmark.instants import EPOCH
 from callmark.kit.postgres.database import Database, Row, Tx, fetch_one
 from callmark.kit.postgres.piecewise import delete_where
 
@@ -72,11 +73,28 @@ async def is_ahead(tx: Tx, what: str, at: datetime) -> bool:
 
 
 async def oldest_writer(tx: Tx) -> datetime | None:
-    """When the longest of the transactions that have written and not ended began, but this one; None without any."""
-    return await tx.fetchval(
-        "SELECT min(xact_start) FROM pg_stat_activity"
+    """No transaction but this one that has written and not ended wrote before this instant; None without any.
+
+    When others began may be hidden from us; their numbers are not. So an instant is noted, in a row whose `xmin` is the
+    number of the transaction that noted it: one with a later number wrote after that instant. While one with an earlier
+    number is open, it is the first instant of all.
+    """
+    ages = await tx.fetch(
+        "SELECT age(backend_xid) FROM pg_stat_activity"
         " WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()"
     )
+    if not ages:
+        return None
+    noted = await tx.fetchrow(
+        "SELECT nullif(up_to_at, '-infinity') AS at, age(xmin) FROM count_mark WHERE what = 'writers'"
+    )
+    if noted and max(row["age"] for row in ages) >= noted["age"]:
+        return EPOCH
+    await tx.execute(
+        "INSERT INTO count_mark VALUES ('writers', now(), $1) ON CONFLICT (what) DO UPDATE SET up_to_at = now()",
+        UUID(int=0),
+    )
+    return (noted and noted["at"]) or EPOCH
 
 
 async def batches_between(tx: Tx, after: UUID, before: UUID, limit: int) -> list[tuple[Batch, bool]]:
