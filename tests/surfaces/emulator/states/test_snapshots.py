@@ -5,9 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from tests.support.engines import Engines
 from tests.support.factories import make_cast
 from tests.support.fake_clock import FakeClock
 from tests.support.kept_days import KEPT
+from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 from tests.surfaces.emulator.running import Emulated
 from tests.surfaces.gateway.helpers import CALLER, push_patiently
@@ -17,9 +20,10 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import SYSTEM
 from callmark.instants import iso_ms
+from callmark.kit.errors import Conflict
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.postgres.database import own_names
+from callmark.kit.postgres.database import Database, own_names
 from callmark.kit.postgres.partitions import keep_days
 from callmark.surfaces.emulator.states import snapshot_queries, snapshots
 
@@ -90,6 +94,29 @@ async def test_large_tables_are_emptied_as_small_ones_are(emulator: Emulated, bi
         await snapshot_queries.empty(tx, tables, big_bytes=big_bytes)
         left = [await tx.fetchval(own_names(f"SELECT count(*) FROM {one.name}")) for one in tables]
     assert set(left) == {0}
+
+
+async def test_tables_may_be_in_another_schema_than_public(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    made = await snapshots.take(deps, "one")
+    async with deps.db.transaction() as tx:
+        await tx.execute("ALTER SCHEMA public RENAME TO one; SET LOCAL search_path TO one")
+        tables = await snapshot_queries.stored_tables(tx)
+        await snapshot_queries.put_snapshot(tx, tables, made)
+        await snapshot_queries.empty(tx, tables)
+        await snapshot_queries.fill(tx, tables, made.name)
+        assert await tx.fetchval("SELECT id FROM label") == cast.label.id
+        await tx.execute("ALTER SCHEMA one RENAME TO public")
+
+
+async def test_a_user_who_may_make_no_schema_learns_which_right_is_missing(deps: Deps, engines: Engines) -> None:
+    async with deps.db.connection() as tx:
+        name = await tx.fetchval("SELECT current_database()")
+        await tx.execute(own_names(f'ALTER DATABASE "{name}" SET role = pg_monitor'))
+    db = await Database.open(engines.dsn, size=1, connected_within_s=PATIENT_S)
+    with pytest.raises(Conflict, match="GRANT CREATE ON DATABASE"):
+        await snapshots.take(replace(deps, db=db), "one")
+    await db.close()
 
 
 async def test_what_handsets_hold_is_what_they_held(emulator: Emulated) -> None:

@@ -36,14 +36,14 @@ _LOCK = 0x656D756C61746F72  # "emulator"
 _TABLES = """
 SELECT c.relname AS name, array_agg(a.attname ORDER BY a.attnum) AS columns
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
   AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 GROUP BY c.relname
 """
 _REFERENCES = """
 SELECT c.relname AS child, p.relname AS parent
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid
-WHERE k.contype = 'f' AND c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND c.oid <> p.oid
+WHERE k.contype = 'f' AND c.relnamespace = current_schema()::regnamespace AND NOT c.relispartition AND c.oid <> p.oid
 """
 _SIZES = """
 SELECT t.name FROM unnest($1::text[]) t (name)

@@ -3,7 +3,7 @@
 import re
 
 from callmark.domain.deps import Deps
-from callmark.kit.errors import Conflict, NotFound, found
+from callmark.kit.errors import Conflict, EngineRefuses, NotFound, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
 from callmark.kit.postgres.migrate import schema_number
@@ -13,6 +13,7 @@ from callmark.surfaces.emulator.states.model import Snapshot
 SEED = "(seed)"
 MOST = 50
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_GRANT = "let its user make their schema, `emulator`: GRANT CREATE ON DATABASE."
 _UNKNOWN = "there is no snapshot with this name"
 
 
@@ -26,12 +27,15 @@ def parse_name(text: str) -> str:
 async def take(deps: Deps, name: str) -> Snapshot:
     """Keeps everything as it is at this moment, in place of an earlier snapshot of that name.
 
-    Raises Conflict when there are as many as can be kept.
+    Raises Conflict when there are as many as can be kept, or the database lets none be kept.
     """
-    async with deps.db.transaction() as tx:
-        await snapshot_queries.prepare(tx)
-        names = {one.name for one in await snapshot_queries.select_snapshots(tx)} - {SEED}
-        number = await schema_number(tx)
+    try:
+        async with deps.db.transaction() as tx:
+            await snapshot_queries.prepare(tx)
+            names = {one.name for one in await snapshot_queries.select_snapshots(tx)} - {SEED}
+            number = await schema_number(tx)
+    except EngineRefuses as exc:  # no wait helps, so it is no 503
+        raise Conflict(f"snapshots need a right in the database ({exc.reason}). {_GRANT}") from exc
     if name != SEED and name not in names and len(names) >= MOST:
         raise Conflict(f"there can be {MOST} snapshots. delete one first.")
     async with deps.db.transaction() as tx:
