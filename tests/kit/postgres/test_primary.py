@@ -1,6 +1,7 @@
 """A primary and its synchronous standby: every connection is to the one that takes writes, whichever that is."""
 
 import asyncio
+import shutil
 import signal
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
@@ -138,6 +139,7 @@ async def test_a_process_follows_the_primary_and_never_goes_back_to_one_that_was
     await _misses_and_follows(db, second)
     async with db.connection() as tx:
         assert [row["id"] for row in await tx.fetch("SELECT id FROM accepted")] == [2]
+    await _follows_another_cluster(db, second, first)
     await asyncio.gather(*(each.close() for each in (db, one, db_of_a_new_process, kept)))
 
 
@@ -148,6 +150,19 @@ async def _misses_and_follows(db: Database, server: PostgresServer) -> None:
         await _where(db)
     await server.start()
     await _follows(db, server)
+
+
+async def _follows_another_cluster(db: Database, old: PostgresServer, new: PostgresServer) -> None:
+    """As pg_upgrade leaves one: its timeline is 1 again. What it replaced stays replaced."""
+    await asyncio.gather(old.kill(), new.kill())
+    shutil.rmtree(new.data)
+    await new.make()
+    await new.start()
+    await _follows(db, new)
+    await new.kill()
+    await old.start()
+    with patient_choice(), pytest.raises(Unavailable, check=lambda exc: "was replaced by" in exc.reason):
+        await _where(db)
 
 
 async def _insert(db: Database, number: int, under_way: asyncio.Event, go: asyncio.Event) -> None:

@@ -8,7 +8,7 @@ server that was demoted, or does not respond, would keep failing or show what is
 import asyncio
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 from weakref import WeakSet
 
@@ -49,12 +49,40 @@ _STANDING = (
 )
 """The name of a file of the log begins with its timeline, which each promotion raises."""
 
+_SYSTEM: LiteralString = "SELECT system_identifier FROM pg_control_system()"
+"""What a primary and its standbys have in common; a cluster that was made otherwise, by pg_upgrade too, has its own."""
+
 
 class _Standing(NamedTuple):
-    """A server that takes writes."""
+    """A server that takes writes; `system` is None where it does not say."""
 
     host: Host
+    system: int | None
     timeline: int
+
+
+class _Lineage:
+    """Which server was the primary last. Timelines are compared within one system: another begins with 1 again."""
+
+    def __init__(self) -> None:
+        self._system: int | None = None
+        self._timeline = 0
+        self._left: set[int] = set()
+
+    def is_of_it(self, one: _Standing) -> bool:
+        """Whether it is of the system of the last primary, as far as both say."""
+        return one.system is None or self._system is None or one.system == self._system
+
+    def was_before(self, one: _Standing) -> bool:
+        """Whether the last primary has replaced it."""
+        return one.timeline < self._timeline if self.is_of_it(one) else one.system in self._left
+
+    def take(self, one: _Standing) -> None:
+        """It is the primary now."""
+        if self._system is not None and not self.is_of_it(one):
+            self._left.add(self._system)
+        self._system = one.system or self._system
+        self._timeline = one.timeline
 
 
 class Primary:
@@ -63,7 +91,7 @@ class Primary:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._known: Host | None = None
-        self._timeline = 0
+        self._lineage = _Lineage()
         self._made: WeakSet[PostgresConnection] = WeakSet()
         self._places: WeakSet[Places] = WeakSet()
         self._looking: asyncio.Task[Host] | None = None
@@ -141,20 +169,24 @@ class Primary:
     async def _look(self, hosts: Sequence[Host]) -> Host:
         """Asks every host at once. Raises ConnectionError, or what all of them refuse us with."""
         found, faults = await _ask_all(self._dsn, hosts)
-        best = max(found, key=lambda one: (one.timeline, one.host == self._known), default=None)
-        if best is None or best.timeline < self._timeline:
-            if best:
-                faults[best.host] = ConnectionError("was replaced by a server that is away now")
+        before = {one for one in found if self._lineage.was_before(one)}
+        best = max((one for one in found if one not in before), key=self._fitness, default=None)
+        if best is None:
+            faults |= {one.host: ConnectionError("was replaced by a server that is away now") for one in before}
             if all(not isinstance(fault, LOST) for fault in faults.values()):
                 raise next(iter(faults.values()))
             text = "; ".join(f"{host}: {said(fault)}" for host, fault in faults.items())
             raise ConnectionError(f"no server takes writes ({text})")
-        self._timeline = best.timeline
+        self._lineage.take(best)
         if best.host != self._known:
             self._cut_all()
             log.info("postgresql_primary", server=str(best.host), before=str(self._known or ""))
         self._known = best.host
         return best.host
+
+    def _fitness(self, one: _Standing) -> tuple[bool, int, bool]:
+        """Of two that take writes, the better one has more of it."""
+        return self._lineage.is_of_it(one), one.timeline, one.host == self._known
 
     def _cut_all(self) -> None:
         for made in list(self._made):
@@ -198,11 +230,19 @@ async def _standing(dsn: str, host: Host) -> _Standing:
         )
         try:
             row = await asked.fetchrow(_STANDING)
+            system = await _system_of(asked)
         finally:
             asked.terminate()
     if row is None or row["is_read_only"]:
         raise asyncpg.ReadOnlySQLTransactionError("takes no writes")
-    return _Standing(host, int(row["file"][:8], 16))
+    return _Standing(host, system, int(row["file"][:8], 16))
+
+
+async def _system_of(asked: "asyncpg.Connection[Any]") -> int | None:
+    try:
+        return await asked.fetchval(_SYSTEM)
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedFunctionError):  # a service may keep it to itself
+        return None
 
 
 async def _connect(dsn: str, **options: Any) -> PostgresConnection:
