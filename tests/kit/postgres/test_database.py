@@ -302,6 +302,24 @@ async def in_a_deadlock(db: Database, *, tries: int) -> str:
     return await working
 
 
+async def test_a_transaction_whose_rows_others_changed_is_begun_again(deps: Deps) -> None:
+    """With another isolation than ours, as where a pooler has reset the session."""
+
+    async def change(tx: Tx) -> str:
+        await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        changed: int = await tx.fetchval("SELECT count(*) FROM installation WHERE clock_version < 0")
+        async with deps.db.connection() as other:
+            await other.execute("UPDATE installation SET clock_version = -1 WHERE $1 = 0", changed)
+        return await tx.execute("UPDATE installation SET clock_version = 0")
+
+    with pytest.raises(Unavailable) as caught:
+        await deps.db.in_transaction(change, tries=1)
+    assert caught.value.reason == "postgresql: others changed what this read at this moment"
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE installation SET clock_version = 0")
+    assert await deps.db.in_transaction(change) == "UPDATE 1"
+
+
 async def test_a_row_that_misses_its_partition_is_told_from_one_that_breaks_a_rule(deps: Deps) -> None:
     """By what the server says beside its text, which is in the server's language."""
     wrong: dict[str, str | None] = {}

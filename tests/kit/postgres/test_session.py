@@ -1,6 +1,7 @@
 """What connections ask of PostgreSQL is so on the server, also through a pooler that knows few parameters."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import LiteralString
 
 import pytest
@@ -9,38 +10,50 @@ from tests.support.opened_deps import PATIENT_S
 from tests.support.pooler import pooled
 
 from callmark.kit.fastpath.kept_connections import KeptConnections
-from callmark.kit.postgres.database import Database, Tx, connect
+from callmark.kit.postgres.database import Database, Tx, connect, own_names
 from callmark.kit.postgres.session import begin_pooled
 
 LOOKS = "client_connection_check_interval"
+ISOLATION = "transaction_isolation"
+
+
+@pytest.fixture
+async def serializable(engines: Engines) -> AsyncGenerator[Engines]:
+    """A database whose owner has asked for another isolation than ours, for other programs."""
+    name = "default_transaction_isolation"
+    async with connect(engines.dsn) as tx:
+        database = own_names(f'ALTER DATABASE "{await tx.fetchval("SELECT current_database()")}"')
+        await tx.execute(f"{database} SET {name} = 'serializable'")
+        yield engines
+        await tx.execute(f"{database} RESET {name}")
 
 
 async def shown(tx: Tx, *names: str) -> list[str]:
     return [await tx.fetchval("SELECT current_setting($1)", name) for name in names]
 
 
-async def test_a_pool_s_connection_compiles_nothing_at_its_first_use_and_the_next(engines: Engines) -> None:
-    async with pooled(engines.dsn) as dsn:
+async def test_a_pool_s_connection_compiles_nothing_at_its_first_use_and_the_next(serializable: Engines) -> None:
+    async with pooled(serializable.dsn) as dsn:
         db = await Database.open(dsn, size=1, name="through a pooler", connected_within_s=PATIENT_S)
         for _ in range(2):
             async with db.transaction() as tx:
-                there = await shown(tx, "application_name", "timezone", "jit", LOOKS)
-                assert there == ["through a pooler", "UTC", "off", "500ms"]
+                there = await shown(tx, "application_name", "timezone", "jit", LOOKS, ISOLATION)
+                assert there == ["through a pooler", "UTC", "off", "500ms", "read committed"]
         await db.close()
 
 
-async def test_a_kept_connection_keeps_plans_and_reads_no_table_from_end_to_end(engines: Engines) -> None:
-    async with pooled(engines.dsn) as dsn:
+async def test_a_kept_connection_keeps_plans_and_reads_no_table_from_end_to_end(serializable: Engines) -> None:
+    async with pooled(serializable.dsn) as dsn:
         kept = KeptConnections(dsn, size=1, name="kept", connected_within_s=PATIENT_S)
         async with kept.connection() as tx:
-            there = await shown(tx, "timezone", "jit", "plan_cache_mode", "enable_seqscan", LOOKS)
-            assert there == ["UTC", "off", "force_generic_plan", "off", "500ms"]
+            there = await shown(tx, "timezone", "jit", "plan_cache_mode", "enable_seqscan", LOOKS, ISOLATION)
+            assert there == ["UTC", "off", "force_generic_plan", "off", "500ms", "read committed"]
         await kept.close()
 
 
-async def test_a_connection_outside_the_pool_leads_through_a_pooler(engines: Engines) -> None:
-    async with pooled(engines.dsn) as dsn, connect(dsn) as tx:
-        assert await tx.fetchval("SELECT 1") == 1
+async def test_a_connection_outside_the_pool_leads_through_a_pooler(serializable: Engines) -> None:
+    async with pooled(serializable.dsn) as dsn, connect(dsn) as tx:
+        assert await shown(tx, ISOLATION) == ["read committed"]
 
 
 async def test_a_connection_that_the_server_never_begins_is_cut_when_its_caller_gives_up() -> None:

@@ -18,7 +18,7 @@ from callmark.kit.postgres.faults import momentary, named_when_lost
 from callmark.kit.postgres.known_types import PostgresConnection
 from callmark.kit.postgres.places import Places
 from callmark.kit.postgres.primary import LOST, Primary
-from callmark.kit.postgres.session import begin_pooled, server_settings
+from callmark.kit.postgres.session import READ_COMMITTED, begin_pooled, server_settings
 from callmark.kit.tasks import ends_within
 from callmark.kit.telemetry.metrics import histogram
 
@@ -330,6 +330,7 @@ async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> Asy
     with named_when_lost():
         held = await Primary(dsn).connect(timeout=within.total_seconds())
         try:
+            await held.execute(READ_COMMITTED, timeout=within.total_seconds())
             yield held
         finally:
             with suppress(TimeoutError):  # it is cut by then, and what was done with it is done

@@ -69,4 +69,6 @@ def momentary(exc: BaseException | None) -> str | None:
         return "a table was changed"  # by a migration; asyncpg has forgotten the statements of before by now
     if isinstance(exc, asyncpg.DeadlockDetectedError):
         return "others waited for what this held"  # a step of a migration, say; the server let them pass
+    if isinstance(exc, asyncpg.SerializationError):
+        return "others changed what this read"  # beside READ COMMITTED, where a pooler has reset the session
     return None

@@ -15,7 +15,13 @@ _NOTICES_OUR_END: LiteralString = (
 By default it would run to its end, wait for locks and all, and do what nobody waits for.
 """
 
-POOLED: LiteralString = f"SET jit = off; {_NOTICES_OUR_END}"
+READ_COMMITTED: LiteralString = "SET default_transaction_isolation = 'read committed'"
+"""Who has waited for a lock reads what the other one wrote, whatever the server, database or role has as its default.
+
+For every connection; with another isolation such a statement would end with an error, or see what was before.
+"""
+
+POOLED: LiteralString = f"SET jit = off; {READ_COMMITTED}; {_NOTICES_OUR_END}"
 KEPT: LiteralString = f"{POOLED}; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
 """For `kit.fastpath.kept_connections`, which says why."""
 
