@@ -16,7 +16,7 @@ MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(STAMP)/bytecode
 
-.PHONY: setup demo test test-inside test-e2e check docs pictures bench chaos fuzz fuzz-api models lock assets format dist clean $(CHECKS:%=check-%)
+.PHONY: setup demo test test-inside test-e2e check docs pictures bench chaos fuzz fuzz-api models lock floors assets format dist clean $(CHECKS:%=check-%)
 
 setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with every extra, .venv/bin/callmark
 
@@ -136,6 +136,9 @@ format: setup
 
 dist: setup ## The wheel and the sdist in dist/, built twice and compared, and the bill of materials
 	@tools/dist.sh
+
+floors: setup ## The wheel with the lowest version that pyproject.toml allows of each package: all imports, a short story; asks an index
+	@$(BIN)/python -m tools.floors
 
 lock: $(STAMP)/uv ## Compiles requirements/ and package-lock.json again
 	tools/lock.sh

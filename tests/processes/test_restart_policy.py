@@ -4,6 +4,7 @@ import asyncio
 import errno
 from collections.abc import Callable, Mapping
 
+import msgspec
 import pytest
 from tests.support.full_log import FullLog
 
@@ -154,6 +155,7 @@ async def test_one_that_hangs_is_noted_and_killed() -> None:
     ("answer", "silent_for_s", "noted"),
     [
         (ConnectionRefusedError(), 3600, "does not answer"),
+        (msgspec.DecodeError("Input data was truncated"), 3600, "does not answer"),
         (CannotAskError("10.0.0.8 cannot be reached"), 0, "cannot be asked: 10.0.0.8 cannot be reached"),
     ],
 )

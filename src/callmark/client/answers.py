@@ -58,7 +58,7 @@ def decoded(answer: Answer, shape: type[T]) -> T:
         return msgspec.json.decode(answer.body or b"{}", type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         why = str(exc)
-    with suppress(ValueError, RecursionError):
+    with suppress(msgspec.DecodeError, ValueError, RecursionError):
         return _decoded_leniently(answer, shape)
     raise unexpected(answer, why)  # of no other error: those of a parser hold the text
 

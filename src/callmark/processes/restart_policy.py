@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
 import structlog
 from msgspec import Struct
 
@@ -113,7 +114,7 @@ async def note(unit: Unit, board: Notices) -> bool:
     except CannotAskError as exc:
         board.say(unit.name, f"cannot be asked: {exc}")
         return True
-    except (OSError, ValueError, EOFError):
+    except (OSError, msgspec.DecodeError, ValueError, EOFError):
         board.say(unit.name, "does not answer")
         return False
     board.say(unit.name, "; ".join(f"{part}: {why}" for part, why in troubles.items()))

@@ -119,7 +119,7 @@ def read_flash(request: Request, *, at: str) -> tuple[str, str] | None:
     """Kind and text of a message to be shown once."""
     try:
         kind, said = _flash(urlsafe_b64decode(read(request, FLASH, at=at)))
-    except ValueError:  # of which msgspec's errors are some
+    except (msgspec.DecodeError, ValueError):
         return None
     return (kind, said) if kind in {"success", "warning", "danger", "info"} else None
 

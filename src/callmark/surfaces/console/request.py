@@ -310,7 +310,7 @@ def _read_shown(*texts: str) -> dict[str, str | list[str]]:
     """What a form says that its page showed; nothing where it says nothing of the kind."""
     try:
         return _shown(texts[0]) if texts else {}
-    except ValueError:  # of which msgspec's errors are some
+    except (msgspec.DecodeError, ValueError):
         return {}
 
 

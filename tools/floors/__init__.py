@@ -1,0 +1,1 @@
+"""What `make floors` runs."""
