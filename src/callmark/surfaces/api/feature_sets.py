@@ -13,7 +13,7 @@ from callmark.instants import iso_us
 from callmark.surfaces.api.doc_parts import BAD_LIMIT, BAD_PAGE, DATE_TIME, LIMIT, PAGE, UUID
 from callmark.surfaces.api.example_values import ACCOUNT_ID, LABEL_ID
 from callmark.surfaces.api.filters import DEPARTMENT, OPERATION, PROCESS, TWO_FILTERS, bad_filter, one_filter
-from callmark.surfaces.api.request import ApiRequest, page_and_limit
+from callmark.surfaces.api.request import ApiRequest, page_of, page_size_of
 from callmark.surfaces.api.route import Doc
 from callmark.surfaces.http import Response, render
 
@@ -119,7 +119,7 @@ DOC = Doc(
 async def list_feature_sets(request: ApiRequest) -> Response:
     """`GET /clients/{id}/number_management/feature_sets`: a page, newest first, with the count of pages."""
     within = _within(request)
-    page, limit = page_and_limit(request)
+    limit, page = page_size_of(request), page_of(request)
     found, total = await feature_sets.list_placed(request.deps, request.account_id, within, page=page, limit=limit)
     return render(FeatureSetsOut([_shown(placed) for placed in found], PagingOut(ceil(total / limit))))
 

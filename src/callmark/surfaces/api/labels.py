@@ -9,7 +9,7 @@ from callmark.domain.labels import service as labels
 from callmark.instants import iso_us
 from callmark.surfaces.api.doc_parts import BAD_LIMIT, BAD_PAGE, DATE_TIME, LIMIT, PAGE, UUID
 from callmark.surfaces.api.example_values import LABEL_ID
-from callmark.surfaces.api.request import ApiRequest, page_and_limit
+from callmark.surfaces.api.request import ApiRequest, page_of, page_size_of
 from callmark.surfaces.api.route import Doc
 from callmark.surfaces.http import Response, render
 
@@ -63,7 +63,7 @@ DOC = Doc(
 
 async def list_labels(request: ApiRequest) -> Response:
     """`GET /clients/{id}/labels`: a bare array, newest first, empty when there is none."""
-    page, limit = page_and_limit(request)
+    page, limit = page_of(request), page_size_of(request)
     found = await labels.list_dynamic(request.deps, request.account_id, page=page, limit=limit)
     return render(
         [

@@ -20,7 +20,7 @@ from callmark.surfaces.api.feature_sets import PagingOut
 from callmark.surfaces.api.filters import one_filter
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.numbers_doc import FILTERS, DelistedOut, NumberOut, NumbersOut, PublishedOut
-from callmark.surfaces.api.request import ApiRequest, page_and_limit, refuse
+from callmark.surfaces.api.request import ApiRequest, page_of, page_size_of, refuse
 from callmark.surfaces.bodies import NOT_JSON, decode_loose
 from callmark.surfaces.http import Response, render
 
@@ -58,7 +58,7 @@ async def delist_numbers(request: ApiRequest) -> Response:
 async def list_numbers(request: ApiRequest) -> Response:
     """`GET …/number_management/numbers`: newest first, at most one filter (contract D30)."""
     place = _place(request)
-    page, limit = page_and_limit(request)
+    limit, page = page_size_of(request), page_of(request)
     found = await number_search.read_page(request.deps, request.account_id, place, page=page, limit=limit)
     pages = PagingOut(number_search.page_count(found.total, limit))
     account, told = str(request.account_id), cache(iso_us)  # numbers of one request were made at one instant

@@ -255,13 +255,13 @@ NUMBERS_DOC = Doc(
     },
     params=(
         *FILTERS,
-        PAGE,
         LIMIT,
+        PAGE,
     ),
     errors=(
-        BAD_PAGE,
-        BAD_LIMIT,
         TWO_FILTERS,
         *map(bad_filter, FILTERS),
+        BAD_LIMIT,
+        BAD_PAGE,
     ),
 )

@@ -69,13 +69,17 @@ _LAST_PAGE = 10**12
 """No list is so long: a page beyond it is as empty as this one. With any limit it can be counted in 64 bits."""
 
 
-def page_and_limit(request: ApiRequest) -> tuple[int, int]:
-    """`page` and `limit` of the query. Source: contract D29: whole numbers from 1, limit at most 10,000.
+def page_of(request: ApiRequest) -> int:
+    """`page` of the query, from 1 (contract D29). A page of any greatness is allowed; one past the end is empty."""
+    return whole(request, "page", 1, least=1, held_at=_LAST_PAGE)
 
-    A page of any greatness is allowed; one past the end is empty.
+
+def page_size_of(request: ApiRequest) -> int:
+    """`limit` of a list with pages, from 1 to 10,000 (contract D29).
+
+    Each route reads the two in the order of its table: of two faults the first one there is named (contract D2).
     """
-    page = whole(request, "page", 1, least=1, held_at=_LAST_PAGE)
-    return page, limit_of(request, 1000, most=LARGEST_LIMIT)
+    return limit_of(request, 1000, most=LARGEST_LIMIT)
 
 
 def limit_of(request: ApiRequest, default: int, *, most: int) -> int:
