@@ -97,6 +97,14 @@ async def test_a_fault_has_the_documented_body_in_the_envelope_of_its_route(inst
     await installed.control("PUT", "faults", {"slug": "invalid-input", "count": 2})
     assert (await installed.token()).json() == {"slug": "invalid-input", "message": "request body is invalid"}
     assert (await installed.control("GET", "faults"))["count"] == 1
+    await installed.control("PUT", "faults", {"status": 401})
+    assert (await installed.token()).json() == {
+        "slug": "authorization-error",
+        "message": "invalid api_key or key_id",
+    }
+    await installed.control("PUT", "faults", {"status": 404})
+    logs = await installed.serve.client.get(f"/clients/{installed.cast.account.id}/openapi/callback-logs/summary")
+    assert (logs.status_code, logs.json()) == (404, {"message": "No CMB found for client Id"})
     await installed.control("DELETE", "faults", status=204)
     assert (await installed.push("919900000001")).status_code == 200
 

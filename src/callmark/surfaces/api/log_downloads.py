@@ -116,7 +116,7 @@ async def feedback_logs(request: ApiRequest) -> Response:
     file_format = _format(request)
     campaign_id = _campaign(request.path["surveyId"])
     if campaign_id is None:
-        return _nothing(_NO_FEEDBACK)
+        return nothing(_NO_FEEDBACK)
     before = request.deps.clock.now() + _MICROSECOND
     file = LogFile(request.account_id, EventType.USER_FEEDBACK, campaign_id, since, before, file_format)
     return await _link(request, file, _NO_FEEDBACK)
@@ -124,10 +124,11 @@ async def feedback_logs(request: ApiRequest) -> Response:
 
 async def _link(request: ApiRequest, file: LogFile, otherwise: str) -> Response:
     link = await log_downloads.make_link(request.deps, file, by=await actor_of(request))
-    return _nothing(otherwise) if link is None else render(UrlOut(link.url))
+    return nothing(otherwise) if link is None else render(UrlOut(link.url))
 
 
-def _nothing(message: str) -> Response:
+def nothing(message: str) -> Response:
+    """The answer where there is nothing to download: the message alone, as the published page shows it."""
     answer = render({"message": message}, NotFound.status)
     answer.headers.append(help_link(NotFound.slug))
     return answer

@@ -189,8 +189,8 @@ def _shapes() -> _Shapes:
     }
 
 
-Before = Callable[[ApiRoute], Awaitable[None]]
-"""Called before a request to a route is read; what it raises is the answer."""
+Before = Callable[[ApiRoute], Awaitable[Response | None]]
+"""Called before a request to a route is read; what it gives or raises, if anything, is the answer."""
 
 
 class Api:
@@ -214,11 +214,11 @@ class Api:
             family, limit = route.family, route.bucket
             if route.counts is not None:
                 headers += rate_headers(untouched(route.counts))
-            if self._before is not None:
-                await self._before(route)
+            answer = await self._before(route) if self._before is not None else None
             total_s = REAL_TIME_S if route.bucket is REAL_TIME else inf
-            with self._share(route, scope), patience.of(total_s=total_s, each_s=EACH_WAIT_S):
-                answer = await self._answer(route, path, scope, receive, headers)
+            if answer is None:
+                with self._share(route, scope), patience.of(total_s=total_s, each_s=EACH_WAIT_S):
+                    answer = await self._answer(route, path, scope, receive, headers)
         except InvalidInput as exc:
             answer = _refused(family, exc)
         except AppError as exc:

@@ -25,6 +25,7 @@ from callmark.kit.errors import (
     Unavailable,
     UnsupportedMedia,
 )
+from callmark.surfaces.api.log_downloads import nothing
 from callmark.surfaces.api.route import ApiRoute, Family
 from callmark.surfaces.emulator import state_queries
 from callmark.surfaces.emulator.control_api import wire
@@ -132,19 +133,25 @@ class Interceptor:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
-    async def __call__(self, route: ApiRoute) -> None:
-        """Raises the error that this request is to be answered with, if any."""
+    async def __call__(self, route: ApiRoute) -> Response | None:
+        """Gives or raises the error that this request is to be answered with, if any."""
         if not route.path.startswith(_FROM_THE_CONTRACT):
-            return
+            return None
         async with self._deps.db.connection() as tx:
             latency_ms, slug = await state_queries.take_fault(tx)
         if latency_ms:
             await self._deps.real_clock.sleep(timedelta(milliseconds=latency_ms))
-        if slug is not None:
-            raise _error(slug, route)
+        return None if slug is None else _answer(slug, route)
 
 
-def _error(slug: str, route: ApiRoute) -> AppError:
+def _answer(slug: str, route: ApiRoute) -> Response:
+    """The answer that has a shape of its own. Raises the others, with the route's own text where it has one."""
+    own = next((one for one in route.doc.errors if one.status == KNOWN[slug]), None) if route.doc else None
+    if own and own.bare:
+        return nothing(own.message)
+    if own and slug == Unauthenticated.slug:
+        raise Unauthenticated(own.message)
     if slug == InvalidInput.slug and route.family is Family.B:
-        return InvalidInput("Request body is invalid: malformed JSON")
-    return _ERRORS[slug]()
+        raise InvalidInput("Request body is invalid: malformed JSON")
+    error = _ERRORS[slug]()
+    raise error
