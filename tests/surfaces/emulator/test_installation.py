@@ -26,6 +26,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.ids import KeyId
+from callmark.domain.personalisation.daily_figures.jobs import count_days
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import SystemClock
@@ -217,6 +218,7 @@ async def test_a_reset_is_safe_while_pushes_are_in_flight(installed: Installed) 
     await installed.control("POST", "reset")
     async with installed.deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM call_record") == 0
+    await count_days(installed.deps)
     for n in range(1, 9):
         screen = await installed.control("GET", f"handsets/91990000000{n}/screen?caller={CALLER}")
         assert screen["why"] == NOTHING_KNOWN

@@ -84,8 +84,11 @@ async def select_running_jobs(tx: Tx, now: datetime, leases: Sequence[UUID] | No
 
 
 async def count_from_the_beginning(tx: Tx) -> None:
-    """The figures of days have counted nothing yet."""
-    await tx.execute("UPDATE count_mark SET up_to_at = '-infinity', up_to_id = '00000000-0000-0000-0000-000000000000'")
+    """The figures of days have counted nothing yet: each mark is what the migration that made it put there."""
+    await tx.execute(
+        "UPDATE count_mark SET up_to_at = CASE WHEN what <> 'batches' THEN '-infinity'::timestamptz END,"
+        " up_to_id = '00000000-0000-0000-0000-000000000000'"
+    )
 
 
 async def empty_queues(tx: Tx) -> None:
