@@ -263,12 +263,9 @@ def _of_handsets() -> dict[str, Statement]:
             tx, [(on.receiver, on.now, on.real_now)]
         ),
         "a call is reported": lambda tx, on: calls.merge(tx, on.call()),
-        "what is known of a call and its receiver": lambda tx, on: calls.before(
-            tx, on.receiver, CallId(new_id()), (on.now, on.now), 5, None
-        ),
-        "the same, of a call that showed a record": lambda tx, on: calls.before(
-            *(tx, on.receiver, CallId(new_id()), (on.now, on.now), 5),
-            (RecordKey(on.receiver, on.ends_at, RecordId(new_id())), on.caller),
+        "what is known of a call and its receiver": lambda tx, on: calls.before_each(tx, [_reported(on)]),
+        "the same, of a call that showed a record": lambda tx, on: calls.before_each(
+            tx, [_reported(on, RecordKey(on.receiver, on.ends_at, RecordId(new_id())))]
         ),
         "a call is looked up": lambda tx, on: calls.find(tx, on.receiver, CallId(new_id())),
         "whether a call was missed": lambda tx, on: calls.any_missed(
@@ -286,6 +283,10 @@ def _of_handsets() -> dict[str, Statement]:
             tx, on.receiver, on.cast.account.id, on.caller, (on.now, on.now), 5
         ),
     }
+
+
+def _reported(on: Stored, record: RecordKey | None = None) -> calls.Reported:
+    return calls.Reported(on.receiver, CallId(new_id()), on.caller, record, on.now, on.now, 5)
 
 
 def _of_events() -> dict[str, Statement]:

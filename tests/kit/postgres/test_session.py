@@ -42,6 +42,17 @@ async def test_a_pool_s_connection_compiles_nothing_at_its_first_use_and_the_nex
         await db.close()
 
 
+async def test_a_pool_s_connection_plans_each_run_for_its_values(engines: Engines) -> None:
+    """A plan for all values, which PostgreSQL would keep after five runs, has no use of an index that few need."""
+    db = await Database.open(engines.dsn, size=1, name="plans", connected_within_s=PATIENT_S)
+    async with db.connection() as tx:
+        for number in range(9):
+            await tx.fetchval("SELECT $1::int", number)
+        plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = 'SELECT $1::int'"
+        assert tuple(*await tx.fetch(plans)) == (0, 9)
+    await db.close()
+
+
 async def test_a_kept_connection_keeps_plans_and_reads_no_table_from_end_to_end(serializable: Engines) -> None:
     async with pooled(serializable.dsn) as dsn:
         kept = KeptConnections(dsn, size=1, name="kept", connected_within_s=PATIENT_S)

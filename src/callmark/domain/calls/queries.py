@@ -101,6 +101,21 @@ async def find(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None:
     return _call(row) if row else None
 
 
+class Reported(NamedTuple):
+    """A call that is reported, and the record that it showed, which is found by its caller too.
+
+    Calls of the receiver are counted that were reported in a period, `most` at the highest.
+    """
+
+    receiver: PhoneNumber
+    call_id: CallId
+    caller: PhoneNumber
+    record: RecordKey | None
+    since: datetime
+    until: datetime
+    most: int
+
+
 class Before(NamedTuple):
     """What is known when a call is reported: how many calls of the receiver, this one, and whose record it shows."""
 
@@ -109,40 +124,39 @@ class Before(NamedTuple):
     record_owner: AccountId | None
 
 
-async def before(
-    tx: Tx,
-    receiver: PhoneNumber,
-    call_id: CallId,
-    period: tuple[datetime, datetime],
-    most: int,
-    shown: tuple[RecordKey, PhoneNumber] | None,
-) -> Before:
-    """What is known; calls of a period are counted, `most` at the highest, and a record is found by its caller too.
+async def before_each(tx: Tx, reported: Sequence[Reported]) -> list[Before]:
+    """What is known before each of these reports.
 
     Primary key, over the receiver's calls; that of records, for a call that showed one.
     """
-    key, caller = shown or (None, None)
-    record = (key.ends_at, key.id, caller) if key else ()
-    row = await fetch_one(
-        tx,
-        "SELECT (SELECT count(*) FROM (SELECT FROM call WHERE receiver_number = $1"
-        " AND reported_at > $2 AND reported_at <= $3 LIMIT $4) AS calls) AS call_count,"
-        " EXISTS (SELECT FROM call WHERE receiver_number = $1 AND id = $5) AS is_known,"
-        f" {_RECORD_OWNER if key else 'NULL::uuid'} AS record_owner",
-        receiver,
-        *period,
-        most,
-        call_id,
-        *record,
+    rows = await tx.fetch(
+        _BEFORE,
+        [one.receiver for one in reported],
+        [one.call_id for one in reported],
+        [one.caller for one in reported],
+        [one.record and one.record.ends_at for one in reported],
+        [one.record and one.record.id for one in reported],
+        [one.since for one in reported],
+        [one.until for one in reported],
+        [one.most for one in reported],
     )
-    owner = row["record_owner"]
-    return Before(row["call_count"], row["is_known"], AccountId(owner) if owner else None)
+    return [Before(*row) for row in rows]
 
 
-_RECORD_OWNER: LiteralString = (
-    "(SELECT account_id FROM call_record WHERE receiver_number = $1 AND ends_at = $6 AND id = $7"
-    " AND caller_number = $8)"
-)
+_BEFORE = """
+SELECT
+  (SELECT count(*) FROM (
+    SELECT FROM call WHERE receiver_number = a.receiver AND reported_at > a.since AND reported_at <= a.until
+    LIMIT a.most
+  ) AS calls) AS call_count,
+  EXISTS (SELECT FROM call WHERE receiver_number = a.receiver AND id = a.call_id) AS is_known,
+  (SELECT account_id FROM call_record r WHERE r.receiver_number = a.receiver AND r.ends_at = a.ends_at
+    AND r.id = a.record_id AND r.caller_number = a.caller) AS record_owner
+FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[], $6::timestamptz[], $7::timestamptz[],
+  $8::int[]) WITH ORDINALITY
+  AS a (receiver, call_id, caller, ends_at, record_id, since, until, most, place)
+ORDER BY a.place
+"""
 
 
 async def any_missed(

@@ -34,11 +34,11 @@ async def report(deps: Deps, receiver: PhoneNumber, fact: CallReport) -> None:
     if record is not None and record.receiver_number != receiver:
         raise Forbidden("record belongs to another receiver")
     now, most = deps.clock.now(), deps.settings.calls_a_day
-    shown = (record, fact.caller) if record else None
+    reported = queries.Reported(receiver, fact.call_id, fact.caller, record, *past(_DAY, now), most)
+    (found,) = await deps.gather(queries.before_each, [reported])
+    if not found.is_known and 0 < most <= found.call_count:
+        raise Conflict("this receiver has reached the limit of reported calls within 24 hours")
     async with deps.db.connection() as tx:
-        found = await queries.before(tx, receiver, fact.call_id, past(_DAY, now), most, shown)
-        if not found.is_known and 0 < most <= found.call_count:
-            raise Conflict("this receiver has reached the limit of reported calls within 24 hours")
         owner = found.record_owner
         if owner is None and not found.is_known:  # whose call a known one was, its first report says
             owner = (await numbers.holders(tx, [fact.caller])).get(fact.caller)

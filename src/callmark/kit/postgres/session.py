@@ -21,8 +21,11 @@ READ_COMMITTED: LiteralString = "SET default_transaction_isolation = 'read commi
 For every connection; with another isolation such a statement would end with an error, or see what was before.
 """
 
-POOLED: LiteralString = f"SET jit = off; {READ_COMMITTED}; {_NOTICES_OUR_END}"
-KEPT: LiteralString = f"{POOLED}; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
+_SHARED: LiteralString = f"SET jit = off; {READ_COMMITTED}; {_NOTICES_OUR_END}"
+POOLED: LiteralString = f"{_SHARED}; SET plan_cache_mode = force_custom_plan"
+"""Each run is planned for its values (docs/decisions/0086-plans-by-values.md)."""
+
+KEPT: LiteralString = f"{_SHARED}; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
 """For `kit.fastpath.kept_connections`, which says why."""
 
 UNTIMED: LiteralString = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
