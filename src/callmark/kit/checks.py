@@ -102,22 +102,69 @@ async def outgoing(tx: Tx) -> CheckResult:
     return CheckResult("outgoing", ok=True, detail=told_held(held_at) if held_at else "webhooks and mails are sent")
 
 
+class OpenConnections(msgspec.Struct, frozen=True):
+    """How many connections are `used`, of `most` that are allowed: by the server (`whose` is empty), or by another."""
+
+    used: int
+    most: int
+    whose: str = ""
+    how: str = "max_connections"
+    """What says how many."""
+
+
 async def connections(tx: Tx) -> CheckResult:
-    """Whether the server has connections left."""
-    used, most = await count_connections(tx)
-    few = used / most > MOST_SHARE_OF_CONNECTIONS
-    advice = "Raise max_connections, or lower CALLMARK_POOL_SIZE or the number of processes." if few else ""
-    return CheckResult("connections", ok=not few, detail=f"{used} of {most} connections are open", advice=advice)
+    """Whether there are connections left, by the server's limit, the role's and the database's."""
+    found = await count_connections(tx)
+    few = found.used > MOST_SHARE_OF_CONNECTIONS * found.most
+    advice = f"Raise {found.how}, or lower CALLMARK_POOL_SIZE or the number of processes." if few else ""
+    detail = f"{found.used} of {found.most} connections{found.whose} are open"
+    return CheckResult("connections", ok=not few, detail=detail, advice=advice)
 
 
-async def count_connections(tx: Tx) -> tuple[int, int]:
-    """How many connections are open to the server, and how many it allows."""
+async def count_connections(tx: Tx) -> OpenConnections:
+    """How many connections are open, of all programs, and how many are allowed: by the limit that is reached first.
+
+    Also where others' sessions are hidden, down to their kind; workers of the server itself have no user or no
+    database. Superusers have no limit but the server's.
+    """
     row = await fetch_one(
         tx,
-        "SELECT count(*) AS used, current_setting('max_connections')::integer AS most FROM pg_stat_activity"
-        " WHERE backend_type = 'client backend'",
+        """
+        WITH me AS (SELECT oid, rolname, rolsuper, rolconnlimit FROM pg_roles WHERE rolname = session_user),
+        session AS MATERIALIZED (
+          SELECT datid, usesysid FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL
+            AND coalesce(backend_type, 'client backend') = 'client backend'
+        )
+        SELECT used, most, whose, how FROM (
+          SELECT (SELECT count(*) FROM session) AS used, current_setting('max_connections')::integer
+              - CASE WHEN rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::integer
+                + coalesce(current_setting('reserved_connections', true), '0')::integer END AS most,
+            '' AS whose, 'max_connections' AS how FROM me
+          UNION ALL
+          SELECT (SELECT count(*) FROM session WHERE usesysid = oid), rolconnlimit, ' of the role ' || rolname,
+            'the role''s CONNECTION LIMIT' FROM me WHERE rolconnlimit >= 0 AND NOT rolsuper
+          UNION ALL
+          SELECT (SELECT count(*) FROM session WHERE datid = d.oid), datconnlimit, ' of the database',
+            'the database''s CONNECTION LIMIT' FROM me, pg_database d
+          WHERE datname = current_database() AND datconnlimit >= 0 AND NOT rolsuper
+        ) AS counted ORDER BY used::float / greatest(most, 1) DESC LIMIT 1
+        """,
     )
-    return row["used"], row["most"]
+    return OpenConnections(**row)
+
+
+async def sessions(tx: Tx) -> CheckResult:
+    """Whether PostgreSQL lets us see what our processes' sessions do."""
+    row = await fetch_one(
+        tx,
+        "SELECT count(*) AS hidden, quote_ident(current_user) AS role FROM pg_stat_activity"
+        " WHERE datname = current_database() AND usesysid IS NOT NULL AND backend_type IS NULL"
+        " AND (application_name LIKE 'callmark %' OR pid = pg_backend_pid())",
+    )
+    if not row["hidden"]:
+        return CheckResult("sessions", ok=True, detail="Callmark may see what its own do")
+    detail = f"PostgreSQL hides from the role {row['role']} what Callmark's own do, so some work waits longer"
+    return CheckResult("sessions", ok=True, detail=detail, advice=f"GRANT pg_read_all_stats TO {row['role']};")
 
 
 async def database_size(tx: Tx) -> CheckResult:

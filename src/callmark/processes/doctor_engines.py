@@ -41,6 +41,8 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
             yield await checks.encoding(tx)
             schema = await checks.schema(tx)
             yield schema
+            yield await checks.connections(tx)
+            yield await checks.sessions(tx)
             yield await checks.clock(tx, SystemClock())
             if schema.ok:
                 yield await _secret_key(tx, settings)

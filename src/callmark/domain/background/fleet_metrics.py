@@ -76,8 +76,16 @@ _OUTSTANDING = ReadMetric(
 _HELD = ReadMetric(
     "callmark_outgoing_held", "gauge", "1 while the installation is a copy that sends no webhooks and emails, else 0."
 )
-_CONNECTIONS = ReadMetric("callmark_database_connections", "gauge", "Connections open to the PostgreSQL server.")
-_MOST_CONNECTIONS = ReadMetric("callmark_database_connections_max", "gauge", "Connections that the server allows.")
+_CONNECTIONS = ReadMetric(
+    "callmark_database_connections",
+    "gauge",
+    "Connections open to the PostgreSQL server, or those that count for the limit below.",
+)
+_MOST_CONNECTIONS = ReadMetric(
+    "callmark_database_connections_max",
+    "gauge",
+    "Connections that are allowed: by the server, the role or the database, whichever limit is nearest.",
+)
 _SIZE = ReadMetric("callmark_database_size_bytes", "gauge", "Size of the database.")
 
 _CERTIFICATE_ENDS = ReadMetric(
@@ -144,7 +152,7 @@ def _periodic(deps: Deps, jobs: Iterable[PeriodicJob]) -> Metric:
 async def _engine(deps: Deps, tx: Tx) -> list[Metric]:
     real_now = deps.real_clock.now()
     applied = await applied_steps(tx)
-    used, most = await checks.count_connections(tx)
+    connections = await checks.count_connections(tx)
     alive = Counter(beat.kind for beat in await heartbeats_of(tx) if beat.is_alive)
     ahead = await days_ahead(tx, deps.clock.now().astimezone(UTC).date(), DAILY_TABLES)
     return [
@@ -153,8 +161,8 @@ async def _engine(deps: Deps, tx: Tx) -> list[Metric]:
         _SCHEMA.of(max(applied, default=0)),
         _OUTSTANDING.of(len(outstanding(applied))),
         _HELD.of(await held_since(tx) is not None),
-        _CONNECTIONS.of(used),
-        _MOST_CONNECTIONS.of(most),
+        _CONNECTIONS.of(connections.used),
+        _MOST_CONNECTIONS.of(connections.most),
         _SIZE.of(await checks.size_bytes(tx)),
         _CERTIFICATE_ENDS.of(
             {(kind,): (at - real_now).total_seconds() for kind, at in (await signer_certificates.ends(tx)).items()}

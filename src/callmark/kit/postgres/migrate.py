@@ -153,8 +153,8 @@ async def _lock(tx: Tx, clock: Clock, deadline: float, tell: Tell) -> None:
 async def _holder(tx: Tx) -> str:
     """Who has the lock of those that change the schema, for people."""
     rows = await tx.fetch(
-        "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown') AS program, coalesce(extract(epoch FROM"
-        " clock_timestamp() - coalesce(a.xact_start, a.backend_start))::integer, 0) AS seconds FROM pg_stat_activity a"
+        "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown') AS program, extract(epoch FROM"
+        " clock_timestamp() - coalesce(a.xact_start, a.backend_start))::integer AS seconds FROM pg_stat_activity a"
         " JOIN pg_locks l USING (pid) WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()"
         " AND l.database = a.datid AND l.classid = $1 AND l.objid = $2 AND l.objsubid = 1",
         *divmod(LOCK, 1 << 32),
@@ -163,7 +163,9 @@ async def _holder(tx: Tx) -> str:
 
 
 def _told(rows: Sequence[Row]) -> str:
-    return ", ".join(f"{row['program']} (process {row['pid']}, for {row['seconds']} s)" for row in rows)
+    """The programs, and for how long each has it, unless PostgreSQL hides that from our role."""
+    since = ["" if row["seconds"] is None else f", for {row['seconds']} s" for row in rows]
+    return ", ".join(f"{row['program']} (process {row['pid']}{for_s})" for row, for_s in zip(rows, since, strict=True))
 
 
 async def _run(tx: DatabaseConnection, step: Migration, clock: Clock, within_s: float) -> bool:
@@ -192,8 +194,9 @@ async def _holders(tx: Tx) -> str:
     rows = await tx.fetch(
         "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown') AS program,"
         " extract(epoch FROM clock_timestamp() - a.xact_start)::integer AS seconds FROM pg_stat_activity a"
-        " WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() -"
-        " interval '1 s' AND EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = a.pid"
+        " WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()"
+        " AND coalesce(a.xact_start, '-infinity') < clock_timestamp() - interval '1 s'"
+        " AND EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = a.pid"
         " AND l.granted AND c.relnamespace = current_schema()::regnamespace) ORDER BY a.xact_start LIMIT 3"
     )
     return f"locks of {_told(rows)}" if rows else "locks of short transactions"
