@@ -1,13 +1,16 @@
-"""The wheel: it is not built without the browser's files, and `make dist` finds what is missing or different in it."""
+"""The packages: none is built without the browser's files, and `make dist` finds what is wrong in one."""
 
 import runpy
 import shutil
+import tarfile
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner
-from tools.check_wheel import SOURCE, faults, package_files
+from tools.check_packages import SOURCE, package_files, sdist_faults, wheel_faults
 from tools.sources import ROOT
 
 from callmark import __version__
@@ -30,16 +33,44 @@ def wheel(folder: Path, *, without: str = "", other: str = "", more: str = "", v
 
 
 def test_a_wheel_of_this_tree_has_no_fault(tmp_path: Path) -> None:
-    assert list(faults(wheel(tmp_path))) == []
+    assert list(wheel_faults(wheel(tmp_path))) == []
     assert SOURCE / "callmark/surfaces/static/vendor/icons.svg" in package_files()
 
 
 def test_what_is_wrong_in_a_wheel_is_named(tmp_path: Path) -> None:
     sprite = "callmark/surfaces/static/vendor/icons.svg"
-    assert [fault.endswith(f"lacks {sprite}") for fault in faults(wheel(tmp_path, without=sprite))] == [True]
-    assert [fault.endswith(f"{PAGE} is not as in src") for fault in faults(wheel(tmp_path, other=PAGE))] == [True]
-    assert ["callmark/left.py" in fault for fault in faults(wheel(tmp_path, more="callmark/left.py"))] == [True]
-    assert ["its version is not" in fault for fault in faults(wheel(tmp_path, version="9"))] == [True]
+    assert [fault.endswith(f"lacks {sprite}") for fault in wheel_faults(wheel(tmp_path, without=sprite))] == [True]
+    assert [fault.endswith(f"{PAGE} is not as in src") for fault in wheel_faults(wheel(tmp_path, other=PAGE))] == [True]
+    assert ["callmark/left.py" in fault for fault in wheel_faults(wheel(tmp_path, more="callmark/left.py"))] == [True]
+    assert ["its version is not" in fault for fault in wheel_faults(wheel(tmp_path, version="9"))] == [True]
+
+
+TRACKED = [ROOT / "pyproject.toml", ROOT / "src/callmark/main.py"]
+
+
+def sdist_says(folder: Path, names: Sequence[str], *, other: str = "", version: str = __version__) -> list[str]:
+    """What is wrong with an sdist that has these files, the build's own and those that npm brings."""
+    path = folder / f"callmark-{version}.tar.gz"
+    brought = [str(file.relative_to(ROOT)) for file in package_files() if "vendor" in file.parts]
+    with tarfile.open(path, "w:gz") as packed:
+        for name in ("PKG-INFO", *names, *brought):
+            held = (ROOT / name).read_bytes() if (ROOT / name).exists() and name != other else b"something else"
+            member = tarfile.TarInfo(f"callmark-{version}/{name}")
+            member.size = len(held)
+            packed.addfile(member, BytesIO(held))
+    return [fault.removeprefix(path.name) for fault in sdist_faults(path, TRACKED)]
+
+
+def test_an_sdist_has_what_git_tracks_and_nothing_else(tmp_path: Path) -> None:
+    tracked = [str(file.relative_to(ROOT)) for file in TRACKED]
+    assert sdist_says(tmp_path, tracked) == []
+    assert sdist_says(tmp_path, [*tracked, ".env", "deploy/key.pem"]) == [
+        " should not have .env",
+        " should not have deploy/key.pem",
+    ]
+    assert sdist_says(tmp_path, tracked[:1]) == [" lacks src/callmark/main.py"]
+    assert sdist_says(tmp_path, tracked, other="pyproject.toml") == [": pyproject.toml is not as in this folder"]
+    assert sdist_says(tmp_path, tracked, version="9") == [f": its version is not {__version__}"]
 
 
 def test_nothing_is_built_without_the_browsers_files(tmp_path: Path) -> None:
