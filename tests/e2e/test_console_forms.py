@@ -1,10 +1,11 @@
-"""Forms of the console on their way to the server."""
+"""Forms of the console on their way to the server, and pages that are left open meanwhile."""
 
+import re
 from typing import Any
 
 from playwright.sync_api import Route, expect
 from tests.e2e.browsing import stop_time
-from tests.e2e.console_browsing import ConsoleTabs, check_page
+from tests.e2e.console_browsing import ConsoleTabs, check_page, sign_in
 
 
 def test_a_form_that_was_stopped_on_its_way_is_sent_again_without_a_reload(console: ConsoleTabs) -> None:
@@ -85,3 +86,25 @@ def test_a_filter_that_is_half_typed_is_not_asked_for_as_empty(console: ConsoleT
         with page.expect_response(lambda answer: "since=2026-11-27" in answer.url):
             since.fill("2026-11-27")
         expect(said).to_have_count(0)
+
+
+def test_a_page_stays_and_gets_nothing_of_who_signs_in_in_another_tab(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", account=1)
+    page.goto("/console/keys/new")
+    page.get_by_label("Key Name").fill("shown once")
+    page.get_by_role("button", name="Generate").click()
+    other = page.context.new_page()
+    other.goto("/console/numbers")
+    name = other.locator(".cs-account-name").inner_text()
+    third = page.context.new_page()
+    third.goto("/console")
+    third.locator("summary.cs-person").click()
+    third.get_by_role("button", name="Sign out").click()
+    expect(page.locator("#acting")).to_contain_text("You are signed out, so this page no longer updates.")
+    expect(page.get_by_role("button", name="Copy secret API key")).to_be_visible()
+    check_page(page)
+    who = console.member("admin")
+    sign_in(third, who["email"], who["password"])
+    other.get_by_role("searchbox").fill("91")
+    expect(other.locator(".cs-account-name")).not_to_have_text(name)
+    expect(other).to_have_url(re.compile(r"/console/numbers\?.*q=91"))

@@ -136,10 +136,10 @@ class Browser(Struct):
 
     @property
     def csrf(self) -> str:
-        """A token that the console accepts from this browser."""
+        """A token that the console accepts from this browser. It names no person, as none did in older versions."""
         jar = self.http.cookies
         key = jar.get(cookies.SESSION) or jar.get(cookies.VISITOR) or "none"
-        return cookies.csrf_token(key, self.acting_for)
+        return cookies.csrf_token(key, cookies.Viewer(account_id=self.acting_for))
 
     async def follow(self, response: httpx.Response) -> httpx.Response:
         """The page an answer redirects to."""

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from tests.surfaces.console.browser import Visitors
 
-from callmark.domain.ids import AccountId
+from callmark.domain.ids import AccountId, MemberId, OperatorId
+from callmark.domain.sessions.model import Person
 from callmark.surfaces.console import cookies
 
 HTTP, HTTPS = "http://calls.example.com", "https://calls.example.com"
@@ -65,12 +66,22 @@ def test_no_installation_of_a_host_takes_the_cookies_of_one_at_another_port() ->
     assert cookies.read(_asking(back), cookies.SESSION, at=there) == ""
 
 
-def test_a_token_of_a_form_names_its_key_and_account_and_a_longer_one_is_none() -> None:
-    account = AccountId(UUID(int=7))
-    token = cookies.csrf_token("key", account)
+_ACCOUNT = AccountId(UUID(int=7))
+_MEMBER, _OPERATOR = Person(MemberId(UUID(int=8))), Person(operator_id=OperatorId(UUID(int=9)))
+
+
+@pytest.mark.parametrize("person", [Person(), _MEMBER, _OPERATOR])
+@pytest.mark.parametrize("account_id", [None, _ACCOUNT])
+def test_a_token_of_a_page_names_whom_it_was_made_for_and_no_other_can_be_put_in(
+    person: Person, account_id: AccountId | None
+) -> None:
+    viewer = cookies.Viewer(person, account_id)
+    token = cookies.csrf_token("key", viewer)
     assert cookies.is_csrf_token(token, "key")
-    assert cookies.account_of(token) == account
-    assert cookies.account_of(cookies.csrf_token("key")) is None
-    for longer in (token + "!", token + "\n" * 1_000_000):  # characters that Base64 skips
-        assert not cookies.is_csrf_token(longer, "key")
-        assert cookies.account_of(longer) is None
+    assert not cookies.is_csrf_token(token, "another key")
+    assert cookies.viewer_of(token) == viewer
+    for end in range(0, len(token), 4):
+        assert not cookies.is_csrf_token(token[:end], "key")
+    for changed in ("A" + token[1:-8] + "AAAAAAAA", token + "!" * 200, token + "\n" * 1_000_000):
+        assert not cookies.is_csrf_token(changed, "key")
+    assert cookies.viewer_of(token + "\n" * 1_000_000) == cookies.NOBODY  # characters that Base64 skips

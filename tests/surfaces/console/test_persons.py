@@ -1,7 +1,16 @@
 """Personal data in the console: a number is exported as a file, and erased after it was typed twice."""
 
 from tests.support.table_rows import put_row
-from tests.surfaces.console.browser import BASE, Browser, Visitors, errors_of, make_business, make_operator, text_of
+from tests.surfaces.console.browser import (
+    BASE,
+    Browser,
+    Visitors,
+    csrf_of,
+    errors_of,
+    make_business,
+    make_operator,
+    text_of,
+)
 
 from callmark.domain.deps import Deps
 from callmark.domain.persons import erasing, service
@@ -50,9 +59,11 @@ async def test_what_is_wrong_is_said_at_its_field(deps: Deps, olive: Browser) ->
     assert found == []
 
 
-async def test_a_form_that_comes_too_late_keeps_both_numbers(deps: Deps, olive: Browser, browse: Visitors) -> None:
+async def test_a_form_that_comes_too_late_keeps_both_numbers(deps: Deps, browse: Visitors) -> None:
     typed = {"number_to_erase": NUMBER, "number_again": f"+{NUMBER}"}
-    old = (await browse.as_operator(await make_operator(deps))).csrf
+    operator = await make_operator(deps)
+    old = csrf_of(await (await browse.as_operator(operator)).get(URL))
+    olive = await browse.as_operator(operator)
     answer = await olive.http.post(f"{URL}/erase", data={"csrf": old, **typed}, headers={"Origin": BASE})
     kept = text_of(await olive.follow(answer))
     assert f"Number to erase {NUMBER} Number again +{NUMBER}" in kept

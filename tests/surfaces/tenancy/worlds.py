@@ -3,6 +3,7 @@
 import re
 from uuid import UUID
 
+import msgspec
 from tests.support.factories import Sent, make_cast, make_label, phone, submit_batch
 from tests.surfaces.api.management.managing import make_everything
 from tests.surfaces.console.browser import make_operator
@@ -27,6 +28,7 @@ from callmark.domain.sessions.model import TOKEN_LENGTH, MemberState, Origin, Pe
 from callmark.instants import to_ms
 from callmark.kit.ids import new_id, random_text
 from callmark.record_rules.fields import NewRecord
+from callmark.surfaces.console.kept_forms import KeptForm
 
 World = dict[str, str]
 """The id of one thing of each kind."""
@@ -117,10 +119,11 @@ async def _signed_in(deps: Deps, person: Person) -> World:
         token = await sessions.begin_session(deps, tx, person, Origin("203.0.113.8", "test"))
     session = await sessions.find_session(deps, token)
     assert session
+    form = msgspec.msgpack.encode(KeptForm("/console/keys/new", [("name", "dialer")], [], had_password=False, page=""))
     return {
         "sessionId": str(session.id),
         "shownToken": await handovers.hand_to_session(deps, session, "keys/shown.html", b"{}"),
-        "keptFormToken": await handovers.hand_to_person(deps, person, "form", b""),
+        "keptFormToken": await handovers.hand_to_person(deps, person, "form", form),
     }
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from callmark.domain.deps import Deps
-from callmark.domain.sessions import queries
+from callmark.domain.sessions import handover_queries as queries
 from callmark.domain.sessions.model import TOKEN_LENGTH, Person, Session
 from callmark.kit.ids import random_text, sha256
 
@@ -30,7 +30,10 @@ async def hand_to_session(deps: Deps, session: Session, kind: str, content: byte
 
 
 async def hand_to_person(deps: Deps, person: Person, kind: str, content: bytes) -> str:
-    """A token that gives the content once, for 30 minutes, to this person; without one, to anyone who has the token."""
+    """A token that gives the content once, for 30 minutes, to this person; without one, to anyone who has the token.
+
+    Raises NotFound for a person who does not exist: a browser's cookie or an old page may name anybody.
+    """
     token = random_text(TOKEN_LENGTH)
     expires_at = deps.clock.now() + FORM_LIFETIME
     async with deps.db.connection() as tx:
@@ -53,6 +56,15 @@ async def look(deps: Deps, session: Session, kind: str, token: str) -> bytes | N
         return None
     async with deps.db.connection() as tx:
         sealed = await queries.select_handover(tx, sha256(token), kind, session.id, session.person, deps.clock.now())
+    return _open(token, sealed) if sealed else None
+
+
+async def look_at_anothers(deps: Deps, session: Session, kind: str, token: str) -> bytes | None:
+    """The content that waits for a person other than this session's, for a caller that says of it only that it does."""
+    if len(token) != TOKEN_LENGTH:
+        return None
+    async with deps.db.connection() as tx:
+        sealed = await queries.select_of_another(tx, sha256(token), kind, session.person, deps.clock.now())
     return _open(token, sealed) if sealed else None
 
 

@@ -32,10 +32,6 @@ LEFT JOIN client_account a ON a.id = coalesce(m.account_id, s.acting_account_id)
 WHERE s.created_at > $2 AND s.seen_at > $3 AND (m.state = 'active' OR o.id IS NOT NULL)
 """
 _SPELLINGS = "ANY (ARRAY (SELECT lower(one) FROM unnest($1::text[]) AS one))"
-_MINE = (
-    "sha256 = $1 AND kind = $2 AND (session_id IS NULL OR session_id = $3) AND (member_id IS NULL OR member_id = $4)"
-    " AND (operator_id IS NULL OR operator_id = $5) AND expires_at > $6"
-)
 
 
 async def select_known(tx: Tx, email: str) -> KnownPerson | None:
@@ -297,48 +293,6 @@ async def is_known_device(tx: Tx, sha256s: Sequence[bytes], member_id: MemberId,
         "SELECT EXISTS (SELECT FROM known_device WHERE sha256 = ANY ($1) AND member_id = $2 AND expires_at > $3)"
     )
     return await tx.fetchval(statement, sha256s, member_id, now)
-
-
-# handed from page to page ---------------------------------------------------------------------------------------------
-
-
-async def insert_handover(
-    tx: Tx,
-    sha256: bytes,
-    kind: str,
-    session_id: SessionId | None,
-    person: Person,
-    sealed: bytes,
-    expires_at: datetime,
-) -> None:
-    """Stores what the next page takes."""
-    await tx.execute(
-        "INSERT INTO handed_over (sha256, kind, session_id, member_id, operator_id, sealed, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        sha256,
-        kind,
-        session_id,
-        person.member_id,
-        person.operator_id,
-        sealed,
-        expires_at,
-    )
-
-
-async def take_handover(
-    tx: Tx, sha256: bytes, kind: str, session_id: SessionId, person: Person, now: datetime
-) -> bytes | None:
-    """Deletes and gives what was stored for this session, or for this person, or for nobody by name; None otherwise."""
-    statement = f"DELETE FROM handed_over WHERE {_MINE} RETURNING sealed"
-    return await tx.fetchval(statement, sha256, kind, session_id, person.member_id, person.operator_id, now)
-
-
-async def select_handover(
-    tx: Tx, sha256: bytes, kind: str, session_id: SessionId, person: Person, now: datetime
-) -> bytes | None:
-    """As `take_handover`, without deleting it."""
-    statement = f"SELECT sealed FROM handed_over WHERE {_MINE}"
-    return await tx.fetchval(statement, sha256, kind, session_id, person.member_id, person.operator_id, now)
 
 
 # ways in -------------------------------------------------------------------------------------------------------------

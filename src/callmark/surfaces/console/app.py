@@ -14,7 +14,7 @@ from callmark.domain.policy.model import Action
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Origin
 from callmark.kit.errors import AppError, Forbidden, MethodNotAllowed, NotFound
-from callmark.surfaces.console import admission, bodies, cookies, errors, kept_forms, other_account
+from callmark.surfaces.console import admission, bodies, cookies, errors, kept_forms, stale_pages
 from callmark.surfaces.console.pages import finish
 from callmark.surfaces.console.request import HOME, ConsoleRequest, Gone, page_of, with_query
 from callmark.surfaces.console.route import Access, ConsoleRoute
@@ -87,11 +87,11 @@ class Console:
         is_form = route.method == "POST"
         try:
             if route.needs is not Access.ANYBODY and request.session is None:
-                return await kept_forms.keep_for_sign_in(route, request) if is_form else _to_sign_in(request)
+                return await kept_forms.keep_for_sign_in(route, request) if is_form else await _signed_out(request)
             if is_form and (answer := await self._take_form(route, request)):
                 return answer
-            if not is_form and other_account.is_other(route, request):
-                return await other_account.answer(request)
+            if not is_form and stale_pages.is_stale(route, request):
+                return await stale_pages.answer(request)
             _check_needs(route.needs, request)
             admission.check_text(request)
             return await self._handled(route, request)
@@ -119,7 +119,7 @@ class Console:
         request.sent = await bodies.read_form(request.http, route.largest_bytes, is_trusted=is_trusted)
         if not cookies.is_csrf_token(request.sent_csrf, request.csrf_key):
             return await kept_forms.keep_for_session(route, request)
-        if other_account.is_other(route, request):
+        if stale_pages.is_stale(route, request):
             return await kept_forms.keep_for_account(route, request)
         return None
 
@@ -139,8 +139,13 @@ def _check_needs(needs: Action | Access, request: ConsoleRequest) -> None:
     policy.check(request.by.role, session.features, needs)
 
 
-def _to_sign_in(request: ConsoleRequest) -> Response:
-    """To the sign-in, and from there to the page that was asked for, with all of its query."""
+async def _signed_out(request: ConsoleRequest) -> Response:
+    """To the sign-in, and from there to the page that was asked for, with all of its query.
+
+    A page that only updates stays: it may show a secret that no other page will, or hold what someone types.
+    """
+    if request.is_poll:
+        return await stale_pages.answer_poll(request)
     wanted = page_of(request.http.headers.get("hx-current-url", "")) if request.is_htmx else request.address
     to = with_query(SIGN_IN, next="" if wanted in {HOME, HOME + "/"} else wanted)
     if request.is_htmx:

@@ -21,9 +21,9 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from callmark.domain.ids import AccountId
+from callmark.domain.ids import AccountId, MemberId, OperatorId
 from callmark.domain.sessions.known_browsers.service import LIFETIME as KNOWN_LIFETIME
-from callmark.domain.sessions.model import CODE_LIFETIME, DEVICE_LIFETIME
+from callmark.domain.sessions.model import CODE_LIFETIME, DEVICE_LIFETIME, Person
 from callmark.kit.ids import random_text
 
 _ALL = SESSION, VISITOR, CODE, DEVICE, BROWSER, FLASH, THEME, PERSON, FORMS = (
@@ -39,11 +39,25 @@ _ALL = SESSION, VISITOR, CODE, DEVICE, BROWSER, FLASH, THEME, PERSON, FORMS = (
 )
 _OF_HOST = "__Host-"
 _CSRF_BYTES, _ID_BYTES = 32, 16
-_LONGEST_TOKEN = 128
+_PERSON_BYTES = 1 + _ID_BYTES
+_LONGEST_TOKEN = 176
 """Of forms: the two halves, in Base64. A field may be of any length that a form has, and is read byte by byte."""
 _LONGEST_FLASH = 600
 """In characters, of at most four bytes each: browsers keep no cookie of more than 4,096 bytes."""
 _flash = msgspec.json.Decoder(tuple[str, str]).decode
+
+
+class Viewer(Struct, frozen=True):
+    """Whom a page was made for: the person, and the account that the session acted for.
+
+    Neither is named by a page for who is not signed in. A page from before an upgrade may name no person.
+    """
+
+    person: Person = Person()
+    account_id: AccountId | None = None
+
+
+NOBODY = Viewer()
 
 
 class Cookie(Struct, frozen=True):
@@ -132,32 +146,49 @@ def new_visitor(session_token: str = "") -> str:
     return _csrf(session_token, b" of a visitor").hex() if session_token else random_text(_CSRF_BYTES)
 
 
-def csrf_token(key: str, account_id: AccountId | None = None) -> str:
-    """A token for the forms of one page, of an operator that acts for this account.
+def csrf_token(key: str, viewer: Viewer = NOBODY) -> str:
+    """A token for all requests of one page, which names whom the page was made for.
 
     Masked again each time, so that compression tells nothing about it.
     """
-    account = account_id.bytes if account_id else b""
-    plain = _csrf(key, account) + account
+    names = _names(viewer)
+    plain = _csrf(key, names) + names
     mask = secrets.token_bytes(len(plain))
     return urlsafe_b64encode(mask + _xor(mask, plain)).decode()
 
 
 def is_csrf_token(token: str, key: str) -> bool:
-    """Whether the token was made for this key, with the account that it names."""
+    """Whether the token was made for this key, with the names that it has."""
     plain = _unmasked(token)
-    account = plain[_CSRF_BYTES:]
-    return len(account) in {0, _ID_BYTES} and hmac.compare_digest(plain[:_CSRF_BYTES], _csrf(key, account))
+    names = plain[_CSRF_BYTES:]
+    return _are_names(names) and hmac.compare_digest(plain[:_CSRF_BYTES], _csrf(key, names))
 
 
-def account_of(token: str) -> AccountId | None:
-    """The account that a token names, whatever key it was made for; None when it names none."""
-    account = _unmasked(token)[_CSRF_BYTES:]
-    return AccountId(UUID(bytes=account)) if len(account) == _ID_BYTES else None
+def viewer_of(token: str) -> Viewer:
+    """Whom a token names, whatever key it was made for. Only `is_csrf_token` says that it is one of ours."""
+    names = _unmasked(token)[_CSRF_BYTES:]
+    if not _are_names(names):
+        return Viewer()
+    kind, has_person = names[:1], len(names) % _ID_BYTES == 1
+    account, person = names[_PERSON_BYTES if has_person else 0 :], Person()
+    if has_person:
+        named = UUID(bytes=names[1:_PERSON_BYTES])
+        person = Person(MemberId(named)) if kind == b"m" else Person(operator_id=OperatorId(named))
+    return Viewer(person, AccountId(UUID(bytes=account)) if account else None)
 
 
-def _csrf(key: str, account: bytes) -> bytes:
-    return hmac.digest(key.encode(), b"callmark console form" + account, sha256)
+def _names(viewer: Viewer) -> bytes:
+    member_id, operator_id = viewer.person.member_id, viewer.person.operator_id
+    person = b"m" + member_id.bytes if member_id else b"o" + operator_id.bytes if operator_id else b""
+    return person + (viewer.account_id.bytes if viewer.account_id else b"")
+
+
+def _are_names(names: bytes) -> bool:
+    return len(names) in {0, _ID_BYTES, _PERSON_BYTES, _PERSON_BYTES + _ID_BYTES}
+
+
+def _csrf(key: str, names: bytes) -> bytes:
+    return hmac.digest(key.encode(), b"callmark console form" + names, sha256)
 
 
 def _unmasked(token: str) -> bytes:

@@ -1,9 +1,9 @@
-"""Forms that come too late or for another account than the operator acts for now: what was typed is not lost.
+"""Forms that come too late, or for another person or account than the session is of: what was typed is not lost.
 
 Too late is what arrives after its session ended, or with a token of an earlier one. The form waits for thirty minutes,
-encrypted, for the person and the browser that sent it; after the sign-in a page shows it and sends it again when that
-person says so. Passwords and files are not kept, and the page says so. A form of an account is sent again only while
-the session acts for that account.
+encrypted, for the person whose page it stood on and the browser that sent it; after that person's sign-in a page shows
+it and sends it again at a click. Passwords and files are not kept, and the page says so. A form of an account is sent
+again only while the session is of that account.
 
 Who is not signed in can have any form kept, and knows its address. So the address alone opens nothing: it takes a
 cookie that the same answer set. So nobody's form stands before another person with a button that sends it.
@@ -22,9 +22,9 @@ from callmark.domain.ids import AccountId, MemberId, OperatorId
 from callmark.domain.sessions import handovers
 from callmark.domain.sessions.model import TOKEN_LENGTH, Person
 from callmark.domain.sessions.throttle import service as throttle
-from callmark.kit.errors import AppError, Forbidden, TooManyRequests
+from callmark.kit.errors import AppError, Forbidden, NotFound, TooManyRequests
 from callmark.kit.ids import parse_uuid, random_text, sha256
-from callmark.surfaces.console import admission, bodies, cookies, other_account
+from callmark.surfaces.console import admission, bodies, cookies, stale_pages
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, page_after, page_of, with_query
 from callmark.surfaces.console.route import Access, ConsoleRoute, get
@@ -59,9 +59,9 @@ class KeptForm(msgspec.Struct):
     browser: bytes = b""
     """The SHA-256 of the cookie that opens it."""
     is_of_account: bool = False
-    """Whether it acts on the account that an operator acts for."""
+    """Whether it acts on the session's account."""
     account_id: AccountId | None = None
-    """That account, as the page named it; None for a member's form."""
+    """That account, as the page named it; None for a member's form from before an upgrade."""
     is_late: bool = True
     """Whether it came too late; otherwise the session acted for another account."""
 
@@ -88,6 +88,17 @@ class OtherAccountPage(Page, frozen=True):
     is_kept: bool
 
 
+class OtherPersonPage(Page, frozen=True):
+    """A form of another person than is signed in; `onward` is opened once that person is. `form` is what was not kept.
+
+    None where it is kept: nobody but that person sees it.
+    """
+
+    template: ClassVar[str] = "kit/other_person.html"
+    form: KeptForm | None = None
+    onward: str = ""
+
+
 class NoFormPage(Page, frozen=True):
     """The form is no longer kept."""
 
@@ -106,7 +117,10 @@ async def keep_for_sign_in(route: ConsoleRoute, request: ConsoleRequest) -> Resp
     except Forbidden:
         return _go(request, SIGN_IN)
     kept = await _read(route, request)
-    token = await _hand_over(request, kept, _person(request)) if kept and kept.fields else ""
+    person = cookies.viewer_of(request.sent_csrf).person
+    if person == Person():
+        person = _last_person(request)
+    token = await _hand_over(request, kept, person) if kept and kept.fields else ""
     if token:
         onward, said = f"{KEPT}/{token}", _WAITS
     else:
@@ -116,7 +130,7 @@ async def keep_for_sign_in(route: ConsoleRoute, request: ConsoleRequest) -> Resp
 
 
 async def keep_for_session(route: ConsoleRoute, request: ConsoleRequest) -> Response:
-    """Shows a form with an old token to who is signed in now.
+    """Shows a form with an old token to who is signed in now, if that is the person whose page it stood on.
 
     Raises Forbidden when no page of ours sent it, or a browser that keeps no cookies.
     """
@@ -132,11 +146,24 @@ async def keep_for_session(route: ConsoleRoute, request: ConsoleRequest) -> Resp
     if request.session is None or route.needs is Access.ANYBODY:
         request.new_cookies.append(cookies.flash(OTHER_TAB, "warning"))
         return _go(request, request.path if route.path in request.http.app.state.console_paths else HOME)
-    token = await _hand_over(request, _kept(route, request), request.session.person)
+    kept, person = _kept(route, request), cookies.viewer_of(request.sent_csrf).person
+    if person != request.session.person:
+        return await _keep_for_other(request, kept, person)
+    token = await _hand_over(request, kept, person)
     if not token:
         raise Forbidden(_STALE)
     request.new_cookies.append(cookies.flash(_OLD_PAGE, "warning"))
     return _go(request, f"{KEPT}/{token}")
+
+
+async def _keep_for_other(request: ConsoleRequest, kept: KeptForm, person: Person) -> Response:
+    """Keeps a form for the person whose page it stood on, and says so to who is signed in now."""
+    is_known = person != Person()
+    if is_known and _typed(kept) and (token := await _hand_over(request, kept, person)):
+        return _go(request, f"{KEPT}/{token}")
+    if request.is_htmx:  # as for another account
+        return await stale_pages.banner(request, 200)
+    return page(request, OtherPersonPage(kept, page_after(kept.page)), 409)
 
 
 async def keep_for_account(route: ConsoleRoute, request: ConsoleRequest) -> Response:
@@ -146,24 +173,37 @@ async def keep_for_account(route: ConsoleRoute, request: ConsoleRequest) -> Resp
     if _typed(kept) and (token := await _hand_over(request, kept, request.live_session.person)):
         return _go(request, f"{KEPT}/{token}")
     if request.is_htmx:  # it saves nothing, as for a preview: what cannot be kept stays on its page
-        return await other_account.banner(request, 200)
-    account = await other_account.find_named(request, kept.account_id)
+        return await stale_pages.banner(request, 200)
+    account = await stale_pages.find_named(request, kept.account_id)
     return page(request, OtherAccountPage(kept, account, page_after(kept.page), is_kept=False), 409)
 
 
 async def show(request: ConsoleRequest) -> Response:
     """The form that waits; it may be opened again until its time is over."""
-    content = await handovers.look(request.deps, request.live_session, _KIND, str(request.http.path_params["token"]))
-    if content is None:
-        return page(request, NoFormPage(), 404)
-    kept = msgspec.msgpack.decode(content, type=KeptForm)
-    if not hmac.compare_digest(kept.browser, sha256(_browser(request))):
-        return page(request, NoFormPage(), 404)
-    if kept.is_of_account and kept.account_id != request.acting_for:
-        account = await other_account.find_named(request, kept.account_id)
+    token = str(request.http.path_params["token"])
+    of = request.deps, request.live_session, _KIND, token
+    kept = _opened(request, await handovers.look(*of))
+    if kept is None:
+        is_others = _opened(request, await handovers.look_at_anothers(*of)) is not None
+        return page(request, OtherPersonPage(onward=request.path) if is_others else NoFormPage(), 404)
+    if _is_of_other_account(kept, request):
+        account = await stale_pages.find_named(request, kept.account_id)
         return page(request, OtherAccountPage(kept, account, request.path, is_kept=True))
     why = _LATE if kept.is_late else _WAS_OTHER
     return page(request, KeptFormPage(kept.path, kept.fields, kept.files, kept.had_password, kept.page or HOME, why))
+
+
+def _opened(request: ConsoleRequest, content: bytes | None) -> KeptForm | None:
+    """The form, in the browser that sent it."""
+    kept = msgspec.msgpack.decode(content, type=KeptForm) if content else None
+    return kept if kept and hmac.compare_digest(kept.browser, sha256(_browser(request))) else None
+
+
+def _is_of_other_account(kept: KeptForm, request: ConsoleRequest) -> bool:
+    """A member has one account alone: it is meant where a member's form names none."""
+    if not kept.is_of_account or (kept.account_id is None and request.live_session.role is not None):
+        return False
+    return kept.account_id != request.live_session.account_id
 
 
 async def _read(route: ConsoleRoute, request: ConsoleRequest) -> KeptForm | None:
@@ -183,7 +223,7 @@ def _kept(route: ConsoleRoute, request: ConsoleRequest) -> KeptForm:
     fields = [(name, value) for name, value in items if isinstance(value, str) and name not in {"csrf", *_SECRETS}]
     files = [value.filename for _, value in items if isinstance(value, UploadFile) and value.filename]
     had_password = any(name in _SECRETS for name, _ in items)
-    of_account = other_account.is_of_account(route), cookies.account_of(request.sent_csrf)
+    of_account = stale_pages.is_of_account(route), cookies.viewer_of(request.sent_csrf).account_id
     return KeptForm(request.path, fields, files, had_password, _page_before(request), b"", *of_account)
 
 
@@ -192,7 +232,7 @@ def _typed(kept: KeptForm) -> bool:
 
 
 async def _hand_over(request: ConsoleRequest, kept: KeptForm, person: Person) -> str:
-    """A token for the form; empty when it is too large, or when too many come from there."""
+    """A token for the form; empty when it is too large, too many come from there, or the person no longer exists."""
     browser = _browser(request) or random_text(TOKEN_LENGTH)
     kept.browser = sha256(browser)
     content = msgspec.msgpack.encode(kept)
@@ -202,8 +242,12 @@ async def _hand_over(request: ConsoleRequest, kept: KeptForm, person: Person) ->
         await throttle.take(request.deps, throttle.KEPT_FORM, request.origin.network)
     except TooManyRequests:
         return ""
+    try:
+        token = await handovers.hand_to_person(request.deps, person, _KIND, content)
+    except NotFound:
+        return ""
     request.new_cookies.append(cookies.forms(browser, handovers.FORM_LIFETIME))
-    return await handovers.hand_to_person(request.deps, person, _KIND, content)
+    return token
 
 
 def _browser(request: ConsoleRequest) -> str:
@@ -211,7 +255,7 @@ def _browser(request: ConsoleRequest) -> str:
     return cookies.read(request.http, cookies.FORMS, at=request.deps.public_url)
 
 
-def _person(request: ConsoleRequest) -> Person:
+def _last_person(request: ConsoleRequest) -> Person:
     """Who was signed in here last; nobody by name if the browser does not say."""
     text = cookies.read(request.http, cookies.PERSON, at=request.deps.public_url)
     found: UUID | None = parse_uuid(text[1:])

@@ -22,7 +22,7 @@ from callmark.instants import iso_us
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
-from callmark.surfaces.console import consequences, display_names, other_account
+from callmark.surfaces.console import consequences, display_names, stale_pages
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.csv_export import headers_of, sheet
 from callmark.surfaces.console.feature_sets import FeatureSetIdentity, identity_of, place_options
@@ -110,7 +110,7 @@ async def show_list(request: ConsoleRequest) -> Response:
         _sets_in(tree, wanted.place),
         is_narrowed=wanted != NumberFilter(),
         url=LIST,
-        export=other_account.link_to_file(request, f"{LIST}/export", **_PAGER.filtered_by(request)),
+        export=stale_pages.link_to_file(request, f"{LIST}/export", **_PAGER.filtered_by(request)),
         choose=_PAGER.here(request, f"{LIST}/chosen"),
         next=part.next,
         first=part.first,
@@ -126,7 +126,7 @@ def _sets_in(tree: list[Node], place: UUID | None) -> list[HeldFeatureSet]:
 
 async def export(request: ConsoleRequest) -> Response:
     """All that the filters leave, as CSV."""
-    other_account.check_link_to_file(request)
+    stale_pages.check_link_to_file(request)
     headers = headers_of("callmark-numbers", request.live_session.account_name)
     lines = _lines(number_search.all_numbers(request.deps, request.account_id, request.by.scope, _wanted(request)))
     return Streaming(lines, media_type="text/csv; charset=utf-8", headers=headers)

@@ -106,7 +106,7 @@ def layout_of(request: ConsoleRequest) -> Layout:
         is_operator=bool(session and session.role is None),
         menu=menu_of(request, _paths(request.http)) if session else Menu((), (), ()),
         path=request.path,
-        csrf=cookies.csrf_token(request.csrf_key, request.acting_for),
+        csrf=cookies.csrf_token(request.csrf_key, request.viewer),
         said=said,
         theme=theme if theme in _THEMES else "",
         now=request.deps.clock.now(),

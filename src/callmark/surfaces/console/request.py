@@ -208,6 +208,12 @@ class ConsoleRequest(Struct, dict=True):
         return self.session.account_id if self.session and self.session.role is None else None
 
     @property
+    def viewer(self) -> cookies.Viewer:
+        """Whom the answer is made for; nobody by name without a session."""
+        session = self.session
+        return cookies.Viewer(session.person, session.account_id) if session else cookies.Viewer()
+
+    @property
     def features(self) -> list[Feature]:
         """What that account subscribes to, in the order of their declaration."""
         return [feature for feature in Feature if feature in self.live_session.features]
@@ -228,7 +234,7 @@ class ConsoleRequest(Struct, dict=True):
 
     @property
     def sent_csrf(self) -> str:
-        """The token that came with the form."""
+        """The token of the page that asks: it came with the form, or with what a script asks for."""
         in_form = self.sent.get("csrf") if self.sent else ""
         return self.http.headers.get("x-csrf-token") or (in_form if isinstance(in_form, str) else "")
 

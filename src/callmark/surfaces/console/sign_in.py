@@ -143,10 +143,11 @@ async def show_code(request: ConsoleRequest) -> Response:
 
 
 async def sign_out(request: ConsoleRequest) -> Response:
-    """Ends this session."""
+    """Ends this session; the next may open the page that the form names."""
     await _end_session(request)
     request.new_cookies += cookies.session("")
-    return request.go(SIGN_IN, "You are signed out.")
+    onward = page_after(request.form.text("next"))
+    return request.go(with_query(SIGN_IN, next="" if onward == HOME else onward), "You are signed out.")
 
 
 async def show_forgot(request: ConsoleRequest) -> Response:
