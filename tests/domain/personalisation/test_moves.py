@@ -16,6 +16,7 @@ from tests.domain.personalisation.partitions import new_record, partition_of, su
 from tests.support.engines import Engines
 from tests.support.factories import make_cast, phone
 from tests.support.kept_days import KEPT
+from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import Growing, until, until_locked
 
 from callmark.domain.deps import Deps
@@ -24,7 +25,7 @@ from callmark.domain.personalisation.accepting import SMALL
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.work_names import WorkName
 from callmark.kit.postgres import partitions
-from callmark.kit.postgres.database import DatabaseConnection, connect
+from callmark.kit.postgres.database import Database, DatabaseConnection, connect
 from callmark.kit.postgres.partitions import DAYS_AHEAD, RowsAhead, keep_days
 from callmark.kit.work import wake_topic
 from callmark.processes.worker import prepare
@@ -167,3 +168,33 @@ async def test_a_worker_looks_for_busy_days_as_soon_as_many_records_of_later_day
     accepted = [(SMALL + 1, DAYS_AHEAD), (4, 9), (1, 30), (4, 30), (SMALL + 1, 9)]
     assert [await accept(*one) for one in accepted] == [False, False, True, False, True]
     await woken.until(lambda wakes: len(wakes) == 2)
+
+
+LIMITS = "FROM pg_settings WHERE name IN ('statement_timeout', 'transaction_timeout')"
+NOTE = f"BEGIN INSERT INTO noted SELECT OLD.ends_at, setting {LIMITS}; RETURN NULL; END"
+NOTES_LIMITS: tuple[LiteralString, ...] = (
+    "CREATE TABLE noted (at timestamptz, setting text)",
+    f"CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ {NOTE} $$",
+    "CREATE TRIGGER note AFTER DELETE ON call_record_rest FOR EACH ROW EXECUTE FUNCTION note()",
+)
+
+
+async def test_what_takes_as_long_as_it_takes_has_no_limit_of_the_role_or_database(
+    deps: Deps, engines: Engines
+) -> None:
+    """It would be undone each time, and there is more to move the next time."""
+    cast, now = await make_cast(deps), deps.clock.now()
+    days = (-40, 12)  # one is deleted, one moves
+    db = await Database.open(engines.dsn, size=1, name="limited", connected_within_s=PATIENT_S)
+    async with connect(engines.dsn) as tx:
+        for day in days:
+            at = now + timedelta(days=day)
+            await submit(deps, cast, new_record(cast, phone(), at, at + timedelta(hours=1)))
+        for statement in NOTES_LIMITS:
+            await tx.execute(statement)
+        async with db.connection() as limited:
+            await limited.execute(f"SELECT set_config(name, '1h', false) {LIMITS}")
+        await keep_days(db, now, KEPT, many=1)
+        noted = await tx.fetch("SELECT DISTINCT at, setting FROM noted")
+    assert [row["setting"] for row in noted] == ["0"] * len(days)
+    await db.close()

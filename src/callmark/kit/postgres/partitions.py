@@ -5,7 +5,8 @@ move piece by piece, because what has left the rest is nowhere to be seen until 
 while a day moves, and one on which much ends is made early, before much is there (docs/decisions/0071-busy-days.md).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import LiteralString
@@ -16,6 +17,7 @@ from msgspec import Struct
 from callmark.kit.errors import EngineRefuses, Unavailable
 from callmark.kit.postgres.database import Database, Tx, own_names
 from callmark.kit.postgres.open_transactions import LOOKS, left_open
+from callmark.kit.postgres.session import AT_LENGTH
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +125,7 @@ async def days_ahead(tx: Tx, today: date, tables: Iterable[DailyTable]) -> dict[
 
 
 async def _keep_days_of(db: Database, table: DailyTable, today: date, oldest: date, many: int) -> None:
-    async with db.connection() as tx:
+    async with _at_length(db) as tx:
         days, rest = await _days(tx, table), await _rows_of_rest(tx, table)
     near = {today + offset * _DAY for offset in range(-1, DAYS_AHEAD + 1)}
     busy = {day for day, rows in rest.items() if rows >= many and today < day <= today + EARLY_DAYS * _DAY}
@@ -135,7 +137,7 @@ async def _keep_days_of(db: Database, table: DailyTable, today: date, oldest: da
     except Unavailable as exc:  # who reads an old day keeps no later one from being made
         failed = exc
     if any(day < oldest for day in rest):
-        async with db.connection() as tx:
+        async with _at_length(db) as tx:
             await tx.execute(
                 f"DELETE FROM {table.rest} WHERE {table.column} < $1", _start(oldest), timeout=MOVE_WITHIN_S
             )
@@ -146,10 +148,18 @@ async def _keep_days_of(db: Database, table: DailyTable, today: date, oldest: da
         raise failed
 
 
+@asynccontextmanager
+async def _at_length(db: Database) -> AsyncGenerator[Tx]:
+    """A transaction that the server does not end for how long it takes."""
+    async with db.transaction() as tx:
+        await tx.execute(AT_LENGTH)
+        yield tx
+
+
 async def _make_days(db: Database, table: DailyTable, today: date, wanted: Collection[date]) -> None:
     if not wanted:
         return
-    async with db.transaction() as tx:
+    async with _at_length(db) as tx:
         if not await _is_alone(tx, table, today, [table.rest]):
             return
         days = await _days(tx, table)
@@ -161,7 +171,7 @@ async def _make_days(db: Database, table: DailyTable, today: date, wanted: Colle
 async def _drop_days(db: Database, table: DailyTable, today: date, old: Collection[date]) -> None:
     if not old:
         return
-    async with db.transaction() as tx:
+    async with _at_length(db) as tx:
         if not await _is_alone(tx, table, today, [table.name, table.rest, *map(table.of, old)]):
             return
         days = await _days(tx, table)

@@ -32,6 +32,12 @@ UNTIMED: LiteralString = "SELECT set_config(name, '0', false) FROM pg_settings W
 """Before a transaction that takes as long as it takes; only PostgreSQL 17 and newer have that setting."""
 
 
+AT_LENGTH: LiteralString = (
+    "SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN ('statement_timeout', 'transaction_timeout')"
+)
+"""In a transaction that takes as long as it takes, also beside what its role or database has as a limit."""
+
+
 class _Connection(Protocol):
     async def execute(self, query: LiteralString, /) -> str:
         """Runs statements without arguments in one round trip."""
