@@ -20,6 +20,8 @@ from tests.surfaces.gateway.helpers import (
     store_records,
 )
 
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.calls.model import CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.feedback.model import CallType
@@ -83,6 +85,12 @@ async def test_a_window_opens_at_its_start_and_is_over_at_its_end(deps: Deps, cl
         f" {UNLISTED}"
     )
     clock.advance(timedelta(minutes=1))
+    assert (await resolve(deps, owner)).identity
+    await accounts.update_account(deps, cast.account.id, state=AccountState.SUSPENDED, by=SYSTEM)
+    assert (await resolve(deps, owner)).why == (
+        f"call record {record.key.id} of this caller is of an account that is suspended; {UNLISTED}"
+    )
+    await accounts.update_account(deps, cast.account.id, state=AccountState.ACTIVE, by=SYSTEM)
     assert (await resolve(deps, owner)).identity
     clock.advance(timedelta(minutes=1))
     late = await resolve(deps, owner)

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from callmark.domain.ids import AccountId
-from callmark.domain.personalisation.model import LONGEST_WINDOW, OpenRecord, RecordKey, RingingPair, StoredRecord
+from callmark.domain.personalisation.model import LONGEST_WINDOW, NearestRecord, OpenRecord, RecordKey, RingingPair
 from callmark.domain.personalisation.queries import OPEN, STORED, key_of_row, open_of_row, stored_of
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Row, Tx
@@ -142,17 +142,18 @@ async def newest_open_each(tx: Tx, asked: Sequence[RingingPair]) -> list[OpenRec
 
 async def latest_of_pair(
     tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime, account_id: AccountId | None
-) -> StoredRecord | None:
+) -> NearestRecord | None:
     """The record nearest to showing for a pair, for saying why nothing shows: ended within a day, or still to come.
 
     With an account, of its records only.
     """
     row = await tx.fetchrow(
-        f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND caller_number = $2 AND ends_at > $3"
+        f"SELECT {STORED}, NOT {_IS_ACTIVE} AS is_suspended FROM call_record r"
+        " WHERE receiver_number = $1 AND caller_number = $2 AND ends_at > $3"
         " AND account_id = coalesce($4, account_id) ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1",
         receiver,
         caller,
         now - LONGEST_WINDOW,
         account_id,
     )
-    return stored_of(row) if row else None
+    return NearestRecord(stored_of(row), row["is_suspended"]) if row else None

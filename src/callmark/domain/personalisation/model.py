@@ -130,3 +130,10 @@ class StoredRecord(msgspec.Struct, frozen=True):
     def sent(self) -> dict[str, msgspec.Raw]:
         """The fields of an invalid record as they were sent, by our names, undecoded: no type holds 1e999."""
         return msgspec.json.decode(self.submitted, type=dict[str, msgspec.Raw]) if self.submitted else {}
+
+
+class NearestRecord(NamedTuple):
+    """The record nearest to showing on a call, and whether its account is suspended: then it does not show."""
+
+    record: StoredRecord
+    is_suspended: bool

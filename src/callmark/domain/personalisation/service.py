@@ -26,6 +26,7 @@ from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.domain.personalisation.known import look_up_one
 from callmark.domain.personalisation.model import (
+    NearestRecord,
     OpenRecord,
     Outcome,
     RecordKey,
@@ -353,7 +354,7 @@ async def newest_open_each(tx: Tx, asked: Sequence[RingingPair]) -> list[OpenRec
 
 async def latest_of_pair(
     tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime, account_id: AccountId | None = None
-) -> StoredRecord | None:
+) -> NearestRecord | None:
     """The latest record of a pair that ended within a day or is to come, whatever became of it; to say why not.
 
     With an account, of its records only.

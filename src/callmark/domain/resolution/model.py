@@ -24,7 +24,7 @@ from callmark.domain.personalisation.handset_messages import (
     LogoUrl,
     Verified,
 )
-from callmark.domain.personalisation.model import OpenRecord, Outcome, StoredRecord
+from callmark.domain.personalisation.model import NearestRecord, OpenRecord, Outcome
 from callmark.instants import iso_ms
 from callmark.kit.phone import PhoneNumber
 
@@ -168,16 +168,19 @@ def why_shown(record: OpenRecord) -> str:
     return f"call record {record.key.id} is this caller's newest record with an open window"
 
 
-def why_nothing(nearest: StoredRecord | None, now: datetime) -> str:
+def why_nothing(nearest: NearestRecord | None, now: datetime) -> str:
     """Why no call record shows at `now`, from the record nearest to showing for this caller and receiver."""
-    if nearest is None or nearest.outcome is Outcome.INVALID:
+    if nearest is None or nearest.record.outcome is Outcome.INVALID:
         return "this handset has no call record of this caller"
-    name = f"call record {nearest.key.id} of this caller"
-    if nearest.withdrawn_at is not None:
-        return f"{name} was withdrawn at {iso_ms(nearest.withdrawn_at)}"
-    if nearest.key.ends_at <= now:
-        return f"the window of {name} ended at {iso_ms(nearest.key.ends_at)}"
-    opens = f" until {iso_ms(nearest.starts_at)}" if nearest.starts_at else ""
+    record = nearest.record
+    name = f"call record {record.key.id} of this caller"
+    if record.withdrawn_at is not None:
+        return f"{name} was withdrawn at {iso_ms(record.withdrawn_at)}"
+    if record.key.ends_at <= now:
+        return f"the window of {name} ended at {iso_ms(record.key.ends_at)}"
+    if nearest.is_suspended:
+        return f"{name} is of an account that is suspended"
+    opens = f" until {iso_ms(record.starts_at)}" if record.starts_at else ""
     return f"the window of {name} does not open{opens}"
 
 
