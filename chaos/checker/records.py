@@ -136,8 +136,13 @@ def _gap(read: Record) -> str:
 
 
 def _untrue(taken: list[Push], read: Record) -> str:
-    """Whether a real-time push was answered what the record never was; a late repeat is answered what it is by then."""
+    """Whether a real-time push was answered what the record never was; a late repeat is answered what it is by then.
+
+    A failed record that was read before an answer may have been delivered in between.
+    """
     for push in taken:
+        if push.outcome == SUCCESS and push.answered > read.at:
+            continue
         if push.outcome and read.outcome != PENDING and push.outcome not in {read.outcome, read.first_outcome}:
             return f"was answered {push.outcome} and was {read.first_outcome or read.outcome}"
     return ""

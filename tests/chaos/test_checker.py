@@ -113,6 +113,11 @@ def test_nothing_is_found_in_a_right_history(tmp_path: Path) -> None:
     assert violations(read_history(file)) == []
 
 
+def test_a_failed_record_that_was_read_before_a_repeat_may_have_been_delivered_by_its_answer() -> None:
+    failed = but(RECORD, reason="Order 2", outcome="failed_to_push")
+    assert found(NOW, failed, but(NOW, sent=4, answered=5, outcome="success"), END) == []
+
+
 @pytest.mark.parametrize(
     ("entries", "says"),
     [
@@ -132,6 +137,7 @@ def test_nothing_is_found_in_a_right_history(tmp_path: Path) -> None:
         ([PUSH, but(RECORD, outcome="pending"), LIGHT], "is pending and has been settled"),
         ([NOW, END], "was accepted and is nowhere"),
         ([but(NOW, outcome="success"), but(RECORD, reason="Order 2", outcome="failed_to_push"), END], "was answered"),
+        ([but(NOW, outcome="failed_to_push", answered=4), but(RECORD, reason="Order 2"), END], "was answered"),
         ([PUSH, Cancel(record_id="r1", sent=1, answered=2, status=200), RECORD, BATCH, END], "is not withdrawn"),
     ],
 )
