@@ -26,9 +26,10 @@ from callmark.domain.members.model import Member
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.ids import random_text
 from callmark.surfaces.console import cookies
-from callmark.surfaces.console.csv_export import headers_of, sheet
+from callmark.surfaces.console.csv_export import headers_of
 from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
+from callmark.tables.written import sheet
 
 NEW = "quite another four words"
 _ADDRESSES = ("http://[", "http://[x]/", "//", "javascript:alert(1)")
@@ -154,6 +155,14 @@ def test_wide_signs_and_blanks_do_not_hide_a_formula(begin: str, blank: str) -> 
 def test_a_wide_number_is_no_formula() -> None:
     number = "\uff0b\uff19\uff11 \uff18\uff10\uff14\uff10"
     assert sheet([[number, f"x;{number}"]]).splitlines()[0] == f"{number},x;{number}"
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_a_line_break_in_a_text_does_not_end_its_line(end: str) -> None:
+    """Of whichever kind: readers end a line at each."""
+    rows = [["1", f"Your parcel{end}arrives today", "x"], [f"y{end}", "", f"z{end}"]]
+    written = sheet(rows)
+    assert [*csv.reader(io.StringIO(written, newline=""))] == rows
 
 
 def test_a_spreadsheet_that_divides_elsewhere_gets_no_formula() -> None:

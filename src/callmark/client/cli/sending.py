@@ -1,7 +1,5 @@
 """Pushes the rows of a file chunk by chunk: a few batches at once, results in order, each row once (`journal`)."""
 
-import csv
-import io
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -25,7 +23,7 @@ from callmark.client.reprs import SafeRepr
 from callmark.client.results import INVALID, PENDING, RecordResult
 from callmark.client.retries import may_repeat
 from callmark.client.shells import Shell
-from callmark.tables.formulas import guarded
+from callmark.tables.written import sheet
 
 T = TypeVar("T")
 MOST_UNDER_WAY = 8
@@ -176,12 +174,7 @@ class Sending:
     def _written(self, rows: Sequence[ResultRow]) -> bytes:
         if self._as_json:
             return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-        out = io.StringIO()
-        cells = (
-            [guarded(one) if isinstance(one, str) else one for one in msgspec.structs.astuple(row)] for row in rows
-        )
-        csv.writer(out, lineterminator="\n").writerows(cells)
-        return out.getvalue().encode()
+        return sheet(msgspec.structs.astuple(row) for row in rows).encode()
 
 
 def _opened(path: Path, journal: Journal) -> tuple[AppendedFile, Digest]:

@@ -1,26 +1,10 @@
-"""CSV for people: what a spreadsheet would take for a formula stays a text."""
+"""How browsers save files of CSV."""
 
-import csv
-import io
 import unicodedata
-from collections.abc import Iterable, Sequence
 from urllib.parse import quote
-
-from callmark.tables.formulas import guarded
 
 _LONGEST_OWNER = 50
 """In a file's name, of which systems take 255 bytes."""
-
-
-def sheet(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as lines of CSV. What begins like a formula, at the beginning of a text or within, gets an apostrophe."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([_cell(cell) for cell in row] for row in rows)
-    return out.getvalue()
-
-
-def _cell(value: object) -> object:
-    return guarded(value) if isinstance(value, str) else value
 
 
 def headers_of(name: str, owner: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.confirm import CHANGED, SEEN, Confirm, confirmed
-from callmark.surfaces.console.csv_export import headers_of, sheet
+from callmark.surfaces.console.csv_export import headers_of
 from callmark.surfaces.console.list_files import (
     LARGEST_LIST_BYTES,
     ListFile,
@@ -42,6 +42,7 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, Gone, whole_number
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.streaming import Streaming
+from callmark.tables.written import sheet
 
 _CSV_LINES = 1_000
 _RECENT, _REJECTED_SHOWN, _EXAMPLES = 10, 500, 5

@@ -24,7 +24,7 @@ from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.surfaces.console import consequences, display_names, stale_pages
 from callmark.surfaces.console.confirm import Confirm, confirmed
-from callmark.surfaces.console.csv_export import headers_of, sheet
+from callmark.surfaces.console.csv_export import headers_of
 from callmark.surfaces.console.feature_sets import FeatureSetIdentity, identity_of, place_options
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
@@ -32,6 +32,7 @@ from callmark.surfaces.console.proof_form import ProofFormPage
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.streaming import Streaming
+from callmark.tables.written import sheet
 
 LIST = "/console/numbers"
 _PAGE = 50

@@ -11,10 +11,10 @@ from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
-from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
 from callmark.surfaces.console.route import get, post
+from callmark.tables.written import sheet
 
 LIST = "/console/operator/proofs"
 _LIST_NAME = "the requests that wait"

@@ -14,10 +14,10 @@ from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import SEEN, Confirm, confirmed
-from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
 from callmark.surfaces.console.route import get, post
+from callmark.tables.written import sheet
 
 LIST = "/console/operator/reviews"
 _MOST = 100

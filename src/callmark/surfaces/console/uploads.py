@@ -15,13 +15,13 @@ from callmark.domain.policy.model import Action
 from callmark.record_rules.columns import COLUMNS
 from callmark.record_rules.fields import Field
 from callmark.surfaces.console import display_names, sse
-from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get
 from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.streaming import Streaming
+from callmark.tables.written import sheet
 
 LIST = "/console/uploads"
 _PAGER: Pager[Upload, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), uploads.PAGE)
