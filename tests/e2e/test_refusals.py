@@ -13,7 +13,7 @@ from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import connect, own_names
 
 COMMANDS = [["migrate"], ["serve", "--port", "0"], ["account", "list"]]
-STARTED = {"password": "serve", "database": "migrate", "right": "account"}
+STARTED = {"password": "serve", "database": "migrate", "right": "account", "schema": ""}
 """Which command is a process of its own for each refusal; the others run in the process of the tests."""
 
 
@@ -57,6 +57,16 @@ def test_a_missing_right_is_one_line(engines: Engines, stranger: str, command: l
     said = _refusal("right", command, stranger, engines)
     assert "permission denied" in said
     assert "Give the user of CALLMARK_POSTGRES_DSN that right" in said
+
+
+def test_a_schema_that_is_not_there_is_one_line(engines: Engines) -> None:
+    nowhere = f"{engines.dsn}&search_path=nowhere"
+    said = _refusal("schema", ["migrate"], nowhere, engines)
+    assert "no schema has been selected to create in. Create the schema that its search_path names" in said
+    report = run_here("doctor", CALLMARK_POSTGRES_DSN=nowhere, CALLMARK_NATS_URL=engines.nats_url)
+    assert report.returncode == 1
+    assert "problem  schema: none that this user can use is there" in report.stdout
+    assert "Create the schema that its search_path names" in report.stdout
 
 
 def test_doctor_says_it_too(engines: Engines, stranger: str) -> None:

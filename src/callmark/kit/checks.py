@@ -16,6 +16,7 @@ from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import Heartbeat, apart
 from callmark.kit.installation import held_since, told_held
 from callmark.kit.postgres.database import Tx, fetch_one
+from callmark.kit.postgres.faults import NO_SCHEMA
 from callmark.kit.postgres.migrate import (
     ENCODING,
     ENCODING_WANTED,
@@ -179,6 +180,8 @@ async def size_bytes(tx: Tx) -> int:
 
 async def schema(tx: Tx) -> CheckResult:
     """Whether the schema is as new as this code needs, and which steps wait until no older code runs."""
+    if await tx.fetchval("SELECT current_schema()") is None:
+        return CheckResult("schema", ok=False, detail="none that this user can use is there", advice=NO_SCHEMA)
     applied = await applied_steps(tx)
     number = max(applied, default=0)
     if newer := await newer_steps(tx):

@@ -10,12 +10,19 @@ import asyncpg
 from callmark.kit.errors import EngineRefuses, Unavailable, said
 from callmark.kit.postgres.primary import LOST
 
+NO_SCHEMA = (
+    "Create the schema that its search_path names and let the user use it, or correct search_path: in"
+    " CALLMARK_POSTGRES_DSN, of the role or of the database."
+)
+"""What to do where no schema is there for our tables."""
+
 _REFUSED: dict[type[Exception], str] = {
     asyncpg.InvalidCatalogNameError: "Create that database, or correct CALLMARK_POSTGRES_DSN.",
     asyncpg.InvalidAuthorizationSpecificationError: "Correct user and password in CALLMARK_POSTGRES_DSN, or let that"
     " user in (pg_hba.conf).",
     asyncpg.InsufficientPrivilegeError: "Give the user of CALLMARK_POSTGRES_DSN that right: the database and its schema"
     " should be its own.",
+    asyncpg.InvalidSchemaNameError: NO_SCHEMA,
     asyncpg.ClientConfigurationError: "Correct CALLMARK_POSTGRES_DSN.",
 }
 """What a server that answers says no with, or asyncpg to a malformed address; and what to do."""

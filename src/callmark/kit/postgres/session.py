@@ -31,7 +31,6 @@ KEPT: LiteralString = f"{_SHARED}; SET plan_cache_mode = force_generic_plan; SET
 UNTIMED: LiteralString = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
 """Before a transaction that takes as long as it takes; only PostgreSQL 17 and newer have that setting."""
 
-
 AT_LENGTH: LiteralString = (
     "SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN ('statement_timeout', 'transaction_timeout')"
 )
