@@ -23,6 +23,14 @@ class Wire(asyncio.Transport):
     def abort(self) -> None:
         self.closing = True
 
+    def write_eof(self) -> None:
+        """Nothing more of what comes counts."""
+        self.closing = True
+
+    def get_write_buffer_size(self) -> int:
+        """All is written at once."""
+        return 0
+
     def is_closing(self) -> bool:
         return self.closing
 

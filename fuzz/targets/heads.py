@@ -44,7 +44,12 @@ def _run(pieces: list[bytes]) -> tuple[list[_Request], list[int]]:
     config.load()
     options: Any = {"config": config, "server_state": ServerState(), "app_state": {}, "_loop": _turns.loop}
     make = partial(
-        HttpProtocol, render_refusal=render_error, most_connections=1_000, head_within_s=60, body_silent_s=60
+        HttpProtocol,
+        render_refusal=render_error,
+        most_connections=1_000,
+        head_within_s=60,
+        body_silent_s=60,
+        drain_silent_s=60,
     )
     protocol, wire = make(**options), Wire()
     wire.set_protocol(protocol)
@@ -54,6 +59,6 @@ def _run(pieces: list[bytes]) -> tuple[list[_Request], list[int]]:
             break
         _turns.loop.call_soon(protocol.data_received, piece)
         _turns.rest()
-    protocol.connection_lost(None)
+    wire.get_protocol().connection_lost(None)
     _turns.end()
     return requests, [int(status) for status in _STATUS.findall(wire.written)]

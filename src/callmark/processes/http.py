@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
 from callmark.kit import open_files
+from callmark.kit.fastpath import drain
 from callmark.kit.fastpath.http_protocol import BODY_SILENT_S, HEAD_WITHIN_S, HttpProtocol
 from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.health import readyz
@@ -50,7 +51,8 @@ class Server(uvicorn.Server):
 
     `trusted_proxies`: addresses and networks, separated by commas, whose `X-Forwarded-For` and `…-Proto` are used.
     `most_connections` may be open at once; None: as many as its limit of open files allows.
-    `head_within_s`, `body_silent_s` and `reads_nothing_s` bound how long a client may let a request or an answer wait.
+    `head_within_s`, `body_silent_s` and `reads_nothing_s` bound how long a client may let a request or an answer wait,
+    and `drain_silent_s` how long the rest of a request that has been answered.
     """
 
     def __init__(
@@ -62,14 +64,11 @@ class Server(uvicorn.Server):
         head_within_s: float = HEAD_WITHIN_S,
         body_silent_s: float = BODY_SILENT_S,
         reads_nothing_s: float = READS_NOTHING_S,
+        drain_silent_s: float = drain.SILENT_S,
     ) -> None:
-        protocol: Any = partial(
-            HttpProtocol,
-            render_refusal=render_error,
-            most_connections=open_files.most_connections() if most_connections is None else most_connections,
-            head_within_s=head_within_s,
-            body_silent_s=body_silent_s,
-        )
+        most = open_files.most_connections() if most_connections is None else most_connections
+        silent = {"head_within_s": head_within_s, "body_silent_s": body_silent_s, "drain_silent_s": drain_silent_s}
+        protocol: Any = partial(HttpProtocol, render_refusal=render_error, most_connections=most, **silent)
         super().__init__(
             uvicorn.Config(
                 app,

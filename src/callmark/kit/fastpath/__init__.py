@@ -3,7 +3,8 @@
 - `nats_client`: nats-py's `_ps`, `_subs`, `_pongs`, `_transport` with its `_io_writer`, `_pending_queue`, and its steps
   `_process_info`, `_process_err`, `_process_op_err`, `_connect_to_server`; tests/kit/fabric/test_client.py and
   test_nats_cluster.py notice a change.
-- `http_protocol`: uvicorn's `HttpToolsProtocol`, its `cycle` and its callbacks; tests/processes/test_http.py.
+- `http_protocol`: uvicorn's `HttpToolsProtocol`, its `cycle` and its callbacks; tests/processes/test_http.py. With it
+  `one_write`, an answer's way out, and `drain`, the end of a connection; tests/processes/test_early_answers.py.
 - `websockets`: uvicorn's `WebSocketsSansIOProtocol`, its queue and its flags; tests/surfaces/gateway.
 - `kept_connections`: asyncpg without its pool; tests/kit/test_kept_connections.py.
 - `uuids`: asyncpg's `pgproto.UUID`; tests/kit/test_ids.py.

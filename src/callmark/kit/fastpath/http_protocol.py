@@ -9,6 +9,8 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from callmark.kit.errors import AppError, InvalidInput, RequestTimedOut, Unavailable
+from callmark.kit.fastpath.drain import Drain
+from callmark.kit.fastpath.one_write import OneWrite
 from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.ids import new_id
 from callmark.kit.telemetry.metrics import counter
@@ -24,9 +26,6 @@ BODY_SILENT_S = 60.0
 
 SLOWEST_BODY_BYTES = 30_000
 """A client that sends a byte now and then would hold its connection for as long as it likes."""
-
-MOST_UNREAD_BYTES = 4 << 20
-"""What is taken of a body after its request has been answered; then the connection is closed."""
 
 _REFUSED = counter(
     "callmark_connections_refused_total", "Connections refused because the process had as many open as it may have."
@@ -49,7 +48,7 @@ RenderRefusal = Callable[[AppError], Refusal]
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with thirteen differences.
+    """uvicorn's, with fourteen differences.
 
     The application may cut the connection without an answer (the emulator's sinks do); it may ask whether the client
     has gone (`is_gone`), because what is sent then is dropped without a word; it may ask to hear that the server stops
@@ -60,7 +59,8 @@ class HttpProtocol(HttpToolsProtocol):
     refused, so that files are left for the connections to the engines; a connection on which nothing comes is closed,
     before a request, within its head and within its body; a request that asks for a protocol we do not speak keeps its
     body, which the parser would take for other requests (RFC 9110, 7.8); white space behind a header's value is no part
-    of it (RFC 9112, 5.1); and a client that only sends no more is still answered.
+    of it (RFC 9112, 5.1); a client that only sends no more is still answered; and an answer that leaves before its
+    request is whole, or a refusal, is the last on its connection, which is closed only when no more comes (`Drain`).
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class HttpProtocol(HttpToolsProtocol):
         most_connections: int,
         head_within_s: float,
         body_silent_s: float,
+        drain_silent_s: float,
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
@@ -77,6 +78,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._most_connections = most_connections
         self._head_within_s = head_within_s
         self._body_silent_s = body_silent_s
+        self._drain_silent_s = drain_silent_s
         self._head_bytes: int | None = None
         """Bytes read of a head that is not complete, with what came before it at once; None outside of one."""
         self._others_bytes = 0
@@ -86,11 +88,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = False
         self._body_bytes = 0
         """Of a body, since its time limit began."""
-        self._unread_bytes = 0
         self._may_be_too_long = False
         """Whether a head that ends within the bytes that came last can be longer than is allowed."""
-        self._answering: Any = None
+        self.answering: Any = None
         """The request that is being answered, or was last; None before the first. `cycle` is the newest that came."""
+        self._sends_no_more = False
+        self._drain: Drain | None = None
+        """What has taken the connection over behind its last answer."""
         self._timer: asyncio.TimerHandle | None = None
         self._ignores_upgrade = False
         """Whether the head that is being parsed asks for another protocol, in vain."""
@@ -105,7 +109,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self._most_connections:
             _REFUSED.inc()
-            self._refuse(Unavailable("this process has as many connections as it may have open"))
+            self._write_refusal(Unavailable("this process has as many connections as it may have open"))
+            transport.close()  # at once: each that waits for its client would be one more
             return
         self._wait(self._head_within_s)
 
@@ -114,10 +119,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._wait(None)
         self._unset_keepalive_if_required()  # which uvicorn leaves after a reset, for as long as it is
         super().connection_lost(exc)
-        if self._answering and not self._answering.response_complete:
-            self._answering.scope["extensions"]["callmark.connection"]["is_gone"] = True
-            self._answering.disconnected = True
-            self._answering.message_event.set()
+        self._give_answer_up()
+        self._drain = None
+        for cycle in filter(None, (self.cycle, self.answering)):
+            cycle.transport = self.transport  # so that nothing leads in a circle; nothing is written any longer
+
+    def _give_answer_up(self) -> None:
+        if self.answering and not self.answering.response_complete:
+            self.answering.scope["extensions"]["callmark.connection"]["is_gone"] = True
+            self.answering.disconnected = True
+            self.answering.message_event.set()
 
     def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - as asyncio's own
         """The client sends no more. Whether it is answered nevertheless, and the connection closed only then.
@@ -132,22 +143,23 @@ class HttpProtocol(HttpToolsProtocol):
         if is_cut and self.pipeline:
             self.pipeline.popleft()
             is_cut = False
-        if is_cut or not self._answering or self._answering.response_complete:
-            if self._answering:
-                self._answering.transport.write_head()  # of a HEAD that was answered in this turn
+        if is_cut or not self.answering or self.answering.response_complete:
+            if self.answering:
+                self.answering.transport.write_head()  # of a HEAD that was answered in this turn
             return False
-        wanted: list[Any] = [*(cycle for cycle, _ in self.pipeline), self._answering]
+        self._sends_no_more = True
+        wanted: list[Any] = [*(cycle for cycle, _ in self.pipeline), self.answering]
         for cycle in wanted:
             cycle.scope["extensions"]["callmark.connection"]["is_half_closed"] = True
         if not self._waiting_refusal:  # which closes
             wanted[0].keep_alive = False
-        return not self._answering.scope["extensions"]["callmark.connection"].get("is_watched")
+        return not self.answering.scope["extensions"]["callmark.connection"].get("is_watched")
 
     def on_message_begin(self) -> None:
         """A request begins: its scope is made."""
         super().on_message_begin()
         self.scope["extensions"] = {"callmark.connection": {"cut": self.transport.abort}}
-        self._head_bytes, self._unread_bytes, self._ignores_upgrade = 0, 0, False
+        self._head_bytes, self._ignores_upgrade = 0, False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header of a head has been read."""
@@ -168,7 +180,7 @@ class HttpProtocol(HttpToolsProtocol):
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:
-            self.cycle.transport = cast("asyncio.Transport", _OneWrite(self.transport))  # all that is used of one
+            self.cycle.transport = cast("asyncio.Transport", OneWrite(self))  # all that is used of one
 
     def on_message_complete(self) -> None:
         """The body is complete. The application may act on it before it would otherwise read it."""
@@ -188,11 +200,6 @@ class HttpProtocol(HttpToolsProtocol):
         self._parse(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             return
-        if self._in_body and self.cycle.response_complete:
-            self._unread_bytes += len(data)
-            if self._unread_bytes > MOST_UNREAD_BYTES:
-                self.transport.close()
-                return
         self._body_bytes += len(data)
         self._wait_on(in_head=in_head)
         if self._head_bytes is None:
@@ -205,9 +212,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server stops: an answer that waits or has no end hears it, so that it ends."""
+        if self._drain:
+            self._drain.hurry()
+            return
         super().shutdown()
-        if self._answering and not self._answering.response_complete:
-            connection = self._answering.scope["extensions"]["callmark.connection"]
+        if self.answering and not self.answering.response_complete:
+            connection = self.answering.scope["extensions"]["callmark.connection"]
             connection["is_stopping"] = True  # for one that only begins to wait
             connection.get("on_shutdown", _nothing)()
 
@@ -224,12 +234,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._refuse_in_turn(InvalidInput(self._fault))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
-        self._answering = cycle
+        self.answering = cycle
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """An answer has left: the next one's turn."""
         answers_more = bool(self.pipeline)
+        if self._drain:
+            self.server_state.total_requests += 1
+            return
         super().on_response_complete()
         if self._waiting_refusal and not answers_more and not self.transport.is_closing():
             self.loop.call_soon(self._refuse, self._waiting_refusal)  # a head without a body leaves at the turn's end
@@ -304,7 +317,7 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._in_body:
             if in_head or self._body_bytes >= SLOWEST_BODY_BYTES or not self._timer:
                 self._wait(self._body_silent_s)
-        elif self.cycle.response_complete:  # the end of a body that was answered before it was whole
+        elif self.cycle.response_complete:  # empty lines behind it
             self._wait(self.timeout_keep_alive)
         else:
             self._wait(None)  # for the application; afterwards uvicorn's keep-alive limit holds
@@ -338,6 +351,14 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow.pause_reading()
 
     def _refuse(self, error: AppError) -> None:
+        if self._drain or self.transport.is_closing():
+            return
+        if self.answering:
+            self.answering.transport.write_head()  # of a HEAD that was answered in this turn
+        self._write_refusal(error)
+        self._end(is_more_expected=True)
+
+    def _write_refusal(self, error: AppError) -> None:
         answer = self._render_refusal(error)
         headers = [
             *self.server_state.default_headers,
@@ -349,47 +370,25 @@ class HttpProtocol(HttpToolsProtocol):
         head = b"".join(b"%s: %s\r\n" % header for header in headers)
         status = f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}\r\n"
         self.transport.write(status.encode() + head + b"\r\n" + answer.body)
-        self.transport.close()
+
+    # the end ----------------------------------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Closes the connection behind its last answer."""
+        self._end(is_more_expected=self._in_body or self._head_bytes is not None or bool(self.pipeline))
+
+    def _end(self, *, is_more_expected: bool) -> None:
+        if self._drain or self.transport.is_closing():
+            return
+        if self._sends_no_more or not (is_more_expected or self._waiting_refusal):
+            self.transport.close()
+            return
+        self._wait(None)
+        self._unset_keepalive_if_required()
+        self.pipeline.clear()
+        self._drain = Drain(self.transport, self._drain_silent_s)
+        self._give_answer_up()
 
 
 def _nothing() -> None:
     """Most answers end by themselves."""
-
-
-class _OneWrite:
-    """An answer's way out: its head waits for the body until the turn of the event loop ends, and both leave at once.
-
-    A write costs more than most of what is done for a small answer, and the client is woken once instead of twice.
-    """
-
-    __slots__ = ("_head", "_transport")
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head: bytes | None = None
-
-    def write(self, data: bytes) -> None:
-        """Takes the head, and then each part of the body."""
-        if self._head is None:
-            self._head = data
-            asyncio.get_running_loop().call_soon(self.write_head)
-        elif self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head + data)
-        else:
-            self._transport.write(data)
-
-    def write_head(self) -> None:
-        """Lets out a head that has no body."""
-        if self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head)
-
-    def close(self) -> None:
-        """Closes the connection when all has been written."""
-        self.write_head()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        """Whether the connection is being closed."""
-        return self._transport.is_closing()

@@ -1,0 +1,70 @@
+"""An answer's way out of `http_protocol`."""
+
+import asyncio
+from typing import Protocol
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+_END_OF_HEAD = b"\r\n"
+
+
+class OpenConnection(Protocol):
+    """What an answer needs of its connection."""
+
+    transport: asyncio.Transport
+    answering: RequestResponseCycle
+
+    def end(self) -> None:
+        """Closes it when all has been written."""
+        ...
+
+
+class OneWrite:
+    """An answer's way out: its head waits for the body until the turn of the event loop ends, and both leave at once.
+
+    A write costs more than most of what is done for a small answer, and the client is woken once instead of twice.
+
+    An answer that begins before its request's body is whole is the connection's last, and says so (RFC 9112, 9.3): its
+    sender may stop within the body, and what it sends next would be taken for the rest of it. HAProxy 2.6 keeps such a
+    connection and sends another visitor's request on it.
+    """
+
+    __slots__ = ("_connection", "_head")
+
+    def __init__(self, connection: OpenConnection) -> None:
+        self._connection = connection
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """Takes the head, and then each part of the body; before the head, `100 Continue`."""
+        if self._head is None:
+            answering = self._connection.answering
+            if answering.more_body:
+                if not answering.response_started:
+                    self._connection.transport.write(data)
+                    return
+                if answering.keep_alive:
+                    answering.keep_alive = False
+                    data = data.removesuffix(_END_OF_HEAD) + b"connection: close\r\n" + _END_OF_HEAD
+            self._head = data
+            asyncio.get_running_loop().call_soon(self.write_head)
+        elif self._head:
+            head, self._head = self._head, b""
+            self._connection.transport.write(head + data)
+        else:
+            self._connection.transport.write(data)
+
+    def write_head(self) -> None:
+        """Lets out a head that has no body."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._connection.transport.write(head)
+
+    def close(self) -> None:
+        """Ends the connection behind the answer."""
+        self.write_head()
+        self._connection.end()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed."""
+        return self._connection.transport.is_closing()
