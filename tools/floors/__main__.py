@@ -74,7 +74,7 @@ def _install(install: _Install, wheel: Path, place: Path) -> None:
     )
     _run(_UV, "venv", "--quiet", "--python", sys.executable, place)
     into = ("--quiet", "--python", place / "bin/python")
-    _run(_UV, "pip", "install", *into, "-r", lowest)
+    _run(_UV, "pip", "install", *into, "--no-build", "-r", lowest)  # whoever installs has wheels, and no compiler
     _run(_UV, "pip", "install", *into, "--no-deps", wheel)
     _run(_UV, "pip", "check", *into)
 

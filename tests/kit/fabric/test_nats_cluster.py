@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import ssl
 from collections.abc import AsyncGenerator, Callable
@@ -10,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-import nkeys
 import pytest
-from tests.kit.fabric.nats_keys import Keys
+from tests.kit.fabric.nats_keys import USER, Keys
 from tests.support.engines import Engines
 from tests.support.nats_cluster import Cluster, nats_cluster
 from tests.support.stopped_processes import suspended
@@ -191,19 +191,19 @@ async def test_a_server_without_tls_gets_no_password_where_tls_was_asked_for(eng
         await until(partial(is_in_trouble, one, "does not offer TLS"))
 
 
-async def test_a_certificate_and_the_seed_of_a_key_let_us_in(cluster: Cluster, fabric: Make, tmp_path: Path) -> None:
-    node, user = cluster.nodes[0], Keys(nkeys.PREFIX_BYTE_USER)
+async def test_a_certificate_and_the_seed_of_a_key_let_us_in_also_when_it_is_replaced(
+    cluster: Cluster, fabric: Make, tmp_path: Path
+) -> None:
+    node, users = cluster.nodes[0], [Keys(USER), Keys(USER)]
     tls = {name: str(node.directory / "tls" / file) for name, file in _FILES.items()}
-    port = free_port()
-    config = {
-        "host": "127.0.0.1",
-        "port": port,
-        "tls": tls | {"verify": True},
-        "authorization": {"users": [{"nkey": user.public}]},
-    }
-    (tmp_path / "nats.conf").write_text(json.dumps(config))
-    seed = tmp_path / "user.nk"
-    seed.write_text(f"{user.seed.decode()}\n")
+    port, seed = free_port(), tmp_path / "user.nk"
+    config = {"host": "127.0.0.1", "port": port, "tls": tls | {"verify": True}}
+
+    def let(user: Keys) -> None:
+        seed.write_text(f"{user.seed}\n")
+        (tmp_path / "nats.conf").write_text(json.dumps(config | {"authorization": {"users": [{"nkey": user.public}]}}))
+
+    let(users[0])
     server = spawn("nats", [find_nats(None), "-c", tmp_path / "nats.conf"], env=ENVIRONMENT)
     try:
         access = NatsAccess(seed, cluster.ca, Path(tls["cert_file"]), Path(tls["key_file"]))
@@ -214,6 +214,17 @@ async def test_a_certificate_and_the_seed_of_a_key_let_us_in(cluster: Cluster, f
         await let_in.round_trip(60)
         await refused.open()
         assert not refused.connected
+        again = asyncio.Event()
+
+        async def come_back() -> None:
+            again.set()
+
+        let_in.on_reconnect(come_back)
+        let(users[1])
+        os.kill(server.pid, signal.SIGHUP)  # it reads the file again
+        async with asyncio.timeout(60):
+            await again.wait()
+        await let_in.round_trip(60)
     finally:
         await server.stop(signal.SIGKILL, 1)
 

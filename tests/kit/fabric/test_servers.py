@@ -10,10 +10,9 @@ from subprocess import run
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import nkeys
 import pytest
 from structlog.testing import capture_logs
-from tests.kit.fabric.nats_keys import Keys
+from tests.kit.fabric.nats_keys import ACCOUNT, OPERATOR, USER, Keys
 from tests.support.engines import Engines
 from tests.support.waiting import until, until_connected
 
@@ -47,9 +46,7 @@ async def fabric() -> AsyncGenerator[Make]:
 @asynccontextmanager
 async def guarded_nats(directory: Path) -> AsyncGenerator[tuple[str, Path]]:
     """A server that lets in only who has credentials, and a file of such."""
-    operator, account, user = (
-        Keys(kind) for kind in (nkeys.PREFIX_BYTE_OPERATOR, nkeys.PREFIX_BYTE_ACCOUNT, nkeys.PREFIX_BYTE_USER)
-    )
+    operator, account, user = (Keys(kind) for kind in (OPERATOR, ACCOUNT, USER))
     limits = dict.fromkeys(("subs", "data", "payload", "imports", "exports", "conn", "leaf"), -1) | {"wildcards": True}
     of_account = operator.token(account.public, type="account", version=2, limits=limits)
     of_user = account.token(user.public, type="user", version=2, subs=-1, data=-1, payload=-1)
@@ -65,7 +62,7 @@ async def guarded_nats(directory: Path) -> AsyncGenerator[tuple[str, Path]]:
     credentials = directory / "user.creds"
     credentials.write_text(
         f"-----BEGIN NATS USER JWT-----\n{of_user}\n------END NATS USER JWT------\n\n"
-        f"-----BEGIN USER NKEY SEED-----\n{user.seed.decode()}\n------END USER NKEY SEED------\n"
+        f"-----BEGIN USER NKEY SEED-----\n{user.seed}\n------END USER NKEY SEED------\n"
     )
     server = spawn("nats", [find_nats(None), "-c", directory / "nats.conf"], env=ENVIRONMENT)
     try:
@@ -281,7 +278,11 @@ async def test_a_server_that_is_away_is_told(fabric: Make) -> None:
     assert {line["event"] for line in logs} == {"nats_not_reached"}
 
 
-@pytest.mark.parametrize("text", [None, "no credentials", "\x00"])
+ALTERED = "SUAKKVH3AVZDRRESAYWZAZ2FQ7WYMFSWVTS6DI54LX5EOEBCWOSOTCWWQY"
+"""The seed of a user with one letter changed."""
+
+
+@pytest.mark.parametrize("text", [None, "no credentials", "\x00", ALTERED])
 async def test_a_file_without_credentials_stops_the_start(tmp_path: Path, fabric: Make, text: str | None) -> None:
     path = tmp_path / "user.creds"
     if text is not None:

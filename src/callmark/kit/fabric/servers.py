@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from callmark.kit.errors import SetupError
+from callmark.kit.fabric.user_key import UserKey
 from callmark.kit.settings import Settings
-
-_USER_JWT, _SEED_BEGINS, _USER_SEED = "BEGIN NATS USER JWT", "BEGIN USER NKEY SEED", re.compile(r"\s*SU[A-Z2-7]{56}\s*")
 
 
 class NatsAccess(NamedTuple):
@@ -50,10 +49,7 @@ class NatsAccess(NamedTuple):
 
     def options(self) -> dict[str, Any]:
         """The arguments for nats-py that carry the credentials."""
-        if self.credentials is None:
-            return {}
-        kind = "nkeys_seed" if _USER_SEED.fullmatch(_read(self.credentials)) else "user_credentials"
-        return {kind: str(self.credentials)}
+        return {"user_credentials": str(self.credentials)} if self.credentials else {}
 
 
 NO_FILES = NatsAccess()
@@ -66,21 +62,13 @@ def seeds(urls: str) -> list[str]:
 
 
 def _check_credentials(path: Path) -> None:
-    text = _read(path)
-    is_jwt = _USER_JWT in text and _SEED_BEGINS in text
-    if not is_jwt and not _USER_SEED.fullmatch(text):
-        raise SetupError(
-            f"CALLMARK_NATS_CREDENTIALS: {path} is not a NATS credentials file; it needs a user's JWT and its NKEY"
-            " seed, or the seed of an NKEY user alone"
-        )
-
-
-def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        UserKey.read(path)
     except (OSError, UnicodeDecodeError) as exc:
         why = getattr(exc, "strerror", None) or "it is no text"
         raise SetupError(f"CALLMARK_NATS_CREDENTIALS: cannot read {path}: {why}") from exc
+    except ValueError as exc:
+        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: {path} is not a NATS credentials file; {exc}") from exc
 
 
 def version_of(text: str) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ from callmark.kit.fabric.rights import Rights
 from callmark.kit.fabric.servers import NO_FILES, NatsAccess
 from callmark.kit.fabric.shared_rounds import SharedRounds
 from callmark.kit.fabric.unconfirmed_numbers import UnconfirmedNumbers
+from callmark.kit.fastpath.nats_signing import SigningClient
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +79,7 @@ def _ended() -> Generator[None]:
         raise ConnectionResetError(str(exc)) from exc
 
 
-class SteadyClient(Client):
+class SteadyClient(SigningClient):
     """nats-py's client, which hands on direct subscriptions' messages, with eight differences.
 
     It decodes user and password of an address: nats-py sends them as they are written, so none with a # or / fits.
