@@ -29,8 +29,14 @@ def directory() -> Generator[Path]:
 async def test_a_configuration_of_nats_that_is_torn_is_made_again(directory: Path, content: bytes) -> None:
     (directory / "nats").mkdir()
     (directory / "nats/nats.conf").write_bytes(content)
-    async with EmbeddedNats(directory) as url:
-        pass
+    nats = EmbeddedNats(directory)
+    async with nats as url:
+        (directory / "nats/nats.conf").write_bytes(content)
+    async with nats as again:  # processes that run have its address and password
+        assert again == url
+        shutil.rmtree(directory / "nats")
+    async with nats as again:
+        assert again == url
     async with EmbeddedNats(directory) as again:
         assert again == url
 

@@ -26,6 +26,7 @@ MAX_CONNECTIONS = 65_536
 MOST_CLOSED_REMEMBERED = 100
 """Of the connections that have ended. NATS's own 10,000 are some MB, and our look at it each second fills them."""
 START_WITHIN_S = 15.0
+_REACHED_BY = ("port", "server_name", "authorization")
 
 
 class EmbeddedNats:
@@ -38,7 +39,8 @@ class EmbeddedNats:
         self._config = self._data.nats / "nats.conf"
         self._program_setting = program
         self._child: Child | None = None
-        self._port, self._server_name = 0, ""
+        self._in_force: dict[str, Any] = {}
+        """The configuration of the server started last: processes that run have its address and password."""
         self.url = ""
         """Known once it has been started."""
 
@@ -60,7 +62,7 @@ class EmbeddedNats:
                 output=log_file,
                 cwd=self._data.nats,
             )
-        self._port, self._server_name = config["port"], config["server_name"]
+        self._in_force = config
         await self._until_it_answers(self._child, config)
         self.url = f"nats://{USER}:{config['authorization']['password']}@{HOST}:{config['port']}"
         return self.url
@@ -76,7 +78,7 @@ class EmbeddedNats:
 
     async def look(self) -> Mapping[str, str]:
         """It has no parts that can fail alone. Raises OSError when it does not greet: it has stopped responding."""
-        if not await _answers(self._port, self._server_name):
+        if not await _answers(self._in_force["port"], self._in_force["server_name"]):
             raise OSError("NATS does not greet")
         return {}
 
@@ -101,10 +103,14 @@ class EmbeddedNats:
     def _configure(self) -> dict[str, Any]:
         """The configuration in force; made again if there is none, or if its port was taken before our first start.
 
-        Nothing in it is needed again: every process of the installation gets address and password at its start.
+        Nothing in it is needed by a later start: every process of the installation gets address and password at its
+        own. So until we end, both stay as they are, whatever becomes of the file.
         """
-        config = _kept(self._config)
-        if not config or (self._child is None and not _is_free(config["port"])):
+        kept = config = _kept(self._config)
+        if self._in_force:
+            if any(kept.get(name) != self._in_force[name] for name in _REACHED_BY):
+                config = self._in_force
+        elif not kept or not _is_free(kept["port"]):
             config = {
                 "host": HOST,
                 "port": free_port(),
@@ -112,8 +118,8 @@ class EmbeddedNats:
                 "authorization": {"user": USER, "password": random_text(32)},
                 "max_connections": MAX_CONNECTIONS,
             }
-        if config.get("max_closed_clients") != MOST_CLOSED_REMEMBERED:  # new, or of an earlier version
-            config["max_closed_clients"] = MOST_CLOSED_REMEMBERED
+        config = config | {"max_closed_clients": MOST_CLOSED_REMEMBERED}
+        if config != kept:  # new, or of an earlier version
             write_private(self._config, msgspec.json.format(msgspec.json.encode(config)), self._data.owner)
         return config
 
