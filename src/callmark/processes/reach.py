@@ -65,8 +65,9 @@ def refused(exc: EngineRefuses) -> SetupError:
 
 
 def unreachable(exc: Unavailable) -> SetupError:
-    """The error of a start without PostgreSQL."""
+    """The error of a start without PostgreSQL, which may be one that a supervisor keeps running."""
     return SetupError(
         f"PostgreSQL cannot be reached: {exc.reason.removeprefix('postgresql: ')}. Start it, or correct"
-        " CALLMARK_POSTGRES_DSN."
+        " CALLMARK_POSTGRES_DSN. If `callmark serve` runs it, it starts again without you; its log is"
+        " logs/postgresql.log in the data directory."
     )

@@ -190,13 +190,19 @@ async def test_a_server_that_was_told_to_end_does_not_wait_for_open_connections(
         await end_it_beside_a_connection()
 
 
-async def test_a_server_that_takes_no_new_connections_is_told_of_and_left_alone(directory: Path) -> None:
+async def test_a_server_that_takes_no_new_connections_is_left_alone_unless_its_socket_is_gone(directory: Path) -> None:
     engine = EmbeddedPostgres(directory / "data", durable=False)
-    async with connect(await engine.start()) as tx:
+    dsn = await engine.start()
+    async with connect(dsn) as tx:
         with suspended([engine.pid]):  # what it has forked works on
             assert await engine.look() == {"connections": "no new ones are taken"}
             assert await tx.fetchval("SELECT 1") == 1
         await until(partial(is_well, engine))
+    shutil.rmtree(directory / "data/run")
+    assert await engine.look() == {"connections": "none are possible, because its socket was removed"}
+    assert await engine.wait() == 0
+    assert await engine.start() == dsn
+    assert await is_well(engine)
     await engine.stop()
 
 

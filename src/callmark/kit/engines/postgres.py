@@ -154,8 +154,8 @@ class EmbeddedPostgres:
         """Whether it takes new connections; those that are open may still work.
 
         One that was ended from outside (SIGTERM) takes none and waits for ours, which never end on their own: it is
-        made to end them, and may then be started again. One that does not answer may wait for its disk; to kill it then
-        would make that worse.
+        made to end them, and may then be started again. So is one whose socket was removed: it makes no other while it
+        runs. One that does not answer may wait for its disk; to kill it then would make that worse.
         """
         if self._was_told_to_end():
             self._started().send(signal.SIGINT)
@@ -163,6 +163,9 @@ class EmbeddedPostgres:
         try:
             async with asyncio.timeout(_GREETS_WITHIN_S):
                 await _greeting(self._socket)
+        except FileNotFoundError:
+            self._started().send(signal.SIGINT)
+            return {"connections": "none are possible, because its socket was removed"}
         except (OSError, EOFError):
             return {"connections": "no new ones are taken"}
         return {}
