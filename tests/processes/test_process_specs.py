@@ -3,24 +3,48 @@
 import asyncio
 import contextlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import msgspec
 import pytest
-from tests.support.engines import Engines
+from tests.support.engines import Engines, reachable_directory
+from tests.support.loop_time import LoopTime
+from tests.support.stopped_processes import suspended
+from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
+from callmark.kit.engines.leftovers import nats_of
 from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import make_key, set_key
 from callmark.kit.settings import read_settings, to_environ
 from callmark.processes.child import Ready
 from callmark.processes.ports import open_socket
 from callmark.processes.process_specs import CannotAskError, ProcessUnit
-from callmark.processes.supervisor import CHILDREN_WITHIN_S, ENGINES_WITHIN_S
+from callmark.processes.supervisor import CHILDREN_WITHIN_S, ENGINES_WITHIN_S, Supervisor
+
+
+@pytest.fixture
+def directory() -> Generator[Path]:
+    path = reachable_directory()
+    yield path / "data"
+    shutil.rmtree(path)
+
+
+def pending_signals(pid: int) -> int:
+    """The bits of those that a process has been sent and has not taken."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1], 16) for line in lines if line.startswith("ShdPnd:"))
+
+
+async def is_asked_to_end(pid: int) -> bool:
+    return bool(pending_signals(pid) >> (signal.SIGTERM - 1) & 1)
 
 
 def open_pipes() -> set[str]:
@@ -125,3 +149,20 @@ def test_no_secret_is_in_the_environment_of_a_child(monkeypatch: pytest.MonkeyPa
 def test_a_stop_takes_less_than_five_seconds() -> None:
     """A part that has not ended in its share is killed: see tests/kit/engines/test_child.py."""
     assert CHILDREN_WITHIN_S + ENGINES_WITHIN_S < 5
+
+
+async def test_engines_have_what_the_children_left_of_that_time(
+    engines: Engines, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read_settings({}, data=directory, postgres_dsn=engines.dsn)
+    supervisor = Supervisor(settings, frozenset(), [])
+    await supervisor.__aenter__()
+    (pid,) = nats_of(directory / "nats/nats.conf")
+    with suspended([pid]):
+        stopping = asyncio.create_task(supervisor.__aexit__(None, None, None))
+        await until(partial(is_asked_to_end, pid))
+        LoopTime(monkeypatch).move(ENGINES_WITHIN_S + CHILDREN_WITHIN_S / 2)
+        for _ in range(50):
+            await asyncio.sleep(0)  # what is due by now is done in the loop's next rounds
+    await stopping
+    assert "Server Exiting" in (directory / "logs/nats.log").read_text()

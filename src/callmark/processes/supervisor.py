@@ -38,7 +38,10 @@ LARGEST_PORT = 65_535
 
 CHILDREN_WITHIN_S = 3.7
 ENGINES_WITHIN_S = 1.1
-"""Together under the five seconds in which everything has to be gone; the children's is more than any request takes."""
+"""Together under the five seconds in which everything has to be gone; the children's is more than any request takes.
+
+Engines have what the children left of theirs, too: PostgreSQL writes its last checkpoint, on a slow disk for seconds.
+"""
 
 LONGEST_SILENCE_S = 120.0
 """Longer than the longest start of a part and the pause before it: the task of each part has noted something."""
@@ -105,6 +108,8 @@ class Supervisor:
         self._prepare = prepare
         self._log_files = log_files
         self._stack = AsyncExitStack()
+        self._gone_by = 0.0
+        """When everything has to be gone, in the loop's time; known once it is being stopped."""
         self._board = Board()
         self._stack.callback(self._board.close)
 
@@ -112,13 +117,22 @@ class Supervisor:
         try:
             return await self._start()
         except BaseException:
-            await self._stack.aclose()
+            await self._stop()
             raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._stop()
+
+    async def _stop(self) -> None:
+        within_s = CHILDREN_WITHIN_S + self._settings.drain_s + ENGINES_WITHIN_S
+        self._gone_by = asyncio.get_running_loop().time() + within_s
         await self._stack.aclose()
+
+    async def _stop_engines(self, engines: Sequence[Unit]) -> None:
+        left_s = self._gone_by - asyncio.get_running_loop().time()
+        await _stop_all(engines, max(left_s, ENGINES_WITHIN_S))
 
     def view(self) -> View:
         """For the service manager. It works while every part is checked or tried again, whatever is wrong with it."""
@@ -197,7 +211,7 @@ class Supervisor:
             )
         if settings.embedded_nats:
             found.append(EmbeddedNats(settings.data, program=settings.nats_bin))
-        self._stack.push_async_callback(_stop_all, found, ENGINES_WITHIN_S)
+        self._stack.push_async_callback(self._stop_engines, found)
         return found
 
     async def _start_engines(self, engines: Sequence[EmbeddedPostgres | EmbeddedNats], settings: Settings) -> Settings:
