@@ -18,6 +18,7 @@ from tests.kit.outbound.mailing import mail_server
 from tests.processes.doctor import Doctor, execute, serving
 from tests.support.certificates import certificate
 from tests.support.engines import SECRET_KEY, Engines, reachable_directory
+from tests.support.pooler import pooled_by_transactions
 from tests.support.waiting import until
 from tests.surfaces.live_processes import living
 
@@ -221,6 +222,13 @@ async def test_postgresql_refuses_the_password(doctor: Doctor, engines: Engines)
     assert wrong.name == "postgresql"
     assert "password authentication failed" in wrong.detail
     assert wrong.advice.startswith("Correct user and password in CALLMARK_POSTGRES_DSN")
+
+
+async def test_a_pooler_is_not_in_session_mode(doctor: Doctor, engines: Engines) -> None:
+    async with pooled_by_transactions(engines.dsn) as dsn:
+        wrong = await doctor.problem(postgres_dsn=dsn)
+    assert (wrong.name, wrong.detail) == ("postgresql", "a pooler before it is not in session mode")
+    assert wrong.advice.startswith("Set `pool_mode = session` there")
 
 
 async def test_postgresql_takes_no_writes(doctor: Doctor, engines: Engines) -> None:

@@ -23,6 +23,7 @@ from callmark.kit.heartbeats import heartbeats_of
 from callmark.kit.ids import new_id
 from callmark.kit.object_store import FOLDER, try_store
 from callmark.kit.postgres.database import Tx, connect
+from callmark.kit.postgres.pooling import check_sessions
 from callmark.kit.secret_key import current_key, read_mark
 from callmark.kit.settings import Settings
 from callmark.kit.tasks import ends_within
@@ -37,6 +38,7 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
     """The server, and what its database says of the installation."""
     try:
         async with connect(settings.reached_postgres, within=timedelta(seconds=WITHIN_S)) as tx:
+            await check_sessions(settings.reached_postgres, tx)
             yield await checks.postgres_version(tx)
             yield await checks.encoding(tx)
             schema = await checks.schema(tx)

@@ -8,10 +8,11 @@ from typing import LiteralString
 
 import pytest
 from tests.support.engines import Engines, empty_database, migrated_to
+from tests.support.pooler import pooled_by_transactions
 from tools.schema_dump import FILE, dump
 
 from callmark.kit.clock import SystemClock
-from callmark.kit.errors import SetupError
+from callmark.kit.errors import EngineRefuses, SetupError
 from callmark.kit.postgres import migrate
 from callmark.kit.postgres.database import connect, own_names
 
@@ -92,6 +93,23 @@ async def test_another_that_migrates_is_named_and_waited_for_no_longer_than_aske
         await waits.wait()
     assert await migrating == migrate.migrations()
     assert told[0].startswith(f"waits for callmark migrate (process {pid}, ")
+
+
+async def test_through_a_pooler_in_transaction_mode_nothing_is_migrated(empty: str) -> None:
+    async with pooled_by_transactions(empty) as dsn:
+        with pytest.raises(EngineRefuses) as caught:
+            await migrate.migrate(dsn, SystemClock())
+    assert "not in session mode" in caught.value.reason
+    assert "pool_mode = session" in caught.value.advice
+    async with connect(empty) as tx:
+        assert await migrate.schema_number(tx) == 0
+
+
+async def test_no_lock_of_a_migration_is_left_with_a_session_that_outlives_it(empty: str) -> None:
+    async with pooled_by_transactions(empty) as dsn:
+        assert await migrate.migrate(dsn, SystemClock(), alone=True)
+        async with connect(empty) as tx:
+            assert await tx.fetchval("SELECT pg_try_advisory_lock($1)", migrate.LOCK)
 
 
 async def test_a_restore_that_has_locked_the_tables_is_waited_for(empty: str) -> None:

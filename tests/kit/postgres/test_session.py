@@ -1,7 +1,8 @@
 """What connections ask of PostgreSQL is so on the server, also through a pooler that knows few parameters."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import LiteralString
 
 import pytest
@@ -9,10 +10,12 @@ from tests.support.engines import Engines
 from tests.support.opened_deps import PATIENT_S
 from tests.support.pooler import pooled
 
+from callmark.kit.errors import EngineRefuses
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.database import Database, Tx, connect, own_names
 from callmark.kit.postgres.session import begin_pooled
 
+_STATEMENT = "SELECT name FROM pg_prepared_statements ORDER BY prepare_time DESC LIMIT 1"
 LOOKS = "client_connection_check_interval"
 ISOLATION = "transaction_isolation"
 
@@ -65,6 +68,34 @@ async def test_a_kept_connection_keeps_plans_and_reads_no_table_from_end_to_end(
 async def test_a_connection_outside_the_pool_leads_through_a_pooler(serializable: Engines) -> None:
     async with pooled(serializable.dsn) as dsn, connect(dsn) as tx:
         assert await shown(tx, ISOLATION) == ["read committed"]
+
+
+async def _forget(tx: Tx) -> None:
+    await tx.execute("DEALLOCATE ALL")
+
+
+async def _take_the_next_name(tx: Tx) -> None:
+    last = re.fullmatch("(.*_)([0-9a-f]+)(__)", await tx.fetchval(_STATEMENT))
+    assert last
+    await tx.execute(own_names(f'PREPARE "{last[1]}{int(last[2], 16) + 1:x}{last[3]}" AS SELECT 1'))
+
+
+@pytest.mark.parametrize("other", [_forget, _take_the_next_name])
+async def test_a_session_that_another_has_used_meanwhile_is_named(
+    engines: Engines, other: Callable[[Tx], Awaitable[None]]
+) -> None:
+    """As a pooler in transaction mode lends it, at least an older one."""
+
+    async def use() -> None:
+        async with connect(engines.dsn) as tx:
+            for _ in range(2):
+                assert await tx.fetchval("SELECT 1") == 1
+                await other(tx)
+                assert await tx.fetchval("SELECT 2") == 2
+
+    with pytest.raises(EngineRefuses) as caught:
+        await use()
+    assert caught.value.reason == "postgresql: a pooler before it is not in session mode"
 
 
 async def test_a_connection_that_the_server_never_begins_is_cut_when_its_caller_gives_up() -> None:

@@ -27,6 +27,9 @@ _REFUSED: dict[type[Exception], str] = {
 }
 """What a server that answers says no with, or asyncpg to a malformed address; and what to do."""
 
+_OF_ANOTHER_SESSION = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
+"""A prepared statement of asyncpg's is there already, or is not there: the session is not the one it was."""
+
 
 @contextmanager
 def named_when_lost() -> Generator[None]:
@@ -44,8 +47,8 @@ def name_when_lost(exc: BaseException) -> Unavailable | EngineRefuses | None:
 
     asyncpg's InterfaceError is both: a connection that closed under us, and our own misuse, which stays a bug.
     """
-    if isinstance(exc, tuple(_REFUSED)):
-        return EngineRefuses(f"postgresql: {exc}", next(say for kind, say in _REFUSED.items() if isinstance(exc, kind)))
+    if refusal := _refusal(exc):
+        return refusal
     if isinstance(exc, asyncpg.InterfaceError):
         # "connection is closed", "connection was closed in the middle of …", "pool is closing"
         return Unavailable(f"postgresql: {exc}") if "clos" in str(exc) else None
@@ -56,6 +59,21 @@ def name_when_lost(exc: BaseException) -> Unavailable | EngineRefuses | None:
     if why := momentary(exc):
         return Unavailable(f"postgresql: {why} at this moment")
     return None
+
+
+def _refusal(exc: BaseException) -> EngineRefuses | None:
+    if isinstance(exc, _OF_ANOTHER_SESSION):
+        return not_in_session_mode()
+    advice = next((say for kind, say in _REFUSED.items() if isinstance(exc, kind)), None)
+    return EngineRefuses(f"postgresql: {exc}", advice) if advice else None
+
+
+def not_in_session_mode() -> EngineRefuses:
+    """What a pooler between us and the server is, that gives our session to others."""
+    return EngineRefuses(
+        "postgresql: a pooler before it is not in session mode",
+        "Set `pool_mode = session` there (PgBouncer), or name the server itself in CALLMARK_POSTGRES_DSN.",
+    )
 
 
 def _is_torn(exc: BaseException) -> bool:

@@ -1,7 +1,8 @@
 """Brings a database's schema to the head: numbered SQL files, in order, once each, under one lock."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from importlib import resources
 from typing import LiteralString
@@ -13,6 +14,7 @@ from callmark.kit.clock import Clock
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import DatabaseConnection, Row, Tx, connect, own_names
+from callmark.kit.postgres.pooling import check_sessions
 from callmark.kit.postgres.session import UNTIMED
 
 LOCK = 0x63616C6C6D61726B  # "callmark"
@@ -100,30 +102,36 @@ async def migrate(
     Where nothing is due it waits for nobody. One process runs steps at a time, and each step is one transaction that
     waits for locks two seconds at most, because a running platform waits behind it; then it lets others pass and tries
     again, `within` that time for everything. A step may take a minute, or as long as it takes where this process is
-    `alone` with the engine. `tell` gets a line for each step that is done and for each
-    wait. Raises SetupError when the locks are not to be had, a step takes too long, or the database is newer than this
-    code; steps before that one are done.
+    `alone` with the engine. `tell` gets a line for each step that is done and for each wait. Raises SetupError when the
+    locks are not to be had, a step takes too long, or the database is newer than this code; steps before that one are
+    done. Raises EngineRefuses behind a pooler that keeps no sessions.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within.total_seconds()
     async with connect(dsn) as tx:
-        await tx.execute("SET application_name = 'callmark migrate'")  # which others that wait for it are to read
-        await tx.execute(UNTIMED)  # a step has a limit of its own
+        await _begin(dsn, tx, alone=alone)
         if await _nothing_to_do(tx, phase, tell):
             return []
-        await _lock(tx, clock, deadline, tell)
-        await tx.execute(_TABLE)
-        due = await _due(tx, phase)
-        for step in due:
-            while not await _run(tx, step, clock, 0 if alone else STEP_WITHIN_S):
-                holders = await _holders(tx)
-                if loop.time() > deadline:
-                    raise SetupError(_LOCKED.format(step=step, holders=holders))
-                tell(f"{step.number:04d} waits for {holders}")
-                await clock.sleep(_PAUSE)
-            tell(f"{step.number:04d} {step.phase} {step.name}")
-        await tx.execute("INSERT INTO installation (id) VALUES ($1) ON CONFLICT DO NOTHING", new_id())
+        async with _locked(tx, clock, deadline, tell):
+            await tx.execute(_TABLE)
+            due = await _due(tx, phase)
+            for step in due:
+                while not await _run(tx, step, clock, 0 if alone else STEP_WITHIN_S):
+                    holders = await _holders(tx)
+                    if loop.time() > deadline:
+                        raise SetupError(_LOCKED.format(step=step, holders=holders))
+                    tell(f"{step.number:04d} waits for {holders}")
+                    await clock.sleep(_PAUSE)
+                tell(f"{step.number:04d} {step.phase} {step.name}")
+            await tx.execute("INSERT INTO installation (id) VALUES ($1) ON CONFLICT DO NOTHING", new_id())
         return due
+
+
+async def _begin(dsn: str, tx: Tx, *, alone: bool) -> None:
+    if not alone:  # there is no pooler before an engine of our own
+        await check_sessions(dsn, tx)
+    await tx.execute("SET application_name = 'callmark migrate'")  # which others that wait for it are to read
+    await tx.execute(UNTIMED)  # a step has a limit of its own
 
 
 async def _nothing_to_do(tx: Tx, phase: str | None, tell: Tell) -> bool:
@@ -137,13 +145,33 @@ async def _nothing_to_do(tx: Tx, phase: str | None, tell: Tell) -> bool:
         await tx.execute("RESET lock_timeout")
 
 
+@asynccontextmanager
+async def _locked(tx: Tx, clock: Clock, deadline: float, tell: Tell) -> AsyncGenerator[None]:
+    """The lock of those that change the schema, given back at the end: a pooler keeps the session and what it holds.
+
+    Raises as `_lock`.
+    """
+    await _lock(tx, clock, deadline, tell)
+    try:
+        yield
+    finally:
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # it went with the connection
+            await tx.execute("SELECT pg_advisory_unlock($1)", LOCK)
+
+
+async def wait_until_free(tx: Tx, clock: Clock, within: timedelta) -> None:
+    """Returns when no other process migrates or restores. Raises SetupError when one still does after that time."""
+    async with _locked(tx, clock, asyncio.get_running_loop().time() + within.total_seconds(), _nobody):
+        pass
+
+
 async def _lock(tx: Tx, clock: Clock, deadline: float, tell: Tell) -> None:
     """Returns when no other process migrates or restores. Raises SetupError when one still does at the deadline."""
     while not await tx.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
         holder = await _holder(tx)
         if asyncio.get_running_loop().time() > deadline:
             raise SetupError(
-                f"no migration was run, because {holder} migrates or restores this database. Try again when that has"
+                f"nothing was done, because {holder} migrates or restores this database. Try again when that has"
                 " ended; if it is stuck, end it"
             )
         tell(f"waits for {holder}, which migrates or restores this database")
