@@ -31,6 +31,7 @@ from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.webhooks import service as webhooks
 from callmark.instants import to_ms
+from callmark.kit.backups import restoring
 from callmark.kit.backups.restoring import check_idle, holds_anything, restore_backup
 from callmark.kit.backups.snapshot import COUNTED
 from callmark.kit.clock import SystemClock
@@ -38,6 +39,7 @@ from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import connected_kinds
 from callmark.kit.installation import held_since
 from callmark.kit.postgres.database import connect, own_names
+from callmark.kit.postgres.migrate import LOCK
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
 from callmark.processes.compose import open_deps
@@ -199,10 +201,26 @@ async def test_a_copy_reaches_nobody_until_it_is_released(
 
 # all or nothing -------------------------------------------------------------------------------------------------------
 
+
+async def test_a_migration_that_does_not_end_is_named_and_nothing_is_restored(
+    engines: Engines, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = await backed_up(engines.dsn, tmp_path / "b.tar")
+    monkeypatch.setattr(restoring, "FREE_WITHIN", timedelta())
+    async with connect(empty) as stuck:
+        await stuck.execute("SET application_name = 'callmark migrate'")
+        await stuck.execute("SELECT pg_advisory_lock($1)", LOCK)
+        pid = await stuck.fetchval("SELECT pg_backend_pid()")
+        with pytest.raises(SetupError, match=rf"because callmark migrate \(process {pid}, for \d+ s\) migrates"):
+            await restore_backup(empty, archive, SystemClock(), as_copy=False)
+        assert not await holds_anything(stuck)
+
+
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from callmark.kit.backups.archive import read_archive
+from callmark.kit.backups import restoring
 from callmark.kit.backups.restoring import restore_backup
 from callmark.kit.clock import SystemClock
 

@@ -1,7 +1,7 @@
 """Restores a backup in one transaction: what was there stays until everything is in its place, also after a kill."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import LiteralString
 from uuid import UUID
@@ -25,11 +25,15 @@ from callmark.kit.postgres.migrate import (
     head,
     outstanding,
     record_of,
+    wait_until_free,
 )
 from callmark.kit.postgres.session import UNTIMED
 
 COPIES_SINCE = 22
 """The migration since which a database knows that it is a copy."""
+
+FREE_WITHIN = timedelta(seconds=10)
+"""How long a migration or another restore may still take."""
 
 _HELD: LiteralString = """
     FROM pg_class c WHERE c.relnamespace = '{namespace}'::regnamespace
@@ -113,6 +117,7 @@ async def restore_backup(  # noqa: PLR0913 - what a restore can be asked for, al
     dsn = await dsn_of_primary(dsn)
     async with connect(dsn) as tx:
         await _check_target(tx, manifest)
+        await wait_until_free(tx, real, FREE_WITHIN)
         server = await server_of(tx, dsn, programs, oldest=manifest.pg_dump)
 
     with archive.dump() as pieces:
