@@ -79,22 +79,22 @@ async def oldest_writer(tx: Tx) -> datetime | None:
     number of the transaction that noted it: one with a later number wrote after that instant. While one with an earlier
     number is open, it is the first instant of all.
     """
-    ages = await tx.fetch(
-        "SELECT age(backend_xid) FROM pg_stat_activity"
-        " WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()"
+    row = await fetch_one(
+        tx,
+        "SELECT max(age(a.backend_xid)) AS oldest, max(age(m.xmin)) AS noted,"
+        " max(nullif(m.up_to_at, '-infinity')) AS at"
+        " FROM pg_stat_activity a LEFT JOIN count_mark m ON m.what = 'writers'"
+        " WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid() AND a.datname = current_database()",
     )
-    if not ages:
+    if row["oldest"] is None:
         return None
-    noted = await tx.fetchrow(
-        "SELECT nullif(up_to_at, '-infinity') AS at, age(xmin) FROM count_mark WHERE what = 'writers'"
-    )
-    if noted and max(row["age"] for row in ages) >= noted["age"]:
+    if row["noted"] is not None and row["oldest"] >= row["noted"]:
         return EPOCH
     await tx.execute(
         "INSERT INTO count_mark VALUES ('writers', now(), $1) ON CONFLICT (what) DO UPDATE SET up_to_at = now()",
         UUID(int=0),
     )
-    return (noted and noted["at"]) or EPOCH
+    return row["at"] or EPOCH
 
 
 async def batches_between(tx: Tx, after: UUID, before: UUID, limit: int) -> list[tuple[Batch, bool]]:
