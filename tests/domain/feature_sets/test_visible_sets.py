@@ -7,7 +7,7 @@ from tests.support.factories import make_branch, make_feature_set, make_number_g
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
-from callmark.domain.feature_sets.model import NewFeatureSet
+from callmark.domain.feature_sets.model import FeatureSetName, FeatureSetState, NewFeatureSet
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.errors import NotFound
@@ -30,8 +30,10 @@ async def test_an_owner_sees_the_feature_sets_on_and_below_its_place(deps: Deps)
         (None, []),
     ):
         scope = owner_of(node_id).scope
-        seen = await visible_sets.list_visible(deps, account_id, scope)
-        assert [one.feature_set.name for one in seen] == names
+        assert [one.name for one in await visible_sets.list_names(deps, account_id, scope)] == names
+        assert await visible_sets.has_any(deps, account_id, scope) is bool(names)
+        seen = await visible_sets.find_each(deps, account_id, set(ids.values()), scope)
+        assert {one.feature_set.name for one in seen.values()} == set(names)
         async with deps.db.transaction() as tx:
             assert set(await visible_sets.visible_ids(tx, account_id, scope) or []) == {ids[name] for name in names}
             for name, id_ in ids.items():
@@ -51,7 +53,11 @@ async def test_who_sees_the_whole_account_sees_number_groups_at_the_end(deps: De
     branch = await make_branch(deps, account_id)
     one = await make_feature_set(deps, account_id, branch.sub_process.id, NewFeatureSet("Parcels"))
     group = await make_number_group(deps, account_id, name="Groceries")
-    placed, grouped = await visible_sets.list_visible(deps, account_id, ALICE.scope)
+    names = await visible_sets.list_names(deps, account_id, ALICE.scope)
+    assert names == [FeatureSetName(one.id, "Parcels"), FeatureSetName(group, "Groceries", is_number_group=True)]
+    assert await visible_sets.list_names(deps, account_id, ALICE.scope, branch.process.id) == names[:1]
+    assert await visible_sets.list_names(deps, account_id, ALICE.scope, None, FeatureSetState.UNPUBLISHED) == []
+    placed, grouped = (await visible_sets.find_each(deps, account_id, [one.id, group], ALICE.scope)).values()
     assert (placed.feature_set, placed.where.split(" \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} ")) == (
         one,
         ["Retail", "Delivery", "Last mile", "Evening"],

@@ -70,11 +70,32 @@ async def select_config(tx: Tx, account_id: AccountId, feature_set_id: FeatureSe
     return _config(row) if row else None
 
 
-async def select_configs(tx: Tx, account_id: AccountId) -> list[CallbackConfig]:
-    """The account's configurations, newest first. Index callback_config_account."""
+async def select_configs(
+    tx: Tx, account_id: AccountId, before: tuple[datetime, UUID] | None, limit: int | None
+) -> list[CallbackConfig]:
+    """Up to `limit` (None: all) of the account's configurations, newest first, older than the one at `before`.
+
+    Index callback_config_account.
+    """
     rows = await tx.fetch(
-        f"SELECT {_CONFIG} FROM callback_config WHERE account_id = $1 ORDER BY created_at DESC, id DESC",
+        f"SELECT {_CONFIG} FROM callback_config WHERE account_id = $1"
+        " AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))"
+        " ORDER BY created_at DESC, id DESC LIMIT $4",
         account_id,
+        *(before or (None, None)),
+        limit,
+    )
+    return [_config(row) for row in rows]
+
+
+async def select_configs_each(
+    tx: Tx, account_id: AccountId, feature_sets: Collection[FeatureSetId]
+) -> list[CallbackConfig]:
+    """The configurations of those feature sets that have one, in no order. Index callback_config_one_each."""
+    rows = await tx.fetch(
+        f"SELECT {_CONFIG} FROM callback_config WHERE account_id = $1 AND feature_set_id = ANY ($2::uuid[])",
+        account_id,
+        feature_sets,
     )
     return [_config(row) for row in rows]
 

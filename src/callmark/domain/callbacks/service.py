@@ -3,9 +3,11 @@
 What a business does with the requests is in `work_list`.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import TypedDict, Unpack
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from callmark.domain.audit import service as audit
@@ -111,10 +113,21 @@ async def find_config(deps: Deps, account_id: AccountId, feature_set_id: Feature
         return await queries.select_config(tx, account_id, feature_set_id)
 
 
-async def list_configs(deps: Deps, account_id: AccountId) -> list[CallbackConfig]:
-    """The account's configurations, newest first."""
+async def list_configs(
+    deps: Deps, account_id: AccountId, *, before: tuple[datetime, UUID] | None = None, limit: int | None = None
+) -> list[CallbackConfig]:
+    """Up to `limit` (None: all) of the account's configurations, newest first, older than the one at `before`."""
     async with deps.db.connection() as tx:
-        return await queries.select_configs(tx, account_id)
+        return await queries.select_configs(tx, account_id, before, limit)
+
+
+async def find_configs(
+    deps: Deps, account_id: AccountId, feature_sets: Collection[FeatureSetId]
+) -> dict[FeatureSetId, CallbackConfig]:
+    """The configuration of each of the feature sets that has one."""
+    async with deps.db.connection() as tx:
+        configs = await queries.select_configs_each(tx, account_id, feature_sets)
+    return {one.feature_set_id: one for one in configs}
 
 
 async def set_offered(

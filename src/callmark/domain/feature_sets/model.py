@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -93,6 +95,19 @@ class PlacedFeatureSet(Struct, frozen=True):
 
     feature_set: FeatureSet
     place: FeatureSetPlace
+
+
+class FeatureSetName(NamedTuple):
+    """What a list of thousands knows of a feature set or number group."""
+
+    id: FeatureSetId
+    name: str
+    is_number_group: bool = False
+
+
+def by_name(one: FeatureSetName) -> tuple[bool, str, UUID]:
+    """The order of a list of them: number groups come last."""
+    return one.is_number_group, one.name.casefold(), one.id
 
 
 class NodeFilter(Struct, frozen=True):

@@ -1,13 +1,14 @@
 """The SQL of feature sets."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from callmark.domain.feature_sets.model import (
     FeatureSet,
     FeatureSetDependents,
+    FeatureSetName,
     FeatureSetPlace,
     FeatureSetState,
     FeatureSetUses,
@@ -210,14 +211,70 @@ async def select_placed(tx: Tx, account_id: AccountId, feature_set_id: FeatureSe
     return _placed(row) if row else None
 
 
-async def select_placed_below(tx: Tx, account_id: AccountId, node_id: UUID | None) -> list[PlacedFeatureSet]:
-    """Feature sets on and below a node of any kind (None: all), with their places, in no order; no number groups."""
-    rows = await tx.fetch(_PLACED + _BELOW, account_id, node_id)
+async def select_placed_each(
+    tx: Tx, account_id: AccountId, feature_sets: Collection[FeatureSetId]
+) -> list[PlacedFeatureSet]:
+    """Those of the account's feature sets, with their places, in no order; no number groups. Primary key."""
+    rows = await tx.fetch(_PLACED + "WHERE f.account_id = $1 AND f.id = ANY ($2::uuid[])", account_id, feature_sets)
     return [_placed(row) for row in rows]
 
 
+async def select_groups_each(tx: Tx, account_id: AccountId, feature_sets: Collection[FeatureSetId]) -> list[FeatureSet]:
+    """Those of the account's number groups, in no order. Primary key."""
+    rows = await tx.fetch(
+        f"SELECT {_FEATURE_SET} FROM feature_set"
+        " WHERE account_id = $1 AND process_id IS NULL AND id = ANY ($2::uuid[])",
+        account_id,
+        feature_sets,
+    )
+    return [_feature_set(row) for row in rows]
+
+
+async def select_placed_names(
+    tx: Tx, account_id: AccountId, node_id: UUID | None, within: UUID | None, state: FeatureSetState | None
+) -> list[FeatureSetName]:
+    """Feature sets on and below both nodes of any kind (None: all), in no order; of one state, or all of them.
+
+    No number groups.
+    """
+    rows = await tx.fetch(
+        "SELECT f.id, f.name"
+        + _IN_PLACE
+        + _BELOW
+        + " AND ($3::uuid IS NULL OR $3 IN (d.id, o.id, p.id, p.parent_id)) AND ($4::text IS NULL OR f.state = $4)",
+        account_id,
+        node_id,
+        within,
+        state and state.value,
+    )
+    return [FeatureSetName(row[0], row[1]) for row in rows]
+
+
+async def select_group_names(tx: Tx, account_id: AccountId, state: FeatureSetState | None) -> list[FeatureSetName]:
+    """The account's number groups, in no order; of one state, or all of them. Index feature_set_name_unique."""
+    rows = await tx.fetch(
+        "SELECT id, name FROM feature_set WHERE account_id = $1 AND process_id IS NULL"
+        " AND ($2::text IS NULL OR state = $2)",
+        account_id,
+        state and state.value,
+    )
+    return [FeatureSetName(row[0], row[1], is_number_group=True) for row in rows]
+
+
+async def any_below(tx: Tx, account_id: AccountId, node_id: UUID | None) -> bool:
+    """Whether there is a feature set on or below a node of any kind, or (None) any at all, number groups too."""
+    if node_id is None:
+        return await tx.fetchval("SELECT EXISTS (SELECT FROM feature_set WHERE account_id = $1)", account_id)
+    return await tx.fetchval("SELECT EXISTS (SELECT" + _IN_PLACE + _BELOW + ")", account_id, node_id)
+
+
+async def count_offering(tx: Tx, account_id: AccountId) -> int:
+    """How many of the account's feature sets and number groups offer a call back."""
+    return await tx.fetchval("SELECT count(*) FROM feature_set WHERE account_id = $1 AND call_me_back", account_id)
+
+
 async def select_ids_below(tx: Tx, account_id: AccountId, node_id: UUID | None) -> list[FeatureSetId]:
-    """The ids of `select_placed_below`."""
+    """Feature sets on and below a node of any kind (None: all), in no order; no number groups."""
     return [FeatureSetId(row["id"]) for row in await tx.fetch("SELECT f.id" + _IN_PLACE + _BELOW, account_id, node_id)]
 
 

@@ -141,6 +141,12 @@ async def get_dependents(deps: Deps, feature_set_id: FeatureSetId) -> FeatureSet
         return await queries.select_dependents(tx, feature_set_id)
 
 
+async def count_offering(deps: Deps, account_id: AccountId) -> int:
+    """How many of the account's feature sets and number groups offer a call back."""
+    async with deps.db.connection() as tx:
+        return await queries.count_offering(tx, account_id)
+
+
 async def list_uses(deps: Deps, account_id: AccountId, scope: Scope) -> FeatureSetUses:
     """Which feature sets inside the scope show which label and call reason, by name."""
     async with deps.db.connection() as tx:

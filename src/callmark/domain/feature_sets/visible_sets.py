@@ -3,11 +3,20 @@
 A number group has no place in the structure, so only who sees the whole account sees it.
 """
 
+from collections.abc import Collection
+from uuid import UUID
+
 from msgspec import Struct
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import queries
-from callmark.domain.feature_sets.model import FeatureSet, PlacedFeatureSet
+from callmark.domain.feature_sets.model import (
+    FeatureSet,
+    FeatureSetName,
+    FeatureSetState,
+    PlacedFeatureSet,
+    by_name,
+)
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.policy.model import Path, Scope
 from callmark.kit.errors import NotFound, found
@@ -24,15 +33,45 @@ class VisibleFeatureSet(Struct, frozen=True):
     where: str
 
 
-async def list_visible(deps: Deps, account_id: AccountId, scope: Scope) -> list[VisibleFeatureSet]:
-    """All of them inside the scope, by name; number groups at the end."""
+async def list_names(
+    deps: Deps,
+    account_id: AccountId,
+    scope: Scope,
+    within: UUID | None = None,
+    state: FeatureSetState | None = None,
+) -> list[FeatureSetName]:
+    """All of them inside the scope, by name; number groups at the end. Only those in a place, in a state, where given.
+
+    An account may have thousands: what else a page shows of its rows, `find_each` reads.
+    """
     if scope.is_nowhere:
         return []
     async with deps.db.connection() as tx:
-        placed = await queries.select_placed_below(tx, account_id, scope.node_id)
-        groups = await queries.select_number_groups(tx, account_id) if scope.is_whole_account else []
-    placed.sort(key=lambda one: (one.feature_set.name.casefold(), str(one.feature_set.id)))
-    return [*map(_of_structure, placed), *map(_of_account, groups)]
+        names = await queries.select_placed_names(tx, account_id, scope.node_id, within, state)
+        if scope.is_whole_account and within is None:
+            names += await queries.select_group_names(tx, account_id, state)
+    return sorted(names, key=by_name)
+
+
+async def find_each(
+    deps: Deps, account_id: AccountId, feature_sets: Collection[FeatureSetId], scope: Scope
+) -> dict[FeatureSetId, VisibleFeatureSet]:
+    """Those of them inside the scope, by id."""
+    if not feature_sets:
+        return {}
+    async with deps.db.connection() as tx:
+        placed = await queries.select_placed_each(tx, account_id, feature_sets)
+        groups = await queries.select_groups_each(tx, account_id, feature_sets) if scope.is_whole_account else []
+    every = [*map(_of_structure, placed), *map(_of_account, groups)]
+    return {one.feature_set.id: one for one in every if scope.includes(one.path)}
+
+
+async def has_any(deps: Deps, account_id: AccountId, scope: Scope) -> bool:
+    """Whether there is one inside the scope."""
+    if scope.is_nowhere:
+        return False
+    async with deps.db.connection() as tx:
+        return await queries.any_below(tx, account_id, scope.node_id)
 
 
 async def get_visible(

@@ -111,6 +111,21 @@ class Campaign(Struct, frozen=True):
         return [self.state, *self.asked]
 
 
+class CampaignFilter(Struct, frozen=True):
+    """What a list of campaigns is narrowed to; an empty part narrows nothing.
+
+    `text` is part of the campaign's name, or of its feature set's.
+    """
+
+    text: str = ""
+    state: CampaignState | None = None
+    campaign_type: CampaignType | None = None
+    feature_set_id: FeatureSetId | None = None
+
+
+ANY_CAMPAIGN = CampaignFilter()
+
+
 class CampaignOffer(Struct, frozen=True):
     """What the screen may ask after a call of one type."""
 

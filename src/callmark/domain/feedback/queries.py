@@ -10,6 +10,7 @@ import msgspec
 from callmark.domain.feedback.model import (
     CallType,
     Campaign,
+    CampaignFilter,
     CampaignOffer,
     CampaignState,
     CampaignType,
@@ -20,6 +21,7 @@ from callmark.domain.feedback.model import (
 from callmark.domain.ids import AccountId, CallId, CampaignId, FeatureSetId, FeedbackId
 from callmark.kit.errors import Conflict
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.any_case import in_any_case
 from callmark.kit.postgres.database import Row, Tx
 
 _CAMPAIGN = (
@@ -86,11 +88,33 @@ async def lock_campaign(tx: Tx, account_id: AccountId, campaign_id: CampaignId) 
     return _campaign(row) if row else None
 
 
-async def select_campaigns(tx: Tx, account_id: AccountId) -> list[Campaign]:
-    """The account's campaigns, newest first. Index campaign_account_newest."""
+async def select_campaigns(
+    tx: Tx,
+    account_id: AccountId,
+    wanted: CampaignFilter,
+    among: Collection[FeatureSetId] | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int | None,
+) -> list[Campaign]:
+    """Up to `limit` (None: all) of the account's wanted campaigns, newest first, older than the one at `before`.
+
+    Only of the feature sets `among`, or of all. Index campaign_account_newest; campaign_feature_set for one of them.
+    """
     rows = await tx.fetch(
-        f"SELECT {_CAMPAIGN} FROM campaign WHERE account_id = $1 ORDER BY created_at DESC, id DESC",
+        f"SELECT {_CAMPAIGN} FROM campaign c WHERE account_id = $1"
+        " AND ($2 = '' OR name ~ $2 OR (SELECT f.name FROM feature_set f WHERE f.id = c.feature_set_id) ~ $2)"
+        " AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR campaign_type = $4)"
+        " AND ($5::uuid IS NULL OR feature_set_id = $5) AND ($6::uuid[] IS NULL OR feature_set_id = ANY ($6))"
+        " AND ($7::timestamptz IS NULL OR (created_at, id) < ($7, $8::uuid))"
+        " ORDER BY created_at DESC, id DESC LIMIT $9",
         account_id,
+        in_any_case(wanted.text),
+        wanted.state and wanted.state.value,
+        wanted.campaign_type and wanted.campaign_type.value,
+        wanted.feature_set_id,
+        among,
+        *(before or (None, None)),
+        limit,
     )
     return [_campaign(row) for row in rows]
 

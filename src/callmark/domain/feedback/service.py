@@ -6,6 +6,7 @@ What a receiver answers comes in through `answers`. Source: contract, section 12
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NotRequired, TypedDict, Unpack
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -16,9 +17,11 @@ from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSet, FeatureSetChange
 from callmark.domain.feedback import model, queries
 from callmark.domain.feedback.model import (
+    ANY_CAMPAIGN,
     DEFAULT_RATING_QUESTION,
     CallType,
     Campaign,
+    CampaignFilter,
     CampaignOffer,
     CampaignResults,
     CampaignState,
@@ -30,7 +33,7 @@ from callmark.domain.feedback.model import (
 )
 from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, FeedbackId, QuestionId
 from callmark.domain.numbers.model import ListedCaller
-from callmark.domain.policy.model import Actor, Scope
+from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, Scope
 from callmark.domain.stale_confirmations import refuse_changed
 from callmark.kit.changes import carried_out
 from callmark.kit.choices import SetChange, chosen
@@ -94,10 +97,19 @@ async def get_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignI
         return found(await queries.select_campaign(tx, account_id, campaign_id), _UNKNOWN)
 
 
-async def list_campaigns(deps: Deps, account_id: AccountId) -> list[Campaign]:
-    """The account's campaigns, newest first."""
+async def list_campaigns(
+    deps: Deps,
+    account_id: AccountId,
+    wanted: CampaignFilter = ANY_CAMPAIGN,
+    *,
+    scope: Scope = WHOLE_ACCOUNT,
+    before: tuple[datetime, UUID] | None = None,
+    limit: int | None = None,
+) -> list[Campaign]:
+    """Up to `limit` (None: all) campaigns inside the scope, newest first, older than the one at `before`."""
     async with deps.db.connection() as tx:
-        return await queries.select_campaigns(tx, account_id)
+        among = await visible_sets.visible_ids(tx, account_id, scope)
+        return await queries.select_campaigns(tx, account_id, wanted, among, before, limit)
 
 
 async def update_campaign(

@@ -151,9 +151,9 @@ async def _is_prepared(deps: Deps, account_id: AccountId, sink_url: str) -> bool
 
 
 async def _feature_set(deps: Deps, account_id: AccountId, by: Actor) -> FeatureSet:
-    visible = await visible_sets.list_visible(deps, account_id, by.scope)
-    if found := _first([one.feature_set for one in visible if one.path and one.feature_set.name == NAME]):
-        return found
+    names = await visible_sets.list_names(deps, account_id, by.scope)
+    if there := _first([one for one in names if not one.is_number_group and one.name == NAME]):
+        return (await visible_sets.get_visible(deps, account_id, there.id, by.scope)).feature_set
     wanted = NewFeatureSet(NAME, label_id=(await _static_label(deps, account_id, by)).id, call_me_back=True)
     process_id = await _process(deps, account_id, by)
     return await feature_sets.create_feature_set(deps, account_id, process_id, wanted, by=by)

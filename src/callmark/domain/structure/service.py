@@ -54,6 +54,13 @@ async def tree(deps: Deps, account_id: AccountId, scope: Scope = WHOLE_ACCOUNT) 
         return seen_in(await tree_in(tx, account_id), scope)
 
 
+async def places(deps: Deps, account_id: AccountId, scope: Scope = WHOLE_ACCOUNT) -> list[Node]:
+    """As `tree`, but none of the nodes has feature sets: there may be thousands."""
+    async with deps.db.connection() as tx:
+        await accounts.get_account_in(tx, account_id)
+        return seen_in(tree_of(await queries.select_units(tx, account_id), {}), scope)
+
+
 async def tree_in(tx: Tx, account_id: AccountId) -> list[Node]:
     """As `tree`, of the whole account, inside a transaction; the account is to be locked for it to stay."""
     await accounts.get_account_in(tx, account_id)

@@ -6,12 +6,12 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
-from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feedback import service as campaigns
-from callmark.domain.feedback.model import CampaignState
+from callmark.domain.feedback.model import CampaignFilter, CampaignState
 from callmark.domain.ids import AccountId
 from callmark.domain.numbers import search as number_search
-from callmark.domain.policy.model import WHOLE_ACCOUNT, Action
+from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import Feature
 from callmark.kit.choices import SetChange
 from callmark.surfaces.console import consequences, display_names
@@ -71,11 +71,10 @@ async def _shown_no_more(deps: Deps, account_id: AccountId, feature: Feature) ->
             found = await number_search.read_page(deps, account_id, None, page=1, limit=1)
             return consequences.numbers_stop(found.total)
         case Feature.CALL_ME_BACK:
-            sets = await visible_sets.list_visible(deps, account_id, WHOLE_ACCOUNT)
-            return consequences.offers_stop(sum(one.feature_set.call_me_back for one in sets))
+            return consequences.offers_stop(await feature_sets.count_offering(deps, account_id))
         case Feature.USER_FEEDBACK:
-            every = await campaigns.list_campaigns(deps, account_id)
-            return consequences.campaigns_stop(sum(one.state is CampaignState.LIVE for one in every))
+            live = await campaigns.list_campaigns(deps, account_id, CampaignFilter(state=CampaignState.LIVE))
+            return consequences.campaigns_stop(len(live))
 
 
 ROUTES = confirmed("/operator/accounts/{id}/without/{features}", ask_remove, remove, Action.OPERATE)

@@ -37,6 +37,7 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
 from callmark.surfaces.console.request import ConsoleRequest, Form, first_digits, with_query
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.console.set_choice import SetChoice, choice_of
 from callmark.tables.plans import is_of_no_country, is_premium
 
 LIST = "/console/callbacks"
@@ -82,7 +83,7 @@ class RequestsPage(Page, frozen=True):
     tabs: dict[str, str]
     kept: str
     new: str
-    sets: list[tuple[str, str]]
+    sets: SetChoice
     is_narrowed: bool
     url: str
     here: str
@@ -100,7 +101,7 @@ class ExportPage(Page, frozen=True):
 async def show_list(request: ConsoleRequest) -> Response:
     """What is to do, unless something else is asked for; newest first."""
     state = request.query("state") if request.query("state") in VIEWS else ""
-    wanted = {"state": state, "q": request.query("q"), "set": request.query("set")}
+    wanted = {"state": state, **{name: request.query(name) for name in ("q", "set", "named")}}
     feature_set_id, after, now = parse_uuid(wanted["set"]), _after(request), request.deps.clock.now()
     set_id = FeatureSetId(feature_set_id) if feature_set_id else None
     narrowed = RequestFilter(VIEWS[state], set_id, number=first_digits(wanted["q"]))
@@ -110,10 +111,11 @@ async def show_list(request: ConsoleRequest) -> Response:
     except NotFound:  # the last one of the page before is gone
         after = None
         found = await work_list.list_to_do(deps, account_id, scope, narrowed, after=None, limit=_PAGE + 1)
-    zones = {one.feature_set_id: one.time_zone for one in await callbacks.list_configs(deps, account_id)}
     new = 0 if wanted["q"] else await work_list.count_new(deps, account_id, scope, _MOST_COUNTED, set_id)
-    sets = await visible_sets.list_visible(deps, account_id, scope)
+    names = await visible_sets.list_names(deps, account_id, scope)
     shown = found[:_PAGE]
+    configs = await callbacks.find_configs(deps, account_id, {one.feature_set_id for one in shown})
+    zones = {set_id: one.time_zone for set_id, one in configs.items()}
     again = await work_list.asked_again(deps, account_id, scope, shown)
     return page(
         request,
@@ -123,7 +125,7 @@ async def show_list(request: ConsoleRequest) -> Response:
             {view: with_query(LIST, **wanted | {"state": view}) for view in VIEWS},
             display_names.count(request.deps.settings.callback_days, "day"),
             f"{new:,}{'+' if new >= _MOST_COUNTED else ''}" if new else "",
-            [(str(one.feature_set.id), one.feature_set.name) for one in sets],
+            choice_of(names, wanted["named"], wanted["set"]),
             is_narrowed=bool(wanted["q"] or wanted["set"]),
             url=LIST,
             here=with_query(LIST, **wanted, after=request.query("after") if after else ""),

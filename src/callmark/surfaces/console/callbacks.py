@@ -3,6 +3,7 @@
 from datetime import datetime, tzinfo
 from itertools import groupby, zip_longest
 from typing import ClassVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from callmark.domain.callbacks.hours import CLOSED, SLOT, Week, slots
 from callmark.domain.callbacks.hours_reader import parse_hours
 from callmark.domain.callbacks.model import LONGEST_NAME, CallbackConfig, check_hours, config_name
 from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.model import by_name
 from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.policy.model import Action
@@ -34,7 +36,7 @@ _IS_THERE = "is_there"
 _REMOVED = "Someone removed this configuration after you opened the page. Save again to create a new one."
 _ROWS = ("opens-", "closes-")
 _PAGE = 50
-_SetKey = tuple[bool, str, str]
+_SetKey = tuple[bool, str, UUID]
 """Number groups come last."""
 
 
@@ -95,10 +97,14 @@ class ConfigPage(Page, frozen=True):
 
 async def show_list(request: ConsoleRequest) -> Response:
     """Feature sets by name."""
-    text = request.query("q")
-    found = [one for one in await _configured(request) if folded(text) in folded(one.own.feature_set.name)]
-    part = _PAGER.page(request, found)
-    shown = [(one, display_names.hours(one.config.hours) if one.config else "") for one in part.rows]
+    text, of = request.query("q"), (request.deps, request.account_id)
+    names = await visible_sets.list_names(*of, request.by.scope)
+    part = _PAGER.page(request, [one for one in names if folded(text) in folded(one.name)])
+    ids = [one.id for one in part.rows]
+    sets = await visible_sets.find_each(*of, ids, request.by.scope)
+    configs = await callbacks.find_configs(*of, ids)
+    found = [ConfiguredSet(sets[id_], configs.get(id_)) for id_ in ids if id_ in sets]
+    shown = [(one, display_names.hours(one.config.hours) if one.config else "") for one in found]
     return page(request, ConfigsPage(shown, text, LIST, part.next, part.first))
 
 
@@ -179,14 +185,6 @@ async def delete(request: ConsoleRequest) -> Response:
     one = (await _get(request)).own.feature_set
     await callbacks.delete_config(request.deps, request.account_id, one.id, by=request.by)
     return request.go(LIST, f"{one.name} no longer has a configuration.")
-
-
-async def _configured(request: ConsoleRequest) -> list[ConfiguredSet]:
-    """Every feature set of the actor's place, by name."""
-    visible = await visible_sets.list_visible(request.deps, request.account_id, request.by.scope)
-    listed = await callbacks.list_configs(request.deps, request.account_id)
-    configs = {config.feature_set_id: config for config in listed}
-    return [ConfiguredSet(own, configs.get(own.feature_set.id)) for own in visible]
 
 
 async def _get(request: ConsoleRequest) -> ConfiguredSet:
@@ -303,12 +301,7 @@ def _pairs(form: Form, number: int) -> list[tuple[str, str]]:
     return [(a.strip(), b.strip()) for a, b in zip_longest(opens, closes, fillvalue="")]
 
 
-def _key(one: ConfiguredSet) -> _SetKey:
-    found = one.own.feature_set
-    return found.is_number_group, found.name.casefold(), str(found.id)
-
-
-_PAGER = Pager(_SetKey, _key, _PAGE, filters=("q",), is_falling=False)
+_PAGER = Pager(_SetKey, by_name, _PAGE, filters=("q",), is_falling=False)
 
 
 ROUTES = (

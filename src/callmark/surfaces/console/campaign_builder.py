@@ -38,6 +38,7 @@ from callmark.surfaces.console.confirm import Blocked
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Edit, Form
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.console.set_choice import SetChoice, choice_of
 
 LIST = "/console/campaigns"
 _NOBODY = QuestionId(UUID(int=0))
@@ -80,7 +81,9 @@ class BuilderPage(Page, frozen=True):
     kind: CampaignType
     campaign_id: str
     asked: list[QuestionField]
+    choice: SetChoice
     sets: list[VisibleFeatureSet]
+    """Those of the choice."""
     url: str
     business: str
     focus: str
@@ -94,7 +97,7 @@ class BuilderPage(Page, frozen=True):
 
 async def show_create(request: ConsoleRequest) -> Response:
     """First the type, which stays as it is; then the form with what is usual. Neither without a feature set."""
-    if not await visible_sets.list_visible(request.deps, request.account_id, request.by.scope):
+    if not await visible_sets.has_any(request.deps, request.account_id, request.by.scope):
         return page(request, _without_sets(request))
     kind = _kind(request.query("type"))
     if kind is None:
@@ -274,11 +277,16 @@ async def _builder(
     *,
     campaign: Campaign | None = None,
 ) -> Response:
-    of = request.deps, request.account_id, request.by.scope
-    sets = [] if campaign else await visible_sets.list_visible(*of)
+    choice, sets = choice_of([]), list[VisibleFeatureSet]()
+    if campaign is None:
+        deps, account_id, scope = request.deps, request.account_id, request.by.scope
+        names = await visible_sets.list_names(deps, account_id, scope)
+        choice = choice_of(names, form.text("named"), form.text("feature_set"))
+        found = await visible_sets.find_each(deps, account_id, [one.id for one in choice.sets], scope)
+        sets = [found[one.id] for one in choice.sets if one.id in found]
     url = f"{LIST}/{campaign.id}/edit" if campaign else f"{LIST}/new"
     business, focus = request.live_session.account_name, focused_after(form.text("do"), len(asked))
-    context = BuilderPage(form, kind, str(campaign.id) if campaign else "", asked, sets, url, business, focus)
+    context = BuilderPage(form, kind, str(campaign.id) if campaign else "", asked, choice, sets, url, business, focus)
     return page(request, context, status)
 
 

@@ -12,8 +12,11 @@ from callmark.domain.feature_sets.model import FeatureSetState
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import (
     CallType,
+    Campaign,
+    CampaignFilter,
     CampaignResults,
     CampaignState,
+    CampaignType,
     Feedback,
     QuestionResult,
     average_text,
@@ -26,7 +29,6 @@ from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.text import NO_BREAK, share
-from callmark.record_rules.same_names import folded
 from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.campaign_builder import (
     LIST,
@@ -44,8 +46,8 @@ from callmark.surfaces.console.route import get, post
 from callmark.surfaces.cursors import InstantKey
 
 _PAGE = 50
-_PAGER: Pager[PlacedCampaign, InstantKey] = Pager(
-    InstantKey, lambda one: (one.campaign.created_at, one.campaign.id), _PAGE, filters=("q", "state", "type")
+_PAGER: Pager[Campaign, InstantKey] = Pager(
+    InstantKey, lambda one: (one.created_at, one.id), _PAGE, filters=("q", "state", "type")
 )
 _NEWEST = 5
 
@@ -115,19 +117,21 @@ class AnswersExportPage(Page, frozen=True):
 async def show_list(request: ConsoleRequest) -> Response:
     """The campaigns by their making, newest first."""
     wanted = _PAGER.filtered_by(request)
-    text = folded(wanted["q"])
-    found = [
-        one
-        for one in await _placed(request)
-        if any(text in folded(name) for name in (one.campaign.name, one.own.feature_set.name))
-        and wanted["state"] in {"", one.campaign.state.value}
-        and wanted["type"] in {"", one.campaign.campaign_type.value}
-    ]
-    part = _PAGER.page(request, found)
+    deps, account_id, scope = request.deps, request.account_id, request.by.scope
+    narrowed = CampaignFilter(
+        wanted["q"],
+        CampaignState(wanted["state"]) if wanted["state"] in set(CampaignState) else None,
+        CampaignType(wanted["type"]) if wanted["type"] in set(CampaignType) else None,
+    )
+    found = await feedback.list_campaigns(
+        deps, account_id, narrowed, scope=scope, before=_PAGER.position(request), limit=_PAGE + 1
+    )
+    part = _PAGER.part(request, found)
+    sets = await visible_sets.find_each(deps, account_id, {one.feature_set_id for one in part.rows}, scope)
     return page(
         request,
         CampaignsPage(
-            part.rows,
+            [PlacedCampaign(one, sets[one.feature_set_id]) for one in part.rows if one.feature_set_id in sets],
             wanted,
             is_narrowed=any(wanted.values()),
             url=LIST,
@@ -271,14 +275,6 @@ async def export(request: ConsoleRequest) -> Response:
     return request.go(path_of(link))
 
 
-async def _placed(request: ConsoleRequest) -> list[PlacedCampaign]:
-    """The campaigns of the actor's place, newest first."""
-    visible = await visible_sets.list_visible(request.deps, request.account_id, request.by.scope)
-    sets = {own.feature_set.id: own for own in visible}
-    every = await feedback.list_campaigns(request.deps, request.account_id)
-    return [PlacedCampaign(one, sets[one.feature_set_id]) for one in every if one.feature_set_id in sets]
-
-
 async def _stopped_by(request: ConsoleRequest, found: PlacedCampaign) -> tuple[str, tuple[str, str] | None] | None:
     """Why the campaign cannot be made live now, and the way to what has to change first; None when it can."""
     campaign, one = found.campaign, found.own.feature_set
@@ -286,9 +282,9 @@ async def _stopped_by(request: ConsoleRequest, found: PlacedCampaign) -> tuple[s
         return "It has no questions yet.", ("Add questions", f"{LIST}/{campaign.id}/edit")
     if not one.survey:
         return f"The survey switch of {one.name} is off. Turn it on at the campaign's page first.", None
-    for other in await feedback.list_campaigns(request.deps, request.account_id):
-        asks_there = other.state is CampaignState.LIVE and other.feature_set_id == campaign.feature_set_id
-        if asks_there and (common := campaign.call_types & other.call_types):
+    live = CampaignFilter(state=CampaignState.LIVE, feature_set_id=campaign.feature_set_id)
+    for other in await feedback.list_campaigns(request.deps, request.account_id, live):
+        if common := campaign.call_types & other.call_types:
             kinds = " and ".join(display_names.CALL_TYPES[kind].lower() for kind in CallType if kind in common)
             why = f"{other.name} of {one.name} is live for {kinds} calls already. End it first."
             return why, (f"Open {other.name}", f"{LIST}/{other.id}")

@@ -1,5 +1,6 @@
 """Feature sets: list, form with a phone beside it, publish and unpublish. Source: contract, section 12.3, D18."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import (
     FeatureSet,
+    FeatureSetName,
     FeatureSetState,
     PlacedFeatureSet,
 )
@@ -44,11 +46,11 @@ class FeatureSetFilter(Struct, frozen=True):
     state: FeatureSetState | None = None
     place: UUID | None = None
 
-    def includes(self, one: VisibleFeatureSet) -> bool:
-        """Whether the list shows it."""
-        text, found = folded(self.text), one.feature_set
-        is_named = text in folded(found.name) or (len(text) >= _SHORT_ID and str(found.id).endswith(text))
-        return is_named and self.state in {None, found.state} and (self.place is None or self.place in one.path)
+    def among(self, names: Iterable[FeatureSetName]) -> list[FeatureSetName]:
+        """Those of that text, whatever their state and place."""
+        text = folded(self.text)
+        is_id = len(text) >= _SHORT_ID
+        return [one for one in names if text in folded(one.name) or (is_id and str(one.id).endswith(text))]
 
 
 class FeatureSetIdentity(Struct, frozen=True):
@@ -93,14 +95,16 @@ async def show_list(request: ConsoleRequest) -> Response:
     wanted = FeatureSetFilter(
         filters["q"], FeatureSetState(state) if state in set(FeatureSetState) else None, parse_uuid(filters["place"])
     )
-    visible = await visible_sets.list_visible(request.deps, request.account_id, request.by.scope)
-    found = [one for one in visible if one.path and wanted.includes(one)]  # a number group has no place
-    tree = await structure.tree(request.deps, request.account_id, request.by.scope)
+    deps, account_id, scope = request.deps, request.account_id, request.by.scope
+    names = await visible_sets.list_names(deps, account_id, scope, wanted.place, wanted.state)
+    found = wanted.among(one for one in names if not one.is_number_group)
+    tree = await structure.places(deps, account_id, scope)
     part = _PAGER.page(request, found)
+    sets = await visible_sets.find_each(deps, account_id, [one.id for one in part.rows], scope)
     return page(
         request,
         SetsPage(
-            part.rows,
+            [sets[one.id] for one in part.rows if one.id in sets],
             len(found),
             wanted,
             place_options(tree),
@@ -216,8 +220,8 @@ def place_options(tree: list[Node]) -> list[tuple[str, str]]:
     return options_of(flat(tree).values())
 
 
-def _key(one: VisibleFeatureSet) -> tuple[str, str]:
-    return one.feature_set.name.casefold(), str(one.feature_set.id)
+def _key(one: FeatureSetName) -> tuple[str, UUID]:
+    return one.name.casefold(), one.id
 
 
 def _trail(placed: PlacedFeatureSet) -> list[tuple[str, str]]:
@@ -266,7 +270,7 @@ async def placed_of(request: ConsoleRequest) -> PlacedFeatureSet:
 
 async def homes(request: ConsoleRequest) -> list[Node]:
     """The processes and sub-processes that the visitor may put feature sets in."""
-    tree = await structure.tree(request.deps, request.account_id, request.by.scope)
+    tree = await structure.places(request.deps, request.account_id, request.by.scope)
     return [node for node in flat(tree).values() if node.has_sets]
 
 
@@ -292,7 +296,7 @@ async def _moving(request: ConsoleRequest, placed: PlacedFeatureSet, form: Form,
     )
 
 
-_PAGER = Pager(tuple[str, str], _key, _PAGE, filters=("q", "state", "place"), is_falling=False)
+_PAGER = Pager(tuple[str, UUID], _key, _PAGE, filters=("q", "state", "place"), is_falling=False)
 
 
 ROUTES = (

@@ -58,11 +58,12 @@ class JobPage(Page, frozen=True):
 
 async def show_jobs(request: ConsoleRequest) -> Response:
     of = request.deps, request.account_id, request.by.scope
-    visible = await visible_sets.list_visible(*of)
-    sets = {one.feature_set.id: one.feature_set for one in visible}
     jobs = await reviews.list_jobs(*of, before=_PAGER.position(request), limit=_PAGE + 1)
     part = _PAGER.part(request, jobs)
-    shown = [_line(job, sets.get(job.feature_set_id)) for job in part.rows]
+    deps, account_id, scope = of
+    sets = await visible_sets.find_each(deps, account_id, {job.feature_set_id for job in part.rows}, scope)
+    names = {set_id: one.feature_set for set_id, one in sets.items()}
+    shown = [_line(job, names.get(job.feature_set_id)) for job in part.rows]
     return page(request, JobsPage(shown, followed(shown), part.next, part.first))
 
 

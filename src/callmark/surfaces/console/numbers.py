@@ -3,12 +3,11 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import ClassVar
-from uuid import UUID
 
 from msgspec import Struct
 from starlette.responses import Response
 
-from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSetState, PlacedFeatureSet
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import imports, search as number_search
@@ -17,7 +16,6 @@ from callmark.domain.numbers.proofs import codes as proof_codes
 from callmark.domain.numbers.proofs.model import NumberCode, ProofState
 from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import HeldFeatureSet, Node, flat
 from callmark.instants import iso_us
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
@@ -31,6 +29,7 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.proof_form import ProofFormPage
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.console.set_choice import SetChoice, choice_of
 from callmark.surfaces.streaming import Streaming
 from callmark.tables.written import sheet
 
@@ -67,7 +66,7 @@ class NumbersPage(Page, frozen=True):
     numbers: list[NumberDetails]
     wanted: NumberFilter
     places: list[tuple[str, str]]
-    sets: list[HeldFeatureSet]
+    choice: SetChoice
     is_narrowed: bool
     url: str
     export: str
@@ -102,13 +101,14 @@ async def show_list(request: ConsoleRequest) -> Response:
     wanted = _wanted(request)
     of = request.deps, request.account_id, request.by.scope
     found = await number_search.search_numbers(*of, wanted, before=_PAGER.position(request), limit=_PAGE + 1)
-    tree = await structure.tree(*of)
+    names = await visible_sets.list_names(*of, wanted.place)
+    placed = [one for one in names if not one.is_number_group]
     part = _PAGER.part(request, found)
     listed = NumbersPage(
         part.rows,
         wanted,
-        place_options(tree),
-        _sets_in(tree, wanted.place),
+        place_options(await structure.places(*of)),
+        choice_of(placed, chosen=str(wanted.feature_set or "")),
         is_narrowed=wanted != NumberFilter(),
         url=LIST,
         export=stale_pages.link_to_file(request, f"{LIST}/export", **_PAGER.filtered_by(request)),
@@ -117,12 +117,6 @@ async def show_list(request: ConsoleRequest) -> Response:
         first=part.first,
     )
     return page(request, listed)
-
-
-def _sets_in(tree: list[Node], place: UUID | None) -> list[HeldFeatureSet]:
-    """The feature sets of a place, or of the whole tree, by name."""
-    nodes = [node for node in flat(tree).values() if place is None or place in node.path]
-    return sorted((one for node in nodes for one in node.sets), key=lambda one: (one.name.casefold(), one.id))
 
 
 async def export(request: ConsoleRequest) -> Response:

@@ -125,7 +125,9 @@ class CallbackTakeBody(CallbackStepBody, forbid_unknown_fields=True):
 
 async def list_configs(request: ApiRequest) -> Response:
     """`GET callback_configs?after=&limit=`."""
-    rows, next_after = _CONFIGS.page(request, await callbacks.list_configs(request.deps, request.account_id))
+    of, before = (request.deps, request.account_id), _CONFIGS.after(request)
+    found = await callbacks.list_configs(*of, before=before, limit=_CONFIGS.limit(request) + 1)
+    rows, next_after = _CONFIGS.part(request, found)
     return render(CallbackConfigList([_config(one) for one in rows], next_after))
 
 

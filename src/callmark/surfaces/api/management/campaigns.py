@@ -16,6 +16,7 @@ from callmark.domain.feedback.model import (
     MOST_QUESTIONS,
     CallType,
     Campaign,
+    CampaignFilter,
     CampaignState,
     CampaignType,
     Feedback,
@@ -165,9 +166,9 @@ class AnswerList(msgspec.Struct):
 async def list_campaigns(request: ApiRequest) -> Response:
     """`GET campaigns?feature_set_id=&state=&after=&limit=`."""
     set_id, state = id_filter(request, "feature_set_id", FeatureSetId), choice_filter(request, "state", CampaignState)
-    every = await feedback.list_campaigns(request.deps, request.account_id)
-    wanted = [one for one in every if set_id in {None, one.feature_set_id} and state in {None, one.state}]
-    rows, next_after = _PAGER.page(request, wanted)
+    of, wanted = (request.deps, request.account_id), CampaignFilter(feature_set_id=set_id, state=state)
+    found = await feedback.list_campaigns(*of, wanted, before=_PAGER.after(request), limit=_PAGER.limit(request) + 1)
+    rows, next_after = _PAGER.part(request, found)
     return render(CampaignList([_campaign(one) for one in rows], next_after))
 
 

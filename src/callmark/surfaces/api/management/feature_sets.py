@@ -12,11 +12,11 @@ from callmark.domain.feature_sets.model import (
     LONGEST_DESCRIPTION,
     FeatureSet,
     FeatureSetChange,
+    FeatureSetName,
     FeatureSetState,
     NewFeatureSet,
     PhoneType,
 )
-from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import AccountId, CallReasonId, FeatureSetId, LabelId, ProcessId
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.domain.structure.model import LONGEST_NAME
@@ -36,8 +36,8 @@ from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, NextAfter
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response, render
 
-_PAGER: ApiPager[VisibleFeatureSet, tuple[str, str]] = ApiPager(
-    tuple[str, str], lambda one: (one.feature_set.name.casefold(), str(one.feature_set.id)), is_falling=False
+_PAGER: ApiPager[FeatureSetName, tuple[str, UUID]] = ApiPager(
+    tuple[str, UUID], lambda one: (one.name.casefold(), one.id), is_falling=False
 )
 _NAME = f"1 to {LONGEST_NAME} characters; different from the others of its process."
 _DESCRIPTION = f"At most {LONGEST_DESCRIPTION} characters."
@@ -108,10 +108,11 @@ class FeatureSetMoveBody(msgspec.Struct, forbid_unknown_fields=True):
 async def list_feature_sets(request: ApiRequest) -> Response:
     """`GET feature_sets?unit_id=&status=&after=&limit=`."""
     unit_id, state = id_filter(request, "unit_id", any_id), choice_filter(request, "status", FeatureSetState)
-    every = await visible_sets.list_visible(request.deps, request.account_id, WHOLE_ACCOUNT)
-    wanted = [one for one in every if unit_id in {None, *one.path} and state in {None, one.feature_set.state}]
-    rows, next_after = _PAGER.page(request, wanted)
-    return render(FeatureSetList([_shown(one.feature_set) for one in rows], next_after))
+    of = request.deps, request.account_id
+    rows, next_after = _PAGER.page(request, await visible_sets.list_names(*of, WHOLE_ACCOUNT, unit_id, state))
+    found = await visible_sets.find_each(*of, [one.id for one in rows], WHOLE_ACCOUNT)
+    shown = [_shown(found[one.id].feature_set) for one in rows if one.id in found]  # not what was deleted just now
+    return render(FeatureSetList(shown, next_after))
 
 
 async def get_feature_set(request: ApiRequest) -> Response:
