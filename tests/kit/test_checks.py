@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from typing import LiteralString
 
 import pytest
 from tests.support.engines import Engines
@@ -61,3 +62,17 @@ async def test_sessions_that_postgresql_hides_are_named_with_what_shows_them(eng
         assert (found.ok, found.advice) == (True, f"GRANT pg_read_all_stats TO {role};")
         await owner.execute(own_names(found.advice))
         assert not (await checks.sessions(tx)).advice
+
+
+async def test_texts_in_another_order_than_the_system_s_are_named(engines: Engines, login: str) -> None:
+    made: LiteralString = "UPDATE pg_database SET datcollversion = $1 WHERE datname = current_database()"
+    async with connect(engines.dsn) as owner, connect(login) as tx:
+        assert (await checks.locale(tx)).ok
+        await owner.execute(made, "2.36")
+        found = await checks.locale(tx)
+        assert (found.ok, found.detail) == (
+            False,
+            "indexes are in the order of version 2.36, and the system's is unknown",
+        )
+        assert "REINDEX DATABASE " in found.advice
+        await owner.execute(made, None)

@@ -51,6 +51,7 @@ async def test_nothing_is_wrong_where_nothing_is(doctor: Doctor) -> None:
         "static files",
         "time zones",
         "postgresql",
+        "database locale",
         "schema",
         "nats",
         "object store",

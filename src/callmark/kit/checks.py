@@ -97,6 +97,26 @@ async def encoding(tx: Tx) -> CheckResult:
     return CheckResult("database encoding", ok=not advice, detail=found, advice=advice)
 
 
+async def locale(tx: Tx) -> CheckResult:
+    """Whether the system still orders texts as the indexes have them: another order hides rows and lets in doubles."""
+    row = await fetch_one(
+        tx,
+        "SELECT datcollversion AS recorded, pg_database_collation_actual_version(oid) AS present,"
+        " quote_ident(datname) AS name FROM pg_database WHERE datname = current_database()",
+    )
+    recorded, present = row["recorded"], row["present"]
+    if recorded in {None, present}:
+        return CheckResult(
+            "database locale", ok=True, detail=f"version {recorded}" if recorded else "it has no version"
+        )
+    detail = f"indexes are in the order of version {recorded}, and the system's is {present or 'unknown'}"
+    advice = (
+        f"Stop Callmark. In psql: REINDEX DATABASE {row['name']}; ALTER DATABASE {row['name']} REFRESH COLLATION"
+        " VERSION;"
+    )
+    return CheckResult("database locale", ok=False, detail=detail, advice=advice)
+
+
 async def outgoing(tx: Tx) -> CheckResult:
     """Whether webhooks and mails are sent; that a copy sends none is as it should be."""
     held_at = await held_since(tx)

@@ -39,8 +39,11 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
     try:
         async with connect(settings.reached_postgres, within=timedelta(seconds=WITHIN_S)) as tx:
             await check_sessions(settings.reached_postgres, tx)
-            yield await checks.postgres_version(tx)
+            version = await checks.postgres_version(tx)
+            yield version
             yield await checks.encoding(tx)
+            if version.ok:
+                yield await checks.locale(tx)
             schema = await checks.schema(tx)
             yield schema
             yield await checks.connections(tx)

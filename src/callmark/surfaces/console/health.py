@@ -66,6 +66,7 @@ async def _look(deps: Deps) -> InstallationHealth:
         found = [
             await checks.postgres_version(tx),
             await checks.encoding(tx),
+            await checks.locale(tx),
             await checks.schema(tx),
             await checks.connections(tx),
             await checks.database_size(tx),
