@@ -276,7 +276,7 @@ async def test_the_schema_is_behind(doctor: Doctor, engines: Engines) -> None:
     await execute(engines, "DELETE FROM schema_migration WHERE number > 3")
     wrong = await doctor.problem()
     assert (wrong.name, wrong.detail) == ("schema", f"at 3, needs {needed()}")
-    assert wrong.advice == "Run `callmark migrate`."
+    assert wrong.advice == "Run `callmark migrate --phase pre`."
 
 
 async def test_the_schema_is_of_a_newer_version(doctor: Doctor, engines: Engines) -> None:

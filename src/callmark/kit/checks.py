@@ -212,7 +212,7 @@ async def schema(tx: Tx) -> CheckResult:
         return CheckResult("schema", ok=False, detail=detail, advice="Update Callmark on this host.")
     if number < needed():
         return CheckResult(
-            "schema", ok=False, detail=f"at {number}, needs {needed()}", advice="Run `callmark migrate`."
+            "schema", ok=False, detail=f"at {number}, needs {needed()}", advice="Run `callmark migrate --phase pre`."
         )
     if left := ", ".join(f"{step.number:04d}" for step in outstanding(applied)):
         advice = "Run `callmark migrate` when no process of an older version is left."

@@ -171,7 +171,7 @@ async def _database(db: Database) -> list[Check]:
     except Unavailable as exc:
         return [Check("postgresql", ok=False, reason=exc.reason), Check("schema", ok=False, reason="unknown")]
     ok = number >= _NEEDED  # a newer schema still fits: `post` steps run after the last old process has gone
-    reason = "" if ok else f"at {number}, needs {_NEEDED}: run `callmark migrate`"
+    reason = "" if ok else f"at {number}, needs {_NEEDED}: run `callmark migrate --phase pre`"
     held = [Check("outgoing", ok=True, reason=told_held(held_at))] if held_at else []
     return [Check("postgresql", ok=True), Check("schema", ok=ok, reason=reason), *held]
 

@@ -144,7 +144,8 @@ async def _installation(db: Database, wait: timedelta) -> UUID:
             async with db.connection() as tx:
                 if (number := await schema_number(tx)) < needed():
                     raise SetupError(
-                        f"the database schema is at {number}, but this version needs {needed()}; run `callmark migrate`"
+                        f"the database schema is at {number}, but this version needs {needed()}; run"
+                        " `callmark migrate --phase pre`"
                     )
                 return await tx.fetchval("SELECT id FROM installation")
         except EngineRefuses as exc:
