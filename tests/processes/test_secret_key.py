@@ -370,6 +370,16 @@ async def test_a_mail_that_waits_is_sent_after_a_rotation_and_given_up_when_the_
         assert await count_left(tx, known_keys(here.settings)[0]) == 0
 
 
+async def test_a_version_that_may_not_know_every_secret_leaves_the_keys_alone(here: Here) -> None:
+    async with here.stage.deps.db.connection() as tx:
+        await tx.execute("INSERT INTO schema_migration VALUES (9999, 'tomorrow', now(), 'pre')")
+    make_key(here.data, OLD_FILE)
+    for work in (rotate_key, drop_old_key, reset_key):
+        with pytest.raises(SetupError, match="newer than this version"):
+            await work(here.stage.deps, here.settings)
+    assert [(here.data / name).exists() for name in (OLD_FILE, NEXT_FILE)] == [True, False]
+
+
 async def test_the_old_key_goes_only_when_nothing_is_left_under_it(here: Here) -> None:
     deps = here.stage.deps
     await here.stage.created("https://hooks.acme.example/")

@@ -222,7 +222,7 @@ async def test_a_lock_that_is_not_to_be_had_is_named_and_the_migration_can_be_ru
         async with reader.transaction():
             await reader.execute("LOCK TABLE webhook IN ACCESS SHARE MODE")
             with pytest.raises(
-                SetupError, match=r"migration 0019 .*locks of .* \(process .*run `callmark migrate` again"
+                SetupError, match=r"migration 0019 .*locks of .* \(process .*Try again when that has ended"
             ):
                 await migrate(empty, SystemClock(), within=timedelta())
             assert await schema_number(reader) == 18

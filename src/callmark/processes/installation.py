@@ -23,7 +23,7 @@ from callmark.kit.postgres.migrate import migrate, needed, schema_number
 from callmark.kit.telemetry import logs
 from callmark.processes.databases import existing_database, settings_of
 from callmark.processes.reach import refused, unreachable
-from callmark.surfaces.cli.command import operator_at_terminal
+from callmark.surfaces.cli.command import check_for_command, operator_at_terminal
 from callmark.surfaces.cli.options import data_option, json_option, yes_option
 from callmark.terminal import Output, Row
 
@@ -49,7 +49,7 @@ def group() -> None:
 @json_option
 def show(data: Path | None, *, as_json: bool) -> None:
     """Show the installation's id, where it is, and whether it sends anything."""
-    state = _run(data, _look)
+    state = _run(data, _look, reads=True)
     said = told_held(state.held_at) if state.held_at else ""
     Output(as_json=as_json).item(_row(state), after=f"{said[:1].upper()}{said[1:]}." if said else "")
 
@@ -143,8 +143,13 @@ def _row(state: InstallationState) -> Row:
     }
 
 
-def _run(data: Path | None, work: Callable[[_Reached], Awaitable[Answer]], *, migrates: bool = False) -> Answer:
-    """Runs `work` on the installation's database, which is brought to this version's schema first where asked."""
+def _run(
+    data: Path | None, work: Callable[[_Reached], Awaitable[Answer]], *, migrates: bool = False, reads: bool = False
+) -> Answer:
+    """Runs `work` on the installation's database, which is brought to this version's schema first where asked.
+
+    On that of a newer version only what `reads` is done, with a warning.
+    """
     logs.set_up("error")
 
     async def run() -> Answer:
@@ -156,7 +161,8 @@ def _run(data: Path | None, work: Callable[[_Reached], Awaitable[Answer]], *, mi
                     await migrate(dsn, clock, phase=None if is_embedded else "pre")
                 async with connect(dsn) as tx:
                     if await schema_number(tx) < needed():
-                        raise SetupError("the database has an older schema; run `callmark migrate` first")
+                        raise SetupError("the database has an older schema; run `callmark migrate --phase pre` first")
+                    await check_for_command(tx, reads=reads)
                     place = await place_of(tx, settings.data if is_embedded else None)
                     return await work(_Reached(tx, place, clock.now()))
             except EngineRefuses as exc:

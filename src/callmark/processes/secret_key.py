@@ -20,6 +20,7 @@ from callmark.domain.signer_certificates import keys as signing_keys
 from callmark.domain.webhooks import secrets
 from callmark.kit.errors import SetupError
 from callmark.kit.postgres.database import Tx
+from callmark.kit.postgres.migrate import check_steps
 from callmark.kit.secret_key import (
     NEXT_FILE,
     OLD_FILE,
@@ -123,6 +124,7 @@ async def rotate_key(deps: Deps, settings: Settings) -> Rotated:
     """Makes the following key the installation's; `settings` are those of the environment, without a found key."""
     known = known_keys(settings)
     async with deps.db.transaction() as tx:
+        await check_steps(tx, beside=False)
         marked = await lock_key(tx)
     if marked is None:
         raise SetupError("this installation has no secret key yet; start it once")
@@ -163,6 +165,7 @@ async def drop_old_key(deps: Deps, settings: Settings) -> bool:
     Raises SetupError while a replacement is not finished, or the present key does not open every secret.
     """
     async with deps.db.connection() as tx:
+        await check_steps(tx, beside=False)
         present = read_key(settings.data)
         if present is None or mark(present) != await marked_key(tx) or read_key(settings.data, NEXT_FILE) is not None:
             raise SetupError(_NOT_SETTLED)
@@ -176,6 +179,8 @@ async def drop_old_key(deps: Deps, settings: Settings) -> bool:
 
 async def reset_key(deps: Deps, settings: Settings) -> int:
     """Makes a key the installation's with which no secret is encrypted yet; how many webhooks got a new secret."""
+    async with deps.db.connection() as tx:
+        await check_steps(tx, beside=False)
     new = settings.secret_key or make_key(settings.data, NEXT_FILE)
     async with deps.db.transaction() as tx:
         marked = await lock_key(tx)

@@ -21,7 +21,7 @@ from callmark.domain.log_downloads import jobs, service as log_downloads
 from callmark.domain.log_downloads.model import FOLDER
 from callmark.domain.log_downloads.service import Downloads
 from callmark.domain.persons import erasing, service
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.errors import Conflict, InvalidInput, SetupError
 from callmark.kit.ids import new_id
 from callmark.kit.object_store import files_of
 from callmark.kit.phone import PhoneNumber
@@ -272,6 +272,15 @@ async def test_after_a_restore_an_erased_number_is_found_by_its_digest(deps: Dep
     first, second = [await service.get_erasure(deps, one.id) for one in gone]
     assert first.rows > 0
     assert (second.rows, second.ended_at is not None) == (0, True)
+
+
+async def test_a_version_that_may_not_know_every_table_leaves_an_erasure_to_the_newer_one(deps: Deps) -> None:
+    made = await service.request_erasure(deps, NUMBER, by=ALICE, here=True)
+    async with deps.db.transaction() as tx:
+        await tx.execute("INSERT INTO schema_migration VALUES (9999, 'tomorrow', now(), 'pre')")
+    with pytest.raises(SetupError, match="newer than this version"):
+        await erasing.step(deps, made.id)
+    assert (await service.get_erasure(deps, made.id)).ended_at is None
 
 
 async def test_without_its_secret_key_an_erased_number_is_not_found(deps: Deps) -> None:

@@ -13,6 +13,7 @@ from tests.surfaces.cli.running import NOBODY, Here
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.persons import service
+from callmark.kit.postgres.migrate import head
 from callmark.kit.settings import read_settings
 
 NUMBER = "919900112233"
@@ -48,6 +49,22 @@ async def test_a_number_is_exported_and_erased(here: Here, deps: Deps, tmp_path:
     assert await asyncio.to_thread(here.json, "person", "show", done["id"]) == done
     digests = service.parse_known((await asyncio.to_thread(here.text, "person", "digests")).encode())
     assert [str(one.id) for one in digests] == [one["id"] for one in listed][::-1]
+
+
+async def test_on_the_database_of_a_newer_version_only_what_it_can_do_right_is_done(here: Here, deps: Deps) -> None:
+    newer = f"is at migration 9999, which is newer than this version ({head()}). Update Callmark"
+    async with deps.db.transaction() as tx:
+        await tx.execute("INSERT INTO schema_migration VALUES (9999, 'tomorrow', now(), 'pre')")
+    account = await asyncio.to_thread(here.json, "account", "create", "--name", "Acme")
+    for command in ("export", "erase"):  # which must know every table
+        assert newer in await asyncio.to_thread(here.error, "person", command, NUMBER)
+    assert await asyncio.to_thread(here.json, "person", "list") == []
+    async with deps.db.transaction() as tx:
+        await tx.execute("UPDATE schema_migration SET phase = 'post' WHERE number = 9999")
+    assert newer in await asyncio.to_thread(here.error, "account", "create", "--name", "Other")
+    ended = await asyncio.to_thread(here.run, "account", "list", "--json")
+    assert [one["client_account_id"] for one in msgspec.json.decode(ended.out)] == [account["client_account_id"]]
+    assert ended.err.startswith(f"Warning: the database {newer}. ")
 
 
 def test_an_export_that_is_not_written_whole_fails(here: Here) -> None:

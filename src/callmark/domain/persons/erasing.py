@@ -38,6 +38,7 @@ from callmark.domain.work_names import WorkName
 from callmark.kit.errors import SetupError, Unavailable, found
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
+from callmark.kit.postgres.migrate import check_steps
 from callmark.kit.work import Claimed, Work
 
 _T = TypeVar("_T")
@@ -93,10 +94,15 @@ async def run_here(deps: Deps, erasure_id: ErasureId, note: Note) -> Erasure:
 
 
 async def step(deps: Deps, erasure_id: ErasureId) -> bool:
-    """The next tables; False when it has ended. Safe to repeat and beside another one that does the same."""
+    """The next tables; False when it has ended. Safe to repeat and beside another one that does the same.
+
+    Raises SetupError beside a newer version, whose tables it would not look into: a worker of that one does it.
+    """
     one = await _read(deps, erasure_id)
     if one.ended_at is not None:
         return False
+    async with deps.db.connection() as tx:
+        await check_steps(tx, beside=False)
     if one.phone_number is None:
         return await _find_number(deps, one)
     if one.last_table is None:

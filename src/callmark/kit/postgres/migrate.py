@@ -45,7 +45,7 @@ _LOCK_WAIT: LiteralString = "2s"
 _PAUSE = timedelta(seconds=1)
 _LOCKED = (
     "migration {step.number:04d} ({step.name}) was not run, because it waits for {holders}. Steps before it are done."
-    " When that has ended, run `callmark migrate` again; the platform can run meanwhile"
+    " Try again when that has ended; the platform can run meanwhile"
 )
 
 
@@ -211,8 +211,8 @@ async def _run(tx: DatabaseConnection, step: Migration, clock: Clock, within_s: 
         return False
     except asyncpg.QueryCanceledError as exc:
         raise SetupError(
-            f"migration {step.number:04d} ({step.name}) took longer than {within_s:g} s and was undone. Run"
-            " `callmark migrate` again at a quieter time"
+            f"migration {step.number:04d} ({step.name}) took longer than {within_s:g} s and was undone. Try"
+            " again at a quieter time"
         ) from exc
     return True
 
@@ -256,6 +256,15 @@ async def check_encoding(tx: Tx) -> None:
 async def encoding_of(tx: Tx) -> str:
     """How the database writes its texts; `ENCODING` is the one that holds all of them."""
     return await tx.fetchval("SELECT getdatabaseencoding()::text")
+
+
+async def check_steps(tx: Tx, *, beside: bool) -> None:
+    """Raises SetupError where a newer version has run steps beside which this one does not work; any, not `beside` it.
+
+    What must know every table, or every secret, does not work beside any.
+    """
+    if newer := await newer_steps(tx):
+        _check_newer(newer, "pre" if beside else None)
 
 
 def _check_newer(newer: Sequence[NewerStep], phase: str | None) -> None:

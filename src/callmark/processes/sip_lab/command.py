@@ -12,7 +12,7 @@ from callmark.processes.compose import open_operator_deps
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.sip_lab.programs import demand_programs
 from callmark.processes.sip_lab.scenes import Played, Scene, play
-from callmark.surfaces.cli.command import operator_at_terminal
+from callmark.surfaces.cli.command import check_for_command, operator_at_terminal
 from callmark.surfaces.cli.options import data_option, json_option
 from callmark.terminal import Output
 
@@ -36,6 +36,8 @@ class _Lab:
     async def run(self) -> None:
         """Plays the scene."""
         async with open_operator_deps(self._data) as deps:
+            async with deps.db.connection() as tx:
+                await check_for_command(tx, reads=False)
             reason = f"SIP lab call {1000 + secrets.randbelow(9000)}"
             self.played = await play(deps, self._scene, reason, by=operator_at_terminal())
 

@@ -19,8 +19,20 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.policy.plan import Feature
+from callmark.kit.errors import SetupError
+from callmark.kit.postgres.database import Tx
+from callmark.kit.postgres.migrate import check_steps
 from callmark.surfaces.cli.options import data_option, json_option
 from callmark.terminal import Output
+
+_READ = {"list", "show", "tree", "categories", "catalogue", "jobs", "requests", "results"} | {
+    "deliveries",
+    "delivery",
+    "digests",
+    "head",
+    "verify",
+}
+"""The commands that change nothing: these names mean the same in every group."""
 
 Entrance = Callable[[Path | None, Callable[[Deps], Awaitable[None]]], None]
 """Runs what a command does on the `Deps` of the installation on that data directory, or of the one in the settings."""
@@ -34,10 +46,12 @@ class FeatureGroup(click.Group):
         self.feature = feature
 
 
-def operator(work: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+def operator(work: Callable[..., Awaitable[None]], *, every_table: bool = False) -> Callable[..., None]:
     """A command's callback out of a coroutine function of (deps, output, and the command's own options by name).
 
-    Adds `--data` and `--json`, so it stands below the command's own options.
+    Adds `--data` and `--json`, so it stands below the command's own options. On the database of a newer version only
+    what reads is done, with a warning, unless the two work beside each other. One that must know `every_table` is not
+    done beside a newer version either.
     """
 
     @data_option
@@ -53,6 +67,8 @@ def operator(work: Callable[..., Awaitable[None]]) -> Callable[..., None]:
                 click.echo(
                     "Warning: NATS cannot be reached. Connected handsets get the changes at their next sync.", err=True
                 )
+            async with deps.db.connection() as tx:
+                await check_for_command(tx, reads=context.command.name in _READ, every_table=every_table)
             if feature and options.get("account"):
                 await accounts.check_plan(deps, AccountId(options["account"]), feature)
             await work(deps, Output(as_json=as_json), **options)
@@ -60,6 +76,16 @@ def operator(work: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         run(data, use)
 
     return command
+
+
+async def check_for_command(tx: Tx, *, reads: bool, every_table: bool = False) -> None:
+    """Raises SetupError where a newer version's schema is not for this one; says so on stderr where it only `reads`."""
+    try:
+        await check_steps(tx, beside=not every_table)
+    except SetupError as exc:
+        if not reads:
+            raise
+        click.echo(f"Warning: {exc.message}. What this version shows may be wrong, or not all.", err=True)
 
 
 def _feature_of(context: click.Context) -> Feature | None:

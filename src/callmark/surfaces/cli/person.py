@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import aclosing
+from functools import partial
 from typing import BinaryIO
 
 import click
@@ -31,7 +32,7 @@ def group() -> None:
 @group.command
 @_number
 @click.option("--output", type=click.File("wb"), default="-", metavar="FILE", help="Write it to a file.")
-@operator
+@partial(operator, every_table=True)
 async def export(deps: Deps, _out: Output, number: str, output: BinaryIO) -> None:
     """Write everything that is kept about a phone number, as JSON. Reads the whole database."""
     made = await exporting.export_person(deps, service.parse_number(number), by=operator_at_terminal())
@@ -45,7 +46,7 @@ async def export(deps: Deps, _out: Output, number: str, output: BinaryIO) -> Non
 @group.command
 @_number
 @yes_option
-@operator
+@partial(operator, every_table=True)
 async def erase(deps: Deps, out: Output, number: str, *, yes: bool) -> None:
     """Erase everything that is kept about a phone number; this cannot be undone.
 
