@@ -109,6 +109,23 @@ def test_importing_costs_next_to_nothing_and_touches_nothing_of_the_server(base:
     assert run(base, "-c", program).stdout == "False False\n['client']\n"
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from callmark.webhooks import unwrap",
+        "import callmark.webhooks; unwrap = callmark.webhooks.unwrap",
+        "from callmark import webhooks; from callmark.webhooks import unwrap",
+    ],
+)
+def test_webhooks_can_be_imported_as_they_are_written(base: Path, program: str) -> None:
+    done = run(base, "-W", "error", "-c", f"{program}; import callmark; print(unwrap is callmark.webhooks.unwrap)")
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_the_package_is_the_command(base: Path) -> None:
+    assert run(base, "-m", "callmark", "--version").stdout.startswith("python -m callmark, version")
+
+
 def test_a_name_that_is_none_is_an_attribute_error(base: Path) -> None:
     done = run(base, "-c", "import callmark; callmark.Cliant")
     assert "AttributeError: module 'callmark' has no attribute 'Cliant'" in done.stderr
