@@ -103,6 +103,12 @@ def _has_server() -> bool:
     return all(importlib.util.find_spec(name) for name in _OF_SERVER)
 
 
+def _what_lacks(module: str) -> str:
+    if module in sys.stdlib_module_names:
+        return f"works on Linux and macOS only: Python has no {module} on this system"
+    return f"needs the server's packages ({module} is missing): {_INSTALL}"
+
+
 class _Commands(click.Group):
     """A group whose subcommands are imported when they are named, and whose errors are one clear line."""
 
@@ -124,9 +130,7 @@ class _Commands(click.Group):
         except ModuleNotFoundError as exc:
             if (exc.name or "").startswith("callmark"):
                 raise
-            raise click.ClickException(
-                f"`callmark {cmd_name}` needs the server's packages ({exc.name} is missing): {_INSTALL}"
-            ) from exc
+            raise click.ClickException(f"`callmark {cmd_name}` {_what_lacks(exc.name or '')}") from exc
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's

@@ -165,6 +165,18 @@ def test_a_command_of_the_server_says_how_to_get_it(base: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_a_system_without_file_locks_gets_no_advice_that_does_not_help(base: Path) -> None:
+    """Windows has no fcntl, and no extra brings it."""
+    without = "import sys; sys.modules['fcntl'] = None\n"
+    done = run(base, "-c", f"{without}from callmark.main import cli; cli(['push', 'orders.csv'])")
+    assert done.stderr == ("Error: `callmark push` works on Linux and macOS only: Python has no fcntl on this system\n")
+    store = "from callmark import FileTokenStore as Store\ntry: Store('tokens.json').acquire('key')\n"
+    done = run(base, "-c", f"{without}{store}except Exception as exc: print(type(exc).__name__, exc)")
+    assert done.stdout.startswith("CallmarkError FileTokenStore works on Linux and macOS only")
+    shared = "from callmark.client.cli.session import token_store; print(type(token_store()).__name__)"
+    assert run(base, "-c", f"{without}{shared}").stdout == "MemoryTokenStore\n"
+
+
 def test_an_account_file_can_be_json_and_yaml_says_how_to_get_it(base: Path, tmp_path: Path) -> None:
     for name, told in (("a.yaml", "pip install 'callmark[files]'"), ("a.json", "missing: base_url=")):
         (tmp_path / name).write_text('{"departments": []}')

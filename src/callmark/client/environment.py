@@ -52,15 +52,20 @@ def config_file() -> Path:
     """
     configs = Path(os.environ.get("XDG_CONFIG_HOME", ""))
     if not configs.is_absolute():
-        configs = _home() / ".config"
+        if (home := find_home()) is None:
+            raise CallmarkError(
+                "this user has no home directory, where profiles are kept: set HOME or XDG_CONFIG_HOME to a full path"
+            )
+        configs = home / ".config"
     return configs / "callmark" / "config.toml"
 
 
-def _home() -> Path:
-    # HOME may be empty, which Python takes for the root, or relative: secrets do not belong where a program is started.
+def find_home() -> Path | None:
+    """The user's home directory; None for a user without one, or with a HOME that is no full path.
+
+    HOME may be empty, which Python takes for the root, or relative: secrets do not belong where a program is started.
+    """
     if Path(os.environ.get("HOME", "/")).is_absolute():
         with suppress(RuntimeError):
             return Path.home()
-    raise CallmarkError(
-        "this user has no home directory, where profiles are kept: set HOME or XDG_CONFIG_HOME to a full path"
-    )
+    return None

@@ -1,11 +1,12 @@
 """Where tokens are kept between requests: in this process, or in a file that processes share."""
 
 import hashlib
+import importlib
 import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -150,8 +151,7 @@ class FileTokenStore:
 
     def _take(self, lock: str, *, may_wait: bool) -> bool:
         """Takes a name's lock, or that of the file (empty); False if it is taken. Raises CallmarkError."""
-        import fcntl
-
+        fcntl = _file_locks()
         file = followed(self.path)  # so that who opens the file and who opens a link to it keep each other out
         path = file.with_name(f"{file.name}{lock}.lock")
         try:
@@ -172,11 +172,21 @@ class FileTokenStore:
 
     def _give_back(self, lock: str) -> None:
         """Also for a child that was forked meanwhile and has the file open too."""
-        import fcntl
-
         if (opened := self._locked.pop(lock, None)) is not None:
+            fcntl = _file_locks()
             fcntl.flock(opened, fcntl.LOCK_UN)
             os.close(opened)
+
+
+def _file_locks() -> Any:  # noqa: ANN401 - a module
+    """What locks files. Raises CallmarkError on a system that has none of its kind."""
+    try:
+        return importlib.import_module("fcntl")
+    except ModuleNotFoundError as exc:
+        raise CallmarkError(
+            "FileTokenStore works on Linux and macOS only: Python has no fcntl on this system. Leave it out, or pass a"
+            " token store of your own"
+        ) from exc
 
 
 def _lock_name(name: str) -> str:

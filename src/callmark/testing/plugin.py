@@ -1,6 +1,7 @@
 """The pytest plugin: fixtures that start the platform when a test first asks for it. It imports nothing before that."""
 
 import hashlib
+import importlib.util
 import os
 import tempfile
 from collections.abc import Generator
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from callmark.testing.emulator import Emulator
 
 _URL, _CREDENTIALS = "CALLMARK_EMULATOR_URL", "CALLMARK_EMULATOR_CREDENTIALS"
+_FILE = "demo-credentials.json"
 
 
 @pytest.fixture(scope="session")
@@ -57,14 +59,26 @@ def callmark_async_client(callmark_emulator: "Emulator") -> "callmark.AsyncClien
 def _credentials() -> Path:
     if named := os.environ.get(_CREDENTIALS):
         return Path(named)
-    root, user = Path("/var/lib/callmark-demo"), Path.home() / ".local/share/callmark-demo"
-    return (root if os.geteuid() == 0 else user) / "demo-credentials.json"
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # Windows has no such numbers
+        return Path("/var/lib/callmark-demo") / _FILE
+    from callmark.client.environment import find_home
+    from callmark.testing.control import EmulatorError
+
+    if (home := find_home()) is None:
+        raise EmulatorError(
+            f"this user has no home directory, where the demo keeps its credentials: set {_CREDENTIALS} to the file"
+            " that `callmark demo --credentials FILE` wrote"
+        )
+    return home / ".local/share/callmark-demo" / _FILE
 
 
 @contextmanager
 def _alone(url: str) -> Generator[None]:
     """Of all processes that test against one emulator, one at a time: each test resets it."""
-    import fcntl  # Windows has none, and this module is read by every run of pytest that can import callmark
+    if importlib.util.find_spec("fcntl") is None:  # as on Windows: there, one process at a time may use an emulator
+        yield
+        return
+    import fcntl
 
     name = f"callmark-emulator-{os.geteuid()}-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
     lock = os.open(Path(tempfile.gettempdir()) / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

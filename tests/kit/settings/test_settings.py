@@ -360,12 +360,15 @@ def test_variables_of_a_kubernetes_service_are_known_for_what_they_are(name: str
         read_settings({f"CALLMARK_{name}": value})
 
 
-@pytest.fixture
-def nameless_user(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
-    """This process runs as a user without a home and without a name, as a container may."""
+@pytest.fixture(params=[None, "", "alice"])
+def nameless_user(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Generator[None]:
+    """This process runs as a user without a name, as a container may, and with no HOME, or one that is none."""
     if os.geteuid() != 0:
         pytest.skip("another user can be played by root only")
-    monkeypatch.delenv("HOME")
+    if request.param is None:
+        monkeypatch.delenv("HOME")
+    else:
+        monkeypatch.setenv("HOME", request.param)
     os.setresuid(1000770000, 1000770000, 0)
     yield
     os.setresuid(0, 0, 0)

@@ -105,15 +105,15 @@ def operations_with(**given: Any) -> Generator[tuple[Core, Shell]]:
 
 def token_store() -> TokenStore:
     """Tokens that all commands of this user share; of this command alone where nothing can be written or locked."""
-    import fcntl
-
     try:
+        import fcntl
+
         path = config_file().with_name(TOKENS_FILE)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A directory that is there may still be read-only, or on a file system without locks.
         with tempfile.TemporaryFile(dir=path.parent) as probe:
             fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (OSError, CallmarkError):
+    except (OSError, CallmarkError, ModuleNotFoundError):  # the last is of a system without such locks
         return MemoryTokenStore()
     return FileTokenStore(path)
 

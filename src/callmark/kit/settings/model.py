@@ -1,6 +1,7 @@
 """Every setting: what it is, its default and its bounds."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,14 +21,15 @@ _REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not 
 def default_data_dir() -> Path:
     """Where an embedded installation keeps its data: the system's state for root, else the user's.
 
-    Raises SetupError where that user has no home.
+    Raises SetupError where that user has no home, as in a container with a user of its own choice. A HOME that is no
+    full path counts as none: the data would be found from one directory and not from another.
     """
     if os.geteuid() == 0:
         return Path("/var/lib/callmark")
-    try:
-        return Path.home() / ".local/share/callmark"
-    except RuntimeError as exc:  # as in a container with a user of its own choice
-        raise SetupError("this user has no home directory for the data: set CALLMARK_DATA, or HOME") from exc
+    if Path(os.environ.get("HOME", "/")).is_absolute():
+        with suppress(RuntimeError):
+            return Path.home() / ".local/share/callmark"
+    raise SetupError("this user has no home directory for the data: set CALLMARK_DATA, or HOME to a full path")
 
 
 def demo_data_dir() -> Path:
