@@ -108,3 +108,33 @@ def test_a_page_stays_and_gets_nothing_of_who_signs_in_in_another_tab(console: C
     other.get_by_role("searchbox").fill("91")
     expect(other.locator(".cs-account-name")).not_to_have_text(name)
     expect(other).to_have_url(re.compile(r"/console/numbers\?.*q=91"))
+
+
+def test_a_search_is_one_step_back_and_asks_for_nothing_that_is_being_composed(console: ConsoleTabs) -> None:
+    page, asked = console.signed_in("admin"), list[str]()
+    page.goto("/console/settings")
+    stop_time(page)
+    page.goto("/console/audit")
+    page.on("request", lambda one: asked.append(one.url) if "audit?" in one.url else None)
+    field, steps = page.get_by_role("searchbox"), page.evaluate("history.length")
+    for typed in ("k", "ke", "key"):
+        field.press_sequentially(typed[-1])
+        page.clock.run_for(250)
+        expect(page).to_have_url(re.compile(f"q={typed}&"))
+    field.press("Enter")
+    keyboard: Any = page.context.new_cdp_session(page)
+    for composed in ("k", "か", "かい", "かいぎ"):
+        keyboard.send("Input.imeSetComposition", {"text": composed, "selectionStart": 1, "selectionEnd": 1})
+        page.clock.run_for(250)
+    keyboard.send("Input.insertText", {"text": "会議"})
+    page.clock.run_for(250)
+    expect(page).to_have_url(re.compile("q=key%E4%BC%9A%E8%AD%B0&"))
+    assert [one for one in asked if "q=keyk" in one or "q=key%E3" in one] == []
+    assert page.evaluate("history.length") == steps + 1
+    page.locator("select[name=action]").select_option(index=1)
+    page.clock.run_for(250)
+    expect(page).to_have_url(re.compile(r"action=\w"))
+    assert page.evaluate("history.length") == steps + 2
+    page.go_back()
+    page.go_back()
+    expect(page).to_have_url(re.compile("/console/audit$"))
