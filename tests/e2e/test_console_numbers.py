@@ -177,6 +177,18 @@ def test_the_tree_remembers_what_is_open(console: ConsoleTabs) -> None:
     page.get_by_label("Name of the process").fill("Open evenings")
     page.get_by_role("button", name="Rename").click()
     expect(page.locator("summary", has_text="Open evenings")).to_be_visible()
+    page.evaluate("sessionStorage.setItem('structure', 'x{')")
+    page.reload()
+    page.get_by_role("button", name="Collapse all").click()
+    expect(page.get_by_role("link", name="Delivery default")).to_be_hidden()
+    page.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', {get() { throw new DOMException('', 'SecurityError'); }})"
+    )
+    page.reload()
+    page.get_by_role("button", name="Collapse all").click()
+    expect(page.get_by_role("link", name="Delivery default")).to_be_hidden()
+    page.get_by_role("button", name="Show exact times").click()
+    expect(page.get_by_role("button", name="Show times as")).to_be_visible()
 
 
 def test_an_operator_sees_what_waits_for_a_review(console: ConsoleTabs) -> None:

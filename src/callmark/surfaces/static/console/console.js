@@ -243,8 +243,12 @@ document.querySelectorAll("[data-exact-times]").forEach((button) => {
   button.addEventListener("click", () => {
     if (root.dataset.times === "exact") delete root.dataset.times;
     else root.dataset.times = "exact";
-    sessionStorage.setItem("times", root.dataset.times ?? "");
     set();
+    try {
+      sessionStorage.setItem("times", root.dataset.times ?? "");
+    } catch {
+      // The browser keeps nothing for this site: it is so on this page alone.
+    }
   });
 });
 

@@ -2,14 +2,31 @@
 
 const KEY = "structure";
 const nodes = [...document.querySelectorAll("details[data-node]")];
-const known = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+const known = remembered();
+
+/** What is open, by node; nothing where the browser keeps nothing for this site, or something else. */
+function remembered() {
+  try {
+    return { ...JSON.parse(sessionStorage.getItem(KEY)) };
+  } catch {
+    return {};
+  }
+}
+
+function remember() {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(known));
+  } catch {
+    // It is known until the page is left.
+  }
+}
 
 for (const node of nodes) {
   const id = node.dataset.node;
   if (id in known) node.open = known[id];
   node.addEventListener("toggle", () => {
     known[id] = node.open;
-    sessionStorage.setItem(KEY, JSON.stringify(known));
+    remember();
   });
 }
 
