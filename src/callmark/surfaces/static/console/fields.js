@@ -1,5 +1,6 @@
 /* What is wrong with a field is said beside it, as the server says what it refuses, and its form is not sent: a file
-   over its limit (data-largest, in bytes), and what the browser cannot read, which it would send as an empty field. */
+   over its limit (data-largest, in bytes) or changed since it was chosen, and what the browser cannot read, which it
+   would send as an empty field. */
 const READ_AS = { date: "date", "datetime-local": "date and time", time: "time" };
 
 function unread(field) {
@@ -11,6 +12,22 @@ function unread(field) {
 function tooLarge(field) {
   const file = [...(field.files ?? [])].find((one) => one.size > Number(field.dataset.largest));
   return file ? `${file.name} is larger than ${field.dataset.largestText}. Choose a smaller file.` : "";
+}
+
+const lost = new WeakSet(); // files that the browser cannot send: they were saved again, moved or removed since
+function changed(field) {
+  const file = [...(field.files ?? [])].find((one) => lost.has(one));
+  return file ? `${file.name} was changed or moved since you chose it. Choose it again.` : "";
+}
+
+/** Finds out which those are. To send one, the browser would leave the page for one of its own that says so. */
+async function readEach(fields) {
+  for (const file of fields.flatMap((field) => [...field.files])) {
+    await file
+      .slice(0, 1)
+      .arrayBuffer()
+      .catch(() => lost.add(file));
+  }
 }
 
 const notes = new WeakMap(); // of fields that were marked here, each with its note
@@ -53,22 +70,35 @@ function mark(field, said) {
 }
 
 function isRight(field) {
-  const said = unread(field) || tooLarge(field);
+  const said = unread(field) || tooLarge(field) || changed(field);
   mark(field, said);
   return !said;
 }
 
-for (const kind of ["input", "change", "focusout"]) {
+/* A file that is chosen again is no change to the browser: it says "cancel". */
+for (const kind of ["input", "change", "cancel", "focusout"]) {
   document.addEventListener(kind, ({ target }) => {
     if (notes.has(target) || (kind === "change" && target.dataset?.largest)) isRight(target);
   });
 }
+const areRead = new WeakSet(); // forms that are sent next, with their files as they were chosen
 document.addEventListener("submit", (event) => {
-  if (!event.target.matches("form[method=post]")) return;
-  const wrong = [...event.target.querySelectorAll("input")].find((field) => !isRight(field));
-  if (!wrong) return;
-  event.preventDefault();
-  wrong.focus();
+  const { target: form, submitter } = event;
+  if (!form.matches("form[method=post]")) return;
+  const fields = [...form.querySelectorAll("input")];
+  const wrong = fields.find((field) => !isRight(field));
+  const withFiles = fields.filter((field) => field.files?.length);
+  const isRead = areRead.delete(form);
+  if (wrong) {
+    event.preventDefault();
+    wrong.focus();
+  } else if (withFiles.length && !isRead) {
+    event.preventDefault();
+    readEach(withFiles).then(() => {
+      areRead.add(form);
+      form.requestSubmit(submitter);
+    });
+  }
 });
 
 /* The filters of a list have no button: htmx checks them before it asks, and asks for nothing while one is not read. */
