@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 from jinja2 import meta, nodes
+from starlette.requests import Request
 from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
 
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import Action, Role, allows
+from callmark.domain.sessions.model import Origin
+from callmark.kit.errors import AppError, InvalidInput, Unavailable
 from callmark.kit.ids import new_id
+from callmark.surfaces.console import errors
 from callmark.surfaces.console.pages import TEMPLATES, Page, env
+from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import Access, ConsoleRoute
 from callmark.surfaces.console.routes import TABLE
 
@@ -199,6 +204,23 @@ async def test_the_first_page_weighs_less_than_250_kilobytes_with_all_it_loads(
         assert again.status_code == 304
         weight += int(asset.headers["content-length"])
     assert weight < 250_000
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (Unavailable("postgresql: no file is left"), 503, "Service unavailable. please try again later."),
+        (InvalidInput("<b> is invalid"), 400, "&lt;b&gt; is invalid"),
+        (AppError("internal error"), 500, "Something went wrong on our side."),
+    ],
+)
+async def test_an_error_whose_page_cannot_be_made_is_answered_barely_with_its_own_status(
+    deps: Deps, error: AppError, status: int, says: str
+) -> None:
+    unreadable = Request({"type": "http"})  # without headers, which every page needs
+    answer = errors.page_of(ConsoleRequest(deps, unreadable, None, Origin("203.0.113.7", "test"), "key"), error)
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (status, "1" if status == 503 else None)
+    assert says in bytes(answer.body).decode()
 
 
 async def test_an_unknown_page_is_told_in_the_layout(business: Business, browse: Visitors) -> None:

@@ -1,5 +1,6 @@
 """Errors as pages, in the layout when someone is signed in."""
 
+from html import escape
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -7,7 +8,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
-from callmark.kit.errors import AppError, InvalidInput, PayloadTooLarge, TooManyRequests
+from callmark.kit.errors import AppError, InvalidInput, PayloadTooLarge, TooManyRequests, Unavailable
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, Gone, page_after, page_of as address_of_page
@@ -51,18 +52,23 @@ class ErrorPage(Page, frozen=True):
 
 
 _BARE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Something went wrong</title></head><body>'
-    '<h1>Something went wrong</h1><p>{}</p><p><a href="' + HOME + '">Go to home page</a></p></body></html>'
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>'
+    '<h1>{title}</h1><p>{text}</p><p><a href="' + HOME + '">Go to home page</a></p></body></html>'
 )
 
 
 def page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Response:
     """The page of an error; a bare one where even that page cannot be made."""
     try:
-        return _page_of(request, error)
+        answer = _page_of(request, error)
     except Exception:
         log.exception("error_page_failed", route=route_of(request.http.scope), request_id=request.request_id)
-        return HTMLResponse(_BARE.format(_noted(request)), 500)
+        status = _status_of(error)
+        bare = _BARE.format(title=_title_of(status), text=escape(_text_of(request, error, status)))
+        answer = HTMLResponse(bare, status)
+    if isinstance(error, Unavailable):
+        answer.headers["Retry-After"] = "1"
+    return answer
 
 
 def _noted(request: ConsoleRequest) -> str:
@@ -70,13 +76,28 @@ def _noted(request: ConsoleRequest) -> str:
 
 
 def _page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else error.status
-    text = error.message if isinstance(error, AppError) else error.detail
+    status = _status_of(error)
     if isinstance(error, Gone):
-        said = display_names.sentence(text)
+        said = display_names.sentence(error.message)
         return page(
             request, ErrorPage(status, "No longer there", said, HOME, "", error.after, error.after_name), status
         )
+    text = _text_of(request, error, status)
+    home = "" if request.is_suspended else HOME
+    opener = _opener(request) if status == HTTPStatus.CONFLICT else ""
+    return page(request, ErrorPage(status, _title_of(status), text, home, opener), status)
+
+
+def _status_of(error: AppError | HTTPException) -> int:
+    return error.status_code if isinstance(error, HTTPException) else error.status
+
+
+def _title_of(status: int) -> str:
+    return _TITLES.get(status, "Something went wrong")
+
+
+def _text_of(request: ConsoleRequest, error: AppError | HTTPException, status: int) -> str:
+    text = error.message if isinstance(error, AppError) else error.detail
     if isinstance(error, InvalidInput):
         text = error.for_people
     if isinstance(error, TooManyRequests):
@@ -86,10 +107,7 @@ def _page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Respon
         text = f"Your input is larger than {largest}. Nothing was saved. Go back and shorten it."
     text = _TEXTS.get(status, text)  # of what is not found always the same: a foreign thing is like one that is not
     text = _noted(request) if status == HTTPStatus.INTERNAL_SERVER_ERROR else text
-    title = _TITLES.get(status, "Something went wrong")
-    home = "" if request.is_suspended else HOME
-    opener = _opener(request) if status == HTTPStatus.CONFLICT else ""
-    return page(request, ErrorPage(status, title, text[:1].upper() + text[1:], home, opener), status)
+    return text[:1].upper() + text[1:]
 
 
 def _opener(request: ConsoleRequest) -> str:
