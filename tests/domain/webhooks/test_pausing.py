@@ -14,12 +14,16 @@ from tests.support.fake_clock import FakeClock
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
+from callmark.domain.ids import WebhookId
 from callmark.domain.mail import service as mail
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState, PauseReason, Webhook
+from callmark.domain.webhooks.outages import queries as outage_queries, service as outages
 from callmark.domain.webhooks.outages.jobs import watch_outages
 from callmark.domain.webhooks.outages.model import PAUSED_AFTER, SETTLED_AFTER
+from callmark.domain.webhooks.outages.service import AttemptEnd
+from callmark.kit.ids import new_id
 from callmark.kit.outbound.client import Patience
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -195,3 +199,11 @@ async def five_days_of_failing(stage: Stage, there: Receiver, clock: FakeClock) 
     clock.advance(2 * DAY)
     assert (await now_is(stage, webhook)).paused_at is None
     return webhook
+
+
+async def test_a_failure_of_a_webhook_that_is_gone_is_not_noted_and_those_beside_it_are(stage: Stage) -> None:
+    """A reset of the emulator takes webhooks away under their attempts."""
+    webhook, gone, at = await stage.webhook("http://127.0.0.1:1"), WebhookId(new_id()), stage.deps.clock.now()
+    async with stage.deps.db.transaction() as tx:
+        await outages.note(tx, [AttemptEnd(one, at, is_success=False) for one in (gone, webhook.id)])
+        assert [*await outage_queries.lock_outages(tx, [gone, webhook.id])] == [webhook.id]

@@ -21,14 +21,15 @@ async def lock_outages(tx: Tx, webhook_ids: Collection[WebhookId]) -> dict[Webho
 
 
 async def save_outages(tx: Tx, outages: Sequence[Outage]) -> None:
-    """Writes them, in order of id, each in place of what the webhook had."""
+    """Writes them, in order of id, each in place of what the webhook had; none of a webhook that is gone."""
     ordered = sorted(outages, key=lambda one: one.webhook_id)
     await tx.execute(
         """
         INSERT INTO webhook_outage AS o (webhook_id, failing_since, last_failed_at, failures, notices, is_open,
           announced_at, working_since)
-        SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::integer[], $5::integer[],
-          $6::boolean[], $7::timestamptz[], $8::timestamptz[])
+        SELECT n.* FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::integer[], $5::integer[],
+          $6::boolean[], $7::timestamptz[], $8::timestamptz[]) AS n (webhook_id)
+        WHERE EXISTS (SELECT FROM webhook w WHERE w.id = n.webhook_id) ORDER BY n.webhook_id
         ON CONFLICT (webhook_id) DO UPDATE SET failing_since = excluded.failing_since,
           last_failed_at = excluded.last_failed_at, failures = excluded.failures, notices = excluded.notices,
           is_open = excluded.is_open, announced_at = excluded.announced_at, working_since = excluded.working_since
