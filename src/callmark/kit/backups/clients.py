@@ -59,7 +59,8 @@ class Client:
 
     def yield_to_others(self) -> None:
         """Lets programs that someone waits for go first."""
-        with suppress(ProcessLookupError):  # it has ended already, which `check` finds
+        # It has ended already, which `check` finds, or a service's rules leave priorities alone, which is no fault.
+        with suppress(ProcessLookupError, PermissionError):
             os.setpriority(os.PRIO_PROCESS, self._child.pid, _POLITE)
 
     async def write(self, piece: bytes) -> None:
