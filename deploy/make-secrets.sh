@@ -16,6 +16,11 @@ d???--[-S]--[-T]*) ;;
   ;;
 esac
 host=${CALLMARK_HOST_NAME:-localhost}
+host=${host%.}
+if [ -n "$(printf %s "$host" | LC_ALL=C tr -d '!-~')" ]; then
+  echo "make-secrets.sh: write CALLMARK_HOST_NAME as DNS has it, with xn-- for other letters than a to z: $host" >&2
+  exit 1
+fi
 
 new() { openssl rand -hex "$1"; }
 # write FILE COMMAND...: a file is there whole or not at all, so what a stopped run did not make, the next one makes.
@@ -47,7 +52,7 @@ case $host in
 esac
 if [ ! -s proxy.crt ]; then
   write proxy.key openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256
-  write proxy.crt openssl req -x509 -new -key proxy.key -days 365 -subj "/CN=$host" -addext "subjectAltName=$kind:$host"
+  write proxy.crt openssl req -x509 -new -key proxy.key -days 365 -subj /CN=Callmark -addext "subjectAltName=$kind:$host"
 fi
 write proxy.pem cat proxy.crt proxy.key
 said=$("$here/nats/make-keys.sh" nats nats1.internal nats2.internal nats3.internal 2>&1) || {

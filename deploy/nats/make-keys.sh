@@ -42,7 +42,7 @@ for host; do
   esac
   if ! openssl x509 -in "$host/tls/server.crt" -noout -checkend 7776000 >/dev/null 2>&1; then
     new_key >"$host/tls/server.key.new"
-    openssl req -new -key "$host/tls/server.key.new" -subj "/CN=$host" |
+    openssl req -new -key "$host/tls/server.key.new" -subj "/CN=Callmark NATS server" |
       openssl x509 -req -CA ca.crt -CAkey ca.key -days 825 -extfile /dev/fd/3 3<<END >"$host/tls/server.crt.new"
 subjectAltName=$name:$host
 basicConstraints=critical,CA:FALSE

@@ -196,10 +196,15 @@ def test_a_certificate_for_another_name_is_said_and_kept(tmp_path: Path) -> None
     made = tmp_path / "secrets/proxy.crt"
     assert run("") == (0, "")
     kept = made.read_bytes()
+    status, said = run("straße.example")
+    assert (status, "as DNS has it" in said) == (1, True)
     status, said = run("calls.example.com")
     assert (status, made.read_bytes()) == (1, kept)
     assert "proxy.crt was there before and is not for calls.example.com" in said
+    long = f"{'a' * 60}.{'b' * 60}.example.com"
     for host, name in (
+        (long, long),
+        ("calls.example.com.", "calls.example.com"),
         ("192.0.2.5", "192.0.2.5"),
         ("2001:db8::5", "2001:db8::5"),
         ("calls.example.com", "calls.example.com"),

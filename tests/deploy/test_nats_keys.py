@@ -36,6 +36,14 @@ def test_certificates_that_end_soon_are_replaced(tmp_path: Path) -> None:
     assert renewed.serial_number != made.serial_number
 
 
+def test_a_hosts_name_may_be_long(tmp_path: Path) -> None:
+    host = f"{'a' * 60}.{'b' * 60}.internal"
+    subprocess.run([SCRIPT, tmp_path, host], check=True, capture_output=True)
+    made = x509.load_pem_x509_certificate((tmp_path / host / "tls/server.crt").read_bytes())
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert [str(one.value) for one in names.value] == [host]
+
+
 def test_a_host_can_be_an_address_of_ipv6(tmp_path: Path) -> None:
     subprocess.run([SCRIPT, tmp_path, "fd00::1"], check=True, capture_output=True)
     made = x509.load_pem_x509_certificate((tmp_path / "fd00::1/tls/server.crt").read_bytes())
