@@ -1,15 +1,19 @@
-"""Runs a command's coroutine so that SIGTERM and Ctrl-C end it in an orderly way."""
+"""Runs a command's coroutine so that SIGTERM, Ctrl-C and a closed terminal end it in an orderly way."""
 
 import asyncio
 import signal
 from collections.abc import Coroutine
 from typing import Any
 
+_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+"""The last two are what log rotation sends to programs that write files; else they would end it at once."""
+
 
 def run_until_stopped(main: Coroutine[Any, Any, None]) -> None:
-    """Runs `main`; the first SIGTERM or SIGINT cancels it, so that its blocks clean up, and counts as a clean end.
+    """Runs `main`; the first of `_STOPS` cancels it, so that its blocks clean up, and counts as a clean end.
 
-    Further signals are ignored: cleaning up is bounded, and cutting it short would leave processes behind.
+    One that was ignored at the start stays so: `nohup` does that with SIGHUP. Further ones are ignored: cleaning up
+    is bounded, and cutting it short would leave processes behind.
     """
     asyncio.run(_guarded(main))
 
@@ -24,8 +28,9 @@ async def _guarded(main: Coroutine[Any, Any, None]) -> None:
             stopped.set()
             task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    for number in _STOPS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop)
     try:
         await task
     except asyncio.CancelledError:
