@@ -86,6 +86,7 @@ def test_without_a_terminal_the_way_to_give_a_password_is_named(here: Here) -> N
     email = f"olive-{random_text(6)}@operator.example"
     refused = here.run("operator", "create", "--email", email)
     assert (refused.code, "give --password-file FILE" in refused.err) == (2, True)
+    assert "Password:" not in refused.err
     assert email not in here.text("operator", "list")
 
 

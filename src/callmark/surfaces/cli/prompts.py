@@ -24,12 +24,9 @@ def read_password(file: Path | None) -> str:
     Raises UsageError where nobody can be asked, ClickException for a file that is not UTF-8 (with or without its mark).
     """
     if file is None:
-        try:
-            return click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-        except click.Abort:
-            if sys.stdin.isatty():
-                raise
-            raise click.UsageError(_NOBODY_TO_ASK) from None
+        if not sys.stdin.isatty():
+            raise click.UsageError(_NOBODY_TO_ASK)
+        return click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     with click.open_file(str(file), "rb") as lines:
         line = lines.readline(_LONGEST_LINE_BYTES)
     try:
