@@ -1,6 +1,7 @@
 """Accounts as operators see them: found, created, changed, suspended; the first admin invited."""
 
 import asyncio
+import re
 
 import pytest
 from tests.support.audit_log import log_of
@@ -212,6 +213,27 @@ async def test_an_operator_sees_counts_of_a_business_and_none_of_its_things(
     assert "API keys 1 of 5" in page
     assert "dialer of Acme" not in page
     assert (await olive.get("/console/keys")).status_code == 403
+
+
+_PEOPLE = """
+INSERT INTO member (id, account_id, email, name, role, state, created_at)
+SELECT gen_random_uuid(), $1::uuid, 'clerk' || n || '@' || $1::uuid::text || '.example',
+  'Clerk ' || lpad(n::text, 3, '0'), 'admin', 'revoked', $2::timestamptz + n * interval '1 second'
+FROM generate_series(1, 101) AS s (n)
+"""
+
+
+async def test_an_accounts_many_members_come_in_pages(deps: Deps, business: Business, browse: Visitors) -> None:
+    async with deps.db.connection() as tx:
+        await tx.execute(_PEOPLE, business.account.id, deps.clock.now())
+    olive, alice = await browse.as_operator(await make_operator(deps)), await browse.as_member(business.admin)
+    for visitor, path in ((olive, url_of(business)), (alice, "/console/members")):
+        first = await visitor.get(path)
+        (further,) = [link for link in links_of(first) if "after=" in link]
+        second = await visitor.get(further)
+        pages = [re.findall(r"Clerk \d+", text_of(one)) for one in (first, second)]
+        assert [name for names in pages for name in dict.fromkeys(names)] == [f"Clerk {n:03}" for n in range(1, 102)]
+        assert path in links_of(second)
 
 
 async def test_an_unknown_account_is_not_found(deps: Deps, business: Business, browse: Visitors) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -64,13 +65,26 @@ async def select_by_email(tx: Tx, account_id: AccountId, email: str) -> Member |
     return _member(row) if row else None
 
 
-async def select_members(tx: Tx, account_id: AccountId) -> list[Member]:
-    """The account's members, oldest first. Index member_account."""
+async def select_members(
+    tx: Tx, account_id: AccountId, after: tuple[datetime, UUID] | None = None, limit: int | None = None
+) -> list[Member]:
+    """Up to `limit` (None: all) of the account's members, oldest first, after the one at `after`.
+
+    Index member_account.
+    """
     rows = await tx.fetch(
-        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 ORDER BY created_at, id",
+        f"SELECT {_MEMBER} FROM member WHERE account_id = $1"
+        " AND ($2::timestamptz IS NULL OR (created_at, id) > ($2, $3::uuid)) ORDER BY created_at, id LIMIT $4",
         account_id,
+        *(after or (None, None)),
+        limit,
     )
     return [_member(row) for row in rows]
+
+
+async def count_members(tx: Tx, account_id: AccountId) -> int:
+    """How many members the account has. Index member_account."""
+    return await tx.fetchval("SELECT count(*) FROM member WHERE account_id = $1", account_id)
 
 
 async def lock_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> Member | None:

@@ -1,6 +1,7 @@
 """Members: who is in an account, and who may invite and change whom (contract, section 12.1)."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -39,11 +40,22 @@ async def get_member(deps: Deps, account_id: AccountId, member_id: MemberId) -> 
         return rules.found_member(await queries.select_member(tx, account_id, member_id))
 
 
-async def list_members(deps: Deps, account_id: AccountId) -> list[Member]:
-    """The account's members, oldest first; NotFound for an unknown account."""
+async def list_members(
+    deps: Deps, account_id: AccountId, *, after: tuple[datetime, UUID] | None = None, limit: int | None = None
+) -> list[Member]:
+    """Up to `limit` (None: all) of the account's members, oldest first, after the one at `after`.
+
+    Raises NotFound for an unknown account.
+    """
     async with deps.db.transaction() as tx:
         await accounts.get_account_in(tx, account_id)
-        return await queries.select_members(tx, account_id)
+        return await queries.select_members(tx, account_id, after, limit)
+
+
+async def count_members(deps: Deps, account_id: AccountId) -> int:
+    """How many members the account has."""
+    async with deps.db.connection() as tx:
+        return await queries.count_members(tx, account_id)
 
 
 # what operators do at the command line, and the demo: without the rules of the console -------------------------------

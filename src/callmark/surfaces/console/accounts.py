@@ -36,6 +36,7 @@ PAGE = 50
 _PAGER: Pager[Account, InstantKey] = Pager(
     InstantKey, lambda one: (one.created_at, one.id), PAGE, filters=("q", "state")
 )
+_PEOPLE: Pager[Member, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), 100)
 
 
 class AccountFigures(Struct, frozen=True):
@@ -69,12 +70,14 @@ class AccountFormPage(Page, frozen=True):
 
 
 class AccountPage(Page, frozen=True):
-    """One account: what it is, how much it has, its people, and what it may use at most."""
+    """One account: what it is, how much it has, a page of its people, and what it may use at most."""
 
     template: ClassVar[str] = "accounts/account.html"
     form: Form
     account: Account
     members: list[Member]
+    next: str
+    first: str
     figures: AccountFigures
     buckets: list[Bucket]
     longest_name: int = LONGEST_NAME
@@ -201,9 +204,10 @@ async def invite_again(request: ConsoleRequest) -> Response:
 async def _account_page(request: ConsoleRequest, form: Form | None, status: int = 200) -> Response:
     deps, account = request.deps, await accounts.get_account(request.deps, request.id(AccountId))
     filled = form or _filled(account)
-    people, figures = await members.list_members(deps, account.id), await _figures(deps, account.id)
+    found = await members.list_members(deps, account.id, after=_PEOPLE.position(request), limit=_PEOPLE.size + 1)
+    part, figures = _PEOPLE.part(request, found), await _figures(deps, account.id)
     buckets = [account.limits.bucket(bucket) for bucket in BUCKETS]
-    return page(request, AccountPage(filled, account, people, figures, buckets), status)
+    return page(request, AccountPage(filled, account, part.rows, part.next, part.first, figures, buckets), status)
 
 
 def _filled(account: Account) -> Form:
@@ -227,7 +231,7 @@ async def _set_state(request: ConsoleRequest, state: AccountState) -> Account:
 
 async def _stops(deps: Deps, account_id: AccountId) -> list[str]:
     """What a suspension stops, and what a restore brings back (contract D51)."""
-    figures, people = await _figures(deps, account_id), len(await members.list_members(deps, account_id))
+    figures, people = await _figures(deps, account_id), await members.count_members(deps, account_id)
     keys, numbers = figures.keys, figures.numbers
     stops = [f"The API refuses all its requests ({display_names.count(keys, 'key')})."]
     stops += [f"Its members cannot use the console ({display_names.count(people, 'member')})."] if people else []

@@ -17,21 +17,28 @@ from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.mailed import go_mailed
+from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.cursors import InstantKey
 
 LIST = "/console/members"
 _TOO_MANY = "Too many invitations were sent."
+_PAGER: Pager[VisibleMember, InstantKey] = Pager(
+    InstantKey, lambda one: (one.member.created_at, one.member.id), 100, is_falling=False
+)
 Options = list[tuple[str, list[tuple[str, str]]]]
 
 
 class MembersPage(Page, frozen=True):
-    """The members that the visitor may see; `email` is the visitor's own."""
+    """A page of the members that the visitor may see; `email` is the visitor's own."""
 
     template: ClassVar[str] = "members/list.html"
     members: list[VisibleMember]
     email: str
+    next: str
+    first: str
 
 
 class InvitePage(Page, frozen=True):
@@ -56,7 +63,8 @@ class MemberPage(Page, frozen=True):
 
 async def show_members(request: ConsoleRequest) -> Response:
     found = await members.list_visible(request.deps, request.account_id, by=request.by)
-    return page(request, MembersPage(found, request.by.email))
+    part = _PAGER.page(request, found)
+    return page(request, MembersPage(part.rows, request.by.email, part.next, part.first))
 
 
 async def show_invite(request: ConsoleRequest) -> Response:
