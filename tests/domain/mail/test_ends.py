@@ -6,6 +6,7 @@ import pytest
 from tests.domain.mail.post_office import Post
 from tests.kit.outbound.mailing import mail_server
 from tests.support.fake_clock import FakeClock
+from tests.support.rows_read import rows_read
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
@@ -88,3 +89,22 @@ async def test_a_mail_without_an_end_is_sent_again_at_any_time(post: Post, clock
         assert await sent_again(post) == ["carl@acme.example"]
         await post.at(inbox).run_due()
     assert len(inbox.mails) == 1
+
+
+async def test_of_many_sent_mails_none_is_read_to_find_those_that_failed(deps: Deps, clock: FakeClock) -> None:
+    async with deps.db.transaction() as tx:
+        await tx.execute(_MAILS, clock.now())
+        await tx.execute("ANALYZE mail")
+        before = await rows_read(tx, "mail")
+        assert {one.state for one in await mail.list_unsent(tx, 50)} == {MailState.FAILED, MailState.WAITING}
+        assert len(await mail.send_again(tx, None, clock.now())) == 3
+        assert await rows_read(tx, "mail") - before < 20  # of 3,000
+
+
+_MAILS = """
+INSERT INTO mail (id, recipient, subject, plain, html, created_at, state, attempt_count, ended_at, due_at)
+SELECT gen_random_uuid(), 'carl@acme.example', '', '', '', $1::timestamptz, state, 1,
+  CASE WHEN state <> 'waiting' THEN $1::timestamptz END, CASE WHEN state = 'waiting' THEN $1::timestamptz END
+FROM (SELECT CASE n WHEN 1 THEN 'failed' WHEN 2 THEN 'failed' WHEN 3 THEN 'waiting' ELSE 'sent' END AS state
+  FROM generate_series(1, 3000) n) AS each
+"""

@@ -2,15 +2,18 @@
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 from tests.support.factories import ALICE
 from tests.support.fake_clock import FakeClock
+from tests.support.rows_read import rows_read
 
 from callmark.domain.deps import Deps
+from callmark.domain.ids import WebhookId
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.deliveries import health
+from callmark.domain.webhooks.deliveries import health, queries
 from callmark.domain.webhooks.deliveries.health import LATE_AFTER, HealthState, health_of
 from callmark.domain.webhooks.deliveries.queries import AttemptOutcome, WaitingDeliveries
 from callmark.domain.webhooks.model import SCHEDULE
@@ -84,3 +87,21 @@ async def test_health_follows_what_happens(stage: Stage, clock: FakeClock) -> No
         assert await look() == (HealthState.WORKING, 0)
         await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
         assert await look() == (HealthState.PAUSED, 0)
+
+
+async def test_of_many_that_wait_for_their_first_attempt_none_is_read_to_count_retries(deps: Deps) -> None:
+    async with deps.db.transaction() as tx:
+        await tx.execute(_WAITING, _PAUSED, NOW)
+        await tx.execute("ANALYZE waiting_delivery")
+        before = await rows_read(tx, "waiting_delivery")
+        assert await queries.select_waiting(tx, _PAUSED) == WaitingDeliveries(NOW, 3)
+        assert await queries.select_outcomes(tx, _PAUSED, NOW - _DAY, NOW) == []
+        assert await rows_read(tx, "waiting_delivery") - before < 20  # of 3,000
+
+
+_PAUSED = WebhookId(UUID(int=5))
+_WAITING = """
+INSERT INTO waiting_delivery (delivery_id, webhook_id, due_at, created_at, event_id, event_number, attempt_count,
+  failures, body)
+SELECT gen_random_uuid(), $1, $2, $2, gen_random_uuid(), n, 0, (n % 1000 = 0)::int, '{}' FROM generate_series(1, 3000) n
+"""

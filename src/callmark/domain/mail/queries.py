@@ -42,7 +42,10 @@ async def select_mails(tx: Tx, limit: int) -> list[Mail]:
 
 
 async def select_unsent(tx: Tx, limit: int) -> list[Mail]:
-    """The newest `limit` mails that could not be sent so far, newest first: given up, or to be tried again."""
+    """The newest `limit` mails that could not be sent so far, newest first: given up, or to be tried again.
+
+    Index mail_unsent.
+    """
     rows = await tx.fetch(
         "SELECT * FROM mail WHERE state = 'failed' OR (state = 'waiting' AND attempt_count > 0)"
         " ORDER BY created_at DESC, id DESC LIMIT $1",
@@ -55,7 +58,7 @@ async def replace_unsent(tx: Tx, mail_id: UUID | None, now: datetime) -> list[st
     """Makes that mail (None: each) that was given up, or waits for its next try, as new, due now; the recipients.
 
     A new mail in its place, because one is given up by its age, and no server ever took the old one. One that would
-    come too late stays as it is.
+    come too late stays as it is. Index mail_unsent.
     """
     rows = await tx.fetch(
         "WITH old AS (DELETE FROM mail WHERE ($1::uuid IS NULL OR id = $1) AND (state = 'failed'"

@@ -1858,6 +1858,8 @@ CREATE INDEX mail_created ON public.mail USING btree (created_at, id);
 
 CREATE INDEX mail_due_recipient ON public.mail USING btree (recipient, due_at) WHERE (due_at IS NOT NULL);
 
+CREATE INDEX mail_unsent ON public.mail USING btree (created_at, id) WHERE ((state = 'failed'::text) OR ((state = 'waiting'::text) AND (attempt_count > 0)));
+
 CREATE INDEX mailed_link_member ON public.mailed_link USING btree (member_id);
 
 CREATE INDEX mailed_link_operator ON public.mailed_link USING btree (operator_id);
@@ -1943,6 +1945,8 @@ CREATE INDEX verified_call_verified ON public.verified_call USING brin (verified
 CREATE INDEX waiting_delivery_created ON public.waiting_delivery USING btree (created_at);
 
 CREATE INDEX waiting_delivery_due ON public.waiting_delivery USING btree (webhook_id, due_at, event_number);
+
+CREATE INDEX waiting_delivery_failed ON public.waiting_delivery USING btree (webhook_id, due_at) WHERE (failures > 0);
 
 CREATE INDEX wake_up_due_owner ON public.wake_up USING btree (owner, due_at) WHERE (due_at IS NOT NULL);
 

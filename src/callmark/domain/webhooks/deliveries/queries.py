@@ -278,7 +278,7 @@ class WaitingDeliveries(NamedTuple):
 async def select_outcomes(tx: Tx, webhook_id: WebhookId, oldest: datetime, now: datetime) -> list[AttemptOutcome]:
     """Of the attempts of a webhook's newest deliveries, and of those that wait for a retry, the newest first.
 
-    Up to 200; tests do not count. Indexes delivery_webhook_newest, waiting_delivery_due.
+    Up to 200; tests do not count. Indexes delivery_webhook_newest, waiting_delivery_failed.
     """
     rows = await tx.fetch(
         """
@@ -299,7 +299,10 @@ async def select_outcomes(tx: Tx, webhook_id: WebhookId, oldest: datetime, now: 
 
 
 async def select_waiting(tx: Tx, webhook_id: WebhookId) -> WaitingDeliveries:
-    """What waits for a webhook; retries are counted up to 1,000. Index waiting_delivery_due."""
+    """What waits for a webhook; retries are counted up to 1,000.
+
+    Indexes waiting_delivery_due, waiting_delivery_failed.
+    """
     row = await fetch_one(
         tx,
         "SELECT (SELECT due_at FROM waiting_delivery WHERE webhook_id = $1 ORDER BY due_at LIMIT 1) AS first_due_at,"
