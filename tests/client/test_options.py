@@ -343,7 +343,7 @@ async def test_an_asynchronous_client_closes_what_it_opened() -> None:
 
 
 @pytest.mark.parametrize("base_url", [GIVEN["base_url"], "https://localhost:8443"])
-def test_certificates_that_the_environment_names_are_read_for_each_client(
+def test_certificates_that_the_environment_names_are_read_again_when_they_are_replaced(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, base_url: str
 ) -> None:
     here: dict[str, Any] = {"base_url": "http://localhost:8400"}
@@ -359,9 +359,11 @@ def test_certificates_that_the_environment_names_are_read_for_each_client(
     callmark.Client(**GIVEN | here).close()
 
 
-def test_clients_share_the_certificates_of_public_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.mark.parametrize("named", ["", certifi.where()])
+def test_clients_share_certificates_that_were_read(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    """To read them blocks an event loop, and a program may make a client for each request."""
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", named)
     held: list[ssl.SSLContext | bool] = []
 
     class NotedClient(httpx.Client):

@@ -1,7 +1,8 @@
 """The httpx client of a client: what it takes from the environment may be something that httpx cannot use."""
 
 import ssl
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -25,7 +26,7 @@ def make_http(kind: type[HttpClient], options: Options, **given: Any) -> HttpCli
     is_asked = is_elsewhere or options.base_url.startswith("https:")
     names = ", ".join(sorted(name for name, value in variables().items() if value and name.lower() in _CERTIFICATES))
     try:
-        verify = httpx.create_ssl_context() if names and is_asked else _public_authorities()
+        verify = _of_environment() if names and is_asked else _public_authorities()
     except OSError as exc:
         raise CallmarkError(f"{names}: the certificates cannot be read: {exc}") from exc
     transport: Any = httpx.HTTPTransport if issubclass(kind, httpx.Client) else httpx.AsyncHTTPTransport
@@ -42,7 +43,21 @@ def make_http(kind: type[HttpClient], options: Options, **given: Any) -> HttpCli
 def _public_authorities() -> ssl.SSLContext:
     """What servers are held against where the environment names no certificates.
 
-    To read it takes longer than anything else of a client: clients of a process share it. What the environment names is
-    read for each: an organisation may replace its own.
+    To read it takes longer than anything else of a client, and blocks an event loop: clients of a process share it.
     """
     return httpx.create_ssl_context(trust_env=False)
+
+
+def _of_environment() -> ssl.SSLContext:
+    """What the environment names, as it is now: an organisation may replace its own. Raises OSError."""
+    file = variables().get("SSL_CERT_FILE")
+    if not file:  # a folder, of which nothing is read before a server is held against it
+        return httpx.create_ssl_context()
+    found = Path(file).stat()
+    return _of_file(file, (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=4)
+def _of_file(file: str, _state: tuple[int, ...]) -> ssl.SSLContext:
+    """Read once, until the file is another one: a program may make a client for each request."""
+    return ssl.create_default_context(cafile=file)
