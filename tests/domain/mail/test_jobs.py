@@ -44,6 +44,7 @@ async def test_a_mail_goes_out_as_text_and_html_to_its_one_recipient(post: Post)
     assert came["Subject"] == "A webhook Bcc: eve@evil.example"
     assert came["Bcc"] is None
     assert came["Message-ID"] == f"<{(await post.only()).id}@callmark.example>"
+    assert (came["Auto-Submitted"], came["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
     text, html = came.iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
     assert text.get_content().strip() == "Hello."

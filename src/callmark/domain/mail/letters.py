@@ -4,6 +4,7 @@ Each names the account that it is about, says what to do, and has the link to wh
 link, or the code, ends: the mail is not sent from then on.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
@@ -13,12 +14,17 @@ from callmark.domain.deps import Deps
 from callmark.domain.mail import sealing, service as mail
 from callmark.kit.postgres.database import Tx
 
+_IN_LINKS = re.compile(r"(?<=\w)[.:\u3002\uff0e\uff1a\uff61](?=[\w/\\])|\\(?=\\)")
+_HAIR_SPACE = "\u200a"
+"""The thinnest: a link ends at it. Characters without width are left out of a host's name, so a link would work."""
+
 
 async def send_invitation(
     deps: Deps, tx: Tx, to: str, account_name: str, by: str, token: str, until: datetime, *, is_in_use: bool = False
 ) -> None:
     """The link with which a new member chooses name and password; or why it cannot (`is_in_use`: the address)."""
-    inviter = f"{by} has invited you" if by else "You have been invited"
+    inviter = f"{_name(by)} has invited you" if by else "You have been invited"
+    account_name = _name(account_name)
     await _send(
         deps,
         tx,
@@ -74,6 +80,7 @@ async def send_code(deps: Deps, tx: Tx, to: str, account_name: str, code: str, u
 
 async def send_secrets_replaced(deps: Deps, tx: Tx, to: str, account_name: str, webhooks: Sequence[str]) -> None:
     """Webhooks of the account have new secrets that nobody has seen."""
+    account_name = _name(account_name)
     await _send(
         deps,
         tx,
@@ -82,7 +89,7 @@ async def send_secrets_replaced(deps: Deps, tx: Tx, to: str, account_name: str, 
         lines=[
             (
                 f"The operator of Callmark had to replace the secret of every webhook of {account_name}:"
-                f" {', '.join(webhooks)}."
+                f" {', '.join(map(_name, webhooks))}."
             ),
             (
                 "Receivers that verify signatures now refuse events. For each webhook, open Webhooks, choose"
@@ -98,7 +105,9 @@ async def send_secrets_replaced(deps: Deps, tx: Tx, to: str, account_name: str, 
 async def send_alert_confirmation(
     deps: Deps, tx: Tx, to: str, account_name: str, by: str, token: str, until: datetime
 ) -> None:
-    """The link with which the reader of an address agrees to get an account's alerts."""
+    """The link with which the reader of an address agrees to get an account's alerts. `by`: whose email chose it."""
+    account_name = _name(account_name)
+    by = _name(by) if "/" in by else by
     await _send(
         deps,
         tx,
@@ -133,8 +142,17 @@ def letter(
     return _text(deps, [*lines, f"{button}: {link}", *more]), _page(deps, [*lines, *more], link, button)
 
 
+def _name(text: str) -> str:
+    """A name that someone chose: mail programs make no link of it, and it reads as before.
+
+    They make one of what looks like an address (`www.evil.example/pay`). The mail comes from the operator's domain, and
+    may go to people who have never heard of the account.
+    """
+    return _IN_LINKS.sub(rf"\g<0>{_HAIR_SPACE}", text)
+
+
 def _of(account_name: str) -> str:
-    return f" of {account_name}" if account_name else ""
+    return f" of {_name(account_name)}" if account_name else ""
 
 
 async def _send(
@@ -165,16 +183,19 @@ def _text(deps: Deps, parts: Sequence[str]) -> str:
 def _page(deps: Deps, lines: Sequence[str], link: str, button: str) -> str:
     paragraphs = "".join(f'<p style="margin:0 0 16px">{escape(line)}</p>' for line in lines)
     action = (
-        f'<p style="margin:24px 0"><a href="{escape(link)}" style="background:#066fd1;color:#fff;padding:12px 20px;'
-        f'border-radius:6px;text-decoration:none;display:inline-block">{escape(button)}</a></p>'
+        '<table role="presentation" cellpadding="0" cellspacing="0" style="margin:24px 0"><tr>'
+        '<td bgcolor="#066fd1" style="border-radius:6px">'  # Outlook knows no other way to colour a button
+        f'<a href="{escape(link)}" style="background-color:#066fd1;color:#fff;padding:12px 20px;'
+        f'border-radius:6px;text-decoration:none;display:inline-block">{escape(button)}</a></td></tr></table>'
         f'<p style="margin:0 0 16px;color:#5b6675;font-size:13px;word-break:break-all">{escape(link)}</p>'
         if link
         else ""
     )
     return (
-        '<!doctype html><html lang="en"><body style="margin:0;padding:32px 16px;background:#f4f6fa;'
-        'font:16px/1.5 system-ui,sans-serif;color:#182433"><div style="max-width:520px;margin:0 auto;background:#fff;'
-        'border-radius:8px;padding:32px"><p style="margin:0 0 24px;font-weight:600;font-size:20px">Callmark</p>'
+        '<!doctype html><html lang="en"><body style="margin:0;padding:32px 16px;background-color:#f4f6fa;'
+        'font:16px/1.5 system-ui,sans-serif;color:#182433"><div style="max-width:520px;margin:0 auto;'
+        'background-color:#fff;border-radius:8px;padding:32px">'
+        '<p style="margin:0 0 24px;font-weight:600;font-size:20px">Callmark</p>'
         f'{paragraphs}{action}<p style="margin:24px 0 0;color:#5b6675;font-size:13px">Sent by Callmark at '
         f"{escape(deps.public_url)}</p></div></body></html>"
     )

@@ -84,6 +84,7 @@ def message(mail: OutgoingMail, sender: Address) -> EmailMessage:
     made["Date"] = format_datetime(mail.created_at)
     made["Message-ID"] = f"<{mail.id}@{sender.domain}>"
     made["Auto-Submitted"] = "auto-generated"
+    made["X-Auto-Response-Suppress"] = "All"  # Exchange answers mails of the line above, but none of this one
     made.set_content(mail.text)
     made.add_alternative(mail.html, subtype="html")
     return made
