@@ -56,8 +56,9 @@ async def open_deps(
     real = SystemClock()
     clock = ProductClock(real)
     async with AsyncExitStack() as stack:
-        dsn, size = settings.postgres_dsn.reveal(), settings.pool_size
-        db, gathered = await _open_connections(stack, dsn, f"callmark {kind}", size, connected_within_s)
+        name, size = f"callmark {kind}", settings.pool_size
+        primary = Primary(settings.reached_postgres, settings.read_postgres_again)
+        db, gathered = await _open_connections(stack, primary, name, size, connected_within_s)
         installation = await _installation(db, wait)
         keyed = await _with_secret_key(db, settings) if with_key else settings
         fabric = Fabric(
@@ -75,10 +76,10 @@ async def open_deps(
 
 
 async def _open_connections(
-    stack: AsyncExitStack, dsn: str, name: str, size: int, within_s: float
+    stack: AsyncExitStack, primary: Primary, name: str, size: int, within_s: float
 ) -> tuple[Database, KeptConnections]:
     """The pool, and the connections of the statements that are gathered; both follow the same primary."""
-    primary = Primary(dsn)
+    dsn = primary.dsn
     db = await Database.open(dsn, size=size, name=name, primary=primary, connected_within_s=within_s)
     stack.push_async_callback(db.close)
     few = gathered_of(size)

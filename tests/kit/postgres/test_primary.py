@@ -74,6 +74,14 @@ def test_hosts_that_cannot_be_meant_are_refused(dsn: str) -> None:
         hosts_of(dsn)
 
 
+async def test_a_dsn_that_is_read_again_leads_to_no_other_database(engines: Engines) -> None:
+    own = PostgresDsn.parse(engines.dsn)
+    refused, other = str(own._replace(user="callmark:wrong")), str(own._replace(path="/postgres"))
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await Primary(refused, lambda: other).connect()
+    await (await Primary(refused, lambda: engines.dsn).connect()).close()
+
+
 @contextmanager
 def patient_choice() -> Generator[None]:
     """Where every server that runs answers: it may take its time, on a machine that is busy with other tests."""

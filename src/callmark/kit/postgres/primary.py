@@ -7,7 +7,7 @@ server that was demoted, or does not respond, would keep failing or show what is
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, LiteralString, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 from weakref import WeakSet
@@ -88,8 +88,10 @@ class _Lineage:
 class Primary:
     """Makes connections to the server of `dsn` that takes writes, and notices when that is another."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, read_again: Callable[[], str] | None = None) -> None:
+        self.dsn = dsn
+        """What connections are made with; user and password may become others."""
+        self._read_again = read_again
         self._known: Host | None = None
         self._lineage = _Lineage()
         self._made: WeakSet[PostgresConnection] = WeakSet()
@@ -102,13 +104,13 @@ class Primary:
 
         asyncpg's own choice among hosts waits for the first until the time is up when that does not respond.
         """
-        hosts = hosts_of(dsn or self._dsn)
-        if len(hosts) <= 1:  # one address, or what the environment names: asyncpg knows
-            made = await _connect(
-                self._dsn, timeout=timeout, target_session_attrs=SessionAttribute.read_write, **options
-            )
-        else:
-            made = await self._to_primary(hosts, timeout, options)
+        hosts, used = hosts_of(dsn or self.dsn), self.dsn
+        try:
+            made = await self._make(hosts, timeout, options)
+        except asyncpg.InvalidAuthorizationSpecificationError:
+            if not self._has_other_password(used):
+                raise
+            made = await self._make(hosts, timeout, options)
         self._made.add(made)
         return made
 
@@ -123,18 +125,36 @@ class Primary:
 
         libpq takes the first host that accepts a connection, also a standby. Raises what `connect` raises.
         """
-        hosts = hosts_of(self._dsn)
+        hosts = hosts_of(self.dsn)
         if len(hosts) <= 1:
-            return self._dsn
-        return with_host(self._dsn, await self._look_beside(hosts))
+            return self.dsn
+        return with_host(self.dsn, await self._look_beside(hosts))
 
     def failed(self, cause: BaseException | None) -> None:
         """A connection failed so: perhaps another server takes writes now, which is found out beside."""
         if isinstance(cause, asyncpg.ReadOnlySQLTransactionError):
             self._cut_all()
-        hosts = hosts_of(self._dsn)
+        hosts = hosts_of(self.dsn)
         if len(hosts) > 1 and asyncio.get_running_loop().time() - self._looked_at > LOOK_AGAIN_S:
             self._look_beside(hosts).add_done_callback(_noticed)
+
+    def _has_other_password(self, refused: str) -> bool:
+        """Whether the file of the DSN has another user or password by now, which is used from now on.
+
+        Another server or database is not: other connections of this process would still be to the one before.
+        """
+        if self._read_again and self.dsn == refused:
+            found = self._read_again()
+            if found != refused and _without_user(found) == _without_user(refused):
+                self.dsn = found
+                log.info("postgresql_password_read_again")
+        return self.dsn != refused
+
+    async def _make(self, hosts: Sequence[Host], timeout: float, options: dict[str, Any]) -> PostgresConnection:  # noqa: ASYNC109 - as above
+        if len(hosts) > 1:
+            return await self._to_primary(hosts, timeout, options)
+        # one address, or what the environment names: asyncpg knows
+        return await _connect(self.dsn, timeout=timeout, target_session_attrs=SessionAttribute.read_write, **options)
 
     async def _to_primary(self, hosts: Sequence[Host], timeout: float, options: dict[str, Any]) -> PostgresConnection:  # noqa: ASYNC109 - as above
         if known := self._known:
@@ -150,7 +170,7 @@ class Primary:
 
     async def _to(self, host: Host, timeout: float, options: dict[str, Any]) -> PostgresConnection:  # noqa: ASYNC109 - as above
         return await _connect(
-            _without_hosts(self._dsn),
+            _without_hosts(self.dsn),
             host=host.name,
             port=host.port,
             timeout=timeout,
@@ -168,7 +188,11 @@ class Primary:
 
     async def _look(self, hosts: Sequence[Host]) -> Host:
         """Asks every host at once. Raises ConnectionError, or what all of them refuse us with."""
-        found, faults = await _ask_all(self._dsn, hosts)
+        used = self.dsn
+        found, faults = await _ask_all(used, hosts)
+        is_refused = any(isinstance(fault, asyncpg.InvalidAuthorizationSpecificationError) for fault in faults.values())
+        if not found and is_refused and self._has_other_password(used):
+            found, faults = await _ask_all(self.dsn, hosts)
         before = {one for one in found if self._lineage.was_before(one)}
         best = max((one for one in found if one not in before), key=self._fitness, default=None)
         if best is None:
@@ -268,6 +292,16 @@ def with_host(dsn: str, host: Host) -> str:
         where = f"[{host.name}]:{host.port}" if ":" in host.name else str(host)
     # libpq takes no "+" for a space
     return str(parts._replace(hosts=where, query=urlencode(query, quote_via=quote)))
+
+
+def _without_user(dsn: str) -> str:
+    """All that a DSN says but who connects; empty for one that cannot be read."""
+    try:
+        parts = PostgresDsn.parse(dsn)
+    except ValueError:
+        return ""
+    kept = [(name, value) for name, value in parse_qsl(parts.query) if name not in {"user", "password"}]
+    return str(parts._replace(user="", query=urlencode(kept)))
 
 
 def _without_hosts(dsn: str) -> str:

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from callmark.kit.errors import SetupError
 from callmark.kit.roles import ROLES, parse_roles
-from callmark.kit.settings import rules
+from callmark.kit.settings import addresses, paths, rules
 from callmark.kit.settings.retention import RetentionSettings
 from callmark.kit.settings.secret import Secret
 
@@ -335,6 +335,13 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
         if self.postgres_dsn is None:
             raise SetupError("CALLMARK_POSTGRES_DSN is not set")
         return self.postgres_dsn.reveal()
+
+    def read_postgres_again(self) -> str:
+        """The same as its file has it now; as it was, where there is none or it cannot be used."""
+        if self.postgres_dsn and self.postgres_dsn.file:
+            with suppress(OSError, ValueError):  # what is no text in UTF-8 is a ValueError too
+                return addresses.postgres_dsn(paths.text_in(self.postgres_dsn.file))
+        return self.reached_postgres
 
     @property
     def reached_nats(self) -> str:

@@ -29,12 +29,22 @@ def refuse_endless(data: Path) -> None:
             ) from exc
 
 
+def text_in(file: Path, encoding: str = "utf-8-sig") -> str:
+    """The text of a file without blanks at its ends. Raises OSError and UnicodeDecodeError."""
+    return file.read_text(encoding).strip()
+
+
+def is_kept(file: Path) -> bool:
+    """Whether what is read from it may be read there again, by a child too: not from a pipe of this process."""
+    return file.is_file() and not file.is_relative_to("/dev/fd") and not file.is_relative_to("/proc")
+
+
 def value_in(path: str, name: str) -> str:
     """The value of a setting that the file holds. Raises SetupError that names the setting, when it cannot be read."""
     if not path.strip():
         raise SetupError(f"{variable_of(name)} is empty; set it to the path of a file, or unset it")
     try:
-        return Path(path).read_text("utf-8" if name in _AS_BEFORE else "utf-8-sig").strip()
+        return text_in(Path(path), "utf-8" if name in _AS_BEFORE else "utf-8-sig")
     except OSError as exc:
         raise SetupError(f"{variable_of(name)}: cannot read {path}: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:

@@ -17,6 +17,8 @@ from callmark.kit.settings.variables import OF_CLIENTS, PREFIX, variable_of
 _FROM_KUBERNETES = " If Kubernetes has set it for a Service of that name: set `enableServiceLinks: false` in the pod."
 _NEVER_EMPTY = frozenset({"postgres_dsn", "nats_url", "secret_key"})
 """Unset, these mean an engine or a key of our own: who sets them to nothing meant another, and is refused."""
+_READ_AGAIN = "postgres_dsn"
+"""A process that is refused reads its file again, and a child begins with what the file has by then."""
 
 
 def read_settings(
@@ -34,15 +36,14 @@ def read_settings(
         if name.startswith(PREFIX) and name not in OF_CLIENTS
     }
     known = Settings.__struct_fields__
-    for name in [n for n in values if n.endswith("_file") and n[:-5] in known]:
-        if name[:-5] in values:
-            raise SetupError(f"{variable_of(name[:-5])} and {variable_of(name)} are both set; unset one of them")
-        values[name[:-5]] = paths.value_in(values.pop(name), name)
+    files = _read_files(values)
     for name, value in values.items():
         if name not in known:
             hint = _FROM_KUBERNETES if _is_of_kubernetes(name, value) else ""
             raise SetupError(f"unknown setting {variable_of(name)}. Run `callmark settings` to see all settings.{hint}")
     values = {name: value for name, value in values.items() if value.strip() or not _is_unset_when_empty(name)}
+    if (file := files.get(_READ_AGAIN)) and paths.is_kept(file):
+        values[_READ_AGAIN] = Secret(values[_READ_AGAIN], file)
     values = {**(defaults or {}), **values}
     values |= {
         name: str(value) if isinstance(value, Path) else value for name, value in overrides.items() if value is not None
@@ -55,6 +56,18 @@ def read_settings(
         raise SetupError(explain(str(exc), values, get_type_hints(Settings, include_extras=True)) + hint) from exc
     paths.refuse_endless(settings.data)
     return settings
+
+
+def _read_files(values: dict[str, Any]) -> dict[str, Path]:
+    """Puts what `X_FILE` names in the place of `X`: which files they are, by the names of the settings."""
+    files: dict[str, Path] = {}
+    for name in Settings.__struct_fields__:
+        if (path := values.pop(f"{name}_file", None)) is not None:
+            if name in values:
+                raise SetupError(f"{variable_of(name)} and {variable_of(name)}_FILE are both set; unset one of them")
+            values[name] = paths.value_in(path, f"{name}_file")
+            files[name] = Path(path).absolute()
+    return files
 
 
 def _is_of_kubernetes(name: str, value: str) -> bool:
@@ -70,6 +83,9 @@ def to_environ(settings: Settings) -> dict[str, str]:
     for name in settings.__struct_fields__:
         value = getattr(settings, name)
         if value is None or value == "":
+            continue
+        if name == _READ_AGAIN and value.file:
+            values[f"{variable_of(name)}_FILE"] = str(value.file)
             continue
         text = value.reveal() if isinstance(value, Secret) else str(value)
         values[variable_of(name)] = text.lower() if isinstance(value, bool) else text

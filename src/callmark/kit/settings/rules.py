@@ -57,10 +57,10 @@ def normalise(settings: "Settings") -> None:
         if given is None:
             continue
         try:
-            text = normalised(given.reveal() if isinstance(given, Secret) else given)
+            value = Secret(normalised(given.reveal()), given.file) if isinstance(given, Secret) else normalised(given)
         except ValueError as exc:
             raise SetupError(f"{variable_of(name)} is invalid: {exc}") from exc
-        msgspec.structs.force_setattr(settings, name, Secret(text) if isinstance(given, Secret) else text)
+        msgspec.structs.force_setattr(settings, name, value)
     for name in ("host", "admin_host"):
         if not getattr(settings, name):
             raise SetupError(f"{variable_of(name)} is empty; set it to an address to listen on, such as 127.0.0.1")

@@ -1,13 +1,17 @@
 """A value that must not be shown."""
 
+from pathlib import Path
+
 
 class Secret:
     """A value that never prints: it shows as `set` or `unset`."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_value", "file")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, file: Path | None = None) -> None:
         self._value = value
+        self.file = file
+        """Where it was read, if it may be read there again."""
 
     def reveal(self) -> str:
         """The value itself, for the one place that uses it."""
