@@ -1,9 +1,11 @@
 """When a demo starts again: whether its credentials are those of the seed that it has kept."""
 
+from pathlib import Path
+
 import msgspec
 from msgspec.structs import replace
 
-from callmark.processes.demo.credentials import AccountOut, Credentials, LabelsOut
+from callmark.processes.demo.credentials import AccountOut, Credentials, LabelsOut, read_credentials
 
 ACCOUNT = AccountOut(
     name="Acme Deliveries",
@@ -20,6 +22,13 @@ BEFORE = Credentials(
     handset_app_key="h",
     accounts=[ACCOUNT],
 )
+
+
+def test_a_damaged_file_counts_as_none(tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    for content in (b"", b"{}", msgspec.json.encode(BEFORE).replace(b"Acme", b"Acm\xff")):
+        file.write_bytes(content)
+        assert read_credentials(file) is None
 
 
 def test_another_port_changes_no_secret_and_another_key_does() -> None:

@@ -151,6 +151,9 @@ def test_the_plugin_can_be_left_out(project: Project) -> None:
 def test_credentials_that_are_missing_are_named(running: Mapping[str, str], tmp_path: Path) -> None:
     with pytest.raises(EmulatorError, match="set CALLMARK_EMULATOR_CREDENTIALS"):
         Emulator.connect(running["CALLMARK_EMULATOR_URL"], tmp_path / "none.json")
+    (tmp_path / "damaged.json").write_bytes(b'{"base_url": "\xff"}')
+    with pytest.raises(EmulatorError, match="is not a credentials file"):
+        Emulator.connect(running["CALLMARK_EMULATOR_URL"], tmp_path / "damaged.json")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://emulator..example", "http://[::1"])

@@ -195,7 +195,7 @@ async def _parts(settings: Settings) -> list[CheckResult]:
         for url in urls:
             try:
                 found = msgspec.json.decode((await http.get(f"{url}/readyz/all")).content, type=_Readiness)
-            except (httpx.HTTPError, msgspec.DecodeError):
+            except (httpx.HTTPError, msgspec.DecodeError, UnicodeDecodeError):
                 continue
             wrong = [CheckResult(c.name, ok=False, detail=c.reason, advice=_SEE_LOG) for c in found.checks if not c.ok]
             return wrong or [CheckResult("parts", ok=True, detail="all are working")]

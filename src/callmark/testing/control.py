@@ -59,5 +59,5 @@ class Control:
 def _cause(got: httpx.Response) -> str:
     try:
         return msgspec.json.decode(got.content)["message"]
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
         return f"HTTP {got.status_code}; this is no Callmark emulator, or one of another version"

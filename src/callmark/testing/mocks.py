@@ -175,7 +175,7 @@ class _Batches:
 def _records(request: httpx.Request) -> list[Json]:
     try:
         return msgspec.json.decode(request.content, type=_Pushed).call_records
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return []
 
 

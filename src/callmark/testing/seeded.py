@@ -60,5 +60,5 @@ def read_seeded(path: Path) -> SeededPlatform:
             f"cannot read the credentials {path} ({exc.strerror}): set CALLMARK_EMULATOR_CREDENTIALS to the file that"
             " `callmark demo --credentials FILE` wrote"
         ) from exc
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise EmulatorError(f"{path} is not a credentials file of `callmark demo`: {exc}") from exc

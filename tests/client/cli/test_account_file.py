@@ -247,6 +247,9 @@ async def test_without_a_place_for_secrets_the_command_says_how_to_get_one(manag
 
 
 async def test_a_file_for_secrets_that_cannot_be_written_changes_nothing(managed: ManagedAccount) -> None:
+    (damaged := managed.file.parent / "damaged.json").write_bytes(b'{"CRM": "whsec_\xff"}')
+    done = await managed.run("apply", managed.file, "--yes", "--secrets", damaged)
+    assert (done.exit_code, "is not a file of webhook secrets" in done.stderr) == (2, True)
     for name, said in (("s" * 250, "cannot write"), ("s" * 256, "is not a file of webhook secrets")):  # too long
         done = await managed.run("apply", managed.file, "--yes", "--secrets", managed.file.parent / name)
         assert (done.exit_code, said in done.stderr, "File name too long" in done.stderr) == (2, True, True), (

@@ -385,7 +385,7 @@ def test_a_running_installation_is_found_and_a_stopped_one_is_not(directory: Pat
         read_installation(directory / "data")
 
 
-@pytest.mark.parametrize("content", [b"", b'{"pid": 1', b"{}"])
+@pytest.mark.parametrize("content", [b"", b'{"pid": 1', b"{}", b'{"base_url": "\xff"}'])
 def test_a_running_installation_that_cannot_be_read_is_not_taken_for_none(directory: Path, content: bytes) -> None:
     data = DataDirectory(directory / "data")
     data.prepare()

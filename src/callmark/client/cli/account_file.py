@@ -157,7 +157,7 @@ def _read_secrets(path: Path | None) -> dict[str, str]:
         if not path.exists():
             return {}
         return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except (OSError, msgspec.DecodeError) as exc:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise WrongUse(f"{path} is not a file of webhook secrets: {exc}") from exc
 
 

@@ -178,7 +178,7 @@ class Journal:
             found = cls(file, _read_head(first))
             for line in lines:
                 found._note(_read_chunk(line))
-        except msgspec.DecodeError as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise WrongUse(f"{path} is no journal of a push: {exc}") from exc
         file.cut(len(content))
         return found

@@ -198,5 +198,5 @@ def _asked(http: httpx.Client, method: str, path: str, **given: Any) -> dict[str
             told = msgspec.json.decode(got.content, type=_Problem).message
             raise ServerRefuses(f"{told or 'the emulator refuses'} (HTTP {got.status_code})")
         return msgspec.json.decode(got.content, type=dict[str, Any])
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise ServerRefuses(f"the answer of {http.base_url} is none of an emulator (HTTP {got.status_code})") from exc

@@ -86,7 +86,7 @@ def parse_known(content: bytes) -> list[KnownErasure]:
     """The list that `callmark person digests` wrote. Raises InvalidInput."""
     try:
         return msgspec.json.decode(content, type=list[KnownErasure])
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise InvalidInput(f"this is no list of erased numbers: {exc}", field="erasures") from exc
 
 

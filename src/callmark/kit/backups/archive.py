@@ -162,7 +162,7 @@ def _manifest(path: Path, content: bytes) -> Manifest:
                 " Update Callmark"
             )
         return msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise _damaged(path, f"its {MANIFEST} cannot be read: {exc}") from exc
 
 

@@ -222,7 +222,7 @@ def read_installation(path: Path) -> Installation:
         raise none from None
     except PermissionError as exc:
         raise SetupError(f"{directory.path} belongs to another user; run this command as that user") from exc
-    except (OSError, msgspec.DecodeError) as exc:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise SetupError(
             f"{directory.path}/installation.json cannot be read, although an installation runs there: {exc}; start"
             " that installation again"

@@ -155,7 +155,7 @@ def _kept(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
         msgspec.json.decode(content, type=_Needed)
         return msgspec.json.decode(content)  # NATS reads JSON too
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return {}
 
 

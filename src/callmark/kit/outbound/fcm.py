@@ -185,7 +185,7 @@ class Fcm:
             return NotNow(said, _seconds(answer.retry_after))
         try:
             got = msgspec.json.decode(answer.body, type=_Token)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return NotNow("no access token: the answer cannot be read")
         self._token, self._ends_at = got.access_token, now + timedelta(seconds=got.expires_in)
         return self._token
@@ -217,7 +217,7 @@ def _key_of(private_key: str) -> rsa.RSAPrivateKey:
 def _error_of(answer: Answered) -> _Error:
     try:
         return msgspec.json.decode(answer.body, type=_Failed).error
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return _Error(answer.body[:200].decode(errors="replace"))
 
 

@@ -96,7 +96,7 @@ def read_credentials(path: Path) -> Credentials | None:
     """What an earlier start wrote; None when there is none, or none that this version understands."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Credentials)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -223,6 +223,6 @@ def _error_of(answer: httpx.Response) -> InvalidInput | Conflict | Unavailable:
         try:
             told = msgspec.json.decode(answer.content, type=ErrorBody)
             return Conflict(told.message) if told.slug == Conflict.slug else InvalidInput(told.message)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return InvalidInput(f"the gateway answered {answer.status_code}")
     return Unavailable(f"gateway: status {answer.status_code}")

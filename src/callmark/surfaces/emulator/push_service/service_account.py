@@ -64,7 +64,7 @@ def keep_account(settings: Settings, public_url: str) -> None:
             write_private(path, msgspec.json.encode(here))
     except OSError as exc:
         raise SetupError(f"the push service's account {path} cannot be written: {exc.strerror}") from exc
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise SetupError(f"{path} is no longer the push service's account; remove the file ({exc})") from exc
 
 
@@ -72,7 +72,7 @@ def known_account(settings: Settings) -> ServiceAccount | None:
     """The account; None before there is one."""
     try:
         return msgspec.json.decode(_path(settings).read_bytes(), type=ServiceAccount)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
