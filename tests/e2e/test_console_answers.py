@@ -192,15 +192,15 @@ def test_the_list_of_requests_does_not_move_under_the_pointer_and_says_what_it_d
 _TOP_OF_LIST = "document.getElementById('results').getBoundingClientRect().top + scrollY"
 _COUNT_SAYINGS = """() => {
   window.sayings = 0;
-  document.addEventListener("left", ({ detail }) => (window.left = detail));
+  window.left = new Promise((known) => document.addEventListener("left", ({ detail }) => known(detail)));
   const count = (changes) => (window.sayings += changes.length);
   new MutationObserver(count).observe(document.getElementById("not-shown"), { childList: true });
 }"""
-_LEFT = """(pager) => {
-  const detail = window.left.replace(/(id="results"[^>]*>)/, `$1${pager}`);
+_LEFT = """async (pager) => {
+  const detail = (await window.left).replace(/(id="results"[^>]*>)/, `$1${pager}`);
   document.dispatchEvent(new CustomEvent("left", { detail }));
 }"""
-"""The answer that the page left alone last, once more: as it was, or with a pager."""
+"""The answer that the page left alone, once more: as it was, or with a pager. It is read a moment after its head."""
 
 
 def _check_sayings(page: Page) -> None:
