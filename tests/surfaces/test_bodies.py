@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from callmark.kit.errors import InvalidInput
-from callmark.surfaces.bodies import NOT_JSON, UNREADABLE, decode_clean, decode_loose
+from callmark.kit.errors import InvalidInput, UnsupportedEncoding
+from callmark.surfaces.bodies import NOT_JSON, UNREADABLE, check_encoding, decode_clean, decode_loose
 
 
 class Inner(msgspec.Struct):
@@ -64,3 +64,24 @@ def test_a_value_that_no_type_holds_spoils_its_own_field_alone(body: bytes, read
 def test_what_is_no_object_is_not_read_field_by_field(body: bytes) -> None:
     with pytest.raises(NOT_JSON):
         decode_loose(Pair, body)
+
+
+@pytest.mark.parametrize(
+    ("header", "is_plain"),
+    [
+        ((b"transfer-encoding", b"chunked"), True),
+        ((b"transfer-encoding", b"identity, Chunked"), True),
+        ((b"transfer-encoding", b"gzip, chunked"), False),
+        ((b"content-encoding", b"identity"), True),
+        ((b"content-encoding", b"chunked"), False),
+    ],
+)
+def test_a_body_that_is_compressed_is_refused_however_that_is_said(
+    header: tuple[bytes, bytes], *, is_plain: bool
+) -> None:
+    scope: dict[str, Any] = {"headers": [header]}
+    if is_plain:
+        check_encoding(scope)
+        return
+    with pytest.raises(UnsupportedEncoding):
+        check_encoding(scope)

@@ -4,7 +4,7 @@ All surfaces use it, so that malformed input gets the same answer everywhere. So
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from types import MappingProxyType
@@ -40,10 +40,15 @@ class NotUtf8(InvalidInput):
 
 
 def check_encoding(scope: Scope) -> None:
-    """Raises UnsupportedEncoding for a body that is compressed; `identity` says that it is not."""
-    sent = header_values(scope, b"content-encoding")
-    codings = b",".join(sent).split(b",") if sent else ()
-    if any(coding.strip().lower() not in (b"", b"identity") for coding in codings):
+    """Raises UnsupportedEncoding for a body that is compressed, in itself or on its way; `identity` is not."""
+    if sent := header_values(scope, b"content-encoding"):
+        _refuse_others(sent, (b"", b"identity"))
+    if not announced_bytes(scope) and (sent := header_values(scope, b"transfer-encoding")):
+        _refuse_others(sent, (b"", b"identity", b"chunked"))
+
+
+def _refuse_others(sent: Sequence[bytes], known: tuple[bytes, ...]) -> None:
+    if any(coding.strip().lower() not in known for coding in b",".join(sent).split(b",")):
         raise UnsupportedEncoding
 
 
