@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.processes.hello import GATES, LOOPBACK, hello
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from callmark.kit.fastpath.http_protocol import LARGEST_HEAD_BYTES
 from callmark.kit.telemetry import logs
@@ -91,14 +92,16 @@ async def _answer(port: int, *sent: bytes) -> bytes:
     [
         b"\x16\x03\x01 hello\r\n\r\n",
         b"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\nBREW /pot HTTP/1.1\r\nHost: x\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \x01\r\n\r\n",
     ],
 )
 async def test_what_is_no_http_is_refused_in_the_error_envelope(port: int, sent: bytes) -> None:
-    head, _, body = (await _answer(port, sent)).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 400 ")
+    answer = await _answer(port, sent)
+    head, _, body = answer[answer.index(b"HTTP/1.1 400 ") :].partition(b"\r\n\r\n")
     assert b"content-type: application/json" in head
     assert b"x-request-id: " in head
     assert json.loads(body) == {"slug": "invalid-input", "message": "request is not valid HTTP"}
@@ -198,6 +201,27 @@ async def test_a_request_names_one_host(port: int, head: bytes, message: str) ->
 
 
 async def test_an_old_client_need_not_name_a_host(port: int) -> None:
+    assert (await _answer(port, b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(
+    ("failure", "slug"), [(MemoryError(), "service-unavailable"), (TypeError("a bug"), "internal-server-error")]
+)
+async def test_what_fails_on_our_side_while_a_request_is_read_is_no_fault_of_the_request(
+    port: int, monkeypatch: pytest.MonkeyPatch, failure: Exception, slug: str
+) -> None:
+    """As in a process without memory: the parser hides what its callbacks raise in an error of its own."""
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    with capture_logs() as lines:
+        for callback in ("on_url", "on_headers_complete", "on_body", "on_message_complete"):
+            with monkeypatch.context() as patch:
+                patch.setattr(HttpToolsProtocol, callback, fail, raising=False)
+                got = await _answer(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1")
+            assert json.loads(got.partition(b"\r\n\r\n")[2])["slug"] == slug, callback
+    assert [one["exc_info"] for one in lines if one["event"] == "request_not_read"] == [failure] * 4
     assert (await _answer(port, b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
 
 

@@ -1,19 +1,22 @@
 """HTTP/1.1 as the servers of a process speak it: uvicorn's protocol, with what a public port needs beside it."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import httptools
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from callmark.kit.errors import AppError, InvalidInput, RequestTimedOut, Unavailable
 from callmark.kit.fastpath.drain import Drain
+from callmark.kit.fastpath.heads import RefusedHeadError, check_host, failure_of
 from callmark.kit.fastpath.one_write import OneWrite
+from callmark.kit.fastpath.refusals import RenderRefusal, written
 from callmark.kit.fastpath.websockets import WebSocketProtocol
-from callmark.kit.ids import new_id
 from callmark.kit.telemetry.metrics import counter
+
+log = structlog.get_logger(__name__)
 
 LARGEST_HEAD_BYTES = 65_536
 """What has to be read of a request before its headers are complete; a longer head is refused."""
@@ -31,24 +34,11 @@ _REFUSED = counter(
     "callmark_connections_refused_total", "Connections refused because the process had as many open as it may have."
 )
 _TOO_LONG = f"request head is larger than {LARGEST_HEAD_BYTES} bytes"
-_REASONS = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}
 _OF_A_BODY = {b"content-length", b"transfer-encoding"}
-_HOST = re.compile(rb"[^\s/\\?#@,\x00-\x20\x7f]*").fullmatch
-
-
-class Refusal(Protocol):
-    """The answer to a request that no application gets to see."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-
-RenderRefusal = Callable[[AppError], Refusal]
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with fourteen differences.
+    """uvicorn's, with fifteen differences.
 
     The application may cut the connection without an answer (the emulator's sinks do); it may ask whether the client
     has gone (`is_gone`), because what is sent then is dropped without a word; it may ask to hear that the server stops
@@ -59,8 +49,9 @@ class HttpProtocol(HttpToolsProtocol):
     refused, so that files are left for the connections to the engines; a connection on which nothing comes is closed,
     before a request, within its head and within its body; a request that asks for a protocol we do not speak keeps its
     body, which the parser would take for other requests (RFC 9110, 7.8); white space behind a header's value is no part
-    of it (RFC 9112, 5.1); a client that only sends no more is still answered; and an answer that leaves before its
-    request is whole, or a refusal, is the last on its connection, which is closed only when no more comes (`Drain`).
+    of it (RFC 9112, 5.1); a client that only sends no more is still answered; what fails on our side while a request is read is no fault of the request; and an answer
+    that leaves before its request is whole, or a refusal, is the last on its connection, which is closed only when no
+    more comes (`Drain`).
     """
 
     def __init__(
@@ -100,7 +91,6 @@ class HttpProtocol(HttpToolsProtocol):
         """Whether the head that is being parsed asks for another protocol, in vain."""
         self._waiting_refusal: AppError | None = None
         """Of a request behind one that has not been answered yet."""
-        self._fault = "request is not valid HTTP"
 
     # what comes -------------------------------------------------------------------------------------------------------
 
@@ -166,20 +156,21 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_header(name, value.rstrip(b" \t"))  # the parser takes away what is before the value
 
     def on_headers_complete(self) -> None:
-        """The head is complete: the application is called. Raises ValueError, which refuses it, for a bad `Host`."""
+        """The head is complete: the application is called. Raises RefusedHeadError."""
         self._head_bytes = None
-        self.scope["http_version"] = self.parser.get_http_version()
+        self.scope["http_version"] = version = self.parser.get_http_version()
         self._check_upgrade()
         if self._ignores_upgrade:
             return
-        self._check_host()
+        check_host(self.headers, version)
         if self._may_be_too_long and self._head_size() > LARGEST_HEAD_BYTES:
-            self._fault = _TOO_LONG
-            raise ValueError(self._fault)
-        self._in_body = True
+            raise RefusedHeadError(_TOO_LONG)
         before = self.cycle
-        super().on_headers_complete()
-        if self.cycle is not before:
+        try:
+            super().on_headers_complete()
+        finally:
+            self._in_body = self.cycle is not before
+        if self._in_body:
             self.cycle.transport = cast("asyncio.Transport", OneWrite(self))  # all that is used of one
 
     def on_message_complete(self) -> None:
@@ -187,9 +178,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._ends_within = True
         if self._ignores_upgrade:
             return
-        self._in_body = False
         self.scope["extensions"]["callmark.connection"]["is_whole"] = True  # pyright: ignore[reportTypedDictNotRequiredAccess] - set when it began
         super().on_message_complete()
+        self._in_body = False
 
     def data_received(self, data: bytes) -> None:
         """More of what the client sends."""
@@ -231,7 +222,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, which it has logged
         """Refuses what could not be parsed."""
-        self._refuse_in_turn(InvalidInput(self._fault))
+        self._refuse_in_turn(InvalidInput("request is not valid HTTP"))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
         self.answering = cycle
@@ -254,8 +245,25 @@ class HttpProtocol(HttpToolsProtocol):
             waiting = self._feed(data)
             while waiting:
                 waiting += self._feed(waiting.pop())
-        except httptools.HttpParserError:
-            self.send_400_response(self._fault)
+        except httptools.HttpParserError as exc:
+            error = exc
+        else:
+            return
+        self._refuse_unparsed(data, error)  # not while it is handled: what is parsed then would have it as its context
+
+    def _refuse_unparsed(self, data: bytes, error: httptools.HttpParserError) -> None:
+        if failure := failure_of(error):
+            log.error("request_not_read", exc_info=failure)
+            short = isinstance(failure, MemoryError)
+            self._refuse_in_turn(Unavailable("no memory is left") if short else AppError("internal error"))
+        elif isinstance(error.__context__, RefusedHeadError):
+            self._refuse_in_turn(InvalidInput(str(error.__context__)))
+        else:
+            self.send_400_response("")
+
+    def _parse_anew(self, told: object) -> None:
+        self.parser = httptools.HttpRequestParser(told)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's first
 
     def _feed(self, data: bytes | memoryview) -> list[bytes | memoryview]:
         """Parses `data` up to an upgrade that is not taken. What is left to be parsed, the next last."""
@@ -264,8 +272,7 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as exc:
             if self._ignores_upgrade:
                 head = self._head_without_upgrade()
-                self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's first
+                self._parse_anew(self)
                 return [memoryview(data)[exc.args[0] :], head]
             self.handle_websocket_upgrade()
         return []
@@ -287,25 +294,12 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.parser.should_upgrade():
             return
         if self.parser.get_method() == b"CONNECT":
-            self._fault = "CONNECT is not supported"
-            raise ValueError(self._fault)
+            raise RefusedHeadError("CONNECT is not supported")
         self._ignores_upgrade = not self._should_upgrade()
 
     def _head_size(self) -> int:
         """At least: without the spaces and line ends that a client chose."""
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-
-    def _check_host(self) -> None:
-        hosts = [value for name, value in self.headers if name == b"host"]
-        if len(hosts) > 1:
-            self._fault = "request has more than one Host header"
-        elif not hosts and self.scope["http_version"] == "1.1":
-            self._fault = "request has no Host header"
-        elif hosts and not _HOST(hosts[0]):
-            self._fault = "the Host header is invalid"
-        else:
-            return
-        raise ValueError(self._fault)
 
     # what does not come -----------------------------------------------------------------------------------------------
 
@@ -359,17 +353,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._end(is_more_expected=True)
 
     def _write_refusal(self, error: AppError) -> None:
-        answer = self._render_refusal(error)
-        headers = [
-            *self.server_state.default_headers,
-            *answer.headers,
-            (b"content-length", str(len(answer.body)).encode()),
-            (b"x-request-id", str(new_id()).encode()),
-            (b"connection", b"close"),
-        ]
-        head = b"".join(b"%s: %s\r\n" % header for header in headers)
-        status = f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}\r\n"
-        self.transport.write(status.encode() + head + b"\r\n" + answer.body)
+        self.transport.write(written(self._render_refusal(error), self.server_state.default_headers))
 
     # the end ----------------------------------------------------------------------------------------------------------
 
