@@ -204,6 +204,19 @@ async def test_an_old_client_need_not_name_a_host(port: int) -> None:
     assert (await _answer(port, b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_an_old_client_is_not_told_to_continue(port: int, version: str) -> None:
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    waits = "Expect: 100-continue\r\nContent-Length: 1\r\nConnection: close\r\n\r\n"
+    writer.write(f"POST / HTTP/{version}\r\nHost: x\r\n{waits}".encode())
+    await _answer(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")  # by then it has been read
+    writer.write(b"1")
+    async with asyncio.timeout(30):
+        got = await reader.read()
+    writer.close()
+    assert (b" 100 Continue" in got, b" 200 OK" in got) == (version == "1.1", True)
+
+
 @pytest.mark.parametrize(
     ("failure", "slug"), [(MemoryError(), "service-unavailable"), (TypeError("a bug"), "internal-server-error")]
 )

@@ -158,7 +158,9 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is complete: the application is called. Raises RefusedHeadError."""
         self._head_bytes = None
-        self.scope["http_version"] = version = self.parser.get_http_version()
+        if (version := self.parser.get_http_version()) != "1.1":
+            self.scope["http_version"] = version
+            self.expect_100_continue = False  # it would not know the answer (RFC 9110, 10.1.1)
         self._check_upgrade()
         if self._ignores_upgrade:
             return
