@@ -91,7 +91,7 @@ async def _answer(port: int, *sent: bytes) -> bytes:
     "sent",
     [
         b"\x16\x03\x01 hello\r\n\r\n",
-        b"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"BREW /pot\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\nBREW /pot HTTP/1.1\r\nHost: x\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",

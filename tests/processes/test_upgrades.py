@@ -127,3 +127,10 @@ async def test_a_handshake_behind_a_request_that_is_being_answered_is_a_request(
     asked = b"GET /one HTTP/1.1\r\nHost: x\r\n\r\n"
     handshake = f"GET /stream HTTP/1.1\r\nHost: x\r\n{UPGRADE.format('websocket')}\r\n".encode()
     assert await _answers(port, asked + handshake + LAST) == [b"<GET /one 0>", b"<GET /stream 0>", b"<GET /last 0>"]
+
+
+@pytest.mark.parametrize("method", ["FOO", "get", "Post", "PLAY", "GETX", "X"])
+async def test_a_method_that_the_parser_does_not_know_is_for_the_application(port: int, method: str) -> None:
+    first = f"\r\n{method} /one HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+    assert await _answers(port, first.encode(), b"abc" + LAST) == [f"<{method} /one 3>".encode(), b"<GET /last 0>"]
+    assert await _answers(port, f"{method} /one HTTP/1.1\r\n\r\n".encode()) == [b"400"]  # it names no host

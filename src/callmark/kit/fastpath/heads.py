@@ -1,11 +1,15 @@
-"""What a request's head may be: one host."""
+"""What a request's head may be: one host, and any method."""
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import httptools
 
 _HOST = re.compile(rb"[^\s/\\?#@,\x00-\x20\x7f]*").fullmatch
+_FIRST_LINE = re.compile(rb"[\r\n]*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) [^\s]+ HTTP/1\.[01]\r\n").match
+_KNOWN_METHOD = b"PURGE"
+"""One that the parser knows and no route of ours has."""
 _OF_CLIENTS = (UnicodeError, httptools.HttpParserError)
 
 
@@ -30,3 +34,33 @@ def failure_of(error: httptools.HttpParserError) -> BaseException | None:
         return None
     cause = error.__context__
     return None if cause is None or isinstance(cause, (RefusedHeadError, *_OF_CLIENTS)) else cause
+
+
+def without_unknown_method(data: bytes, error: httptools.HttpParserError) -> tuple[str, bytes] | None:
+    """The method that the parser does not know, and `data`, which begins with its request, with one that it knows.
+
+    None where something else is wrong, or the first line is not whole. The parser has a list of methods; HTTP has none
+    (RFC 9110, 9.1), and an application says which ones a path has.
+    """
+    found = _FIRST_LINE(data) if "method" in str(error) else None
+    if found is None:
+        return None
+    begin, end = found.span(1)
+    return found[1].decode(), data[:begin] + _KNOWN_METHOD + data[end:]
+
+
+class Renamed:
+    """What a parser calls in place of a connection: the same, but for the method of the head that comes first."""
+
+    def __init__(self, connection: Any, method: str) -> None:  # noqa: ANN401 - http_protocol's, which imports this
+        self._connection = connection
+        self._method = method
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the connection has
+        return getattr(self._connection, name)
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: its scope, which no application has read yet, gets the method."""
+        self._connection.on_headers_complete()
+        if self._method:
+            self._connection.scope["method"], self._method = self._method, ""

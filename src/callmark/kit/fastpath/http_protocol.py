@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from callmark.kit.errors import AppError, InvalidInput, RequestTimedOut, Unavailable
 from callmark.kit.fastpath.drain import Drain
-from callmark.kit.fastpath.heads import RefusedHeadError, check_host, failure_of
+from callmark.kit.fastpath.heads import RefusedHeadError, Renamed, check_host, failure_of, without_unknown_method
 from callmark.kit.fastpath.one_write import OneWrite
 from callmark.kit.fastpath.refusals import RenderRefusal, written
 from callmark.kit.fastpath.websockets import WebSocketProtocol
@@ -38,7 +38,7 @@ _OF_A_BODY = {b"content-length", b"transfer-encoding"}
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with fifteen differences.
+    """uvicorn's, with sixteen differences.
 
     The application may cut the connection without an answer (the emulator's sinks do); it may ask whether the client
     has gone (`is_gone`), because what is sent then is dropped without a word; it may ask to hear that the server stops
@@ -49,7 +49,8 @@ class HttpProtocol(HttpToolsProtocol):
     refused, so that files are left for the connections to the engines; a connection on which nothing comes is closed,
     before a request, within its head and within its body; a request that asks for a protocol we do not speak keeps its
     body, which the parser would take for other requests (RFC 9110, 7.8); white space behind a header's value is no part
-    of it (RFC 9112, 5.1); a client that only sends no more is still answered; what fails on our side while a request is read is no fault of the request; and an answer
+    of it (RFC 9112, 5.1); a client that only sends no more is still answered; a method that the parser does not know is
+    left to the application; what fails on our side while a request is read is no fault of the request; and an answer
     that leaves before its request is whole, or a refusal, is the last on its connection, which is closed only when no
     more comes (`Drain`).
     """
@@ -260,6 +261,14 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse_in_turn(Unavailable("no memory is left") if short else AppError("internal error"))
         elif isinstance(error.__context__, RefusedHeadError):
             self._refuse_in_turn(InvalidInput(str(error.__context__)))
+        elif (
+            self._head_bytes == 0  # it began in `data`
+            and not self._ends_within  # and nothing before it
+            and (renamed := without_unknown_method(data, error))
+        ):
+            method, data = renamed
+            self._parse_anew(Renamed(self, method))
+            self._parse(data)
         else:
             self.send_400_response("")
 
