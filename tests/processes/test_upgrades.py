@@ -35,7 +35,7 @@ async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 async def port() -> AsyncGenerator[int]:
-    server, stop = Server(_echo, open_socket(LOOPBACK, 0)), asyncio.Event()
+    server, stop = Server(_echo, open_socket(LOOPBACK, 0), streams=("/stream", "/elsewhere")), asyncio.Event()
     running = asyncio.create_task(server.run_until(stop))
     await asyncio.wait_for(server.up.wait(), 30)
     yield server.port
@@ -127,6 +127,16 @@ async def test_a_handshake_behind_a_request_that_is_being_answered_is_a_request(
     asked = b"GET /one HTTP/1.1\r\nHost: x\r\n\r\n"
     handshake = f"GET /stream HTTP/1.1\r\nHost: x\r\n{UPGRADE.format('websocket')}\r\n".encode()
     assert await _answers(port, asked + handshake + LAST) == [b"<GET /one 0>", b"<GET /stream 0>", b"<GET /last 0>"]
+
+
+async def test_a_handshake_where_no_websocket_is_is_a_request(port: int) -> None:
+    head = f"GET /%61 HTTP/1.1\r\nHost: x\r\n{UPGRADE.format('websocket')}{KEY}\r\n"
+    assert await _answers(port, head.encode() + LAST) == [b"<GET /a 0>", b"<GET /last 0>"]
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.write(head.replace("/%61", "/%73tream").encode())
+    async with asyncio.timeout(30):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 101 ")
+    writer.close()
 
 
 @pytest.mark.parametrize("method", ["FOO", "get", "Post", "PLAY", "GETX", "X"])

@@ -126,17 +126,15 @@ async def _serve(deps: Deps, does: frozenset[str], admin_port: int, line: _Paren
     stop = asyncio.Event()
     deps.fabric.on_late_acknowledgement(functools.partial(personalisation.acknowledge_token, deps))
     await prepare(deps)
-    admin = Server(
-        admin_app(deps), open_socket(deps.settings.admin_host, admin_port, reuse_port=False, option="--admin-port")
-    )
+    sock = open_socket(deps.settings.admin_host, admin_port, reuse_port=False, option="--admin-port")
+    admin = Server(admin_app(deps), sock, streams=())
     servers = [admin]
     if "http" in does:
-        from callmark.surfaces.app import build_app
+        from callmark.surfaces.app import build_app, streams_of
 
-        socks = open_sockets(deps.settings.host, deps.settings.port)
-        servers.append(
-            Server(build_app(deps, deps.health.roles), *socks, trusted_proxies=deps.settings.trusted_proxies)
-        )
+        socks, roles = open_sockets(deps.settings.host, deps.settings.port), deps.health.roles
+        trusted = deps.settings.trusted_proxies
+        servers.append(Server(build_app(deps, roles), *socks, trusted_proxies=trusted, streams=streams_of(roles)))
     up = asyncio.Event()
 
     def is_up() -> None:

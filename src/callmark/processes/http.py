@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from ipaddress import IPv4Network
@@ -52,7 +52,8 @@ class Server(uvicorn.Server):
     `trusted_proxies`: addresses and networks, separated by commas, whose `X-Forwarded-For` and `…-Proto` are used.
     `most_connections` may be open at once; None: as many as its limit of open files allows.
     `head_within_s`, `body_silent_s` and `reads_nothing_s` bound how long a client may let a request or an answer wait,
-    and `drain_silent_s` how long the rest of a request that has been answered.
+    and `drain_silent_s` how long the rest of a request that has been answered. `streams`: the paths of its WebSockets
+    (None: any); elsewhere a handshake is a request like any other, which is answered so.
     """
 
     def __init__(
@@ -65,10 +66,12 @@ class Server(uvicorn.Server):
         body_silent_s: float = BODY_SILENT_S,
         reads_nothing_s: float = READS_NOTHING_S,
         drain_silent_s: float = drain.SILENT_S,
+        streams: Collection[str] | None = None,
     ) -> None:
         most = open_files.most_connections() if most_connections is None else most_connections
         silent = {"head_within_s": head_within_s, "body_silent_s": body_silent_s, "drain_silent_s": drain_silent_s}
-        protocol: Any = partial(HttpProtocol, render_refusal=render_error, most_connections=most, **silent)
+        of_connections: dict[str, Any] = {"most_connections": most, "streams": streams}
+        protocol: Any = partial(HttpProtocol, render_refusal=render_error, **of_connections, **silent)
         super().__init__(
             uvicorn.Config(
                 app,

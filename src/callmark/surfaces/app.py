@@ -45,6 +45,11 @@ def load(roles: frozenset[str]) -> None:
         import_module(_MODULES[role])
 
 
+def streams_of(roles: frozenset[str]) -> tuple[str, ...]:
+    """The paths that are WebSockets in the application of `roles`."""
+    return (STREAM_PATH,) if "gateway" in roles else ()
+
+
 def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
     """The application of `roles`, with the emulator's routes in emulator mode; its lifespan starts and stops them."""
     routes: list[BaseRoute] = [*_health(deps), *logos.routes(deps), *reference.routes(deps, roles), *assets.routes()]

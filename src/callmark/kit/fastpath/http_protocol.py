@@ -1,8 +1,9 @@
 """HTTP/1.1 as the servers of a process speak it: uvicorn's protocol, with what a public port needs beside it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httptools
 import structlog
@@ -63,6 +64,7 @@ class HttpProtocol(HttpToolsProtocol):
         head_within_s: float,
         body_silent_s: float,
         drain_silent_s: float,
+        streams: Collection[str] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
@@ -71,6 +73,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_within_s = head_within_s
         self._body_silent_s = body_silent_s
         self._drain_silent_s = drain_silent_s
+        self._streams = streams
+        """The paths that may become WebSockets; None for any."""
         self._head_bytes: int | None = None
         """Bytes read of a head that is not complete, with what came before it at once; None outside of one."""
         self._others_bytes = 0
@@ -296,10 +300,12 @@ class HttpProtocol(HttpToolsProtocol):
         return b"\r\n".join([*lines, b"", b""])
 
     def _should_upgrade(self) -> bool:
-        """To a WebSocket, without a body, on a connection on which nothing else is being answered."""
+        """To a WebSocket where there is one, without a body, on a connection where nothing else is being answered."""
         is_free = self.cycle is None or self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison] - None before the first
         has_body = any(name in _OF_A_BODY and value != b"0" for name, value in self.headers)
-        return is_free and not has_body and self.parser.get_method() == b"GET" and super()._should_upgrade()
+        if not is_free or has_body or self.parser.get_method() != b"GET" or not super()._should_upgrade():
+            return False
+        return self._streams is None or unquote(httptools.parse_url(self.url).path) in self._streams
 
     def _check_upgrade(self) -> None:
         if not self.parser.should_upgrade():
