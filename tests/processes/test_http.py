@@ -10,7 +10,6 @@ from starlette.types import Receive, Scope, Send
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.processes.hello import GATES, LOOPBACK, hello
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from callmark.kit.fastpath.http_protocol import LARGEST_HEAD_BYTES
 from callmark.kit.telemetry import logs
@@ -201,40 +200,6 @@ async def test_a_request_names_one_host(port: int, head: bytes, message: str) ->
 
 
 async def test_an_old_client_need_not_name_a_host(port: int) -> None:
-    assert (await _answer(port, b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
-
-
-@pytest.mark.parametrize("version", ["1.0", "1.1"])
-async def test_an_old_client_is_not_told_to_continue(port: int, version: str) -> None:
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
-    waits = "Expect: 100-continue\r\nContent-Length: 1\r\nConnection: close\r\n\r\n"
-    writer.write(f"POST / HTTP/{version}\r\nHost: x\r\n{waits}".encode())
-    await _answer(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")  # by then it has been read
-    writer.write(b"1")
-    async with asyncio.timeout(30):
-        got = await reader.read()
-    writer.close()
-    assert (b" 100 Continue" in got, b" 200 OK" in got) == (version == "1.1", True)
-
-
-@pytest.mark.parametrize(
-    ("failure", "slug"), [(MemoryError(), "service-unavailable"), (TypeError("a bug"), "internal-server-error")]
-)
-async def test_what_fails_on_our_side_while_a_request_is_read_is_no_fault_of_the_request(
-    port: int, monkeypatch: pytest.MonkeyPatch, failure: Exception, slug: str
-) -> None:
-    """As in a process without memory: the parser hides what its callbacks raise in an error of its own."""
-
-    def fail(*_: object) -> None:
-        raise failure
-
-    with capture_logs() as lines:
-        for callback in ("on_url", "on_headers_complete", "on_body", "on_message_complete"):
-            with monkeypatch.context() as patch:
-                patch.setattr(HttpToolsProtocol, callback, fail, raising=False)
-                got = await _answer(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1")
-            assert json.loads(got.partition(b"\r\n\r\n")[2])["slug"] == slug, callback
-    assert [one["exc_info"] for one in lines if one["event"] == "request_not_read"] == [failure] * 4
     assert (await _answer(port, b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
 
 

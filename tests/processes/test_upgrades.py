@@ -1,11 +1,16 @@
-"""Requests that ask for another protocol: one we do not speak changes nothing, least of all where a request ends."""
+"""Requests that ask for another protocol, of an old one, by an unknown method, or that cannot be read by us.
+
+A protocol that we do not speak changes nothing, least of all where a request ends.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
 from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 from tests.processes.hello import LOOPBACK, hello
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from callmark.processes.http import Server
 from callmark.processes.ports import open_socket
@@ -144,3 +149,35 @@ async def test_a_method_that_the_parser_does_not_know_is_for_the_application(por
     first = f"\r\n{method} /one HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
     assert await _answers(port, first.encode(), b"abc" + LAST) == [f"<{method} /one 3>".encode(), b"<GET /last 0>"]
     assert await _answers(port, f"{method} /one HTTP/1.1\r\n\r\n".encode()) == [b"400"]  # it names no host
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_an_old_client_is_not_told_to_continue(port: int, version: str) -> None:
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    waits = "Expect: 100-continue\r\nContent-Length: 1\r\nConnection: close\r\n\r\n"
+    writer.write(f"POST / HTTP/{version}\r\nHost: x\r\n{waits}".encode())
+    assert await _answers(port, LAST) == [b"<GET /last 0>"]  # by then that has been read
+    writer.write(b"1")
+    async with asyncio.timeout(30):
+        got = await reader.read()
+    writer.close()
+    assert (b" 100 Continue" in got, got.endswith(b"<POST / 1>")) == (version == "1.1", True)
+
+
+@pytest.mark.parametrize(("failure", "status"), [(MemoryError(), b"503"), (TypeError("a bug"), b"500")])
+async def test_what_fails_on_our_side_while_a_request_is_read_is_no_fault_of_the_request(
+    port: int, monkeypatch: pytest.MonkeyPatch, failure: Exception, status: bytes
+) -> None:
+    """As in a process without memory: the parser hides what its callbacks raise in an error of its own."""
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    with capture_logs() as lines:
+        for callback in ("on_url", "on_headers_complete", "on_body", "on_message_complete"):
+            with monkeypatch.context() as patch:
+                patch.setattr(HttpToolsProtocol, callback, fail)
+                asked = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1"
+                assert await _answers(port, asked) == [status], callback
+    assert [one["exc_info"] for one in lines if one["event"] == "request_not_read"] == [failure] * 4
+    assert await _answers(port, LAST) == [b"<GET /last 0>"]
