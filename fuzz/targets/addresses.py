@@ -34,7 +34,7 @@ def fuzz_addresses(data: bytes) -> None:
             with contextlib.suppress(NotFound):
                 alert_links.opened(_KEYS, purpose, told)
         assert not cookies.is_csrf_token(told, "key")
-        cookies.account_of(told)
+        cookies.viewer_of(told)
         id_part(told)
         parse_uuid(told)
         with contextlib.suppress(InvalidHeader):
