@@ -29,7 +29,7 @@ def check_host(headers: Iterable[tuple[bytes, bytes]], version: str) -> None:
 
 
 def failure_of(error: httptools.HttpParserError) -> BaseException | None:
-    """What went wrong on our side while the parser told us what it read; None where the request is to blame."""
+    """What went wrong on our side while the parser handed us what it read; None where the request is to blame."""
     if not isinstance(error, httptools.HttpParserCallbackError):
         return None
     cause = error.__context__

@@ -276,8 +276,8 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self.send_400_response("")
 
-    def _parse_anew(self, told: object) -> None:
-        self.parser = httptools.HttpRequestParser(told)
+    def _parse_anew(self, called: object) -> None:
+        self.parser = httptools.HttpRequestParser(called)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's first
 
     def _feed(self, data: bytes | memoryview) -> list[bytes | memoryview]:
