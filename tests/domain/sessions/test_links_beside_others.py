@@ -15,6 +15,8 @@ from tests.surfaces.console.browser import PASSWORD, invite_token, mailed_token
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
@@ -130,7 +132,6 @@ async def reset_link(people: People, email: str) -> str:
 INVITED: dict[str, Callable[[Member], Use]] = {
     "invite_without_rules": invite_without_rules,
     "invite_again": invite_again,
-    "restore_access": restore_access,
     "remove_member": remove_member,
     "delete_without_rules": delete_without_rules,
 }
@@ -234,17 +235,27 @@ async def test_an_invitation_gives_no_password_to_who_is_revoked_at_that_moment(
     assert "member.accepted" not in [one.action for one in await log_of(deps, people.account.id)]
 
 
-async def test_who_accepts_while_its_access_is_restored_stays_active(people: People) -> None:
+async def test_who_has_access_loses_nothing_when_it_is_restored(people: People) -> None:
+    """An old page has the button, or two people press it: an invitation that was sent is still good."""
     deps, nina = people.deps, people.nina
     token = await invite_token(deps, nina)
-    async with held(people, nina.person):
-        accepting, restoring = await begin_in_turn(
-            deps.db, links.accept_invitation(deps, token, "Nina", NEW, ORIGIN), restore_access(nina)(people)
-        )
-    assert isinstance(await accepting, SignedIn)
-    await restoring
+    await restore_access(nina)(people)
+    assert isinstance(await links.accept_invitation(deps, token, "Nina", NEW, ORIGIN), SignedIn)
+    await restore_access(nina)(people)
     assert (await members.get_member(deps, people.account.id, nina.id)).state is MemberState.ACTIVE
     assert len(await sessions.list_sessions(deps, nina.person)) == 1
+
+
+async def test_of_two_who_restore_access_at_once_one_invites(people: People) -> None:
+    deps, nina = people.deps, people.nina
+    await revoke_access(nina)(people)
+    async with held(people, nina.person):
+        first, second = await begin_in_turn(deps.db, restore_access(nina)(people), restore_access(nina)(people))
+    await first
+    await second
+    assert (await members.get_member(deps, people.account.id, nina.id)).state is MemberState.INVITED
+    log = [one.action for one in await audit.list_entries(deps, people.account.id, AuditFilter(text=nina.email))]
+    assert log == ["member.restored", "member.revoked", "member.created"]
 
 
 async def test_of_two_who_use_a_link_at_once_the_second_finds_it_used(people: People) -> None:
