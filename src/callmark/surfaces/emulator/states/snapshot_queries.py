@@ -20,6 +20,9 @@ OF_PROCESSES = frozenset({"gateway", "installation", "periodic_job", "presence",
 BIG_BYTES = 1 << 20
 """A larger table is truncated, which takes as long as deleting some thousands of rows."""
 
+_LONG_S = 600.0
+"""How long rows may be copied or deleted: of an installation with millions, longer than other statements may take."""
+
 _MAKE = """
 CREATE SCHEMA IF NOT EXISTS emulator;
 CREATE TABLE IF NOT EXISTS emulator.snapshot (
@@ -78,7 +81,7 @@ async def stored_tables(tx: Tx, *, besides: Collection[str] = ()) -> list[Stored
 
 async def put_snapshot(tx: Tx, tables: Iterable[StoredTable], snapshot: Snapshot) -> None:
     """Keeps what the tables have, in place of what was kept under the name; of one moment in `REPEATABLE READ`."""
-    await tx.execute("DELETE FROM emulator.snapshot WHERE name = $1", snapshot.name)
+    await delete_snapshot(tx, snapshot.name)
     await tx.execute(
         "INSERT INTO emulator.snapshot (name, schema_number, made_at, clock_at, last_id) VALUES ($1, $2, $3, $4, $5)",
         snapshot.name,
@@ -93,6 +96,7 @@ async def put_snapshot(tx: Tx, tables: Iterable[StoredTable], snapshot: Snapshot
         + own_names(" UNION ALL ".join(kept))
         + ") r",
         snapshot.name,
+        timeout=_LONG_S,
     )
 
 
@@ -123,7 +127,7 @@ async def select_snapshots(tx: Tx) -> list[Snapshot]:
 
 async def delete_snapshot(tx: Tx, name: str) -> None:
     """Forgets a snapshot that is there."""
-    await tx.execute("DELETE FROM emulator.snapshot WHERE name = $1", name)
+    await tx.execute("DELETE FROM emulator.snapshot WHERE name = $1", name, timeout=_LONG_S)
 
 
 async def fits(tx: Tx, snapshot: Snapshot) -> bool:
@@ -160,7 +164,7 @@ async def fill(tx: Tx, tables: Sequence[StoredTable], name: str) -> None:
 async def _execute_all(tx: Tx, statements: Sequence[str]) -> None:
     """Runs the statements in one round trip."""
     if statements:
-        await tx.execute(own_names("; ".join(statements)))
+        await tx.execute(own_names("; ".join(statements)), timeout=_LONG_S)
 
 
 def _insert(table: StoredTable, name: str) -> str:
