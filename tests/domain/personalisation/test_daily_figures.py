@@ -193,6 +193,34 @@ async def test_a_batch_of_a_transaction_whose_session_is_hidden_is_counted_once_
             assert await tx.fetchval("SELECT accepted FROM record_day") == 3
 
 
+BACKLOG = """
+INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to)
+SELECT (lpad(to_hex($2::bigint + n), 12, '0') || '7000' || repeat('80', 8))::uuid, $1, $3, 20000, $3, $3
+FROM generate_series(1, 3) n
+"""
+"""Three steps of batches that are done."""
+
+
+@pytest.mark.parametrize("is_hidden", [False, True])
+async def test_a_backlog_is_counted_in_one_turn_beside_a_writer_that_began_after_it(
+    deps: Deps, *, is_hidden: bool
+) -> None:
+    cast, ago = await make_cast(deps), to_ms(deps.real_clock.now() - timedelta(minutes=10))
+    async with hidden_from_each_other(deps) as hidden, deps.db.connection() as other:
+        counting = hidden if is_hidden else deps
+        await other.execute(BACKLOG, cast.account.id, ago, deps.clock.now())
+        async with deps.db.transaction() as tx:
+            await tx.execute("UPDATE installation SET clock_version = clock_version")
+            await jobs.count_days(counting)
+            await jobs.count_days(counting)
+            counted = await other.fetchval("SELECT accepted FROM record_day")
+            assert counted == (None if is_hidden else 60_000)  # nothing says yet that it began after them
+        async with deps.db.transaction() as tx:
+            await tx.execute("UPDATE installation SET clock_version = clock_version")
+            await jobs.count_days(counting)
+            assert await other.fetchval("SELECT accepted FROM record_day") == 60_000
+
+
 WAITING = """
 INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)
 SELECT (lpad(to_hex(n), 12, '0') || '7000' || repeat('80', 8))::uuid, $1, $2, 1, $2, $2, 'infinity'

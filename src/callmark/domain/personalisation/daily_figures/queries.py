@@ -8,7 +8,7 @@ from uuid import UUID
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.personalisation.queries import batch_of
-from callmark.instants import EPOCH
+from callmark.instants import EPOCH, from_ms, to_ms
 from callmark.kit.postgres.database import Database, Row, Tx, fetch_one
 from callmark.kit.postgres.piecewise import delete_where
 
@@ -73,28 +73,36 @@ async def is_ahead(tx: Tx, what: str, at: datetime) -> bool:
 
 
 async def oldest_writer(tx: Tx) -> datetime | None:
-    """No transaction but this one that has written and not ended wrote before this instant; None without any.
-
-    When others began may be hidden from us; their numbers are not. So an instant is noted, in a row whose `xmin` is the
-    number of the transaction that noted it: one with a later number wrote after that instant. While one with an earlier
-    number is open, it is the first instant of all.
-    """
+    """No transaction but this one that has written and not ended wrote before this instant; None without any."""
     row = await fetch_one(
         tx,
-        "SELECT max(age(a.backend_xid)) AS oldest, max(age(m.xmin)) AS noted,"
-        " max(nullif(m.up_to_at, '-infinity')) AS at"
-        " FROM pg_stat_activity a LEFT JOIN count_mark m ON m.what = 'writers'"
-        " WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid() AND a.datname = current_database()",
+        "SELECT min(xact_start) AS began, count(*) > count(xact_start) AS is_hidden, max(age(backend_xid)) AS age"
+        " FROM pg_stat_activity"
+        " WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()",
     )
-    if row["oldest"] is None:
-        return None
-    if row["noted"] is not None and row["oldest"] >= row["noted"]:
-        return EPOCH
+    return await _first_by_number(tx, row["age"]) if row["is_hidden"] else row["began"]
+
+
+async def _first_by_number(tx: Tx, age: int) -> datetime:
+    """As `oldest_writer`, where it is hidden when some of them began. `age` is how long ago the first got its number.
+
+    An instant is noted in a row whose `xmin` is the number of the transaction that noted it: one with a later number
+    wrote after that instant. While one with an earlier number is open, what the row remembers is still true: the
+    answer that was given when it was noted. Without a note it is the first instant of all.
+    """
+    note = await tx.fetchrow(
+        "SELECT age(xmin) AS age, up_to_at AS at, up_to_id AS remembered FROM count_mark"
+        " WHERE what = 'writers' AND up_to_at > '-infinity'"
+    )
+    if note and age >= note["age"]:
+        return from_ms(note["remembered"].int >> 80)
+    first: datetime = note["at"] if note else EPOCH
     await tx.execute(
-        "INSERT INTO count_mark VALUES ('writers', now(), $1) ON CONFLICT (what) DO UPDATE SET up_to_at = now()",
-        UUID(int=0),
+        "INSERT INTO count_mark VALUES ('writers', now(), $1)"
+        " ON CONFLICT (what) DO UPDATE SET up_to_at = now(), up_to_id = excluded.up_to_id",
+        UUID(int=to_ms(first) << 80),
     )
-    return row["at"] or EPOCH
+    return first
 
 
 async def batches_between(tx: Tx, after: UUID, before: UUID, limit: int) -> list[tuple[Batch, bool]]:
