@@ -1,5 +1,6 @@
 import asyncio
 from datetime import datetime, timedelta
+from typing import LiteralString
 from uuid import UUID
 
 import pytest
@@ -16,9 +17,9 @@ from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service
-from callmark.domain.personalisation.daily_figures import jobs, service as record_figures
+from callmark.domain.personalisation.daily_figures import jobs, queries, service as record_figures
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
-from callmark.instants import to_ms
+from callmark.instants import EPOCH, to_ms
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.ids import new_id
@@ -219,6 +220,32 @@ async def test_a_backlog_is_counted_in_one_turn_beside_a_writer_that_began_after
             await tx.execute("UPDATE installation SET clock_version = clock_version")
             await jobs.count_days(counting)
             assert await other.fetchval("SELECT accepted FROM record_day") == 60_000
+
+
+NUMBERS_USED_UP = """
+CREATE TEMP VIEW count_mark AS SELECT what, up_to_at, up_to_id, ((pg_current_xact_id()::text::bigint
+  + (1::bigint << 31) - 1000) % (1::bigint << 32))::text::xid AS xmin FROM public.count_mark
+"""
+"""The table as it is once the server has given more than 2^31 numbers since the note was made."""
+
+
+@pytest.mark.parametrize(("ahead", "becomes"), [(timedelta(hours=1), "SELECT"), (timedelta(), NUMBERS_USED_UP)])
+async def test_a_note_that_says_nothing_of_hidden_writers_is_made_again(
+    deps: Deps, ahead: timedelta, becomes: LiteralString
+) -> None:
+    """One of a clock that was ahead would pass by a batch; one whose number is used up would stay as it is."""
+    async with hidden_from_each_other(deps) as hidden:
+        async with deps.db.connection() as other:
+            await other.execute(
+                "INSERT INTO count_mark VALUES ('writers', now() + $1::interval, $2)", ahead, UUID(int=0)
+            )
+        async with deps.db.transaction() as writer, hidden.db.transaction() as tx:
+            noted: datetime = await tx.fetchval("SELECT now()")
+            await writer.execute("UPDATE installation SET clock_version = clock_version")
+            await tx.execute(becomes)
+            await queries.lock_mark(tx, "batches")
+            assert await queries.oldest_writer(tx) == EPOCH
+            assert await tx.fetchval("SELECT up_to_at FROM public.count_mark WHERE what = 'writers'") == noted
 
 
 WAITING = """

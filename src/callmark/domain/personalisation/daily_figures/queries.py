@@ -88,11 +88,12 @@ async def _first_by_number(tx: Tx, age: int) -> datetime:
 
     An instant is noted in a row whose `xmin` is the number of the transaction that noted it: one with a later number
     wrote after that instant. While one with an earlier number is open, what the row remembers is still true: the
-    answer that was given when it was noted. Without a note it is the first instant of all.
+    answer that was given when it was noted. Without a note, or with one of a clock that was ahead or of numbers that
+    have been used up since, it is the first instant of all.
     """
     note = await tx.fetchrow(
         "SELECT age(xmin) AS age, up_to_at AS at, up_to_id AS remembered FROM count_mark"
-        " WHERE what = 'writers' AND up_to_at > '-infinity'"
+        " WHERE what = 'writers' AND up_to_at > '-infinity' AND up_to_at <= now() AND age(xmin) >= 0"
     )
     if note and age >= note["age"]:
         return from_ms(note["remembered"].int >> 80)
