@@ -85,8 +85,12 @@ class Observed:
             _note(inner, scope["method"], answer.status, perf_counter() - began)
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application, in a span below the client's `traceparent`. Without the path: some name people."""
-        method, status = scope["method"], 0
+        """The application, in a span below the client's `traceparent`. Without the path: some name people.
+
+        A method that the client has made up is in no name (OpenTelemetry's conventions for HTTP).
+        """
+        is_known, status = scope["method"] in _METHODS, 0
+        method = scope["method"] if is_known else "HTTP"
 
         async def note_status(message: Message) -> None:
             nonlocal status
@@ -100,7 +104,7 @@ class Observed:
             finally:
                 route = route_of(scope)
                 span.rename(f"{method} {route}")
-                span.note("http.request.method", method)
+                span.note("http.request.method", method if is_known else "_OTHER")
                 span.note("http.route", route)
                 span.note("http.response.status_code", status)
                 if account := scope.get("account"):

@@ -87,6 +87,16 @@ async def test_a_real_time_push_is_one_trace_with_the_request(emulator: Emulated
     }
 
 
+async def test_a_method_that_nobody_knows_names_no_span(emulator: Emulated) -> None:
+    with traced() as traces:
+        for method in ("BREW", "MILK"):
+            answer = await emulator.http.request(method, "/clients/none/labels", headers={"traceparent": TRACEPARENT})
+            assert answer.status_code == 405
+    [(name, found)] = traces.of().items()
+    assert (name, len(found)) == ("HTTP other", 2)
+    assert {dict(one.attributes or {})["http.request.method"] for one in found} == {"_OTHER"}
+
+
 async def test_a_request_that_is_not_sampled_or_says_nothing_we_know_carries_no_trace_of_the_clients(
     emulator: Emulated,
 ) -> None:
