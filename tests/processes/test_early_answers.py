@@ -16,15 +16,29 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 SLOW = GET.replace(b"/ ", b"/slow ", 1)
 POST = b"POST %b HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n"
 MUCH = 6 << 20
+UNREADABLE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + b"X: y\r\n" * 200 + b"\r\n"
+)
 
 
 async def _early(scope: Scope, receive: Receive, send: Send) -> None:
-    """Refuses a body: unread, once a part of it has come (`/part`), or while it comes (`/meanwhile`)."""
+    """Refuses a body: unread, once a part of it has come (`/part`), while it comes (`/meanwhile`), or at the stop.
+
+    At the stop it refuses (`/stop`), or lets the client send more (`/stop-read`).
+    """
     if scope["type"] == "lifespan" or scope["path"] in {"/", "/slow"}:
         await hello(scope, receive, send)
         return
     if scope["path"] == "/part":
         await receive()
+    if scope["path"].startswith("/stop"):
+        stops = GATES["/stops"]
+        scope["extensions"]["callmark.connection"]["on_shutdown"] = stops.set
+        GATES["/begun"].set()
+        await stops.wait()
+    while scope["path"] == "/stop-read" and (await receive())["type"] != "http.disconnect":
+        pass
     await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"7")]})
     while scope["path"] == "/meanwhile" and (await receive()).get("more_body"):
         pass
@@ -122,26 +136,6 @@ def test_the_answer_reaches_a_client_that_sends_all_before_it_reads(sent: bytes,
     assert got.count(b"HTTP/1.1 ") == 1
 
 
-async def test_a_request_that_is_refused_within_its_body_ends_while_its_client_stays() -> None:
-    ended = asyncio.Event()
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await hello(scope, receive, send)
-            return
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        await send({"type": "http.response.start", "status": 200, "headers": []})  # nobody hears it
-        ended.set()
-
-    async with _serving(app) as port, asyncio.timeout(30):
-        reader, writer = await asyncio.open_connection(LOOPBACK, port)
-        writer.write(POST % (b"/", b"Transfer-Encoding: chunked") + b"no size\r\n")
-        assert (await reader.read()).count(b"HTTP/1.1 ") == 1
-        await ended.wait()
-        writer.close()
-
-
 async def _trickle(writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b"1")
@@ -160,12 +154,37 @@ async def test_the_rest_of_a_request_that_trickles_is_not_read_for_long(limit_s:
         writer.close()
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(POST % (b"/unread", b"Content-Length: 90000000"), id="answered-before"),
+        pytest.param(UNREADABLE, id="no-handshake"),
+        pytest.param(POST % (b"/stop", b"Content-Length: 90000000"), id="answered-then"),
+        pytest.param(POST % (b"/stop-read", b"Transfer-Encoding: chunked"), id="refused-then"),
+    ],
+)
 async def test_a_server_that_stops_does_not_wait_long_for_the_rest_of_a_request(
-    caplog: pytest.LogCaptureFixture,
+    sent: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with _serving() as port, asyncio.timeout(30):
+    begun, stops = GATES["/begun"], GATES["/stops"] = asyncio.Event(), asyncio.Event()
+
+    async def client(port: int) -> None:
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
-        writer.write(POST % (b"/unread", b"Content-Length: 90000000"))
-        assert (await reader.read()).endswith(b"refused")
-    writer.close()
+        writer.write(sent)
+        if b"/stop" in sent:
+            await begun.wait()
+            here.set()
+            await stops.wait()
+            writer.write(b"no size\r\n")
+        assert b" 4" in await reader.read()
+        here.set()
+        await gone.wait()
+        writer.close()
+
+    here, gone = asyncio.Event(), asyncio.Event()
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with _serving() as port:
+            group.create_task(client(port))
+            await here.wait()
+        gone.set()
     assert caplog.records == []  # uvicorn would say that its time was over

@@ -23,7 +23,7 @@ _STOP_WITHIN_S = 0.5
 class Drain(asyncio.Protocol):
     """Takes a connection over and drops what comes. The protocol before it hears when the connection is gone."""
 
-    def __init__(self, transport: asyncio.Transport, silent_s: float) -> None:
+    def __init__(self, transport: asyncio.Transport, silent_s: float, *, is_stopping: bool) -> None:
         self._transport = transport
         self._before = transport.get_protocol()
         self._silent_s = silent_s
@@ -37,6 +37,8 @@ class Drain(asyncio.Protocol):
         with suppress(OSError):  # the client has gone, which the next read finds out
             transport.write_eof()  # behind what waits to be written
         transport.resume_reading()
+        if is_stopping:
+            self.hurry()
 
     def data_received(self, data: bytes) -> None:
         """More of what nobody will read."""

@@ -56,6 +56,8 @@ class HttpProtocol(HttpToolsProtocol):
     more comes (`Drain`).
     """
 
+    _is_stopping = False
+
     def __init__(
         self,
         *args: Any,
@@ -210,6 +212,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server stops: an answer that waits or has no end hears it, so that it ends."""
+        self._is_stopping = True
         if self._drain:
             self._drain.hurry()
             return
@@ -223,8 +226,7 @@ class HttpProtocol(HttpToolsProtocol):
         """The connection is a WebSocket's, which has time limits of its own; a head that it cannot read is refused."""
         self._wait(None)
         super().handle_websocket_upgrade()
-        taken_over = cast("WebSocketProtocol", self.transport.get_protocol())
-        if taken_over.is_unreadable:
+        if cast("WebSocketProtocol", self.transport.get_protocol()).gives_back_to(self):
             self._refuse(InvalidInput("the handshake has more than 128 headers or a line of more than 8192 bytes"))
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, which it has logged
@@ -387,7 +389,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._wait(None)
         self._unset_keepalive_if_required()
         self.pipeline.clear()
-        self._drain = Drain(self.transport, self._drain_silent_s)
+        self._drain = Drain(self.transport, self._drain_silent_s, is_stopping=self._is_stopping)
         self._give_answer_up()
 
 

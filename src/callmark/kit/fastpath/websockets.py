@@ -6,6 +6,7 @@ read and to write text frames at once. Whatever is unusual (fragments, control f
 uvicorn's way.
 """
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -66,10 +67,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     _is_between = False
     """Whether the next byte begins a frame that websockets' parser would take for a message of its own."""
 
-    @property
-    def is_unreadable(self) -> bool:
-        """Whether the head of its handshake cannot be parsed: nothing was answered, and nothing will be."""
-        return self.conn.handshake_exc is not None and not self.handshake_initiated
+    def gives_back_to(self, before: asyncio.Protocol) -> bool:
+        """Whether the head of its handshake cannot be parsed: then the connection is again that of `before`.
+
+        Nothing was answered, and nothing can be: this would fail when the server stops.
+        """
+        if self.conn.handshake_exc is None or self.handshake_initiated:
+            return False
+        self.connections.remove(self)
+        self.connections.add(before)  # pyright: ignore[reportArgumentType] - one of uvicorn's, too
+        self.transport.set_protocol(before)
+        return True
 
     def data_received(self, data: bytes) -> None:
         """What the client sends. Frames that came before a fault count, also when all of it came at once.
