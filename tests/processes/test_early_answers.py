@@ -136,6 +136,49 @@ def test_the_answer_reaches_a_client_that_sends_all_before_it_reads(sent: bytes,
     assert got.count(b"HTTP/1.1 ") == 1
 
 
+async def test_a_request_that_is_refused_within_its_body_ends_while_its_client_stays() -> None:
+    ended = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await hello(scope, receive, send)
+            return
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})  # nobody hears it
+        ended.set()
+
+    async with _serving(app) as port, asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        writer.write(POST % (b"/", b"Transfer-Encoding: chunked") + b"no size\r\n")
+        assert (await reader.read()).count(b"HTTP/1.1 ") == 1
+        await ended.wait()
+        writer.close()
+
+
+async def test_a_request_that_is_refused_within_its_answer_leaves_no_second_answer_in_that() -> None:
+    async with _serving() as port, asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        writer.write(POST % (b"/meanwhile", b"Transfer-Encoding: chunked"))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"no size\r\n")
+        assert await reader.read() == b""
+        writer.close()
+
+
+@pytest.mark.parametrize("rest", [b"GET", POST % (b"/", b"Content-Length: 5") + b"12"])
+async def test_a_request_that_does_not_end_is_refused_behind_the_answer_before_it(rest: bytes) -> None:
+    limit_s, gate = 0.01, asyncio.Event()
+    GATES["/slow"] = gate
+    async with _serving(head_within_s=limit_s, body_silent_s=limit_s) as port, asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        writer.write(SLOW + rest)
+        await reader.readuntil(b"\r\n\r\n")
+        asyncio.get_running_loop().call_later(limit_s, gate.set)  # the server's began before
+        assert (await reader.read()).startswith(b"helloHTTP/1.1 408 ")
+        writer.close()
+
+
 async def _trickle(writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b"1")

@@ -348,7 +348,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._in_body and self.flow.read_paused:  # it is we who do not read
             self._wait(self._body_silent_s)
         elif self._head_bytes is not None or (self._in_body and not self.cycle.response_started):
-            self._refuse(RequestTimedOut())
+            self._refuse_in_turn(RequestTimedOut())
         else:
             self.transport.close()
 
@@ -368,7 +368,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         if self.answering:
             self.answering.transport.write_head()  # of a HEAD that was answered in this turn
-        self._write_refusal(error)
+        if not self.answering or self.answering.response_complete or not self.answering.response_started:
+            self._write_refusal(error)  # else its client would take it for a part of the answer
         self._end(is_more_expected=True)
 
     def _write_refusal(self, error: AppError) -> None:
