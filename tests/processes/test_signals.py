@@ -32,6 +32,14 @@ def test_a_signal_ends_it_in_an_orderly_way(name: str) -> None:
     assert run(sys.executable, "-c", RUN, name) == (0, "cleaned up\n")
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
+def test_it_does_so_though_the_signal_was_ignored_where_it_was_started(name: str) -> None:
+    ignored = f"import signal, os\nsignal.signal(signal.{name}, signal.SIG_IGN)\n{RUN}"
+    turns = "for _ in range(100): await asyncio.sleep(0)\n        print('not stopped')"
+    bounded = ignored.replace("await asyncio.Event().wait()", turns)
+    assert run(sys.executable, "-c", bounded, name) == (0, "cleaned up\n")
+
+
 def test_what_was_started_to_outlive_its_terminal_does() -> None:
     hangup = "os.kill(os.getpid(), signal.SIGHUP); await asyncio.sleep(0); print('here')"
     survives = RUN.replace("loop = ", f"{hangup}; loop = ")

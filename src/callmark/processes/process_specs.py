@@ -28,6 +28,9 @@ CONNECT_WITHIN_S = 1.0
 
 _MOST_BYTES = 65_536
 
+_TO_SUPERVISOR = (signal.SIGHUP, signal.SIGUSR1)
+"""What ends the supervisor, which then ends its processes: `pkill` and `systemctl kill` send it to all of them."""
+
 
 class CannotAskError(Exception):
     """The process could not be asked, which is no fault of its own: its admin address cannot be reached from here."""
@@ -134,7 +137,9 @@ class ProcessUnit:
             inherited.append(self._board_fd)
         try:
             with open_log(self._logs, self.name) if self._logs else nullcontext() as output:
-                self._child = spawn(self.name, argv, env=_environ(), output=output, pass_fds=inherited)
+                self._child = spawn(
+                    self.name, argv, env=_environ(), output=output, pass_fds=inherited, ignores=_TO_SUPERVISOR
+                )
         except BaseException:
             os.close(to_settings)
             os.close(ready)

@@ -12,8 +12,9 @@ _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 def run_until_stopped(main: Coroutine[Any, Any, None]) -> None:
     """Runs `main`; the first of `_STOPS` cancels it, so that its blocks clean up, and counts as a clean end.
 
-    One that was ignored at the start stays so: `nohup` does that with SIGHUP. Further ones are ignored: cleaning up
-    is bounded, and cutting it short would leave processes behind.
+    SIGHUP stays ignored if it was at the start: `nohup` does that. A shell without job control does it with SIGINT for
+    what it starts with `&`, which is to end nevertheless. Further ones are ignored: cleaning up is bounded, and cutting
+    it short would leave processes behind.
     """
     asyncio.run(_guarded(main))
 
@@ -29,7 +30,7 @@ async def _guarded(main: Coroutine[Any, Any, None]) -> None:
             task.cancel()
 
     for number in _STOPS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, stop)
     try:
         await task

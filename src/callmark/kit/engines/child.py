@@ -10,7 +10,7 @@ import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import IO
@@ -72,7 +72,22 @@ class Child:
         return await self.wait()
 
 
-def spawn(
+def _before_it_runs(on_parents_death: signal.Signals, ignores: Sequence[signal.Signals]) -> Callable[[], None]:
+    parent = os.getpid()
+
+    def tie_to_parent() -> None:
+        # CPython runs this after it has changed user and group, and it must: a change of credentials clears the signal.
+        if _libc.prctl(_PR_SET_PDEATHSIG, int(on_parents_death), 0, 0, 0) != 0:
+            os._exit(127)
+        for number in ignores:
+            signal.signal(number, signal.SIG_IGN)
+        if os.getppid() != parent:  # the parent died before the signal was set
+            os._exit(127)
+
+    return tie_to_parent
+
+
+def spawn(  # noqa: PLR0913 - what a child needs, each named where it is given
     name: str,
     argv: Sequence[str | Path],
     *,
@@ -82,20 +97,13 @@ def spawn(
     cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
     on_parents_death: signal.Signals = signal.SIGTERM,
+    ignores: Sequence[signal.Signals] = (),
 ) -> Child:
     """Starts `argv` as a direct child in its own session, so that Ctrl-C in the terminal reaches only us.
 
-    To be called from the main thread: the parent-death signal follows the thread that started it. Raises OSError.
+    It `ignores` these signals from its first moment. To be called from the main thread: the parent-death signal follows
+    the thread that started it. Raises OSError.
     """
-    parent = os.getpid()
-
-    def tie_to_parent() -> None:
-        # CPython runs this after it has changed user and group, and it must: a change of credentials clears the signal.
-        if _libc.prctl(_PR_SET_PDEATHSIG, int(on_parents_death), 0, 0, 0) != 0:
-            os._exit(127)
-        if os.getppid() != parent:  # the parent died before the signal was set
-            os._exit(127)
-
     streams = output if isinstance(output, Pipes) else Pipes(output, subprocess.STDOUT if output else None)
     process = subprocess.Popen(  # noqa: S603 - programs of our own choosing, no shell
         [os.fspath(arg) for arg in argv],
@@ -109,7 +117,7 @@ def spawn(
         cwd=cwd,
         pass_fds=tuple(pass_fds),
         start_new_session=True,
-        preexec_fn=tie_to_parent,  # noqa: PLW1509 - two system calls, nothing that could hold a lock
+        preexec_fn=_before_it_runs(on_parents_death, ignores),  # noqa: PLW1509 - a few system calls, nothing that could hold a lock
     )
     return Child(name, process)
 
