@@ -41,12 +41,12 @@ async def test_a_campaign_whose_survey_switch_is_off_is_not_asked_about_and_its_
     url = f"/console/campaigns/{campaign.id}"
     await set_switch(deps, listed, "survey", on=False)
     blocked = text_of(await paul.get(f"{url}/live"))
-    assert "Delivery check cannot be made live yet The survey switch of Parcels is off." in blocked
+    assert "Delivery check cannot be made live yet User Feedback is off for Parcels." in blocked
     assert "from the next call" not in blocked
     other = await browse.as_member((await make_business(deps, "Borealis")).admin)
     assert (await other.post(f"{url}/survey", {"survey": "on"})).status_code == 404
     shown = await paul.follow(await paul.post(f"{url}/survey", {"survey": "on"}))
-    assert "The survey switch of Parcels is on." in text_of(shown)
+    assert "User Feedback is on for Parcels." in text_of(shown)
     await paul.follow(await paul.post(f"{url}/live"))
     now = await feedback.get_campaign(deps, business.account.id, campaign.id)
     assert now.state is CampaignState.LIVE

@@ -61,6 +61,7 @@ async def test_a_feature_set_is_made_with_all_it_shows(deps: Deps, business: Bus
     assert f'value="{business.process}" selected' in asked.text
     assert label.logo_sha256.hex() in asked.text
     assert dynamic.name not in asked.text
+    assert "User Feedback Run this feature set's live campaigns" in text_of(asked)
     form = {
         "name": "Doorstep",
         "description": "couriers",
@@ -74,6 +75,7 @@ async def test_a_feature_set_is_made_with_all_it_shows(deps: Deps, business: Bus
     assert "Doorstep was created as a draft." in shown
     assert "Acme Deliveries" in shown
     assert "Your parcel arrives" in shown
+    assert "Call Me Back on User Feedback off" in shown
     made = await only_set(deps, business)
     assert (made.label_id, made.call_reason_id, made.call_me_back, made.survey) == (label.id, reason.id, True, False)
     assert made.phone_type is PhoneType.PRIORITY
@@ -232,7 +234,9 @@ async def test_the_list_is_narrowed_by_name_state_and_place_and_turned_by_key(
     for number in range(51):
         await make_set(deps, business, NewFeatureSet(f"Set {number:02}"))
     sub = await structure.create_sub_process(deps, business.account.id, business.process, name="Nights", by=SYSTEM)
-    await feature_sets.create_feature_set(deps, business.account.id, sub.id, NewFeatureSet("L\u00e4te"), by=SYSTEM)
+    await feature_sets.create_feature_set(
+        deps, business.account.id, sub.id, NewFeatureSet("L\u00e4te", survey=True), by=SYSTEM
+    )
     alice = await browse.as_member(business.admin)
     listed = await alice.get(SETS)
     assert "52 feature sets" in text_of(listed)
@@ -241,6 +245,7 @@ async def test_the_list_is_narrowed_by_name_state_and_place_and_turned_by_key(
     further = next(link for link in links_of(listed) if "after=" in link)
     assert "Set 50" in text_of(await alice.get(further))
     assert "1 feature set" in text_of(await alice.get(SETS, q="LA\u0308T"))
+    assert "urvey" not in text_of(await alice.get(SETS, q="LA\u0308T"))
     assert "No matches" in text_of(await alice.get(SETS, state="published"))
     assert "1 feature set" in text_of(await alice.get(SETS, place=str(sub.id)))
     assert "52 feature sets" in text_of(await alice.get(SETS, place=str(business.department)))

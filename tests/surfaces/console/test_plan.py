@@ -171,6 +171,6 @@ async def test_pages_of_other_features_lead_to_no_page_that_the_plan_lacks(
         assert OF_NUMBERS.findall(shown.text) == [], path
         assert "Parcels" in text_of(shown), path
     switch = await admin.follow(await admin.post(f"/console/campaigns/{campaign.id}/survey", {"survey": "on"}))
-    assert "The survey switch of Parcels is on." in text_of(switch)
+    assert "User Feedback is on for Parcels." in text_of(switch)
     await admin.follow(await admin.post(f"/console/campaigns/{campaign.id}/survey", {"survey": "off"}))
     assert not (await feature_sets.get_feature_set(deps, account_id, listed.feature_set_id)).survey

@@ -194,7 +194,7 @@ async def set_survey(request: ConsoleRequest) -> Response:
     found, on = await get_campaign(request), request.form.text("survey") == "on"
     of = request.deps, request.account_id, found.own.feature_set.id
     one = await feedback.set_survey(*of, by=request.by, on=on)
-    said = f"The survey switch of {one.name} is {'on' if on else 'off'}."
+    said = f"User Feedback is {'on' if on else 'off'} for {one.name}."
     return request.go(f"{LIST}/{found.campaign.id}", said)
 
 
@@ -281,7 +281,7 @@ async def _stopped_by(request: ConsoleRequest, found: PlacedCampaign) -> tuple[s
     if not campaign.questions:
         return "It has no questions yet.", ("Add questions", f"{LIST}/{campaign.id}/edit")
     if not one.survey:
-        return f"The survey switch of {one.name} is off. Turn it on at the campaign's page first.", None
+        return f"User Feedback is off for {one.name}. Turn it on at the campaign's page first.", None
     live = CampaignFilter(state=CampaignState.LIVE, feature_set_id=campaign.feature_set_id)
     for other in await feedback.list_campaigns(request.deps, request.account_id, live):
         if common := campaign.call_types & other.call_types:
