@@ -62,6 +62,7 @@ async def test_a_feature_set_is_made_with_all_it_shows(deps: Deps, business: Bus
     assert label.logo_sha256.hex() in asked.text
     assert dynamic.name not in asked.text
     assert "User Feedback Run this feature set's live campaigns" in text_of(asked)
+    assert "You cannot change it once the feature set has numbers. Phones show both types alike." in text_of(asked)
     form = {
         "name": "Doorstep",
         "description": "couriers",
