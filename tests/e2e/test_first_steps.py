@@ -133,6 +133,8 @@ def test_a_logo_of_any_size_is_cut_by_the_keyboard(console: ConsoleTabs, size: t
     page.goto("/console/labels/new")
     page.get_by_label("2. Logo").set_input_files(picture(*size, kind))  # type: ignore[arg-type] - a file payload
     expect(page.locator("[data-crop]")).to_be_visible()
+    expect(page.locator("#logo-hint")).to_contain_text("Smaller pictures are enlarged and look blurred.")
+    expect(page.get_by_text("of exactly")).to_have_count(0)
     expect(page.locator("[data-phone-logo]")).to_be_visible()
     cut = sent_logo(page)
     assert (cut.format, cut.size) == ("PNG", (200, 200))

@@ -59,6 +59,7 @@ async def test_every_field_is_judged_at_once_and_a_good_logo_is_kept(
     alice = await alice_of(business, browse)
     empty = await alice.post("/console/labels/new", {})
     assert set(errors_of(empty)) == {"label_type", "logo", "name", "sub_category"}
+    assert text_of(empty).count("pixels") == 1, "the field's hint, which the script replaces"
     refused = await alice.post("/console/labels/new", GOOD | {"name": "x" * 40}, logo=PNG)
     assert errors_of(refused) == {"name": "Label name must be at most 39 characters"}
     kept = refused.text.partition('name="kept_logo" value="')[2][:64]
