@@ -73,6 +73,8 @@ async def test_a_refused_account_and_invitation_keep_what_was_typed(
 ) -> None:
     olive = await browse.as_operator(await make_operator(deps))
     refused = await olive.post(f"{LIST}/new", {"name": "x" * 101, "features": "call_me_back"})
+    assert "Call Me Back offer callbacks after missed calls" in text_of(refused)
+    assert "download" not in text_of(refused), "that is what a key gives"
     assert refused.status_code == 422
     assert "at most 100" in errors_of(refused)["name"]
     assert 'value="call_me_back" checked' in refused.text

@@ -38,6 +38,7 @@ async def test_a_sixth_key_and_a_key_for_nothing_are_refused_and_what_was_typed_
     nothing = await alice.post("/console/keys/new", {"name": "CRM & co"})
     assert nothing.status_code == 422
     assert "features" in errors_of(nothing)
+    assert "Call Me Back download the log of requests" in text_of(nothing)
     assert 'value="CRM &amp; co"' in nothing.text
     unnamed = await alice.post("/console/keys/new", {"name": " ", "features": BOTH})
     assert errors_of(unnamed) == {"name": "Name is required"}

@@ -36,7 +36,15 @@ FEATURES = {
 ACCESS: dict[KeyAccess, str] = {**FEATURES, MANAGEMENT: "Management"}
 """What a key may give access to."""
 
-FEATURE_HINTS: dict[KeyAccess, str] = {
+FEATURE_HINTS = {
+    Feature.CALL_PERSONALISATION: "push call records, with names and reasons of their own",
+    Feature.NUMBER_MANAGEMENT: "list numbers that show an identity in every call",
+    Feature.CALL_ME_BACK: "offer callbacks after missed calls, with a work list and events",
+    Feature.USER_FEEDBACK: "run campaigns with questions after calls, with results and events",
+}
+"""What an account can do that has the feature in its plan."""
+
+ACCESS_HINTS: dict[KeyAccess, str] = {
     Feature.CALL_PERSONALISATION: "push call records, read labels and batches",
     Feature.NUMBER_MANAGEMENT: "list and delist numbers, read numbers and feature sets",
     Feature.CALL_ME_BACK: "download the log of requests",
