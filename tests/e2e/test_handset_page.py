@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, TimeoutError as NotInTime, expect
-from tests.e2e.browsing import CALLER, Demo, Tabs, overflowing, ring, state_of, to_ms_of
+from tests.e2e.browsing import CALLER, Demo, Tabs, overflowing, ring, state_of
 from tests.e2e.serving import until
 
 REASON = "Your parcel arrives today"
@@ -328,36 +328,6 @@ def test_the_wall_shows_all_handsets_live_and_opens_each_large(demo: Demo, tabs:
     expect(card.locator("[data-status]").last).to_have_text("offline")
     card.get_by_role("link").click()
     expect(state_of(page)).to_have_text("offline")
-
-
-def test_the_emulators_page_moves_the_clock_sets_faults_and_seed_and_makes_handsets(demo: Demo, tabs: Tabs) -> None:
-    page = tabs.open("/")
-    page.get_by_role("link", name="Emulator: clock, faults, seed, reset").click()
-    page.get_by_role("spinbutton", name="Requests").fill("2")
-    page.get_by_role("combobox", name="Error").select_option("service-unavailable")
-    page.get_by_role("button", name="Set", exact=True).first.click()
-    expect(page.locator("[data-faults-now]")).to_have_text("the next 2 requests answer 503 service-unavailable")
-    page.get_by_role("button", name="Clear").click()
-    expect(page.locator("[data-faults-now]")).to_have_text("none")
-    page.get_by_role("spinbutton", name="Seed").fill("9007199254740993")
-    page.get_by_role("button", name="Set", exact=True).last.click()
-    expect(page.locator("[data-seed-now]")).to_have_text("Seed now: 9007199254740993")
-    assert demo.http.get("/emulator/v1/seed").json() == {"seed": 9007199254740993}
-    before = to_ms_of(demo.http.get("/emulator/v1/clock").json()["now"]) + 900_000
-    page.get_by_role("button", name="+15 min").click()
-    expect(page.locator("[data-note]")).to_have_text("The clock has moved in every process.")
-    assert to_ms_of(demo.http.get("/emulator/v1/clock").json()["now"]) >= before
-    page.get_by_role("textbox", name="Number").fill("919911888888")
-    page.get_by_role("textbox", name="Script").fill('{"ack_delay_s": 1}')
-    page.get_by_role("button", name="Create").click()
-    line = page.get_by_role("row").filter(has_text="919911888888")
-    expect(line).to_contain_text('{"ack_delay_s":1}')
-    line.get_by_role("button", name="Remove").click()  # Playwright says no to what is asked
-    page.once("dialog", lambda dialog: dialog.accept())
-    line.get_by_role("button", name="Remove").click()
-    expect(line).to_have_count(0)
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert overflowing(page) == []
 
 
 def test_the_example_client_registers_syncs_holds_and_shows(demo: Demo, tabs: Tabs) -> None:

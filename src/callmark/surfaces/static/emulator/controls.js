@@ -133,17 +133,28 @@ onSubmit("seed-form", async (form) => {
   await saying(() => askText("PUT", "seed", `{"seed": ${digits}}`), "Seed set.");
   refresh();
 });
-part("reset").addEventListener("click", async () => {
-  if (
-    !window.confirm(
-      "Delete records, calls, events, emails, sinks and the handsets that you created, and reset the clock and faults?",
-    )
-  )
-    return;
+async function reset(question, body, done) {
+  if (!window.confirm(question)) return;
   say("Resetting…");
-  await change("POST", "reset", {}, "Reset to the initial data.");
+  await change("POST", "reset", body, done);
   refresh();
-});
+}
+
+part("reset").addEventListener("click", () =>
+  reset(
+    "Delete records, calls, events, emails, sinks and the handsets that you created, and reset the clock and faults?",
+    {},
+    "Reset. Accounts, keys, labels and webhooks are still there.",
+  ),
+);
+part("reset-to-seed").addEventListener("click", () =>
+  reset(
+    "Delete everything that was added since the first start, also accounts, people, keys, labels and webhooks, " +
+      "and undo every change?",
+    { to: "seed" },
+    "Reset to the first start.",
+  ),
+);
 onSubmit("handset-form", (form) => send("POST", form));
 part("handset-change").addEventListener("click", () => send("PATCH", part("handset-form")));
 setInterval(tick, 500);
