@@ -178,7 +178,9 @@ def test_a_second_one_stays_up_its_shell_lines_work_when_pasted_and_it_ends(data
                 [WEB[1] or "", "-c", walk], capture_output=True, text=True, check=True, timeout=WITHIN_S
             )
             assert '"status":"success"' in pasted.stdout
-            assert '"name":"Acme Deliveries"' in pasted.stdout
+            assert pasted.stdout.splitlines()[-1].startswith('{"name":"Acme Deliveries",')
+            assert '"why":' in pasted.stdout
+            assert '"offers":' not in pasted.stdout  # longer than the rest together
         _the_client_needs_no_more(data / CREDENTIALS_ENV)
         _the_guide_registers_webhooks(made, data, tmp_path)
         for page in PASTED:

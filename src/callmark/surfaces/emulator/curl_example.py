@@ -21,5 +21,6 @@ curl -sw '\\n' $BASE_URL/v2/clients/$ACCOUNT_ID/dynamic_call_record -H "Authoriz
   \\"caller_number\\":\\"{CALLER}\\", \\"receiver_number\\":\\"{RECEIVER}\\",
   \\"label_id\\":\\"$LABEL_ID\\", \\"dynamic_call_reason\\":\\"Your parcel arrives today\\",
   \\"starts_at\\":${{NOW}}000, \\"ends_at\\":$((NOW + 3600))000 }}"
-curl -sw '\\n' $BASE_URL/emulator/v1/calls --json '{{"caller":"{CALLER}","receiver":"{RECEIVER}","outcome":"answered"}}'
+curl -sw '\\n' $BASE_URL/emulator/v1/calls \\
+  --json '{{"caller":"{CALLER}","receiver":"{RECEIVER}","outcome":"answered"}}' | cut -d, -f1-6
 """
