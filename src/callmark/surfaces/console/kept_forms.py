@@ -89,14 +89,15 @@ class OtherAccountPage(Page, frozen=True):
 
 
 class OtherPersonPage(Page, frozen=True):
-    """A form of another person than is signed in; `onward` is opened once that person is. `form` is what was not kept.
+    """A form of another person than is signed in; `onward` is opened once that person is. It has nothing of the form.
 
-    None where it is kept: nobody but that person sees it.
+    `is_lost`: something was entered and could not be kept.
     """
 
     template: ClassVar[str] = "kit/other_person.html"
-    form: KeptForm | None = None
-    onward: str = ""
+    onward: str
+    is_kept: bool = False
+    is_lost: bool = False
 
 
 class NoFormPage(Page, frozen=True):
@@ -157,13 +158,16 @@ async def keep_for_session(route: ConsoleRoute, request: ConsoleRequest) -> Resp
 
 
 async def _keep_for_other(request: ConsoleRequest, kept: KeptForm, person: Person) -> Response:
-    """Keeps a form for the person whose page it stood on, and says so to who is signed in now."""
+    """Keeps a form for the person whose page it stood on, and says so to who is signed in now.
+
+    Nobody else is shown what is in it, whether it can be kept or not: it may be whole lists of another business.
+    """
     is_known = person != Person()
     if is_known and _typed(kept) and (token := await _hand_over(request, kept, person)):
         return _go(request, f"{KEPT}/{token}")
     if request.is_htmx:  # as for another account
         return await stale_pages.banner(request, 200)
-    return page(request, OtherPersonPage(kept, page_after(kept.page)), 409)
+    return page(request, OtherPersonPage(page_after(kept.page), is_lost=bool(kept.fields)), 409)
 
 
 async def keep_for_account(route: ConsoleRoute, request: ConsoleRequest) -> Response:
@@ -185,7 +189,7 @@ async def show(request: ConsoleRequest) -> Response:
     kept = _opened(request, await handovers.look(*of))
     if kept is None:
         is_others = _opened(request, await handovers.look_at_anothers(*of)) is not None
-        return page(request, OtherPersonPage(onward=request.path) if is_others else NoFormPage(), 404)
+        return page(request, OtherPersonPage(request.path, is_kept=True) if is_others else NoFormPage(), 404)
     if _is_of_other_account(kept, request):
         account = await stale_pages.find_named(request, kept.account_id)
         return page(request, OtherAccountPage(kept, account, request.path, is_kept=True))
