@@ -9,6 +9,7 @@ from typing import LiteralString
 import pytest
 from tests.support.engines import Engines, empty_database, migrated_to
 from tests.support.pooler import pooled_by_transactions
+from tests.support.stopped_processes import suspended
 from tools.schema_dump import FILE, dump
 
 from callmark.kit.clock import SystemClock
@@ -110,6 +111,47 @@ async def test_no_lock_of_a_migration_is_left_with_a_session_that_outlives_it(em
         assert await migrate.migrate(dsn, SystemClock(), alone=True)
         async with connect(empty) as tx:
             assert await tx.fetchval("SELECT pg_try_advisory_lock($1)", migrate.LOCK)
+
+
+async def test_a_lock_that_another_session_has_at_the_end_shows_such_a_pooler(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await migrate.migrate(empty, SystemClock())
+    losing = migrate.Migration(migrate.head() + 1, "pre", "lose", f"SELECT pg_advisory_unlock({migrate.LOCK})")
+    steps = [*migrate.migrations(), losing]
+    monkeypatch.setattr(migrate, "migrations", lambda: steps)
+    monkeypatch.setattr(migrate, "head", lambda: losing.number)
+    with pytest.raises(EngineRefuses) as caught:
+        await migrate.migrate(empty, SystemClock())
+    assert "not in session mode" in caught.value.reason
+
+
+class StoppedClock(SystemClock):
+    """Whose first pause does not end."""
+
+    def __init__(self) -> None:
+        self.pauses = asyncio.Event()
+
+    async def sleep(self, duration: timedelta) -> None:
+        self.pauses.set()
+        await super().sleep(duration * 1_000)
+
+
+async def test_a_migration_that_is_cancelled_in_its_pause_does_not_wait_for_a_silent_server(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "_UNLOCK_WITHIN_S", 0.05)
+    await migrated_to(empty, 18)
+    clock = StoppedClock()
+    async with connect(empty) as holder, holder.transaction():
+        await holder.execute("LOCK TABLE webhook IN ACCESS SHARE MODE")
+        migrating = asyncio.create_task(migrate.migrate(empty, clock))
+        await clock.pauses.wait()
+        pid = await holder.fetchval("SELECT pid FROM pg_stat_activity WHERE application_name = 'callmark migrate'")
+        with suspended([pid]):
+            migrating.cancel()
+            _, left = await asyncio.wait([migrating], timeout=60)  # it would wait as long as the server is silent
+        assert not left
 
 
 async def test_a_restore_that_has_locked_the_tables_is_waited_for(empty: str) -> None:

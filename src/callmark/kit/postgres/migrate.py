@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from importlib import resources
 from typing import LiteralString
@@ -14,6 +14,7 @@ from callmark.kit.clock import Clock
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import DatabaseConnection, Row, Tx, connect, own_names
+from callmark.kit.postgres.faults import not_in_session_mode
 from callmark.kit.postgres.pooling import check_sessions
 from callmark.kit.postgres.session import UNTIMED
 
@@ -43,6 +44,7 @@ _TABLE: LiteralString = (
 _LOCK_WAIT: LiteralString = "2s"
 """Less than a real-time push has: it waits behind us."""
 _PAUSE = timedelta(seconds=1)
+_UNLOCK_WITHIN_S = 2
 _LOCKED = (
     "migration {step.number:04d} ({step.name}) was not run, because it waits for {holders}. Steps before it are done."
     " Try again when that has ended; the platform can run meanwhile"
@@ -149,25 +151,39 @@ async def _nothing_to_do(tx: Tx, phase: str | None, tell: Tell) -> bool:
 async def _locked(tx: Tx, clock: Clock, deadline: float, tell: Tell) -> AsyncGenerator[None]:
     """The lock of those that change the schema, given back at the end: a pooler keeps the session and what it holds.
 
-    Raises as `_lock`.
+    Raises as `_wait_for_lock`; and EngineRefuses where it was another session that had it at the end.
     """
-    await _lock(tx, clock, deadline, tell)
+    await _wait_for_lock(tx, "SELECT pg_try_advisory_lock($1)", clock, deadline, tell)
     try:
         yield
-    finally:
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # it went with the connection
-            await tx.execute("SELECT pg_advisory_unlock($1)", LOCK)
+    except BaseException:
+        await _unlock(tx)
+        raise
+    if not await _unlock(tx):
+        raise not_in_session_mode()
+
+
+async def _unlock(tx: Tx) -> bool:
+    """Gives the lock back; False where this session did not have it. A server that is silent keeps it no longer."""
+    try:
+        rows = await tx.fetch("SELECT pg_advisory_unlock($1) AS is_ours", LOCK, timeout=_UNLOCK_WITHIN_S)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        return True  # it goes with the connection
+    return bool(rows[0]["is_ours"])
 
 
 async def wait_until_free(tx: Tx, clock: Clock, within: timedelta) -> None:
-    """Returns when no other process migrates or restores. Raises SetupError when one still does after that time."""
-    async with _locked(tx, clock, asyncio.get_running_loop().time() + within.total_seconds(), _nobody):
-        pass
+    """Returns when no other process migrates or restores. Raises SetupError when one still does after that time.
+
+    Outside a transaction it holds nothing afterwards: its lock is one of its statement.
+    """
+    deadline = asyncio.get_running_loop().time() + within.total_seconds()
+    await _wait_for_lock(tx, "SELECT pg_try_advisory_xact_lock($1)", clock, deadline, _nobody)
 
 
-async def _lock(tx: Tx, clock: Clock, deadline: float, tell: Tell) -> None:
+async def _wait_for_lock(tx: Tx, locking: LiteralString, clock: Clock, deadline: float, tell: Tell) -> None:
     """Returns when no other process migrates or restores. Raises SetupError when one still does at the deadline."""
-    while not await tx.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+    while not await tx.fetchval(locking, LOCK):
         holder = await _holder(tx)
         if asyncio.get_running_loop().time() > deadline:
             raise SetupError(
