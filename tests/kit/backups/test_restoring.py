@@ -22,6 +22,7 @@ from tests.support.due_work import run_due_once
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.factories import Sent, make_label, phone, submit_batch
 from tests.support.opened_deps import PATIENT_S
+from tests.support.pooler import pooled_by_transactions
 from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
@@ -35,7 +36,7 @@ from callmark.kit.backups import restoring
 from callmark.kit.backups.restoring import check_idle, holds_anything, restore_backup
 from callmark.kit.backups.snapshot import COUNTED
 from callmark.kit.clock import SystemClock
-from callmark.kit.errors import SetupError
+from callmark.kit.errors import EngineRefuses, SetupError
 from callmark.kit.heartbeats import connected_kinds
 from callmark.kit.installation import held_since
 from callmark.kit.postgres.database import connect, own_names
@@ -214,6 +215,19 @@ async def test_a_migration_that_does_not_end_is_named_and_nothing_is_restored(
         with pytest.raises(SetupError, match=rf"because callmark migrate \(process {pid}, for \d+ s\) migrates"):
             await restore_backup(empty, archive, SystemClock(), as_copy=False)
         assert not await holds_anything(stuck)
+
+
+async def test_through_a_pooler_in_transaction_mode_nothing_is_restored(
+    engines: Engines, empty: str, tmp_path: Path
+) -> None:
+    archive = await backed_up(engines.dsn, tmp_path / "b.tar")
+    async with pooled_by_transactions(empty) as dsn:
+        with pytest.raises(EngineRefuses) as caught:
+            async with asyncio.timeout(60):  # psql would wait for its turn without end
+                await restore_backup(dsn, archive, SystemClock(), as_copy=False)
+    assert "not in session mode" in caught.value.reason
+    async with connect(empty) as tx:
+        assert not await holds_anything(tx)
 
 
 KILLED = """

@@ -27,6 +27,7 @@ from callmark.kit.postgres.migrate import (
     record_of,
     wait_until_free,
 )
+from callmark.kit.postgres.pooling import check_sessions
 from callmark.kit.postgres.session import UNTIMED
 
 COPIES_SINCE = 22
@@ -109,13 +110,14 @@ async def restore_backup(  # noqa: PLR0913 - what a restore can be asked for, al
     `as_copy` makes it an installation of its own that sends nothing (`kit.installation`), else it takes the place of
     the one that was backed up. With `replace` everything that the schema holds is dropped. `also` is
     SQL that runs at the end, in the same transaction. `note` gets the bytes of the dump that were read. Gives the id of
-    the installation that is there now. Raises SetupError.
+    the installation that is there now. Raises SetupError, and EngineRefuses behind a pooler that keeps no sessions.
     """
     manifest = archive.manifest
     steps = _steps(manifest, migrate=migrate)
     last = _last(set(manifest.migrations) | {step.number for step in steps}, as_copy=as_copy)
     dsn = await dsn_of_primary(dsn)
     async with connect(dsn) as tx:
+        await check_sessions(dsn, tx)
         await _check_target(tx, manifest)
         await wait_until_free(tx, real, FREE_WITHIN)
         server = await server_of(tx, dsn, programs, oldest=manifest.pg_dump)
