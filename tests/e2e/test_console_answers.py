@@ -39,7 +39,7 @@ def test_a_webhook_is_made_tested_repaired_and_deleted(console: ConsoleTabs) -> 
     make_webhook(page, f"{console.demo.http.base_url}/emulator/v1/sinks/shop?key=s%2fecret")
     page.get_by_role("link", name="Test Webhook").click()
     check_page(page)
-    page.get_by_role("button", name="Test URL").click()
+    page.get_by_role("button", name="Send test event").click()
     expect(page.get_by_text("the answer was 500")).to_be_visible()
     expect(page.get_by_text("<h1>Broken</h1>")).to_be_visible()
     check_page(page)

@@ -107,7 +107,9 @@ async def locale(tx: Tx) -> CheckResult:
     recorded, present = row["recorded"], row["present"]
     if recorded in {None, present}:
         return CheckResult(
-            "database locale", ok=True, detail=f"version {recorded}" if recorded else "it has no version"
+            "database locale",
+            ok=True,
+            detail=f"version {recorded}" if recorded else "this locale has no version, so its order cannot change",
         )
     detail = f"indexes are in the order of version {recorded}, and the system's is {present or 'unknown'}"
     advice = (
@@ -118,9 +120,9 @@ async def locale(tx: Tx) -> CheckResult:
 
 
 async def outgoing(tx: Tx) -> CheckResult:
-    """Whether webhooks and mails are sent; that a copy sends none is as it should be."""
+    """Whether webhooks and emails are sent; that a copy sends none is as it should be."""
     held_at = await held_since(tx)
-    return CheckResult("outgoing", ok=True, detail=told_held(held_at) if held_at else "webhooks and mails are sent")
+    return CheckResult("outgoing", ok=True, detail=told_held(held_at) if held_at else "webhooks and emails are sent")
 
 
 class OpenConnections(msgspec.Struct, frozen=True):

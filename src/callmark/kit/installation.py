@@ -46,7 +46,7 @@ async def why_mails_wait(tx: Tx, settings: Settings) -> str:
 def told_held(since: datetime) -> str:
     """What operators read about that."""
     return (
-        f"nothing is sent since {iso_ms(since)}, no webhook and no mail: this is a copy."
+        f"nothing is sent since {iso_ms(since)}, no webhook and no email: this is a copy."
         " `callmark installation release` ends that"
     )
 

@@ -28,7 +28,7 @@ from callmark.surfaces.cli.options import data_option, json_option, yes_option
 from callmark.terminal import Output, Row
 
 Answer = TypeVar("Answer")
-_RELEASE = "Nothing is sent until `callmark installation release`: no webhook, no mail."
+_RELEASE = "Nothing is sent until `callmark installation release`: no webhook, no email."
 
 
 class _Reached(Struct, frozen=True):
@@ -64,7 +64,7 @@ def renew(data: Path | None, *, yes: bool, as_json: bool) -> None:
     For a database that was restored or copied while the original still runs. Stop what runs on the copy first.
     """
     _ask(
-        "It gets a new id, and sends no webhook and no mail until it is released. Renew the copy? Never do this to the"
+        "It gets a new id, and sends no webhook and no email until it is released. Renew the copy? Never do this to the"
         " original, whose handsets would lose it.",
         yes=yes,
     )
@@ -103,9 +103,9 @@ def release(data: Path | None, *, drop: bool, yes: bool, as_json: bool) -> None:
     """Let a copy send: what waits, and what comes."""
     state = _run(data, _look)
     _ask(
-        f"Delete every webhook of every account and {state.waiting_mails} mails, then send what comes?"
+        f"Delete every webhook of every account and {state.waiting_mails} emails, then send what comes?"
         if drop
-        else f"Send {state.waiting_deliveries} deliveries and {state.waiting_mails} mails that wait, and what comes?",
+        else f"Send {state.waiting_deliveries} deliveries and {state.waiting_mails} emails that wait, and what comes?",
         yes=yes,
     )
 
@@ -115,7 +115,7 @@ def release(data: Path | None, *, drop: bool, yes: bool, as_json: bool) -> None:
             dropped = await installations.release(reached.tx, now, by=operator_at_terminal(), drop=drop)
         return {"deleted_webhooks": dropped.webhooks, "deleted_mails": dropped.mails}
 
-    Output(as_json=as_json).item(_run(data, work), "The installation sends webhooks and mails.")
+    Output(as_json=as_json).item(_run(data, work), "The installation sends webhooks and emails.")
 
 
 def _ask(question: str, *, yes: bool) -> None:

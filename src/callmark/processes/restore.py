@@ -159,6 +159,6 @@ _KEY_MISSING = (
     " without the key no webhook can be signed. If it is lost, run `callmark secret-key reset`."
 )
 _COPY = (
-    "It is a copy with an id of its own. Nothing is sent until `callmark installation release`: no webhook, no mail."
+    "It is a copy with an id of its own. Nothing is sent until `callmark installation release`: no webhook, no email."
     " It signs no calls. To take the place of an installation that is gone, restore with --same-installation."
 )

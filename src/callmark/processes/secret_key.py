@@ -98,7 +98,7 @@ def reset(data: Path | None, *, yes: bool) -> None:
         click.echo(
             "Every webhook of every account gets a new secret. Receivers that verify signatures will refuse events"
         )
-        click.echo("until their admins rotate the secret; mails tell them how. Download links stop working.")
+        click.echo("until their admins rotate the secret; emails tell them how. Download links stop working.")
         click.echo("Calls are no longer signed until you run `callmark stir root create` or import certificates.")
         click.echo(
             "If the key is not lost but only missing here, put it back instead. To replace a key you have, use rotate."

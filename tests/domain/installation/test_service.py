@@ -229,7 +229,7 @@ async def test_a_restore_says_both_in_one_statement(deps: Deps) -> None:
 
 async def test_a_held_installation_is_ready_and_says_so(deps: Deps, monkeypatch: pytest.MonkeyPatch) -> None:
     async with deps.db.connection() as tx:
-        assert (await checks.outgoing(tx)).detail == "webhooks and mails are sent"
+        assert (await checks.outgoing(tx)).detail == "webhooks and emails are sent"
         await renewed(deps)
         assert "callmark installation release" in (await checks.outgoing(tx)).detail
     monkeypatch.setattr(health, "ANSWER_WITHIN_S", 60)

@@ -200,13 +200,17 @@ async def test_results_are_bars_with_their_figures_and_stars(
     deps: Deps, business: Business, browse: Visitors, listed: Listed
 ) -> None:
     questions, alice = await live(deps, listed), await browse.as_member(business.admin)
-    for said in (("Yes", "fine"), ("Yes",), ("No",)):
+    await answers(deps, listed, questions, "Yes")
+    shown = text_of(await alice.get(f"{LIST}/{questions.id}"))
+    assert "No answers in free text" in shown
+    assert "view answers" not in shown
+    for said in (("Yes", "fine"), ("No",)):
         await answers(deps, listed, questions, *said)
     shown = await alice.get(f"{LIST}/{questions.id}")
     assert "Yes 2 67%" in text_of(shown)
     assert "No 1 33%" in text_of(shown)
     assert '<rect width="67%"' in shown.text
-    assert "1 answer in free text" in text_of(shown)
+    assert "1 answer in free text: view answers" in text_of(shown)
     await feedback.end_campaign(deps, business.account.id, questions.id, by=ALICE)
     rating = await live(deps, listed, CampaignType.CALL_RATING)
     for said in ("5", "4", "4"):

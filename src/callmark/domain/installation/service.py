@@ -69,7 +69,7 @@ async def release(tx: Tx, now: datetime, *, by: Actor, drop: bool = False) -> Dr
     `now` is of the product clock. Raises Conflict when it is not held.
     """
     if not await queries.update_released(tx):
-        raise Conflict("nothing is held: this installation sends its webhooks and mails")
+        raise Conflict("nothing is held: this installation sends its webhooks and emails")
     dropped = Dropped(0, 0)
     if drop:
         await alerts.drop_channels(tx)

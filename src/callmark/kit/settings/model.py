@@ -255,7 +255,7 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
     ] = None
     smtp_host: Annotated[
         str,
-        Meta(description="Mail server for outgoing mail; while unset, mails wait. The emulator shows them instead."),
+        Meta(description="Mail server for outgoing emails; while unset, emails wait. The emulator shows them instead."),
     ] = ""
     smtp_port: Annotated[
         int, Meta(ge=0, le=65535, description="Port of the mail server; 0: 587, 465 or 25, depending on `smtp_tls`.")
@@ -267,7 +267,7 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
     smtp_user: Annotated[str, Meta(description="User name for the mail server; unset: no login.")] = ""
     smtp_password: Annotated[Secret | None, Meta(description="Password of that user.")] = None
     mail_from: Annotated[
-        str, Meta(description="Sender of mails, such as `Callmark <no-reply@example.com>`; required with `smtp_host`.")
+        str, Meta(description="Sender of emails, such as `Callmark <no-reply@example.com>`; required with `smtp_host`.")
     ] = ""
     emulator: Annotated[
         bool, Meta(description="Emulator mode: movable clock, virtual handsets, control API. For development only.")

@@ -99,7 +99,7 @@ def _check_sender(settings: "Settings") -> None:
         except ValueError as exc:
             raise SetupError(f"CALLMARK_MAIL_FROM is invalid: {exc}") from exc
     elif settings.smtp_host:
-        raise SetupError("CALLMARK_SMTP_HOST is set, but CALLMARK_MAIL_FROM is not; set it to the sender of mails")
+        raise SetupError("CALLMARK_SMTP_HOST is set, but CALLMARK_MAIL_FROM is not; set it to the sender of emails")
 
 
 def _check_number_codes(settings: "Settings") -> None:
