@@ -161,6 +161,7 @@ async def test_a_batch_shows_its_funnel_and_its_records_by_outcome(
     shown = await alice.get(path)
     assert "Batch of 62 records" in text_of(shown)
     assert "Not a user of the app (60)" in text_of(shown)
+    assert "Sent 0 sent to the handset Pushed 0 confirmed by the handset" in text_of(shown)
     bad = text_of(await alice.get(path, state="invalid"))
     assert "Receiver number is not a phone number" in bad
     assert "Position 61" not in bad

@@ -113,7 +113,7 @@ def _stages(days: DailyFigures) -> list[Stage]:
     return [
         stage("Accepted", "records accepted today", today.accepted, f"/console/batches{since}"),
         stage("Valid", "records without faults", today.valid),
-        stage("Pushed", "delivered to the handset", today.pushed, f"/console/records{since}&state=success"),
+        stage("Pushed", "confirmed by the handset", today.pushed, f"/console/records{since}&state=success"),
         stage("Shown", "displayed during a call", today.shown),
         stage("Answered", "calls answered", today.answered),
     ]
