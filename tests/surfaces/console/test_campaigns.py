@@ -207,8 +207,8 @@ async def test_results_are_bars_with_their_figures_and_stars(
     for said in (("Yes", "fine"), ("No",)):
         await answers(deps, listed, questions, *said)
     shown = await alice.get(f"{LIST}/{questions.id}")
-    assert "Yes 2 67%" in text_of(shown)
-    assert "No 1 33%" in text_of(shown)
+    assert "Yes 2 · 67 %" in text_of(shown)
+    assert "No 1 · 33 %" in text_of(shown)
     assert '<rect width="67%"' in shown.text
     assert "1 answer in free text: view answers" in text_of(shown)
     await feedback.end_campaign(deps, business.account.id, questions.id, by=ALICE)
@@ -218,7 +218,7 @@ async def test_results_are_bars_with_their_figures_and_stars(
     shown = await alice.get(f"{LIST}/{rating.id}")
     assert 'aria-label="4.3 of 5 stars on average"' in shown.text
     assert '<svg class="an-lit" width="104.0"' in shown.text  # 4.33 of 5 stars that are 24 wide each
-    assert "5 1 33%" in text_of(shown)
+    assert "5 1 · 33 %" in text_of(shown)
 
 
 async def test_answers_are_listed_by_pages_and_downloaded(

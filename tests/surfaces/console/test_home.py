@@ -29,7 +29,7 @@ async def test_home_says_how_today_goes_and_a_number_leads_to_its_list_where_the
     clock.advance(timedelta(hours=1))
     home = await alice.get("/console")
     text = text_of(home)
-    assert "Accepted 4 records accepted today Valid 3 records without faults · 75 %" in text
+    assert "Accepted 4 records accepted today Valid 3 records without faults · 75 % of accepted" in text
     assert "Shown 1 displayed during a call" in text
     assert "Not a user of the app 3 Invalid input 1" in text
     assert "0 new requests" in text

@@ -28,7 +28,7 @@ from callmark.domain.policy.model import Action
 from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
-from callmark.kit.text import NO_BREAK, share
+from callmark.kit.text import share
 from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.campaign_builder import (
     LIST,
@@ -310,7 +310,7 @@ def _bars(counts: Mapping[str, int]) -> list[Bar]:
         Bar(
             label,
             count,
-            share(count, whole).replace(NO_BREAK, ""),
+            share(count, whole),
             round(100 * count / whole) if whole else 0,
         )
         for label, count in counts.items()
