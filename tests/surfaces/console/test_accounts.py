@@ -287,7 +287,7 @@ async def test_limits_are_set_in_a_form_that_shows_the_defaults(
     assert (await actions_of(deps, business.account.id)).count("account.limits_changed") == 1
     alice = await browse.as_member(business.admin)
     usage = await alice.get("/console/usage")
-    assert "Batches (v2 and v3): 30 per minute" in text_of(usage)
+    assert "Batches (v2 and v3), per minute: 30" in text_of(usage)
     assert "of 7" in text_of(usage)
     await olive.post(f"{url_of(business)}/limits", {"batch": ""})
     assert (await accounts.get_account(deps, business.account.id)).limits.own == {}

@@ -45,6 +45,7 @@ async def test_requests_are_counted_per_token_and_bucket_as_long_as_their_window
         await credentials.admit(deps, token, account, feature=Feature.CALL_PERSONALISATION, bucket=bucket)
     alice = await browse.as_member(business.admin)
     page = text_of(await alice.get(USAGE))
+    assert "Real time, per second Batches (v2 and v3), per minute" in page
     assert "3 of 100" in page
     assert "1 of 60" in page
     clock.advance(timedelta(seconds=2))
