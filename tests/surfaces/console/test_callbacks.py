@@ -234,12 +234,16 @@ async def test_a_configuration_is_kept_as_it_was_typed_and_removed(
     shown = (await paul.get(url)).text
     assert 'value="Last mile calls"' in shown
     assert "novalidate" not in shown  # without scripts the browser stops what it would send as empty
-    sent = {"name": "Weekday callbacks", "slot_picker": "on", "time_zone": "Asia/Kolkata", **WEEK}
+    sent = {"name": "Weekday callbacks", "slot_picker": "on", "time_zone": "Asia/Calcutta", **WEEK}
     done = await paul.follow(await paul.post(url, sent))
+    assert "Asia/Kolkata" in text_of(done)
     assert "Mon 10:00-14:00,15:00-18:00; Sat 20:00-24:00" in text_of(done).replace("\N{EN DASH}", "-")
     config = await callbacks.get_config(deps, business.account.id, listed.feature_set_id)
     assert hours_text(config.hours) == "mon 10:00-14:00,15:00-18:00; sat 20:00-24:00"
+    assert config.time_zone.key == "Asia/Calcutta"
     again = await paul.get(url)
+    assert '<option value="Asia/Kolkata" selected>' in again.text
+    assert "Asia/Calcutta" not in again.text
     assert re.search(r'value="15:00"\s+aria-label="Monday, opening 2, from"', again.text)
     assert 'value="00:00" aria-label="Saturday, opening 1, to"' in again.text
     assert "cannot choose a time" in text_of(await paul.get(f"{url}/delete"))

@@ -16,7 +16,7 @@ from callmark.domain.personalisation.search.service import BatchFilter, FoundBat
 from callmark.domain.policy.model import Action
 from callmark.instants import midnight
 from callmark.kit.ids import id_part
-from callmark.kit.zones import time_zone
+from callmark.kit.zones import presently_named, time_zone
 from callmark.surfaces.console import consequences
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
@@ -61,7 +61,8 @@ class BatchDetailsPage(Page, frozen=True):
 async def show_batches(request: ConsoleRequest) -> Response:
     """All batches, by date and state."""
     since, until, state = read_day(request.query("since")), read_day(request.query("until")), request.query("state")
-    zone = time_zone(request.query("zone"), "zone") if request.query("zone") else request.zone
+    named = request.query("zone")
+    zone = presently_named(time_zone(named, "zone")) if named else request.zone
     wanted = BatchFilter(
         midnight(since, zone) if since else None,
         midnight(until + timedelta(days=1), zone) if until else None,

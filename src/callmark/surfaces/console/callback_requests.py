@@ -31,7 +31,7 @@ from callmark.domain.policy.model import Action
 from callmark.instants import read_instant
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
-from callmark.kit.zones import utc_zone
+from callmark.kit.zones import presently_named, utc_zone
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
@@ -115,7 +115,7 @@ async def show_list(request: ConsoleRequest) -> Response:
     names = await visible_sets.list_names(deps, account_id, scope)
     shown = found[:_PAGE]
     configs = await callbacks.find_configs(deps, account_id, {one.feature_set_id for one in shown})
-    zones = {set_id: one.time_zone for set_id, one in configs.items()}
+    zones = {set_id: presently_named(one.time_zone) for set_id, one in configs.items()}
     again = await work_list.asked_again(deps, account_id, scope, shown)
     return page(
         request,

@@ -19,7 +19,7 @@ from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import ChangedMeanwhile, InvalidInput
-from callmark.kit.zones import time_zone
+from callmark.kit.zones import present_name, time_zone
 from callmark.record_rules.same_names import folded
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
@@ -59,7 +59,8 @@ class ConfigsPage(Page, frozen=True):
     """A page of the feature sets of the actor's place, each with its hours in words."""
 
     template: ClassVar[str] = "callbacks/list.html"
-    found: list[tuple[ConfiguredSet, str]]
+    found: list[tuple[ConfiguredSet, str, str]]
+    """With the hours and the zone of each, empty without a configuration."""
     text: str
     url: str
     next: str
@@ -104,7 +105,12 @@ async def show_list(request: ConsoleRequest) -> Response:
     sets = await visible_sets.find_each(*of, ids, request.by.scope)
     configs = await callbacks.find_configs(*of, ids)
     found = [ConfiguredSet(sets[id_], configs.get(id_)) for id_ in ids if id_ in sets]
-    shown = [(one, display_names.hours(one.config.hours) if one.config else "") for one in found]
+    shown = [
+        (one, display_names.hours(one.config.hours), present_name(one.config.time_zone.key))
+        if one.config
+        else (one, "", "")
+        for one in found
+    ]
     return page(request, ConfigsPage(shown, text, LIST, part.next, part.first))
 
 
@@ -204,7 +210,7 @@ def _filled(request: ConsoleRequest, found: ConfiguredSet) -> Form:
     form = Form.stored(
         name=config.name if config else found.own.feature_set.name,
         slot_picker="on" if config and config.slot_picker else "",
-        time_zone=config.time_zone.key if config else request.zone.key,
+        time_zone=present_name(config.time_zone.key) if config else request.zone.key,
         hours=_text_of(Form(rows)),
         **{_IS_THERE: "on" if config else ""},
     )

@@ -10,6 +10,7 @@ from msgspec import Struct
 from callmark.domain.log_downloads.model import DownloadLink, FileFormat
 from callmark.instants import midnight
 from callmark.kit.errors import InvalidInput
+from callmark.kit.zones import present_name
 from callmark.surfaces.console.request import Form
 from callmark.zone_data import zone_names
 
@@ -86,8 +87,9 @@ def _day(form: Form, name: str) -> date:
 
 
 def zone_options() -> list[tuple[str, list[tuple[str, str]]]]:
-    """The names of time zones for a choice, by region: `Asia/Kolkata` under Asia."""
-    named = sorted((name for name in zone_names() if "/" in name and not name.startswith("Etc/")), key=str.casefold)
+    """The present names of time zones for a choice, by region: `Asia/Kolkata` under Asia."""
+    present = {present_name(name) for name in zone_names()}
+    named = sorted((name for name in present if "/" in name and not name.startswith("Etc/")), key=str.casefold)
     regions = groupby(named, key=lambda name: name.partition("/")[0])
     return [
         ("Universal", [("UTC", "UTC")]),

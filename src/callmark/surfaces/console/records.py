@@ -21,7 +21,7 @@ from callmark.domain.signed_calls.service import calls_on_network
 from callmark.instants import midnight
 from callmark.kit.ids import id_part
 from callmark.kit.phone import PhoneNumber, without_exit_code, without_separators
-from callmark.kit.zones import time_zone
+from callmark.kit.zones import presently_named, time_zone
 from callmark.record_rules.fields import Field
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
@@ -70,7 +70,7 @@ class ResolvePage(Page, frozen=True):
 async def show_records(request: ConsoleRequest) -> Response:
     """The latest records, or those of a receiver, of a caller, of an outcome, or since a day."""
     form = Form.of(**{name: request.query(name).strip() for name in _FILTERS})
-    zone = time_zone(form.text("zone"), "zone") if form.text("zone") else request.zone
+    zone = presently_named(time_zone(form.text("zone"), "zone")) if form.text("zone") else request.zone
     wanted = _wanted(form, zone)
     found, after = FoundRecords([], None), decode_key(request.query("after"), RecordPosition)
     if not form.errors:

@@ -24,7 +24,7 @@ from callmark.kit.choices import SetChange
 from callmark.kit.errors import AppError, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits, without_exit_code
-from callmark.kit.zones import utc_zone
+from callmark.kit.zones import presently_named, utc_zone
 from callmark.surfaces.console import cookies, display_names
 from callmark.surfaces.console.bodies import LargeFile
 from callmark.tables.phones import plain_text
@@ -221,7 +221,7 @@ class ConsoleRequest(Struct, dict=True):
     @property
     def zone(self) -> ZoneInfo:
         """In which zone the visitor's pages show times; UTC when nobody is signed in."""
-        return self.session.zone if self.session else UTC
+        return presently_named(self.session.zone) if self.session else UTC
 
     @property
     def form(self) -> Form:

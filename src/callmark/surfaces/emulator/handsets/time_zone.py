@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.zones import time_zone as zone_named
+from callmark.kit.zones import present_name, time_zone as zone_named
 from callmark.zone_data import zone_names
 
 UNKNOWN = "UTC"
@@ -29,4 +29,4 @@ def zone_of(phone: PhoneNumber) -> str:
         found = timezone.time_zones_for_geographical_number(number)
     zones = [name for name in found if name in zone_names()]
     clocks = {tuple(at.astimezone(zone_named(name)).utcoffset() for at in (_IN_WINTER, _IN_SUMMER)) for name in zones}
-    return zones[0] if len(clocks) == 1 else UNKNOWN
+    return present_name(zones[0]) if len(clocks) == 1 else UNKNOWN
