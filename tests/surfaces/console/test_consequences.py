@@ -41,6 +41,12 @@ def test_numbers() -> None:
         "Its 1,200 numbers show nothing from the next call.",
     ]
     assert consequences.numbers_hidden(1)[1].startswith("It stays listed")
+    unless = "nothing unless a call record or an API request announces the call."
+    assert [consequences.numbers_need_announcing(number) for number in (0, 1, 1200)] == [
+        "You have no listed numbers, so no call changes.",
+        f"From the next call, your listed number shows {unless}",
+        f"From the next call, your 1,200 listed numbers show {unless}",
+    ]
     assert [consequences.numbers_move(number) for number in (0, 1, 2)] == [
         "It has no numbers, so no call changes.",
         "Its number moves with it and shows the same as before.",

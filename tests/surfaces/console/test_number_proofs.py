@@ -317,3 +317,14 @@ async def test_the_settings_have_the_switch_for_announced_calls(
     assert 'name="announced_calls_only"' in (await alice.get("/console/settings")).text
     await alice.post("/console/settings", {"name": "Acme"})
     assert not await is_on()
+
+    await list_in(deps, business, await make_set(deps, business), *phones(1))
+    switched = {"name": "Acme Ltd", "announced_calls_only": "on", "requires_code": ""}
+    asked = await alice.follow(await alice.post("/console/settings", switched))
+    assert "The other changes were saved." in text_of(asked)
+    assert "From the next call, your listed number shows nothing unless a call record" in text_of(asked)
+    assert not await is_on()
+    await alice.post("/console/settings/announced-calls")
+    assert await is_on()
+    again = await alice.post("/console/settings", {"name": "Acme Ltd", "announced_calls_only": "on"})
+    assert again.headers["location"] == "/console/settings"

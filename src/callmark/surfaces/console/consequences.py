@@ -59,6 +59,14 @@ def numbers_stop(number: int) -> str:
     return f"{_first(number, 'number')} {shows} nothing afterwards."
 
 
+def numbers_need_announcing(number: int) -> str:
+    """Before an account's identities show in announced calls only."""
+    if number == 0:
+        return "You have no listed numbers, so no call changes."
+    what = "listed number shows" if number == 1 else f"{number:,} listed numbers show"
+    return f"From the next call, your {what} nothing unless a call record or an API request announces the call."
+
+
 def offers_stop(number: int) -> str:
     """Before Call Me Back is taken from an account where that many feature sets offer it."""
     if number == 0:
