@@ -209,7 +209,10 @@ async def schema(tx: Tx) -> CheckResult:
     if newer := await newer_steps(tx):
         detail = f"at {number}, newer than this version, which knows {head()}"
         if all(step.phase == "pre" for step in newer):
-            advice = "Update Callmark on this host before `callmark migrate --phase post` runs."
+            advice = (
+                "Update Callmark on this host before `callmark migrate --phase post` runs. Until then it exports and"
+                " erases nothing of what is kept about a person: erasures wait for a worker of the newer version."
+            )
             return CheckResult("schema", ok=True, detail=f"{detail} and works beside it", advice=advice)
         return CheckResult("schema", ok=False, detail=detail, advice="Update Callmark on this host.")
     if number < needed():

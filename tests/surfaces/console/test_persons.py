@@ -41,6 +41,14 @@ async def test_a_number_is_exported_and_erased(deps: Deps, olive: Browser) -> No
     assert (await service.get_erasure(deps, made.id)).rows == 1
 
 
+async def test_an_export_that_would_lack_a_newer_versions_tables_is_refused(deps: Deps, olive: Browser) -> None:
+    async with deps.db.transaction() as tx:
+        await tx.execute("INSERT INTO schema_migration VALUES (9999, 'tomorrow', now(), 'pre')")
+    page = await olive.post(f"{URL}/export", {"number": NUMBER})
+    assert page.status_code == 409
+    assert "An export would not be whole: the database is at migration 9999" in text_of(page)
+
+
 _WRONG: tuple[tuple[str, dict[str, str], str], ...] = (
     ("export", {"number": "12"}, "number"),
     ("erase", {"number_to_erase": "", "number_again": ""}, "number_to_erase"),

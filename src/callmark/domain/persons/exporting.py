@@ -20,8 +20,10 @@ from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.queries import FoundRow, SearchedTable
 from callmark.domain.persons.spellings import decode, read_json
 from callmark.domain.policy.model import Actor
+from callmark.kit.errors import Conflict, SetupError
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
+from callmark.kit.postgres.migrate import check_steps
 from callmark.kit.tasks import to_the_end
 
 _SILENT_S = 10.0
@@ -45,13 +47,22 @@ async def export_person(deps: Deps, number: PhoneNumber, *, by: Actor) -> Person
     """Everything that an erasure would take, in every table; nothing is changed. Reads the whole database.
 
     The audit log has it before anything is handed on, because a client that disconnects, or kills this process,
-    keeps what was sent until then. How many rows were read is noted at its end.
+    keeps what was sent until then. How many rows were read is noted at its end. Raises Conflict beside a newer version,
+    whose tables it would not look into.
     """
     async with deps.db.transaction() as tx:
+        await _check_tables(tx)
         listed = await queries.is_listed(tx, number)
         await _note(tx, deps, number, by, AuditAction.PERSON_EXPORT_BEGUN)
     found = _parts(deps, NumberMask(number, keeps_business=listed), by, is_listed=listed)
     return PersonExport(number, deps.clock.now(), listed, found)
+
+
+async def _check_tables(tx: Tx) -> None:
+    try:
+        await check_steps(tx, beside=False)
+    except SetupError as exc:
+        raise Conflict(f"an export would not be whole: {exc.message}") from exc
 
 
 def _by_name(table: SearchedTable) -> tuple[str, str]:

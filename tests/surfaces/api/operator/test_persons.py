@@ -55,6 +55,14 @@ async def test_a_number_is_exported_and_erased(deps: Deps, program: Program) -> 
     assert not any(NUMBER in f"{one.subject} {one.details}" for one in log)
 
 
+async def test_an_export_that_would_lack_a_newer_versions_tables_is_refused(deps: Deps, program: Program) -> None:
+    async with deps.db.transaction() as tx:
+        await tx.execute("INSERT INTO schema_migration VALUES (9999, 'tomorrow', now(), 'pre')")
+    status, message, _ = await program.refusal("POST", "persons/export", {"phone_number": NUMBER})
+    assert (status, message[:66]) == (409, "an export would not be whole: the database is at migration 9999, w")
+    assert await audit.list_entries(deps, None, audit.AuditFilter(action="person.export")) == []
+
+
 async def test_what_is_no_number_or_no_erasure_is_refused(program: Program) -> None:
     status, message, field = await program.refusal("POST", "persons/export", {"phone_number": "12"})
     assert (status, message[:12], field) == (400, "phone_number", "phone_number")

@@ -118,6 +118,10 @@ _ERASURE = {
     "table_count": 66,
     "rows": 17,
 }
+_NOT_WHOLE = (
+    "an export would not be whole: the database is at migration 57, which is newer than this version (56). Update"
+    " Callmark"
+)
 _BAD_NUMBER = bad(persons.BAD_NUMBER, "it is no phone number", "phone_number")
 
 ROUTES = (
@@ -138,7 +142,7 @@ ROUTES = (
             "is_listed": False,
             "tables": {"wake_up": [{"phone_number": _NUMBER, "attempt_count": 1}]},
         },
-        errors=(_BAD_NUMBER,),
+        errors=(_BAD_NUMBER, conflict(_NOT_WHOLE, "a newer version of Callmark has changed the database")),
     ),
     OperatorRoute(
         "POST",
