@@ -77,9 +77,11 @@ class Here(Runner):
 
     def run(self, *args: str) -> Ended:
         """The command as it ended, run by a script: no terminal."""
-        group = import_module(f"callmark.surfaces.cli.{args[0].replace('-', '_')}").group
+        name = args[0].replace("-", "_")
+        module = import_module(f"callmark.surfaces.cli.{name}")
+        command = getattr(module, "group", None) or getattr(module, name)
         with structlog.testing.capture_logs():
-            ended = CliRunner().invoke(group, args[1:], obj=self._run)
+            ended = CliRunner().invoke(command, args[1:], obj=self._run)
         if isinstance(ended.exception, AppError):
             return Ended(1, ended.stdout, f"Error: {ended.exception.message}\n")
         return Ended(ended.exit_code, ended.stdout, ended.stderr)

@@ -1,6 +1,7 @@
 """`callmark person` and `callmark audit` as a shell runs them."""
 
 import asyncio
+import os
 from collections.abc import Generator
 from pathlib import Path
 
@@ -62,9 +63,14 @@ async def test_on_the_database_of_a_newer_version_only_what_it_can_do_right_is_d
     async with deps.db.transaction() as tx:
         await tx.execute("UPDATE schema_migration SET phase = 'post' WHERE number = 9999")
     assert newer in await asyncio.to_thread(here.error, "account", "create", "--name", "Other")
-    ended = await asyncio.to_thread(here.run, "account", "list", "--json")
-    assert [one["client_account_id"] for one in msgspec.json.decode(ended.out)] == [account["client_account_id"]]
-    assert ended.err.startswith(f"Warning: the database {newer}. ")
+    limits = ("account", "limits", account["client_account_id"])
+    assert newer in await asyncio.to_thread(here.error, *limits, "--token", "20")
+    letter = ("number", "proof", "letter", NOBODY, "--output", os.devnull)
+    assert newer not in await asyncio.to_thread(here.error, *letter)
+    for read in (("account", "list"), limits, ("retention",)):
+        ended = await asyncio.to_thread(here.run, *read, "--json")
+        assert ended.err.startswith(f"Warning: the database {newer}. ")
+        assert len(msgspec.json.decode(ended.out)) > 0
 
 
 def test_an_export_that_is_not_written_whole_fails(here: Here) -> None:

@@ -1,6 +1,7 @@
 """`callmark account`: client accounts."""
 
 from collections.abc import Callable
+from functools import partial
 
 import click
 
@@ -128,7 +129,7 @@ class _Limit(click.ParamType[int]):
 @group.command
 @id_argument
 @_limit_options
-@operator
+@partial(operator, options_change=True)
 async def limits(deps: Deps, out: Output, id: AccountId, **given: int | None) -> None:
     """Show an account's limits, or set some; `default` puts one back."""
     changes = {name: given[name.replace("-", "_")] for name in DEFAULTS}

@@ -8,7 +8,7 @@ import functools
 import getpass
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ _READ = {"list", "show", "tree", "categories", "catalogue", "jobs", "requests", 
     "delivery",
     "digests",
     "head",
+    "letter",
+    "retention",
     "verify",
 }
 """The commands that change nothing: these names mean the same in every group."""
@@ -46,12 +48,14 @@ class FeatureGroup(click.Group):
         self.feature = feature
 
 
-def operator(work: Callable[..., Awaitable[None]], *, every_table: bool = False) -> Callable[..., None]:
+def operator(
+    work: Callable[..., Awaitable[None]], *, every_table: bool = False, options_change: bool = False
+) -> Callable[..., None]:
     """A command's callback out of a coroutine function of (deps, output, and the command's own options by name).
 
     Adds `--data` and `--json`, so it stands below the command's own options. On the database of a newer version only
-    what reads is done, with a warning, unless the two work beside each other. One that must know `every_table` is not
-    done beside a newer version either.
+    what reads is done, with a warning, unless the two work beside each other; one whose `options_change` something
+    reads without them. One that must know `every_table` is not done beside a newer version either.
     """
 
     @data_option
@@ -60,6 +64,7 @@ def operator(work: Callable[..., Awaitable[None]], *, every_table: bool = False)
     @functools.wraps(work)
     def command(context: click.Context, *, data: Path | None, as_json: bool, **options: Any) -> None:
         run: Entrance = context.find_root().obj
+        reads = context.command.name in _READ or (options_change and not _options_given(context, options))
         feature = _feature_of(context)
 
         async def use(deps: Deps) -> None:
@@ -68,7 +73,7 @@ def operator(work: Callable[..., Awaitable[None]], *, every_table: bool = False)
                     "Warning: NATS cannot be reached. Connected handsets get the changes at their next sync.", err=True
                 )
             async with deps.db.connection() as tx:
-                await check_for_command(tx, reads=context.command.name in _READ, every_table=every_table)
+                await check_for_command(tx, reads=reads, every_table=every_table)
             if feature and options.get("account"):
                 await accounts.check_plan(deps, AccountId(options["account"]), feature)
             await work(deps, Output(as_json=as_json), **options)
@@ -86,6 +91,11 @@ async def check_for_command(tx: Tx, *, reads: bool, every_table: bool = False) -
         if not reads:
             raise
         click.echo(f"Warning: {exc.message}. What this version shows may be wrong, or not all.", err=True)
+
+
+def _options_given(context: click.Context, values: Mapping[str, object]) -> bool:
+    own = (one.name for one in context.command.params if isinstance(one, click.Option))
+    return any(values.get(name) is not None for name in own if name)
 
 
 def _feature_of(context: click.Context) -> Feature | None:
