@@ -147,8 +147,9 @@ async def connections(tx: Tx) -> CheckResult:
 async def count_connections(tx: Tx) -> OpenConnections:
     """How many connections are open, of all programs, and how many are allowed: by the limit that is reached first.
 
-    Also where others' sessions are hidden, down to their kind; workers of the server itself have no user or no
-    database. Superusers have no limit but the server's.
+    Also where others' sessions are hidden, down to their kind: what has a user and a database is then a connection. So
+    parallel workers of a hidden query, and logical replication, count although they have places of their own.
+    Superusers have no limit but the server's.
     """
     row = await fetch_one(
         tx,
