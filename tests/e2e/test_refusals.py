@@ -63,6 +63,8 @@ def test_a_schema_that_is_not_there_is_one_line(engines: Engines) -> None:
     nowhere = f"{engines.dsn}&search_path=nowhere"
     said = _refusal("schema", ["migrate"], nowhere, engines)
     assert "no schema has been selected to create in. Create the schema that its search_path names" in said
+    said = _refusal("schema", ["account", "list"], nowhere, engines)
+    assert "the database has no schema that this user can use. Create the schema that its search_path names" in said
     report = run_here("doctor", CALLMARK_POSTGRES_DSN=nowhere, CALLMARK_NATS_URL=engines.nats_url)
     assert report.returncode == 1
     assert "problem  schema: none that this user can use is there" in report.stdout

@@ -19,7 +19,7 @@ from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.health import Health
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.postgres.database import ACQUIRE_TIMEOUT_S, Database
-from callmark.kit.postgres.migrate import needed, schema_number
+from callmark.kit.postgres.migrate import check_schema
 from callmark.kit.postgres.primary import Primary
 from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.kit.secret_key import FILE as KEY_FILE, known_keys, lock_key, make_key, mark, set_key
@@ -143,11 +143,7 @@ async def _installation(db: Database, wait: timedelta) -> UUID:
     while True:
         try:
             async with db.connection() as tx:
-                if (number := await schema_number(tx)) < needed():
-                    raise SetupError(
-                        f"the database schema is at {number}, but this version needs {needed()}; run"
-                        " `callmark migrate --phase pre`"
-                    )
+                await check_schema(tx)
                 return await tx.fetchval("SELECT id FROM installation")
         except EngineRefuses as exc:
             raise refused(exc) from exc

@@ -16,10 +16,10 @@ from msgspec import Struct
 from callmark.domain.installation import service as installations
 from callmark.domain.installation.model import InstallationState
 from callmark.kit.clock import SystemClock
-from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
+from callmark.kit.errors import EngineRefuses, Unavailable
 from callmark.kit.installation import place_of, told_held
 from callmark.kit.postgres.database import DatabaseConnection, connect
-from callmark.kit.postgres.migrate import migrate, needed, schema_number
+from callmark.kit.postgres.migrate import check_schema, migrate
 from callmark.kit.telemetry import logs
 from callmark.processes.databases import existing_database, settings_of
 from callmark.processes.reach import refused, unreachable
@@ -160,8 +160,7 @@ def _run(
                 if migrates:
                     await migrate(dsn, clock, phase=None if is_embedded else "pre")
                 async with connect(dsn) as tx:
-                    if await schema_number(tx) < needed():
-                        raise SetupError("the database has an older schema; run `callmark migrate --phase pre` first")
+                    await check_schema(tx)
                     await check_for_command(tx, reads=reads)
                     place = await place_of(tx, settings.data if is_embedded else None)
                     return await work(_Reached(tx, place, clock.now()))

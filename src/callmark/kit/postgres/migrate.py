@@ -14,7 +14,7 @@ from callmark.kit.clock import Clock
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import DatabaseConnection, Row, Tx, connect, own_names
-from callmark.kit.postgres.faults import not_in_session_mode
+from callmark.kit.postgres.faults import NO_SCHEMA, not_in_session_mode
 from callmark.kit.postgres.pooling import check_sessions
 from callmark.kit.postgres.session import UNTIMED
 
@@ -306,6 +306,16 @@ def outstanding(applied: set[int]) -> list[Migration]:
 def needed() -> int:
     """The newest step this code cannot run without: `post` steps wait until no old code runs."""
     return max(m.number for m in migrations() if m.phase == "pre")
+
+
+async def check_schema(tx: Tx) -> None:
+    """Raises SetupError where this code cannot run on the schema, or where there is none that its user can use."""
+    if await tx.fetchval("SELECT current_schema()") is None:
+        raise SetupError(f"the database has no schema that this user can use. {NO_SCHEMA}")
+    if (number := await schema_number(tx)) < needed():
+        raise SetupError(
+            f"the database schema is at {number}, but this version needs {needed()}; run `callmark migrate --phase pre`"
+        )
 
 
 async def schema_number(tx: Tx) -> int:
