@@ -82,12 +82,12 @@ async def nginx(site: Site) -> AsyncGenerator[Proxy]:
 
 
 @asynccontextmanager
-async def haproxy(site: Site, *, reuse: str = "never") -> AsyncGenerator[Proxy]:
+async def haproxy(site: Site, *, reuse: str = "safe") -> AsyncGenerator[Proxy]:
     """The real HAProxy with deploy/haproxy/haproxy.cfg, or with another `http-reuse`."""
     http, https = free_port(), free_port()
     sample = site.placed((DEPLOY / "haproxy/haproxy.cfg").read_text())
     sample = sample.replace("bind :80\n", f"bind 127.0.0.1:{http}\n").replace("bind :443 ", f"bind 127.0.0.1:{https} ")
-    sample = sample.replace("http-reuse never\n", f"http-reuse {reuse}\n")
+    sample = sample.replace("http-reuse safe\n", f"http-reuse {reuse}\n")
     sample = sample.replace("maxconn 100000\n", "maxconn 1000\n")  # who runs tests may not have as many files
     file = site.directory / "haproxy.cfg"
     file.write_text(sample)
