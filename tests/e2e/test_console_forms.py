@@ -110,7 +110,7 @@ def test_a_page_stays_and_gets_nothing_of_who_signs_in_in_another_tab(console: C
     expect(other).to_have_url(re.compile(r"/console/numbers\?.*q=91"))
 
 
-def test_a_search_is_one_step_back_and_asks_for_nothing_that_is_being_composed(console: ConsoleTabs) -> None:
+def test_a_search_is_one_step_back_and_asks_for_composed_text_once_it_rests(console: ConsoleTabs) -> None:
     page, asked = console.signed_in("admin"), list[str]()
     page.goto("/console/settings")
     stop_time(page)
@@ -130,6 +130,14 @@ def test_a_search_is_one_step_back_and_asks_for_nothing_that_is_being_composed(c
     page.clock.run_for(250)
     expect(page).to_have_url(re.compile("q=key%E4%BC%9A%E8%AD%B0&"))
     assert [one for one in asked if "q=keyk" in one or "q=key%E3" in one] == []
+    for composed in ("z", "zü"):  # as keyboards of phones do with Latin words, until the next space
+        keyboard.send("Input.imeSetComposition", {"text": composed, "selectionStart": 1, "selectionEnd": 1})
+        page.clock.run_for(250)
+    page.clock.run_for(650)
+    expect(page).to_have_url(re.compile("q=key%E4%BC%9A%E8%AD%B0z%C3%BC&"))
+    keyboard.send("Input.insertText", {"text": "zü"})
+    page.clock.run_for(650)
+    assert [one for one in asked if "B0z&" in one] == []
     assert page.evaluate("history.length") == steps + 1
     page.locator("select[name=action]").select_option(index=1)
     page.clock.run_for(250)

@@ -1,6 +1,14 @@
-/* Searches while one types: one search is one step back, and what an input method composes is no search yet. */
+/* Searches while one types: one search is one step back. What an input method composes is searched once it rests: a
+   syllable on its way is no search, but keyboards of phones compose Latin words too, up to the next space. */
 const TEXTS = "[type=search], [type=text], [type=tel]";
+const RESTS_MS = 400; // beside the delay of the request that was given up
 let typed = null; // the text field that the newest step in the history is of
+let resting = 0; // the timer of what is composed
+
+function searchFor(field) {
+  clearTimeout(resting);
+  if (field.closest("[hx-trigger]")) field.dispatchEvent(new Event("input", { bubbles: true }));
+}
 
 document.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
   const field = detail.requestConfig.triggeringEvent?.target;
@@ -12,9 +20,12 @@ document.addEventListener("focusout", () => {
   typed = null;
 });
 
+document.addEventListener("input", () => clearTimeout(resting));
 document.addEventListener("htmx:configRequest", (event) => {
-  if (event.detail.triggeringEvent?.isComposing) event.preventDefault();
+  const { isComposing, target } = event.detail.triggeringEvent ?? {};
+  if (!isComposing) return;
+  event.preventDefault();
+  clearTimeout(resting);
+  resting = setTimeout(() => searchFor(target), RESTS_MS);
 });
-document.addEventListener("compositionend", ({ target }) => {
-  if (target.closest("[hx-trigger]")) target.dispatchEvent(new Event("input", { bubbles: true }));
-});
+document.addEventListener("compositionend", ({ target }) => searchFor(target));
