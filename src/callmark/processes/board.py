@@ -74,5 +74,5 @@ def read_board(fd: int) -> BoardState:
     while True:
         try:
             return msgspec.json.decode(os.pread(fd, _SIZE, 0), type=BoardState)
-        except msgspec.DecodeError:  # read while it was written; that takes a moment only
+        except (msgspec.DecodeError, UnicodeDecodeError):  # read while it was written; that takes a moment only
             continue
