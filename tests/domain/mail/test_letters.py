@@ -10,7 +10,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.mail import letters
 
 TO = "new@acme.example"
-LINK_LIKE = re.compile(r"[\w+]+:(?://|\w)\S+|\\\\\S+|(?:\w+[.\u3002\uff0e\uff61])+\w{2,}\S*")
+LINK_LIKE = re.compile(r"[\w+]+:(?://|\w)\S+|\\\\\S+|(?:[^\s.]+[.\u3002\uff0e\uff61])+[^\s.]{2,}\S*")
 """What one mail program or another makes a link of."""
 
 
@@ -36,6 +36,10 @@ async def letters_of(deps: Deps, name: str) -> list[str]:
         "evil。example",
         "mailto:eve@evil.example",
         r"\\evil\files",
+        "Refund भारती.com/pay",  # ends in a sign that is no letter, like many Indian names of hosts
+        "i❤.ws/pay",
+        "www.❤.ws",
+        "x\u0301.example",
     ],
 )
 async def test_a_name_becomes_no_link_and_reads_as_before(deps: Deps, name: str) -> None:

@@ -14,7 +14,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.mail import sealing, service as mail
 from callmark.kit.postgres.database import Tx
 
-_IN_LINKS = re.compile(r"(?<=\w)[.:\u3002\uff0e\uff1a\uff61](?=[\w/\\])|\\(?=\\)")
+_IN_LINKS = re.compile(r"(?<=\S)[.:\u3002\uff0e\uff1a\uff61](?=\S)|\\(?=\\)")
+"""Between any two characters: labels of hosts may end in signs that are no letters (Indian vowels, accents, emoji)."""
 _HAIR_SPACE = "\u200a"
 """The thinnest: a link ends at it. Characters without width are left out of a host's name, so a link would work."""
 
