@@ -1,4 +1,4 @@
-/* The menu as a drawer on narrow screens. Without scripts it opens and closes as the target of links. */
+/* The menu, also as a drawer on narrow screens. Without scripts it opens and closes as the target of links. */
 
 const menu = document.getElementById("menu");
 const behind = document.querySelectorAll(".cs-wrapper, .cs-skip");
@@ -18,6 +18,15 @@ function close() {
   opener.focus();
 }
 
+/** Scrolls the menu alone, so that the entry of this page is seen with those around it. */
+function showHere() {
+  const list = menu.querySelector(".cs-nav");
+  const here = list.querySelector("[aria-current]")?.getBoundingClientRect();
+  const seen = list.getBoundingClientRect();
+  if (here && here.bottom > seen.bottom - here.height) list.scrollTop += here.top - seen.top - seen.height / 2;
+}
+
+showHere();
 opener.addEventListener("click", (event) => {
   event.preventDefault();
   open();
