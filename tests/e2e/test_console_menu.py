@@ -44,3 +44,32 @@ def test_pages_with_a_preview_fit_the_narrowest_screen(console: ConsoleTabs) -> 
         page.goto(f"/console/{path}")
         expect(page.locator(".cs-phone")).to_be_visible()
         check_page(page)
+
+
+def test_a_menu_that_is_too_long_shows_the_entry_of_its_page(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    page.set_viewport_size({"width": 1280, "height": 560})
+    entries = page.get_by_role("navigation", name="Pages").get_by_role("link")
+    expect(entries.last).not_to_be_in_viewport()
+    for name in ("API keys", "Webhooks", "Home"):
+        page.goto(entries.filter(has_text=name).first.get_attribute("href") or "")
+        here = page.locator("[aria-current=page]")
+        expect(here).to_have_text(name)
+        expect(here).to_be_in_viewport(ratio=1)
+        assert page.evaluate("scrollY") == 0
+    check_page(page)
+
+
+def test_names_are_whole_beside_a_rows_menu_and_endings_of_keys_stay_on_one_line(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", width=PHONE)
+    page.goto("/console/labels")
+    rows = page.locator("tr:has(.cs-row-menu)")
+    for row in rows.all():
+        name, menu = row.locator("td a[dir=auto]").first.bounding_box(), row.locator(".cs-row-menu").bounding_box()
+        assert name
+        assert menu
+        assert name["x"] + name["width"] <= menu["x"], row.inner_text()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto("/console/keys")
+    ending = page.get_by_role("cell", name="ends in").locator("code").first
+    assert ending.evaluate("one => one.getClientRects().length") == 1
