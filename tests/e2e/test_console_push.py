@@ -56,6 +56,7 @@ def find_it(page: Page, receiver: str) -> None:
     looked_at(page)
     page.goto("/console")
     expect(page.locator("[data-chart] canvas")).to_be_visible()
+    expect(page.locator("[data-chart] .u-value")).to_have_text([re.compile(r"^\d")] * 5)  # also without a pointer
     looked_at(page)
     page.get_by_text("Show as table").click()
     check_page(page)

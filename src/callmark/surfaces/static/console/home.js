@@ -33,15 +33,20 @@ function axes(ink) {
   ];
 }
 
+/** Of the day under the pointer, else of the last one: the legend always has figures. */
+function countOf(plot, count, line) {
+  return (count ?? plot.data[line].at(-1) ?? 0).toLocaleString("en");
+}
+
 function series(isOneDay) {
   const lines = LINES.map(([, label, stroke]) => ({
     label,
     stroke,
     width: 2,
     points: { show: isOneDay },
-    value: (_, count) => (count == null ? "–" : count.toLocaleString("en")),
+    value: countOf,
   }));
-  return [{ label: "Day", value: (_, tick) => (tick == null ? "–" : dayOf(tick)) }, ...lines];
+  return [{ label: "Day", value: (plot, tick) => dayOf(tick ?? plot.data[0].at(-1)) }, ...lines];
 }
 
 function chartIn(box) {
@@ -53,6 +58,7 @@ function chartIn(box) {
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.05, 5)] } },
     axes: axes(getComputedStyle(box).color),
+    legend: { markers: { fill: (_plot, line) => LINES[line - 1]?.[2] } },
     series: series(days.length < 2),
   };
   return new uPlot(options, [at, ...LINES.map(([name]) => counts[name])], box);
