@@ -319,9 +319,10 @@ def test_the_wall_shows_all_handsets_live_and_opens_each_large(demo: Demo, tabs:
     demo.push(number, dynamic_call_reason=REASON)
     page = tabs.open("/emulator/handsets", width=390)
     card = page.locator(".cm-wall-phone").filter(has=page.get_by_label(f"Open the handset {number}"))
-    expect(card.locator("[data-about]")).to_contain_text("holds 1")
+    expect(card.locator("[data-about]")).to_contain_text("holds 1 record")
     demo.call(number, "missed")
     expect(card.locator("[data-name]")).to_have_text("Acme Deliveries")
+    expect(card.locator("[data-number]")).to_have_text("+91 80 4000 1234")
     expect(card.locator("[data-reason]")).to_have_text(REASON)
     assert overflowing(page) == []
     demo.http.patch(f"/emulator/v1/handsets/{number}", json={"online": False})

@@ -16,9 +16,13 @@ export const STATUS = {
 
 const OUTCOMES = { answered: "Answered", missed: "Missed call", rejected: "Rejected" };
 
-/** A number as people read it: twelve digits as +91 99000 00001, others as they are. */
+const LANDLINE = /^(91)(11|2[02]|33|4[04]|79(?=[1-6])|80(?=[2-46]))(\d{4})(\d{4})$/;
+const MOBILE = /^(91)([6-9]\d{4})(\d{5})$/;
+
+/** A mobile number of India, or one of its largest cities, as the console writes it: +91 80 4000 1234. */
 export function readable(number) {
-  return `+${number.replace(/^(\d{2})(\d{5})(\d{5})$/, "$1 $2 $3")}`;
+  const parts = LANDLINE.exec(number) ?? MOBILE.exec(number);
+  return `+${parts ? parts.slice(1).join(" ") : number}`;
 }
 
 export function setText(element, text) {

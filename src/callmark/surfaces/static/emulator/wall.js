@@ -51,7 +51,8 @@ function describe(one) {
   if (one.app_version !== "4.2.0") words.push(`app ${one.app_version}`);
   for (const [name, value] of Object.entries(one.script)) words.push(`${name} ${JSON.stringify(value)}`);
   const { held, refused } = one.memory;
-  words.push(refused ? `holds ${held}, was too full for ${refused}` : `holds ${held}`);
+  const records = held === 1 ? "1 record" : `${held} records`;
+  words.push(refused ? `holds ${records}, was too full for ${refused}` : `holds ${records}`);
   if (one.is_watched) words.push("open in a tab");
   return words.join(" · ");
 }
