@@ -83,7 +83,7 @@ def test_an_invited_member_comes_in_by_the_mailed_link(console: ConsoleTabs) -> 
     page.get_by_label("Email").fill("nina@borealis.example")
     page.get_by_label("Role").select_option(label="Admin of the whole account")
     page.get_by_role("button", name="Send invitation").click()
-    expect(page.get_by_text("An invitation is on its way")).to_be_visible()
+    expect(page.get_by_text("An invitation to nina@borealis.example is written.")).to_be_visible()
     link = newest_link(console, "nina@borealis.example")
     guest = console.tabs.open(link)
     check_page(guest)

@@ -22,7 +22,7 @@ def test_an_account_is_created_its_admin_invited_acted_for_and_suspended(console
     page.get_by_role("link", name="Invite admin").click()
     page.get_by_label("Email").fill("zoe@zenith.example")
     page.get_by_role("button", name="Send invitation").click()
-    expect(page.get_by_text("An invitation is on its way to zoe@zenith.example.")).to_be_visible()
+    expect(page.get_by_text("An invitation to zoe@zenith.example is written.")).to_be_visible()
     page.get_by_role("link", name="Act for account").click()
     page.get_by_role("dialog").get_by_role("button", name="Act for this account").click()
     expect(page.get_by_text("as an operator")).to_contain_text("Zenith Travel")

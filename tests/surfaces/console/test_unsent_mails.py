@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import pytest
+from msgspec.structs import replace
 from tests.support.audit_log import log_of
 from tests.support.copies import held
 from tests.support.mail_settings import with_mail_server
@@ -11,6 +12,7 @@ from tests.surfaces.console.browser import (
     Business,
     Visitors,
     errors_of,
+    links_of,
     make_operator,
     text_of,
     visitors,
@@ -116,6 +118,28 @@ async def test_the_operator_lets_in_members_who_get_no_codes(
     assert (await alice.post("/console/sign-in", credentials)).headers["location"] == "/console"
     (entry, *_) = [one for one in await log_of(bare, business.account.id) if one.action == "account.changed"]
     assert (entry.actor_email, entry.details) == (operator.email, {"requires_code": False})
+
+
+async def test_the_emulator_says_where_it_shows_emails_and_calls_its_own_machine(
+    deps: Deps, business: Business
+) -> None:
+    async with visitors(replace(deps, settings=replace(deps.settings, emulator=True))) as browse:
+        alice = await browse.as_member(business.admin)
+        invited = await alice.post("/console/members/invite", {"email": "new@acme.example", "role": "admin"})
+        said = text_of(await alice.follow(invited))
+        assert "An invitation to new@acme.example is written." in said
+        assert "read it at /emulator/mails." in said
+        assert "http://127.0.0.1:9000/" in text_of(await alice.get("/console/webhooks/new"))
+        await accounts.update_account(deps, business.account.id, requires_code=True, by=SYSTEM)
+        dora = browse()
+        assert "/emulator/mails" in links_of(await dora.get("/console/forgot?sent=yes"))
+        await dora.get("/console/sign-in")
+        asked = await dora.post("/console/sign-in", {"email": business.admin.email, "password": PASSWORD})
+        assert "/emulator/mails" in links_of(await dora.follow(asked))
+    async with visitors(deps) as browse:
+        assert "/emulator/mails" not in (await browse().get("/console/forgot?sent=yes")).text
+        alice = await browse.as_member(business.admin)
+        assert "network are refused, unless" in text_of(await alice.get("/console/webhooks/new"))
 
 
 async def test_a_copy_says_the_same(deps: Deps, business: Business, browse: Visitors) -> None:

@@ -1,9 +1,16 @@
-"""What pages say when an email was written: that it is on its way, or why it waits."""
+"""What pages say when an email was written: that it is on its way, why it waits, or where the emulator shows it."""
 
 from starlette.responses import Response
 
 from callmark.kit.installation import why_mails_wait
 from callmark.surfaces.console.request import ConsoleRequest
+
+CAUGHT_AT = "/emulator/mails"
+
+
+def shown_at(request: ConsoleRequest) -> str:
+    """The page that shows emails instead of sending them; empty outside the emulator."""
+    return CAUGHT_AT if request.deps.settings.catches_mails else ""
 
 
 async def why_waiting(request: ConsoleRequest) -> str:
@@ -17,4 +24,7 @@ async def go_mailed(request: ConsoleRequest, url: str, what: str, to: str, more:
     if why := await why_waiting(request):
         said = f"{what} to {to} is written, but not sent: {why}. It waits."
         return request.go(url, f"{said} {more}".rstrip(), "warning")
+    if where := shown_at(request):
+        said = f"{what} to {to} is written. The emulator sends no emails: read it at {where}."
+        return request.go(url, f"{said} {more}".rstrip())
     return request.go(url, f"{what} is on its way to {to}. {more}".rstrip())

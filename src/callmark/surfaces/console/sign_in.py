@@ -15,7 +15,7 @@ from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Too
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.kept_forms import OTHER_TAB
-from callmark.surfaces.console.mailed import why_waiting
+from callmark.surfaces.console.mailed import shown_at, why_waiting
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, page_after, with_query
 from callmark.surfaces.console.route import Access, get, post
@@ -36,24 +36,26 @@ class SignInPage(Page, frozen=True):
 
 
 class CodePage(Page, frozen=True):
-    """The code that was sent by mail; `why` it was not, if no email leaves here."""
+    """The code that was sent by mail; `why` it was not, if no email leaves here, or the page that shows it instead."""
 
     template: ClassVar[str] = "sign_in/code.html"
     form: Form
     next: str
     why: str
+    shown_at: str
 
 
 class ForgotPage(Page, frozen=True):
     """Asks for the address; `sent` once a mail is on its way, if there is anyone to get it.
 
-    `why` it is not, if no email leaves here.
+    `why` it is not, if no email leaves here, or the page that shows it instead.
     """
 
     template: ClassVar[str] = "sign_in/forgot.html"
     form: Form
     sent: bool
     why: str
+    shown_at: str
 
 
 class ResetPage(Page, frozen=True):
@@ -130,7 +132,7 @@ async def confirm_code(request: ConsoleRequest) -> Response:
         )
     except Unauthenticated as refused:
         shown = Form(form.values, {"code": f"{refused.message} Sign in again to get a new one."})
-        return page(request, CodePage(shown, page_after(form.text("next")), await why_waiting(request)), refused.status)
+        return await _code_page(request, shown, form.text("next"), status=refused.status)
     return await _welcome(request, done, page_after(form.text("next")))
 
 
@@ -139,7 +141,12 @@ async def show_code(request: ConsoleRequest) -> Response:
     waiting = cookies.read(request.http, cookies.CODE, at=request.deps.public_url)
     if not waiting or request.session:
         return request.go(SIGN_IN)
-    return page(request, CodePage(Form(), page_after(request.query("next")), await why_waiting(request)))
+    return await _code_page(request, Form(), request.query("next"))
+
+
+async def _code_page(request: ConsoleRequest, form: Form, after: str, *, status: int = 200) -> Response:
+    shown = CodePage(form, page_after(after), await why_waiting(request), shown_at(request))
+    return page(request, shown, status)
 
 
 async def sign_out(request: ConsoleRequest) -> Response:
@@ -171,7 +178,7 @@ async def forgot_again(request: ConsoleRequest) -> Response:
 
 
 async def _forgot_page(request: ConsoleRequest, form: Form, *, sent: bool, status: int = 200) -> Response:
-    return page(request, ForgotPage(form, sent, await why_waiting(request)), status)
+    return page(request, ForgotPage(form, sent, await why_waiting(request), shown_at(request)), status)
 
 
 async def show_reset(request: ConsoleRequest) -> Response:

@@ -47,11 +47,12 @@ class WebhooksPage(Page, frozen=True):
 
 
 class WebhookFormPage(Page, frozen=True):
-    """The form of a new webhook, or of one there is (`webhook_id`)."""
+    """The form of a new webhook, or of one there is (`webhook_id`). An emulator calls also the machine it runs on."""
 
     template: ClassVar[str] = "webhooks/form.html"
     form: Form
     webhook_id: str
+    takes_this_machine: bool
     longest_name: int = LONGEST_NAME
 
 
@@ -102,7 +103,7 @@ async def show_create(request: ConsoleRequest) -> Response:
     """The empty form; every type of the account's plan is chosen, as most want."""
     features = request.session.features if request.session else ()
     offered = [kind for kind in EventType if kind.feature in features]
-    return page(request, WebhookFormPage(Form.of(event_types=[*offered]), ""))
+    return _form(request, Form.of(event_types=[*offered]))
 
 
 async def create(request: ConsoleRequest) -> Response:
@@ -110,13 +111,13 @@ async def create(request: ConsoleRequest) -> Response:
     try:
         made = await webhooks.create_webhook(request.deps, request.account_id, by=request.by, **_typed(request.form))
     except (InvalidInput, Conflict) as refused:
-        return page(request, WebhookFormPage(request.form.refused(refused), ""), 422)
+        return _form(request, request.form.refused(refused), status=422)
     return await _shown_once(request, made.webhook, made.secret, "")
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
     webhook = await _webhook(request)
-    return page(request, WebhookFormPage(_filled(webhook), str(webhook.id)))
+    return _form(request, _filled(webhook), str(webhook.id))
 
 
 async def edit(request: ConsoleRequest) -> Response:
@@ -137,8 +138,12 @@ async def edit(request: ConsoleRequest) -> Response:
             stops_on_gone=wanted.switch("stops_on_gone"),
         )
     except (InvalidInput, Conflict) as refused:
-        return page(request, WebhookFormPage(wanted.refused(refused), str(webhook_id)), 422)
+        return _form(request, wanted.refused(refused), str(webhook_id), status=422)
     return request.go(LIST, f"{webhook.name} was saved.")
+
+
+def _form(request: ConsoleRequest, form: Form, webhook_id: str = "", *, status: int = 200) -> Response:
+    return page(request, WebhookFormPage(form, webhook_id, request.deps.settings.emulator), status)
 
 
 async def show_test(request: ConsoleRequest) -> Response:
