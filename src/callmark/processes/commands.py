@@ -78,17 +78,18 @@ def migrate_(phase: str | None, data: Path | None) -> None:
 
 
 @click.command("settings")
+@data_option
 @json_option
-def settings_(*, as_json: bool) -> None:
+def settings_(data: Path | None, *, as_json: bool) -> None:
     """List every setting: its value here, where that comes from, its default and meaning.
 
     A secret shows as `set`. When a variable is wrong, the list has defaults only, and the error says which it is.
     """
     wrong: SetupError | None = None
     try:
-        found = settings_in_force()
+        found = settings_in_force(data=data)
     except SetupError as exc:
-        found, wrong = settings_in_force({}), exc
+        found, wrong = settings_in_force({}, data=data), exc
     if as_json and wrong is None:
         click.echo(msgspec.json.format(msgspec.json.encode(found)))  # bytes: JSON is UTF-8
     elif not as_json:
@@ -100,6 +101,11 @@ def settings_(*, as_json: bool) -> None:
 
 
 def _origin(setting: SettingInForce) -> str:
-    told = {"default": "default", "environment": "from the environment", "file": f"from the file {setting.file}"}
+    told = {
+        "default": "default",
+        "environment": "from the environment",
+        "file": f"from the file {setting.file}",
+        "option": "from the option of this command",
+    }
     default = f"; default {setting.default}" if setting.default and setting.source != "default" else ""
     return f"{told[setting.source]}{default}"

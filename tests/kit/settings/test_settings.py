@@ -201,6 +201,7 @@ def test_the_command_prints_values_and_keeps_secrets() -> None:
     assert "CALLMARK_PORT = 9000 (from the environment; default 8700)\n    Port to listen on" in text
     assert "CALLMARK_SECRET_KEY = set (from the environment)" in text
     assert "geheim" not in text
+    assert "CALLMARK_DATA = /srv/calls (from the option of this command)\n" in run("--data", "/srv/calls")[0]
     listed = msgspec.json.decode(run("--json", **variables)[0], type=list[SettingInForce])
     assert next(one for one in listed if one.variable == "CALLMARK_PORT").value == "9000"
 

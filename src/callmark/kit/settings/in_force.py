@@ -21,7 +21,7 @@ class SettingInForce(msgspec.Struct, frozen=True):
 
     variable: str
     value: str
-    source: Literal["default", "environment", "file"]
+    source: Literal["default", "environment", "file", "option"]
     file: str | None
     """The path in `X_FILE`, where the value is read from one."""
     default: str
@@ -40,13 +40,20 @@ def describe() -> list[tuple[str, str, str]]:
     return rows
 
 
-def settings_in_force(environ: Mapping[str, str] | None = None) -> list[SettingInForce]:
-    """Every setting of `environ` (this process's by default). Raises SetupError as `read_settings` does."""
+def settings_in_force(environ: Mapping[str, str] | None = None, /, **overrides: object) -> list[SettingInForce]:
+    """Every setting of `environ` (this process's by default) with `overrides` (command options; None: not given).
+
+    Raises SetupError as `read_settings` does.
+    """
     source = os.environ if environ is None else environ
-    settings = read_settings(source)
+    settings = read_settings(source, None, **overrides)
     found: list[SettingInForce] = []
     for variable, default, description in describe():
-        value = getattr(settings, variable.removeprefix(PREFIX).lower())
+        name = variable.removeprefix(PREFIX).lower()
+        value = getattr(settings, name)
+        if overrides.get(name) is not None:
+            found.append(SettingInForce(variable, _shown(value), "option", None, default, description))
+            continue
         file = source.get(f"{variable}_FILE")
         origin = "file" if file is not None else "environment" if source.get(variable) else "default"
         found.append(SettingInForce(variable, _shown(value), origin, file, default, description))
