@@ -268,7 +268,7 @@ _WHEN = {
     Fault.NAME_CHARACTERS: "a character that is not allowed, or no visible character",
     Fault.REASON_LENGTH: "wrong length, counted in Unicode code points",
     Fault.REASON_CHARACTERS: "a character that is not allowed",
-    Fault.END_PAST: "the window has ended",
+    Fault.END_PAST: "the window has ended; ten digits are seconds: send milliseconds",
     Fault.END_ORDER: "the window ends before it starts",
     Fault.TOO_LONG: "the window is longer than 24 hours",
 }
