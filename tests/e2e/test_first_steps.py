@@ -1,6 +1,7 @@
 """A newcomer's walk through the first steps, in a browser, from an empty account to a webhook."""
 
 import json
+import re
 import subprocess
 from io import BytesIO
 
@@ -87,6 +88,7 @@ def test_a_newcomer_walks_from_a_name_to_a_webhook(console: ConsoleTabs) -> None
     press_focused(page, "End call")
     ticked(page, 2)
     expect(page.get_by_role("button", name="Push and ring again")).to_be_focused()
+    expect(page.get_by_role("region", name="Today")).to_contain_text(re.compile("Accepted\\s*1"))
     page.get_by_role("link", name="Create API Key").click()
     page.get_by_label("Key Name").fill("CRM")
     page.get_by_role("button", name="Generate").click()

@@ -37,6 +37,11 @@ class Card(Struct, frozen=True):
     caller: str
     phone: str
 
+    @property
+    def is_done(self) -> bool:
+        """Whether every step is."""
+        return all(self.steps.done)
+
 
 class StepsPart(Page, frozen=True):
     """The list of steps alone, for a page that shows it already."""
