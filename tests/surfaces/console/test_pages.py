@@ -32,7 +32,8 @@ def _variables(template: str) -> set[str]:
     included = [
         str(one.template.value) for one in tree.find_all(nodes.Include) if isinstance(one.template, nodes.Const)
     ]
-    return meta.find_undeclared_variables(tree).union(*(_variables(one) for one in included))
+    imported = {one.target for one in tree.find_all(nodes.Import)}
+    return meta.find_undeclared_variables(tree).union(*(_variables(one) for one in included)) - imported
 
 
 @pytest.mark.parametrize("page", _subclasses(Page), ids=lambda page: page.__name__)
@@ -41,7 +42,7 @@ def test_a_template_and_its_context_agree(page: type[Page]) -> None:
 
 
 def test_every_template_belongs_to_a_page_or_to_the_kit() -> None:
-    shared = {"base.html", "bare.html", "layout.html", "kit/kit.html"}
+    shared = {"base.html", "bare.html", "layout.html", "kit/kit.html", "kit/set_choice.html"}
     pages = {page.template for page in _subclasses(Page)}
     there = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.html")}
     partials = {name for name in there if name.rpartition("/")[2].startswith("_")}
