@@ -11,6 +11,12 @@ umask 077
 command -v openssl >/dev/null || { echo "make-keys.sh: install openssl first" >&2; exit 1; }
 directory=$1
 shift
+for host; do
+  if [ -n "$(printf %s "$host" | LC_ALL=C tr -d '!-~')" ]; then
+    echo "make-keys.sh: write HOST as DNS has it, with xn-- for other letters than a to z: $host" >&2
+    exit 1
+  fi
+done
 mkdir -p "$directory"
 cd "$directory"
 
@@ -33,6 +39,7 @@ password=$(cat password)
 
 url=
 for host; do
+  host=${host%.}
   mkdir -p "$host/tls"
   at=$host
   case $host in

@@ -4,11 +4,13 @@ import subprocess
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 SCRIPT = Path(__file__).parents[2] / "deploy/nats/make-keys.sh"
 HOST = "nats1.internal"
+LONG = f"{'a' * 60}.{'b' * 60}.internal"
 
 
 def make(folder: Path) -> tuple[x509.Certificate, bytes]:
@@ -36,12 +38,19 @@ def test_certificates_that_end_soon_are_replaced(tmp_path: Path) -> None:
     assert renewed.serial_number != made.serial_number
 
 
-def test_a_hosts_name_may_be_long(tmp_path: Path) -> None:
-    host = f"{'a' * 60}.{'b' * 60}.internal"
-    subprocess.run([SCRIPT, tmp_path, host], check=True, capture_output=True)
+@pytest.mark.parametrize(("given", "host"), [(LONG, LONG), ("nats1.internal.", "nats1.internal")])
+def test_a_hosts_name_may_be_long_or_end_with_a_dot(tmp_path: Path, given: str, host: str) -> None:
+    subprocess.run([SCRIPT, tmp_path, given], check=True, capture_output=True)
     made = x509.load_pem_x509_certificate((tmp_path / host / "tls/server.crt").read_bytes())
     names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert [str(one.value) for one in names.value] == [host]
+    assert (tmp_path / "url").read_text().endswith(f"@{host}:4222\n")
+
+
+def test_a_name_that_dns_does_not_have_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    made = tmp_path / "keys"
+    ended = subprocess.run([SCRIPT, made, HOST, "straße.internal"], check=False, capture_output=True, text=True)
+    assert (ended.returncode, "as DNS has it" in ended.stderr, made.exists()) == (1, True, False)
 
 
 def test_a_host_can_be_an_address_of_ipv6(tmp_path: Path) -> None:
