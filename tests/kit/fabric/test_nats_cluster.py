@@ -225,6 +225,10 @@ async def test_a_certificate_and_the_seed_of_a_key_let_us_in_also_when_it_is_rep
         async with asyncio.timeout(60):
             await again.wait()
         await let_in.round_trip(60)
+        let(users[0])
+        seed.write_text("no seed")
+        os.kill(server.pid, signal.SIGHUP)
+        await until(partial(is_in_trouble, let_in, f"{seed} is not a NATS credentials file"))
     finally:
         await server.stop(signal.SIGKILL, 1)
 

@@ -64,11 +64,10 @@ def seeds(urls: str) -> list[str]:
 def _check_credentials(path: Path) -> None:
     try:
         UserKey.read(path)
-    except (OSError, UnicodeDecodeError) as exc:
-        why = getattr(exc, "strerror", None) or "it is no text"
-        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: cannot read {path}: {why}") from exc
+    except OSError as exc:
+        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: cannot read {path}: {exc.strerror}") from exc
     except ValueError as exc:
-        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: {path} is not a NATS credentials file; {exc}") from exc
+        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: {exc}") from exc
 
 
 def version_of(text: str) -> tuple[int, ...]:

@@ -36,8 +36,13 @@ class UserKey(Struct, frozen=True):
 
     @classmethod
     def read(cls, path: Path) -> "UserKey":
-        """The same of a file. Raises OSError, ValueError."""
-        return cls.parse(path.read_text())
+        """The same of a file. Raises OSError, and ValueError that names it."""
+        try:
+            return cls.parse(path.read_text())
+        except UnicodeDecodeError as exc:
+            raise ValueError(f"cannot read {path}: it is no text") from exc
+        except ValueError as exc:
+            raise ValueError(f"{path} is not a NATS credentials file; {exc}") from exc
 
     @property
     def public(self) -> str:
