@@ -1,11 +1,37 @@
 """Forms of the console on their way to the server, and pages that are left open meanwhile."""
 
+import asyncio
+import json
 import re
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import asyncpg
+import pytest
 from playwright.sync_api import Route, expect
-from tests.e2e.browsing import stop_time
+from tests.e2e.browsing import Demo, stop_time
 from tests.e2e.console_browsing import ConsoleTabs, check_page, sign_in
+from tests.support.many_sets import make_sets, remove_sets
+
+
+@pytest.fixture
+def many_sets(demo: Demo) -> Generator[None]:
+    """More feature sets in the first account than a list to choose from has, until the test ends."""
+    dsn = json.loads((demo.data / "installation.json").read_text())["postgres_dsn"]
+
+    async def change(do: Callable[[Any], Awaitable[None]]) -> None:
+        connection: Any = await asyncpg.connect(dsn)
+        try:
+            await do(connection)
+        finally:
+            await connection.close()
+
+    like = demo.account["feature_sets"][0]["id"]
+    with ThreadPoolExecutor() as beside:  # this thread has Playwright's loop
+        beside.submit(asyncio.run, change(lambda tx: make_sets(tx, like, 201))).result()
+        yield
+        beside.submit(asyncio.run, change(remove_sets)).result()
 
 
 def test_a_form_that_was_stopped_on_its_way_is_sent_again_without_a_reload(console: ConsoleTabs) -> None:
@@ -145,3 +171,29 @@ def test_a_search_is_one_step_back_and_asks_for_composed_text_once_it_rests(cons
     assert page.evaluate("history.length") == steps + 2
     page.evaluate("history.go(-2)")
     expect(page).to_have_url(re.compile("/console/audit$"))
+
+
+@pytest.mark.usefixtures("many_sets")
+def test_enter_finds_a_feature_set_by_name_and_never_saves(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    page.goto("/console/campaigns/new?type=call_rating")
+    field, choice = page.get_by_label("Find a feature set by name"), page.get_by_role("combobox", name="Feature set")
+    choice.select_option(index=1)
+    chosen = choice.input_value()
+    page.get_by_label("Campaign name").fill("Not yet")
+    field.fill("set 0201")
+    for _ in range(2):  # nor with what it has found already
+        with page.expect_response("**/campaigns/new*"):
+            field.press("Enter")
+        expect(choice.get_by_role("option")).to_have_count(3)  # and the one that is chosen
+        expect(field).to_be_focused()
+    expect(choice).to_have_value(chosen)
+    check_page(page)
+    page.goto("/console/numbers")
+    field, choice = page.get_by_label("Find a feature set by name"), page.get_by_label("Feature set", exact=True)
+    field.fill("set 0201")
+    expect(choice.get_by_role("option")).to_have_count(2)
+    choice.select_option(index=1)
+    page.get_by_role("link", name="Manage Listing").click()
+    expect(page).to_have_url(re.compile("/listing$"))
+    check_page(page)

@@ -5,20 +5,14 @@ import re
 import httpx
 import pytest
 from tests.support.listed_number import Listed, make_listed
-from tests.surfaces.console.browser import Business, Visitors, text_of
+from tests.support.many_sets import make_sets
+from tests.surfaces.console.browser import Business, Visitors, errors_of, text_of
 from tests.surfaces.console.callback_requests import LIST as REQUESTS, asks, rows
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.console.set_choice import MOST_OFFERED
 
 MORE = 5
-_SETS = """
-INSERT INTO feature_set (id, account_id, process_id, is_number_group, name, description, state, phone_type,
-  call_me_back, survey, number_count, created_by_email, created_at, updated_at)
-SELECT gen_random_uuid(), account_id, process_id, false, 'Set ' || lpad(n::text, 4, '0'), '', 'draft', phone_type,
-  false, false, 0, created_by_email, created_at, updated_at
-FROM feature_set, generate_series(1, $2::int) AS s (n) WHERE id = $1
-"""
 
 
 @pytest.fixture
@@ -26,7 +20,7 @@ async def listed(deps: Deps, business: Business) -> Listed:
     """A number of a feature set that comes last by name, after as many others as are offered, and a few."""
     made = await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Zebra calls")
     async with deps.db.connection() as tx:
-        await tx.execute(_SETS, made.feature_set_id, MOST_OFFERED + MORE - 1)
+        await make_sets(tx, made.feature_set_id, MOST_OFFERED + MORE - 1)
     return made
 
 
@@ -46,9 +40,9 @@ async def test_filters_offer_the_first_by_name_and_find_the_others(
         assert names[:2] == ["All feature sets", "Set 0001"]
         assert names[MOST_OFFERED:] == [f"Set {MOST_OFFERED:04}", f"{MORE} more. Search by name to find them."]
         assert offered(await alice.get(path, set=its), "set")[:3] == ["All feature sets", "Zebra calls", "Set 0001"]
-    found = await alice.get(REQUESTS, named="ZEBRA")
-    assert offered(found, "set") == ["All feature sets", "Zebra calls"]
-    assert rows(found) == 1
+        found = await alice.get(path, named="ZEBRA")
+        assert offered(found, "set") == ["All feature sets", "Zebra calls"]
+    assert rows(await alice.get(REQUESTS, named="ZEBRA")) == 1
     assert "Zebra calls" in text_of(await alice.get("/console/numbers", q="zebra"))
 
 
@@ -61,5 +55,10 @@ async def test_a_campaign_s_feature_set_is_found_by_its_name(
     form = {"type": "call_rating", "name": "Asked", "call_types": "missed"}
     found = await alice.post(new, form | {"do": "find", "named": "zebra"})
     assert [name.partition(" ")[0] for name in offered(found, "feature_set")] == ["Choose", "Zebra"]
+    entered = await alice.post(new, form | {"do": "enter", "named": "0003", "named_before": "zebra"})
+    assert [name[:8] for name in offered(entered, "feature_set")] == ["Choose o", "Set 0003"]
+    assert "Choose a feature set" not in errors_of(entered).values()
+    refused = await alice.post(new, form | {"do": "enter", "named": "0003", "named_before": "0003"})
+    assert errors_of(refused)["feature_set"] == "Choose a feature set"
     kept = await alice.post(new, form | {"feature_set": str(listed.feature_set_id), "do": "find", "named": "0002"})
     assert [name[:8] for name in offered(kept, "feature_set")] == ["Choose o", "Zebra ca", "Set 0002"]

@@ -87,7 +87,7 @@ class BuilderPage(Page, frozen=True):
     url: str
     business: str
     focus: str
-    """The button that has the keyboard when the page has come (`focused_after`); empty for none of them."""
+    """The button or field that has the keyboard when the page has come (`focused_after`); empty for none of them."""
     longest_name: int = LONGEST_NAME
     longest_question: int = LONGEST_QUESTION
     most_questions: int = MOST_QUESTIONS
@@ -129,8 +129,8 @@ async def create(request: ConsoleRequest) -> Response:
     if kind is None:
         return page(request, TypePage(), 422)
     asked = sent_questions(form)
-    if form.text("do"):
-        return await _builder(request, form, kind, changed(asked, form.text("do")))
+    if do := _pressed(form):
+        return await _builder(request, form, kind, changed(asked, do))
     chosen = parse_uuid(form.text("feature_set"))
     errors = _errors(form, kind, asked) | ({} if chosen else _CHOOSE_SET)
     if errors or not chosen:
@@ -151,6 +151,14 @@ async def create(request: ConsoleRequest) -> Response:
     except NotFound:
         return await _builder(request, Form(form.values, _CHOOSE_SET), kind, asked, 422)
     return request.go(f"{LIST}/{made.id}", f"{made.name} was created as a draft. Make it live when it is ready.")
+
+
+def _pressed(form: Form) -> str:
+    """The button, empty for the one that saves. Enter finds, where there is another text to find than before."""
+    do = form.text("do")
+    if do != "enter":
+        return do
+    return "find" if form.text("named") != form.text("named_before") else ""
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
@@ -231,10 +239,13 @@ def changed(asked: list[QuestionField], do: str) -> list[QuestionField]:
 
 
 def focused_after(do: str, count: int) -> str:
-    """The button that the keyboard is on after another one, with `count` questions then: it follows what was moved."""
+    """The button or field that the keyboard is on after a button, with `count` questions then.
+
+    It follows what was moved, and stays where one searches.
+    """
     step, _, position = do.partition("-")
     if position not in map(str, range(count + 1)):
-        return ""
+        return "named" if do == "find" else ""
     at, last = int(position), count - 1
     match step:
         case "up":
@@ -285,7 +296,7 @@ async def _builder(
         found = await visible_sets.find_each(deps, account_id, [one.id for one in choice.sets], scope)
         sets = [found[one.id] for one in choice.sets if one.id in found]
     url = f"{LIST}/{campaign.id}/edit" if campaign else f"{LIST}/new"
-    business, focus = request.live_session.account_name, focused_after(form.text("do"), len(asked))
+    business, focus = request.live_session.account_name, focused_after(_pressed(form), len(asked))
     context = BuilderPage(form, kind, str(campaign.id) if campaign else "", asked, choice, sets, url, business, focus)
     return page(request, context, status)
 

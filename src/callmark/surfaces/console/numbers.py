@@ -41,7 +41,7 @@ _PAGER: Pager[NumberDetails, _NumberKey] = Pager(
     lambda one: (one.number.created_at, one.number.phone_number),
     _PAGE,
     "before",
-    filters=("q", "state", "proof", "place", "set"),
+    filters=("q", "state", "proof", "place", "set", "named"),
 )
 _MOST_CHOSEN = 10_000
 
@@ -108,7 +108,7 @@ async def show_list(request: ConsoleRequest) -> Response:
         part.rows,
         wanted,
         place_options(await structure.places(*of)),
-        choice_of(placed, chosen=str(wanted.feature_set or "")),
+        choice_of(placed, request.query("named"), str(wanted.feature_set or "")),
         is_narrowed=wanted != NumberFilter(),
         url=LIST,
         export=stale_pages.link_to_file(request, f"{LIST}/export", **_PAGER.filtered_by(request)),

@@ -29,3 +29,10 @@ document.addEventListener("htmx:configRequest", (event) => {
   resting = setTimeout(() => searchFor(target), RESTS_MS);
 });
 document.addEventListener("compositionend", ({ target }) => searchFor(target));
+
+/* Enter in a form's field that finds what is chosen below it: the form's own button would save. */
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || !event.target.matches?.("[data-finds]")) return;
+  event.preventDefault();
+  event.target.nextElementSibling.click();
+});
