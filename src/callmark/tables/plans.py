@@ -99,6 +99,16 @@ def fits_country(number: str) -> bool:
     return found is not None and phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164) == f"+{number}"
 
 
+def country_hint(*numbers: str | None) -> str:
+    """A sentence about those of the numbers that fit no country, which is no fault of theirs; empty for none."""
+    strange = [f"+{number}" for number in numbers if number and not fits_country(number)]
+    if not strange:
+        return ""
+    if len(strange) == 1:
+        return f"{strange[0]} fits no country: its country code may be missing."
+    return f"{' and '.join(strange)} fit no country: their country codes may be missing."
+
+
 def is_valid(number: str) -> bool:
     """Whether the plan of its country has a number's digits, not its length alone; no, without the plans."""
     try:

@@ -120,7 +120,9 @@ async def test_a_batch_and_its_records_are_shown(platform: Platform, commands: C
 
 async def test_what_would_show_and_why(platform: Platform, commands: Commands) -> None:
     before = await commands.run("resolve", "918040001234", ONLINE)
-    assert (before.exit_code, "none" in before.stdout) == (0, True)
+    assert (before.exit_code, "none" in before.stdout, before.stderr) == (0, True, "")
+    strange = await commands.run("resolve", "918040001234", "9900000001")
+    assert strange.stderr == "Note: +9900000001 fits no country: its country code may be missing.\n"
     async with platform.client() as client:
         starts_at = platform.deps.clock.now()  # it stands still, and the client's idea of it goes on
         await client.push(**platform.record(reason="Your parcel arrives today", starts_at=starts_at))

@@ -78,9 +78,12 @@ async def test_a_record_is_pushed_by_hand_and_its_outcome_shown_at_once(
     assert (record.caller_number, record.key.receiver_number) == ("918040001234", receiver)
     assert record.starts_at == deps.clock.now() + timedelta(hours=3)
     assert record.key.ends_at == deps.clock.now() + timedelta(hours=5)
+    assert "no country" not in text
     (entry,) = await log_of(deps, business.account.id)
     assert entry.action == "record.pushed"
     assert receiver not in str(entry)
+    strange = await alice.follow(await alice.post("/console/push", form | {"receiver": "9900000001"}))
+    assert "+9900000001 fits no country: its country code may be missing." in text_of(strange)
 
 
 async def newest(deps: Deps, business: Business) -> Batch:
@@ -105,6 +108,11 @@ async def test_everything_wrong_with_a_push_is_said_beside_its_field_and_input_i
     assert refused.status_code == 422
     assert set(errors_of(refused)) == {"receiver", "caller", "label_name", "call_reason", "starts_at", "hours"}
     assert 'value="Sale!"' in refused.text
+    national = errors_of(await alice.post("/console/push", form | {"caller": "080 4000 1234"}))
+    assert national["caller"] == (
+        "Caller number starts with 0. Write it with its country code, such as +91 80 4000 1234"
+    )
+    assert national["receiver"] == "Receiver number is not a phone number"
     past = await alice.post("/console/push", form | {"starts_at": "2025-12-31T00:00", "hours": "1", "time_zone": "UTC"})
     assert errors_of(past)["hours"] == "End is in the past"
     last = {"starts_at": "9999-12-31T23:30", "hours": "24", "time_zone": "UTC"}
@@ -338,6 +346,12 @@ async def test_it_says_what_a_receiver_would_see_and_why(
     assert "Nothing shows The receiver has no registered handset." in text_of(asked)
     missing = await alice.get("/console/resolve", receiver="12", caller="")
     assert set(errors_of(missing)) == {"receiver", "caller"}
+    assert "fits no country" not in text_of(asked)
+    strange = text_of(await alice.get("/console/resolve", receiver="9900000001", caller="8040001234"))
+    assert "+9900000001 and +8040001234 fit no country: their country codes may be missing." in strange
+    national = await alice.get("/console/resolve", receiver="918040001234", caller="080 4000 1234")
+    assert errors_of(national)["caller"].startswith("This starts with 0. Write it with its country code")
+    assert "this starts with 0" in text_of(await alice.get("/console/records", caller="080 4000 1234"))
     assert errors_of(await alice.get("/console/resolve")) == {}
 
 

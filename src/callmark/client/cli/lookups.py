@@ -9,6 +9,8 @@ from callmark.client.errors import NotFound, WaitTimeout
 from callmark.client.results import PENDING, SUCCESS, RecordResult
 from callmark.client.sync_client import Client
 from callmark.client.sync_resources import Batch
+from callmark.tables.phones import read_phone
+from callmark.tables.plans import country_hint
 
 _LOOK_EVERY_S = 2.0
 _STAGES = ("pushed", "delivered", "delivered_late", "shown", "answered", "missed", "rejected", "withdrawn")
@@ -116,3 +118,6 @@ def resolve(session: CommandSession, caller: str, receiver: str) -> None:
         return
     shown = {name: (identity or {}).get(name) for name in ("name", "call_reason", "record_id")}
     session.output.item({"shows": found.shows, **shown, "why": found.why})
+    read = [read_phone(text) for text in (receiver, caller)]
+    if hint := country_hint(*(one for one in read if isinstance(one, str))):
+        click.echo(f"Note: {hint}", err=True)

@@ -18,7 +18,7 @@ from callmark.instants import is_doubtful, read_instant, to_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import device_zone
 from callmark.record_rules.fields import LONGEST_LABEL_NAME, Field, NewRecord
-from callmark.surfaces.console import display_names
+from callmark.surfaces.console import display_names, typed_numbers
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -96,7 +96,8 @@ async def push(request: ConsoleRequest) -> Response:
         pushed = await personalisation.push_by_hand(request.deps, request.account_id, record, by=request.by)
     except RecordRefused as refused:
         for fault in refused.faults:
-            form.errors.setdefault(FORM_FIELDS[fault.field], display_names.fault(fault.field, fault.fault))
+            name = FORM_FIELDS[fault.field]
+            form.errors.setdefault(name, typed_numbers.fault(fault.field, fault.fault, form.text(name)))
         return await _form(request, form, 422)
     said = f"{display_names.OUTCOMES[pushed.outcome]}: {display_names.OUTCOME_HINTS[pushed.outcome]}."
     kind = "success" if pushed.outcome is Outcome.SUCCESS else "warning"

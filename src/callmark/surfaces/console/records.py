@@ -23,6 +23,7 @@ from callmark.kit.ids import id_part
 from callmark.kit.phone import PhoneNumber, without_exit_code, without_separators
 from callmark.kit.zones import presently_named, time_zone
 from callmark.record_rules.fields import Field
+from callmark.surfaces.console import typed_numbers
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import read_day
@@ -30,10 +31,11 @@ from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get
 from callmark.surfaces.console.timeline import Moment, arrived_at, timeline
 from callmark.surfaces.cursors import decode_key, encode_key
+from callmark.tables.phones import SHORTEST
+from callmark.tables.plans import country_hint
 
 LIST = "/console/records"
 _FILTERS = ("receiver", "caller", "state", "q", "since", "zone")
-NO_NUMBER = "This is not a phone number"
 
 
 class RecordsPage(Page, frozen=True):
@@ -56,6 +58,7 @@ class RecordPage(Page, frozen=True):
     submitted: list[tuple[str, str]]
     again: str
     may_withdraw: bool
+    country_hint: str
 
 
 class ResolvePage(Page, frozen=True):
@@ -65,6 +68,7 @@ class ResolvePage(Page, frozen=True):
     form: Form
     view: AccountView | None
     caller: str
+    country_hint: str
 
 
 async def show_records(request: ConsoleRequest) -> Response:
@@ -108,8 +112,8 @@ def _number_or_prefix(form: Form, name: str) -> tuple[PhoneNumber | None, str]:
     if number or not text:
         return number, ""
     plain = without_separators(text)
-    if not (plain.isascii() and plain.isdigit()):
-        form.errors[name] = NO_NUMBER
+    if not (plain.isascii() and plain.isdigit()) or (len(plain) >= SHORTEST and typed_numbers.lacks_code(text)):
+        form.errors[name] = typed_numbers.why_no_number("This", text)
         return None, ""
     return None, without_exit_code(plain)
 
@@ -119,7 +123,7 @@ def _number(form: Form, name: str) -> PhoneNumber | None:
     text = form.text(name)
     number = read_number(text) if text else None
     if text and number is None:
-        form.errors[name] = NO_NUMBER
+        form.errors[name] = typed_numbers.why_no_number("This", text)
     return number
 
 
@@ -131,7 +135,10 @@ async def show_record(request: ConsoleRequest) -> Response:
     network = await calls_on_network(request.deps, record.key.id)
     may_withdraw = record.outcome is not Outcome.INVALID and record.withdrawn_at is None and record.key.ends_at > now
     moments = timeline(record, told, now, wake_ups, network)
-    return page(request, RecordPage(record, moments, _submitted(record), _again(record), may_withdraw=may_withdraw))
+    strange = country_hint(receiver, record.caller_number) if not record.sent else ""
+    return page(
+        request, RecordPage(record, moments, _submitted(record), _again(record), may_withdraw, country_hint=strange)
+    )
 
 
 def _again(record: StoredRecord) -> str:
@@ -176,7 +183,8 @@ async def show_resolve(request: ConsoleRequest) -> Response:
     view: AccountView | None = None
     if receiver and caller:
         view = await resolution.resolve_for_account(request.deps, request.account_id, receiver, caller)
-    return page(request, ResolvePage(form, view, caller or ""), 422 if form.errors else 200)
+    strange = country_hint(receiver, caller)
+    return page(request, ResolvePage(form, view, caller or "", strange), 422 if form.errors else 200)
 
 
 ROUTES = (
