@@ -7,7 +7,7 @@ from tests.e2e.browsing import Demo, Tabs, overflowing, to_ms_of
 def test_the_emulators_page_moves_the_clock_sets_faults_and_seed_and_makes_handsets(demo: Demo, tabs: Tabs) -> None:
     page = tabs.open("/")
     page.get_by_role("link", name="Emulator: clock, faults, seed, reset").click()
-    page.get_by_role("spinbutton", name="For the next requests (1 if empty)").fill("2")
+    page.get_by_role("spinbutton", name="Next requests").fill("2")
     page.get_by_role("combobox", name="Error").select_option("service-unavailable")
     page.get_by_role("button", name="Set", exact=True).first.click()
     expect(page.locator("[data-faults-now]")).to_have_text("the next 2 requests answer 503 service-unavailable")
