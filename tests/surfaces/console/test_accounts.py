@@ -225,17 +225,30 @@ FROM generate_series(1, 101) AS s (n)
 """
 
 
-async def test_an_accounts_many_members_come_in_pages(deps: Deps, business: Business, browse: Visitors) -> None:
+async def test_an_accounts_many_members_come_in_pages_and_are_found(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
     async with deps.db.connection() as tx:
         await tx.execute(_PEOPLE, business.account.id, deps.clock.now())
     olive, alice = await browse.as_operator(await make_operator(deps)), await browse.as_member(business.admin)
-    for visitor, path in ((olive, url_of(business)), (alice, "/console/members")):
+    for visitor, path, anchor in ((olive, url_of(business), "#members"), (alice, "/console/members", "")):
         first = await visitor.get(path)
-        (further,) = [link for link in links_of(first) if "after=" in link]
+        (further,) = re.findall(r'href="([^"]*after=[^"]*)"', first.text)
         second = await visitor.get(further)
         pages = [re.findall(r"Clerk \d+", text_of(one)) for one in (first, second)]
         assert [name for names in pages for name in dict.fromkeys(names)] == [f"Clerk {n:03}" for n in range(1, 102)]
-        assert path in links_of(second)
+        assert further.endswith(anchor)
+        assert f'href="{path}{anchor}"' in second.text
+    for text, names in (("CLERK 05", 10), ("clerk101@", 1), ("nobody", 0)):
+        found = await alice.get("/console/members", q=text)
+        assert len({*re.findall(r"Clerk \d+", text_of(found))}) == names
+        assert ("No matches" in text_of(found)) == (not names)
+    for visitor, path, name in (
+        (olive, f"{url_of(business)}/invite", "Nina"),
+        (alice, "/console/members/invite", "Ned"),
+    ):
+        form = {"email": f"{name.lower()}@acme.example", "name": f"{name} Newcomer", "role": "admin:"}
+        assert f"{name} Newcomer" in text_of(await visitor.follow(await visitor.post(path, form)))
 
 
 async def test_an_unknown_account_is_not_found(deps: Deps, business: Business, browse: Visitors) -> None:

@@ -1,6 +1,7 @@
 """The operator's accounts: find, create, change, suspend, invite the first admin."""
 
 from typing import ClassVar
+from uuid import UUID
 
 from msgspec import Struct
 from starlette.responses import Response
@@ -27,9 +28,9 @@ from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.mailed import go_mailed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
+from callmark.surfaces.console.request import ConsoleRequest, Form, Gone, with_query
 from callmark.surfaces.console.route import get, post
-from callmark.surfaces.cursors import InstantKey
+from callmark.surfaces.cursors import InstantKey, encode_key
 
 LIST = "/console/operator/accounts"
 PAGE = 50
@@ -37,6 +38,8 @@ _PAGER: Pager[Account, InstantKey] = Pager(
     InstantKey, lambda one: (one.created_at, one.id), PAGE, filters=("q", "state")
 )
 _PEOPLE: Pager[Member, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), 100)
+_MEMBERS = "#members"
+"""Their place on an account's page."""
 
 
 class AccountFigures(Struct, frozen=True):
@@ -187,7 +190,7 @@ async def invite(request: ConsoleRequest) -> Response:
     except (InvalidInput, Conflict) as refused:
         account = await accounts.get_account(request.deps, account_id)
         return page(request, InviteAdminPage(form.refused(refused), account), 422)
-    return await go_mailed(request, f"{LIST}/{account_id}", "An invitation", member.email)
+    return await go_mailed(request, await _page_with(request, member), "An invitation", member.email)
 
 
 async def invite_again(request: ConsoleRequest) -> Response:
@@ -198,7 +201,15 @@ async def invite_again(request: ConsoleRequest) -> Response:
         member = await members.invite_again(*of, by=request.by, inviter=inviter)
     except NotFound as exc:
         raise Gone("this member is no longer there. Nothing was sent", to, account.name) from exc
-    return await go_mailed(request, to, "A new invitation", member.email)
+    return await go_mailed(request, await _page_with(request, member), "A new invitation", member.email)
+
+
+async def _page_with(request: ConsoleRequest, member: Member) -> str:
+    """The account's page; where its members take more than one, the part that begins with this one."""
+    url = f"{LIST}/{member.account_id}"
+    if await members.count_members(request.deps, member.account_id) <= _PEOPLE.size:
+        return url
+    return f"{with_query(url, after=encode_key((member.created_at, UUID(int=0))))}{_MEMBERS}"
 
 
 async def _account_page(request: ConsoleRequest, form: Form | None, status: int = 200) -> Response:
@@ -206,8 +217,9 @@ async def _account_page(request: ConsoleRequest, form: Form | None, status: int 
     filled = form or _filled(account)
     found = await members.list_members(deps, account.id, after=_PEOPLE.position(request), limit=_PEOPLE.size + 1)
     part, figures = _PEOPLE.part(request, found), await _figures(deps, account.id)
+    further, first = (f"{url}{_MEMBERS}" if url else "" for url in (part.next, part.first))
     buckets = [account.limits.bucket(bucket) for bucket in BUCKETS]
-    return page(request, AccountPage(filled, account, part.rows, part.next, part.first, figures, buckets), status)
+    return page(request, AccountPage(filled, account, part.rows, further, first, figures, buckets), status)
 
 
 def _filled(account: Account) -> Form:

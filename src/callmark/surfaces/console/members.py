@@ -13,29 +13,32 @@ from callmark.domain.policy.model import Action, Role
 from callmark.domain.sessions.model import LONGEST_NAME, MemberState
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import parse_uuid
+from callmark.record_rules.same_names import folded
 from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.mailed import go_mailed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.cursors import InstantKey
 
 LIST = "/console/members"
 _TOO_MANY = "Too many invitations were sent."
 _PAGER: Pager[VisibleMember, InstantKey] = Pager(
-    InstantKey, lambda one: (one.member.created_at, one.member.id), 100, is_falling=False
+    InstantKey, lambda one: (one.member.created_at, one.member.id), 100, filters=("q",), is_falling=False
 )
 Options = list[tuple[str, list[tuple[str, str]]]]
 
 
 class MembersPage(Page, frozen=True):
-    """A page of the members that the visitor may see; `email` is the visitor's own."""
+    """A page of the members that the visitor may see, with `text` in name or address; `email` is the visitor's own."""
 
     template: ClassVar[str] = "members/list.html"
     members: list[VisibleMember]
+    text: str
+    url: str
     email: str
     next: str
     first: str
@@ -62,9 +65,16 @@ class MemberPage(Page, frozen=True):
 
 
 async def show_members(request: ConsoleRequest) -> Response:
-    found = await members.list_visible(request.deps, request.account_id, by=request.by)
-    part = _PAGER.page(request, found)
-    return page(request, MembersPage(part.rows, request.by.email, part.next, part.first))
+    every, text = await members.list_visible(request.deps, request.account_id, by=request.by), request.query("q")
+    wanted = folded(text)
+    part = _PAGER.page(request, [one for one in every if wanted in folded(f"{one.member.name}\n{one.member.email}")])
+    return page(request, MembersPage(part.rows, text, LIST, request.by.email, part.next, part.first))
+
+
+async def _list_with(request: ConsoleRequest, member: Member) -> str:
+    """The list; of more than one page, the part that has the member."""
+    is_long = await members.count_members(request.deps, request.account_id) > _PAGER.size
+    return with_query(LIST, q=member.email) if is_long else LIST
 
 
 async def show_invite(request: ConsoleRequest) -> Response:
@@ -90,7 +100,7 @@ async def invite(request: ConsoleRequest) -> Response:
     except TooManyRequests as refused:
         form = Form(form.values, {"email": retry_text(refused, _TOO_MANY)})
         return page(request, InvitePage(form, await _options(request)), refused.status)
-    return await go_mailed(request, LIST, "An invitation", member.email)
+    return await go_mailed(request, await _list_with(request, member), "An invitation", member.email)
 
 
 async def show_member(request: ConsoleRequest) -> Response:
@@ -160,7 +170,7 @@ async def _invited(request: ConsoleRequest, use_case: Callable[..., Awaitable[Me
     except TooManyRequests as refused:
         return request.go(LIST, retry_text(refused, _TOO_MANY), "danger")
     if member.state is MemberState.INVITED:
-        return await go_mailed(request, LIST, "A new invitation", member.email)
+        return await go_mailed(request, await _list_with(request, member), "A new invitation", member.email)
     return request.go(LIST, f"{member.name} can sign in again.")
 
 
