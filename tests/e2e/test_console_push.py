@@ -56,7 +56,8 @@ def find_it(page: Page, receiver: str) -> None:
     looked_at(page)
     page.goto("/console")
     expect(page.locator("[data-chart] canvas")).to_be_visible()
-    expect(page.locator("[data-chart] .u-value")).to_have_text([re.compile(r"^\d")] * 5)  # also without a pointer
+    page.mouse.move(0, 0)
+    expect(page.locator("[data-chart] .u-value")).to_have_text([re.compile(r"^\d")] * 5)
     looked_at(page)
     page.get_by_text("Show as table").click()
     check_page(page)
