@@ -114,7 +114,9 @@ async def test_a_page_keeps_what_is_typed_there_where_its_preview_can_be_kept_no
     assert "hx-redirect" not in preview.headers
     assert (preview.headers["hx-retarget"], preview.headers["hx-reselect"]) == ("#acting", "#acting")
     assert preview.headers["hx-reswap"] == "outerHTML"
-    assert text_of(preview).startswith("This page shows Acme . You now act for Beta , so it no longer updates.")
+    assert text_of(preview).startswith(
+        "This page was opened while you acted for Acme . You now act for Beta , so it no longer updates."
+    )
     assert "What you typed is still here" in text_of(preview)
     saved = await tabs.send(page, "/console/campaigns/new", {"name": name})
     assert saved.status_code == 409
@@ -184,7 +186,9 @@ async def test_a_page_that_updates_says_so_instead_of_showing_another_account(ta
     other = await tabs.poll(page, "/console/usage", **HTMX, **{"X-Callmark-Poll": "yes"})
     assert other.status_code == 286  # htmx polls no more
     assert (other.headers["hx-retarget"], other.headers["hx-reselect"]) == ("#acting", "#acting")
-    assert text_of(other).startswith("This page shows Acme . You now act for Beta , so it no longer updates.")
+    assert text_of(other).startswith(
+        "This page was opened while you acted for Acme . You now act for Beta , so it no longer updates."
+    )
     assert "What you typed" not in text_of(other)
     assert 'id="acting"' in page.text
     assert 'name="next" value="/console/usage"' in other.text
@@ -195,10 +199,15 @@ async def test_a_page_that_updates_says_so_instead_of_showing_another_account(ta
     assert "Reload it" in text_of(asked)
     followed = await tabs.poll(page, "/console/numbers/jobs?after=x", **{"X-Callmark-Poll": "yes"})  # progress.js
     assert followed.status_code == 409
-    assert text_of(followed).startswith("This page shows Acme . You now act for Beta , so it no longer updates.")
+    assert text_of(followed).startswith(
+        "This page was opened while you acted for Acme . You now act for Beta , so it no longer updates."
+    )
     assert 'name="next" value="/console/numbers/jobs?after=x"' in followed.text
     health = await tabs.poll(page, "/console/operator/health", **HTMX, **{"X-Callmark-Poll": "yes"})
-    assert health.status_code == 200
+    assert health.status_code == 286  # its banner is Acme's, too
+    assert "opened while you acted for Acme . You now act for Beta" in text_of(health)
+    own = await tabs.browser.get("/console/operator/health")
+    assert (await tabs.poll(own, "/console/operator/health", **HTMX, **{"X-Callmark-Poll": "yes"})).status_code == 200
 
 
 async def test_a_link_to_a_file_works_for_the_account_of_its_page_alone(

@@ -54,8 +54,9 @@ class StaleBanner(Page, frozen=True):
 def is_stale(route: ConsoleRoute, request: ConsoleRequest) -> bool:
     """Whether a form, a link to a file or what a page's script asks for is of another person or account than now.
 
-    A form's token is valid for this session alone. Which account an operator acts for does not matter to operators' own
-    pages. Other links name neither: they open a page that says whose it is.
+    A form's token is valid for this session alone. Which account an operator acts for does not matter to forms of
+    operators' own pages. One that updates has the banner of that account, whose button would now end another acting.
+    Other links name neither: they open a page that says whose it is.
     """
     if request.session is None or route.needs is Access.ANYBODY:
         return False
@@ -65,7 +66,8 @@ def is_stale(route: ConsoleRoute, request: ConsoleRequest) -> bool:
     if request.sent_csrf and not _is_of_this_person(request):
         return True
     if not is_of_account(route):
-        return False
+        is_operators = request.is_poll and request.session.role is None
+        return is_operators and named is not None and named != request.acting_for
     if request.in_account:  # else the route says that no account is chosen
         named = named or _account_of_link(request)
     return named is not None and named != request.session.account_id
