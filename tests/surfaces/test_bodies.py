@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from callmark.broken_json import NOT_JSON
 from callmark.kit.errors import InvalidInput, UnsupportedEncoding
-from callmark.surfaces.bodies import NOT_JSON, UNREADABLE, check_encoding, decode_clean, decode_loose
+from callmark.surfaces.bodies import UNREADABLE, check_encoding, decode_clean, decode_loose
 
 
 class Inner(msgspec.Struct):

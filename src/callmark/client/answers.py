@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from callmark.broken_json import NOT_JSON
 from callmark.client.errors import (
     APIStatusError,
     AuthenticationError,
@@ -56,7 +57,7 @@ def decoded(answer: Answer, shape: type[T]) -> T:
     """
     try:
         return msgspec.json.decode(answer.body or b"{}", type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except NOT_JSON as exc:
         why = str(exc)
     with suppress(msgspec.DecodeError, ValueError, RecursionError):
         return _decoded_leniently(answer, shape)
@@ -139,7 +140,7 @@ def _common(answer: Answer) -> Json:
 def _json_of(answer: Answer) -> object:
     try:
         return msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         return None
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from callmark.broken_json import NOT_JSON
 from callmark.client.errors import CallmarkError
 from callmark.client.forks import keep_to_one_process
 from callmark.client.profiles import check_private, followed, write_private
@@ -145,7 +146,7 @@ class FileTokenStore:
             return {}
         except OSError as exc:
             raise CallmarkError(f"cannot read {self.path}: {exc.strerror}") from exc
-        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+        with suppress(*NOT_JSON):
             return msgspec.json.decode(content, type=dict[str, TokenState])
         return {}
 

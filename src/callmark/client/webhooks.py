@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
 import msgspec
 
+from callmark.broken_json import NOT_JSON
 from callmark.client.environment import Environment
 from callmark.client.errors import CallmarkError, WebhookVerificationError
 from callmark.client.events import Event, read_event
@@ -64,7 +65,7 @@ def unwrap(
         )
     try:
         raw = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except NOT_JSON as exc:
         raise WebhookVerificationError("the body is signed and no JSON") from exc
     if not isinstance(raw, dict):
         raise WebhookVerificationError("the body is signed and no event")

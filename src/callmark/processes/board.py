@@ -10,6 +10,8 @@ from time import monotonic
 
 import msgspec
 
+from callmark.broken_json import NOT_JSON
+
 _SIZE = 65_536
 _LONGEST = 300
 """Characters of one notice."""
@@ -74,5 +76,5 @@ def read_board(fd: int) -> BoardState:
     while True:
         try:
             return msgspec.json.decode(os.pread(fd, _SIZE, 0), type=BoardState)
-        except (msgspec.DecodeError, UnicodeDecodeError):  # read while it was written; that takes a moment only
+        except NOT_JSON:  # read while it was written; that takes a moment only
             continue

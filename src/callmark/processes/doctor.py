@@ -7,6 +7,7 @@ import click
 import httpx
 import msgspec
 
+from callmark.broken_json import NOT_JSON
 from callmark.kit import checks
 from callmark.kit.checks import CheckResult
 from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nats, program_version
@@ -195,7 +196,7 @@ async def _parts(settings: Settings) -> list[CheckResult]:
         for url in urls:
             try:
                 found = msgspec.json.decode((await http.get(f"{url}/readyz/all")).content, type=_Readiness)
-            except (httpx.HTTPError, msgspec.DecodeError, UnicodeDecodeError):
+            except (httpx.HTTPError, *NOT_JSON):
                 continue
             wrong = [CheckResult(c.name, ok=False, detail=c.reason, advice=_SEE_LOG) for c in found.checks if not c.ok]
             return wrong or [CheckResult("parts", ok=True, detail="all are working")]

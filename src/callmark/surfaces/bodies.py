@@ -17,9 +17,6 @@ from starlette.types import Receive, Scope
 from callmark.kit.errors import AppError, InvalidInput, UnsupportedEncoding
 from callmark.surfaces.http import announced_bytes, check_media_type, connection_of, header_values, read_body
 
-NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for a body that is not JSON, or is nested past any use; a ValidationError is a DecodeError."""
-
 _BOM = b"\xef\xbb\xbf"
 _SURROGATE = rb"u[dD][89a-fA-F][0-9a-fA-F]{2}"
 _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(%s)|.)" % _SURROGATE, re.DOTALL)

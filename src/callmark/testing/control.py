@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from callmark.broken_json import NOT_JSON
 from callmark.client.connections import Connections
 
 T = TypeVar("T")
@@ -59,5 +60,5 @@ class Control:
 def _cause(got: httpx.Response) -> str:
     try:
         return msgspec.json.decode(got.content)["message"]
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
+    except (*NOT_JSON, KeyError, TypeError):
         return f"HTTP {got.status_code}; this is no Callmark emulator, or one of another version"

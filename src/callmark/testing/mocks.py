@@ -15,6 +15,8 @@ import msgspec
 import respx
 from msgspec import Struct
 
+from callmark.broken_json import NOT_JSON
+
 Json: TypeAlias = dict[str, Any]
 DOWNLOAD = "downloadLog"
 _LOGS = {
@@ -175,7 +177,7 @@ class _Batches:
 def _records(request: httpx.Request) -> list[Json]:
     try:
         return msgspec.json.decode(request.content, type=_Pushed).call_records
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return []
 
 

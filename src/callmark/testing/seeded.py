@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from callmark.broken_json import NOT_JSON
 from callmark.testing.control import EmulatorError
 
 
@@ -60,5 +61,5 @@ def read_seeded(path: Path) -> SeededPlatform:
             f"cannot read the credentials {path} ({exc.strerror}): set CALLMARK_EMULATOR_CREDENTIALS to the file that"
             " `callmark demo --credentials FILE` wrote"
         ) from exc
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except NOT_JSON as exc:
         raise EmulatorError(f"{path} is not a credentials file of `callmark demo`: {exc}") from exc

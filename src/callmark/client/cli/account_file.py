@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from callmark.broken_json import NOT_JSON
 from callmark.client.account_file import make_plan
 from callmark.client.account_file.applying import apply_plan, fetch_logo
 from callmark.client.account_file.exporting import Exported, as_json, as_yaml, export
@@ -157,7 +158,7 @@ def _read_secrets(path: Path | None) -> dict[str, str]:
         if not path.exists():
             return {}
         return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (OSError, *NOT_JSON) as exc:
         raise WrongUse(f"{path} is not a file of webhook secrets: {exc}") from exc
 
 

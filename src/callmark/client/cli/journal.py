@@ -17,6 +17,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
+from callmark.broken_json import NOT_JSON
 from callmark.client.cli.reading import FileOptions
 from callmark.client.cli.session import WrongUse
 
@@ -178,7 +179,7 @@ class Journal:
             found = cls(file, _read_head(first))
             for line in lines:
                 found._note(_read_chunk(line))
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except NOT_JSON as exc:
             raise WrongUse(f"{path} is no journal of a push: {exc}") from exc
         file.cut(len(content))
         return found

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
+from callmark.broken_json import NOT_JSON
 from callmark.client import inventory
 from callmark.client.cli.session import CommandSession, ServerNotReachable, ServerRefuses, WrongUse, command
 from callmark.client.core import Core, part
@@ -198,5 +199,5 @@ def _asked(http: httpx.Client, method: str, path: str, **given: Any) -> dict[str
             told = msgspec.json.decode(got.content, type=_Problem).message
             raise ServerRefuses(f"{told or 'the emulator refuses'} (HTTP {got.status_code})")
         return msgspec.json.decode(got.content, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except NOT_JSON as exc:
         raise ServerRefuses(f"the answer of {http.base_url} is none of an emulator (HTTP {got.status_code})") from exc

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from callmark.broken_json import NOT_JSON
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
@@ -86,7 +87,7 @@ def parse_known(content: bytes) -> list[KnownErasure]:
     """The list that `callmark person digests` wrote. Raises InvalidInput."""
     try:
         return msgspec.json.decode(content, type=list[KnownErasure])
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except NOT_JSON as exc:
         raise InvalidInput(f"this is no list of erased numbers: {exc}", field="erasures") from exc
 
 

@@ -22,6 +22,7 @@ from typing import IO
 import msgspec
 from msgspec import Struct
 
+from callmark.broken_json import NOT_JSON
 from callmark.kit.backups.manifest import FORMAT, FormatOnly, Manifest
 from callmark.kit.engines.data_directory import force
 from callmark.kit.errors import SetupError, said
@@ -162,7 +163,7 @@ def _manifest(path: Path, content: bytes) -> Manifest:
                 " Update Callmark"
             )
         return msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except NOT_JSON as exc:
         raise _damaged(path, f"its {MANIFEST} cannot be read: {exc}") from exc
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import msgspec
 
+from callmark.broken_json import NOT_JSON
 from callmark.kit.engines.owner import Owner, engine_owner, give
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import demo_data_dir
@@ -222,7 +223,7 @@ def read_installation(path: Path) -> Installation:
         raise none from None
     except PermissionError as exc:
         raise SetupError(f"{directory.path} belongs to another user; run this command as that user") from exc
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (OSError, *NOT_JSON) as exc:
         raise SetupError(
             f"{directory.path}/installation.json cannot be read, although an installation runs there: {exc}; start"
             " that installation again"

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from callmark.broken_json import NOT_JSON
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats, reachable_nats
 from callmark.kit.engines.child import Child, spawn
 from callmark.kit.engines.data_directory import DataDirectory, write_private
@@ -155,7 +156,7 @@ def _kept(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
         msgspec.json.decode(content, type=_Needed)
         return msgspec.json.decode(content)  # NATS reads JSON too
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, *NOT_JSON):
         return {}
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from msgspec import Struct
 
+from callmark.broken_json import NOT_JSON
 from callmark.kit.clock import Clock
 from callmark.kit.errors import SetupError
 from callmark.kit.outbound.client import Answered, Outbound, Unreachable
@@ -185,7 +186,7 @@ class Fcm:
             return NotNow(said, _seconds(answer.retry_after))
         try:
             got = msgspec.json.decode(answer.body, type=_Token)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NOT_JSON:
             return NotNow("no access token: the answer cannot be read")
         self._token, self._ends_at = got.access_token, now + timedelta(seconds=got.expires_in)
         return self._token
@@ -217,7 +218,7 @@ def _key_of(private_key: str) -> rsa.RSAPrivateKey:
 def _error_of(answer: Answered) -> _Error:
     try:
         return msgspec.json.decode(answer.body, type=_Failed).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return _Error(answer.body[:200].decode(errors="replace"))
 
 

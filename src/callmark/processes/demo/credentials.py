@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from callmark.broken_json import NOT_JSON
 from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import SetupError
 
@@ -96,7 +97,7 @@ def read_credentials(path: Path) -> Credentials | None:
     """What an earlier start wrote; None when there is none, or none that this version understands."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Credentials)
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, *NOT_JSON):
         return None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from callmark.broken_json import NOT_JSON
 from callmark.domain.feature_sets.model import NodeFilter
 from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.numbers import search as number_search, service as numbers
@@ -21,7 +22,7 @@ from callmark.surfaces.api.filters import one_filter
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.numbers_doc import FILTERS, DelistedOut, NumberOut, NumbersOut, PublishedOut
 from callmark.surfaces.api.request import ApiRequest, page_of, page_size_of, refuse
-from callmark.surfaces.bodies import NOT_JSON, decode_loose
+from callmark.surfaces.bodies import decode_loose
 from callmark.surfaces.http import Response, render
 
 

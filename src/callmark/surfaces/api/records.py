@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from callmark.broken_json import NOT_JSON
 from callmark.domain.personalisation import validation
 from callmark.domain.personalisation.accepting import Submitted
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome, StoredRecord
@@ -18,7 +19,7 @@ from callmark.instants import to_ms
 from callmark.kit.errors import InvalidInput
 from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
 from callmark.record_rules.words import FAULT_WORDS
-from callmark.surfaces.bodies import NOT_JSON, mended, values_alone
+from callmark.surfaces.bodies import mended, values_alone
 
 _Record = TypeVar("_Record")
 NEWER_PREFIX = "Request body is invalid: "

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from callmark.broken_json import NOT_JSON
 from callmark.domain.credentials import service as credentials
 from callmark.domain.limits.model import Allowance, TooManyTokens
 from callmark.instants import iso_ms
@@ -14,7 +15,7 @@ from callmark.surfaces.api.doc_parts import BAD_JSON, DATE_TIME, UUID, bad
 from callmark.surfaces.api.rates import rate_headers
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
-from callmark.surfaces.bodies import NOT_JSON, decode_loose
+from callmark.surfaces.bodies import decode_loose
 from callmark.surfaces.http import Response, render
 
 

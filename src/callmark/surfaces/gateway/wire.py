@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
+from callmark.broken_json import NOT_JSON
 from callmark.domain.calls.model import CallEvent, CallSource, Disconnect, Verification
 from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
 from callmark.domain.handsets.model import OS, PushService
@@ -14,7 +15,7 @@ from callmark.domain.personalisation.handset_messages import CallerNumber, Ident
 from callmark.domain.resolution.model import ListedIdentity, Offers
 from callmark.kit.errors import AppError, InvalidInput
 from callmark.kit.ids import new_id
-from callmark.surfaces.bodies import NOT_JSON, check_nul, decode
+from callmark.surfaces.bodies import check_nul, decode
 
 PING_S = 20
 SILENCE_S = 45

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from callmark.broken_json import NOT_JSON
 from callmark.domain.calls.model import Call, CallEvent, CallSource
 from callmark.domain.signed_calls.model import (
     MOST_RECEIVERS,
@@ -22,7 +23,6 @@ from callmark.domain.signed_calls.outcomes import LATEST_REPORT, LONGEST_CALL, C
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.passport import Attestation, call_info, canonical_number
-from callmark.surfaces.bodies import NOT_JSON
 from callmark.surfaces.stir.errors import StirFault
 
 MOST_HEADERS = 10

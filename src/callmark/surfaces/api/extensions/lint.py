@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from callmark.broken_json import NOT_JSON
 from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.model import MOST_RECORDS
 from callmark.kit.errors import InvalidInput
@@ -23,7 +24,7 @@ from callmark.surfaces.api.records import (
     wrong_size,
 )
 from callmark.surfaces.api.request import ApiRequest, refuse
-from callmark.surfaces.bodies import NOT_JSON, decode
+from callmark.surfaces.bodies import decode
 from callmark.surfaces.http import Response, render
 
 _fields = msgspec.json.Decoder(dict[str, Raw]).decode

@@ -9,10 +9,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from callmark.broken_json import NOT_JSON
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.request import ApiRequest, limit_of, refuse
-from callmark.surfaces.bodies import NOT_JSON, decode_clean, explained
+from callmark.surfaces.bodies import decode_clean, explained
 from callmark.surfaces.cursors import Key, KeyPager, Row
 
 USUAL, MOST = 100, 1000

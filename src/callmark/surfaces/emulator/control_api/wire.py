@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.requests import Request
 
+from callmark.broken_json import NOT_JSON
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
@@ -20,7 +21,7 @@ from callmark.kit.errors import InvalidInput, UnsupportedMedia
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.kit.zones import device_zone
 from callmark.surfaces.api.own.shapes import Instant
-from callmark.surfaces.bodies import NOT_JSON, decode_clean, explained, read_text
+from callmark.surfaces.bodies import decode_clean, explained, read_text
 from callmark.surfaces.emulator.handsets.held_identities import MOST_HELD
 from callmark.surfaces.emulator.handsets.model import AnswerIn, Memory, Screen, Script, VirtualHandset
 from callmark.surfaces.gateway.wire import (

@@ -14,6 +14,7 @@ from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from callmark.broken_json import NOT_JSON
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import PushService
@@ -223,6 +224,6 @@ def _error_of(answer: httpx.Response) -> InvalidInput | Conflict | Unavailable:
         try:
             told = msgspec.json.decode(answer.content, type=ErrorBody)
             return Conflict(told.message) if told.slug == Conflict.slug else InvalidInput(told.message)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NOT_JSON:
             return InvalidInput(f"the gateway answered {answer.status_code}")
     return Unavailable(f"gateway: status {answer.status_code}")

@@ -23,6 +23,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
+from callmark.broken_json import NOT_JSON
 from callmark.domain.deps import Deps
 from callmark.kit.errors import AppError, NotFound, Unauthenticated
 from callmark.kit.ids import new_id
@@ -30,7 +31,7 @@ from callmark.kit.phone import shorten
 from callmark.kit.secret_key import derived
 from callmark.passport.encoding import from_base64url
 from callmark.passport.errors import InvalidPassport
-from callmark.surfaces.bodies import NOT_JSON, decode_clean, read_text
+from callmark.surfaces.bodies import decode_clean, read_text
 from callmark.surfaces.emulator.control_api.routing import json_route
 from callmark.surfaces.emulator.control_api.sinks import keep_message
 from callmark.surfaces.emulator.handsets import farm_api

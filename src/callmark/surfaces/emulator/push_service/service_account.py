@@ -12,6 +12,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from callmark.broken_json import NOT_JSON
 from callmark.kit.engines.data_directory import force, write_private
 from callmark.kit.errors import SetupError
 from callmark.kit.outbound.fcm import ServiceAccount
@@ -64,7 +65,7 @@ def keep_account(settings: Settings, public_url: str) -> None:
             write_private(path, msgspec.json.encode(here))
     except OSError as exc:
         raise SetupError(f"the push service's account {path} cannot be written: {exc.strerror}") from exc
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except NOT_JSON as exc:
         raise SetupError(f"{path} is no longer the push service's account; remove the file ({exc})") from exc
 
 
@@ -72,7 +73,7 @@ def known_account(settings: Settings) -> ServiceAccount | None:
     """The account; None before there is one."""
     try:
         return msgspec.json.decode(_path(settings).read_bytes(), type=ServiceAccount)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, *NOT_JSON):
         return None
 
 
