@@ -7,13 +7,14 @@ import shutil
 import socket
 import ssl
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from msgspec import Struct
 from tests.e2e.play import PATIENCE_S
-from tests.support.compose_file import DEPLOY
+from tests.support.compose_file import DEPLOY, make_secrets
+from tests.support.engines import reachable_directory
 from tests.support.waiting import until
 
 from callmark.kit.ports import free_port
@@ -25,6 +26,15 @@ class Proxy(Struct):
     name: str
     http: str
     https: str
+
+
+@contextmanager
+def site_directory() -> Generator[Path]:
+    """A directory for a site, with its secrets."""
+    made = reachable_directory()
+    make_secrets(made / "secrets")
+    yield made
+    shutil.rmtree(made)
 
 
 class Site(Struct):

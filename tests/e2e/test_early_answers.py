@@ -1,15 +1,12 @@
 """An answer that leaves before its request is whole, behind the real nginx and HAProxy."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
 from starlette.types import Receive, Scope, Send
-from tests.e2e.proxies import Site, haproxy, nginx
-from tests.support.compose_file import make_secrets
-from tests.support.engines import reachable_directory
+from tests.e2e.proxies import Site, haproxy, nginx, site_directory
 
 from callmark.processes.http import Server
 from callmark.processes.ports import open_socket
@@ -53,10 +50,8 @@ async def site(app: Refusing, directory: Path) -> AsyncGenerator[Site]:
 
 @pytest.fixture(scope="module")
 def directory() -> Generator[Path]:
-    made = reachable_directory()
-    make_secrets(made / "secrets")
-    yield made
-    shutil.rmtree(made)
+    with site_directory() as made:
+        yield made
 
 
 async def _status(site: Site, url: str, *options: str) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shutil
 import ssl
 from collections import Counter
 from collections.abc import AsyncGenerator, Generator
@@ -12,9 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from msgspec import Struct, field
-from tests.e2e.proxies import PROXIES, Proxy, Site
-from tests.support.compose_file import make_secrets
-from tests.support.engines import reachable_directory
+from tests.e2e.proxies import PROXIES, Proxy, Site, site_directory
 from tests.support.waiting import until
 
 ROLES = ("api", "console", "gateway")
@@ -84,10 +81,8 @@ class Host(Struct):
 
 @pytest.fixture(scope="module")
 def directory() -> Generator[Path]:
-    made = reachable_directory()
-    make_secrets(made / "secrets")
-    yield made
-    shutil.rmtree(made)
+    with site_directory() as made:
+        yield made
 
 
 class Stage(Struct):
