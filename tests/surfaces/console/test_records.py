@@ -113,6 +113,10 @@ async def test_everything_wrong_with_a_push_is_said_beside_its_field_and_input_i
         "Caller number starts with 0. Write it with its country code, such as +91 80 4000 1234"
     )
     assert national["receiver"] == "Receiver number is not a phone number"
+    within = errors_of(await alice.post("/console/push", form | {"receiver": "99000 00001"}))
+    assert within["receiver"] == (
+        "Receiver number fits no country. Write it with its country code, such as +91 80 4000 1234"
+    )
     past = await alice.post("/console/push", form | {"starts_at": "2025-12-31T00:00", "hours": "1", "time_zone": "UTC"})
     assert errors_of(past)["hours"] == "End is in the past"
     last = {"starts_at": "9999-12-31T23:30", "hours": "24", "time_zone": "UTC"}

@@ -1,8 +1,9 @@
 """What pages say of a text that people typed as a number and that is none."""
 
-from callmark.kit.phone import without_separators
+from callmark.kit.phone import parse_digits, without_separators
 from callmark.record_rules.fields import Fault, Field
 from callmark.surfaces.console import display_names
+from callmark.tables.plans import fits_country
 
 _WRITTEN_SO = "such as +91 80 4000 1234"
 
@@ -17,6 +18,9 @@ def why_no_number(what: str, text: str) -> str:
     """A text that gives no number, as a sentence that begins with `what` it should be."""
     if lacks_code(text):
         return f"{what} starts with 0. Write it with its country code, {_WRITTEN_SO}"
+    number = parse_digits(without_separators(text))
+    if number and not fits_country(number):  # with separators it is read only where it fits one
+        return f"{what} fits no country. Write it with its country code, {_WRITTEN_SO}"
     return f"{what} {display_names.FAULTS[Fault.PHONE]}"
 
 
