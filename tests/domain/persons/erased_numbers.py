@@ -12,6 +12,7 @@ from callmark.domain.persons import erasing, service
 from callmark.domain.persons.model import KEPT, READABLE_BYTES, Erasure
 from callmark.kit.engines.binaries import choose_postgres
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.postgres.database import own_names
 
 NUMBER = PhoneNumber("919900112233")
 OTHER = PhoneNumber("918800112299")
@@ -49,6 +50,20 @@ def dump_of(dsn: str) -> str:
         text=True,
     )
     return done.stdout
+
+
+_EVERY_TABLE = """
+SELECT string_agg(format('SELECT t::text AS row FROM %I.%I t', n.nspname, c.relname), ' UNION ALL ')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+"""
+
+
+async def rows_of(deps: Deps) -> str:
+    """Every row of every table and partition, as text: as a dump has them, in a tenth of its time."""
+    async with deps.db.connection() as tx:
+        rows = await tx.fetch(own_names(await tx.fetchval(_EVERY_TABLE)))
+    return "\n".join(row["row"] for row in rows)
 
 
 def has(dump: str, number: str) -> bool:

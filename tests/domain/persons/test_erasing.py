@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.domain.persons.erased_numbers import NUMBER, OTHER, dump_of, erased, has, put_everywhere
+from tests.domain.persons.erased_numbers import NUMBER, OTHER, dump_of, erased, has, put_everywhere, rows_of
 from tests.support.engines import Engines
 from tests.support.factories import ALICE
 from tests.support.log_downloads import NOT_OURS, OUR_FILE, asked_to_call_back, content_of, export, rows
@@ -65,7 +65,7 @@ async def test_an_erasure_may_be_repeated_and_then_changes_nothing(deps: Deps) -
     assert (second.rows, second.pass_number, second.digest) == (0, 1, first.digest)
 
 
-async def test_one_that_was_killed_goes_on_where_it_stopped(deps: Deps, engines: Engines) -> None:
+async def test_one_that_was_killed_goes_on_where_it_stopped(deps: Deps) -> None:
     await put_everywhere(deps, NUMBER)
     made = await service.request_erasure(deps, NUMBER, by=ALICE)
     assert await erasing.step(deps, made.id)
@@ -79,11 +79,11 @@ async def test_one_that_was_killed_goes_on_where_it_stopped(deps: Deps, engines:
     while await erasing.step(deps, made.id):
         pass
     assert not await erasing.step(deps, made.id)
-    assert not has(dump_of(engines.dsn), NUMBER)
+    assert not has(await rows_of(deps), NUMBER)
     assert (await service.get_erasure(deps, made.id)).rows > half.rows
 
 
-async def test_rows_that_come_while_it_runs_are_found_by_the_next_look(deps: Deps, engines: Engines) -> None:
+async def test_rows_that_come_while_it_runs_are_found_by_the_next_look(deps: Deps) -> None:
     async with deps.db.transaction() as tx:
         await put_row(tx, "call", deps.clock.now(), {"receiver_number": NUMBER})
     made = await service.request_erasure(deps, NUMBER, by=ALICE)
@@ -95,7 +95,7 @@ async def test_rows_that_come_while_it_runs_are_found_by_the_next_look(deps: Dep
         await put_row(tx, "wake_up", deps.clock.now(), {"phone_number": NUMBER})
     while await erasing.step(deps, made.id):
         pass
-    assert not has(dump_of(engines.dsn), NUMBER)
+    assert not has(await rows_of(deps), NUMBER)
 
 
 async def test_of_a_listed_number_what_is_about_the_business_stays(deps: Deps) -> None:
@@ -116,7 +116,7 @@ async def test_of_a_listed_number_what_is_about_the_business_stays(deps: Deps) -
     assert [msgspec.json.decode(row["body"]) for row in bodies] == [asked, {"client_number": "0" * 12}]
 
 
-async def test_what_receivers_said_to_a_caller_stays_without_the_callers_number(deps: Deps, engines: Engines) -> None:
+async def test_what_receivers_said_to_a_caller_stays_without_the_callers_number(deps: Deps) -> None:
     now, zeros = deps.clock.now(), "0" * len(NUMBER)
     async with deps.db.transaction() as tx:
         await put_row(tx, "callback_request", now, {"business_number": NUMBER, "receiver_number": OTHER})
@@ -126,7 +126,7 @@ async def test_what_receivers_said_to_a_caller_stays_without_the_callers_number(
             await put_row(tx, table, now, {"caller_number": NUMBER, "receiver_number": OTHER})
     done = await erased(deps)
     assert done.rows == 3 + len(_OF_CALLS)
-    assert not has(dump_of(engines.dsn), NUMBER)
+    assert not has(await rows_of(deps), NUMBER)
     async with deps.db.connection() as tx:
         said = await tx.fetch(
             "SELECT business_number, receiver_number FROM callback_request"
@@ -142,7 +142,7 @@ _OF_CALLS = ("announced_call", "call_record", "possible_spoof", "signed_call", "
 """Tables of which a row says nothing without the caller."""
 
 
-async def test_numbers_in_keys_of_the_same_words_are_erased_one_after_the_other(deps: Deps, engines: Engines) -> None:
+async def test_numbers_in_keys_of_the_same_words_are_erased_one_after_the_other(deps: Deps) -> None:
     account = new_id()
     async with deps.db.transaction() as tx:
         for number in (NUMBER, OTHER, "917700112200"):
@@ -153,7 +153,7 @@ async def test_numbers_in_keys_of_the_same_words_are_erased_one_after_the_other(
             await put_row(tx, "mail", deps.clock.now(), {"plain": number})
     for number in (NUMBER, OTHER):
         assert dict((await erased(deps, number)).counts) == dict.fromkeys(_KEYED, 1)
-    dump = dump_of(engines.dsn)
+    dump = await rows_of(deps)
     assert [has(dump, number) for number in (NUMBER, OTHER, "917700112200")] == [False, False, True]
 
 
@@ -254,7 +254,7 @@ def test_what_is_no_number_is_refused(text: str) -> None:
     assert service.parse_number(" +91 99001 12233 ") == NUMBER
 
 
-async def test_after_a_restore_an_erased_number_is_found_by_its_digest(deps: Deps, engines: Engines) -> None:
+async def test_after_a_restore_an_erased_number_is_found_by_its_digest(deps: Deps) -> None:
     gone = [await erased(deps), await erased(deps, OTHER)]
     async with deps.db.transaction() as tx:
         known = await service.known_erasures(tx)
@@ -268,7 +268,7 @@ async def test_after_a_restore_an_erased_number_is_found_by_its_digest(deps: Dep
     for one in known:
         while await erasing.step(deps, ErasureId(one.id)):
             pass
-    assert not has(dump_of(engines.dsn), NUMBER)
+    assert not has(await rows_of(deps), NUMBER)
     first, second = [await service.get_erasure(deps, one.id) for one in gone]
     assert first.rows > 0
     assert (second.rows, second.ended_at is not None) == (0, True)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from tests.domain.persons.erased_numbers import NUMBER, dump_of, has, put_everywhere
+from tests.domain.persons.erased_numbers import NUMBER, has, put_everywhere, rows_of
 from tests.domain.persons.locked_tables import locked, waits_for
 from tests.support.engines import SECRET_KEY, Engines
 from tests.support.kept_days import KEPT
@@ -58,13 +58,13 @@ async def test_an_erasing_process_that_is_killed_leaves_whole_rows_and_the_next_
     assert half.phone_number == NUMBER
     assert half.rows > 0
     assert half.tables_done < half.table_count
-    assert has(dump_of(engines.dsn), NUMBER)
+    assert has(await rows_of(deps), NUMBER)
     async with erase(engines, tmp_path) as second:
         assert await second.wait() == 0
     (done,) = await service.list_erasures(deps)
     assert (done.id, done.phone_number, done.ended_at is not None) == (half.id, None, True)
     assert set(half.counts) < set(done.counts) == {name.partition(".")[0] for name in put}
-    assert not has(dump_of(engines.dsn), NUMBER)
+    assert not has(await rows_of(deps), NUMBER)
     log = await audit.list_entries(deps, None, audit.AuditFilter())
     told = [(one.action, one.subject) for one in log if one.action.startswith("person.")]
     assert told == [("person.erased", str(done.id)), ("person.erasure_requested", str(done.id))]
@@ -86,4 +86,4 @@ async def test_a_record_that_moves_to_its_day_while_others_are_read_is_erased(
             await until(partial(waits_for, deps, later))
             await keep_days(deps.db, now, KEPT, many=1)
         assert await erasing.wait() == 0
-    assert not has(dump_of(engines.dsn), NUMBER)
+    assert not has(await rows_of(deps), NUMBER)

@@ -7,9 +7,10 @@ import pytest
 from tests.support.table_rows import put_row
 
 from callmark.domain.deps import Deps
-from callmark.domain.persons import queries
+from callmark.domain.persons import table_queries
 from callmark.domain.persons.erasing import STEP_BLOCKS, in_steps, ranges_of
-from callmark.domain.persons.queries import PLACES, SearchedTable
+from callmark.domain.persons.queries import PLACES
+from callmark.domain.persons.table_queries import SearchedTable
 from callmark.kit.errors import Unavailable
 from callmark.kit.postgres.database import own_names
 
@@ -18,7 +19,6 @@ def table_of(blocks: int, size: int) -> SearchedTable:
     return SearchedTable(
         key="public.mail",
         of_table="mail",
-        is_rest=False,
         name=own_names("mail"),
         columns={"plain": "text"},
         every_column=("id", "plain"),
@@ -70,8 +70,9 @@ async def test_an_engine_that_is_away_is_not_asked_for_ever(cause: Exception) ->
 async def test_the_size_of_a_table_has_its_long_values(deps: Deps) -> None:
     incompressible = token_hex(200_000)
     async with deps.db.transaction() as tx:
-        (before,) = [one for one in await queries.select_tables(tx) if one.of_table == "mail"]
+        names = [one for one in await table_queries.select_names(tx) if one.of_table == "mail"]
+        (before,) = await table_queries.select_tables(tx, names)
         await put_row(tx, "mail", deps.clock.now(), {"html": incompressible})
-        (mail,) = [one for one in await queries.select_tables(tx) if one.of_table == "mail"]
+        (mail,) = await table_queries.select_tables(tx, names)
     assert mail.blocks - before.blocks <= 1  # an emptied database has room of rows that were there
     assert mail.size - before.size > 20

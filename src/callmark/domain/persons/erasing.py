@@ -20,7 +20,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.ids import ErasureId
 from callmark.domain.log_downloads import jobs as log_downloads
-from callmark.domain.persons import keys, queries
+from callmark.domain.persons import keys, queries, table_queries
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.model import (
     LISTED_TOO,
@@ -31,8 +31,9 @@ from callmark.domain.persons.model import (
     Erasure,
     digest_of,
 )
-from callmark.domain.persons.queries import PLACES, FoundRow, SearchedTable
+from callmark.domain.persons.queries import PLACES, FoundRow
 from callmark.domain.persons.spellings import numbers_in
+from callmark.domain.persons.table_queries import SearchedTable, TableName
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import SetupError, Unavailable, found
@@ -109,46 +110,48 @@ async def step(deps: Deps, erasure_id: ErasureId) -> bool:
         await _begin(deps, one, one.phone_number, 1)
         return True
     async with deps.db.connection() as tx:
-        tables = await queries.select_tables(tx)
-    left = [table for table in tables if table.key > one.last_table]
-    if not left:
-        return await _end_pass(deps, one, one.phone_number)
-    part, mask = _next_part(left), NumberMask(one.phone_number, keeps_business=one.is_listed)
+        names = await table_queries.select_names(tx)
+        left = [name for name in names if name.key > one.last_table]
+        near = await table_queries.select_tables(tx, _to_rest(left[:_MOST_TABLES]))
+    if not near:  # some are left where days were dropped meanwhile
+        return bool(left) or await _end_pass(deps, one, one.phone_number)
+    part, mask = _next_part(near), NumberMask(one.phone_number, keeps_business=one.is_listed)
     try:
         for table in part:
             await _erase_in(deps, one, table, mask)
     except _EndedMeanwhile:
         return False
-    done, due_at = len(tables) - len(left) + len(part), deps.clock.now() + TAKEN_OVER_AFTER
+    done, due_at = len(names) - len(left) + len(part), deps.clock.now() + TAKEN_OVER_AFTER
     async with deps.db.connection() as tx:
-        await queries.update_progress(tx, one, done, len(tables), part[-1].key, due_at)
+        await queries.update_progress(tx, one, done, len(names), part[-1].key, due_at)
     return True
 
 
-def _next_part(left: Sequence[SearchedTable]) -> Sequence[SearchedTable]:
+def _next_part(near: Sequence[SearchedTable]) -> Sequence[SearchedTable]:
     """The next table, with those after it that are small."""
-    near = _to_rest(left[:_MOST_TABLES])
     sizes = accumulate(table.size for table in near)
     return near[: max(sum(size <= STEP_BLOCKS for size in sizes), 1)]
 
 
-def _to_rest(tables: Sequence[SearchedTable]) -> Sequence[SearchedTable]:
+def _to_rest(names: Sequence[TableName]) -> Sequence[TableName]:
     """The first ones, to the first rest: behind it there may be new days, and rows that have moved into them."""
-    rest = next((place for place, table in enumerate(tables, 1) if table.is_rest), len(tables))
-    return tables[:rest]
+    rest = next((place for place, name in enumerate(names, 1) if name.is_rest), len(names))
+    return names[:rest]
 
 
-async def every_table(deps: Deps, order: Callable[[SearchedTable], Any]) -> AsyncGenerator[SearchedTable]:
+async def every_table(deps: Deps, order: Callable[[TableName], Any]) -> AsyncGenerator[SearchedTable]:
     """Every table, in an order that has the rest of a table before its days: no row that moves is missed."""
-    done: SearchedTable | None = None
+    last: TableName | None = None
     while True:
         async with deps.db.connection() as tx:
-            tables = sorted(await queries.select_tables(tx), key=order)
-        left = [table for table in tables if done is None or order(table) > order(done)]
-        if not left:
+            names = sorted(await table_queries.select_names(tx), key=order)
+            near = _to_rest([name for name in names if last is None or order(name) > order(last)])
+            tables = await table_queries.select_tables(tx, near)
+        if not near:
             return
-        for done in _to_rest(left):
-            yield done
+        last = near[-1]
+        for table in tables:
+            yield table
 
 
 async def _begin(deps: Deps, one: Erasure, number: PhoneNumber, pass_number: int) -> None:
@@ -161,8 +164,8 @@ async def _begin(deps: Deps, one: Erasure, number: PhoneNumber, pass_number: int
     async with deps.db.transaction() as tx:
         if count := await queries.delete_previewed_files(tx):
             await queries.add_changes(tx, one.id, _PREVIEWED, count, [])
-        listed, tables = await queries.is_listed(tx, number), await queries.select_tables(tx)
-        await queries.begin_pass(tx, one, listed=listed, number=pass_number, table_count=len(tables))
+        listed, names = await queries.is_listed(tx, number), await table_queries.select_names(tx)
+        await queries.begin_pass(tx, one, listed=listed, number=pass_number, table_count=len(names))
 
 
 async def _end_pass(deps: Deps, one: Erasure, number: PhoneNumber) -> bool:

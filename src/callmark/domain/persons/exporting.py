@@ -17,8 +17,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.persons import erasing, extracts, queries
 from callmark.domain.persons.erasing import Decision
 from callmark.domain.persons.masking import NumberMask
-from callmark.domain.persons.queries import FoundRow, SearchedTable
+from callmark.domain.persons.queries import FoundRow
 from callmark.domain.persons.spellings import decode, read_json
+from callmark.domain.persons.table_queries import SearchedTable, TableName
 from callmark.domain.policy.model import Actor
 from callmark.kit.errors import Conflict, SetupError
 from callmark.kit.phone import PhoneNumber
@@ -65,9 +66,9 @@ async def _check_tables(tx: Tx) -> None:
         raise Conflict(f"an export would not be whole: {exc.message}") from exc
 
 
-def _by_name(table: SearchedTable) -> tuple[str, str]:
+def _by_name(name: TableName) -> tuple[str, str]:
     """All parts of a table come together."""
-    return table.of_table, table.key
+    return name.of_table, name.key
 
 
 async def _parts(deps: Deps, mask: NumberMask, by: Actor, *, is_listed: bool) -> AsyncGenerator[Part]:

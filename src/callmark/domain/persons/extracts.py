@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from callmark.domain.persons.masking import ALSO_THEIRS, CALLER_FIRST, OF_BUSINESS, NumberMask
-from callmark.domain.persons.queries import SearchedTable
 from callmark.domain.persons.spellings import BETWEEN, THOUSANDS, in_ascii, whole_of
+from callmark.domain.persons.table_queries import SearchedTable
 from callmark.instants import LAST_MS
 
 AROUND = 100

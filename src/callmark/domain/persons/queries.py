@@ -1,4 +1,4 @@
-"""The SQL of erasures: their rows, and the search in every table that there is.
+"""The SQL of erasures: their rows, and the search in every table that there is (`table_queries` says which).
 
 Tables are read in ranges of places, each in a transaction of its own, so that nobody waits long for a row. A block has
 `PLACES` of them.
@@ -14,8 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from callmark.domain.ids import ErasureId
-from callmark.domain.persons.model import AS_SENT, KEPT, READABLE_BYTES, SECRET, Erasure
+from callmark.domain.persons.model import SECRET, Erasure
 from callmark.domain.persons.spellings import coarse_pattern
+from callmark.domain.persons.table_queries import SearchedTable
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Row, Tx, affected, own_names
 
@@ -25,51 +26,6 @@ _COLUMNS = (
     "id, digest, sealed_key, phone_number, is_listed, requested_by, requested_at, pass_number, pass_changes,"
     " table_count, tables_done, last_table, counts, redacted, ended_at"
 )
-_TABLES = """
-SELECT n.nspname AS namespace, c.relname AS name, coalesce(p.relname, c.relname) AS of_table,
-  coalesce(pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT', false) AS is_rest,
-  (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::bigint AS blocks,
-  (pg_table_size(c.oid) / current_setting('block_size')::bigint)::bigint AS size,
-  ARRAY(SELECT DISTINCT k.attname::text FROM pg_index i JOIN pg_attribute k ON k.attrelid = c.oid
-    AND k.attnum = ANY (i.indkey) WHERE i.indrelid = c.oid AND i.indisunique) AS keys,
-  ARRAY(SELECT o.attname::text FROM pg_attribute o WHERE o.attrelid = c.oid AND o.attnum > 0 AND NOT o.attisdropped
-    ORDER BY o.attnum) AS every_column,
-  array_agg(a.attname::text ORDER BY a.attnum) AS columns,
-  array_agg(format_type(a.atttypid, NULL) ORDER BY a.attnum) AS types
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent
-WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname IN (current_schema(), 'emulator')
-  AND a.atttypid IN ('text'::regtype, 'json'::regtype, 'jsonb'::regtype, 'bytea'::regtype, 'text[]'::regtype)
-  AND (a.atttypid <> 'bytea'::regtype OR a.attname = ANY ($1::text[]))
-GROUP BY n.nspname, c.relname, p.relname, c.oid
-"""
-
-
-class SearchedTable(Struct, frozen=True):
-    """A table or a partition with its columns that can hold a number, and how many blocks it has.
-
-    `keys`: the columns by which rows are unique, of which no two may be masked alike.
-    `size`: with those in which PostgreSQL keeps long values apart, which may be many times as much.
-
-    `key` is its place in the order of all. A partition that `is_rest`, from which rows move to a day when that is made,
-    comes before the days of its table: who reads all in this order meets a row that moves, if the day is among them.
-    """
-
-    key: str
-    of_table: str
-    is_rest: bool
-    name: LiteralString
-    columns: Mapping[str, str]
-    every_column: tuple[str, ...]
-    blocks: int
-    size: int
-    keys: frozenset[str]
-
-    @property
-    def as_sent(self) -> str | None:
-        """The column in which numbers are as people wrote them, if there is one."""
-        return AS_SENT.get(self.of_table)
 
 
 class FoundRow(Struct, frozen=True):
@@ -81,26 +37,6 @@ class FoundRow(Struct, frozen=True):
     place: str
     values: Mapping[str, Any]
     region: str
-
-
-async def select_tables(tx: Tx) -> list[SearchedTable]:
-    """Every table with columns that can hold a number and must not, in the order of their keys."""
-    tables = [
-        SearchedTable(
-            f"{row['namespace']}.{row['of_table'] + '_' if row['is_rest'] else row['name']}",
-            row["of_table"],
-            row["is_rest"],
-            own_names(f'"{row["namespace"]}"."{row["name"]}"'),
-            dict(zip(row["columns"], row["types"], strict=True)),
-            tuple(row["every_column"]),
-            row["blocks"] or 0,  # None: dropped since
-            row["size"] or 0,
-            frozenset(row["keys"]),
-        )
-        for row in await tx.fetch(_TABLES, list(READABLE_BYTES))
-        if row["of_table"] not in KEPT
-    ]
-    return sorted(tables, key=lambda table: table.key)
 
 
 async def lock_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, places: range) -> list[FoundRow]:
