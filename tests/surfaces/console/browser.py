@@ -4,11 +4,13 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from html import unescape
+from typing import NamedTuple
 from uuid import UUID
 
 import httpx
 from msgspec import Struct, field
 from starlette.applications import Starlette
+from tests.support.rows_again import RowsAgain, rows_of
 from tests.support.written_mails import written_mails
 
 from callmark.domain.accounts import service as accounts
@@ -61,15 +63,36 @@ class Business(Struct, frozen=True):
         return {member.role: member for member in found}
 
 
+class _Written(NamedTuple):
+    """A business of that name as the use cases wrote it, and what ends the names of its addresses."""
+
+    again: RowsAgain[Business]
+    tag: str
+
+
+_written: dict[str, _Written] = {}
+
+
 async def make_business(deps: Deps, name: str = "Acme") -> Business:
-    """A business of its own for a test."""
+    """A business of its own for a test. The first of a name in a process is made by the use cases."""
+    tag = random_text(8).lower()
+    if written := _written.get(name):
+        async with deps.db.connection() as tx:
+            return await written.again.write(tx, deps.clock.now(), {written.tag: tag})
+    made = await make_business_by_use_cases(deps, name, tag)
+    async with deps.db.connection() as tx:
+        _written[name] = _Written(await rows_of(tx, made.account.id, made), tag)
+    return made
+
+
+async def make_business_by_use_cases(deps: Deps, name: str, tag: str) -> Business:
+    """As `make_business`; `tag` ends the names of its members' addresses."""
     account = await accounts.create_account(deps, name, by=SYSTEM)
     department = await structure.create_department(deps, account.id, name="Logistics", by=SYSTEM)
     other = await structure.create_department(deps, account.id, name="Sales", by=SYSTEM)
     entry = catalogue_entry_named("Delivery")
     operation = await structure.create_operation(deps, account.id, department.id, catalogue_id=entry.id, by=SYSTEM)
     process = await structure.create_process(deps, account.id, operation.id, name="Last mile", by=SYSTEM)
-    tag = random_text(8).lower()
 
     async def member(who: str, role: Role, node: UUID | None = None) -> Member:
         made = await members.create_without_rules(
