@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from callmark.tables.phones import NoNumber, read_phone, read_phones
+from callmark.tables.phones import NoNumber, looks_like_phone, read_phone, read_phones
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,7 @@ def test_a_number_is_read_in_the_ways_it_is_written(text: str, region: str, numb
         ("918040001234.5678", "", "decimals"),
         ("1. 4155552671", "", "could mean +14155552671 or +4155552671"),
         ("2. 8040001234", "IN", "could mean +9128040001234 or +918040001234"),
+        ("1. +", "", "a + is allowed only at the start"),
         ("555-FLOW", "US", "letters are not allowed"),
         ("1-800-FLOWERS", "US", "letters are not allowed"),
         ("call 918040001234 now", "", "letters are not allowed"),
@@ -135,3 +136,8 @@ def test_every_digit_of_a_number_stands_in_the_text(text: str, region: str) -> N
     if isinstance(found, str):
         digits = "".join(str(int(one)) for one in text if one.isdecimal())
         assert digits.endswith(found[4:]) or "E" in text.upper() or digits.rstrip("0").endswith(found[4:].rstrip("0"))
+
+
+def test_the_shortest_numbers_that_are_dialled_within_a_country_are_known_as_numbers() -> None:
+    """Niue, 683 4002: a number has at least seven digits with its country code, which has at most three."""
+    assert [text for text in ("4002", "४००२", "400", "word", "2") if looks_like_phone(text, "NU")] == ["4002", "४००२"]

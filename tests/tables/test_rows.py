@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from callmark.tables import rows
-from callmark.tables.columns import key
+from callmark.tables.columns import key, words
 from callmark.tables.long_files import open_long_file
 from callmark.tables.model import Line
 from callmark.tables.reader import Reading, read_table
@@ -75,3 +75,8 @@ def test_a_mark_that_is_never_closed_among_pairs_of_marks(tmp_path: Path) -> Non
 )
 def test_the_delimiter_is_what_divides_rows_and_not_the_lines_of_a_cell(text: str, delimiter: str) -> None:
     assert rows.split(text).delimiter == delimiter
+
+
+def test_a_name_is_compared_by_its_letters_and_digits_whether_all_are_ascii_or_not() -> None:
+    assert words("Phone_No.2 (myLine)#^") == ("phone", "no", "2", "my", "line", "no")
+    assert words("Téléphone_Nº2 (maLigne)#^") == ("telephone", "no2", "ma", "ligne", "no")

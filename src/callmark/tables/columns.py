@@ -17,6 +17,7 @@ _DIGITS_OF_A_NUMBER = 5
 _DIGITS_OF_A_VALUE = 7
 """A cell with this many digits is a value, whatever words are beside them (`Mobile: 98400 12345 (Asha)`)."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_ASCII_WORD = re.compile("[a-z0-9]+")
 _IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _ALIKE = 0.75
 _LONGEST_NAME = 200
@@ -48,9 +49,15 @@ def words(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _words_of(name: str) -> tuple[str, ...]:
-    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
+    plain = name if name.isascii() else _without_accents(name)
     plain = _CAMEL.sub(" ", plain).casefold().replace("#", " no ")
+    if plain.isascii():
+        return tuple(_ASCII_WORD.findall(plain))  # the same in a fifth of the time: files are wide
     return tuple("".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in plain).split())
+
+
+def _without_accents(name: str) -> str:
+    return "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
 
 
 PHONE_NAMES = _keys("""

@@ -44,6 +44,8 @@ _DIALLING_0011 = frozenset({"AU", "CC", "CX"})
 _CUT = "a spreadsheet or a 32-bit float has cut its last digits; store the column as text and save the file again"
 _WITH_CODE = re.compile(r"[^0-9+]*(?:\+|00)")
 _LONGEST_TEXT = 100
+_FEWEST_DIALLED = 4
+"""Digits of a number that is written without its country code, which has at most three."""
 _FEWEST_DIGITS = 3
 """A text with letters and fewer digits is no attempt at a number."""
 
@@ -122,6 +124,8 @@ def has_code(text: str) -> bool:
 
 def looks_like_phone(text: str, region: str = "") -> bool:
     """Whether a text is one number or several, of plans that exist: what tells a column of numbers from one of ids."""
+    if sum(map(str.isdigit, text)) < _FEWEST_DIALLED:
+        return False  # most cells are words, and reading one takes fifty times as long
     found = read_phones(text, region)
     return bool(found.either) if isinstance(found, NoNumber) else all(map(has_plan, found))
 
@@ -201,7 +205,7 @@ def _parse(written: str, region: str) -> str | NoNumber:
         return NoNumber("a + is allowed only at the start of a number")
     if not region and not written.startswith("+") and digits.startswith("0") and not digits.startswith("00"):
         return NoNumber("starts with 0; choose its country")
-    is_plain = digits == written.removeprefix("+") and digits[0] != "0" and SHORTEST <= len(digits) <= LONGEST
+    is_plain = digits == written.removeprefix("+") and SHORTEST <= len(digits) <= LONGEST and digits[0] != "0"
     if not region and is_plain:  # as it is kept, whatever its plan
         return digits
     if digits.startswith("0011") and region in _DIALLING_0011:  # before 00 and the 1 of the United States
