@@ -23,7 +23,7 @@ def databases(databases_with_days: Databases) -> Databases:
 async def platform(deps: Deps, tmp_path: Path, unhurried_pushes: None) -> AsyncGenerator[Platform]:  # noqa: ARG001 - it patches
     """The platform on this test's engines."""
     await prepare(deps)
-    async with emulated(deps, tmp_path, acks_within_s=60) as running:
+    async with emulated(deps, tmp_path, magic=True, acks_within_s=60) as running:
         cast = await make_cast(running.deps)
         yield Platform(running, cast, options_of(running, cast))
 

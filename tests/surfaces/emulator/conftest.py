@@ -17,7 +17,15 @@ def databases(databases_with_days: Databases) -> Databases:
 
 @pytest.fixture
 async def emulator(deps: Deps, tmp_path: Path) -> AsyncGenerator[Emulated]:
-    """A running emulator with its farm."""
+    """A running emulator with its farm, without magic receivers."""
     await prepare(deps)
     async with emulated(deps, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def magic_emulator(deps: Deps, tmp_path: Path) -> AsyncGenerator[Emulated]:
+    """A running emulator whose farm has every magic receiver."""
+    await prepare(deps)
+    async with emulated(deps, tmp_path, magic=True) as running:
         yield running

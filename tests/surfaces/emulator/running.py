@@ -20,8 +20,9 @@ from callmark.kit.ports import LOOPBACK
 from callmark.processes.http import Server
 from callmark.processes.ports import hold_port, open_socket
 from callmark.surfaces.app import build_app
-from callmark.surfaces.emulator.handsets import farm_api
+from callmark.surfaces.emulator.handsets import farm_api, queries
 from callmark.surfaces.emulator.handsets.farm import Farm
+from callmark.surfaces.emulator.handsets.magic_receivers import MAGIC
 from callmark.surfaces.emulator.push_service import service_account
 
 ROLES = frozenset({"api", "gateway"})
@@ -66,9 +67,16 @@ class Emulated(Struct):
 
 @asynccontextmanager
 async def emulated(
-    deps: Deps, data: Path, *, serve: bool = True, farm: bool = True, wakes: bool = False, acks_within_s: float = 2
+    deps: Deps,
+    data: Path,
+    *,
+    serve: bool = True,
+    farm: bool = True,
+    magic: bool = False,
+    wakes: bool = False,
+    acks_within_s: float = 2,
 ) -> AsyncGenerator[Emulated]:
-    """The emulator on `deps`' engines and clock, its files below `data`.
+    """The emulator on `deps`' engines and clock, its files below `data`; its farm has magic receivers with `magic`.
 
     A push fails after `acks_within_s` without an answer. With `wakes`, sleeping apps are woken through the
     emulator's own push service.
@@ -88,7 +96,7 @@ async def emulated(
             await stack.enter_async_context(serving(here, port))
         http = await stack.enter_async_context(_client(here.public_url))
         if farm:
-            await stack.enter_async_context(farming(here))
+            await stack.enter_async_context(farming(here, magic=magic))
         yield Emulated(here, http, port)
 
 
@@ -112,8 +120,14 @@ async def serving(deps: Deps, port: int = 0) -> AsyncGenerator[int]:
 
 
 @asynccontextmanager
-async def farming(deps: Deps, **options: float) -> AsyncGenerator[Farm]:
-    """A farm with a connection of its own to NATS; returns once it listens."""
+async def farming(deps: Deps, *, magic: bool = False, **options: float) -> AsyncGenerator[Farm]:
+    """A farm with a connection of its own to NATS; returns once it listens.
+
+    It adds the magic receivers with `magic` only. Otherwise they are uninstalled, where the table has none: sixteen
+    that connect take longer than most tests ask of the one that they make.
+    """
+    if not magic:
+        await _uninstall_magic(deps)
     async with _own_fabric(deps) as own, httpx.AsyncClient(verify=_NO_TLS, trust_env=False, timeout=60) as http:
         farm = Farm(own, http, **options)
         try:
@@ -122,6 +136,12 @@ async def farming(deps: Deps, **options: float) -> AsyncGenerator[Farm]:
             yield farm
         finally:
             await farm.stop()
+
+
+async def _uninstall_magic(deps: Deps) -> None:
+    async with deps.db.transaction() as tx:
+        for one in MAGIC:
+            await queries.insert_missing(tx, replace(one.handset, registered=False))
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ from callmark.kit.ids import random_uuid
 from callmark.surfaces.emulator.handsets.answer_sender import AnswerSender
 from callmark.surfaces.emulator.handsets.farm import Farm
 from callmark.surfaces.emulator.handsets.farm_api import AskBack, AskedBack
+from callmark.surfaces.emulator.handsets.magic_receivers import OLD_APP_VERSION
 from callmark.surfaces.emulator.handsets.model import VirtualHandset
 
 SLOT, NEXT_SLOT = "2026-01-03T11:00:00+05:30", "2026-01-03T11:30:00+05:30"
@@ -95,9 +96,10 @@ async def test_a_held_record_wins_over_the_listing_and_the_offers_are_there_all_
 
 async def test_a_listed_number_shows_on_ios_and_on_an_old_app(emulator: Emulated) -> None:
     listed = await make_listed(emulator.deps)
-    for magician in ("919900000012", "919900000013"):
-        shown = await emulator.screen(magician, listed.number)
-        assert (shown["name"], shown["source"]) == ("Acme Deliveries", "listed_number")
+    for unfit in ({"os": "ios"}, {"app_version": OLD_APP_VERSION}):
+        await emulator.make(number := phone(), **unfit)
+        shown = await emulator.screen(number, listed.number)
+        assert (shown["name"], shown["source"]) == ("Acme Deliveries", "listed_number"), unfit
 
 
 async def test_a_script_asks_for_the_next_slot_when_the_first_begins_meanwhile(
@@ -264,7 +266,8 @@ async def test_a_handset_that_is_offline_unregistered_or_not_there_answers_nothi
     assert (await on.post("call-me-back", body, "919911111111"))[0] == 404
 
 
-async def test_the_magic_receiver_asks_to_be_called_back_after_each_missed_call(emulator: Emulated) -> None:
+async def test_the_magic_receiver_asks_to_be_called_back_after_each_missed_call(magic_emulator: Emulated) -> None:
+    emulator = magic_emulator
     on = await staged(emulator)
     for outcome in ("answered", "missed", "rejected", "missed"):
         await emulator.call(MAGICIAN, on.listed.number, outcome)

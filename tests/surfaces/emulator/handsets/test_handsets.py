@@ -225,17 +225,17 @@ async def test_a_handset_that_finds_its_stream_closed_says_what_became_of_it(
     await asyncio.gather(*takeovers)
 
 
-async def test_magic_receivers_are_there_from_the_start(emulator: Emulated) -> None:
-    listed = {one["phone_number"]: one for one in (await emulator.http.get("/emulator/v1/handsets")).json()}
+async def test_magic_receivers_are_there_from_the_start(magic_emulator: Emulated) -> None:
+    listed = {one["phone_number"]: one for one in (await magic_emulator.http.get("/emulator/v1/handsets")).json()}
     assert {f"91990000{last:04d}" for last in (*range(1, 10), *range(11, 18))} <= listed.keys()
     assert listed["919900000012"]["os"] == "ios"
     assert listed["919900000013"]["app_version"] == "0.9.0"
     assert listed["919900000014"]["online"] is False
     assert listed["919900000016"]["script"] == {"drop_every": 2}
-    assert "not registered" in (await emulator.screen("919900000011", CALLER))["why"]
-    assert "Android only" in (await emulator.screen("919900000012", CALLER))["why"]
-    assert "need app version" in (await emulator.screen("919900000013", CALLER))["why"]
-    assert "offline" in (await emulator.screen("919900000014", CALLER))["why"]
+    assert "not registered" in (await magic_emulator.screen("919900000011", CALLER))["why"]
+    assert "Android only" in (await magic_emulator.screen("919900000012", CALLER))["why"]
+    assert "need app version" in (await magic_emulator.screen("919900000013", CALLER))["why"]
+    assert "offline" in (await magic_emulator.screen("919900000014", CALLER))["why"]
 
 
 async def test_handsets_find_a_gateway_again_after_theirs_has_gone(deps: Deps, tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ async def test_a_snapshot_of_another_version_is_refused_and_changes_nothing(emul
 @pytest.mark.parametrize("big_bytes", [0, 1 << 40])
 async def test_large_tables_are_emptied_as_small_ones_are(emulator: Emulated, big_bytes: int) -> None:
     cast = await make_cast(emulator.deps)
+    await emulator.make(SEEDED)
     await push_patiently(emulator.deps, cast, SEEDED)
     async with emulator.deps.db.transaction() as tx:
         tables = await snapshot_queries.stored_tables(tx)
@@ -134,6 +135,7 @@ async def test_what_handsets_hold_is_what_they_held(emulator: Emulated) -> None:
 
 async def test_a_restoration_that_fails_takes_nothing_from_handsets(emulator: Emulated) -> None:
     cast = await make_cast(emulator.deps)
+    await emulator.make(SEEDED)
     await snapshots.take(emulator.deps, "before")
     await push_patiently(emulator.deps, cast, SEEDED)
     async with emulator.deps.db.transaction() as tx:
@@ -174,6 +176,7 @@ async def test_a_job_that_runs_by_the_later_clock_drops_nothing_of_what_comes_ba
     emulator: Emulated, clock: FakeClock
 ) -> None:
     deps = emulator.deps
+    await emulator.make(SEEDED)
     await push_patiently(deps, await make_cast(deps), SEEDED)
     await snapshots.take(deps, "early")
     clock.advance(LATE)
