@@ -76,6 +76,28 @@ IN_BODIES = {
 OPERATIONS = {f"{one.method.upper()} {one.path}": one for one in operations(BUSINESS)}
 
 
+def _grouped() -> dict[str, list[str]]:
+    if DEEP:
+        return {name: [name] for name in OPERATIONS}
+    groups: dict[str, list[str]] = {}
+    for name, operation in OPERATIONS.items():
+        groups.setdefault(_group_of(operation), []).append(name)
+    groups["taking away"].sort(key=len, reverse=True)  # what belongs to a thing goes before it
+    return groups
+
+
+def _group_of(operation: Operation) -> str:
+    if operation.method in {"get", "delete"}:
+        return "reading" if operation.method == "get" else "taking away"
+    if operation.path.startswith(OPERATOR_BASE):
+        return "operating"
+    return "managing" if TAG in operation.told["tags"] else "pushing"
+
+
+GROUPS = _grouped()
+"""Names of operations by what they do. To make an account with everything in it takes longer than to ask five."""
+
+
 class Run(Struct):
     """Where cases go: the application, an account that may do everything, and what exists in it."""
 
@@ -164,19 +186,19 @@ async def _one_event_of_each_type(run: Run) -> dict[str, str]:
     return {"surveyId": str(campaign_id), "from": begin, "to": end, "from_date": begin}
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-async def test_answers_to_made_up_requests_keep_the_promise_of_the_document(run: Run, name: str) -> None:
+async def judged(run: Run, name: str) -> list[str]:
+    """How the answers to made-up requests of one operation break the promise of the document."""
     operation, found, statuses = OPERATIONS[name], list[str](), set[int]()
-    is_managed = TAG in operation.told["tags"]
-    if is_managed:
-        run.known |= await make_everything(run.deps, run.cast.account.id)
+    async with run.deps.db.connection() as tx:
+        await tx.execute("DELETE FROM idempotency_key")  # made-up keys are alike, and other operations had them
     for number, case in enumerate(made_up(name)):
         known = number % 4 != 0  # the others keep their ids, which nobody has
         answer = await run.send(run.within_reach(case) if known else case)
         statuses.add(answer.status_code)
         path = quote(answer.request.url.path)  # a parameter may hold any character
         if operation_of(case.method, path) is not operation:  # or a slash
-            assert answer.status_code == 404, answer.request.url
+            if answer.status_code != 404:
+                found.append(f"{case.method} {answer.request.url} is another's path: {answer.status_code}")
             continue
         wrong = misjudged(operation, case, answer) if known else []
         try:
@@ -184,9 +206,18 @@ async def test_answers_to_made_up_requests_keep_the_promise_of_the_document(run:
         except (AssertionError, BaseExceptionGroup) as exc:
             wrong.append(f"{exc!s:.1000}")
         found += [f"{case.method} {answer.request.url} {case.body!r:.300}: {one}" for one in wrong]
-    assert not found, "\n".join(found)
     # Managing needs texts and states that are rarely made up; tests/surfaces/api/management does all of it.
-    assert name.endswith("/token") or is_managed or statuses & {200, 201}, f"only {statuses}; nothing was really tried"
+    if not (name.endswith("/token") or TAG in operation.told["tags"] or statuses & {200, 201}):
+        found.append(f"{name}: only {statuses}; nothing was really tried")
+    return found
+
+
+@pytest.mark.parametrize("kind", GROUPS)
+async def test_answers_to_made_up_requests_keep_the_promise_of_the_document(run: Run, kind: str) -> None:
+    """Operations take turns in one account, and none takes away what a later one needs."""
+    run.known |= await make_everything(run.deps, run.cast.account.id)
+    found = [one for name in GROUPS[kind] for one in await judged(run, name)]
+    assert not found, "\n".join(found)
 
 
 def misjudged(operation: Operation, case: Case, answer: httpx.Response) -> list[str]:
