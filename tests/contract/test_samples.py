@@ -1,11 +1,13 @@
 """Every recorded sample, against our server in this process."""
 
 import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from tests.contract.cast import Cast
-from tests.contract.play import Player, TablePlayer, in_process
+from tests.contract.play import Player, Send, TablePlayer, in_process
 from tests.contract.templates import Json
 from tests.support.cases import for_each
 
@@ -17,34 +19,50 @@ HERE = Path(__file__).parent
 SAMPLES: dict[str, Json] = {
     f"{path.parent.name}/{path.stem}": json.loads(path.read_text()) for path in sorted(HERE.glob("*/*.json"))
 }
-STEPS = [name for name, sample in SAMPLES.items() if "steps" in sample]
-TABLES = [name for name, sample in SAMPLES.items() if "cases" in sample]
 ONLINE = {"919900000001": "online"}
 
 
-@pytest.mark.parametrize("name", STEPS)
-async def test_the_server_answers_as_recorded(deps: Deps, name: str) -> None:
-    sample = SAMPLES[name]
-    cast = Cast(deps, sample)
-    async with in_process(cast.deps) as send:
-        try:
-            await cast.enter()
-            await Player(cast, send).steps(sample["steps"])
-        finally:
-            await cast.leave()
+def _beside_each_other(has: str, handsets: Mapping[str, str]) -> dict[str, list[str]]:
+    """Samples of each folder that have the same handsets: those of others would be registered already."""
+    groups: dict[str, list[str]] = {}
+    for name, sample in SAMPLES.items():
+        if has in sample:
+            given = sample.get("given", {}).get("handsets", handsets)
+            groups.setdefault(f"{name.partition('/')[0]} with {','.join(given.values()) or 'nobody'}", []).append(name)
+    return groups
 
 
-@pytest.mark.parametrize("name", TABLES)
-async def test_every_record_of_a_table_fares_as_recorded(deps: Deps, subtests: pytest.Subtests, name: str) -> None:
-    sample = {"given": {"handsets": ONLINE}} | SAMPLES[name]
-    cast = Cast(deps, sample)
-    async with in_process(cast.deps) as send:
-        try:
-            await cast.enter()
+STEPS = _beside_each_other("steps", {})
+TABLES = _beside_each_other("cases", ONLINE)
+"""Samples that one installation can play after each other: every sample has businesses of its own."""
+
+
+@pytest.mark.parametrize("group", STEPS)
+async def test_the_server_answers_as_recorded(deps: Deps, subtests: pytest.Subtests, group: str) -> None:
+    for name in STEPS[group]:
+        with subtests.test(sample=name):
+            async with _entered(deps, sample := SAMPLES[name]) as (cast, send):
+                await Player(cast, send).steps(sample["steps"])
+
+
+@pytest.mark.parametrize("group", TABLES)
+async def test_every_record_of_a_table_fares_as_recorded(deps: Deps, subtests: pytest.Subtests, group: str) -> None:
+    for name in TABLES[group]:
+        sample = {"given": {"handsets": ONLINE}} | SAMPLES[name]
+        async with _entered(deps, sample) as (cast, send):
             player = TablePlayer(cast, send, sample)
             for way in (player.real_time, player.bulk):
-                with subtests.test(way=way.__name__):
+                with subtests.test(sample=name, way=way.__name__):
                     await way()
+
+
+@asynccontextmanager
+async def _entered(deps: Deps, sample: Json) -> AsyncGenerator[tuple[Cast, Send]]:
+    cast = Cast(deps, sample)
+    async with in_process(cast.deps) as send:
+        try:
+            await cast.enter()
+            yield cast, send
         finally:
             await cast.leave()
 
