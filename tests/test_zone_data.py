@@ -1,5 +1,6 @@
 """Which time zone data count: the package's, also where the machine's are older or newer."""
 
+import os
 import re
 import subprocess
 import sys
@@ -26,6 +27,8 @@ print(zone_of_number("918040001234"))
 print(checks.time_zones().detail + ".", checks.time_zones().advice)
 """
 """Run in a process of its own, where all that reads zones finds the machine's data."""
+_KEPT = {name: value for name, value in os.environ.items() if name == "PYTHONPYCACHEPREFIX"}
+"""Where bytecode is: without it the process compiles all that it imports."""
 
 
 def machine(folder: Path, version: str) -> str:
@@ -40,7 +43,7 @@ def shown(zones: str, program: str) -> list[str]:
     """What the program prints on a machine with data in that folder."""
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={"PYTHONTZPATH": zones, "PYTHONPATH": str(ROOT / "src")},
+        env={**_KEPT, "PYTHONTZPATH": zones, "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
         check=True,

@@ -1,20 +1,16 @@
 """What `callmark doctor` cannot or need not ask, and packages that are missing."""
 
-import asyncio
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
+import pytest
 from tests.processes.doctor import Doctor, execute
 from tests.support.engines import Engines
 from tests.surfaces.gateway.fake_fcm import credentials
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
-from callmark.kit.checks import CheckResult
 from callmark.kit.postgres.migrate import head
 
 ENGINES = ("CALLMARK_POSTGRES_DSN", "CALLMARK_NATS_URL")
@@ -43,20 +39,16 @@ async def test_what_is_embedded_where_nothing_runs_is_said_to_be_unknown(doctor:
     assert half["schema"].ok
 
 
-async def test_packages_for_traces_are_missing_where_traces_are_wanted(doctor: Doctor) -> None:
-    without = "import sys; sys.modules['opentelemetry.sdk.trace'] = None; "
-    wanted = doctor.variables | {"CALLMARK_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
-
-    def told(before: str, variables: dict[str, str]) -> dict[str, CheckResult]:
-        command = [sys.executable, "-c", f"{before}from callmark.main import cli; cli()", "doctor", "--json"]
-        ended = subprocess.run(command, env=os.environ | variables, capture_output=True, check=False)
-        return {one.name: one for one in msgspec.json.decode(ended.stdout, type=list[CheckResult])}
-
-    missing = (await asyncio.to_thread(told, without, wanted))["tracing"]
-    assert not missing.ok
+async def test_packages_for_traces_are_missing_where_traces_are_wanted(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = "http://127.0.0.1:4318"
+    assert (await doctor.examine(otlp_endpoint=endpoint))["tracing"].ok
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace.export", None)  # as where it is not installed
+    missing = await doctor.problem(otlp_endpoint=endpoint)
+    assert missing.name == "tracing"
     assert "pip install 'callmark[server,tracing]'" in missing.advice
-    assert (await asyncio.to_thread(told, "", wanted))["tracing"].ok
-    assert "tracing" not in await asyncio.to_thread(told, without, doctor.variables)
+    assert "tracing" not in await doctor.examine()
 
 
 async def test_credentials_of_a_push_service_that_cannot_be_used(doctor: Doctor, tmp_path: Path) -> None:

@@ -19,29 +19,17 @@ PAGE = (Path(__file__).parents[2] / "docs/testing.md").read_text()
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 WITHOUT_PYTEST = next(one for one in PROGRAMS if "Emulator.start()" in one)
 PROGRAM = f"""
-import sys
+import multiprocessing, os, pathlib, sys, tempfile, time
 {WITHOUT_PYTEST}
-    print(emulator.base_url, flush=True)
-    sys.stdin.read()
-"""
-FORKING = PROGRAM.replace(
-    "    print(emulator.base_url",
-    """
-    import multiprocessing, time
-    multiprocessing.get_context("fork").Process(target=time.sleep, args=[3600]).start()
-    print(emulator.base_url""",
-)
-LEAVING = """
-import os, pathlib, sys, tempfile
-from callmark.testing import Emulator
-
-with Emulator.start() as emulator:
+    sys.stdout.flush()
     if (child := os.fork()) == 0:
         sys.exit()
     os.waitpid(child, 0)
     emulator.clock.now()
-    found = list(pathlib.Path(tempfile.gettempdir()).glob("callmark-testing-*/postgres"))
-    print("is there:", len(found))
+    print("is there:", len(list(pathlib.Path(tempfile.gettempdir()).glob("callmark-testing-*/postgres"))))
+    multiprocessing.get_context("fork").Process(target=time.sleep, args=[3600]).start()
+    print(emulator.base_url, flush=True)
+    sys.stdin.read()
 """
 
 
@@ -52,22 +40,15 @@ def test_a_start_that_fails_says_why() -> None:
             pass
 
 
-@pytest.mark.parametrize("program", [PROGRAM, FORKING], ids=["alone", "with a process that it forked"])
-async def test_it_does_not_outlive_a_killed_test_run(tmp_path: Path, program: str) -> None:
-    with started_and_killed(program, tmp_path) as (address, data):
+async def test_a_forked_process_leaves_the_block_without_ending_it_and_a_kill_ends_it_while_another_lives(
+    tmp_path: Path,
+) -> None:
+    with started_and_killed(tmp_path) as (address, data):
 
         async def is_over() -> bool:
             return is_gone(address, data)
 
         await until(is_over)
-
-
-def test_a_process_that_was_forked_leaves_the_block_without_ending_it(tmp_path: Path) -> None:
-    environ = os.environ | {"TMPDIR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", LEAVING], env=environ, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.stdout == "is there: 1\n", done.stderr
 
 
 def is_gone(address: tuple[str, int], data: Path) -> bool:
@@ -77,11 +58,11 @@ def is_gone(address: tuple[str, int], data: Path) -> bool:
 
 
 @contextmanager
-def started_and_killed(program: str, directory: Path) -> Generator[tuple[tuple[str, int], Path]]:
+def started_and_killed(directory: Path) -> Generator[tuple[tuple[str, int], Path]]:
     """Where an emulator was, and its data, when the program that started it was killed; what it forked lives on."""
     environ = os.environ | {"TMPDIR": str(directory), "CALLMARK_BASE_URL": "https://other.example"}
     process = subprocess.Popen(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", PROGRAM],
         env=environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -91,6 +72,7 @@ def started_and_killed(program: str, directory: Path) -> Generator[tuple[tuple[s
     with process:
         assert process.stdout
         assert process.stdout.readline() == "Acme Support\n"
+        assert process.stdout.readline() == "is there: 1\n", "a process that was forked ended it"
         host, _, port = process.stdout.readline().strip().removeprefix("http://").partition(":")
         (data,) = directory.glob("callmark-testing-*")
         process.send_signal(signal.SIGKILL)

@@ -128,15 +128,11 @@ def test_the_project_of_the_examples(running: Mapping[str, str]) -> None:
     assert "6 passed" in run_pytest(EXAMPLE, "-pno:cacheprovider", environ=running)
 
 
-def test_a_test_finds_nothing_of_those_before(project: Project, running: Mapping[str, str]) -> None:
-    assert "2 passed" in project.run(environ=running, test_a=LEAVES, test_b=FINDS)
-
-
-def test_a_process_that_a_test_forked_does_not_keep_the_next_one_out(
+def test_a_test_finds_nothing_of_those_before_and_a_process_that_one_forked_does_not_keep_the_next_one_out(
     project: Project, running: Mapping[str, str]
 ) -> None:
-    """It shares what the test has open, so also the lock that gives each test its turn."""
-    assert "2 passed" in project.run(environ=running, test_a=KEEPS_A_CHILD)
+    """The process shares what the test has open, so also the lock that gives each test its turn."""
+    assert "4 passed" in project.run(environ=running, test_a=LEAVES, test_b=FINDS, test_c=KEEPS_A_CHILD)
 
 
 def test_a_project_without_such_tests_pays_nothing(project: Project) -> None:
@@ -144,8 +140,9 @@ def test_a_project_without_such_tests_pays_nothing(project: Project) -> None:
 
 
 def test_the_plugin_can_be_left_out(project: Project) -> None:
-    assert "callmark_emulator" in project.run("--fixtures", test_d=NO_CALLMARK)
-    assert "callmark_emulator" not in project.run("-p", "no:callmark", "--fixtures", test_d=NO_CALLMARK)
+    offered = project.run("-p", "no:callmark", "--fixtures", test_d=NO_CALLMARK)
+    assert re.search("^tmp_path ", offered, re.MULTILINE), "those of pytest"
+    assert "callmark_emulator" not in offered, "which the tests above find with it"
 
 
 def test_credentials_that_are_missing_are_named(running: Mapping[str, str], tmp_path: Path) -> None:
