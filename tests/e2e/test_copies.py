@@ -8,7 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from tests.e2e.serving import run
+from tests.e2e.serving import run, run_here
 from tests.support.engines import reachable_directory
 
 from callmark.domain.mail import service as mail
@@ -43,23 +43,23 @@ def test_a_copied_directory_is_refused_until_it_is_renewed_and_sends_when_it_is_
     assert refused.returncode == 1
     assert "callmark installation renew" in refused.stderr
     assert len([line for line in refused.stderr.splitlines() if not line.startswith("{")]) == 1
-    before = json.loads(run("installation", "show", "--data", copy, "--json").stdout)
+    before = json.loads(run_here("installation", "show", "--data", copy, "--json").stdout)
     assert (before["is_elsewhere"], before["held_at"], before["waiting_mails"]) == (True, None, 1)
     assert f"{copy.parent}/original" in before["first_place"]
-    asked = run("installation", "renew", "--data", copy)
+    asked = run_here("installation", "renew", "--data", copy)
     assert (asked.returncode, asked.stdout) == (2, "")
-    renewed = json.loads(run("installation", "renew", "--data", copy, "--yes", "--json").stdout)
+    renewed = json.loads(run_here("installation", "renew", "--data", copy, "--yes", "--json").stdout)
     assert renewed["id"] != before["id"]
     assert renewed["held_at"]
     assert renewed["is_elsewhere"] is False
-    released = run("installation", "release", "--data", copy, "--drop", "--yes", "--json")
+    released = run_here("installation", "release", "--data", copy, "--drop", "--yes", "--json")
     assert json.loads(released.stdout) == {"deleted_webhooks": 0, "deleted_mails": 1}
-    again = run("installation", "release", "--data", copy, "--yes")
+    again = run_here("installation", "release", "--data", copy, "--yes")
     assert (again.returncode, again.stderr.startswith("Error: nothing is held")) == (1, True)
 
 
 def test_a_directory_without_an_installation_is_not_made_one(tmp_path: Path) -> None:
-    found = run("installation", "show", "--data", tmp_path / "none")
+    found = run_here("installation", "show", "--data", tmp_path / "none")
     assert found.returncode == 1
     assert "there is no installation at" in found.stderr
     assert not (tmp_path / "none").exists()

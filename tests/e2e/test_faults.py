@@ -38,7 +38,7 @@ async def engines() -> AsyncGenerator[OwnEngines]:
 
 @pytest.fixture(scope="module")
 async def shared(engines: OwnEngines) -> AsyncGenerator[Serving]:
-    async with serving(environ_of(engines)) as started:
+    async with serving(environ_of(engines), "--roles", "api,gateway,worker") as started:
         yield started
 
 
@@ -51,12 +51,12 @@ async def platform(shared: Serving) -> AsyncGenerator[Serving]:
 
 
 async def test_a_record_pushed_through_one_installation_reaches_a_handset_on_the_other_and_limits_are_shared(
-    engines: OwnEngines,
+    engines: OwnEngines, platform: Serving
 ) -> None:
+    two = platform
     async with (
         deps_of(engines) as deps,
         serving(environ_of(engines), "--roles", "api,gateway", "--processes", "2") as one,
-        serving(environ_of(engines), "--roles", "api,gateway,worker") as two,
     ):
         acme = await business(deps, 2)
         here, there = Handset(), Handset()
@@ -236,7 +236,7 @@ async def test_while_postgresql_hangs_real_time_is_answered(engines: OwnEngines)
 
 
 async def test_a_real_time_push_under_way_when_its_server_stops_is_answered(engines: OwnEngines) -> None:
-    async with deps_of(engines) as deps, serving(environ_of(engines)) as platform:
+    async with deps_of(engines) as deps, serving(environ_of(engines), "--roles", "api,gateway") as platform:
         acme = await business(deps, 1)
         silent = Handset(acknowledges=False)
         await silent.stay(platform.url, acme.tokens[0])

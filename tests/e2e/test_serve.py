@@ -41,10 +41,15 @@ def directory() -> Generator[Path]:
 
 @pytest.fixture(scope="module")
 def serve(directory: Path) -> Generator[Serve]:
-    """One installation for the tests that leave it running; its option for roles wins over the setting."""
+    """One installation for the tests that leave it running; its option for roles wins over the setting.
+
+    It is stopped as service managers stop it.
+    """
     settings = {"CALLMARK_PROCESSES": "2", "CALLMARK_ADMIN_HOST": "127.0.0.2", "CALLMARK_ROLES": "gateway"}
     with serving(directory, name="shared", **settings) as running:
         yield running
+        until(running.ready)
+        is_stopped_by(running, signal.SIGTERM)
 
 
 def test_every_process_answers_on_the_shared_port_and_on_its_own(serve: Serve) -> None:
@@ -80,7 +85,7 @@ def test_the_log_has_the_request_id_of_a_client_or_one_of_our_own(serve: Serve) 
 
 
 def test_a_second_start_on_the_same_directory_is_refused(serve: Serve) -> None:
-    second = run("serve", "--data", serve.data, "--port", "0")
+    second = run_here("serve", "--data", serve.data, "--port", "0")
     assert second.returncode == 1
     assert f"process {serve.process.pid}" in second.stderr
     assert len(second.stderr.splitlines()) == 1
@@ -90,7 +95,7 @@ def test_a_second_start_on_the_same_directory_is_refused(serve: Serve) -> None:
 def test_a_port_in_use_is_named(directory: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        refused = run("serve", "--data", directory / "never", "--port", str(port))
+        refused = run_here("serve", "--data", directory / "never", "--port", str(port))
     assert refused.returncode == 1
     assert f"port {port} " in refused.stderr
 
@@ -134,23 +139,6 @@ def test_admin_ports_that_do_not_exist_are_refused(directory: Path) -> None:
     assert "too few ports" in refused.stderr
 
 
-def test_a_worker_alone_starts_with_any_port_and_sigterm_stops_everything(directory: Path) -> None:
-    process = start(directory, "alone", "--roles", "worker")
-    serve = Serve(process, directory / "alone", directory / "alone.errors")
-
-    def works() -> bool:
-        with contextlib.suppress(FileNotFoundError):
-            return [fetch(f"{url}/readyz/worker")[0] for url in serve.installation["admin_urls"]] == [200]
-        return False
-
-    try:
-        until(lambda: works() or process.poll() is not None)
-        assert process.poll() is None, serve.errors.read_text()
-        assert serve.installation["base_url"] == "http://127.0.0.1:8700"
-    finally:
-        is_stopped_by(serve, signal.SIGTERM)
-
-
 def test_an_unknown_variable_stops_the_start(directory: Path) -> None:
     refused = run("serve", "--data", directory / "never", CALLMARK_PROT="1")
     assert refused.returncode == 1
@@ -162,7 +150,7 @@ def test_an_unknown_role_is_refused(directory: Path) -> None:
     assert "unknown role cook" in run_here("serve", "--data", directory / "never", "--roles", "api,cook").stderr
 
 
-@pytest.mark.parametrize("program", ["bin/postgres", "nats-server", "child http", "child worker"])
+@pytest.mark.parametrize("program", ["bin/postgres", "nats-server", "child http"])
 def test_a_killed_part_is_reported_and_comes_back(serve: Serve, program: str) -> None:
     until(serve.ready)
     killed = serve.pid_of(program)
@@ -174,20 +162,21 @@ def test_a_killed_part_is_reported_and_comes_back(serve: Serve, program: str) ->
     assert any(line["event"] == "unit_ended" and line["how"] == "killed by SIGKILL" for line in serve.log)
 
 
-@pytest.mark.parametrize("program", ["child worker", "child http"])
-def test_a_part_that_hangs_is_told_of_killed_and_comes_back(serve: Serve, program: str) -> None:
+def test_a_part_that_hangs_is_told_of_killed_and_comes_back(serve: Serve) -> None:
     until(serve.ready)
-    hanging = serve.pid_of(program)
+    hanging = serve.pid_of("child http")
     assert hanging
     suspend([hanging])
-    if program == "child worker":
-        until(lambda: "does not answer" in serve.readiness().get("worker-2", ""))
+    is_told_of_killed_and_comes_back(serve, "child http", hanging)
+
+
+def is_told_of_killed_and_comes_back(serve: Serve, program: str, hanging: int) -> None:
     until(lambda: serve.pid_of(program) not in (hanging, None))
     until(serve.ready)
     assert any(line["event"] == "unit_hangs" and line["pid"] == hanging for line in serve.log)
 
 
-def test_a_worker_that_hangs_and_is_started_again_raises_alerts(serve: Serve) -> None:
+def test_a_worker_that_hangs_is_told_of_and_started_again_and_raises_alerts(serve: Serve) -> None:
     until(serve.ready)
     urls: list[str] = serve.installation["admin_urls"]
     before = dict[str, Scrape | None]()
@@ -202,6 +191,7 @@ def test_a_worker_that_hangs_and_is_started_again_raises_alerts(serve: Serve) ->
     hanging, held = serve.pid_of("child worker"), dict[str, Scrape | None]()
     assert hanging
     suspend([hanging])
+    until(lambda: "does not answer" in serve.readiness().get("worker-2", ""))
 
     def is_missed() -> bool:
         pid = serve.pid_of("child worker")
@@ -220,8 +210,7 @@ def test_a_worker_that_hangs_and_is_started_again_raises_alerts(serve: Serve) ->
         after.update({url: scraped(url) for url in urls})
         return all(after.values()) and any(found and found.samples.get(WORKERS) == 1 for found in after.values())
 
-    until(lambda: serve.pid_of("child worker") not in (hanging, None))
-    until(serve.ready)
+    is_told_of_killed_and_comes_back(serve, "child worker", hanging)
     until(is_back)
     judge({url: Looks(before[url], after[url]) for url in urls}, "CallmarkRestarts")
 
@@ -244,7 +233,7 @@ def is_stopped_by(serve: Serve, how: signal.Signals) -> None:
         assert not (serve.data / "installation.json").exists()
 
 
-def test_an_installation_is_killed_lacks_its_secret_key_is_left_by_its_supervisor_and_is_stopped(
+def test_an_installation_is_killed_lacks_its_secret_key_is_left_by_its_supervisor_and_its_worker_alone_is_stopped(
     directory: Path,
 ) -> None:
     """One after the other on the same data, because each start takes seconds."""
@@ -265,8 +254,24 @@ def test_an_installation_is_killed_lacks_its_secret_key_is_left_by_its_superviso
     finally:
         process.kill()
         process.wait()
-    with serving(directory, name="killed") as again:
-        is_stopped_by(again, signal.SIGINT)  # Ctrl-C
+    a_worker_alone_starts_with_any_port_and_ctrl_c_stops_everything(directory)
+
+
+def a_worker_alone_starts_with_any_port_and_ctrl_c_stops_everything(directory: Path) -> None:
+    process = start(directory, "killed", "--roles", "worker")
+    serve = Serve(process, directory / "killed", directory / "killed.errors")
+
+    def works() -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return [fetch(f"{url}/readyz/worker")[0] for url in serve.installation["admin_urls"]] == [200]
+        return False
+
+    try:
+        until(lambda: works() or process.poll() is not None)
+        assert process.poll() is None, serve.errors.read_text()
+        assert serve.installation["base_url"] == "http://127.0.0.1:8700"
+    finally:
+        is_stopped_by(serve, signal.SIGINT)
 
 
 def kill_the_whole_tree(serve: Serve) -> None:
@@ -275,7 +280,7 @@ def kill_the_whole_tree(serve: Serve) -> None:
         with contextlib.suppress(ProcessLookupError):  # a child may have ended with its parent
             os.kill(pid, signal.SIGKILL)
     serve.process.wait()
-    assert "no running installation" in run("migrate", "--data", serve.data).stderr
+    assert "no running installation" in run_here("migrate", "--data", serve.data).stderr
 
 
 def says_that_its_secret_key_is_missing(serve: Serve) -> None:
@@ -286,26 +291,26 @@ def says_that_its_secret_key_is_missing(serve: Serve) -> None:
     assert why
     assert "CALLMARK_SECRET_KEY" in why[-1]["error"]
     assert not any("exception" in line for line in serve.log)
-    report = run("doctor", "--data", serve.data)
+    report = run_here("doctor", "--data", serve.data)
     assert report.returncode == 1
     assert "problem  secret key" in report.stdout
     assert "problem  worker-1: " in report.stdout
 
 
 def test_operator_commands_reach_the_running_installation(serve: Serve) -> None:
-    assert "Nothing to do" in run("migrate", "--data", serve.data).stdout
+    assert "Nothing to do" in run_here("migrate", "--data", serve.data).stdout
     until(serve.ready)
-    report = run("doctor", "--data", serve.data)
+    report = run_here("doctor", "--data", serve.data)
     assert report.returncode == 0, report.stdout
     assert "problem" not in report.stdout
     assert "version" in report.stdout
 
 
 def test_a_running_installation_is_backed_up_and_not_restored_over(serve: Serve, directory: Path) -> None:
-    backup = run("backup", directory / "b.tar", "--data", serve.data, "--json")
+    backup = run_here("backup", directory / "b.tar", "--data", serve.data, "--json")
     assert backup.returncode == 0, backup.stderr
     assert json.loads(backup.stdout)["secret_key"] == str(serve.data / "secret-key")
-    refused = run("restore", directory / "b.tar", "--data", serve.data, "--replace", "--yes")
+    refused = run_here("restore", directory / "b.tar", "--data", serve.data, "--replace", "--yes")
     assert refused.returncode == 1
     assert f"in use by a running Callmark (process {serve.process.pid})" in refused.stderr
     until(serve.ready)
