@@ -20,6 +20,7 @@ from tests.support.between_tests import LOOP
 from tests.support.databases import Databases
 from tests.support.engines import TEMPLATE_WITH_DAYS, Engines, RunningEngines
 from tests.support.fake_clock import FakeClock
+from tests.support.first_starts import FirstStarts
 from tests.support.opened_deps import opened_deps
 
 from callmark.domain.deps import Deps
@@ -165,6 +166,13 @@ def databases_with_days(running: Engines) -> Generator[Databases]:
     It says so with a fixture `databases` that returns this one.
     """
     with Databases(running, TEMPLATE_WITH_DAYS) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def first_starts() -> Generator[FirstStarts]:
+    """For tests with a PostgreSQL of their own that are not about how it makes its data."""
+    with FirstStarts() as made:
         yield made
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from tests.support.engines import Engines, reachable_directory
+from tests.support.first_starts import FirstStarts
 from tests.support.last_words import LastWords, end, relayed
 from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
@@ -109,8 +110,9 @@ async def test_one_who_waits_when_all_are_closed_is_refused(kept: KeptConnection
     await closing
 
 
-async def test_they_outlive_their_engine() -> None:
+async def test_they_outlive_their_engine(first_starts: FirstStarts) -> None:
     directory: Path = reachable_directory()
+    await first_starts.put(directory / "data")
     engine = EmbeddedPostgres(directory / "data", durable=False)
     kept = KeptConnections(await engine.start(), size=1, name="kept", connected_within_s=PATIENT_S)
     before = await backend(kept)

@@ -68,7 +68,7 @@ class RunningEngines:
         await migrate(named(dsn, TEMPLATE), SystemClock())
         await _execute(dsn, f'CREATE DATABASE "{TEMPLATE_WITH_DAYS}" TEMPLATE "{TEMPLATE}"')
         await _make_days(named(dsn, TEMPLATE_WITH_DAYS))
-        await _let_logins_be_quick(dsn)
+        await let_logins_be_quick(dsn)
         return Engines(dsn, nats_url)
 
     async def _stop(self) -> None:
@@ -97,7 +97,7 @@ def _has_room(folder: Path) -> bool:
     return not found.f_flag & os.ST_NOEXEC and found.f_bavail * found.f_frsize > _ROOM_BYTES
 
 
-async def _let_logins_be_quick(dsn: str) -> None:
+async def let_logins_be_quick(dsn: str) -> None:
     """Stores the password with one round of SCRAM instead of 4,096; each test opens some connections.
 
     PostgreSQL 15 has no such setting.

@@ -10,6 +10,7 @@ from typing import LiteralString
 
 import asyncpg
 from tests.support.engines import reachable_directory
+from tests.support.first_starts import FirstStarts
 from tests.support.nats_cluster import free_ports
 from tests.support.waiting import until
 
@@ -124,14 +125,18 @@ class PostgresPair:
     def __init__(self, directory: Path) -> None:
         found = reachable_postgres(choose_postgres(None, None), engine_owner(), directory)
         ports = free_ports(2)
+        self._bin_dir = found.bin_dir
         self.primary = PostgresServer("pg1", ports[0], directory / "pg1", found.bin_dir)
         self.standby = PostgresServer("pg2", ports[1], directory / "pg2", found.bin_dir)
         hosts = ",".join(f"{HOST}:{server.port}" for server in (self.standby, self.primary))
         self.dsn = f"postgresql://{USER}:{PASSWORD}@{hosts}/postgres"
 
-    async def start(self) -> None:
+    async def start(self, first_starts: FirstStarts | None) -> None:
         """Both run, and commits are in both."""
-        await self.primary.make()
+        if first_starts:
+            await first_starts.put_made("pair", self.primary.data, self._make_primary)
+        else:
+            await self.primary.make()
         await self.primary.start()
         await self.standby.follow(self.primary)
         await self.standby.start()
@@ -141,14 +146,19 @@ class PostgresPair:
 
         await until(is_synchronous, 30)
 
+    async def _make_primary(self, data: Path) -> None:
+        give(data.parent, engine_owner(), 0o755)
+        await PostgresServer(self.primary.name, self.primary.port, data, self._bin_dir).make()
+
 
 @asynccontextmanager
-async def postgres_pair() -> AsyncGenerator[PostgresPair]:
+async def postgres_pair(first_starts: FirstStarts | None = None) -> AsyncGenerator[PostgresPair]:
+    """Both on data of their own; with `first_starts` all primaries have one system identifier."""
     directory = reachable_directory()
     give(directory, engine_owner(), 0o755)
     pair = PostgresPair(directory)
     try:
-        await pair.start()
+        await pair.start(first_starts)
         yield pair
     finally:
         await asyncio.gather(pair.primary.kill(), pair.standby.kill())

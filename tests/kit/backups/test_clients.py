@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.serving import children
 from tests.kit.backups.backing_up import backed_up
 from tests.support.engines import Engines
+from tests.support.first_starts import FirstStarts
 from tests.support.postgres_pair import postgres_pair
 
 from callmark.kit.backups.archive import ArchiveWriter
@@ -77,9 +78,9 @@ async def test_they_connect_with_the_same_address_and_hide_its_password(
     assert password_of(engines.dsn) not in shown
 
 
-async def test_of_several_servers_they_use_the_one_that_takes_writes(tmp_path: Path) -> None:
+async def test_of_several_servers_they_use_the_one_that_takes_writes(first_starts: FirstStarts, tmp_path: Path) -> None:
     """The standby is named first, as after a failover: libpq alone would take it."""
-    async with postgres_pair() as pair:
+    async with postgres_pair(first_starts) as pair:
         await migrate(pair.dsn, SystemClock())
         archive = await backed_up(pair.dsn, tmp_path / "b.tar")
         await restore_backup(pair.dsn, archive, SystemClock(), replace=True, as_copy=False)

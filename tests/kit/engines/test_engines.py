@@ -17,11 +17,12 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from tests.support.engines import Engines, reachable_directory
+from tests.support.first_starts import FirstStarts
 from tests.support.stopped_processes import suspended
 from tests.support.waiting import until
 
 from callmark.kit.engines import binaries
-from callmark.kit.engines.child import run
+from callmark.kit.engines.child import run, spawn
 from callmark.kit.engines.data_directory import DataDirectory, Installation, NothingRuns, read_installation
 from callmark.kit.engines.leftovers import nats_of, postgres_of, stop_leftovers
 from callmark.kit.engines.nats import EmbeddedNats
@@ -91,7 +92,10 @@ async def test_postgres_listens_on_no_port(engines: Engines) -> None:
         assert await tx.fetchval("SHOW listen_addresses") == ""
 
 
-async def test_committed_rows_survive_a_kill_and_leftovers_are_cleared(directory: Path) -> None:
+async def test_committed_rows_survive_a_kill_and_leftovers_are_cleared(
+    first_starts: FirstStarts, directory: Path
+) -> None:
+    await first_starts.put(directory / "data")
     first = EmbeddedPostgres(directory / "data")
     dsn = await first.start()
     async with connect(dsn) as tx:
@@ -106,26 +110,22 @@ async def test_committed_rows_survive_a_kill_and_leftovers_are_cleared(directory
     assert postgres_of(directory / "data/postgres") == []
 
 
-async def test_a_second_supervisor_stops_the_server_that_a_killed_one_left(directory: Path) -> None:
-    first, second = (
-        EmbeddedPostgres(directory / "data", durable=False),
-        EmbeddedPostgres(directory / "data", durable=False),
-    )
-    await first.start()
-    async with second as dsn:
-        assert await first.wait() == 0  # it was asked to shut down, not killed
-        async with connect(dsn) as tx:
-            assert await tx.fetchval("SELECT 1") == 1
-
-
-async def test_a_postgres_left_over_is_found_through_a_link_too(directory: Path) -> None:
-    (directory / "data").mkdir()
+async def test_a_supervisor_stops_the_server_that_a_killed_one_left_by_any_name_of_its_directory(
+    first_starts: FirstStarts, directory: Path
+) -> None:
+    await first_starts.put(directory / "data")
     (directory / "link").symlink_to("data")
-    first, second = (EmbeddedPostgres(directory / "link", durable=False) for _ in range(2))
+    first, second, third = (EmbeddedPostgres(directory / name, durable=False) for name in ("data", "data", "link"))
     await first.start()
-    assert first.pid in postgres_of(directory / "link/postgres")
-    async with second:
-        assert await first.wait() == 0
+    dsn = await second.start()
+    assert await first.wait() == 0  # it was asked to shut down, not killed
+    async with connect(dsn) as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+    await third.start()
+    assert await second.wait() == 0
+    assert third.pid in postgres_of(directory / "link/postgres")
+    async with EmbeddedPostgres(directory / "link", durable=False):
+        assert await third.wait() == 0
 
 
 async def test_of_a_leftover_only_the_server_is_asked_to_end() -> None:
@@ -171,52 +171,51 @@ async def is_well(engine: EmbeddedPostgres) -> bool:
     return await engine.look() == {}
 
 
-async def test_a_server_that_was_told_to_end_does_not_wait_for_open_connections(directory: Path) -> None:
+async def test_a_server_that_others_disturb_can_be_started_again(first_starts: FirstStarts, directory: Path) -> None:
+    await first_starts.put(directory / "data")
     engine = EmbeddedPostgres(directory / "data", durable=False)
     dsn = await engine.start()
-
-    async def is_noticed() -> bool:
-        return "asked to shut down" in (await engine.look()).get("connections", "")
-
-    async def end_it_beside_a_connection() -> None:
-        async with connect(dsn) as tx:
-            await until(partial(is_well, engine))
-            os.kill(engine.pid, signal.SIGTERM)
-            await until(is_noticed)
-            assert await engine.wait() == 0
-            await tx.execute("SELECT 1")
-
-    with pytest.raises(Unavailable):
-        await end_it_beside_a_connection()
-
-
-async def test_a_server_that_takes_no_new_connections_is_left_alone_unless_its_socket_is_gone(directory: Path) -> None:
-    engine = EmbeddedPostgres(directory / "data", durable=False)
-    dsn = await engine.start()
-    async with connect(dsn) as tx:
-        with suspended([engine.pid]):  # what it has forked works on
-            assert await engine.look() == {"connections": "no new ones are taken"}
-            assert await tx.fetchval("SELECT 1") == 1
-        await until(partial(is_well, engine))
+    await _takes_no_new_connections(engine, dsn)
     shutil.rmtree(directory / "data/run")
     assert await engine.look() == {"connections": "none are possible, because its socket was removed"}
     assert await engine.wait() == 0
     assert await engine.start() == dsn
     assert await is_well(engine)
-    await engine.stop()
-
-
-async def test_a_process_id_file_that_names_somebody_else_does_not_stop_the_start(directory: Path) -> None:
-    engine = EmbeddedPostgres(directory / "data", durable=False)
-    await engine.start()
-    await engine.stop()
-    (directory / "data/postgres/postmaster.pid").write_text("1\n")
+    with pytest.raises(Unavailable):
+        await _ends_beside_a_connection(engine, dsn)
+    other = spawn("sleep", ["sleep", "300"], env=binaries.ENVIRONMENT, owner=engine_owner())
+    (directory / "data/postgres/postmaster.pid").write_text(f"{other.pid}\n")  # as after a restart of the machine
     async with engine:
-        pass
+        assert other.running
+    await other.stop(signal.SIGTERM, 60)
 
 
-async def test_a_long_path_gets_its_socket_elsewhere(directory: Path) -> None:
+async def _takes_no_new_connections(engine: EmbeddedPostgres, dsn: str) -> None:
+    """Then it is left alone."""
+    async with connect(dsn) as tx:
+        with suspended([engine.pid]):  # what it has forked works on
+            assert await engine.look() == {"connections": "no new ones are taken"}
+            assert await tx.fetchval("SELECT 1") == 1
+        await until(partial(is_well, engine))
+
+
+async def _ends_beside_a_connection(engine: EmbeddedPostgres, dsn: str) -> None:
+    """Asked to end, it does not wait for those that are open."""
+
+    async def is_noticed() -> bool:
+        return "asked to shut down" in (await engine.look()).get("connections", "")
+
+    async with connect(dsn) as tx:
+        await until(partial(is_well, engine))
+        os.kill(engine.pid, signal.SIGTERM)
+        await until(is_noticed)
+        assert await engine.wait() == 0
+        await tx.execute("SELECT 1")
+
+
+async def test_a_long_path_gets_its_socket_elsewhere(first_starts: FirstStarts, directory: Path) -> None:
     data = directory / ("deep/" * 20) / "data"
+    await first_starts.put(data)
     async with EmbeddedPostgres(data, durable=False) as dsn:
         run_dir = socket_dir(dsn)
         assert not run_dir.is_relative_to(data)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from tests.support.engines import reachable_directory
+from tests.support.first_starts import FirstStarts
 from tests.support.waiting import until
 
 from callmark.kit.engines import postgres
@@ -39,8 +40,9 @@ class BlockedLog:
             file.with_suffix(".real").rename(file)
 
 
-async def test_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_however_long_it_takes(first_starts: FirstStarts, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = reachable_directory()
+    await first_starts.put(directory / "data")
     engine = EmbeddedPostgres(directory / "data", durable=False)
     async with connect(await engine.start()) as tx:
         await tx.execute("SET synchronous_commit = on; CREATE TABLE kept AS SELECT 7 AS n")

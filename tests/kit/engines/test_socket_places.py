@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from tests.support.engines import reachable_directory
+from tests.support.first_starts import FirstStarts
 
 from callmark.kit.engines.postgres import EmbeddedPostgres
 
@@ -23,8 +24,9 @@ def long_directory() -> Generator[Path]:
 
 
 async def test_a_temporary_directory_with_a_long_path_is_passed_over(
-    long_directory: Path, monkeypatch: pytest.MonkeyPatch
+    first_starts: FirstStarts, long_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await first_starts.put(long_directory / "data")
     monkeypatch.setattr(tempfile, "tempdir", str(long_directory))
     async with EmbeddedPostgres(long_directory / "data", durable=False) as dsn:
         assert quote(str(long_directory), safe="") not in dsn

@@ -6,15 +6,15 @@ import os
 import select
 import shutil
 import signal
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from functools import partial
 from operator import methodcaller
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 from tests.support.engines import reachable_directory
+from tests.support.first_starts import FirstStarts
 from tests.support.last_words import LastWords, end, relayed
 from tests.support.opened_deps import PATIENT_S
 from tests.support.stopped_processes import suspend, suspended
@@ -30,14 +30,15 @@ from callmark.kit.postgres.faults import momentary
 
 
 @pytest.fixture
-def directory() -> Generator[Path]:
+async def engine(first_starts: FirstStarts) -> AsyncGenerator[EmbeddedPostgres]:
+    """Of one test, not started."""
     path = reachable_directory()
-    yield path
+    await first_starts.put(path / "data")
+    yield EmbeddedPostgres(path / "data", durable=False)
     shutil.rmtree(path)
 
 
-async def test_a_pool_outlives_its_engine(directory: Path) -> None:
-    engine = EmbeddedPostgres(directory / "data", durable=False)
+async def test_a_pool_outlives_its_engine(engine: EmbeddedPostgres) -> None:
     db = await Database.open(await engine.start(), size=3, connected_within_s=PATIENT_S)
     async with db.connection() as tx:
         assert await tx.fetchval("SELECT 1") == 1
@@ -192,8 +193,7 @@ async def test_a_pool_is_closed_although_its_connection_is_lost_meanwhile(deps: 
     await db.close()
 
 
-async def test_a_server_that_does_not_end_a_connection_takes_nothing_back(directory: Path) -> None:
-    engine = EmbeddedPostgres(directory / "data", durable=False)
+async def test_a_server_that_does_not_end_a_connection_takes_nothing_back(engine: EmbeddedPostgres) -> None:
     dsn = await engine.start()
     db = await Database.open(dsn, size=2, name="pool")
     kept = KeptConnections(dsn, size=2, name="kept")

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from tests.e2e.serving import tree
 from tests.support.engines import Engines
+from tests.support.first_starts import FirstStarts
 from tests.support.opened_deps import PATIENT_S
 from tests.support.postgres_pair import PostgresPair, PostgresServer, postgres_pair
 from tests.support.stopped_processes import suspended
@@ -92,16 +93,23 @@ def patient_choice() -> Generator[None]:
 
 
 @pytest.fixture
-async def pair() -> AsyncGenerator[PostgresPair]:
-    async with postgres_pair() as started:
+async def pair(first_starts: FirstStarts) -> AsyncGenerator[PostgresPair]:
+    async with postgres_pair(first_starts) as started:
         yield started
 
 
-async def test_a_promotion_that_did_not_happen_is_a_failure(pair: PostgresPair) -> None:
+async def test_without_a_primary_each_is_named_and_a_promotion_that_did_not_happen_is_a_failure(
+    pair: PostgresPair,
+) -> None:
     standby = await asyncpg.connect(pair.standby.dsn)
     startup = await standby.fetchval("SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'")
     await standby.close()
-    await pair.primary.kill()
+    await pair.primary.kill(signal.SIGINT)
+    with patient_choice(), pytest.raises(Unavailable) as caught:
+        async with connect(pair.dsn, within=timedelta(seconds=60)):
+            pass
+    assert f"{pair.standby.port}: takes no writes" in caught.value.reason
+    assert f"{pair.primary.port}: " in caught.value.reason
     with suspended([startup]):
         status, text = await pair.standby.ask_to_promote("1")
     assert status != 0
@@ -228,12 +236,3 @@ async def test_a_server_that_takes_no_writes_is_not_connected_to(engines: Engine
     with pytest.raises(Unavailable):
         async with connect(engines.dsn, within=timedelta(seconds=2)):
             pass
-
-
-async def test_without_any_server_each_is_named_with_what_is_wrong(pair: PostgresPair) -> None:
-    await pair.primary.kill(signal.SIGINT)
-    with patient_choice(), pytest.raises(Unavailable) as caught:
-        async with connect(pair.dsn, within=timedelta(seconds=60)):
-            pass
-    assert f"{pair.standby.port}: takes no writes" in caught.value.reason
-    assert f"{pair.primary.port}: " in caught.value.reason
