@@ -24,20 +24,18 @@ async def empty(engines: Engines) -> AsyncGenerator[str]:
         yield dsn
 
 
-async def test_migrating_from_zero_gives_the_written_schema(empty: str) -> None:
-    await migrate.migrate(empty, SystemClock())
-    assert dump(empty) == FILE.read_text(), "run `.venv/bin/python -m tools.schema_dump` and look at the diff"
+@pytest.fixture
+def migrated(engines: Engines) -> str:
+    """A database at the newest step."""
+    return engines.dsn
 
 
-async def test_head_is_the_newest_migration(empty: str) -> None:
-    assert [step.number for step in await migrate.migrate(empty, SystemClock())] == list(range(1, migrate.head() + 1))
-    async with connect(empty) as tx:
-        assert await migrate.schema_number(tx) == migrate.head()
-
-
-async def test_an_empty_is_at_zero(empty: str) -> None:
+async def test_migrating_from_zero_runs_every_step_and_gives_the_written_schema(empty: str) -> None:
     async with connect(empty) as tx:
         assert await migrate.schema_number(tx) == 0
+        assert [step.number for step in await migrate.migrate(empty, SystemClock())] == [*range(1, migrate.head() + 1)]
+        assert await migrate.schema_number(tx) == migrate.head()
+    assert dump(empty) == FILE.read_text(), "run `.venv/bin/python -m tools.schema_dump` and look at the diff"
 
 
 async def test_migrating_twice_or_by_many_at_once_runs_each_step_once(empty: str) -> None:
@@ -47,33 +45,32 @@ async def test_migrating_twice_or_by_many_at_once_runs_each_step_once(empty: str
         assert await tx.fetchval("SELECT count(*) FROM installation") == 1
 
 
-async def test_a_database_newer_than_the_code_is_refused(empty: str) -> None:
-    await migrate.migrate(empty, SystemClock())
-    async with connect(empty) as tx:
+async def test_a_database_newer_than_the_code_is_refused(migrated: str) -> None:
+    async with connect(migrated) as tx:
         await tx.execute("INSERT INTO schema_migration VALUES (9999, 'from the future', '2030-01-01Z')")
     with pytest.raises(SetupError, match="newer"):
-        await migrate.migrate(empty, SystemClock())
+        await migrate.migrate(migrated, SystemClock())
 
 
-@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
-async def test_a_database_that_does_not_hold_every_character_is_not_begun(
-    engines: Engines, encoding: LiteralString
-) -> None:
-    async with empty_database(engines.dsn, f"ENCODING '{encoding}' TEMPLATE template0") as dsn:
-        with pytest.raises(SetupError, match=f"encoding is {encoding}.* with ENCODING 'UTF8' TEMPLATE template0"):
-            await migrate.migrate(dsn, SystemClock())
-        async with connect(dsn) as tx:
-            assert await migrate.schema_number(tx) == 0
+ENCODINGS: tuple[LiteralString, ...] = ("LATIN1", "SQL_ASCII")
+
+
+async def test_a_database_that_does_not_hold_every_character_is_not_begun(engines: Engines) -> None:
+    for encoding in ENCODINGS:
+        async with empty_database(engines.dsn, f"ENCODING '{encoding}' TEMPLATE template0") as dsn:
+            with pytest.raises(SetupError, match=f"encoding is {encoding}.* with ENCODING 'UTF8' TEMPLATE template0"):
+                await migrate.migrate(dsn, SystemClock())
+            async with connect(dsn) as tx:
+                assert await migrate.schema_number(tx) == 0, encoding
     async with empty_database(engines.dsn, migrate.ENCODING_WANTED) as dsn:
         assert await migrate.migrate(dsn, SystemClock())
 
 
-async def test_where_nothing_is_due_nobody_is_waited_for(empty: str) -> None:
-    await migrate.migrate(empty, SystemClock())
-    async with connect(empty) as stopped:
+async def test_where_nothing_is_due_nobody_is_waited_for(migrated: str) -> None:
+    async with connect(migrated) as stopped:
         await stopped.execute("SELECT pg_advisory_lock($1)", migrate.LOCK)
         async with asyncio.timeout(60):  # it would wait as long as the other lives
-            assert await migrate.migrate(empty, SystemClock()) == []
+            assert await migrate.migrate(migrated, SystemClock()) == []
 
 
 async def test_another_that_migrates_is_named_and_waited_for_no_longer_than_asked(empty: str) -> None:
@@ -114,15 +111,14 @@ async def test_no_lock_of_a_migration_is_left_with_a_session_that_outlives_it(em
 
 
 async def test_a_lock_that_another_session_has_at_the_end_shows_such_a_pooler(
-    empty: str, monkeypatch: pytest.MonkeyPatch
+    migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await migrate.migrate(empty, SystemClock())
     losing = migrate.Migration(migrate.head() + 1, "pre", "lose", f"SELECT pg_advisory_unlock({migrate.LOCK})")
     steps = [*migrate.migrations(), losing]
     monkeypatch.setattr(migrate, "migrations", lambda: steps)
     monkeypatch.setattr(migrate, "head", lambda: losing.number)
     with pytest.raises(EngineRefuses) as caught:
-        await migrate.migrate(empty, SystemClock())
+        await migrate.migrate(migrated, SystemClock())
     assert "not in session mode" in caught.value.reason
 
 
@@ -154,15 +150,14 @@ async def test_a_migration_that_is_cancelled_in_its_pause_does_not_wait_for_a_si
         assert not left
 
 
-async def test_a_restore_that_has_locked_the_tables_is_waited_for(empty: str) -> None:
-    await migrate.migrate(empty, SystemClock())
-    async with connect(empty) as restoring:
+async def test_a_restore_that_has_locked_the_tables_is_waited_for(migrated: str) -> None:
+    async with connect(migrated) as restoring:
         async with restoring.transaction():
             await restoring.execute("SELECT pg_advisory_xact_lock($1)", migrate.LOCK)
             await restoring.execute("LOCK TABLE schema_migration IN ACCESS EXCLUSIVE MODE")
             with pytest.raises(SetupError, match="migrates or restores this database"):
-                await migrate.migrate(empty, SystemClock(), within=timedelta())
-        assert await migrate.migrate(empty, SystemClock()) == []
+                await migrate.migrate(migrated, SystemClock(), within=timedelta())
+        assert await migrate.migrate(migrated, SystemClock()) == []
 
 
 async def ran_by_a_newer_version(dsn: str, *phases: str) -> None:
@@ -173,33 +168,30 @@ async def ran_by_a_newer_version(dsn: str, *phases: str) -> None:
             await tx.execute(migrate.record_of(step, datetime.now(UTC)))
 
 
-async def test_beside_a_newer_version_the_older_one_still_starts(empty: str) -> None:
-    await migrate.migrate(empty, SystemClock())
-    await ran_by_a_newer_version(empty, "pre", "pre")
+async def test_beside_a_newer_version_the_older_one_still_starts(migrated: str) -> None:
+    await ran_by_a_newer_version(migrated, "pre", "pre")
     told: list[str] = []
-    assert await migrate.migrate(empty, SystemClock(), phase="pre", tell=told.append) == []
+    assert await migrate.migrate(migrated, SystemClock(), phase="pre", tell=told.append) == []
     assert told == [f"{migrate.head() + 2:04d} is of a newer version, beside which this one works"]
     for phase in (None, "post"):
         with pytest.raises(SetupError, match="newer"):
-            await migrate.migrate(empty, SystemClock(), phase=phase)
+            await migrate.migrate(migrated, SystemClock(), phase=phase)
 
 
 @pytest.mark.parametrize("phases", [("post",), ("post", "pre")])
 async def test_after_the_last_steps_of_a_newer_version_the_older_one_does_not_start(
-    empty: str, phases: tuple[str, ...]
+    migrated: str, phases: tuple[str, ...]
 ) -> None:
-    await migrate.migrate(empty, SystemClock())
-    await ran_by_a_newer_version(empty, *phases)
+    await ran_by_a_newer_version(migrated, *phases)
     with pytest.raises(SetupError, match="newer"):
-        await migrate.migrate(empty, SystemClock(), phase="pre")
+        await migrate.migrate(migrated, SystemClock(), phase="pre")
 
 
-async def test_a_newer_step_that_does_not_say_its_phase_is_refused(empty: str) -> None:
-    await migrate.migrate(empty, SystemClock())
-    async with connect(empty) as tx:
+async def test_a_newer_step_that_does_not_say_its_phase_is_refused(migrated: str) -> None:
+    async with connect(migrated) as tx:
         await tx.execute("INSERT INTO schema_migration VALUES (9999, 'from the future', '2030-01-01Z')")
     with pytest.raises(SetupError, match="newer"):
-        await migrate.migrate(empty, SystemClock(), phase="pre")
+        await migrate.migrate(migrated, SystemClock(), phase="pre")
 
 
 async def test_steps_say_their_phase_since_the_one_that_adds_it(empty: str) -> None:
@@ -222,20 +214,19 @@ async def test_a_first_installation_leaves_no_step_for_later(empty: str) -> None
 
 
 async def test_a_step_has_a_minute_and_more_where_nothing_else_runs(
-    empty: str, monkeypatch: pytest.MonkeyPatch
+    migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await migrate.migrate(empty, SystemClock())
     long = migrate.Migration(migrate.head() + 1, "pre", "build_an_index", "SELECT pg_sleep(0.5)")
     steps = [*migrate.migrations(), long]
     monkeypatch.setattr(migrate, "migrations", lambda: steps)
     monkeypatch.setattr(migrate, "head", lambda: long.number)
     monkeypatch.setattr(migrate, "STEP_WITHIN_S", 0.05)
     with pytest.raises(SetupError, match=r"longer than 0\.05 s and was undone"):
-        await migrate.migrate(empty, SystemClock())
-    async with connect(empty) as tx:  # whatever the operator's server allows
+        await migrate.migrate(migrated, SystemClock())
+    async with connect(migrated) as tx:  # whatever the operator's server allows
         name = await tx.fetchval("SELECT current_database()")
         await tx.execute(own_names(f"ALTER DATABASE \"{name}\" SET transaction_timeout = '200ms'"))
-    assert await migrate.migrate(empty, SystemClock(), alone=True) == [long]
+    assert await migrate.migrate(migrated, SystemClock(), alone=True) == [long]
 
 
 def test_no_step_changes_how_long_it_or_a_later_one_waits() -> None:
