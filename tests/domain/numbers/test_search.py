@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import timedelta
+from itertools import product
 from typing import Any, LiteralString
 
 import pytest
@@ -72,16 +73,16 @@ async def shop(deps: Deps, clock: FakeClock) -> Shop:
     return Shop(deps, account, branch, sets, made, in_set)
 
 
-@pytest.mark.parametrize("limit", [1, 5, 7, 24, 25, 1000])
-async def test_pages_run_newest_first_without_gap_or_repetition(shop: Shop, limit: int) -> None:
-    count = number_search.page_count(len(shop.all), limit)
-    read: list[PhoneNumber] = []
-    for page in range(1, count + 1):
-        found, total = await shop.page(page=page, limit=limit)
-        assert total == len(shop.all)
-        read += found
-    assert read == shop.all
-    assert await shop.page(page=count + 1, limit=limit) == ([], len(shop.all))
+async def test_pages_run_newest_first_without_gap_or_repetition(shop: Shop) -> None:
+    for limit in (1, 5, 7, 24, 25, 1000):
+        count = number_search.page_count(len(shop.all), limit)
+        read: list[PhoneNumber] = []
+        for page in range(1, count + 1):
+            found, total = await shop.page(page=page, limit=limit)
+            assert total == len(shop.all), f"pages of {limit}"
+            read += found
+        assert read == shop.all, f"pages of {limit}"
+        assert await shop.page(page=count + 1, limit=limit) == ([], len(shop.all)), f"pages of {limit}"
     assert await shop.page(page=10**9, limit=10_000) == ([], len(shop.all))
 
 
@@ -222,13 +223,19 @@ async def plan_of(tx: Tx, query: LiteralString, *args: object) -> str:
     return "\n".join(row[0] for row in await tx.fetch(f"EXPLAIN {query}", *args))
 
 
-@pytest.mark.parametrize("order", [0, 1])
-async def test_keys_of_deep_pages_come_in_order_out_of_an_index_alone(crowded: tuple[Tx, Business], order: int) -> None:
-    tx, acme = crowded
-    for pages, of, index in (
+async def test_of_many_numbers_pages_totals_and_a_caller_are_read_by_indexes(crowded: tuple[Tx, Business]) -> None:
+    await keys_of_deep_pages_come_in_order_out_of_an_index_alone(*crowded)
+    await a_place_with_many_feature_sets_is_read_in_order_out_of_the_accounts_index(*crowded)
+    await totals_read_counters_and_no_numbers(*crowded)
+    await the_caller_is_found_by_primary_keys(*crowded)
+
+
+async def keys_of_deep_pages_come_in_order_out_of_an_index_alone(tx: Tx, acme: Business) -> None:
+    ways = (
         (page_queries.OF_ACCOUNT, acme.account_id, "number_account_newest"),
         (page_queries.OF_FEATURE_SET, acme.feature_set_id, "number_feature_set_newest"),
-    ):
+    )
+    for (pages, of, index), order in product(ways, (0, 1)):
         plan = await plan_of(tx, pages.keys[order], of, 1000, 5000)
         assert "Index Only Scan" in plan
         assert index in plan
@@ -239,10 +246,7 @@ async def test_keys_of_deep_pages_come_in_order_out_of_an_index_alone(crowded: t
         assert "Seq Scan" not in rows
 
 
-async def test_a_place_with_many_feature_sets_is_read_in_order_out_of_the_accounts_index(
-    crowded: tuple[Tx, Business],
-) -> None:
-    tx, acme = crowded
+async def a_place_with_many_feature_sets_is_read_in_order_out_of_the_accounts_index(tx: Tx, acme: Business) -> None:
     sets = [acme.feature_set_id, new_id(), new_id()]
     plan = await plan_of(tx, page_queries.OF_FEATURE_SETS.keys[0], acme.account_id, 100, 1000, sets)
     assert "Index Only Scan" in plan
@@ -250,8 +254,7 @@ async def test_a_place_with_many_feature_sets_is_read_in_order_out_of_the_accoun
     assert "Sort" not in plan
 
 
-async def test_totals_read_counters_and_no_numbers(crowded: tuple[Tx, Business]) -> None:
-    tx, acme = crowded
+async def totals_read_counters_and_no_numbers(tx: Tx, acme: Business) -> None:
     seen: Any = Asked(tx)
     await page_queries.count_numbers(seen, acme.account_id)
     await page_queries.count_in_feature_set(seen, acme.account_id, acme.feature_set_id)
@@ -260,8 +263,7 @@ async def test_totals_read_counters_and_no_numbers(crowded: tuple[Tx, Business])
     assert all(" on number" not in plan for plan in seen.plans)
 
 
-async def test_the_caller_is_found_by_primary_keys(crowded: tuple[Tx, Business]) -> None:
-    tx, acme = crowded
+async def the_caller_is_found_by_primary_keys(tx: Tx, acme: Business) -> None:
     seen: Any = Asked(tx)
     (caller,) = await caller_queries.select_callers(seen, [PhoneNumber("700000001")])
     assert caller

@@ -157,7 +157,7 @@ async def test_however_many_batches_wait_they_are_made_due_piece_by_piece(scene:
     await accounts.update_account(scene.deps, scene.cast.account.id, state=AccountState.ACTIVE, by=SYSTEM)
     await scene.work(switches.switches(scene.deps))
     async with scene.deps.db.connection() as tx:
-        assert await rows_of_statements(tx) == [3, PIECE]
+        assert await rows_of_statements(tx, "batch") == [3, PIECE]
 
 
 async def test_an_upload_goes_on_when_the_account_is_active_again(scene: Scene) -> None:
