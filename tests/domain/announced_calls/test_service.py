@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from tests.support.cases import each
 from tests.support.factories import phone
 from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, set_state
@@ -36,30 +37,31 @@ async def is_announced(deps: Deps, acme: Listed, receiver: PhoneNumber, caller: 
     return found
 
 
-@pytest.mark.parametrize(
-    ("states", "counts_for"),
-    [
-        ([RINGING], RINGS_FOR),
-        ([RINGING, RINGING], RINGS_FOR),
-        ([CONNECTED], AFTER_CONNECTED),
-        ([RINGING, CONNECTED], AFTER_CONNECTED),
-        ([RINGING, CONNECTED, RINGING], AFTER_CONNECTED),
-        ([ENDED], timedelta()),
-        ([RINGING, ENDED], timedelta()),
-        ([ENDED, CONNECTED], timedelta()),
-    ],
-)
-async def test_a_call_counts_until_its_state_says(
-    deps: Deps, clock: FakeClock, acme: Listed, states: Sequence[AnnouncedState], counts_for: timedelta
-) -> None:
-    receiver = phone()
-    calls = [await announced_calls.announce(deps, acme.account_id, said(acme, receiver, state)) for state in states]
-    assert calls[-1].shown_until - clock.now() == counts_for
-    if counts_for:
-        clock.advance(counts_for - A_MOMENT)
-        assert await is_announced(deps, acme, receiver)
-        clock.advance(A_MOMENT)
-    assert not await is_announced(deps, acme, receiver)
+COUNTS_FOR: list[tuple[Sequence[AnnouncedState], timedelta]] = [
+    ([RINGING], RINGS_FOR),
+    ([RINGING, RINGING], RINGS_FOR),
+    ([CONNECTED], AFTER_CONNECTED),
+    ([RINGING, CONNECTED], AFTER_CONNECTED),
+    ([RINGING, CONNECTED, RINGING], AFTER_CONNECTED),
+    ([ENDED], timedelta()),
+    ([RINGING, ENDED], timedelta()),
+    ([ENDED, CONNECTED], timedelta()),
+]
+
+
+async def test_a_call_counts_until_its_state_says(deps: Deps, clock: FakeClock, acme: Listed) -> None:
+    async def counts(case: tuple[Sequence[AnnouncedState], timedelta]) -> None:
+        (states, counts_for), receiver = case, phone()
+        all_said = [said(acme, receiver, state, call_id=receiver) for state in states]
+        calls = [await announced_calls.announce(deps, acme.account_id, one) for one in all_said]
+        assert calls[-1].shown_until - clock.now() == counts_for
+        if counts_for:
+            clock.advance(counts_for - A_MOMENT)
+            assert await is_announced(deps, acme, receiver)
+            clock.advance(A_MOMENT)
+        assert not await is_announced(deps, acme, receiver)
+
+    await each(COUNTS_FOR, counts)
 
 
 async def test_a_call_that_rang_out_is_not_announced_again_by_its_later_states(
@@ -117,10 +119,12 @@ async def test_only_numbers_of_the_account_announce(deps: Deps, acme: Listed) ->
         await announced_calls.announce(deps, acme.account_id, said(acme, phone(), RINGING))
 
 
-@pytest.mark.parametrize("call_id", ["", "x" * 256, "a\x00b", "a\nb"])
-async def test_a_name_that_cannot_be_kept_is_refused(deps: Deps, acme: Listed, call_id: str) -> None:
-    with pytest.raises(InvalidInput, match="call_id must have"):
-        await announced_calls.announce(deps, acme.account_id, said(acme, phone(), RINGING, call_id))
+async def test_a_name_that_cannot_be_kept_is_refused(deps: Deps, acme: Listed) -> None:
+    async def is_refused(call_id: str) -> None:
+        with pytest.raises(InvalidInput, match="call_id must have"):
+            await announced_calls.announce(deps, acme.account_id, said(acme, phone(), RINGING, call_id))
+
+    await each(["", "x" * 256, "a\x00b", "a\nb"], is_refused, name=repr)
 
 
 async def test_calls_are_forgotten_a_day_later(deps: Deps, clock: FakeClock, acme: Listed) -> None:

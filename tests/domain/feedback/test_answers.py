@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.support.actors import ALICE
+from tests.support.cases import each
 from tests.support.factories import phone
 from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, bodies, make_listed, ring, set_switch
@@ -99,33 +100,34 @@ async def test_the_same_answer_sent_twice_at_once_makes_one_row_and_one_event(de
     assert len(await bodies(deps, listed.account_id)) == 10
 
 
-@pytest.mark.parametrize(
-    ("outcome", "call_type", "is_kept"),
-    [
-        (CallEvent.ANSWERED, CallType.ANSWERED, True),
-        (CallEvent.MISSED, CallType.MISSED, True),
-        (CallEvent.REJECTED, CallType.MISSED, True),
-        (CallEvent.MISSED, CallType.ANSWERED, False),
-        (CallEvent.ANSWERED, CallType.MISSED, False),
-        (CallEvent.SHOWN, CallType.MISSED, False),
-    ],
-)
-async def test_the_call_must_have_ended_as_the_answer_says(
-    deps: Deps,
-    outcome: CallEvent,
-    call_type: CallType,
-    is_kept: bool,  # noqa: FBT001 - a column of the table
-) -> None:
+ENDS = [
+    (CallEvent.ANSWERED, CallType.ANSWERED, True),
+    (CallEvent.MISSED, CallType.MISSED, True),
+    (CallEvent.REJECTED, CallType.MISSED, True),
+    (CallEvent.MISSED, CallType.ANSWERED, False),
+    (CallEvent.ANSWERED, CallType.MISSED, False),
+    (CallEvent.SHOWN, CallType.MISSED, False),
+]
+"""How a call ended, how the answer says so, and whether it is kept."""
+
+
+async def test_the_call_must_have_ended_as_the_answer_says(deps: Deps) -> None:
     listed = await make_listed(deps)
     campaign = await make_live(deps, listed)
-    receiver, call_id = await ring(deps, listed, outcome)
-    sent = replace(said(campaign, listed, call_id), call_type=call_type)
-    if is_kept:
-        assert (await answer(deps, receiver, sent)).call_type is call_type
-        return
-    with pytest.raises(Conflict, match="has been reported under this call_id"):
-        await answer(deps, receiver, sent)
-    assert await bodies(deps, listed.account_id) == []
+
+    async def is_kept_or_refused(case: tuple[CallEvent, CallType, bool]) -> None:
+        outcome, call_type, is_kept = case
+        receiver, call_id = await ring(deps, listed, outcome)
+        sent = replace(said(campaign, listed, call_id), call_type=call_type)
+        before = await bodies(deps, listed.account_id)
+        if is_kept:
+            assert (await answer(deps, receiver, sent)).call_type is call_type
+            return
+        with pytest.raises(Conflict, match="has been reported under this call_id"):
+            await answer(deps, receiver, sent)
+        assert await bodies(deps, listed.account_id) == before
+
+    await each(ENDS, is_kept_or_refused)
 
 
 async def test_the_call_must_be_this_receivers_from_this_number(deps: Deps) -> None:

@@ -1,10 +1,12 @@
 """Members and places that change while an owner acts: what counts is how they are when it has its turn."""
 
 from collections.abc import Callable, Coroutine
+from itertools import product
 from uuid import UUID
 
 import pytest
 from tests.support.actors import ALICE, BOB, owner_of
+from tests.support.cases import each
 from tests.support.factories import Branch, make_branch
 from tests.support.waiting import one_after_the_other
 
@@ -17,6 +19,7 @@ from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role, Scope
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.structure import service as structure
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound
+from callmark.kit.ids import new_id
 
 EMAIL = "mia@acme.example"
 HELD = ("SELECT FROM client_account FOR UPDATE", "SELECT FROM member FOR UPDATE")
@@ -81,22 +84,25 @@ CHANGES: dict[str, tuple[Use, MemberState]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("is_promoted", [True, False], ids=["promoted", "given another place"])
 async def test_an_owner_does_not_change_who_has_just_become_someone_it_may_not_change(
-    deps: Deps, acme: Account, branch: Branch, change: str, *, is_promoted: bool
+    deps: Deps, acme: Account, branch: Branch
 ) -> None:
     elsewhere = await make_branch(deps, acme.id, department="Wholesale")
-    use, state = CHANGES[change]
-    mia = await make_member(deps, acme, EMAIL, Role.PROCESS_OWNER, branch.process.id, state)
     await make_member(deps, acme, ALICE.email)
     await make_member(deps, acme, owner_of(None).email, Role.PROCESS_OWNER, branch.process.id)
-    role, place = (Role.ADMIN, None) if is_promoted else (Role.PROCESS_OWNER, elsewhere.process.id)
-    first = members.edit_member(deps, acme.id, mia.id, by=ALICE, name="Mia", role=role, node_id=place)
-    second = await one_after_the_other(deps.db, HELD, first, use(deps, mia, branch))
-    assert isinstance(second.exception(), NotFound)
-    now = await members.get_member(deps, acme.id, mia.id)
-    assert (now.name, now.role, now.node_id, now.state) == ("Mia", role, place, state)
+
+    async def stays(case: tuple[str, tuple[Role, UUID | None]]) -> None:
+        change, (role, place) = case
+        use, state = CHANGES[change]
+        mia = await make_member(deps, acme, f"{new_id()}@acme.example", Role.PROCESS_OWNER, branch.process.id, state)
+        first = members.edit_member(deps, acme.id, mia.id, by=ALICE, name="Mia", role=role, node_id=place)
+        second = await one_after_the_other(deps.db, HELD, first, use(deps, mia, branch))
+        assert isinstance(second.exception(), NotFound)
+        now = await members.get_member(deps, acme.id, mia.id)
+        assert (now.name, now.role, now.node_id, now.state) == ("Mia", role, place, state)
+
+    promoted, moved = (Role.ADMIN, None), (Role.PROCESS_OWNER, elsewhere.process.id)
+    await each(product(CHANGES, (promoted, moved)), stays)
 
 
 async def test_nobody_is_invited_to_a_place_that_has_just_left_the_owners(

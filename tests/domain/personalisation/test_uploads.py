@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.domain.personalisation.taken_uploads import look, run, take
+from tests.support.cases import each
 from tests.support.factories import Cast, make_cast, phone
 from tests.support.workbooks import book
 
@@ -104,24 +105,28 @@ async def test_two_workers_at_the_same_upload_leave_one_batch_for_each_part(deps
     assert (await uploads.read_progress(deps, cast.account.id, upload.id)).upload.submitted_count == 600
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "the file is empty"),
-        ("receiver\n\n", "no records"),
-        ("receiver\n" + "919900112233\n" * (MOST_ROWS + 1), "at most 50,000"),
-        ("PK\x03\x04\0\0", "damaged"),
-        ("\x01\x02\x03\x04" * 9, "not a text file"),
-        ("%PDF-1.7", "a PDF"),
-        ('receiver,x\n"open,1\n', "no row of the file is a valid record"),
-    ],
-)
-async def test_a_file_that_cannot_be_read_is_refused_whole(deps: Deps, text: str, said: str) -> None:
+UNREADABLE = [
+    ("", "the file is empty"),
+    ("receiver\n\n", "no records"),
+    ("receiver\n" + "919900112233\n" * (MOST_ROWS + 1), "at most 50,000"),
+    ("PK\x03\x04\0\0", "damaged"),
+    ("\x01\x02\x03\x04" * 9, "not a text file"),
+    ("%PDF-1.7", "a PDF"),
+    ('receiver,x\n"open,1\n', "no row of the file is a valid record"),
+]
+
+
+async def test_a_file_that_cannot_be_read_is_refused_whole(deps: Deps) -> None:
     cast = await make_cast(deps)
-    with pytest.raises(InvalidInput, match=said) as refused:
-        await take(deps, cast, text)
-    assert refused.value.field == "file"
-    assert await uploads.list_uploads(deps, cast.account.id, None) == []
+
+    async def is_refused(case: tuple[str, str]) -> None:
+        text, said = case
+        with pytest.raises(InvalidInput, match=said) as refused:
+            await take(deps, cast, text)
+        assert refused.value.field == "file"
+        assert await uploads.list_uploads(deps, cast.account.id, None) == []
+
+    await each(UNREADABLE, is_refused, name=lambda case: case[1])
 
 
 async def test_another_accounts_upload_is_like_none(deps: Deps) -> None:

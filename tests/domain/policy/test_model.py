@@ -1,6 +1,9 @@
 """The policy: every role and action, at one's own place, below, above and beside it."""
 
+from itertools import product
+
 import pytest
+from tests.support.cases import for_each
 
 from callmark.domain.policy.model import (
     KEY_POLICY,
@@ -24,6 +27,7 @@ from callmark.kit.errors import Forbidden, NotFound
 from callmark.kit.ids import new_id
 
 DEPARTMENT, OPERATION, PROCESS, OTHER = new_id(), new_id(), new_id(), new_id()
+ROLES_AND_ACTIONS = list(product(Role, Action))
 INSIDE = (DEPARTMENT, OPERATION, PROCESS)
 SCOPES = {
     Role.ADMIN: Scope(),
@@ -42,9 +46,9 @@ def may_at(role: Role, action: Action, path: Path = ()) -> bool:
     return may(actor(role), ALL_FEATURES, action, path)
 
 
-@pytest.mark.parametrize("action", list(Action))
-@pytest.mark.parametrize("role", list(Role))
-def test_a_role_may_at_its_place_what_it_may_and_nothing_beside_it(role: Role, action: Action) -> None:
+@for_each(ROLES_AND_ACTIONS)
+def test_a_role_may_at_its_place_what_it_may_and_nothing_beside_it(case: tuple[Role, Action]) -> None:
+    role, action = case
     allowed = action in POLICY[role]
     assert may_at(role, action, INSIDE) == allowed
     everywhere = role is Role.ADMIN or action not in OF_PLACE
@@ -52,9 +56,9 @@ def test_a_role_may_at_its_place_what_it_may_and_nothing_beside_it(role: Role, a
     assert may_at(role, action) == (allowed and everywhere)
 
 
-@pytest.mark.parametrize("action", list(Action))
-@pytest.mark.parametrize("role", list(Role))
-def test_a_route_lets_in_who_may_and_says_forbidden_to_others(role: Role, action: Action) -> None:
+@for_each(ROLES_AND_ACTIONS)
+def test_a_route_lets_in_who_may_and_says_forbidden_to_others(case: tuple[Role, Action]) -> None:
+    role, action = case
     if allows(role, action):
         check(role, ALL_FEATURES, action)
     else:
@@ -139,11 +143,11 @@ MANAGED = {
 """What a key may manage, written down once more."""
 
 
-@pytest.mark.parametrize("action", list(Action))
-@pytest.mark.parametrize("access", ALL_ACCESS)
+@for_each(list(product(ALL_ACCESS, Action)))
 def test_a_key_manages_with_that_access_alone_and_never_what_lets_people_or_keys_in(
-    access: KeyAccess, action: Action
+    case: tuple[KeyAccess, Action],
 ) -> None:
+    access, action = case
     if access is MANAGEMENT and action.value in MANAGED:
         check_key((access,), ALL_FEATURES, action)
         check_key(ALL_ACCESS, ALL_FEATURES, action)
@@ -152,7 +156,7 @@ def test_a_key_manages_with_that_access_alone_and_never_what_lets_people_or_keys
             check_key((access,), ALL_FEATURES, action)
 
 
-@pytest.mark.parametrize("action", sorted(KEY_POLICY[MANAGEMENT]))
+@for_each(sorted(KEY_POLICY[MANAGEMENT]))
 def test_a_key_manages_nothing_that_its_account_does_not_subscribe_to(action: Action) -> None:
     if action in PLAN:
         with pytest.raises(Forbidden, match="not part of your plan"):

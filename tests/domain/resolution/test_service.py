@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any, LiteralString, cast
 
 import msgspec
-import pytest
 from msgspec.structs import replace
+from tests.support.cases import each
 from tests.support.factories import make_cast, phone
 from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, offer_everything, set_state, set_switch
@@ -152,25 +152,28 @@ async def test_a_listed_number_shows_its_feature_sets_identity_on_every_register
         assert found.why == "the caller's number is listed, and its feature set is published"
 
 
-@pytest.mark.parametrize(
-    ("table", "state", "why"),
-    [
-        ("number", "pending", "is not listed yet"),
-        ("number", "delisting", "is being delisted"),
-        ("number", "failed", "could not be listed"),
-        ("feature_set", "unpublished", "is in a feature set that is not published"),
-        ("feature_set", "draft", "is in a feature set that is not published"),
-        ("client_account", "suspended", "is of an account that is suspended"),
-    ],
-)
-async def test_a_number_that_is_not_listed_any_more_shows_nothing_and_says_why(
-    deps: Deps, table: LiteralString, state: str, why: str
-) -> None:
-    listed, owner = await make_listed(deps), await make_handset(deps, phone())
-    await set_state(deps, listed, table, state)
-    found = await resolve(deps, owner, listed.number)
-    assert (found.identity, found.source, found.offers) == (None, CallSource.NONE, Offers())
-    assert found.why == f"this handset has no call record of this caller; the caller's number {why}"
+NOT_LISTED: list[tuple[LiteralString, str, str]] = [
+    ("number", "pending", "is not listed yet"),
+    ("number", "delisting", "is being delisted"),
+    ("number", "failed", "could not be listed"),
+    ("feature_set", "unpublished", "is in a feature set that is not published"),
+    ("feature_set", "draft", "is in a feature set that is not published"),
+    ("client_account", "suspended", "is of an account that is suspended"),
+]
+
+
+async def test_a_number_that_is_not_listed_any_more_shows_nothing_and_says_why(deps: Deps) -> None:
+    owner = await make_handset(deps, phone())
+
+    async def says_why(case: tuple[LiteralString, str, str]) -> None:
+        table, state, why = case
+        listed = await make_listed(deps)
+        await set_state(deps, listed, table, state)
+        found = await resolve(deps, owner, listed.number)
+        assert (found.identity, found.source, found.offers) == (None, CallSource.NONE, Offers())
+        assert found.why == f"this handset has no call record of this caller; the caller's number {why}"
+
+    await each(NOT_LISTED, says_why)
 
 
 async def test_a_delisted_number_is_like_any_other(deps: Deps) -> None:
