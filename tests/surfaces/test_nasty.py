@@ -1,6 +1,7 @@
 """What no client of ours sends, on every route of every surface but the console: never a 5xx, always the envelope."""
 
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.support.factories import make_cast
+from tests.support.fake_clock import FakeClock
 from tests.support.hostile_requests import DEEP, QUERIES, ROUNDS, SEGMENTS, headers, sixth
 
 from callmark.domain.deps import Deps
@@ -41,6 +43,8 @@ PARAMETERS = (
     "caller",
     "v",
 )
+BETWEEN = timedelta(milliseconds=50)
+"""The clock goes on with each request, or limits would answer most of them."""
 LENGTHS = (b"-1", b"9" * 5000, b"\xb2", b"1e3", b"0x10")
 BODIES = (
     b"",
@@ -69,10 +73,12 @@ class Attacked(Struct):
     """The application, and a token that may do everything."""
 
     http: httpx.AsyncClient
+    clock: FakeClock
     account: str
     token: str
 
     async def send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        self.clock.advance(BETWEEN)
         url = httpx.URL("http://callmark.test").copy_with(raw_path=path.encode())
         headers = {b"authorization": f"Bearer {self.token}".encode()} | more.pop("headers", {})
         answer = await self.http.request(method, url, headers=headers, **more)
@@ -86,12 +92,12 @@ class Attacked(Struct):
 
 
 @pytest.fixture
-async def attacked(deps: Deps) -> AsyncGenerator[Attacked]:
+async def attacked(deps: Deps, clock: FakeClock) -> AsyncGenerator[Attacked]:
     cast = await make_cast(deps, features=frozenset(ALL_ACCESS))
     app = build_app(deps, frozenset({"api", "gateway"}))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport) as http:
-        yield Attacked(http, str(cast.account.id), cast.token)
+        yield Attacked(http, clock, str(cast.account.id), cast.token)
 
 
 def routes_at(at: int, turn: int) -> list[ApiRoute]:
@@ -112,53 +118,50 @@ def api_paths(account: str, at: int, turn: int) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("at", range(len(SEGMENTS)))
-async def test_no_path_makes_a_server_fail(attacked: Attacked, at: int, turn: int) -> None:
-    segment = SEGMENTS[at]
-    others = [f"/{place}/{segment}" for place in ("static", "downloads", "logos", "docs", "handset/v1", "nowhere")]
-    others += [f"/{segment}", f"/logos/{segment}.png", f"/static/console/{segment}", f"/clients/{segment}"]
-    for method, path in [*api_paths(attacked.account, at, turn), *(("GET", path) for path in others)]:
-        answer = await attacked.send(method, path, **({"content": b"{}"} if method == "POST" else {}))
-        assert answer.status_code >= 400, path
+async def test_no_path_makes_a_server_fail(attacked: Attacked, subtests: pytest.Subtests, turn: int) -> None:
+    for at, segment in enumerate(SEGMENTS):
+        others = [f"/{place}/{segment}" for place in ("static", "downloads", "logos", "docs", "handset/v1", "nowhere")]
+        others += [f"/{segment}", f"/logos/{segment}.png", f"/static/console/{segment}", f"/clients/{segment}"]
+        with subtests.test(segment=segment[:40]):
+            for method, path in [*api_paths(attacked.account, at, turn), *(("GET", path) for path in others)]:
+                answer = await attacked.send(method, path, **({"content": b"{}"} if method == "POST" else {}))
+                assert answer.status_code >= 400, path
 
 
-@pytest.mark.parametrize("at", range(len(QUERIES)))
-async def test_no_query_makes_a_server_fail(attacked: Attacked, at: int, turn: int) -> None:
-    value = QUERIES[at]
-    for route in routes_at(at, turn):
-        if route.method == "GET":
-            path = route.path.replace("{clientAccountId}", attacked.account)
-            for one in ("recordId", "batchId", "surveyId"):
-                path = path.replace(f"{{{one}}}", "5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10")
-            await attacked.send("GET", f"{path}?{'&'.join(f'{name}={value}' for name in PARAMETERS)}")
-            for name in ("page", "after", "from", "batchId"):
-                await attacked.send("GET", f"{path}?{name}={value}")
+async def test_no_query_makes_a_server_fail(attacked: Attacked, subtests: pytest.Subtests, turn: int) -> None:
+    for at, value in enumerate(QUERIES):
+        with subtests.test(value=value[:40]):
+            await _ask(attacked, [one.path for one in routes_at(at, turn) if one.method == "GET"], value)
+
+
+async def _ask(attacked: Attacked, templates: list[str], value: str) -> None:
+    asked = "&".join(f"{name}={value}" for name in PARAMETERS)
+    for template in templates:
+        path = template.replace("{clientAccountId}", attacked.account)
+        for one in ("recordId", "batchId", "surveyId"):
+            path = path.replace(f"{{{one}}}", "5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10")
+        await attacked.send("GET", f"{path}?{asked}")
+        for name in ("page", "after", "from", "batchId"):
+            await attacked.send("GET", f"{path}?{name}={value}")
     for path in ("/openapi.json", "/docs", "/healthz", "/readyz", "/static/console/console.css"):
-        assert (
-            await attacked.send("GET", f"{path}?{'&'.join(f'{name}={value}' for name in PARAMETERS)}")
-        ).status_code == 200
+        assert (await attacked.send("GET", f"{path}?{asked}")).status_code == 200
 
 
-@pytest.mark.parametrize("at", range(len(BODIES)))
-async def test_no_body_makes_a_server_fail(attacked: Attacked, at: int, turn: int) -> None:
-    body = BODIES[at]
-    paths = [
-        route.path.replace("{clientAccountId}", attacked.account) + "?generation=v2"
-        for route in routes_at(at, turn)
-        if route.method == "POST"
-    ]
-    for path in [*paths, *(f"/handset/v1/{verb}" for verb in GATEWAY)]:
-        path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything
-        for sent in ({}, {"Content-Type": "application/json; charset=utf-16"}, {"Content-Encoding": "gzip"}):
-            await attacked.send("POST", path, content=body, headers=sent)
+async def test_no_body_makes_a_server_fail(attacked: Attacked, subtests: pytest.Subtests, turn: int) -> None:
+    for at, body in enumerate(BODIES):
+        paths = [
+            route.path.replace("{clientAccountId}", attacked.account) + "?generation=v2"
+            for route in routes_at(at, turn)
+            if route.method == "POST"
+        ]
+        with subtests.test(body=body[:40]):
+            for path in [*paths, *(f"/handset/v1/{verb}" for verb in GATEWAY)]:
+                path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything
+                for sent in ({}, {"Content-Type": "application/json; charset=utf-16"}, {"Content-Encoding": "gzip"}):
+                    await attacked.send("POST", path, content=body, headers=sent)
 
 
-@pytest.mark.parametrize("of_round", ROUNDS)
-async def test_no_header_makes_a_server_fail(attacked: Attacked, of_round: int, turn: int) -> None:
-    routes = [
-        (one.method, one.path.replace("{clientAccountId}", attacked.account)) for one in routes_at(of_round, turn)
-    ]
-    routes += [("POST", f"/handset/v1/{verb}") for verb in GATEWAY]
+async def test_no_header_makes_a_server_fail(attacked: Attacked, subtests: pytest.Subtests, turn: int) -> None:
     others = (
         "docs",
         "docs/handset",
@@ -169,38 +172,46 @@ async def test_no_header_makes_a_server_fail(attacked: Attacked, of_round: int, 
         "nowhere",
         "handset/v1/stream",
     )
-    routes += [("GET", f"/{path}") for path in (*others, "static/console/console.css", f"logos/{'a' * 64}.png")]
-    for method, path in [*routes, ("GET", "/downloads/a"), ("HEAD", "/docs")]:
-        path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything
-        for without in ((), ("Authorization", "Content-Type"), ("Authorization", "Idempotency-Key")):
-            sent = headers(of_round, without=without)
-            if of_round < len(LENGTHS):
-                sent[b"content-length"] = LENGTHS[of_round]
-            await attacked.send(method, path, headers=sent, content=b"{}")
+    elsewhere = [("POST", f"/handset/v1/{verb}") for verb in GATEWAY]
+    elsewhere += [("GET", f"/{path}") for path in (*others, "static/console/console.css", f"logos/{'a' * 64}.png")]
+    elsewhere += [("GET", "/downloads/a"), ("HEAD", "/docs")]
+    for of_round in ROUNDS:
+        routes = [
+            (one.method, one.path.replace("{clientAccountId}", attacked.account)) for one in routes_at(of_round, turn)
+        ]
+        with subtests.test(of_round=of_round):
+            for method, path in [*routes, *elsewhere]:
+                await _ask_with_headers(attacked, method, path.replace("{", "").replace("}", ""), of_round)
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "CONNECT"])
-async def test_no_method_makes_a_server_fail(attacked: Attacked, method: str) -> None:
-    takes_it = {route.path for route in ROUTES if route.method == method}
-    paths = [
-        route.path.replace("{clientAccountId}", attacked.account) for route in ROUTES if route.path not in takes_it
-    ]
-    for path in [
-        *paths,
+async def _ask_with_headers(attacked: Attacked, method: str, path: str, of_round: int) -> None:
+    for without in ((), ("Authorization", "Content-Type"), ("Authorization", "Idempotency-Key")):
+        sent = headers(of_round, without=without)
+        if of_round < len(LENGTHS):
+            sent[b"content-length"] = LENGTHS[of_round]
+        await attacked.send(method, path, headers=sent, content=b"{}")
+
+
+async def test_no_method_makes_a_server_fail(attacked: Attacked, subtests: pytest.Subtests) -> None:
+    others = (
         "/handset/v1/sync",
         "/docs",
         "/openapi.json",
         "/static/console/console.css",
         "/healthz",
         "/logos/a.png",
-    ]:
-        path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything
-        assert (await attacked.send(method, path)).status_code in {401, 404, 405}, path
+    )
+    for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "CONNECT"):
+        takes_it = {route.path for route in ROUTES if route.method == method}
+        paths = [one.path.replace("{clientAccountId}", attacked.account) for one in ROUTES if one.path not in takes_it]
+        with subtests.test(method=method):
+            for path in [*paths, *others]:
+                path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything
+                assert (await attacked.send(method, path)).status_code in {401, 404, 405}, path
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+async def test_head_answers_as_get_without_a_body(attacked: Attacked, subtests: pytest.Subtests) -> None:
+    paths = (
         "/openapi.json",
         "/asyncapi.json",
         "/docs",
@@ -209,16 +220,16 @@ async def test_no_method_makes_a_server_fail(attacked: Attacked, method: str) ->
         "/static/console/console.css",
         "/nowhere",
         "/logos/a.png",
-    ],
-)
-async def test_head_answers_as_get_without_a_body(attacked: Attacked, path: str) -> None:
-    got, head = await attacked.send("GET", path), await attacked.send("HEAD", path)
-    assert (head.status_code, head.content) == (got.status_code, b"")
-    ours = {"x-request-id"}
-    assert {k: v for k, v in head.headers.items() if k not in ours} == {
-        k: v for k, v in got.headers.items() if k not in ours
-    }
-    assert int(head.headers["content-length"]) > 0
+    )
+    for path in paths:
+        with subtests.test(path=path):
+            got, head = await attacked.send("GET", path), await attacked.send("HEAD", path)
+            assert (head.status_code, head.content) == (got.status_code, b"")
+            ours = {"x-request-id"}
+            assert {k: v for k, v in head.headers.items() if k not in ours} == {
+                k: v for k, v in got.headers.items() if k not in ours
+            }
+            assert int(head.headers["content-length"]) > 0
 
 
 async def test_every_get_route_of_the_api_answers_head_alike(attacked: Attacked) -> None:
