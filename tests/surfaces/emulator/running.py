@@ -17,6 +17,7 @@ from tests.support.waiting import open_connected
 from callmark.domain.deps import Deps
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.ports import LOOPBACK
+from callmark.kit.settings import Settings
 from callmark.processes.http import Server
 from callmark.processes.ports import hold_port, open_socket
 from callmark.surfaces.app import build_app
@@ -30,6 +31,8 @@ JSON = {"Content-Type": "application/json"}
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Without the certificates of this machine, whose reading takes longer than most tests."""
+
+_account = b""
 
 
 class Emulated(Struct):
@@ -88,7 +91,7 @@ async def emulated(
     )
     here = replace(deps, settings=settings, public_url=f"http://{LOOPBACK}:{port}")
     if wakes:
-        service_account.keep_account(settings, here.public_url)
+        _keep_account(settings, here.public_url)
         here = replace(here, settings=service_account.with_push_service(settings, here.public_url))
     async with AsyncExitStack() as stack:
         stack.enter_context(held)
@@ -136,6 +139,18 @@ async def farming(deps: Deps, *, magic: bool = False, **options: float) -> Async
             yield farm
         finally:
             await farm.stop()
+
+
+def _keep_account(settings: Settings, public_url: str) -> None:
+    """As the first worker of a data directory, with the key that the first test of this process made: it takes long."""
+    global _account  # noqa: PLW0603 - once for a process
+    path = service_account.with_push_service(settings, public_url).fcm_credentials_file
+    assert path
+    if _account:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_account)
+    service_account.keep_account(settings, public_url)
+    _account = path.read_bytes()
 
 
 async def _uninstall_magic(deps: Deps) -> None:

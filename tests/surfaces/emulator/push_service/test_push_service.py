@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,14 @@ async def emulator(deps: Deps, tmp_path: Path) -> AsyncGenerator[Emulated]:
         yield running
 
 
+@lru_cache(maxsize=1)
+def key_of(private_key: str) -> rsa.RSAPrivateKey:
+    """Kept: OpenSSL checks a key when it is read, for a tenth of a second."""
+    key = serialization.load_pem_private_key(private_key.encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
+
+
 def assertion(emulator: Emulated, *, key: rsa.RSAPrivateKey | None = None, **changed: object) -> str:
     """What the platform signs for an access token, with changes."""
     account = json.loads(emulator.deps.settings.fcm_credentials_file.read_text())  # pyright: ignore[reportOptionalMemberAccess] - set by the fixture
@@ -48,8 +57,7 @@ def assertion(emulator: Emulated, *, key: rsa.RSAPrivateKey | None = None, **cha
         "iat": now,
         "exp": now + 3600,
     }
-    signer = key or serialization.load_pem_private_key(account["private_key"].encode(), None)
-    assert isinstance(signer, rsa.RSAPrivateKey)
+    signer = key or key_of(account["private_key"])
     parts = ({"alg": "RS256", "typ": "JWT"}, claims | changed)
     signed = ".".join(to_base64url(msgspec.json.encode(part)) for part in parts)
     return f"{signed}.{to_base64url(signer.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"

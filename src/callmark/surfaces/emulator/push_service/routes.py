@@ -11,6 +11,7 @@ import hmac
 import re
 from base64 import urlsafe_b64encode
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated
 from urllib.parse import parse_qs
 
@@ -205,10 +206,16 @@ def _form(body: bytes) -> dict[str, list[str]]:
 
 def _check(private_key: str, signed: bytes, signature: bytes) -> None:
     """Raises InvalidSignature."""
+    _public_key(private_key).verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
+
+
+@lru_cache(maxsize=1)
+def _public_key(private_key: str) -> rsa.RSAPublicKey:
+    """Kept, because OpenSSL checks a private key when it is read, which takes a tenth of a second."""
     key = serialization.load_pem_private_key(private_key.encode(), password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise InvalidSignature
-    key.public_key().verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
+    return key.public_key()
 
 
 def _no_token(error: str, description: str) -> Response:
