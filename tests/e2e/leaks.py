@@ -7,8 +7,6 @@ numbers because that is what they are for.
 import asyncio
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 import asyncpg
 import httpx
 from tests.e2e.provoked import LAST_ASKED, provoked, secrets_of
-from tests.e2e.serving import ENVIRON, until
+from tests.e2e.serving import run_here, until
 
 SECRET_FILES = ("secret-key", "emulator-token", "postgres-password", "virtual-handsets-credential")
 OPENING_TABLES = {"mail", "virtual_handset", "sink_request"}
@@ -82,8 +80,7 @@ def _written(data: Path, installation: Mapping[str, Any]) -> Iterator[tuple[str,
     for url in installation["admin_urls"]:
         with suppress(httpx.ConnectError):  # of a process that a test killed
             yield f"{url}/metrics", httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
-    doctor = [Path(sys.executable).parent / "callmark", "doctor", "--data", data]
-    done = subprocess.run(doctor, env=ENVIRON, capture_output=True, text=True, check=False, timeout=60)
+    done = run_here("doctor", "--data", data)
     yield "doctor", done.stdout + done.stderr
 
 

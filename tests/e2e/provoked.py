@@ -2,16 +2,13 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.e2e.serving import ENVIRON, until
+from tests.e2e.serving import run_here, until
 
-CALLMARK = Path(sys.executable).parent / "callmark"
 SECRET_KEYS = {"api_key", "password", "emulator_token", "handset_app_key", "token", "secret"}
 """What credentials and answers call their secrets."""
 LAST_ASKED = "/stir/v1/calls"
@@ -106,6 +103,6 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 def _command(data: Path, *words: str) -> dict[str, str]:
-    command = [CALLMARK, *words, "--data", data, "--json"]
-    done = subprocess.run(command, env=ENVIRON, capture_output=True, text=True, check=True, timeout=60)
+    done = run_here(*words, "--data", data, "--json")
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

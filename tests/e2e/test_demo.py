@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
-from tests.e2e.serving import STOPPED_WITHIN_S, children, until
+from tests.e2e.serving import STOPPED_WITHIN_S, children, run_here, until
 from tests.support.engines import reachable_directory
 from tests.support.markdown import programs
 
@@ -192,7 +192,7 @@ def test_a_second_one_stays_up_its_shell_lines_work_when_pasted_and_it_ends(data
         _the_example_runs(data / CREDENTIALS_JSON)
         _moves_the_clock_everywhere(made)
         _goes_back_to_the_seed(made)
-        again = once(data)
+        again = run_here("demo", "--once", "--port", "0", "--data", data)
         assert again.returncode == 1
         assert "is in use by a running Callmark" in again.stderr
         until(lambda: len(below(process.pid)) <= 15)  # PostgreSQL has one more for a moment, now and then
@@ -212,7 +212,7 @@ def _accounts_are_the_same(first: dict[str, Any], second: dict[str, Any]) -> Non
 
 def _nobody_else_gets_its_port(url: str, other: Path) -> None:
     port = url.rpartition(":")[2]
-    failed = once(other, "--port", port)
+    failed = run_here("demo", "--once", "--port", port, "--data", other)
     assert failed.returncode == 1
     assert f"cannot listen on port {port}" in failed.stderr
     assert failed.stderr.count("\n") == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.browsing import CALLMARK, Demo
-from tests.e2e.serving import ENVIRON, children, tree, until, watched
+from tests.e2e.serving import ENVIRON, children, run_here, tree, until, watched
 
 pytestmark = pytest.mark.sip
 ENDS_WITHIN_S = 30
@@ -35,8 +35,8 @@ def lab_in_time(demo: Demo, *options: str) -> "subprocess.CompletedProcess[str]"
 
 def edges(demo: Demo) -> list[dict[str, Any]]:
     """Those of the lab."""
-    listing = [CALLMARK, "edge", "list", "--json", "--data", demo.data]
-    done = subprocess.run(listing, env=ENVIRON, capture_output=True, text=True, timeout=60, check=True)
+    done = run_here("edge", "list", "--json", "--data", demo.data)
+    assert done.returncode == 0, done.stderr
     return [one for one in json.loads(done.stdout) if one["name"].startswith("sip-lab ")]
 
 
