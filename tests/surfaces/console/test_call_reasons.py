@@ -1,4 +1,3 @@
-import pytest
 from tests.support.audit_log import log_of
 from tests.support.factories import make_feature_set
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, text_of
@@ -26,24 +25,24 @@ async def test_a_call_reason_is_added_reworded_and_removed(deps: Deps, business:
     assert [one.action for one in log] == ["call_reason.deleted", "call_reason.changed", "call_reason.created"]
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("too short", "between 10 and 100"),
-        ("x" * 101, "between 10 and 100"),
-        ("A sale! Come now", "not allowed"),
-        ("Your parcel arrives.", "not allowed"),
-        ("", "between 10 and 100"),
-    ],
-)
+_REFUSED = {
+    "too short": "between 10 and 100",
+    "x" * 101: "between 10 and 100",
+    "A sale! Come now": "not allowed",
+    "Your parcel arrives.": "not allowed",
+    "": "between 10 and 100",
+}
+
+
 async def test_the_server_decides_on_a_wording_and_keeps_what_was_typed(
-    deps: Deps, business: Business, browse: Visitors, text: str, said: str
+    deps: Deps, business: Business, browse: Visitors
 ) -> None:
     alice = await browse.as_member(business.admin)
-    refused = await alice.post("/console/call-reasons/new", {"call_reason": text})
-    assert refused.status_code == 422
-    assert said in errors_of(refused)["call_reason"]
-    assert f'value="{text}"' in refused.text
+    for text, said in _REFUSED.items():
+        refused = await alice.post("/console/call-reasons/new", {"call_reason": text})
+        assert refused.status_code == 422, text
+        assert said in errors_of(refused)["call_reason"], text
+        assert f'value="{text}"' in refused.text
     assert await call_reasons.list_call_reasons(deps, business.account.id) == []
 
 

@@ -1,11 +1,13 @@
 """What every page keeps, driven by the route table and the contexts."""
 
-from itertools import product
+from functools import cache
+from itertools import cycle, product
 from pathlib import Path
 
 import pytest
 from jinja2 import meta, nodes
 from starlette.requests import Request
+from tests.support.cases import for_each
 from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
 
 from callmark.domain.deps import Deps
@@ -26,6 +28,7 @@ def _subclasses(kind: type[Page]) -> list[type[Page]]:
     return [one for child in kind.__subclasses__() for one in (child, *_subclasses(child))]
 
 
+@cache
 def _variables(template: str) -> set[str]:
     """What a template and those it includes need from outside."""
     tree = env.parse((TEMPLATES / template).read_text())
@@ -36,7 +39,7 @@ def _variables(template: str) -> set[str]:
     return meta.find_undeclared_variables(tree).union(*(_variables(one) for one in included)) - imported
 
 
-@pytest.mark.parametrize("page", _subclasses(Page), ids=lambda page: page.__name__)
+@for_each(_subclasses(Page), lambda page: page.__name__)
 def test_a_template_and_its_context_agree(page: type[Page]) -> None:
     assert _variables(page.template) - _ALWAYS == set(page.__struct_fields__)
 
@@ -154,16 +157,18 @@ async def test_strangers_are_sent_to_sign_in_and_their_forms_do_nothing(browse: 
 
 
 async def test_a_form_without_its_token_or_from_another_site_is_refused(business: Business, browse: Visitors) -> None:
-    alice, stale = await browse.as_member(business.admin), {"csrf": (await browse.as_member(business.admin)).csrf}
-    for entry in TABLE:
-        if entry.method != "POST":
-            continue
-        path = _filled(entry)
-        assert (await alice.http.post(path, data={})).status_code == 403, entry.path
-        assert (await alice.http.post(path, data=stale)).status_code == 403, entry.path
-        for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
-            answer = await alice.http.post(path, data={"csrf": alice.csrf}, headers=headers)
-            assert answer.status_code == 403, (entry.path, headers)
+    """Every form without a token, and by turns with one of another session or from one of three other sites.
+
+    Both are judged before it is known which form it is.
+    """
+    alice, bob = await browse.as_member(business.admin), await browse.as_member(business.admin)
+    others = ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"})
+    wrong: list[tuple[str, dict[str, str]]] = [(bob.csrf, {}), *((alice.csrf, headers) for headers in others)]
+    forms = [_filled(entry) for entry in TABLE if entry.method == "POST"]
+    assert len(forms) > 100
+    for path, (csrf, headers) in zip(forms, cycle(wrong), strict=False):
+        assert (await alice.http.post(path, data={})).status_code == 403, path
+        assert (await alice.http.post(path, data={"csrf": csrf}, headers=headers)).status_code == 403, (path, headers)
 
 
 async def test_every_answer_forbids_frames_foreign_scripts_and_keeping(business: Business, browse: Visitors) -> None:
