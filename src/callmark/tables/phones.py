@@ -44,8 +44,8 @@ _DIALLING_0011 = frozenset({"AU", "CC", "CX"})
 _CUT = "a spreadsheet or a 32-bit float has cut its last digits; store the column as text and save the file again"
 _WITH_CODE = re.compile(r"[^0-9+]*(?:\+|00)")
 _LONGEST_TEXT = 100
-_FEWEST_DIALLED = 4
-"""Digits of a number that is written without its country code, which has at most three."""
+_DIALLED = re.compile(r"(?:\D*+\d){4}")
+"""As many digits as the shortest number has without its country code, which has at most three."""
 _FEWEST_DIGITS = 3
 """A text with letters and fewer digits is no attempt at a number."""
 
@@ -101,7 +101,7 @@ def read_parts(text: str, region: str = "") -> list[tuple[str, str]] | NoNumber:
         parts = [part for part in divider.split(plain) if part.strip()]
         if len(parts) > 1 and (found := _all_of(parts, region)):
             return found
-    if sum(map(str.isdigit, plain)) > LONGEST and len(_BETWEEN.split(plain)) > 1:
+    if _BETWEEN.search(plain) and sum(map(str.isdigit, plain)) > LONGEST:
         return NoNumber("several numbers on one line, and some of them are not valid")
     return first
 
@@ -124,7 +124,7 @@ def has_code(text: str) -> bool:
 
 def looks_like_phone(text: str, region: str = "") -> bool:
     """Whether a text is one number or several, of plans that exist: what tells a column of numbers from one of ids."""
-    if sum(map(str.isdigit, text)) < _FEWEST_DIALLED:
+    if not _DIALLED.match(text):
         return False  # most cells are words, and reading one takes fifty times as long
     found = read_phones(text, region)
     return bool(found.either) if isinstance(found, NoNumber) else all(map(has_plan, found))
