@@ -51,7 +51,8 @@ async def test_caller_id_details_stand_under_identity_and_keys_and_webhooks_in_b
 
 
 async def test_who_may_not_see_keys_has_no_entry_for_developers(business: Business, browse: Visitors) -> None:
-    paul = await browse.as_member(business.process_owner)
+    alice, paul = await browse.as_member(business.admin), await browse.as_member(business.process_owner)
+    assert "/console/keys" in (await alice.get("/console")).text  # menus are kept, and this one is hers
     html = (await paul.get("/console")).text
     assert "/console/keys" not in html
     assert "/console/webhooks" not in html

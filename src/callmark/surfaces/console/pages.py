@@ -18,6 +18,7 @@ from callmark.instants import iso_ms
 from callmark.surfaces import assets
 from callmark.surfaces.console import audit_names, cookies, display_names, network_names
 from callmark.surfaces.console.menu import Menu, menu_of
+from callmark.surfaces.console.menu_parts import ICONS, TEMPLATE as MENU, MenuParts, menu_parts
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.http import accepts_gzip
 from callmark.surfaces.templates import templates_of
@@ -69,6 +70,11 @@ class Layout(Struct, frozen=True):
     def may(self, action: str, path: tuple[Any, ...] | None = None) -> bool:
         """Whether to show a button."""
         return self.request.may(Action(action), path)
+
+    @property
+    def menu_parts(self) -> MenuParts:
+        """The menus as HTML."""
+        return menu_parts(env.get_template(MENU), assets.url(ICONS), self.menu)
 
     @property
     def event_days(self) -> int:
