@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from msgspec import Struct, field
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from tests.e2e import resting_tabs
 from tests.e2e.serving import ENVIRON, children, is_in_time, until
 from tests.support.engines import reachable_directory
 
@@ -40,13 +41,6 @@ QUIET = [
     "--disable-sync",
 ]
 _EXPECTED_WHILE_AWAY = re.compile("ERR_(CONNECTION_(REFUSED|RESET)|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)")
-_PRESSED_LATER = """{
-  const rule = new CSSStyleSheet();
-  rule.replaceSync("html { pointer-events: none }");
-  document.adoptedStyleSheets = [rule];
-  addEventListener("DOMContentLoaded", () => { document.adoptedStyleSheets = []; });
-}"""
-"""A test presses nothing before the scripts of a page have run: nobody is as quick."""
 _numbers = count(919911000001)
 
 
@@ -175,20 +169,26 @@ class Tabs(Struct):
     base_url: str
     complaints: list[str] = field(default_factory=list[str])
     away: bool = False
+    _open: list[resting_tabs.Tab] = field(default_factory=list[resting_tabs.Tab])
 
-    def open(self, path: str, *, width: int = 1200, dark: bool = False, session: Any = None) -> Page:  # noqa: ANN401 - Playwright's
-        """A tab on `path`, with the cookies of `session`."""
-        context = self.browser.new_context(
-            base_url=self.base_url,
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce",
-            storage_state=session,
-        )
-        context.add_init_script(_PRESSED_LATER)
-        page = context.new_page()
-        page.on("console", lambda message: self._complain(message.type, message.text))
-        page.on("pageerror", lambda error: self._complain("error", str(error)))
+    def open(
+        self,
+        path: str,
+        *,
+        width: int = 1200,
+        dark: bool = False,
+        cookies: Sequence[Any] = (),
+        before: Callable[[Page], None] | None = None,
+    ) -> Page:
+        """A tab on `path`, with these cookies. `before`: what is done to it before it loads its first page."""
+        tab = resting_tabs.opened(self.browser, self.base_url, self._complain)
+        self._open.append(tab)
+        page = tab.page
+        resting_tabs.looks(page, width=width, dark=dark)
+        if cookies:
+            page.context.add_cookies(cookies)
+        if before:
+            before(page)
         page.goto(path)
         return page
 
@@ -199,10 +199,13 @@ class Tabs(Struct):
         return page
 
     def close(self) -> None:
-        """Closes every tab."""
+        """Closes every tab. One that may be opened again rests meanwhile."""
+        while self._open:
+            resting_tabs.rest(self._open.pop())
         for context in self.browser.contexts:
-            with suppress(Exception):
-                context.close()
+            if not resting_tabs.is_resting(context):
+                with suppress(Exception):
+                    context.close()
 
     def _complain(self, kind: str, text: str) -> None:
         if kind in {"error", "warning"} and not (self.away and _EXPECTED_WHILE_AWAY.search(text)):

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 from playwright.sync_api import Locator, Page, expect
 from tests.e2e.browsing import Demo, Tabs
+from tests.e2e.resting_tabs import devtools
 from tests.e2e.serving import until
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
@@ -83,10 +84,10 @@ class ConsoleTabs(Struct):
         """A tab signed in as the account's first member of that role, or as the `operator`."""
         who = self.member(role, account)
         key = self.tabs.base_url, who["email"]
-        page = self.tabs.open("/console", width=width, dark=dark, session=_sessions.get(key))
+        page = self.tabs.open("/console", width=width, dark=dark, cookies=_sessions.get(key, ()))
         if "/console/sign-in" in page.url:  # the first time, or a test has ended the session
             sign_in(page, who["email"], who["password"])
-            _sessions[key] = page.context.storage_state()
+            _sessions[key] = page.context.cookies()
         return page
 
     def complaints(self) -> list[str]:
@@ -143,14 +144,13 @@ def _axe() -> str:
 
 
 def judge(page: Page, rules: list[str]) -> None:
-    session: Any = page.context.new_cdp_session(page)  # evaluates past the page's own content security policy
-    if not page.evaluate("'axe' in window"):  # a page stays open for other widths and the other theme
-        session.send("Runtime.evaluate", {"expression": _axe()})
     options = f"{{runOnly: {rules!r}, resultTypes: ['violations']}}"
     source = f"""(() => {{ const ends = ({_LOOK_ALIKES})({_readable});
       return axe.run({options}).then(r => JSON.stringify([r.violations, ends()])); }})()"""
-    result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})
-    session.detach()
+    with devtools(page) as session:  # evaluates past the page's own content security policy
+        if not page.evaluate("'axe' in window"):  # a page stays open for other widths and the other theme
+            session.send("Runtime.evaluate", {"expression": _axe()})
+        result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})
     found, readable = json.loads(result["result"]["value"])
     _readable.extend(readable)
     told = [f"{one['id']}: {[node['html'][:120] for node in one['nodes']][:3]}" for one in found]

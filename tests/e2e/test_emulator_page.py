@@ -27,7 +27,7 @@ def test_the_emulators_page_moves_the_clock_sets_faults_and_seed_and_makes_hands
     line = page.get_by_role("row").filter(has_text="919911888888")
     expect(line).to_contain_text('{"ack_delay_s":1}')
     line.get_by_role("button", name="Remove").click()  # Playwright says no to what is asked
-    page.once("dialog", lambda dialog: dialog.accept())
+    page.on("dialog", lambda dialog: dialog.accept())
     line.get_by_role("button", name="Remove").click()
     expect(line).to_have_count(0)
     page.set_viewport_size({"width": 390, "height": 844})
@@ -47,7 +47,7 @@ def test_the_emulators_page_resets_also_what_a_reset_keeps(demo: Demo, tabs: Tab
         button = page.get_by_role("button", name="Reset to the first start")
         button.click()  # Playwright says no to what is asked
         assert demo.http.post("/emulator/v1/webhooks", json=added).status_code == 409
-        page.once("dialog", lambda dialog: dialog.accept())
+        page.on("dialog", lambda dialog: dialog.accept())
         button.click()
         expect(page.locator("[data-note]")).to_have_text("Reset to the first start.")
         assert demo.http.post("/emulator/v1/webhooks", json=added).status_code == 201
