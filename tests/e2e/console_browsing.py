@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ _THEME = """() => document.documentElement.dataset.bsTheme
 _LOOKS = """() => [...new Set([...document.querySelectorAll("*")].map(
   one => one.tagName + [...one.attributes].filter(a => !["id", "href", "src", "action", "value"].includes(a.name)
     && !a.name.startsWith("data-")).map(a => a.name + (["class", "role", "type"].includes(a.name) ? a.value : ""))))]
-  .sort().join(" ").replace("HTMLclassdark-mode", "HTMLclass")"""
+  .sort().join(" ").replace("classdark-mode", "class")"""
 _judged: dict[str, set[str]] = {}
 """The themes in which pages of these elements were judged."""
 _LOOK_ALIKES = """known => {
@@ -80,15 +80,26 @@ class ConsoleTabs(Struct):
     demo: Demo
     tabs: Tabs
 
-    def signed_in(self, role: str = "admin", *, account: int = 0, width: int = 1280, dark: bool = False) -> Page:
-        """A tab signed in as the account's first member of that role, or as the `operator`."""
+    def signed_in(
+        self, role: str = "admin", path: str = "/console", *, account: int = 0, width: int = 1280, **options: Any
+    ) -> Page:
+        """A tab on `path`, signed in as the account's first member of that role, or as the `operator`."""
         who = self.member(role, account)
         key = self.tabs.base_url, who["email"]
-        page = self.tabs.open("/console", width=width, dark=dark, cookies=_sessions.get(key, ()))
+        page = self.tabs.open(path, width=width, cookies=_sessions.get(key, ()), **options)
         if "/console/sign-in" in page.url:  # the first time, or a test has ended the session
             sign_in(page, who["email"], who["password"])
             _sessions[key] = page.context.cookies()
+            page.goto(path)
         return page
+
+    def pages(self, role: str, *paths: str, **options: Any) -> Generator[Page]:
+        """A tab as `signed_in` opens it, on one of these pages after the other."""
+        page = self.signed_in(role, paths[0], **options)
+        yield page
+        for path in paths[1:]:
+            page.goto(path)
+            yield page
 
     def complaints(self) -> list[str]:
         """What the browser complained of, apart from refusals, which it takes for failures to load."""
@@ -113,6 +124,22 @@ def sign_in(page: Page, email: str, password: str) -> None:
 _SETTLED = """() => Promise.allSettled(document.getAnimations()
   .filter(one => one.effect.getComputedTiming().endTime !== Infinity).map(one => one.finished))"""
 """A colour on its way from one theme to the other is neither."""
+_SEEN = f"""async () => {{
+  await ({_SETTLED})();
+  const tables = [...document.querySelectorAll(".table-responsive:has(.cs-table)")];
+  return [({_LOOKS})(), ({_THEME})(), document.documentElement.scrollWidth > innerWidth,
+    tables.some(one => one.scrollWidth > one.clientWidth + 1)];
+}}"""
+
+
+def fits(page: Page) -> tuple[str, str]:
+    """Asserts that nothing sticks out sideways. What the page consists of, and its theme."""
+    expect(page.locator("main")).to_be_visible()
+    page.wait_for_load_state()
+    looks, theme, is_wide, is_cut = page.evaluate(_SEEN)
+    assert not is_wide, f"{page.url} is wider than the screen"
+    assert not is_cut, f"a table of {page.url} is wider than its card"
+    return looks, theme
 
 
 def check_page(page: Page) -> None:
@@ -122,20 +149,11 @@ def check_page(page: Page) -> None:
     the rules for colours alone.
     Complaints of the browser are collected: a fixture asserts `ConsoleTabs.complaints()` to be empty at a test's end.
     """
-    expect(page.locator("main")).to_be_visible()
-    page.wait_for_load_state()
-    page.evaluate(_SETTLED)
-    themes, theme = _judged.setdefault(page.evaluate(_LOOKS), set()), page.evaluate(_THEME)
+    looks, theme = fits(page)
+    themes = _judged.setdefault(looks, set())
     if theme not in themes:
         judge(page, COLOURS if themes else RULES)
         themes.add(theme)
-    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), (
-        f"{page.url} is wider than the screen"
-    )
-    cut = page.locator(".table-responsive:has(.cs-table)").evaluate_all(
-        "found => found.some(one => one.scrollWidth > one.clientWidth + 1)"
-    )
-    assert not cut, f"a table of {page.url} is wider than its card"
 
 
 @cache
@@ -168,7 +186,10 @@ def looked_at(page: Page) -> None:
 
 
 def looked_at_in_both_themes(page: Page) -> None:
-    """Checks the page at its own width, and on a phone in the other theme: an open page follows the system."""
+    """Checks the page at its own width, and on a phone in the other theme: an open page follows the system.
+
+    It stays in the other theme: the next page is looked at in that first.
+    """
     check_page(page)
     theme, size = page.evaluate(_THEME), page.viewport_size
     assert size
@@ -177,8 +198,6 @@ def looked_at_in_both_themes(page: Page) -> None:
     expect(page.locator("html")).not_to_have_attribute("data-bs-theme", theme)
     check_page(page)
     page.set_viewport_size(size)
-    page.emulate_media(color_scheme=theme)
-    expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
 
 
 def press_until_pushed(press: Callable[[], None], pushed: Locator) -> None:

@@ -73,8 +73,7 @@ def test_a_webhook_is_made_tested_repaired_and_deleted(console: ConsoleTabs) -> 
 def test_a_failed_event_is_sent_again_and_the_page_follows(console: ConsoleTabs) -> None:
     http = console.demo.http
     http.put("/emulator/v1/sinks/late", json={"status": 503})
-    page = console.signed_in("admin")
-    page.goto("/console/webhooks/new")
+    page = console.signed_in("admin", "/console/webhooks/new")
     page.get_by_label("Name").fill("late")
     page.get_by_label("URL").fill(f"{http.base_url}/emulator/v1/sinks/late")
     page.get_by_role("button", name="Create").click()
@@ -139,8 +138,7 @@ def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: Consol
     page.locator("tbody tr", has_text=display_names.phone(receiver)).get_by_role("button", name="Done").click()
     page.get_by_role("link", name="Done", exact=True).click()
     expect(page.locator("tbody tr", has_text=display_names.phone(receiver))).to_contain_text("you,")
-    admin = console.signed_in("admin")
-    admin.goto("/console/callbacks/export")
+    admin = console.signed_in("admin", "/console/callbacks/export")
     check_page(admin)
     with admin.expect_download() as saved:
         admin.get_by_role("button", name="Download").click()
@@ -154,9 +152,7 @@ def test_the_list_of_requests_does_not_move_under_the_pointer_and_says_what_it_d
     console: ConsoleTabs,
 ) -> None:
     first, second = [ask_back(console) for _ in range(2)]
-    page = console.signed_in("process_owner")
-    stop_time(page)
-    page.goto("/console/callbacks?state=new")
+    page = console.signed_in("process_owner", "/console/callbacks?state=new", before=stop_time)
     rows, note = page.locator("#results tbody tr"), page.locator("#not-shown")
     count, new = rows.count(), page.locator("#new-count")
     expect(rows.filter(has_text=display_names.phone(first))).to_have_count(1)
@@ -165,8 +161,7 @@ def test_the_list_of_requests_does_not_move_under_the_pointer_and_says_what_it_d
     page.locator("#results").hover()
     top = page.evaluate(_TOP_OF_LIST)
     third = ask_back(console)
-    colleague = console.signed_in("admin")
-    colleague.goto("/console/callbacks?state=new")
+    colleague = console.signed_in("admin", "/console/callbacks?state=new")
     colleague.locator("tbody tr", has_text=display_names.phone(second)).get_by_role("button", name="Done").click()
     expect(colleague.get_by_text("is marked as done")).to_be_visible()
     ask_back(console)
@@ -259,8 +254,7 @@ def test_a_campaign_is_built_with_its_preview_and_made_live(console: ConsoleTabs
 def test_the_builder_takes_no_typing_while_a_question_comes_and_the_keyboard_follows_what_it_moved(
     console: ConsoleTabs,
 ) -> None:
-    page, held = console.signed_in(), list[Route]()
-    page.goto("/console/campaigns/new?type=questions")
+    page, held = console.signed_in("admin", "/console/campaigns/new?type=questions"), list[Route]()
     page.route(
         "**/campaigns/new*", lambda route: held.append(route) if "add_text" in _sent(route) else route.fallback()
     )
@@ -310,8 +304,7 @@ def test_without_scripts_a_campaign_grows_and_enter_saves_it(console: ConsoleTab
 def test_pages_are_accessible_and_fit_in_dark_and_on_a_phone(console: ConsoleTabs) -> None:
     account = console.demo.account
     feature_set, campaign = account["feature_sets"][0]["id"], account["campaign_id"]
-    page = console.signed_in("admin", dark=True)
-    for path in (
+    paths = (
         "/webhooks/new",
         "/webhook-events",
         "/callbacks?state=all",
@@ -320,6 +313,6 @@ def test_pages_are_accessible_and_fit_in_dark_and_on_a_phone(console: ConsoleTab
         f"/campaigns/{campaign}",
         f"/campaigns/{campaign}/answers",
         f"/campaigns/{campaign}/export",
-    ):
-        page.goto(f"/console{path}")
+    )
+    for page in console.pages("admin", *(f"/console{path}" for path in paths), dark=True):
         looked_at_in_both_themes(page)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 from tests.e2e.browsing import stop_time
-from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page, looked_at_in_both_themes, sign_in
+from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page, fits, looked_at_in_both_themes, sign_in
 
 
 def open_menu(page: Page, label: str) -> None:
@@ -95,8 +95,7 @@ def test_an_invited_member_comes_in_by_the_mailed_link(console: ConsoleTabs) -> 
 
 
 def test_a_refused_form_keeps_what_was_typed_and_leads_to_the_mistake(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin", account=1)
-    page.goto("/console/members/invite")
+    page = console.signed_in("admin", "/console/members/invite", account=1)
     page.get_by_label("Email").fill("not an address")
     page.get_by_label("Name").fill("Nobody")
     page.get_by_label("Role").select_option(label="Admin of the whole account")
@@ -107,8 +106,7 @@ def test_a_refused_form_keeps_what_was_typed_and_leads_to_the_mistake(console: C
 
 
 def test_back_to_a_page_that_the_browser_kept_shows_what_is_stored_now(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin", account=1)
-    page.goto("/console/settings")
+    page = console.signed_in("admin", "/console/settings", account=1)
     page.evaluate("""() => {
       window.isKept = true;
       document.querySelector("form:has([name=shown])").dataset.sent = "yes";
@@ -119,8 +117,7 @@ def test_back_to_a_page_that_the_browser_kept_shows_what_is_stored_now(console: 
 
 
 def test_the_log_is_searched_while_one_types(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin", account=1)
-    page.goto("/console/settings")
+    page = console.signed_in("admin", "/console/settings", account=1)
     page.get_by_role("button", name="Save").click()
     page.goto("/console/audit")
     check_page(page)
@@ -143,8 +140,7 @@ def test_what_one_types_before_the_scripts_are_there_is_searched_when_they_are(c
 
 
 def test_a_search_that_fails_says_so_and_leaves_no_old_list(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin")
-    page.goto("/console/numbers")
+    page = console.signed_in("admin", "/console/numbers")
     results, search = page.locator("#results"), page.get_by_role("searchbox")
     before = results.locator("tbody tr").count()
     assert before
@@ -178,9 +174,7 @@ def test_a_search_that_fails_says_so_and_leaves_no_old_list(console: ConsoleTabs
 
 
 def test_a_list_that_updates_itself_does_not_bring_back_what_was_not_searched_for(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin")
-    stop_time(page)
-    page.goto("/console/callbacks")
+    page = console.signed_in("admin", "/console/callbacks", before=stop_time)
     page.route(re.compile("/callbacks.*q="), lambda route: route.fulfill(status=503))
     page.get_by_role("searchbox").fill("+91")
     page.clock.run_for(1_000)
@@ -195,9 +189,7 @@ def test_a_list_that_updates_itself_does_not_bring_back_what_was_not_searched_fo
 
 
 def test_a_search_does_not_wait_for_a_list_that_is_being_updated(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin")
-    stop_time(page)
-    page.goto("/console/callbacks")
+    page = console.signed_in("admin", "/console/callbacks", before=stop_time)
     page.evaluate("htmx.config.timeout = 0")  # what hangs does so to the end of the test
     held: list[Route] = []
 
@@ -215,9 +207,7 @@ def test_a_search_does_not_wait_for_a_list_that_is_being_updated(console: Consol
 
 
 def test_a_part_that_is_not_updated_says_since_when(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin")
-    stop_time(page)
-    page.goto("/console/usage")
+    page = console.signed_in("admin", "/console/usage", before=stop_time)
     note = page.locator("#live > .cs-outdated")
     page.route("**/console/usage", lambda route: route.fulfill(status=503))
     page.clock.run_for(2_000)
@@ -261,8 +251,7 @@ def test_a_page_is_dark_as_the_system_where_the_browser_keeps_nothing(console: C
 
 
 def test_a_question_that_could_not_be_added_is_asked_for_again(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin")
-    page.goto("/console/campaigns/new?type=questions")
+    page = console.signed_in("admin", "/console/campaigns/new?type=questions")
     page.get_by_label("Campaign name").fill("Parcels")
     missed, questions = page.locator("#editor").get_by_role("alert"), page.get_by_role("group", name="Question")
     before = questions.count()
@@ -292,24 +281,23 @@ def test_an_operator_acts_for_a_business_and_stops(console: ConsoleTabs) -> None
 
 
 def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(console: ConsoleTabs) -> None:
-    stranger = console.tabs.open("/console/sign-in", width=1280)
-    for path in ("/console/sign-in", "/console/forgot"):
-        stranger.goto(path)
-        looked_at_in_both_themes(stranger)
-    page = console.signed_in("admin")
-    for path in (
-        "",
-        "/keys",
-        "/keys/new",
-        "/members",
-        "/members/invite",
-        "/me",
-        "/settings",
-        "/audit",
-        "/alerts",
-        "/alerts/new/channel",
+    page = console.tabs.open("/console/sign-in", width=1280)
+    looked_at_in_both_themes(page)
+    page.goto("/console/forgot")
+    looked_at_in_both_themes(page)
+    for page in console.pages(
+        "admin",
+        "/console",
+        "/console/keys",
+        "/console/keys/new",
+        "/console/members",
+        "/console/members/invite",
+        "/console/me",
+        "/console/settings",
+        "/console/audit",
+        "/console/alerts",
+        "/console/alerts/new/channel",
     ):
-        page.goto(f"/console{path}")
         looked_at_in_both_themes(page)
     page.set_viewport_size({"width": PHONE, "height": 844})
     page.get_by_role("link", name="Open the menu").click()
@@ -319,11 +307,12 @@ def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(console: 
 
 def test_lists_fit_beside_the_menu_in_a_narrow_window(console: ConsoleTabs) -> None:
     console.demo.push(console.demo.handset(), dynamic_call_reason="Your parcel arrives today")
+    names = ("records", "keys", "usage", "audit", "members", "numbers", "webhook-events", "labels")
     page = console.signed_in("admin", width=1024)
-    for path in ("", "/labels", "/records", "/keys", "/usage", "/audit", "/members", "/numbers", "/webhook-events"):
-        page.goto(f"/console{path}")
-        check_page(page)
-    page.goto("/console/labels")
+    fits(page)
+    for name in names:
+        page.goto(f"/console/{name}")
+        fits(page)
     page.locator("td summary").first.click()
     menu = page.locator("td details[open] .dropdown-menu")
     for link in menu.locator(".dropdown-item").all():
@@ -333,8 +322,7 @@ def test_lists_fit_beside_the_menu_in_a_narrow_window(console: ConsoleTabs) -> N
 
 def test_a_receiver_stands_on_one_line_beside_a_long_word(console: ConsoleTabs) -> None:
     console.demo.push(console.demo.handset(), dynamic_call_reason="Donaudampfschifffahrtsgesellschaft")
-    page = console.signed_in("admin", width=1024)
-    page.goto("/console/records")
+    page = console.signed_in("admin", "/console/records", width=1024)
     receivers = page.locator("td[data-label=Receiver] a")
     expect(receivers.first).to_contain_text("+91")
     assert receivers.evaluate_all("all => all.every(one => one.getClientRects().length === 1)")
@@ -342,8 +330,7 @@ def test_a_receiver_stands_on_one_line_beside_a_long_word(console: ConsoleTabs) 
 
 
 def test_a_page_prints_without_menu_and_buttons_in_light_colours(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin", dark=True)
-    page.goto("/console/numbers")
+    page = console.signed_in("admin", "/console/numbers", dark=True)
     page.emulate_media(media="print")
     for width in (1123, 718):  # A4 across and upright, without margins
         page.set_viewport_size({"width": width, "height": 794})
@@ -363,8 +350,7 @@ def test_a_page_prints_without_menu_and_buttons_in_light_colours(console: Consol
 
 
 def test_exact_times_are_shown_on_every_page_once_asked_for(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin")
-    page.goto("/console/labels")
+    page = console.signed_in("admin", "/console/labels")
     shown = "one => getComputedStyle(one, '::after').content === JSON.stringify(one.dataset.exact)"
     assert not page.locator("td time").first.evaluate(shown)
     page.get_by_role("button", name="Show exact times").click()

@@ -13,7 +13,7 @@ def press_delete(page: Page, row: int) -> str:
 
 
 def test_a_question_that_comes_late_is_not_asked(console: ConsoleTabs) -> None:
-    page, held = console.signed_in(), list[Route]()
+    page, held = console.signed_in("admin", "/console/labels"), list[Route]()
     dialog, opener = page.get_by_role("dialog"), page.locator("tbody tr").first.locator("summary")
 
     def hold(route: Route) -> None:
@@ -24,10 +24,13 @@ def test_a_question_that_comes_late_is_not_asked(console: ConsoleTabs) -> None:
         held.pop().continue_()
         expect(opener).not_to_have_attribute("aria-busy", "true")
 
-    for path in ("/console/labels", "/console/feature-sets"):
-        page.goto(path)
+    def hold_first() -> None:
         first = page.locator("tbody a[data-asks]", has_text="Delete").first
         page.route(f"**{first.get_attribute('href')}", hold)
+
+    hold_first()
+    page.goto("/console/feature-sets")
+    hold_first()
     press_delete(page, 0)
     page.get_by_role("searchbox").press_sequentially("d")
     comes_late()
@@ -42,8 +45,7 @@ def test_a_question_that_comes_late_is_not_asked(console: ConsoleTabs) -> None:
 
 
 def test_a_menu_closes_behind_the_keyboard_and_what_was_not_copied_is_shown(console: ConsoleTabs) -> None:
-    page = console.signed_in()
-    page.goto("/console/labels")
+    page = console.signed_in("admin", "/console/labels")
     menu = page.locator("tbody tr").first.locator("details")
     menu.locator("summary").press("Enter")
     items = menu.get_by_role("link").count() + menu.get_by_role("button").count()

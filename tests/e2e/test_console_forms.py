@@ -35,9 +35,7 @@ def many_sets(demo: Demo) -> Generator[None]:
 
 
 def test_a_form_that_was_stopped_on_its_way_is_sent_again_without_a_reload(console: ConsoleTabs) -> None:
-    page, sent = console.signed_in("admin", account=1), list[str]()
-    stop_time(page)
-    page.goto("/console/keys/new")
+    page, sent = console.signed_in("admin", "/console/keys/new", account=1, before=stop_time), list[str]()
     browser: Any = page.context.new_cdp_session(page)
 
     def hold(route: Route) -> None:
@@ -65,9 +63,8 @@ def test_a_form_that_was_stopped_on_its_way_is_sent_again_without_a_reload(conso
 
 
 def test_what_is_half_typed_is_not_sent_as_empty(console: ConsoleTabs) -> None:
-    page, sent = console.signed_in(), list[str]()
+    page, sent = console.signed_in("admin", "/console/push"), list[str]()
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
-    page.goto("/console/push")
     page.get_by_label("Receiver number").fill("+919933000077")
     page.get_by_label("Caller number").fill("+918040001234")
     starts_at = page.get_by_label("Shows from")
@@ -115,8 +112,7 @@ def test_a_filter_that_is_half_typed_is_not_asked_for_as_empty(console: ConsoleT
 
 
 def test_a_page_stays_and_gets_nothing_of_who_signs_in_in_another_tab(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin", account=1)
-    page.goto("/console/keys/new")
+    page = console.signed_in("admin", "/console/keys/new", account=1)
     page.get_by_label("Key Name").fill("shown once")
     page.get_by_role("button", name="Generate").click()
     other = page.context.new_page()
@@ -137,9 +133,7 @@ def test_a_page_stays_and_gets_nothing_of_who_signs_in_in_another_tab(console: C
 
 
 def test_a_search_is_one_step_back_and_asks_for_composed_text_once_it_rests(console: ConsoleTabs) -> None:
-    page, asked = console.signed_in("admin"), list[str]()
-    page.goto("/console/settings")
-    stop_time(page)
+    page, asked = console.signed_in("admin", "/console/settings", before=stop_time), list[str]()
     page.goto("/console/audit")
     page.on("request", lambda one: asked.append(one.url) if "audit?" in one.url else None)
     field, steps = page.get_by_role("searchbox"), page.evaluate("history.length")
@@ -175,8 +169,7 @@ def test_a_search_is_one_step_back_and_asks_for_composed_text_once_it_rests(cons
 
 @pytest.mark.usefixtures("many_sets")
 def test_enter_finds_a_feature_set_by_name_and_never_saves(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin")
-    page.goto("/console/campaigns/new?type=call_rating")
+    page = console.signed_in("admin", "/console/campaigns/new?type=call_rating")
     field, choice = page.get_by_label("Find a feature set by name"), page.get_by_role("combobox", name="Feature set")
     choice.select_option(index=1)
     chosen = choice.input_value()

@@ -1,7 +1,7 @@
 """The console on a phone: its menu, and the narrowest screen."""
 
 from playwright.sync_api import expect
-from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page
+from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page, fits
 
 
 def test_the_menu_of_a_phone_keeps_the_focus_and_closes_by_escape_or_a_tap_beside_it(console: ConsoleTabs) -> None:
@@ -29,8 +29,7 @@ def test_the_menu_of_a_phone_keeps_the_focus_and_closes_by_escape_or_a_tap_besid
 
 
 def test_a_menu_that_was_opened_before_its_script_ran_closes(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin", width=PHONE)
-    page.goto("/console/labels#menu")
+    page = console.signed_in("admin", "/console/labels#menu", width=PHONE)
     menu = page.get_by_role("complementary", name="Menu")
     expect(page.get_by_role("link", name="Close the menu")).to_be_focused()
     page.keyboard.press("Escape")
@@ -39,11 +38,9 @@ def test_a_menu_that_was_opened_before_its_script_ran_closes(console: ConsoleTab
 
 
 def test_pages_with_a_preview_fit_the_narrowest_screen(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin", width=320)
-    for path in ("labels/new", "push"):
-        page.goto(f"/console/{path}")
+    for page in console.pages("admin", "/console/labels/new", "/console/push", width=320):
         expect(page.locator(".cs-phone")).to_be_visible()
-        check_page(page)
+        fits(page)
 
 
 def test_a_menu_that_is_too_long_shows_the_entry_of_its_page(console: ConsoleTabs) -> None:
@@ -61,8 +58,7 @@ def test_a_menu_that_is_too_long_shows_the_entry_of_its_page(console: ConsoleTab
 
 
 def test_names_are_whole_beside_a_rows_menu_and_endings_of_keys_stay_on_one_line(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin", width=PHONE)
-    page.goto("/console/labels")
+    page = console.signed_in("admin", "/console/labels", width=PHONE)
     rows = page.locator("tr:has(.cs-row-menu)")
     for row in rows.all():
         name, menu = row.locator("td a[dir=auto]").first.bounding_box(), row.locator(".cs-row-menu").bounding_box()

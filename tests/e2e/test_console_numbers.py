@@ -142,8 +142,7 @@ def test_from_a_department_to_ten_thousand_listed_numbers_and_back(console: Cons
 
 
 def test_a_set_is_unpublished_in_a_dialog_and_a_full_one_is_not_deleted(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin")
-    page.goto("/console/feature-sets")
+    page = console.signed_in("admin", "/console/feature-sets")
     page.get_by_label("Search by name").fill("default")
     page.get_by_role("link", name="Delivery default", exact=True).click()
     page.get_by_role("link", name="Unpublish").click()
@@ -163,8 +162,7 @@ def test_a_set_is_unpublished_in_a_dialog_and_a_full_one_is_not_deleted(console:
 
 
 def test_the_tree_remembers_what_is_open(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin")
-    page.goto("/console/structure")
+    page = console.signed_in("admin", "/console/structure")
     expect(page.get_by_role("link", name="Delivery default")).to_be_visible()
     looked_at(page)
     page.get_by_role("button", name="Collapse all").click()
@@ -192,8 +190,7 @@ def test_the_tree_remembers_what_is_open(console: ConsoleTabs) -> None:
 
 
 def test_an_operator_sees_what_waits_for_a_review(console: ConsoleTabs) -> None:
-    page = console.signed_in("operator")
-    page.goto("/console/operator/reviews")
+    page = console.signed_in("operator", "/console/operator/reviews")
     expect(page.get_by_text("This installation lists numbers without review")).to_be_visible()
     looked_at(page)
 
@@ -212,13 +209,11 @@ def list_one(console: ConsoleTabs, number: str) -> None:
 
 def test_an_operator_decides_a_proof_that_a_business_asked_for(console: ConsoleTabs) -> None:
     list_one(console, number := "918140099999")
-    page = console.signed_in("admin")
-    page.goto(f"/console/numbers/proofs/new?number={number}")
+    page = console.signed_in("admin", f"/console/numbers/proofs/new?number={number}")
     page.get_by_role("button", name="Send to the operator").click()
     expect(page.get_by_text("The operator will review the proof of 1 number.")).to_be_visible()
     looked_at_in_both_themes(page)
-    page = console.signed_in("operator")
-    page.goto("/console/operator/proofs")
+    page = console.signed_in("operator", "/console/operator/proofs")
     looked_at_in_both_themes(page)
     page.get_by_role("link", name="Approve").click()
     dialog = page.get_by_role("dialog")

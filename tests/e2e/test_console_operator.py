@@ -112,24 +112,23 @@ def test_a_page_that_follows_a_stream_says_that_another_tab_acts_for_another_acc
 
 
 def test_a_page_says_since_when_its_stream_is_lost(console: ConsoleTabs) -> None:
-    page, jobs = console.signed_in("admin"), "**/console/numbers/jobs"
-
     def with_stream(route: Route) -> None:
         answer = route.fetch()
         box = '<progress data-progress="/console/numbers/jobs/none/progress" aria-label="Progress"></progress>'
         route.fulfill(response=answer, body=re.sub(r'(id="jobs"[^>]*>)', rf"\1{box}", answer.text()))
 
-    page.route(jobs, with_stream, times=1)
-    page.route("**/numbers/jobs/none/progress", lambda route: route.abort())
-    page.goto("/console/numbers/jobs")
+    def lose(page: Page) -> None:
+        page.route("**/console/numbers/jobs", with_stream, times=1)
+        page.route("**/numbers/jobs/none/progress", lambda route: route.abort())
+
+    page = console.signed_in("admin", "/console/numbers/jobs", before=lose)
     expect(page.locator("#jobs > .cs-outdated")).to_contain_text("Not updated since")
     console.tabs.complaints.clear()
 
 
 def test_a_handset_is_seen_connected_and_forgotten(console: ConsoleTabs) -> None:
     number = console.demo.handset()
-    page = console.signed_in("operator")
-    page.goto("/console/operator/handsets")
+    page = console.signed_in("operator", "/console/operator/handsets")
     page.get_by_role("searchbox").fill(number)
     row = page.locator("#results tbody tr")
     expect(row).to_have_count(1)
@@ -147,8 +146,7 @@ def test_a_handset_is_seen_connected_and_forgotten(console: ConsoleTabs) -> None
 
 
 def test_an_apps_credential_is_copied_once(console: ConsoleTabs) -> None:
-    page = console.signed_in("operator")
-    page.goto("/console/operator/handset-apps/new")
+    page = console.signed_in("operator", "/console/operator/handset-apps/new")
     page.get_by_label("Name").fill("Ring for iOS")
     page.get_by_role("button", name="Create app").click()
     check_page(page)
@@ -171,11 +169,13 @@ def _with_fold(route: Route) -> None:
     route.fulfill(response=answer, body=re.sub('(<div id="live"[^>]*>)', rf"\1{fold}", answer.text()))
 
 
-def test_usage_follows_requests_unless_nobody_looks_or_it_is_used(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin")
+def _stop_with_fold(page: Page) -> None:
     stop_time(page)
     page.route("**/console/usage", _with_fold)
-    page.goto("/console/usage")
+
+
+def test_usage_follows_requests_unless_nobody_looks_or_it_is_used(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", "/console/usage", before=_stop_with_fold)
     page.get_by_text("Fold").click()
     tokens = page.locator(".card", has_text="Tokens created").locator(".cs-figure")
     before = int(tokens.inner_text())
@@ -218,9 +218,10 @@ def test_a_copied_command_works_in_a_shell(console: ConsoleTabs) -> None:
 
 
 def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(console: ConsoleTabs) -> None:
-    page = console.signed_in("operator")
     account = f"accounts/{console.demo.account['client_account_id']}"
-    listed = ("accounts", account, "handset-apps", "handsets", "edges", "certificates")
+    page = console.signed_in("operator", "/console/operator/accounts")
+    looked_at_in_both_themes(page)
+    listed = (account, "handset-apps", "handsets", "edges", "certificates")
     for path in (*listed, "queues", "health", "operators", "tokens", "audit"):
         page.goto(f"/console/operator/{path}")
         looked_at_in_both_themes(page)
@@ -237,11 +238,9 @@ def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(console: 
         page.goto(f"/console/operator/{path}")
         check_page(page)
         fits_a_phone(page)  # forms are made of the same parts at every width
-    alice = console.signed_in("admin")
-    for path in ("usage", "reference"):
-        alice.goto(f"/console/{path}")
-        looked_at_in_both_themes(alice)
-    assert not alice.locator("a[href*='/operator/']").count()
+    for page in console.pages("admin", "/console/usage", "/console/reference"):
+        looked_at_in_both_themes(page)
+    assert not page.locator("a[href*='/operator/']").count()
 
 
 def copied(page: Page, section: str, number: int = 0) -> str:

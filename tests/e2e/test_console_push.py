@@ -12,8 +12,7 @@ CALLER = "918040009999"
 
 
 def test_a_label_and_a_call_reason_are_made_with_a_preview(console: ConsoleTabs, tmp_path: Path) -> None:
-    page = console.signed_in("admin", account=1)
-    page.goto("/console/labels/new")
+    page = console.signed_in("admin", "/console/labels/new", account=1)
     small, good = tmp_path / "small.png", tmp_path / "good.png"
     small.write_bytes(logo(64))
     good.write_bytes(logo())
@@ -64,8 +63,7 @@ def find_it(page: Page, receiver: str) -> None:
 
 
 def test_a_record_pushed_by_hand_shows_when_it_rings_and_is_withdrawn(console: ConsoleTabs) -> None:
-    page = console.signed_in()
-    page.goto("/console/push")
+    page = console.signed_in("admin", "/console/push")
     page.get_by_label("Receiver number").fill("12")
     page.get_by_label("Caller number").fill(f"+{CALLER}")
     page.get_by_role("button", name="Push now").click()
@@ -105,8 +103,7 @@ def test_a_record_pushed_by_hand_shows_when_it_rings_and_is_withdrawn(console: C
 
 def test_a_file_is_uploaded_followed_and_its_results_downloaded(console: ConsoleTabs, tmp_path: Path) -> None:
     receiver = console.demo.handset()
-    page = console.signed_in(dark=True)
-    page.goto("/console/uploads/new")
+    page = console.signed_in("admin", "/console/uploads/new", dark=True)
     looked_at(page)
     file = tmp_path / "evening.csv"
     rows = [f"+{receiver},Acme Deliveries,Your parcel arrives today", "nobody,,"]
