@@ -1,9 +1,9 @@
 """The demo's pages outside the console by axe-core's rules, and on a phone."""
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 from tests.e2e.browsing import Demo, Tabs
-from tests.e2e.console_browsing import ConsoleTabs, looked_at
+from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page, looked_at
 
 PAGES = {
     "/": "main",
@@ -30,13 +30,31 @@ def test_axe_finds_nothing_on_a_page_of_the_demo(browser: Browser, demo: Demo, p
     try:
         page = tabs.open(path, width=1280, dark=True)
         expect(page.locator(PAGES[path]).first).to_be_visible()
-        looked_at(page)
+        check_page(page)
+        page.set_viewport_size({"width": PHONE, "height": 844})
+        check_page(page)
         dark = page.evaluate(_COLOURS)
         page.emulate_media(color_scheme="light")  # an open page follows the system
         page.wait_for_function(f"dark => ({_COLOURS})() !== dark", arg=dark)
-        looked_at(page)
+        check_page(page)
+        page.set_viewport_size({"width": 1280, "height": 900})
+        check_page(page)
+        if path == "/docs":
+            open_an_operation(page)
     finally:
         tabs.close()
+
+
+def open_an_operation(page: Page) -> None:
+    """An opened operation shows what its references name."""
+    push = page.locator("[id$=pushRecordV1]")
+    push.locator(".opblock-summary-control").click()
+    looked_at(page)
+    expect(push.get_by_placeholder("clientAccountId")).not_to_have_value("")
+    expect(push.get_by_placeholder("Idempotency-Key")).to_have_value("")
+    push.locator(".responses-table").get_by_text("Schema").first.click()
+    expect(push.locator(".responses-table .response").first).to_contain_text("UploadedOut")
+    expect(push).not_to_contain_text("$ref")
 
 
 def test_what_is_chosen_can_be_seen_in_a_contrast_theme(console: ConsoleTabs) -> None:
@@ -65,22 +83,6 @@ def test_what_is_chosen_can_be_seen_in_a_contrast_theme(console: ConsoleTabs) ->
     tabs = page.get_by_role("navigation", name="Views").get_by_role("link")
     lines = tabs.evaluate_all("found => found.map(one => getComputedStyle(one).textDecorationLine)")
     assert lines == ["underline", *["none"] * (len(lines) - 1)]
-
-
-def test_an_opened_operation_shows_what_its_references_name(browser: Browser, demo: Demo) -> None:
-    tabs = Tabs(browser, str(demo.http.base_url))
-    try:
-        page = tabs.open("/docs", width=1280)
-        push = page.locator("[id$=pushRecordV1]")
-        push.locator(".opblock-summary-control").click()
-        looked_at(page)
-        expect(push.get_by_placeholder("clientAccountId")).not_to_have_value("")
-        expect(push.get_by_placeholder("Idempotency-Key")).to_have_value("")
-        push.locator(".responses-table").get_by_text("Schema").first.click()
-        expect(push.locator(".responses-table .response").first).to_contain_text("UploadedOut")
-        expect(push).not_to_contain_text("$ref")
-    finally:
-        tabs.close()
 
 
 def test_a_credential_that_is_sent_before_the_script_is_there_stays_out_of_the_address(

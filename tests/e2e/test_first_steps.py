@@ -27,14 +27,14 @@ def callmark(console: ConsoleTabs, *args: str, typed: str = "") -> str:
     return ran.stdout
 
 
-def newcomer(console: ConsoleTabs, name: str, *, width: int = 1280) -> Page:
+def newcomer(console: ConsoleTabs, name: str) -> Page:
     """The home of a new account's admin."""
     account = json.loads(callmark(console, "account", "create", "--name", name, "--json"))["client_account_id"]
     email = f"{name.lower()}@new.example"
     who = ("--account", account, "--email", email, "--name", "Nina", "--state", "active", "--json")
     member = json.loads(callmark(console, "member", "create", *who))["id"]
     callmark(console, "member", "password", member, "--account", account, "--password-file", "-", typed=PASSWORD)
-    page = console.tabs.open("/console/sign-in", width=width)
+    page = console.tabs.open("/console/sign-in", width=1280)
     sign_in(page, email, PASSWORD)
     return page
 
@@ -68,10 +68,23 @@ def press_focused(page: Page, name: str) -> None:
     button.press("Enter")
 
 
-def test_a_newcomer_walks_from_a_name_to_a_webhook(console: ConsoleTabs) -> None:
+def hide_and_find_again(page: Page) -> None:
+    """The card, on a narrow page."""
+    page.set_viewport_size({"width": 820, "height": 900})
+    page.get_by_role("button", name="Hide").click()
+    expect(page.locator(".cs-first")).to_have_count(0)
+    page.goto("/console/first-steps")
+    check_page(page)
+    page.get_by_role("button", name="Show on Home").click()
+    expect(page.locator(".cs-first")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_newcomer_hides_the_card_finds_it_again_and_walks_from_a_name_to_a_webhook(console: ConsoleTabs) -> None:
     page = newcomer(console, "Walker")
     phone_is_connected(page)
     looked_at(page)
+    hide_and_find_again(page)
     page.get_by_role("link", name="Create Caller ID").click()
     page.get_by_label("2. Logo").set_input_files(picture(900, 400, "JPEG"))  # type: ignore[arg-type] - a file payload
     page.get_by_label("3. Name").fill("Nina Deliveries")
@@ -119,20 +132,9 @@ def miss_a_call(page: Page) -> None:
     looked_at(page)
 
 
-def test_the_card_is_hidden_and_found_again(console: ConsoleTabs) -> None:
-    page = newcomer(console, "Hider", width=820)
-    page.get_by_role("button", name="Hide").click()
-    expect(page.locator(".cs-first")).to_have_count(0)
-    page.goto("/console/first-steps")
-    check_page(page)
-    page.get_by_role("button", name="Show on Home").click()
-    expect(page.locator(".cs-first")).to_be_visible()
-
-
 @pytest.mark.parametrize(("size", "kind"), [((900, 400), "JPEG"), ((300, 1200), "WEBP"), ((64, 64), "PNG")])
 def test_a_logo_of_any_size_is_cut_by_the_keyboard(console: ConsoleTabs, size: tuple[int, int], kind: str) -> None:
-    page = console.signed_in()
-    page.goto("/console/labels/new")
+    page = console.signed_in("admin", "/console/labels/new")
     page.get_by_label("2. Logo").set_input_files(picture(*size, kind))  # type: ignore[arg-type] - a file payload
     expect(page.locator("[data-crop]")).to_be_visible()
     expect(page.locator("#logo-hint")).to_contain_text("Smaller pictures are enlarged and look blurred.")
@@ -151,8 +153,7 @@ def test_a_logo_of_any_size_is_cut_by_the_keyboard(console: ConsoleTabs, size: t
 
 
 def test_a_logo_that_fits_is_sent_as_it_is_and_what_is_no_picture_is_told(console: ConsoleTabs) -> None:
-    page = console.signed_in()
-    page.goto("/console/labels/new")
+    page = console.signed_in("admin", "/console/labels/new")
     fitting = picture(200, 200, "PNG")
     page.get_by_label("2. Logo").set_input_files(fitting)  # type: ignore[arg-type] - a file payload
     expect(page.locator("[data-phone-logo]")).to_be_visible()
