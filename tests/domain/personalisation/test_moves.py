@@ -1,6 +1,7 @@
 """Rows that move from the rest to their day, while whoever moves them is killed or someone else has what it needs."""
 
 import asyncio
+import pickle
 import signal
 import sys
 from asyncio.subprocess import Process
@@ -33,15 +34,15 @@ from callmark.processes.worker import prepare
 MANY = 3
 
 KEEPER = """
-import asyncio, sys
+import asyncio, pickle, sys
 from datetime import datetime
-from callmark.domain.personalisation.partitions import DAILY_TABLES
 from callmark.kit.postgres.database import Database
 from callmark.kit.postgres.partitions import keep_days
 
 async def keep():
     db = await Database.open(sys.argv[1], size=1, name="keeper", connected_within_s=60)
-    await keep_days(db, datetime.fromisoformat(sys.argv[2]), dict.fromkeys(DAILY_TABLES, 30), many=int(sys.argv[3]))
+    kept = pickle.loads(bytes.fromhex(sys.argv[4]))
+    await keep_days(db, datetime.fromisoformat(sys.argv[2]), kept, many=int(sys.argv[3]))
     await db.close()
 
 asyncio.run(keep())
@@ -89,7 +90,7 @@ async def stalled_keeper(engines: Engines, tx: DatabaseConnection, deps: Deps, s
         f"CREATE FUNCTION stall() RETURNS {returns} LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); END';"
         f" CREATE {trigger} stall {runs} EXECUTE FUNCTION stall()"
     )
-    argv = (engines.dsn, deps.clock.now().isoformat(), str(MANY))
+    argv = (engines.dsn, deps.clock.now().isoformat(), str(MANY), pickle.dumps(KEPT).hex())
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", KEEPER, *argv)
     try:
         await until(partial(tx.fetchval, STALLED))

@@ -1,7 +1,7 @@
 """A number stays one where a short figure stands before it: an hour, a price, a house number or a count."""
 
 import re
-from itertools import accumulate
+from itertools import accumulate, product
 
 import msgspec
 import phonenumbers
@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings, strategies as st
 from tests.domain.persons.erased_numbers import erased
 from tests.domain.persons.exports import exported
 from tests.domain.persons.sent_texts import put_faulty, put_old, sent_texts
+from tests.support.cases import for_each
 
 from callmark.domain.deps import Deps
 from callmark.domain.persons import spellings
@@ -24,8 +25,7 @@ IN_RECORDS = ("4 {}", "Flat 4 {}", "qty 4 / {}", "Rs 500 {}", "called 10:30 {}",
 IN_FILES = ("12 - 9900112233", "2 919900112233", "12 9900112233", "called 10:30 9900112233", "Rs 500 9900112233")
 
 
-@pytest.mark.parametrize(
-    ("number", "region", "text"),
+@for_each(
     [
         *(("919900112233", "", text) for text in IN_RECORDS),
         *(("919900112233", "IN", text) for text in IN_RECORDS),
@@ -43,7 +43,8 @@ IN_FILES = ("12 - 9900112233", "2 919900112233", "12 9900112233", "called 10:30 
         ("468123456", "SE", "08.2. {}"),
     ],
 )
-def test_a_number_behind_a_short_figure_is_erased_and_known_again(number: str, region: str, text: str) -> None:
+def test_a_number_behind_a_short_figure_is_erased_and_known_again(case: tuple[str, str, str]) -> None:
+    number, region, text = case
     mask, numbering = NumberMask(PhoneNumber(number)).reading(region), numbering_of(number)
     at_home = (numbering.national, numbering.trunk + numbering.national)
     for own in (number, f"00{number}", *at_home):
@@ -52,9 +53,12 @@ def test_a_number_behind_a_short_figure_is_erased_and_known_again(number: str, r
             assert number in numbers_in(msgspec.json.encode([text.format(own)]).decode(), region)
 
 
-@pytest.mark.parametrize("figure", [34, 39, 43, 49, 52, 62, 86, 352, 381, 888])
-@pytest.mark.parametrize("number", ["919900112233", "33612345678", "14792345678", "4915112345678", "4792345678"])
-def test_a_figure_before_digits_as_they_are_to_be_sent_is_no_country_code(number: str, figure: int) -> None:
+CODES = (34, 39, 43, 49, 52, 62, 86, 352, 381, 888)
+
+
+@for_each(list(product(("919900112233", "33612345678", "14792345678", "4915112345678", "4792345678"), CODES)))
+def test_a_figure_before_digits_as_they_are_to_be_sent_is_no_country_code(case: tuple[str, int]) -> None:
+    number, figure = case
     mask, text = NumberMask(PhoneNumber(number)).reading(""), f"Flat {figure} {number}"
     assert mask.plain(text) == f"Flat {figure} {mask.zeros}"
 
@@ -66,8 +70,7 @@ def test_two_zeros_that_are_a_group_are_a_figure_where_no_country_code_is_one(fi
     assert mask.plain(f"{figure}{own}") == f"{figure}{mask.zeros}"
 
 
-@pytest.mark.parametrize(
-    ("number", "region", "other"),
+@for_each(
     [
         ("4331113141", "AT", "01 3111 3141"),
         ("4331113141", "AT", "01/31113141"),
@@ -82,9 +85,8 @@ def test_two_zeros_that_are_a_group_are_a_figure_where_no_country_code_is_one(fi
         ("95251472743", "MM", "09 251 472 743"),
     ],
 )
-def test_zero_and_a_digit_are_no_figure_where_that_is_an_area_or_begins_mobiles(
-    number: str, region: str, other: str
-) -> None:
+def test_zero_and_a_digit_are_no_figure_where_that_is_an_area_or_begins_mobiles(case: tuple[str, str, str]) -> None:
+    number, region, other = case
     assert is_valid(number)
     mask = NumberMask(PhoneNumber(number)).reading(region)
     for text in (other, f"call {other} now", f"Flat 4 {other}"):
@@ -106,8 +108,7 @@ async def test_behind_figures_a_number_is_erased_from_files_and_records_and_both
     assert (await exported(deps))["tables"] == {}
 
 
-@pytest.mark.parametrize(
-    ("number", "region", "other"),
+@for_each(
     [
         ("4930123456", "DE", "0176 30123456"),
         ("4930123456", "DE", "Flat 4 0176 30123456"),
@@ -136,18 +137,20 @@ async def test_behind_figures_a_number_is_erased_from_files_and_records_and_both
         ("4792345678", "US", "Flat 4 1 479 234 5678"),
     ],
 )
-def test_another_number_that_ends_as_the_number_does_stays_behind_a_figure_too(
-    number: str, region: str, other: str
-) -> None:
+def test_another_number_that_ends_as_the_number_does_stays_behind_a_figure_too(case: tuple[str, str, str]) -> None:
+    number, region, other = case
     mask = NumberMask(PhoneNumber(number)).reading(region)
     assert mask.plain(f"{other}, +{number}") == f"{other}, +{mask.zeros}"
     zeros = re.sub("[0-9]", "0", other.removeprefix("Flat 4"))
     assert of_text(f"{other}, +{number}", mask).endswith(f"{zeros}, +{number}")
 
 
-@pytest.mark.parametrize("region", ["", "DE"])
-@pytest.mark.parametrize("behind", ["-78", " 78", " - 78", "/78", " / 78", "-7-8", "-78, at home", "-78-123456789"])
-def test_a_number_with_an_extension_is_erased_and_not_exported(behind: str, region: str) -> None:
+EXTENSIONS = ("-78", " 78", " - 78", "/78", " / 78", "-7-8", "-78, at home", "-78-123456789")
+
+
+@for_each(list(product(EXTENSIONS, ("", "DE"))))
+def test_a_number_with_an_extension_is_erased_and_not_exported(case: tuple[str, str]) -> None:
+    behind, region = case
     mask = NumberMask(PhoneNumber("4930123456")).reading(region)
     for own, zeros in (
         ("+49 30 123456", f"+{mask.zeros}"),
