@@ -72,6 +72,12 @@ class Filled(Struct):
         await self.stage.append()
 
 
+@pytest.fixture(scope="module")
+def databases(databases_with_days: Databases) -> Databases:
+    """What is filled is prepared first, and finds its days made."""
+    return databases_with_days
+
+
 @pytest.fixture
 async def filled(deps: Deps) -> AsyncGenerator[Filled]:
     await prepare(deps)
@@ -100,8 +106,9 @@ async def rows_of(dsn: str) -> Rows:
         }
 
 
-@pytest.mark.usefixtures("filled")
-async def test_everything_comes_back_row_for_row(engines: Engines, empty: str, tmp_path: Path) -> None:
+async def test_everything_comes_back_row_for_row_and_a_webhook_signs_as_its_receiver_knows(
+    filled: Filled, engines: Engines, empty: str, tmp_path: Path
+) -> None:
     archive = await backed_up(engines.dsn, tmp_path / "b.tar")
     seen: list[int] = []
     await restore_backup(empty, archive, SystemClock(), note=seen.append, as_copy=False)
@@ -121,6 +128,19 @@ async def test_everything_comes_back_row_for_row(engines: Engines, empty: str, t
     assert {name for name, rows in before.items() if rows} >= filled_tables
     assert sum(seen) == archive.dump_bytes
     assert {name: len(rows) for name, rows in after.items()} == archive.manifest.rows
+    settings = msgspec.structs.replace(filled.deps.settings, postgres_dsn=Secret(empty))
+    async with (
+        open_deps(settings, "test", connected_within_s=PATIENT_S) as running,
+        receiver() as there,
+        staged(replace(running, clock=filled.deps.clock)) as stage,
+    ):
+        stage.account_id = filled.stage.account_id
+        (webhook,) = await webhooks.list_webhooks(stage.deps, stage.account_id)
+        await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, url=there.url, by=SYSTEM)
+        await stage.append()
+        await stage.run_due()
+        await there.has(1)
+    standardwebhooks.Webhook(filled.webhook_secret).verify(there.requests[0].body, there.requests[0].headers)
 
 
 async def test_under_load_all_that_was_acknowledged_before_is_there_and_nothing_is_half_there(
@@ -156,25 +176,6 @@ async def test_under_load_all_that_was_acknowledged_before_is_there_and_nothing_
     assert len(kept) == archive.manifest.rows["call_record"]
 
 
-async def test_a_restored_webhook_signs_with_the_secret_that_its_receiver_knows(
-    filled: Filled, engines: Engines, empty: str, tmp_path: Path
-) -> None:
-    await restore_backup(empty, await backed_up(engines.dsn, tmp_path / "b.tar"), SystemClock(), as_copy=False)
-    settings = msgspec.structs.replace(filled.deps.settings, postgres_dsn=Secret(empty))
-    async with (
-        open_deps(settings, "test", connected_within_s=PATIENT_S) as running,
-        receiver() as there,
-        staged(replace(running, clock=filled.deps.clock)) as stage,
-    ):
-        stage.account_id = filled.stage.account_id
-        (webhook,) = await webhooks.list_webhooks(stage.deps, stage.account_id)
-        await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, url=there.url, by=SYSTEM)
-        await stage.append()
-        await stage.run_due()
-        await there.has(1)
-    standardwebhooks.Webhook(filled.webhook_secret).verify(there.requests[0].body, there.requests[0].headers)
-
-
 async def test_a_copy_reaches_nobody_until_it_is_released(
     filled: Filled, engines: Engines, empty: str, tmp_path: Path
 ) -> None:
@@ -203,22 +204,8 @@ async def test_a_copy_reaches_nobody_until_it_is_released(
 # all or nothing -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_migration_that_does_not_end_is_named_and_nothing_is_restored(
+async def test_beside_a_migration_that_does_not_end_and_through_a_pooler_nothing_is_restored(
     engines: Engines, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive = await backed_up(engines.dsn, tmp_path / "b.tar")
-    monkeypatch.setattr(restoring, "FREE_WITHIN", timedelta())
-    async with connect(empty) as stuck:
-        await stuck.execute("SET application_name = 'callmark migrate'")
-        await stuck.execute("SELECT pg_advisory_lock($1)", LOCK)
-        pid = await stuck.fetchval("SELECT pg_backend_pid()")
-        with pytest.raises(SetupError, match=rf"because callmark migrate \(process {pid}, for \d+ s\) migrates"):
-            await restore_backup(empty, archive, SystemClock(), as_copy=False)
-        assert not await holds_anything(stuck)
-
-
-async def test_through_a_pooler_in_transaction_mode_nothing_is_restored(
-    engines: Engines, empty: str, tmp_path: Path
 ) -> None:
     archive = await backed_up(engines.dsn, tmp_path / "b.tar")
     async with pooled_by_transactions(empty) as dsn:
@@ -226,8 +213,15 @@ async def test_through_a_pooler_in_transaction_mode_nothing_is_restored(
             async with asyncio.timeout(60):  # psql would wait for its turn without end
                 await restore_backup(dsn, archive, SystemClock(), as_copy=False)
     assert "not in session mode" in caught.value.reason
-    async with connect(empty) as tx:
-        assert not await holds_anything(tx)
+    async with connect(empty) as stuck:
+        assert not await holds_anything(stuck)
+        monkeypatch.setattr(restoring, "FREE_WITHIN", timedelta())
+        await stuck.execute("SET application_name = 'callmark migrate'")
+        await stuck.execute("SELECT pg_advisory_lock($1)", LOCK)
+        pid = await stuck.fetchval("SELECT pg_backend_pid()")
+        with pytest.raises(SetupError, match=rf"because callmark migrate \(process {pid}, for \d+ s\) migrates"):
+            await restore_backup(empty, archive, SystemClock(), as_copy=False)
+        assert not await holds_anything(stuck)
 
 
 KILLED = """
@@ -263,21 +257,7 @@ async def killed_restore(dsn: str, path: Path) -> None:
 
 
 @pytest.mark.usefixtures("filled")
-async def test_a_killed_restore_changes_nothing_and_can_be_run_again(
-    engines: Engines, databases: Databases, tmp_path: Path
-) -> None:
-    archive = await backed_up(engines.dsn, tmp_path / "b.tar")
-    other = databases.take()
-    before = await rows_of(other.dsn)
-    await killed_restore(other.dsn, archive.path)
-    assert await rows_of(other.dsn) == before
-    await restore_backup(other.dsn, archive, SystemClock(), replace=True, as_copy=False)
-    assert await rows_of(other.dsn) == await rows_of(engines.dsn)
-    databases.give_back(other)
-
-
-@pytest.mark.usefixtures("filled")
-async def test_what_a_database_holds_is_replaced_only_when_asked_for(
+async def test_what_a_database_holds_stays_when_a_restore_is_refused_killed_or_undone_and_is_replaced_when_asked_for(
     engines: Engines, databases: Databases, tmp_path: Path
 ) -> None:
     archive = await backed_up(engines.dsn, tmp_path / "b.tar")
@@ -288,29 +268,23 @@ async def test_what_a_database_holds_is_replaced_only_when_asked_for(
     before = await rows_of(other.dsn)
     with pytest.raises(SetupError, match="already exists"):
         await restore_backup(other.dsn, archive, SystemClock(), as_copy=False)
-    assert await rows_of(other.dsn) == before
+    assert await rows_of(other.dsn) == before, "refused"
+    await killed_restore(other.dsn, archive.path)
+    assert await rows_of(other.dsn) == before, "killed"
+    rows = archive.manifest.rows | {"label": 5}
+    wrong = replace(archive, manifest=msgspec.structs.replace(archive.manifest, rows=rows))
+    with pytest.raises(SetupError, match="table label has 2 rows, and the backup 5 of it"):
+        await restore_backup(other.dsn, wrong, SystemClock(), replace=True, as_copy=False)
+    assert await rows_of(other.dsn) == before, "undone"
     await restore_backup(other.dsn, archive, SystemClock(), replace=True, as_copy=False)
     assert await rows_of(other.dsn) == await rows_of(engines.dsn)
     databases.give_back(other)
 
 
-@pytest.mark.usefixtures("filled")
-async def test_a_restore_whose_rows_are_not_those_of_the_manifest_is_undone(
-    engines: Engines, empty: str, tmp_path: Path
-) -> None:
-    archive = await backed_up(engines.dsn, tmp_path / "b.tar")
-    rows = archive.manifest.rows | {"label": 5}
-    wrong = replace(archive, manifest=msgspec.structs.replace(archive.manifest, rows=rows))
-    with pytest.raises(SetupError, match="table label has 2 rows, and the backup 5 of it"):
-        await restore_backup(empty, wrong, SystemClock(), as_copy=False)
-    async with connect(empty) as tx:
-        assert not await holds_anything(tx)
-
-
-async def test_a_restore_is_refused_while_processes_run_on_the_database(filled: Filled, engines: Engines) -> None:
+async def test_a_restore_is_refused_while_processes_run_on_the_database(deps: Deps, engines: Engines) -> None:
     async with connect(engines.dsn) as tx:
         await check_idle(tx)
-        async with open_deps(filled.deps.settings, "worker", connected_within_s=PATIENT_S):
+        async with open_deps(deps.settings, "worker", connected_within_s=PATIENT_S):
             with pytest.raises(SetupError, match=r"processes run on this database \(1: worker\)"):
                 await check_idle(tx)
 

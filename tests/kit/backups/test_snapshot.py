@@ -3,18 +3,17 @@
 from datetime import timedelta
 from pathlib import Path
 
-from tests.support.engines import Engines, empty_database
-from tests.support.kept_days import KEPT
+from tests.support.engines import Engines
 from tests.support.table_rows import put_row
 
 from callmark.domain.deps import Deps
+from callmark.domain.personalisation.partitions import CALL_RECORDS
 from callmark.kit.backups.archive import read_archive
 from callmark.kit.backups.restoring import restore_backup
 from callmark.kit.backups.snapshot import take_backup
 from callmark.kit.clock import SystemClock
 from callmark.kit.engines.binaries import choose_clients
 from callmark.kit.postgres.database import connect, own_names
-from callmark.kit.postgres.migrate import migrate
 from callmark.kit.postgres.partitions import keep_days
 
 PG_DUMP = """#!/bin/sh
@@ -41,7 +40,7 @@ async def test_a_day_that_is_to_be_dropped_when_a_backup_has_begun_stays_and_is_
     deps: Deps, engines: Engines, empty: str, tmp_path: Path
 ) -> None:
     now = deps.clock.now()
-    await keep_days(deps.db, now, KEPT)
+    await keep_days(deps.db, now, {CALL_RECORDS: 30})
     async with deps.db.transaction() as tx:
         await put_row(tx, "call_record", now, {"ends_at": now - timedelta(days=1)})
         major = await tx.fetchval("SELECT current_setting('server_version_num')::integer / 10000")
@@ -70,18 +69,16 @@ LIMITS = ("statement_timeout", "idle_in_transaction_session_timeout", "transacti
 async def test_a_server_that_ends_long_transactions_ends_no_backup_and_no_restore(
     engines: Engines, empty: str, tmp_path: Path
 ) -> None:
-    async with empty_database(engines.dsn) as source:
-        await migrate(source, SystemClock())
-        for dsn in (source, empty):
-            async with connect(dsn) as tx:
-                name = await tx.fetchval("SELECT current_database()")
-                major = await tx.fetchval("SELECT current_setting('server_version_num')::integer / 10000")
-                assert major >= 17, "the server of the tests has the last of them"
-                for limit in LIMITS:
-                    await tx.execute(own_names(f"ALTER DATABASE \"{name}\" SET {limit} = '500ms'"))
-        (folder := tmp_path / "programs").mkdir()
-        programs = slow_programs(folder, major)
-        await take_backup(source, tmp_path / "b.tar", SystemClock(), programs=programs)
+    for dsn in (engines.dsn, empty):
+        async with connect(dsn) as tx:
+            name = await tx.fetchval("SELECT current_database()")
+            major = await tx.fetchval("SELECT current_setting('server_version_num')::integer / 10000")
+            assert major >= 17, "the server of the tests has the last of them"
+            for limit in LIMITS:
+                await tx.execute(own_names(f"ALTER DATABASE \"{name}\" SET {limit} = '500ms'"))
+    (folder := tmp_path / "programs").mkdir()
+    programs = slow_programs(folder, major)
+    await take_backup(engines.dsn, tmp_path / "b.tar", SystemClock(), programs=programs)
     archive = read_archive(tmp_path / "b.tar")
     await restore_backup(empty, archive, SystemClock(), as_copy=False, programs=programs)
     async with connect(empty) as tx:
