@@ -178,12 +178,12 @@ async def test_standard_input_and_columns_by_name(platform: Platform, commands: 
 async def test_a_push_that_is_killed_continues_with_each_row_once(
     platform: Platform, commands: Commands, tmp_path: Path
 ) -> None:
-    file = orders(tmp_path / "orders.csv", 2200)
+    file = orders(tmp_path / "orders.csv", 1200)
     words = ("push", file, "--label-id", platform.cast.label.id, *CALLER)
     process = await commands.start(*words)
 
     async def under_way() -> bool:
-        return await platform.count("batch") >= 3
+        return await platform.count("batch") >= 2
 
     await until_async(under_way)
     process.kill()
@@ -192,11 +192,11 @@ async def test_a_push_that_is_killed_continues_with_each_row_once(
     async with working(platform):
         done = await commands.run(*words, "--resume")
     assert done.exit_code == 1, done.stderr
-    await check_each_once(platform, tmp_path / "orders.results.csv", 2200)
+    await check_each_once(platform, tmp_path / "orders.results.csv", 1200)
 
 
 async def test_ctrl_c_in_the_middle_of_results(platform: Platform, commands: Commands, tmp_path: Path) -> None:
-    file = orders(tmp_path / "orders.csv", 5200)
+    file = orders(tmp_path / "orders.csv", 4600)
     words = ("push", file, "--label-id", platform.cast.label.id, *CALLER)
     results = tmp_path / "orders.results.csv"
 
@@ -221,7 +221,7 @@ async def test_ctrl_c_in_the_middle_of_results(platform: Platform, commands: Com
         done = await here.run("push", file, "--resume")  # the options are those that it began with
     assert "Continuing the push of" in done.stderr
     assert done.exit_code == 1, done.stderr
-    await check_each_once(platform, results, 5200)
+    await check_each_once(platform, results, 4600)
 
 
 async def test_a_lost_network_and_another_file(platform: Platform, commands: Commands, tmp_path: Path) -> None:
@@ -289,9 +289,9 @@ async def test_rows_that_were_refused_are_sent_the_next_day(
 async def test_a_full_disk_ends_it_clearly_and_it_continues(
     platform: Platform, commands: Commands, tmp_path: Path
 ) -> None:
-    file = orders(tmp_path / "orders.csv", 1200)
+    file = orders(tmp_path / "orders.csv", 700)
     words = ("push", file, "--label-id", platform.cast.label.id, *CALLER)
-    limited = ("import resource, os, sys", "resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000))")
+    limited = ("import resource, os, sys", "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))")
     program = "; ".join([*limited, "os.execv(sys.argv[1], sys.argv[1:])"])
     async with working(platform):
         process = await asyncio.create_subprocess_exec(
@@ -306,7 +306,7 @@ async def test_a_full_disk_ends_it_clearly_and_it_continues(
         assert b"Traceback" not in said
         done = await commands.run(*words, "--resume")
     assert done.exit_code == 1, done.stderr
-    await check_each_once(platform, tmp_path / "orders.results.csv", 1200)
+    await check_each_once(platform, tmp_path / "orders.results.csv", 700)
 
 
 async def test_two_at_once_do_not_write_the_same_results(
