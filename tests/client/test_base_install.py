@@ -109,17 +109,24 @@ def test_importing_costs_next_to_nothing_and_touches_nothing_of_the_server(base:
     assert run(base, "-c", program).stdout == "False False\n['broken_json', 'client']\n"
 
 
-@pytest.mark.parametrize(
-    "program",
-    [
+def test_webhooks_can_be_imported_as_they_are_written(base: Path) -> None:
+    """Each begins from the same program, which has imported what ours needs, and nothing of ours."""
+    ways = (
         "from callmark.webhooks import unwrap",
         "import callmark.webhooks; unwrap = callmark.webhooks.unwrap",
         "from callmark import webhooks; from callmark.webhooks import unwrap",
-    ],
-)
-def test_webhooks_can_be_imported_as_they_are_written(base: Path, program: str) -> None:
-    done = run(base, "-W", "error", "-c", f"{program}; import callmark; print(unwrap is callmark.webhooks.unwrap)")
-    assert (done.stdout, done.stderr) == ("True\n", "")
+    )
+    program = f"""
+import os, sys, httpx, msgspec
+assert not [name for name in sys.modules if name.startswith("callmark")]
+for way in {ways!r}:
+    if not os.fork():
+        exec(way + "; import callmark; print(unwrap is callmark.webhooks.unwrap, way, flush=True)")
+        os._exit(0)
+    os.wait()
+"""
+    done = run(base, "-W", "error", "-c", program)
+    assert (done.stdout.splitlines(), done.stderr) == ([f"True {way}" for way in ways], "")
 
 
 def test_the_package_is_the_command(base: Path) -> None:
@@ -157,12 +164,24 @@ def names_for_checkers(module: str) -> set[str]:
 
 
 def test_a_command_of_the_server_says_how_to_get_it(base: Path) -> None:
-    for command in ("serve", "demo", "account"):
-        done = run(base, "-m", "callmark.main", command)
-        assert done.returncode == 1
-        assert f"Error: `callmark {command}` needs the server's packages" in done.stderr
-        assert "pip install 'callmark[server]'" in done.stderr
-        assert "Traceback" not in done.stderr
+    """Each begins from the same program, which has imported none of them."""
+    program = """
+import os, sys
+from callmark.main import cli
+for name in sys.argv[1:]:
+    if not os.fork():
+        cli([name], prog_name="callmark")
+    print(name, os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+    names = ("serve", "demo", "account")
+    done = run(base, "-c", program, *names)
+    assert done.stdout.splitlines() == [f"{name} 1" for name in names]
+    told = done.stderr.split("Error: ")
+    assert (told[0], len(told)) == ("", 1 + len(names))
+    for name, one in zip(names, told[1:], strict=True):
+        assert one.startswith(f"`callmark {name}` needs the server's packages")
+        assert "pip install 'callmark[server]'" in one
+    assert "Traceback" not in done.stderr
 
 
 def test_a_system_without_file_locks_gets_no_advice_that_does_not_help(base: Path) -> None:
