@@ -29,7 +29,7 @@ from callmark.surfaces.emulator.push_service import service_account
 ROLES = frozenset({"api", "gateway"})
 JSON = {"Content-Type": "application/json"}
 
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Without the certificates of this machine, whose reading takes longer than most tests."""
 
 _account = b""
@@ -131,7 +131,7 @@ async def farming(deps: Deps, *, magic: bool = False, **options: float) -> Async
     """
     if not magic:
         await _uninstall_magic(deps)
-    async with _own_fabric(deps) as own, httpx.AsyncClient(verify=_NO_TLS, trust_env=False, timeout=60) as http:
+    async with _own_fabric(deps) as own, httpx.AsyncClient(verify=NO_TLS, trust_env=False, timeout=60) as http:
         farm = Farm(own, http, **options)
         try:
             await farm.start()
@@ -175,4 +175,4 @@ async def _own_fabric(deps: Deps) -> AsyncGenerator[Deps]:
 def _client(url: str) -> httpx.AsyncClient:
     """A client that holds each answer against the document that tells of it."""
     hooks = {"response": [check_answer]}
-    return httpx.AsyncClient(base_url=url, verify=_NO_TLS, trust_env=False, timeout=60, event_hooks=hooks)
+    return httpx.AsyncClient(base_url=url, verify=NO_TLS, trust_env=False, timeout=60, event_hooks=hooks)

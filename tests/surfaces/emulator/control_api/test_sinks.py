@@ -15,7 +15,7 @@ from tests.domain.webhooks.receiving import DeliveryWorker
 from tests.support.factories import ALICE
 from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until
-from tests.surfaces.emulator.running import JSON, Emulated, emulated, serving
+from tests.surfaces.emulator.running import JSON, NO_TLS, Emulated, emulated, serving
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
@@ -153,7 +153,9 @@ async def test_two_processes_on_one_port_share_what_is_set_and_recorded(emulator
     async with serving(emulator.deps, emulator.port):
         await put(emulator, "orders", status=418)
         for _ in range(20):  # a connection each: the kernel spreads them over both
-            async with httpx.AsyncClient(base_url=emulator.deps.public_url, trust_env=False, timeout=60) as client:
+            async with httpx.AsyncClient(
+                base_url=emulator.deps.public_url, verify=NO_TLS, trust_env=False, timeout=60
+            ) as client:
                 assert (await client.post("/emulator/v1/sinks/orders", content=b"{}")).status_code == 418
     assert len(await requests(emulator, "orders")) == 20
 

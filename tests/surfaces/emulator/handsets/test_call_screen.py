@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from tests.support.factories import make_cast, phone
 from tests.support.listed_number import Listed, bodies, make_listed, offer_everything
-from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
+from tests.surfaces.emulator.running import NO_TLS, Emulated, emulated, farming, serving
 from tests.surfaces.emulator.watching import Watcher, gesture, watching
 from tests.surfaces.gateway.helpers import CALLER, push_patiently
 
@@ -202,7 +202,7 @@ async def test_what_waits_for_the_reports_of_a_call_is_answered_when_its_screen_
 async def test_a_handset_that_took_the_place_of_another_has_a_screen_of_its_own(deps: Deps) -> None:
     number = phone()
     made = VirtualHandset(phone_number=number, os=OS.ANDROID, app_version="4.2.0", online=False)
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(verify=NO_TLS, trust_env=False) as http:
         network = Farm(deps, http).network
         screens = FarmScreens(AnswerSender(deps, network), Audience(deps.fabric), 1)
         before, after = Handset(replace(made, registered=False), network), Handset(made, network)

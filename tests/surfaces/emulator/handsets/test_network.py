@@ -9,6 +9,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 from tests.support.factories import phone
+from tests.surfaces.emulator.running import NO_TLS
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
@@ -32,7 +33,7 @@ async def test_a_handset_that_is_stopped_while_it_asks_takes_no_connection_along
     limits = httpx.Limits(max_connections=1)
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         at = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with httpx.AsyncClient(trust_env=False, timeout=10, limits=limits) as http:
+        async with httpx.AsyncClient(verify=NO_TLS, trust_env=False, timeout=10, limits=limits) as http:
             network = Network(at, http, unused, unused, unused, unused)
             ask = partial(network.say, row, "resolve", ResolveBody(caller_number=phone()))
             for steps in range(40):
@@ -75,7 +76,7 @@ async def _hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
 async def test_handsets_wait_for_a_gateway_that_starts_beside_them(deps: Deps) -> None:
     sock = open_socket("127.0.0.1", 0)  # has its port, and refuses connections until it listens
     there = replace(deps, public_url=f"http://127.0.0.1:{sock.getsockname()[1]}")
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(verify=NO_TLS, trust_env=False) as http:
         waiting = asyncio.create_task(Farm(there, http).network.until_it_listens())
         done, _ = await asyncio.wait({waiting}, timeout=0.1)
         assert not done

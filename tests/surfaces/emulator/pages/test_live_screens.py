@@ -12,7 +12,7 @@ from starlette.types import Message, Send
 from tests.support.factories import make_cast, phone
 from tests.support.fake_clock import FakeClock
 from tests.support.waiting import Growing
-from tests.surfaces.emulator.running import ROLES, Emulated, emulated, farming, serving
+from tests.surfaces.emulator.running import NO_TLS, ROLES, Emulated, emulated, farming, serving
 from tests.surfaces.emulator.watching import gesture, watching
 from tests.surfaces.gateway.helpers import CALLER, push, push_patiently
 from websockets.asyncio.client import connect
@@ -192,7 +192,9 @@ async def test_a_process_has_room_for_so_many_streams_and_has_it_again_when_they
     number = phone()
     await emulator.make(number)
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=emulator.http.base_url, trust_env=False, limits=limits, timeout=60) as http:
+    async with httpx.AsyncClient(
+        base_url=emulator.http.base_url, verify=NO_TLS, trust_env=False, limits=limits, timeout=60
+    ) as http:
         path = f"/emulator/live/{number}"
         opened = [await http.send(http.build_request("GET", path), stream=True) for _ in range(MOST_STREAMS)]
         assert {one.status_code for one in opened} == {200}
