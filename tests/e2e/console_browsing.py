@@ -162,7 +162,7 @@ def _axe() -> str:
 
 
 def judge(page: Page, rules: list[str]) -> None:
-    options = f"{{runOnly: {rules!r}, resultTypes: ['violations']}}"
+    options = f"{{runOnly: {rules!r}, resultTypes: ['violations'], preload: {{assets: ['media']}}}}"
     source = f"""(() => {{ const ends = ({_LOOK_ALIKES})({_readable});
       return axe.run({options}).then(r => JSON.stringify([r.violations, ends()])); }})()"""
     with devtools(page) as session:  # evaluates past the page's own content security policy
