@@ -89,7 +89,7 @@ async def _turn(on: Stage, measure: Measure, url: str, count: int) -> float:
 
 
 async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
-    while not await holds():  # noqa: ASYNC110 - nobody could set an event for it
+    while not await holds():
         await asyncio.sleep(0.005)
 
 

@@ -85,7 +85,7 @@ async def _listing(
     answer = await http.post(f"/feature_sets/{feature_set}/numbers/publish", content=body, headers=content)
     answered = time.perf_counter() - began
     assert len(answer.json()["new_numbers"]) == LISTED, answer.text[:300]
-    while await bare.fetchval("SELECT EXISTS (SELECT FROM number WHERE state <> 'listed')"):  # noqa: ASYNC110 - the installation is another process
+    while await bare.fetchval("SELECT EXISTS (SELECT FROM number WHERE state <> 'listed')"):
         await asyncio.sleep(0.05)
     listed = time.perf_counter() - began
     return [

@@ -92,7 +92,7 @@ LAYOUTS = (
     Layout(
         "two hosts in network namespaces",
         [HostSpec(address=f"{net}.2", within=("/usr/sbin/ip", "netns", "exec", name)) for name, net in NAMESPACES],
-        nats=lambda: one_nats("0.0.0.0"),  # noqa: S104 - both namespaces reach it; with a password
+        nats=lambda: one_nats("0.0.0.0"),
         around=namespaces,
     ),
 )
@@ -137,7 +137,7 @@ async def measure(layout: Layout) -> tuple[Measured, Measured]:
 async def _host(on: Engines, spec: HostSpec) -> AsyncGenerator[Host]:
     environ = on.environ
     if spec.within:  # it reaches this side by the first address of its network
-        environ["CALLMARK_NATS_URL"] = on.nats.url.replace("0.0.0.0", f"{spec.address.rpartition('.')[0]}.1")  # noqa: S104 - the address that stands for all in its URL
+        environ["CALLMARK_NATS_URL"] = on.nats.url.replace("0.0.0.0", f"{spec.address.rpartition('.')[0]}.1")
     async with host(
         environ,
         on.folder / "hosts.log",
@@ -154,7 +154,7 @@ async def _host(on: Engines, spec: HostSpec) -> AsyncGenerator[Host]:
 async def _stage(on: Engines, number: int, hosts: Sequence[Host]) -> AsyncGenerator[Stage]:
     """Accounts and receivers of their own for each host; the receivers' handsets are connected to the next one."""
     here, elsewhere = hosts[number], hosts[(number + 1) % len(hosts)]
-    near = replace(on, nats=replace(on.nats, url=on.nats.url.replace("0.0.0.0", "127.0.0.1")))  # noqa: S104 - the address that stands for all in its URL
+    near = replace(on, nats=replace(on.nats, url=on.nats.url.replace("0.0.0.0", "127.0.0.1")))
     async with (
         staged(near, here, accounts_count=8) as stage,
         connected_handsets(replace(stage, url=elsewhere.url), _receivers(number)),

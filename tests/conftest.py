@@ -104,7 +104,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                     raise pytest.UsageError(f"{item.nodeid} has to be a coroutine: its fixture {name} is one")
 
 
-def _is_coroutine(function: Any) -> bool:  # noqa: ANN401 - a test or a fixture, of Hypothesis perhaps
+def _is_coroutine(function: Any) -> bool:
     inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
     return inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
 
@@ -119,7 +119,7 @@ def pytest_runtest_teardown() -> Generator[None, object, object]:
     return done
 
 
-def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no types
+def pytest_configure_node(node: Any) -> None:
     """In an xdist controller, for each worker: the engines are started once, here."""
     node.workerinput["callmark_engines"] = _started(node.config).as_dict()
     node.workerinput["callmark_compiled"] = str(node.config.stash[_running][0].directory / "compiled")

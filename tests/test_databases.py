@@ -155,7 +155,7 @@ class _Failing(Databases):
 
     _made = 0
 
-    async def _make(self) -> Any:  # noqa: ANN401 - what its base makes is its own
+    async def _make(self) -> Any:
         self._made += 1
         if self._made % 2 == 0:
             raise AttributeError("made up")

@@ -70,7 +70,7 @@ def records(count: int) -> Iterator[Row]:
         yield RECORD | {"receiver": f"9199{i:08}", "expires_in": HOUR}
 
 
-def push_many(server: Batches, source: Any, **options: Any) -> tuple[Played, Iterator[callmark.RecordResult]]:  # noqa: ANN401 - whatever a user hands over
+def push_many(server: Batches, source: Any, **options: Any) -> tuple[Played, Iterator[callmark.RecordResult]]:
     """The results of a list, and what the server saw of it."""
     played = Played(server)
     long_list = LongList(

@@ -84,7 +84,7 @@ def test_each_mistake_has_its_line_and_the_nearest_right_word(text: str, faults:
         ("[" * 100_000, True, ""),
     ],
 )  # fmt: skip
-def test_a_text_that_cannot_be_read_says_where(text: str, is_json: bool, why: str) -> None:  # noqa: FBT001 - a parameter
+def test_a_text_that_cannot_be_read_says_where(text: str, is_json: bool, why: str) -> None:
     with pytest.raises(CallmarkError) as caught:
         parse(text, is_json=is_json)
     assert why in str(caught.value)

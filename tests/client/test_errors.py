@@ -24,7 +24,7 @@ def made(kind: type[callmark.CallmarkError]) -> callmark.CallmarkError:
 
 def sent(error: callmark.CallmarkError) -> callmark.CallmarkError:
     """What another process gets."""
-    return pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    return pickle.loads(pickle.dumps(error))
 
 
 def copied(error: callmark.CallmarkError) -> callmark.CallmarkError:

@@ -58,7 +58,7 @@ def reason(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """Why the file system has no locks, in its words: Lustre, NFS and FUSE may be without."""
     code: int = request.param
 
-    def flock(file: object, operation: int) -> None:  # noqa: ARG001 - of any
+    def flock(file: object, operation: int) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", flock)
@@ -87,7 +87,7 @@ def test_commands_whose_home_has_no_locks_keep_their_tokens_in_memory(
 
 @pytest.mark.parametrize("code", [errno.EAGAIN, errno.EACCES])
 def test_a_lock_that_is_taken_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    def flock(file: object, operation: int) -> None:  # noqa: ARG001 - of any
+    def flock(file: object, operation: int) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", flock)
@@ -102,7 +102,7 @@ def test_a_state_is_not_written_without_the_lock_of_the_file(tmp_path: Path, mon
     store = callmark.FileTokenStore(tmp_path / "tokens.json")
     assert store.acquire("x")
 
-    def flock(file: object, operation: int) -> None:  # noqa: ARG001 - of any
+    def flock(file: object, operation: int) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(fcntl, "flock", flock)

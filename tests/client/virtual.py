@@ -104,7 +104,7 @@ class Played(Struct):
         except StopIteration:
             return
 
-    def _step(self, flow: Any, effect: object) -> Any:  # noqa: ANN401 - either kind of operation
+    def _step(self, flow: Any, effect: object) -> Any:
         match effect:
             case Send():
                 reply = self._reply(effect.request)

@@ -39,7 +39,7 @@ def test_each_service_of_callmark_gets_settings_that_exist(service: str, secrets
     assert settings.nats_url.reveal().count("tls://callmark:") == 3
     assert settings.nats_ca
     assert settings.nats_ca.read_text().startswith("-----BEGIN CERTIFICATE-----")
-    assert (settings.host, settings.port, settings.admin_port) == ("0.0.0.0", 8700, 8790)  # noqa: S104 - compared
+    assert (settings.host, settings.port, settings.admin_port) == ("0.0.0.0", 8700, 8790)
     assert settings.trusted_proxies == SERVICES["proxy"]["networks"]["front"]["ipv4_address"]
     with pytest.raises(SetupError, match="CALLMARK_PROT"):
         read_settings(environ_of(service, secrets, CALLMARK_PROT="1"))
@@ -173,7 +173,7 @@ def answering(folder: Path) -> Generator[int]:
     """The port of a server that answers with the files of a folder."""
 
     class Files(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        def log_message(self, format: str, *args: object) -> None:
             """Nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(folder))) as server:

@@ -110,7 +110,7 @@ class RoamingHandset(Handset):
                     ) as socket:
                         await self._talk(socket)
             self.connected.clear()
-            await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - so that not all come at once
+            await asyncio.sleep(random.uniform(0.1, 0.5))
 
     async def _talk(self, socket: ClientConnection) -> None:
         before = len(self.identities)

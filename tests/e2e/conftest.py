@@ -34,7 +34,7 @@ def demo(only_demo: Demo) -> Demo:
 
 
 @pytest.fixture(scope="session")
-def browser(only_demo: Demo) -> Generator[Browser]:  # noqa: ARG001 - started before it, so ended after it
+def browser(only_demo: Demo) -> Generator[Browser]:
     """The one browser. Where a demo ends, a loop of its own runs, which Playwright's does not let run beside it."""
     with chromium() as started:
         yield started

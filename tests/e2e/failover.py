@@ -132,7 +132,7 @@ class Stage(Struct):
             await asyncio.sleep(max(0, due - loop.time()))
 
     async def _push_now(self) -> None:
-        phase, number = self.phases[-1], random.choice(self.acme.receivers)  # noqa: S311 - any
+        phase, number = self.phases[-1], random.choice(self.acme.receivers)
         url = f"/v2/clients/{self.acme.cast.account.id}/dynamic_call_record"
         reason = f"Your order {random_uuid().hex}"
         body = self.acme.record(number) | {"dynamic_call_reason": reason}
@@ -150,7 +150,7 @@ class Stage(Struct):
             self.batches.append(answer.json()["batch_id"])
 
     async def _ask_back(self) -> None:
-        handset = random.choice(self.handsets)  # noqa: S311 - any
+        handset = random.choice(self.handsets)
         asked = {"request_id": str(random_uuid()), "business_number": self.listed.number}
         headers = {"Authorization": f"Bearer {handset.token}"}
         path = "/handset/v1/call_me_back"

@@ -40,7 +40,7 @@ def provoked(base_url: str, data: Path) -> set[str]:
         return {*secrets_of(made), token, secret, edge, operator}
 
 
-def secrets_of(told: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401 - any JSON
+def secrets_of(told: Any, key: str = "") -> Iterator[str]:
     """What JSON holds under the names of secrets."""
     match told:
         case dict():

@@ -139,11 +139,11 @@ def _watch(tab: Tab) -> None:
         _note(tab, of, "down")
     listen = page.on
 
-    def on(event: Any, listener: Any) -> None:  # noqa: ANN401 - Playwright's
+    def on(event: Any, listener: Any) -> None:
         tab.listeners.append((event, listener))
         listen(event, listener)
 
-    def navigated(frame: Any) -> None:  # noqa: ANN401 - Playwright's
+    def navigated(frame: Any) -> None:
         if frame == page.main_frame and not frame.url.startswith((f"{tab.base_url}/", "about:blank")):
             tab.is_spent = True
 
@@ -151,10 +151,10 @@ def _watch(tab: Tab) -> None:
     setattr(page, "on", on)  # noqa: B010 - of other types than Playwright's overloads
 
 
-def _note(tab: Tab, of: Any, name: str) -> None:  # noqa: ANN401 - Playwright's
+def _note(tab: Tab, of: Any, name: str) -> None:
     method = getattr(of, name)
 
-    def noted(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - Playwright's
+    def noted(*args: Any, **options: Any) -> Any:
         tab.is_spent = True
         return method(*args, **options)
 

@@ -131,7 +131,7 @@ def explained_by(errors: Path) -> Generator[None]:
 def fetch(url: str, within_s: float = ANSWERED_WITHIN_S) -> tuple[int, bytes]:
     """Status and body of a GET; status 0 when nobody answers."""
     try:
-        with urlopen(url, timeout=within_s) as answer:  # noqa: S310 - an address of ours
+        with urlopen(url, timeout=within_s) as answer:
             return answer.status, answer.read()
     except HTTPError as exc:
         with exc:

@@ -90,7 +90,7 @@ def test_after_a_missed_call_one_asks_to_be_called_back_and_gives_feedback(
     scene: Scene,
     tabs: Tabs,
     width: int,
-    dark: bool,  # noqa: FBT001 - a parameter
+    dark: bool,
     zone: str,
 ) -> None:
     listed, number = scene.listed(), scene.demo.handset(script={"time_zone": zone})

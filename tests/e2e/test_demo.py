@@ -310,7 +310,7 @@ def _goes_back_to_the_seed(made: dict[str, Any]) -> None:
 
 
 def test_emulator_mode_does_not_start_where_strangers_could_reach_it() -> None:
-    result = CliRunner(env=ENVIRON).invoke(cli, ["serve", "--emulator", "--host", "0.0.0.0"])  # noqa: S104 - it must refuse
+    result = CliRunner(env=ENVIRON).invoke(cli, ["serve", "--emulator", "--host", "0.0.0.0"])
     assert result.exit_code == 1
     assert "does not start on 0.0.0.0" in result.output
 

@@ -72,7 +72,7 @@ def test_every_process_answers_on_the_shared_port_and_on_its_own(serve: Serve) -
 def test_the_log_has_the_request_id_of_a_client_or_one_of_our_own(serve: Serve) -> None:
     url = serve.installation["base_url"] + "/nowhere"
     for headers in ({"X-Request-Id": "order-4711"}, {}, {"X-Request-Id": "not one\tat all"}):
-        with pytest.raises(HTTPError) as refused, urlopen(Request(url, headers=headers)):  # noqa: S310 - an address of ours
+        with pytest.raises(HTTPError) as refused, urlopen(Request(url, headers=headers)):
             pass
         refused.value.close()
         sent, answered = headers.get("X-Request-Id"), refused.value.headers["x-request-id"]

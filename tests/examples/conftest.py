@@ -20,7 +20,7 @@ def databases(databases_with_days: Databases) -> Databases:
 
 
 @pytest.fixture
-async def platform(deps: Deps, tmp_path: Path, unhurried_pushes: None) -> AsyncGenerator[Platform]:  # noqa: ARG001 - it patches
+async def platform(deps: Deps, tmp_path: Path, unhurried_pushes: None) -> AsyncGenerator[Platform]:
     """The platform on this test's engines."""
     await prepare(deps)
     async with emulated(deps, tmp_path, magic=True, acks_within_s=60) as running:

@@ -14,7 +14,7 @@ PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 def test_the_programs_of_the_page() -> None:
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        exec("\n".join(PROGRAMS), {"__name__": "guide"})  # noqa: S102 - our own page
+        exec("\n".join(PROGRAMS), {"__name__": "guide"})
     first, second, third = out.getvalue().splitlines()
     assert first.startswith("Identity: eyJ")
     assert second == "Acme Bank - Your card order - icon is trusted: True"

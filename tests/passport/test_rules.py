@@ -314,7 +314,7 @@ def test_no_bytes_break_a_reader_of_certificates_or_claims(data: bytes) -> None:
 
 @pytest.mark.parametrize("error", [PassportError(Reason.STALE_DATE, "an hour old"), InvalidPassport("no claims")])
 def test_a_refusal_says_the_same_in_another_process(error: PassportError) -> None:
-    for same in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301 - our own
+    for same in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(same) is type(error)
         assert (str(same), same.reason, same.detail) == (str(error), error.reason, error.detail)
 

@@ -42,7 +42,7 @@ class LastingLoop(asyncio.SelectorEventLoop):
         self._forgotten: list[BaseException] = []
         self._started: WeakSet[Any] = WeakSet()
 
-    def create_task(self, coro: Any, **options: Any) -> Any:  # noqa: ANN401 - as asyncio's
+    def create_task(self, coro: Any, **options: Any) -> Any:
         """As asyncio's."""
         task = super().create_task(coro, **options)
         self._started.add(task)
@@ -103,7 +103,7 @@ class RestingConnection(PostgresConnection):
     _protocol: Any
     _transport: asyncio.Transport
 
-    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's own parameter
+    async def close(self, *, timeout: float | None = None) -> None:
         """As asyncpg's, unless it rests."""
         is_fit = not self.is_closed() and not self.is_in_transaction() and self._protocol.queries_count < _WORN_AT
         resting = _resting[self.rests_as]
@@ -152,7 +152,7 @@ class RestedPrimary(Primary):
         super().__init__(dsn)
         self._rests_with = dsn
 
-    async def connect(self, dsn: str | None = None, *, timeout: float = 10.0, **options: Any) -> PostgresConnection:  # noqa: ASYNC109 - as its base
+    async def connect(self, dsn: str | None = None, *, timeout: float = 10.0, **options: Any) -> PostgresConnection:
         """As its base."""
         if asyncio.get_running_loop() is not LOOP:
             return await super().connect(dsn, timeout=timeout, **options)

@@ -92,7 +92,7 @@ def as_cells(payload: Mapping[str, Any]) -> dict[str, str]:
     return {name: _cell(value) for name, value in payload.items()}
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON
+def _cell(value: Any) -> str:
     match value:
         case None:
             return ""

@@ -109,5 +109,5 @@ def free_ports(count: int) -> list[int]:
     """Ports that are free on each of the hosts."""
     found = set[int]()
     while len(found) < count:
-        found.add(free_port(host="0.0.0.0"))  # noqa: S104 - every host of the loopback network; closed at once
+        found.add(free_port(host="0.0.0.0"))
     return list(found)

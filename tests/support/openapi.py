@@ -47,14 +47,14 @@ def document(of: str = BUSINESS) -> dict[str, Json]:
 
 
 @cache
-def _registry(of: str) -> Any:  # noqa: ANN401 - referencing is typed in a part only
+def _registry(of: str) -> Any:
     registry: Any = Registry
     resource: Any = Resource
     return registry().with_resource(_URI + of, resource(document(of), DRAFT202012))
 
 
 @cache
-def _validator(of: str, *pointer: str) -> Any:  # noqa: ANN401 - see faults
+def _validator(of: str, *pointer: str) -> Any:
     path = "/".join(
         part.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D") for part in pointer
     )
@@ -67,7 +67,7 @@ def misfits(value: Json, *pointer: str, of: str = BUSINESS) -> list[str]:
     return faults(_validator(of, *pointer), value)
 
 
-def faults(validator: Any, value: Json) -> list[str]:  # noqa: ANN401 - jsonschema's validators are typed in a part only
+def faults(validator: Any, value: Json) -> list[str]:
     """What a validator says of a value: where, and what."""
     found = validator.iter_errors(value)
     return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}" for error in found]

@@ -77,7 +77,7 @@ class Metered:
         self,
         query: LiteralString,
         *args: object,
-        timeout: float | None = None,  # noqa: ASYNC109 - as `Tx` has it
+        timeout: float | None = None,
     ) -> str:
         before = await self._uses()
         return await self._noted(before, await self._tx.execute(query, *args, timeout=timeout))
@@ -86,7 +86,7 @@ class Metered:
         self,
         query: LiteralString,
         *args: object,
-        timeout: float | None = None,  # noqa: ASYNC109 - as `Tx` has it
+        timeout: float | None = None,
     ) -> list[Row]:
         before = await self._uses()
         return await self._noted(before, await self._tx.fetch(query, *args, timeout=timeout))
@@ -95,7 +95,7 @@ class Metered:
         before = await self._uses()
         return await self._noted(before, await self._tx.fetchrow(query, *args))
 
-    async def fetchval(self, query: LiteralString, *args: object) -> Any:  # noqa: ANN401 - the statement decides
+    async def fetchval(self, query: LiteralString, *args: object) -> Any:
         before = await self._uses()
         return await self._noted(before, await self._tx.fetchval(query, *args))
 
@@ -110,9 +110,9 @@ class Metered:
         self,
         table_name: str,
         *,
-        source: Any,  # noqa: ANN401 - as `Tx` has it
+        source: Any,
         columns: Sequence[str],
-        format: Literal["binary"],  # noqa: A002 - as `Tx` has it
+        format: Literal["binary"],
     ) -> str:
         before = await self._uses()
         copied = await self._tx.copy_to_table(table_name, source=source, columns=columns, format=format)
@@ -125,7 +125,7 @@ class Metered:
     async def _uses(self) -> dict[str, int]:
         return {row["relname"]: row["uses"] for row in await self._tx.fetch(_USED)}
 
-    async def _noted(self, before: dict[str, int], result: Any) -> Any:  # noqa: ANN401 - handed through
+    async def _noted(self, before: dict[str, int], result: Any) -> Any:
         used: defaultdict[str, int] = defaultdict(int)
         for shard, uses in (await self._uses()).items():
             used[shard.rpartition("_shard_")[0]] += uses > before.get(shard, 0)

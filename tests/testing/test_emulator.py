@@ -98,7 +98,7 @@ def test_a_sink_works_behind_an_address_that_only_the_tests_know(
     callmark_emulator.save_credentials(credentials)
     look_up = socket.getaddrinfo
 
-    def known_here(host: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the system's
+    def known_here(host: Any, *args: Any, **kwargs: Any) -> Any:
         return look_up("127.0.0.1" if host == "callmark.test" else host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", known_here)

@@ -52,7 +52,7 @@ class Commands(Struct, frozen=True):
     def _run(self, words: list[str], typed: Typed) -> Result:
         return CliRunner(env=self.variables).invoke(cli, words, input=typed)
 
-    async def answer(self, *words: object) -> Any:  # noqa: ANN401 - JSON is what it is
+    async def answer(self, *words: object) -> Any:
         """The JSON of a command that succeeds."""
         result = await self.run(*words, "--json")
         assert result.exit_code == 0, result.output

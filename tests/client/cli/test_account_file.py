@@ -45,7 +45,7 @@ class ManagedAccount(Struct, frozen=True):
         """Replaces the file."""
         self.file.write_text(value if isinstance(value, str) else json.dumps(value))
 
-    def example(self) -> Any:  # noqa: ANN401 - a file
+    def example(self) -> Any:
         """The whole file of the page, as values."""
         return yaml.safe_load(EXAMPLE)
 
@@ -60,7 +60,7 @@ class ManagedAccount(Struct, frozen=True):
         assert isinstance(clock, FakeClock)
         clock.advance(timedelta(seconds=2))
 
-    async def plan(self, *words: object) -> Any:  # noqa: ANN401 - JSON is what it is
+    async def plan(self, *words: object) -> Any:
         """The plan for the file, as JSON."""
         self.go_on()
         return await self.commands.answer("plan", self.file, *words)
@@ -120,7 +120,7 @@ async def test_the_example_is_planned_applied_exported_and_changes_nothing_again
     assert (again.exit_code, again.stdout) == (0, "The account is as the file says.\n")
 
 
-def as_written(file: Any) -> Any:  # noqa: ANN401 - a file
+def as_written(file: Any) -> Any:
     """The page's file as the platform has it: numbers in digits, each logo in a file of its own."""
     shown = file["departments"][0]["operations"][0]["processes"][0]["feature_sets"][0]
     shown["numbers"] = ["918040001234", "918040001235"]
@@ -128,7 +128,7 @@ def as_written(file: Any) -> Any:  # noqa: ANN401 - a file
     return without_what_is_usual(file)
 
 
-def without_what_is_usual(file: Any) -> Any:  # noqa: ANN401 - a file
+def without_what_is_usual(file: Any) -> Any:
     """Without empty lists, false switches and usual words, which a file may say or leave out."""
     usual = {"phone_type": "verified", "status": "draft", "callback_config": None}
     if isinstance(file, list):

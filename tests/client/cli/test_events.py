@@ -318,7 +318,7 @@ async def test_logs_are_downloaded_to_standard_output_or_a_file(platform: Platfo
         ("2026-01-31T18:00Z", False, "2026-01-31T18:00:00+00:00"),
     ],
 )
-def test_days_and_instants(text: str, is_end: bool, instant: str) -> None:  # noqa: FBT001 - a parameter
+def test_days_and_instants(text: str, is_end: bool, instant: str) -> None:
     assert read_day(text, "Asia/Kolkata", is_end=is_end).isoformat() == instant
 
 

@@ -27,7 +27,7 @@ def openings(draw: st.DrawFn) -> tuple[Opening, ...]:
 
 WEEKS = st.tuples(*[openings()] * 7)
 ZONES = st.sampled_from(sorted(zone_names())).map(time_zone)
-INSTANTS = st.datetimes(datetime(2020, 1, 1), datetime(2037, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants them naive
+INSTANTS = st.datetimes(datetime(2020, 1, 1), datetime(2037, 12, 31), timezones=st.just(UTC))
 
 
 def test_hours_are_read_as_people_write_them() -> None:

@@ -182,7 +182,7 @@ async def test_home_and_funnel_agree_at_every_moment(
     deps: Deps, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     monkeypatch.setattr(call_figures, "_A_STEP", step)
-    stage, random = await staged(deps, clock, 12), Random(step)  # noqa: S311 - to play, not to hide
+    stage, random = await staged(deps, clock, 12), Random(step)
     open_calls: list[tuple[int, CallId]] = []
     for _ in range(120):
         if not open_calls or random.random() < 0.4:

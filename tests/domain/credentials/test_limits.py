@@ -64,7 +64,7 @@ async def test_a_refused_request_says_when_to_come_back_and_does_not_count(deps:
 
 async def test_windows_count_as_a_list_of_every_request_does(deps: Deps, clock: FakeClock) -> None:
     """Under clocks a little apart, changed limits, and windows that an earlier version wrote."""
-    chance, window = random.Random(15), timedelta(seconds=1)  # noqa: S311 - to play, not to hide
+    chance, window = random.Random(15), timedelta(seconds=1)
     quota, granted, now = 3, list[datetime](), clock.now()
     async with deps.db.connection() as tx:
         for _ in range(400):
@@ -84,7 +84,7 @@ async def test_windows_count_as_a_list_of_every_request_does(deps: Deps, clock: 
 async def test_a_clock_that_jumps_refuses_for_a_window_at_most_and_forgets_only_when_it_is_set_ahead(
     deps: Deps, clock: FakeClock
 ) -> None:
-    chance, window, quota, now = random.Random(15), timedelta(seconds=1), 5, clock.now()  # noqa: S311 - to play, not to hide
+    chance, window, quota, now = random.Random(15), timedelta(seconds=1), 5, clock.now()
     granted, blocked, jumps, wrong = list[datetime](), list[datetime](), list[datetime](), timedelta()
     async with deps.db.connection() as tx:
         for _ in range(1200):

@@ -78,7 +78,7 @@ def phones(count: int) -> list[PhoneNumber]:
 
 def some_of(numbers: Sequence[PhoneNumber], count: int, seed: int) -> list[PhoneNumber]:
     """So many of the numbers in another order, the same for the same seed."""
-    return random.Random(seed).sample(numbers, count)  # noqa: S311 - an order that can be repeated
+    return random.Random(seed).sample(numbers, count)
 
 
 async def run_jobs(deps: Deps) -> None:

@@ -150,7 +150,7 @@ async def test_a_window_that_a_file_begins_and_does_not_end_lasts_as_the_form_sa
 
 async def test_a_day_as_end_lasts_until_it_is_over_also_in_a_workbook(deps: Deps) -> None:
     cast = await make_cast(deps)
-    ends = date(2026, 1, 1), datetime(2026, 1, 2)  # noqa: DTZ001 - a sheet's dates have no zone
+    ends = date(2026, 1, 1), datetime(2026, 1, 2)
     found = await look(deps, cast, book([["to", "valid until"], *([phone(), end] for end in ends)]))
     assert [row.values.ends_at for row in found.rows] == ["2026-01-01T23:59:59.999Z", "2026-01-02T00:00:00.000Z"]
     assert found.good_count == 2

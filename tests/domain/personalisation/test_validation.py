@@ -150,7 +150,7 @@ def test_a_label_that_is_given_is_always_checked() -> None:
 
 
 @pytest.mark.parametrize(("rules", "length", "ok"), [(V1, 1, True), (V2, 2, False), (V2, 3, True), (V1, 41, False)])
-def test_label_names_have_each_generations_bounds(rules: Rules, length: int, ok: bool) -> None:  # noqa: FBT001 - a table column
+def test_label_names_have_each_generations_bounds(rules: Rules, length: int, ok: bool) -> None:
     assert (fault(rules, label_name="क" * length) is None) == ok
 
 

@@ -39,7 +39,7 @@ def test_the_number_goes_and_longer_digits_stay(text: str, masked: str) -> None:
     assert MASK.is_in(text) == (text != masked)
 
 
-def masked(value: Any, mask: NumberMask = MASK) -> Any:  # noqa: ANN401 - any JSON
+def masked(value: Any, mask: NumberMask = MASK) -> Any:
     return msgspec.json.decode(mask.json(msgspec.json.encode(value).decode()))
 
 
@@ -123,7 +123,7 @@ JSON = st.recursive(
 
 @given(JSON)
 @settings(max_examples=50)
-def test_json_without_the_number_is_json_in_which_no_search_finds_it(value: Any) -> None:  # noqa: ANN401 - any JSON
+def test_json_without_the_number_is_json_in_which_no_search_finds_it(value: Any) -> None:
     text = MASK.json(msgspec.json.encode(value).decode())
     msgspec.json.decode(text)
     assert not MASK.is_in(text)

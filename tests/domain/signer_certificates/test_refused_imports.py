@@ -100,7 +100,7 @@ def rsa_key(authority: Authority, deps: Deps) -> Files:
     return Files(pem(leaf), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
-def an_issuer(authority: Authority, deps: Deps) -> Files:  # noqa: ARG001 - one of many
+def an_issuer(authority: Authority, deps: Deps) -> Files:
     return Files(pem(authority.issuer), key_pem(authority.issuer_key))
 
 
@@ -109,7 +109,7 @@ def without_its_issuer(authority: Authority, deps: Deps) -> Files:
     return Files(pem(leaf), key_pem(key))
 
 
-def of_another_network(authority: Authority, deps: Deps) -> Files:  # noqa: ARG001 - one of many
+def of_another_network(authority: Authority, deps: Deps) -> Files:
     other = make_authority(deps.real_clock.now())
     leaf, key = other.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
     return Files(pem(leaf, other.issuer, other.root), key_pem(key))
@@ -120,7 +120,7 @@ def strangers_chain(authority: Authority, deps: Deps) -> Files:
     return Files(pem(leaf, make_authority(deps.real_clock.now()).issuer), key_pem(key))
 
 
-def beyond_its_issuer(authority: Authority, deps: Deps) -> Files:  # noqa: ARG001 - one of many
+def beyond_its_issuer(authority: Authority, deps: Deps) -> Files:
     now = deps.real_clock.now()
     delegate = make_authority(now, TnAuthList.of(["12025559999"]))
     leaf, key = delegate.issue(TnAuthList.of([NUMBER]), now=now)
@@ -137,7 +137,7 @@ def huge(authority: Authority, deps: Deps) -> Files:
     return Files(pem(leaf) + b"#" * 70_000, key_pem(key))
 
 
-def nothing(authority: Authority, deps: Deps) -> Files:  # noqa: ARG001 - one of many
+def nothing(authority: Authority, deps: Deps) -> Files:
     return Files(b"", b"")
 
 

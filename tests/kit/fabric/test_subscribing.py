@@ -103,7 +103,7 @@ async def test_a_question_that_is_given_up_leaves_no_subscription(engines: Engin
     await fabric.close()
 
 
-def _subscriptions(fabric: Fabric) -> Any:  # noqa: ANN401 - of nats-py, untyped
+def _subscriptions(fabric: Fabric) -> Any:
     """What nats-py would subscribe to again after a reconnection."""
     return attrgetter("_client._subs")(fabric)
 

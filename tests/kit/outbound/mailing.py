@@ -49,7 +49,7 @@ class Inbox(Struct):
             await asyncio.sleep(0.05)  # for what is due by then
         return "250 taken"
 
-    def log_in(self, _: SMTP, __: Session, ___: Any, ____: str, data: Any) -> AuthResult:  # noqa: ANN401 - aiosmtpd has no types here
+    def log_in(self, _: SMTP, __: Session, ___: Any, ____: str, data: Any) -> AuthResult:
         self.logins.append((data.login, data.password))
         return AuthResult(
             success=self.at_login, handled=self.at_login

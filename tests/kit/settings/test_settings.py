@@ -74,7 +74,7 @@ def test_a_child_reads_the_same_settings(tmp_path: Path) -> None:
 
 def test_the_emulator_does_not_start_where_strangers_reach_it() -> None:
     with pytest.raises(SetupError, match="emulator"):
-        read_settings({"CALLMARK_EMULATOR": "true", "CALLMARK_HOST": "0.0.0.0"})  # noqa: S104 - that is the point
+        read_settings({"CALLMARK_EMULATOR": "true", "CALLMARK_HOST": "0.0.0.0"})
 
 
 def test_the_emulator_limits_neither_answers_nor_calls() -> None:
@@ -156,7 +156,7 @@ def test_roles_have_one_spelling_and_are_handed_on() -> None:
 
 
 def test_processes_on_every_address_are_reached_on_loopback() -> None:
-    assert read_settings({"CALLMARK_ADMIN_HOST": "0.0.0.0"}).reached_admin_host == "127.0.0.1"  # noqa: S104 - no socket
+    assert read_settings({"CALLMARK_ADMIN_HOST": "0.0.0.0"}).reached_admin_host == "127.0.0.1"
     assert read_settings({"CALLMARK_ADMIN_HOST": "[::]"}).reached_admin_host == "::1"
     assert read_settings({"CALLMARK_ADMIN_HOST": "10.0.0.8"}).reached_admin_host == "10.0.0.8"
 

@@ -42,7 +42,7 @@ class Runner(ABC):
         assert (ended.code, ended.err) == (0, "")
         return ended.out
 
-    def json(self, *args: str) -> Any:  # noqa: ANN401 - whatever the command answers
+    def json(self, *args: str) -> Any:
         """The answer of a command that succeeds."""
         return json.loads(self.text(*args, "--json"))
 

@@ -35,7 +35,7 @@ async def listed(deps: Deps) -> Listed:
     return await make_listed(deps)
 
 
-async def run(here: Here, *args: str) -> Any:  # noqa: ANN401 - whatever the command answers
+async def run(here: Here, *args: str) -> Any:
     """The JSON of a command, which has a loop of its own."""
     return await asyncio.to_thread(here.json, *args)
 
@@ -48,7 +48,7 @@ def of(listed: Listed) -> tuple[str, ...]:
     return "--account", str(listed.account_id)
 
 
-async def make_campaign(here: Here, listed: Listed, *options: str) -> Any:  # noqa: ANN401 - as `run`
+async def make_campaign(here: Here, listed: Listed, *options: str) -> Any:
     command = ("campaign", "create", *of(listed), "--feature-set", str(listed.feature_set_id), "--name", "Check")
     return await run(here, *command, *options)
 

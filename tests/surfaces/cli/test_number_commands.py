@@ -48,7 +48,7 @@ def of(acme: Business) -> tuple[str, ...]:
     return ("--account", str(acme.account_id), "--feature-set", str(acme.feature_set_id))
 
 
-async def run(here: Here, *args: str) -> Any:  # noqa: ANN401 - whatever the command answers
+async def run(here: Here, *args: str) -> Any:
     """The JSON of a command, which has a loop of its own."""
     return await asyncio.to_thread(here.json, "number", *args)
 

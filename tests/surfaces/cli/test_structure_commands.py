@@ -35,7 +35,7 @@ def make_tree(here: Here, account: tuple[str, str]) -> dict[str, str]:
     return {"department": top, "operation": chosen, "process": process, "sub-process": sub["id"]}
 
 
-def make_set(here: Here, account: tuple[str, str], process: str, *more: str) -> Any:  # noqa: ANN401 - whatever the command answers
+def make_set(here: Here, account: tuple[str, str], process: str, *more: str) -> Any:
     return here.json("feature-set", "create", *account, "--process", process, "--name", "Default", *more)
 
 
@@ -95,7 +95,7 @@ def test_the_catalogue_is_listed_and_a_wrong_name_is_told(here: Here, account: t
 
 
 def test_the_library_keeps_to_the_rules(here: Here, account: tuple[str, str]) -> None:
-    def library(command: str, *args: str) -> Any:  # noqa: ANN401 - as above
+    def library(command: str, *args: str) -> Any:
         return here.json("structure", "call-reason", command, *args, *account)
 
     made = library("create", "--text", "Your parcel arrives today")

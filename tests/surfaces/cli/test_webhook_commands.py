@@ -44,7 +44,7 @@ def here(engines: Engines) -> Generator[Here]:
         yield made
 
 
-async def run(here: Here, *args: str) -> Any:  # noqa: ANN401 - whatever the command answers
+async def run(here: Here, *args: str) -> Any:
     """The JSON of a command, which has a loop of its own."""
     return await asyncio.to_thread(here.json, "webhook", *args)
 

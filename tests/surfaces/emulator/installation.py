@@ -36,7 +36,7 @@ class Installed(Struct):
     """Makes a connection for each request, so that both processes get some."""
     token_text: str = ""
 
-    async def control(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:  # noqa: ANN401 - whatever JSON there is
+    async def control(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:
         """An answer of the control API."""
         answer = await self.serve.client.request(method, f"{CONTROL}/{path}", json=body)
         assert answer.status_code == status, answer.text

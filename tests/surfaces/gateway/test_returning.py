@@ -119,7 +119,7 @@ async def test_a_number_that_moves_to_another_device_is_expected_back(deps: Deps
 
 
 @pytest.mark.parametrize("together", [True, False])
-async def test_a_stream_that_was_replaced_before_it_was_noted_is_not_the_newest(deps: Deps, together: bool) -> None:  # noqa: FBT001 - a parameter of the test
+async def test_a_stream_that_was_replaced_before_it_was_noted_is_not_the_newest(deps: Deps, together: bool) -> None:
     owner, gateway_id = await make_handset(deps, phone()), new_id()
     older, newer = new_id().hex, new_id().hex
     noted = [presence.note_opened(deps, gateway_id, owner.number, stream) for stream in (newer, older)]

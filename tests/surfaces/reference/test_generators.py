@@ -111,7 +111,7 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def parts(value: Any, path: str = "") -> list[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - any part of a document
+def parts(value: Any, path: str = "") -> list[tuple[str, dict[str, Any]]]:
     if isinstance(value, list):
         return [one for inside in value for one in parts(inside, path)]  # pyright: ignore[reportUnknownVariableType] - JSON is what it is
     if not isinstance(value, dict):

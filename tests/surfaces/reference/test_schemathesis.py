@@ -132,12 +132,12 @@ class Run(Struct):
         return case
 
 
-def fields_of(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+def fields_of(value: Any) -> dict[str, Any]:
     """The object itself, an empty one for anything else."""
     return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType] - JSON is what it is
 
 
-def elements_of(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON
+def elements_of(value: Any) -> list[Any]:
     """The array itself, an empty one for anything else."""
     return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType] - as above
 
@@ -251,7 +251,7 @@ def _operations() -> dict[str, Any]:
     return {operation.label: operation for operation in found}
 
 
-def _drawn(operation: Any, mode: GenerationMode) -> list[Case]:  # noqa: ANN401 - see Case
+def _drawn(operation: Any, mode: GenerationMode) -> list[Case]:
     cases: list[Case] = []
 
     @settings(

@@ -56,7 +56,7 @@ LEFT_ALONE = {"request_window"}
 """The table that counting a request writes to."""
 
 
-def _body_fields(kind: Any) -> Iterator[str]:  # noqa: ANN401 - any type that a body has
+def _body_fields(kind: Any) -> Iterator[str]:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         for one in msgspec.structs.fields(kind):
             yield one.encode_name
@@ -79,10 +79,10 @@ def _is_at_the_top(route: ApiRoute, field: str) -> bool:
     return field in {one.encode_name for one in msgspec.structs.fields(kind)}
 
 
-def body_of(route: ApiRoute, ids: World, field: str = "", id_: str = "") -> Any:  # noqa: ANN401 - any JSON
+def body_of(route: ApiRoute, ids: World, field: str = "", id_: str = "") -> Any:
     """The route's example with ids of the world, and another one in that field."""
 
-    def replaced(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    def replaced(value: Any) -> Any:
         match value:
             case dict():
                 return {

@@ -41,7 +41,7 @@ class WatchedDatabase(Database):
             with held.query_logger(self._note):
                 yield held
 
-    def _note(self, logged: Any) -> None:  # noqa: ANN401 - asyncpg's LoggedQuery has no types
+    def _note(self, logged: Any) -> None:
         if not _IS_ASYNCPGS(logged.query):
             self.statements.append(logged.query)
 

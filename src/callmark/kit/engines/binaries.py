@@ -167,9 +167,7 @@ def program_version(program: Path) -> tuple[int, ...]:
 @cache
 def _told_version(program: Path, _changed_at: int) -> tuple[int, ...]:
     """What the program said once, until it is another one. Raises OSError or LookupError when it does not run."""
-    result = subprocess.run(  # noqa: S603 - no shell, fixed argument
-        [program, "--version"], env=dict(ENVIRONMENT), capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([program, "--version"], env=dict(ENVIRONMENT), capture_output=True, text=True, check=False)
     found = re.search(r"[ v](\d+(?:\.\d+)*)", result.stdout)
     if not found:
         raise LookupError(program)

@@ -105,7 +105,7 @@ def spawn(  # noqa: PLR0913 - what a child needs, each named where it is given
     the thread that started it. Raises OSError.
     """
     streams = output if isinstance(output, Pipes) else Pipes(output, subprocess.STDOUT if output else None)
-    process = subprocess.Popen(  # noqa: S603 - programs of our own choosing, no shell
+    process = subprocess.Popen(
         [os.fspath(arg) for arg in argv],
         env=dict(env),
         user=owner.uid if owner else None,

@@ -56,7 +56,7 @@ class Tx(Protocol):
         self,
         query: LiteralString,
         *args: object,
-        timeout: float | None = None,  # noqa: ASYNC109 - asyncpg's own parameter
+        timeout: float | None = None,
     ) -> str:
         """Runs a statement; its command tag. `timeout` (seconds) is for one that may take longer than others."""
         ...
@@ -65,7 +65,7 @@ class Tx(Protocol):
         self,
         query: LiteralString,
         *args: object,
-        timeout: float | None = None,  # noqa: ASYNC109 - as above
+        timeout: float | None = None,
     ) -> list[Row]:
         """Runs a statement; all rows that it returns. `timeout` as above."""
         ...

@@ -50,7 +50,7 @@ class PostgresConnection(BareConnection):
         else:
             self.terminate()
 
-    async def _introspect_types(self, typeoids: Collection[int], timeout: float | None) -> _Described:  # noqa: ASYNC109 - asyncpg's own parameter
+    async def _introspect_types(self, typeoids: Collection[int], timeout: float | None) -> _Described:
         """Asyncpg calls it before a statement with types that the connection has not had."""
         wanted = frozenset(typeoids)
         if known := _known.get(wanted):

@@ -99,7 +99,7 @@ class Primary:
         self._looking: asyncio.Task[Host] | None = None
         self._looked_at = -math.inf
 
-    async def connect(self, dsn: str | None = None, *, timeout: float = 10.0, **options: Any) -> PostgresConnection:  # noqa: ASYNC109 - asyncpg's own options
+    async def connect(self, dsn: str | None = None, *, timeout: float = 10.0, **options: Any) -> PostgresConnection:
         """A connection to the primary, as `asyncpg.connect` makes it. Raises what that raises.
 
         asyncpg's own choice among hosts waits for the first until the time is up when that does not respond.
@@ -150,13 +150,13 @@ class Primary:
                 log.info("postgresql_password_read_again")
         return self.dsn != refused
 
-    async def _make(self, hosts: Sequence[Host], timeout: float, options: dict[str, Any]) -> PostgresConnection:  # noqa: ASYNC109 - as above
+    async def _make(self, hosts: Sequence[Host], timeout: float, options: dict[str, Any]) -> PostgresConnection:
         if len(hosts) > 1:
             return await self._to_primary(hosts, timeout, options)
         # one address, or what the environment names: asyncpg knows
         return await _connect(self.dsn, timeout=timeout, target_session_attrs=SessionAttribute.read_write, **options)
 
-    async def _to_primary(self, hosts: Sequence[Host], timeout: float, options: dict[str, Any]) -> PostgresConnection:  # noqa: ASYNC109 - as above
+    async def _to_primary(self, hosts: Sequence[Host], timeout: float, options: dict[str, Any]) -> PostgresConnection:
         if known := self._known:
             try:
                 made = await self._to(known, min(timeout, CONNECT_WITHIN_S), options)
@@ -168,7 +168,7 @@ class Primary:
                 made.terminate()  # another was found meanwhile
         return await self._to(await asyncio.shield(self._look_beside(hosts)), timeout, options)
 
-    async def _to(self, host: Host, timeout: float, options: dict[str, Any]) -> PostgresConnection:  # noqa: ASYNC109 - as above
+    async def _to(self, host: Host, timeout: float, options: dict[str, Any]) -> PostgresConnection:
         return await _connect(
             _without_hosts(self.dsn),
             host=host.name,

@@ -57,7 +57,7 @@ def group() -> None:
 @click.option("--survey", is_flag=True, help="Ask receivers for feedback.")
 @click.option("--phone-type", type=click.Choice(PhoneType, case_sensitive=False), default="verified", show_default=True)
 @operator
-async def create(  # noqa: PLR0913 - a parameter for each option
+async def create(
     deps: Deps,
     out: Output,
     account: AccountId,
@@ -138,7 +138,7 @@ async def show(deps: Deps, out: Output, id: FeatureSetId, account: AccountId) ->
     help="The phone type; can change only while no number is in it.",
 )
 @operator
-async def update(  # noqa: PLR0913 - a parameter for each option
+async def update(
     deps: Deps,
     out: Output,
     id: FeatureSetId,

@@ -106,7 +106,7 @@ async def show(deps: Deps, out: Output, id: LabelId, account: AccountId) -> None
 @click.option("--sub-category", type=int, help="A new sub-category (see `callmark label categories`).")
 @click.option("--default", "make_default", is_flag=True, help="Use this label when a pushed record names none.")
 @operator
-async def update(  # noqa: PLR0913 - a parameter for each option
+async def update(
     deps: Deps,
     out: Output,
     id: LabelId,

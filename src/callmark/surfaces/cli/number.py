@@ -87,7 +87,7 @@ group.add_command(number_proof.group)
 @click.option("--after", metavar="NUMBER", help="Show the page after this number.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @operator
-async def list_(  # noqa: PLR0913 - a parameter for each option
+async def list_(
     deps: Deps,
     out: Output,
     account: AccountId,
@@ -196,7 +196,7 @@ async def append(
 @dry_run_option
 @yes_option
 @operator
-async def rewrite(  # noqa: PLR0913 - a parameter for each option
+async def rewrite(
     deps: Deps,
     out: Output,
     file: BinaryIO,

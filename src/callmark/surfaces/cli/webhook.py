@@ -125,7 +125,7 @@ async def show(deps: Deps, out: Output, id: WebhookId, account: AccountId) -> No
 )
 @click.option("--stop-on-410/--retry-on-410", default=None, help="Whether a 410 answer stops a delivery.")
 @operator
-async def update(  # noqa: PLR0913 - a parameter for each option
+async def update(
     deps: Deps,
     out: Output,
     id: WebhookId,
@@ -231,7 +231,7 @@ async def test(deps: Deps, out: Output, id: WebhookId, account: AccountId, event
 @click.option("--after", type=click.UUID, metavar="ID", help="Show the page after this delivery.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @operator
-async def deliveries(  # noqa: PLR0913 - a parameter for each option
+async def deliveries(
     deps: Deps,
     out: Output,
     account: AccountId,

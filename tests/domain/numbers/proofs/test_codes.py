@@ -326,7 +326,7 @@ async def test_the_code_is_not_in_the_database(stage: Stage) -> None:
 
 
 def test_codes_are_spread_over_all_of_them() -> None:
-    keys = [Secret(f"{random.Random(seed).random():.18f}" * 2) for seed in range(3)]  # noqa: S311 - the same each time
+    keys = [Secret(f"{random.Random(seed).random():.18f}" * 2) for seed in range(3)]
     codes = {proof_codes.code_of(key, NumberCodeId(new_id())) for key in keys for _ in range(300)}
     assert len(codes) > 890
     assert {len(code) for code in codes} == {6}

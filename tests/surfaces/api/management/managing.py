@@ -73,19 +73,19 @@ class Manager(Struct, frozen=True):
             assert operation.request_misfits(msgspec.json.decode(content or b"{}")) == []
         return answer
 
-    async def get(self, path: str) -> Any:  # noqa: ANN401 - any JSON
+    async def get(self, path: str) -> Any:
         return self._good(await self.ask("GET", path))
 
-    async def post(self, path: str, body: object = None, status: int = 200) -> Any:  # noqa: ANN401 - any JSON
+    async def post(self, path: str, body: object = None, status: int = 200) -> Any:
         return self._good(await self.ask("POST", path, body), status)
 
-    async def create(self, path: str, body: object) -> Any:  # noqa: ANN401 - any JSON
+    async def create(self, path: str, body: object) -> Any:
         return await self.post(path, body, 201)
 
-    async def patch(self, path: str, body: object) -> Any:  # noqa: ANN401 - any JSON
+    async def patch(self, path: str, body: object) -> Any:
         return self._good(await self.ask("PATCH", path, body))
 
-    async def delete(self, path: str) -> Any:  # noqa: ANN401 - any JSON
+    async def delete(self, path: str) -> Any:
         return self._good(await self.ask("DELETE", path))
 
     async def refusal(self, method: str, path: str, body: object = None) -> tuple[int, str]:
@@ -101,7 +101,7 @@ class Manager(Struct, frozen=True):
         log = await log_of(self.deps, self.account_id)
         return [entry.action for entry in reversed(log) if entry.actor_email == "API key key"]
 
-    def _good(self, answer: httpx.Response, status: int = 200) -> Any:  # noqa: ANN401 - any JSON
+    def _good(self, answer: httpx.Response, status: int = 200) -> Any:
         assert answer.status_code == status, answer.text
         return answer.json()
 

@@ -39,7 +39,7 @@ def path_of(route: ApiRoute) -> str:
     return route.path.removeprefix(f"{BASE}/")
 
 
-def example_of(route: ApiRoute) -> Any:  # noqa: ANN401 - any JSON
+def example_of(route: ApiRoute) -> Any:
     assert route.doc
     return msgspec.to_builtins(route.doc.requests.get("Request")) if route.method in WITH_BODY else None
 

@@ -23,7 +23,7 @@ PATCHED = {
 """The paths that take a PATCH, and what they take that they also show."""
 
 
-async def _shown(alice: Manager, at: str) -> Any:  # noqa: ANN401 - any JSON
+async def _shown(alice: Manager, at: str) -> Any:
     """What is there; of a part of the structure, as its changes are answered."""
     kind, _, unit = at.partition("/")
     if kind not in {"departments", "processes"}:

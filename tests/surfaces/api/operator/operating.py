@@ -49,7 +49,7 @@ class Program(Struct, frozen=True):
             assert operation.request_misfits(msgspec.json.decode(content)) == []
         return answer
 
-    async def good(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON
+    async def good(self, method: str, path: str, body: object = None) -> Any:
         answer = await self.ask(method, path, body)
         assert answer.is_success, answer.text
         return answer.json()

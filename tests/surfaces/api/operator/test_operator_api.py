@@ -52,7 +52,7 @@ async def acme(deps: Deps) -> AccountId:
     return (await accounts.create_account(deps, "Acme Deliveries", by=SYSTEM)).id
 
 
-def limits_of(answer: Any) -> dict[str, tuple[int, bool]]:  # noqa: ANN401 - any JSON
+def limits_of(answer: Any) -> dict[str, tuple[int, bool]]:
     return {name: (one["value"], one["is_own"]) for name, one in answer["limits"].items()}
 
 

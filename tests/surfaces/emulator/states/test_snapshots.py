@@ -31,13 +31,13 @@ SEEDED = "919900000001"
 PATH = "/emulator/v1/snapshots"
 
 
-async def ask(emulator: Emulated, method: str, path: str, status: int = 200, body: object = None) -> Any:  # noqa: ANN401 - whatever JSON there is
+async def ask(emulator: Emulated, method: str, path: str, status: int = 200, body: object = None) -> Any:
     answer = await emulator.http.request(method, f"{PATH}{path}", json=body)
     assert answer.status_code == status, answer.text
     return answer.json() if answer.content else None
 
 
-async def label_names(deps: Deps, account: Any) -> list[str]:  # noqa: ANN401 - an AccountId
+async def label_names(deps: Deps, account: Any) -> list[str]:
     return [one.name for one in await labels.list_labels(deps, account)]
 
 
