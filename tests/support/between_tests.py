@@ -19,7 +19,7 @@ from callmark.kit.postgres.known_types import PostgresConnection
 from callmark.kit.postgres.primary import Primary
 
 _MOST = 3
-"""That rest with the same database and settings. The server takes 200 in all."""
+"""That rest with the same database and settings. The server takes 400 in all."""
 _WORN_AT = 40_000
 """Statements. A pool gives up a connection that has had 50,000."""
 

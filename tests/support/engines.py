@@ -30,6 +30,8 @@ TEMPLATE_WITH_DAYS = "callmark_template_days"
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 2 << 30  # noqa: S108 - not a fixed name in it
 _ONE_ROUND = "SELECT set_config(name, '1', false) FROM pg_settings WHERE name = 'scram_iterations'"
 _PASSWORD = re.compile("//[^:]+:([^@]+)@")
+CONNECTIONS = 400
+"""At the same time. Five workers have 140 open, most of them at rest."""
 SECRET_KEY = "made-up " * 4
 """The secret key of every installation of a test run."""
 
@@ -50,7 +52,7 @@ class RunningEngines:
 
     def __init__(self) -> None:
         self.directory = reachable_directory()
-        self._postgres = EmbeddedPostgres(self.directory / "data", durable=False)
+        self._postgres = EmbeddedPostgres(self.directory / "data", durable=False, connections=CONNECTIONS)
         self._nats = EmbeddedNats(self.directory / "data")
 
     def start(self) -> Engines:
