@@ -30,7 +30,7 @@ test: setup $(STAMP)/chromium $(STAMP)/debian ## Everything the tests need, then
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-inside test-e2e
 
 test-inside: setup $(STAMP)/debian ## All tests but those of pages and processes
-	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 5 --dist loadscope $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 5 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-e2e: setup $(STAMP)/chromium $(STAMP)/debian ## Tests of pages and processes
 	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) >$(STAMP)/e2e.log 2>&1; status=$$?; cat $(STAMP)/e2e.log; exit $$status

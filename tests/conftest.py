@@ -33,7 +33,10 @@ FIRST = "gw0"
 """The worker that imports the tests before the others."""
 COMPILED_WITHIN_S = 180.0
 """How long the others wait for that."""
-LEAN = Path(__file__).parent / "lean"
+HERE = Path(__file__).parent
+LEAN = HERE / "lean"
+BUSY = ("domain", "passport", "record_rules", "surfaces/api", "surfaces/console", "surfaces/stir", "tables")
+"""They come last: who waits leaves the processors to the tests of pages, which run beside the first ones."""
 
 # How long an example takes tells of the machine's load, not of the code. The same examples in every run of the suite:
 # what `make models` finds is written down as a test.
@@ -93,15 +96,22 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuses plain functions that use coroutine fixtures: they fail when they are the first who want one.
+    """Lets those begin that wait much, and refuses plain functions that use coroutine fixtures.
 
-    The order is random, and a fixture of a module that failed once fails for all of its tests.
+    These fail when they are the first who want one. The order is random, and a fixture of a module that failed once
+    fails for all of its tests.
     """
+    items.sort(key=lambda item: not item.path.is_relative_to(HERE / "e2e") and _is_busy(item.path))
     for item in items:
         if isinstance(item, pytest.Function) and not _is_coroutine(item.obj):
             for name, defined in vars(item)["_fixtureinfo"].name2fixturedefs.items():
                 if any(_is_coroutine(one.func) for one in defined):
                     raise pytest.UsageError(f"{item.nodeid} has to be a coroutine: its fixture {name} is one")
+
+
+def _is_busy(path: Path) -> bool:
+    """Whether a file's tests use a processor for most of their time, and wait for no other process."""
+    return any(path.is_relative_to(HERE / name) for name in BUSY)
 
 
 def _is_coroutine(function: Any) -> bool:
