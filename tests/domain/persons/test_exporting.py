@@ -102,6 +102,15 @@ async def test_a_day_that_is_dropped_meanwhile_has_nothing_to_export_or_erase(de
         assert await queries.lock_rows(tx, day, NUMBER, range(1)) == []
 
 
+async def test_a_table_that_another_replaced_meanwhile_is_searched(deps: Deps) -> None:
+    async with deps.db.transaction() as tx:
+        await tx.execute("CREATE TABLE note (text text); CREATE TABLE other (text text, about text)")
+        names = [name for name in await table_queries.select_names(tx) if name.of_table == "note"]
+        await tx.execute("DROP TABLE note; ALTER TABLE other RENAME TO note")
+        (found,) = await table_queries.select_tables(tx, names)
+    assert found.every_column == ("text", "about")
+
+
 async def test_the_end_is_noted_though_starlette_cancels_whatever_waits_when_a_browser_hangs_up(deps: Deps) -> None:
     await put_everywhere(deps, NUMBER)
     hung_up = asyncio.Event()

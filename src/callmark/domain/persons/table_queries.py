@@ -12,7 +12,7 @@ _CAN_HOLD_ONE: LiteralString = """a.attrelid = c.oid AND a.attnum > 0 AND NOT a.
   AND a.atttypid IN ('text'::regtype, 'json'::regtype, 'jsonb'::regtype, 'bytea'::regtype, 'text[]'::regtype)
   AND (a.atttypid <> 'bytea'::regtype OR a.attname = ANY ($1::text[]))"""
 _NAMES: LiteralString = f"""
-SELECT c.oid, n.nspname AS namespace, c.relname AS name, coalesce(p.relname, c.relname) AS of_table,
+SELECT n.nspname AS namespace, c.relname AS name, coalesce(p.relname, c.relname) AS of_table,
   EXISTS (SELECT FROM pg_partitioned_table d WHERE d.partdefid = c.oid) AS is_rest
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent
@@ -20,7 +20,7 @@ WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname IN (current_sche
   AND EXISTS (SELECT FROM pg_attribute a WHERE {_CAN_HOLD_ONE})
 """
 _TABLES: LiteralString = f"""
-SELECT c.oid, (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::bigint AS blocks,
+SELECT asked.name, (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::bigint AS blocks,
   (pg_table_size(c.oid) / current_setting('block_size')::bigint)::bigint AS size,
   ARRAY(SELECT DISTINCT k.attname::text FROM pg_index i JOIN pg_attribute k ON k.attrelid = c.oid
     AND k.attnum = ANY (i.indkey) WHERE i.indrelid = c.oid AND i.indisunique) AS keys,
@@ -28,7 +28,8 @@ SELECT c.oid, (pg_relation_size(c.oid) / current_setting('block_size')::bigint):
     ORDER BY o.attnum) AS every_column,
   array_agg(a.attname::text ORDER BY a.attnum) AS columns,
   array_agg(format_type(a.atttypid, NULL) ORDER BY a.attnum) AS types
-FROM pg_class c JOIN pg_attribute a ON {_CAN_HOLD_ONE} WHERE c.oid = ANY ($2::oid[]) GROUP BY c.oid
+FROM unnest($2::text[]) AS asked (name) JOIN pg_class c ON c.oid = to_regclass(asked.name)
+JOIN pg_attribute a ON {_CAN_HOLD_ONE} GROUP BY asked.name, c.oid
 """
 
 
@@ -43,7 +44,6 @@ class TableName(Struct, frozen=True):
     of_table: str
     is_rest: bool
     name: LiteralString
-    oid: int
 
 
 class SearchedTable(Struct, frozen=True):
@@ -76,7 +76,6 @@ async def select_names(tx: Tx) -> list[TableName]:
             row["of_table"],
             row["is_rest"],
             own_names(f'"{row["namespace"]}"."{row["name"]}"'),
-            row["oid"],
         )
         for row in await tx.fetch(_NAMES, list(READABLE_BYTES))
         if row["of_table"] not in KEPT
@@ -85,9 +84,10 @@ async def select_names(tx: Tx) -> list[TableName]:
 
 
 async def select_tables(tx: Tx, names: Sequence[TableName]) -> list[SearchedTable]:
-    """The tables of these names, without those that were dropped since. Their sizes are on disk: ask for a few."""
-    found = {row["oid"]: row for row in await tx.fetch(_TABLES, list(READABLE_BYTES), [one.oid for one in names])}
-    return [_table(one, found[one.oid]) for one in names if one.oid in found]
+    """The tables that have these names now, without those that were dropped. Their sizes are on disk: ask for a few."""
+    rows = await tx.fetch(_TABLES, list(READABLE_BYTES), [one.name for one in names])
+    found = {row["name"]: row for row in rows}
+    return [_table(one, found[one.name]) for one in names if one.name in found]
 
 
 def _table(named: TableName, row: Row) -> SearchedTable:
