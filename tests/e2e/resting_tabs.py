@@ -21,6 +21,8 @@ _PRESSED_LATER = """{
 }"""
 """A test presses nothing before the scripts of a page have run: nobody is as quick."""
 _FORGET = "() => { localStorage.clear(); sessionStorage.clear(); window.name = ''; }"
+_SAY_ALL = "() => new Promise(said => setTimeout(said))"
+"""What the browser says of the page before the answer is heard before it."""
 _PAGE = """bring_to_front check click close content dblclick dispatch_event emulate_media evaluate evaluate_handle
     expect_console_message expect_download expect_event expect_file_chooser expect_navigation
     expect_request expect_request_finished expect_response fill focus get_attribute get_by_alt_text
@@ -81,6 +83,8 @@ def is_resting(context: BrowserContext) -> bool:
 
 def rest(tab: Tab) -> None:
     """Takes back what a test did to the tab, so that the next may take it; closes it if that is not sure."""
+    with suppress(Error):
+        tab.page.evaluate("0" if tab.is_spent else _SAY_ALL)  # a clock that was stopped lets no time pass
     tab.complain = _say_nothing
     with suppress(Error):
         if len(_resting) < _MAY_REST and _can_rest(tab):

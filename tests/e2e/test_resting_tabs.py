@@ -103,16 +103,23 @@ def test_a_tab_with_what_only_its_end_takes_back_is_closed(tabs: Tabs) -> None:
         assert page.is_closed(), name
 
 
+def test_a_fault_of_a_page_at_the_end_of_a_test_is_heard(tabs: Tabs) -> None:
+    page = tabs.open(PATH)
+    page.evaluate("setTimeout(() => { throw new Error('late') })")
+    tabs.close()
+    assert tabs.complaints == ["error: late"]
+    tabs.complaints.clear()
+
+
 @pytest.mark.parametrize("path", [PATH, "/emulator"])
 def test_what_was_on_its_way_when_a_test_ended_is_nobodys_complaint(tabs: Tabs, path: str) -> None:
     page = tabs.open(path)
     page.evaluate("setInterval(() => { console.error('left'); fetch('/nothing'); }, 1)")
     page.wait_for_event("console")
-    heard = len(tabs.complaints)
     tabs.close()
-    assert len(tabs.complaints) == heard
+    heard = len(tabs.complaints)
     other = Tabs(tabs.browser, tabs.base_url)
     assert other.open(path) is page
     other.close()
-    assert other.complaints == []
+    assert (len(tabs.complaints), other.complaints) == (heard, [])
     tabs.complaints.clear()
