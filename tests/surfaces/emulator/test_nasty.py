@@ -78,9 +78,9 @@ def filled(path: str, segment: str) -> str:
 
 
 @pytest.fixture
-async def attacked(emulator: Emulated) -> AsyncGenerator[Attacked]:
-    url = f"http://127.0.0.1:{emulator.port}"
-    routes = [one for one in EmulatorRoutes(emulator.deps).routes if isinstance(one, Route)]
+async def attacked(magic_emulator: Emulated) -> AsyncGenerator[Attacked]:
+    url = f"http://127.0.0.1:{magic_emulator.port}"
+    routes = [one for one in EmulatorRoutes(magic_emulator.deps).routes if isinstance(one, Route)]
     async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         yield Attacked(http, url, routes)
 
