@@ -183,7 +183,8 @@ async def test_a_migration_waits_in_short_turns_so_that_others_pass_and_runs_onc
             await waited.wait()
         assert [step.number for step in await migrating] == list(range(19, head() + 1))
     since = "" if is_hidden else r", for \d+ s"
-    assert re.fullmatch(rf"0019 waits for locks of callmark backup \(process \d+{since}\)", told[0])
+    # The writer may be named too: its change holds its lock for a moment after it has waited for the migration.
+    assert re.match(rf"0019 waits for locks of (.+, )?callmark backup \(process \d+{since}\)(, .+)?$", told[0])
     assert told[-1] == f"{head():04d} {migrations()[-1].phase} {migrations()[-1].name}"
 
 
