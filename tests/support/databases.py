@@ -57,7 +57,9 @@ _SHAPE: LiteralString = (
     " WHERE d.datname = current_database()"
 )
 """For each catalog its rows and those younger than a transaction; then what VACUUM and ANALYZE write, and settings."""
-_TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname"
+TABLES: LiteralString = (
+    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname"
+)
 _SEQUENCES = "SELECT seqrelid::regclass::text AS name, seqstart FROM pg_sequence WHERE seqrelid >= 16384 ORDER BY 1"
 _OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -77,7 +79,7 @@ class Emptying(Struct, frozen=True):
     @classmethod
     async def of(cls, tx: Tx) -> Self:
         """Of a database that nobody has used yet."""
-        tables: list[LiteralString] = [own_names(row["relname"]) for row in await tx.fetch(_TABLES)]
+        tables: list[LiteralString] = [own_names(row["relname"]) for row in await tx.fetch(TABLES)]
         deletes = ", ".join(f'of_{table} AS (DELETE FROM "{table}")' for table in tables)
         restarts = [f"setval('{row['name']}', {row['seqstart']}, false)" for row in await tx.fetch(_SEQUENCES)]
         written: dict[LiteralString, str | None] = {}

@@ -10,6 +10,7 @@ from typing import Generic, LiteralString, TypeVar
 
 import msgspec
 from msgspec import Struct
+from tests.support.databases import TABLES
 
 from callmark.domain.ids import AccountId
 from callmark.kit.ids import new_id
@@ -17,7 +18,6 @@ from callmark.kit.postgres.database import Tx, own_names
 
 _Made = TypeVar("_Made")
 
-_TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname"
 _ID = re.compile(r'"id":"([0-9a-f-]{36})"')
 _INSTANT = re.compile(r'"\d{4}-\d\d-\d\dT[^"]*"')
 
@@ -48,7 +48,7 @@ class RowsAgain(Struct, Generic[_Made], frozen=True):
 async def rows_of(tx: Tx, account_id: AccountId, made: _Made) -> RowsAgain[_Made]:
     """What an account has by now, all of which was written at the same moment."""
     found: dict[LiteralString, str] = {}
-    for row in await tx.fetch(_TABLES):
+    for row in await tx.fetch(TABLES):
         table = own_names(row["relname"])
         text = await tx.fetchval(f'SELECT json_agg(t)::text FROM "{table}" t WHERE t::text ~ $1', str(account_id))
         found |= {table: text} if text else {}
