@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -171,24 +171,14 @@ class Tabs(Struct):
     away: bool = False
     _open: list[resting_tabs.Tab] = field(default_factory=list[resting_tabs.Tab])
 
-    def open(
-        self,
-        path: str,
-        *,
-        width: int = 1200,
-        dark: bool = False,
-        cookies: Sequence[Any] = (),
-        before: Callable[[Page], None] | None = None,
-    ) -> Page:
-        """A tab on `path`, with these cookies. `before`: what is done to it before it loads its first page."""
+    def open(self, path: str, *, width: int = 1200, dark: bool = False, cookies: Sequence[Any] = ()) -> Page:
+        """A tab on `path`, with these cookies."""
         tab = resting_tabs.opened(self.browser, self.base_url, self._complain)
         self._open.append(tab)
         page = tab.page
         resting_tabs.looks(page, width=width, dark=dark)
         if cookies:
             page.context.add_cookies(cookies)
-        if before:
-            before(page)
         page.goto(path)
         return page
 

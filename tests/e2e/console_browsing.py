@@ -81,15 +81,29 @@ class ConsoleTabs(Struct):
     tabs: Tabs
 
     def signed_in(
-        self, role: str = "admin", path: str = "/console", *, account: int = 0, width: int = 1280, **options: Any
+        self,
+        role: str = "admin",
+        path: str = "/console",
+        *,
+        account: int = 0,
+        width: int = 1280,
+        before: Callable[[Page], None] | None = None,
+        **options: Any,
     ) -> Page:
-        """A tab on `path`, signed in as the account's first member of that role, or as the `operator`."""
+        """A tab on `path`, signed in as the account's first member of that role, or as the `operator`.
+
+        `before`: what is done to the tab before it loads `path`, and after it has signed in where it must.
+        """
         who = self.member(role, account)
         key = self.tabs.base_url, who["email"]
         page = self.tabs.open(path, width=width, cookies=_sessions.get(key, ()), **options)
-        if "/console/sign-in" in page.url:  # the first time, or a test has ended the session
+        signs_in = "/console/sign-in" in page.url  # the first time, or a test has ended the session
+        if signs_in:
             sign_in(page, who["email"], who["password"])
             _sessions[key] = page.context.cookies()
+        if before:
+            before(page)
+        if before or signs_in:
             page.goto(path)
         return page
 
