@@ -51,9 +51,9 @@ _resting: list[Tab] = []
 
 
 def opened(browser: Browser, base_url: str, complain: Complain) -> Tab:
-    """A tab that has rested, or a new one. It is empty, has no cookies, and is not on any page."""
+    """The tab that has rested last, or a new one. It is empty, has no cookies, and is not on any page."""
     base_url = base_url.rstrip("/")
-    for tab in _resting:
+    for tab in reversed(_resting):
         if (tab.page.context.browser, tab.base_url) == (browser, base_url) and not tab.page.is_closed():
             _resting.remove(tab)
             tab.complain = complain
@@ -86,13 +86,15 @@ def rest(tab: Tab) -> None:
     with suppress(Error):
         tab.page.evaluate("0" if tab.is_spent else _SAY_ALL)  # a clock that was stopped lets no time pass
     tab.complain = _say_nothing
+    leaves: Tab | None = tab
     with suppress(Error):
-        if len(_resting) < _MAY_REST and _can_rest(tab):
+        if _can_rest(tab):
             _reset(tab)
             _resting.append(tab)
-            return
-    with suppress(Error):
-        tab.page.context.close()
+            leaves = _resting.pop(0) if len(_resting) > _MAY_REST else None
+    if leaves:
+        with suppress(Error):
+            leaves.page.context.close()
 
 
 @contextmanager
