@@ -101,7 +101,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     These fail when they are the first who want one. The order is random, and a fixture of a module that failed once
     fails for all of its tests.
     """
-    items.sort(key=lambda item: not item.path.is_relative_to(HERE / "e2e") and _is_busy(item.path))
+    items.sort(key=lambda item: _is_busy(item.path))
     for item in items:
         if isinstance(item, pytest.Function) and not _is_coroutine(item.obj):
             for name, defined in vars(item)["_fixtureinfo"].name2fixturedefs.items():
@@ -109,6 +109,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                     raise pytest.UsageError(f"{item.nodeid} has to be a coroutine: its fixture {name} is one")
 
 
+@functools.cache
 def _is_busy(path: Path) -> bool:
     """Whether a file's tests use a processor for most of their time, and wait for no other process."""
     return any(path.is_relative_to(HERE / name) for name in BUSY)

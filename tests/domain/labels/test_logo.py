@@ -4,6 +4,7 @@ import contextlib
 import io
 import struct
 import zlib
+from itertools import product
 from typing import Any
 
 import pytest
@@ -114,20 +115,19 @@ def test_data_beyond_the_announced_pixels_is_not_unpacked_into_memory() -> None:
     assert pixels_of(kept).getpixel((199, 199)) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"prVt"])
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"comment\0\0" + zlib.compress(b"x" * 20_000_000),
-        b"comment\0\1\0en\0\0" + zlib.compress(b"x" * 20_000_000),
-        b"comment\0\0" + zlib.compress(b"x" * 2_000_000)[:-9],
-        b"",
-        b"\xff",
-    ],
-)
-def test_what_is_thrown_away_cannot_refuse_a_file(kind: bytes, data: bytes) -> None:
+def test_what_is_thrown_away_cannot_refuse_a_file() -> None:
+    packed = zlib.compress(b"x" * 20_000_000)
+    contents = {
+        "20 MB": b"comment\0\0" + packed,
+        "20 MB of a language": b"comment\0\1\0en\0\0" + packed,
+        "cut off": b"comment\0\0" + zlib.compress(b"x" * 2_000_000)[:-9],
+        "nothing": b"",
+        "one byte": b"\xff",
+    }
     bare = raw_png(200, 200, 8, RGB, (b"\0" + b"\x80\x40\x20" * 200) * 200)
-    assert clean_logo(bare[:33] + chunk(kind, data) + bare[33:]) == clean_logo(bare)
+    kept = clean_logo(bare)
+    for kind, (name, data) in product([b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"prVt"], contents.items()):
+        assert clean_logo(bare[:33] + chunk(kind, data) + bare[33:]) == kept, (kind, name)
 
 
 def test_a_checksum_of_what_is_thrown_away_does_not_matter() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable
+from functools import cache
 from typing import Any
 
 from aiohttp import web
@@ -12,7 +13,11 @@ from tests.domain.webhooks.receiving import Received
 
 from callmark.passport.encoding import from_base64url
 
-KEY = rsa.generate_private_key(65537, 2048)
+
+@cache
+def account_key() -> rsa.RSAPrivateKey:
+    """Of the service account that the stand-in for Google knows."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 class FakeFcm(Struct):
@@ -63,12 +68,14 @@ def check_assertion(assertion: str, url: str) -> None:
     assert (told["iss"], told["aud"]) == ("callmark@ring-app.example", f"{url}/token")
     assert told["exp"] - told["iat"] == 3600
     signed, proof = f"{head}.{claims}".encode(), from_base64url(signature, "signature")
-    KEY.public_key().verify(proof, signed, padding.PKCS1v15(), hashes.SHA256())
+    account_key().public_key().verify(proof, signed, padding.PKCS1v15(), hashes.SHA256())
 
 
 def credentials(url: str) -> dict[str, str]:
-    pem = KEY.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
+    pem = (
+        account_key()
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
     about = {"type": "service_account", "project_id": "ring-app", "client_email": "callmark@ring-app.example"}
     return about | {"private_key": pem, "token_uri": f"{url}/token"}
