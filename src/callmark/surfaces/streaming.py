@@ -1,19 +1,27 @@
 """Answers of Starlette that are sent while they are made."""
 
+from asyncio import sleep
+
 from starlette.responses import StreamingResponse
-from starlette.types import Send
+from starlette.types import Message, Send
 
 
 class Streaming(StreamingResponse):
-    """Starlette's, which also ends what it sends from, once nobody reads on.
+    """Starlette's, which also ends what it sends from, once nobody reads on, and lets others have a turn in between.
 
-    Else a generator's `finally` runs when the garbage is collected.
+    Else a generator's `finally` runs when the garbage is collected. And to a reader who is fast enough nothing waits:
+    each piece would follow the one before, and no other request of the process would be answered until the end.
     """
 
     async def stream_response(self, send: Send) -> None:
         """Sends part after part."""
+
+        async def send_in_turn(message: Message) -> None:
+            await send(message)
+            await sleep(0)
+
         try:
-            await super().stream_response(send)
+            await super().stream_response(send_in_turn)
         finally:
             close = getattr(self.body_iterator, "aclose", None)
             if close is not None:

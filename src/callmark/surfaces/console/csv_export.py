@@ -1,10 +1,16 @@
-"""How browsers save files of CSV."""
+"""How browsers save files of CSV, and long ones in pieces."""
 
 import unicodedata
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from itertools import islice
 from urllib.parse import quote
+
+from callmark.tables.written import sheet
 
 _LONGEST_OWNER = 50
 """In a file's name, of which systems take 255 bytes."""
+LINES_AT_ONCE = 500
+"""What is written before others have a turn: a few milliseconds."""
 
 
 def headers_of(name: str, owner: str) -> dict[str, str]:
@@ -14,3 +20,11 @@ def headers_of(name: str, owner: str) -> dict[str, str]:
     if full.isascii():
         return {"Content-Disposition": f'attachment; filename="{full}"'}
     return {"Content-Disposition": f"attachment; filename=\"{name}.csv\"; filename*=UTF-8''{quote(full)}"}
+
+
+async def csv_pieces(names: Sequence[str], rows: Iterable[Sequence[object]]) -> AsyncGenerator[str]:
+    """A header and rows as CSV, for `Streaming`."""
+    yield sheet([names])
+    left = iter(rows)
+    while piece := list(islice(left, LINES_AT_ONCE)):
+        yield sheet(piece)

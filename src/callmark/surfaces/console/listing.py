@@ -4,7 +4,7 @@ Source: contract, section 12.3 ("Manage Listing"), D24.
 """
 
 from asyncio import to_thread
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec import Struct
@@ -24,7 +24,7 @@ from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.confirm import CHANGED, SEEN, Confirm, confirmed
-from callmark.surfaces.console.csv_export import headers_of
+from callmark.surfaces.console.csv_export import csv_pieces, headers_of
 from callmark.surfaces.console.list_files import (
     LARGEST_LIST_BYTES,
     ListFile,
@@ -42,9 +42,7 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, Gone, whole_number
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.streaming import Streaming
-from callmark.tables.written import sheet
 
-_CSV_LINES = 1_000
 _RECENT, _REJECTED_SHOWN, _EXAMPLES = 10, 500, 5
 _KINDS = ("done", "gone", "kept", "refused")
 
@@ -145,13 +143,8 @@ async def download_rejected(request: ConsoleRequest) -> Response:
     except InvalidInput:
         return request.go(f"{_at(one.id)}/listing/{file.id}")
     headers = headers_of("rejected-lines", one.name)
-    return Streaming(_csv(rejected), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-async def _csv(rejected: list[Rejected]) -> AsyncGenerator[str]:
-    yield sheet([("line", "text", "why")])
-    for at in range(0, len(rejected), _CSV_LINES):
-        yield sheet((one.line, one.text, one.why) for one in rejected[at : at + _CSV_LINES])
+    lines = csv_pieces(("line", "text", "why"), ((one.line, one.text, one.why) for one in rejected))
+    return Streaming(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 async def _preview(request: ConsoleRequest, file: PreviewedFile, form: Form, status: int = 200) -> Response:

@@ -11,10 +11,11 @@ from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.csv_export import csv_pieces
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
 from callmark.surfaces.console.route import get, post
-from callmark.tables.written import sheet
+from callmark.surfaces.streaming import Streaming
 
 LIST = "/console/operator/proofs"
 _LIST_NAME = "the requests that wait"
@@ -60,8 +61,8 @@ async def numbers(request: ConsoleRequest) -> Response:
     request_id = request.id(ProofRequestId)
     found = await proofs.numbers_of(request.deps, request_id)
     headers = {"Content-Disposition": f'attachment; filename="numbers-{request_id}.csv"'}
-    rows = [("phone_number", "proof"), *found]
-    return Response(sheet(rows), media_type="text/csv; charset=utf-8", headers=headers)
+    lines = csv_pieces(("phone_number", "proof"), found)
+    return Streaming(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 async def ask_approve(request: ConsoleRequest) -> Page:

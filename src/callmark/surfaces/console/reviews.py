@@ -14,10 +14,11 @@ from callmark.domain.stale_confirmations import digest_of
 from callmark.kit.errors import ChangedMeanwhile, Conflict, InvalidInput, NotFound
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import SEEN, Confirm, confirmed
+from callmark.surfaces.console.csv_export import csv_pieces
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, Gone
 from callmark.surfaces.console.route import get, post
-from callmark.tables.written import sheet
+from callmark.surfaces.streaming import Streaming
 
 LIST = "/console/operator/reviews"
 _MOST = 100
@@ -64,8 +65,8 @@ async def numbers(request: ConsoleRequest) -> Response:
     except NotFound as exc:
         raise _gone(exc) from exc
     headers = {"Content-Disposition": f'attachment; filename="numbers-{job_id}.csv"'}
-    rows = [("phone_number",), *((number,) for number in found)]
-    return Response(sheet(rows), media_type="text/csv; charset=utf-8", headers=headers)
+    lines = csv_pieces(("phone_number",), ((number,) for number in found))
+    return Streaming(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 async def ask_approve(request: ConsoleRequest) -> Page:

@@ -1,0 +1,40 @@
+"""What is sent while it is made: in small pieces, and others have a turn after each."""
+
+from asyncio import create_task, sleep
+from collections.abc import AsyncGenerator
+from itertools import groupby
+
+from starlette.types import Message
+
+from callmark.surfaces.console.csv_export import LINES_AT_ONCE, csv_pieces
+from callmark.surfaces.streaming import Streaming
+
+
+async def test_others_have_a_turn_after_each_piece_however_fast_its_reader_is() -> None:
+    heard: list[str] = []
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        for _ in range(5):
+            heard.append("piece")
+            yield b"x"
+
+    async def send(_: Message) -> None:
+        """Takes it at once, as a connection does whose reader is fast."""
+
+    async def others() -> None:
+        while True:
+            heard.append("others")
+            await sleep(0)
+
+    beside = create_task(others())
+    await Streaming(pieces()).stream_response(send)
+    beside.cancel()
+    assert heard.count("piece") == 5
+    assert [name for name, of in groupby(heard) if name == "piece" and len(list(of)) > 1] == []
+
+
+async def test_a_long_list_is_written_in_pieces_of_so_many_lines() -> None:
+    count = 2 * LINES_AT_ONCE + 1
+    pieces = [one async for one in csv_pieces(("line", "why"), ((at, "not a number") for at in range(count)))]
+    assert [one.count("\n") for one in pieces] == [1, LINES_AT_ONCE, LINES_AT_ONCE, 1]
+    assert "".join(pieces).splitlines()[::count] == ["line,why", f"{count - 1},not a number"]
