@@ -15,6 +15,7 @@ from callmark.surfaces.metrics import describe
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/callmark.json").read_text())
 PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
+_WINDOW, _INSTALLATION = "$__rate_interval", 'job="$job"'
 _OF_PROMETHEUS = {"job", "instance", "le"}
 _KNOWN = {one.name: {*one.labels, *_OF_PROMETHEUS} for one in describe()}
 
@@ -42,7 +43,7 @@ def named(query: str) -> set[str]:
 
 
 def test_each_query_is_promql(tmp_path: Path) -> None:
-    rules = [{"record": f"panel:{number}", "expr": query} for number, query in enumerate(QUERIES)]
+    rules = [{"record": f"panel:{n}", "expr": query.replace(_WINDOW, "5m")} for n, query in enumerate(QUERIES)]
     file = tmp_path / "queries.yml"  # JSON is YAML
     file.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
     done = subprocess.run([PROMTOOL, "check", "rules", file], capture_output=True, text=True, check=False)
@@ -55,6 +56,8 @@ def test_each_query_names_metrics_and_labels_that_there_are(query: str) -> None:
     metrics = named(query)
     assert metrics
     assert metrics <= _KNOWN.keys()
+    assert len(re.findall(r"\b(?:callmark|process)_\w+", query)) == query.count(f"{{{_INSTALLATION}")
+    assert set(re.findall(r"\[(.*?)\]", query)) <= {_WINDOW, "1h"}  # a fixed one leaves gaps between far points
     labels = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", query) for label in group.split(",")}
     labels |= set(re.findall(r"(\w+)(?:=~|!=|=)\"", query))
     assert labels <= set().union(*(_KNOWN[name] for name in metrics))
@@ -63,6 +66,11 @@ def test_each_query_names_metrics_and_labels_that_there_are(query: str) -> None:
 def test_each_metric_of_callmark_that_moves_is_on_it() -> None:
     shown = {name for query in QUERIES for name in named(query)}
     assert {name for name in _KNOWN if name.startswith("callmark_")} - shown == NOT_ON_THE_DASHBOARD.keys()
+
+
+def test_the_installation_is_chosen_among_the_jobs_that_are_scraped() -> None:
+    chosen = {one["name"]: one for one in DASHBOARD["templating"]["list"]}["job"]
+    assert chosen["query"]["query"] == chosen["definition"] == "label_values(callmark_build_info, job)"
 
 
 def test_panels_do_not_overlap_and_each_has_its_unit() -> None:
