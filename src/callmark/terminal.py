@@ -1,4 +1,7 @@
-"""What a command prints: tables and lists for people, JSON with stable keys for programs."""
+"""What a command prints: tables and lists for people, JSON with stable keys for programs.
+
+What draws tables is imported where there is one to draw: it takes a tenth of the time in which a command starts.
+"""
 
 import json
 import re
@@ -10,9 +13,6 @@ from textwrap import indent
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from callmark.instants import iso_ms
 
@@ -40,7 +40,10 @@ class Output:
         elif not rows:
             click.echo(empty)
         else:
-            _print(_table(rows, columns), None if sys.stdout.isatty() else _UNBOUNDED)
+            from callmark.terminal_tables import table_lines
+
+            texts = [{column: _shown(row[column]) for column in columns} for row in rows]
+            _echo(table_lines(texts, columns, None if sys.stdout.isatty() else _UNBOUNDED))
 
     def stream(self, rows: Iterable[Row]) -> None:
         """The JSON of `rows` for any number of them: each is written before the next is read."""
@@ -57,7 +60,10 @@ class Output:
             return
         if said:
             click.echo(said)
-        _print(_list(item), _UNBOUNDED)  # a secret or an address is copied whole
+        from callmark.terminal_tables import list_lines
+
+        texts = {key: _shown(value) for key, value in item.items()}
+        _echo(list_lines(texts, _UNBOUNDED))  # a secret or an address is copied whole
         if after:
             click.echo(after)
 
@@ -111,10 +117,9 @@ def is_obeyed(character: str) -> bool:
     return unicodedata.category(character) in _OBEYED or character in _TURNS_ROUND
 
 
-def _shown(value: object) -> Text:
-    """The value as people read it; nothing in it is taken for markup, or obeyed by the terminal."""
-    words = printable(_words(value))
-    return Text(words) if words else Text("-", style="dim")
+def _shown(value: object) -> str:
+    """The value as people read it; nothing in it is obeyed by the terminal."""
+    return printable(_words(value))
 
 
 def _words(value: object) -> str:
@@ -133,30 +138,6 @@ def _words(value: object) -> str:
             return str(value)
 
 
-def _table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
-    """A table whose ids and phone numbers stay whole however narrow the terminal is; the rest folds."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        whole = column == "id" or column.endswith(("_id", "_number", "_at"))
-        widest = max(len(_shown(row[column])) for row in rows) if whole else None
-        table.add_column(column.replace("_", " "), no_wrap=whole, min_width=widest, overflow="fold")
-    for row in rows:
-        table.add_row(*(_shown(row[column]) for column in columns))
-    return table
-
-
-def _list(item: Row) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(style="dim")
-    table.add_column()
-    for key, value in item.items():
-        table.add_row(key.replace("_", " "), _shown(value))
-    return table
-
-
-def _print(table: Table, width: int | None) -> None:
-    console = Console(width=width, highlight=False)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
+def _echo(lines: Iterable[str]) -> None:
+    for line in lines:
         click.echo(line.rstrip())

@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from callmark.client.environment import Environment
+
+if TYPE_CHECKING:  # a bar is drawn at a terminal only, and what draws it takes a tenth of a command's start
+    from rich.progress import Progress
 
 T = TypeVar("T")
 _LINE_EVERY_S = 10.0
@@ -18,7 +19,7 @@ _LINE_EVERY_S = 10.0
 class Meter:
     """How far something is; `total` None if nobody knows."""
 
-    def __init__(self, what: str, total: int | None, bar: Progress | None) -> None:
+    def __init__(self, what: str, total: int | None, bar: "Progress | None") -> None:
         self._what = what
         self._total = total
         self._bar = bar
@@ -54,6 +55,9 @@ def meter(what: str, total: int | None = None, *, beside_output: bool = False) -
     if not sys.stderr.isatty() or (beside_output and sys.stdout.isatty()):
         yield Meter(what, total, None)
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     after = (TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     with Progress(*columns, *after, console=Console(stderr=True), transient=True) as bar:
