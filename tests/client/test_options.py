@@ -1,9 +1,8 @@
-"""Where a client's options come from; profiles; copies."""
+"""What a client's options may be, and copies with others."""
 
 import asyncio
 import logging
 import ssl
-import stat
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,141 +10,16 @@ from typing import Any
 import certifi
 import httpx
 import pytest
-from hypothesis import given, strategies as st
 from tests.client.virtual import RECORD, Played, answer
 
 import callmark
-from callmark.client.cli.session import token_store
-from callmark.client.environment import config_file
 from callmark.client.http_clients import make_http
 from callmark.client.making import Parts
-from callmark.client.options import Options, found_options
-from callmark.client.profiles import Profile, read_profile, read_profiles, write_profile
+from callmark.client.options import Options
 from callmark.client.pushing import push
 from callmark.client.shells import hide_queries
 
 GIVEN: dict[str, Any] = {"base_url": "https://a.example", "account_id": "acc", "key_id": "key", "api_key": "secret"}
-VARIABLES = {
-    "CALLMARK_BASE_URL": "https://b.example",
-    "CALLMARK_ACCOUNT_ID": "acc-b",
-    "CALLMARK_KEY_ID": "key-b",
-    "CALLMARK_API_KEY": "secret-b",
-}
-
-
-@pytest.mark.parametrize(
-    ("xdg", "kept_in"),
-    [("/etc/xdg-of-mine", "/etc/xdg-of-mine"), ("relative", "/home/ada/.config"), ("", "/home/ada/.config")],
-)
-def test_profiles_are_below_the_directory_that_the_desktop_names(
-    monkeypatch: pytest.MonkeyPatch, xdg: str, kept_in: str
-) -> None:
-    monkeypatch.setenv("HOME", "/home/ada")
-    monkeypatch.setenv("XDG_CONFIG_HOME", xdg)
-    assert config_file() == Path(kept_in) / "callmark" / "config.toml"
-
-
-@pytest.mark.parametrize("home", [None, "", "relative"])
-def test_a_user_without_a_home_needs_none_unless_a_profile_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str | None
-) -> None:
-    """As containers run programs: a user id that has no entry in /etc/passwd, and no HOME, or one that is none."""
-
-    def no_home(_: type[Path]) -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    for name in ("HOME", "XDG_CONFIG_HOME", *VARIABLES):
-        monkeypatch.delenv(name, raising=False)
-    if home is None:
-        monkeypatch.setattr(Path, "home", classmethod(no_home))
-    else:
-        monkeypatch.setenv("HOME", home)
-        monkeypatch.chdir(tmp_path)
-        write_profile(tmp_path / home / ".config/callmark/config.toml", "default", Profile(**GIVEN))
-    callmark.Client(**GIVEN).close()
-    assert isinstance(token_store(), callmark.MemoryTokenStore)
-    with pytest.raises(callmark.CallmarkError, match="missing: base_url="):
-        callmark.Client()
-    with pytest.raises(callmark.CallmarkError, match=r"no home directory.*HOME or XDG_CONFIG_HOME"):
-        callmark.Client(profile="test")
-
-
-def test_arguments_come_before_variables_and_these_before_the_profile(tmp_path: Path) -> None:
-    config = tmp_path / "config.toml"
-    write_profile(config, "default", Profile("https://c.example", "acc-c", "key-c", "secret-c"))
-    some = {"CALLMARK_ACCOUNT_ID": "acc-b", "CALLMARK_KEY_ID": "key-b"}
-    found = found_options({"base_url": None, "account_id": "acc"}, some, config, None)
-    assert found == {"base_url": "https://c.example", "account_id": "acc", "key_id": "key-b", "api_key": "secret-c"}
-
-
-def test_a_profile_that_is_named_comes_before_the_variables_and_they_fill_what_it_lacks(tmp_path: Path) -> None:
-    config = tmp_path / "config.toml"
-    write_profile(config, "production", Profile("https://c.example", "acc-c", "key-c"))
-    write_profile(config, "default", Profile("https://d.example", "acc-d", "key-d", "secret-d"))
-    found = found_options({"account_id": "acc"}, VARIABLES, config, "production")
-    assert found == {"base_url": "https://c.example", "account_id": "acc", "key_id": "key-c", "api_key": "secret-b"}
-    with pytest.raises(callmark.CallmarkError, match="missing: api_key="):
-        found_options({}, {}, config, "production")
-
-
-def test_the_file_is_not_read_when_nothing_is_missing(tmp_path: Path) -> None:
-    config = tmp_path / "config.toml"
-    config.write_text("no = toml =")
-    assert found_options(GIVEN, {}, config, None) == GIVEN
-    assert found_options({}, VARIABLES, config, None)["account_id"] == "acc-b"
-
-
-def test_what_is_missing_is_named_with_every_way_to_give_it(tmp_path: Path) -> None:
-    with pytest.raises(callmark.CallmarkError) as raised:
-        found_options(GIVEN | {"api_key": None}, {}, tmp_path / "none.toml", None)
-    assert str(raised.value) == (
-        "missing: api_key= (CALLMARK_API_KEY). Run `callmark login`, set the variables, or pass them"
-    )
-
-
-def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
-    for variables in ({}, VARIABLES):
-        with pytest.raises(callmark.CallmarkError, match=r"no profile 'test'.*callmark login --profile test"):
-            found_options({}, variables, tmp_path / "none.toml", "test")
-
-
-def test_a_profile_is_private_and_kept_beside_others(tmp_path: Path) -> None:
-    config = tmp_path / "callmark" / "config.toml"
-    write_profile(config, "default", Profile("https://a.example", "a", "k", "s"))
-    write_profile(config, "test", Profile("https://b.example", "b", "k", "s"))
-    write_profile(config, "test", Profile("https://c.example", "b", "k", "s"))
-    assert stat.S_IMODE(config.stat().st_mode) == 0o600
-    assert sorted(read_profiles(config)) == ["default", "test"]
-    test = read_profile(config, "test")
-    assert test == Profile("https://c.example", "b", "k", "s")
-
-
-@pytest.mark.parametrize(("content", "why"), [(b"[profiles", "Expected"), ("# Grüße\n".encode("latin-1"), "not UTF-8")])
-def test_a_file_of_profiles_that_cannot_be_understood_says_what_to_do(tmp_path: Path, content: bytes, why: str) -> None:
-    """To run `callmark login` alone is no advice: it reads the other profiles, which it keeps."""
-    config = tmp_path / "config.toml"
-    config.write_bytes(content)
-    config.chmod(0o600)
-    with pytest.raises(callmark.CallmarkError, match=f"{why}.*remove it and run `callmark login`"):
-        read_profiles(config)
-
-
-def test_a_profile_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    config = tmp_path / "config.toml"
-    write_profile(config, "default", Profile(**GIVEN))
-    for mode in (0o640, 0o604, 0o620):
-        config.chmod(mode)
-        with pytest.raises(callmark.CallmarkError, match="chmod 600"):
-            read_profile(config)
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
-def test_any_text_survives_the_file(tmp_path_factory: pytest.TempPathFactory, name: str, secret: str) -> None:
-    config = tmp_path_factory.mktemp("p") / "config.toml"
-    write_profile(config, name, Profile(api_key=secret))
-    assert read_profile(config, name) == Profile(api_key=secret)
-
-
 HERE: dict[str, Any] = GIVEN | {"base_url": "http://127.0.0.1:8700"}
 GOOD_PUSH = answer({"status_info": {"status": "success"}}, ratelimit='"real-time";r=0;t=1')
 NO_URLS = ["", "callmark.example", "ftp://callmark.example", "https://", "http://[::1", "http://a.example:port"]
@@ -197,10 +71,11 @@ def test_bytes_that_are_no_utf_8_are_refused_by_the_options_name_and_no_secret_i
     assert "hid" not in str(raised.value)
 
 
-def test_a_variable_of_blanks_is_missing() -> None:
-    variables = {"CALLMARK_BASE_URL": "https://a.example\n", "CALLMARK_ACCOUNT_ID": " \n"}
-    with pytest.raises(callmark.CallmarkError, match="missing: account_id="):
-        found_options({"key_id": "k", "api_key": "s"}, variables, None, None)
+@pytest.mark.parametrize("name", ["account_id", "key_id", "api_key"])
+def test_a_copy_gets_no_empty_option(name: str) -> None:
+    changes: dict[str, Any] = {name: " "}
+    with callmark.Client(**GIVEN) as client, pytest.raises(callmark.CallmarkError, match=f"{name} is empty"):
+        client.with_options(**changes)
 
 
 @pytest.mark.parametrize("url", ["https://ada:hidden@a.example", "http://ada@a.example/x", "http://:hidden@a.example"])

@@ -66,7 +66,7 @@ def make_parts(  # noqa: PLR0913 - the arguments of a client
 ) -> Parts:
     """The parts of a new client. Raises CallmarkError when something is missing."""
     given = SecretDict(base_url=base_url, account_id=account_id, key_id=key_id, api_key=api_key)
-    found = found_options(given, SecretDict(variables()), _profiles(is_needed=bool(profile)), profile)
+    found = found_options(given, SecretDict(variables()), _profiles(is_needed=profile is not None), profile)
     timeout = _timeout_of(http_client) if timeout is None else timeout
     options = Options(
         **found,

@@ -1,18 +1,19 @@
-"""A client's options: from its arguments, a profile that they name, the environment, the default profile."""
+"""A client's options: its arguments, and one source of all others: a profile, or the environment's variables."""
 
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import httpx
+from msgspec import structs
 
 from callmark.client.addresses import host_fault
 from callmark.client.errors import CallmarkError
-from callmark.client.profiles import DEFAULT, Profile, read_profile
+from callmark.client.profiles import DEFAULT, other_keys, read_profile
 from callmark.client.reprs import SecretDict, SecretText
 
 Generation = Literal[1, 2, 3]
@@ -46,6 +47,8 @@ class Options:
             value = getattr(self, name).strip()
             if name == "api_key":
                 value = SecretText(value)
+            if not value and name != "base_url":
+                raise CallmarkError(f"{name} is empty: pass a value, or leave it out")
             if any(map(str.isspace, value)):
                 raise CallmarkError(f"{name} must have no blanks and no line breaks inside: was more than it copied?")
             if any(unicodedata.category(one) == "Cs" for one in value):  # as Python has such bytes of a variable
@@ -86,37 +89,61 @@ def _check_address(url: str) -> None:
     raise CallmarkError(f"base_url must begin with http:// or https:// and a host, not {shown}")
 
 
+class _Source(NamedTuple):
+    """Where all values come from that are not given: a profile of a file, or the variables, or nowhere."""
+
+    values: Mapping[str, str]
+    config: Path | None = None
+    profile: str = ""
+
+    def why(self, lacking: list[str]) -> str:
+        """What to say of values that it lacks."""
+        if self.config:
+            others = ", ".join(other_keys(self.config, self.profile))
+            hint = f" (it has {others})" if others else ""
+            return (
+                f"profile {self.profile!r} in {self.config} has no {' and no '.join(lacking)}{hint}, and nothing else"
+                f" is asked for it: correct it, or run `callmark login --profile {self.profile}`"
+            )
+        missing = "missing: " + ", ".join(f"{name}= ({_VARIABLES[name]})" for name in lacking)
+        if not self.values:
+            return f"{missing}. Run `callmark login`, set the variables, or pass them"
+        these = ", ".join(_VARIABLES[name] for name in self.values)
+        are = "are" if len(self.values) > 1 else "is"
+        return f"{missing}. {these} {are} set, so no profile is asked: set the others too, pass them, or name a profile"
+
+
 def found_options(
     given: Mapping[str, str | None], variables: Mapping[str, str], config: Path | None, profile: str | None
 ) -> dict[str, str]:
     """Base URL, account id and key pair. Raises CallmarkError.
 
-    What is given comes first, then a profile that is named, then the variables; if none is named, the default profile
-    comes last, and the file is read only if something is still missing. `config` is None if there can be no file.
+    What is given replaces single values. All others come from one source, so that no secret goes to the server of
+    another (docs/decisions/0087-one-source-of-a-key.md): the profile that is named, or the variables if one that is
+    needed is set, or the default profile. The file is read only if it is that source; `config` is None if there can be
+    none.
     """
-    kept = _named(config, profile) if config and profile else Profile()
-    found = SecretDict(
-        (name, _first(given.get(name), getattr(kept, name), variables.get(variable)))
-        for name, variable in _VARIABLES.items()
-    )
-    if config and not profile and not all(found.values()):
-        kept = read_profile(config, DEFAULT) or Profile()
-        found = SecretDict((name, _first(value, getattr(kept, name))) for name, value in found.items())
-    missing = [name for name, value in found.items() if not value]
-    if missing:
-        ways = ", ".join(f"{name}= ({_VARIABLES[name]})" for name in missing)
-        raise CallmarkError(f"missing: {ways}. Run `callmark login`, set the variables, or pass them")
+    found = SecretDict((name, value.strip()) for name in _VARIABLES if (value := given.get(name)) is not None)
+    for name, value in [*found.items(), ("profile", profile)]:
+        if value is not None and not value.strip():
+            raise CallmarkError(f"{name} is empty: pass a value, or leave it out")
+    source = _source([name for name in _VARIABLES if name not in found], variables, config, profile)
+    found = SecretDict((name, found.get(name) or source.values.get(name, "").strip()) for name in _VARIABLES)
+    if lacking := [name for name, value in found.items() if not value]:
+        raise CallmarkError(source.why(lacking))
     found["api_key"] = SecretText(found["api_key"])
     return found
 
 
-def _first(*values: str | None) -> str:
-    """The first that says something, without the blanks and line breaks around it that files and copying leave."""
-    return next(filter(None, (value.strip() for value in values if value)), "")
-
-
-def _named(config: Path, profile: str) -> Profile:
-    kept = read_profile(config, profile)
-    if kept is None:
-        raise CallmarkError(f"there is no profile {profile!r} in {config}: run `callmark login --profile {profile}`")
-    return kept
+def _source(needed: list[str], variables: Mapping[str, str], config: Path | None, profile: str | None) -> _Source:
+    """Where the values come from that are `needed`. Raises CallmarkError."""
+    if config and profile is not None:
+        if (kept := read_profile(config, profile)) is None:
+            raise CallmarkError(
+                f"there is no profile {profile!r} in {config}: run `callmark login --profile {profile}`"
+            )
+        return _Source(SecretDict(structs.asdict(kept)), config, profile)
+    named = SecretDict((name, value) for name in needed if (value := variables.get(_VARIABLES[name], "").strip()))
+    if not named and needed and config and (kept := read_profile(config, DEFAULT)):
+        return _Source(SecretDict(structs.asdict(kept)), config, DEFAULT)
+    return _Source(named)

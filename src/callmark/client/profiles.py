@@ -61,6 +61,12 @@ def read_profiles(path: Path) -> dict[str, Profile]:
     raise CallmarkError(f"cannot understand {path}: {why}. {_REMEDY}")
 
 
+def other_keys(path: Path, name: str) -> list[str]:
+    """What a profile has beside the fields, as names alone: one of them may be a field that is misspelt."""
+    table: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))["profiles"][name]
+    return [key for key in table if key not in Profile.__struct_fields__]
+
+
 def _read(text: str) -> dict[str, Profile]:
     return msgspec.convert(tomllib.loads(text), _File).profiles
 

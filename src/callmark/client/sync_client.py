@@ -23,13 +23,13 @@ from callmark.client.token_stores import TokenStore
 class Client:
     """Pushes call records, and reads everything about them. Threads may share it.
 
-    What is left out comes from the profile that is named, one of those that `callmark login` wrote, then from
-    `CALLMARK_BASE_URL`, `CALLMARK_ACCOUNT_ID`, `CALLMARK_KEY_ID`, `CALLMARK_API_KEY`; if none is named, then from the
-    default profile. `timeout` is in seconds (30) or an httpx.Timeout, for each wait, not for a whole answer; if it is
-    left out, that of an `http_client` counts, unless it is the 5 s that httpx gives all. `max_retries` (2) counts after
-    the first. `generation` (2) is the wire's: 1 without prefix, `/v2` or `/v3`; the library reads all three alike.
-    `token_store` is shared by what is given the same one. Raises CallmarkError if something is missing, and for a proxy
-    of the environment that httpx cannot use.
+    What is left out comes from one place: the profile that is named, one of those that `callmark login` wrote; or
+    `CALLMARK_BASE_URL`, `CALLMARK_ACCOUNT_ID`, `CALLMARK_KEY_ID`, `CALLMARK_API_KEY`, if one that is needed is set;
+    or the default profile. `timeout` is in seconds (30) or an httpx.Timeout, for each wait, not for a whole answer;
+    if it is left out, that of an `http_client` counts, unless it is the 5 s that httpx gives all. `max_retries` (2)
+    counts after the first. `generation` (2) is the wire's: 1 without prefix, `/v2` or `/v3`; the library reads all
+    three alike. `token_store` is shared by what is given the same one. Raises CallmarkError if something is missing,
+    and for a proxy of the environment that httpx cannot use.
     """
 
     def __init__(  # noqa: PLR0913 - each may be left out
