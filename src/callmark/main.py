@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from click.shell_completion import CompletionItem
 from msgspec import Struct
 
 from callmark import __version__
-from callmark.kit.errors import AppError, EngineRefuses, InvalidInput, Unavailable
+from callmark.kit.exit_status import NoAnswer, ending, run_to_end, says_by_1
 from callmark.kit.process_start import import_without, importing
 from callmark.kit.standard_streams import prepare_standard_streams
 
@@ -116,10 +117,12 @@ class _Commands(click.Group):
         """The names of what can be run here, in the order of the tables."""
         return list(_COMMANDS if _has_server() else CLIENT_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Imports one subcommand."""
         if (entry := _COMMANDS.get(cmd_name)) is None:
             return None
+        if cmd_name in CLIENT_COMMANDS:
+            says_by_1(ctx)
         module, _, attribute = entry.where.partition(":")
         try:
             with importing():
@@ -130,7 +133,7 @@ class _Commands(click.Group):
         except ModuleNotFoundError as exc:
             if (exc.name or "").startswith("callmark"):
                 raise
-            raise click.ClickException(f"`callmark {cmd_name}` {_what_lacks(exc.name or '')}") from exc
+            raise NoAnswer(f"`callmark {cmd_name}` {_what_lacks(exc.name or '')}") from exc
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
@@ -151,25 +154,21 @@ class _Commands(click.Group):
         names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
         return [CompletionItem(name, help=_COMMANDS[name].help) for name in names]
 
-    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
         """Runs the command line."""
         prepare_standard_streams()
-        return super().main(*args, **extra)
+        run = partial(super().main, *args, standalone_mode=False, **extra)
+        return sys.exit(run_to_end(run)) if standalone_mode else run()
 
-    def invoke(self, ctx: click.Context) -> object:
-        """Runs the subcommand; an error of ours becomes one line on standard error and exit status 1."""
-        try:
-            return super().invoke(ctx)
-        except AppError as exc:
-            raise click.ClickException(_line(exc)) from exc
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads the options of the program itself, and does what `--help` and `--version` say."""
+        with ending(ctx):
+            return super().parse_args(ctx, args)
 
-
-def _line(exc: AppError) -> str:
-    if isinstance(exc, EngineRefuses):
-        return f"{exc.reason}. {exc.advice}"
-    if isinstance(exc, InvalidInput):
-        return exc.for_people
-    return exc.reason if isinstance(exc, Unavailable) else exc.message
+    def invoke(self, ctx: click.Context) -> None:
+        """Runs the subcommand; an error of ours becomes one line on standard error and an exit status."""
+        with ending(ctx):
+            super().invoke(ctx)
 
 
 @click.group(cls=_Commands)

@@ -175,7 +175,7 @@ for name in sys.argv[1:]:
 """
     names = ("serve", "demo", "account")
     done = run(base, "-c", program, *names)
-    assert done.stdout.splitlines() == [f"{name} 1" for name in names]
+    assert done.stdout.splitlines() == [f"{name} 2" for name in names]
     told = done.stderr.split("Error: ")
     assert (told[0], len(told)) == ("", 1 + len(names))
     for name, one in zip(names, told[1:], strict=True):

@@ -1,5 +1,7 @@
 """Questions of commands, and what cannot be meant: exit code 1 says that everything was sent, so none ends with it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,3 +102,39 @@ async def test_a_login_whose_input_ends_or_is_interrupted(nobody: Commands) -> N
         await person.asked("Base URL:")
         await person.presses_ctrl_c()
         assert await person.ended() == (INTERRUPTED, "")
+
+
+_INTERRUPTED_EARLY = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from callmark.main import cli
+
+class Interrupts:
+    def __init__(self, at):
+        self.at = at
+
+    def find_spec(self, name, *_):
+        if name == self.at:
+            signal.raise_signal(signal.SIGINT)
+
+for line in sys.argv[1:]:
+    module, *words = line.split()
+    if not os.fork():
+        sys.meta_path.insert(0, Interrupts(module))
+        cli(words)
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+
+
+def test_ctrl_c_before_a_command_has_begun_is_no_exit_code_of_it() -> None:
+    """While it is imported, and while it is looked for how to reach the platform; operators' commands too."""
+    lines = [
+        "callmark.client.cli.push push orders.csv --yes",
+        "callmark.client.making labels list",
+        "callmark.surfaces.cli.audit audit verify",
+        "callmark.processes.compose account list",
+    ]
+    program = [sys.executable, "-c", _INTERRUPTED_EARLY, *lines]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [str(INTERRUPTED)] * len(lines)
+    assert done.stderr == "Interrupted.\n" * len(lines)

@@ -41,6 +41,52 @@ async def test_when_who_reads_has_gone_it_ends_with_2_and_without_a_word(
         os.close(write)
 
 
+_FORKED = """
+import json, os, sys
+from callmark.main import cli
+full = os.open("/dev/full", os.O_WRONLY)
+for words, streams in json.loads(sys.argv[1]):
+    if not os.fork():
+        for stream in streams:
+            os.dup2(full, stream)
+        cli(words, prog_name="callmark")
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+"""Runs commands one after another, each with these streams on a full disk, and prints their exit codes."""
+
+
+async def test_the_exit_code_is_right_where_errors_cannot_be_said(
+    platform: Platform, commands: Commands, tmp_path: Path
+) -> None:
+    """`>>log 2>&1` on a full disk. 1 would say that some rows failed, or that something changes."""
+    (tmp_path / "rows.csv").write_text(HEAD + GOOD)
+    rows, label = str(tmp_path / "rows.csv"), str(platform.cast.label.id)
+    push = ["push", rows, "--yes", "--label-id", label, "--caller", "918040001234", "--expires-in", "2h"]
+    nobody = ["--base-url", "http://127.0.0.1:1"]
+    wanted: list[tuple[list[str], list[int], int]] = [
+        (push, [1, 2], 2),
+        ([*push, *nobody], [2], 4),
+        (["labels", "list", *nobody], [2], 4),
+        (["labels", "list", "--all"], [2], 2),
+        (["batches", "show", str(platform.cast.account.id)], [2], 3),
+        (["plan", rows, "--exit-code"], [2], 2),
+        (["no-command"], [2], 2),
+        (["account", "list", "--data", rows], [2], 2),
+        (["--help"], [1], 1),
+        (["completion", "bash"], [1], 2),
+        (["settings"], [1], 1),
+    ]
+    done = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _FORKED, json.dumps([[words, streams] for words, streams, _ in wanted])),
+        env={**os.environ, **commands.variables},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    codes, said = await done.communicate()
+    assert [int(one) for one in codes.split()] == [code for _, _, code in wanted]
+    assert said == b"Error: cannot write the output: No space left on device\n" * 3
+
+
 async def test_when_the_disk_is_full_it_ends_with_2_and_says_so(platform: Platform, commands: Commands) -> None:
     assert platform
     full = os.open("/dev/full", os.O_WRONLY)

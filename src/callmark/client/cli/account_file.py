@@ -17,7 +17,16 @@ from callmark.client.account_file.reading import ReadFile, read_file
 from callmark.client.account_file.trees import all_sets
 from callmark.client.cli.plan_text import counts, plan_item, plan_lines
 from callmark.client.cli.progress import meter
-from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, command, confirm, end, yes_option
+from callmark.client.cli.session import (
+    SOME_FAILED,
+    CommandSession,
+    WrongUse,
+    command,
+    confirm,
+    end,
+    remark,
+    yes_option,
+)
 from callmark.client.core import Core
 from callmark.client.errors import CallmarkError
 from callmark.client.profiles import write_private
@@ -136,7 +145,7 @@ def _carry_out(
                 if webhook := _webhook_of(done.step):
                     _keep_secret(webhook, done.secret, into, kept)
     except (CallmarkError, KeyboardInterrupt, WrongUse):
-        click.echo(f"{done_count:,} of {len(steps):,} requests are done. Run the command again to continue.", err=True)
+        remark(f"{done_count:,} of {len(steps):,} requests are done. Run the command again to continue.")
         raise
     return troubles
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import click
 from msgspec import Raw, Struct
 
+from callmark.client.cli.session import remark
 from callmark.client.core import Call, Core
 from callmark.client.errors import CallmarkError
 from callmark.client.flow import Flow
@@ -59,7 +60,7 @@ def follow(
             if not wait and (not page.events or after >= page.last_number):
                 return
     except (CallmarkError, KeyboardInterrupt):
-        click.echo(f"To continue: --after {after}", err=True)
+        remark(f"To continue: --after {after}")
         raise
 
 

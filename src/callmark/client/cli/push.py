@@ -22,6 +22,7 @@ from callmark.client.cli.session import (
     command,
     confirm,
     end,
+    remark,
     yes_option,
 )
 from callmark.client.cli.validation import RowValidator
@@ -162,10 +163,10 @@ def _send(sending: Sending, records: RecordFile, total: int) -> dict[str, int]:
         with meter("Pushing", total) as shown:
             return sending.run(records, shown)
     except KeyboardInterrupt:
-        click.echo("Interrupted. To continue, run the same command with --resume.", err=True)
+        remark("Interrupted. To continue, run the same command with --resume.")
         end(INTERRUPTED)
     except Exception:
-        click.echo("The push is not complete. To continue, run the same command with --resume.", err=True)
+        remark("The push is not complete. To continue, run the same command with --resume.")
         raise
     finally:
         sending.close()

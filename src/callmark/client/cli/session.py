@@ -5,13 +5,11 @@ output that cannot be read or written), 3 refused by the server, 4 not reachable
 """
 
 import functools
-import os
 import sys
 import tempfile
 import unicodedata
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import click
@@ -152,7 +150,7 @@ def _is_broken(text: object) -> bool:
 
 @contextmanager
 def exit_codes() -> Generator[None]:
-    """Turns what the library raises into one line and an exit code."""
+    """Turns what the library raises into one line and an exit code; `callmark.main` does it with the rest."""
     try:
         yield
     except APIConnectionError as exc:
@@ -161,43 +159,21 @@ def exit_codes() -> Generator[None]:
         raise (ServerRefuses if exc.status else WrongUse)(str(exc)) from exc
     except CallmarkError as exc:
         raise WrongUse(str(exc)) from exc
-    except KeyboardInterrupt:
-        click.echo("Interrupted.", err=True)
-        end(INTERRUPTED)
     except click.Abort as exc:
-        _end_of_question(exc)
+        if isinstance(exc.__context__, EOFError) and not at_terminal():
+            remark("")  # the cursor is still behind the question
+            raise WrongUse("standard input ended before the answer, and nobody can be asked here") from exc
+        raise
     except OSError as exc:
-        _drop_output()
         if isinstance(exc, BrokenPipeError):  # who reads has enough
             end(WrongUse.exit_code)
         raise WrongUse(f"cannot read or write {exc.filename or 'the output'}: {exc.strerror or exc}") from exc
 
 
-def _drop_output() -> None:
-    """Drops what cannot be written: Python would try again at the end, and exit with a code of its own."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed from the beginning
-        try:
-            stream.flush()
-        except OSError:
-            with Path(os.devnull).open("wb") as nothing:
-                os.dup2(nothing.fileno(), stream.fileno())
-
-
-def _end_of_question(exc: click.Abort) -> NoReturn:
-    """Ends the command whose question was not answered with yes: click makes the same error of no, Ctrl-C and an end.
-
-    Left alone, it would end with 1, which says that everything was sent.
-    """
-    cause = exc.__context__
-    if cause:
-        click.echo(err=True)  # the cursor is still behind the question
-    if isinstance(cause, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        end(INTERRUPTED)
-    if isinstance(cause, EOFError) and not at_terminal():
-        raise WrongUse("standard input ended before the answer, and nobody can be asked here") from exc
-    click.echo("Aborted!", err=True)
-    end(WrongUse.exit_code)
+def remark(text: str) -> None:
+    """Says something beside what ends the command, which counts also where this cannot be said."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def at_terminal() -> bool:
