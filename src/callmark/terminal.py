@@ -27,6 +27,10 @@ _OBEYED = {"Cc", "Cs", "Zl", "Zp"}
 _TURNS_ROUND = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+class SecretLost(click.ClickException):
+    """Ends a command whose secret was not shown, while what it belongs to is there."""
+
+
 class Output:
     """Prints the answer of one command, once."""
 
@@ -52,6 +56,16 @@ class Output:
             echo_json(f"{end}\n{indent(_json(_plain(row)), '  ')}", nl=False)
             end = ","
         click.echo("[]" if end == "[" else "\n]")
+
+    def made_with_secret(self, item: Row, said: str, after: str, lost: str) -> None:
+        """One thing that was made now, as `item` does it, with a secret that nobody can have shown again.
+
+        Raises SecretLost, which says `lost`, where it cannot be written.
+        """
+        try:
+            self.item(item, said, after)
+        except OSError as exc:
+            raise SecretLost(f"cannot write the output: {exc.strerror}. {lost}") from exc
 
     def item(self, item: Row, said: str = "", after: str = "") -> None:
         """One thing: as JSON an object, else the line `said`, a line a key, and the line `after`."""

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from asyncio import to_thread
@@ -33,6 +34,7 @@ from callmark.kit.settings import read_settings
 from callmark.record_rules.fields import NewRecord
 from callmark.surfaces.cli.command import operator_at_terminal
 
+_ID = "[0-9a-f-]{36}"
 FEATURES = "call_personalisation,number_management,call_me_back,user_feedback"
 COMMAND = (sys.executable, "-c", "from callmark.main import cli; cli()")
 
@@ -134,6 +136,44 @@ def test_a_key_made_here_gets_a_token_and_its_secret_is_shown_once(here: Here, a
     assert updated["features"] == ["call_me_back"]
     here.json("key", "delete", renewed["key_id"], "--account", account)
     assert here.text("key", "list", "--account", account).startswith("No API keys yet. Create one with")
+
+
+_ON_A_FULL_DISK = """
+import json, os, sys
+from callmark.main import cli
+full = os.open("/dev/full", os.O_WRONLY)
+for words in json.loads(sys.argv[1]):
+    if not os.fork():
+        os.dup2(full, 1)
+        cli(words)
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+
+
+def test_a_secret_that_cannot_be_shown_is_not_lost_without_a_word(here: Here, shell: Shell, account: str) -> None:
+    """Each command says what there is now, and with which command it is revoked or replaced."""
+    on = ("--account", account)
+    key = here.json("key", "create", *on, "--name", "old")["key_id"]
+    url = ("--url", "https://hooks.acme.example/")
+    webhook = here.json("webhook", "create", *on, "--name", "old", *url)["id"]
+    commands = [
+        ("key", "create", *on, "--name", "new"),
+        ("key", "regenerate", key, *on, "--yes"),
+        ("webhook", "create", *on, "--name", "new", *url, "--json"),
+        ("webhook", "rotate", webhook, *on),
+        ("edge", "create", "--name", "Trunk", *on),
+        ("operator", "token", "create", "--name", "billing"),
+        ("handset-app", "create", "--name", "Dialer"),
+    ]
+    program = [sys.executable, "-c", _ON_A_FULL_DISK, json.dumps(commands)]
+    done = subprocess.run(program, env=shell.env, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["1"] * len(commands), done.stderr
+    for command, line in zip(commands, done.stderr.splitlines(), strict=True):
+        assert line.startswith("Error: cannot write the output: No space left on device. "), line
+        said, _, advice = line.partition("it: callmark ")
+        (made,) = re.findall(_ID, said)
+        assert (made in advice.split(), here.run(*advice.split()).code, advice.split()[0]) == (True, 0, command[0])
+    assert len(here.json("key", "list", *on)) == len(here.json("webhook", "list", *on)) == 2
 
 
 async def test_the_pair_of_a_new_key_is_the_one_the_api_takes(shell: Shell, deps: Deps) -> None:

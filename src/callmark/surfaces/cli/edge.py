@@ -7,7 +7,7 @@ from callmark.domain.edges import service as edges
 from callmark.domain.edges.model import Edge
 from callmark.domain.ids import AccountId, EdgeId
 from callmark.surfaces.cli.command import operator, operator_at_terminal
-from callmark.surfaces.cli.options import id_argument, yes_option
+from callmark.surfaces.cli.options import id_argument, where_again, yes_option
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
@@ -32,7 +32,13 @@ def group() -> None:
 async def create(deps: Deps, out: Output, name: str, account: AccountId | None) -> None:
     """Create an edge. Its token is shown only once."""
     edge, token = await edges.create_edge(deps, name, account, by=operator_at_terminal())
-    out.item({"id": edge.id, "token": token}, "Edge created.", "Copy the token now. It is not shown again.")
+    revoke_it = f"callmark edge revoke {edge.id}{where_again()}"
+    out.made_with_secret(
+        {"id": edge.id, "token": token},
+        "Edge created.",
+        "Copy the token now. It is not shown again.",
+        f"Edge {edge.id} is created, but its token is lost. Revoke it: {revoke_it}",
+    )
 
 
 @group.command("list")

@@ -7,7 +7,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import HandsetApp
 from callmark.domain.ids import HandsetAppId
 from callmark.surfaces.cli.command import operator, operator_at_terminal
-from callmark.surfaces.cli.options import id_argument, yes_option
+from callmark.surfaces.cli.options import id_argument, where_again, yes_option
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
@@ -25,10 +25,12 @@ def group() -> None:
 async def create(deps: Deps, out: Output, name: str) -> None:
     """Create a handset app. Its key is shown only once."""
     app, key = await handsets.create_app(deps, name, by=operator_at_terminal())
-    out.item(
+    delete_it = f"callmark handset-app delete {app.id}{where_again()}"
+    out.made_with_secret(
         {"handset_app_id": app.id, "handset_app_key": key},
         "Handset app created.",
         "Copy the handset app key now. It is not shown again.",
+        f"Handset app {app.id} is created, but its key is lost. Delete it: {delete_it}",
     )
 
 

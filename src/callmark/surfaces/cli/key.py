@@ -9,7 +9,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.policy.plan import KeyAccess
 from callmark.surfaces.cli.command import operator, operator_at_terminal
-from callmark.surfaces.cli.options import KEY_ACCESS, account_option, at_least_one, id_argument, yes_option
+from callmark.surfaces.cli.options import KEY_ACCESS, account_option, at_least_one, id_argument, where_again, yes_option
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
@@ -45,7 +45,7 @@ async def create(
         description=description,
         features=owner.features if features is None else features,
     )
-    out.item(_pair(new), "API key created.", _ONCE)
+    _show(out, new, account, "created")
 
 
 @group.command("list")
@@ -102,7 +102,7 @@ async def regenerate(deps: Deps, out: Output, id: KeyId, account: AccountId, *, 
     key = await credentials.get_key(deps, account, id)
     sure(f"Regenerate {key.name!r}? The old pair and every token made from it stop working at once.", yes=yes)
     new = await credentials.regenerate_key(deps, key.account_id, key.id, by=operator_at_terminal())
-    out.item(_pair(new), "API key regenerated.", _ONCE)
+    _show(out, new, account, "regenerated")
 
 
 @group.command
@@ -118,8 +118,10 @@ async def delete(deps: Deps, out: Output, id: KeyId, account: AccountId, *, yes:
     out.done({"key_id": key.id}, f"API key {key.name!r} deleted.")
 
 
-def _pair(new: NewKey) -> Row:
-    return {"key_id": new.key_id, "api_key": new.api_key}
+def _show(out: Output, new: NewKey, account: AccountId, how: str) -> None:
+    again = f"callmark key regenerate {new.key_id} --account {account}{where_again()}"
+    lost = f"API key {new.key_id} is {how}, but its secret is lost. Replace it: {again}"
+    out.made_with_secret({"key_id": new.key_id, "api_key": new.api_key}, f"API key {how}.", _ONCE, lost)
 
 
 def _row(key: ApiKey) -> Row:

@@ -7,7 +7,7 @@ from callmark.domain.ids import OperatorTokenId
 from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.operators.tokens.model import MOST_DAYS, OperatorToken
 from callmark.surfaces.cli.command import operator, operator_at_terminal
-from callmark.surfaces.cli.options import id_argument, yes_option
+from callmark.surfaces.cli.options import id_argument, where_again, yes_option
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
@@ -32,10 +32,12 @@ async def create(deps: Deps, out: Output, name: str, days: int | None) -> None:
     """Create an operator token. It is shown only once."""
     made = await operator_tokens.create_token(deps, name, days=days, by=operator_at_terminal())
     row = _row(deps, made.token)
-    out.item(
+    revoke_it = f"callmark operator token revoke {made.token.id}{where_again()}"
+    out.made_with_secret(
         {"id": row["id"], "name": row["name"], "token": made.secret, "expires_at": row["expires_at"]},
         "Operator token created.",
         "Copy the token now. It is not shown again.",
+        f"Operator token {made.token.id} is created and valid, but lost. Revoke it: {revoke_it}",
     )
 
 

@@ -14,6 +14,7 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as delivery_log
 from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState, Webhook
+from callmark.domain.webhooks.service import NewSecret
 from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.installation import held_since
@@ -86,7 +87,7 @@ async def create(
         honours_retry_after=honour_retry_after,
         stops_on_gone=stop_on_410,
     )
-    out.item({**_row(made.webhook), "secret": made.secret}, "Webhook created.", _SHOWN_ONCE)
+    _show_secret(out, made, "is created")
 
 
 @group.command("list")
@@ -181,7 +182,7 @@ async def rotate(deps: Deps, out: Output, id: WebhookId, account: AccountId, ove
     """Replace a webhook's signing secret and print the new one."""
     overlap = timedelta(hours=overlap_hours)
     made = await webhooks.rotate_secret(deps, account, id, overlap=overlap, by=operator_at_terminal())
-    out.item({**_row(made.webhook), "secret": made.secret}, "Secret replaced.", _SHOWN_ONCE)
+    _show_secret(out, made, "has a new secret")
 
 
 @group.command
@@ -333,6 +334,17 @@ def _row(webhook: Webhook) -> Row:
         "created_at": webhook.created_at,
         "updated_at": webhook.updated_at,
     }
+
+
+def _show_secret(out: Output, made: NewSecret, what: str) -> None:
+    one = made.webhook
+    again = f"callmark webhook rotate {one.id} --account {one.account_id}{where_again()}"
+    out.made_with_secret(
+        {**_row(one), "secret": made.secret},
+        "Webhook created." if what == "is created" else "Secret replaced.",
+        _SHOWN_ONCE,
+        f"Webhook {one.id} {what}, which is lost. Replace it: {again}",
+    )
 
 
 def _delivery_row(one: Delivery) -> Row:
