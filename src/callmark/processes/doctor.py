@@ -14,6 +14,7 @@ from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nat
 from callmark.kit.engines.data_directory import DataDirectory, NothingRuns, read_installation
 from callmark.kit.engines.postgres import data_version
 from callmark.kit.errors import SetupError
+from callmark.kit.exit_status import AnsweringCommand
 from callmark.kit.health import Check
 from callmark.kit.outbound.fcm import read_service_account
 from callmark.kit.own_servers import held_against
@@ -27,12 +28,12 @@ from callmark.surfaces import assets
 from callmark.surfaces.cli.options import data_option, json_option
 
 
-@click.command()
+@click.command(cls=AnsweringCommand)
 @data_option
 @json_option
 @click.pass_context
 def doctor(context: click.Context, data: Path | None, *, as_json: bool) -> None:
-    """Checks this installation and says what to do; exit status 1 when something is wrong."""
+    """Checks this installation and says what to do; exit status 1 when something is wrong, 2 when it cannot look."""
     found = asyncio.run(examine(data))
     if as_json:
         click.echo(msgspec.json.encode(found))

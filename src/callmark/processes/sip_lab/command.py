@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from msgspec.structs import asdict
 
+from callmark.kit.exit_status import AnsweringCommand
 from callmark.kit.telemetry import logs
 from callmark.processes.compose import open_operator_deps
 from callmark.processes.signals import run_until_stopped
@@ -42,7 +43,7 @@ class _Lab:
             self.played = await play(deps, self._scene, reason, by=operator_at_terminal())
 
 
-@click.command("sip-lab")
+@click.command("sip-lab", cls=AnsweringCommand)
 @click.option("--answer", "scene", flag_value=Scene.ANSWER, default=True, help=_HELP[Scene.ANSWER])
 @click.option("--decline", "scene", flag_value=Scene.DECLINE, help=_HELP[Scene.DECLINE])
 @click.option("--ring-out", "scene", flag_value=Scene.RING_OUT, help=_HELP[Scene.RING_OUT])
@@ -54,7 +55,7 @@ def sip_lab(*, scene: Scene, data: Path | None, as_json: bool) -> None:
     """Make a signed call to a SIP phone on this machine, and print what the phone showed.
 
     Starts two proxies and a phone, announces a call of an account of the running installation, and makes it. Exit
-    status 1 when the phone did not show what it should, 3 when a program is missing.
+    status 1 when the phone did not show what it should, 2 when no call could be made, 3 when a program is missing.
     """
     demand_programs()
     logs.set_up("error")

@@ -7,6 +7,7 @@ import click
 from callmark.domain.audit import chain, sealing
 from callmark.domain.audit.chain import AuditVerification
 from callmark.domain.deps import Deps
+from callmark.kit.exit_status import AnsweringCommand
 from callmark.surfaces.cli.command import operator
 from callmark.terminal import Output
 
@@ -27,7 +28,7 @@ async def head(deps: Deps, out: Output) -> None:
         click.echo(f"{seal.number} {seal.sha256.hex()}")
 
 
-@group.command
+@group.command(cls=AnsweringCommand)
 @click.option(
     "--anchor",
     type=click.File(),
@@ -36,7 +37,10 @@ async def head(deps: Deps, out: Output) -> None:
 )
 @operator
 async def verify(deps: Deps, out: Output, anchor: TextIO | None) -> None:
-    """Compute every seal again, and name entries that were changed, deleted or moved; exit status 1 for any."""
+    """Compute every seal again, and name entries that were changed, deleted or moved.
+
+    Exit status 1 for any, 2 when it cannot look.
+    """
     anchors = chain.parse_anchors(anchor.read()) if anchor else []
     found = await sealing.verify(deps, anchors)
     said = (

@@ -5,6 +5,7 @@ import click
 from callmark.domain.deps import Deps
 from callmark.domain.retention import service
 from callmark.domain.retention.model import KindState
+from callmark.kit.exit_status import AnsweringCommand
 from callmark.kit.settings.variables import variable_of
 from callmark.surfaces.cli.command import operator
 from callmark.terminal import Output, Row
@@ -12,12 +13,12 @@ from callmark.terminal import Output, Row
 _COLUMNS = ("kind", "days", "setting", "oldest_at", "overdue")
 
 
-@click.command
+@click.command(cls=AnsweringCommand)
 @operator
 async def retention(deps: Deps, out: Output) -> None:
     """Show for how long each kind of thing is kept, the oldest that is there, and what is overdue.
 
-    Exit status 1 when something is kept for longer than it should be.
+    Exit status 1 when something is kept for longer than it should be, 2 when it cannot look.
     """
     async with deps.db.connection() as tx:
         found = await service.look(tx, deps.settings, deps.clock.now())

@@ -17,6 +17,7 @@ from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, D
 from callmark.domain.webhooks.service import NewSecret
 from callmark.instants import iso_ms
 from callmark.kit.errors import InvalidInput
+from callmark.kit.exit_status import AnsweringCommand
 from callmark.kit.installation import held_since
 from callmark.surfaces.cli.command import operator, operator_at_terminal
 from callmark.surfaces.cli.options import CommaList, account_option, at_least_one, id_argument, where_again, yes_option
@@ -208,13 +209,13 @@ async def resume(deps: Deps, out: Output, id: WebhookId, account: AccountId) -> 
     out.item(_row(webhook), f"Webhook resumed. To send again what had failed: {again}" if again else "Webhook resumed.")
 
 
-@group.command
+@group.command(cls=AnsweringCommand)
 @id_argument
 @account_option
 @click.option("--event", type=_EVENT, default=EventType.CALL_ME_BACK.value, show_default=True)
 @operator
 async def test(deps: Deps, out: Output, id: WebhookId, account: AccountId, event: str) -> None:
-    """Send a sample event once and print the result. Exit status 1 when the receiver did not accept it."""
+    """Send a sample event once and print the result; exit status 1 when the receiver refuses it, 2 for errors."""
     made = await delivery_log.send_test(deps, account, id, EventType(event), by=operator_at_terminal())
     accepted = made.delivery.state is DeliveryState.SUCCESS
     said = "The receiver accepted the event." if accepted else "The receiver did not accept the event."
