@@ -116,6 +116,19 @@ def test_an_alert_and_the_doctor_have_the_same_bound(case: tuple[str, float]) ->
     assert float(number) * 1024 ** int(exponent or 0) == bound
 
 
+def test_two_requests_that_fail_in_a_quiet_hour_are_no_outage() -> None:
+    answered = {"200": "0+2x60", "503": "0x20 1x3 2x40"}  # a minute; four minutes lie between the two
+    series = [
+        {"series": _with("job='callmark'", f"callmark_requests_total{{status='{status}'}}"), "values": values}
+        for status, values in answered.items()
+    ]
+    fired = 'count_over_time(ALERTS{alertname="CallmarkErrors",alertstate="firing"}[1h])'
+    wanted: dict[str, Any] = {"expr": fired, "eval_time": "60m", "exp_samples": []}
+    test: dict[str, Any] = {"interval": "1m", "input_series": series, "promql_expr_test": [wanted]}
+    said = promtool_says({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [test]})
+    assert not said, said
+
+
 def test_a_part_that_does_not_work_is_told_once_and_with_its_host() -> None:
     """Each process reports all parts of its host, and each host has parts of the same names."""
     values = {"a:9400": 0, "a:9401": 0, "b:9400": 1, "[::1]:9400": 1, "bare": 1}

@@ -10,6 +10,8 @@ from tests.support.alert_rules import PROMTOOL
 from tests.support.cases import for_each
 from tools.sources import ROOT
 
+from callmark.surfaces.api.routes import ROUTES
+from callmark.surfaces.api.waiting import WAIT_PARAM
 from callmark.surfaces.metrics import describe
 
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/callmark.json").read_text())
@@ -66,6 +68,17 @@ def test_each_query_names_metrics_and_labels_that_there_are(query: str) -> None:
 def test_each_metric_of_callmark_that_moves_is_on_it() -> None:
     shown = {name for query in QUERIES for name in named(query)}
     assert {name for name in _KNOWN if name.startswith("callmark_")} - shown == NOT_ON_THE_DASHBOARD.keys()
+
+
+def test_routes_that_wait_on_purpose_are_not_among_the_slowest() -> None:
+    (query,) = [query for query in QUERIES if query.startswith("topk(")]
+    (left_out,) = re.findall(r'route!~"(.*?)"', query)
+    waits = {route.path for route in ROUTES if route.doc and WAIT_PARAM in route.doc.params}
+    streams = {"/console/numbers/jobs/{id}/progress", "/console/uploads/{id}/progress"}
+    assert {path for path in waits | streams if not re.fullmatch(left_out, path)} == set()
+    assert {route.path for route in ROUTES if re.fullmatch(left_out, route.path)} == waits | {
+        f"{prefix}/clients/{{clientAccountId}}/dynamic_call_record" for prefix in ("", "/v2", "/v3")
+    }
 
 
 def test_the_installation_is_chosen_among_the_jobs_that_are_scraped() -> None:

@@ -2,6 +2,8 @@
 
 import pkgutil
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -28,9 +30,11 @@ from callmark.kit.roles import ALL_ROLES
 from callmark.kit.telemetry.metrics import declared
 from callmark.record_rules.fields import Faulty
 from callmark.surfaces.metrics import MetricsPage, describe
+from callmark.surfaces.reference.error_pages import statuses
 
 DOCS = Path(__file__).parents[2] / "docs/observing.md"
 _PARTS = ("domain", "kit", "processes", "surfaces")
+_READ_AT_THE_SCRAPE = {"callmark_log_lines_lost_total", "callmark_unit_restarts_total"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -70,6 +74,17 @@ def test_the_documents_list_every_metric() -> None:
     rows = [f"| `{one.name}` | {one.kind} | {', '.join(one.labels)} | {one.help} |" for one in describe()]
     listed = [line for line in DOCS.read_text().splitlines() if re.match(r"\| `(callmark|process)_", line)]
     assert listed == rows
+
+
+def test_every_counter_is_at_0_before_it_counts_for_the_first_time() -> None:
+    """A rate does not see the step to 1 of a series that is not there yet."""
+    program = "from callmark.surfaces.metrics import describe, render; describe(); print(render()[0].decode())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    page = read_scrape(done.stdout).samples
+    counters = {one.name for one in declared() if one.kind == "counter"} - _READ_AT_THE_SCRAPE
+    assert {series.name for series, value in page.items() if value == 0} >= counters
+    answered = {dict(series.labels)["status"] for series in page if series.name == "callmark_requests_total"}
+    assert answered >= {"200", *map(str, statuses().values())}
 
 
 async def test_a_page_has_every_metric_and_nothing_that_the_reference_does_not_know(deps: Deps) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import msgspec
+import pytest
 from msgspec.structs import replace
 from starlette.types import Message, Receive, Scope, Send
 from structlog.contextvars import merge_contextvars
@@ -17,7 +18,7 @@ from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.database import Database
 from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.surfaces.app import build_app
-from callmark.surfaces.observed import Observed
+from callmark.surfaces.observed import Observed, request_seconds
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/x"
 _SCOPE: Scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
@@ -73,6 +74,17 @@ async def test_the_log_says_why_nothing_could_be_answered(deps: Deps) -> None:
                 assert answer.status_code == 503, path
     lines = [one for one in logs if one["event"] == "request"]
     assert [one["error"].partition(":")[0] for one in lines] == ["postgresql"] * 3
+
+
+@pytest.mark.parametrize(("took_s", "shows_s"), [(2.522, 3), (8.002, 10), (29.5, 30)])
+async def test_how_long_a_request_took_is_told_apart_where_we_promise_something(
+    deps: Deps, took_s: float, shows_s: float
+) -> None:
+    """A push to a silent handset and within 3 s, the wait for PostgreSQL, `wait_s`."""
+    forget_requests()
+    request_seconds("POST", "/x", 200).observe(took_s)
+    buckets = (await scrape(deps)).all("callmark_request_seconds_bucket", "le")
+    assert min(float(bound) for bound, count in buckets.items() if count) == shows_s
 
 
 async def test_methods_that_a_route_does_not_have_are_one_series_of_it(deps: Deps) -> None:

@@ -1,8 +1,9 @@
 """Metrics of signed calls; how long questions take is in `callmark_request_seconds`, by their routes."""
 
 from callmark.domain.calls.model import CallSource
-from callmark.domain.signed_calls.model import CallVerdict
+from callmark.domain.signed_calls.model import CallVerdict, Verstat
 from callmark.kit.telemetry.metrics import counter
+from callmark.passport import Reason
 
 _SIGNINGS = counter(
     "callmark_signings_total",
@@ -14,6 +15,11 @@ _VERIFICATIONS = counter(
     "callmark_verifications_total",
     "Verified calls: the verdict, and the SIP reason code of one that failed (empty for one that passed).",
     ["verstat", "reason"],
+    known=[
+        (Verstat.PASSED.value, ""),
+        (Verstat.NONE.value, str(Reason.NO_IDENTITY.code)),
+        *((Verstat.FAILED.value, str(reason.code)) for reason in Reason),
+    ],
 )
 
 

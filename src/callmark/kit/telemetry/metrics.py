@@ -31,16 +31,18 @@ class MetricDescription(Struct, frozen=True):
 _DECLARED: dict[str, MetricDescription] = {}
 
 
-def counter(name: str, help_: str, labels: Sequence[str] = (), *, known: Iterable[str] = ()) -> Counter:
+def counter(
+    name: str, help_: str, labels: Sequence[str] = (), *, known: Iterable[str | tuple[str, ...]] = ()
+) -> Counter:
     """A counter; `name` ends in `_total`.
 
-    The `known` values of its one label are there from the start, at 0: to Prometheus a series that begins at 1 has not
+    The `known` values of its labels are there from the start, at 0: to Prometheus a series that begins at 1 has not
     risen, and an alert would miss what happens for the first time.
     """
     _declare(name, "counter", labels, help_)
     made = Counter(name, help_, labels)
     for value in known:
-        made.labels(value)
+        made.labels(*((value,) if isinstance(value, str) else value))
     return made
 
 

@@ -1,10 +1,23 @@
 """What a gateway process counts."""
 
+from typing import get_args
+
 from callmark.kit.telemetry.metrics import Tally, counter, gauge
+from callmark.surfaces.gateway.wire import HandsetFrame
 
 CONNECTED = gauge("callmark_handsets_connected", "Handset streams open in this process.")
-FRAMES_IN = counter("callmark_handset_frames_received_total", "Frames from handsets, by type.", ["type"])
-FRAMES_OUT = counter("callmark_handset_frames_sent_total", "Frames to handsets, by type.", ["type"])
+FRAMES_IN = counter(
+    "callmark_handset_frames_received_total",
+    "Frames from handsets, by type.",
+    ["type"],
+    known=[*(frame.__struct_config__.tag for frame in get_args(HandsetFrame)), "unknown"],
+)
+FRAMES_OUT = counter(
+    "callmark_handset_frames_sent_total",
+    "Frames to handsets, by type.",
+    ["type"],
+    known=("identity", "withdraw", "synced", "resolved", "received"),
+)
 _CODES = frozenset({1000, 1001, 1005, 1006, 1009, 1011, 1012, 1013, 4400, 4401, 4409, 4410})
 """Those of the protocol. A handset may close with any of two thousand others."""
 ENDED = counter(
