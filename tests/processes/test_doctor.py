@@ -244,6 +244,20 @@ async def test_postgresql_is_too_old(doctor: Doctor, engines: Engines) -> None:
     assert wrong.advice == "Use PostgreSQL 15 or newer."
 
 
+@pytest.mark.parametrize(
+    ("has_tls", "way"), [("false", " without TLS"), ("true", " by TLSv1.3"), ("NULL::boolean", "")]
+)
+async def test_over_a_network_it_says_whether_postgresql_is_asked_by_tls(
+    doctor: Doctor, engines: Engines, has_tls: LiteralString, way: str
+) -> None:
+    await shadow(engines, "inet_client_addr() RETURNS inet LANGUAGE sql AS $$ SELECT '10.1.2.3'::inet $$")
+    seen = "CREATE VIEW shadow.pg_stat_ssl AS SELECT pg_backend_pid() AS pid"
+    await execute(engines, f"{seen}, {has_tls} AS ssl, CASE WHEN {has_tls} THEN 'TLSv1.3' END AS version")
+    found = (await doctor.examine())["postgresql"]
+    assert found.ok
+    assert found.detail.endswith(f" answers{way}")
+
+
 async def test_the_database_does_not_hold_every_character(doctor: Doctor, engines: Engines) -> None:
     await shadow(engines, "getdatabaseencoding() RETURNS name LANGUAGE sql AS $$ SELECT 'LATIN1'::name $$")
     wrong = await doctor.problem()

@@ -83,11 +83,17 @@ def disk(data: Path) -> CheckResult:
 
 
 async def postgres_version(tx: Tx) -> CheckResult:
-    """Whether the server is new enough."""
-    number: int = await tx.fetchval("SELECT current_setting('server_version_num')::integer")
-    major = number // 10000
+    """Whether the server is new enough; over a network also whether by TLS, where the role may see it."""
+    row = await fetch_one(
+        tx,
+        "SELECT current_setting('server_version_num')::integer AS number,"
+        " (SELECT CASE ssl WHEN true THEN ' by ' || version WHEN false THEN ' without TLS' END FROM pg_stat_ssl"
+        " WHERE pid = pg_backend_pid() AND inet_client_addr() IS NOT NULL) AS way",
+    )
+    major = row["number"] // 10000
     advice = "" if major >= OLDEST_POSTGRES else f"Use PostgreSQL {OLDEST_POSTGRES} or newer."
-    return CheckResult("postgresql", ok=not advice, detail=f"version {major} answers", advice=advice)
+    detail = f"version {major} answers{row['way'] or ''}"
+    return CheckResult("postgresql", ok=not advice, detail=detail, advice=advice)
 
 
 async def encoding(tx: Tx) -> CheckResult:

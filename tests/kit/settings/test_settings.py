@@ -103,7 +103,7 @@ def test_networks_that_are_none_are_refused_by_name() -> None:
 
 
 def test_what_client_programs_read_is_no_setting_and_no_fault() -> None:
-    names = ("BASE_URL", "ACCOUNT_ID", "KEY_ID", "API_KEY", "EMULATOR_URL", "EMULATOR_CREDENTIALS")
+    names = ("BASE_URL", "ACCOUNT_ID", "KEY_ID", "API_KEY", "EMULATOR_URL", "EMULATOR_CREDENTIALS", "WEBHOOK_SECRET")
     assert read_settings({f"CALLMARK_{name}": "x" for name in names}) == read_settings({})
 
 

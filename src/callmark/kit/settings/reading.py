@@ -14,6 +14,7 @@ from callmark.kit.settings.model import Settings
 from callmark.kit.settings.secret import Secret
 from callmark.kit.settings.variables import OF_CLIENTS, PREFIX, variable_of
 
+_SEE_SETTINGS = "Run `callmark settings` to see all settings, and give variables of your own another prefix."
 _FROM_KUBERNETES = " If Kubernetes has set it for a Service of that name: set `enableServiceLinks: false` in the pod."
 _NEVER_EMPTY = frozenset({"postgres_dsn", "nats_url", "secret_key"})
 """Unset, these mean an engine or a key of our own: who sets them to nothing meant another, and is refused."""
@@ -40,7 +41,7 @@ def read_settings(
     for name, value in values.items():
         if name not in known:
             hint = _FROM_KUBERNETES if _is_of_kubernetes(name, value) else ""
-            raise SetupError(f"unknown setting {variable_of(name)}. Run `callmark settings` to see all settings.{hint}")
+            raise SetupError(f"unknown setting {variable_of(name)}. {_SEE_SETTINGS}{hint}")
     values = {name: value for name, value in values.items() if value.strip() or not _is_unset_when_empty(name)}
     if (file := files.get(_READ_AGAIN)) and paths.is_kept(file):
         values[_READ_AGAIN] = Secret(values[_READ_AGAIN], file)
