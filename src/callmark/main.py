@@ -133,6 +133,8 @@ class _Commands(click.Group):
         except ModuleNotFoundError as exc:
             if (exc.name or "").startswith("callmark"):
                 raise
+            if ctx.resilient_parsing:  # a shell completes it
+                return click.Command(cmd_name, add_help_option=False)
             raise NoAnswer(f"`callmark {cmd_name}` {_what_lacks(exc.name or '')}") from exc
         return command
 

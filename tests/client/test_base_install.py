@@ -184,6 +184,20 @@ for name in sys.argv[1:]:
     assert "Traceback" not in done.stderr
 
 
+def test_a_command_of_the_server_completes_to_nothing(base: Path) -> None:
+    """An error would be in the middle of what someone types."""
+    program = "from callmark.main import cli; cli(prog_name='callmark')"
+    for words, count, proposed in (
+        ("callmark serve --", 2, ""),
+        ("callmark key create --", 3, ""),
+        ("callmark account", 2, ""),
+        ("callmark lab", 1, "plain,labels"),
+    ):
+        asked = {"_CALLMARK_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(count)}
+        done = run(base, "-c", program, **asked)
+        assert (done.stdout.strip(), done.stderr) == (proposed, ""), words
+
+
 def test_a_system_without_file_locks_gets_no_advice_that_does_not_help(base: Path) -> None:
     """Windows has no fcntl, and no extra brings it."""
     without = "import sys; sys.modules['fcntl'] = None\n"
