@@ -138,6 +138,18 @@ class _Commands(click.Group):
             raise NoAnswer(f"`callmark {cmd_name}` {_what_lacks(exc.name or '')}") from exc
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The subcommand that is named. Raises UsageError with the nearest names, which click sees in no table."""
+        name = args[0]
+        if name in _COMMANDS or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        from difflib import get_close_matches
+
+        nearest = " or ".join(map(repr, get_close_matches(name, self.list_commands(ctx))))
+        raise click.UsageError(f"No such command {name!r}.{f' Did you mean {nearest}?' if nearest else ''}", ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """The help's lists, from the tables alone."""
         has_server = _has_server()

@@ -1,4 +1,4 @@
-"""Types of the values that options of commands take."""
+"""Types of the values that options of commands take, and names of commands that are misspelt."""
 
 import pytest
 from click.testing import CliRunner
@@ -20,3 +20,17 @@ def test_a_wrong_name_in_a_list_is_named_and_so_are_those_that_exist(words: tupl
     result = CliRunner().invoke(cli, [*words, f"{right}, sms"])
     assert result.exit_code == 2
     assert f"'sms' is not one of {first}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("acount", "No such command 'acount'. Did you mean 'account'?"),
+        ("lables", "No such command 'lables'. Did you mean 'labels' or 'label'?"),
+        ("qqq", "No such command 'qqq'."),
+        ("-q", "No such option '-q'."),
+    ],
+)
+def test_a_misspelt_command_is_answered_with_the_nearest_names(typed: str, said: str) -> None:
+    result = CliRunner().invoke(cli, [typed, "list"])
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: {said}")
