@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from msgspec import Struct
 
 from callmark import __version__
+from callmark.kit.ending_signals import unwound_by_signals
 from callmark.kit.exit_status import NoAnswer, ending, run_to_end, says_by_1
 from callmark.kit.process_start import import_without, importing
 from callmark.kit.standard_streams import prepare_standard_streams
@@ -172,7 +173,8 @@ class _Commands(click.Group):
         """Runs the command line."""
         prepare_standard_streams()
         run = partial(super().main, *args, standalone_mode=False, **extra)
-        return sys.exit(run_to_end(run)) if standalone_mode else run()
+        with unwound_by_signals():
+            return sys.exit(run_to_end(run)) if standalone_mode else run()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Reads the options of the program itself, and does what `--help` and `--version` say."""

@@ -189,6 +189,7 @@ async def test_a_download_that_is_cancelled_leaves_no_file_and_ends_with_the_nex
         ).logs.call_me_back(0, 1)
         saving = asyncio.create_task(download.save(tmp_path / "log.csv"))
         await stream.has_begun.wait()
+        assert not names(tmp_path)  # so that none is left by a program that is killed
         saving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await saving

@@ -72,9 +72,17 @@ class LogFile:
         return path
 
     def _replaced(self, path: Path) -> Flow[None]:
+        """What is downloaded has no name until all of it is there: it would stay where this process is killed."""
+        with tempfile.TemporaryFile(dir=path.parent) as whole:
+            yield from self.into(whole)
+            whole.seek(0)
+            self._put(whole, path)
+
+    @staticmethod
+    def _put(whole: IO[bytes], path: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             try:
-                yield from self.into(file)
+                shutil.copyfileobj(whole, file)
                 file.flush()
                 Path(file.name).chmod(0o600)
                 Path(file.name).replace(path)

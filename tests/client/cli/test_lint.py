@@ -1,7 +1,9 @@
 """`callmark lint`: what is wrong, row by row, without a server; in the words of the server and by its rules."""
 
+import asyncio
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -143,6 +145,24 @@ async def test_a_pipe_is_read_whole(nobody: Commands) -> None:
     finally:
         os.close(out)
     assert {one["row"] for one in findings} == {3}
+
+
+def names(folder: Path) -> list[str]:
+    return [one.name for one in folder.iterdir()]
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+async def test_nothing_of_a_pipe_is_left_where_the_command_is_ended(
+    nobody: Commands, tmp_path: Path, end: signal.Signals
+) -> None:
+    process = await nobody.start("lint", "-", stdin=asyncio.subprocess.PIPE, TMPDIR=str(tmp_path))
+    assert process.stdin
+    process.stdin.write((HEAD + GOOD * 20_000).encode())
+    await process.stdin.drain()  # all but what a pipe holds has been read, and is kept
+    process.send_signal(end)
+    _, said = await process.communicate()
+    assert (process.returncode, b"Traceback" in said) == (-end, False)
+    assert names(tmp_path) == ["home"]
 
 
 def test_durations() -> None:

@@ -3,14 +3,19 @@
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
 import click
 
+from callmark.client import log_downloads
 from callmark.client.cli.session import CommandSession, WrongUse, command
 from callmark.client.cli.validation import doubtful_hint, zone_of
+from callmark.client.core import Core
+from callmark.client.flow import Flow
+from callmark.client.log_downloads import LogFile
 from callmark.client.sync_resources import Download
 from callmark.instants import is_day, is_doubtful, read_instant
 
@@ -34,8 +39,7 @@ def logs() -> None:
 def call_me_back(session: CommandSession, begin: str, until: str, time_zone: str, output: Path | None) -> None:
     """The requests of these days as CSV, on standard output or in a file. D is 2026-01-31 or 2026-01-31T18:00."""
     start, end = read_day(begin, time_zone), read_day(until, time_zone, is_end=True)
-    with session.client() as client:
-        _save(session, client.logs.call_me_back(start, end), output)
+    _download(session, lambda core: log_downloads.call_me_back(core, start, end), output)
 
 
 @logs.command("feedback")
@@ -47,8 +51,7 @@ def call_me_back(session: CommandSession, begin: str, until: str, time_zone: str
 def feedback(session: CommandSession, survey_id: str, since: str, time_zone: str, output: Path | None) -> None:
     """A campaign's answers since a day as CSV, on standard output or in a file."""
     start = read_day(since, time_zone)
-    with session.client() as client:
-        _save(session, client.logs.feedback(survey_id, start), output)
+    _download(session, lambda core: log_downloads.feedback(core, survey_id, start), output)
 
 
 def read_day(text: str, time_zone: str, *, is_end: bool = False) -> datetime:
@@ -65,23 +68,28 @@ def read_day(text: str, time_zone: str, *, is_end: bool = False) -> datetime:
     raise click.UsageError(f"{text!r} is neither a day (2026-01-31) nor an instant (2026-01-31T18:00)")
 
 
-def _save(session: CommandSession, download: Download, output: Path | None) -> None:
-    if output and str(output) != "-":
-        try:
-            saved = download.save(output)
-        except OSError as exc:
-            raise WrongUse(f"cannot write {output}: {exc.strerror or exc}") from exc
-        if saved.is_file() and not _is_standard_output(saved):  # the log itself has gone there
-            session.output.done({"file": str(saved)}, f"The log is in {saved}.")
-        return
-    if session.output.as_json:
-        session.output.stream(download.rows())
-        return
-    with tempfile.TemporaryDirectory(prefix="callmark-") as folder:
-        saved = download.save(Path(folder) / "log.csv")
-        with saved.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-    sys.stdout.buffer.flush()
+def _download(session: CommandSession, ask: Callable[[Core], Flow[str]], output: Path | None) -> None:
+    with session.operations() as (core, shell):
+        file = LogFile(core, shell.run(ask(core)), lambda: ask(core))
+        if output and str(output) != "-":
+            _save(session, Download(shell, file), output)
+        elif session.output.as_json:
+            session.output.stream(Download(shell, file).rows())
+        else:
+            with tempfile.TemporaryFile() as whole:  # without a name: it holds numbers of customers
+                shell.run(file.into(whole))
+                whole.seek(0)
+                shutil.copyfileobj(whole, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+
+
+def _save(session: CommandSession, download: Download, output: Path) -> None:
+    try:
+        saved = download.save(output)
+    except OSError as exc:
+        raise WrongUse(f"cannot write {output}: {exc.strerror or exc}") from exc
+    if saved.is_file() and not _is_standard_output(saved):  # the log itself has gone there
+        session.output.done({"file": str(saved)}, f"The log is in {saved}.")
 
 
 def _is_standard_output(path: Path) -> bool:

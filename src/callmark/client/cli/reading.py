@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import click
 from msgspec import Struct
@@ -165,15 +165,31 @@ def opened(file: str, options: FileOptions) -> Generator[RecordFile]:
     if is_file(file):
         yield _found(file, Path(file), options)
         return
-    with tempfile.NamedTemporaryFile(prefix="callmark-") as kept:
-        name = "standard input" if file == "-" else file
+    name = "standard input" if file == "-" else file
+    with _temporary_file() as (kept, path):
         try:
             with click.open_file(file, "rb") as pipe:
                 shutil.copyfileobj(pipe, kept)
             kept.flush()
         except OSError as exc:
-            raise WrongUse(f"cannot keep {name} in the file {kept.name}: {exc.strerror or exc}") from exc
-        yield _found(name, Path(kept.name), options)
+            folder = tempfile.gettempdir()
+            raise WrongUse(f"cannot keep {name} in a file in {folder}: {exc.strerror or exc}") from exc
+        yield _found(name, path, options)
+
+
+@contextmanager
+def _temporary_file() -> Generator[tuple[IO[bytes], Path]]:
+    """A file that ends with the block, and a path to open it again.
+
+    On Linux it has no name, so nothing of it stays however this process ends: it holds numbers of customers.
+    """
+    with tempfile.TemporaryFile(prefix="callmark-") as unnamed:
+        path = Path(f"/proc/self/fd/{unnamed.fileno()}")
+        if path.exists():
+            yield unnamed, path
+            return
+    with tempfile.NamedTemporaryFile(prefix="callmark-") as named:
+        yield named, Path(named.name)
 
 
 def is_file(file: str) -> bool:

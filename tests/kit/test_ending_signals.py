@@ -1,0 +1,41 @@
+"""What ends a command that does not serve."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+RUN = """
+import os, signal, sys
+from callmark.kit.ending_signals import unwound_by_signals
+
+with unwound_by_signals():
+    try:
+        for name in sys.argv[1:]:
+            os.kill(os.getpid(), signal.Signals[name])
+    finally:
+        print("cleaned up")
+print("not stopped")
+"""
+USUAL = "import signal\nfor one in (signal.SIGTERM, signal.SIGHUP): signal.signal(one, signal.SIG_DFL)\n"
+"""Also where `nohup` runs the tests."""
+
+
+def run(*command: str) -> tuple[int, str, str]:
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_unwinds_it_and_is_what_it_ends_by(name: str) -> None:
+    assert run(sys.executable, "-c", USUAL + RUN, name) == (-signal.Signals[name], "cleaned up\n", "")
+
+
+def test_one_that_comes_while_it_cleans_up_ends_it_at_once() -> None:
+    again = RUN.replace('print("cleaned up")', 'os.kill(os.getpid(), signal.SIGTERM); print("cleaned up")')
+    assert run(sys.executable, "-c", USUAL + again, "SIGTERM") == (-signal.SIGTERM, "", "")
+
+
+def test_what_was_started_to_outlive_its_terminal_does() -> None:
+    assert run("nohup", sys.executable, "-c", RUN, "SIGHUP")[:2] == (0, "cleaned up\nnot stopped\n")
