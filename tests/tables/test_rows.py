@@ -1,13 +1,18 @@
 """Rows of texts: what quotation marks and delimiters do to them, alike in short and in long files."""
 
+import csv
+import io
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from hypothesis import example, given, strategies as st
 
 from callmark.tables import rows
 from callmark.tables.columns import key, words
 from callmark.tables.long_files import open_long_file
 from callmark.tables.model import Line
+from callmark.tables.quoting import UNCLEAR
 from callmark.tables.reader import Reading, read_table
 
 KNOWN = {"phone", "name", "note", "reason"}
@@ -80,3 +85,80 @@ def test_the_delimiter_is_what_divides_rows_and_not_the_lines_of_a_cell(text: st
 def test_a_name_is_compared_by_its_letters_and_digits_whether_all_are_ascii_or_not() -> None:
     assert words("Phone_No.2 (myLine)#^") == ("phone", "no", "2", "my", "line", "no")
     assert words("Téléphone_Nº2 (maLigne)#^") == ("telephone", "no2", "ma", "ligne", "no")
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (r'"919900000001","Your \"Gold\" card",', 'Your "Gold" card'),
+        (r'"919900000001","Order \"A1, B2\" is here",', 'Order "A1, B2" is here'),
+        (r'"919900000001","Size 5\", 6\" and ""up"" \\ \n",', r'Size 5", 6" and "up" \ \n'),
+        ('"919900000001","Order \\"A1,\nB2\\" is here\\\nnow",', 'Order "A1,\nB2" is here\nnow'),
+        (r'"919900000001","see C:\dir\",', "see C:\\dir\\"),
+        (r'"919900000001","{""a"":""b\""c""}",', r'{"a":"b\"c"}'),
+        (r"919900000001,a 5\" pipe and 6\" pipe,", r"a 5\" pipe and 6\" pipe"),
+        ('919900000001, "Your ""Gold""" ,', 'Your "Gold"'),
+        ('919900000001,"Acme" Ltd,', "Acme Ltd"),
+        ('"919900000001","A, B",19" rack', "A, B"),
+    ],
+)
+def test_a_mark_within_a_cell_is_doubled_or_behind_a_backslash(tmp_path: Path, row: str, reason: str) -> None:
+    first, last = both(tmp_path, f"phone,reason,note\n{row}\n919900000002,x,y\n")
+    assert (first.cells[1], first.fault) == (reason, "")
+    assert last.cells == ("919900000002", "x", "y")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '"919900000001","Your "Gold" card",',
+        '"919900000001","Your "Gold", card",',
+        '919900000001,"Gold" or "Silver",',
+        '"919900000001","Size 5", 6" and up",',
+        r'"919900000001","Your \"Gold\" card" Ltd,',
+        r'"919900000001","Size 5\", 6" and \"up",',
+    ],
+)
+def test_a_row_whose_cells_may_end_elsewhere_is_refused(tmp_path: Path, row: str) -> None:
+    first, last = both(tmp_path, f"phone,reason,note\n{row}\n919900000002,x,y\n")
+    assert (first.number, first.fault) == (2, UNCLEAR)
+    assert last.cells == ("919900000002", "x", "y")
+
+
+@pytest.mark.parametrize("cell", ["x" * 140_000, '""' * 140_000])
+def test_a_cell_that_is_longer_than_any_text_refuses_its_row(tmp_path: Path, cell: str) -> None:
+    first, last = both(tmp_path, f'phone,note,reason\n"919900000001","{cell}","Your order"\n919900000002,x,y\n')
+    assert first.fault == "a quoted cell here is too long to be read"
+    assert last.cells == ("919900000002", "x", "y")
+
+
+_CELLS = st.lists(st.text('ab",;\\ \n', max_size=8), min_size=1, max_size=4)
+
+
+def read_as(text: str, cells: list[str]) -> bool:
+    """Whether the one row is read as these cells, if it is read at all."""
+    read = [(line.cells, line.fault) for line in rows.split(text, ",").lines]
+    wanted = tuple(cell.strip() for cell in cells)
+    return read in ([(wanted, "")], [] if not any(wanted) else None) or any(fault for _, fault in read)
+
+
+@given(_CELLS, st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)))
+@example(["\\", ',\\"'], csv.QUOTE_ALL)
+def test_a_row_of_a_program_that_doubles_marks_has_its_cells(cells: list[str], quoting: Literal[0, 1]) -> None:
+    writer = csv.writer(out := io.StringIO(), quoting=quoting, lineterminator="\n")
+    writer.writerow(cells)
+    assert read_as(out.getvalue(), cells)
+    if not any("\\" in cell for cell in cells):
+        assert not any(line.fault for line in rows.split(out.getvalue(), ",").lines)
+
+
+@given(_CELLS)
+def test_a_row_of_a_program_that_writes_a_backslash_is_never_read_as_others(cells: list[str]) -> None:
+    cells = [cell.replace("\\", "") for cell in cells]
+    assert read_as(",".join('"{}"'.format(cell.replace('"', r"\"")) for cell in cells), cells)
+
+
+@given(st.lists(st.lists(st.text("a; ", min_size=1, max_size=3), min_size=1, max_size=4), min_size=1, max_size=3))
+def test_a_row_of_a_program_that_leaves_marks_as_they_are_is_never_read_as_others(cells: list[list[str]]) -> None:
+    texts = ['"'.join(words) for words in cells]
+    assert read_as(",".join(f'"{text}"' for text in texts), texts)

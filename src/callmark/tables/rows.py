@@ -1,7 +1,8 @@
 """Rows of a text: cells by delimiter and quotes, each row with the line that it begins on as an editor counts lines.
 
 `csv` reads the cells; what it would do silently is reported here: a quotation mark that is never closed swallows the
-rest of a file, so such a line is read unchanged and reported.
+rest of a file, so such a line is read unchanged and reported. So is a row with marks of which it is not clear whether
+they end a cell (`quoting`).
 """
 
 import csv
@@ -13,6 +14,7 @@ from itertools import islice
 from msgspec import Struct
 
 from callmark.tables.model import Line, LongRows, TableError
+from callmark.tables.quoting import ESCAPE, UNCLEAR, forms
 
 DELIMITERS = (",", ";", "\t", "|")
 MOST_LINES = 1_000_000
@@ -22,6 +24,7 @@ _MOST_LINES_OF_A_ROW = 50
 _MOST_UNCLOSED = 100
 _SAMPLE_ROWS = 50
 UNCLOSED = "an opening quotation mark here has no closing one"
+TOO_LONG = "a quoted cell here is too long to be read"
 _NUMBER = re.compile(r"\+?[0-9 ().\-/]{7,}")
 """What may be a phone number: in any country, so that no plan is needed."""
 _FEWEST_DIGITS = 7
@@ -74,7 +77,7 @@ def _delimiter(physical: list[str]) -> str:
 
     def score(delimiter: str) -> tuple[float, int]:
         sample = list(islice(stream(physical, delimiter), _SAMPLE_ROWS))
-        widths = Counter(len(line.cells) for line in sample if line.fault != UNCLOSED)
+        widths = Counter(len(line.cells) for line in sample if line.fault not in (UNCLOSED, UNCLEAR))
         width, count = max(widths.items(), key=lambda one: (one[0] > 1, one[1]), default=(1, 0))
         return (count / len(sample), width) if width > 1 else (0.0, 1)
 
@@ -84,12 +87,17 @@ def _delimiter(physical: list[str]) -> str:
 def _cells(line: str, delimiter: str) -> list[str]:
     """The cells of one line."""
     bare = line.rstrip("\r\n")
+    return _leniently(bare, delimiter) or bare.split(delimiter)
+
+
+def _leniently(bare: str, delimiter: str) -> list[str]:
+    """The cells of one line, whatever stands behind a mark that ends one; none if a cell is too long for `csv`."""
     if '"' not in bare:
         return bare.split(delimiter)
     try:
         return next(csv.reader([bare], delimiter=delimiter, skipinitialspace=True), list[str]())
     except csv.Error:
-        return bare.split(delimiter)
+        return []
 
 
 def _may_be_phone(cell: str) -> bool:
@@ -115,6 +123,12 @@ class _Reader:
         self._unclosed = 0
         self._widths: set[int] = set()
         self._csv = csv.reader(self._feed(), delimiter=delimiter, skipinitialspace=True, strict=True)
+        self._forms = forms(delimiter)
+        self._escaped = self._csv
+        if self._forms.escaped:
+            self._escaped = csv.reader(
+                self._feed(), delimiter=delimiter, skipinitialspace=True, strict=True, escapechar=ESCAPE
+            )
 
     def _feed(self) -> Iterator[str]:
         return _Feed(self)
@@ -146,18 +160,56 @@ class _Reader:
 
     def _quoted(self) -> Line:
         self._row = []
-        start = self.at
         try:
             cells = next(self._csv)
         except (_Unclosed, csv.Error) as exc:
-            return self._as_it_stands(is_never_closed=isinstance(exc, _Unclosed))
-        self.at += len(self._row)
+            is_never_closed = isinstance(exc, _Unclosed)
+            escaped = self._escaped_row()
+            return self._whole(*escaped) if escaped else self._as_it_stands(is_never_closed=is_never_closed)
+        text = "".join(self._row)
+        if '"' in "".join(cells) or '\\"' in text:
+            return self._doubtful(cells, text.rstrip("\r\n"))
+        return self._whole(cells, len(self._row))
+
+    def _whole(self, cells: list[str], line_count: int, fault: str = "") -> Line:
+        """As many lines as one row."""
+        self._take_again(line_count)
+        start = self.at
+        self.at += line_count
         self._widths.add(len(cells))
-        fault = ""
         if len(self._row) > 1:
             self._note_long_row(start + 1)
-            fault = self._swallowed(start + 1, cells)
+            fault = fault or self._swallowed(start + 1, cells)
         return Line(start + 1, tuple(cell.strip() for cell in cells), fault)
+
+    def _doubtful(self, cells: list[str], text: str) -> Line:
+        """A row that `csv` could read and that has marks within its cells, or behind a backslash."""
+        escaped = self._escaped_row()
+        if escaped and not self._forms.doubled.fullmatch(text):
+            return self._whole(*escaped)
+        is_clear = not escaped and (self._forms.doubled.fullmatch(text) or self._forms.plain.fullmatch(text))
+        return self._whole(cells, len(self._row), "" if is_clear else UNCLEAR)
+
+    def _escaped_row(self) -> tuple[list[str], int] | None:
+        """The cells of the row if it has marks behind a backslash and is clear with them, and of how many lines."""
+        taken = self._row
+        if self._escaped is self._csv or not any('\\"' in line for line in taken):
+            return None
+        self._take_again(0)
+        try:
+            next(self._escaped)
+            cells = self._forms.unescaped("".join(self._row).rstrip("\r\n"))
+        except (_Unclosed, csv.Error):
+            cells = None
+        line_count = len(self._row)
+        self._take_again(len(taken))
+        return None if cells is None else (cells, line_count)
+
+    def _take_again(self, line_count: int) -> None:
+        """The row has as many lines, whatever it had before."""
+        if len(self._row) != line_count:
+            self._ahead.extendleft(reversed(self._row))
+            self._row = list(islice(iter(self._next, None), line_count))
 
     def _note_long_row(self, first: int) -> None:
         found = self.long_rows
@@ -189,8 +241,11 @@ class _Reader:
         self._unclosed += is_open
         if self._unclosed > _MOST_UNCLOSED:
             raise TableError(f"more than {_MOST_UNCLOSED} lines have an opening quotation mark without a closing one")
-        cells = line.rstrip("\r\n").split(self.delimiter) if is_open else _cells(line, self.delimiter)
-        return Line(self.at, tuple(cell.strip() for cell in cells), UNCLOSED if is_open else "")
+        bare = line.rstrip("\r\n")
+        read = [] if is_open else _leniently(bare, self.delimiter)
+        unsure = "" if self._forms.plain.fullmatch(bare) else UNCLEAR
+        fault = UNCLOSED if is_open else unsure if read else TOO_LONG
+        return Line(self.at, tuple(cell.strip() for cell in read or bare.split(self.delimiter)), fault)
 
 
 class _Feed:
