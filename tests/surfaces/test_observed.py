@@ -1,6 +1,7 @@
 """What every request gets, also one that cannot be answered: an envelope, and a line in the log that says why."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 
 import httpx
 import msgspec
@@ -11,6 +12,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.support.factories import make_cast
 from tests.support.metrics_page import forget_requests, scrape
+from tests.support.tracing import TRACE, TRACEPARENT, traced
 
 from callmark.domain.deps import Deps
 from callmark.domain.sessions.model import TOKEN_LENGTH
@@ -21,7 +23,7 @@ from callmark.surfaces.app import build_app
 from callmark.surfaces.observed import Observed, request_seconds
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/x"
-_SCOPE: Scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
+_SCOPE: Scope = {"type": "http", "method": "POST", "path": "/x", "headers": [(b"traceparent", TRACEPARENT.encode())]}
 
 
 async def _cut(app: Observed) -> list[Message]:
@@ -52,13 +54,33 @@ async def _waits(_scope: Scope, _receive: Receive, _send: Send) -> None:
 
 
 async def test_a_request_cut_by_a_stop_is_told_to_come_back() -> None:
-    head, body = await _cut(Observed(_waits))
+    with traced() as traces, capture_logs(processors=[merge_contextvars]) as lines:
+        head, body = await _cut(Observed(_waits))
+    assert _traces_in(lines) == {"request_cut": TRACE, "request": TRACE}
+    assert list(traces.of()) == ["POST other"]
     assert head["status"] == 503
     headers = dict(head["headers"])
     assert headers[b"retry-after"] == b"1"
     assert headers[b"connection"] == b"close"
     assert headers[b"content-type"] == b"application/json"
     assert msgspec.json.decode(body["body"])["slug"] == "service-unavailable"
+
+
+def _traces_in(lines: Iterable[Mapping[str, object]]) -> dict[object, object]:
+    return {line["event"]: line.get("trace_id") for line in lines}
+
+
+async def test_the_lines_of_a_request_that_fails_lead_to_its_trace_and_back() -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    transport = httpx.ASGITransport(Observed(broken))
+    async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as http:
+        with traced() as traces, capture_logs(processors=[merge_contextvars]) as lines:
+            await http.get("/", headers={"traceparent": TRACEPARENT})
+    assert _traces_in(lines) == {"request_failed": TRACE, "request": TRACE}
+    [(span,)] = traces.of().values()
+    assert ((span.attributes or {})["http.response.status_code"], span.status.is_ok) == (500, False)
 
 
 async def test_the_log_says_why_nothing_could_be_answered(deps: Deps) -> None:

@@ -6,6 +6,7 @@ asks `is_head`.
 
 import asyncio
 import re
+from contextlib import AbstractContextManager
 from functools import cache
 from http import HTTPStatus
 from time import perf_counter
@@ -18,7 +19,7 @@ from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.telemetry import logs, tracing
 from callmark.kit.telemetry.metrics import counter, histogram
-from callmark.kit.telemetry.tracing import SpanKind
+from callmark.kit.telemetry.tracing import SpanKind, TracedSpan
 from callmark.surfaces.http import connection_of, header, internal_error, render_error
 
 log = structlog.get_logger(__name__)
@@ -76,54 +77,54 @@ class Observed:
         bare = scope["method"] == "HEAD"
         inner = {**scope, "method": "GET", _HEAD: True} if bare else scope
         answer = _Answer(scope, send, request_id, bare=bare)
-        app = self._traced if tracing.is_on() and not _is_quiet(scope["path"]) else self._app
-        try:
-            await app(inner, receive, answer.send)
-        except _NobodyReads:
-            pass
-        except asyncio.CancelledError:  # the server is shutting down, and this request took longer than it waits
-            log.warning("request_cut", route=route_of(inner))
-            if answer.status:
-                raise
-            await render_error(Unavailable("the server is shutting down")).send(
-                answer.send, [(b"connection", b"close")]
-            )
-        except Exception as exc:
-            log.exception("request_failed", route=route_of(inner))
-            if not answer.status:
-                await internal_error().send(answer.send)
-            elif not bare:
-                await _cut(scope, receive, exc)
-        finally:
-            _note(inner, scope["method"], answer.status, perf_counter() - began)
-
-    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application, in a span below the client's `traceparent`. Without the path: some name people.
-
-        A method that the client has made up is in no name (OpenTelemetry's conventions for HTTP).
-        """
-        is_known, status = scope["method"] in _METHODS, 0
-        method = scope["method"] if is_known else "HTTP"
-
-        async def note_status(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
-        parent = tracing.from_client(header(scope, b"traceparent"))
-        with tracing.span(method, SpanKind.SERVER, parent=parent, request_id=scope["callmark.request_id"]) as span:
+        with _span(inner) as span:  # around the lines of the log, too
             try:
-                await self._app(scope, receive, note_status)
+                await self._app(inner, receive, answer.send)
+            except _NobodyReads:
+                pass
+            except asyncio.CancelledError:  # the server is shutting down, and this request took longer than it waits
+                log.warning("request_cut", route=route_of(inner))
+                if answer.status:
+                    raise
+                await render_error(Unavailable("the server is shutting down")).send(
+                    answer.send, [(b"connection", b"close")]
+                )
+            except Exception as exc:
+                log.exception("request_failed", route=route_of(inner))
+                if not answer.status:
+                    await internal_error().send(answer.send)
+                elif not bare:
+                    await _cut(scope, receive, exc)
             finally:
-                route = route_of(scope)
-                span.rename(f"{method} {route}")
-                span.note("http.request.method", method if is_known else "_OTHER")
-                span.note("http.route", route)
-                span.note("http.response.status_code", status)
-                if account := scope.get("account"):
-                    span.note("callmark.account", str(account))
-                if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # ours, not the client's
-                    span.fail(str(status))
+                _note(inner, scope["method"], answer.status, perf_counter() - began)
+                if span.is_open:
+                    _describe(span, inner, answer.status)
+
+
+def _span(scope: Scope) -> AbstractContextManager[TracedSpan]:
+    """A span below the client's `traceparent`, which gets its name at the end; none for a health check."""
+    if not tracing.is_on() or _is_quiet(scope["path"]):
+        return tracing.NO_SPAN
+    parent = tracing.from_client(header(scope, b"traceparent"))
+    return tracing.span(_method(scope), SpanKind.SERVER, parent=parent, request_id=scope["callmark.request_id"])
+
+
+def _method(scope: Scope) -> str:
+    """One that the client has made up is in no name of a span (OpenTelemetry's conventions for HTTP)."""
+    return scope["method"] if scope["method"] in _METHODS else "HTTP"
+
+
+def _describe(span: TracedSpan, scope: Scope, status: int) -> None:
+    """By its route and not its path: some name people."""
+    route = route_of(scope)
+    span.rename(f"{_method(scope)} {route}")
+    span.note("http.request.method", scope["method"] if scope["method"] in _METHODS else "_OTHER")
+    span.note("http.route", route)
+    span.note("http.response.status_code", status)
+    if account := scope.get("account"):
+        span.note("callmark.account", str(account))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # ours, not the client's
+        span.fail(str(status))
 
 
 class _Answer:

@@ -58,6 +58,11 @@ class TracedSpan:
         self._span = span
 
     @property
+    def is_open(self) -> bool:
+        """Whether something is traced."""
+        return self._span is not None
+
+    @property
     def traceparent(self) -> str | None:
         """What carries the trace on; None when nothing is recorded."""
         return _traceparent_of(self._span) if self._span else None
@@ -86,7 +91,9 @@ class TracedSpan:
 
 
 _NOTHING = TracedSpan(None)
-_NO_SPAN: AbstractContextManager[TracedSpan] = nullcontext(_NOTHING)
+NO_SPAN: AbstractContextManager[TracedSpan] = nullcontext(_NOTHING)
+"""For what is not traced."""
+
 _tracer: "Tracer | None" = None
 _chooser: "TracerProvider | None" = None
 """Says which traces are recorded."""
@@ -100,14 +107,14 @@ def span(
     Below `parent` (a `traceparent`), else below the span that is open here, else the first of its trace. `facts` become
     attributes `callmark.…`.
     """
-    return _open(_tracer, name, kind, parent, facts) if _tracer else _NO_SPAN
+    return _open(_tracer, name, kind, parent, facts) if _tracer else NO_SPAN
 
 
 def following(
     parent: str | None, name: str, kind: SpanKind = SpanKind.INTERNAL, **facts: Value
 ) -> AbstractContextManager[TracedSpan]:
     """As `span`, for what is traced only where its cause was: nothing without a `parent`."""
-    return _open(_tracer, name, kind, parent, facts) if _tracer and parent else _NO_SPAN
+    return _open(_tracer, name, kind, parent, facts) if _tracer and parent else NO_SPAN
 
 
 def begin(name: str, kind: SpanKind, *, parent: str | None, **facts: Value) -> TracedSpan:
