@@ -33,7 +33,7 @@ async def test_others_have_a_turn_after_each_piece_however_fast_its_reader_is() 
     assert [name for name, of in groupby(heard) if name == "piece" and len(list(of)) > 1] == []
 
 
-async def test_a_long_list_is_written_in_pieces_of_so_many_lines() -> None:
+async def test_a_long_list_is_written_in_pieces() -> None:
     count = 2 * LINES_AT_ONCE + 1
     pieces = [one async for one in csv_pieces(("line", "why"), ((at, "not a number") for at in range(count)))]
     assert [one.count("\n") for one in pieces] == [1, LINES_AT_ONCE, LINES_AT_ONCE, 1]

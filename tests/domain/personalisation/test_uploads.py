@@ -23,7 +23,6 @@ from callmark.domain.personalisation.uploads.model import (
     as_kept,
     as_record,
     filled,
-    parts_of,
 )
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.worker import Worker
@@ -310,11 +309,3 @@ async def test_a_record_above_the_header_is_left_out_and_told(deps: Deps) -> Non
     found = await look(deps, cast, f"{phone()},x\nphone,note\n{phone()},x\n")
     assert (found.good_count, found.row_count, found.table.before) == (1, 2, [])
     assert [(kind.fault, kind.examples[0][0]) for kind in found.faults] == [(ABOVE, 1)]
-
-
-def test_every_part_has_something_to_submit() -> None:
-    text = "to,x\n" + "".join(f"1,2,3\n{n},\n" for n in range(1_200)) + "1,2,3\n"
-    table = read_file(text.encode(), Reading())
-    parts = parts_of(rows_of(table, find_columns(table, {})))
-    assert [sum(not row.fault for row in part) for part in parts] == [500, 500, 200]
-    assert sum(map(len, parts)) == 2_401

@@ -17,6 +17,7 @@ from tests.surfaces.console.browser import Browser, Business, Visitors, errors_o
 from callmark.domain.background.registry import PERIODIC
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.uploads import service as uploads
+from callmark.domain.personalisation.uploads.parts import MOST_LEFT_OUT
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import MOST_KEPT, FilePurpose
@@ -150,6 +151,28 @@ async def test_an_upload_of_more_than_one_batch_names_them_all(
     shown = await alice.follow(taken)
     assert shown.status_code == 200
     assert "Its records are in 2 batches." in text_of(shown)
+
+
+async def test_of_very_many_lines_that_cannot_be_read_the_first_are_kept_and_all_are_counted(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    await make_label(deps, business.account.id)
+    text = f"receiver,reason\n{phone()},Your parcel arrives today\n" + "1,2,3\n" * (MOST_LEFT_OUT + 2)
+    file = ("x.csv", text.encode(), "text/csv")
+    sent = await alice.post("/console/uploads/new", {"caller": "918040001234"}, file=file)
+    preview = text_of(await alice.follow(sent))
+    assert "10,002 lines cannot be read. The results will name the first 10,000 of them." in preview
+    taken = await push(alice, sent)
+    shown = text_of(await alice.follow(taken))
+    assert "10,002 lines could not be read and were skipped." in shown
+    assert "The first 100 of 10,002 are shown. Download the results to see more." in shown
+    *rows, last = csv.DictReader(io.StringIO((await alice.get(f"{taken.headers['location']}/results.csv")).text))
+    assert [row["line"] for row in rows] == [str(line) for line in range(2, MOST_LEFT_OUT + 3)]
+    assert [value for value in last.values() if value] == [
+        "left_out",
+        "2 more lines could not be read, and were left out",
+    ]
 
 
 async def test_what_is_wrong_with_a_file_is_said_beside_it(business: Business, browse: Visitors) -> None:

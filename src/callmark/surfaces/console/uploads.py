@@ -10,6 +10,7 @@ from callmark.domain.ids import BatchId, UploadId
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.uploads import service as uploads
 from callmark.domain.personalisation.uploads.model import Upload
+from callmark.domain.personalisation.uploads.parts import MOST_LEFT_OUT
 from callmark.domain.personalisation.uploads.service import RowResult, UploadProgress
 from callmark.domain.policy.model import Action
 from callmark.record_rules.columns import COLUMNS
@@ -49,6 +50,7 @@ class UploadPage(Page, frozen=True):
     faulty: list[RowResult]
     batches: list[BatchId]
     bad_count: int
+    most_kept: int = MOST_LEFT_OUT
 
 
 async def show_uploads(request: ConsoleRequest) -> Response:
@@ -96,7 +98,7 @@ def _text(progress: UploadProgress) -> str:
 
 
 async def download(request: ConsoleRequest) -> Response:
-    """Every row with its outcome, as CSV."""
+    """Every row with its outcome, as CSV; of very many that could not be read the first, and how many more."""
     upload_id = request.id(UploadId)
     made = (await uploads.read_progress(request.deps, request.account_id, upload_id)).upload
     name = (
@@ -104,14 +106,21 @@ async def download(request: ConsoleRequest) -> Response:
         or "upload"
     )
     headers = {"Content-Disposition": f'attachment; filename="{name}-results.csv"'}
-    return Streaming(_csv(request, upload_id), media_type="text/csv; charset=utf-8", headers=headers)
+    return Streaming(_csv(request, made), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def _csv(request: ConsoleRequest, upload_id: UploadId) -> AsyncGenerator[bytes]:
+async def _csv(request: ConsoleRequest, upload: Upload) -> AsyncGenerator[str]:
     names = [COLUMNS[one][0] for one in Field]
-    yield _lines([["line", *names, "record_id", "status", "field", "message"]])
-    async for results in uploads.each_result(request.deps, request.account_id, upload_id):
-        yield _lines([_line(result) for result in results])
+    yield sheet([["line", *names, "record_id", "status", "field", "message"]])
+    more = upload.left_out_count
+    async for results in uploads.each_result(request.deps, request.account_id, upload.id):
+        yield sheet(_line(result) for result in results)
+        more -= sum(bool(result.row.fault) for result in results)
+    if more > 0:
+        said = (
+            f"{display_names.count(more, 'more line')} could not be read, and {'was' if more == 1 else 'were'} left out"
+        )
+        yield sheet([["", *("" for _ in names), "", "left_out", "", said]])
 
 
 def _line(result: RowResult) -> list[str]:
@@ -124,10 +133,6 @@ def _line(result: RowResult) -> list[str]:
         fault = display_names.fault(record.fault_field, record.fault)
         told = [str(record.key.id), record.outcome.value, field, fault or display_names.OUTCOME_HINTS[record.outcome]]
     return [str(result.row.line), *result.row.shown, *told]
-
-
-def _lines(rows: list[list[str]]) -> bytes:
-    return sheet(rows).encode()
 
 
 ROUTES = (

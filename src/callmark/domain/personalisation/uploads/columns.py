@@ -21,6 +21,7 @@ from callmark.tables.phones import read_phone
 from callmark.tables.reader import Reading, read_table
 
 _KNOWN = known_names(COLUMNS)
+_NO_TEXTS = RowTexts()
 _RECEIVER = list(Field).index(Field.RECEIVER)
 
 
@@ -60,7 +61,7 @@ def rows_of(table: Table, columns: Mapping[Field, int], region: str = "") -> lis
         why = reader.fault(line, values)
         # Faults are counted by their text; the line has the code.
         good.append(UploadRow(line.number, RowTexts._make(values), f"{NOT_UNDER}: {line.text}" if why else ""))
-    faulty = [UploadRow(one.line, RowTexts(), f"{one.why}: {one.text}") for one in table.faults]
+    faulty = [UploadRow(one.line, _NO_TEXTS, f"{one.why}: {one.text}") for one in table.faults]
     return sorted([*good, *faulty], key=lambda row: row.line)
 
 

@@ -4,6 +4,8 @@ The upload's row is the work. Each part is tied to its batch in the transaction 
 that died in between neither loses nor repeats any.
 """
 
+from asyncio import sleep
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -12,8 +14,8 @@ from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.accepting import Submitted, submit_batch_in
 from callmark.domain.personalisation.suspension.jobs import LOOK_AFTER
-from callmark.domain.personalisation.uploads import model, queries
-from callmark.domain.personalisation.uploads.model import Upload, UploadPart
+from callmark.domain.personalisation.uploads import model, parts, queries
+from callmark.domain.personalisation.uploads.model import Upload, UploadPart, UploadRow
 from callmark.domain.personalisation.validation import console_rules
 from callmark.domain.policy.plan import Feature
 from callmark.domain.work_names import WorkName
@@ -38,9 +40,10 @@ def uploads(deps: Deps) -> Work:
                 part = await queries.next_part(tx, upload.id)
             if part is None:
                 return None
-            if waits_until := await _held_up_until(deps, upload, part):
+            rows = await _records_of(deps, upload, part)
+            if waits_until := await _held_up_until(deps, upload, rows):
                 return waits_until
-            await _submit(deps, upload, part)
+            await _submit(deps, upload, part, rows)
         return deps.clock.now()
 
     return Work(
@@ -56,7 +59,16 @@ def uploads(deps: Deps) -> Work:
     )
 
 
-async def _held_up_until(deps: Deps, upload: Upload, part: UploadPart) -> datetime | None:
+async def _records_of(deps: Deps, upload: Upload, part: UploadPart) -> list[UploadRow]:
+    """The rows that are submitted, in the order of the batch."""
+    rows: list[UploadRow] = []
+    async for piece in parts.each_piece(deps, upload.id, part):
+        rows += [row for row in piece if not row.fault]
+        await sleep(0)
+    return rows
+
+
+async def _held_up_until(deps: Deps, upload: Upload, rows: Sequence[UploadRow]) -> datetime | None:
     """When to look again at a part that waits, because its account is suspended or its plan lacks the feature.
 
     None for one that is to be submitted (contract D49, D51). A part whose windows have all ended is: nothing of it can
@@ -66,7 +78,7 @@ async def _held_up_until(deps: Deps, upload: Upload, part: UploadPart) -> dateti
     is_suspended = account.state is not AccountState.ACTIVE
     if not is_suspended and Feature.CALL_PERSONALISATION in account.features:
         return None
-    now, end = deps.clock.now(), model.last_end(part.records)
+    now, end = deps.clock.now(), model.last_end(rows)
     if end is None or end < now:
         return None
     return max(end, now + LOOK_AFTER) if is_suspended else now + LOOK_AFTER
@@ -76,16 +88,16 @@ class _Taken(Conflict):
     """Another worker has submitted the part."""
 
 
-async def _submit(deps: Deps, upload: Upload, part: UploadPart) -> None:
+async def _submit(deps: Deps, upload: Upload, part: UploadPart, rows: Sequence[UploadRow]) -> None:
     rules = console_rules(upload.region)
-    records = [model.as_record(row.values) for row in part.records]
+    records = [model.as_record(row.values) for row in rows]
 
     def as_sent(position: int) -> bytes:
-        return model.as_sent(part.records[position].shown)
+        return model.as_sent(rows[position].shown)
 
     async def submit(tx: Transaction) -> None:
         batch = await submit_batch_in(tx, deps, upload.account_id, rules, Submitted(records, as_sent))
-        if not await queries.mark_submitted(tx, upload.id, part, batch.id):
+        if not await queries.mark_submitted(tx, upload.id, part, batch.id, len(rows)):
             raise _Taken("this part is already submitted")
 
     with suppress(_Taken):  # then the other's batch stands, and ours was rolled back

@@ -4,7 +4,7 @@ What a file leaves out (label, window) is taken from the form. Numbers come in h
 epoch milliseconds. Which column is which stands in `columns`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
@@ -21,7 +21,6 @@ from callmark.tables.sheet_errors import shown
 
 MOST_ROWS = 50_000
 LARGEST_BYTES = 16 * 1024 * 1024
-ROWS_A_PART = 500
 LONGEST_CELL = 500
 _LONGEST_NUMBER = 100
 """Characters of a number as people write it. Longer texts are none, and are not kept in memory."""
@@ -71,29 +70,10 @@ class Upload(Struct, frozen=True):
 
 
 class UploadPart(Struct, frozen=True):
-    """Some rows of an upload, and the batch they were submitted as; None before."""
+    """Some rows of an upload (`parts`), and the batch they were submitted as; None before."""
 
     number: int
-    rows: list[UploadRow]
     batch_id: BatchId | None
-
-    @property
-    def records(self) -> list[UploadRow]:
-        """The rows that are submitted, in the order of the batch."""
-        return [row for row in self.rows if not row.fault]
-
-
-def parts_of(rows: Sequence[UploadRow]) -> list[list[UploadRow]]:
-    """The rows in parts that have 1 to `ROWS_A_PART` to submit each; none when there is nothing to submit."""
-    parts: list[list[UploadRow]] = [[]]
-    count = 0
-    for row in rows:
-        if not row.fault and count == ROWS_A_PART:
-            parts.append([])
-            count = 0
-        count += not row.fault
-        parts[-1].append(row)
-    return parts if count else []
 
 
 class RowDefaults(Struct, frozen=True):

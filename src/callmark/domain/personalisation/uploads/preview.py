@@ -11,6 +11,7 @@ from callmark.domain.labels.model import Label
 from callmark.domain.personalisation.known import known_to
 from callmark.domain.personalisation.uploads import columns as file_columns, model
 from callmark.domain.personalisation.uploads.model import RowDefaults, UploadRow
+from callmark.domain.personalisation.uploads.parts import MOST_LEFT_OUT
 from callmark.domain.personalisation.validation import (
     GoodRecord,
     KnownLabels,
@@ -21,7 +22,7 @@ from callmark.domain.personalisation.validation import (
 )
 from callmark.instants import to_ms
 from callmark.record_rules.columns import NOWHERE, UnusedColumn
-from callmark.record_rules.fields import Fault, Faulty, Field
+from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
 from callmark.record_rules.placeholders import PLACEHOLDER_HINT, placeholder_in
 from callmark.tables.model import Table
 from callmark.tables.numbers import without_plan
@@ -83,9 +84,8 @@ class UploadPreview(Struct, frozen=True):
 
 async def preview_upload(deps: Deps, account_id: AccountId, file: bytes, options: PreviewOptions) -> UploadPreview:
     """The preview, as of now. Raises InvalidInput about `file`, `encoding` or `sheet`."""
-    table, columns, rows = await to_thread(_read, file, options)
     rules = console_rules(options.reading.region)
-    records = [model.as_record(row.values) for row in rows]
+    table, columns, rows, records = await to_thread(_read, file, options)
     allow_foreign = deps.settings.foreign_callers == "allow"
     async with deps.db.connection() as tx:
         known = await known_to(tx, account_id, rules, records, allow_foreign=allow_foreign)
@@ -94,13 +94,21 @@ async def preview_upload(deps: Deps, account_id: AccountId, file: bytes, options
     return await to_thread(_previewed, table, columns, rows, validator)
 
 
-def _read(file: bytes, options: PreviewOptions) -> tuple[Table, dict[Field, int], list[UploadRow]]:
+def _read(file: bytes, options: PreviewOptions) -> tuple[Table, dict[Field, int], list[UploadRow], list[NewRecord]]:
     table = file_columns.read_file(file, options.reading)
     columns = file_columns.find_columns(table, options.chosen, options.reading.region)
     rows = [model.filled(row, options.defaults) for row in file_columns.rows_of(table, columns, options.reading.region)]
     if not options.reading.region:  # with one, each number is read by the plan of its country
         table = table.noting(*without_plan(file_columns.receivers_of(rows)))
-    return table.noting(*_unfilled(rows)), columns, rows
+    records = [model.as_record(row.values) for row in rows if not row.fault]
+    return table.noting(*_unfilled(rows), *_left_out(len(rows) - len(records))), columns, rows, records
+
+
+def _left_out(count: int) -> list[str]:
+    """A note on lines that cannot be read where there are more of them than are kept."""
+    if count <= MOST_LEFT_OUT:
+        return []
+    return [f"{count:,} lines cannot be read. The results will name the first {MOST_LEFT_OUT:,} of them."]
 
 
 def _unfilled(rows: Sequence[UploadRow]) -> list[str]:

@@ -4,19 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
 from callmark.domain.ids import AccountId, BatchId, UploadId
-from callmark.domain.personalisation.uploads.model import Upload, UploadPart, UploadRow
+from callmark.domain.personalisation.uploads.model import Upload, UploadPart
 from callmark.kit.postgres.database import Database, Row, Tx
 from callmark.kit.postgres.piecewise import LARGE_ROWS, delete_where
 
 _UPLOAD = "id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at, left_out_count"
-_rows = msgspec.json.Decoder(list[UploadRow])
 
 
-async def insert_upload(tx: Tx, upload: Upload, parts: Sequence[Sequence[UploadRow]], now: datetime) -> None:
-    """Writes an upload, due now, with its rows."""
+async def insert_upload(tx: Tx, upload: Upload, parts: Sequence[str], now: datetime) -> None:
+    """Writes an upload, due now, with its parts as JSON."""
     await tx.execute(
         f"INSERT INTO upload ({_UPLOAD}, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         upload.id,
@@ -32,7 +29,7 @@ async def insert_upload(tx: Tx, upload: Upload, parts: Sequence[Sequence[UploadR
     )
     await tx.copy_records_to_table(
         "upload_part",
-        records=[(upload.id, i, msgspec.json.encode(rows).decode()) for i, rows in enumerate(parts)],
+        records=[(upload.id, i, rows) for i, rows in enumerate(parts)],
         columns=("upload_id", "number", "rows"),
     )
 
@@ -65,15 +62,14 @@ async def select_uploads(
 async def next_part(tx: Tx, upload_id: UploadId) -> UploadPart | None:
     """The first part that is not submitted; None when all are."""
     row = await tx.fetchrow(
-        "SELECT number, rows, batch_id FROM upload_part WHERE upload_id = $1 AND batch_id IS NULL"
-        " ORDER BY number LIMIT 1",
+        "SELECT number, batch_id FROM upload_part WHERE upload_id = $1 AND batch_id IS NULL ORDER BY number LIMIT 1",
         upload_id,
     )
     return _part(row) if row else None
 
 
-async def mark_submitted(tx: Tx, upload_id: UploadId, part: UploadPart, batch_id: BatchId) -> bool:
-    """Ties a part to its batch; False when it has one."""
+async def mark_submitted(tx: Tx, upload_id: UploadId, part: UploadPart, batch_id: BatchId, record_count: int) -> bool:
+    """Ties a part to its batch, whose records are counted; False when it has one."""
     tag = await tx.execute(
         "UPDATE upload_part SET batch_id = $3 WHERE upload_id = $1 AND number = $2 AND batch_id IS NULL",
         upload_id,
@@ -82,20 +78,34 @@ async def mark_submitted(tx: Tx, upload_id: UploadId, part: UploadPart, batch_id
     )
     if tag != "UPDATE 1":
         return False
-    await tx.execute(
-        "UPDATE upload SET submitted_count = submitted_count + $2 WHERE id = $1", upload_id, len(part.records)
-    )
+    await tx.execute("UPDATE upload SET submitted_count = submitted_count + $2 WHERE id = $1", upload_id, record_count)
     return True
 
 
 async def part_after(tx: Tx, upload_id: UploadId, after: int) -> UploadPart | None:
     """The part that follows that number; None at the end."""
     row = await tx.fetchrow(
-        "SELECT number, rows, batch_id FROM upload_part WHERE upload_id = $1 AND number > $2 ORDER BY number LIMIT 1",
+        "SELECT number, batch_id FROM upload_part WHERE upload_id = $1 AND number > $2 ORDER BY number LIMIT 1",
         upload_id,
         after,
     )
     return _part(row) if row else None
+
+
+async def select_text(tx: Tx, upload_id: UploadId, number: int, start: int, length: int) -> tuple[str, str] | None:
+    """Some characters of a part's rows, from 1, and a text that is another one once the part was changed.
+
+    None where the part is gone.
+    """
+    row = await tx.fetchrow(
+        "SELECT xmin::text AS version, substring(rows::text FROM $3::integer FOR $4::integer) AS text FROM upload_part"
+        " WHERE upload_id = $1 AND number = $2",
+        upload_id,
+        number,
+        start,
+        length,
+    )
+    return (row["version"], row["text"]) if row else None
 
 
 async def count_outcomes(tx: Tx, upload_id: UploadId) -> dict[str, int]:
@@ -154,4 +164,4 @@ def upload_of(row: Row) -> Upload:
 
 def _part(row: Row) -> UploadPart:
     batch_id = BatchId(row["batch_id"]) if row["batch_id"] else None
-    return UploadPart(row["number"], _rows.decode(row["rows"]), batch_id)
+    return UploadPart(row["number"], batch_id)

@@ -4,6 +4,7 @@ from asyncio import to_thread
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import count
 from uuid import UUID
 
 from msgspec import Struct
@@ -15,8 +16,8 @@ from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.domain.numbers import number_list_parser
 from callmark.domain.personalisation import queries as record_queries
 from callmark.domain.personalisation.model import Outcome, StoredRecord
-from callmark.domain.personalisation.uploads import queries
-from callmark.domain.personalisation.uploads.model import Upload, UploadPart, UploadRow, as_kept, parts_of
+from callmark.domain.personalisation.uploads import parts, queries
+from callmark.domain.personalisation.uploads.model import Upload, UploadPart, UploadRow, as_kept
 from callmark.domain.policy.model import Actor
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import PreviewedFile
@@ -66,15 +67,14 @@ async def submit_upload(
     Raises InvalidInput about `region`, or `file` without a record; Conflict when the file was used meanwhile.
     """
     region = number_list_parser.known_region(region)
-    parts = parts_of(await to_thread(as_kept, rows, region))
-    if not parts:
+    written, left_out = await to_thread(_written, rows, region)
+    if not written:
         raise InvalidInput("no row of the file is a valid record", field="file")
-    left_out, now = sum(bool(row.fault) for row in rows), deps.clock.now()
-    count = len(rows) - left_out
-    made = Upload(UploadId(new_id()), file.account_id, file.file_name, region, count, 0, by.email, now, left_out)
+    now, row_count = deps.clock.now(), len(rows) - left_out
+    made = Upload(UploadId(new_id()), file.account_id, file.file_name, region, row_count, 0, by.email, now, left_out)
     async with deps.db.transaction() as tx:
         await previewed_files.take_file(tx, file)
-        await queries.insert_upload(tx, made, parts, now)
+        await queries.insert_upload(tx, made, written, now)
         await audit.note(
             tx,
             by,
@@ -87,6 +87,11 @@ async def submit_upload(
         )
         tx.after_commit(partial(deps.wake, WorkName.UPLOADS))
     return made
+
+
+def _written(rows: Sequence[UploadRow], region: str) -> tuple[list[str], int]:
+    """The parts as they are stored, and how many rows are left out."""
+    return parts.encoded(as_kept(rows, region)), sum(bool(row.fault) for row in rows)
 
 
 async def get_upload(deps: Deps, account_id: AccountId, upload_id: UUID) -> Upload:
@@ -117,7 +122,7 @@ async def batches_of(deps: Deps, account_id: AccountId, upload_id: UUID) -> list
 
 
 async def each_result(deps: Deps, account_id: AccountId, upload_id: UUID) -> AsyncGenerator[list[RowResult]]:
-    """Every row and its record, part by part in the order of the file. Raises NotFound."""
+    """Every row that is kept, and its record, in pieces, in the order of the file. Raises NotFound."""
     upload = await get_upload(deps, account_id, upload_id)
     number = -1
     while True:
@@ -125,8 +130,13 @@ async def each_result(deps: Deps, account_id: AccountId, upload_id: UUID) -> Asy
             part = await queries.part_after(tx, upload.id, number)
             if part is None:
                 return
-            results = await _results(tx, part)
-        yield results
+            records = await _records_of(tx, part)
+        positions = count()
+        async for rows in parts.each_piece(deps, upload.id, part):
+            yield [
+                RowResult(row, None if row.fault else records.get(next(positions)), part.batch_id is not None)
+                for row in rows
+            ]
         number = part.number
 
 
@@ -140,15 +150,11 @@ async def first_faulty(deps: Deps, account_id: AccountId, upload_id: UUID, limit
     return found[:limit]
 
 
-async def _results(tx: Tx, part: UploadPart) -> list[RowResult]:
+async def _records_of(tx: Tx, part: UploadPart) -> dict[int, StoredRecord]:
+    """The records of the part's batch by their positions."""
     batch = await record_queries.find_batch(tx, part.batch_id) if part.batch_id else None
     records = await record_queries.records_of(tx, batch) if batch else []
-    by_position = {record.position: record for record in records}
-    positions = iter(range(len(part.rows)))
-    return [
-        RowResult(row, None if row.fault else by_position.get(next(positions)), part.batch_id is not None)
-        for row in part.rows
-    ]
+    return {record.position: record for record in records}
 
 
 def _found(upload: Upload | None) -> Upload:
