@@ -1,5 +1,7 @@
-from html import escape
+import re
+from html import escape, unescape
 
+from httpx import Response
 from tests.support.audit_log import log_of
 from tests.support.factories import logo, make_feature_set, make_label
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
@@ -8,7 +10,7 @@ from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.labels import service as labels
-from callmark.domain.labels.model import LabelType
+from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.policy.model import SYSTEM
 
 GOOD = {"label_type": "dynamic", "name": "Acme Deliveries", "sub_category": "53"}
@@ -130,3 +132,42 @@ async def test_owners_see_labels_and_change_none_and_another_accounts_is_like_no
     for path in ("edit", "delete"):
         assert (await charlie.get(f"/console/labels/{label.id}/{path}")).status_code == 404
     assert (await charlie.post(f"/console/labels/{label.id}/default")).status_code == 404
+
+
+async def many_more(deps: Deps, label: Label, count: int) -> None:
+    """Static labels like this one, each a second younger than the one before: Branch 1, Branch 2 and so on."""
+    async with deps.db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO label (id, account_id, label_type, name, category, sub_category, logo_sha256, is_default,"
+            " created_by_email, created_at) SELECT gen_random_uuid(), account_id, 'static', 'Branch ' || i, category,"
+            " sub_category, logo_sha256, false, created_by_email, created_at + i * interval '1 second'"
+            " FROM label, generate_series(1, $2) i WHERE id = $1",
+            label.id,
+            count,
+        )
+
+
+async def test_of_many_labels_a_page_has_a_hundred_and_a_search_finds_the_others(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    first = await make_label(deps, business.account.id, name="Acme Deliveries")
+    await many_more(deps, first, 120)
+    alice = await alice_of(business, browse)
+    newest = await alice.get("/console/labels")
+    assert newest.text.count('data-label="Name"') == 100
+    assert {"All (121)", "Dynamic (1)", "Static (120)"} <= set(
+        re.findall(r"(?:All|Dynamic|Static) \(\d+\)", newest.text)
+    )
+    assert names_on(newest)[0] == "Branch 120"
+    (further,) = {unescape(one) for one in links_of(newest) if "after=" in one}
+    older = await alice.get(further)
+    assert names_on(older) == [f"Branch {number}" for number in range(20, 0, -1)] + ["Acme Deliveries"]
+    found = await alice.get("/console/labels", q="branch 7", type="static")
+    assert names_on(found) == [f"Branch {number}" for number in range(79, 69, -1)] + ["Branch 7"]
+    assert "/console/labels?type=dynamic&q=branch+7" in map(unescape, links_of(found))
+    assert "No matches" in text_of(await alice.get("/console/labels", q="branch 7", type="dynamic"))
+
+
+def names_on(answer: Response) -> list[str]:
+    """The names of the list, from its top."""
+    return re.findall(r'/edit" dir="auto">([^<]+)</a>', answer.text)

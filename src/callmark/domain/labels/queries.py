@@ -9,6 +9,7 @@ import asyncpg
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels.model import Label, LabelType
 from callmark.kit.errors import Conflict
+from callmark.kit.postgres.any_case import in_any_case
 from callmark.kit.postgres.database import Row, Tx
 
 _SELECT = (
@@ -63,6 +64,39 @@ async def select_labels(tx: Tx, account_id: AccountId) -> list[Label]:
         account_id,
     )
     return [_label(row) for row in rows]
+
+
+async def search_labels(
+    tx: Tx, account_id: AccountId, text: str, kind: LabelType | None, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Label]:
+    """Up to `limit` active labels behind the key `after`, newest first; `text` is part of their name, or nothing.
+
+    Index label_account_newest.
+    """
+    at, label_id = after or (None, None)
+    rows = await tx.fetch(
+        f"{_SELECT} WHERE account_id = $1 AND deleted_at IS NULL AND ($2 = '' OR name ~ $2)"
+        " AND ($3::text IS NULL OR label_type = $3)"
+        " AND ($4::timestamptz IS NULL OR (created_at, id) < ($4, $5::uuid))"
+        " ORDER BY created_at DESC, id DESC LIMIT $6",
+        account_id,
+        in_any_case(text),
+        kind,
+        at,
+        label_id,
+        limit,
+    )
+    return [_label(row) for row in rows]
+
+
+async def count_labels(tx: Tx, account_id: AccountId) -> dict[LabelType, int]:
+    """How many active labels the account has, by type; without the types that it has none of."""
+    rows = await tx.fetch(
+        "SELECT label_type, count(*) AS count FROM label WHERE account_id = $1 AND deleted_at IS NULL"
+        " GROUP BY label_type",
+        account_id,
+    )
+    return {LabelType(row["label_type"]): row["count"] for row in rows}
 
 
 async def select_dynamic_page(tx: Tx, account_id: AccountId, skip: int, limit: int) -> list[Label]:

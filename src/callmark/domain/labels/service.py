@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypedDict, Unpack
 from uuid import UUID
 
@@ -95,6 +96,30 @@ async def list_labels(deps: Deps, account_id: AccountId) -> list[Label]:
     await accounts.get_account(deps, account_id)
     async with deps.db.connection() as tx:
         return await queries.select_labels(tx, account_id)
+
+
+async def search_labels(
+    deps: Deps,
+    account_id: AccountId,
+    *,
+    text: str = "",
+    kind: LabelType | None = None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[Label]:
+    """Up to `limit` of the account's active labels behind the key `after`, newest first.
+
+    `text` is part of their name, in any spelling of case. NotFound for an unknown account.
+    """
+    await accounts.get_account(deps, account_id)
+    async with deps.db.connection() as tx:
+        return await queries.search_labels(tx, account_id, text, kind, after, limit)
+
+
+async def count_labels(deps: Deps, account_id: AccountId) -> dict[LabelType, int]:
+    """How many active labels of each type the account has."""
+    async with deps.db.connection() as tx:
+        return dict.fromkeys(LabelType, 0) | await queries.count_labels(tx, account_id)
 
 
 async def list_for_records(deps: Deps, account_id: AccountId) -> list[Label]:

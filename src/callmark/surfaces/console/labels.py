@@ -18,13 +18,16 @@ from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import kept_or
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import SEEN, Blocked, Confirm, confirmed, shown_by
+from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, whole_number
+from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, whole_number, with_query
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.cursors import InstantKey
 
 LIST = "/console/labels"
 _THEN = {"first-steps": "/console/first-steps", "first-steps-home": HOME}
 """Where those continue who came from the first steps."""
+_PAGER: Pager[Label, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), 100, filters=("q", "type"))
 FEATURE_SETS = ("Feature sets", "/console/feature-sets")
 _LARGEST_FORM = 8_000_000
 """Well over the largest logo, so that what is too large is shown beside its field."""
@@ -49,12 +52,17 @@ class LabelRow(Struct, frozen=True):
 
 
 class LabelsPage(Page, frozen=True):
-    """The labels of one kind, or of both."""
+    """A page of the labels of one kind, or of both, with `text` in their name."""
 
     template: ClassVar[str] = "labels/list.html"
     rows: list[LabelRow]
     kind: str
+    text: str
+    urls: dict[str, str]
+    """Of the list with this text, by kind."""
     counts: dict[str, int]
+    next: str
+    first: str
 
 
 class LabelFormPage(Page, frozen=True):
@@ -70,17 +78,23 @@ class LabelFormPage(Page, frozen=True):
 
 
 async def show_labels(request: ConsoleRequest) -> Response:
-    """All labels, or those of one type."""
-    found = await labels.list_labels(request.deps, request.account_id)
+    """A page of all labels, or of those of one type or name."""
+    text, kind = request.query("q").strip(), request.query("type") if request.query("type") in set(LabelType) else ""
+    found = await labels.search_labels(
+        request.deps,
+        request.account_id,
+        text=text,
+        kind=LabelType(kind) if kind else None,
+        after=_PAGER.position(request),
+        limit=_PAGER.size + 1,
+    )
+    part = _PAGER.part(request, found)
     uses = await feature_sets.list_uses(request.deps, request.account_id, request.by.scope)
-    kind = request.query("type") if request.query("type") in set(LabelType) else ""
-    counts = {kind.value: sum(label.label_type is kind for label in found) for kind in LabelType} | {"": len(found)}
-    rows = [
-        _row(request, label, uses.of_labels.get(label.id, ()))
-        for label in found
-        if kind in {"", label.label_type.value}
-    ]
-    return page(request, LabelsPage(rows, kind, counts))
+    by_type = await labels.count_labels(request.deps, request.account_id)
+    rows = [_row(request, label, uses.of_labels.get(label.id, ())) for label in part.rows]
+    counts = {one.value: count for one, count in by_type.items()} | {"": sum(by_type.values())}
+    urls = {one: with_query(LIST, type=one, q=text) for one in counts}
+    return page(request, LabelsPage(rows, kind, text, urls, counts, part.next, part.first))
 
 
 async def show_create(request: ConsoleRequest) -> Response:

@@ -106,8 +106,9 @@ class CategoryList(msgspec.Struct):
 async def list_labels(request: ApiRequest) -> Response:
     """`GET labels?label_type=&after=&limit=`."""
     kind = choice_filter(request, "label_type", LabelType)
-    every = await labels.list_labels(request.deps, request.account_id)
-    rows, next_after = _PAGER.page(request, [one for one in every if kind in {None, one.label_type}])
+    after, limit = _PAGER.after(request), _PAGER.limit(request) + 1
+    found = await labels.search_labels(request.deps, request.account_id, kind=kind, after=after, limit=limit)
+    rows, next_after = _PAGER.part(request, found)
     return render(LabelList([_shown(request, one) for one in rows], next_after))
 
 
