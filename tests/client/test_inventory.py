@@ -9,6 +9,7 @@ from tests.client.virtual import Played, Reply, answer, replies
 
 from callmark.client import inventory
 from callmark.client.core import Core
+from callmark.client.errors import BadRequest
 from callmark.client.events import EventLog
 from callmark.client.flow import Request, Stream
 
@@ -39,6 +40,14 @@ def test_a_row_comes_once_though_others_are_created_meanwhile(
     found = [getattr(row, key) for row in played.iterate(read(played.core()))]
     assert [one for one in found if one.startswith("old")] == [f"old-{place}" for place in range(2 * PAGE + 5)]
     assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("read", [inventory.numbers, inventory.feature_sets])
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_filter_is_not_sent(read: Callable[..., Stream[Any]], empty: str) -> None:
+    played = Played(replies())
+    with pytest.raises(BadRequest, match="department_id is empty"):
+        list(played.iterate(read(played.core(), {"department_id": empty, "process_id": None})))
 
 
 def test_with_a_wait_events_end_only_when_none_came_meanwhile() -> None:

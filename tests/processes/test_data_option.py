@@ -19,6 +19,12 @@ def test_a_file_is_refused_as_the_data_directory(command: str, tmp_path: Path) -
     assert f"Invalid value for '--data': Directory '{file}' is a file." in result.stderr
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, "account list", "demo"])
+def test_an_empty_path_is_not_the_working_directory(command: str) -> None:
+    result = CliRunner().invoke(cli, [*command.split(), "--data", ""])
+    assert (result.exit_code, "Invalid value for '--data': it is empty" in result.stderr) == (2, True)
+
+
 _ID = "01a21857-44fb-7738-8f0f-990b3d2c6502"
 
 

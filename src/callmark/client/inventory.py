@@ -145,6 +145,9 @@ def feature_sets(core: Core, filters: dict[str, str | None]) -> Stream[FeatureSe
 
 def _page(core: Core, what: str, page: int, filters: dict[str, str | None]) -> Call:
     query = {name: str(value) for name, value in filters.items() if value is not None}
+    for name, value in query.items():
+        if not value.strip():  # the server would select everything
+            raise BadRequest(f"{name} is empty: pass an id, or leave it out", status=0, field=name)
     return Call("GET", f"{core.account}/{what}", query=query | {"page": str(page), "limit": str(PAGE)})
 
 

@@ -61,7 +61,7 @@ class LogFile:
 
         What is no file, such as a pipe or `/dev/stdout`, stays what it is: all of the log is written into it.
         """
-        if path.exists() and (not path.is_file() or _is_descriptor(path)):
+        if is_special(path):
             with tempfile.TemporaryFile() as whole:
                 yield from self.into(whole)
                 whole.seek(0)
@@ -102,6 +102,11 @@ class LogFile:
                 raise
             self.url = yield from self._ask_again()
             check((yield from save(self.url, file)))
+
+
+def is_special(path: Path) -> bool:
+    """Whether it exists and is no file that could be replaced: a device, a pipe, what a process has open."""
+    return path.exists() and (not path.is_file() or _is_descriptor(path))
 
 
 def _is_descriptor(path: Path) -> bool:

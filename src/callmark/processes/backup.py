@@ -18,17 +18,18 @@ from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import FILE, NEXT_FILE, OLD_FILE, mark, read_key
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.telemetry import logs
+from callmark.option_values import NamedPath
 from callmark.processes.databases import existing_database, settings_of
 from callmark.surfaces.cli.options import data_option, json_option
 from callmark.terminal import Output
 
 
 @click.command()
-@click.argument("to", type=click.Path(path_type=Path), metavar="DIR_OR_FILE")
+@click.argument("to", type=NamedPath(), metavar="DIR_OR_FILE")
 @data_option
 @click.option(
     "--secret-key-to",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NamedPath(dir_okay=False),
     metavar="FILE",
     help="Also write a copy of the secret key to FILE. Keep it apart from the backup.",
 )

@@ -20,6 +20,7 @@ from callmark.kit.postgres.database import connect
 from callmark.kit.secret_key import FILE
 from callmark.kit.settings import Settings
 from callmark.kit.telemetry import logs
+from callmark.option_values import NamedPath
 from callmark.processes.backup import find_key, meter
 from callmark.processes.databases import settings_of, started_engine
 from callmark.surfaces.cli.options import data_option, json_option, yes_option
@@ -32,7 +33,7 @@ ERASURES_SINCE = 38
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=NamedPath(dir_okay=False))
 @data_option
 @click.option("--replace", is_flag=True, help="Replace everything that the database holds.")
 @click.option("--no-migrate", is_flag=True, help="Leave the schema as the backup has it.")

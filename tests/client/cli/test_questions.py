@@ -60,6 +60,34 @@ async def test_an_argument_of_bytes_that_are_no_utf_8_is_wrong_use(
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("labels", "list", "--profile", ""),
+        ("labels", "list", "--base-url", ""),
+        ("feature-sets", "list", "--department", ""),
+        ("numbers", "list", "--feature-set", ""),
+        ("batches", "show", ""),
+        ("push", "FILE", "--yes", "--label-id", ""),
+        ("push", "FILE", "--yes", "--results", ""),
+        ("push", "FILE", "--yes", "--results", "-"),
+        ("push", "FILE", "--yes", "--results", "/dev/null"),
+        ("push", "FILE", "--resume", "--results", "/dev/stdout"),
+        ("export-config", "-o", "/dev/null", "--force"),
+    ],
+)
+async def test_what_is_given_empty_or_is_no_file_is_not_left_out(
+    unreachable: Commands, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """As a shell gives a variable that is not set: it means one profile, some numbers, and not all."""
+    file = orders(tmp_path / "orders.csv", 3)
+    done = await unreachable.run(*(file if word == "FILE" else word for word in words))
+    assert (done.exit_code, done.stdout) == (WrongUse.exit_code, "")
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("Error: Invalid value for"), said
+    assert said.endswith(("it is empty: is a variable of the shell not set?", "is no file: name one")), said
+
+
+@pytest.mark.parametrize(
     ("typed", "exit_code", "said"),
     [
         ("n\n", WrongUse.exit_code, "Aborted!"),

@@ -22,6 +22,12 @@ def test_a_wrong_name_in_a_list_is_named_and_so_are_those_that_exist(words: tupl
     assert f"'sms' is not one of {first}" in result.stderr
 
 
+@pytest.mark.parametrize("name", ["--search", "--after"])
+def test_an_empty_filter_does_not_list_everything(name: str) -> None:
+    result = CliRunner().invoke(cli, ["number", "list", "--account", ID, name, ""])
+    assert (result.exit_code, f"Invalid value for '{name}': it is empty" in result.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [

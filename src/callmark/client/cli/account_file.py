@@ -27,6 +27,7 @@ from callmark.client.cli.session import (
     remark,
     yes_option,
 )
+from callmark.client.cli.written_files import WrittenFile
 from callmark.client.core import Core
 from callmark.client.errors import CallmarkError
 from callmark.client.profiles import write_private
@@ -61,7 +62,7 @@ def plan(session: CommandSession, file: Path, *, prune: bool, tells: bool) -> No
 @_prune
 @click.option(
     "--secrets",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=WrittenFile(),
     help="Write the signing secrets of new webhooks into this file, which only you can read.",
 )
 @yes_option
@@ -209,7 +210,7 @@ def _tell_outcome(session: CommandSession, found: AccountPlan, left: AccountPlan
 
 
 @click.command("export-config")
-@click.option("-o", "into", type=click.Path(path_type=Path, dir_okay=False), help="The file; logos go beside it.")
+@click.option("-o", "into", type=WrittenFile(), help="The file; logos go beside it.")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @command
 def export_config(session: CommandSession, into: Path | None, *, force: bool) -> None:

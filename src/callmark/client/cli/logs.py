@@ -18,10 +18,9 @@ from callmark.client.flow import Flow
 from callmark.client.log_downloads import LogFile
 from callmark.client.sync_resources import Download
 from callmark.instants import is_day, is_doubtful, read_instant
+from callmark.option_values import NamedPath
 
-_output = click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the CSV here."
-)
+_output = click.option("-o", "--output", type=NamedPath(dir_okay=False), metavar="FILE", help="Write the CSV here.")
 _zone = click.option("--time-zone", default="UTC", metavar="Z", help="Zone of dates without one, such as Asia/Kolkata.")
 
 

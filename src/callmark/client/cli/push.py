@@ -26,6 +26,7 @@ from callmark.client.cli.session import (
     yes_option,
 )
 from callmark.client.cli.validation import RowValidator
+from callmark.client.cli.written_files import WrittenFile
 from callmark.client.core import Core
 from callmark.client.errors import PermissionDenied
 from callmark.client.results import STATUSES, SUCCESS
@@ -36,7 +37,7 @@ JOURNAL_ENDING = ".journal"
 
 @click.command
 @file_options
-@click.option("--results", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Result of each row.")
+@click.option("--results", type=WrittenFile(), metavar="FILE", help="Result of each row.")
 @click.option("--resume", is_flag=True, help="Continue a push that was interrupted.")
 @yes_option
 @command

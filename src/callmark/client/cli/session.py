@@ -23,6 +23,7 @@ from callmark.client.making import make_parts
 from callmark.client.shells import Shell
 from callmark.client.sync_client import Client
 from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenStore
+from callmark.option_values import refuse_empty
 from callmark.terminal import Output, printable
 
 SOME_FAILED, INTERRUPTED = 1, 130
@@ -127,16 +128,17 @@ def command(work: Callable[..., None]) -> Callable[..., None]:
     @json_option
     @functools.wraps(work)
     def called(*, profile: str | None, base_url: str | None, as_json: bool, **options: Any) -> None:
-        _check_texts()
+        context = click.get_current_context()
+        _check_texts(context)
+        refuse_empty(context)
         with exit_codes():
             work(CommandSession(Output(as_json=as_json), profile, base_url), **options)
 
     return called
 
 
-def _check_texts() -> None:
+def _check_texts(context: click.Context) -> None:
     """Raises UsageError for an argument with bytes that are no UTF-8; names of files may have such."""
-    context = click.get_current_context()
     for one in context.command.params:
         given = context.params.get(one.name or "")
         texts = given if isinstance(given, tuple) else (given,)  # pyright: ignore[reportUnknownVariableType] - of whatever

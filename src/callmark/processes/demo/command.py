@@ -19,6 +19,7 @@ from callmark.kit.process_start import import_without, importing
 from callmark.kit.roles import ALL_ROLES, ROLES
 from callmark.kit.settings import Settings, default_data_dir, demo_data_dir, read_settings
 from callmark.kit.telemetry import logs
+from callmark.option_values import NamedPath
 from callmark.processes.demo.credentials import Credentials, read_credentials, write_credentials
 from callmark.processes.demo.step_printer import StepPrinter
 from callmark.processes.signals import run_until_stopped
@@ -32,10 +33,10 @@ _POOL_SIZE = 4
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default: 8700); 0 chooses a free one.")
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The demo's own data directory.")
+@click.option("--data", type=NamedPath(file_okay=False), help="The demo's own data directory.")
 @click.option(
     "--credentials",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NamedPath(dir_okay=False),
     help="File to write the sample accounts' credentials to, as JSON (mode 0600), before the demo is ready.",
 )
 @click.option("--once", is_flag=True, help="Run the story once and exit: status 0, or 1 if a step failed.")

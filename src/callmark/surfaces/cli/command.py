@@ -22,6 +22,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import SetupError
 from callmark.kit.postgres.database import Tx
 from callmark.kit.postgres.migrate import check_steps
+from callmark.option_values import refuse_empty
 from callmark.surfaces.cli.options import data_option, json_option
 from callmark.terminal import Output
 
@@ -64,6 +65,8 @@ def operator(
     @functools.wraps(work)
     def command(context: click.Context, *, data: Path | None, as_json: bool, **options: Any) -> None:
         run: Entrance = context.find_root().obj
+        if context.command.name in _READ:
+            refuse_empty(context)
         reads = context.command.name in _READ or (options_change and not _options_given(context, options))
         feature = _feature_of(context)
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 import click
 
 from callmark.domain.policy.plan import ALL_ACCESS, ALL_FEATURES, Feature
+from callmark.option_values import NamedPath
 
 Name = TypeVar("Name", bound=StrEnum)
 
@@ -21,7 +22,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 yes_option = click.option("--yes", is_flag=True, help="Skip the confirmation question.")
 data_option = click.option(
     "--data",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=NamedPath(file_okay=False),
     metavar="DIR",
     help="Data directory of the installation (default: CALLMARK_DATA).",
 )
