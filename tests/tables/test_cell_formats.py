@@ -1,6 +1,7 @@
 """Numbers of workbooks whose country code or 0 is in the format of their cells."""
 
 import io
+from datetime import datetime, time
 from typing import Any
 
 import openpyxl
@@ -8,11 +9,11 @@ import pytest
 
 from callmark.tables.cell_formats import as_shown
 from callmark.tables.numbers import read_numbers
-from callmark.tables.reader import Reading
+from callmark.tables.reader import Reading, read_table
 from callmark.tables.sheet_errors import NO_VALUE
 
 
-def formatted(number: float, number_format: str) -> bytes:
+def formatted(number: object, number_format: str) -> bytes:
     """A workbook with one number."""
     made: Any = openpyxl.Workbook()
     made.active.append(["Phone"])
@@ -88,3 +89,26 @@ def test_a_format_can_depend_on_the_number(number: int, shown: str) -> None:
 @pytest.mark.parametrize("number_format", ["0" * 100, '"+4' + "9" * 100 + '"0', "[$" * 100_000])
 def test_a_format_longer_than_any_number_gives_no_value(number_format: str) -> None:
     assert as_shown(918040001234, number_format) == NO_VALUE
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "shown"),
+    [
+        (0.5, "0%", "50%"),
+        (0.125, "0.0%", "12.5%"),
+        (12.1, "0.00", "12.10"),
+        (12.345, "0.00", "12.345"),
+        (12.5, "0", "12.5"),
+        (12.5, "General", "12.5"),
+        (918040001234.5, "0.00", "918040001234.5"),
+        (46023.999999, "yyyy-mm-dd hh:mm", "2026-01-02 00:00:00"),
+        (46023.416657, "yyyy-mm-dd hh:mm", "2026-01-01 09:59:59"),
+        (datetime.fromisoformat("9999-12-31T23:59:59.900"), "yyyy-mm-dd hh:mm", "9999-12-31 23:59:59"),
+        (time(9, 59, 59, 600_000), "hh:mm", "10:00:00"),
+    ],
+)
+def test_a_fraction_is_as_its_cell_shows_it_where_that_loses_nothing(
+    value: object, number_format: str, shown: str
+) -> None:
+    (line,) = read_table(formatted(value, number_format), lambda _: 2).lines
+    assert line.cells == (shown,)

@@ -250,3 +250,40 @@ def test_a_row_behind_all_that_a_sheet_can_have_refuses_it() -> None:
     data = changed(book([["phone"], [918040001234]]), lambda xml: xml.replace("</sheetData>", row))
     with pytest.raises(TableError, match="at most 1,000,000 rows"):
         read_numbers(data)
+
+
+ROW = '<row r="{0}"><c r="A{0}"><v>91804000{0:04}</v></c><c r="B{0}" t="str"><v>Asha {0}</v></c></row>'
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        (ROW.format(11) + ROW.format(3), "row 3 stands below row 11"),
+        (ROW.format(3) * 2, "row 3 is there twice"),
+        (ROW.format(3).replace('r="3"', 'r="0"'), "row 0 stands below row 2"),
+        (ROW.format(3).replace("B3", "A3"), "row 3 has several cells in one column"),
+        (ROW.format(3).replace("B3", "B4"), "row 3 has a cell of row 4"),
+    ],
+)
+@pytest.mark.parametrize("formula", ["", "<f>A2</f>"])
+def test_a_row_or_cell_that_could_not_be_placed_refuses_the_workbook(rows: str, why: str, formula: str) -> None:
+    rows = rows.replace('t="str">', f't="str">{formula}')
+    data = changed(
+        book([["phone", "name"], [918040001234, "Asha"]]),
+        lambda xml: xml.replace("</sheetData>", f"{rows}</sheetData>"),
+    )
+    with pytest.raises(TableError, match=f"this workbook is damaged: {why}; save it again, or as CSV"):
+        read_table(data, lambda _: 2)
+
+
+@pytest.mark.parametrize("formula", ["", "<f>A2</f>"])
+def test_cells_may_stand_in_any_order_within_their_row(formula: str) -> None:
+    row = f'<row r="3"><c r="C3" t="str">{formula}<v>x</v></c><c r="A3"><v>918040000003</v></c></row>'
+    data = changed(
+        book([["phone", "name", "note"], [918040001234, "Asha", "y"]]),
+        lambda xml: xml.replace("</sheetData>", f"{row}</sheetData>"),
+    )
+    assert [line.cells for line in read_table(data, lambda _: 2).lines] == [
+        ("918040001234", "Asha", "y"),
+        ("918040000003", "", "x"),
+    ]

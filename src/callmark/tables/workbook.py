@@ -5,18 +5,15 @@ memory.
 """
 
 import io
-import re
 import warnings
 from collections.abc import Collection, Iterator
-from datetime import date, datetime, time
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import Struct, field
 
-from callmark.tables.cell_formats import as_shown
 from callmark.tables.model import Line, TableError
-from callmark.tables.sheet_errors import NO_VALUE
+from callmark.tables.sheet_rows import rows_of
 from callmark.tables.workbook_parts import DAMAGED, Merged, Package, WorkbookParts, look_inside
 
 MOST_ROWS = 1_000_000
@@ -26,16 +23,6 @@ _LAST_ROW = 1 << 20
 """Of a sheet that Excel opens."""
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_ESCAPED = re.compile("_x(005F|00[01][0-9A-Fa-f])_")
-"""Control characters, which XML cannot have, and the `_` before a text that looks like one of them.
-
-openpyxl takes that `_` away where sheets share a text: there a cell that says `_x000D_` itself loses it.
-"""
-_TEXT_RESULT = "str"
-"""The type of a formula's cell whose result is a text; without a value it is the empty one."""
-_NO_PART = re.compile(r'\[[^\]]*\]|"[^"]*"|\\.')
-"""Of a cell's format: colours, languages and words in it."""
-_OF_TIME = re.compile("[hs]", re.IGNORECASE)
 
 
 class Sheet(Struct, frozen=True):
@@ -45,22 +32,6 @@ class Sheet(Struct, frozen=True):
     sheets: tuple[str, ...]
     lines: list[Line]
     notes: list[str] = field(default_factory=list[str])
-
-
-class _Cell(Protocol):
-    """What is used of a cell of openpyxl, which has no types."""
-
-    value: object
-    data_type: str
-    number_format: str
-
-
-class _Sheet(Protocol):
-    """What is used of a sheet."""
-
-    def reset_dimensions(self) -> None: ...
-
-    def iter_rows(self) -> Iterator[tuple[Any, ...]]: ...
 
 
 def is_workbook(data: bytes) -> bool:
@@ -100,7 +71,7 @@ def _read(data: bytes, wanted: str, parts: WorkbookParts) -> Sheet:
             raise TableError(f"the workbook has no sheet {wanted!r}; its sheets are: {', '.join(names)}", "sheet")
         for one in [one for one in every if one.title == wanted] if wanted else visible:
             merged = _merged_in(one, parts)
-            lines = _lines(_calculated(one) if parts.has_formulas else _plain(one), merged)
+            lines = _lines(rows_of(one, has_formulas=parts.has_formulas), merged)
             if lines or one is visible[-1]:
                 hidden = ["Hidden rows of the workbook were read as well."] if parts.has_hidden_rows and lines else []
                 filled = ["Merged cells were read as if each of their rows had the value."] if merged and lines else []
@@ -111,12 +82,7 @@ def _read(data: bytes, wanted: str, parts: WorkbookParts) -> Sheet:
 
 
 def _merged_in(sheet: object, parts: WorkbookParts) -> set[Merged]:
-    return parts.merged.get(_inner(sheet)["_worksheet_path"], set[Merged]())
-
-
-def _inner(thing: object) -> dict[str, Any]:
-    """The attributes of something of openpyxl, which gives no other way to a sheet's place in the zip."""
-    return vars(thing)
+    return parts.merged.get(vars(sheet)["_worksheet_path"], set[Merged]())
 
 
 def _other_sheets(name: str, names: tuple[str, ...]) -> list[str]:
@@ -162,76 +128,3 @@ def _filled(rows: Iterator[tuple[str, ...]], merged: Collection[Merged]) -> Iter
         values |= {
             one.column: (one.last, row[one.column]) for one in starting.get(number, ()) if any(row[one.column :])
         }
-
-
-def _plain(sheet: _Sheet) -> Iterator[tuple[str, ...]]:
-    """The cells of each row."""
-    sheet.reset_dimensions()
-    for row in sheet.iter_rows():
-        yield tuple(_text(_value(cell)) for cell in row)
-
-
-def _value(cell: _Cell) -> object:
-    """What a cell holds: a whole number as it is shown, of a day that it shows without a time only the day."""
-    value = cell.value
-    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
-        return as_shown(int(value), _format_of(cell))
-    if not isinstance(value, datetime) or value.time() != time():
-        return value
-    return value if _OF_TIME.search(_NO_PART.sub("", cell.number_format)) else value.date()
-
-
-def _format_of(cell: _Cell) -> str:
-    try:
-        return cell.number_format
-    except IndexError:  # a format that the workbook has not, or not where openpyxl looks
-        return "General"
-
-
-def _calculated(sheet: _Sheet) -> Iterator[tuple[str, ...]]:
-    """The cells of each row of a sheet that may have formulas."""
-    sheet.reset_dimensions()
-    formulas = _formulas(sheet)
-    at, places = next(formulas, (0, set[int]()))
-    for number, row in enumerate(sheet.iter_rows(), 1):
-        while 0 < at < number:
-            at, places = next(formulas, (0, set[int]()))
-        here = places if at == number else ()
-        yield tuple(_result(cell, has_formula=column in here) for column, cell in enumerate(row))
-
-
-def _formulas(sheet: _Sheet) -> Iterator[tuple[int, set[int]]]:
-    """Each row of a sheet by its number, with the columns that have a formula, which is not read.
-
-    openpyxl writes a formula that cells share again for each of them, however long it is.
-    """
-    its = _inner(sheet)
-    with _inner(its["parent"])["_archive"].open(its["_worksheet_path"]) as source:
-        parser: Any = import_module("openpyxl.worksheet._reader").WorkSheetParser(source, its["_shared_strings"])
-        parser.parse_formula = _unread
-        for number, cells in parser.parse():
-            yield number, {cell["column"] - 1 for cell in cells if cell["data_type"] == "f"}
-
-
-def _unread(_: object) -> str:
-    return "="
-
-
-def _result(cell: _Cell, *, has_formula: bool) -> str:
-    is_missing = has_formula and cell.value is None and cell.data_type != _TEXT_RESULT
-    return NO_VALUE if is_missing else _text(_value(cell))
-
-
-def _text(value: object) -> str:
-    """A cell as people would type it: whole numbers without a fraction, dates as ISO 8601."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, float) and value.is_integer():
-        return f"{value:.0f}"
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), str(value)).strip()
