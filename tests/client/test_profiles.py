@@ -1,7 +1,9 @@
 """Where a client's options come from; profiles."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ import callmark
 from callmark.client.cli.session import token_store
 from callmark.client.environment import config_file
 from callmark.client.options import found_options
-from callmark.client.profiles import Profile, read_profile, read_profiles, write_profile
+from callmark.client.profile_writing import write_profile
+from callmark.client.profiles import Profile, read_profile, read_profiles
 
 GIVEN: dict[str, Any] = {"base_url": "https://a.example", "account_id": "acc", "key_id": "key", "api_key": "secret"}
 VARIABLES = {
@@ -170,6 +173,81 @@ def test_a_profile_is_private_and_kept_beside_others(tmp_path: Path) -> None:
     assert sorted(read_profiles(config)) == ["default", "test"]
     test = read_profile(config, "test")
     assert test == Profile("https://c.example", "b", "k", "s")
+
+
+WRITTEN = """# production key: ask Ada
+[defaults]
+region = "IN" # ours
+
+[profiles.a] # the first
+note = "kept # here"
+base_url = "https://a.example" # by the proxy
+account_id = "a"
+key_id = 'k'
+"api_key" = "old" # until May
+
+  [profiles."b.c"]
+base_url = "https://b.example"
+account_id = "b"
+key_id = "k"
+api_key = "s"
+"""
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("name", "profile", "changes"),
+    [
+        ("a", Profile("https://a.example", "a", "k", "new"), {'"api_key" = "old" #': 'api_key = "new" #'}),
+        ("b.c", Profile("https://b.example", "b", "k2", "s"), {'key_id = "k"\n': 'key_id = "k2"\n'}),
+        (
+            "new",
+            Profile("u", "a", "k", "s#"),
+            {'"s"\n': '"s"\n\n[profiles."new"]\nbase_url = "u"\naccount_id = "a"\nkey_id = "k"\napi_key = "s#"\n'},
+        ),
+    ],
+)
+def test_what_people_wrote_beside_a_profile_stays(
+    tmp_path: Path, name: str, profile: Profile, changes: dict[str, str], ending: str
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(WRITTEN, newline=ending)
+    config.chmod(0o600)
+    write_profile(config, name, profile)
+    expected = WRITTEN
+    for old, new in changes.items():
+        expected = expected.replace(old, new)
+    assert config.read_bytes().decode() == expected.replace("\n", ending)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'profiles.default.api_key = "s"\n',
+        'profiles = {default = {api_key = "s"}}\n',
+        'text = """\n[profiles.default]\n"""\n',
+    ],
+)
+def test_a_file_in_which_a_profile_cannot_be_changed_alone_is_left_alone(tmp_path: Path, content: str) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(content)
+    config.chmod(0o600)
+    with pytest.raises(callmark.CallmarkError, match=r"does not have 'default' as a table.*or remove it"):
+        write_profile(config, "default", Profile(**GIVEN))
+    assert config.read_text() == content
+
+
+def test_of_profiles_that_are_written_at_once_none_is_lost(tmp_path: Path) -> None:
+    config, all_there = tmp_path / "config.toml", Barrier(4)
+
+    def write(number: int) -> None:
+        for turn in range(10):
+            all_there.wait()
+            write_profile(config, f"{turn}-{number}", Profile(**GIVEN))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(4)))
+    assert len(read_profiles(config)) == 40
 
 
 @pytest.mark.parametrize(("content", "why"), [(b"[profiles", "Expected"), ("# Grüße\n".encode("latin-1"), "not UTF-8")])

@@ -7,7 +7,6 @@ key_id = "…"
 api_key = "…"
 """
 
-import json
 import os
 import stat
 import tempfile
@@ -23,8 +22,7 @@ from callmark.client.reprs import SafeRepr
 DEFAULT = "default"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
-
-_REMEDY = "Correct it, or remove it and run `callmark login` for each profile again"
+REMEDY = "Correct it, or remove it and run `callmark login` for each profile again"
 
 
 class Profile(SafeRepr, Struct, frozen=True):
@@ -58,7 +56,7 @@ def read_profiles(path: Path) -> dict[str, Profile]:
         why = "it is not UTF-8"
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         why = str(exc)
-    raise CallmarkError(f"cannot understand {path}: {why}. {_REMEDY}")
+    raise CallmarkError(f"cannot understand {path}: {why}. {REMEDY}")
 
 
 def other_keys(path: Path, name: str) -> list[str]:
@@ -69,28 +67,6 @@ def other_keys(path: Path, name: str) -> list[str]:
 
 def _read(text: str) -> dict[str, Profile]:
     return msgspec.convert(tomllib.loads(text), _File).profiles
-
-
-def write_profile(path: Path, name: str, profile: Profile) -> None:
-    """Adds or replaces a profile; the file gets mode 0600 and is replaced whole or not at all. Raises CallmarkError."""
-    profiles = read_profiles(path) | {name: profile}
-    text = "\n".join(_table(one, profiles[one]) for one in sorted(profiles))
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(path, text.encode())
-    except OSError as exc:
-        raise CallmarkError(f"cannot write {path}: {exc.strerror}") from exc
-
-
-def _table(name: str, profile: Profile) -> str:
-    lines = [f"[profiles.{_quoted(name)}]"]
-    lines += [f"{field} = {_quoted(getattr(profile, field))}" for field in profile.__struct_fields__]
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    """A TOML string: as JSON writes it, with the one character that only TOML escapes."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def check_private(path: Path) -> None:

@@ -7,7 +7,8 @@ from callmark.client import inventory
 from callmark.client.cli.session import CommandSession, at_terminal, command, operations_with
 from callmark.client.environment import config_file
 from callmark.client.errors import PermissionDenied
-from callmark.client.profiles import DEFAULT, Profile, read_profile, write_profile
+from callmark.client.profile_writing import write_profile
+from callmark.client.profiles import DEFAULT, Profile, read_profile
 
 
 @click.command
@@ -18,7 +19,8 @@ def login(session: CommandSession, account_id: str | None, key_id: str | None) -
     """Check an API key and keep it for the other commands.
 
     Asks for the base URL, the client account id, the key id and the secret: the console shows them when an API key is
-    created. Keeps them in ~/.config/callmark/config.toml, which only you can read. A profile that exists is replaced.
+    created. Keeps them in ~/.config/callmark/config.toml, which only you can read. A profile that exists is replaced;
+    all else in the file stays.
     """
     name = session.profile or DEFAULT
     kept = read_profile(config_file(), name) or Profile()
