@@ -1,11 +1,12 @@
 """What `pip install callmark` alone gives: the library, and a command that says how to get the rest."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -65,6 +66,30 @@ def run(base: Path, *args: str, **variables: str) -> "subprocess.CompletedProces
     return subprocess.run(
         [sys.executable, "-S", *args], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
+
+
+NOTHING: Mapping[str, str] = {}
+_FORKED = """
+import json, os, sys
+import callmark.client
+from callmark.main import cli
+for words, variables in json.loads(sys.argv[1]):
+    if not os.fork():
+        os.environ.update(variables)
+        cli(words, prog_name="callmark")
+    print(f"ended with {os.waitstatus_to_exitcode(os.wait()[1])}", file=sys.stderr, flush=True)
+"""
+
+
+def run_each(base: Path, *lines: tuple[list[str], Mapping[str, str]]) -> list[tuple[int, str]]:
+    """The exit code, and what it says on standard error, of commands with the base install alone.
+
+    Each begins from the same program, which has imported the library, and reads its variables.
+    """
+    done = run(base, "-c", _FORKED, json.dumps(lines))
+    assert done.returncode == 0, done.stderr
+    said = re.split(r"^ended with (\d+)\n", done.stderr, flags=re.MULTILINE)
+    return [(int(code), text) for text, code in zip(said[::2], said[1::2], strict=False)]
 
 
 def test_it_brings_what_is_promised_and_no_server(base: Path) -> None:
@@ -200,36 +225,45 @@ def test_a_command_of_the_server_completes_to_nothing(base: Path) -> None:
 
 def test_a_system_without_file_locks_gets_no_advice_that_does_not_help(base: Path) -> None:
     """Windows has no fcntl, and no extra brings it."""
-    without = "import sys; sys.modules['fcntl'] = None\n"
-    done = run(base, "-c", f"{without}from callmark.main import cli; cli(['push', 'orders.csv'])")
+    program = """
+import sys; sys.modules['fcntl'] = None
+from callmark import FileTokenStore as Store
+try: Store('tokens.json').acquire('key')
+except Exception as exc: print(type(exc).__name__, exc)
+from callmark.client.cli.session import token_store; print(type(token_store()).__name__)
+from callmark.main import cli; cli(['push', 'orders.csv'])
+"""
+    done = run(base, "-c", program)
     assert done.stderr == ("Error: `callmark push` works on Linux and macOS only: Python has no fcntl on this system\n")
-    store = "from callmark import FileTokenStore as Store\ntry: Store('tokens.json').acquire('key')\n"
-    done = run(base, "-c", f"{without}{store}except Exception as exc: print(type(exc).__name__, exc)")
-    assert done.stdout.startswith("CallmarkError FileTokenStore works on Linux and macOS only")
-    shared = "from callmark.client.cli.session import token_store; print(type(token_store()).__name__)"
-    assert run(base, "-c", f"{without}{shared}").stdout == "MemoryTokenStore\n"
+    refused, shared = done.stdout.splitlines()
+    assert refused.startswith("CallmarkError FileTokenStore works on Linux and macOS only")
+    assert shared == "MemoryTokenStore"
 
 
 def test_an_account_file_can_be_json_and_yaml_says_how_to_get_it(base: Path, tmp_path: Path) -> None:
-    for name, told in (("a.yaml", "pip install 'callmark[files]'"), ("a.json", "missing: base_url=")):
+    files = {"a.yaml": "pip install 'callmark[files]'", "a.json": "missing: base_url="}
+    for name in files:
         (tmp_path / name).write_text('{"departments": []}')
-        done = run(base, "-m", "callmark.main", "plan", str(tmp_path / name))
-        assert done.returncode == 2
-        assert told in done.stderr
+    said = run_each(base, *((["plan", str(tmp_path / name)], NOTHING) for name in files))
+    for (name, told), (code, text) in zip(files.items(), said, strict=True):
+        assert (code, told in text) == (2, True), (name, text)
 
 
 def test_files_are_read_in_utc_without_zones_and_a_workbook_says_how_to_get_it(base: Path, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(HEAD + GOOD)
     (tmp_path / "a.xlsx").write_bytes(book([["phone"], ["919900000001"]]))
     machine = str(files("tzdata") / "zoneinfo")
-    for zones, words, exit_code, told in (
+    lines = (
         ("", ["a.csv"], 0, "1 row, 0 at fault"),
         (machine, ["a.csv", "--time-zone", "Asia/Kolkata"], 0, "1 row, 0 at fault"),
         ("", ["a.csv", "--time-zone", "Asia/Kolkata"], 2, "this machine knows no time zones; `pip install tzdata`"),
         ("", ["a.xlsx"], 2, "an Excel workbook needs `pip install 'callmark[files]'`"),
-    ):
-        done = run(base, "-m", "callmark.main", "lint", str(tmp_path / words[0]), *words[1:], PYTHONTZPATH=zones)
-        assert (done.returncode, told in done.stderr) == (exit_code, True), done.stderr
+    )
+    said = run_each(
+        base, *((["lint", str(tmp_path / name), *more], {"PYTHONTZPATH": zones}) for zones, (name, *more), *_ in lines)
+    )
+    for (zones, words, exit_code, told), (code, text) in zip(lines, said, strict=True):
+        assert (code, told in text) == (exit_code, True), (zones, words, text)
 
 
 def test_help_names_what_can_be_run(base: Path) -> None:

@@ -15,55 +15,50 @@ from tests.client.conftest import Platform
 from callmark.kit.standard_streams import prepare_standard_streams
 from callmark.terminal import Output
 
-
-async def ended(commands: Commands, output: int, errors: int, *words: str) -> tuple[int | None, str]:
-    """The exit code and what it says on standard error, unless that goes to the output too."""
-    process = await asyncio.create_subprocess_exec(
-        *(PROGRAM, *words), env={**os.environ, **commands.variables}, stdout=output, stderr=errors
-    )
-    _, said = await process.communicate()
-    return process.returncode, (said or b"").decode()
-
-
-@pytest.mark.parametrize("words", [("labels", "list"), ("labels", "list", "--json")])
-@pytest.mark.parametrize("with_errors", [False, True])
-@pytest.mark.usefixtures("platform")
-async def test_when_who_reads_has_gone_it_ends_with_2_and_without_a_word(
-    commands: Commands, words: tuple[str, ...], *, with_errors: bool
-) -> None:
-    """As `head` goes; with `2>&1`, or without."""
-    read, write = os.pipe()
-    os.close(read)
-    try:
-        errors = asyncio.subprocess.STDOUT if with_errors else asyncio.subprocess.PIPE
-        assert await ended(commands, write, errors, *words) == (2, "")
-    finally:
-        os.close(write)
-
-
 _FORKED = """
 import json, os, sys
+import callmark.client
 from callmark.main import cli
-full = os.open("/dev/full", os.O_WRONLY)
-for words, streams in json.loads(sys.argv[1]):
+read, gone = os.pipe()
+os.close(read)
+unwritable = {"full": os.open("/dev/full", os.O_WRONLY), "gone": gone}
+for words, streams in json.loads(sys.argv[2]):
     if not os.fork():
         for stream in streams:
-            os.dup2(full, stream)
+            os.dup2(unwritable[sys.argv[1]], stream)
         cli(words, prog_name="callmark")
     print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
 """
-"""Runs commands one after another, each with these streams on a full disk, and prints their exit codes."""
+"""Runs commands one after another, each with streams that cannot be written, and prints their exit codes."""
 
 
-async def test_the_exit_code_is_right_where_errors_cannot_be_said(
-    platform: Platform, commands: Commands, tmp_path: Path
-) -> None:
-    """`>>log 2>&1` on a full disk. 1 would say that some rows failed, or that something changes."""
+async def ended(commands: Commands, why: str, *lines: tuple[list[str], list[int]]) -> tuple[list[int], bytes]:
+    """The exit codes of commands, and what they say: the disk of these streams is full, or who reads has gone."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _FORKED, why, json.dumps(lines)),
+        env={**os.environ, **commands.variables},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    codes, said = await process.communicate()
+    return [int(code) for code in codes.split()], said
+
+
+@pytest.mark.usefixtures("platform")
+async def test_when_who_reads_has_gone_it_ends_with_2_and_without_a_word(commands: Commands) -> None:
+    """As `head` goes; with `2>&1`, or without."""
+    lines = [(["labels", "list", *more], streams) for more in ([], ["--json"]) for streams in ([1], [1, 2])]
+    assert await ended(commands, "gone", *lines) == ([2] * 4, b"")
+
+
+async def test_the_exit_code_is_right_on_a_full_disk(platform: Platform, commands: Commands, tmp_path: Path) -> None:
+    """`>log`, `2>log` and `>>log 2>&1` on a full disk. 1 would say that some rows failed, or that something changes."""
     (tmp_path / "rows.csv").write_text(HEAD + GOOD)
     rows, label = str(tmp_path / "rows.csv"), str(platform.cast.label.id)
     push = ["push", rows, "--yes", "--label-id", label, "--caller", "918040001234", "--expires-in", "2h"]
     nobody = ["--base-url", "http://127.0.0.1:1"]
     wanted: list[tuple[list[str], list[int], int]] = [
+        (["labels", "list"], [1], 2),
         (push, [1, 2], 2),
         ([*push, *nobody], [2], 4),
         (["labels", "list", *nobody], [2], 4),
@@ -76,25 +71,10 @@ async def test_the_exit_code_is_right_where_errors_cannot_be_said(
         (["completion", "bash"], [1], 2),
         (["settings"], [1], 1),
     ]
-    done = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _FORKED, json.dumps([[words, streams] for words, streams, _ in wanted])),
-        env={**os.environ, **commands.variables},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    codes, said = await done.communicate()
-    assert [int(one) for one in codes.split()] == [code for _, _, code in wanted]
-    assert said == b"Error: cannot write the output: No space left on device\n" * 3
-
-
-async def test_when_the_disk_is_full_it_ends_with_2_and_says_so(platform: Platform, commands: Commands) -> None:
-    assert platform
-    full = os.open("/dev/full", os.O_WRONLY)
-    try:
-        code, said = await ended(commands, full, asyncio.subprocess.PIPE, "labels", "list")
-    finally:
-        os.close(full)
-    assert (code, said) == (2, "Error: cannot read or write the output: No space left on device\n")
+    codes, said = await ended(commands, "full", *((words, streams) for words, streams, _ in wanted))
+    assert codes == [code for _, _, code in wanted]
+    full = b"the output: No space left on device\n"
+    assert said == b"Error: cannot read or write " + full + (b"Error: cannot write " + full) * 3
 
 
 async def shell(commands: Commands, line: str) -> tuple[int | None, bytes, bytes]:

@@ -177,7 +177,7 @@ def test_a_secret_that_cannot_be_shown_is_not_lost_without_a_word(here: Here, sh
 
 
 async def test_the_pair_of_a_new_key_is_the_one_the_api_takes(shell: Shell, deps: Deps) -> None:
-    account = shell.json("account", "create", "--name", "Acme")["client_account_id"]
+    account = str((await make_cast(deps)).account.id)
     new = shell.json("key", "create", "--account", account, "--name", "dialer")
     assert (await credentials.create_token(deps, account, new["key_id"], new["api_key"])).token
     assert "no account" in shell.error("account", "show", NOBODY)
