@@ -27,50 +27,55 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.ids import random_uuid
 from callmark.kit.ports import free_port
 
+GENERATIONS: tuple[Generation, ...] = (1, 2, 3)
 SHARED = """
-import sys, callmark
+import os, sys, callmark
 names = "base_url", "account_id", "key_id", "api_key"
-store = callmark.FileTokenStore(sys.argv[5])
-client = callmark.Client(**dict(zip(names, sys.argv[1:5])), token_store=store)
-print(len(list(client.labels.list())))
+Client, Store = callmark.Client, callmark.FileTokenStore
+for _ in range(3):
+    if not os.fork():
+        client = Client(**dict(zip(names, sys.argv[1:5])), token_store=Store(sys.argv[5]))
+        print(len(list(client.labels.list())))
+        sys.exit()
+print(*(os.wait()[1] for _ in range(3)))
 """
 
 
-@pytest.mark.parametrize("generation", [1, 2, 3])
 async def test_a_push_says_what_became_of_it(
-    platform: Platform, clock: FakeClock, client: callmark.AsyncClient, generation: Generation
+    platform: Platform, clock: FakeClock, client: callmark.AsyncClient
 ) -> None:
-    clients = client.with_options(generation=generation)
-    shown = await clients.push(**platform.record(reason="Your parcel arrives today"))
-    assert (shown.status, bool(shown.request_id), bool(shown.batch_id)) == ("success", True, generation == 1)
-    nobody = await clients.push(**platform.record(receiver="919900000099"))
-    assert (nobody.status, nobody.message) == ("error", "Not a Truecaller user")
-    with pytest.raises(callmark.InvalidRecord, match="10 and 100") as raised:
-        await clients.push(**platform.record(reason="short"))
-    assert raised.value.field == "reason"
-    clock.advance(timedelta(minutes=1))  # it stands still, and the client's idea of it goes on
-    shows = await client.resolve("918040001234", ONLINE)
-    assert shows.identity
-    assert shows.identity.call_reason == "Your parcel arrives today"
+    for generation in GENERATIONS:
+        clients = client.with_options(generation=generation)
+        reason = f"Your parcel {generation} arrives today"
+        shown = await clients.push(**platform.record(reason=reason))
+        said = (shown.status, bool(shown.request_id), bool(shown.batch_id))
+        assert said == ("success", True, generation == 1), generation
+        nobody = await clients.push(**platform.record(receiver="919900000099"))
+        assert (nobody.status, nobody.message) == ("error", "Not a Truecaller user"), generation
+        with pytest.raises(callmark.InvalidRecord, match="10 and 100") as raised:
+            await clients.push(**platform.record(reason="short"))
+        assert raised.value.field == "reason", generation
+        clock.advance(timedelta(minutes=1))  # it stands still, and the client's idea of it goes on
+        shows = await client.resolve("918040001234", ONLINE)
+        assert shows.identity, generation
+        assert shows.identity.call_reason == reason
 
 
-@pytest.mark.parametrize("generation", [1, 2, 3])
-async def test_a_batch_tells_of_each_record(
-    platform: Platform, client: callmark.AsyncClient, generation: Generation
-) -> None:
-    clients = client.with_options(generation=generation)
-    rows = [platform.record(), platform.record(receiver="919900000099"), platform.record(receiver="12")]
-    batch = await clients.batches.create(rows)
-    assert (batch.is_settled, batch.counts["pending"]) == (False, 3)
-    await platform.push_due()
-    await batch.wait(timeout=60)
-    assert [result.status for result in batch.records] == ["success", "error", "invalid"]
-    assert batch.records[1].message == "Not a Truecaller user"
-    assert batch.records[2].field == "receiver"
-    assert batch.records[2].message == "receiver is not a valid phone number"
-    again = await clients.batches.get(batch.batch_id)
-    assert again.counts == {"pending": 0, "success": 1, "error": 1, "invalid": 1}
-    assert again.records[0].record.caller.removeprefix("+") == "918040001234"
+async def test_a_batch_tells_of_each_record(platform: Platform, client: callmark.AsyncClient) -> None:
+    for generation in GENERATIONS:
+        clients = client.with_options(generation=generation)
+        rows = [platform.record(), platform.record(receiver="919900000099"), platform.record(receiver="12")]
+        batch = await clients.batches.create(rows)
+        assert (batch.is_settled, batch.counts["pending"]) == (False, 3), generation
+        await platform.push_due()
+        await batch.wait(timeout=60)
+        assert [result.status for result in batch.records] == ["success", "error", "invalid"], generation
+        assert batch.records[1].message == "Not a Truecaller user", generation
+        assert batch.records[2].field == "receiver", generation
+        assert batch.records[2].message == "receiver is not a valid phone number", generation
+        again = await clients.batches.get(batch.batch_id)
+        assert again.counts == {"pending": 0, "success": 1, "error": 1, "invalid": 1}, generation
+        assert again.records[0].record.caller.removeprefix("+") == "918040001234", generation
 
 
 async def test_our_own_routes(platform: Platform, clock: FakeClock, client: callmark.AsyncClient) -> None:
@@ -189,6 +194,13 @@ async def test_a_fault_that_stays_ends_in_an_error_of_the_tree(platform: Platfor
             proxy.plan = iter([fault])
             with pytest.raises(kind):
                 await client.push(**platform.record())
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    async with platform.client(base_url=nowhere, max_retries=0) as client:
+        with pytest.raises(callmark.APIConnectionError, match=r"cannot reach.*that the server is running"):
+            await client.push(**platform.record())
+    async with platform.client(api_key=str(random_uuid())) as client:
+        with pytest.raises(callmark.AuthenticationError, match="key id and secret"):
+            await client.push(**platform.record())
 
 
 async def test_what_took_too_long_can_be_repeated_under_its_own_key(platform: Platform, clock: FakeClock) -> None:
@@ -203,19 +215,6 @@ async def test_what_took_too_long_can_be_repeated_under_its_own_key(platform: Pl
         with pytest.raises(callmark.Conflict):
             await client.push(**record, reason="Another reason", idempotency_key="order-17")
     assert await platform.count("call_record") == 1
-
-
-async def test_a_server_that_is_down(platform: Platform) -> None:
-    nowhere = f"http://127.0.0.1:{free_port()}"
-    async with platform.client(base_url=nowhere, max_retries=0) as client:
-        with pytest.raises(callmark.APIConnectionError, match=r"cannot reach.*that the server is running"):
-            await client.push(**platform.record())
-
-
-async def test_a_wrong_key(platform: Platform) -> None:
-    async with platform.client(api_key=str(random_uuid())) as client:
-        with pytest.raises(callmark.AuthenticationError, match="key id and secret"):
-            await client.push(**platform.record())
 
 
 async def test_a_key_that_is_revoked_on_the_way(platform: Platform, client: callmark.AsyncClient) -> None:
@@ -247,16 +246,16 @@ async def test_the_records_window_is_of_the_servers_clock(
     assert (await client.push(**platform.record(expires_in=timedelta(minutes=5)))).status == "success"
 
 
-@pytest.mark.parametrize("moved", [timedelta(minutes=50), timedelta(minutes=70)])
-async def test_a_clock_that_is_moved_between_pushes(
-    platform: Platform, client: callmark.AsyncClient, clock: FakeClock, moved: timedelta
-) -> None:
-    """With the token still valid, and with it over."""
-    for _ in range(3):
-        assert (await client.push(**platform.record(expires_in=timedelta(minutes=5)))).status == "success"
-        clock.advance(moved)
-    with pytest.raises(callmark.InvalidRecord, match="24 hours"):
-        await client.push(**platform.record(expires_in=timedelta(hours=25)))
+async def test_a_clock_that_is_moved_between_pushes(platform: Platform, clock: FakeClock) -> None:
+    """With the token still valid, and with it over; each with a client that knows nothing of the clock yet."""
+    for moved in (timedelta(minutes=50), timedelta(minutes=70)):
+        async with platform.client() as client:
+            for _ in range(3):
+                pushed = await client.push(**platform.record(expires_in=timedelta(minutes=5)))
+                assert pushed.status == "success", moved
+                clock.advance(moved)
+            with pytest.raises(callmark.InvalidRecord, match="24 hours"):
+                await client.push(**platform.record(expires_in=timedelta(hours=25)))
 
 
 @pytest.mark.parametrize("moved", [timedelta(minutes=30), timedelta(minutes=70), -timedelta(days=2)])
@@ -289,9 +288,8 @@ async def test_tasks_share_one_token(platform: Platform, client: callmark.AsyncC
 async def test_processes_share_one_token(platform: Platform, tmp_path: Path) -> None:
     before = await platform.count("access_token")
     arguments = [*map(str, platform.options.values()), str(tmp_path / "tokens.json")]
-    processes = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", SHARED, *arguments, stdout=asyncio.subprocess.PIPE)
-        for _ in range(3)
-    ]
-    assert [(await process.communicate())[0] for process in processes] == [b"1\n"] * 3
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SHARED, *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    assert (await process.communicate())[0] == b"1\n1\n1\n0 0 0\n"
     assert await platform.count("access_token") == before + 1

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import pytest
 from tests.client.cli.conftest import KEY_OF_NOBODY, PROGRAM, Commands, working
 from tests.client.cli.record_files import orders
 from tests.client.conftest import ONLINE, Platform
@@ -127,37 +126,29 @@ async def test_a_file_that_changes_while_one_looks_at_it(
     assert not list(commands.home.parent.glob("*results*"))
 
 
-@pytest.mark.parametrize("ending", ["ndjson", "parquet"])
-async def test_other_kinds_of_files(platform: Platform, commands: Commands, tmp_path: Path, ending: str) -> None:
-    now = platform.deps.clock.now()
-    rows: list[dict[str, Any]] = [
-        {
-            "receiver": ONLINE,
-            "caller": "918040001234",
-            "label_id": str(platform.cast.label.id),
-            "name": "Acme Parcels",
-            "reason": "Your parcel arrives today",
-            "starts_at": now,
-            "ends_at": now + timedelta(hours=1),
-        }
-    ]
-    file = tmp_path / f"orders.{ending}"
-    if ending == "ndjson":
-        file.write_text("\n".join(json.dumps(row, default=datetime.isoformat) for row in rows) + "\n")
-    else:
-        parquet: Any = import_module("pyarrow.parquet")
-        parquet.write_table(import_module("pyarrow").Table.from_pylist(rows), file)
-    results = tmp_path / "results.ndjson"
-    async with working(platform):
-        done = await commands.run("push", file, "--yes", "--results", results)
-    assert done.exit_code == 0, done.stderr
-    [row] = [json.loads(line) for line in results.read_text().splitlines()]
-    assert (row["receiver"], row["status"]) == (ONLINE, "success")
-    found = await commands.answer("resolve", "918040001234", ONLINE)
-    assert (found["identity"]["name"], found["identity"]["starts_at"]) == (
-        "Acme Parcels",
-        int(now.timestamp() * 1000),
-    )
+async def test_other_kinds_of_files(platform: Platform, commands: Commands, tmp_path: Path) -> None:
+    now, parquet = platform.deps.clock.now(), cast("Any", import_module("pyarrow.parquet"))
+    row: dict[str, Any] = {
+        "receiver": ONLINE,
+        "caller": "918040001234",
+        "label_id": str(platform.cast.label.id),
+        "reason": "Your parcel arrives today",
+        "starts_at": now,
+        "ends_at": now + timedelta(hours=1),
+    }
+    in_lines, in_columns = row | {"name": "Acme of lines"}, row | {"name": "Acme of columns"}
+    (tmp_path / "orders.ndjson").write_text(json.dumps(in_lines, default=datetime.isoformat) + "\n")
+    parquet.write_table(import_module("pyarrow").Table.from_pylist([in_columns]), tmp_path / "orders.parquet")
+    for ending, name in (("ndjson", "Acme of lines"), ("parquet", "Acme of columns")):
+        results = tmp_path / f"results-{ending}.ndjson"
+        async with working(platform):
+            done = await commands.run("push", tmp_path / f"orders.{ending}", "--yes", "--results", results)
+        assert done.exit_code == 0, done.stderr
+        [result] = [json.loads(line) for line in results.read_text().splitlines()]
+        assert (result["receiver"], result["status"]) == (ONLINE, "success"), ending
+        found = await commands.answer("resolve", "918040001234", ONLINE)
+        shown = found["identity"]
+        assert (shown["name"], shown["starts_at"]) == (name, int(now.timestamp() * 1000)), ending
 
 
 async def test_standard_input_and_columns_by_name(platform: Platform, commands: Commands, tmp_path: Path) -> None:
