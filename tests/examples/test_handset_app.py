@@ -44,20 +44,19 @@ def test_the_guide_shows_parts_of_the_app(language: str) -> None:
     assert [" ".join(words) for words in shown if " ".join(words) not in source] == []
 
 
-@pytest.mark.parametrize(
-    ("status", "passes"), [(0, True), (400, False), (404, False), (408, True), (409, False), (429, True), (503, True)]
-)
-async def test_what_a_slow_network_or_a_busy_gateway_refuses_is_sent_again(status: int, *, passes: bool) -> None:
+async def test_what_a_slow_network_or_a_busy_gateway_refuses_is_sent_again() -> None:
+    passes = {0: True, 400: False, 404: False, 408: True, 409: False, 429: True, 503: True}
     script = f"""
         import {{ Refused }} from "{(EXAMPLES / "handset_app/gateway.js").as_uri()}";
-        console.log(new Refused({status}, "").isPassing);
+        const passes = {list(passes)}.map((status) => [status, new Refused(status, "").isPassing]);
+        console.log(JSON.stringify(Object.fromEntries(passes)));
     """
     process = await asyncio.create_subprocess_exec(
         *(NODE, "--input-type=module", "--eval", script),
         stdout=asyncio.subprocess.PIPE,
     )
     said, _ = await process.communicate()
-    assert said.decode().strip() == str(passes).lower()
+    assert json.loads(said) == {str(status): each for status, each in passes.items()}
 
 
 class Phone:

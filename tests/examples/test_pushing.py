@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.client.conftest import Platform
-from tests.examples.running import run
+from tests.examples.running import run, run_in_turn
 from tests.support.fake_clock import FakeClock
 from tests.support.waiting import until
 
@@ -119,19 +119,22 @@ async def test_the_cron_job_pushes_a_file_and_run_again_pushes_nothing_twice(
 
 
 async def test_the_cron_job_says_what_is_wrong(environ: dict[str, str], tmp_path: Path) -> None:
-    exported = tmp_path / "deliveries.csv"
+    row = f"{FIRST},{REASON},2026-01-31T09:00Z,2026-01-31T10:00Z\n"
+    files = {
+        "other columns": ("phone,reason\n", 2, "missing: ends_at, receiver, starts_at"),
+        "other bytes": ("phone,reason\n1,Gr\u00fc\u00dfe", 2, "is not UTF-8"),
+        "none": (None, 2, "No such file"),
+        "another key": (f"receiver,reason,starts_at,ends_at\n{row}", 3, "key id and secret"),
+    }
+    for name, (text, _, _) in files.items():
+        if text is not None:
+            (tmp_path / f"{name}.csv").write_text(text, encoding="latin-1")
     options = "--caller", CALLER, "--label-id", "label"
-    exported.write_text("phone,reason\n")
-    wrong = await run("nightly_push/push_csv.py", exported, *options, environ=environ)
-    assert (wrong.status, "missing: ends_at, receiver, starts_at" in wrong.err) == (2, True)
-    exported.write_bytes("phone,reason\n1,Grüße".encode("latin-1"))
-    other = await run("nightly_push/push_csv.py", exported, *options, environ=environ)
-    assert (other.status, "is not UTF-8" in other.err) == (2, True)
-    none = await run("nightly_push/push_csv.py", tmp_path / "none.csv", *options, environ=environ)
-    assert (none.status, "No such file" in none.err) == (2, True)
-    exported.write_text(f"receiver,reason,starts_at,ends_at\n{FIRST},{REASON},2026-01-31T09:00Z,2026-01-31T10:00Z\n")
-    refused = await run(
-        "nightly_push/push_csv.py", exported, *options, environ=environ | {"CALLMARK_API_KEY": str(random_uuid())}
+    said = await run_in_turn(
+        *(("nightly_push/push_csv.py", tmp_path / f"{name}.csv", *options) for name in files),
+        imported="callmark.client httpcore",
+        environ=environ | {"CALLMARK_API_KEY": str(random_uuid())},
     )
-    assert (refused.status, "key id and secret" in refused.err) == (3, True)
-    assert not exported.with_suffix(".results.csv").exists()
+    for (name, (_, status, told)), ran in zip(files.items(), said, strict=True):
+        assert (ran.status, told in ran.err) == (status, True), (name, ran.err)
+        assert not (tmp_path / f"{name}.results.csv").exists(), name
