@@ -22,6 +22,7 @@ from tests.support.engines import TEMPLATE_WITH_DAYS, Engines, RunningEngines
 from tests.support.fake_clock import FakeClock
 from tests.support.first_starts import FirstStarts
 from tests.support.opened_deps import opened_deps
+from xdist.scheduler import LoadScopeScheduling
 
 from callmark.domain.deps import Deps
 from callmark.domain.labels import logo
@@ -33,6 +34,8 @@ FIRST = "gw0"
 """The worker that imports the tests before the others."""
 COMPILED_WITHIN_S = 180.0
 """How long the others wait for that."""
+TOGETHER = "tests/testing"
+"""Its tests share an emulator that takes longer to start than they take."""
 HERE = Path(__file__).parent
 LEAN = HERE / "lean"
 BUSY = ("domain", "passport", "record_rules", "surfaces/api", "surfaces/console", "surfaces/stir", "tables")
@@ -134,6 +137,18 @@ def pytest_configure_node(node: Any) -> None:
     """In an xdist controller, for each worker: the engines are started once, here."""
     node.workerinput["callmark_engines"] = _started(node.config).as_dict()
     node.workerinput["callmark_compiled"] = str(node.config.stash[_running][0].directory / "compiled")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """In an xdist controller, where a module's tests go to the same worker."""
+    return _Scopes(config, log) if config.option.dist == "loadscope" else None
+
+
+class _Scopes(LoadScopeScheduling):
+    """Modules, and directories whose tests share what one process starts."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER if nodeid.startswith(f"{TOGETHER}/") else super()._split_scope(nodeid)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -6,7 +6,8 @@ it (or with an old one) is still served, to be asked for again.
 
 import gzip
 import hashlib
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from mimetypes import guess_type
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def missing() -> list[str]:
 
 def routes() -> list[BaseRoute]:
     """`GET /static/…`: the files that are there at the start, by name; no path that someone sends is ever opened."""
-    files = {str(path.relative_to(FOLDER)): path for path in FOLDER.rglob("*") if path.is_file()}
+    files = _files()
 
     async def serve(request: Request) -> Response:
         path = files.get(request.path_params["path"])
@@ -67,6 +68,11 @@ def routes() -> list[BaseRoute]:
         return _answer(request, path)
 
     return [Route("/static/{path:path}", serve, methods=["GET"])]
+
+
+@cache
+def _files() -> Mapping[str, Path]:
+    return {str(path.relative_to(FOLDER)): path for path in FOLDER.rglob("*") if path.is_file()}
 
 
 def _answer(request: Request, path: Path) -> Response:
