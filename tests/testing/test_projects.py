@@ -116,23 +116,22 @@ def running(callmark_shared_emulator: Emulator, tmp_path: Path) -> Mapping[str, 
     }
 
 
-def test_the_programs_of_the_guide_in_two_workers_that_share_an_emulator(
+def test_the_programs_of_the_guide_and_others_in_two_workers_that_share_an_emulator(
     project: Project, running: Mapping[str, str]
 ) -> None:
-    files = {"conftest": CONFTEST, "my_dialer": DIALER, "test_specified": SPECIFIED, **TESTS}
-    printed = project.run("-n", "2", environ=running, **files)
-    assert f"{len(TESTS) + 1} passed" in printed
+    """A test finds nothing of those before.
+
+    A process that one forked shares what it has open, so also the lock that gives each test its turn: it keeps neither
+    the next test out nor the other worker.
+    """
+    others = {"test_specified": SPECIFIED, "test_left": f"{LEAVES}\n{FINDS}", "test_child": KEEPS_A_CHILD}
+    files = {"conftest": CONFTEST, "my_dialer": DIALER, **others, **TESTS}
+    printed = project.run("-n", "2", "--dist", "loadfile", environ=running, **files)
+    assert f"{len(TESTS) + 5} passed" in printed
 
 
 def test_the_project_of_the_examples(running: Mapping[str, str]) -> None:
     assert "6 passed" in run_pytest(EXAMPLE, "-pno:cacheprovider", environ=running)
-
-
-def test_a_test_finds_nothing_of_those_before_and_a_process_that_one_forked_does_not_keep_the_next_one_out(
-    project: Project, running: Mapping[str, str]
-) -> None:
-    """The process shares what the test has open, so also the lock that gives each test its turn."""
-    assert "4 passed" in project.run(environ=running, test_a=LEAVES, test_b=FINDS, test_c=KEEPS_A_CHILD)
 
 
 def test_a_project_without_such_tests_pays_nothing(project: Project) -> None:
