@@ -39,11 +39,19 @@ async def test_what_is_embedded_where_nothing_runs_is_said_to_be_unknown(doctor:
     assert half["schema"].ok
 
 
-async def test_packages_for_traces_are_missing_where_traces_are_wanted(
+async def test_packages_or_variables_for_traces_that_cannot_be_used_where_traces_are_wanted(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = "http://127.0.0.1:4318"
     assert (await doctor.examine(otlp_endpoint=endpoint))["tracing"].ok
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "many")
+    wrong = await doctor.problem(otlp_endpoint=endpoint)
+    assert wrong.name == "tracing"
+    assert wrong.detail == "OTEL_BSP_MAX_QUEUE_SIZE is invalid: it must be a whole number from 1"
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    assert (await doctor.examine(otlp_endpoint=endpoint))["tracing"].detail == "off: OTEL_SDK_DISABLED is true"
+    monkeypatch.delenv("OTEL_SDK_DISABLED")
+    monkeypatch.delenv("OTEL_BSP_MAX_QUEUE_SIZE")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace.export", None)  # as where it is not installed
     missing = await doctor.problem(otlp_endpoint=endpoint)
     assert missing.name == "tracing"

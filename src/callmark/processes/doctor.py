@@ -59,7 +59,7 @@ async def examine(data: Path | None) -> list[CheckResult]:
         return [CheckResult("settings", ok=False, detail=exc.message, advice="Correct or unset that variable.")]
     findings = [CheckResult("settings", ok=True, detail="all variables are known and valid")]
     findings += [_static_files(), checks.time_zones()]
-    findings += [_tracing()] if settings.otlp_endpoint else []
+    findings += [_tracing(settings.otlp_endpoint)] if settings.otlp_endpoint else []
     findings += [_push_service(settings.fcm_credentials_file)] if settings.fcm_credentials_file else []
     if settings.embedded_postgres or settings.embedded_nats:
         findings += [
@@ -102,11 +102,17 @@ def _not_checked(name: str, settings: Settings) -> CheckResult:
     return CheckResult(name, ok=True, detail=why, checked=False)
 
 
-def _tracing() -> CheckResult:
-    if tracing.is_installed():
-        return CheckResult("tracing", ok=True, detail="its packages are installed")
-    advice = f"Run: {tracing.INSTALL}. Or unset CALLMARK_OTLP_ENDPOINT."
-    return CheckResult("tracing", ok=False, detail="the packages for traces are not installed", advice=advice)
+def _tracing(endpoint: str) -> CheckResult:
+    if tracing.is_disabled():
+        return CheckResult("tracing", ok=True, detail="off: OTEL_SDK_DISABLED is true")
+    try:
+        tracing.check(endpoint)
+    except tracing.NotInstalledError as exc:
+        advice = f"Run: {tracing.INSTALL}. Or unset CALLMARK_OTLP_ENDPOINT."
+        return CheckResult("tracing", ok=False, detail=exc.message.partition(": ")[0], advice=advice)
+    except SetupError as exc:
+        return CheckResult("tracing", ok=False, detail=exc.message, advice="Correct or unset what is named.")
+    return CheckResult("tracing", ok=True, detail="its packages are installed, and OpenTelemetry's variables are valid")
 
 
 def _push_service(path: Path) -> CheckResult:

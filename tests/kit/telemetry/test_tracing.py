@@ -47,19 +47,31 @@ async def collector() -> AsyncGenerator[Collector]:
         yield made
 
 
+@pytest.mark.parametrize(
+    ("variables", "path", "name"),
+    [
+        ({}, "/", "callmark"),
+        ({"OTEL_SERVICE_NAME": "", "OTEL_TRACES_SAMPLER": "", "OTEL_SPAN_LINK_COUNT_LIMIT": ""}, "", "callmark"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=x, service.name=our%20ids"}, "/v1/traces", "our ids"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=x", "OTEL_SERVICE_NAME": "ids"}, "/v1/traces/", "ids"),
+        ({"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_EXPORTER_OTLP_HEADERS": "key=a%20b=, other=c d"}, "", "callmark"),
+    ],
+)
 async def test_spans_come_to_the_collector_of_the_settings_by_the_end_of_the_process(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], path: str, name: str
 ) -> None:
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
     monkeypatch.setattr(tracing, "FLUSH_WITHIN_S", 30)
     monkeypatch.setattr(tracing, "_EXPORT_WITHIN_S", 30)
     async with collector() as there:
-        settings = read_settings({"CALLMARK_OTLP_ENDPOINT": f"{there.url}/"})
+        settings = read_settings({"CALLMARK_OTLP_ENDPOINT": f"{there.url}{path}"})
         async with tracing.traced_process(settings, "worker"):
             with tracing.span("outer"), tracing.span("inner", SpanKind.CLIENT, receiver="9199…17"):
                 pass
         assert not tracing.is_on()
         assert sorted(there.names) == ["inner", "outer"]
-        assert (there.resource["service.name"], there.resource["callmark.process"]) == ("callmark", "worker")
+        assert (there.resource["service.name"], there.resource["callmark.process"]) == (name, "worker")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +104,53 @@ async def test_a_client_chooses_under_no_sampler_and_what_follows_is_traced_as_i
                 with tracing.span(name, parent=parent):
                     pass
         assert set(there.names) == recorded
+
+
+WRONG: list[tuple[dict[str, str], str]] = [
+    ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1%"}, "OTEL_TRACES_SAMPLER_ARG is invalid"),
+    ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "7"}, "must be a number from 0 to 1"),
+    ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "nan"}, "must be a number from 0 to 1"),
+    ({"OTEL_TRACES_SAMPLER_ARG": "0.01"}, "but not OTEL_TRACES_SAMPLER: everything would be traced"),
+    ({"OTEL_TRACES_SAMPLER": "some"}, "OTEL_TRACES_SAMPLER is invalid: it must be one of always_on,"),
+    ({"OTEL_BSP_MAX_QUEUE_SIZE": "many"}, "OTEL_BSP_MAX_QUEUE_SIZE is invalid: it must be a whole number from 1"),
+    ({"OTEL_BSP_MAX_QUEUE_SIZE": "9", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10"}, "OTEL_BSP_MAX_QUEUE_SIZE, which is 9"),
+    ({"OTEL_BSP_SCHEDULE_DELAY": "0"}, "OTEL_BSP_SCHEDULE_DELAY is invalid"),
+    ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "-1"}, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT is invalid"),
+    ({"OTEL_EXPORTER_OTLP_HEADERS": "Bearer secret"}, "OTEL_EXPORTER_OTLP_HEADERS is invalid: it must be name=value"),
+    ({"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "zip"}, "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION is invalid"),
+    ({"OTEL_EXPORTER_OTLP_CERTIFICATE": "/none.pem"}, "OTEL_EXPORTER_OTLP_CERTIFICATE is invalid: it must be a file"),
+    ({"OTEL_RESOURCE_ATTRIBUTES": "prod"}, "OTEL_RESOURCE_ATTRIBUTES is invalid"),
+    ({"OTEL_SDK_DISABLED": "yes"}, "OTEL_SDK_DISABLED is invalid: it must be true or false"),
+    ({"OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER": "x"}, "a variable of OpenTelemetry (OTEL_…) cannot be"),
+    ({"OTEL_SDK_DISABLED": "1", "OTEL_BSP_EXPORT_TIMEOUT": "3s"}, "false; OTEL_BSP_EXPORT_TIMEOUT is invalid"),
+]
+
+
+@pytest.mark.parametrize(("variables", "said"), WRONG)
+async def test_a_variable_that_is_wrong_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(SetupError) as refused:
+        async with tracing.traced_process(read_settings({"CALLMARK_OTLP_ENDPOINT": "http://127.0.0.1:1"}), "worker"):
+            pass
+    assert said in refused.value.message
+    assert "\n" not in refused.value.message
+    assert "secret" not in refused.value.message
+
+
+async def test_what_opentelemetry_itself_switches_off_is_not_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "True")
+    async with tracing.traced_process(read_settings({"CALLMARK_OTLP_ENDPOINT": "http://127.0.0.1:1"}), "worker"):
+        assert not tracing.is_on()
+
+
+def test_a_traceparent_of_a_later_version_is_read_as_far_as_it_is_known() -> None:
+    rest = TRACEPARENT[3:-2]
+    assert tracing.proper(f"01-{rest}03-more") == tracing.proper(f"cc-{rest}01") == TRACEPARENT
+    assert tracing.proper(f"cc-{rest}02") == f"00-{rest}00"
+    assert [tracing.proper(one) for one in (f"ff-{rest}01", f"{TRACEPARENT}-more", f"01-{rest}01more")] == [None] * 3
 
 
 async def test_a_collector_that_is_away_holds_up_neither_work_nor_the_end() -> None:

@@ -36,12 +36,15 @@ def public_url(text: str) -> str:
 
 
 def collector_url(text: str) -> str:
-    """`http` or `https`, a host, maybe a port and a path, without a slash at the end. Empty stays empty."""
+    """`http` or `https`, a host, maybe a port and a path, without a slash at the end. Empty stays empty.
+
+    Other programs want it with the path of traces.
+    """
     if not text.strip():
         return ""
     parts = _split_web(text, "http:// or https://, such as http://localhost:4318")
     _check_bare(text, parts)
-    return _origin(parts) + parts.path.rstrip("/")
+    return _origin(parts) + parts.path.rstrip("/").removesuffix("/v1/traces").rstrip("/")
 
 
 def service_url(text: str) -> str:

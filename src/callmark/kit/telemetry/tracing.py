@@ -11,7 +11,6 @@ import re
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from enum import Enum
-from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ import structlog
 
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import Settings
+from callmark.kit.telemetry import otel_variables
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -33,10 +33,13 @@ FLUSH_WITHIN_S = 1.0
 """How long what is left may take to be sent when the process ends: it has five seconds in all."""
 
 _EXPORT_WITHIN_S = 3
-_EXPORT_EVERY_MS = 1_000
-_is_traceparent = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
+_traceparent = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32}-[0-9a-f]{16})-([0-9a-f]{2})(-.*)?").fullmatch
 
 Value = str | int | float | bool
+
+
+class NotInstalledError(SetupError):
+    """The packages that traces need are missing."""
 
 
 class SpanKind(Enum):
@@ -122,16 +125,6 @@ def begin(name: str, kind: SpanKind, *, parent: str | None, **facts: Value) -> T
     return TracedSpan(_started(_tracer, name, kind, parent, facts)) if _tracer and parent else _NOTHING
 
 
-def is_installed() -> bool:
-    """Whether the packages that traces need are there."""
-    try:
-        for module in ("exporter.otlp.proto.http.trace_exporter", "sdk.trace.export"):
-            import_module(f"opentelemetry.{module}")
-    except ImportError:
-        return False
-    return True
-
-
 def is_on() -> bool:
     """Whether this process traces."""
     return _tracer is not None
@@ -147,8 +140,16 @@ def current() -> str | None:
 
 
 def proper(text: str | None) -> str | None:
-    """A `traceparent` that someone sent, None for anything else."""
-    return text if text and _is_traceparent(text) else None
+    """A `traceparent` that someone sent, None for anything else.
+
+    One of a later version is read as far as it is known, as the specification wants it.
+    """
+    found = _traceparent(text) if text else None
+    if not text or not found or found[1] == "ff":
+        return None
+    if found[1] == "00":
+        return None if found[4] else text
+    return f"00-{found[2]}-{int(found[3], 16) & 1:02x}"
 
 
 def from_client(text: str | None) -> str | None:
@@ -170,13 +171,12 @@ def from_client(text: str | None) -> str | None:
 async def traced_process(settings: Settings, process: str) -> AsyncGenerator[None]:
     """Traces while the block runs, where the settings say so; what is left at its end is sent, for at most a moment.
 
-    Raises SetupError without the packages that it needs.
+    Raises SetupError as `check`.
     """
-    if not settings.otlp_endpoint:
+    if not settings.otlp_endpoint or is_disabled():
         yield
         return
-    exporter = _exporter(settings.otlp_endpoint)
-    provider = _provider(exporter, process)
+    exporter, provider = _built(settings.otlp_endpoint, process)
     use(provider)
     try:
         yield
@@ -189,11 +189,31 @@ async def traced_process(settings: Settings, process: str) -> AsyncGenerator[Non
             exporter.shutdown()  # or its threads would try again without end
 
 
+def check(endpoint: str) -> None:
+    """Raises SetupError without the packages that traces need, and for variables of OpenTelemetry that are wrong."""
+    if not is_disabled():
+        _built(endpoint, "check")[1].shutdown()
+
+
+def is_disabled() -> bool:
+    """Whether OpenTelemetry's own variable says that nothing is traced."""
+    return otel_variables.is_disabled(os.environ)
+
+
 def use(provider: "TracerProvider | None") -> None:
     """Traces with this provider from now on, or (None) no longer."""
     global _tracer, _chooser  # noqa: PLW0603 - as for metrics and logs, there is one of a process
     _chooser = provider
     _tracer = provider.get_tracer("callmark") if provider else None
+
+
+def _built(endpoint: str, process: str) -> "tuple[SpanExporter, TracerProvider]":
+    otel_variables.check(os.environ)  # first: the packages read some of them when they are imported
+    try:
+        exporter = _exporter(endpoint)
+        return exporter, _provider(exporter, process)
+    except (ImportError, OSError, RuntimeError, ValueError) as exc:
+        raise SetupError(f"a variable of OpenTelemetry (OTEL_…) cannot be used: {exc}") from exc
 
 
 def _exporter(endpoint: str) -> "SpanExporter":
@@ -206,26 +226,31 @@ def _exporter(endpoint: str) -> "SpanExporter":
 
 
 def _provider(exporter: "SpanExporter", process: str) -> "TracerProvider":
-    """Hands on spans in the background. `OTEL_TRACES_SAMPLER` chooses which traces are recorded, where they begin."""
+    """Hands on spans in the background. `OTEL_TRACES_SAMPLER` chooses which traces are recorded, where they begin.
+
+    One that decides at each span would decide by the id of its trace, which a client chooses.
+    """
     try:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
-        from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
+        from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, TraceIdRatioBased
     except ImportError as exc:
         raise _not_installed() from exc
-    name = os.environ.get("OTEL_SERVICE_NAME", "callmark")
-    resource = Resource.create({"service.name": name, "callmark.process": process})
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    if not isinstance(provider.sampler, ParentBased) and provider.sampler is not ALWAYS_OFF:
-        # One that decides at each span decides by the id of its trace, which a client chooses.
-        provider.sampler = ParentBased(provider.sampler)
-    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_EXPORT_EVERY_MS))
+    resource = Resource.create({"service.name": otel_variables.service_name(os.environ), "callmark.process": process})
+    name, share = otel_variables.sampler(os.environ)
+    first = ALWAYS_OFF if name.endswith("off") else ALWAYS_ON if name.endswith("on") else TraceIdRatioBased(share)
+    chosen = first if name == "always_off" else ParentBased(first)
+    provider = TracerProvider(chosen, resource=resource, shutdown_on_exit=False)
+    queue, batch, delay_ms = otel_variables.batching(os.environ)
+    provider.add_span_processor(
+        BatchSpanProcessor(exporter, max_queue_size=queue, max_export_batch_size=batch, schedule_delay_millis=delay_ms)
+    )
     return provider
 
 
 def _not_installed() -> SetupError:
-    return SetupError(f"CALLMARK_OTLP_ENDPOINT is set, but the packages for traces are not installed: {INSTALL}")
+    return NotInstalledError(f"CALLMARK_OTLP_ENDPOINT is set, but the packages for traces are not installed: {INSTALL}")
 
 
 @contextmanager
