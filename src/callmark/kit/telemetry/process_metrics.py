@@ -31,8 +31,8 @@ _PROCESS = gauge(
 _SCHEMA_NEWEST = gauge("callmark_schema_newest", "Newest schema migration that this version has.")
 _LOOP_LAG = histogram(
     "callmark_event_loop_lag_seconds",
-    "How late the event loop ran what was due, measured four times a second.",
-    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    "How late the event loop ran what was due, for each quarter of a second.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 _POOL_SIZE = ReadMetric(
     "callmark_pool_size", "gauge", "Most database connections that the pool may open (CALLMARK_POOL_SIZE)."
@@ -90,7 +90,14 @@ async def watch_loop() -> None:
     while True:
         due = loop.time() + _EVERY_S
         await asyncio.sleep(_EVERY_S)
-        _LOOP_LAG.observe(max(loop.time() - due, 0))
+        _count_late(loop.time() - due)
+
+
+def _count_late(late_s: float) -> None:
+    """Also for each look that fell out: a loop that stood still for 3 s of 30 would else be late in 1 of 100."""
+    _LOOP_LAG.observe(max(late_s, 0))
+    while (late_s := late_s - _EVERY_S) > 0:
+        _LOOP_LAG.observe(late_s)
 
 
 def read_process(settings: Settings, db: Database, fabric: Fabric, health: Health) -> list[Metric]:
