@@ -4,6 +4,7 @@ import re
 import subprocess
 from typing import Any
 
+import pytest
 import yaml
 from tests.support.alert_rules import PROMTOOL, RULES, promtool_says
 from tests.support.cases import for_each
@@ -129,26 +130,54 @@ def test_two_requests_that_fail_in_a_quiet_hour_are_no_outage() -> None:
     assert not said, said
 
 
-def test_a_part_that_does_not_work_is_told_once_and_with_its_host() -> None:
-    """Each process reports all parts of its host, and each host has parts of the same names."""
-    values = {"a:9400": 0, "a:9401": 0, "b:9400": 1, "[::1]:9400": 1, "bare": 1}
+def test_a_part_that_does_not_work_is_told_once_and_with_its_place() -> None:
+    """Each process reports all parts of its `callmark serve`, and each has parts of the same names."""
+    values = {
+        ("9400", "a:9400"): 0,
+        ("9400", "a:9401"): 0,
+        ("9500", "a:9500"): 0,
+        ("9600", "a:9600"): 1,
+        ("9400", "b:9400"): 1,
+        ("", "bare"): 1,
+    }
     series = [
-        {"series": f'callmark_unit_working{{unit="http-0",instance="{instance}"}}', "values": f"{value}x10"}
-        for instance, value in values.items()
+        {"series": _part("working", "http-0", port, instance), "values": f"{value}x10"}
+        for (port, instance), value in values.items()
     ]
     series += [
-        {"series": f'callmark_unit_restarts_total{{unit="http-1",instance="{instance}"}}', "values": "0+1x10"}
+        {"series": _part("restarts_total", "http-1", "", instance), "values": "0+1x10"}
         for instance in ("[::1]:9400", "[::1]:9401")
     ]
     firing = 'ALERTS{alertstate="firing"}'
     samples = [
-        {"labels": f'{firing[:-1]},alertname="{name}",severity="{severity}",unit="{unit}",host="{host}"}}', "value": 1}
-        for name, severity, unit, host in (
-            ("CallmarkPartNotWorking", "critical", "http-0", "a"),
-            ("CallmarkRestarts", "warning", "http-1", "[::1]"),
+        {"labels": f"{firing[:-1]},alertname='{name}',severity='{severity}',job='callmark',{where}}}", "value": 1}
+        for name, severity, where in (
+            ("CallmarkPartNotWorking", "critical", "unit='http-0',host='a',admin_port='9400'"),
+            ("CallmarkPartNotWorking", "critical", "unit='http-0',host='a',admin_port='9500'"),
+            ("CallmarkRestarts", "warning", "unit='http-1',host='[::1]'"),
         )
     ]
     wanted = {"expr": f'{firing[:-1]},alertname=~".*(Working|Restarts)"}}', "eval_time": "8m", "exp_samples": samples}
     test = {"interval": "1m", "input_series": series, "promql_expr_test": [wanted]}
     said = promtool_says({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [test]})
     assert not said, said
+
+
+def _part(name: str, unit: str, port: str, instance: str) -> str:
+    return f"callmark_unit_{name}{{job='callmark',unit='{unit}',admin_port='{port}',instance='{instance}'}}"
+
+
+@pytest.mark.parametrize(
+    ("count", "fires"), [("callmark_unit_restarts_total", 3), ("callmark_nats_reconnects_total", 4)]
+)
+def test_an_alert_about_a_count_fires_at_the_next_whole_number(count: str, fires: int) -> None:
+    """`increase` gives fractions: of two within a quarter of an hour it makes 2.009."""
+    for rises in (fires - 1, fires):
+        values = "0x60 " + " ".join(f"{number}x3" for number in range(1, rises)) + f" {rises}x60"
+        series = [{"series": _with("job='callmark',unit='http-0',instance='a:1'", count), "values": values}]
+        fired = 'count(count_over_time(ALERTS{alertname=~".*(Restarts|Unstable)",alertstate="firing"}[1h]))'
+        samples = [{"labels": "{}", "value": 1}] if rises == fires else []
+        wanted: dict[str, Any] = {"expr": fired, "eval_time": "30m", "exp_samples": samples}
+        test: dict[str, Any] = {"interval": "15s", "input_series": series, "promql_expr_test": [wanted]}
+        said = promtool_says({"rule_files": [str(RULES)], "evaluation_interval": "7s", "tests": [test]})
+        assert not said, (rises, said)

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.domain.personalisation.submitting import new_record
 from tests.domain.webhooks.receiving import receiver, staged, status
 from tests.support.cases import for_each
@@ -228,7 +229,9 @@ async def test_a_restarted_part_and_one_in_trouble_are_told(deps: Deps) -> None:
     deps.health.restarts = lambda: {"worker-1": 2, "nats": 0}
     deps.health.beside = lambda: {"nats": "does not answer"}
     deps.health.ask("handsets", lambda: "are not started yet")
+    deps = replace(deps, settings=replace(deps.settings, admin_port=9400))
     found = await scrape(deps)
+    assert found.value("callmark_unit_working", unit="nats", admin_port="9400") == 0
     assert found.all("callmark_unit_restarts_total", "unit") == {"worker-1": 2, "nats": 0}
     assert found.all("callmark_unit_working", "unit") == {"worker-1": 1, "nats": 0}
     assert found.value("callmark_part_working", part="handsets") == 0

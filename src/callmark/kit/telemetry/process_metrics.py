@@ -50,14 +50,16 @@ _PARTS = ReadMetric(
 _UNITS = ReadMetric(
     "callmark_unit_working",
     "gauge",
-    "1 for a process or engine of this `callmark serve` that does its work, else 0. Each process reports all of them.",
-    ["unit"],
+    "1 for a process or engine of this `callmark serve` that does its work, else 0. Each process reports all of them;"
+    " `admin_port` is the first of theirs.",
+    ["unit", "admin_port"],
 )
 _RESTARTS = ReadMetric(
     "callmark_unit_restarts_total",
     "counter",
-    "How often a process or engine of this `callmark serve` was started again. Each process reports all of them.",
-    ["unit"],
+    "How often a process or engine of this `callmark serve` was started again. Each process reports all of them;"
+    " `admin_port` is the first of theirs.",
+    ["unit", "admin_port"],
 )
 _FREE = ReadMetric("callmark_data_free_bytes", "gauge", "Free space of the disk that the data directory is on.")
 _LINES_LOST = ReadMetric(
@@ -103,14 +105,15 @@ def _count_late(late_s: float) -> None:
 def read_process(settings: Settings, db: Database, fabric: Fabric, health: Health) -> list[Metric]:
     """What the process knows of itself, as of now; asks no engine."""
     pool, restarts, troubles = db.pool_state(), health.restarts(), health.beside()
+    port = str(settings.admin_port or "")  # tells two `callmark serve` of one host apart
     return [
         _POOL_SIZE.of(pool.most),
         _POOL.of({("in_use",): pool.in_use, ("idle",): pool.idle}),
         _POOL_WAITING.of(pool.waiting),
         _NATS.of(fabric.connected),
         _PARTS.of({(part.name,): part.ok for part in health.parts()}),
-        _UNITS.of({(unit,): unit not in troubles for unit in restarts}),
-        _RESTARTS.of({(unit,): count for unit, count in restarts.items()}),
+        _UNITS.of({(unit, port): unit not in troubles for unit in restarts}),
+        _RESTARTS.of({(unit, port): count for unit, count in restarts.items()}),
         _FREE.of(shutil.disk_usage(nearest_place(settings.data)).free),
         _LINES_LOST.of(LineWriter.lost_ever),
     ]
