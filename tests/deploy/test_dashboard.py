@@ -59,7 +59,10 @@ def test_each_query_names_metrics_and_labels_that_there_are(query: str) -> None:
     assert metrics
     assert metrics <= _KNOWN.keys()
     assert len(re.findall(r"\b(?:callmark|process)_\w+", query)) == query.count(f"{{{_INSTALLATION}")
-    assert set(re.findall(r"\[(\D.*?|\d+[a-z])\]", query)) <= {_WINDOW, "1h"}  # a fixed one leaves gaps between far points
+    assert set(re.findall(r"\[(\D.*?|\d+[a-z])\]", query)) <= {
+        _WINDOW,
+        "1h",
+    }  # a fixed one leaves gaps between far points
     labels = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", query) for label in group.split(",")}
     labels |= set(re.findall(r"(\w+)(?:=~|!=|=)\"", query))
     assert labels <= set().union(*(_KNOWN[name] for name in metrics))

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from prometheus_client import PROCESS_COLLECTOR
+from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
 
 from callmark.domain.background.fleet_metrics import FleetMetrics
 from callmark.domain.deps import Deps
@@ -44,12 +44,17 @@ def describe() -> list[MetricDescription]:
 
 
 def _of_python() -> list[MetricDescription]:
-    """Memory, processor time and open files, as the Prometheus client reads them from the kernel."""
+    """Memory, processor time and open files, as the Prometheus client reads them from the kernel, and Python itself."""
+    collectors = PROCESS_COLLECTOR, GC_COLLECTOR, PLATFORM_COLLECTOR
     found = [
         MetricDescription(
-            f"{one.name}_total" if one.type == "counter" else one.name, _kind(one.type), (), one.documentation
+            f"{one.name}_total" if one.type == "counter" else one.name,
+            _kind(one.type),
+            tuple(one.samples[0].labels),
+            f"{one.documentation.rstrip('.')}.",
         )
-        for one in PROCESS_COLLECTOR.collect()
+        for collector in collectors
+        for one in collector.collect()
     ]
     return sorted(found, key=lambda one: one.name)
 
