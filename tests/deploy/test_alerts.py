@@ -166,8 +166,7 @@ async def _wait_in_vain(deps: Deps) -> None:
 async def test_a_server_without_connections_left(well: Deps) -> None:
     """Played: to take the connections of the server that other tests use too would stop these."""
     before = await scrape(well)
-    most = before.value("callmark_database_connections_max")
-    after = played(before, "callmark_database_connections", most - 1)
+    after = played(before, "callmark_database_connections", before.value("callmark_database_connections_max") - 1)
     judge({HOST: Looks(before, after)}, "CallmarkConnectionsScarce")
 
 
@@ -260,8 +259,7 @@ async def test_requests_that_fail_because_an_engine_is_away(well: Deps) -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as http:
         assert [(await http.get(f"/readyz{role}")).status_code for role in ("", "/api")] == [503, 503]
         judge({HOST: Looks(before, await scrape(well))})  # a balancer that asks is told so, and no request has failed
-        answer = await http.get("/logos/" + "0" * 64 + ".png")
-    assert answer.status_code == 503, answer.text
+        assert (await http.get("/logos/" + "0" * 64 + ".png")).status_code == 503
     judge({HOST: Looks(before, await scrape(well))}, "CallmarkErrors")
 
 

@@ -25,6 +25,7 @@ from callmark.kit.roles import ALL_ROLES, kinds_done_by, roles_of
 from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.tasks import end
+from callmark.kit.telemetry.tracing import check_variables
 from callmark.processes.board import Board
 from callmark.processes.connections import most_connections
 from callmark.processes.ports import address_of, hold_port, open_socket
@@ -140,6 +141,7 @@ class Supervisor:
 
     async def _start(self) -> Running:
         settings = self._settings
+        check_variables(settings)
         directory = self._take_directory()
         if self._serves_http:
             sock = hold_port(settings.host, settings.port)

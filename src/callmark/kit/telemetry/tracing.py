@@ -189,6 +189,12 @@ async def traced_process(settings: Settings, process: str) -> AsyncGenerator[Non
             exporter.shutdown()  # or its threads would try again without end
 
 
+def check_variables(settings: Settings) -> None:
+    """Raises SetupError for variables of OpenTelemetry that are wrong, where they count; needs no packages."""
+    if settings.otlp_endpoint and not is_disabled():
+        otel_variables.check(os.environ)
+
+
 def check(endpoint: str) -> None:
     """Raises SetupError without the packages that traces need, and for variables of OpenTelemetry that are wrong."""
     if not is_disabled():
