@@ -27,7 +27,7 @@ def callmark_shared_emulator() -> "Generator[Emulator]":
     """
     from callmark.testing.emulator import Emulator
 
-    if url := os.environ.get(_URL):
+    if url := _variable(_URL):
         emulator = Emulator.connect(url, _credentials())
         yield emulator
         emulator.close()
@@ -39,7 +39,7 @@ def callmark_shared_emulator() -> "Generator[Emulator]":
 @pytest.fixture
 def callmark_emulator(callmark_shared_emulator: "Emulator") -> "Generator[Emulator]":
     """The platform with handsets, a clock, webhooks and faults, as it was seeded (docs/testing.md)."""
-    with _alone(url) if (url := os.environ.get(_URL)) else nullcontext():
+    with _alone(url) if (url := _variable(_URL)) else nullcontext():
         callmark_shared_emulator.reset()
         yield callmark_shared_emulator
 
@@ -56,8 +56,13 @@ def callmark_async_client(callmark_emulator: "Emulator") -> "callmark.AsyncClien
     return callmark_emulator.account().async_client()
 
 
+def _variable(name: str) -> str:
+    """Without the line break that a variable out of a file ends in; empty if it is not set."""
+    return os.environ.get(name, "").strip()
+
+
 def _credentials() -> Path:
-    if named := os.environ.get(_CREDENTIALS):
+    if named := _variable(_CREDENTIALS):
         return Path(named)
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # Windows has no such numbers
         return Path("/var/lib/callmark-demo") / _FILE

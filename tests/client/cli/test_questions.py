@@ -59,6 +59,11 @@ async def test_an_argument_of_bytes_that_are_no_utf_8_is_wrong_use(
     assert (await unreachable.run("lint", file, "--label-id", "x")).stdout
 
 
+async def test_a_token_out_of_a_file_is_read_without_its_line_break(unreachable: Commands) -> None:
+    here = Commands(unreachable.home, {**unreachable.variables, "EMULATOR_TOKEN": "t0ken\r\n"})
+    assert (await here.run("trigger", "feedback", "--caller", "918040001234")).exit_code == 4
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -154,8 +154,9 @@ def _answer(question: OfferedQuestion) -> str:
 
 
 def _emulator(core: Core, token: str | None) -> AbstractContextManager[httpx.Client]:
+    token = token and token.strip()  # a variable out of a file ends in a line break
     if token and not (token.isascii() and token.isprintable()):
-        raise click.UsageError("--emulator-token has characters that no token has")
+        raise click.UsageError("--emulator-token (EMULATOR_TOKEN) has characters that no token has")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     base_url = f"{core.options.base_url}/emulator/v1"
     return make_http(httpx.Client, core.options, base_url=base_url, headers=headers, timeout=_WAIT_S)

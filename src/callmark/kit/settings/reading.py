@@ -18,6 +18,8 @@ _SEE_SETTINGS = "Run `callmark settings` to see all settings, and give variables
 _FROM_KUBERNETES = " If Kubernetes has set it for a Service of that name: set `enableServiceLinks: false` in the pod."
 _NEVER_EMPTY = frozenset({"postgres_dsn", "nats_url", "secret_key"})
 """Unset, these mean an engine or a key of our own: who sets them to nothing meant another, and is refused."""
+_AS_IT_IS = frozenset({"secret_key", "old_secret_key"})
+"""All others are read without the blanks and line breaks around them; in a key these have always been a part of it."""
 _READ_AGAIN = "postgres_dsn"
 """A process that is refused reads its file again, and a child begins with what the file has by then."""
 
@@ -32,9 +34,12 @@ def read_settings(
     """
     source = os.environ if environ is None else environ
     values: dict[str, Any] = {
-        name[len(PREFIX) :].lower(): value
-        for name, value in source.items()
-        if name.startswith(PREFIX) and name not in OF_CLIENTS
+        name: text if name in _AS_IT_IS else text.strip()
+        for name, text in (
+            (variable.removeprefix(PREFIX).lower(), text)
+            for variable, text in source.items()
+            if variable.startswith(PREFIX) and variable not in OF_CLIENTS
+        )
     }
     known = Settings.__struct_fields__
     files = _read_files(values)
