@@ -13,7 +13,7 @@ from itertools import chain, repeat
 import click
 import pytest
 from msgspec import Raw, Struct, field
-from tests.client.cli.conftest import Commands
+from tests.client.cli.conftest import KEY_OF_NOBODY, Commands
 from tests.client.conftest import Platform
 from tests.client.proxy import proxied
 from tests.support.fake_clock import FakeClock
@@ -88,11 +88,12 @@ async def ask_back(platform: Platform, number: Listed) -> None:
     )
 
 
-async def append(platform: Platform) -> None:
-    """Writes an event that nobody's call is behind."""
+async def append(platform: Platform, count: int = 1) -> None:
+    """Writes events that nobody's calls are behind."""
     account_id, now = platform.cast.account.id, platform.deps.clock.now()
     async with platform.deps.db.transaction() as tx:
-        await events.append(tx, account_id, EventType.CALL_ME_BACK, {"is_interested": True}, now)
+        for _ in range(count):
+            await events.append(tx, account_id, EventType.CALL_ME_BACK, {"is_interested": True}, now)
 
 
 async def test_events_are_printed_from_any_number_on(platform: Platform, commands: Commands) -> None:
@@ -156,14 +157,12 @@ async def test_events_reach_a_program_here_signed_and_unchanged(platform: Platfo
 
 
 async def test_a_log_that_begins_again_is_read_from_its_beginning(platform: Platform, commands: Commands) -> None:
-    for _ in range(101):  # a page and one event
-        await append(platform)
+    await append(platform, 101)  # a page and one event
 
     async def reset_at_the_first(count: int) -> None:
         if count == 1:
             assert (await platform.emulator.http.post("/emulator/v1/reset")).status_code == 200
-            for _ in range(2):
-                await append(platform)
+            await append(platform, 2)
 
     async with farming(platform.deps), receiving() as receiver:
         receiver.meanwhile = reset_at_the_first
@@ -267,16 +266,17 @@ async def test_trigger_finds_the_number_whose_calls_are_asked_about(platform: Pl
     assert printed.stdout.count("Did the courier arrive on time? Yes; Anything else? All went well") == 2
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "said"),
-    [(404, b'{"message": "resource not found"}', "no emulator"), (200, b"<html>", "is none of an emulator")],
-)
-async def test_trigger_without_an_emulator(commands: Commands, status: int, body: bytes, said: str) -> None:
+async def test_trigger_without_an_emulator(nobody: Commands) -> None:
+    here = Commands(nobody.home, {**nobody.variables, **KEY_OF_NOBODY})
     async with receiving() as receiver:
-        receiver.status, receiver.body = status, body
         words = ("--caller", "918040001234", "--base-url", f"http://127.0.0.1:{receiver.port}")
-        done = await commands.run("trigger", "feedback", *words)
-    assert (done.exit_code, said in done.stderr) == (3, True), done.stderr
+        for status, body, said in (
+            (404, b'{"message": "resource not found"}', "no emulator"),
+            (200, b"<html>", "is none of an emulator"),
+        ):
+            receiver.status, receiver.body = status, body
+            done = await here.run("trigger", "feedback", *words)
+            assert (done.exit_code, said in done.stderr) == (3, True), done.stderr
 
 
 async def test_trigger_says_what_is_missing(commands: Commands) -> None:

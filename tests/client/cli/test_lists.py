@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from uuid import uuid4
 
-from tests.client.cli.conftest import Commands
+from tests.client.cli.conftest import KEY_OF_NOBODY, Commands
 from tests.client.conftest import ONLINE, Platform
 from tests.support.listed_number import make_listed
 from tests.support.workbooks import book
@@ -83,7 +83,8 @@ async def test_numbers_without_a_country_code_are_listed_only_when_someone_says_
     assert listed["new_numbers"] == ["918040001234"]
 
 
-async def test_what_is_no_list_of_numbers_is_wrong_usage(commands: Commands, tmp_path: Path) -> None:
+async def test_what_is_no_list_of_numbers_is_wrong_usage(nobody: Commands, tmp_path: Path) -> None:
+    here = Commands(nobody.home, {**nobody.variables, **KEY_OF_NOBODY})
     empty = tmp_path / "empty.csv"
     empty.write_text("phone\n")
     numbers, workbook = tmp_path / "numbers.csv", tmp_path / "numbers.xlsx"
@@ -96,7 +97,7 @@ async def test_what_is_no_list_of_numbers_is_wrong_usage(commands: Commands, tmp
         ("publish", "x", numbers, "--sheet", "Ours"),
         ("delist", "x", workbook, "--encoding", "cp1251"),
     ):
-        done = await commands.run("numbers", *words)
+        done = await here.run("numbers", *words)
         assert done.exit_code == 2, done.output
 
 
