@@ -6,6 +6,8 @@ import sys
 
 from tools.sources import ROOT
 
+from callmark.kit.process_start import collect_garbage_rarely
+
 os.environ["NO_MKDOCS_2_WARNING"] = "1"  # Material's advertisement against the next MkDocs, read at import
 
 
@@ -17,6 +19,7 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     folder = sys.argv[1] if len(sys.argv) > 1 else None
     config = load_config(str(ROOT / "mkdocs.yml"), strict=True, **({"site_dir": folder} if folder else {}))
+    collect_garbage_rarely()  # a tenth of the time: a page's tree lives until it is written
     build(config)
     print(f"{config.site_dir}/index.html; to search in it: python3 -m http.server --directory {config.site_dir}")
 
