@@ -136,7 +136,9 @@ def pytest_runtest_teardown() -> Generator[None, object, object]:
 def pytest_configure_node(node: Any) -> None:
     """In an xdist controller, for each worker: the engines are started once, here."""
     node.workerinput["callmark_engines"] = _started(node.config).as_dict()
-    node.workerinput["callmark_compiled"] = str(node.config.stash[_running][0].directory / "compiled")
+    directory = node.config.stash[_running][0].directory
+    node.workerinput["callmark_compiled"] = str(directory / "compiled")
+    node.workerinput["callmark_first_starts"] = str(directory / "first-starts")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
@@ -196,10 +198,13 @@ def databases_with_days(running: Engines) -> Generator[Databases]:
 
 
 @pytest.fixture(scope="session")
-def first_starts() -> Generator[FirstStarts]:
+def first_starts(request: pytest.FixtureRequest) -> FirstStarts:
     """For tests with a PostgreSQL of their own that are not about how it makes its data."""
-    with FirstStarts() as made:
-        yield made
+    workerinput: dict[str, Any] | None = getattr(request.config, "workerinput", None)
+    if workerinput:
+        return FirstStarts(Path(workerinput["callmark_first_starts"]))
+    _started(request.config)
+    return FirstStarts(request.config.stash[_running][0].directory / "first-starts")
 
 
 @pytest.fixture

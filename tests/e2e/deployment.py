@@ -17,6 +17,7 @@ from tests.e2e.serving import COMMAND
 from tests.kit.outbound.mailing import Inbox, mail_server
 from tests.support.compose_file import compose, environ_of, make_secrets, platform_services
 from tests.support.engines import reachable_directory
+from tests.support.first_starts import FirstStarts
 from tests.support.nats_cluster import nats_cluster
 from tests.support.opened_deps import PATIENT_S
 from tests.support.s3_server import Bucket, bucket_server
@@ -159,9 +160,10 @@ class Deployment:
 
 
 @asynccontextmanager
-async def deployment() -> AsyncGenerator[Deployment]:
+async def deployment(first_starts: FirstStarts) -> AsyncGenerator[Deployment]:
     """PostgreSQL, the cluster of NATS, a bucket and a mail catcher, and on them the services of Callmark."""
     directory = reachable_directory()
+    await first_starts.put(directory / "engine")
     postgres = EmbeddedPostgres(directory / "engine")
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, directory)

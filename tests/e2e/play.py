@@ -21,6 +21,7 @@ from msgspec import Struct
 from tests.e2e.serving import COMMAND, ENVIRON, children, is_in_time
 from tests.support.engines import SECRET_KEY, Engines, reachable_directory
 from tests.support.factories import Cast, make_cast, phone
+from tests.support.first_starts import FirstStarts
 from tests.support.opened_deps import PATIENT_S
 from tests.support.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
@@ -31,12 +32,10 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.policy.model import SYSTEM
 from callmark.instants import to_ms
-from callmark.kit.clock import SystemClock
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.ports import free_port
-from callmark.kit.postgres.migrate import migrate
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 
@@ -63,13 +62,13 @@ def environ_of(engines: Engines | OwnEngines) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def own_engines() -> AsyncGenerator[OwnEngines]:
+async def own_engines(first_starts: FirstStarts) -> AsyncGenerator[OwnEngines]:
     """Both engines on a directory of their own, migrated."""
     directory = reachable_directory()
+    await first_starts.put_migrated(directory / "data")
     engines = OwnEngines(directory, EmbeddedPostgres(directory / "data"), EmbeddedNats(directory / "data"))
     try:
         engines.dsn, engines.nats_url = await asyncio.gather(engines.postgres.start(), engines.nats.start())
-        await migrate(engines.dsn, SystemClock())
         yield engines
     finally:
         await asyncio.gather(engines.postgres.stop(), engines.nats.stop())

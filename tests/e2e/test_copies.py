@@ -10,32 +10,31 @@ from pathlib import Path
 import pytest
 from tests.e2e.serving import run, run_here
 from tests.support.engines import reachable_directory
+from tests.support.first_starts import FirstStarts
 
 from callmark.domain.mail import service as mail
 from callmark.kit.clock import SystemClock
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.installation import check_place, place_of
 from callmark.kit.postgres.database import connect
-from callmark.kit.postgres.migrate import migrate
 
 
 @pytest.fixture
-def copy() -> Generator[Path]:
+def copy(first_starts: FirstStarts) -> Generator[Path]:
     """The copy of an installation that has run and has a mail to send."""
     directory = reachable_directory()
-    asyncio.run(_has_run(directory / "original"))
+    asyncio.run(_has_run(first_starts, directory / "original"))
     subprocess.run(["/usr/bin/cp", "-a", directory / "original", directory / "copy"], check=True)
     yield directory / "copy"
     shutil.rmtree(directory)
 
 
-async def _has_run(data: Path) -> None:
+async def _has_run(first_starts: FirstStarts, data: Path) -> None:
+    await first_starts.put_migrated(data)
     now = SystemClock().now()
-    async with EmbeddedPostgres(data, durable=False) as dsn:
-        await migrate(dsn, SystemClock())
-        async with connect(dsn) as tx:
-            await check_place(tx, await place_of(tx, data))
-            await mail.enqueue(tx, to="alice@acme.example", subject="Hi", text="Hi", html="", now=now)
+    async with EmbeddedPostgres(data, durable=False) as dsn, connect(dsn) as tx:
+        await check_place(tx, await place_of(tx, data))
+        await mail.enqueue(tx, to="alice@acme.example", subject="Hi", text="Hi", html="", now=now)
 
 
 def test_a_copied_directory_is_refused_until_it_is_renewed_and_sends_when_it_is_released(copy: Path) -> None:

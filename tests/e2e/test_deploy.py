@@ -8,6 +8,7 @@ from tests.domain.webhooks.receiving import PAYLOAD
 from tests.e2e.deployment import Deployment, deployment, deps_of
 from tests.e2e.play import PATIENCE_S, Business, Handset, business
 from tests.e2e.proxies import PROXIES, Proxy
+from tests.support.first_starts import FirstStarts
 from tests.support.log_downloads import export
 from tests.support.waiting import until
 
@@ -23,8 +24,8 @@ MANY = 12
 
 
 @pytest.fixture(scope="module")
-async def made() -> AsyncGenerator[Deployment]:
-    async with deployment() as started:
+async def made(first_starts: FirstStarts) -> AsyncGenerator[Deployment]:
+    async with deployment(first_starts) as started:
         yield started
 
 

@@ -23,6 +23,7 @@ from tests.e2e.play import (
     until_ready,
 )
 from tests.e2e.serving import tree
+from tests.support.first_starts import FirstStarts
 from tests.support.stopped_processes import suspended
 from tests.support.waiting import until
 
@@ -30,9 +31,9 @@ from callmark.domain.deps import Deps
 
 
 @pytest.fixture(scope="module")
-async def engines() -> AsyncGenerator[OwnEngines]:
+async def engines(first_starts: FirstStarts) -> AsyncGenerator[OwnEngines]:
     """Who stops or kills one starts it again; each test has a business of its own on them."""
-    async with own_engines() as started:
+    async with own_engines(first_starts) as started:
         yield started
 
 

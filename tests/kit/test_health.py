@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from tests.e2e.play import OwnEngines, deps_of, own_engines
 from tests.e2e.serving import tree
+from tests.support.first_starts import FirstStarts
 from tests.support.stopped_processes import suspended
 from tests.support.waiting import until
 
@@ -68,8 +69,8 @@ def test_a_part_is_asked_how_it_is() -> None:
 
 
 @pytest.fixture
-async def own() -> AsyncGenerator[OwnEngines]:
-    async with own_engines() as started:
+async def own(first_starts: FirstStarts) -> AsyncGenerator[OwnEngines]:
+    async with own_engines(first_starts) as started:
         yield started
 
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from tests.domain.signer_certificates.staging import key_pem, make_authority, make_signing_business, pem, signer_of
 from tests.e2e.serving import run, run_here
 from tests.support.engines import SECRET_KEY, Engines, reachable_directory
+from tests.support.first_starts import FirstStarts
 
 from callmark.domain.deps import Deps
 from callmark.domain.persons.model import KnownErasure
@@ -25,7 +26,6 @@ from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import connect, own_names
-from callmark.kit.postgres.migrate import migrate
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
 from callmark.passport import TnAuthList
@@ -138,12 +138,11 @@ def test_a_directory_that_is_not_there_does_not_become_a_file(folder: Path) -> N
 
 
 async def test_a_stopped_embedded_installation_without_its_key_becomes_a_copy_in_another_directory(
-    folder: Path,
+    first_starts: FirstStarts, folder: Path
 ) -> None:
-    async with EmbeddedPostgres(folder / "data", durable=False) as dsn:
-        await migrate(dsn, SystemClock())
-        async with connect(dsn) as tx, tx.transaction():
-            await set_key(tx, Secret(KEY), None)
+    await first_starts.put_migrated(folder / "data")
+    async with EmbeddedPostgres(folder / "data", durable=False) as dsn, connect(dsn) as tx, tx.transaction():
+        await set_key(tx, Secret(KEY), None)
     told = await run_beside("backup", folder / "b.tar", "--data", folder / "data", "--secret-key-to", folder / "key")
     assert told.returncode == 1
     assert "the backup is written, but the secret key is not on this machine" in told.stderr
