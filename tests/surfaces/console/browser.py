@@ -81,7 +81,7 @@ async def make_business(deps: Deps, name: str = "Acme") -> Business:
             return await written.again.write(tx, deps.clock.now(), {written.tag: tag})
     made = await make_business_by_use_cases(deps, name, tag)
     async with deps.db.connection() as tx:
-        _written[name] = _Written(await rows_of(tx, made.account.id, made), tag)
+        _written[name] = _Written(await rows_of(tx, made.account.id, made, deps.clock.now()), tag)
     return made
 
 

@@ -1,12 +1,19 @@
-"""The business that tests of the console share: rows that are written again are those that use cases write."""
+"""What tests share and find written: rows that are written again are those that use cases write."""
 
 import re
+from datetime import timedelta
 from typing import LiteralString
 
 import msgspec
+from msgspec import Struct
+from tests.support.factories import Cast, make_cast, make_cast_by_use_cases
+from tests.support.fake_clock import FakeClock
 from tests.surfaces.console.browser import Business, make_business, make_business_by_use_cases
 
+from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.policy.plan import Feature
+from callmark.kit.ids import sha256
 from callmark.kit.postgres.database import Tx, own_names
 
 _TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname"
@@ -20,14 +27,20 @@ async def _rows(tx: Tx) -> list[str]:
     return [f"{table} {row['row']}" for table, rows in zip(tables, found, strict=True) for row in rows]
 
 
-def _named(texts: list[str], tag: str) -> list[str]:
+def _named(texts: list[str], *tags: str) -> list[str]:
     """The texts with ids by the order in which they first appear."""
     seen: dict[str, str] = {}
-    return [_ID.sub(lambda one: seen.setdefault(one[0], f"id {len(seen)}"), text).replace(tag, "TAG") for text in texts]
+    words = re.compile("|".join([*tags, _ID.pattern]))
+    by_word = {tag: f"TAG {number}" for number, tag in enumerate(tags)}
+
+    def name(found: re.Match[str]) -> str:
+        return by_word.get(found[0]) or seen.setdefault(found[0], f"id {len(seen)}")
+
+    return [words.sub(name, text) for text in texts]
 
 
-def _json(business: Business) -> str:
-    return msgspec.json.encode(business, order="sorted").decode()
+def _json(made: Struct) -> str:
+    return msgspec.json.encode(made, order="sorted").decode()
 
 
 def _tag_of(business: Business) -> str:
@@ -44,3 +57,26 @@ async def test_a_business_that_is_written_again_has_the_rows_that_use_cases_writ
         expected = {*await _rows(tx)} - before - written
     assert _named(sorted(written), _tag_of(again)) == _named(sorted(expected), "tag12345")
     assert _named([_json(again)], _tag_of(again)) == _named([_json(made)], "tag12345")
+
+
+def _secrets_of(cast: Cast) -> list[str]:
+    return [cast.api_key, sha256(cast.api_key).hex(), cast.token, sha256(cast.token).hex()]
+
+
+async def test_an_account_ready_to_push_that_is_written_again_has_the_rows_that_use_cases_write(
+    deps: Deps, clock: FakeClock
+) -> None:
+    features = frozenset({Feature.CALL_PERSONALISATION, Feature.NUMBER_MANAGEMENT})
+    await make_cast_by_use_cases(deps)  # another's label has the same logo
+    await make_cast(deps, features=features)
+    clock.advance(timedelta(days=3, microseconds=5))
+    async with deps.db.connection() as tx:
+        before = {*await _rows(tx)}
+        again = await make_cast(deps, features=features)
+        written = {*await _rows(tx)} - before
+        made = await make_cast_by_use_cases(deps, features)
+        expected = {*await _rows(tx)} - before - written
+    assert _named(sorted(written), *_secrets_of(again)) == _named(sorted(expected), *_secrets_of(made))
+    assert _named([_json(again)], *_secrets_of(again)) == _named([_json(made)], *_secrets_of(made))
+    assert await credentials.admit(deps, again.token, str(again.account.id))
+    assert await credentials.create_token(deps, str(again.account.id), again.key_id, again.api_key)
