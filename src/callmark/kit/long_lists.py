@@ -4,7 +4,7 @@ A decoder takes a text whole, and nothing else in the process moves meanwhile, a
 many objects is cut between two of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 PIECE = 32 * 1024
 """Characters that are decoded at once: less than a millisecond, and a few hundred objects."""
@@ -33,7 +33,7 @@ def pieces(text: str, key: str) -> Iterator[str]:
     return ListCutter(key).add(text, is_end=True)
 
 
-def joined(lists: list[str]) -> str:
+def joined(lists: Iterable[str]) -> str:
     """One list of those that `pieces` gave, changed or not."""
     return f"[{','.join(inner for one in lists if (inner := one[1:-1]))}]"
 

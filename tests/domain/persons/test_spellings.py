@@ -11,6 +11,7 @@ from tests.domain.persons.erased_numbers import NUMBER, erased, rows_of
 from tests.domain.persons.exports import exported
 from tests.domain.persons.sent_texts import put_faulty, put_old, sent_texts
 from tests.support.factories import make_cast
+from tests.support.table_rows import put_row
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
@@ -18,6 +19,8 @@ from callmark.domain.persons import erasing, service
 from callmark.domain.persons.extracts import of_text
 from callmark.domain.persons.masking import NumberMask
 from callmark.domain.persons.spellings import Spellings, in_ascii, numbers_in
+from callmark.kit.ids import new_id
+from callmark.kit.long_lists import pieces
 from callmark.kit.phone import PhoneNumber
 from callmark.tables.phones import as_ascii, read_phone
 
@@ -75,6 +78,30 @@ async def test_every_way_to_write_a_number_is_erased_where_it_was_kept_as_it_was
     assert [one for one in (*EVERYWHERE, "12233", "e11") if one in left] == []
     assert left.count(ZEROS) == 3 * len(EVERYWHERE) + 1
     assert (await exported(deps))["tables"] == {}
+
+
+async def test_in_a_long_list_a_number_is_exported_erased_and_known_again_and_the_rest_stays(deps: Deps) -> None:
+    """As earlier versions kept all lines that could not be read: of most of its pieces nothing is decoded."""
+    fault = "has more cells than the header has names: "
+    lines = [{"line": at, "values": [""] * 7, "fault": f"{fault}{at}, \u00fc, 1, 2"} for at in range(3_000)]
+    for at, spelling in zip((0, 700, 1_500, 2_999), (*AGAIN[:2], OTHER_SCRIPT, DIVIDED[0]), strict=True):
+        lines[at]["fault"] = f"{fault}x, {spelling}, y"
+    text = msgspec.json.encode(lines).decode()
+    upload_id, now = new_id(), deps.clock.now()
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "upload", now, {"id": upload_id, "region": "IN"})
+        await put_row(tx, "upload_part", now, {"upload_id": upload_id, "number": 0, "rows": text})
+    mask = NumberMask(NUMBER).reading("IN")
+    assert len([*pieces(text, "line")]) > 2 * len([*mask.pieces(text, "line")])
+    (part,) = (await exported(deps))["tables"]["upload_part"]
+    assert [row["line"] for row in part["rows"]] == [0, 700, 1_500, 2_999]
+    assert numbers_in(text, "IN") >= {NUMBER}
+    await erased(deps)
+    async with deps.db.connection() as tx:
+        left = msgspec.json.decode(await tx.fetchval("SELECT rows FROM upload_part WHERE upload_id = $1", upload_id))
+    assert [row["line"] for row in left] == [row["line"] for row in lines]
+    assert [row["line"] for row, before in zip(left, lines, strict=True) if row != before] == [0, 700, 1_500, 2_999]
+    assert {left[at]["fault"].replace("+", "") for at in (0, 700, 1_500, 2_999)} == {f"{fault}x, {ZEROS}, y"}
 
 
 async def test_numbers_that_are_alike_stay(deps: Deps) -> None:

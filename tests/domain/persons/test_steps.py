@@ -8,10 +8,11 @@ from tests.support.table_rows import put_row
 
 from callmark.domain.deps import Deps
 from callmark.domain.persons import table_queries
-from callmark.domain.persons.erasing import STEP_BLOCKS, in_steps, ranges_of
-from callmark.domain.persons.queries import PLACES
+from callmark.domain.persons.erasing import MOST_SENT, STEP_BLOCKS, in_steps, lengths_of, ranges_of, shares_of
+from callmark.domain.persons.queries import PLACES, select_as_sent
 from callmark.domain.persons.table_queries import SearchedTable
 from callmark.kit.errors import Unavailable
+from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import own_names
 
 
@@ -76,3 +77,33 @@ async def test_the_size_of_a_table_has_its_long_values(deps: Deps) -> None:
         (mail,) = await table_queries.select_tables(tx, names)
     assert mail.blocks - before.blocks <= 1  # an emptied database has room of rows that were there
     assert mail.size - before.size > 20
+
+
+def test_what_was_sent_is_shared_out_by_its_bytes_and_no_place_is_left_out() -> None:
+    half = MOST_SENT // 2
+    lengths = [(5, half), (6, half), (9, 1), (2_050, 9 * MOST_SENT), (2_051, half), (2_060, half + 1), (2_061, 1)]
+    shares = shares_of(range(5_000), lengths)
+    assert shares == [range(9), range(9, 2_050), range(2_050, 2_051), range(2_051, 2_060), range(2_060, 5_000)]
+    assert shares_of(range(7, 9), []) == [range(7, 9)]
+
+
+async def test_a_step_has_few_bytes_however_well_they_are_compressed(deps: Deps) -> None:
+    """On disk all of them together are a few blocks."""
+    async with deps.db.transaction() as tx:
+        await tx.execute("DELETE FROM upload_part")
+        upload_id = new_id()
+        await put_row(tx, "upload", deps.clock.now(), {"id": upload_id})
+        for number in range(9):
+            values = {"upload_id": upload_id, "number": number, "rows": f'["{"x" * (MOST_SENT // 3)}"]'}
+            await put_row(tx, "upload_part", deps.clock.now(), values)
+        names = [one for one in await table_queries.select_names(tx) if one.of_table == "upload_part"]
+        (table,) = await table_queries.select_tables(tx, names)
+
+    async def read(places: range) -> list[int]:
+        async with deps.db.connection() as tx:
+            return [len(text) for text, _ in await select_as_sent(tx, table, places)]
+
+    assert len(list(ranges_of(table))) == 1
+    steps = [one async for one in in_steps(table, read, lengths_of(deps, table, None))]
+    assert sum(map(len, steps)) == 9
+    assert max(map(sum, steps)) <= MOST_SENT

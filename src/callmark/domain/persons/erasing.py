@@ -7,7 +7,7 @@ after a look at every table that changed nothing.
 from asyncio import sleep, to_thread
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -37,6 +37,7 @@ from callmark.domain.persons.table_queries import SearchedTable, TableName
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import SetupError, Unavailable, found
+from callmark.kit.long_lists import pieces
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
 from callmark.kit.postgres.migrate import check_steps
@@ -48,6 +49,9 @@ log = structlog.get_logger(__name__)
 
 STEP_BLOCKS = 2048
 """Blocks that are read in one transaction, with those of long values: about 16 MB."""
+MOST_SENT = 4 * 1024 * 1024
+"""Bytes as they were sent that are searched in one transaction, unless a single row has more: they are compressed on
+disk, and Python takes half a second for a megabyte."""
 _MOST_TABLES = 20
 """Small ones are done together."""
 _AUDIT = "audit_entry"
@@ -55,6 +59,8 @@ _PREVIEWED = "file_draft"
 _PAUSE = timedelta(minutes=1)
 """Before it is tried again where the secret key is missing."""
 Note = Callable[[Erasure], Awaitable[None]]
+LengthsIn = Callable[[range], Awaitable[Sequence[tuple[int, int]]]]
+"""The rows of some places, each with its length."""
 
 
 class Decision(Struct, frozen=True):
@@ -209,7 +215,7 @@ async def _erase_in(deps: Deps, one: Erasure, table: SearchedTable, mask: Number
             if count and not await queries.add_changes(tx, one.id, table.of_table, count, redacted):
                 raise _EndedMeanwhile
 
-    async for _ in in_steps(table, erase):
+    async for _ in in_steps(table, erase, lengths_of(deps, table, mask.number)):
         pass
 
 
@@ -257,7 +263,7 @@ def decide(table: SearchedTable, row: FoundRow, mask: NumberMask, *, is_listed: 
 def _masked(table: SearchedTable, row: FoundRow, name: str, mask: NumberMask) -> object:
     value = row.values[name]
     if isinstance(value, str) and table.columns[name] in {"json", "jsonb"}:
-        return mask_of(table, row, name, mask).json(value)
+        return mask_of(table, row, name, mask).json(value, table.first_member if name == table.as_sent else "")
     return mask.plain(value)
 
 
@@ -273,22 +279,51 @@ def ranges_of(table: SearchedTable) -> Iterator[range]:
         yield range(start * PLACES, (start + step) * PLACES)
 
 
-async def in_steps(table: SearchedTable, do: Callable[[range], Awaitable[_T]]) -> AsyncGenerator[_T]:
+def lengths_of(deps: Deps, table: SearchedTable, number: PhoneNumber | None) -> LengthsIn | None:
+    """What finds long texts for `in_steps`; None for a table without a column that is as it was sent."""
+    if not table.as_sent:
+        return None
+
+    async def lengths(places: range) -> Sequence[tuple[int, int]]:
+        async with deps.db.connection() as tx:
+            return await queries.select_lengths(tx, table, number, places)
+
+    return lengths
+
+
+def shares_of(places: range, lengths: Sequence[tuple[int, int]]) -> list[range]:
+    """The places in parts with at most `MOST_SENT` bytes, or one row: `lengths` are their rows, each with its bytes."""
+    starts, size = [places.start], 0
+    for at, length in lengths:
+        if size and size + length > MOST_SENT:
+            starts.append(at)
+            size = 0
+        size += length
+    return [range(*ends) for ends in pairwise([*starts, places.stop])]
+
+
+async def in_steps(
+    table: SearchedTable, do: Callable[[range], Awaitable[_T]], lengths: LengthsIn | None = None
+) -> AsyncGenerator[_T]:
     """Does it for every part of the table; one that takes too long is done in halves, down to a single place.
 
-    Else a part with very long values would be tried again without end. Raises Unavailable.
+    Else a part with very long values would be tried again without end. With `lengths` (`shares_of`) a part with much
+    text is done in several. Raises Unavailable.
     """
-    left = list(ranges_of(table))[::-1]
+    left = [(places, lengths) for places in ranges_of(table)][::-1]
     while left:
-        places = left.pop()
+        places, unknown = left.pop()
         try:
+            if unknown and len(shares := shares_of(places, await unknown(places))) > 1:
+                left += [(share, None) for share in reversed(shares)]
+                continue
             done = await do(places)
         except Unavailable as exc:
             if len(places) == 1 or not isinstance(exc.__cause__, TimeoutError):
                 raise
             log.info("person_step_halved", table=table.key, places=len(places))
             half = places.start + len(places) // 2
-            left += [range(half, places.stop), range(places.start, half)]
+            left += [(range(half, places.stop), unknown), (range(places.start, half), unknown)]
         else:
             yield done
 
@@ -320,19 +355,29 @@ async def _look_for_digests(deps: Deps, table: SearchedTable, by_key: Mapping[by
             found = await queries.select_digit_runs(tx, table, places)
             sent = await queries.select_as_sent(tx, table, places) if table.as_sent else ()
         if sent:
-            found |= await to_thread(_numbers_in, sent)
+            found |= await to_thread(_numbers_in, sent, table.first_member)
+        known = await to_thread(_known_among, found, by_key)
         async with deps.db.transaction() as tx:
-            for digits in found:
-                for key, wanted in by_key.items():
-                    if known := wanted.get(digest_of(key, digits)):
-                        await queries.update_number(tx, known.id, digits)
+            for other, digits in known:
+                await queries.update_number(tx, other.id, digits)
 
-    async for _ in in_steps(table, look):
+    async for _ in in_steps(table, look, lengths_of(deps, table, None)):
         pass
 
 
-def _numbers_in(sent: Sequence[tuple[str, str]]) -> set[str]:
-    return set[str]().union(*(numbers_in(text, region) for text, region in sent))
+def _known_among(found: set[str], by_key: Mapping[bytes, Mapping[bytes, Erasure]]) -> list[tuple[Erasure, str]]:
+    return [
+        (known, digits)
+        for digits in found
+        for key, wanted in by_key.items()
+        if (known := wanted.get(digest_of(key, digits)))
+    ]
+
+
+def _numbers_in(sent: Sequence[tuple[str, str]], first_member: str) -> set[str]:
+    """Every number in these texts, each with its region."""
+    lists = ((one, region) for text, region in sent for one in (pieces(text, first_member) if first_member else [text]))
+    return set[str]().union(*(numbers_in(text, region) for text, region in lists))
 
 
 async def _read(deps: Deps, erasure_id: ErasureId) -> Erasure:

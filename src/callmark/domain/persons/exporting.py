@@ -76,7 +76,7 @@ async def _parts(deps: Deps, mask: NumberMask, by: Actor, *, is_listed: bool) ->
     try:
         async for table in erasing.every_table(deps, _by_name):
             read = partial(_read, deps, table, mask.number)
-            async for found in erasing.in_steps(table, read):
+            async for found in erasing.in_steps(table, read, erasing.lengths_of(deps, table, mask.number)):
                 rows = await to_thread(_rows, table, found, mask, is_listed=is_listed)
                 count += len(rows)
                 yield table.of_table, rows
@@ -94,7 +94,7 @@ def _rows(
 ) -> list[bytes]:
     """What is shown of the rows. A long text takes a while, and nothing else may wait for it."""
     return [
-        read_json(whole, partial(_shown, table, row, decision, mask))
+        _shown(table, row, decision, mask, whole)
         for row, whole in found
         if (decision := erasing.decide(table, row, mask, is_listed=is_listed)).changes
     ]
@@ -102,10 +102,19 @@ def _rows(
 
 def _shown(table: SearchedTable, row: FoundRow, decision: Decision, mask: NumberMask, whole: str) -> bytes:
     """A row that is the person's, or of one that is others' too what it says about the person."""
+    name = table.as_sent
+    sent = cast("str | None", row.values[name]) if name else None
     if not decision.is_about_others:
-        return msgspec.json.format(whole.encode(), indent=-1)
+        return read_json(f'{whole[:-1]},"{name}":{sent or "null"}}}' if name else whole, _compact)
     masks = {name: erasing.mask_of(table, row, name, mask) for name in decision.values or {}}
-    return msgspec.json.encode(extracts.of_row(table, cast("Mapping[str, object]", decode(whole)), masks))
+    shown = read_json(whole, lambda text: extracts.of_row(table, cast("Mapping[str, object]", decode(text)), masks))
+    if name in masks and sent:
+        shown[name] = extracts.of_sent(sent, masks[name], table.first_member)
+    return msgspec.json.encode(shown)
+
+
+def _compact(text: str) -> bytes:
+    return msgspec.json.format(text.encode(), indent=-1)
 
 
 async def _note_end(deps: Deps, number: PhoneNumber, by: Actor, count: int) -> None:

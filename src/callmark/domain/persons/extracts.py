@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from callmark.domain.persons.masking import ALSO_THEIRS, CALLER_FIRST, OF_BUSINESS, NumberMask
-from callmark.domain.persons.spellings import BETWEEN, THOUSANDS, in_ascii, whole_of
+from callmark.domain.persons.spellings import BETWEEN, THOUSANDS, decode, in_ascii, read_json, whole_of
 from callmark.domain.persons.table_queries import SearchedTable
 from callmark.instants import LAST_MS
 
@@ -52,6 +52,14 @@ def of_json(value: object, mask: NumberMask) -> object:
             return [of_json(one, mask) for one in cast("list[object]", value) if mask.walked(one) != one]
         case _:
             return _alone(value, mask)
+
+
+def of_sent(text: str, mask: NumberMask, first_member: str) -> object:
+    """The same of JSON as it was sent, of a long list of objects that begin with that member in pieces."""
+    if not first_member:
+        return read_json(text, lambda whole: of_json(decode(whole), mask))
+    lists = (of_json(decode(one), mask) for _, one in mask.pieces(text, first_member))
+    return [one for some in lists for one in cast("list[object]", some)]
 
 
 def of_text(text: str, mask: NumberMask) -> str:

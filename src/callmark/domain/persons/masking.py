@@ -6,7 +6,7 @@ Zeros stand where it was, as many as it had digits: no number begins with one, s
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import cast
 
@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from callmark.domain.persons.spellings import Spellings, decode, read_json, whole_of
+from callmark.kit.long_lists import joined, pieces
 from callmark.kit.phone import PhoneNumber
 
 OF_BUSINESS = frozenset({"business_number", "businessNumber", "caller_number", "callerNumber", "caller"})
@@ -94,11 +95,22 @@ class NumberMask(Struct, frozen=True, dict=True):
             kept_from = end
         return self.zeros.join([*kept, text[kept_from:]])
 
-    def json(self, text: str) -> str:
-        """JSON without the number; the same text where it had none that goes."""
+    def json(self, text: str, first_member: str = "") -> str:
+        """JSON without the number; the same text where it had none that goes. A long list is read in pieces."""
         if not self.spellings and not self.is_in(text):
             return text
-        return read_json(text, self._changed) or text
+        if not first_member:
+            return read_json(text, self._changed) or text
+        changed = {at: new for at, one in self.pieces(text, first_member) if (new := read_json(one, self._changed))}
+        if not changed:
+            return text
+        return joined(changed.get(at, one) for at, one in enumerate(pieces(text, first_member)))
+
+    def pieces(self, text: str, first_member: str) -> Iterator[tuple[int, str]]:
+        """The pieces of a long list that may have the number, each with its place."""
+        for at, one in enumerate(pieces(text, first_member)):
+            if self.spellings is None or self.spellings.may_be_in(one):
+                yield at, one
 
     def _changed(self, text: str) -> str:
         """JSON without the number; empty where it had none that goes."""

@@ -123,6 +123,9 @@ LISTED_TOO = frozenset({"delivery", "event", "idempotency_key", "upload_part", "
 AS_SENT = {"call_record": "submitted", "upload_part": "rows"}
 """Columns of JSON that hold numbers as people wrote them, one to a table; all others have them in canonical form."""
 
+LONG_LISTS = {"upload_part": "line"}
+"""Of those the ones that are lists of objects, each of which begins with this member: they are read in pieces."""
+
 READABLE_BYTES = ("answer_body", "body", "content")
 """Columns of bytes that hold what people wrote; all others are digests, keys and pictures."""
 

@@ -46,11 +46,36 @@ async def lock_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, places: r
 
 
 async def select_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, places: range) -> list[tuple[FoundRow, str]]:
-    """As `lock_rows`, not locked, and each whole row as JSON without what is secret; not as jsonb, which has no NUL."""
-    shown = ", ".join(f't."{name}"' for name in table.every_column if name not in SECRET | _bytes_of(table))
+    """As `lock_rows`, not locked, and each row as JSON without what is secret; not as jsonb, which has no NUL.
+
+    Without the column that is as it was sent too, which may be long.
+    """
+    left_out = SECRET | _bytes_of(table) | {table.as_sent}
+    shown = ", ".join(f't."{name}"' for name in table.every_column if name not in left_out)
     statement = _search(table, f", (SELECT row_to_json(s)::text FROM (SELECT {shown}) s) AS _whole", "")
     rows = await _rows(tx, statement, *_ends(places), *_wanted(table, number))
     return [(_found(row), row["_whole"]) for row in rows]
+
+
+async def select_lengths(
+    tx: Tx, table: SearchedTable, number: PhoneNumber | None, places: range
+) -> list[tuple[int, int]]:
+    """Where in these places there is something as it was sent that may have the number, and how many bytes it is.
+
+    Without a number everything. On disk it may be a hundredth.
+    """
+    statement = own_names(
+        f'SELECT t.ctid::text AS place, octet_length(t."{table.as_sent}"::text) AS length FROM {table.name} t'
+        f' WHERE t.ctid >= $1::text::tid AND t.ctid < $2::text::tid AND t."{table.as_sent}" IS NOT NULL'
+        f' AND ($3::text IS NULL OR t."{table.as_sent}"::text ~ $3::text) ORDER BY t.ctid'
+    )
+    rows = await _rows(tx, statement, *_ends(places), coarse_pattern(number) if number else None)
+    return [(_place_of(row["place"]), row["length"]) for row in rows]
+
+
+def _place_of(ctid: str) -> int:
+    block, _, at = ctid.strip("()").partition(",")
+    return int(block) * PLACES + int(at)
 
 
 async def _rows(tx: Tx, statement: LiteralString, *args: object) -> list[Row]:
@@ -113,10 +138,16 @@ def _found(row: Row) -> FoundRow:
 
 
 async def select_digit_runs(tx: Tx, table: SearchedTable, places: range) -> set[str]:
-    """Everything in these places that could be a phone number in its canonical form."""
+    """Everything in these places that could be a phone number in its canonical form, but for what is as it was sent.
+
+    Of that `numbers_in` finds it, among others.
+    """
+    if not _has_others(table):
+        return set()
     texts = ", ".join(
         f"encode(t.\"{name}\", 'escape')" if kind == "bytea" else f't."{name}"::text'
         for name, kind in table.columns.items()
+        if name != table.as_sent
     )
     statement = own_names(
         f"SELECT DISTINCT m[1] AS digits FROM {table.name} t, regexp_matches(concat_ws(' ', {texts}),"

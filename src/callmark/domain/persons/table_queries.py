@@ -5,7 +5,7 @@ from typing import LiteralString
 
 from msgspec import Struct
 
-from callmark.domain.persons.model import AS_SENT, KEPT, READABLE_BYTES
+from callmark.domain.persons.model import AS_SENT, KEPT, LONG_LISTS, READABLE_BYTES
 from callmark.kit.postgres.database import Row, Tx, own_names
 
 _CAN_HOLD_ONE: LiteralString = """a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
@@ -66,6 +66,11 @@ class SearchedTable(Struct, frozen=True):
     def as_sent(self) -> str | None:
         """The column in which numbers are as people wrote them, if there is one."""
         return AS_SENT.get(self.of_table)
+
+    @property
+    def first_member(self) -> str:
+        """What each object in that column begins with, where it is a long list of them."""
+        return LONG_LISTS.get(self.of_table, "")
 
 
 async def select_names(tx: Tx) -> list[TableName]:
