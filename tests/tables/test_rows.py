@@ -75,6 +75,13 @@ def test_a_mark_that_is_never_closed_among_pairs_of_marks(tmp_path: Path) -> Non
         ('phone\tnote\n919900000001\t"a|b\nc|d\ne|f\ng|h"\n', "\t"),
         ('phone,note\n919900000001,"open; note\n919900000002,x\n', ","),
         ("phone;note\n\n\n919900000001;a, b\n", ";"),
+        ("Name, Vorname;Telefon\nDoe, Jane;4915112345678\nRoe, Sam;4915112345679\n", ";"),
+        ("Name, first, title;phone\nDoe, Jane, Dr.;919900000001\n", ";"),
+        ("Customers, May\n\nphone;amount, EUR\n919900000001;12,50\n", ";"),
+        ("phone|note, short\n919900000001|a, b\n", "|"),
+        ("Last, first;call\tphone\nDoe, Jane;x\t919900000001\n", "\t"),
+        ("phone,tags\n919900000001,a;b\n919900000002,c;d\n", ","),
+        ("name, first;team\nDoe, Jane;A\nRoe, Sam;B\n", ";"),
         ("\n\n\n", ","),
     ],
 )

@@ -16,7 +16,8 @@ from msgspec import Struct
 from callmark.tables.model import Line, LongRows, TableError
 from callmark.tables.quoting import ESCAPE, UNCLEAR, forms
 
-DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+"""What is found out, or chosen by these names. Numbers and texts have commas, so of two alike the comma is the last."""
 MOST_LINES = 1_000_000
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _SEP = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
@@ -28,6 +29,9 @@ TOO_LONG = "a quoted cell here is too long to be read"
 _NUMBER = re.compile(r"\+?[0-9 ().\-/]{7,}")
 """What may be a phone number: in any country, so that no plan is needed."""
 _FEWEST_DIGITS = 7
+_LONGEST_NUMBER = 40
+_LOOKED_AT = 1_000
+"""Cells of a row in which a number is looked for, to find the delimiter."""
 _DATE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}")
 
 
@@ -73,15 +77,31 @@ def first_beyond_ascii(lines: Iterable[Line]) -> str:
 
 
 def _delimiter(physical: list[str]) -> str:
-    """The one that divides most of the first rows into the same number of cells, more than one."""
+    """The one that divides most of the first rows into the same number of cells, more than one.
 
-    def score(delimiter: str) -> tuple[float, int]:
-        sample = list(islice(stream(physical, delimiter), _SAMPLE_ROWS))
-        widths = Counter(len(line.cells) for line in sample if line.fault not in (UNCLOSED, UNCLEAR))
-        width, count = max(widths.items(), key=lambda one: (one[0] > 1, one[1]), default=(1, 0))
-        return (count / len(sample), width) if width > 1 else (0.0, 1)
+    Of several that divide rows, one that gives most of them a cell with a number comes first, because a list has some.
+    """
+    found = {one: list(islice(stream(physical, one), _SAMPLE_ROWS)) for one in DELIMITERS.values()}
+    scores = {one: _evenness(sample) for one, sample in found.items()}
+    dividing = [one for one, (share, _) in scores.items() if share]
+    if not dividing[1:]:
+        return dividing[0] if dividing else ","
+    return max(dividing, key=lambda one: (_has_numbers(found[one]), *scores[one], one != ","))
 
-    return max(DELIMITERS, key=score)
+
+def _evenness(sample: list[Line]) -> tuple[float, int]:
+    """The largest share of rows with the same number of cells, and that number; 0 where each is one cell."""
+    widths = Counter(len(line.cells) for line in sample if line.fault not in (UNCLOSED, UNCLEAR))
+    width, count = max(widths.items(), key=lambda one: (one[0] > 1, one[1]), default=(1, 0))
+    return (count / len(sample), width) if width > 1 else (0.0, 1)
+
+
+def _has_numbers(sample: list[Line]) -> bool:
+    """Whether most rows have a cell that may be a phone number; one of them may be the header."""
+    count = sum(
+        any(len(cell) <= _LONGEST_NUMBER and _may_be_phone(cell) for cell in line.cells[:_LOOKED_AT]) for line in sample
+    )
+    return count > 0 and 2 * count >= len(sample) - 1
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

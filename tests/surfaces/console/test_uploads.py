@@ -315,6 +315,20 @@ async def test_lists_of_numbers_do_not_take_the_place_of_an_upload(
     assert [(await alice.get(path)).status_code for path in paths] == [404, 200]
 
 
+async def test_what_stands_between_columns_can_be_chosen(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    await make_label(deps, business.account.id)
+    text = f"phone;note,call reason\n{phone()},x;Your parcel, Asha, arrives today\n"
+    sent = await alice.post(
+        "/console/uploads/new", {"caller": "+918040001234"}, file=("x.csv", text.encode(), "text/csv")
+    )
+    path = sent.headers["location"]
+    shown = await alice.get(path)
+    assert "Push 1 record" not in text_of(shown)
+    await alice.post(path, {**fields_of(shown), "delimiter": "semicolon"})
+    assert "The column note,call reason is not used." in text_of(await alice.get(path))
+
+
 async def test_a_workbook_is_previewed_and_another_sheet_chosen(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:

@@ -13,7 +13,7 @@ from callmark.tables.model import Table, TableError, Unread
 from callmark.tables.numbers import read_numbers
 from callmark.tables.phones import NoNumber, read_phone
 from callmark.tables.reader import Reading
-from callmark.tables.rows import MOST_LINES
+from callmark.tables.rows import DELIMITERS, MOST_LINES
 
 __all__ = [
     "MOST_LINES",
@@ -37,13 +37,15 @@ class ListReading(Struct, frozen=True):
     """How a list is to be read; an empty part is found out.
 
     `region` says where numbers without a country code are dialled; `column` is the name or the place, from 1, of the
-    one with the numbers; `encoding` one of `tables.text.ENCODINGS`; `sheet` a workbook's.
+    one with the numbers; `encoding` one of `tables.text.ENCODINGS`; `sheet` a workbook's; `delimiter` a text's, by its
+    name in `tables.rows.DELIMITERS`.
     """
 
     region: str = ""
     column: str = ""
     encoding: str = ""
     sheet: str = ""
+    delimiter: str = ""
 
 
 class NumberList(Struct, frozen=True):
@@ -86,7 +88,8 @@ def regions() -> list[tuple[str, int]]:
 def read_list(listed: bytes | str, reading: ListReading | None = None) -> NumberList:
     """What a file or a pasted text lists. Raises InvalidInput about a part of `ListReading`, or `list`."""
     reading = reading or ListReading()
-    how = Reading(reading.encoding, reading.sheet, region=known_region(reading.region))
+    delimiter = DELIMITERS.get(reading.delimiter, "")
+    how = Reading(reading.encoding, reading.sheet, delimiter, known_region(reading.region))
     data = listed if isinstance(listed, bytes) else listed.encode(errors="replace")
     try:
         found = read_numbers(data, column=reading.column, reading=how)

@@ -167,6 +167,8 @@ OUTCOME_HINTS = {
     Outcome.APP_VERSION_NOT_SUPPORTED: "the receiver's app is too old",
     Outcome.FAILED_TO_PUSH: "the handset did not connect in time; it gets the record when it reconnects",
 }
+DELIMITERS = {"comma": "A comma", "semicolon": "A semicolon", "tab": "A tab", "bar": "A vertical bar"}
+"""What stands between the columns of a text, by its name in `tables.rows`."""
 FIELDS = {
     Field.CALLER: "Caller number",
     Field.RECEIVER: "Receiver number",

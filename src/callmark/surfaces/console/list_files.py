@@ -15,6 +15,7 @@ from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import FilePurpose, PreviewedFile
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.tables.reader import MOST_COLUMNS
 from callmark.tables.text import ENCODINGS
@@ -28,13 +29,16 @@ class ListFile(Struct, frozen=True):
     columns: list[tuple[str, str]]
     sheets: list[tuple[str, str]]
     encodings: list[tuple[str, str]]
+    delimiters: list[tuple[str, str]]
 
 
 LARGEST_LIST_BYTES = LARGEST_BYTES
 """As large as an upload of records: a list may have more columns than it needs."""
-CHOICES = ("mode", "region", "column", "encoding", "sheet")
+CHOICES = ("mode", "region", "column", "encoding", "sheet", "delimiter")
 _LONGEST_CHOICE = 200
-_OF_ONE_FILE = frozenset({"column", "encoding", "sheet", "sheet_was"})
+_DIVIDING = ("sheet", "delimiter")
+"""What decides about the columns, each with what it was (`sheet_was`)."""
+_OF_ONE_FILE = frozenset({"column", "encoding", *_DIVIDING, *(f"{one}_was" for one in _DIVIDING)})
 
 
 async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> PreviewedFile:
@@ -88,16 +92,16 @@ def form_of(form: Form, file: PreviewedFile) -> Form:
 
 
 def choices_of(form: Form) -> dict[str, str]:
-    """What the form says about the list, without what is empty; another sheet has other columns."""
+    """What the form says about the list, without what is empty; another sheet or delimiter gives other columns."""
     found = {name: form.text(name)[:_LONGEST_CHOICE] for name in CHOICES if form.text(name)}
-    if form.text("sheet") != form.text("sheet_was"):
+    if any(form.text(one) != form.text(f"{one}_was") for one in _DIVIDING):
         found.pop("column", None)
     return found
 
 
 async def read_kept(file: PreviewedFile, choices: Mapping[str, str]) -> NumberList:
     """What the list says, read as it was chosen. Raises InvalidInput beside the field that is wrong."""
-    parts = {name: choices.get(name, "") for name in ("region", "column", "encoding", "sheet")}
+    parts = {name: choices.get(name, "") for name in ("region", "column", "encoding", "sheet", "delimiter")}
     return await to_thread(read, file.content, ListReading(**parts))
 
 
@@ -123,4 +127,5 @@ def list_file(file: PreviewedFile, table: number_list_parser.Table | None) -> Li
     width = table.width if table else 0
     columns = [(str(at + 1), table.name(at)) for at in range(width)] if table and width <= MOST_COLUMNS else []
     sheets = [(name, name) for name in table.sheets] if table else []
-    return ListFile(str(file.id), file.file_name, columns, sheets, [(name, name) for name in ENCODINGS])
+    encodings = [(name, name) for name in ENCODINGS]
+    return ListFile(str(file.id), file.file_name, columns, sheets, encodings, [*display_names.DELIMITERS.items()])

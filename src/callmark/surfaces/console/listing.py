@@ -222,7 +222,7 @@ async def delist_all(request: ConsoleRequest) -> Response:
 
 def _reading(form: Form, listed: NumberList) -> Form:
     """How the list was read, for the form that reads it otherwise."""
-    made = Form.of(**{name: form.text(name) for name in ("region", "column", "encoding")})
+    made = Form.of(**{name: form.text(name) for name in ("region", "column", "encoding", "delimiter")})
     column = str(listed.column_places[0]) if len(listed.column_places) == 1 else "all"
     sheet_name = listed.table.sheet if listed.table else ""
     return Form({**made.values, "column": [column], "sheet": [sheet_name]}, form.errors)

@@ -32,11 +32,14 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, Gone, whole_number
 from callmark.surfaces.console.route import get, post
 from callmark.tables.reader import MOST_COLUMNS, Reading
+from callmark.tables.rows import DELIMITERS
 from callmark.tables.text import ENCODINGS
 
 LIST, AT = "/console/uploads", "/console/uploads/files"
 _COLUMN = "column-"
-_CHOICES = ("caller", "label_id", "call_reason", "starts_at", "hours", "time_zone", "region", "encoding", "sheet")
+_DIVIDING = ("sheet", "delimiter")
+"""What decides about the columns."""
+_CHOICES = ("caller", "label_id", "call_reason", "starts_at", "hours", "time_zone", "region", "encoding", *_DIVIDING)
 _NONE = "none"
 _LONGEST_NAME = 100
 _MOST_OFFERED = 200
@@ -94,6 +97,7 @@ class UploadPreviewPage(Page, frozen=True):
     label_options: list[tuple[str, str]]
     sheet_options: list[tuple[str, str]]
     encodings: list[tuple[str, str]]
+    delimiters: list[tuple[str, str]]
     zone: str
     regions: list[tuple[str, int]]
     hours: tuple[tuple[str, str], ...] = push.HOUR_OPTIONS
@@ -152,7 +156,7 @@ async def change(request: ConsoleRequest) -> Response:
     """Keeps what was chosen; pushes when nothing differs from what the preview showed."""
     file = await _file_of(request)
     choices, shown = _choices_of(request.form), await _shown_choices(request, file)
-    if choices.get("sheet", "") != shown.get("sheet", ""):  # another sheet has other columns
+    if any(choices.get(one, "") != shown.get(one, "") for one in _DIVIDING):  # the columns are others too
         choices = {name: value for name, value in choices.items() if not name.startswith(_COLUMN)}
     if not request.form.is_on("push"):
         await previewed_files.update_choices(request.deps, file, choices)
@@ -241,7 +245,8 @@ async def _asked(request: ConsoleRequest, choices: Mapping[str, str]) -> _Previe
         zone=zone,
     )
     chosen = {one: choices[f"{_COLUMN}{one.value}"] for one in Field if f"{_COLUMN}{one.value}" in choices}
-    reading = Reading(choices.get("encoding", ""), choices.get("sheet", ""), region=region)
+    delimiter = DELIMITERS.get(choices.get("delimiter", ""), "")
+    reading = Reading(choices.get("encoding", ""), choices.get("sheet", ""), delimiter, region)
     return _PreviewChoices(PreviewOptions(reading, defaults, chosen), zone, errors)
 
 
@@ -289,6 +294,7 @@ async def _preview(
         [(str(one.label.id), one.label.name) for one in await push.choices(request)],
         _pairs(found.table.sheets if found else ()),
         _pairs(ENCODINGS),
+        [*display_names.DELIMITERS.items()],
         str(asked.zone),
         regions(),
     )
