@@ -149,8 +149,11 @@ async def test_events_reach_a_program_here_signed_and_unchanged(platform: Platfo
         assert isinstance(event, CallMeBackEvent)
         assert (event.raw, headers["webhook-id"]) == (logged["event"], event.event_id)
         receiver.status = 503
-        refused = await commands.run(*words, "--json")
-        assert (refused.exit_code, json.loads(refused.stdout)["status"]) == (1, 503)
+        both = {"CALLMARK_WEBHOOK_SECRET": f"{SECRET},whsec_b2xk\n"}  # while it is rotated
+        refused = await Commands(commands.home, {**commands.variables, **both}).run(*words, "--json")
+        assert (refused.exit_code, json.loads(refused.stdout)["status"], refused.stderr.count(SECRET)) == (1, 503, 0)
+        headers, body = list(receiver.requests)[-1]
+        assert webhooks.unwrap(body, headers, secret=SECRET).raw == event.raw
     gone = await commands.run(*words)
     assert (gone.exit_code, "Again: --after 0" in gone.stderr) == (1, True)
     assert "Signing secret: whsec_" in gone.stderr

@@ -20,6 +20,8 @@ from callmark.client.environment import Environment
 from callmark.terminal import echo_json
 
 PREFIX = "whsec_"
+SECRET_VARIABLE = "CALLMARK_WEBHOOK_SECRET"  # noqa: S105 - a name
+"""That of the example receivers, which may hold several, separated by commas: the first is the newest."""
 _ANSWERS_WITHIN_S = 20.0
 """As long as the platform waits for a receiver (docs/webhooks.md)."""
 _SECRET_BYTES = 24
@@ -32,7 +34,12 @@ class _EventId(msgspec.Struct):
 
 @click.command
 @click.option("--forward-to", required=True, metavar="URL", help="Where to post events: http://localhost:4000/hooks")
-@click.option("--secret", metavar="S", help="The signing secret, whsec_…; a new one if left out.")
+@click.option(
+    "--secret",
+    envvar=SECRET_VARIABLE,
+    metavar="S",
+    help=f"The signing secret, whsec_…; better in {SECRET_VARIABLE}. A new one if left out.",
+)
 @click.option("--after", type=click.IntRange(min=0), metavar="N", help="Begin behind event N; 0 for all.")
 @click.option("--no-wait", is_flag=True, help="End at the newest event.")
 @command
@@ -82,11 +89,11 @@ def _is_good(status: int | None) -> bool:
 def read_key(secret: str) -> bytes:
     """The bytes that sign. Raises UsageError for what is no secret."""
     try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        key = base64.b64decode(secret.split(",", maxsplit=1)[0].strip().removeprefix(PREFIX), validate=True)
     except (NotBase64, ValueError) as exc:
-        raise click.UsageError("--secret: copy it whole, it begins with whsec_") from exc
+        raise click.UsageError(f"--secret ({SECRET_VARIABLE}): copy it whole, it begins with whsec_") from exc
     if not key:
-        raise click.UsageError("--secret: it is empty")
+        raise click.UsageError(f"--secret ({SECRET_VARIABLE}): it is empty")
     return key
 
 
