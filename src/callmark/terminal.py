@@ -9,6 +9,7 @@ import sys
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from shutil import get_terminal_size
 from textwrap import indent
 
 import click
@@ -20,8 +21,8 @@ Row = Mapping[str, object]
 """One thing: key as in the JSON → value."""
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
-_UNBOUNDED = 10_000
-"""Wide enough that nothing is folded."""
+_ANY_WIDTH = 1_000_000
+"""Of output that goes to a program: nothing is folded."""
 _OBEYED = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode's control characters, halves of pairs, and ends of lines and paragraphs."""
 _TURNS_ROUND = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -38,7 +39,10 @@ class Output:
         self.as_json = as_json
 
     def rows(self, rows: Sequence[Row], columns: Sequence[str], *, empty: str) -> None:
-        """Several things: as JSON an array of all keys, else a table of `columns`; `empty` says what to do next."""
+        """Several things: as JSON an array of all keys, else a table of `columns`; `empty` says what to do next.
+
+        At a terminal that is too narrow for it, a line a column.
+        """
         if self.as_json:
             _print_json([_plain(row) for row in rows])
         elif not rows:
@@ -47,7 +51,7 @@ class Output:
             from callmark.terminal_tables import table_lines
 
             texts = [{column: _shown(row[column]) for column in columns} for row in rows]
-            _echo(table_lines(texts, columns, None if sys.stdout.isatty() else _UNBOUNDED))
+            _echo(table_lines(texts, columns, get_terminal_size().columns if sys.stdout.isatty() else _ANY_WIDTH))
 
     def stream(self, rows: Iterable[Row]) -> None:
         """The JSON of `rows` for any number of them: each is written before the next is read."""
@@ -77,7 +81,7 @@ class Output:
         from callmark.terminal_tables import list_lines
 
         texts = {key: _shown(value) for key, value in item.items()}
-        _echo(list_lines(texts, _UNBOUNDED))  # a secret or an address is copied whole
+        _echo(list_lines(texts))  # a secret or an address is copied whole
         if after:
             click.echo(after)
 
@@ -154,4 +158,4 @@ def _words(value: object) -> str:
 
 def _echo(lines: Iterable[str]) -> None:
     for line in lines:
-        click.echo(line.rstrip())
+        click.echo(line)
