@@ -175,10 +175,11 @@ def _axe() -> str:
     return AXE.read_text()
 
 
-def judge(page: Page, rules: list[str]) -> None:
+def judge(page: Page, rules: list[str], within: str = "html") -> None:
+    """Asserts that axe-core finds nothing on the page, or within what has been opened on one that was judged."""
     options = f"{{runOnly: {rules!r}, resultTypes: ['violations'], preload: {{assets: ['media']}}}}"
     source = f"""(() => {{ const ends = ({_LOOK_ALIKES})({_readable});
-      return axe.run({options}).then(r => JSON.stringify([r.violations, ends()])); }})()"""
+      return axe.run({json.dumps(within)}, {options}).then(r => JSON.stringify([r.violations, ends()])); }})()"""
     with devtools(page) as session:  # evaluates past the page's own content security policy
         if not page.evaluate("'axe' in window"):  # a page stays open for other widths and the other theme
             session.send("Runtime.evaluate", {"expression": _axe()})

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.browsing import Demo, Tabs
-from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page, looked_at
+from tests.e2e.console_browsing import PHONE, RULES, ConsoleTabs, check_page, fits, fits_a_phone, judge
 
 PAGES = {
     "/": "main",
@@ -47,9 +47,12 @@ def test_axe_finds_nothing_on_a_page_of_the_demo(browser: Browser, demo: Demo, p
 
 def open_an_operation(page: Page) -> None:
     """An opened operation shows what its references name."""
-    push = page.locator("[id$=pushRecordV1]")
+    opened = "[id$=pushRecordV1]"
+    push = page.locator(opened)
     push.locator(".opblock-summary-control").click()
-    looked_at(page)
+    fits(page)
+    judge(page, RULES, within=opened)
+    fits_a_phone(page)
     expect(push.get_by_placeholder("clientAccountId")).not_to_have_value("")
     expect(push.get_by_placeholder("Idempotency-Key")).to_have_value("")
     push.locator(".responses-table").get_by_text("Schema").first.click()

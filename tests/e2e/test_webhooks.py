@@ -25,8 +25,8 @@ KILLS = 2
 ACCOUNTS = 10
 """That get their events around each kill: a killed worker's keep waiting for its lease to run out."""
 
-EVENTS = 100
-"""Of each account: 2,000 in all (10,000 were tried by hand)."""
+EVENTS = 50
+"""Of each account: 1,000 in all (10,000 were tried by hand)."""
 
 NETWORKS = "127.0.0.0/8"
 
