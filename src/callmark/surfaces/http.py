@@ -1,6 +1,7 @@
 """What every HTTP surface shares: reading a body within its limit, answers, and errors in the Family A envelope."""
 
 import re
+from asyncio import sleep
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -66,11 +67,12 @@ class StreamedResponse(Response, kw_only=True):
     parts: AsyncGenerator[bytes]
 
     async def send(self, send: Send, extra: Sequence[Header] = ()) -> None:
-        """Writes part after part, as the client reads them."""
+        """Writes part after part, as the client reads them; others have a turn after each, as with `Streaming`."""
         await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers, *extra]})
         async with aclosing(self.parts) as parts:
             async for part in parts:
                 await send({"type": "http.response.body", "body": part, "more_body": True})
+                await sleep(0)
         await send({"type": "http.response.body", "body": b""})
 
 

@@ -16,7 +16,8 @@ from callmark.tables.reader import Reading
 
 PIECE_ROWS = 1_000
 """Of the shortest rows that there are."""
-WHY = "has more cells than the header has names: 1, 2, 3"
+WHY = 'has more cells than the header has names: 1, },{"line":2},{, \\, },{'
+"""With what looks as if the next row began there."""
 
 
 def wide(count: int, since: int = 2) -> list[UploadRow]:
