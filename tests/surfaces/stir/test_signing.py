@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.support.cases import each
 from tests.support.factories import make_cast, phone
 from tests.support.fake_clock import FakeClock
 from tests.support.openapi import UNDOCUMENTED
@@ -96,19 +97,18 @@ async def test_an_edge_that_knows_less_says_less(there: Network) -> None:
     assert claims_of((await there.sign(phone(), attest="C"))["identity"]).attest is Attestation.GATEWAY
 
 
-@pytest.mark.parametrize("caller", [None, OTHER], ids=["proven", "announced"])
-@pytest.mark.parametrize(
-    ("attest", "is_trunk", "is_named"),
-    [("A", False, True), ("B", False, False), ("C", False, False), ("B", True, True), ("C", True, False)],
-)
-async def test_a_name_is_signed_only_where_the_edge_knows_the_business(
-    there: Network, caller: PhoneNumber | None, attest: str, *, is_trunk: bool, is_named: bool
-) -> None:
-    receiver, number = phone(), caller or there.caller
-    await there.announce(receiver, caller=number)
-    signed = await there.sign(receiver, number, there.trunk if is_trunk else None, attest=attest)
-    names = [claims_of(token).rcd for token in (signed["identity"], *signed["identityHeaders"])]
-    assert any(names) is is_named
+async def test_a_name_is_signed_only_where_the_edge_knows_the_business(there: Network) -> None:
+    async def check(case: tuple[str, str, str, bool]) -> None:
+        kind, edge, attest, is_named = case
+        receiver, number = phone(), there.caller if kind == "proven" else OTHER
+        await there.announce(receiver, caller=number)
+        signed = await there.sign(receiver, number, there.trunk if edge == "trunk" else None, attest=attest)
+        names = [claims_of(token).rcd for token in (signed["identity"], *signed["identityHeaders"])]
+        assert any(names) is is_named
+
+    named = [("operator", "A", True), ("operator", "B", False), ("operator", "C", False)]
+    named += [("trunk", "B", True), ("trunk", "C", False)]
+    await each([(kind, *one) for kind in ("proven", "announced") for one in named], check)
 
 
 async def test_a_call_to_several_shows_what_the_number_is_listed_with(there: Network) -> None:
