@@ -105,8 +105,14 @@ class LogFile:
 
 
 def is_special(path: Path) -> bool:
-    """Whether it exists and is no file that could be replaced: a device, a pipe, what a process has open."""
-    return path.exists() and (not path.is_file() or _is_descriptor(path))
+    """Whether it exists and is no file that could be replaced: a device, a pipe, what a process has open.
+
+    What cannot be looked for, as a name that is too long, is none: who writes there says why it cannot be written.
+    """
+    try:
+        return path.exists() and (not path.is_file() or _is_descriptor(path))
+    except OSError:
+        return False
 
 
 def _is_descriptor(path: Path) -> bool:
