@@ -107,12 +107,8 @@ class Terminal:
         os.write(self._keyboard, text.encode())
 
     async def presses_ctrl_c(self) -> None:
-        """Interrupts it when it waits for the answer: Python would lose a signal that comes just before."""
-
-        async def waits() -> bool:
-            return _reads_input(self.process.pid)
-
-        await until(waits)
+        """Interrupts it when it waits for the answer."""
+        await waits_for_input(self.process)
         self.process.send_signal(signal.SIGINT)
 
     async def ended(self) -> tuple[int | None, str]:
@@ -121,6 +117,15 @@ class Terminal:
             out, err = await self.process.communicate()
         self.said += err.decode()
         return self.process.returncode, out.decode().lstrip()  # a space of the question is in it
+
+
+async def waits_for_input(process: asyncio.subprocess.Process) -> None:
+    """Returns when it does. A signal that comes just before is lost on Python, which waits until there is input."""
+
+    async def waits() -> bool:
+        return _reads_input(process.pid)
+
+    await until(waits)
 
 
 def _reads_input(pid: int) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.client.cli.conftest import Commands
+from tests.client.cli.conftest import Commands, waits_for_input
 from tests.client.cli.record_files import GOOD, HEAD, LABEL
 from tests.client.conftest import Platform
 
@@ -158,7 +158,8 @@ async def test_nothing_of_a_pipe_is_left_where_the_command_is_ended(
     process = await nobody.start("lint", "-", stdin=asyncio.subprocess.PIPE, TMPDIR=str(tmp_path))
     assert process.stdin
     process.stdin.write((HEAD + GOOD * 20_000).encode())
-    await process.stdin.drain()  # all but what a pipe holds has been read, and is kept
+    await process.stdin.drain()
+    await waits_for_input(process)  # all has been read, and is kept
     process.send_signal(end)
     _, said = await process.communicate()
     assert (process.returncode, b"Traceback" in said) == (-end, False)
