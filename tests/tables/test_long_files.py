@@ -22,6 +22,8 @@ TEXTS = {
     "one column": "phone\n918040001234\n918040001235\n",
     "quoted": 'name,phone\n"Asha,\nlast floor",918040001234\n"Ben ""B""",918040001235\n',
     "rows above": "Customers\nAsha,918040001234\nname,phone\nBen,918040001235\n",
+    "end of file": "name,phone\nAsha,918040001234\n\x1a\x1a",
+    "end of file in a line": "name,phone\nAsha,918040001234\x1a",
     "wider": "name,phone\nAsha,918040001234,x\n",
     "unclosed": 'name,phone\nAsha,918040001234\n"Ben,918040001235\nChi,918040001236\n',
 }
@@ -42,6 +44,7 @@ def test_a_long_file_has_the_rows_of_a_short_one(tmp_path: Path, text: str, enco
     content = text.encode(encoding)
     table = read_table(content, known)
     found = list(opened(tmp_path / "list", content).lines())
+    assert all("\x1a" not in cell for line in found for cell in line.cells)
     assert [(line.number, line.cells) for line in found if not line.fault] == [
         (line.number, line.cells) for line in table.lines
     ]
@@ -77,6 +80,14 @@ def test_the_beginning_of_a_long_file_ends_with_a_whole_line(tmp_path: Path, enc
     assert found.table.notes == ()
     assert {line.cells for line in found.table.lines} == {(name, "918040001234")}
     assert sum(not line.fault for line in found.lines()) == 20_000
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be"])
+def test_the_beginning_of_a_long_file_is_found_if_only_its_title_ends_otherwise(tmp_path: Path, encoding: str) -> None:
+    content = ("Customers\n" + "name,phone\r" + "Asha,918040001234\r" * 20_000).encode(encoding)
+    found = opened(tmp_path / "list", content)
+    assert found.table.names == ("name", "phone")
+    assert sum(line.cells == ("Asha", "918040001234") for line in found.lines()) == 20_000
 
 
 def test_rows_of_several_lines_far_behind_the_beginning_are_said(tmp_path: Path) -> None:

@@ -179,6 +179,19 @@ def test_a_strict_workbook_is_refused_by_its_name() -> None:
         read_table(out.getvalue(), lambda _: 0)
 
 
+def test_the_summary_that_numbers_puts_before_its_tables_is_no_list() -> None:
+    summary: list[list[object]] = [
+        ["This document was exported from Numbers. Each table …"],
+        [],
+        ["Numbers Sheet Name"],
+    ]
+    data = book(summary, Table=[["phone"], [918040001234]])
+    assert read_numbers(data).numbers == ["918040001234"]
+    chosen = read_table(data, lambda _: 0, Reading(sheet="Sheet"))
+    assert chosen.lines[0].text.startswith("This document")
+    assert read_table(book(summary), lambda _: 0).sheet == "Sheet"
+
+
 def merged(rows: list[list[object]], *cells: str) -> bytes:
     made: Any = openpyxl.Workbook()
     for row in rows:

@@ -77,11 +77,15 @@ def open_long_file(path: Path, known: Callable[[str], int], reading: Reading) ->
 
 def _whole_lines(head: bytes, encoding: str) -> bytes:
     """The beginning of a file up to the end of a line; all of it where there is none."""
-    end = text.line_end(head, encoding)
+    return head[: max(_behind_last(head, end) for end in text.line_ends(head, encoding))] or head
+
+
+def _behind_last(head: bytes, end: bytes) -> int:
+    """The place behind the last end of a line that is written so; 0 where there is none."""
     at = head.rfind(end)
     while at > 0 and at % len(end):  # half of one character and half of the next
         at = head.rfind(end, 0, at + len(end) - 1)
-    return head[: at + len(end)] if at > 0 else head
+    return at + len(end) if at > 0 else 0
 
 
 # texts --------------------------------------------------------------------------------------------------------------
@@ -140,7 +144,7 @@ def _short_lines(read: Callable[[int], str]) -> Iterator[str]:
     while line := read(LONGEST_LINE):
         if len(line) == LONGEST_LINE:
             raise TableError(f"a line has more than {LONGEST_LINE:,} characters: this is no list")
-        yield line
+        yield line.rstrip(text.END_OF_FILE) if line[-1] == text.END_OF_FILE else line
 
 
 def _judged(line: Line, width: int, encoding: str) -> Line:

@@ -52,6 +52,8 @@ _OTHER_FILES = (
     (b"7z\xbc\xaf", "compressed (7z)"),
     (b"Rar!", "compressed (RAR)"),
 )
+END_OF_FILE = "\x1a"
+"""Of DOS, which some programs still write behind the last line."""
 _PAGES = ("<!doctype html", "<html", "<table", "<?xml")
 _SAMPLE = 65_536
 _SHOWN = 60
@@ -77,8 +79,9 @@ def decode(data: bytes, encoding: str = "") -> Text:
         if data.startswith(start):
             raise TableError(f"this file is {what}, not a list; save it as CSV or as an Excel workbook (.xlsx)")
     found = _by_name(data, encoding) if encoding else _detect(data)
-    _check_is_text(found.text)
-    return found
+    whole = found.text.rstrip(END_OF_FILE)
+    _check_is_text(whole)
+    return Text(whole, found.encoding)
 
 
 def _by_name(data: bytes, encoding: str) -> Text:
@@ -93,13 +96,14 @@ def _detect(data: bytes) -> Text:
     return Text(data.decode(codec, errors="replace"), encoding)
 
 
-def line_end(data: bytes, encoding: str = "") -> bytes:
-    """How a file that begins so, or is in the encoding, writes the end of a line."""
+def line_ends(data: bytes, encoding: str = "") -> list[bytes]:
+    """How a file that begins so, or is in the encoding, may write the end of a line; both may be in one file."""
     codec = codec_of(data, encoding)
-    if not codec.startswith(("utf-16", "utf-32")):
-        return b"\n"
-    is_big = codec.endswith("be") or data.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
-    return "\n".encode(f"{codec[:6]}-{'be' if is_big else 'le'}")
+    if codec.startswith(("utf-16", "utf-32")):
+        is_big = codec.endswith("be") or data.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
+        codec = f"{codec[:6]}-{'be' if is_big else 'le'}"
+        return [end.encode(codec) for end in "\r\n"]
+    return [b"\r", b"\n"]
 
 
 def codec_of(data: bytes, encoding: str = "") -> str:

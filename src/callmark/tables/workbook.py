@@ -72,13 +72,19 @@ def _read(data: bytes, wanted: str, parts: WorkbookParts) -> Sheet:
         for one in [one for one in every if one.title == wanted] if wanted else visible:
             merged = _merged_in(one, parts)
             lines = _lines(rows_of(one, has_formulas=parts.has_formulas), merged)
-            if lines or one is visible[-1]:
+            is_summary = _is_summary(lines) and not wanted
+            if (lines and not is_summary) or one is visible[-1]:
                 hidden = ["Hidden rows of the workbook were read as well."] if parts.has_hidden_rows and lines else []
                 filled = ["Merged cells were read as if each of their rows had the value."] if merged and lines else []
                 return Sheet(str(one.title), names, lines, [*_other_sheets(str(one.title), names), *hidden, *filled])
         return Sheet(wanted, names, [])
     finally:
         book.close()
+
+
+def _is_summary(lines: list[Line]) -> bool:
+    """Whether a sheet is the one that Apple's Numbers puts before the tables that it saves."""
+    return bool(lines) and lines[0].text.startswith("This document was exported from Numbers")
 
 
 def _merged_in(sheet: object, parts: WorkbookParts) -> set[Merged]:
