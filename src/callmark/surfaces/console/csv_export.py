@@ -9,7 +9,7 @@ from callmark.tables.written import sheet
 
 _LONGEST_OWNER = 50
 """In a file's name, of which systems take 255 bytes."""
-LINES_AT_ONCE = 500
+LINES_AT_ONCE = 200
 """What is written before others have a turn: a few milliseconds."""
 
 
