@@ -20,6 +20,10 @@ class WrittenFile(NamedPath):
     ) -> str | bytes | os.PathLike[str]:
         """The path."""
         found = super().convert(value, param, ctx)
-        if os.fspath(value) == "-" or is_special(Path(value)):
+        try:
+            is_none = os.fspath(value) == "-" or is_special(Path(value))
+        except OSError:  # of a name that is too long, as who writes it says
+            is_none = False
+        if is_none:
             self.fail(f"{os.fspath(value)} is no file: name one", param, ctx)
         return found
