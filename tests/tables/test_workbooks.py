@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,32 @@ def test_merged_cells_are_found_in_a_sheet_of_another_place() -> None:
 def test_a_workbook_that_lacks_its_formats_is_read() -> None:
     data = changed(book([["phone"], [918040001234]]), lambda xml: xml.replace('<c r="A2"', '<c r="A2" s="9"'))
     assert read_numbers(data).numbers == ["918040001234"]
+
+
+@pytest.mark.parametrize(
+    ("usual", "other"),
+    [
+        ('W3CDTF">20', 'W3CDTF">01/01/20'),
+        ('visibility="visible"', 'visibility="shown" windowWidth="NaN"'),
+        ('calcId="', 'calcId="x'),
+        ("</sheets>", '</sheets><externalReferences><externalReference id="rId99"/></externalReferences>'),
+        ('<family val="2', '<family val="25'),
+        ('patternType="gray125"', 'patternType="Gray125"'),
+        ("<left", '<left style="odd"'),
+        ('xfId="0" builtinId', 'xfId="9" builtinId'),
+        ('workbookViewId="0"', 'workbookViewId="x"'),
+        ('footer="', 'footer="x'),
+    ],
+)
+def test_what_decides_about_no_cell_may_be_written_in_any_way(usual: str, other: str) -> None:
+    made: Any = openpyxl.load_workbook(io.BytesIO(book([["phone", "until"], [8040001234, None]])))
+    made.active["A2"].number_format = '"+91 "0'
+    made.active["B2"] = datetime(2026, 7, 24, 10)
+    made.save(out := io.BytesIO())
+    data = with_names(out.getvalue(), {usual: other})
+    assert data != with_names(out.getvalue(), {})
+    (line,) = read_table(data, lambda _: 2).lines
+    assert line.cells == ("+91 8040001234", "2026-07-24 10:00:00")
 
 
 def test_a_strict_workbook_is_refused_by_its_name() -> None:

@@ -58,11 +58,7 @@ def read(data: bytes, sheet: str = "") -> Sheet:
 
 
 def _read(data: bytes, wanted: str, parts: WorkbookParts) -> Sheet:
-    reader: Any = import_module("openpyxl.reader.excel").ExcelReader(io.BytesIO(data), read_only=True, data_only=True)
-    warnings.filterwarnings("ignore", module="openpyxl")
-    reader.archive = Package(io.BytesIO(data))
-    reader.read()
-    book: Any = reader.wb
+    book = _opened(data)
     try:
         every: list[Any] = list(book.worksheets)
         visible = [one for one in every if one.sheet_state == "visible"] or every
@@ -80,6 +76,20 @@ def _read(data: bytes, wanted: str, parts: WorkbookParts) -> Sheet:
         return Sheet(wanted, names, [])
     finally:
         book.close()
+
+
+def _opened(data: bytes) -> Any:  # noqa: ANN401 - a workbook of openpyxl, which has no types
+    """What decides about cells. Properties and the theme are left out, which programs write in many ways."""
+    openpyxl: Any = import_module("openpyxl.reader.excel")
+    reader: Any = openpyxl.ExcelReader(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+    warnings.filterwarnings("ignore", module="openpyxl")
+    reader.archive = Package(io.BytesIO(data))
+    reader.read_manifest()
+    reader.read_strings()
+    reader.read_workbook()
+    openpyxl.apply_stylesheet(reader.archive, reader.wb)
+    reader.read_worksheets()
+    return reader.wb
 
 
 def _is_summary(lines: list[Line]) -> bool:

@@ -8,6 +8,7 @@ import re
 import zipfile
 from functools import reduce
 from typing import IO, Literal
+from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from msgspec import Struct, field
@@ -32,6 +33,16 @@ _ROW = re.compile(rb"row\s([^<>]*)")
 _HIDDEN = re.compile(rb"\shidden=[\"'](?:1|true)[\"']")
 """Looked for in what `_ROW` took: together they would go through `row row row` again from each of its words."""
 _MERGED = re.compile(rb"mergeCell\sref=[\"']([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})[\"']")
+
+
+_OF_CELLS = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:workbook|styleSheet)[\s>]")
+_NEEDED = {
+    "workbookPr": {"date1904"},
+    "sheets": {"name", "sheetId", "state", "id"},
+    "numFmts": {"numFmtId", "formatCode"},
+    "cellXfs": {"numFmtId"},
+}
+"""What is read of a workbook's own part and of its styles: elements, and the attributes within them."""
 
 
 _TYPES = "[Content_Types].xml"
@@ -76,6 +87,32 @@ class Package(zipfile.ZipFile):
         with super().open(name, mode, pwd, force_zip64=force_zip64) as member:
             _check_beginning(member.read(_LONGEST_BEGINNING))
         return super().open(name, mode, pwd, force_zip64=force_zip64)
+
+    def read(self, name: str | zipfile.ZipInfo, pwd: bytes | None = None) -> bytes:
+        """A part; of the workbook's own and of its styles what decides about cells. Raises TableError.
+
+        openpyxl refuses the rest for each value that it does not know, such as the style of a border.
+        """
+        content = super().read(name, pwd)
+        return _only_needed(content) if _OF_CELLS.search(content[:_LONGEST_BEGINNING]) else content
+
+
+def _only_needed(content: bytes) -> bytes:
+    root = ET.fromstring(content)  # noqa: S314 - `open` has refused a document type
+    for part in [*root]:
+        kept = _NEEDED.get(_local(part.tag))
+        if kept is None:
+            root.remove(part)
+            continue
+        for one in part.iter():
+            one.attrib = {name: value for name, value in one.attrib.items() if _local(name) in kept}
+    root.attrib.clear()
+    return ET.tostring(root, encoding="utf-8")
+
+
+def _local(name: str) -> str:
+    """A name of XML without its namespace."""
+    return name.rpartition("}")[2]
 
 
 def _check_beginning(beginning: bytes) -> None:
