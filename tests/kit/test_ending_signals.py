@@ -23,7 +23,7 @@ USUAL = "import signal\nfor one in (signal.SIGTERM, signal.SIGHUP): signal.signa
 
 
 def run(*command: str) -> tuple[int, str, str]:
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     return ended.returncode, ended.stdout, ended.stderr
 
 
@@ -39,3 +39,30 @@ def test_one_that_comes_while_it_cleans_up_ends_it_at_once() -> None:
 
 def test_what_was_started_to_outlive_its_terminal_does() -> None:
     assert run("nohup", sys.executable, "-c", RUN, "SIGHUP")[:2] == (0, "cleaned up\nnot stopped\n")
+
+
+def test_one_that_another_thread_gets_ends_what_the_main_thread_waits_for() -> None:
+    """So does one that comes just before the wait."""
+    waiting = """
+import os, signal, threading
+from callmark.kit.ending_signals import unwound_by_signals
+
+ear, mouth = os.pipe()
+
+def other(main):
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    while open(f"/proc/self/task/{main}/syscall").read().split()[0] not in ("0", "63"):  # read, by architecture
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait()
+
+with unwound_by_signals():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        threading.Thread(target=other, args=[threading.get_native_id()], daemon=True).start()
+        os.read(ear, 1)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        print("cleaned up")
+"""
+    assert run(sys.executable, "-c", USUAL + waiting) == (-signal.SIGTERM, "cleaned up\n", "")

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 _NAMES = ("SIGTERM", "SIGHUP")
+_AGAIN_S = 0.1
+"""How long a step of Python may take before its wait is interrupted."""
 
 
 @contextmanager
@@ -33,7 +35,8 @@ def unwound_by_signals() -> Generator[None]:
     for number in numbers:
         signal.signal(number, interrupt)
     try:
-        yield
+        with _noticed_while_waiting(numbers, came):
+            yield
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
@@ -41,3 +44,40 @@ def unwound_by_signals() -> Generator[None]:
             with suppress(OSError, ValueError):
                 sys.stdout.flush()
             os.kill(os.getpid(), came[0])
+
+
+@contextmanager
+def _noticed_while_waiting(numbers: list[int], came: list[int]) -> Generator[None]:
+    """Interrupts the main thread again until one of these that came is in `came`.
+
+    Python only notes a signal, and handles it in the main thread between two steps. One that comes just before a call
+    that waits, such as a read of a pipe, or in another thread, would be handled when that call returns, if ever.
+    """
+    if not numbers or not hasattr(signal, "pthread_kill"):
+        yield
+        return
+    ear, mouth = os.pipe()
+    os.set_blocking(mouth, False)
+    main, is_over = threading.get_ident(), threading.Event()
+
+    def watch() -> None:
+        while number := os.read(ear, 1):
+            while number[0] in numbers and not came and not is_over.wait(_AGAIN_S):
+                signal.pthread_kill(main, signal.SIGURG)
+
+    usual, before = signal.signal(signal.SIGURG, _nothing), signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        signal.set_wakeup_fd(before)
+        os.close(mouth)
+        thread.join()
+        os.close(ear)
+        signal.signal(signal.SIGURG, usual)
+
+
+def _nothing(_: int, __: FrameType | None) -> None:
+    """Only ends a call that waits; by default the signal would not even do that."""

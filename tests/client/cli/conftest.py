@@ -120,7 +120,7 @@ class Terminal:
 
 
 async def waits_for_input(process: asyncio.subprocess.Process) -> None:
-    """Returns when it does. A signal that comes just before is lost on Python, which waits until there is input."""
+    """Returns when it does."""
 
     async def waits() -> bool:
         return _reads_input(process.pid)
