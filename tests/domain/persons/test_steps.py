@@ -82,9 +82,16 @@ async def test_the_size_of_a_table_has_its_long_values(deps: Deps) -> None:
 def test_what_was_sent_is_shared_out_by_its_bytes_and_no_place_is_left_out() -> None:
     half = MOST_SENT // 2
     lengths = [(5, half), (6, half), (9, 1), (2_050, 9 * MOST_SENT), (2_051, half), (2_060, half + 1), (2_061, 1)]
-    shares = shares_of(range(5_000), lengths)
-    assert shares == [range(9), range(9, 2_050), range(2_050, 2_051), range(2_051, 2_060), range(2_060, 5_000)]
-    assert shares_of(range(7, 9), []) == [range(7, 9)]
+    inner = [range(9, 2_050), range(2_050, 2_051), range(2_051, 2_060)]
+    shares = shares_of(range(5_000), lengths, has_others=True)
+    assert shares == [range(9), *inner, range(2_060, 5_000)]
+    assert shares_of(range(7, 9), [], has_others=True) == [range(7, 9)]
+
+
+def test_where_nothing_else_is_searched_only_the_places_of_what_was_sent_are() -> None:
+    lengths = [(5, MOST_SENT), (6, 1), (8, 1)]
+    assert shares_of(range(5_000), lengths, has_others=False) == [range(5, 6), range(6, 9)]
+    assert shares_of(range(7, 9), [], has_others=False) == [range(7, 7)]
 
 
 async def test_a_step_has_few_bytes_however_well_they_are_compressed(deps: Deps) -> None:
