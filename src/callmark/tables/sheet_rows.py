@@ -19,6 +19,7 @@ _ESCAPED = re.compile("_x(005F|00[01][0-9A-Fa-f])_")
 
 openpyxl takes that `_` away where sheets share a text: there a cell that says `_x000D_` itself loses it.
 """
+_SHOWN = 30
 _TEXT_RESULT = "str"
 """The type of a formula's cell whose result is a text; without a value it is the empty one."""
 _NO_PART = re.compile(r'\[[^\]]*\]|"[^"]*"|\\.')
@@ -26,14 +27,14 @@ _NO_PART = re.compile(r'\[[^\]]*\]|"[^"]*"|\\.')
 _OF_TIME = re.compile("[hs]", re.IGNORECASE)
 
 
-def rows_of(sheet: object, *, has_formulas: bool) -> Iterator[tuple[str, ...]]:
+def rows_of(sheet: object) -> Iterator[tuple[str, ...]]:
     """The cells of each row from the first, also of rows that the sheet leaves out.
 
     Raises TableError where a row or a cell would be lost.
     """
     formats = _Formats(_inner(sheet)["parent"])
     last = 0
-    for number, cells in _parsed(sheet, has_formulas=has_formulas):
+    for number, cells in _parsed(sheet):
         if number <= last:
             raise _damaged(f"row {number} {f'stands below row {last}' if number < last else 'is there twice'}")
         for _ in range(last + 1, number):
@@ -42,7 +43,7 @@ def rows_of(sheet: object, *, has_formulas: bool) -> Iterator[tuple[str, ...]]:
         yield _row(number, cells, formats)
 
 
-def _parsed(sheet: object, *, has_formulas: bool) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+def _parsed(sheet: object) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """The rows with their numbers, in the order of the XML."""
     its = _inner(sheet)
     book: Any = its["parent"]
@@ -57,8 +58,7 @@ def _parsed(sheet: object, *, has_formulas: bool) -> Iterator[tuple[int, list[di
             date_formats=inner["_date_formats"],
             timedelta_formats=inner["_timedelta_formats"],
         )
-        if has_formulas:
-            parser.parse_cell = _calculated(parser.parse_cell, reader.FORMULA_TAG)
+        parser.parse_cell = _whole(parser.parse_cell, reader.FORMULA_TAG)
         for _, element in reader.iterparse(source):
             if element.tag == reader.ROW_TAG:
                 yield parser.parse_row(element)
@@ -70,13 +70,17 @@ def _inner(thing: object) -> dict[str, Any]:
     return vars(thing)
 
 
-def _calculated(parse_cell: Callable[[Any], dict[str, Any]], formula: str) -> Callable[[Any], dict[str, Any]]:
-    """Reads a cell, a formula's without its result as `NO_VALUE`."""
+def _whole(parse_cell: Callable[[Any], dict[str, Any]], formula: str) -> Callable[[Any], dict[str, Any]]:
+    """Reads a cell, a formula's without its result as `NO_VALUE`. Raises TableError for one whose text is not read."""
 
     def parse(element: Any) -> dict[str, Any]:  # noqa: ANN401 - an element of XML, which has no types
         cell = parse_cell(element)
-        if cell["value"] is None and cell["data_type"] != _TEXT_RESULT and element.find(formula) is not None:
-            cell["value"] = NO_VALUE
+        if cell["value"] is not None:
+            return cell
+        if element.find(formula) is not None:
+            cell["value"] = None if cell["data_type"] == _TEXT_RESULT else NO_VALUE
+        elif text := "".join(element.itertext()).strip():
+            raise _damaged(f"row {cell['row']} has {text[:_SHOWN]!r} in a cell of another kind")
         return cell
 
     return parse

@@ -67,7 +67,7 @@ def _read(data: bytes, wanted: str, parts: WorkbookParts) -> Sheet:
             raise TableError(f"the workbook has no sheet {wanted!r}; its sheets are: {', '.join(names)}", "sheet")
         for one in [one for one in every if one.title == wanted] if wanted else visible:
             merged = _merged_in(one, parts)
-            lines = _lines(rows_of(one, has_formulas=parts.has_formulas), merged)
+            lines = _lines(rows_of(one), merged)
             is_summary = _is_summary(lines) and not wanted
             if (lines and not is_summary) or one is visible[-1]:
                 hidden = ["Hidden rows of the workbook were read as well."] if parts.has_hidden_rows and lines else []
