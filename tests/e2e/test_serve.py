@@ -148,11 +148,12 @@ def test_an_unknown_variable_stops_the_start(directory: Path) -> None:
 
 def test_a_wrong_variable_of_opentelemetry_stops_the_start_before_its_engines(directory: Path) -> None:
     variables = {"CALLMARK_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_SAMPLER_ARG": "1%"}
-    refused = run("serve", "--data", directory / "never", "--port", "0", **variables)
+    data = directory / "without-opentelemetry"
+    refused = run("serve", "--data", data, "--port", "0", **variables)
     assert (refused.returncode, refused.stdout) == (1, "")
     (line,) = refused.stderr.splitlines()
     assert line.startswith("Error: OTEL_TRACES_SAMPLER_ARG is invalid: it must be a number from 0 to 1; ")
-    assert not (directory / "never").exists()
+    assert not data.exists()
 
 
 def test_an_unknown_role_is_refused(directory: Path) -> None:

@@ -112,11 +112,12 @@ FIELDS = (
 
 _PLAIN = (
     "action after again alert_kinds all announced_calls_only back call_me_back call_reason call_types caller"
-    " channel code days description do email event_type event_types features format handled_at handled_by"
-    " honours_retry_after hours kept_logo label_name label_type list mode name named named_before next numbers"
-    " old_password on operations os overlap password phone_type proof push questions receiver rejected remember"
-    " requires_code seen seen_in sent sheet sheet_was since slot_picker span starts_at state stops_on_gone"
-    " sub_category sure survey theme then time_zone type until url verdict version zone"
+    " channel code days delimiter delimiter_was description do email event_type event_types features format"
+    " handled_at handled_by honours_retry_after hours kept_logo label_name label_type list mode name named"
+    " named_before next numbers old_password on operations os overlap password phone_type proof push questions"
+    " receiver rejected remember requires_code seen seen_in sent sheet sheet_was since slot_picker span"
+    " starts_at state stops_on_gone sub_category sure survey theme then time_zone type until url verdict"
+    " version zone"
 )
 PLAIN_FIELDS = frozenset(_PLAIN.split())
 """Fields that name nothing of an account's."""

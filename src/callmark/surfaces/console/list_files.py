@@ -36,9 +36,7 @@ LARGEST_LIST_BYTES = LARGEST_BYTES
 """As large as an upload of records: a list may have more columns than it needs."""
 CHOICES = ("mode", "region", "column", "encoding", "sheet", "delimiter")
 _LONGEST_CHOICE = 200
-_DIVIDING = ("sheet", "delimiter")
-"""What decides about the columns, each with what it was (`sheet_was`)."""
-_OF_ONE_FILE = frozenset({"column", "encoding", *_DIVIDING, *(f"{one}_was" for one in _DIVIDING)})
+_OF_ONE_FILE = frozenset({"column", "encoding", "sheet", "sheet_was", "delimiter", "delimiter_was"})
 
 
 async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> PreviewedFile:
@@ -94,7 +92,11 @@ def form_of(form: Form, file: PreviewedFile) -> Form:
 def choices_of(form: Form) -> dict[str, str]:
     """What the form says about the list, without what is empty; another sheet or delimiter gives other columns."""
     found = {name: form.text(name)[:_LONGEST_CHOICE] for name in CHOICES if form.text(name)}
-    if any(form.text(one) != form.text(f"{one}_was") for one in _DIVIDING):
+    dividing, before = (
+        (form.text("sheet"), form.text("delimiter")),
+        (form.text("sheet_was"), form.text("delimiter_was")),
+    )
+    if dividing != before:
         found.pop("column", None)
     return found
 
